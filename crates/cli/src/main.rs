@@ -1,0 +1,2 @@
+//! bowline
+fn main() {}

@@ -1,0 +1,4 @@
+//! connection
+/// Stub.
+#[derive(Debug)]
+pub struct Connection {}

@@ -1,0 +1,4 @@
+//! heartbeat
+/// Stub.
+#[derive(Debug)]
+pub struct Heartbeat {}

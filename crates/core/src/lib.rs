@@ -1,0 +1,86 @@
+//! State machines for WebSocket connections that stay alive, end with a reason, and carry files that arrive whole.
+//!
+//! Everything here is pure: bytes, facts and the time go in; bytes, events and the next deadline come out. There is
+//! no socket, clock, thread or file in this crate, and none can be written in it (`#![no_std]`).
+//!
+//! # The machines
+//!
+//! | machine | one job |
+//! |---|---|
+//! | [`frame::Decoder`], [`frame::Header`] | bytes to frames and back (RFC 6455), no time |
+//! | [`Heartbeat`] | when to ping, whether anybody is there, the round-trip time |
+//! | [`closing::Closing`] | who said what when, what ended the connection, and why |
+//! | [`Reconnect`] | when to dial again, or why not |
+//! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
+//! | [`Transfers`](transfer::Transfers) | files over messages: offer, cut, acknowledge, resume |
+//! | [`Session`](session::Session) | reconnect and transfers: the application's view across many links |
+//!
+//! # The verbs
+//!
+//! `handle_*` tells a machine what happened and never fails; a bare verb is a command and may; `poll_*` takes what
+//! the machine has to say; a noun looks. Every `handle_*` and every command takes the time, `now`.
+//!
+//! # The laws
+//!
+//! 1. The same calls give the same outputs.
+//! 2. No order of calls is wrong; polling late changes latency, not content.
+//! 3. After `handle_timeout(now)`, `poll_timeout()` is later than `now`, or `None`.
+//! 4. An early `handle_timeout` changes nothing.
+//! 5. Sleeping exactly to `poll_timeout` equals ticking every millisecond.
+//! 6. Splitting the input anywhere changes nothing.
+//! 7. There is exactly one [`Closed`](connection::Event::Closed), and it comes last.
+//! 8. Nothing from the network panics, or allocates beyond the configured limits.
+//! 9. Time that steps back is time that stands still.
+//! 10. The work of a call is bounded by its input.
+//!
+//! # Glossary
+//!
+//! - **link**: the life of one transport (one TCP connection). **session**: many links, one application.
+//! - **frame**, **fragment**, **message**: as in RFC 6455; a message is one frame or several fragments.
+//! - **chunk**: the piece of a file that one message carries.
+//! - **room**: how many bytes may be queued before the high-water mark.
+//! - **window**: how many bytes may be on their way, unacknowledged.
+//! - **received**, **safe**: what the peer holds in memory, and what would survive its crash.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod closing;
+pub mod connection;
+pub mod frame;
+pub mod heartbeat;
+pub mod mask;
+pub mod message;
+mod outbox;
+pub mod reconnect;
+mod rng;
+mod rtt;
+pub mod time;
+pub mod utf8;
+
+#[cfg(feature = "transfer")]
+mod pump;
+#[cfg(feature = "transfer")]
+pub mod session;
+#[cfg(feature = "transfer")]
+pub mod transfer;
+
+pub use closing::{Close, CloseCode, Disconnect, End};
+pub use connection::Connection;
+pub use frame::Role;
+pub use heartbeat::Heartbeat;
+pub use message::Message;
+#[cfg(feature = "transfer")]
+pub use pump::pump;
+pub use reconnect::Reconnect;
+pub use rng::Rng;
+pub use rtt::Rtt;
+#[cfg(feature = "transfer")]
+pub use session::Session;
+pub use time::Instant;
+#[cfg(feature = "transfer")]
+pub use transfer::Transfers;

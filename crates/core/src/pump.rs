@@ -1,0 +1,3 @@
+//! pump
+/// Stub.
+pub fn pump() {}

@@ -1,0 +1,4 @@
+//! reconnect
+/// Stub.
+#[derive(Debug)]
+pub struct Reconnect {}

@@ -1,0 +1,4 @@
+//! rtt
+/// Stub.
+#[derive(Debug)]
+pub struct Rtt {}

@@ -1,0 +1,4 @@
+//! session
+/// Stub.
+#[derive(Debug)]
+pub struct Session {}

@@ -1,0 +1,4 @@
+//! transfer
+/// Stub.
+#[derive(Debug)]
+pub struct Transfers {}
