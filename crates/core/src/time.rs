@@ -62,11 +62,13 @@ impl Instant {
     }
 
     /// This instant and a duration later, at most [`Instant::MAX`].
+    #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
     /// This instant and a duration earlier, at least [`Instant::ZERO`].
+    #[must_use]
     pub const fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(duration)))
     }

@@ -1,4 +1,17 @@
-//! transfer
+//! Files over messages: offer, cut, acknowledge, resume.
+
+mod code;
+mod digest;
+mod id;
+mod name;
+mod validator;
+
+pub use code::{Code, Retry};
+pub use digest::{Checkpoint, CheckpointError, Digest, GROUP, Hasher};
+pub use id::TransferId;
+pub use name::{NameError, SafeName};
+pub use validator::{Validator, ValidatorError};
+
 /// Stub.
 #[derive(Debug)]
 pub struct Transfers {}
