@@ -112,12 +112,7 @@ impl Hasher {
 
     fn finish_group(&mut self) {
         let value = self.tail.finalize_non_root();
-        // Merge the finished subtrees of equal size, but keep the newest apart.
-        let merges = if self.groups == 0 { 0 } else { self.groups.trailing_zeros() };
-        for _ in 0..merges {
-            let (Some(right), Some(left)) = (self.stack.pop(), self.stack.pop()) else { break };
-            self.stack.push(hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash));
-        }
+        merge_equal(&mut self.stack, self.groups);
         self.stack.push(value);
         self.groups += 1;
         self.start_group();
@@ -134,15 +129,19 @@ impl Hasher {
         if self.groups == 0 {
             return Digest(*self.tail.finalize().as_bytes());
         }
-        let mut stack = self.stack.iter().rev();
-        let tail = (self.tail_len > 0).then(|| self.tail.finalize_non_root());
-        let Some(mut right) = tail.or_else(|| stack.next().copied()) else { return Digest([0; 32]) };
-        let Some(mut left) = stack.next() else { return Digest([0; 32]) };
-        for further in stack {
-            right = hazmat::merge_subtrees_non_root(left, &right, Mode::Hash);
-            left = further;
+        let mut stack = self.stack.clone();
+        if self.tail_len > 0 {
+            merge_equal(&mut stack, self.groups);
+            stack.push(self.tail.finalize_non_root());
         }
-        Digest(*hazmat::merge_subtrees_root(left, &right, Mode::Hash).as_bytes())
+        // There are two entries at least: one for the newest group, and those before it.
+        while stack.len() > 2 {
+            merge_last(&mut stack);
+        }
+        match stack[..] {
+            [left, right] => Digest(*hazmat::merge_subtrees_root(&left, &right, Mode::Hash).as_bytes()),
+            _ => unreachable!("a checkpoint of a lone group is never issued"),
+        }
     }
 
     /// What a new process needs to go on from the last finished group; offset 0 before there are two of them.
@@ -156,6 +155,19 @@ impl Hasher {
             return Checkpoint::start();
         }
         Checkpoint { groups: at_edge.groups, stack: at_edge.stack }
+    }
+}
+
+/// Merges the finished subtrees of equal size, so that the stack of `groups` groups can take one more.
+fn merge_equal(stack: &mut Vec<[u8; 32]>, groups: u64) {
+    if groups > 0 {
+        (0..groups.trailing_zeros()).for_each(|_| merge_last(stack));
+    }
+}
+
+fn merge_last(stack: &mut Vec<[u8; 32]>) {
+    if let (Some(right), Some(left)) = (stack.pop(), stack.pop()) {
+        stack.push(hazmat::merge_subtrees_non_root(&left, &right, Mode::Hash));
     }
 }
 
