@@ -5,6 +5,7 @@ mod digest;
 mod id;
 mod name;
 mod validator;
+pub mod wire;
 
 pub use code::{Code, Retry};
 pub use digest::{Checkpoint, CheckpointError, Digest, GROUP, Hasher};

@@ -1,0 +1,328 @@
+//! Bytes to frames. Nothing a peer sends is trusted before it has been checked here.
+
+use super::{
+    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
+};
+use super::{DATA_OVERHEAD, MAX_CONTROL, checksum, kind, tlv};
+use crate::transfer::{Code, Digest, NameError, SafeName, TransferId, Validator};
+use alloc::string::String;
+use bytes::{Buf, Bytes};
+use core::time::Duration;
+
+/// A message that is no frame, or not one that we can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("frame type {kind:#04x}, handle {handle}: {fault}")]
+pub struct DecodeError {
+    /// The type that the frame claims to have; 0 if it is too short to say.
+    pub kind: u8,
+    /// The handle that the frame claims to be for; 0 if it is too short to say.
+    pub handle: Handle,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The checksum does not fit: damaged on the way.
+    #[error("checksum mismatch")]
+    Checksum,
+    /// There are fewer bytes than the type needs.
+    #[error("{0} bytes are too few")]
+    TooShort(usize),
+    /// There are more bytes than the type allows.
+    #[error("{0} bytes are too many")]
+    TooLong(usize),
+    /// A flag that must be understood, and is not.
+    #[error("unknown flags {0:#04x}")]
+    Flags(u8),
+    /// A field runs past the end of its frame.
+    #[error("a field is cut off")]
+    TlvCutOff,
+    /// A field stands twice.
+    #[error("field {0:#06x} stands twice")]
+    DuplicateTlv(u16),
+    /// A field that must be understood, and is not.
+    #[error("unknown field {0:#06x}")]
+    UnknownTlv(u16),
+    /// There are more fields than any frame needs.
+    #[error("too many fields")]
+    TooManyTlvs,
+    /// A field that must be there is missing.
+    #[error("field {0:#06x} is missing")]
+    MissingTlv(u16),
+    /// A number that stands for nothing.
+    #[error("{name} cannot be {value}")]
+    Value {
+        /// Which number.
+        name: &'static str,
+        /// What it was.
+        value: u64,
+    },
+    /// The name is not safe.
+    #[error("{0}")]
+    Name(NameError),
+    /// A DATA frame without a payload.
+    #[error("an empty chunk")]
+    EmptyChunk,
+}
+
+impl Fault {
+    /// The code that tells the peer.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Checksum => Code::CorruptFrame,
+            Self::UnknownTlv(_) => Code::Unsupported,
+            Self::Name(_) => Code::NameInvalid,
+            _ => Code::Protocol,
+        }
+    }
+}
+
+/// The type and the handle that a message claims to have, unchecked.
+pub fn peek(message: &[u8]) -> (u8, Handle) {
+    match message {
+        [kind, _, _, _, a, b, c, d, ..] => (*kind, u32::from_be_bytes([*a, *b, *c, *d])),
+        [kind, ..] => (*kind, 0),
+        [] => (0, 0),
+    }
+}
+
+/// Reads one message as a frame. The payload of DATA is a slice of the message, not a copy.
+///
+/// # Errors
+/// What is wrong with it; the checksum is looked at first.
+pub fn decode(message: Bytes) -> Result<Frame, DecodeError> {
+    let (kind, handle) = peek(&message);
+    parse(message).map_err(|fault| DecodeError { kind, handle, fault })
+}
+
+fn parse(mut message: Bytes) -> Result<Frame, Fault> {
+    let len = message.len();
+    if len < 12 {
+        return Err(Fault::TooShort(len));
+    }
+    let crc = message.split_off(len - 4).get_u32();
+    if checksum::append(0, &message) != crc {
+        return Err(Fault::Checksum);
+    }
+    let kind = message.get_u8();
+    let flags = message.get_u8();
+    let ext_len = usize::from(message.get_u16());
+    let handle = message.get_u32();
+    let Some(fixed) = fixed_len(kind) else {
+        return Ok(if kind >= kind::OPTIONAL {
+            Frame::Ignored(kind)
+        } else {
+            Frame::Unsupported(handle, kind)
+        });
+    };
+    if kind != kind::DATA && len > MAX_CONTROL {
+        return Err(Fault::TooLong(len));
+    }
+    if message.len() < fixed + ext_len {
+        return Err(Fault::TooShort(len));
+    }
+    if kind != kind::DATA && message.len() > fixed + ext_len {
+        return Err(Fault::TooLong(len));
+    }
+    // The low nibble must be understood; the only flag there, on DATA, is a hint that may be ignored.
+    let known = u8::from(kind == kind::DATA);
+    if flags & 0x0f & !known != 0 {
+        return Err(Fault::Flags(flags));
+    }
+    let mut rest = message;
+    let mut body = rest.split_to(fixed);
+    let ext = rest.split_to(ext_len);
+    read_body(kind, handle, &mut body, &ext, rest)
+}
+
+/// How many bytes stand between the common header and the fields.
+fn fixed_len(kind: u8) -> Option<usize> {
+    Some(match kind {
+        kind::HELLO => 48,
+        kind::GOAWAY => 16,
+        kind::ERROR | kind::PROBE | kind::PROBE_ACK | kind::FINISHING => 8,
+        kind::OFFER | kind::ACCEPT => 72,
+        kind::REQUEST => 64,
+        kind::DATA => DATA_OVERHEAD - 12,
+        kind::FIN | kind::DONE => 44,
+        kind::ACK => 36,
+        kind::CANCEL => 20,
+        _ => return None,
+    })
+}
+
+fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: Bytes) -> Result<Frame, Fault> {
+    Ok(match kind {
+        kind::HELLO => Frame::Hello(read_hello(body, ext)?),
+        kind::GOAWAY => {
+            tlv::read(ext, [])?;
+            Frame::GoAway { code: Code::from_u32(body.get_u32()), retry_after: millis(body) }
+        }
+        kind::ERROR => {
+            let [text] = tlv::read(ext, [tlv::TEXT])?;
+            Frame::Error { code: Code::from_u32(body.get_u32()), text: lossy(text) }
+        }
+        kind::PROBE => Frame::Probe(body.get_u64()),
+        kind::PROBE_ACK => Frame::ProbeAck(body.get_u64()),
+        kind::OFFER => Frame::Offer(handle, read_offer(body, ext)?),
+        kind::REQUEST => Frame::Request(handle, read_request(body, ext)?),
+        kind::ACCEPT => Frame::Accept(handle, read_accept(body, ext)?),
+        kind::DATA => {
+            tlv::read(ext, [])?;
+            if payload.is_empty() {
+                return Err(Fault::EmptyChunk);
+            }
+            Frame::Data(handle, Data { offset: body.get_u64(), seq: body.get_u32(), payload })
+        }
+        kind::FIN => Frame::Fin(handle, read_whole(body, ext)?),
+        kind::DONE => Frame::Done(handle, read_whole(body, ext)?),
+        kind::ACK => Frame::Ack(handle, read_ack(body, ext)?),
+        kind::FINISHING => {
+            tlv::read(ext, [])?;
+            let phase = match body.get_u32() {
+                1 => Phase::Verify,
+                2 => Phase::Sync,
+                3 => Phase::Commit,
+                other => Phase::Other(other),
+            };
+            Frame::Finishing(handle, phase)
+        }
+        kind::CANCEL => {
+            let [text] = tlv::read(ext, [tlv::TEXT])?;
+            let code = Code::from_u32(body.get_u32());
+            let (retry_after, durable, flags) = (millis(body), body.get_u64(), body.get_u32());
+            Frame::Cancel(
+                handle,
+                Cancel { code, retry_after, durable, discard: flags & 1 != 0, text: lossy(text) },
+            )
+        }
+        other => Frame::Unsupported(handle, other),
+    })
+}
+
+fn read_hello(body: &mut Bytes, ext: &[u8]) -> Result<Hello, Fault> {
+    let [agent] = tlv::read(ext, [tlv::AGENT])?;
+    let (min_version, max_version) = (body.get_u8(), body.get_u8());
+    body.advance(2);
+    let mut hello = Hello {
+        min_version,
+        max_version,
+        max_chunk: body.get_u32(),
+        max_transfers: body.get_u32(),
+        max_offers_per_second: body.get_u32(),
+        credit: body.get_u64(),
+        features: body.get_u64(),
+        instance: [0; 16],
+        agent: lossy(agent),
+    };
+    body.copy_to_slice(&mut hello.instance);
+    if !super::CHUNK_LIMITS.contains(&hello.max_chunk) {
+        return Err(Fault::Value { name: "max_chunk", value: hello.max_chunk.into() });
+    }
+    Ok(hello)
+}
+
+fn read_offer(body: &mut Bytes, ext: &[u8]) -> Result<Offer, Fault> {
+    let [name, validator] = tlv::read(ext, [tlv::NAME, tlv::VALIDATOR])?;
+    let id = read_id(body);
+    let (length, mtime_ms) = (body.get_u64(), body.get_i64());
+    let (algorithm, mode) = (body.get_u8(), body.get_u8());
+    let (priority, epoch_seen) = (body.get_u16(), body.get_u32());
+    let digest = read_digest(body);
+    if algorithm != 1 {
+        return Err(Fault::Value { name: "the digest algorithm", value: algorithm.into() });
+    }
+    let mode = match mode {
+        0 => Mode::AttachOrCreate,
+        1 => Mode::Create,
+        2 => Mode::Attach,
+        3 => Mode::Restart,
+        other => return Err(Fault::Value { name: "mode", value: other.into() }),
+    };
+    // Lengths that no file system knows; the greatest number means "unknown", which is not spoken here.
+    if length > i64::MAX as u64 {
+        return Err(Fault::Value { name: "length", value: length });
+    }
+    let validator = validator
+        .map(|v| {
+            Validator::from_bytes(v)
+                .map_err(|e| Fault::Value { name: "the validator's length", value: e.0 as u64 })
+        })
+        .transpose()?;
+    Ok(Offer { id, name: read_name(name)?, length, mtime_ms, validator, mode, priority, epoch_seen, digest })
+}
+
+fn read_request(body: &mut Bytes, ext: &[u8]) -> Result<Request, Fault> {
+    let [name] = tlv::read(ext, [tlv::NAME])?;
+    let (id, from, to) = (read_id(body), body.get_u64(), body.get_u64());
+    Ok(Request { id, name: read_name(name)?, from, to, if_digest: read_digest(body) })
+}
+
+fn read_accept(body: &mut Bytes, ext: &[u8]) -> Result<Accept, Fault> {
+    tlv::read(ext, [])?;
+    let (resume, credit, max_chunk) = (body.get_u64(), body.get_u64(), body.get_u32());
+    let (epoch, expires, ack_ms) = (body.get_u32(), body.get_u64(), body.get_u32());
+    let have = match body.get_u8() {
+        0 => Have::Part,
+        1 => Have::Complete,
+        2 => Have::Present,
+        other => return Err(Fault::Value { name: "what the receiver has", value: other.into() }),
+    };
+    body.advance(3);
+    if !super::CHUNK_LIMITS.contains(&max_chunk) {
+        return Err(Fault::Value { name: "max_chunk", value: max_chunk.into() });
+    }
+    Ok(Accept { resume, credit, max_chunk, epoch, expires, ack_ms, have, prefix: read_digest(body) })
+}
+
+fn read_whole(body: &mut Bytes, ext: &[u8]) -> Result<Whole, Fault> {
+    tlv::read(ext, [])?;
+    let length = body.get_u64();
+    let mut digest = [0; 32];
+    body.copy_to_slice(&mut digest);
+    Ok(Whole { length, digest: Digest::from_bytes(digest), deduplicated: body.get_u32() & 1 != 0 })
+}
+
+fn read_ack(body: &mut Bytes, ext: &[u8]) -> Result<Ack, Fault> {
+    tlv::read(ext, [])?;
+    let (received, durable, credit) = (body.get_u64(), body.get_u64(), body.get_u64());
+    let (last_seq, hold_us) = (body.get_u32(), body.get_u32());
+    let rewind = match body.get_u32() & 3 {
+        0 => None,
+        1 => Some(Rewind::Gap),
+        _ => Some(Rewind::Corrupt),
+    };
+    Ok(Ack { received, durable, credit, last_seq, hold_us, rewind })
+}
+
+fn read_id(body: &mut Bytes) -> TransferId {
+    let mut id = [0; 16];
+    body.copy_to_slice(&mut id);
+    TransferId::from_bytes(id)
+}
+
+/// A digest of zeros stands for none.
+fn read_digest(body: &mut Bytes) -> Option<Digest> {
+    let mut digest = [0; 32];
+    body.copy_to_slice(&mut digest);
+    (digest != [0; 32]).then_some(Digest::from_bytes(digest))
+}
+
+fn read_name(value: Option<&[u8]>) -> Result<SafeName, Fault> {
+    let name = value.ok_or(Fault::MissingTlv(tlv::NAME))?;
+    let name = core::str::from_utf8(name).map_err(|_| Fault::Name(NameError::NotUtf8))?;
+    SafeName::parse(name).map_err(Fault::Name)
+}
+
+fn millis(body: &mut Bytes) -> Duration {
+    Duration::from_millis(body.get_u32().into())
+}
+
+/// Text for people: what is no UTF-8 is replaced, control characters too.
+fn lossy(value: Option<&[u8]>) -> String {
+    let text = String::from_utf8_lossy(value.unwrap_or_default());
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

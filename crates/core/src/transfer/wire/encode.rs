@@ -1,0 +1,222 @@
+//! Frames to bytes.
+
+use super::{
+    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
+};
+use super::{DATA_OVERHEAD, checksum, kind, tlv};
+use crate::message::Parts;
+use bytes::{BufMut, BytesMut};
+use core::time::Duration;
+
+/// The longest text that goes into an ERROR or a CANCEL.
+const MAX_TEXT: usize = 512;
+
+impl Frame {
+    /// The frame as the parts of one binary message; a payload is taken along, not copied.
+    pub fn encode(self) -> Parts {
+        match self {
+            Self::Data(handle, data) => encode_data(handle, data),
+            other => Parts::from(encode_control(&other).freeze()),
+        }
+    }
+}
+
+fn encode_data(handle: Handle, data: Data) -> Parts {
+    let mut head = header(kind::DATA, handle, DATA_OVERHEAD);
+    head.put_u64(data.offset);
+    head.put_u32(data.seq);
+    let crc = checksum::append(checksum::append(0, &head), &data.payload);
+    let tail = head.len();
+    head.put_u32(crc);
+    let tail = head.split_off(tail);
+    Parts { head: head.freeze(), body: data.payload, tail: tail.freeze() }
+}
+
+/// The common header, with room for `capacity` bytes in all.
+fn header(kind: u8, handle: Handle, capacity: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(capacity);
+    out.put_u8(kind);
+    out.put_u8(0); // flags
+    out.put_u16(0); // length of the TLVs
+    out.put_u32(handle);
+    out
+}
+
+fn encode_control(frame: &Frame) -> BytesMut {
+    let mut out = match frame {
+        Frame::Hello(hello) => encode_hello(hello),
+        Frame::GoAway { code, retry_after } => {
+            let mut out = header(kind::GOAWAY, 0, 28);
+            out.put_u32(code.to_u32());
+            out.put_u32(millis(*retry_after));
+            out.put_bytes(0, 8);
+            out
+        }
+        Frame::Error { code, text } => {
+            let mut out = header(kind::ERROR, 0, 24 + text.len());
+            out.put_u32(code.to_u32());
+            out.put_u32(0);
+            put_text(&mut out, text);
+            out
+        }
+        Frame::Probe(opaque) => probe(kind::PROBE, *opaque),
+        Frame::ProbeAck(opaque) => probe(kind::PROBE_ACK, *opaque),
+        Frame::Offer(handle, offer) => encode_offer(*handle, offer),
+        Frame::Request(handle, request) => encode_request(*handle, request),
+        Frame::Accept(handle, accept) => encode_accept(*handle, accept),
+        Frame::Fin(handle, whole) => encode_whole(kind::FIN, *handle, whole),
+        Frame::Done(handle, whole) => encode_whole(kind::DONE, *handle, whole),
+        Frame::Ack(handle, ack) => encode_ack(*handle, ack),
+        Frame::Finishing(handle, phase) => {
+            let mut out = header(kind::FINISHING, *handle, 20);
+            out.put_u32(match phase {
+                Phase::Verify => 1,
+                Phase::Sync => 2,
+                Phase::Commit => 3,
+                Phase::Other(other) => *other,
+            });
+            out.put_u32(0);
+            out
+        }
+        Frame::Cancel(handle, cancel) => encode_cancel(*handle, cancel),
+        Frame::Ignored(kind) => header(*kind, 0, 12),
+        Frame::Unsupported(handle, kind) => header(*kind, *handle, 12),
+        Frame::Data(..) => BytesMut::new(), // has an encoder of its own
+    };
+    let crc = checksum::append(0, &out);
+    out.put_u32(crc);
+    out
+}
+
+fn encode_hello(hello: &Hello) -> BytesMut {
+    let mut out = header(kind::HELLO, 0, 64 + tlv::len(hello.agent.as_bytes()));
+    out.put_u8(hello.min_version);
+    out.put_u8(hello.max_version);
+    out.put_u16(0);
+    out.put_u32(hello.max_chunk);
+    out.put_u32(hello.max_transfers);
+    out.put_u32(hello.max_offers_per_second);
+    out.put_u64(hello.credit);
+    out.put_u64(hello.features);
+    out.put_slice(&hello.instance);
+    with_tlvs(&mut out, |out| tlv::put(out, tlv::AGENT, cut(&hello.agent, 64).as_bytes()));
+    out
+}
+
+fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
+    let mut out = header(kind::OFFER, handle, 160 + offer.name.as_str().len());
+    out.put_slice(offer.id.as_bytes());
+    out.put_u64(offer.length);
+    out.put_i64(offer.mtime_ms);
+    out.put_u8(1); // BLAKE3
+    out.put_u8(match offer.mode {
+        Mode::AttachOrCreate => 0,
+        Mode::Create => 1,
+        Mode::Attach => 2,
+        Mode::Restart => 3,
+    });
+    out.put_u16(offer.priority);
+    out.put_u32(offer.epoch_seen);
+    out.put_slice(offer.digest.as_ref().map_or(&[0; 32], |digest| digest.as_bytes()));
+    with_tlvs(&mut out, |out| {
+        tlv::put(out, tlv::NAME, offer.name.as_str().as_bytes());
+        if let Some(validator) = &offer.validator {
+            tlv::put(out, tlv::VALIDATOR, validator.as_bytes());
+        }
+    });
+    out
+}
+
+fn encode_request(handle: Handle, request: &Request) -> BytesMut {
+    let mut out = header(kind::REQUEST, handle, 80 + request.name.as_str().len());
+    out.put_slice(request.id.as_bytes());
+    out.put_u64(request.from);
+    out.put_u64(request.to);
+    out.put_slice(request.if_digest.as_ref().map_or(&[0; 32], |digest| digest.as_bytes()));
+    with_tlvs(&mut out, |out| tlv::put(out, tlv::NAME, request.name.as_str().as_bytes()));
+    out
+}
+
+fn encode_accept(handle: Handle, accept: &Accept) -> BytesMut {
+    let mut out = header(kind::ACCEPT, handle, 84);
+    out.put_u64(accept.resume);
+    out.put_u64(accept.credit);
+    out.put_u32(accept.max_chunk);
+    out.put_u32(accept.epoch);
+    out.put_u64(accept.expires);
+    out.put_u32(accept.ack_ms);
+    out.put_u8(match accept.have {
+        Have::Part => 0,
+        Have::Complete => 1,
+        Have::Present => 2,
+    });
+    out.put_bytes(0, 3);
+    out.put_slice(accept.prefix.as_ref().map_or(&[0; 32], |digest| digest.as_bytes()));
+    out
+}
+
+fn encode_whole(kind: u8, handle: Handle, whole: &Whole) -> BytesMut {
+    let mut out = header(kind, handle, 56);
+    out.put_u64(whole.length);
+    out.put_slice(whole.digest.as_bytes());
+    out.put_u32(u32::from(whole.deduplicated));
+    out
+}
+
+fn encode_ack(handle: Handle, ack: &Ack) -> BytesMut {
+    let mut out = header(kind::ACK, handle, 48);
+    out.put_u64(ack.received);
+    out.put_u64(ack.durable);
+    out.put_u64(ack.credit);
+    out.put_u32(ack.last_seq);
+    out.put_u32(ack.hold_us);
+    out.put_u32(match ack.rewind {
+        None => 0,
+        Some(Rewind::Gap) => 1,
+        Some(Rewind::Corrupt) => 2,
+    });
+    out
+}
+
+fn encode_cancel(handle: Handle, cancel: &Cancel) -> BytesMut {
+    let mut out = header(kind::CANCEL, handle, 40 + cancel.text.len());
+    out.put_u32(cancel.code.to_u32());
+    out.put_u32(millis(cancel.retry_after));
+    out.put_u64(cancel.durable);
+    out.put_u32(u32::from(cancel.discard));
+    put_text(&mut out, &cancel.text);
+    out
+}
+
+fn probe(kind: u8, opaque: u64) -> BytesMut {
+    let mut out = header(kind, 0, 20);
+    out.put_u64(opaque);
+    out
+}
+
+fn put_text(out: &mut BytesMut, text: &str) {
+    if !text.is_empty() {
+        with_tlvs(out, |out| tlv::put(out, tlv::TEXT, cut(text, MAX_TEXT).as_bytes()));
+    }
+}
+
+/// Writes fields behind the fixed part and their length into the header.
+fn with_tlvs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    let fixed = out.len();
+    write(out);
+    let length = (out.len() - fixed) as u16;
+    out[2..4].copy_from_slice(&length.to_be_bytes());
+}
+
+fn millis(duration: Duration) -> u32 {
+    duration.as_millis().try_into().unwrap_or(u32::MAX)
+}
+
+/// The beginning of a text, at most `max` bytes, cut between characters.
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,300 @@
+//! The frames of `bowline.v1`: one WebSocket binary message is exactly one of them.
+//!
+//! ```text
+//! 0      1       2         4              8
+//! +------+-------+---------+--------------+----------------------+------+---------+---------------+
+//! | type | flags | ext_len | handle (u32) | fixed part, by type  | TLVs | payload | crc32c (u32)  |
+//! +------+-------+---------+--------------+----------------------+------+---------+---------------+
+//! ```
+//!
+//! Integers are big-endian and of fixed width. `ext_len` counts the bytes of the TLVs; only DATA has a payload. The
+//! checksum covers everything before it, so a damaged, misrouted or misplaced frame is found whatever carried it.
+
+mod checksum;
+mod decode;
+mod encode;
+mod tlv;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Code, Digest, SafeName, TransferId, Validator};
+use alloc::string::String;
+use bytes::Bytes;
+use core::time::Duration;
+
+pub use decode::{DecodeError, Fault, decode, peek};
+
+/// The version of the protocol that this crate speaks.
+pub const VERSION: u8 = 1;
+/// The name of the subprotocol, negotiated in the opening handshake.
+pub const SUBPROTOCOL: &str = "bowline.v1";
+/// How many bytes a sender may send before the receiver said anything: part of the version.
+pub const INITIAL_CREDIT: u64 = 64 * 1024;
+/// The most bytes that a frame other than DATA may have.
+pub const MAX_CONTROL: usize = 16 * 1024;
+/// The bytes of a DATA frame beside its payload.
+pub const DATA_OVERHEAD: usize = 24;
+/// The least and the most that `max_frame` may allow as the payload of one DATA frame.
+pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
+
+/// A number that stands for a transfer on one link. Odd if the client opened it, even if the server did; 0 is the
+/// connection itself.
+pub type Handle = u32;
+
+pub(super) mod kind {
+    pub(crate) const HELLO: u8 = 0x01;
+    pub(crate) const GOAWAY: u8 = 0x02;
+    pub(crate) const ERROR: u8 = 0x03;
+    pub(crate) const PROBE: u8 = 0x04;
+    pub(crate) const PROBE_ACK: u8 = 0x05;
+    pub(crate) const OFFER: u8 = 0x10;
+    pub(crate) const REQUEST: u8 = 0x11;
+    pub(crate) const ACCEPT: u8 = 0x12;
+    pub(crate) const DATA: u8 = 0x20;
+    pub(crate) const FIN: u8 = 0x21;
+    pub(crate) const ACK: u8 = 0x30;
+    pub(crate) const DONE: u8 = 0x31;
+    pub(crate) const FINISHING: u8 = 0x32;
+    pub(crate) const CANCEL: u8 = 0x42;
+    /// Types from here on may be ignored by those who do not know them.
+    pub(crate) const OPTIONAL: u8 = 0x80;
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame {
+    /// The first frame of each side.
+    Hello(Hello),
+    /// This end is going away: no new offers, please.
+    GoAway {
+        /// Why.
+        code: Code,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The connection cannot go on; a Close follows.
+    Error {
+        /// Why.
+        code: Code,
+        /// Why, in words.
+        text: String,
+    },
+    /// Asks for a [`Frame::ProbeAck`] with the same number: a ping for those who cannot send one.
+    Probe(u64),
+    /// The answer to a [`Frame::Probe`].
+    ProbeAck(u64),
+    /// A sender offers a file.
+    Offer(Handle, Offer),
+    /// A receiver asks for a file.
+    Request(Handle, Request),
+    /// The receiver takes an offer.
+    Accept(Handle, Accept),
+    /// A chunk.
+    Data(Handle, Data),
+    /// The sender has sent everything.
+    Fin(Handle, Whole),
+    /// How far the receiver has come.
+    Ack(Handle, Ack),
+    /// The receiver has the whole file, verified and in place.
+    Done(Handle, Whole),
+    /// The receiver is still at work on the end.
+    Finishing(Handle, Phase),
+    /// Either side gives up.
+    Cancel(Handle, Cancel),
+    /// A type that this version does not know and may ignore.
+    Ignored(u8),
+    /// A type that this version does not know and may not ignore.
+    Unsupported(Handle, u8),
+}
+
+/// What each side says first: limits and who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The lowest version spoken.
+    pub min_version: u8,
+    /// The highest version spoken.
+    pub max_version: u8,
+    /// The largest payload of a DATA frame that this side takes.
+    pub max_chunk: u32,
+    /// How many transfers this side takes at once.
+    pub max_transfers: u32,
+    /// How many offers a second this side takes.
+    pub max_offers_per_second: u32,
+    /// How many bytes this side holds for all transfers together.
+    pub credit: u64,
+    /// Optional features, a bit each.
+    pub features: u64,
+    /// Random bytes that name this process.
+    pub instance: [u8; 16],
+    /// The program and its version.
+    pub agent: String,
+}
+
+/// How an offer treats what the receiver already has under its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Go on where it stopped, or begin.
+    AttachOrCreate,
+    /// Begin; fail if there is something.
+    Create,
+    /// Go on; fail if there is nothing.
+    Attach,
+    /// Throw away what is there, and begin.
+    Restart,
+}
+
+/// A file on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The transfer.
+    pub id: TransferId,
+    /// Under what name.
+    pub name: SafeName,
+    /// How many bytes.
+    pub length: u64,
+    /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
+    pub mtime_ms: i64,
+    /// What tells this version of the file from another.
+    pub validator: Option<Validator>,
+    /// What to do with an earlier part.
+    pub mode: Mode,
+    /// Weight among the transfers of this connection; 0 is the default.
+    pub priority: u16,
+    /// The epoch that this sender saw before, 0 if none.
+    pub epoch_seen: u32,
+    /// The digest of the whole file, if it is known already.
+    pub digest: Option<Digest>,
+}
+
+/// A file asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The transfer, named by the one who asks.
+    pub id: TransferId,
+    /// Which file.
+    pub name: SafeName,
+    /// From which offset on.
+    pub from: u64,
+    /// Up to which offset; the greatest number stands for the end.
+    pub to: u64,
+    /// Only if the file still has this digest.
+    pub if_digest: Option<Digest>,
+}
+
+/// How the receiver takes an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// Everything below is durable here; go on from there.
+    pub resume: u64,
+    /// Nothing at or above this offset may be sent yet.
+    pub credit: u64,
+    /// The largest payload of a DATA frame.
+    pub max_chunk: u32,
+    /// The number of this attachment: a later one fences this off.
+    pub epoch: u32,
+    /// When the part is thrown away, in seconds since 1970; 0 if never.
+    pub expires: u64,
+    /// The longest time that an acknowledgement is held back, in milliseconds.
+    pub ack_ms: u32,
+    /// What the receiver has.
+    pub have: Have,
+    /// The digest of everything below `resume`; zero if that is nothing.
+    pub prefix: Option<Digest>,
+}
+
+/// What the receiver of an offer already has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Have {
+    /// The beginning, up to `resume`.
+    Part,
+    /// This transfer, whole: a DONE follows.
+    Complete,
+    /// A file of that name and length from elsewhere: the digest of a FIN decides whether it is the same.
+    Present,
+}
+
+/// A piece of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Data {
+    /// Where the payload begins in the file.
+    pub offset: u64,
+    /// Counts the DATA frames of this handle, from 0.
+    pub seq: u32,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+/// The whole file, named by length and digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// How many bytes.
+    pub length: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// In DONE: the file was there already.
+    pub deduplicated: bool,
+}
+
+/// An acknowledgement. It is cumulative: a later one says all that an earlier one did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Everything below has arrived.
+    pub received: u64,
+    /// Everything below survives a crash.
+    pub durable: u64,
+    /// Nothing at or above this offset may be sent yet.
+    pub credit: u64,
+    /// The last DATA frame seen.
+    pub last_seq: u32,
+    /// How long this acknowledgement was held back, in microseconds.
+    pub hold_us: u32,
+    /// Something is missing: go back to `received`.
+    pub rewind: Option<Rewind>,
+}
+
+/// Why a sender has to go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewind {
+    /// A chunk is missing before the one that came.
+    Gap,
+    /// A chunk came damaged.
+    Corrupt,
+}
+
+/// What a receiver does between the last byte and DONE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Opening, or comparing digests.
+    Verify,
+    /// Waiting for the disk.
+    Sync,
+    /// Moving the file to its place.
+    Commit,
+    /// Something else.
+    Other(u32),
+}
+
+/// The end of a transfer before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// Why.
+    pub code: Code,
+    /// When to try again; zero if no time is known.
+    pub retry_after: Duration,
+    /// How much stays durable, said by a receiver.
+    pub durable: u64,
+    /// Throw the part away.
+    pub discard: bool,
+    /// Why, in words.
+    pub text: String,
+}
+
+impl core::fmt::Debug for Data {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { offset, seq, payload } = self;
+        write!(f, "Data {{ offset: {offset}, seq: {seq}, payload: {} bytes }}", payload.len())
+    }
+}

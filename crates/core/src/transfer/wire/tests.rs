@@ -1,0 +1,223 @@
+//! The wire, byte by byte.
+
+use super::*;
+use alloc::vec;
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+fn name() -> SafeName {
+    SafeName::parse("a b/文.bin").expect("a safe name")
+}
+
+fn encoded(frame: Frame) -> Bytes {
+    frame.encode().into_bytes()
+}
+
+fn some_frames() -> Vec<Frame> {
+    let id = TransferId::from_bytes([9; 16]);
+    let digest = Digest::of(b"x");
+    let whole = Whole { length: 7, digest, deduplicated: true };
+    vec![
+        Frame::Hello(Hello {
+            min_version: 1,
+            max_version: 2,
+            max_chunk: 1 << 20,
+            max_transfers: 3,
+            max_offers_per_second: 4,
+            credit: 5,
+            features: 6,
+            instance: [7; 16],
+            agent: "test 1".into(),
+        }),
+        Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::from_secs(3) },
+        Frame::Error { code: Code::Protocol, text: "because".into() },
+        Frame::Probe(1),
+        Frame::ProbeAck(u64::MAX),
+        Frame::Offer(
+            1,
+            Offer {
+                id,
+                name: name(),
+                length: 1 << 40,
+                mtime_ms: -5,
+                validator: Some(Validator::from_bytes(b"v1").expect("short")),
+                mode: Mode::Attach,
+                priority: 8,
+                epoch_seen: 9,
+                digest: Some(digest),
+            },
+        ),
+        Frame::Request(3, Request { id, name: name(), from: 0, to: u64::MAX, if_digest: None }),
+        Frame::Accept(
+            1,
+            Accept {
+                resume: 1,
+                credit: 2,
+                max_chunk: 65_536,
+                epoch: 3,
+                expires: 4,
+                ack_ms: 25,
+                have: Have::Present,
+                prefix: Some(digest),
+            },
+        ),
+        Frame::Data(1, Data { offset: 1 << 33, seq: 3, payload: Bytes::from_static(b"payload") }),
+        Frame::Fin(1, whole),
+        Frame::Done(1, whole),
+        Frame::Ack(
+            1,
+            Ack {
+                received: 3,
+                durable: 2,
+                credit: 9,
+                last_seq: 1,
+                hold_us: 77,
+                rewind: Some(Rewind::Corrupt),
+            },
+        ),
+        Frame::Finishing(1, Phase::Sync),
+        Frame::Cancel(
+            1,
+            Cancel {
+                code: Code::NoSpace,
+                retry_after: Duration::from_millis(1500),
+                durable: 64,
+                discard: true,
+                text: "full".into(),
+            },
+        ),
+    ]
+}
+
+#[test]
+fn every_frame_survives_the_wire() {
+    for frame in some_frames() {
+        assert_eq!(decode(encoded(frame.clone())), Ok(frame));
+    }
+}
+
+#[test]
+fn sizes_are_those_of_the_protocol_document() {
+    let size = |frame| encoded(frame).len();
+    let whole = Whole { length: 0, digest: Digest::of(b""), deduplicated: false };
+    assert_eq!(size(Frame::Fin(1, whole)), 52 + 4);
+    assert_eq!(
+        size(Frame::Data(1, Data { offset: 0, seq: 0, payload: Bytes::from_static(b"abc") })),
+        20 + 3 + 4
+    );
+    let ack = Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
+    assert_eq!(size(Frame::Ack(1, ack)), 44 + 4);
+}
+
+#[test]
+fn a_chunk_is_laid_out_as_documented() {
+    let bytes =
+        encoded(Frame::Data(0x0102_0304, Data { offset: 5, seq: 6, payload: Bytes::from_static(b"hi") }));
+    let (body, crc) = bytes.split_at(bytes.len() - 4);
+    assert_eq!(body, b"\x20\0\0\0\x01\x02\x03\x04\0\0\0\0\0\0\0\x05\0\0\0\x06hi");
+    assert_eq!(crc, checksum::append(0, body).to_be_bytes());
+}
+
+#[test]
+fn a_payload_is_a_slice_of_its_message() {
+    let message =
+        encoded(Frame::Data(1, Data { offset: 0, seq: 0, payload: Bytes::from_static(b"payload") }));
+    let place = message[20..].as_ptr();
+    let Ok(Frame::Data(_, data)) = decode(message) else { panic!("not a chunk") };
+    assert_eq!(data.payload.as_ptr(), place);
+}
+
+/// Changes a frame and makes its checksum fit again.
+fn tampered(frame: Frame, change: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Fault> {
+    let mut bytes = encoded(frame).to_vec();
+    bytes.truncate(bytes.len() - 4);
+    change(&mut bytes);
+    let crc = checksum::append(0, &bytes);
+    bytes.extend(crc.to_be_bytes());
+    decode(bytes.into()).map_err(|error| error.fault)
+}
+
+fn add_tlv(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    bytes.extend(kind.to_be_bytes());
+    bytes.extend((value.len() as u16).to_be_bytes());
+    bytes.extend(value);
+    let ext = u16::from_be_bytes([bytes[2], bytes[3]]) + 4 + value.len() as u16;
+    bytes[2..4].copy_from_slice(&ext.to_be_bytes());
+}
+
+#[test]
+fn unknown_critical_types_are_named_and_optional_ones_ignored() {
+    assert_eq!(tampered(Frame::Probe(1), |b| b[0] = 0x7f), Ok(Frame::Unsupported(0, 0x7f)));
+    assert_eq!(tampered(Frame::Probe(1), |b| b[0] = 0x80), Ok(Frame::Ignored(0x80)));
+}
+
+#[test]
+fn unknown_critical_fields_are_refused_and_optional_ones_ignored() {
+    let offer = some_frames().remove(5);
+    assert_eq!(tampered(offer.clone(), |b| add_tlv(b, 0x7000, b"?")), Err(Fault::UnknownTlv(0x7000)));
+    assert_eq!(tampered(offer.clone(), |b| add_tlv(b, 0xf000, b"?")), Ok(offer.clone()));
+    assert_eq!(tampered(offer, |b| add_tlv(b, 0x0020, b"again")), Err(Fault::DuplicateTlv(0x20)));
+}
+
+#[test]
+fn unknown_flags_are_errors_in_the_low_nibble_only() {
+    assert_eq!(tampered(Frame::Probe(1), |b| b[1] = 0x02), Err(Fault::Flags(2)));
+    assert_eq!(tampered(Frame::Probe(1), |b| b[1] = 0x20), Ok(Frame::Probe(1)));
+}
+
+#[test]
+fn lengths_that_do_not_fit_are_refused() {
+    assert_eq!(tampered(Frame::Probe(1), |b| b.push(0)), Err(Fault::TooLong(21)));
+    assert_eq!(tampered(Frame::Probe(1), |b| b.truncate(15)), Err(Fault::TooShort(19)));
+    assert_eq!(tampered(Frame::Probe(1), |b| b[3] = 1), Err(Fault::TooShort(20)));
+    assert_eq!(decode(Bytes::from_static(b"short")).map_err(|e| e.fault), Err(Fault::TooShort(5)));
+    let empty = Frame::Data(1, Data { offset: 0, seq: 0, payload: Bytes::new() });
+    assert_eq!(tampered(empty, |_| ()), Err(Fault::EmptyChunk));
+    let big = Frame::Error { code: Code::Internal, text: String::new() };
+    assert!(matches!(tampered(big, |b| add_tlv(b, 0x8fff, &vec![0; 17_000])), Err(Fault::TooLong(_))));
+}
+
+#[test]
+fn absurd_numbers_are_refused_by_name() {
+    let offer = some_frames().remove(5);
+    let length = |b: &mut Vec<u8>| b[24..32].copy_from_slice(&u64::MAX.to_be_bytes());
+    assert_eq!(tampered(offer, length), Err(Fault::Value { name: "length", value: u64::MAX }));
+    let hello = some_frames().remove(0);
+    let tiny = |b: &mut Vec<u8>| b[12..16].copy_from_slice(&1_u32.to_be_bytes());
+    assert_eq!(tampered(hello, tiny), Err(Fault::Value { name: "max_chunk", value: 1 }));
+}
+
+#[test]
+fn text_from_a_peer_cannot_move_the_cursor_of_a_terminal() {
+    let frame = Frame::Error { code: Code::Internal, text: "a\x1b[2Jb".into() };
+    let Ok(Frame::Error { text, .. }) = decode(encoded(frame)) else { panic!("not an error") };
+    assert_eq!(text, "a\u{fffd}[2Jb");
+}
+
+proptest! {
+    #[test]
+    fn no_message_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(Bytes::from(bytes));
+    }
+
+    #[test]
+    fn no_message_with_a_good_checksum_panics(mut bytes in proptest::collection::vec(any::<u8>(), 8..200), kind in 0..16_usize) {
+        bytes[0] = [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x31, 0x32, 0x42, 0x43, 0x90][kind];
+        bytes[1] = 0;
+        bytes[2] = 0;
+        let crc = checksum::append(0, &bytes);
+        bytes.extend(crc.to_be_bytes());
+        if let Ok(frame) = decode(Bytes::from(bytes)) {
+            let again = decode(encoded(frame.clone()));
+            prop_assert!(matches!(frame, Frame::Ignored(_) | Frame::Unsupported(..)) || again == Ok(frame));
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_found(frame in 0..14_usize, bit in any::<prop::sample::Index>()) {
+        let mut bytes = encoded(some_frames().remove(frame)).to_vec();
+        let bit = bit.index(bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        prop_assert_eq!(decode(bytes.into()).map_err(|e| e.fault), Err(Fault::Checksum));
+    }
+}
