@@ -2,6 +2,7 @@
 
 mod code;
 mod digest;
+mod flow;
 mod id;
 mod name;
 mod validator;
