@@ -1,4 +1,0 @@
-//! heartbeat
-/// Stub.
-#[derive(Debug)]
-pub struct Heartbeat {}

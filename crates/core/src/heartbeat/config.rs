@@ -1,0 +1,55 @@
+//! How eager a heartbeat is.
+
+use core::time::Duration;
+
+/// How much the heartbeat does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Nothing: no pings, no verdict, no deadline.
+    Off,
+    /// Pings keep the path open, but silence is never taken for death. For peers that answer nothing, and for
+    /// applications that judge by themselves.
+    KeepaliveOnly,
+    /// Pings keep the path open, and a peer that stays silent is declared dead.
+    #[default]
+    Full,
+}
+
+/// The times a [`Heartbeat`](super::Heartbeat) keeps.
+///
+/// Durations below a millisecond count as a millisecond, so that no setting can make a host spin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How much to do. Default: [`Mode::Full`].
+    pub mode: Mode,
+    /// Silence after which we ping. Default: 20 s, under the 30 s after which the strictest of the common proxies
+    /// drop an idle connection.
+    pub interval: Duration,
+    /// How long a ping may stay unanswered, on a path whose round trips are short. Default: 20 s, enough for a
+    /// path that re-routes or a mobile link that changes cells; death is then found 40 s after the last byte.
+    pub timeout: Duration,
+    /// How far `timeout` may stretch on a path with long round trips, where three of them count. Default: 60 s; a
+    /// longer queue than that is as bad as a dead link.
+    pub timeout_max: Duration,
+    /// How late a timer may fire before the delay counts as our own. Default: 2 s, beyond what a busy scheduler
+    /// costs and far below any sleep.
+    pub grace: Duration,
+    /// By how many percent the interval is at most shortened, drawn once per connection, so that a server's
+    /// clients do not ping in step. It is never lengthened, which could cross a proxy's limit. Default: 10.
+    pub jitter_percent: u8,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Full,
+            interval: Duration::from_secs(20),
+            timeout: Duration::from_secs(20),
+            timeout_max: Duration::from_secs(60),
+            grace: Duration::from_secs(2),
+            jitter_percent: 10,
+        }
+    }
+}

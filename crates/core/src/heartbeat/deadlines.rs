@@ -1,0 +1,77 @@
+//! When something is due. Every deadline is computed from what happened, so none can go stale.
+
+use super::{Heartbeat, Mode, State};
+use crate::Instant;
+use core::time::Duration;
+
+/// How long a resume probe may take while no round trip is known.
+const RESUME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The least a resume probe may take, however short the round trips: a radio has to wake up too.
+const RESUME_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+impl Heartbeat {
+    /// When silence asks for a ping.
+    pub(super) fn ping_at(&self) -> Option<Instant> {
+        if self.config.mode == Mode::Off || self.paused.is_some() {
+            return None;
+        }
+        match self.state {
+            State::Quiet => after(self.silent_from, self.interval),
+            // Nobody has to answer, so the next ping does not wait for that; but it waits until this one has left.
+            State::Probing { .. } if self.config.mode == Mode::KeepaliveOnly => {
+                after(self.pings.newest_left()?, self.interval)
+            }
+            State::Probing { .. } | State::Dead => None,
+        }
+    }
+
+    /// When the ping that is out has waited long enough.
+    pub(super) fn dead_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Probing { queued, resume } if self.config.mode == Mode::Full && self.paused.is_none() => {
+                // While the link carries our bytes, the far side frees room in a full transport, and `drained`
+                // moves; while it carries theirs, `silent_from` does. If neither does, nothing has crossed.
+                let asked = self.pings.newest_left().unwrap_or(queued);
+                after(asked.max(self.silent_from).max(self.drained), self.timeout(resume))
+            }
+            _ => None,
+        }
+    }
+
+    /// When we have been silent so long that the peer, or something in between, might doubt us.
+    pub(super) fn pong_at(&self) -> Option<Instant> {
+        // A Pong behind a full transport tells nobody anything, and they would pile up.
+        if self.config.mode == Mode::Off || self.blocked {
+            return None;
+        }
+        match (self.state, self.paused) {
+            (State::Quiet | State::Probing { .. }, Some(since)) => {
+                after(since.max(self.spoke), self.interval / 2)
+            }
+            (State::Quiet, None) => after(self.spoke, self.interval.saturating_add(self.interval / 4)),
+            (State::Probing { .. }, None) | (State::Dead, _) => None,
+        }
+    }
+
+    /// How long a probe may stay unanswered. Three PTOs, so that a long path gets a second chance (RFC 9000 §10.1).
+    fn timeout(&self, resume: bool) -> Duration {
+        let config = &self.config;
+        let path = self.rtt.pto().map(|pto| pto.saturating_mul(3));
+        if resume {
+            path.map_or(RESUME_TIMEOUT, |path| path.max(RESUME_TIMEOUT_MIN)).min(config.timeout)
+        } else {
+            config.timeout.max(path.unwrap_or_default()).min(config.timeout.max(config.timeout_max))
+        }
+    }
+}
+
+/// The deadline this long after `base`. One beyond the end of time never comes.
+fn after(base: Instant, duration: Duration) -> Option<Instant> {
+    Some(base + duration).filter(|deadline| *deadline < Instant::MAX)
+}
+
+/// By how much a deadline has passed, once it has.
+pub(super) fn overdue(deadline: Option<Instant>, now: Instant) -> Option<Duration> {
+    deadline.filter(|deadline| *deadline <= now).map(|deadline| now - deadline)
+}

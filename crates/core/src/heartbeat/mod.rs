@@ -1,0 +1,348 @@
+//! When to ping, whether anybody is there, and how long the path takes.
+//!
+//! Any byte from the peer is a sign of life; a ping is sent only when there is none. Only an unanswered ping can
+//! kill, and not while the transport drains (a busy upload is alive), not while we do not read (then we could not
+//! see the answer), and not when our own process did not run (then the delay is ours).
+//!
+//! ```text
+//!                      silent for `interval`: Ping
+//!            ┌───────┐ ───────────────────────────▶ ┌─────────┐  silent for `timeout`   ┌──────┐
+//!   new ───▶ │ Quiet │                              │ Probing │ ──────────────────────▶ │ Dead │
+//!            └───────┘ ◀─────────────────────────── └─────────┘  after the ping left    └──────┘
+//!              │   ▲        a byte, once the          │     ▲    and the transport
+//!              └───┘        ping has left             └─────┘    last drained: Dead
+//!        we were silent for                     the timer fired late, or the
+//!        1.25 `interval`: Pong                  machine slept: a new Ping
+//! ```
+//!
+//! It moves by [`handle_received`](Heartbeat::handle_received), [`handle_pong`](Heartbeat::handle_pong),
+//! [`handle_sent`](Heartbeat::handle_sent), [`handle_ping_sent`](Heartbeat::handle_ping_sent),
+//! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
+//! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout).
+
+mod beat;
+mod config;
+mod deadlines;
+mod pings;
+
+#[cfg(test)]
+mod tests;
+
+pub use beat::{Beat, News};
+pub use config::{Config, Mode};
+
+use crate::time::earliest;
+use crate::{Instant, Rng, Rtt};
+use core::time::Duration;
+use deadlines::overdue;
+use pings::Pings;
+
+/// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
+const SHORT_SLEEP: Duration = Duration::from_secs(10);
+
+/// After how many pings that only data answered the peer is said not to pong.
+const PINGS_WITHOUT_PONG: u32 = 3;
+
+/// Decides when to ping and when silence is death, for one connection.
+///
+/// [`Connection`](crate::Connection) has one inside. Beside a foreign WebSocket it works alone: report what
+/// happens, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is reached, and
+/// do what it says. Read what there is to read *before* the call: a byte that waits in the socket is a sign of life.
+///
+/// ```
+/// use bowline_core::heartbeat::{Beat, Config};
+/// use bowline_core::{Heartbeat, Instant, Rng};
+/// # use core::time::Duration;
+/// # use std::collections::VecDeque;
+/// # /// A socket in virtual time: its peer answers one ping after 80 ms, says one thing more, and vanishes.
+/// # struct Socket { arriving: VecDeque<(Instant, Message)>, pings: u32 }
+/// # enum Message { Pong(Vec<u8>), Text(&'static str) }
+/// # impl Socket {
+/// #     fn read_until(&mut self, deadline: Instant) -> Option<(Instant, Message)> {
+/// #         let due = self.arriving.front()?.0 <= deadline;
+/// #         if due { self.arriving.pop_front() } else { None }
+/// #     }
+/// #     fn send_ping(&mut self, now: Instant, payload: &[u8]) {
+/// #         self.pings += 1;
+/// #         if self.pings == 1 {
+/// #             let answer = Message::Pong(payload.to_vec());
+/// #             self.arriving.push_back((now + Duration::from_millis(80), answer));
+/// #             self.arriving.push_back((now + Duration::from_secs(5), Message::Text("bye")));
+/// #         }
+/// #     }
+/// #     fn send_pong(&mut self) {}
+/// # }
+/// # let mut socket = Socket { arriving: VecDeque::new(), pings: 0 };
+///
+/// let mut now = Instant::ZERO;
+/// let mut heartbeat = Heartbeat::new(Config::default(), &mut Rng::from_seed([7; 32]), now);
+///
+/// let silent = loop {
+///     let deadline = heartbeat.poll_timeout().expect("a heartbeat that is on has a deadline");
+///     if let Some((at, message)) = socket.read_until(deadline) {
+///         now = at;
+///         heartbeat.handle_received(now);
+///         match message {
+///             Message::Pong(payload) => drop(heartbeat.handle_pong(now, &payload)),
+///             Message::Text(text) => assert_eq!(text, "bye"),
+///         }
+///         continue;
+///     }
+///     now = deadline;
+///     match heartbeat.handle_timeout(now) {
+///         Some(Beat::Ping { payload, .. }) => {
+///             socket.send_ping(now, &payload);
+///             heartbeat.handle_ping_sent(now);
+///         }
+///         Some(Beat::Pong) => socket.send_pong(),
+///         Some(Beat::Dead { silent, .. }) => break silent,
+///         _ => {}
+///     }
+/// };
+///
+/// assert_eq!(heartbeat.rtt().srtt(), Some(Duration::from_millis(80)));
+/// assert!(silent <= Duration::from_secs(40)); // the interval, less its jitter, and the time-out
+/// ```
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    config: Config,
+    /// `config.interval`, shortened by this connection's jitter.
+    interval: Duration,
+    state: State,
+    pings: Pings,
+    rtt: Rtt,
+    /// The largest `now` so far, and how often a smaller one came.
+    clock: Instant,
+    clock_regressions: u64,
+    /// When the last byte came.
+    heard: Instant,
+    /// From when silence counts: when the last byte came, or when we began to read again.
+    silent_from: Instant,
+    /// When the transport last took a byte, or we last asked for an unsolicited Pong.
+    spoke: Instant,
+    /// When a transport that had been full last took a byte: proof that the far side drains it.
+    drained: Instant,
+    blocked: bool,
+    /// Since when nobody reads the transport.
+    paused: Option<Instant>,
+    /// Pings that only data answered; stays below `PINGS_WITHOUT_PONG` until the news is out.
+    unponged: u32,
+    told_no_pong: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No ping is out.
+    Quiet,
+    /// The newest ping waits for a sign of life.
+    Probing {
+        queued: Instant,
+        /// A resume probe follows a delay of our own. It is short, and there is no second one.
+        resume: bool,
+    },
+    /// The verdict has been given.
+    Dead,
+}
+
+impl Heartbeat {
+    /// A heartbeat for a connection that opened at `now`. It draws its jitter and the first ping's payload.
+    pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
+        let config = Config { interval: usable(config.interval), timeout: usable(config.timeout), ..config };
+        let longest_cut = config.interval / 100 * u32::from(config.jitter_percent.min(100));
+        let interval = rng.between(config.interval.saturating_sub(longest_cut), config.interval);
+        Self {
+            config,
+            interval: usable(interval),
+            state: State::Quiet,
+            pings: Pings::new(rng.next_u64()),
+            rtt: Rtt::default(),
+            clock: now,
+            clock_regressions: 0,
+            heard: now,
+            silent_from: now,
+            spoke: now,
+            drained: now,
+            blocked: false,
+            paused: None,
+            unponged: 0,
+            told_no_pong: false,
+        }
+    }
+
+    /// Something was read from the transport: any byte, be it in the midst of a frame.
+    pub fn handle_received(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.heard = now;
+        self.silent_from = now;
+        if let (State::Probing { .. }, Some(_)) = (self.state, self.pings.newest_left()) {
+            self.state = State::Quiet;
+        }
+    }
+
+    /// A Pong came. Returns the round trip, measured from when its ping had left, if the ping was ours.
+    ///
+    /// Counts as [`handle_received`](Self::handle_received) too.
+    pub fn handle_pong(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
+        let now = self.advance(now);
+        let round_trip = self.pings.settle(now, payload);
+        self.handle_received(now);
+        self.rtt.sample(round_trip?);
+        round_trip
+    }
+
+    /// The transport took bytes, whichever. After [`handle_blocked`](Self::handle_blocked) this is a sign of life:
+    /// the far side has made room.
+    pub fn handle_sent(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.spoke = now;
+        if self.blocked {
+            self.blocked = false;
+            self.drained = now;
+        }
+    }
+
+    /// The transport takes no more for the time being: it would block, or took less than it was given.
+    pub fn handle_blocked(&mut self, now: Instant) {
+        self.advance(now);
+        self.blocked = true;
+    }
+
+    /// The last byte of the oldest ping in the queue has left; its clock starts. Pings leave in the order in which
+    /// they were asked for.
+    ///
+    /// Counts as [`handle_sent`](Self::handle_sent) too.
+    pub fn handle_ping_sent(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.handle_sent(now);
+        self.pings.flush(now);
+    }
+
+    /// We stop reading the transport, because the application is behind, or begin again. While we do not read there
+    /// is no verdict, and Pongs tell the peer that we live.
+    pub fn set_reading(&mut self, now: Instant, reading: bool) {
+        let now = self.advance(now);
+        match (reading, self.paused) {
+            (false, None) => self.paused = Some(now),
+            (true, Some(_)) => {
+                self.paused = None;
+                self.silent_from = now;
+            }
+            _ => {}
+        }
+    }
+
+    /// The machine slept this long and runs again. Compare the wall clock's progress with the monotonic clock's,
+    /// which on some systems stands still meanwhile. Asks the peer at once if the sleep was longer than 10 s.
+    ///
+    /// A ping that follows a sleep and has not even left is not repeated: it is given its full time again.
+    pub fn handle_wake(&mut self, now: Instant, slept: Duration) -> Option<Beat> {
+        let now = self.advance(now);
+        if slept <= SHORT_SLEEP || self.config.mode == Mode::Off || self.state == State::Dead {
+            return None;
+        }
+        if let State::Probing { queued, resume: true } = &mut self.state {
+            if self.pings.newest_left().is_none() {
+                *queued = now;
+                return None;
+            }
+        }
+        Some(self.ping(now, Some(News::Resumed { slept })))
+    }
+
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached. Does nothing if called early.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Beat> {
+        let now = self.advance(now);
+        if let Some(late) = overdue(self.ping_at(), now) {
+            return Some(self.ping(now, self.stall(late)));
+        }
+        if let Some(late) = overdue(self.dead_at(), now) {
+            return Some(match (self.state, self.stall(late)) {
+                // Our delay, not the peer's silence: ask again. But only once in a row.
+                (State::Probing { resume: false, .. }, Some(stalled)) => self.ping(now, Some(stalled)),
+                _ => self.die(now),
+            });
+        }
+        if overdue(self.pong_at(), now).is_some() {
+            self.spoke = now;
+            return Some(Beat::Pong);
+        }
+        None
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest. Any other call may move it.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
+    }
+
+    /// What is known of the round trips.
+    pub fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// How long the peer has been silent.
+    pub fn silence(&self, now: Instant) -> Duration {
+        now - self.heard
+    }
+
+    /// How many pings were asked for.
+    pub fn pings(&self) -> u64 {
+        self.pings.queued()
+    }
+
+    /// How many pings were answered by their own Pong.
+    pub fn pongs(&self) -> u64 {
+        self.pings.ponged()
+    }
+
+    /// How often a caller's `now` lay before an earlier one. Time stood still then.
+    pub fn clock_regressions(&self) -> u64 {
+        self.clock_regressions
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        if now < self.clock {
+            self.clock_regressions += 1;
+        } else {
+            self.clock = now;
+        }
+        self.clock
+    }
+
+    fn stall(&self, late: Duration) -> Option<News> {
+        (late > self.config.grace).then_some(News::Stalled { late })
+    }
+
+    fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
+        let was_answered = self.state == State::Quiet && self.pings.queued() > 0;
+        if was_answered && !self.pings.newest_is_settled() {
+            self.unponged = self.unponged.saturating_add(1);
+        }
+        let news = news.or_else(|| self.missing_pongs());
+        self.state = State::Probing {
+            queued: now,
+            resume: matches!(news, Some(News::Stalled { .. } | News::Resumed { .. })),
+        };
+        Beat::Ping { payload: self.pings.queue(), news }
+    }
+
+    fn missing_pongs(&mut self) -> Option<News> {
+        let is_due = self.unponged >= PINGS_WITHOUT_PONG && self.pings.ponged() == 0 && !self.told_no_pong;
+        self.told_no_pong |= is_due;
+        is_due.then_some(News::PeerDoesNotPong)
+    }
+
+    fn die(&mut self, now: Instant) -> Beat {
+        self.state = State::Dead;
+        Beat::Dead {
+            silent: now - self.heard,
+            ping: self.pings.newest_left().map(|left| now - left),
+            pongs: self.pings.ponged(),
+            pings: self.pings.queued(),
+        }
+    }
+}
+
+/// Long enough that no host spins, and no longer than time itself.
+fn usable(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_millis(1), Instant::MAX.since_start())
+}

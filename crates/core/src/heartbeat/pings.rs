@@ -1,0 +1,193 @@
+//! Which pings are out, when they left, and which of them a Pong has answered.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// How many pings can still be answered. Two intervals are longer than any round trip worth measuring; the rest
+/// is for a resume probe on top.
+const REMEMBERED: u64 = 4;
+
+/// The pings of one connection, numbered from 1.
+///
+/// ```text
+///          answered          left             in the transport's queue
+///  1 ── ▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪ ── settled ── ▪▪▪▪▪▪▪▪ ── flushed ── ▪▪▪▪▪▪ ── queued
+/// ```
+#[derive(Clone, Debug)]
+pub(super) struct Pings {
+    /// Payload of a ping before the first. Random, so that the Pongs of another connection do not match.
+    base: u64,
+    /// Pings asked for.
+    queued: u64,
+    /// Pings that have left completely. They leave in order.
+    flushed: u64,
+    /// Pings that no Pong can answer any more: a Pong settles its own ping and all before it (RFC 6455 §5.5.3).
+    settled: u64,
+    /// Pings that were answered by their own Pong.
+    ponged: u64,
+    /// When ping `n` left, at `n % REMEMBERED`.
+    left: [Instant; REMEMBERED as usize],
+}
+
+impl Pings {
+    pub(super) fn new(base: u64) -> Self {
+        Self {
+            base,
+            queued: 0,
+            flushed: 0,
+            settled: 0,
+            ponged: 0,
+            left: [Instant::ZERO; REMEMBERED as usize],
+        }
+    }
+
+    /// A new ping's payload.
+    pub(super) fn queue(&mut self) -> [u8; 8] {
+        self.queued += 1;
+        self.base.wrapping_add(self.queued).to_be_bytes()
+    }
+
+    /// The oldest ping in the transport's queue has left.
+    pub(super) fn flush(&mut self, now: Instant) {
+        if self.flushed < self.queued {
+            self.flushed += 1;
+            self.left[slot(self.flushed)] = now;
+        }
+    }
+
+    /// A Pong came: the round trip, if it answers one of ours.
+    pub(super) fn settle(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
+        let payload = u64::from_be_bytes(payload.try_into().ok()?);
+        let number = payload.wrapping_sub(self.base);
+        let is_open = number > self.settled && number <= self.queued && self.queued - number < REMEMBERED;
+        if !is_open {
+            return None;
+        }
+        // A Pong before the report that its ping left: the reports crossed, and there is nothing to measure.
+        let round_trip = (number <= self.flushed).then(|| now - self.left[slot(number)]);
+        self.flushed = self.flushed.max(number);
+        self.settled = number;
+        self.ponged += 1;
+        round_trip
+    }
+
+    /// When the newest ping left; `None` if it has not.
+    pub(super) fn newest_left(&self) -> Option<Instant> {
+        (self.queued > 0 && self.flushed == self.queued).then(|| self.left[slot(self.queued)])
+    }
+
+    /// Whether the newest ping has been answered by a Pong.
+    pub(super) fn newest_is_settled(&self) -> bool {
+        self.settled == self.queued
+    }
+
+    /// Number of the newest ping, and so their count.
+    pub(super) fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// How many were answered by their own Pong.
+    pub(super) fn ponged(&self) -> u64 {
+        self.ponged
+    }
+}
+
+fn slot(number: u64) -> usize {
+    (number % REMEMBERED) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T1: Instant = Instant::from_secs(1);
+    const T2: Instant = Instant::from_secs(2);
+    const T9: Instant = Instant::from_secs(9);
+
+    const EIGHT: Option<Duration> = Some(Duration::from_secs(8));
+
+    #[test]
+    fn a_pong_settles_its_own_ping_once() {
+        let mut pings = Pings::new(u64::MAX);
+        let payload = pings.queue();
+        pings.flush(T1);
+        assert_eq!(pings.settle(T9, &payload), EIGHT);
+        assert_eq!(pings.settle(T9, &payload), None);
+        assert_eq!(pings.ponged(), 1);
+    }
+
+    #[test]
+    fn a_pong_settles_older_pings_without_counting_them() {
+        let mut pings = Pings::new(7);
+        let (first, second) = (pings.queue(), pings.queue());
+        pings.flush(T1);
+        pings.flush(T1);
+        assert_eq!(pings.settle(T9, &second), EIGHT);
+        assert_eq!(pings.settle(T9, &first), None);
+        assert_eq!(pings.ponged(), 1);
+    }
+
+    #[test]
+    fn an_older_pong_leaves_the_newer_ping_open() {
+        let mut pings = Pings::new(7);
+        let (first, second) = (pings.queue(), pings.queue());
+        pings.flush(T1);
+        pings.flush(T1);
+        assert_eq!(pings.settle(T9, &first), EIGHT);
+        assert!(!pings.newest_is_settled());
+        assert_eq!(pings.settle(T9, &second), EIGHT);
+        assert!(pings.newest_is_settled());
+        assert_eq!(pings.ponged(), 2);
+    }
+
+    #[test]
+    fn a_foreign_payload_settles_nothing() {
+        let mut pings = Pings::new(100);
+        let payload = pings.queue();
+        pings.flush(T1);
+        for foreign in [&100_u64.to_be_bytes()[..], &102_u64.to_be_bytes(), &payload[..7], b""] {
+            assert_eq!(pings.settle(T9, foreign), None);
+        }
+        assert_eq!(pings.ponged(), 0);
+        assert_eq!(pings.settle(T9, &payload), EIGHT);
+    }
+
+    #[test]
+    fn a_pong_ahead_of_the_report_gives_no_round_trip() {
+        let mut pings = Pings::new(0);
+        let payload = pings.queue();
+        assert_eq!(pings.settle(T1, &payload), None);
+        assert!(pings.newest_is_settled());
+        pings.flush(T9);
+        pings.queue();
+        assert_eq!(pings.newest_left(), None);
+        pings.flush(T9);
+        assert_eq!(pings.newest_left(), Some(T9));
+    }
+
+    #[test]
+    fn pings_leave_in_order() {
+        let mut pings = Pings::new(0);
+        assert_eq!(pings.newest_left(), None);
+        pings.queue();
+        let second = pings.queue();
+        pings.flush(T2);
+        assert_eq!(pings.newest_left(), None);
+        pings.flush(T1);
+        assert_eq!(pings.newest_left(), Some(T1));
+        pings.flush(T9);
+        assert_eq!(pings.newest_left(), Some(T1));
+        assert_eq!(pings.settle(T9, &second), EIGHT);
+    }
+
+    #[test]
+    fn the_oldest_ping_is_forgotten_when_the_fifth_is_queued() {
+        let mut pings = Pings::new(0);
+        let payloads: alloc::vec::Vec<_> = (0..5).map(|_| pings.queue()).collect();
+        for at in [T9, T1, T9, T9, T9] {
+            pings.flush(at);
+        }
+        assert_eq!(pings.settle(T9, &payloads[0]), None);
+        assert_eq!(pings.settle(T9, &payloads[1]), EIGHT);
+    }
+}
