@@ -69,7 +69,7 @@ pub mod session;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 
-pub use closing::{Close, CloseCode, Disconnect, End};
+pub use closing::{Close, CloseCode, Disconnect, End, Retry};
 pub use connection::Connection;
 pub use frame::Role;
 pub use heartbeat::Heartbeat;

@@ -1,0 +1,251 @@
+//! The second half of the sentence: what the Close frames do not tell.
+
+use super::close::Close;
+use super::evidence::{Cut, End, Ping};
+use super::suspect::{Limit, Suspect};
+use core::fmt;
+use core::time::Duration;
+
+/// One clause, with the facts that it states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Clause {
+    /// The Close frames say it all.
+    Nothing,
+    /// Both sides closed, but ours was still queued.
+    NotLeft,
+    FoundAfterFailedWrite,
+    /// We could not go on, and our Close frame did not say so.
+    Failed(Close),
+    Ended {
+        end: End,
+        cut: Cut,
+        incomplete_message: u64,
+        announced: bool,
+        hint: Hint,
+    },
+    Idle {
+        end: End,
+        idle: Duration,
+        limit: Option<&'static Limit>,
+        seen_before: bool,
+    },
+    Forgotten {
+        end: End,
+        silence: Duration,
+        limit: Option<&'static Limit>,
+        seen_before: bool,
+    },
+    Lifetime {
+        age: Duration,
+        limit: Option<&'static Limit>,
+        seen_before: bool,
+    },
+    Dead {
+        silent: Duration,
+        ping: Ping,
+        hint: Hint,
+    },
+    Stuck {
+        lasted: Duration,
+        queued: u64,
+    },
+    Suspended {
+        lasted: Duration,
+        ago: Duration,
+    },
+    Unanswered(Duration),
+}
+
+/// What follows from the way it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    Nothing,
+    CloseNotLeft,
+    NeverPonged { pings: u64 },
+    LongSilence { silence: Duration, survived: Duration },
+    SameSize { at: u64 },
+    AtOnce { times: u32 },
+}
+
+impl Clause {
+    pub(super) fn suspect(&self) -> Option<Suspect> {
+        let (limit, measured, seen_before) = match *self {
+            Self::Idle { idle, limit, seen_before, .. } => (limit, idle, seen_before),
+            Self::Forgotten { silence, limit, seen_before, .. } => (limit, silence, seen_before),
+            Self::Lifetime { age, limit, seen_before } => (limit, age, seen_before),
+            _ => return None,
+        };
+        Some(Suspect {
+            limit: limit.map_or(measured, Limit::duration),
+            names: limit.map_or("", |limit| limit.names),
+            seen_before,
+        })
+    }
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Nothing => Ok(()),
+            Self::NotLeft => f.write_str("our close frame had not left"),
+            Self::FoundAfterFailedWrite => {
+                f.write_str("our write had failed; the close frame was found in the receive buffer")
+            }
+            Self::Failed(ref close) => write!(f, "failed with {close}"),
+            Self::Ended { end, cut, incomplete_message, announced, hint } => {
+                write!(f, "{}", Ended(end))?;
+                match cut {
+                    Cut::Payload { opcode, got, of } => {
+                        write!(f, " inside a {} frame, {got} of {of} bytes", name(opcode))?;
+                    }
+                    Cut::Header => f.write_str(" inside a frame header")?,
+                    Cut::Boundary if incomplete_message > 0 => {
+                        write!(f, " inside a message, after {incomplete_message} bytes")?;
+                    }
+                    Cut::Boundary if announced || !matches!(end, End::Eof | End::TlsTruncated) => {}
+                    Cut::Boundary => f.write_str(" without a close frame")?,
+                }
+                write!(f, "{hint}")
+            }
+            Self::Idle { end, idle, limit, seen_before } => {
+                write!(f, "{}", Ended(end))?;
+                if end != End::Reset {
+                    f.write_str(" without a close frame")?;
+                }
+                write!(f, " after {} of silence: idle limit ", Secs(idle))?;
+                match limit {
+                    Some(limit) => write!(f, "of about {} s ({})", limit.secs, limit.names)?,
+                    None => write!(f, "near {}", Secs(idle))?,
+                }
+                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(idle, Limit::duration)))
+            }
+            Self::Forgotten { end, silence, limit, seen_before } => {
+                write!(f, "{}: ", Ended(end))?;
+                write!(f, "state for this connection was dropped within {} of silence", Secs(silence))?;
+                match limit {
+                    Some(limit) => {
+                        write!(f, " (NAT or L4 balancer, e.g. {} {} s)", limit.names, limit.secs)?;
+                    }
+                    None => f.write_str(" (NAT or L4 balancer)")?,
+                }
+                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(silence, Limit::duration)))
+            }
+            Self::Lifetime { age, limit, seen_before } => {
+                write!(f, "cut at age {} although busy: connection lifetime limit", Secs(age))?;
+                match limit {
+                    Some(limit) => write!(f, " ({} {} s)", limit.names, limit.secs),
+                    None => write!(f, "{}", Again(seen_before)),
+                }
+            }
+            Self::Dead { silent, ping, hint } => {
+                write!(f, "nothing received for {}", Secs(silent))?;
+                match ping {
+                    Ping::None => {}
+                    Ping::Unsent(waited) => write!(f, ", ping waiting to leave for {}", Secs(waited))?,
+                    Ping::Unanswered(waited) => write!(f, ", ping unanswered for {}", Secs(waited))?,
+                }
+                write!(f, "{hint}")
+            }
+            Self::Stuck { lasted, queued } => write!(
+                f,
+                "peer or path stopped taking data: {} waiting, nothing accepted for {}",
+                Size(queued, 1),
+                Secs(lasted)
+            ),
+            Self::Suspended { lasted, ago } => write!(
+                f,
+                "this process did not run for {}; the connection was found dead {} after",
+                Secs(lasted),
+                Secs(ago)
+            ),
+            Self::Unanswered(waited) => write!(f, "the other side did not answer within {}", Secs(waited)),
+        }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Nothing => Ok(()),
+            Self::CloseNotLeft => f.write_str(" before our close frame had left"),
+            Self::NeverPonged { pings } => write!(f, "; the peer has never answered a ping (0 of {pings})"),
+            Self::LongSilence { silence, survived } => write!(
+                f,
+                "; the longest silence before that was {}, this one {}: perhaps a NAT or balancer forgot the connection",
+                Secs(survived),
+                Secs(silence)
+            ),
+            Self::SameSize { at } => write!(f, "; cut twice near {}: a size limit on the path", Size(at, 2)),
+            Self::AtOnce { times } => write!(f, "; server accepts, then drops at once ({times} times)"),
+        }
+    }
+}
+
+/// How the transport ended, as the start of a clause.
+struct Ended(End);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            End::Eof => "connection ended (EOF)",
+            End::TlsTruncated => "connection ended (EOF, and TLS was not closed)",
+            End::Reset => "connection reset",
+            End::TimedOut => "connection timed out",
+            End::ReadFailed => "read failed",
+            End::WriteFailed => "write failed",
+            End::LocalAbort => "connection dropped by this side",
+        })
+    }
+}
+
+fn name(opcode: u8) -> &'static str {
+    match opcode {
+        0 => "continuation",
+        1 => "text",
+        2 => "binary",
+        8 => "close",
+        9 => "ping",
+        10 => "pong",
+        _ => "reserved",
+    }
+}
+
+/// That an earlier link ended in the same way.
+struct Again(bool);
+
+impl fmt::Display for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { ", as before" } else { "" })
+    }
+}
+
+/// What to do against an idle limit: stay a quarter below it.
+struct Advice(Duration);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "set the heartbeat to {} or less", Secs(self.0 * 3 / 4))
+    }
+}
+
+struct Secs(Duration);
+
+impl fmt::Display for Secs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} s", self.0.as_secs_f64())
+    }
+}
+
+/// A number of bytes, with this many digits behind the point where a larger unit fits.
+struct Size(u64, usize);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match UNITS.iter().find(|(size, _)| self.0 >= *size) {
+            Some((size, unit)) => write!(f, "{:.*} {unit}", self.1, self.0 as f64 / *size as f64),
+            None if self.0 == 1 => f.write_str("1 byte"),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}

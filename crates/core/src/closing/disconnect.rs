@@ -1,0 +1,325 @@
+//! The record of an end: what was said, what happened, who is to blame, and what to do.
+
+use super::clause::Clause;
+use super::close::{Close, Flaw};
+use super::evidence::{Cut, End};
+use super::history::QUICK;
+use super::retry::Retry;
+use super::suspect::Suspect;
+use crate::closing::CloseCode;
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+/// Who ended the connection, as far as can be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// This side: the application, or this process that did not run.
+    Us,
+    /// The other side.
+    Peer,
+    /// Something between the two.
+    Path,
+    /// The other side, or something that acts in its name.
+    PeerOrPath,
+}
+
+/// What kind of end it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A normal end with a complete closing handshake.
+    Clean,
+    /// We closed; the peer ended the transport without a Close frame of its own.
+    CleanUnacknowledged,
+    /// The peer goes away and did not say for how long.
+    GoingAway,
+    /// The peer restarts.
+    Restart,
+    /// The peer has too much to do.
+    Overload,
+    /// A gateway has no good answer from the server behind it.
+    Gateway,
+    /// Something went wrong at the peer.
+    PeerError,
+    /// The peer had no sign of life from us for too long.
+    PeerTimedUsOut,
+    /// The peer does not want us, or what we sent.
+    Rejected(CloseCode),
+    /// The peer closed with a code of its application.
+    App(CloseCode),
+    /// The peer's Close frame was not valid.
+    ProtocolViolation,
+    /// We could not go on: what the peer sent was not valid, or too much.
+    WeFailed(CloseCode),
+    /// Nothing was received for too long although a ping had asked for it.
+    KeepaliveTimeout,
+    /// Nothing that we wrote was accepted for too long.
+    WriteStall,
+    /// We closed, and the peer did not answer in time.
+    CloseTimeout,
+    /// Something on the path drops connections that are silent.
+    IdleDrop {
+        /// How long it had been silent.
+        idle: Duration,
+        /// The limit, where the silence fits one that is known.
+        limit: Option<Duration>,
+    },
+    /// Something on the path drops connections of this age, busy or not.
+    LifetimeLimit {
+        /// How old it was.
+        age: Duration,
+    },
+    /// The peer, or the path, drops every connection at once.
+    DroppedAtOnce {
+        /// How many times in a row.
+        times: u32,
+    },
+    /// The connection was reset.
+    Reset,
+    /// The stream ended between two messages.
+    Eof,
+    /// The stream ended inside a message.
+    Truncated {
+        /// How many bytes of the frame or message had come.
+        got: u64,
+        /// How many the frame would have had, where its header says so.
+        of: Option<u64>,
+    },
+    /// The operating system gave up on bytes that nobody acknowledged.
+    TimedOut,
+    /// A read did not succeed.
+    ReadError,
+    /// A write did not succeed, and nothing was left to read.
+    WriteError,
+    /// This process, or the machine, was suspended for so long that the connection did not survive.
+    LocalSuspend,
+    /// This side dropped the transport.
+    LocalAbort,
+}
+
+/// The Close frames of a connection, in the order in which they were queued here and received here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Exchange {
+    /// There was none.
+    #[default]
+    Neither,
+    /// Only ours.
+    Sent(Close),
+    /// Only the peer's.
+    Received(Close),
+    /// Ours was first.
+    SentThenReceived {
+        /// Ours.
+        sent: Close,
+        /// The peer's.
+        received: Close,
+    },
+    /// The peer's was first, and ours is the answer.
+    ReceivedThenSent {
+        /// The peer's.
+        received: Close,
+        /// Ours.
+        sent: Close,
+    },
+}
+
+/// Everything known about the end of a connection: the evidence, a verdict, and advice.
+///
+/// `Display` is the one sentence for the log. It starts with the words of the `websockets` library of Python, so
+/// that searches and runbooks match; what the Close frames do not tell follows.
+///
+/// ```
+/// use bowline_core::closing::{Closing, Config, End, Evidence, Kind, Who};
+/// use bowline_core::{Instant, Retry, Role};
+///
+/// let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
+/// closing.handle_received(Instant::from_secs(15));
+/// closing.handle_end(Instant::from_millis(75_040), End::Eof);
+///
+/// let disconnect = closing.poll_disconnect(&Evidence::default()).unwrap();
+/// assert_eq!(
+///     disconnect.to_string(),
+///     "no close frame received or sent; connection ended (EOF) without a close frame after 60.0 s of silence: \
+///      idle limit of about 60 s (nginx proxy_read_timeout, AWS ALB and ELB); set the heartbeat to 45.0 s or less"
+/// );
+/// assert_eq!(disconnect.who(), Who::Path);
+/// assert!(matches!(disconnect.kind(), Kind::IdleDrop { .. }));
+/// assert_eq!(disconnect.retry(), Retry::Now);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disconnect(pub(super) Box<Record>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) exchange: Exchange,
+    pub(super) flaw: Option<Flaw>,
+    pub(super) ignored: u64,
+    pub(super) end: Option<End>,
+    pub(super) cut: Cut,
+    pub(super) incomplete_message: u64,
+    pub(super) age: Duration,
+    pub(super) idle: Duration,
+    pub(super) survived: Duration,
+    pub(super) verdict: Verdict,
+}
+
+/// What the diagnosis makes of the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) who: Who,
+    pub(super) kind: Kind,
+    pub(super) retry: Retry,
+    pub(super) clause: Clause,
+}
+
+impl Disconnect {
+    /// Who ended the connection.
+    pub fn who(&self) -> Who {
+        self.0.verdict.who
+    }
+
+    /// What kind of end it was.
+    pub fn kind(&self) -> Kind {
+        self.0.verdict.kind
+    }
+
+    /// Whether to connect again, and when.
+    pub fn retry(&self) -> Retry {
+        self.0.verdict.retry
+    }
+
+    /// The known limit that fits, or the one that the evidence suggests.
+    pub fn suspect(&self) -> Option<Suspect> {
+        self.0.verdict.clause.suspect()
+    }
+
+    /// The Close frames and their order.
+    pub fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    /// The Close that we queued; it may not have left before the end.
+    pub fn sent(&self) -> Option<&Close> {
+        self.0.exchange.sent()
+    }
+
+    /// The peer's Close.
+    pub fn received(&self) -> Option<&Close> {
+        self.0.exchange.received()
+    }
+
+    /// What was wrong with the peer's Close.
+    pub fn flaw(&self) -> Option<Flaw> {
+        self.0.flaw
+    }
+
+    /// How many frames came after the end was settled, and were ignored.
+    pub fn ignored_after_close(&self) -> u64 {
+        self.0.ignored
+    }
+
+    /// How the transport ended; `None` if it was still there when we gave up waiting.
+    pub fn end(&self) -> Option<End> {
+        self.0.end
+    }
+
+    /// Where in the stream of frames the input ended.
+    pub fn cut(&self) -> Cut {
+        self.0.cut
+    }
+
+    /// Bytes received of a message whose end never came.
+    pub fn incomplete_message(&self) -> u64 {
+        self.0.incomplete_message
+    }
+
+    /// How old the connection was.
+    pub fn age(&self) -> Duration {
+        self.0.age
+    }
+
+    /// For how long no byte had crossed in either direction.
+    pub fn idle(&self) -> Duration {
+        self.0.idle
+    }
+
+    /// The longest silence in both directions after which something was received again.
+    pub fn longest_silence(&self) -> Duration {
+        self.0.survived
+    }
+
+    /// How many bytes into a message or frame the input ended, if it did not end between two.
+    pub(super) fn cut_at(&self) -> Option<u64> {
+        cut_at(self.0.cut, self.0.incomplete_message)
+    }
+
+    /// Dropped without a word, hardly opened.
+    pub(super) fn is_quick(&self) -> bool {
+        self.0.age < QUICK && self.0.exchange == Exchange::Neither && self.0.end != Some(End::LocalAbort)
+    }
+}
+
+pub(super) fn cut_at(cut: Cut, incomplete_message: u64) -> Option<u64> {
+    match cut {
+        Cut::Payload { got, .. } => Some(got.max(incomplete_message)),
+        Cut::Header | Cut::Boundary => (incomplete_message > 0).then_some(incomplete_message),
+    }
+}
+
+impl Exchange {
+    /// The Close that we queued.
+    pub fn sent(&self) -> Option<&Close> {
+        match self {
+            Self::Sent(sent) | Self::SentThenReceived { sent, .. } | Self::ReceivedThenSent { sent, .. } => {
+                Some(sent)
+            }
+            Self::Neither | Self::Received(_) => None,
+        }
+    }
+
+    /// The peer's Close.
+    pub fn received(&self) -> Option<&Close> {
+        match self {
+            Self::Received(received)
+            | Self::SentThenReceived { received, .. }
+            | Self::ReceivedThenSent { received, .. } => Some(received),
+            Self::Neither | Self::Sent(_) => None,
+        }
+    }
+}
+
+impl core::error::Error for Disconnect {}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.exchange)?;
+        match &self.0.verdict.clause {
+            Clause::Nothing => Ok(()),
+            clause => write!(f, "; {clause}"),
+        }
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Neither => f.write_str("no close frame received or sent"),
+            Self::Sent(sent) => write!(f, "sent {sent}; no close frame received"),
+            Self::Received(received) => write!(f, "received {received}; no close frame sent"),
+            Self::SentThenReceived { sent, received } => write!(f, "sent {sent}; then received {received}"),
+            Self::ReceivedThenSent { received, sent } => write!(f, "received {received}; then sent {sent}"),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Us => "us",
+            Self::Peer => "peer",
+            Self::Path => "path",
+            Self::PeerOrPath => "peer or path",
+        })
+    }
+}

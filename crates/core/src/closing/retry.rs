@@ -1,0 +1,101 @@
+//! The advice that ends every diagnosis: connect again, and when.
+
+use core::fmt;
+use core::time::Duration;
+
+/// Whether to connect again, and when.
+///
+/// [`Reconnect`](crate::Reconnect) turns this into a time; an application without it can match for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Do not: another attempt would end the same way, or nobody wants it.
+    No(Why),
+    /// At once: the path forgot the connection, nothing says that the peer is in trouble.
+    Now,
+    /// After the usual backoff.
+    Backoff,
+    /// After at least this long, and the usual backoff on top.
+    BackoffAfter(Duration),
+    /// After a time drawn evenly from this range, so that a crowd does not return at once.
+    After {
+        /// The earliest.
+        min: Duration,
+        /// The latest.
+        max: Duration,
+    },
+    /// After the usual backoff, but only with a change: the same again would end the same way.
+    AfterChange(Change),
+}
+
+/// Why there should be no other attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// We ended the connection because our application asked for it.
+    Asked,
+    /// The peer ended it normally: what it was opened for is done.
+    Finished,
+    /// The peer does not want this client: not authorized, forbidden, against its rules.
+    Refused,
+    /// The same bytes would be refused again.
+    SameAgain,
+    /// The peer does not follow the protocol.
+    Invalid,
+    /// The certificate was not accepted.
+    Certificate,
+    /// The server answered the upgrade with this HTTP status.
+    Status(u16),
+}
+
+/// What to change before the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Send smaller frames and messages.
+    SmallerMessages,
+    /// Send pings less often.
+    SlowerHeartbeat,
+}
+
+impl Retry {
+    /// Whether there is a reason to connect again at all.
+    pub const fn is_yes(&self) -> bool {
+        !matches!(self, Self::No(_))
+    }
+}
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No(why) => write!(f, "no ({why})"),
+            Self::Now => f.write_str("now"),
+            Self::Backoff => f.write_str("backoff"),
+            Self::BackoffAfter(min) => write!(f, "backoff after {min:?}"),
+            Self::After { min, max } => write!(f, "after {min:?} to {max:?}"),
+            Self::AfterChange(change) => write!(f, "with {change}"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asked => "asked",
+            Self::Finished => "finished",
+            Self::Refused => "refused",
+            Self::SameAgain => "the same again",
+            Self::Invalid => "invalid",
+            Self::Certificate => "certificate",
+            Self::Status(status) => return write!(f, "status {status}"),
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SmallerMessages => "smaller messages",
+            Self::SlowerHeartbeat => "a slower heartbeat",
+        })
+    }
+}
