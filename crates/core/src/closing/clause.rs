@@ -141,7 +141,7 @@ impl fmt::Display for Clause {
                 write!(f, "nothing received for {}", Secs(silent))?;
                 match ping {
                     Ping::None => {}
-                    Ping::Unsent(waited) => write!(f, ", ping waiting to leave for {}", Secs(waited))?,
+                    Ping::Unsent => f.write_str(", ping not sent")?,
                     Ping::Unanswered(waited) => write!(f, ", ping unanswered for {}", Secs(waited))?,
                 }
                 write!(f, "{hint}")

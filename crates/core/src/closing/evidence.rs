@@ -48,8 +48,8 @@ pub enum Ping {
     /// None was.
     #[default]
     None,
-    /// It was queued this long ago and could not leave.
-    Unsent(Duration),
+    /// One was queued and could not leave.
+    Unsent,
     /// It left this long ago and nothing came back.
     Unanswered(Duration),
 }

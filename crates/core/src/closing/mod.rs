@@ -164,6 +164,10 @@ enum Wait {
     Peer { since: Instant },
 }
 
+/// What is read this soon after a stall may have waited in the receive buffer; what comes later proves that the
+/// connection has survived.
+const BACKLOG: Duration = Duration::from_secs(1);
+
 impl Closing {
     /// The machine of a connection that has just been opened.
     pub fn new(config: Config, role: Role, now: Instant) -> Self {
@@ -195,6 +199,9 @@ impl Closing {
         let silence = now - self.received.max(self.sent);
         let woke = self.woke.take().map_or(Duration::ZERO, |gap| gap.lasted);
         self.survived = self.survived.max(silence).max(woke);
+        if self.stalled.is_some_and(|stall| now - stall.until > BACKLOG) {
+            self.stalled = None;
+        }
         self.received = now;
     }
 
@@ -230,7 +237,8 @@ impl Closing {
         }
     }
 
-    /// This process did not run, or the machine slept, for this long until now.
+    /// This process did not run, or the machine slept, for this long until now. Report it before the bytes that were
+    /// found afterwards.
     pub fn handle_stalled(&mut self, now: Instant, lasted: Duration) {
         let now = self.at(now);
         self.stalled = Some(Gap { lasted, until: now });
@@ -446,6 +454,7 @@ impl Closing {
             woke: self.woke,
             stalled: self.stalled,
             blocked: self.blocked,
+            sent: self.sent,
             evidence,
         };
         let record = Record {

@@ -65,6 +65,7 @@ pub(super) struct Case<'a> {
     pub(super) woke: Option<Gap>,
     pub(super) stalled: Option<Gap>,
     pub(super) blocked: Option<Instant>,
+    pub(super) sent: Instant,
     pub(super) evidence: &'a Evidence,
 }
 
@@ -281,10 +282,10 @@ impl Case<'_> {
 
     fn dead(&self) -> Verdict {
         let blocked = self.blocked.map(|since| self.at - since);
-        let stall = match (self.evidence.ping, blocked) {
-            (Ping::Unsent(waited), blocked) => Some(blocked.unwrap_or(waited)),
-            (Ping::Unanswered(waited), Some(blocked)) if blocked >= waited => Some(blocked),
-            _ => None,
+        let stall = match self.evidence.ping {
+            Ping::Unsent => Some(blocked.unwrap_or(self.at - self.sent)),
+            Ping::Unanswered(waited) => blocked.filter(|blocked| *blocked >= waited),
+            Ping::None => None,
         };
         if let Some(lasted) = stall {
             return Verdict {
