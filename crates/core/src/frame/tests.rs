@@ -1,0 +1,297 @@
+use super::*;
+use alloc::vec;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use proptest::prelude::*;
+
+type Frames = Vec<(Header, Bytes)>;
+type Decoded = (Frames, Result<(), FrameError>);
+
+fn decoder(role: Role) -> Decoder {
+    Decoder::new(role, &Limits::default())
+}
+
+/// Everything the decoder finds, fed in pieces of `size`.
+fn decode(role: Role, bytes: &[u8], size: usize) -> Decoded {
+    let mut decoder = decoder(role);
+    let mut frames = Vec::new();
+    for piece in bytes.chunks(size.max(1)) {
+        decoder.push(piece);
+        loop {
+            match decoder.decode() {
+                Ok(Some(header)) => frames.push((header, decoder.take())),
+                Ok(None) => break,
+                Err(error) => return (frames, Err(error)),
+            }
+        }
+    }
+    (frames, Ok(()))
+}
+
+fn encode(header: Header, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header.encode().to_vec();
+    let start = bytes.len();
+    bytes.extend_from_slice(payload);
+    if let Some(key) = header.mask {
+        crate::mask::apply(&mut bytes[start..], key, 0);
+    }
+    bytes
+}
+
+#[test]
+fn the_examples_of_the_rfc_decode() {
+    // RFC 6455 §5.7
+    let hello = |opcode, fin, mask, payload: &'static str| {
+        (Header { fin, rsv1: false, opcode, mask, len: payload.len() as u64 }, Bytes::from(payload))
+    };
+    let key = Some([0x37, 0xfa, 0x21, 0x3d]);
+    let cases: [(Role, &[u8], Frames); 4] = [
+        (Role::Client, b"\x81\x05Hello", vec![hello(Opcode::Text, true, None, "Hello")]),
+        (
+            Role::Server,
+            b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+            vec![hello(Opcode::Text, true, key, "Hello")],
+        ),
+        (
+            Role::Client,
+            b"\x01\x03Hel\x80\x02lo",
+            vec![hello(Opcode::Text, false, None, "Hel"), hello(Opcode::Continuation, true, None, "lo")],
+        ),
+        (
+            Role::Server,
+            b"\x8a\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+            vec![hello(Opcode::Pong, true, key, "Hello")],
+        ),
+    ];
+    for (role, bytes, frames) in cases {
+        for size in 1..=bytes.len() {
+            assert_eq!(decode(role, bytes, size), (frames.clone(), Ok(())));
+        }
+    }
+}
+
+#[test]
+fn what_the_rfc_forbids_is_refused_with_its_code() {
+    use FrameError as E;
+    let (client, server) = (Role::Client, Role::Server);
+    let cases: [(Role, &[u8], FrameError, u16, &str); 21] = [
+        (client, b"\xc1", E::ReservedBits(4), 1002, "§5.2"),
+        (client, b"\xa1", E::ReservedBits(2), 1002, "§5.2"),
+        (client, b"\x91", E::ReservedBits(1), 1002, "§5.2"),
+        (client, b"\x83", E::ReservedOpcode(3), 1002, "§5.2"),
+        (client, b"\x87", E::ReservedOpcode(7), 1002, "§5.2"),
+        (client, b"\x8b", E::ReservedOpcode(11), 1002, "§5.2"),
+        (client, b"\x8f", E::ReservedOpcode(15), 1002, "§5.2"),
+        (client, b"\x09", E::FragmentedControl, 1002, "§5.5"),
+        (client, b"\x08", E::FragmentedControl, 1002, "§5.5"),
+        (client, b"\x89\x7e", E::LongControl, 1002, "§5.5"),
+        (client, b"\x88\x7f", E::LongControl, 1002, "§5.5"),
+        (client, b"\x80", E::LooseContinuation, 1002, "§5.4"),
+        (client, b"\x01\x00\x89\x00\x82", E::Interleaved, 1002, "§5.4"),
+        (client, b"\x82\x80", E::Masked, 1002, "§5.1"),
+        (server, b"\x82\x00", E::Unmasked, 1002, "§5.1"),
+        (server, b"\x8a\x00", E::Unmasked, 1002, "§5.1"),
+        (client, b"\x82\x7e\x00\x7d", E::PaddedLength(125), 1002, "§5.2"),
+        (client, b"\x82\x7f\0\0\0\0\0\0\xff\xff", E::PaddedLength(65535), 1002, "§5.2"),
+        (client, b"\x82\x7f\x80\0\0\0\0\0\0\0", E::HugeLength, 1002, "§5.2"),
+        (client, b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", E::HugeLength, 1002, "§5.2"),
+        (
+            client,
+            b"\x82\x7f\0\0\0\0\x01\0\0\x01",
+            E::FrameTooLong { len: (16 << 20) + 1, limit: 16 << 20 },
+            1009,
+            "§10.4",
+        ),
+    ];
+    for (role, bytes, error, code, section) in cases {
+        // The same however it was cut, and not before the last byte.
+        for size in 1..=bytes.len() {
+            assert_eq!(decode(role, bytes, size).1, Err(error), "{bytes:x?}");
+        }
+        assert_eq!(decode(role, &bytes[..bytes.len() - 1], 1).1, Ok(()), "{bytes:x?}");
+        assert_eq!((error.close_code(), error.section()), (code, section));
+    }
+}
+
+#[test]
+fn the_longest_allowed_lengths_pass() {
+    let limits = Limits { frame: Some(70_000), ..Limits::default() };
+    for len in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
+        let bytes = encode(Header::new(Opcode::Binary, len as u64), &vec![7; len]);
+        let mut decoder = Decoder::new(Role::Client, &limits);
+        decoder.push(&bytes);
+        assert_eq!(decoder.decode().unwrap().map(|header| header.len), Some(len as u64));
+        assert_eq!(decoder.take(), vec![7; len]);
+        assert!(decoder.is_between_frames());
+    }
+}
+
+#[test]
+fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
+    let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
+    decoder.push(b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff");
+    assert_eq!(decoder.decode(), Ok(None));
+    let room = decoder.input().capacity();
+    assert!((1 << 20..2 << 20).contains(&room), "{room}");
+}
+
+#[test]
+fn an_error_stays() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(b"\xff");
+    assert_eq!(decoder.decode(), Err(FrameError::ReservedBits(7)));
+    decoder.push(b"\x81\x01a");
+    assert_eq!(decoder.decode(), Err(FrameError::ReservedBits(7)));
+    decoder.release();
+    assert_eq!(decoder.decode(), Err(FrameError::ReservedBits(7)));
+}
+
+#[test]
+fn an_incomplete_frame_shows_what_has_arrived() {
+    let key = [1, 2, 3, 4];
+    let bytes = encode(Header::new(Opcode::Text, 200).masked(key), &[b'x'; 200]);
+    let mut decoder = decoder(Role::Server);
+    decoder.push(&bytes[..7]);
+    assert_eq!((decoder.decode(), decoder.header()), (Ok(None), None));
+    decoder.push(&bytes[7..20]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.header().map(|header| header.len), Some(200));
+    assert_eq!(decoder.payload(), [b'x'; 12]);
+    assert!(decoder.take().is_empty());
+    decoder.push(&bytes[20..]);
+    assert!(decoder.decode().unwrap().is_some());
+    assert_eq!(decoder.payload(), [b'x'; 200]);
+}
+
+#[test]
+fn a_frame_that_is_not_taken_is_skipped() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(b"\x82\x01a\x82\x00\x82\x01b");
+    assert_eq!(decoder.decode().unwrap().unwrap().len, 1);
+    assert_eq!(decoder.decode().unwrap().unwrap().len, 0);
+    decoder.decode().unwrap().unwrap();
+    assert_eq!(decoder.take(), "b");
+    assert_eq!(decoder.take(), "");
+}
+
+#[test]
+fn the_place_lent_is_as_long_as_what_is_wanted_next() {
+    let mut decoder = decoder(Role::Client);
+    let place = decoder.input();
+    let modest = place.capacity() - place.len();
+    assert!((4 << 10..8 << 10).contains(&modest), "{modest}");
+
+    let bytes = encode(Header::new(Opcode::Binary, 256 << 10), &vec![3; 256 << 10]);
+    decoder.input().extend_from_slice(&bytes[..4000]);
+    assert_eq!(decoder.decode(), Ok(None));
+    let missing = bytes.len() - 4000;
+    let place = decoder.input();
+    assert!(place.capacity() - place.len() >= missing + MAX_HEADER);
+    assert!(place.capacity() - place.len() < missing + 4096);
+    place.extend_from_slice(&bytes[4000..]);
+    place.extend_from_slice(&bytes[..MAX_HEADER]);
+    decoder.decode().unwrap().unwrap();
+    assert_eq!(decoder.take(), vec![3; 256 << 10]);
+
+    // The message has been dropped, so its memory serves again.
+    let before = decoder.input().capacity();
+    assert_eq!(decoder.decode(), Ok(None));
+    assert!(decoder.input().capacity() <= before + MAX_HEADER);
+}
+
+#[test]
+fn a_large_payload_is_not_copied() {
+    let bytes = encode(Header::new(Opcode::Binary, 3000), &vec![3; 3000]);
+    let mut decoder = decoder(Role::Client);
+    decoder.push(&bytes);
+    decoder.decode().unwrap().unwrap();
+    let place = decoder.payload().as_ptr();
+    assert_eq!(decoder.take().as_ptr(), place);
+}
+
+#[test]
+fn a_stream_that_fills_its_place_gets_a_larger_one() {
+    let mut decoder = decoder(Role::Client);
+    let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
+    let mut stream = core::iter::repeat_n(frame, 10_000).flatten();
+    let mut rooms = Vec::new();
+    for _ in 0..20 {
+        let place = decoder.input();
+        rooms.push(place.capacity() - place.len());
+        place.extend(stream.by_ref().take(*rooms.last().unwrap()));
+        while decoder.decode().unwrap().is_some() {}
+    }
+    let most = rooms.iter().max().unwrap();
+    assert!((60 << 10..140 << 10).contains(most), "{rooms:?}");
+    assert!(rooms[0] < 8 << 10);
+}
+
+#[test]
+fn an_idle_decoder_owns_no_memory() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(b"\x82\x01a\x82");
+    decoder.decode().unwrap();
+    decoder.release();
+    assert!(!decoder.is_between_frames()); // half a header is kept
+    decoder.push(b"\x01b");
+    decoder.decode().unwrap().unwrap();
+    assert_eq!(decoder.payload(), b"b");
+    assert!(decoder.is_between_frames());
+    decoder.release();
+    assert_eq!(
+        alloc::format!("{decoder:?}"),
+        "Decoder { role: Client, buffered: 0, capacity: 0, frame: None, .. }"
+    );
+}
+
+#[test]
+fn a_place_that_was_cut_short_does_no_harm() {
+    let mut decoder = decoder(Role::Server);
+    let bytes = encode(Header::new(Opcode::Binary, 2000).masked([1; 4]), &[1; 2000]);
+    for len in [0, 1, 7, 8, 1000] {
+        decoder.push(&bytes);
+        let _ = decoder.decode();
+        decoder.input().truncate(len);
+        let _ = (decoder.decode(), decoder.payload().len(), decoder.take(), decoder.is_between_frames());
+        decoder.input().clear();
+    }
+}
+
+fn frames() -> impl Strategy<Value = Vec<(Header, Vec<u8>)>> {
+    let control = (8..=10_u8, prop::collection::vec(any::<u8>(), 0..=125));
+    let data = (1..=2_u8, prop::collection::vec(any::<u8>(), 0..3000));
+    let frame = (prop_oneof![control, data], any::<[u8; 4]>(), any::<bool>());
+    prop::collection::vec(frame, 0..12).prop_map(|frames| {
+        let mut in_message = false;
+        let legal = frames.into_iter().map(|((number, payload), key, fin)| {
+            let mut opcode = Opcode::from_u8(number).unwrap();
+            let control = opcode.is_control();
+            if !control {
+                opcode = if in_message { Opcode::Continuation } else { opcode };
+                in_message = !fin;
+            }
+            let header = Header::new(opcode, payload.len() as u64).masked(key);
+            (Header { fin: fin || control, ..header }, payload)
+        });
+        legal.collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(frames in frames(), size in 1..4000_usize) {
+        let bytes: Vec<u8> = frames.iter().flat_map(|(header, payload)| encode(*header, payload)).collect();
+        let expected: Vec<_> = frames.into_iter().map(|(header, payload)| (header, Bytes::from(payload))).collect();
+        prop_assert_eq!(decode(Role::Server, &bytes, size), (expected, Ok(())));
+    }
+
+    #[test]
+    fn any_bytes_decode_the_same_however_they_are_cut(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        size in 1..20_usize,
+        client in any::<bool>(),
+    ) {
+        let role = if client { Role::Client } else { Role::Server };
+        prop_assert_eq!(decode(role, &bytes, size), decode(role, &bytes, usize::MAX));
+    }
+}
