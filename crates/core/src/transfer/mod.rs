@@ -1,19 +1,499 @@
 //! Files over messages: offer, cut, acknowledge, resume.
+//!
+//! [`Transfers`] speaks the subprotocol `bowline.v1` over any channel of binary messages. It never touches a file:
+//! what it wants read, hashed, written or made durable comes out as an [`Event`], and the answer goes in as a call.
+//!
+//! ```text
+//!  sender                                                                receiver
+//!  offer ─────▶ OFFER ──────────────────────────────────────▶ Offered ─▶ (open the file)
+//!  (file) ◀─ Read, Hash ◀──────────────────────────── ACCEPT ◀───────── answer
+//!  provide ───▶ DATA ───────────────────────────────────────▶ Write ──▶ (write, hash)
+//!           window, credit ◀───────────────────────────── ACK ◀───────── written
+//!           durable ◀──────────────────────────────────── ACK ◀───────── commit ◀─ (sync) ◀─ Sync
+//!  confirm, provide_digest ─▶ FIN ──────────────────────────▶ Finish ─▶ (verify, move to its place)
+//!  Done ◀──────────────────────────────────────────────── DONE ◀──────── finish
+//! ```
+//!
+//! A link may end at any moment. The sender keeps its transfers and offers them again on the next link under the same
+//! id; the receiver says how much it has made durable, and sending goes on from there.
 
 mod code;
+mod config;
 mod digest;
+mod event;
 mod flow;
 mod id;
+mod limiter;
+mod link;
 mod name;
+mod poll;
+mod receive;
+mod route;
+mod send;
+#[cfg(test)]
+mod tests;
 mod validator;
 pub mod wire;
 
+use crate::time::earliest;
+use crate::{Instant, Role};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
+use bytes::Bytes;
+use core::time::Duration;
+use link::Link;
+use receive::Incoming;
+use send::{Context, Fate, Outgoing};
+use wire::Frame;
+
 pub use code::{Code, Retry};
+pub use config::Config;
 pub use digest::{Checkpoint, CheckpointError, Digest, GROUP, Hasher};
+pub use event::{Answer, Event, Failure, Offered, Progress, Stage};
 pub use id::TransferId;
 pub use name::{NameError, SafeName};
 pub use validator::{Validator, ValidatorError};
+pub use wire::SUBPROTOCOL;
 
-/// Stub.
+/// A file to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Offer {
+    /// The transfer: the same id goes on where an earlier process stopped.
+    pub id: TransferId,
+    /// The name that the receiver is to give it.
+    pub name: SafeName,
+    /// How many bytes it has.
+    pub length: u64,
+    /// When it was changed last, in milliseconds since 1970; 0 if unknown.
+    pub mtime_ms: i64,
+    /// What tells this version of the file from another.
+    pub validator: Option<Validator>,
+}
+
+impl Offer {
+    /// A file of this name and length; its time and validator can be set afterwards.
+    pub fn new(id: TransferId, name: SafeName, length: u64) -> Self {
+        Self { id, name, length, mtime_ms: 0, validator: None }
+    }
+}
+
+/// A transfer that was offered or asked for twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transfer {0} is already under way")]
+pub struct AlreadyKnown(pub TransferId);
+
+/// A file that we asked for.
 #[derive(Debug)]
-pub struct Transfers {}
+struct Wanted {
+    name: SafeName,
+    attempts: u32,
+    state: Asking,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Asking {
+    /// For a link, or for the time of another try.
+    Waiting { until: Option<Instant> },
+    /// REQUEST is out.
+    Asked { handle: wire::Handle, since: Instant },
+    /// The offer has come.
+    Offered,
+}
+
+/// Many files over one channel of messages, link after link.
+///
+/// Tell it when a link begins and ends, hand it every message that comes ([`handle_message`](Self::handle_message)),
+/// and send what it gives ([`poll_message`](Self::poll_message)). Carry out its [`Event`]s and answer them.
+///
+/// ```
+/// use bowline_core::transfer::{Config, Event, Offer, SafeName, TransferId};
+/// use bowline_core::{Instant, Role, Transfers};
+///
+/// let now = Instant::ZERO;
+/// let mut sender = Transfers::new(Role::Client, Config::default(), now);
+/// sender.offer(now, Offer::new(TransferId::from_bytes([1; 16]), SafeName::parse("a.txt")?, 5))?;
+/// sender.handle_link_up(now, None);
+///
+/// let mut receiver = Transfers::new(Role::Server, Config::default(), now);
+/// receiver.handle_link_up(now, None);
+/// while let Some(message) = sender.poll_message(now, usize::MAX) {
+///     receiver.handle_message(now, message.into_bytes());
+/// }
+/// assert!(matches!(receiver.poll_event(), Some(Event::Offered(offered)) if offered.length == 5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Transfers {
+    role: Role,
+    config: Config,
+    now: Instant,
+    link: Option<Link>,
+    outgoing: BTreeMap<TransferId, Outgoing>,
+    incoming: BTreeMap<TransferId, Incoming>,
+    wanted: BTreeMap<TransferId, Wanted>,
+    /// What the peer asked for and we have not offered yet.
+    asked: BTreeMap<TransferId, wire::Handle>,
+    /// Whose turn it is to send a chunk.
+    turns: VecDeque<TransferId>,
+    events: VecDeque<Event>,
+}
+
+/// The parts of `Transfers` that a step of one transfer needs.
+macro_rules! context {
+    ($self:ident) => {
+        Context {
+            now: $self.now,
+            config: &$self.config,
+            link: $self.link.as_mut().filter(|link| !link.broken),
+            events: &mut $self.events,
+        }
+    };
+}
+use context;
+
+impl Transfers {
+    /// No transfers yet, and no link. The role decides only who takes odd numbers for handles.
+    pub fn new(role: Role, config: Config, now: Instant) -> Self {
+        Self {
+            role,
+            config,
+            now,
+            link: None,
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            turns: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    // ----- facts -----
+
+    /// A link is up; its round-trip time may be known from the handshake. Everything open is offered or asked for
+    /// again.
+    pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
+        self.handle_link_down(now);
+        self.link = Some(Link::new(self.now, self.role, &self.config, rtt));
+    }
+
+    /// The link is gone. What was being received is made durable as far as it came; what was being sent waits.
+    pub fn handle_link_down(&mut self, now: Instant) {
+        self.advance(now);
+        if self.link.take().is_none() {
+            return;
+        }
+        self.asked.clear();
+        let mut cx = context!(self);
+        for incoming in self.incoming.values_mut() {
+            incoming.handle_link_down(&mut cx);
+        }
+        self.incoming.clear();
+        self.outgoing.retain(|_, outgoing| outgoing.handle_link_down(&mut cx) == Fate::Lives);
+        for wanted in self.wanted.values_mut() {
+            wanted.state = Asking::Waiting { until: None };
+        }
+    }
+
+    /// The round-trip time of this link was measured, by a ping for example.
+    pub fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
+        self.advance(now);
+        if let Some(link) = &mut self.link {
+            link.flow.handle_rtt(self.now, rtt);
+        }
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        let mut cx = context!(self);
+        self.outgoing.retain(|_, outgoing| outgoing.handle_timeout(&mut cx) == Fate::Lives);
+        let ended: BTreeSet<_> = self
+            .incoming
+            .iter_mut()
+            .filter_map(|(id, incoming)| (incoming.handle_timeout(&mut cx) == Fate::Ended).then_some(*id))
+            .collect();
+        for id in ended {
+            self.forget_incoming(id);
+        }
+        self.wanted_timeout();
+    }
+
+    // ----- commands -----
+
+    /// Offers a file, or answers an [`Event::Requested`] of the same id.
+    ///
+    /// # Errors
+    /// The id is already being sent.
+    pub fn offer(&mut self, now: Instant, offer: Offer) -> Result<(), AlreadyKnown> {
+        self.advance(now);
+        let id = offer.id;
+        if self.outgoing.contains_key(&id) {
+            return Err(AlreadyKnown(id));
+        }
+        let requested = self.asked.remove(&id);
+        if let (Some(handle), Some(link)) = (requested, &mut self.link) {
+            link.close(handle);
+        }
+        let Offer { name, length, mtime_ms, validator, .. } = offer;
+        let mode = wire::Mode::AttachOrCreate;
+        let offer = wire::Offer {
+            id,
+            name,
+            length,
+            mtime_ms,
+            validator,
+            mode,
+            priority: 0,
+            epoch_seen: 0,
+            digest: None,
+        };
+        self.outgoing.insert(id, Outgoing::new(self.now, offer, requested.is_some()));
+        if !self.turns.contains(&id) {
+            self.turns.push_back(id);
+        }
+        Ok(())
+    }
+
+    /// Asks the peer for a file. It comes as an [`Event::Offered`] with this id.
+    ///
+    /// # Errors
+    /// The id is already asked for.
+    pub fn request(&mut self, now: Instant, id: TransferId, name: SafeName) -> Result<(), AlreadyKnown> {
+        self.advance(now);
+        if self.wanted.contains_key(&id) {
+            return Err(AlreadyKnown(id));
+        }
+        self.wanted.insert(id, Wanted { name, attempts: 0, state: Asking::Waiting { until: None } });
+        Ok(())
+    }
+
+    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`.
+    pub fn provide(&mut self, now: Instant, id: TransferId, offset: u64, data: Bytes) {
+        self.outgoing_step(now, id, |outgoing, cx| {
+            outgoing.provide(offset, data);
+            outgoing.step(cx);
+            Fate::Lives
+        });
+    }
+
+    /// Answers an [`Event::Hash`] with the digest of the source's first `upto` bytes.
+    pub fn provide_digest(&mut self, now: Instant, id: TransferId, upto: u64, digest: Digest) {
+        self.outgoing_step(now, id, |outgoing, cx| outgoing.provide_digest(cx, upto, digest));
+    }
+
+    /// Answers an [`Event::Check`]: the source is the file that was offered.
+    pub fn confirm(&mut self, now: Instant, id: TransferId) {
+        self.outgoing_step(now, id, |outgoing, _| {
+            outgoing.confirm();
+            Fate::Lives
+        });
+    }
+
+    /// Answers an [`Event::Offered`]. Returns false if the transfer has ended meanwhile; let go of its file then.
+    pub fn answer(&mut self, now: Instant, id: TransferId, answer: Answer) -> bool {
+        self.incoming_step(now, id, |incoming, cx| incoming.answer(cx, answer))
+    }
+
+    /// Answers an [`Event::Write`]: everything below `upto` is written, and its memory free.
+    pub fn written(&mut self, now: Instant, id: TransferId, upto: u64) {
+        self.incoming_step(now, id, |incoming, cx| incoming.written(cx, upto));
+    }
+
+    /// Answers an [`Event::Sync`]: everything below `safe` would survive a crash. Only this is acknowledged as
+    /// durable.
+    pub fn commit(&mut self, now: Instant, id: TransferId, safe: u64) {
+        self.incoming_step(now, id, |incoming, cx| incoming.commit(cx, safe));
+    }
+
+    /// Answers an [`Event::Finish`]: the file is verified, durable, and in its place.
+    pub fn finish(&mut self, now: Instant, id: TransferId) {
+        self.incoming_step(now, id, Incoming::finish);
+    }
+
+    /// Answers any effect that did not work out, or ends a transfer because somebody wants it ended. The peer is told
+    /// and an [`Event::Failed`] follows.
+    pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
+        self.advance(now);
+        if self.outgoing.contains_key(&id) {
+            self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
+        } else if self.incoming.contains_key(&id) {
+            self.wanted.remove(&id);
+            self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
+        } else if let Some(handle) = self.asked.remove(&id) {
+            if let Some(link) = &mut self.link {
+                link.close(handle);
+                link.control(Frame::Cancel(handle, refusal(&failure)));
+            }
+        } else if self.wanted.remove(&id).is_some() {
+            self.events.push_back(Event::Failed { id, failure });
+        }
+    }
+
+    /// Tells the peer that this end goes away and takes no more offers on this link.
+    pub fn go_away(&mut self, now: Instant, retry_after: Duration) {
+        self.advance(now);
+        if let Some(link) = &mut self.link {
+            link.closing = true;
+            link.control(Frame::GoAway { code: Code::ShuttingDown, retry_after });
+        }
+    }
+
+    // ----- outputs -----
+
+    /// What is wanted or told next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let outgoing = self.outgoing.values().filter_map(|outgoing| outgoing.deadline(&self.config));
+        let incoming = self.incoming.values().filter_map(|incoming| incoming.deadline(&self.config));
+        let wanted = self.wanted.values().filter_map(|wanted| self.wanted_deadline(wanted));
+        earliest(outgoing.chain(incoming).chain(wanted).min(), self.limit_deadline())
+    }
+
+    // ----- looks -----
+
+    /// How far a transfer has come; `None` once it has ended.
+    pub fn progress(&self, id: TransferId) -> Option<Progress> {
+        let waiting = Progress { stage: Stage::Waiting, length: 0, received: 0, durable: 0, resent: 0 };
+        let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
+        let incoming = || self.incoming.get(&id).map(Incoming::progress);
+        outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
+    }
+
+    /// How many transfers are under way.
+    pub fn len(&self) -> usize {
+        let waiting = self.wanted.keys().filter(|id| !self.incoming.contains_key(id)).count();
+        self.outgoing.len() + self.incoming.len() + waiting
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes are sent and not acknowledged on this link.
+    pub fn in_flight(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.flow.in_flight())
+    }
+
+    /// How many bytes may be sent and not acknowledged on this link; a single chunk always may.
+    pub fn window(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.flow.window())
+    }
+
+    /// What the peer's HELLO said, once it is in.
+    pub fn peer(&self) -> Option<&wire::Hello> {
+        self.link.as_ref().and_then(|link| link.peer.as_ref())
+    }
+
+    // ----- inside -----
+
+    /// Time that steps back is time that stands still.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn outgoing_step(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        step: impl FnOnce(&mut Outgoing, &mut Context<'_>) -> Fate,
+    ) -> bool {
+        self.advance(now);
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
+        if step(outgoing, &mut context!(self)) == Fate::Ended {
+            self.outgoing.remove(&id);
+        }
+        true
+    }
+
+    fn incoming_step(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        step: impl FnOnce(&mut Incoming, &mut Context<'_>) -> Fate,
+    ) -> bool {
+        self.advance(now);
+        let Some(incoming) = self.incoming.get_mut(&id) else { return false };
+        if step(incoming, &mut context!(self)) == Fate::Ended {
+            self.forget_incoming(id);
+        }
+        true
+    }
+
+    /// An incoming transfer has ended, well or badly. What became of it is the last event; a file that we asked for
+    /// may be asked for again.
+    fn forget_incoming(&mut self, id: TransferId) {
+        self.incoming.remove(&id);
+        let Some(mut wanted) = self.wanted.remove(&id) else { return };
+        let Some(Event::Failed { id: last, failure }) = self.events.back() else { return };
+        let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
+        if *last != id || !again || wanted.attempts >= self.config.attempts {
+            return;
+        }
+        let after = Duration::from_secs(1 << wanted.attempts.min(5));
+        let failure = failure.clone();
+        self.events.pop_back();
+        self.events.push_back(Event::Retrying { id, failure, after });
+        wanted.attempts += 1;
+        wanted.state = Asking::Waiting { until: Some(self.now + after) };
+        self.wanted.insert(id, wanted);
+    }
+
+    fn wanted_deadline(&self, wanted: &Wanted) -> Option<Instant> {
+        match wanted.state {
+            Asking::Waiting { until } => until,
+            Asking::Asked { since, .. } => Some(since + self.config.stall_timeout),
+            Asking::Offered => None,
+        }
+    }
+
+    fn wanted_timeout(&mut self) {
+        let now = self.now;
+        let stall = self.config.stall_timeout;
+        let mut stalled = alloc::vec::Vec::new();
+        for (id, wanted) in &mut self.wanted {
+            match &mut wanted.state {
+                Asking::Waiting { until } if until.is_some_and(|until| until <= now) => *until = None,
+                Asking::Asked { handle, since } if *since + stall <= now => stalled.push((*id, *handle)),
+                _ => {}
+            }
+        }
+        for (id, handle) in stalled {
+            let text = alloc::format!("no answer for {} s", stall.as_secs());
+            let failure = Failure::local(Code::Stalled, text);
+            if let Some(link) = &mut self.link {
+                link.close(handle);
+                link.control(Frame::Cancel(handle, refusal(&failure)));
+            }
+            self.events.push_back(Event::Failed { id, failure });
+            self.forget_incoming(id);
+        }
+    }
+
+    /// The link cannot go on.
+    fn break_link(&mut self, code: Code, text: impl Into<String>) {
+        let text = text.into();
+        if let Some(link) = self.link.as_mut().filter(|link| !link.broken) {
+            link.control(Frame::Error { code, text: text.clone() });
+            link.broken = true;
+            self.events.push_back(Event::Broken { code, text });
+        }
+    }
+}
+
+/// The CANCEL that answers a REQUEST or an OFFER.
+fn refusal(failure: &Failure) -> wire::Cancel {
+    wire::Cancel {
+        code: failure.code,
+        retry_after: failure.retry_after,
+        durable: 0,
+        discard: false,
+        text: failure.text.clone(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Settings of [`Transfers`](super::Transfers).
+
+use alloc::string::String;
+use core::time::Duration;
+
+/// Settings of [`Transfers`](super::Transfers). Start from [`Config::default`] and change what you must.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The largest payload of one DATA frame, sent and received. 1 MiB: beyond it nothing is gained, and a damaged
+    /// or interrupted chunk is lost whole.
+    pub max_chunk: u32,
+    /// How many bytes a sender may be ahead of our disk, for each transfer. 4 MiB: what a path of 1 Gbit/s carries in
+    /// a round trip of 30 ms.
+    pub credit: u64,
+    /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
+    pub link_credit: u64,
+    /// How many transfers a peer may open at once. 256: enough to hide the round trips of small files.
+    pub max_transfers: u32,
+    /// The longest time that an acknowledgement is held back. 25 ms: half of what a chunk takes.
+    pub ack_delay: Duration,
+    /// Ask for a sync when this much is written and not durable. 16 MiB: beyond it a disk gets no faster, and a crash
+    /// costs more.
+    pub sync_bytes: u64,
+    /// Ask for a sync when something has been written and not durable for this long. 1 s.
+    pub sync_delay: Duration,
+    /// How long the peer may leave something unanswered while the link lives. 60 s: a busy disk takes a while.
+    pub stall_timeout: Duration,
+    /// How often a transfer is offered again without any progress in between. 5.
+    pub attempts: u32,
+    /// The most bytes a second, sent and received each. `None`: no limit.
+    pub limit_rate: Option<u64>,
+    /// Random bytes that name this process, so that a peer can tell its return from a rival. All zeros by default:
+    /// give each process its own.
+    pub instance: [u8; 16],
+    /// The program and its version, for the peer's logs; at most 64 bytes are sent.
+    pub agent: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_chunk: 1024 * 1024,
+            credit: 4 * 1024 * 1024,
+            link_credit: 16 * 1024 * 1024,
+            max_transfers: 256,
+            ack_delay: Duration::from_millis(25),
+            sync_bytes: 16 * 1024 * 1024,
+            sync_delay: Duration::from_secs(1),
+            stall_timeout: Duration::from_secs(60),
+            attempts: 5,
+            limit_rate: None,
+            instance: [0; 16],
+            agent: concat!("bowline ", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+}

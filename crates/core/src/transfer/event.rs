@@ -1,0 +1,247 @@
+//! What [`Transfers`](super::Transfers) wants done, and what it tells.
+
+use super::wire::Mode;
+use super::{Code, Digest, SafeName, TransferId, Validator};
+use alloc::string::String;
+use bytes::Bytes;
+use core::fmt;
+use core::time::Duration;
+
+/// What [`Transfers`](super::Transfers) wants done, and what it tells.
+///
+/// The first group are effects: each names the command that answers it. Effects of one transfer are to be carried
+/// out in order, except that a [`Sync`](Event::Sync) may run beside later writes and a [`Hash`](Event::Hash) beside
+/// later reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Read a piece of the source. Answer with [`provide`](super::Transfers::provide).
+    Read {
+        /// Of which transfer.
+        id: TransferId,
+        /// From where.
+        offset: u64,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Take the digest of the source's first bytes. Answer with [`provide_digest`](super::Transfers::provide_digest).
+    Hash {
+        /// Of which transfer.
+        id: TransferId,
+        /// How many bytes from the beginning.
+        upto: u64,
+    },
+    /// Look whether the source is still the file that was offered. Answer with
+    /// [`confirm`](super::Transfers::confirm), or with [`fail`](super::Transfers::fail) and
+    /// [`Code::SourceChanged`].
+    Check {
+        /// Of which transfer.
+        id: TransferId,
+    },
+    /// The peer asks for a file. Answer with [`offer`](super::Transfers::offer) under this id, or with
+    /// [`fail`](super::Transfers::fail).
+    Requested {
+        /// The id that the transfer is to have.
+        id: TransferId,
+        /// Which file.
+        name: SafeName,
+    },
+    /// The peer offers a file. Answer with [`answer`](super::Transfers::answer), or with
+    /// [`fail`](super::Transfers::fail).
+    Offered(Offered),
+    /// Write these bytes. Answer with [`written`](super::Transfers::written).
+    Write {
+        /// Of which transfer.
+        id: TransferId,
+        /// To where; always the end of what was written before.
+        offset: u64,
+        /// The bytes.
+        data: Bytes,
+    },
+    /// Make durable what is written so far. Answer with [`commit`](super::Transfers::commit).
+    Sync {
+        /// Of which transfer.
+        id: TransferId,
+    },
+    /// Everything is written: verify it and put the file in its place. Answer with
+    /// [`finish`](super::Transfers::finish).
+    Finish {
+        /// Of which transfer.
+        id: TransferId,
+        /// How many bytes the file has.
+        length: u64,
+        /// The digest that it must have.
+        digest: Digest,
+    },
+    /// The link is gone or the transfer has ended early: make durable what is written, and let go of it. No answer.
+    Detach {
+        /// Of which transfer.
+        id: TransferId,
+    },
+    /// The sender gave up for good: throw away what there is. No answer.
+    Discard {
+        /// Of which transfer.
+        id: TransferId,
+    },
+
+    /// The receiver took our offer; sending goes on from `resume`.
+    Accepted {
+        /// Which transfer.
+        id: TransferId,
+        /// From where.
+        resume: u64,
+    },
+    /// A transfer is to be tried again after a while.
+    Retrying {
+        /// Which transfer.
+        id: TransferId,
+        /// Why.
+        failure: Failure,
+        /// After how long.
+        after: Duration,
+    },
+    /// A transfer is complete: verified, and durable at the receiver. Its id is forgotten.
+    Done {
+        /// Which transfer.
+        id: TransferId,
+        /// How many bytes.
+        length: u64,
+        /// Their digest, which both ends have computed.
+        digest: Digest,
+        /// The receiver had the file already.
+        deduplicated: bool,
+    },
+    /// A transfer has ended early. Its id is forgotten.
+    Failed {
+        /// Which transfer.
+        id: TransferId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The peer is going away and wants us back after a while.
+    GoingAway {
+        /// Why.
+        code: Code,
+        /// After how long.
+        retry_after: Duration,
+    },
+    /// The peer, or the path, broke the protocol: this link cannot go on. Close it.
+    Broken {
+        /// Why.
+        code: Code,
+        /// Why, in words.
+        text: String,
+    },
+}
+
+/// A file that the peer offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Offered {
+    /// The transfer.
+    pub id: TransferId,
+    /// Under what name.
+    pub name: SafeName,
+    /// How many bytes.
+    pub length: u64,
+    /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
+    pub mtime_ms: i64,
+    /// What tells this version of the file from another.
+    pub validator: Option<Validator>,
+    /// What to do with an earlier part.
+    pub mode: Mode,
+    /// The epoch that the sender saw before, 0 if none.
+    pub epoch_seen: u32,
+    /// The process that offers.
+    pub instance: [u8; 16],
+    /// Whether we asked for this file.
+    pub requested: bool,
+}
+
+/// What to say to an [`Event::Offered`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Take it, from this offset on.
+    Take {
+        /// Everything below is durable here.
+        from: u64,
+        /// The digest of everything below.
+        prefix: Digest,
+        /// The number of this attachment.
+        epoch: u32,
+    },
+    /// This very transfer was finished before.
+    Complete {
+        /// The digest of the file.
+        digest: Digest,
+    },
+    /// A file of that name and length is there, from elsewhere. If the sender's digest is the same, nothing is left
+    /// to do; if not, the name is taken.
+    Present {
+        /// The digest of the file.
+        digest: Digest,
+    },
+}
+
+/// Why a transfer ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// Why, with its retry class.
+    pub code: Code,
+    /// Why, in words; may be empty.
+    pub text: String,
+    /// Whether the peer said so.
+    pub by_peer: bool,
+    /// When to try again, if a time is known.
+    pub retry_after: Duration,
+}
+
+impl Failure {
+    /// A failure that this end found.
+    pub fn local(code: Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.by_peer {
+            f.write_str("the other side says: ")?;
+        }
+        // A text of its own says more than the name of the code.
+        if self.text.is_empty() { fmt::Display::fmt(&self.code, f) } else { f.write_str(&self.text) }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// What a transfer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// It waits for a link, for its turn, or for the time of another try.
+    Waiting,
+    /// It is offered or asked for, and not yet answered.
+    Opening,
+    /// Bytes move.
+    Moving,
+    /// All bytes have moved; digests are compared and disks waited for.
+    Finishing,
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What it is doing.
+    pub stage: Stage,
+    /// How many bytes the file has; 0 until it is known.
+    pub length: u64,
+    /// How many bytes the receiver has in memory or better, from the beginning.
+    pub received: u64,
+    /// How many bytes would survive a crash of the receiver.
+    pub durable: u64,
+    /// How many bytes have crossed more than once, as far as this end can tell.
+    pub resent: u64,
+}

@@ -1,0 +1,47 @@
+//! A bound on bytes per second.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// Lets bytes pass at a given rate. A pass may overdraw once; the next waits until the debt is paid.
+#[derive(Clone, Debug)]
+pub(super) struct Limiter {
+    bytes_per_second: u64,
+    /// From this instant on there is no debt.
+    free_at: Instant,
+}
+
+impl Limiter {
+    pub(super) fn new(now: Instant, bytes_per_second: u64) -> Self {
+        Self { bytes_per_second: bytes_per_second.max(1), free_at: now }
+    }
+
+    /// When the next bytes may pass.
+    pub(super) fn free_at(&self) -> Instant {
+        self.free_at
+    }
+
+    pub(super) fn pass(&mut self, now: Instant, bytes: u64) {
+        let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
+        self.free_at = self.free_at.max(now) + Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX));
+    }
+
+    /// The most that should pass at once, so that a low rate flows instead of jerking: a quarter of a second's worth.
+    pub(super) fn burst(&self) -> u64 {
+        (self.bytes_per_second / 4).max(1024)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_makes_the_next_one_wait_for_its_share() {
+        let mut limiter = Limiter::new(Instant::from_secs(1), 1000);
+        limiter.pass(Instant::from_secs(1), 500);
+        assert_eq!(limiter.free_at(), Instant::from_millis(1500));
+        limiter.pass(Instant::from_secs(2), 1000);
+        assert_eq!(limiter.free_at(), Instant::from_secs(3), "idle time is not saved up");
+    }
+}

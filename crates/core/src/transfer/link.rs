@@ -1,0 +1,123 @@
+//! What lives as long as one transport: handles, the control queue, the peer's limits, the flow controller.
+
+use super::flow::Flow;
+use super::limiter::Limiter;
+use super::wire::{self, Frame, Handle, Hello};
+use super::{Config, TransferId};
+use crate::message::Parts;
+use crate::{Instant, Role};
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+/// Which of our maps a handle leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// We send this transfer.
+    Outgoing(TransferId),
+    /// We receive this transfer.
+    Incoming(TransferId),
+    /// We asked for this transfer and wait for its offer.
+    Wanted(TransferId),
+    /// The peer asked us for this transfer, and we have not offered it yet.
+    Asked(TransferId),
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    role: Role,
+    next_handle: Handle,
+    last_peer_handle: Handle,
+    routes: BTreeMap<Handle, Route>,
+    control: VecDeque<Parts>,
+    pub(super) peer: Option<Hello>,
+    pub(super) flow: Flow,
+    /// The peer, or we ourselves, want no new offers on this link.
+    pub(super) closing: bool,
+    /// The link broke the protocol: nothing from it counts any more.
+    pub(super) broken: bool,
+    pub(super) limit_out: Option<Limiter>,
+    pub(super) limit_in: Option<Limiter>,
+}
+
+impl Link {
+    pub(super) fn new(now: Instant, role: Role, config: &Config, rtt: Option<Duration>) -> Self {
+        let mut link = Self {
+            role,
+            next_handle: if role == Role::Client { 1 } else { 2 },
+            last_peer_handle: 0,
+            routes: BTreeMap::new(),
+            control: VecDeque::new(),
+            peer: None,
+            flow: Flow::new(now, config.max_chunk, rtt),
+            closing: false,
+            broken: false,
+            limit_out: config.limit_rate.map(|rate| Limiter::new(now, rate)),
+            limit_in: config.limit_rate.map(|rate| Limiter::new(now, rate)),
+        };
+        link.control(Frame::Hello(Hello {
+            min_version: wire::VERSION,
+            max_version: wire::VERSION,
+            max_chunk: config.max_chunk,
+            max_transfers: config.max_transfers,
+            max_offers_per_second: u32::MAX,
+            credit: config.link_credit,
+            features: 0,
+            instance: config.instance,
+            agent: config.agent.clone(),
+        }));
+        link
+    }
+
+    /// Queues a frame other than DATA; it leaves before any chunk.
+    pub(super) fn control(&mut self, frame: Frame) {
+        self.control.push_back(frame.encode());
+    }
+
+    pub(super) fn poll_control(&mut self) -> Option<Parts> {
+        self.control.pop_front()
+    }
+
+    /// A new handle of ours.
+    pub(super) fn open(&mut self, route: Route) -> Handle {
+        let handle = self.next_handle;
+        self.next_handle = handle.saturating_add(2);
+        self.routes.insert(handle, route);
+        handle
+    }
+
+    /// Enters a handle that the peer chose; false if it may not choose this one.
+    pub(super) fn open_by_peer(&mut self, handle: Handle, route: Route) -> bool {
+        let parity = u32::from(self.role == Role::Server);
+        if handle % 2 != parity || handle <= self.last_peer_handle {
+            return false;
+        }
+        self.last_peer_handle = handle;
+        self.routes.insert(handle, route);
+        true
+    }
+
+    pub(super) fn close(&mut self, handle: Handle) {
+        self.routes.remove(&handle);
+    }
+
+    pub(super) fn route(&self, handle: Handle) -> Option<Route> {
+        self.routes.get(&handle).copied()
+    }
+
+    /// Whether this handle was in use once: what still arrives for it is late, not wrong.
+    pub(super) fn was_open(&self, handle: Handle) -> bool {
+        let ours = u32::from(self.role == Role::Client);
+        handle != 0
+            && if handle % 2 == ours { handle < self.next_handle } else { handle <= self.last_peer_handle }
+    }
+
+    /// How many of the open handles the given side of a transfer holds.
+    pub(super) fn count(&self, of: impl Fn(Route) -> bool) -> usize {
+        self.routes.values().filter(|route| of(**route)).count()
+    }
+
+    /// The largest chunk that both ends take.
+    pub(super) fn max_transfers(&self) -> usize {
+        self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1) as usize)
+    }
+}

@@ -1,0 +1,509 @@
+//! One file on its way in.
+//!
+//! ```text
+//!            answer(Take)              FIN, all written              finish
+//!  Opening ────────────────▶ Receiving ─────────────────▶ Finishing ────────▶ Done
+//!     │ answer(Present)                                       ▲
+//!     └───────────────────▶ Present ── FIN, the same digest ──┘
+//! ```
+//!
+//! Bytes pass three marks: `received` (in memory, acknowledged so that the window moves), `written` (given to the
+//! disk, which frees memory and gives credit), `durable` (safe, acknowledged as such).
+
+use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
+use super::limiter::Limiter;
+use super::send::{Context, Fate};
+use super::wire::{
+    Accept, Ack, Cancel, Data, Frame, Handle, Have, INITIAL_CREDIT, Offer, Phase, Rewind, Whole,
+};
+use super::{Code, Config, Digest};
+use crate::Instant;
+use crate::time::earliest;
+use alloc::collections::VecDeque;
+use alloc::format;
+use core::time::Duration;
+
+/// How often the peer is told that the disk is still at work.
+const FINISHING_EVERY: Duration = Duration::from_secs(1);
+/// After so many damaged chunks in a row the path is given up.
+const MAX_CORRUPT: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The application has not answered yet. Early chunks wait.
+    Opening,
+    Receiving,
+    /// The file is there, from elsewhere; a FIN decides whether it is the same.
+    Present {
+        digest: Digest,
+    },
+    /// The application verifies, and moves the file to its place.
+    Finishing {
+        whole: Whole,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Incoming {
+    handle: Handle,
+    offer: Offer,
+    state: State,
+    early: VecDeque<Data>,
+    early_len: u64,
+    fin: Option<Whole>,
+
+    received: u64,
+    written: u64,
+    durable: u64,
+    credit: u64,
+    /// How far beyond `written` the credit may reach.
+    ahead: u64,
+    duplicate: u64,
+    corrupt: u8,
+    /// The sender has been told to go back, and has not done so yet.
+    rewinding: bool,
+
+    syncing: bool,
+    /// What the sync under way, or the last one, covers.
+    synced: u64,
+    dirty_since: Option<Instant>,
+
+    heard: Instant,
+    tell_finishing: Instant,
+    ack: Acks,
+}
+
+/// When to acknowledge.
+#[derive(Clone, Copy, Debug, Default)]
+struct Acks {
+    /// It is time.
+    ready: bool,
+    due: Option<Instant>,
+    /// When the oldest chunk that is not acknowledged came.
+    since: Option<Instant>,
+    chunks: u32,
+    last_sent: Option<Instant>,
+    last_seq: u32,
+    rewind: Option<Rewind>,
+}
+
+impl Incoming {
+    pub(super) fn new(
+        now: Instant,
+        handle: Handle,
+        offer: Offer,
+        instance: [u8; 16],
+        requested: bool,
+    ) -> (Self, Event) {
+        let offered = Offered {
+            id: offer.id,
+            name: offer.name.clone(),
+            length: offer.length,
+            mtime_ms: offer.mtime_ms,
+            validator: offer.validator,
+            mode: offer.mode,
+            epoch_seen: offer.epoch_seen,
+            instance,
+            requested,
+        };
+        let incoming = Self {
+            handle,
+            offer,
+            state: State::Opening,
+            early: VecDeque::new(),
+            early_len: 0,
+            fin: None,
+            received: 0,
+            written: 0,
+            durable: 0,
+            credit: 0,
+            ahead: 0,
+            duplicate: 0,
+            corrupt: 0,
+            rewinding: false,
+            syncing: false,
+            synced: 0,
+            dirty_since: None,
+            heard: now,
+            tell_finishing: now + FINISHING_EVERY,
+            ack: Acks::default(),
+        };
+        (incoming, Event::Offered(offered))
+    }
+
+    // ----- what the sender says -----
+
+    pub(super) fn handle_data(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
+        self.heard = cx.now;
+        self.corrupt = 0;
+        match self.state {
+            State::Opening => return self.hold_early(cx, data),
+            State::Receiving => {}
+            // Late or repeated: everything is here.
+            State::Present { .. } | State::Finishing { .. } => return Fate::Lives,
+        }
+        let end = data.offset.saturating_add(data.payload.len() as u64);
+        if end > self.offer.length {
+            let text = format!("a chunk ends at {end}, the file at {}", self.offer.length);
+            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        }
+        if end > self.credit {
+            let text = format!("a chunk ends at {end}, the credit at {}", self.credit);
+            return self.fail(cx, Failure::local(Code::Protocol, text));
+        }
+        self.ack.last_seq = data.seq;
+        if data.offset > self.received {
+            self.rewind(Rewind::Gap);
+            return Fate::Lives;
+        }
+        self.rewinding = false;
+        if end <= self.received {
+            self.duplicate += data.payload.len() as u64;
+            self.note_chunk(cx.now, cx.config);
+            return Fate::Lives;
+        }
+        self.take(cx, &data);
+        self.note_chunk(cx.now, cx.config);
+        Fate::Lives
+    }
+
+    fn hold_early(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
+        let len = data.payload.len() as u64;
+        if data.offset != self.early_len || self.early_len + len > INITIAL_CREDIT.min(self.offer.length) {
+            let text = format!("{len} bytes at {} before the offer was answered", data.offset);
+            return self.fail(cx, Failure::local(Code::Protocol, text));
+        }
+        self.early_len += len;
+        self.early.push_back(data);
+        Fate::Lives
+    }
+
+    /// Writes the new part of a chunk that begins at or below `received`.
+    fn take(&mut self, cx: &mut Context<'_>, data: &Data) {
+        let known = self.received - data.offset;
+        let offset = self.received;
+        let data = data.payload.slice(known as usize..);
+        self.duplicate += known;
+        self.received += data.len() as u64;
+        cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
+    }
+
+    /// A chunk came damaged; what it says of itself cannot be trusted beyond its handle.
+    pub(super) fn handle_corrupt(&mut self, cx: &mut Context<'_>) -> Fate {
+        self.heard = cx.now;
+        self.corrupt += 1;
+        if self.corrupt >= MAX_CORRUPT {
+            let text = format!("{MAX_CORRUPT} damaged chunks in a row");
+            return self.fail(cx, Failure::local(Code::CorruptFrame, text));
+        }
+        self.rewinding = false;
+        self.rewind(Rewind::Corrupt);
+        Fate::Lives
+    }
+
+    pub(super) fn handle_fin(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        self.heard = cx.now;
+        if whole.length != self.offer.length {
+            let text = format!("{} bytes were announced, and {} sent", self.offer.length, whole.length);
+            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        }
+        self.fin = Some(whole);
+        self.step(cx)
+    }
+
+    pub(super) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
+        if let Some(link) = &mut cx.link {
+            link.close(self.handle);
+        }
+        let id = self.offer.id;
+        cx.events.push_back(if cancel.discard { Event::Discard { id } } else { Event::Detach { id } });
+        let Cancel { code, retry_after, text, .. } = cancel;
+        cx.events
+            .push_back(Event::Failed { id, failure: Failure { code, text, by_peer: true, retry_after } });
+        Fate::Ended
+    }
+
+    pub(super) fn handle_link_down(&mut self, cx: &mut Context<'_>) {
+        // A file that is being moved to its place is moved to its place.
+        if !matches!(self.state, State::Finishing { .. }) {
+            cx.events.push_back(Event::Detach { id: self.offer.id });
+        }
+    }
+
+    // ----- what our own application says -----
+
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, answer: Answer) -> Fate {
+        let State::Opening = self.state else { return Fate::Lives };
+        self.heard = cx.now;
+        let (have, resume, prefix, epoch) = match answer {
+            Answer::Take { from, prefix, epoch } => {
+                self.state = State::Receiving;
+                (Have::Part, from.min(self.offer.length), prefix, epoch)
+            }
+            Answer::Present { digest } => {
+                self.state = State::Present { digest };
+                (Have::Present, self.offer.length, digest, 0)
+            }
+            Answer::Complete { digest } => {
+                let whole = Whole { length: self.offer.length, digest, deduplicated: true };
+                self.accept(cx, Have::Complete, self.offer.length, digest, 0);
+                return self.done(cx, whole);
+            }
+        };
+        (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
+        self.credit = self.offer.length.min(resume.max(self.early_len)).max(resume);
+        self.accept(cx, have, resume, prefix, epoch);
+        for data in core::mem::take(&mut self.early) {
+            if let (State::Receiving, true) =
+                (self.state, data.offset + data.payload.len() as u64 > self.received)
+            {
+                self.take(cx, &data);
+                self.note_chunk(cx.now, cx.config);
+            }
+        }
+        self.step(cx)
+    }
+
+    fn accept(&mut self, cx: &mut Context<'_>, have: Have, resume: u64, prefix: Digest, epoch: u32) {
+        self.extend_credit(cx);
+        let accept = Accept {
+            resume,
+            credit: self.credit.max(resume),
+            max_chunk: cx.config.max_chunk,
+            epoch,
+            expires: 0,
+            ack_ms: cx.config.ack_delay.as_millis().try_into().unwrap_or(u32::MAX),
+            have,
+            prefix: (resume > 0).then_some(prefix),
+        };
+        cx.control(Frame::Accept(self.handle, accept));
+    }
+
+    pub(super) fn written(&mut self, cx: &mut Context<'_>, upto: u64) -> Fate {
+        let upto = upto.min(self.received);
+        if upto > self.written {
+            self.written = upto;
+            self.dirty_since.get_or_insert(cx.now);
+            let left = self.credit - self.received;
+            if self.credit < self.offer.length && left < self.ahead / 2 {
+                self.ack.ready = true;
+            }
+        }
+        self.step(cx)
+    }
+
+    pub(super) fn commit(&mut self, cx: &mut Context<'_>, safe: u64) -> Fate {
+        self.syncing = false;
+        if safe > self.durable {
+            self.durable = safe.min(self.written);
+            self.ack_within(cx.now, cx.config.ack_delay);
+        }
+        self.step(cx)
+    }
+
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) -> Fate {
+        match self.state {
+            State::Finishing { whole } => self.done(cx, whole),
+            _ => Fate::Lives,
+        }
+    }
+
+    /// Gives up, tells the sender, and tells the application.
+    pub(super) fn fail(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+        self.cancel(cx, &failure);
+        cx.events.push_back(Event::Detach { id: self.offer.id });
+        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        Fate::Ended
+    }
+
+    /// The same, when the application has already let go of its file.
+    pub(super) fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
+        if let Some(link) = &mut cx.link {
+            link.close(self.handle);
+        }
+        let cancel = Cancel {
+            code: failure.code,
+            retry_after: failure.retry_after,
+            durable: self.durable,
+            discard: false,
+            text: failure.text.clone(),
+        };
+        cx.control(Frame::Cancel(self.handle, cancel));
+    }
+
+    // ----- what goes out -----
+
+    /// The acknowledgement, if one is due.
+    pub(super) fn poll_ack(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+        let due = self.ack.ready || self.ack.due.is_some_and(|due| due <= cx.now);
+        if !due || !matches!(self.state, State::Receiving | State::Finishing { .. }) {
+            return None;
+        }
+        self.extend_credit(cx);
+        self.heard = cx.now;
+        let held = self.ack.since.map_or(Duration::ZERO, |since| cx.now - since);
+        let ack = Ack {
+            received: self.received,
+            durable: self.durable,
+            credit: self.credit,
+            last_seq: self.ack.last_seq,
+            hold_us: held.as_micros().try_into().unwrap_or(u32::MAX),
+            rewind: self.ack.rewind.take(),
+        };
+        self.ack = Acks { last_sent: Some(cx.now), last_seq: self.ack.last_seq, ..Acks::default() };
+        // A limited rate gives credit in small steps: come back for the next one.
+        if self.credit == self.received && self.credit < self.offer.length && self.written == self.received {
+            let free_at = cx.link.as_ref().and_then(|link| link.limit_in.as_ref().map(Limiter::free_at));
+            self.ack.due = free_at.filter(|free_at| *free_at > cx.now);
+        }
+        Some(Frame::Ack(self.handle, ack))
+    }
+
+    /// Gives the sender as much credit as memory, and a limit on the rate, allow.
+    fn extend_credit(&mut self, cx: &mut Context<'_>) {
+        let Some(link) = &mut cx.link else { return };
+        let open = link.count(|route| matches!(route, super::link::Route::Incoming(_))).max(1) as u64;
+        self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
+        let mut credit = (self.written + self.ahead).min(self.offer.length);
+        if let Some(limiter) = &mut link.limit_in {
+            let burst = if limiter.free_at() <= cx.now { limiter.burst() } else { 0 };
+            credit = credit.min(self.credit + burst);
+            limiter.pass(cx.now, credit.saturating_sub(self.credit));
+        }
+        self.credit = self.credit.max(credit);
+    }
+
+    // ----- time -----
+
+    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+        match self.state {
+            State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
+            State::Present { .. } => Some(self.heard + config.stall_timeout * 2),
+            State::Receiving => {
+                let sync = self.sync_due(config);
+                let idle = self.awaits_peer().then(|| self.heard + config.stall_timeout * 2);
+                earliest(earliest(self.ack.due, sync), idle)
+            }
+        }
+    }
+
+    fn awaits_peer(&self) -> bool {
+        self.received < self.credit || self.fin.is_none()
+    }
+
+    fn sync_due(&self, config: &Config) -> Option<Instant> {
+        let dirty = self.dirty_since.filter(|_| !self.syncing && self.fin.is_none())?;
+        Some(if self.written - self.synced >= config.sync_bytes { dirty } else { dirty + config.sync_delay })
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
+        if self.ack.due.is_some_and(|due| due <= cx.now) {
+            self.ack.due = None;
+            self.ack.ready = true;
+        }
+        match self.state {
+            State::Opening | State::Finishing { .. } if self.tell_finishing <= cx.now => {
+                self.tell_finishing = cx.now + FINISHING_EVERY;
+                let phase = if let State::Opening = self.state { Phase::Verify } else { Phase::Commit };
+                cx.control(Frame::Finishing(self.handle, phase));
+                return Fate::Lives;
+            }
+            State::Receiving | State::Present { .. } => {
+                let idle = self.heard + cx.config.stall_timeout * 2;
+                if idle <= cx.now && self.awaits_peer() {
+                    let text = format!("nothing arrived for {} s", (cx.config.stall_timeout * 2).as_secs());
+                    return self.fail(cx, Failure::local(Code::Stalled, text));
+                }
+            }
+            _ => {}
+        }
+        self.step(cx)
+    }
+
+    // ----- looks -----
+
+    pub(super) fn progress(&self) -> Progress {
+        let stage = match self.state {
+            State::Opening => Stage::Opening,
+            State::Receiving if self.received < self.offer.length => Stage::Moving,
+            _ => Stage::Finishing,
+        };
+        let Self { received, durable, duplicate, .. } = *self;
+        Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
+    }
+
+    // ----- inside -----
+
+    /// Syncs and finishes when it is time.
+    fn step(&mut self, cx: &mut Context<'_>) -> Fate {
+        let id = self.offer.id;
+        if self.sync_due(cx.config).is_some_and(|due| due <= cx.now) {
+            self.syncing = true;
+            self.synced = self.written;
+            self.dirty_since = None;
+            cx.events.push_back(Event::Sync { id });
+        }
+        let Some(whole) = self.fin else { return Fate::Lives };
+        match self.state {
+            State::Receiving if self.written == self.offer.length => {
+                self.state = State::Finishing { whole };
+                self.tell_finishing = cx.now + FINISHING_EVERY;
+                let Whole { length, digest, .. } = whole;
+                cx.events.push_back(Event::Finish { id, length, digest });
+            }
+            State::Receiving if self.received < self.offer.length && !self.rewinding => {
+                // Something between the chunks and FIN was lost.
+                self.fin = None;
+                self.rewind(Rewind::Gap);
+            }
+            State::Present { digest } if digest == whole.digest => {
+                return self.done(cx, Whole { deduplicated: true, ..whole });
+            }
+            State::Present { .. } => {
+                let text = format!("another file named \"{}\" is already there", self.offer.name);
+                let failure = Failure::local(Code::Exists, text);
+                self.cancel(cx, &failure);
+                cx.events.push_back(Event::Failed { id, failure });
+                return Fate::Ended;
+            }
+            _ => {}
+        }
+        Fate::Lives
+    }
+
+    fn done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        cx.control(Frame::Done(self.handle, whole));
+        if let Some(link) = &mut cx.link {
+            link.close(self.handle);
+        }
+        let Whole { length, digest, deduplicated } = whole;
+        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated });
+        Fate::Ended
+    }
+
+    fn rewind(&mut self, why: Rewind) {
+        if !self.rewinding {
+            self.rewinding = true;
+            self.ack.rewind = Some(why);
+            self.ack.ready = true;
+        }
+    }
+
+    /// A chunk came: acknowledge at once if chunks are rare, every second one if they are not, and within the delay
+    /// in any case.
+    fn note_chunk(&mut self, now: Instant, config: &Config) {
+        self.ack.since.get_or_insert(now);
+        self.ack.chunks += 1;
+        let rare = self.ack.last_sent.is_none_or(|last| now - last >= config.ack_delay);
+        let low = self.credit - self.received < self.ahead / 2 && self.credit < self.offer.length;
+        if rare || self.ack.chunks >= 2 || low {
+            self.ack.ready = true;
+        } else {
+            self.ack_within(now, config.ack_delay);
+        }
+    }
+
+    fn ack_within(&mut self, now: Instant, delay: Duration) {
+        self.ack.due = earliest(self.ack.due, Some(now + delay));
+    }
+}

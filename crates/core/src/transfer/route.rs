@@ -1,0 +1,223 @@
+//! Messages in: each frame finds the transfer that it is for.
+
+use super::event::{Event, Failure};
+use super::link::Route;
+use super::receive::Incoming;
+use super::wire::{self, Frame, Handle, Hello, Offer, Request};
+use super::{Asking, Code, Fate, TransferId, Transfers, refusal};
+use crate::Instant;
+use alloc::format;
+use bytes::Bytes;
+use core::time::Duration;
+
+/// What a peer with too many open transfers is told to wait.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
+impl Transfers {
+    /// A binary message came. It is handed back if there is no link that it could belong to, or if its type is one
+    /// of those that are not ours (0x50 to 0x5f).
+    pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
+        self.advance(now);
+        let (kind, handle) = wire::peek(&message);
+        let Some(link) = &self.link else { return Some(message) };
+        if (0x50..0x60).contains(&kind) {
+            return Some(message);
+        }
+        if link.broken {
+            return None;
+        }
+        match wire::decode(message) {
+            Ok(frame) => self.handle_frame(frame),
+            Err(error) => self.handle_fault(kind, handle, error),
+        }
+        None
+    }
+
+    fn handle_fault(&mut self, kind: u8, handle: Handle, error: wire::DecodeError) {
+        let damaged = error.fault == wire::Fault::Checksum;
+        let route = self.link.as_ref().and_then(|link| link.route(handle));
+        match (damaged, kind, route) {
+            // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
+            (true, 0x20, Some(Route::Incoming(id))) => {
+                self.incoming_step(self.now, id, Incoming::handle_corrupt);
+            }
+            // An offer that cannot be taken concerns nobody else.
+            (false, 0x10 | 0x11, None) if handle != 0 => self.refuse(handle, error.fault.code(), &error),
+            _ => self.break_link(error.fault.code(), format!("{error}")),
+        }
+    }
+
+    fn refuse(&mut self, handle: Handle, code: Code, text: &impl core::fmt::Display) {
+        let failure = Failure::local(code, format!("{text}"));
+        if let Some(link) = &mut self.link {
+            // The handle is used up.
+            if !link.open_by_peer(handle, Route::Asked(TransferId::from_bytes([0; 16]))) {
+                return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
+            }
+            link.close(handle);
+            link.control(Frame::Cancel(handle, refusal(&failure)));
+        }
+    }
+
+    fn handle_frame(&mut self, frame: Frame) {
+        let Some(link) = &mut self.link else { return };
+        if let Frame::Hello(hello) = frame {
+            return self.handle_hello(hello);
+        }
+        if link.peer.is_none() {
+            return self.break_link(Code::Protocol, "the first frame is not a HELLO");
+        }
+        match frame {
+            Frame::Hello(_) | Frame::Ignored(_) | Frame::ProbeAck(_) => {}
+            Frame::GoAway { code, retry_after } => {
+                link.closing = true;
+                self.events.push_back(Event::GoingAway { code, retry_after });
+            }
+            Frame::Error { code, text } => {
+                link.broken = true;
+                self.events.push_back(Event::Broken { code, text });
+            }
+            Frame::Probe(opaque) => link.control(Frame::ProbeAck(opaque)),
+            Frame::Offer(handle, offer) => self.handle_offer(handle, offer),
+            Frame::Request(handle, request) => self.handle_request(handle, request),
+            Frame::Unsupported(0, kind) => {
+                self.break_link(Code::Unsupported, format!("frame type {kind:#04x}"));
+            }
+            Frame::Accept(handle, _)
+            | Frame::Data(handle, _)
+            | Frame::Fin(handle, _)
+            | Frame::Ack(handle, _)
+            | Frame::Done(handle, _)
+            | Frame::Finishing(handle, _)
+            | Frame::Cancel(handle, _)
+            | Frame::Unsupported(handle, _) => self.handle_routed(handle, frame),
+        }
+    }
+
+    fn handle_hello(&mut self, hello: Hello) {
+        let Some(link) = &mut self.link else { return };
+        if link.peer.is_some() {
+            return self.break_link(Code::Protocol, "a second HELLO");
+        }
+        if hello.min_version > wire::VERSION || hello.max_version < wire::VERSION {
+            let text = format!(
+                "protocol versions {} to {} are spoken there, {} here",
+                hello.min_version,
+                hello.max_version,
+                wire::VERSION
+            );
+            return self.break_link(Code::Unsupported, text);
+        }
+        link.flow.limit_chunk(hello.max_chunk);
+        link.peer = Some(hello);
+    }
+
+    fn handle_offer(&mut self, handle: Handle, offer: Offer) {
+        let Some(link) = &mut self.link else { return };
+        let id = offer.id;
+        let wanted = self.wanted.get_mut(&id);
+        let requested = wanted.is_some();
+        if self.incoming.contains_key(&id) {
+            return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
+        }
+        if !requested
+            && link.count(|route| matches!(route, Route::Incoming(_))) >= self.config.max_transfers as usize
+        {
+            return self.refuse_busy(handle);
+        }
+        if !link.open_by_peer(handle, Route::Incoming(id)) {
+            return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
+        }
+        if let Some(wanted) = wanted {
+            if let Asking::Asked { handle, .. } = wanted.state {
+                link.close(handle);
+            }
+            wanted.state = Asking::Offered;
+        }
+        let instance = link.peer.as_ref().map_or([0; 16], |peer| peer.instance);
+        let (incoming, event) = Incoming::new(self.now, handle, offer, instance, requested);
+        self.incoming.insert(id, incoming);
+        self.events.push_back(event);
+    }
+
+    fn refuse_busy(&mut self, handle: Handle) {
+        let text = format!("{} transfers are open, no more are taken", self.config.max_transfers);
+        let failure = Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) };
+        if let Some(link) = &mut self.link {
+            if !link.open_by_peer(handle, Route::Asked(TransferId::from_bytes([0; 16]))) {
+                return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
+            }
+            link.close(handle);
+            link.control(Frame::Cancel(handle, refusal(&failure)));
+        }
+    }
+
+    fn handle_request(&mut self, handle: Handle, request: Request) {
+        let Some(link) = &self.link else { return };
+        let id = request.id;
+        if request.from != 0 || request.to != u64::MAX || request.if_digest.is_some() {
+            return self.refuse(handle, Code::Unsupported, &"only whole files are sent");
+        }
+        if self.asked.contains_key(&id) || self.outgoing.contains_key(&id) {
+            return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
+        }
+        let open = link.count(|route| matches!(route, Route::Asked(_) | Route::Outgoing(_)));
+        if open >= self.config.max_transfers as usize {
+            return self.refuse_busy(handle);
+        }
+        if !self.link.as_mut().is_some_and(|link| link.open_by_peer(handle, Route::Asked(id))) {
+            return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
+        }
+        self.asked.insert(id, handle);
+        self.events.push_back(Event::Requested { id, name: request.name });
+    }
+
+    fn handle_routed(&mut self, handle: Handle, frame: Frame) {
+        let Some(link) = &mut self.link else { return };
+        let now = self.now;
+        match (link.route(handle), frame) {
+            // What crossed the end of its transfer is late, not wrong.
+            (None, _) if link.was_open(handle) => {}
+            (Some(Route::Outgoing(id)), frame) => {
+                self.outgoing_step(now, id, |outgoing, cx| match frame {
+                    Frame::Accept(_, accept) => outgoing.handle_accept(cx, accept),
+                    Frame::Ack(_, ack) => outgoing.handle_ack(cx, ack),
+                    Frame::Done(_, whole) => outgoing.handle_done(cx, whole),
+                    Frame::Cancel(_, cancel) => outgoing.handle_cancel(cx, cancel),
+                    Frame::Finishing(..) => {
+                        outgoing.handle_finishing(cx.now);
+                        Fate::Lives
+                    }
+                    other => outgoing.give_up(cx, misplaced(&other)),
+                });
+            }
+            (Some(Route::Incoming(id)), frame) => {
+                self.incoming_step(now, id, |incoming, cx| match frame {
+                    Frame::Data(_, data) => incoming.handle_data(cx, data),
+                    Frame::Fin(_, whole) => incoming.handle_fin(cx, whole),
+                    Frame::Cancel(_, cancel) => incoming.handle_cancel(cx, cancel),
+                    other => incoming.fail(cx, misplaced(&other)),
+                });
+            }
+            (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
+                link.close(handle);
+                let wire::Cancel { code, retry_after, text, .. } = cancel;
+                let failure = Failure { code, text, by_peer: true, retry_after };
+                self.events.push_back(Event::Failed { id, failure });
+                self.forget_incoming(id);
+            }
+            (Some(Route::Asked(id)), Frame::Cancel(..)) => {
+                link.close(handle);
+                self.asked.remove(&id);
+            }
+            (_, frame) => self.break_link(Code::Protocol, misplaced(&frame).text),
+        }
+    }
+}
+
+fn misplaced(frame: &Frame) -> Failure {
+    match frame {
+        Frame::Unsupported(_, kind) => Failure::local(Code::Unsupported, format!("frame type {kind:#04x}")),
+        other => Failure::local(Code::Protocol, format!("unexpected frame: {other:?}")),
+    }
+}

@@ -1,0 +1,516 @@
+//! One file on its way out.
+//!
+//! ```text
+//!                 OFFER               ACCEPT              FIN                 DONE
+//!  Waiting ──────────────▶ Offered ──────────▶ Sending ──────▶ Finishing ──────────▶ Verifying ──▶ Done
+//!     ▲ ▲                     │                   │                │
+//!     │ └── link down ────────┴───────────────────┴────────────────┘
+//!     └──── a failure that is worth another try, after a while
+//! ```
+
+use super::event::{Event, Failure, Progress, Stage};
+use super::flow::{Flow, Stamp};
+use super::link::{Link, Route};
+use super::wire::{self, Accept, Ack, Cancel, Data, Frame, Handle, Have, Mode, Offer, Whole};
+use super::{Code, Config, Digest, Retry, TransferId};
+use crate::Instant;
+use alloc::collections::VecDeque;
+use alloc::format;
+use bytes::Bytes;
+use core::time::Duration;
+
+/// What a step needs beside the transfer itself.
+pub(super) struct Context<'a> {
+    pub(super) now: Instant,
+    pub(super) config: &'a Config,
+    pub(super) link: Option<&'a mut Link>,
+    pub(super) events: &'a mut VecDeque<Event>,
+}
+
+impl Context<'_> {
+    pub(super) fn control(&mut self, frame: Frame) {
+        if let Some(link) = &mut self.link {
+            link.control(frame);
+        }
+    }
+}
+
+/// Whether a transfer goes on after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Fate {
+    Lives,
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// For a link, for its turn, or for the time of another try.
+    Waiting { until: Option<Instant> },
+    /// OFFER is out. A small file follows it without waiting, up to its FIN.
+    Offered { handle: Handle, early: bool, fin: bool },
+    /// Chunks go out.
+    Sending { handle: Handle, have: Have },
+    /// FIN is out.
+    Finishing { handle: Handle },
+    /// DONE is in; our own digest is still to come.
+    Verifying { whole: Whole },
+}
+
+/// A chunk that nobody has acknowledged yet.
+#[derive(Debug)]
+struct Flight {
+    end: u64,
+    len: u64,
+    stamp: Stamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    offer: Offer,
+    /// The peer asked for this file and will ask again: it ends with its link.
+    requested: bool,
+    state: State,
+    attempts: u32,
+    /// When the peer was heard of last about this transfer.
+    heard: Instant,
+
+    /// The next offset to send, and the end of everything ever sent.
+    sent: u64,
+    highest: u64,
+    resent: u64,
+    seq: u32,
+    flights: VecDeque<Flight>,
+    received: u64,
+    durable: u64,
+    credit: u64,
+    max_chunk: u32,
+
+    /// What was read and not sent: it begins at `sent`. Reads are asked for up to `read_to`.
+    ready: VecDeque<Bytes>,
+    ready_len: u64,
+    read_to: u64,
+
+    /// What the receiver says about the beginning that it has; to be compared with our own digest.
+    prefix: Option<(u64, Digest)>,
+    digest: Option<Digest>,
+    asked_digest: bool,
+    checked: bool,
+    asked_check: bool,
+}
+
+impl Outgoing {
+    pub(super) fn new(now: Instant, offer: Offer, requested: bool) -> Self {
+        Self {
+            offer,
+            requested,
+            state: State::Waiting { until: None },
+            attempts: 0,
+            heard: now,
+            sent: 0,
+            highest: 0,
+            resent: 0,
+            seq: 0,
+            flights: VecDeque::new(),
+            received: 0,
+            durable: 0,
+            credit: 0,
+            max_chunk: u32::MAX,
+            ready: VecDeque::new(),
+            ready_len: 0,
+            read_to: 0,
+            prefix: None,
+            digest: None,
+            asked_digest: false,
+            checked: false,
+            asked_check: false,
+        }
+    }
+
+    // ----- what the link does -----
+
+    /// Whether an OFFER should go out now.
+    pub(super) fn wants_offer(&self, now: Instant) -> bool {
+        matches!(self.state, State::Waiting { until } if until.is_none_or(|until| until <= now))
+    }
+
+    /// Sends the OFFER. A small file that nobody has heard of follows at once, within the initial credit.
+    pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
+        let Some(link) = &mut cx.link else { return };
+        let handle = link.open(Route::Outgoing(self.offer.id));
+        let early = self.offer.length <= wire::INITIAL_CREDIT
+            && self.offer.epoch_seen == 0
+            && self.attempts == 0
+            && self.offer.mode == Mode::AttachOrCreate;
+        self.heard = cx.now;
+        self.rewind(0, link);
+        self.seq = 0;
+        self.credit = if early { self.offer.length } else { 0 };
+        self.state = State::Offered { handle, early, fin: false };
+        cx.control(Frame::Offer(handle, self.offer.clone()));
+        if early {
+            self.read_ahead(cx);
+        }
+    }
+
+    /// The link is gone. Chunks that are out may or may not have arrived.
+    pub(super) fn handle_link_down(&mut self, cx: &mut Context<'_>) -> Fate {
+        self.flights.clear();
+        if self.requested {
+            let failure = Failure::local(Code::Stalled, "the connection ended; the other side may ask again");
+            cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+            return Fate::Ended;
+        }
+        if !matches!(self.state, State::Waiting { .. } | State::Verifying { .. }) {
+            self.state = State::Waiting { until: None };
+        }
+        Fate::Lives
+    }
+
+    // ----- what the receiver says -----
+
+    pub(super) fn handle_accept(&mut self, cx: &mut Context<'_>, accept: Accept) -> Fate {
+        let State::Offered { handle, early, fin } = self.state else { return Fate::Lives };
+        self.heard = cx.now;
+        if accept.resume > self.offer.length || accept.credit < accept.resume {
+            let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.offer.length);
+            return self.give_up(cx, Failure::local(Code::BadOffset, text));
+        }
+        self.offer.epoch_seen = accept.epoch;
+        self.max_chunk = accept.max_chunk;
+        self.credit = self.credit.max(accept.credit).min(self.offer.length);
+        self.received = accept.resume;
+        self.durable = accept.resume;
+        if fin || accept.have == Have::Complete {
+            self.state = State::Finishing { handle };
+        } else {
+            self.state = State::Sending { handle, have: accept.have };
+            self.start_at(accept, early, cx);
+        }
+        cx.events.push_back(Event::Accepted { id: self.offer.id, resume: accept.resume });
+        self.step(cx);
+        Fate::Lives
+    }
+
+    fn start_at(&mut self, accept: Accept, early: bool, cx: &mut Context<'_>) {
+        if !early || accept.resume > self.sent {
+            if let Some(link) = &mut cx.link {
+                self.rewind(accept.resume, link);
+            }
+        }
+        let has_part = accept.have == Have::Part && accept.resume > 0;
+        self.prefix = accept.prefix.filter(|_| has_part).map(|digest| (accept.resume, digest));
+        if self.prefix.is_some() {
+            cx.events.push_back(Event::Hash { id: self.offer.id, upto: accept.resume });
+        }
+    }
+
+    pub(super) fn handle_ack(&mut self, cx: &mut Context<'_>, ack: Ack) -> Fate {
+        let (State::Sending { .. } | State::Finishing { .. } | State::Offered { .. }) = self.state else {
+            return Fate::Lives;
+        };
+        self.heard = cx.now;
+        if ack.received > self.sent.max(self.received) || ack.durable > ack.received {
+            let text = format!("{} bytes acknowledged, {} sent", ack.received, self.sent);
+            return self.give_up(cx, Failure::local(Code::BadOffset, text));
+        }
+        let Some(link) = &mut cx.link else { return Fate::Lives };
+        let hold = Duration::from_micros(ack.hold_us.into());
+        while self.flights.front().is_some_and(|flight| flight.end <= ack.received) {
+            let Some(flight) = self.flights.pop_front() else { break };
+            link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
+            self.attempts = 0;
+        }
+        self.received = self.received.max(ack.received);
+        self.durable = self.durable.max(ack.durable);
+        self.credit = self.credit.max(ack.credit).min(self.offer.length);
+        if ack.rewind.is_some() {
+            self.rewind(ack.received, link);
+            if let State::Finishing { handle } = self.state {
+                self.state = State::Sending { handle, have: Have::Part };
+            }
+        }
+        self.step(cx);
+        Fate::Lives
+    }
+
+    pub(super) fn handle_finishing(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    pub(super) fn handle_done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        let (State::Sending { handle, .. } | State::Finishing { handle }) = self.state else {
+            return Fate::Lives;
+        };
+        if let Some(link) = &mut cx.link {
+            self.rewind(self.offer.length, link);
+            link.close(handle);
+        }
+        self.received = self.offer.length;
+        self.durable = self.offer.length;
+        self.state = State::Verifying { whole };
+        self.ask_digest(cx);
+        self.verify(cx)
+    }
+
+    pub(super) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
+        let Cancel { code, retry_after, text, .. } = cancel;
+        self.close_handle(cx);
+        self.retry_or_end(cx, Failure { code, text, by_peer: true, retry_after })
+    }
+
+    // ----- what our own application says -----
+
+    /// Takes a piece of the source. What is not wanted (any more) is dropped.
+    pub(super) fn provide(&mut self, offset: u64, mut data: Bytes) {
+        let next = self.sent + self.ready_len;
+        let Some(known) = next.checked_sub(offset) else { return };
+        if known < data.len() as u64 && self.read_to > next {
+            let _ = data.split_to(known as usize);
+            data.truncate((self.read_to - next).min(usize::MAX as u64) as usize);
+            self.ready_len += data.len() as u64;
+            self.ready.push_back(data);
+        }
+    }
+
+    pub(super) fn provide_digest(&mut self, cx: &mut Context<'_>, upto: u64, digest: Digest) -> Fate {
+        if let Some((at, expected)) = self.prefix {
+            if at == upto && expected != digest {
+                let text = "the file changed since its beginning was sent; send it again from the start";
+                return self.give_up(cx, Failure::local(Code::SourceChanged, text));
+            }
+            if at == upto {
+                self.prefix = None;
+            }
+        }
+        if upto == self.offer.length {
+            self.digest = Some(digest);
+        }
+        self.step(cx);
+        self.verify(cx)
+    }
+
+    pub(super) fn confirm(&mut self) {
+        self.checked = self.asked_check;
+    }
+
+    /// Gives up, tells the peer, and tells the application.
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+        self.cancel(cx, &failure);
+        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        Fate::Ended
+    }
+
+    // ----- what goes out -----
+
+    /// Asks for what will be needed next.
+    pub(super) fn step(&mut self, cx: &mut Context<'_>) {
+        match self.state {
+            State::Sending { have: Have::Present, .. } => self.ask_digest(cx),
+            State::Offered { early: true, .. } | State::Sending { have: Have::Part, .. } => {
+                self.read_ahead(cx);
+                if self.all_read() {
+                    self.ask_digest(cx);
+                    if !self.asked_check {
+                        self.asked_check = true;
+                        cx.events.push_back(Event::Check { id: self.offer.id });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        let chunk = cx.link.as_ref().map_or(0, |link| link.flow.chunk()).min(self.max_chunk);
+        let chunk = u64::from(chunk.max(16 * 1024));
+        let ahead = chunk * 2;
+        while self.read_to < self.offer.length && self.read_to - self.sent < ahead {
+            let len = chunk.min(self.offer.length - self.read_to);
+            cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });
+            self.read_to += len;
+        }
+    }
+
+    fn all_read(&self) -> bool {
+        self.sent + self.ready_len == self.offer.length
+    }
+
+    fn ask_digest(&mut self, cx: &mut Context<'_>) {
+        if !self.asked_digest {
+            self.asked_digest = true;
+            cx.events.push_back(Event::Hash { id: self.offer.id, upto: self.offer.length });
+        }
+    }
+
+    /// The FIN, if it is time for it.
+    pub(super) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
+        let sent_all = self.sent == self.offer.length && self.checked && self.prefix.is_none();
+        let (handle, next) = match self.state {
+            State::Sending { handle, have: Have::Present } => (handle, State::Finishing { handle }),
+            State::Sending { handle, have: Have::Part } if sent_all => (handle, State::Finishing { handle }),
+            // The receiver holds an early FIN until it has opened its file.
+            State::Offered { handle, early: true, fin: false } if sent_all => {
+                (handle, State::Offered { handle, early: true, fin: true })
+            }
+            _ => return None,
+        };
+        let digest = self.digest?;
+        self.state = next;
+        self.heard = now;
+        Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
+    }
+
+    /// The next chunk, if there is one that may be sent.
+    pub(super) fn poll_data(&mut self, now: Instant, flow: &mut Flow, most: u64) -> Option<Frame> {
+        let (State::Offered { handle, early: true, .. } | State::Sending { handle, have: Have::Part }) =
+            self.state
+        else {
+            return None;
+        };
+        let front = self.ready.front_mut()?;
+        let chunk = u64::from(flow.chunk().min(self.max_chunk)).min(most).min(front.len() as u64);
+        let len = chunk.min(self.credit.saturating_sub(self.sent));
+        // A sliver of credit waits for more, unless nothing is left that could bring it.
+        if len == 0 || (len < chunk && !self.flights.is_empty()) || !flow.admits(len) {
+            return None;
+        }
+        let payload = front.split_to(len as usize);
+        if front.is_empty() {
+            self.ready.pop_front();
+        }
+        self.ready_len -= len;
+        let offset = self.sent;
+        self.sent += len;
+        self.resent += self.highest.min(self.sent).saturating_sub(offset);
+        self.highest = self.highest.max(self.sent);
+        let stamp = flow.handle_sent(now, len);
+        self.flights.push_back(Flight { end: self.sent, len, stamp });
+        let seq = self.seq;
+        self.seq = seq.wrapping_add(1);
+        Some(Frame::Data(handle, Data { offset, seq, payload }))
+    }
+
+    // ----- time -----
+
+    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => until,
+            State::Offered { .. } | State::Finishing { .. } => Some(self.heard + config.stall_timeout),
+            // While it is our turn, nobody else is late.
+            State::Sending { .. } => self.awaits_peer().then(|| self.heard + config.stall_timeout),
+            State::Verifying { .. } => None,
+        }
+    }
+
+    fn awaits_peer(&self) -> bool {
+        !self.flights.is_empty() || (self.sent == self.credit && self.credit < self.offer.length)
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
+        if self.deadline(cx.config).is_none_or(|deadline| deadline > cx.now) {
+            return Fate::Lives;
+        }
+        if let State::Waiting { until } = &mut self.state {
+            *until = None;
+            return Fate::Lives;
+        }
+        let text = format!("no answer for {} s", cx.config.stall_timeout.as_secs());
+        let failure = Failure::local(Code::Stalled, text);
+        self.cancel(cx, &failure);
+        self.retry_or_end(cx, failure)
+    }
+
+    // ----- looks -----
+
+    pub(super) fn progress(&self) -> Progress {
+        let stage = match self.state {
+            State::Waiting { .. } => Stage::Waiting,
+            State::Offered { .. } => Stage::Opening,
+            State::Sending { have: Have::Part, .. } if self.received < self.offer.length => Stage::Moving,
+            _ => Stage::Finishing,
+        };
+        let Self { received, durable, resent, .. } = *self;
+        Progress { stage, length: self.offer.length, received, durable, resent }
+    }
+
+    pub(super) fn id(&self) -> TransferId {
+        self.offer.id
+    }
+
+    // ----- inside -----
+
+    fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
+        let (State::Verifying { whole }, Some(digest)) = (self.state, self.digest) else {
+            return Fate::Lives;
+        };
+        let id = self.offer.id;
+        let length = self.offer.length;
+        cx.events.push_back(if whole.digest == digest && whole.length == length {
+            Event::Done { id, length, digest, deduplicated: whole.deduplicated }
+        } else {
+            let text = "the file over there differs from the file here; send it again";
+            Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }
+        });
+        Fate::Ended
+    }
+
+    /// Sending goes on at `offset`; what is out beyond it is given up.
+    fn rewind(&mut self, offset: u64, link: &mut Link) {
+        for flight in self.flights.drain(..) {
+            link.flow.handle_lost(flight.len);
+        }
+        self.sent = offset;
+        self.ready.clear();
+        self.ready_len = 0;
+        self.read_to = offset;
+        self.checked = false;
+        self.asked_check = false;
+    }
+
+    fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+        let after = match failure.code.retry() {
+            Retry::Same => Duration::from_secs(1 << self.attempts.min(5)),
+            Retry::Elsewhere => Duration::from_secs(1),
+            Retry::Wait if !failure.retry_after.is_zero() => failure.retry_after,
+            Retry::Wait | Retry::Never | Retry::Restart => Duration::ZERO,
+        };
+        let id = self.offer.id;
+        if after.is_zero() || self.attempts >= cx.config.attempts || self.requested {
+            cx.events.push_back(Event::Failed { id, failure });
+            return Fate::Ended;
+        }
+        self.attempts += 1;
+        self.state = State::Waiting { until: Some(cx.now + after) };
+        cx.events.push_back(Event::Retrying { id, failure, after });
+        Fate::Lives
+    }
+
+    fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
+        if let Some(handle) = self.close_handle(cx) {
+            let cancel = Cancel {
+                code: failure.code,
+                retry_after: Duration::ZERO,
+                durable: 0,
+                // What is there of a file that has changed is of no use to anybody.
+                discard: failure.code == Code::SourceChanged,
+                text: failure.text.clone(),
+            };
+            cx.control(Frame::Cancel(handle, cancel));
+        }
+    }
+
+    fn close_handle(&mut self, cx: &mut Context<'_>) -> Option<Handle> {
+        let (State::Offered { handle, .. } | State::Sending { handle, .. } | State::Finishing { handle }) =
+            self.state
+        else {
+            return None;
+        };
+        if let Some(link) = &mut cx.link {
+            let sent = self.sent;
+            self.rewind(sent, link);
+            link.close(handle);
+        }
+        Some(handle)
+    }
+}

@@ -1,0 +1,1 @@
+//! Two `Transfers` joined by lists of messages, in virtual time.
