@@ -1,1 +1,48 @@
-//! bowline-handshake
+//! The opening handshake of a WebSocket (RFC 6455 §4), as two state machines without I/O.
+//!
+//! [`client::Handshake`] asks and checks the answer, [`server::Handshake`] reads the request and answers. Neither has a
+//! socket, a clock or a source of randomness: bytes and the time go in, bytes, a deadline and one result come out. What
+//! the peer sent behind its part of the handshake is handed on as `leftover`; it belongs to the frame decoder.
+//!
+//! Both are bounded in bytes, headers and time ([`Config`]), do the same however the input is split, look at each byte
+//! once even if bytes trickle in one by one, and never panic on what a peer sends. Their errors are written for the
+//! person who has to find out why there is no connection.
+//!
+//! The syntax of HTTP is left to tungstenite's parser. The checks of RFC 6455 are made here: a server that answers
+//! `Connection: keep-alive, Upgrade` is right, and one that switches on an extension nobody offered is not.
+//!
+//! ```
+//! use bowline_core::Instant;
+//! use bowline_handshake::{Config, client, server};
+//!
+//! let now = Instant::ZERO;
+//! let request = client::Request::new("ws://example.org/chat")?.with_subprotocol("chat.v1")?;
+//! let mut client = client::Handshake::new(&request, [7; 16], Config::default(), now);
+//! let mut server = server::Handshake::new(Config::default(), now);
+//!
+//! // In an adapter, each of these four lines is a write here and a read there.
+//! server.handle_input(now, client.output());
+//! client.handle_written(now, client.output().len());
+//! server.accept(now, &server::Accept::new().with_subprotocol("chat.v1"))?;
+//! client.handle_input(now, server.output());
+//! server.handle_written(now, server.output().len());
+//!
+//! let at_server = server.poll_result().unwrap()?;
+//! let at_client = client.poll_result().unwrap()?;
+//! assert_eq!(at_server.request.uri().path(), "/chat");
+//! assert_eq!(at_client.subprotocol.as_deref(), Some("chat.v1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod excerpt;
+mod head;
+mod headers;
+mod retry_after;
+
+pub mod client;
+pub mod server;
+
+pub use config::Config;

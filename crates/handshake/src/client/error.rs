@@ -1,0 +1,191 @@
+//! Why a server did not open the WebSocket, in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::End;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, StatusCode};
+use thiserror::Error;
+
+use crate::excerpt::{raw, speaker, text};
+
+/// Why there is no WebSocket.
+///
+/// What a server sent is shown short, on one line and without control characters; credentials are never shown, even if
+/// the server sent them back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server answered in HTTP, and not with an upgrade.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// What listens there does not speak HTTP/1.
+    #[error("the server does not speak HTTP: it said \"{}\"{}", raw(start), speaker(start))]
+    NotHttp {
+        /// The first bytes, up to the end of a line.
+        start: Bytes,
+    },
+    /// The answer starts like HTTP, and cannot be parsed.
+    #[error("the server's answer is broken HTTP: {reason}")]
+    Malformed {
+        /// What the parser says.
+        reason: String,
+    },
+    /// The head of the answer does not end within the limit.
+    #[error("the head of the server's answer is larger than {limit} bytes")]
+    TooLarge {
+        /// [`Config::head_bytes`](crate::Config::head_bytes).
+        limit: usize,
+    },
+    /// The answer has more headers than the limit.
+    #[error("the server's answer has more than {limit} headers")]
+    TooManyHeaders {
+        /// [`Config::headers`](crate::Config::headers).
+        limit: usize,
+    },
+    /// The connection ended before the answer was complete.
+    #[error(
+        "the connection {} before the server {}",
+        if *end == End::Eof { "was closed" } else { "broke" },
+        if *received == 0 { "said anything".to_owned() } else { format!("finished its answer, after {received} bytes") },
+    )]
+    Closed {
+        /// How it ended.
+        end: End,
+        /// How many bytes of an answer had come.
+        received: usize,
+    },
+    /// The answer did not come in time.
+    #[error("the server did not answer within {after:?}, {received} bytes came")]
+    TimedOut {
+        /// [`Config::timeout`](crate::Config::timeout).
+        after: Duration,
+        /// How many bytes of an answer had come.
+        received: usize,
+    },
+    /// An upgrade in a version of HTTP that has none.
+    #[error("the server upgrades in HTTP/1.0, which cannot")]
+    OldHttp,
+    /// The upgrade is to nothing, or to something else.
+    #[error("the server upgrades, but not to a WebSocket: `Upgrade: {}`", text(upgrade.as_bytes()))]
+    NotWebSocket {
+        /// The `Upgrade` header of the answer.
+        upgrade: String,
+    },
+    /// The answer does not say that the connection is upgraded.
+    #[error("the server upgrades, but without `Connection: Upgrade`: a proxy on the way may have removed it")]
+    NoConnectionUpgrade,
+    /// The answer is not to our key, so it may be to another request, or from no WebSocket server at all.
+    #[error("the server's `Sec-WebSocket-Accept` {}: a cache or a proxy may have answered", if *missing { "is missing" } else { "does not fit the key" })]
+    WrongAccept {
+        /// The header is absent or repeated, not wrong.
+        missing: bool,
+    },
+    /// The server uses an extension that was not offered.
+    #[error("the server uses extension `{}`, which was not offered", text(extension.as_bytes()))]
+    UnexpectedExtension {
+        /// Its name and parameters.
+        extension: String,
+    },
+    /// The server chose a subprotocol that was not offered, or several.
+    #[error("the server chose subprotocol `{}`, which was not offered", text(subprotocol.as_bytes()))]
+    UnexpectedSubprotocol {
+        /// What it chose.
+        subprotocol: String,
+    },
+}
+
+impl Error {
+    /// The status the server answered with, if it refused.
+    pub fn status(&self) -> Option<StatusCode> {
+        if let Self::Refused(refusal) = self { Some(refusal.status) } else { None }
+    }
+}
+
+/// An answer in HTTP that is no upgrade.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The first 256 bytes of its body, without chunk sizes; credentials of ours in it are overwritten by `*`.
+    pub body: Bytes,
+    /// How long the server asks to wait (`Retry-After`, in seconds or as a date beside a `Date`).
+    pub retry_after: Option<Duration>,
+    /// Whether the request carried an `Authorization`.
+    pub had_credentials: bool,
+}
+
+impl Refusal {
+    /// Where the server says the WebSocket is (`Location`), if this is a redirect.
+    ///
+    /// It may be relative, and may name a scheme of `http` or `https`. Nobody follows it unasked: it could lead the
+    /// credentials to somebody else.
+    pub fn location(&self) -> Option<&str> {
+        let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        self.headers.get(LOCATION).filter(|_| is_redirect)?.to_str().ok()
+    }
+
+    fn media_type(&self) -> Option<String> {
+        let value = self.headers.get(CONTENT_TYPE)?.as_bytes();
+        value.split(|byte| *byte == b';').next().map(text).filter(|name| !name.is_empty())
+    }
+
+    /// `404 Not Found`, or the number alone where it has no name.
+    fn name(&self) -> String {
+        let reason = self.status.canonical_reason().map(|reason| format!(" {reason}"));
+        format!("{}{}", self.status.as_str(), reason.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        if let Some(location) = self.location() {
+            // A query may carry a token.
+            let (place, query) =
+                location.split_once('?').map_or((location, ""), |(place, _)| (place, "?..."));
+            return write!(f, "the server redirects to \"{}{query}\" ({name})", text(place.as_bytes()));
+        }
+        match self.status.as_u16() {
+            401 if self.had_credentials => write!(f, "the server does not accept the credentials ({name})")?,
+            401 => write!(f, "the server wants credentials, and none were given ({name})")?,
+            403 if self.had_credentials => {
+                write!(f, "the server forbids access with these credentials, or from this origin ({name})")?;
+            }
+            403 => write!(f, "the server forbids access without credentials, or from this origin ({name})")?,
+            429 => write!(f, "the server gets too many requests from here ({name})")?,
+            503 => write!(f, "the server is overloaded or down for maintenance ({name})")?,
+            _ => {
+                write!(f, "the server answered {name}")?;
+                if let Some(media_type) = self.media_type() {
+                    write!(f, " ({media_type})")?;
+                }
+                f.write_str(" instead of a WebSocket upgrade")?;
+            }
+        }
+        if let Some(wait) = self.retry_after {
+            write!(f, " and asks to wait {} s", wait.as_secs())?;
+        }
+        let body = text(&self.body);
+        if body.is_empty() { Ok(()) } else { write!(f, ": \"{body}\"") }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("headers", &self.headers.len())
+            .field("body", &self.body.len())
+            .field("retry_after", &self.retry_after)
+            .field("had_credentials", &self.had_credentials)
+            .finish()
+    }
+}

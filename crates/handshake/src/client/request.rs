@@ -1,0 +1,250 @@
+//! What a client asks for.
+
+use std::fmt;
+
+use data_encoding::BASE64;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use thiserror::Error;
+
+use super::url::Url;
+use crate::headers::{hide_secrets, is_owned, is_token, write_headers};
+
+/// Shorter words cannot be told from any other.
+pub(super) const SHORTEST_SECRET: usize = 4;
+
+/// A request for a WebSocket: where, with which subprotocols and which headers of the application's own.
+///
+/// ```
+/// use bowline_handshake::client::Request;
+///
+/// let request = Request::new("wss://ann:secret@example.org/chat?room=7")?
+///     .with_subprotocol("chat.v2")?
+///     .with_subprotocol("chat.v1")?
+///     .with_header("origin", "https://example.org")?;
+/// assert_eq!((request.host(), request.port(), request.is_secure()), ("example.org", 443, true));
+/// assert_eq!(request.target(), "/chat?room=7");
+///
+/// // What is secret stays out of logs: the password, the query, the values of headers.
+/// let debug = format!("{request:?}");
+/// assert!(!debug.contains("secret") && !debug.contains("room=7"));
+/// # Ok::<(), bowline_handshake::client::RequestError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    secure: bool,
+    host: String,
+    port: u16,
+    target: String,
+    subprotocols: Vec<String>,
+    headers: HeaderMap,
+}
+
+impl Request {
+    /// A request for a `ws://` or `wss://` URL.
+    ///
+    /// A user and a password in the URL become an `Authorization: Basic` header (RFC 7617). In path and query, what
+    /// RFC 3986 does not allow is percent-encoded. A host name beyond ASCII must be given in its `xn--` form.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL.
+    pub fn new(url: &str) -> Result<Self, RequestError> {
+        let Url { secure, host, port, target, userinfo } = Url::parse(url)?;
+        let request =
+            Self { secure, host, port, target, subprotocols: Vec::new(), headers: HeaderMap::new() };
+        match userinfo {
+            None => Ok(request),
+            Some(userinfo) => {
+                request.with_header(AUTHORIZATION, format!("Basic {}", BASE64.encode(&userinfo)))
+            }
+        }
+    }
+
+    /// Adds a header of the application's own: `Origin`, `Authorization`, `Cookie`, `User-Agent` and the like.
+    ///
+    /// # Errors
+    /// If the name or the value cannot stand in HTTP, if the handshake writes this header itself, or if there are
+    /// credentials already.
+    pub fn with_header<N, V>(mut self, name: N, value: V) -> Result<Self, RequestError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let name = name.try_into().map_err(|_| RequestError::HeaderName)?;
+        let value = value.try_into().map_err(|_| RequestError::HeaderValue { name: name.clone() })?;
+        if is_owned(&name) {
+            return Err(RequestError::Owned { name });
+        }
+        if name == AUTHORIZATION && self.headers.contains_key(&name) {
+            return Err(RequestError::Credentials);
+        }
+        self.headers.append(name, value);
+        hide_secrets(&mut self.headers);
+        Ok(self)
+    }
+
+    /// Offers a subprotocol, less welcome than those offered before it (RFC 6455 §1.9).
+    ///
+    /// # Errors
+    /// If the name is no token, or is offered already.
+    pub fn with_subprotocol(mut self, name: &str) -> Result<Self, RequestError> {
+        // RFC 6455 §4.1, 10: tokens, each of them once.
+        if !is_token(name.as_bytes()) || self.subprotocols.iter().any(|offered| offered == name) {
+            return Err(RequestError::Subprotocol { name: crate::excerpt::text(name.as_bytes()) });
+        }
+        self.subprotocols.push(name.to_owned());
+        Ok(self)
+    }
+
+    /// Whether the URL asks for TLS (`wss://`).
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host to connect to: a name, an IPv4 address, or an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Path and query.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The subprotocols offered, the most welcome first.
+    pub fn subprotocols(&self) -> &[String] {
+        &self.subprotocols
+    }
+
+    /// The headers added.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The bytes of the request (RFC 6455 §4.1).
+    ///
+    /// Written here and not by tungstenite, which sends each request to the log, credentials and all.
+    pub(super) fn encode(&self, key: &str) -> Vec<u8> {
+        let mut out = format!("GET {} HTTP/1.1\r\nHost: ", self.target).into_bytes();
+        out.extend_from_slice(self.authority().as_bytes());
+        out.extend_from_slice(b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\r\nSec-WebSocket-Version: 13\r\n");
+        if !self.subprotocols.is_empty() {
+            out.extend_from_slice(b"Sec-WebSocket-Protocol: ");
+            out.extend_from_slice(self.subprotocols.join(", ").as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        write_headers(&mut out, &self.headers);
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+
+    /// What no error may show, even if the server sends it back: credentials and what the query holds.
+    pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
+        let values = self.headers.values().filter(|value| value.is_sensitive()).flat_map(|value| {
+            let words: Vec<_> = value.as_bytes().split(|byte| *byte == b' ').collect();
+            // The scheme, `Bearer`, is no secret.
+            let scheme = usize::from(words.len() > 1);
+            words.into_iter().skip(scheme)
+        });
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let parameters =
+            query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value).as_bytes());
+        values
+            .chain(parameters)
+            .filter(|secret| secret.len() >= SHORTEST_SECRET)
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
+
+    /// RFC 6455 §4.1, 4: the port only where it is not the scheme's own.
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.secure, self.port) {
+            (false, 80) | (true, 443) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Without the query and the values of headers: tokens travel there.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let (path, query) =
+            self.target.split_once('?').map_or((&*self.target, ""), |(path, _)| (path, "?..."));
+        f.debug_struct("Request")
+            .field("url", &format_args!("{scheme}://{}{path}{query}", self.authority()))
+            .field("subprotocols", &self.subprotocols)
+            .field("headers", &self.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a request cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The URL has no `://`.
+    #[error("the URL has no scheme; a WebSocket's starts with ws:// or wss://")]
+    NoScheme,
+    /// The URL's scheme is another.
+    #[error("the URL's scheme is `{scheme}`; a WebSocket's is `ws` or `wss`")]
+    Scheme {
+        /// As given.
+        scheme: String,
+    },
+    /// The URL names no host.
+    #[error("the URL names no host")]
+    NoHost,
+    /// The host is neither a name in ASCII nor an address.
+    #[error(
+        "`{host}` is not a host: write an ASCII name (`xn--` for others), or an IPv6 address in brackets"
+    )]
+    Host {
+        /// Host and port as given.
+        host: String,
+    },
+    /// The port is not a number from 1 to 65535.
+    #[error("the URL's port is not a number from 1 to 65535")]
+    Port,
+    /// The URL has a `#`, which RFC 6455 §3 forbids.
+    #[error("the URL has a fragment (`#`); write %23 if the path means that character")]
+    Fragment,
+    /// The user or the password is not percent-encoded as it should, or holds a character that HTTP Basic cannot carry.
+    #[error("the URL's user and password cannot be sent as HTTP Basic credentials")]
+    Userinfo,
+    /// Path or query hold a control character.
+    #[error("the URL holds a control character")]
+    Control,
+    /// Not a header name.
+    #[error("this is not the name of a header")]
+    HeaderName,
+    /// The value holds what a header cannot carry. It is not shown: it may be secret.
+    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
+    HeaderValue {
+        /// Whose value.
+        name: HeaderName,
+    },
+    /// The handshake writes this header itself.
+    #[error("header `{name}` belongs to the handshake")]
+    Owned {
+        /// Which.
+        name: HeaderName,
+    },
+    /// Two `Authorization` headers, or one beside a user in the URL.
+    #[error("credentials are given twice")]
+    Credentials,
+    /// Not a token, or offered already.
+    #[error("subprotocol `{name}` is not a token, or is offered twice")]
+    Subprotocol {
+        /// As given.
+        name: String,
+    },
+}

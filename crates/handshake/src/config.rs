@@ -1,0 +1,47 @@
+//! The limits of a handshake.
+
+use std::time::Duration;
+
+use crate::head::PARSER_HEADERS;
+
+/// How long a handshake may take, and how large a head may be; the same for both roles.
+///
+/// ```
+/// use bowline_handshake::Config;
+/// use std::time::Duration;
+///
+/// let mut config = Config::default();
+/// config.timeout = Duration::from_secs(3);
+/// assert_eq!(config.head_bytes, 16 * 1024);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How long the peer may take: a client waits this long for the whole answer, a server this long for the whole
+    /// request and, once more, for its answer to leave. A server's own time to decide is its own affair.
+    ///
+    /// Default 10 s: three lost segments in a row are sent again within about 7 s, and whoever holds a connection
+    /// longer without a word is broken, or holds it on purpose.
+    pub timeout: Duration,
+    /// The largest head, in bytes: request or status line, headers and blank line.
+    ///
+    /// Default 16 KiB: twice what common web servers and proxies let through to one another in total, so that a head
+    /// with large cookies and tokens still fits.
+    pub head_bytes: usize,
+    /// The largest number of header lines, 124 at most: the parser holds no more.
+    ///
+    /// Default 100, what common web servers allow: a browser sends some 20, and each proxy adds a few.
+    pub headers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), head_bytes: 16 * 1024, headers: 100 }
+    }
+}
+
+impl Config {
+    pub(crate) fn header_limit(&self) -> usize {
+        self.headers.min(PARSER_HEADERS)
+    }
+}

@@ -1,0 +1,65 @@
+//! Bytes from a peer, made fit to stand in an error message: one line, short, and nothing a terminal would obey.
+
+/// How many characters of a text are shown.
+const SHOWN: usize = 120;
+
+/// The start of a text on one line: runs of white space become one space, everything that controls a terminal or turns
+/// the direction of writing becomes U+FFFD.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    let lossy = String::from_utf8_lossy(bytes);
+    let line = lossy.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown: String =
+        line.chars().take(SHOWN).map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect();
+    if line.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// Any bytes at all, with escapes for what is not printable ASCII.
+pub(crate) fn raw(bytes: &[u8]) -> String {
+    bytes.trim_ascii_end().escape_ascii().to_string()
+}
+
+/// A guess at who speaks here, from the first bytes.
+pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0x15, 3, ..] => " (a TLS alert: the port wants TLS, or refuses this kind of it)",
+        [0x16, 3, ..] => " (a TLS handshake, on a port without TLS)",
+        [b'S', b'S', b'H', b'-', ..] => " (an SSH server or client)",
+        [b'2', b'2', b'0', b' ' | b'-', ..] => " (a mail or FTP server)",
+        [b'H', b'T', b'T', b'P', b'/', b'2', ..] | [0, 0, _, 4, ..] => " (HTTP/2)",
+        [0, b'\r', b'\n', b'Q', b'U', b'I', b'T', ..] => {
+            " (a proxy that announces its client by the PROXY protocol)"
+        }
+        _ => "",
+    }
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_becomes_one_clean_line() {
+        assert_eq!(text(b"<html>\r\n\t<b>no</b>\x1b[31m\x07\n"), "<html> <b>no</b>\u{fffd}[31m\u{fffd}");
+        assert_eq!(text("a\u{202e}b\u{2028}c\u{85}d".as_bytes()), "a\u{fffd}b c d");
+        assert_eq!(text(b"\xff!"), "\u{fffd}!");
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(text(&[b'x'; SHOWN]), "x".repeat(SHOWN));
+        assert_eq!(text(&[b'x'; SHOWN + 1]), "x".repeat(SHOWN) + "...");
+    }
+
+    #[test]
+    fn raw_bytes_are_escaped() {
+        assert_eq!(raw(b"\x15\x03\x03\x00\x02\x02(\"\xff\r"), r#"\x15\x03\x03\x00\x02\x02(\"\xff"#);
+    }
+}

@@ -1,0 +1,109 @@
+//! Header values as RFC 9110 §5.6 reads them, and header lines as we write them.
+
+use http::HeaderMap;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, PROXY_AUTHORIZATION,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+
+/// Whether a token may hold this byte (RFC 9110 §5.6.2).
+pub(crate) fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether these bytes are one token.
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
+}
+
+/// The elements of a comma-separated list, over all lines of that name; empty elements do not count (RFC 9110 §5.6.1).
+pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(name).into_iter();
+    let split = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    split.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// The value of a header that must stand alone: `None` if it is absent or repeated.
+pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut lines = headers.get_all(name).into_iter();
+    lines.next().filter(|_| lines.next().is_none()).map(|line| line.as_bytes().trim_ascii())
+}
+
+/// Whether only this crate may write this header into a request or a response that upgrades.
+pub(crate) fn is_owned(name: &HeaderName) -> bool {
+    const OWNED: [HeaderName; 8] =
+        [HOST, CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, TE, TRAILER];
+    OWNED.contains(name) || name.as_str().starts_with("sec-websocket-")
+}
+
+/// Marks the values that must not be printed, so that `Debug` of the map hides them.
+pub(crate) fn hide_secrets(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name) {
+            value.set_sensitive(true);
+        }
+    }
+}
+
+/// Appends header lines. Names are written as people write them, `Sec-WebSocket-Key`: case means nothing in HTTP, and
+/// yet there are peers that compare it.
+pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
+    for (name, value) in headers {
+        for (index, word) in name.as_str().split('-').enumerate() {
+            if index > 0 {
+                out.push(b'-');
+            }
+            let start = out.len();
+            out.extend_from_slice(if word == "websocket" { b"WebSocket" } else { word.as_bytes() });
+            if let Some(first) = out.get_mut(start) {
+                first.make_ascii_uppercase();
+            }
+        }
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_list_is_read_over_all_lines_without_its_empty_elements() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, HeaderValue::from_static("keep-alive , ,Upgrade"));
+        headers.append(CONNECTION, HeaderValue::from_static("\tclose,"));
+        let found: Vec<_> = elements(&headers, CONNECTION).collect();
+        assert_eq!(found, [&b"keep-alive"[..], b"Upgrade", b"close"]);
+    }
+
+    #[test]
+    fn a_repeated_header_is_no_single_one() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(single(&headers, HOST), None);
+        headers.append(HOST, HeaderValue::from_static("a "));
+        assert_eq!(single(&headers, HOST), Some(&b"a"[..]));
+        headers.append(HOST, HeaderValue::from_static("a"));
+        assert_eq!(single(&headers, HOST), None);
+    }
+
+    #[test]
+    fn names_are_written_as_people_write_them() {
+        let mut headers = HeaderMap::new();
+        headers.append("sec-websocket-key", HeaderValue::from_static("x"));
+        headers.append("x--y", HeaderValue::from_bytes(b"\xff").unwrap());
+        let mut out = Vec::new();
+        write_headers(&mut out, &headers);
+        assert_eq!(out, b"Sec-WebSocket-Key: x\r\nX--Y: \xff\r\n");
+    }
+
+    #[test]
+    fn tokens_hold_no_separators() {
+        assert!(is_token(b"v1.chat+json~"));
+        for bad in [&b""[..], b"a b", b"a,b", b"a/b", b"\"a\"", b"a\r", b"\xc3\xa4"] {
+            assert!(!is_token(bad), "{}", bad.escape_ascii());
+        }
+    }
+}

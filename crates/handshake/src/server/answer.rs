@@ -1,0 +1,167 @@
+//! What a server answers.
+
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, StatusCode};
+use thiserror::Error;
+
+use super::Error as Refused;
+use crate::headers::{hide_secrets, is_owned, write_headers};
+
+/// The answer that opens the WebSocket: its subprotocol, and headers of the application's own.
+///
+/// ```
+/// use bowline_handshake::server::Accept;
+///
+/// let accept = Accept::new().with_subprotocol("chat.v2").with_header("set-cookie", "seen=1")?;
+/// # Ok::<(), bowline_handshake::server::AnswerError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accept {
+    pub(super) subprotocol: Option<String>,
+    headers: HeaderMap,
+}
+
+impl Accept {
+    /// Without a subprotocol, and without further headers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Speaks this subprotocol. It must be one of those that the client offered.
+    #[must_use]
+    pub fn with_subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocol = Some(name.into());
+        self
+    }
+
+    /// Adds a header of the application's own.
+    ///
+    /// # Errors
+    /// If the name or the value cannot stand in HTTP, or if the handshake writes this header itself.
+    pub fn with_header<N, V>(mut self, name: N, value: V) -> Result<Self, AnswerError>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let name = name.try_into().map_err(|_| AnswerError::HeaderName)?;
+        let value = value.try_into().map_err(|_| AnswerError::HeaderValue { name: name.clone() })?;
+        if is_owned(&name) {
+            return Err(AnswerError::Owned { name });
+        }
+        self.headers.append(name, value);
+        hide_secrets(&mut self.headers);
+        Ok(self)
+    }
+
+    /// The bytes of the answer (RFC 6455 §4.2.2, 5).
+    pub(super) fn encode(&self, accept_key: &str) -> Vec<u8> {
+        let mut out = status_line(StatusCode::SWITCHING_PROTOCOLS);
+        out.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+        out.extend_from_slice(accept_key.as_bytes());
+        if let Some(subprotocol) = &self.subprotocol {
+            out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
+            out.extend_from_slice(subprotocol.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        write_headers(&mut out, &self.headers);
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// No request waits for an answer: none came yet, it was answered, or the client has gone.
+    #[error("no request waits for an answer")]
+    NoRequest,
+    /// RFC 6455 §4.2.2: a server must not choose what was not offered.
+    #[error("the client did not offer subprotocol `{subprotocol}`")]
+    NotOffered {
+        /// What was to be chosen.
+        subprotocol: String,
+    },
+    /// A rejection must be a redirect or an error.
+    #[error("a request cannot be rejected with {status}, only with 300 to 599")]
+    Status {
+        /// What it was to be rejected with.
+        status: StatusCode,
+    },
+    /// Not a header name.
+    #[error("this is not the name of a header")]
+    HeaderName,
+    /// The value holds what a header cannot carry.
+    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
+    HeaderValue {
+        /// Whose value.
+        name: HeaderName,
+    },
+    /// The handshake writes this header itself.
+    #[error("header `{name}` belongs to the handshake")]
+    Owned {
+        /// Which.
+        name: HeaderName,
+    },
+}
+
+/// The subprotocol to speak: the first in the server's order of preference that the client offers.
+///
+/// ```
+/// use bowline_handshake::server::negotiate;
+///
+/// let offered = ["chat.v1".to_owned(), "chat.v2".to_owned()];
+/// assert_eq!(negotiate(&["chat.v3", "chat.v2", "chat.v1"], &offered), Some("chat.v2"));
+/// assert_eq!(negotiate(&["Chat.v1"], &offered), None); // names are compared by case
+/// ```
+pub fn negotiate<'a>(preferred: &[&'a str], offered: &[String]) -> Option<&'a str> {
+    preferred.iter().copied().find(|name| offered.iter().any(|offer| offer == name))
+}
+
+/// The bytes of an answer by which the application rejects a request.
+pub(super) fn rejection<B: AsRef<[u8]>>(response: &http::Response<B>) -> Vec<u8> {
+    let mut headers = response.headers().clone();
+    headers.remove(TRANSFER_ENCODING);
+    refusal(response.status(), headers, response.body().as_ref())
+}
+
+/// The bytes of the answer to a request that cannot be accepted; none if none can be given.
+pub(super) fn automatic(error: &Refused) -> Vec<u8> {
+    let Some(status) = error.status() else { return Vec::new() };
+    let mut headers = HeaderMap::new();
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("GET"));
+    }
+    if status == StatusCode::UPGRADE_REQUIRED {
+        // RFC 9110 §15.5.22: it must name the protocol; RFC 6455 §4.2.2: and the versions spoken.
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    refusal(status, headers, format!("{error}\n").as_bytes())
+}
+
+/// An answer behind which the connection ends.
+fn refusal(status: StatusCode, mut headers: HeaderMap, body: &[u8]) -> Vec<u8> {
+    // RFC 9110 §7.8: who sends `Upgrade` says so in `Connection`.
+    let upgrade = headers.contains_key(UPGRADE);
+    headers.insert(CONNECTION, HeaderValue::from_static(if upgrade { "close, Upgrade" } else { "close" }));
+    // RFC 9110 §15.4.5: a 304 has no body.
+    let body = if status == StatusCode::NOT_MODIFIED { &[] } else { body };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    }
+    let mut out = status_line(status);
+    write_headers(&mut out, &headers);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out
+}
+
+fn status_line(status: StatusCode) -> Vec<u8> {
+    // RFC 9112 §4: the reason may be empty, the space before it stays.
+    format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default()).into_bytes()
+}

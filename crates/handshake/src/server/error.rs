@@ -1,0 +1,130 @@
+//! Why a client got no WebSocket, in words that serve as the body of the answer, too.
+
+use std::time::Duration;
+
+use bowline_core::End;
+use bytes::Bytes;
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::excerpt::{raw, speaker, text};
+
+/// Why there is no WebSocket.
+///
+/// What a client sent is shown short, on one line and without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Who asks does not speak HTTP/1. Answered with 400.
+    #[error("this is not HTTP: \"{}\"{}", raw(start), speaker(start))]
+    NotHttp {
+        /// The first bytes, up to the end of a line.
+        start: Bytes,
+    },
+    /// The request starts like HTTP, and cannot be parsed. Answered with 400.
+    #[error("the request is broken HTTP: {reason}")]
+    Malformed {
+        /// What the parser says.
+        reason: String,
+    },
+    /// The head of the request does not end within the limit. Answered with 431.
+    #[error("the head of the request is larger than {limit} bytes")]
+    TooLarge {
+        /// [`Config::head_bytes`](crate::Config::head_bytes).
+        limit: usize,
+    },
+    /// The request has more headers than the limit. Answered with 431.
+    #[error("the request has more than {limit} headers")]
+    TooManyHeaders {
+        /// [`Config::headers`](crate::Config::headers).
+        limit: usize,
+    },
+    /// The request did not come in time. Answered with 408.
+    #[error("no whole request came within {after:?}, only {received} bytes")]
+    TimedOut {
+        /// [`Config::timeout`](crate::Config::timeout).
+        after: Duration,
+        /// How many bytes of a request had come.
+        received: usize,
+    },
+    /// The method is not `GET`. Answered with 405.
+    #[error("the method is {}; a WebSocket starts with a GET", text(method.as_bytes()))]
+    Method {
+        /// Which it is.
+        method: String,
+    },
+    /// The request came as HTTP/1.0, as from a proxy that was not told to pass upgrades on. Answered with 426.
+    #[error("the request is HTTP/1.0; a WebSocket starts with HTTP/1.1")]
+    OldHttp,
+    /// The request asks for no resource: not a path, not a URL of `http` or `https`. Answered with 400.
+    #[error("the request's target is neither a path nor a URL")]
+    Target,
+    /// There is no `Host`, or more than one. Answered with 400.
+    #[error("the request needs exactly one `Host`")]
+    Host,
+    /// The request announces a body, and where it ends the frames would start. Answered with 400.
+    #[error("the request has a body; a WebSocket starts without")]
+    Body,
+    /// A plain request, not for a WebSocket. Answered with 426.
+    #[error("this is a WebSocket; ask for it with `Upgrade: websocket`")]
+    NoUpgrade,
+    /// `Upgrade` without `Connection: Upgrade`, as from a proxy that passes on only one of them. Answered with 400.
+    #[error("the request has `Upgrade` without `Connection: Upgrade`")]
+    NoConnectionUpgrade,
+    /// The client speaks another version of the WebSocket protocol. Answered with 426.
+    #[error("`Sec-WebSocket-Version` is \"{}\"; this server speaks 13", text(version.as_bytes()))]
+    Version {
+        /// What it says; empty if it says nothing.
+        version: String,
+    },
+    /// The key is missing, repeated, or not 16 bytes in base64. Answered with 400.
+    #[error("the request needs exactly one `Sec-WebSocket-Key`, 16 bytes in base64")]
+    Key,
+    /// The subprotocols offered are not a list of tokens. Answered with 400.
+    #[error("`Sec-WebSocket-Protocol` is not a list of tokens")]
+    Subprotocols,
+    /// The application did not want it, and answered so.
+    #[error("the request was rejected with {status}")]
+    Rejected {
+        /// The status it answered with.
+        status: StatusCode,
+    },
+    /// The connection ended first.
+    #[error("the connection {} during the handshake, after {received} bytes", if *end == End::Eof { "was closed" } else { "broke" })]
+    Closed {
+        /// How it ended.
+        end: End,
+        /// How many bytes had come.
+        received: usize,
+    },
+    /// The answer that opens the WebSocket did not leave in time.
+    #[error("the client did not take the answer within {after:?}")]
+    Stuck {
+        /// [`Config::timeout`](crate::Config::timeout).
+        after: Duration,
+    },
+}
+
+impl Error {
+    /// The status the client is answered with; `None` where nothing can be answered any more.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::NotHttp { .. }
+            | Self::Malformed { .. }
+            | Self::Target
+            | Self::Host
+            | Self::Body
+            | Self::NoConnectionUpgrade
+            | Self::Key
+            | Self::Subprotocols => Some(StatusCode::BAD_REQUEST),
+            Self::TooLarge { .. } | Self::TooManyHeaders { .. } => {
+                Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            }
+            Self::TimedOut { .. } => Some(StatusCode::REQUEST_TIMEOUT),
+            Self::Method { .. } => Some(StatusCode::METHOD_NOT_ALLOWED),
+            Self::OldHttp | Self::NoUpgrade | Self::Version { .. } => Some(StatusCode::UPGRADE_REQUIRED),
+            Self::Rejected { status } => Some(*status),
+            Self::Closed { .. } | Self::Stuck { .. } => None,
+        }
+    }
+}
