@@ -2,6 +2,8 @@
 
 /// How many characters of a text are shown.
 const SHOWN: usize = 120;
+/// Shorter secrets cannot be told from any other word.
+pub(crate) const SHORTEST_SECRET: usize = 4;
 
 /// The start of a text on one line: runs of white space become one space, everything that controls a terminal or turns
 /// the direction of writing becomes U+FFFD.
@@ -36,6 +38,18 @@ pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
     }
 }
 
+/// Overwrites each secret in `text`, also one that the end of `text` cuts off behind its first few bytes.
+pub(crate) fn redact(text: &mut [u8], secrets: &[Vec<u8>]) {
+    for secret in secrets {
+        for start in 0..text.len() {
+            let length = secret.len().min(text.len() - start);
+            if length >= SHORTEST_SECRET && text[start..start + length] == secret[..length] {
+                text[start..start + length].fill(b'*');
+            }
+        }
+    }
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -56,6 +70,19 @@ mod tests {
     fn a_long_text_is_cut() {
         assert_eq!(text(&[b'x'; SHOWN]), "x".repeat(SHOWN));
         assert_eq!(text(&[b'x'; SHOWN + 1]), "x".repeat(SHOWN) + "...");
+    }
+
+    #[test]
+    fn secrets_are_overwritten_wherever_they_stand() {
+        let redacted = |text: &str, secrets: &[&[u8]]| {
+            let mut text = text.as_bytes().to_vec();
+            redact(&mut text, &secrets.iter().map(|secret| secret.to_vec()).collect::<Vec<_>>());
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(redacted("a hunter2b, hunter2", &[b"hunter2"]), "a *******b, *******");
+        assert_eq!(redacted("abcdefgh", &[b"efgh", b"abcd"]), "********");
+        assert_eq!(redacted("cut off: hunt", &[b"hunter2"]), "cut off: ****");
+        assert_eq!(redacted("too little to matter: hun", &[b"hunter2"]), "too little to matter: hun");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use bowline_core::End;
+use bowline_core::closing::{Why, retry_status};
+use bowline_core::{End, Retry};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -48,7 +49,7 @@ pub enum Error {
     /// The connection ended before the answer was complete.
     #[error(
         "the connection {} before the server {}",
-        if *end == End::Eof { "was closed" } else { "broke" },
+        if matches!(end, End::Eof | End::TlsTruncated) { "was closed" } else { "broke" },
         if *received == 0 { "said anything".to_owned() } else { format!("finished its answer, after {received} bytes") },
     )]
     Closed {
@@ -101,6 +102,32 @@ impl Error {
     /// The status the server answered with, if it refused.
     pub fn status(&self) -> Option<StatusCode> {
         if let Self::Refused(refusal) = self { Some(refusal.status) } else { None }
+    }
+
+    /// Whether to ask again, and when.
+    ///
+    /// An overloaded server and one behind a gateway that lost it are asked again, not before the time they name; so is
+    /// one that did not answer. The same request to a server that said no, or that speaks something else, would fail
+    /// the same way.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Refused(refusal) => match (retry_status(refusal.status.as_u16()), refusal.retry_after) {
+                (Retry::Backoff, Some(wait)) => Retry::BackoffAfter(wait),
+                (retry, _) => retry,
+            },
+            Self::Closed { end: End::LocalAbort, .. } => Retry::No(Why::Asked),
+            Self::Closed { .. } | Self::TimedOut { .. } => Retry::Backoff,
+            Self::NotHttp { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyHeaders { .. }
+            | Self::OldHttp
+            | Self::NotWebSocket { .. }
+            | Self::NoConnectionUpgrade
+            | Self::WrongAccept { .. }
+            | Self::UnexpectedExtension { .. }
+            | Self::UnexpectedSubprotocol { .. } => Retry::No(Why::Invalid),
+        }
     }
 }
 

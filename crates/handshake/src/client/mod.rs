@@ -32,13 +32,13 @@ pub use error::{Error, Refusal};
 pub use request::{Request, RequestError};
 
 use crate::Config;
+use crate::excerpt::redact;
 use crate::head::{Expect, HeadReader, Scan};
 use crate::retry_after::retry_after;
 use body::BodyStart;
 use check::Answer;
-use request::SHORTEST_SECRET;
 
-/// How long to wait for the rest of an answer that is no WebSocket, only to show it.
+/// How long to wait for the rest of an answer that opens no WebSocket, only to show it.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// One opening handshake, from the first byte of the request to the last of the answer.
@@ -72,6 +72,8 @@ pub struct Handshake {
     /// The latest time told: time that steps back stands still.
     clock: Instant,
     output: Bytes,
+    /// When a write did not succeed. What the server had to say may still be read.
+    broken: Option<Instant>,
     reader: HeadReader,
     accept_key: String,
     subprotocols: Vec<String>,
@@ -127,6 +129,7 @@ impl Handshake {
             started: now,
             clock: now,
             output: request.encode(&key).into(),
+            broken: None,
             accept_key: derive_accept_key(key.as_bytes()),
             subprotocols: request.subprotocols().to_vec(),
             secrets: request.secrets(),
@@ -158,9 +161,14 @@ impl Handshake {
         self.output.advance(n.min(self.output.len()));
     }
 
-    /// The transport ended.
+    /// The transport ended. After [`End::WriteFailed`] go on reading: a server that refuses before it has read the
+    /// request is heard only so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
-        self.tick(now);
+        let now = self.tick(now);
+        if end == End::WriteFailed && self.wants_input() {
+            self.broken.get_or_insert(now);
+            return;
+        }
         let received = self.reader.len();
         self.conclude(Error::Closed { end, received });
     }
@@ -170,13 +178,17 @@ impl Handshake {
         let now = self.tick(now);
         if self.poll_timeout().is_some_and(|due| due <= now) {
             let received = self.reader.len();
-            self.conclude(Error::TimedOut { after: self.config.timeout, received });
+            self.conclude(match self.broken {
+                Some(_) => Error::Closed { end: End::WriteFailed, received },
+                None => Error::TimedOut { after: self.config.timeout, received },
+            });
         }
     }
 
     /// The bytes to write next; empty when the request has left, or need not leave any more.
     pub fn output(&self) -> &[u8] {
-        if matches!(self.state, State::Failed(_) | State::Over) { &[] } else { &self.output }
+        let over = matches!(self.state, State::Failed(_) | State::Over);
+        if over || self.broken.is_some() { &[] } else { &self.output }
     }
 
     /// How it went: once, and then the handshake is over.
@@ -200,7 +212,7 @@ impl Handshake {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let due = self.started + self.config.timeout;
         match self.state {
-            State::Head => Some(due),
+            State::Head => Some(self.broken.map_or(due, |since| due.min(since + LINGER))),
             State::Answered { .. } if !self.output.is_empty() => Some(due),
             State::Foreign { since } | State::Refused { since, .. } => Some(due.min(since + LINGER)),
             State::Answered { .. } | State::Failed(_) | State::Over => None,
@@ -240,6 +252,10 @@ impl Handshake {
 
     fn handle_answer(&mut self, now: Instant, answer: Answer) -> bool {
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+            if self.broken.is_some() {
+                self.conclude(Error::Closed { end: End::WriteFailed, received: self.reader.len() });
+                return false;
+            }
             self.state = match answer.check(&self.accept_key, &self.subprotocols) {
                 Ok(subprotocol) => State::Answered { response: answer.into_response(), subprotocol },
                 Err(error) => State::Failed(error),
@@ -292,18 +308,6 @@ impl Handshake {
                 self.state = State::Failed(Error::Refused(refusal));
             }
             state => self.state = state,
-        }
-    }
-}
-
-/// Overwrites each secret in `text`, also one that the end of `text` cuts off behind its first few bytes.
-fn redact(text: &mut [u8], secrets: &[Vec<u8>]) {
-    for secret in secrets {
-        for start in 0..text.len() {
-            let length = secret.len().min(text.len() - start);
-            if length >= SHORTEST_SECRET && text[start..start + length] == secret[..length] {
-                text[start..start + length].fill(b'*');
-            }
         }
     }
 }

@@ -8,10 +8,8 @@ use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use thiserror::Error;
 
 use super::url::Url;
+use crate::excerpt::SHORTEST_SECRET;
 use crate::headers::{hide_secrets, is_owned, is_token, write_headers};
-
-/// Shorter words cannot be told from any other.
-pub(super) const SHORTEST_SECRET: usize = 4;
 
 /// A request for a WebSocket: where, with which subprotocols and which headers of the application's own.
 ///

@@ -90,7 +90,7 @@ pub enum Error {
         status: StatusCode,
     },
     /// The connection ended first.
-    #[error("the connection {} during the handshake, after {received} bytes", if *end == End::Eof { "was closed" } else { "broke" })]
+    #[error("the connection {} during the handshake, after {received} bytes", if matches!(end, End::Eof | End::TlsTruncated) { "was closed" } else { "broke" })]
     Closed {
         /// How it ended.
         end: End,

@@ -171,7 +171,7 @@ impl Handshake {
                 State::Accepting { .. } => self.state = State::Failed(Error::Stuck { after }),
                 // These have no deadline once nothing is to be written.
                 State::Refusing { .. } | State::Asked(_) | State::Failed(_) | State::Over => {
-                    self.output.clear()
+                    self.output.clear();
                 }
             }
         }

@@ -1,0 +1,292 @@
+//! The duties of a server in RFC 6455 §4.2 and §4.4, one test each.
+
+use crate::common::{ACCEPT, NOW, REQUEST, asked, finish, lines, refused, server};
+use bowline_handshake::server::{Accept, AnswerError, Error};
+use http::{Response, StatusCode};
+
+/// The answer to [`REQUEST`] after one line of it was replaced.
+fn flawed(line: &str, replacement: &str) -> (Error, String) {
+    assert!(REQUEST.contains(line));
+    refused(format!("{}\r\n", REQUEST.replace(line, replacement)))
+}
+
+/// The status of the answer to a request that is refused; checks what all such answers share.
+fn status(answer: &str) -> u16 {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nConnection: close"), "{head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
+    assert!(head.contains("\r\nContent-Type: text/plain; charset=utf-8"), "{head}");
+    assert!(body.ends_with('\n') && body.lines().count() == 1 && body.len() > 10, "{body}");
+    head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap()
+}
+
+#[test]
+fn a_request_for_a_websocket_reaches_the_application() {
+    let server = asked("Origin: https://example.org\r\n");
+    let request = server.request().unwrap();
+    assert_eq!((request.method().as_str(), request.uri().path()), ("GET", "/chat"));
+    assert_eq!(request.headers()["origin"], "https://example.org");
+    assert_eq!(server.output(), b"");
+}
+
+#[test]
+fn a_method_other_than_get_is_answered_405() {
+    let (error, answer) = flawed("GET", "POST");
+    assert_eq!(error, Error::Method { method: "POST".into() });
+    assert_eq!(status(&answer), 405);
+    assert!(answer.contains("\r\nAllow: GET\r\n"));
+}
+
+#[test]
+fn http_1_0_is_answered_426() {
+    let (error, answer) = flawed("HTTP/1.1", "HTTP/1.0");
+    assert_eq!((error, status(&answer)), (Error::OldHttp, 426));
+}
+
+#[test]
+fn http_2_is_answered_400() {
+    let (error, answer) = refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    assert_eq!(status(&answer), 400);
+}
+
+#[test]
+fn the_target_may_be_a_url() {
+    let server = server(format!("{}\r\n", REQUEST.replace("/chat", "http://example.org/chat")));
+    assert_eq!(server.request().unwrap().uri().path(), "/chat");
+}
+
+#[test]
+fn a_target_that_is_no_resource_is_answered_400() {
+    for target in ["*", "example.org:80", "ftp://example.org/chat"] {
+        let (error, answer) = flawed("/chat", target);
+        assert_eq!((error, status(&answer)), (Error::Target, 400), "{target}");
+    }
+}
+
+#[test]
+fn a_request_needs_exactly_one_host() {
+    for replacement in ["", "Host: a\r\nHost: b\r\n"] {
+        let (error, answer) = flawed("Host: example.org\r\n", replacement);
+        assert_eq!((error, status(&answer)), (Error::Host, 400), "{replacement}");
+    }
+}
+
+#[test]
+fn a_plain_request_is_answered_426_with_what_to_ask_for() {
+    for replacement in ["", "Upgrade: h2c\r\n"] {
+        let (error, answer) = flawed("Upgrade: websocket\r\n", replacement);
+        assert_eq!((error, status(&answer)), (Error::NoUpgrade, 426));
+        assert!(answer.contains("\r\nUpgrade: websocket\r\n"));
+        assert!(answer.contains("\r\nConnection: close, Upgrade\r\n"));
+        assert!(answer.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+    }
+}
+
+#[test]
+fn upgrade_may_list_websocket_in_any_case_among_others() {
+    assert!(
+        server(format!("{}\r\n", REQUEST.replace("websocket\r", "h2c, WebSocket/\r"))).request().is_none()
+    );
+    assert!(
+        server(format!("{}\r\n", REQUEST.replace("websocket\r", "h2c, WebSocket\r"))).request().is_some()
+    );
+}
+
+#[test]
+fn upgrade_without_connection_upgrade_is_answered_400() {
+    let (error, answer) = flawed("Connection: Upgrade", "Connection: close");
+    assert_eq!((error, status(&answer)), (Error::NoConnectionUpgrade, 400));
+}
+
+#[test]
+fn connection_may_list_upgrade_in_any_case_among_others() {
+    for connection in ["Connection: keep-alive, upgrade", "Connection: keep-alive\r\nConnection: UPGRADE"] {
+        assert!(
+            server(format!("{}\r\n", REQUEST.replace("Connection: Upgrade", connection))).request().is_some()
+        );
+    }
+}
+
+#[test]
+fn a_key_that_is_not_16_bytes_in_base64_is_answered_400() {
+    let line = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for replacement in [
+        "",
+        "Sec-WebSocket-Key: \r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTEy\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!!\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBs_SBub25jZQ==\r\n",
+        &line.repeat(2),
+    ] {
+        let (error, answer) = flawed(line, replacement);
+        assert_eq!((error, status(&answer)), (Error::Key, 400), "{replacement}");
+    }
+}
+
+#[test]
+fn another_version_is_answered_426_with_the_version_spoken() {
+    let line = "Sec-WebSocket-Version: 13\r\n";
+    for (replacement, version) in
+        [("Sec-WebSocket-Version: 8\r\n", "8"), ("", ""), (&*line.repeat(2), "13, 13")]
+    {
+        let (error, answer) = flawed(line, replacement);
+        assert_eq!(error, Error::Version { version: version.into() });
+        assert_eq!(status(&answer), 426);
+        assert!(answer.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+    }
+}
+
+#[test]
+fn a_request_with_a_body_is_answered_400() {
+    for body in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 0, 5\r\n"] {
+        let (error, answer) = refused(format!("{REQUEST}{body}\r\n"));
+        assert_eq!((error, status(&answer)), (Error::Body, 400));
+    }
+    asked("Content-Length: 0\r\n");
+}
+
+#[test]
+fn broken_http_is_answered_400() {
+    for bad in
+        ["GET /chat\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n folded: x\r\n\r\n"]
+    {
+        let (error, answer) = refused(bad);
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+        assert_eq!(status(&answer), 400);
+    }
+}
+
+#[test]
+fn another_protocol_is_answered_400() {
+    let (error, answer) = refused([&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 60]].concat());
+    assert!(error.to_string().ends_with("(a TLS handshake, on a port without TLS)"), "{error}");
+    assert_eq!(status(&answer), 400);
+}
+
+#[test]
+fn the_answer_carries_the_digest_of_the_key() {
+    let mut server = asked("");
+    server.accept(NOW, &Accept::new()).unwrap();
+    let lines = lines(server.output());
+    assert_eq!(lines[0], "HTTP/1.1 101 Switching Protocols");
+    for line in ["Upgrade: websocket", "Connection: Upgrade", &format!("Sec-WebSocket-Accept: {ACCEPT}")] {
+        assert!(lines.contains(&line.to_owned()), "{line}");
+    }
+    assert_eq!(lines.len(), 6, "nothing else, and no body: {lines:?}");
+}
+
+#[test]
+fn offered_subprotocols_are_seen_in_order() {
+    let server = asked("Sec-WebSocket-Protocol: b, a\r\nSec-WebSocket-Protocol: ,c,b\r\n");
+    assert_eq!(server.subprotocols(), ["b", "a", "c"]);
+}
+
+#[test]
+fn subprotocols_that_are_no_tokens_are_answered_400() {
+    for offer in ["a b", "a;q=1", "\"a\"", "a, \u{e9}"] {
+        let (error, answer) = refused(format!("{REQUEST}Sec-WebSocket-Protocol: {offer}\r\n\r\n"));
+        assert_eq!((error, status(&answer)), (Error::Subprotocols, 400), "{offer}");
+    }
+}
+
+#[test]
+fn the_subprotocol_chosen_is_told() {
+    let mut server = asked("Sec-WebSocket-Protocol: b, a\r\n");
+    server.accept(NOW, &Accept::new().with_subprotocol("a")).unwrap();
+    assert!(lines(server.output()).contains(&"Sec-WebSocket-Protocol: a".to_owned()));
+    server.handle_written(NOW, server.output().len());
+    assert_eq!(server.poll_result().unwrap().unwrap().subprotocol.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_subprotocol_that_was_not_offered_cannot_be_chosen() {
+    let mut server = asked("Sec-WebSocket-Protocol: a\r\n");
+    let error = server.accept(NOW, &Accept::new().with_subprotocol("A")).unwrap_err();
+    assert_eq!(error, AnswerError::NotOffered { subprotocol: "A".into() });
+    assert_eq!(server.accept(NOW, &Accept::new()), Ok(()), "the request still waits");
+}
+
+#[test]
+fn no_extension_is_accepted() {
+    let mut server = asked("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    server.accept(NOW, &Accept::new()).unwrap();
+    assert!(!crate::common::text(server.output()).contains("Extensions"));
+    let owned = Accept::new().with_header("sec-websocket-extensions", "x");
+    assert!(matches!(owned, Err(AnswerError::Owned { .. })));
+}
+
+#[test]
+fn the_answer_carries_headers_of_the_application() {
+    let mut server = asked("");
+    let accept =
+        Accept::new().with_header("set-cookie", "a=1").unwrap().with_header("set-cookie", "b=2").unwrap();
+    server.accept(NOW, &accept).unwrap();
+    let lines = lines(server.output());
+    assert!(lines.contains(&"Set-Cookie: a=1".to_owned()) && lines.contains(&"Set-Cookie: b=2".to_owned()));
+}
+
+#[test]
+fn a_request_may_be_rejected() {
+    let mut server = asked("");
+    let response =
+        Response::builder().status(401).header("www-authenticate", "Basic").header("connection", "x");
+    let response = response.header("content-length", 99).header("transfer-encoding", "chunked");
+    server.reject(NOW, &response.body("who are you?\n").unwrap()).unwrap();
+    let (error, answer) = finish(&mut server);
+    assert_eq!(error, Error::Rejected { status: StatusCode::UNAUTHORIZED });
+    assert_eq!(status(&answer), 401);
+    assert!(answer.contains("\r\nWww-Authenticate: Basic\r\n") && answer.ends_with("\r\n\r\nwho are you?\n"));
+    assert!(!answer.contains("chunked") && !answer.contains("99") && !answer.contains("Connection: x"));
+}
+
+#[test]
+fn a_request_may_be_redirected() {
+    let mut server = asked("");
+    let response =
+        Response::builder().status(307).header("location", "wss://example.org/new").body("").unwrap();
+    server.reject(NOW, &response).unwrap();
+    let (_, answer) = finish(&mut server);
+    assert!(answer.starts_with("HTTP/1.1 307 Temporary Redirect\r\n"), "{answer}");
+    assert!(answer.contains("\r\nLocation: wss://example.org/new\r\n"));
+    assert!(answer.contains("\r\nContent-Length: 0\r\n") && !answer.contains("Content-Type"));
+}
+
+#[test]
+fn a_rejection_is_no_success() {
+    for status in [101, 200, 204, 600] {
+        let mut server = asked("");
+        let response = Response::builder().status(status).body("").unwrap();
+        assert!(matches!(server.reject(NOW, &response), Err(AnswerError::Status { .. })), "{status}");
+        assert!(server.request().is_some());
+    }
+}
+
+#[test]
+fn only_one_answer_is_given() {
+    let mut server = asked("");
+    server.accept(NOW, &Accept::new()).unwrap();
+    assert_eq!(server.accept(NOW, &Accept::new()), Err(AnswerError::NoRequest));
+    let response = Response::builder().status(500).body("").unwrap();
+    assert_eq!(server.reject(NOW, &response), Err(AnswerError::NoRequest));
+    assert_eq!(crate::common::server("GET").accept(NOW, &Accept::new()), Err(AnswerError::NoRequest));
+}
+
+#[test]
+fn bytes_behind_the_request_are_handed_on() {
+    let mut server = server(format!("{REQUEST}\r\n\r\nfra"));
+    server.handle_input(NOW, b"me");
+    assert!(!server.wants_input());
+    server.accept(NOW, &Accept::new()).unwrap();
+    assert!(server.poll_result().is_none(), "the answer has not left");
+    server.handle_written(NOW, server.output().len());
+    assert_eq!(server.poll_result().unwrap().unwrap().leftover, "\r\nframe");
+    assert!(server.poll_result().is_none(), "once is enough");
+}
+
+#[test]
+fn credentials_in_a_request_stay_out_of_debug() {
+    let server = asked("Authorization: Bearer hunter2\r\nCookie: session=hunter2\r\n");
+    assert!(!format!("{:?} {server:?}", server.request().unwrap()).contains("hunter2"));
+}
