@@ -1,0 +1,244 @@
+//! The ordinary course of transfers, and its ordinary interruptions.
+
+use super::super::*;
+use super::world::*;
+use std::vec;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn files_of_every_awkward_size_arrive_whole() {
+    for len in [0, 1, 16_383, 65_535, 65_536, 65_537, 131_072, 1_000_003] {
+        let mut world = World::new();
+        world.send(id(1), "file", contents(7, len));
+        world.link_up();
+        world.run(MINUTE);
+        assert!(world.client.done(id(1)), "{len} bytes: {:?}", world.client.told);
+        assert_eq!(world.server.disk[&id(1)].data, contents(7, len), "{len} bytes");
+        assert!(world.server.disk[&id(1)].committed);
+        assert!(world.server.done(id(1)));
+    }
+}
+
+#[test]
+fn a_small_file_costs_one_round_trip() {
+    let mut world = World::new();
+    world.send(id(1), "small", contents(1, 1024));
+    world.link_up();
+    // Everything that the client can say before it has heard anything ...
+    loop {
+        let polled = world.poll_messages();
+        if !(world.client.carry_out_one(world.now) | polled) {
+            break;
+        }
+    }
+    // ... is enough for the server to finish.
+    while world.deliver(true) {}
+    while world.server.carry_out_one(world.now) {}
+    assert!(world.server.disk[&id(1)].committed);
+}
+
+#[test]
+fn many_files_share_a_link() {
+    let mut world = World::new();
+    for n in 0..100 {
+        world.send(id(n), "x", contents(n, 1000 * usize::from(n)));
+        world.client.sources.get_mut(&id(n)).expect("just sent").0 = name(&std::format!("file {n}"));
+    }
+    world.link_up();
+    world.run(MINUTE);
+    for n in 0..100 {
+        assert_eq!(world.server.disk[&id(n)].data, contents(n, 1000 * usize::from(n)));
+    }
+    assert!(world.client.transfers.is_empty());
+}
+
+#[test]
+fn a_download_is_asked_for_and_comes() {
+    let mut world = World::new();
+    world.server.present.insert(name("there"), contents(3, 500_000));
+    world.client.transfers.request(world.now, id(9), name("there")).expect("new");
+    world.link_up();
+    world.run(MINUTE);
+    assert!(world.client.done(id(9)), "{:?}", world.client.told);
+    assert_eq!(world.client.disk[&id(9)].data, contents(3, 500_000));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_refused_at_once() {
+    let mut world = World::new();
+    world.client.transfers.request(world.now, id(9), name("nowhere")).expect("new");
+    world.link_up();
+    world.settle();
+    assert_eq!(world.client.failure(id(9)), Some(Code::NotFound));
+    assert!(world.client.transfers.is_empty());
+}
+
+#[test]
+fn a_download_goes_on_after_a_cut() {
+    let mut world = World::new();
+    world.server.present.insert(name("there"), contents(3, 3_000_000));
+    world.client.transfers.request(world.now, id(9), name("there")).expect("new");
+    world.link_up();
+    world.cut_in_the_middle();
+    let safe = world.client.disk[&id(9)].safe;
+    assert!(safe > 0 && safe < 3_000_000, "{safe}");
+    world.link_up();
+    world.run(MINUTE);
+    assert_eq!(world.client.disk[&id(9)].data, contents(3, 3_000_000));
+    assert_eq!(world.client.disk[&id(9)].epoch, 2);
+}
+
+#[test]
+fn the_same_transfer_again_is_done_at_once() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 300_000));
+    world.link_up();
+    world.run(MINUTE);
+    world.cut();
+    world.client.told.clear();
+    world.send(id(1), "file", contents(7, 300_000));
+    world.link_up();
+    world.run(MINUTE);
+    let done = Event::Done {
+        id: id(1),
+        length: 300_000,
+        digest: Digest::of(&contents(7, 300_000)),
+        deduplicated: true,
+    };
+    assert!(world.client.told.contains(&done), "{:?}", world.client.told);
+}
+
+#[test]
+fn an_equal_file_under_the_name_is_enough_and_another_is_not() {
+    for len in [1000, 300_000] {
+        for (seed, code) in [(7, None), (8, Some(Code::Exists))] {
+            let mut world = World::new();
+            world.server.present.insert(name("file"), contents(7, len));
+            world.send(id(1), "file", contents(seed, len));
+            world.link_up();
+            world.run(MINUTE);
+            assert_eq!(world.client.failure(id(1)), code, "{len} bytes: {:?}", world.client.told);
+            assert_eq!(world.client.done(id(1)), code.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_changed_beginning_is_noticed_before_anything_is_committed() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 2_000_000));
+    world.link_up();
+    world.cut_in_the_middle();
+    assert!(world.server.disk[&id(1)].safe > 0);
+    world.client.sources.get_mut(&id(1)).expect("sent").1[5] ^= 1;
+    world.link_up();
+    world.run(MINUTE);
+    assert_eq!(world.client.failure(id(1)), Some(Code::SourceChanged));
+    assert!(world.server.disk.get(&id(1)).is_none_or(|part| !part.committed));
+}
+
+#[test]
+fn a_source_that_shrinks_ends_the_transfer() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 2_000_000));
+    world.client.sources.get_mut(&id(1)).expect("sent").1.truncate(1_000_000);
+    world.link_up();
+    world.run(MINUTE);
+    assert_eq!(world.client.failure(id(1)), Some(Code::SourceChanged));
+    assert_eq!(world.server.failure(id(1)), Some(Code::SourceChanged));
+}
+
+#[test]
+fn a_receiver_without_an_answer_is_given_up_after_a_few_tries() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 200_000));
+    world.link_up();
+    world.settle();
+    // From here on nothing reaches the client any more, though its link lives.
+    world.client.told.clear();
+    world.send(id(2), "other", contents(8, 200_000));
+    for _ in 0..200 {
+        while world.poll_messages() {}
+        world.up.clear();
+        world.down.clear();
+        if !world.jump() {
+            break;
+        }
+    }
+    assert_eq!(world.client.failure(id(2)), Some(Code::Stalled));
+    let tries = world
+        .client
+        .told
+        .iter()
+        .filter(|e| matches!(e, Event::Retrying { id: i, .. } if *i == id(2)))
+        .count();
+    assert_eq!(tries as u32, Config::default().attempts);
+}
+
+#[test]
+fn a_limited_rate_is_kept_in_both_directions() {
+    let config = Config { limit_rate: Some(100_000), ..Config::default() };
+    let mut world = World::with(Config::default());
+    world.client = End::new(Role::Client, config);
+    world.server.present.insert(name("there"), contents(3, 500_000));
+    world.client.transfers.request(world.now, id(9), name("there")).expect("new");
+    world.link_up();
+    let start = world.now;
+    world.run(MINUTE);
+    assert!(world.client.done(id(9)), "{:?}", world.client.told);
+    let took = (world.now - start).as_secs_f64();
+    assert!((3.5..6.5).contains(&took), "download: {took} s");
+
+    world.send(id(1), "file", contents(7, 500_000));
+    let start = world.now;
+    world.run(MINUTE);
+    assert!(world.client.done(id(1)), "{:?}", world.client.told);
+    let took = (world.now - start).as_secs_f64();
+    assert!((3.5..6.5).contains(&took), "upload: {took} s");
+}
+
+#[test]
+fn a_peer_that_goes_away_gets_no_new_offers_and_finishes_the_old() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 400_000));
+    world.link_up();
+    for _ in 0..10 {
+        world.poll_messages();
+        world.deliver(true);
+        world.server.carry_out_one(world.now);
+        world.deliver(false);
+    }
+    world.server.transfers.go_away(world.now, Duration::from_secs(7));
+    world.settle();
+    world.send(id(2), "late", vec![1]);
+    world.run(MINUTE);
+    assert!(world.client.done(id(1)));
+    assert!(!world.client.done(id(2)));
+    let going = Event::GoingAway { code: Code::ShuttingDown, retry_after: Duration::from_secs(7) };
+    assert!(world.client.told.contains(&going));
+    world.cut();
+    world.link_up();
+    world.run(MINUTE);
+    assert!(world.client.done(id(2)));
+}
+
+#[test]
+fn syncs_come_by_size_and_by_time_and_are_acknowledged() {
+    let config = Config { sync_bytes: 100_000, ..Config::default() };
+    let mut world = World::with(config);
+    world.send(id(1), "file", contents(7, 1_000_000));
+    world.link_up();
+    for _ in 0..300 {
+        world.poll_messages();
+        world.deliver(true);
+        world.deliver(false);
+        world.client.carry_out_one(world.now);
+        world.server.carry_out_one(world.now);
+        if world.client.transfers.progress(id(1)).is_some_and(|p| p.durable > 100_000) {
+            return;
+        }
+        world.now += Duration::from_millis(1);
+    }
+    panic!("nothing became durable: {:?}", world.client.transfers.progress(id(1)));
+}

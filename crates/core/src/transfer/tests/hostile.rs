@@ -1,0 +1,290 @@
+//! A peer that says what it must not: a clear answer, and nobody else is harmed.
+
+use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello, Whole};
+use super::super::*;
+use super::world::*;
+use std::vec::Vec;
+
+fn hello() -> Frame {
+    Frame::Hello(Hello {
+        min_version: 1,
+        max_version: 1,
+        max_chunk: 1 << 20,
+        max_transfers: 9,
+        max_offers_per_second: 9,
+        credit: 1 << 20,
+        features: 0,
+        instance: [9; 16],
+        agent: String::new(),
+    })
+}
+
+/// A server that a script of frames talks to.
+struct Victim(Transfers);
+
+impl Victim {
+    fn new() -> Self {
+        let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+        transfers.handle_link_up(Instant::ZERO, None);
+        let mut victim = Self(transfers);
+        assert_eq!(victim.hear(hello()).len(), 1, "it says HELLO");
+        victim
+    }
+
+    fn hear(&mut self, frame: Frame) -> Vec<Frame> {
+        self.hear_bytes(frame.encode().into_bytes())
+    }
+
+    fn hear_bytes(&mut self, bytes: Bytes) -> Vec<Frame> {
+        self.0.handle_message(Instant::ZERO, bytes);
+        core::iter::from_fn(|| self.0.poll_message(Instant::ZERO, 1))
+            .map(|message| wire::decode(message.into_bytes()).expect("we send what we can read"))
+            .collect()
+    }
+
+    fn offer(&mut self, handle: u32, n: u8, length: u64) -> Vec<Frame> {
+        self.hear(Frame::Offer(
+            handle,
+            wire::Offer {
+                id: id(n),
+                name: name("file"),
+                length,
+                mtime_ms: 0,
+                validator: None,
+                mode: wire::Mode::AttachOrCreate,
+                priority: 0,
+                epoch_seen: 0,
+                digest: None,
+            },
+        ))
+    }
+
+    /// An open transfer that takes bytes from 0 on.
+    fn with_transfer(length: u64) -> Self {
+        let mut victim = Self::new();
+        victim.offer(1, 1, length);
+        victim.0.answer(Instant::ZERO, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+        assert!(victim.0.poll_message(Instant::ZERO, 1).is_some());
+        victim
+    }
+
+    fn data(&mut self, offset: u64, len: usize) -> Vec<Frame> {
+        self.hear(Frame::Data(1, Data { offset, seq: 0, payload: Bytes::from(contents(0, len)) }))
+    }
+}
+
+fn cancelled(frames: &[Frame]) -> Option<Code> {
+    frames
+        .iter()
+        .find_map(|frame| if let Frame::Cancel(_, cancel) = frame { Some(cancel.code) } else { None })
+}
+
+fn broken(frames: &[Frame]) -> Option<Code> {
+    frames.iter().find_map(|frame| if let Frame::Error { code, .. } = frame { Some(*code) } else { None })
+}
+
+#[test]
+fn nothing_may_come_before_hello_and_no_second_one() {
+    let mut victim = Victim::new();
+    assert_eq!(broken(&victim.hear(hello())), Some(Code::Protocol));
+    let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    mute.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(mute);
+    assert_eq!(broken(&victim.offer(1, 1, 5)), Some(Code::Protocol));
+}
+
+#[test]
+fn a_version_that_is_not_spoken_ends_the_link() {
+    let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    mute.handle_link_up(Instant::ZERO, None);
+    let Frame::Hello(hello) = hello() else { unreachable!() };
+    let future = Frame::Hello(Hello { min_version: 2, max_version: 3, ..hello });
+    assert_eq!(broken(&Victim(mute).hear(future)), Some(Code::Unsupported));
+}
+
+#[test]
+fn more_than_the_credit_is_refused() {
+    let mut victim = Victim::with_transfer(1 << 40);
+    let credit = Config::default().credit as usize;
+    let mut sent = 0;
+    while sent < credit {
+        assert_eq!(cancelled(&victim.data(sent as u64, 1 << 20)), None);
+        sent += 1 << 20;
+    }
+    assert_eq!(cancelled(&victim.data(sent as u64, 1)), Some(Code::Protocol));
+}
+
+#[test]
+fn early_chunks_beyond_the_initial_credit_are_refused() {
+    let mut victim = Victim::new();
+    victim.offer(1, 1, 1 << 20);
+    assert_eq!(cancelled(&victim.data(0, 65_536)), None);
+    assert_eq!(cancelled(&victim.data(65_536, 1)), Some(Code::Protocol));
+}
+
+#[test]
+fn a_chunk_beyond_the_end_and_absurd_offsets_are_refused() {
+    assert_eq!(cancelled(&Victim::with_transfer(10).data(5, 6)), Some(Code::LengthMismatch));
+    assert_eq!(cancelled(&Victim::with_transfer(10).data(u64::MAX, 1)), Some(Code::LengthMismatch));
+}
+
+#[test]
+fn a_gap_is_answered_with_one_rewind() {
+    let mut victim = Victim::with_transfer(1000);
+    let rewinds = |frames: Vec<Frame>| {
+        frames.iter().filter(|f| matches!(f, Frame::Ack(_, Ack { received: 0, rewind: Some(_), .. }))).count()
+    };
+    assert_eq!(rewinds(victim.data(100, 10)), 1);
+    assert_eq!(rewinds(victim.data(110, 10)), 0);
+    assert_eq!(cancelled(&victim.data(0, 10)), None);
+    assert_eq!(victim.0.progress(id(1)).map(|p| p.received), Some(10));
+}
+
+#[test]
+fn damaged_chunks_are_asked_for_again_and_three_in_a_row_end_it() {
+    let mut victim = Victim::with_transfer(1000);
+    let damaged = || {
+        let good = Frame::Data(1, Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") });
+        let mut bytes = good.encode().into_bytes().to_vec();
+        bytes[20] ^= 1;
+        Bytes::from(bytes)
+    };
+    for _ in 0..2 {
+        let frames = victim.hear_bytes(damaged());
+        assert!(
+            frames
+                .iter()
+                .any(|f| matches!(f, Frame::Ack(_, Ack { rewind: Some(wire::Rewind::Corrupt), .. })))
+        );
+    }
+    assert_eq!(cancelled(&victim.hear_bytes(damaged())), Some(Code::CorruptFrame));
+}
+
+#[test]
+fn damage_outside_chunks_ends_the_link() {
+    let mut victim = Victim::with_transfer(1000);
+    let mut bytes = Frame::Probe(1).encode().into_bytes().to_vec();
+    bytes[9] ^= 1;
+    assert_eq!(broken(&victim.hear_bytes(bytes.into())), Some(Code::CorruptFrame));
+    assert!(matches!(victim.0.poll_event(), Some(Event::Offered(_))));
+    assert!(matches!(victim.0.poll_event(), Some(Event::Broken { code: Code::CorruptFrame, .. })));
+    assert!(victim.offer(3, 2, 5).is_empty(), "nothing from a broken link counts");
+}
+
+#[test]
+fn handles_of_the_wrong_parity_or_used_before_end_the_link() {
+    assert_eq!(broken(&Victim::new().offer(2, 1, 5)), Some(Code::Protocol));
+    assert_eq!(broken(&Victim::new().offer(0, 1, 5)), Some(Code::Protocol));
+    let mut victim = Victim::new();
+    assert_eq!(broken(&victim.offer(3, 1, 5)), None);
+    assert_eq!(broken(&victim.offer(1, 2, 5)), Some(Code::Protocol));
+}
+
+#[test]
+fn frames_for_handles_that_never_were_end_the_link() {
+    let whole = Whole { length: 1, digest: Digest::of(b"x"), deduplicated: false };
+    assert_eq!(broken(&Victim::new().hear(Frame::Fin(7, whole))), Some(Code::Protocol));
+    assert_eq!(broken(&Victim::new().hear(Frame::Done(2, whole))), Some(Code::Protocol));
+}
+
+#[test]
+fn a_frame_that_no_receiver_may_get_ends_its_transfer_only() {
+    let mut victim = Victim::with_transfer(1000);
+    victim.offer(3, 2, 5);
+    let ack = Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
+    assert_eq!(cancelled(&victim.hear(Frame::Ack(1, ack))), Some(Code::Protocol));
+    assert!(victim.0.progress(id(2)).is_some());
+}
+
+#[test]
+fn unsafe_names_are_refused_without_harm_to_others() {
+    let mut victim = Victim::with_transfer(1000);
+    for (handle, bad) in [(3, "../../xyz"), (5, "C:\\abcdef"), (7, "/etc/pass"), (9, "aux......")] {
+        let good = Frame::Offer(
+            handle,
+            wire::Offer {
+                id: id(50),
+                name: name("123456789"),
+                length: 1,
+                mtime_ms: 0,
+                validator: None,
+                mode: wire::Mode::AttachOrCreate,
+                priority: 0,
+                epoch_seen: 0,
+                digest: None,
+            },
+        );
+        let mut bytes = good.encode().into_bytes().to_vec();
+        let end = bytes.len() - 4;
+        bytes[end - 9..end].copy_from_slice(bad.as_bytes());
+        let crc = crc32c::crc32c(&bytes[..end]);
+        bytes[end..].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(cancelled(&victim.hear_bytes(bytes.into())), Some(Code::NameInvalid), "{bad}");
+    }
+    assert!(victim.0.progress(id(1)).is_some());
+}
+
+#[test]
+fn offers_without_end_are_told_to_wait() {
+    let mut victim = Victim::new();
+    for n in 0..Config::default().max_transfers {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        let offer = wire::Offer {
+            id: TransferId::from_bytes(bytes),
+            name: name("file"),
+            length: 1 << 30,
+            mtime_ms: 0,
+            validator: None,
+            mode: wire::Mode::AttachOrCreate,
+            priority: 0,
+            epoch_seen: 0,
+            digest: None,
+        };
+        assert_eq!(cancelled(&victim.hear(Frame::Offer(2 * n + 1, offer))), None);
+    }
+    assert_eq!(cancelled(&victim.offer(9999, 255, 5)), Some(Code::Busy));
+}
+
+#[test]
+fn a_receiver_that_lies_about_offsets_is_left() {
+    let lies = [Accept { resume: 2_000_000, ..accept() }, Accept { resume: 500, credit: 100, ..accept() }];
+    for lie in lies {
+        let mut world = World::new();
+        world.send(id(1), "file", contents(1, 1_000_000));
+        world.client.transfers.handle_link_up(world.now, None);
+        world.poll_messages();
+        world.client.transfers.handle_message(world.now, hello().encode().into_bytes());
+        while world.poll_messages() {}
+        world.client.transfers.handle_message(world.now, Frame::Accept(1, lie).encode().into_bytes());
+        world.client.collect();
+        assert_eq!(world.client.failure(id(1)), Some(Code::BadOffset));
+    }
+}
+
+fn accept() -> Accept {
+    Accept {
+        resume: 0,
+        credit: 1 << 20,
+        max_chunk: 1 << 16,
+        epoch: 1,
+        expires: 0,
+        ack_ms: 25,
+        have: Have::Part,
+        prefix: None,
+    }
+}
+
+#[test]
+fn acknowledging_what_was_never_sent_is_refused() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(1, 1_000_000));
+    world.client.transfers.handle_link_up(world.now, None);
+    world.client.transfers.handle_message(world.now, hello().encode().into_bytes());
+    while world.poll_messages() {}
+    world.client.transfers.handle_message(world.now, Frame::Accept(1, accept()).encode().into_bytes());
+    let ack = Ack { received: 999_999, durable: 0, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
+    world.client.transfers.handle_message(world.now, Frame::Ack(1, ack).encode().into_bytes());
+    world.client.collect();
+    assert_eq!(world.client.failure(id(1)), Some(Code::BadOffset));
+}

@@ -1,0 +1,336 @@
+//! A model world: two ends with files and disks, a link between them, and a clock that jumps.
+
+use super::super::wire::{self, Frame};
+use super::super::*;
+use crate::Rng;
+use std::vec::Vec;
+
+/// What a disk holds of one transfer. `data` is written, the first `safe` bytes of it survive a crash.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) data: Vec<u8>,
+    pub(super) safe: usize,
+    pub(super) epoch: u32,
+    pub(super) committed: bool,
+}
+
+/// One end: its machine, what it can send, what it has received, and the effects that it has not carried out yet.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) transfers: Transfers,
+    pub(super) sources: BTreeMap<TransferId, (SafeName, Vec<u8>)>,
+    pub(super) disk: BTreeMap<TransferId, Part>,
+    /// Files that are there from elsewhere.
+    pub(super) present: BTreeMap<SafeName, Vec<u8>>,
+    pub(super) effects: VecDeque<Event>,
+    pub(super) told: Vec<Event>,
+    /// Bytes that wait to be written: memory that the credit bounds.
+    pub(super) most_unwritten: usize,
+}
+
+pub(super) fn id(n: u8) -> TransferId {
+    TransferId::from_bytes([n; 16])
+}
+
+pub(super) fn name(text: &str) -> SafeName {
+    SafeName::parse(text).expect("a safe name")
+}
+
+/// Bytes that differ from place to place and from seed to seed.
+pub(super) fn contents(seed: u8, len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i as u8) ^ ((i >> 8) as u8).wrapping_mul(31) ^ ((i >> 16) as u8) ^ seed).collect()
+}
+
+impl End {
+    pub(super) fn new(role: Role, config: Config) -> Self {
+        Self {
+            transfers: Transfers::new(role, config, Instant::ZERO),
+            sources: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            present: BTreeMap::new(),
+            effects: VecDeque::new(),
+            told: Vec::new(),
+            most_unwritten: 0,
+        }
+    }
+
+    /// Moves events out of the machine: effects wait, the rest is told.
+    pub(super) fn collect(&mut self) {
+        while let Some(event) = self.transfers.poll_event() {
+            match event {
+                Event::Accepted { .. }
+                | Event::Retrying { .. }
+                | Event::Done { .. }
+                | Event::Failed { .. }
+                | Event::GoingAway { .. }
+                | Event::Broken { .. } => self.told.push(event),
+                effect => self.effects.push_back(effect),
+            }
+        }
+        let unwritten =
+            self.effects.iter().map(|e| if let Event::Write { data, .. } = e { data.len() } else { 0 });
+        self.most_unwritten = self.most_unwritten.max(unwritten.sum());
+    }
+
+    /// Carries out the oldest effect.
+    pub(super) fn carry_out_one(&mut self, now: Instant) -> bool {
+        self.collect();
+        let Some(effect) = self.effects.pop_front() else { return false };
+        self.carry_out(now, effect);
+        self.collect();
+        true
+    }
+
+    fn carry_out(&mut self, now: Instant, effect: Event) {
+        let t = &mut self.transfers;
+        match effect {
+            Event::Read { id, offset, len } => {
+                let source = &self.sources[&id].1;
+                match source.get(offset as usize..offset as usize + len) {
+                    Some(data) => t.provide(now, id, offset, Bytes::copy_from_slice(data)),
+                    None => t.fail(now, id, Failure::local(Code::SourceChanged, "shorter")),
+                }
+            }
+            Event::Hash { id, upto } => {
+                let digest = Digest::of(&self.sources[&id].1[..upto as usize]);
+                t.provide_digest(now, id, upto, digest);
+            }
+            Event::Check { id } => t.confirm(now, id),
+            Event::Requested { id, name } => match self.present.get(&name) {
+                Some(data) => {
+                    let offer = Offer::new(id, name.clone(), data.len() as u64);
+                    self.sources.insert(id, (name, data.clone()));
+                    t.offer(now, offer).expect("not under way yet");
+                }
+                None => t.fail(now, id, Failure::local(Code::NotFound, "no such file")),
+            },
+            Event::Offered(offered) => {
+                let there =
+                    self.present.get(&offered.name).filter(|data| data.len() as u64 == offered.length);
+                let part = self.disk.entry(offered.id).or_default();
+                let answer = if part.committed {
+                    Answer::Complete { digest: Digest::of(&part.data) }
+                } else if let Some(data) = there {
+                    Answer::Present { digest: Digest::of(data) }
+                } else {
+                    part.data.truncate(part.safe);
+                    part.epoch += 1;
+                    Answer::Take { from: part.safe as u64, prefix: Digest::of(&part.data), epoch: part.epoch }
+                };
+                t.answer(now, offered.id, answer);
+            }
+            Event::Write { id, offset, data } => {
+                let part = self.disk.get_mut(&id).expect("attached");
+                assert_eq!(part.data.len() as u64, offset, "writes come in order");
+                part.data.extend_from_slice(&data);
+                t.written(now, id, part.data.len() as u64);
+            }
+            Event::Sync { id } => {
+                let part = self.disk.get_mut(&id).expect("attached");
+                part.safe = part.data.len();
+                t.commit(now, id, part.safe as u64);
+            }
+            Event::Finish { id, length, digest } => {
+                let part = self.disk.get_mut(&id).expect("attached");
+                assert_eq!(part.data.len() as u64, length);
+                if Digest::of(&part.data) == digest {
+                    part.safe = part.data.len();
+                    part.committed = true;
+                    t.finish(now, id);
+                } else {
+                    *part = Part { epoch: part.epoch, ..Part::default() };
+                    t.fail(now, id, Failure::local(Code::DigestMismatch, ""));
+                }
+            }
+            Event::Detach { id } => {
+                if let Some(part) = self.disk.get_mut(&id) {
+                    part.safe = part.data.len();
+                }
+            }
+            Event::Discard { id } => {
+                self.disk.remove(&id);
+            }
+            other => panic!("not an effect: {other:?}"),
+        }
+    }
+
+    /// The machine dies with all that was in memory. Files and disks stay, as far as they are safe.
+    pub(super) fn crash(&mut self, config: Config, now: Instant) {
+        self.transfers = Transfers::new(self.transfers.role(), config, now);
+        self.effects.clear();
+        for part in self.disk.values_mut().filter(|part| !part.committed) {
+            part.data.truncate(part.safe);
+        }
+    }
+
+    pub(super) fn done(&self, which: TransferId) -> bool {
+        self.told.iter().any(|event| matches!(event, Event::Done { id, .. } if *id == which))
+    }
+
+    pub(super) fn failure(&self, which: TransferId) -> Option<Code> {
+        self.told.iter().find_map(|event| match event {
+            Event::Failed { id, failure } if *id == which => Some(failure.code),
+            _ => None,
+        })
+    }
+}
+
+/// Two ends and what is on its way between them.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) client: End,
+    pub(super) server: End,
+    pub(super) up: VecDeque<Bytes>,
+    pub(super) down: VecDeque<Bytes>,
+    pub(super) config: Config,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
+        Self {
+            now: Instant::from_secs(1),
+            client: End::new(Role::Client, Config { instance: [1; 16], ..config.clone() }),
+            server: End::new(Role::Server, Config { instance: [2; 16], ..config.clone() }),
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Puts a file at the client and offers it.
+    pub(super) fn send(&mut self, which: TransferId, file: &str, data: Vec<u8>) {
+        let offer = Offer::new(which, name(file), data.len() as u64);
+        self.client.sources.insert(which, (name(file), data));
+        self.client.transfers.offer(self.now, offer).expect("a new transfer");
+    }
+
+    pub(super) fn link_up(&mut self) {
+        let rtt = Some(Duration::from_millis(10));
+        self.client.transfers.handle_link_up(self.now, rtt);
+        self.server.transfers.handle_link_up(self.now, rtt);
+    }
+
+    /// The link breaks: what was on its way is lost. A server forgets its side of it.
+    pub(super) fn cut(&mut self) {
+        self.up.clear();
+        self.down.clear();
+        for end in [&mut self.client, &mut self.server] {
+            end.transfers.handle_link_down(self.now);
+            end.collect();
+            while end.carry_out_one(self.now) {}
+        }
+        let config = Config { instance: [2; 16], ..self.config.clone() };
+        self.server.transfers = Transfers::new(Role::Server, config, self.now);
+    }
+
+    /// Runs until some bytes of the only transfer are written, and cuts the link there.
+    pub(super) fn cut_in_the_middle(&mut self) {
+        let written = |end: &End| end.disk.values().any(|part| !part.data.is_empty());
+        while !written(&self.client) && !written(&self.server) {
+            self.poll_messages();
+            self.deliver(true);
+            self.deliver(false);
+            self.client.carry_out_one(self.now);
+            self.server.carry_out_one(self.now);
+        }
+        self.cut();
+    }
+
+    /// Lets each end put one message on its way.
+    pub(super) fn poll_messages(&mut self) -> bool {
+        let mut any = false;
+        for (end, queue) in [(&mut self.client, &mut self.up), (&mut self.server, &mut self.down)] {
+            end.collect();
+            let before = end.transfers.in_flight();
+            if let Some(message) = end.transfers.poll_message(self.now, 1) {
+                let t = &end.transfers;
+                let grew = t.in_flight() - before.min(t.in_flight());
+                assert!(t.in_flight() <= t.window().max(grew), "{} of {}", t.in_flight(), t.window());
+                queue.push_back(message.into_bytes());
+                any = true;
+            }
+        }
+        any
+    }
+
+    pub(super) fn deliver(&mut self, up: bool) -> bool {
+        let (queue, end) =
+            if up { (&mut self.up, &mut self.server) } else { (&mut self.down, &mut self.client) };
+        let Some(message) = queue.pop_front() else { return false };
+        if let Ok(Frame::Ack(_, ack)) = wire::decode(message.clone()) {
+            // Whoever sent this has at least so much on its disk.
+            let from = if up { &self.client } else { &self.server };
+            let safe = from.disk.values().map(|part| part.safe as u64).max().unwrap_or(0);
+            let end = if up { &mut self.server } else { &mut self.client };
+            assert!(ack.durable <= safe, "{} acknowledged, {safe} safe", ack.durable);
+            end.transfers.handle_message(self.now, message);
+            end.collect();
+            return true;
+        }
+        end.transfers.handle_message(self.now, message);
+        end.collect();
+        true
+    }
+
+    /// Does everything that can be done without time passing.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..1_000_000 {
+            let polled = self.poll_messages();
+            let delivered = self.deliver(true) | self.deliver(false);
+            let carried = self.client.carry_out_one(self.now) | self.server.carry_out_one(self.now);
+            if !(polled || delivered || carried) {
+                return;
+            }
+        }
+        panic!("live-lock");
+    }
+
+    /// Jumps to the next deadline; false if there is none.
+    pub(super) fn jump(&mut self) -> bool {
+        let next = earliest(self.client.transfers.poll_timeout(), self.server.transfers.poll_timeout());
+        let Some(next) = next else { return false };
+        assert!(next > self.now, "a deadline in the past: {next} at {}", self.now);
+        self.now = next;
+        for end in [&mut self.client, &mut self.server] {
+            end.transfers.handle_timeout(self.now);
+            assert!(end.transfers.poll_timeout().is_none_or(|next| next > self.now), "law 3");
+            end.collect();
+        }
+        true
+    }
+
+    /// Runs until nothing is under way, or `limit` has passed.
+    pub(super) fn run(&mut self, limit: Duration) {
+        let end = self.now + limit;
+        self.settle();
+        while self.now < end
+            && !(self.client.transfers.is_empty() && self.server.transfers.is_empty())
+            && self.jump()
+        {
+            self.settle();
+        }
+    }
+
+    /// One random step of the world, without faults.
+    pub(super) fn step(&mut self, rng: &mut Rng) {
+        match rng.next_u32() % 8 {
+            0 | 1 => drop(self.poll_messages()),
+            2 | 3 => drop(self.deliver(true)),
+            4 => drop(self.deliver(false)),
+            5 => drop(self.client.carry_out_one(self.now)),
+            6 => drop(self.server.carry_out_one(self.now)),
+            _ => {
+                self.now += Duration::from_micros(u64::from(rng.next_u32() % 20_000));
+                for end in [&mut self.client, &mut self.server] {
+                    end.transfers.handle_timeout(self.now);
+                    end.collect();
+                }
+            }
+        }
+    }
+}
