@@ -1,1 +1,79 @@
-//! bowline-store
+//! Durable partial files on a local disk.
+//!
+//! A [`DiskStore`] receives files into a folder and sends files out of it. A file under way survives a crash of the
+//! process and a cut of the power: its bytes and a journal stand in a staging folder until it is whole, then it gets
+//! its name in one step. What [`Flush::run`] calls safe is never asked of the sender again.
+//!
+//! ```
+//! use bowline_core::transfer::{Digest, SafeName, TransferId};
+//! use bowline_store::{Attach, Attached, Config, DiskStore, Mode, Spec};
+//! use std::time::SystemTime;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let store = DiskStore::open(dir.path(), Config::default())?;
+//! let id = TransferId::from_bytes([7; 16]);
+//! let spec = Spec { name: SafeName::parse("notes/today.txt")?, length: 10, mtime_ms: 0, validator: None };
+//! let attach = Attach { mode: Mode::AttachOrCreate, epoch_seen: 0, owner: [1; 16] };
+//!
+//! let attached = store.attach(id, &spec, attach, SystemTime::now())?;
+//! let Attached::Partial { mut partial, .. } = attached else { panic!("the folder was empty") };
+//! partial.write(0, b"hello")?;
+//! assert_eq!(partial.flush().run()?, 5);           // safe, whatever happens ...
+//! drop(partial);                                   // ... and it does.
+//!
+//! let attached = store.attach(id, &spec, attach, SystemTime::now())?;
+//! let Attached::Partial { mut partial, durable, prefix, epoch } = attached else { panic!("it was begun") };
+//! assert_eq!((durable, prefix, epoch), (5, Digest::of(b"hello"), 2));
+//! partial.write(5, b"world")?;
+//! let location = partial.commit(10, Digest::of(b"helloworld"))?;
+//! assert_eq!(std::fs::read(location.path)?, b"helloworld");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What survives what
+//!
+//! | crash or power cut | what the next attach finds |
+//! |---|---|
+//! | before the first flush | nothing: it begins at 0, and a sweep removes the remains |
+//! | after bytes were written, before they were flushed | the last safe byte; what is beyond is cut off |
+//! | while the journal is written | the older of its two slots |
+//! | after the last byte, before the commit | all of them; the sender only says again that it has finished |
+//! | after the digest was compared, before the file has its name | the file gets its name: `Committed` |
+//! | after the file got its name | its inode or its digest proves that: `Committed` |
+//!
+//! # Who may write
+//!
+//! One holder at a time: whoever attached last. The one before is *fenced*, its next call fails, and what it had
+//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal.
+//!
+//! # On other systems
+//!
+//! On Unix every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
+//! Elsewhere the standard library's means have to do: links are looked for before each step, folders are not
+//! synchronised, and free space is not known beforehand.
+
+mod attach;
+mod commit;
+mod config;
+mod error;
+mod fault;
+mod hashing;
+mod journal;
+mod live;
+mod partial;
+mod root;
+mod slots;
+mod source;
+mod staging;
+mod store;
+mod sweep;
+mod sys;
+
+pub use attach::{Attach, Attached, Mode};
+pub use config::{Config, Durability};
+pub use error::{ErrorKind, StoreError};
+pub use journal::Spec;
+pub use partial::{Flush, Location, Partial};
+pub use source::Source;
+pub use store::DiskStore;
+pub use sweep::Swept;

@@ -1,0 +1,270 @@
+//! Attaching: what is known of an id, whether the caller may have it, and where it goes on.
+//!
+//! ```text
+//!   known as        mode             answer
+//!   ─────────────   ──────────────   ─────────────────────────────────────────────
+//!   nothing         attach only      NotFound
+//!                   any other        Partial from 0
+//!   open            create only      Exists
+//!                   restart          Partial from 0
+//!                   any other        Partial from the last byte written
+//!   complete        restart          Partial from 0
+//!                   any other        gets its name now, then as committed
+//!   committed       restart          Partial from 0
+//!                   any other        Committed; as nothing, if the file has been changed or removed
+//! ```
+//!
+//! Before any `Partial`: the name must be free, or held by a file of the same length (`Present`).
+
+use crate::commit::{self, Settled};
+use crate::error::{ErrorKind, StoreError};
+use crate::hashing::digest_of;
+use crate::journal::{Claim, Record, Spec, State};
+use crate::live::{Clock, Lease, Ticket};
+use crate::partial::Partial;
+use crate::slots::Slots;
+use crate::store::DiskStore;
+use crate::sys::Kind;
+use bowline_core::transfer::{Digest, TransferId};
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::path::PathBuf;
+use std::time::SystemTime;
+use std::{fmt, io};
+
+mod opening;
+
+/// How a sender comes to a transfer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Attach {
+    /// What is expected, and what is to be done about it.
+    pub mode: Mode,
+    /// The epoch that the sender was told last; 0 if it knows none.
+    pub epoch_seen: u32,
+    /// The instance id of the sending process; all zero if unknown.
+    pub owner: [u8; 16],
+}
+
+impl fmt::Debug for Attach {
+    /// The owner is left out: whoever knows it can take its transfers over.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach")
+            .field("mode", &self.mode)
+            .field("epoch_seen", &self.epoch_seen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an [`Attach`] expects to find.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Go on if there is something, begin if not.
+    #[default]
+    AttachOrCreate,
+    /// Begin; an error if the id is known.
+    CreateOnly,
+    /// Go on; an error if the id is unknown.
+    AttachOnly,
+    /// Begin anew, whatever there is.
+    Restart,
+}
+
+/// What came of an attach.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Attached {
+    /// Bytes are wanted from `durable` on.
+    Partial {
+        /// Takes the bytes.
+        partial: Partial,
+        /// How many bytes are safe: where to go on.
+        durable: u64,
+        /// The digest of those bytes, for the sender to compare with its own.
+        prefix: Digest,
+        /// How often the transfer has been attached to, this time included.
+        epoch: u32,
+    },
+    /// A file of this name and length is there already, from another transfer. If its digest is the sender's, there
+    /// is nothing to send; if not, the name is taken.
+    Present {
+        /// The length of both.
+        length: u64,
+        /// The digest of the file that is there.
+        digest: Digest,
+    },
+    /// This very transfer is finished, and its file is as it was left.
+    Committed {
+        /// The length of the file.
+        length: u64,
+        /// Its digest.
+        digest: Digest,
+    },
+}
+
+/// What is known of an id.
+enum Known {
+    /// Somebody in this process is attached.
+    Held(Lease),
+    /// A journal says how far it came.
+    Open(Slots, Box<Record>),
+    /// Nothing that could be gone on with, but perhaps a journal file to use; the next epoch is above this one.
+    Nothing(Option<Slots>, u32),
+}
+
+impl DiskStore {
+    /// Creates a transfer, or takes it over from whoever has it, and says where to go on.
+    ///
+    /// A second attach of the same sender fences the first: what that one had written is kept, its next call fails.
+    /// A sender that was fenced does not get the transfer back: it is known by an `epoch_seen` that is not the latest,
+    /// unless it is the `owner` that attached last, or claims to know no epoch at all.
+    ///
+    /// Waits for the disk, and for another attach or commit of the same id in this process; never for an idle holder.
+    ///
+    /// # Errors
+    /// - `Fenced`: somebody else attached since `epoch_seen`.
+    /// - `Busy`: another process has the transfer.
+    /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
+    /// - `Exists`: the name is taken by something else, or the id is known and the mode is `CreateOnly`.
+    /// - `NotFound`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with.
+    /// - `BadName`, `NoSpace`, `Denied`, `Io`.
+    pub fn attach(
+        &self,
+        id: TransferId,
+        spec: &Spec,
+        attach: Attach,
+        now: SystemTime,
+    ) -> Result<Attached, StoreError> {
+        self.root().check(&spec.name)?;
+        let ticket = self.registry().enter(id);
+        let gate = ticket.live().gate();
+        let at = self.root().path(&spec.name);
+        let attaching =
+            Attaching { store: self, ticket: &ticket, spec, attach, at, clock: Clock::started(now) };
+        let attached = attaching.run();
+        drop(gate);
+        attached
+    }
+}
+
+/// One attach under way; the gate is held.
+struct Attaching<'a> {
+    store: &'a DiskStore,
+    ticket: &'a Ticket,
+    spec: &'a Spec,
+    attach: Attach,
+    at: PathBuf,
+    clock: Clock,
+}
+
+impl Attaching<'_> {
+    fn run(self) -> Result<Attached, StoreError> {
+        let known = match self.look()? {
+            Continue(known) => known,
+            Break(committed) => return Ok(committed),
+        };
+        match &known {
+            Known::Held(lease) => self.admit(lease.claim, &lease.spec)?,
+            Known::Open(_, record) => self.admit(record.claim, &record.spec)?,
+            Known::Nothing(..) if self.attach.mode == Mode::AttachOnly => {
+                return Err(self.error(ErrorKind::NotFound));
+            }
+            Known::Nothing(..) => {}
+        }
+        if let Some(present) = self.look_for_name()? {
+            return Ok(present);
+        }
+        let restart = self.attach.mode == Mode::Restart;
+        match known {
+            Known::Held(lease) if restart => self.start_over(&lease),
+            Known::Held(lease) => self.take_over(lease),
+            Known::Open(slots, record) if restart => self.begin(Some(slots), record.claim.epoch),
+            Known::Open(slots, record) => self.resume(slots, *record),
+            Known::Nothing(slots, epoch) => self.begin(slots, epoch),
+        }
+    }
+
+    /// What is known of the id; a transfer that is finished, or all but, is answered at once.
+    fn look(&self) -> Result<ControlFlow<Attached, Known>, StoreError> {
+        let live = self.ticket.live();
+        if let Some(lease) = live.held() {
+            return Ok(Continue(Known::Held(lease)));
+        }
+        // What failed is opened afresh; until it is closed, its lock keeps us out.
+        live.close();
+        let unknown = Known::Nothing(None, self.attach.epoch_seen);
+        let place = match self.store.root().place(self.ticket.id()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Continue(unknown)),
+            place => place.map_err(|e| self.io(e))?,
+        };
+        let Some((mut slots, record)) = place.open_slots().map_err(|e| self.io(e))? else {
+            return Ok(Continue(unknown));
+        };
+        let Some(record) = record.filter(|record| record.id == self.ticket.id()) else {
+            return Ok(Continue(Known::Nothing(Some(slots), self.attach.epoch_seen)));
+        };
+        if record.state == State::Open {
+            return Ok(Continue(Known::Open(slots, Box::new(record))));
+        }
+        let epoch = record.claim.epoch;
+        if self.attach.mode == Mode::Restart {
+            return Ok(Continue(Known::Nothing(Some(slots), epoch)));
+        }
+        if *self.spec != record.spec {
+            return Err(self.error(ErrorKind::SourceChanged));
+        }
+        Ok(match commit::settle(self.store, &place, &mut slots, record, &self.clock)? {
+            Settled::There { length, digest } => Break(Attached::Committed { length, digest }),
+            Settled::Gone => Continue(Known::Nothing(Some(slots), epoch)),
+        })
+    }
+
+    /// Whether the caller may have a transfer that is open.
+    fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
+        let Attach { mode, epoch_seen, owner } = self.attach;
+        let same_owner = owner != [0; 16] && owner == claim.owner;
+        if epoch_seen != 0 && epoch_seen != claim.epoch && !same_owner {
+            let why = format!("epoch {epoch_seen} was seen, it is {} by now", claim.epoch);
+            return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
+        }
+        match mode {
+            Mode::CreateOnly => {
+                Err(StoreError::because(ErrorKind::Exists, &self.at, "the transfer has begun already"))
+            }
+            Mode::AttachOrCreate | Mode::AttachOnly if self.spec != spec => {
+                Err(self.error(ErrorKind::SourceChanged))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is in the way of the name; `Present` if a file of the same length has it.
+    fn look_for_name(&self) -> Result<Option<Attached>, StoreError> {
+        let Some((folder, meta)) = self.store.root().find(&self.spec.name)? else { return Ok(None) };
+        if self.store.config().overwrite && meta.kind != Kind::Folder {
+            return Ok(None);
+        }
+        if meta.kind != Kind::File || meta.id.len != self.spec.length {
+            return Err(self.error(ErrorKind::Exists));
+        }
+        let name = self.spec.name.file_name();
+        let digest = digest_of(&folder, name, self.spec.length).map_err(|e| self.io(e))?;
+        let digest = digest.ok_or_else(|| self.error(ErrorKind::Exists))?;
+        Ok(Some(Attached::Present { length: self.spec.length, digest }))
+    }
+
+    fn claim(&self, epoch: u32) -> Claim {
+        // Never 0, which stands for "none seen".
+        Claim { epoch: epoch.checked_add(1).unwrap_or(1), owner: self.attach.owner }
+    }
+
+    fn new_holder(&self) -> u64 {
+        self.store.registry().new_holder()
+    }
+
+    fn error(&self, kind: ErrorKind) -> StoreError {
+        StoreError::new(kind, &self.at)
+    }
+
+    fn io(&self, cause: io::Error) -> StoreError {
+        StoreError::io(&self.at, cause)
+    }
+}

@@ -1,0 +1,147 @@
+//! Opening a transfer for writing, in each of the states that it may be in.
+
+use super::{Attached, Attaching, Mode};
+use crate::error::{ErrorKind, StoreError};
+use crate::fault::Op;
+use crate::hashing::hash_file;
+use crate::journal::{Record, State};
+use crate::live::{Journal, Lease, Phase, Writer, lock};
+use crate::partial::Partial;
+use crate::slots::Slots;
+use bowline_core::transfer::{Checkpoint, Hasher};
+use std::sync::Arc;
+
+impl Attaching<'_> {
+    fn check_space(&self, have: u64) -> Result<(), StoreError> {
+        let need = self.spec.length - have;
+        match self.store.root().free().filter(|_| self.store.config().check_space) {
+            Some(free) if free < need => {
+                let why = format!("{need} bytes are needed, {free} are free");
+                Err(StoreError::because(ErrorKind::NoSpace, &self.at, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins from the first byte, in a journal that is there already or in a new one.
+    pub(super) fn begin(self, slots: Option<Slots>, epoch: u32) -> Result<Attached, StoreError> {
+        self.check_space(0)?;
+        let root = self.store.root();
+        let id = self.ticket.id();
+        let (place, slots, used) = match slots {
+            Some(slots) => (root.place(id).map_err(|e| self.io(e))?, slots, true),
+            None => {
+                root.make_place(id).map(|(place, slots)| (place, slots, false)).map_err(|e| self.io(e))?
+            }
+        };
+        let now = self.clock.millis();
+        let record = Record {
+            id,
+            claim: self.claim(epoch),
+            spec: self.spec.clone(),
+            state: State::Open,
+            durable: 0,
+            checkpoint: Checkpoint::start(),
+            created: now,
+            progressed: now,
+        };
+        let mut slots = slots;
+        slots.write(&root.faults, &record).map_err(|e| self.io(e))?;
+        if used {
+            // What stood there before must not come back and speak for the new bytes.
+            root.sync_slots(&slots).map_err(|e| self.io(e))?;
+        }
+        let part = Arc::new(place.new_part(&root.faults).map_err(|e| self.io(e))?);
+        let journal =
+            Journal { place, slots, record, part: Arc::clone(&part), listed: false, clock: self.clock };
+        Ok(self.install(Writer { part, hasher: Hasher::new() }, journal))
+    }
+
+    /// Goes on from what the journal says, after the process that wrote it has gone.
+    pub(super) fn resume(self, slots: Slots, mut record: Record) -> Result<Attached, StoreError> {
+        let root = self.store.root();
+        let place = root.place(self.ticket.id()).map_err(|e| self.io(e))?;
+        let durable = record.durable;
+        let part = place.part_meta().map_err(|e| self.io(e))?;
+        if part.is_none_or(|part| part.id.len < durable) {
+            if self.attach.mode == Mode::AttachOnly {
+                return Err(self.error(ErrorKind::Corrupt));
+            }
+            return self.begin(Some(slots), record.claim.epoch);
+        }
+        self.check_space(durable)?;
+        let part = place.open_part().map_err(|e| self.io(e))?;
+        // Beyond the last safe byte nobody knows what is there.
+        root.faults.before(Op::WriteData).map_err(|e| self.io(e))?;
+        part.set_len(durable).map_err(|e| self.io(e))?;
+        let mut hasher = Hasher::resume(&record.checkpoint);
+        let read = hash_file(&part, durable, &mut hasher).map_err(|e| self.io(e))?;
+        if !read {
+            return Err(self.error(ErrorKind::Corrupt));
+        }
+        let part = Arc::new(part);
+        record.claim = self.claim(record.claim.epoch);
+        record.progressed = self.clock.millis();
+        let mut journal =
+            Journal { place, slots, record, part: Arc::clone(&part), listed: false, clock: self.clock };
+        // An epoch that a power cut takes back would fence the one who was told it.
+        journal.save(root).map_err(|e| self.io(e))?;
+        Ok(self.install(Writer { part, hasher }, journal))
+    }
+
+    /// Begins again in the place of somebody in this process.
+    pub(super) fn start_over(self, lease: &Lease) -> Result<Attached, StoreError> {
+        let live = self.ticket.live();
+        // Fenced first, so that nothing of the old bytes comes in between.
+        live.regrant(self.new_holder(), self.claim(lease.claim.epoch));
+        let (_, journal) = live.end();
+        self.begin(journal.map(|journal| journal.slots), lease.claim.epoch)
+    }
+
+    /// Takes over from somebody in this process, at the last byte that was written.
+    pub(super) fn take_over(self, mut lease: Lease) -> Result<Attached, StoreError> {
+        let live = self.ticket.live();
+        lease.holder = self.new_holder();
+        lease.claim = self.claim(lease.claim.epoch);
+        live.regrant(lease.holder, lease.claim);
+        // From here on the old holder writes nothing: what it has written is all there is to make safe.
+        let hasher = lock(&live.writer).as_ref().map(|writer| writer.hasher.clone());
+        let mut journal = lock(&live.journal);
+        // A synchronisation of the old holder may just have failed.
+        live.check(lease.holder, &self.at)?;
+        let (Some(hasher), Some(journal)) = (hasher, journal.as_mut()) else {
+            return Err(self.error(ErrorKind::Fenced));
+        };
+        let root = self.store.root();
+        if hasher.offset() > journal.record.durable {
+            root.sync_data(&journal.part).map_err(|e| live.fail(&self.at, e))?;
+        }
+        journal.clock = self.clock;
+        journal.record.claim = lease.claim;
+        journal.record.durable = hasher.offset();
+        journal.record.checkpoint = hasher.checkpoint();
+        journal.record.progressed = self.clock.millis();
+        journal.save(root).map_err(|e| live.fail(&self.at, e))?;
+        live.note_safe(hasher.offset());
+        Ok(self.attached(&lease, &hasher))
+    }
+
+    fn install(&self, writer: Writer, journal: Journal) -> Attached {
+        let lease = Lease {
+            holder: self.new_holder(),
+            claim: journal.record.claim,
+            spec: Arc::new(self.spec.clone()),
+            durable: journal.record.durable,
+            phase: Phase::Held,
+        };
+        let attached = self.attached(&lease, &writer.hasher);
+        self.ticket.live().install(lease, writer, journal);
+        attached
+    }
+
+    fn attached(&self, lease: &Lease, hasher: &Hasher) -> Attached {
+        let durable = hasher.offset();
+        let partial = Partial::new(self.store.clone(), self.ticket.clone(), lease, &self.at, durable);
+        Attached::Partial { partial, durable, prefix: hasher.digest(), epoch: lease.claim.epoch }
+    }
+}

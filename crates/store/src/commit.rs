@@ -1,0 +1,136 @@
+//! Giving a finished file its name, now or after the crash that came in between.
+//!
+//! ```text
+//!   data synchronised ▸ journal: complete ▸ renamed ▸ folder synchronised ▸ journal: committed, or removed
+//!                                        │         │                     │
+//!   after a crash here:             rename it    it has its name, which its inode or its digest proves
+//! ```
+
+use crate::error::{ErrorKind, StoreError};
+use crate::fault::Op;
+use crate::hashing::digest_of;
+use crate::journal::{Record, State};
+use crate::live::Clock;
+use crate::slots::Slots;
+use crate::staging::Place;
+use crate::store::DiskStore;
+use crate::sys::{Access, Folder, Kind, Meta};
+use bowline_core::transfer::Digest;
+use std::fs::File;
+use std::io;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What became of a transfer that had all its bytes.
+pub(crate) enum Settled {
+    /// The file stands under its name.
+    There { length: u64, digest: Digest },
+    /// Neither the part nor the file is there; the transfer begins anew.
+    Gone,
+}
+
+/// Finishes what a journal calls complete, and confirms what it calls committed.
+pub(crate) fn settle(
+    store: &DiskStore,
+    place: &Place,
+    slots: &mut Slots,
+    mut record: Record,
+    clock: &Clock,
+) -> Result<Settled, StoreError> {
+    let root = store.root();
+    let at = root.path(&record.spec.name);
+    let length = record.spec.length;
+    let found = root.find(&record.spec.name)?;
+    let digest = match record.state {
+        State::Open => return Ok(Settled::Gone),
+        State::Committed { digest, file } => {
+            let there = found.is_some_and(|(_, meta)| meta.id == file);
+            return Ok(if there { Settled::There { length, digest } } else { Settled::Gone });
+        }
+        State::Complete { digest, file } => {
+            let renamed = found.as_ref().is_some_and(|(_, meta)| meta.id == file);
+            let part = place.part_meta().map_err(StoreError::at(&at))?;
+            if renamed {
+                // The crash came after the rename.
+            } else if part.is_some_and(|part| part.id.len == length) {
+                put_in_place(store, place, &record, digest)?;
+            } else if !found.is_some_and(|found| holds(&found, record.spec.name.file_name(), length, digest))
+            {
+                return Ok(Settled::Gone);
+            }
+            digest
+        }
+    };
+    let (folder, meta) =
+        root.find(&record.spec.name)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
+    // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
+    root.sync_folder(&folder).map_err(StoreError::at(&at))?;
+    // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.
+    if store.config().keep_committed.is_some() {
+        let _ = place.folder.remove_file(&place.part_name());
+        record.state = State::Committed { digest, file: meta.id };
+        record.progressed = clock.millis();
+        let _ = slots.write(&root.faults, &record);
+    } else {
+        let _ = root.remove(place);
+    }
+    Ok(Settled::There { length, digest })
+}
+
+fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Digest) -> Result<(), StoreError> {
+    let (root, name) = (store.root(), &record.spec.name);
+    let at = root.path(name);
+    let folder = root.make_parent(name)?;
+    root.faults.before(Op::Place).map_err(StoreError::at(&at))?;
+    let overwrite = store.config().overwrite;
+    let moved = move_to(&place.folder, &place.part_name(), &folder, name.file_name(), overwrite);
+    let moved = match moved {
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => copy_to(store, place, record, &folder),
+        moved => moved,
+    };
+    match moved {
+        // Somebody else has brought the very same bytes: nothing is lost, and nothing is to be said about it.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
+            let same =
+                meta.is_some_and(|meta| holds(&(folder, meta), name.file_name(), record.spec.length, digest));
+            if same { Ok(()) } else { Err(StoreError::new(ErrorKind::Exists, &at)) }
+        }
+        moved => moved.map_err(StoreError::at(&at)),
+    }
+}
+
+fn move_to(from: &Folder, old: &str, into: &Folder, new: &str, overwrite: bool) -> io::Result<()> {
+    if overwrite { from.rename_over(old, into, new) } else { from.rename_new(old, into, new) }
+}
+
+/// The name is on another file system than staging: the bytes go there under a passing name first.
+fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -> io::Result<()> {
+    // Shows no more of the id than a log may.
+    let passing = format!(".bowline-{}.tmp", record.id);
+    let _ = folder.remove_file(&passing);
+    let mut copy = folder.open_file(&passing, Access::New)?;
+    let copied = io::copy(&mut place.open_part()?, &mut copy).and_then(|_| {
+        set_modified(&copy, record.spec.mtime_ms);
+        store.root().sync_all(&copy)?;
+        move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)
+    });
+    copied.inspect_err(|_| {
+        let _ = folder.remove_file(&passing);
+    })
+}
+
+/// Whether a file has these bytes.
+fn holds((folder, meta): &(Folder, Meta), name: &str, length: u64, digest: Digest) -> bool {
+    meta.kind == Kind::File
+        && meta.id.len == length
+        && digest_of(folder, name, length).is_ok_and(|found| found == Some(digest))
+}
+
+/// Gives a file the time that it had at the sender. On a file system without times it keeps its own.
+pub(crate) fn set_modified(file: &File, mtime_ms: i64) {
+    let distance = Duration::from_millis(mtime_ms.unsigned_abs());
+    let time = if mtime_ms < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    if let Some(time) = time.filter(|_| mtime_ms != 0) {
+        let _ = file.set_modified(time);
+    }
+}

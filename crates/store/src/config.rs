@@ -1,0 +1,52 @@
+//! What an operator may choose.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a [`DiskStore`](crate::DiskStore) treats the folder it serves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where partial files and journals live, relative to the served folder. Default `.bowline`: on the same file
+    /// system as the finished files, so that a commit is a rename, and hidden from a plain listing.
+    pub staging: PathBuf,
+    /// Whether a finished file replaces another one of its name. Default `false`: a sender must not destroy what it
+    /// did not write.
+    pub overwrite: bool,
+    /// How long the journal of a committed transfer is kept, so that a sender that missed the confirmation gets it
+    /// when it asks again. Default one day: a laptop that was shut at the last byte is opened again by then. `None`
+    /// removes journals at commit, and the staging folders as soon as they are empty.
+    pub keep_committed: Option<Duration>,
+    /// How long after its last progress a partial file is swept away. Default seven days: long enough for a holiday
+    /// weekend, short enough that abandoned uploads do not fill the disk. `None` keeps them for good.
+    pub expire_after: Option<Duration>,
+    /// Whether an attach fails with [`NoSpace`](crate::ErrorKind::NoSpace) when the rest of the file is larger than
+    /// the free space. Default `true`: better refused at the first byte than stopped at the last. Switch it off where
+    /// the file system compresses or reports no sizes.
+    pub check_space: bool,
+    /// What a durable byte has to survive. Default [`Durability::Full`].
+    pub fsync: Durability,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            staging: PathBuf::from(".bowline"),
+            overwrite: false,
+            keep_committed: Some(Duration::from_secs(24 * 3600)),
+            expire_after: Some(Duration::from_secs(7 * 24 * 3600)),
+            check_space: true,
+            fsync: Durability::Full,
+        }
+    }
+}
+
+/// What a byte that is called durable has to survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// A power cut: every promise is synchronised to the device first.
+    Full,
+    /// A crash of the process only: nothing is synchronised. For tests, and for folders that live in memory.
+    None,
+}

@@ -1,0 +1,178 @@
+//! What can go wrong, in words that say what to do about it.
+
+use bowline_core::transfer::Code;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+/// A store could not do what was asked.
+///
+/// Prints as one line: the file, what is the matter, what helps, and the system's own words where there are any.
+pub struct StoreError {
+    kind: ErrorKind,
+    path: PathBuf,
+    cause: Option<io::Error>,
+}
+
+/// What is the matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Somebody else attached to the transfer since.
+    Fenced,
+    /// The name is taken, or something that is no folder stands where a folder is needed.
+    Exists,
+    /// The disk or a quota is full. What arrived is kept.
+    NoSpace,
+    /// The system does not allow it: permissions, or a read-only file system.
+    Denied,
+    /// The source is not the file it was when the transfer began.
+    SourceChanged,
+    /// Another process is attached to the transfer.
+    Busy,
+    /// The name leads into the store's own folder.
+    BadName,
+    /// The bytes that arrived do not have the announced digest.
+    DigestMismatch,
+    /// The announced length, the sender's count and the bytes that arrived differ.
+    LengthMismatch,
+    /// Bytes were given for another offset than the next one.
+    BadOffset,
+    /// There is no such file, or no such transfer.
+    NotFound,
+    /// A folder, a symbolic link, a device: nothing that is sent or replaced.
+    NotAFile,
+    /// The partial file is not what its journal says.
+    Corrupt,
+    /// The system reported any other error.
+    Io,
+}
+
+impl ErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Fenced => "another connection took this transfer over; stop sending on this one",
+            Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
+            Self::NoSpace => "no space left; free some, then resume: what arrived is kept",
+            Self::Denied => "not permitted; check the owner and the mode of the folder",
+            Self::SourceChanged => "the source file changed; send it again from the start",
+            Self::Busy => "another process is receiving this file; wait until it ends",
+            Self::BadName => "the name cannot be used here; choose another one",
+            Self::DigestMismatch => "the bytes that arrived are not those that were sent; send them again",
+            Self::LengthMismatch => "the number of bytes is not the announced one; send the file again",
+            Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
+            Self::NotFound => "not found; check the name, or start from the beginning",
+            Self::NotAFile => "not a regular file; only regular files are transferred",
+            Self::Corrupt => "the stored part is damaged; send the file again from the start",
+            Self::Io => "the disk reports an error; attach again to go on from the last safe byte",
+        }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn new(kind: ErrorKind, path: &Path) -> Self {
+        Self { kind, path: path.to_path_buf(), cause: None }
+    }
+
+    /// An error with the numbers or words that tell it from its like.
+    pub(crate) fn because(kind: ErrorKind, path: &Path, why: impl Into<String>) -> Self {
+        Self { kind, path: path.to_path_buf(), cause: Some(io::Error::other(why.into())) }
+    }
+
+    pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
+        use io::ErrorKind as E;
+        let kind = match cause.kind() {
+            E::NotFound => ErrorKind::NotFound,
+            E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
+            E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
+            E::AlreadyExists | E::NotADirectory | E::IsADirectory => ErrorKind::Exists,
+            E::WouldBlock => ErrorKind::Busy,
+            _ => ErrorKind::Io,
+        };
+        Self { kind, path: path.to_path_buf(), cause: Some(cause) }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |cause| Self::io(path, cause)
+    }
+
+    /// What is the matter.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The file that the error is about: the finished file's path, never the private name of a partial one.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The system's own error, where there is one. `Display` tells it already, so `source` does not.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.cause.as_ref()
+    }
+
+    /// The number to send to the peer.
+    pub fn code(&self) -> Code {
+        match self.kind {
+            ErrorKind::Fenced => Code::Fenced,
+            ErrorKind::Exists => Code::Exists,
+            ErrorKind::NoSpace => Code::NoSpace,
+            ErrorKind::Denied | ErrorKind::NotAFile => Code::Rejected,
+            ErrorKind::SourceChanged => Code::SourceChanged,
+            ErrorKind::Busy => Code::Busy,
+            ErrorKind::BadName => Code::NameInvalid,
+            // To a sender a damaged part is what a wrong digest is: reason to start again.
+            ErrorKind::DigestMismatch | ErrorKind::Corrupt => Code::DigestMismatch,
+            ErrorKind::LengthMismatch => Code::LengthMismatch,
+            ErrorKind::BadOffset => Code::BadOffset,
+            ErrorKind::NotFound => Code::NotFound,
+            ErrorKind::Io => Code::StoreFailed,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.kind.text())?;
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, " ({cause})"))
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("path", &self.path)
+            .field("cause", &self.cause)
+            .finish()
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::transfer::Retry;
+
+    #[test]
+    fn an_error_names_the_file_the_trouble_and_the_remedy_in_one_line() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = StoreError::io(Path::new("/srv/a.bin"), full);
+        assert_eq!(error.kind(), ErrorKind::NoSpace);
+        assert_eq!(
+            error.to_string(),
+            "/srv/a.bin: no space left; free some, then resume: what arrived is kept (no storage space)"
+        );
+        assert_eq!(error.code().retry(), Retry::Wait);
+    }
+
+    #[test]
+    fn system_errors_are_sorted_by_what_helps() {
+        let kind = |k: io::ErrorKind| StoreError::io(Path::new("x"), k.into()).kind();
+        assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), ErrorKind::Denied);
+        assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::NoSpace);
+        assert_eq!(kind(io::ErrorKind::NotADirectory), ErrorKind::Exists);
+        assert_eq!(kind(io::ErrorKind::InvalidData), ErrorKind::Io);
+    }
+}

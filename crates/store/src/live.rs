@@ -1,0 +1,283 @@
+//! A transfer that somebody in this process is attached to.
+//!
+//! One [`Live`] stands for an id, whoever holds it, as long as any [`Ticket`] to it exists. Taking over is a change of
+//! its lease: the old holder's next call finds another number there. What the old one had written stays, because the
+//! files, the hasher and the journal belong to the `Live`, not to its holder.
+//!
+//! Locks are taken in this order: `gate`, `writer`, `journal`, `lease`. The lease is never held during I/O, so that a
+//! fence falls at once; `writer` is held for one write, `journal` for one synchronisation.
+
+use crate::error::{ErrorKind, StoreError};
+use crate::journal::{Claim, Record, Spec};
+use crate::root::Root;
+use crate::slots::Slots;
+use crate::staging::Place;
+use bowline_core::transfer::{Checkpoint, Hasher, TransferId};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Every transfer of this process that somebody is attached to or about to be.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    live: Mutex<HashMap<TransferId, Arc<Live>>>,
+    holders: AtomicU64,
+}
+
+impl Registry {
+    pub(crate) fn enter(self: &Arc<Self>, id: TransferId) -> Ticket {
+        let live = Arc::clone(lock(&self.live).entry(id).or_default());
+        Ticket { registry: Arc::clone(self), id, live }
+    }
+
+    /// A number that no holder had before: epochs may begin anew, these never do.
+    pub(crate) fn new_holder(&self) -> u64 {
+        self.holders.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.live).len()
+    }
+}
+
+/// Keeps a [`Live`] in the registry. The last one to go closes its files, and so unlocks the journal.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    registry: Arc<Registry>,
+    id: TransferId,
+    live: Arc<Live>,
+}
+
+impl Ticket {
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub(crate) fn id(&self) -> TransferId {
+        self.id
+    }
+}
+
+impl Clone for Ticket {
+    fn clone(&self) -> Self {
+        Self { registry: Arc::clone(&self.registry), id: self.id, live: Arc::clone(&self.live) }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut live = lock(&self.registry.live);
+        // One in the map, one here: nobody else can come by another one while the map is locked.
+        if Arc::strong_count(&self.live) == 2 {
+            live.remove(&self.id);
+            // Closed before anybody can open the journal again and find it locked by ourselves.
+            self.live.close();
+        }
+    }
+}
+
+/// One transfer and what it has open.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    gate: Mutex<()>,
+    pub(crate) writer: Mutex<Option<Writer>>,
+    pub(crate) journal: Mutex<Option<Journal>>,
+    lease: Mutex<Option<Lease>>,
+}
+
+/// Who holds a transfer.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) holder: u64,
+    pub(crate) claim: Claim,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) durable: u64,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Bytes may be written.
+    Held,
+    /// A synchronisation failed: nobody knows what the device holds beyond the last safe byte.
+    Failed(ErrorKind),
+    /// Committed, discarded or detached.
+    Ended,
+}
+
+/// The bytes that arrive.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) part: Arc<File>,
+    pub(crate) hasher: Hasher,
+}
+
+/// What is known to be safe.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    pub(crate) place: Place,
+    pub(crate) slots: Slots,
+    pub(crate) record: Record,
+    pub(crate) part: Arc<File>,
+    /// Whether the names of the two files are durable.
+    pub(crate) listed: bool,
+    pub(crate) clock: Clock,
+}
+
+/// The caller's time, going on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    told: SystemTime,
+    since: Instant,
+}
+
+impl Clock {
+    pub(crate) fn started(now: SystemTime) -> Self {
+        Self { told: now, since: Instant::now() }
+    }
+
+    pub(crate) fn millis(&self) -> u64 {
+        millis(self.told).saturating_add(self.since.elapsed().as_millis() as u64)
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}
+
+impl Journal {
+    /// Writes the record and makes it, and the names of the files, durable.
+    pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
+        self.slots.write(&root.faults, &self.record)?;
+        root.sync_slots(&self.slots)?;
+        if !self.listed {
+            root.sync_place(&self.place)?;
+            self.listed = true;
+        }
+        Ok(())
+    }
+}
+
+impl Live {
+    /// Held by whoever attaches, commits or sweeps.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, ()> {
+        lock(&self.gate)
+    }
+
+    pub(crate) fn try_gate(&self) -> Option<MutexGuard<'_, ()>> {
+        self.gate.try_lock().ok()
+    }
+
+    /// The lease of a transfer that can be taken over as it is.
+    pub(crate) fn held(&self) -> Option<Lease> {
+        lock(&self.lease).clone().filter(|lease| lease.phase == Phase::Held)
+    }
+
+    /// Whether its files are open here.
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.journal).is_some()
+    }
+
+    /// Gives the transfer to somebody else. The one who had it is fenced from here on.
+    pub(crate) fn regrant(&self, holder: u64, claim: Claim) {
+        if let Some(lease) = lock(&self.lease).as_mut() {
+            (lease.holder, lease.claim) = (holder, claim);
+        }
+    }
+
+    /// Gives the transfer to somebody, with the files that were opened for it.
+    pub(crate) fn install(&self, lease: Lease, writer: Writer, journal: Journal) {
+        *lock(&self.writer) = Some(writer);
+        *lock(&self.journal) = Some(journal);
+        *lock(&self.lease) = Some(lease);
+    }
+
+    /// Whether this holder may go on.
+    pub(crate) fn check(&self, holder: u64, at: &Path) -> Result<(), StoreError> {
+        match &*lock(&self.lease) {
+            Some(lease) if lease.holder == holder => match lease.phase {
+                Phase::Held => Ok(()),
+                Phase::Failed(kind) => {
+                    Err(StoreError::because(kind, at, "an earlier synchronisation failed"))
+                }
+                Phase::Ended => Err(StoreError::new(ErrorKind::Fenced, at)),
+            },
+            _ => Err(StoreError::new(ErrorKind::Fenced, at)),
+        }
+    }
+
+    /// Makes the first `upto` bytes safe: data first, then the journal that says so. Returns how many are.
+    pub(crate) fn make_safe(
+        &self,
+        root: &Root,
+        at: &Path,
+        holder: u64,
+        upto: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<u64, StoreError> {
+        let mut journal = lock(&self.journal);
+        let Some(journal) = journal.as_mut() else { return self.after_end(at, upto) };
+        self.check(holder, at)?;
+        if upto <= journal.record.durable {
+            return Ok(journal.record.durable);
+        }
+        root.sync_data(&journal.part).map_err(|e| self.fail(at, e))?;
+        // Whoever took over meanwhile says in the journal what is safe.
+        self.check(holder, at)?;
+        journal.record.durable = upto;
+        journal.record.checkpoint = checkpoint.clone();
+        journal.record.progressed = journal.clock.millis();
+        journal.save(root).map_err(|e| self.fail(at, e))?;
+        self.note_safe(upto);
+        Ok(upto)
+    }
+
+    /// A synchronisation that ends after its transfer did: the end made everything safe, or removed it.
+    fn after_end(&self, at: &Path, upto: u64) -> Result<u64, StoreError> {
+        let durable = lock(&self.lease).as_ref().map_or(0, |lease| lease.durable);
+        if upto <= durable { Ok(durable) } else { Err(StoreError::new(ErrorKind::Fenced, at)) }
+    }
+
+    pub(crate) fn note_safe(&self, durable: u64) {
+        if let Some(lease) = lock(&self.lease).as_mut() {
+            lease.durable = durable;
+        }
+    }
+
+    /// Gives up on the open files: after a failed synchronisation a second one on the same file may succeed and mean
+    /// nothing, because the system has dropped what it could not write.
+    pub(crate) fn fail(&self, at: &Path, cause: io::Error) -> StoreError {
+        let error = StoreError::io(at, cause);
+        if let Some(lease) = lock(&self.lease).as_mut() {
+            lease.phase = Phase::Failed(error.kind());
+        }
+        error
+    }
+
+    /// Ends the transfer in this process, and hands out what it had open.
+    pub(crate) fn end(&self) -> (Option<Writer>, Option<Journal>) {
+        let writer = lock(&self.writer).take();
+        let journal = lock(&self.journal).take();
+        if let Some(lease) = lock(&self.lease).as_mut() {
+            lease.phase = Phase::Ended;
+        }
+        (writer, journal)
+    }
+
+    /// Closes the files, and so unlocks the journal.
+    pub(crate) fn close(&self) {
+        *lock(&self.writer) = None;
+        *lock(&self.journal) = None;
+    }
+}
+
+/// Locks whatever a panicking thread left: the digest at the end is the judge of what it did.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

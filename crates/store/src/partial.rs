@@ -1,0 +1,237 @@
+//! A file under way: bytes in, safe bytes out, and three ways to end.
+
+use crate::commit::{self, Settled};
+use crate::error::{ErrorKind, StoreError};
+use crate::fault::Op;
+use crate::journal::{Spec, State};
+use crate::live::{Journal, Lease, Ticket, lock};
+use crate::store::DiskStore;
+use crate::sys;
+use bowline_core::transfer::{Checkpoint, Digest};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file under way. There is one writer: whoever attached last.
+///
+/// ```text
+///            write          flush ▸ run              commit ─▶ the file has its name
+///   attach ─────────▶ written ─────────▶ safe ─────▶ detach ─▶ all that was written is safe; attach again later
+///                                                    discard ─▶ nothing is left
+/// ```
+///
+/// Dropping it keeps what is safe.
+pub struct Partial {
+    store: DiskStore,
+    ticket: Ticket,
+    holder: u64,
+    epoch: u32,
+    spec: Arc<Spec>,
+    path: Arc<Path>,
+    written: u64,
+}
+
+/// Where a file was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Location {
+    /// The path of the file.
+    pub path: PathBuf,
+    /// Its length.
+    pub length: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl Partial {
+    pub(crate) fn new(store: DiskStore, ticket: Ticket, lease: &Lease, path: &Path, written: u64) -> Self {
+        Self {
+            store,
+            ticket,
+            holder: lease.holder,
+            epoch: lease.claim.epoch,
+            spec: Arc::clone(&lease.spec),
+            path: path.into(),
+            written,
+        }
+    }
+
+    /// Adds the next bytes. They are hashed, and in the system's hands: a crash of the process does no harm to them,
+    /// but only [`flush`](Self::flush) makes them count.
+    ///
+    /// # Errors
+    /// `BadOffset` if `offset` is not [`written`](Self::written), `LengthMismatch` if there would be more bytes than
+    /// announced, `Fenced`, `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
+    pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
+        let live = self.ticket.live();
+        let mut writer = lock(&live.writer);
+        live.check(self.holder, &self.path)?;
+        let Some(writer) = writer.as_mut() else { return Err(self.error(ErrorKind::Fenced)) };
+        if offset != self.written {
+            let why = format!("offset {offset}, {} is next", self.written);
+            return Err(StoreError::because(ErrorKind::BadOffset, &self.path, why));
+        }
+        if data.len() as u64 > self.spec.length - offset {
+            let why = format!("{} bytes at offset {offset} of {}", data.len(), self.spec.length);
+            return Err(StoreError::because(ErrorKind::LengthMismatch, &self.path, why));
+        }
+        let faults = &self.store.root().faults;
+        let wrote = faults.before(Op::WriteData).and_then(|()| sys::write_all_at(&writer.part, data, offset));
+        wrote.map_err(StoreError::at(&self.path))?;
+        writer.hasher.update(data);
+        self.written = offset + data.len() as u64;
+        Ok(())
+    }
+
+    /// Where the next bytes go.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How often the transfer has been attached to, this time included.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// What was announced.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Marks what is written so far, to be made safe by [`Flush::run`], on another thread if you like, while writing
+    /// goes on.
+    pub fn flush(&mut self) -> Flush {
+        let hasher = lock(&self.ticket.live().writer).as_ref().map(|writer| writer.hasher.checkpoint());
+        Flush {
+            store: self.store.clone(),
+            ticket: self.ticket.clone(),
+            holder: self.holder,
+            path: Arc::clone(&self.path),
+            upto: self.written,
+            checkpoint: hasher.unwrap_or(Checkpoint::start()),
+        }
+    }
+
+    /// Gives the file its name, when all its bytes are there and right.
+    ///
+    /// # Errors
+    /// - `LengthMismatch`: `length` is not what was announced and written. What is there is kept.
+    /// - `DigestMismatch`: these are not the sender's bytes. They are discarded.
+    /// - `Exists`: the name was taken meanwhile, by other bytes. They are kept, and an attach tries again.
+    /// - `Fenced`, `NoSpace`, `Denied`, `Io`: what is safe is kept.
+    pub fn commit(self, length: u64, digest: Digest) -> Result<Location, StoreError> {
+        if length != self.spec.length || length != self.written {
+            let why =
+                format!("{length} announced at the end, {} before, {} there", self.spec.length, self.written);
+            let path = Arc::clone(&self.path);
+            self.detach()?;
+            return Err(StoreError::because(ErrorKind::LengthMismatch, &path, why));
+        }
+        let live = self.ticket.live();
+        let _gate = live.gate();
+        live.check(self.holder, &self.path)?;
+        let (Some(writer), Some(mut journal)) = live.end() else { return Err(self.error(ErrorKind::Fenced)) };
+        let root = self.store.root();
+        let io = |e| StoreError::io(&self.path, e);
+        if writer.hasher.digest() != digest {
+            root.remove(&journal.place).map_err(io)?;
+            return Err(self.error(ErrorKind::DigestMismatch));
+        }
+        commit::set_modified(&writer.part, self.spec.mtime_ms);
+        root.sync_all(&writer.part).map_err(io)?;
+        let file = sys::meta(&writer.part).map_err(io)?.id;
+        let promised = journal.record.durable > 0;
+        journal.record.state = State::Complete { digest, file };
+        journal.record.durable = length;
+        journal.record.progressed = journal.clock.millis();
+        if promised {
+            journal.save(root).map_err(io)?;
+        } else {
+            // The sender was never told of a safe byte. Should a power cut take the journal, it begins anew, or finds
+            // the finished file: two synchronisations fewer for every small file.
+            journal.slots.write(&root.faults, &journal.record).map_err(io)?;
+        }
+        let Journal { place, mut slots, record, clock, .. } = journal;
+        match commit::settle(&self.store, &place, &mut slots, record, &clock)? {
+            Settled::There { length, digest } => {
+                live.note_safe(length);
+                Ok(Location { path: self.path.to_path_buf(), length, digest })
+            }
+            Settled::Gone => Err(self.error(ErrorKind::Corrupt)),
+        }
+    }
+
+    /// Makes everything written safe and lets go of the file. Returns how many bytes are safe.
+    ///
+    /// # Errors
+    /// `Fenced`, `NoSpace`, `Io`: what was safe before is kept.
+    pub fn detach(mut self) -> Result<u64, StoreError> {
+        let safe = self.flush().run()?;
+        let live = self.ticket.live();
+        let _gate = live.gate();
+        live.check(self.holder, &self.path)?;
+        live.end();
+        Ok(safe)
+    }
+
+    /// Removes every trace of the transfer.
+    ///
+    /// # Errors
+    /// `Fenced`, `Denied`, `Io`.
+    pub fn discard(self) -> Result<(), StoreError> {
+        let live = self.ticket.live();
+        let _gate = live.gate();
+        live.check(self.holder, &self.path)?;
+        match live.end() {
+            (_, Some(journal)) => {
+                self.store.root().remove(&journal.place).map_err(StoreError::at(&self.path))
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn error(&self, kind: ErrorKind) -> StoreError {
+        StoreError::new(kind, &self.path)
+    }
+}
+
+impl fmt::Debug for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partial")
+            .field("id", &self.ticket.id())
+            .field("path", &self.path)
+            .field("length", &self.spec.length)
+            .field("written", &self.written)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes to be made safe. It owns what it needs: run it anywhere, at any time, even after the [`Partial`] has ended.
+#[must_use = "nothing is safe before `run`"]
+pub struct Flush {
+    store: DiskStore,
+    ticket: Ticket,
+    holder: u64,
+    path: Arc<Path>,
+    upto: u64,
+    checkpoint: Checkpoint,
+}
+
+impl Flush {
+    /// Makes the bytes safe, data first and then the journal that says so. Returns how many are safe.
+    ///
+    /// # Errors
+    /// `Fenced` if somebody else attached; they make safe what was written. After `NoSpace` or `Io` the partial takes
+    /// no more: attach again, and go on from the last safe byte.
+    pub fn run(self) -> Result<u64, StoreError> {
+        let live = self.ticket.live();
+        live.make_safe(self.store.root(), &self.path, self.holder, self.upto, &self.checkpoint)
+    }
+}
+
+impl fmt::Debug for Flush {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flush").field("upto", &self.upto).finish_non_exhaustive()
+    }
+}

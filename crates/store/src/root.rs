@@ -1,0 +1,160 @@
+//! The served folder, and the ways through it.
+//!
+//! ```text
+//! served/holiday/beach.jpg        a finished file, under the name that its sender gave it
+//! served/.bowline/3f/3f8a….part   bytes of a file under way; the name is the id, known to the two ends only
+//! served/.bowline/3f/3f8a….jnl    its journal
+//! ```
+
+use crate::config::{Config, Durability};
+use crate::error::{ErrorKind, StoreError};
+use crate::fault::{Faults, Op};
+use crate::slots::Slots;
+use crate::sys::{Folder, Meta};
+use bowline_core::transfer::SafeName;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The served folder.
+#[derive(Debug)]
+pub(crate) struct Root {
+    folder: Folder,
+    path: PathBuf,
+    /// The way to the staging folder.
+    pub(crate) staging: SafeName,
+    durability: Durability,
+    pub(crate) faults: Faults,
+}
+
+impl Root {
+    pub(crate) fn open(path: &Path, config: &Config, faults: Faults) -> Result<Self, StoreError> {
+        let staging = config.staging.to_str().map(|name| SafeName::parse(&name.replace('\\', "/")));
+        let Some(Ok(staging)) = staging else {
+            let why = "the staging folder must be a plain relative path";
+            return Err(StoreError::because(ErrorKind::BadName, &config.staging, why));
+        };
+        let folder = Folder::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotADirectory => {
+                StoreError::because(ErrorKind::NotAFile, path, "a folder is needed here")
+            }
+            _ => StoreError::io(path, e),
+        })?;
+        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults })
+    }
+
+    /// Where a finished file of this name stands.
+    pub(crate) fn path(&self, name: &SafeName) -> PathBuf {
+        name.components().fold(self.path.clone(), |path, part| path.join(part))
+    }
+
+    /// The folder itself.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn free(&self) -> Option<u64> {
+        self.folder.free()
+    }
+
+    // Finished files.
+
+    /// The folder that holds a name and what stands there; `None` if nothing does.
+    pub(crate) fn find(&self, name: &SafeName) -> Result<Option<(Folder, Meta)>, StoreError> {
+        let at = self.path(name);
+        let Some(folder) = self.walk(name, &at, false)? else { return Ok(None) };
+        let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
+        Ok(meta.map(|meta| (folder, meta)))
+    }
+
+    /// The folder that is to hold a name, made if need be.
+    pub(crate) fn make_parent(&self, name: &SafeName) -> Result<Folder, StoreError> {
+        let at = self.path(name);
+        self.walk(name, &at, true)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
+    }
+
+    /// Goes to the folder of a name, one component at a time, never through a link and never into staging.
+    fn walk(&self, name: &SafeName, at: &Path, make: bool) -> Result<Option<Folder>, StoreError> {
+        self.check(name)?;
+        let staging = self.staging_folder().and_then(|folder| folder.meta()).ok();
+        let mut parents = name.components();
+        parents.next_back();
+        let mut folder = self.again().map_err(StoreError::at(at))?;
+        for part in parents {
+            let next = if make { self.make(&folder, part, false) } else { folder.enter(part) };
+            folder = match next {
+                Ok(next) => next,
+                Err(e) if e.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
+                Err(e) => return Err(StoreError::io(at, e)),
+            };
+            // By another spelling, on a file system that folds case or drops invisible characters.
+            let meta = folder.meta().map_err(StoreError::at(at))?;
+            if cfg!(unix) && staging.is_some_and(|staging| meta.is_same_inode(&staging)) {
+                return Err(StoreError::new(ErrorKind::BadName, at));
+            }
+        }
+        Ok(Some(folder))
+    }
+
+    /// Refuses names that lead into staging, or to it.
+    pub(crate) fn check(&self, name: &SafeName) -> Result<(), StoreError> {
+        let mut parts = name.components();
+        let within = self
+            .staging
+            .components()
+            .all(|own| parts.next().is_some_and(|part| part.eq_ignore_ascii_case(own)));
+        if within { Err(StoreError::new(ErrorKind::BadName, &self.path(name))) } else { Ok(()) }
+    }
+
+    // Making durable.
+
+    /// Makes the bytes of a file survive a power cut.
+    pub(crate) fn sync_data(&self, file: &File) -> io::Result<()> {
+        if self.durability == Durability::None {
+            return Ok(());
+        }
+        self.faults.before(Op::SyncData)?;
+        file.sync_data()
+    }
+
+    /// The same, and the times of the file.
+    pub(crate) fn sync_all(&self, file: &File) -> io::Result<()> {
+        if self.durability == Durability::None {
+            return Ok(());
+        }
+        self.faults.before(Op::SyncData)?;
+        file.sync_all()
+    }
+
+    pub(crate) fn sync_slots(&self, slots: &Slots) -> io::Result<()> {
+        if self.durability == Durability::None { Ok(()) } else { slots.sync(&self.faults) }
+    }
+
+    pub(crate) fn sync_folder(&self, folder: &Folder) -> io::Result<()> {
+        if self.durability == Durability::None {
+            return Ok(());
+        }
+        self.faults.before(Op::SyncFolder)?;
+        folder.sync()
+    }
+
+    /// Enters a folder in `folder`, made if need be.
+    pub(crate) fn make(&self, folder: &Folder, part: &str, private: bool) -> io::Result<Folder> {
+        match folder.enter(part) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            folder => return folder,
+        }
+        self.faults.before(Op::Create)?;
+        let (inner, made) = folder.create(part, private)?;
+        // The folders of staging are synchronised with the first promise that needs them.
+        if made && !private {
+            self.sync_folder(folder)?;
+        }
+        Ok(inner)
+    }
+
+    /// The served folder once more.
+    pub(crate) fn again(&self) -> io::Result<Folder> {
+        self.folder.again()
+    }
+}

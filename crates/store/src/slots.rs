@@ -1,0 +1,49 @@
+//! A journal file: locked, read once, then written slot by slot.
+
+use crate::fault::{Faults, Op};
+use crate::journal::{self, Record, SLOT};
+use crate::sys::{self, Folder};
+use std::fs::File;
+use std::io;
+
+/// An open journal that no other process can open.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    file: File,
+    /// The number of the newest whole slot; 0 if there is none.
+    number: u64,
+}
+
+impl Slots {
+    /// Opens a journal, or makes it. `NotFound` if there is none; `WouldBlock` if another process has it open.
+    pub(crate) fn open(folder: &Folder, name: &str, create: bool) -> io::Result<(Self, Option<Record>)> {
+        loop {
+            let file = folder.open_locked(name, create)?;
+            let here = folder.stat(name)?;
+            // Whoever held the lock until now may have removed the file; then the lock is on a file without a name.
+            if here.is_some_and(|here| sys::meta(&file).is_ok_and(|meta| meta.is_same_inode(&here))) {
+                let mut bytes = vec![0; 2 * SLOT];
+                sys::read_full_at(&file, &mut bytes, 0)?;
+                let newest = journal::newest(&bytes);
+                let number = newest.as_ref().map_or(0, |(number, _)| *number);
+                return Ok((Self { file, number }, newest.map(|(_, record)| record)));
+            }
+        }
+    }
+
+    /// Writes a record to the slot that is not the newest.
+    pub(crate) fn write(&mut self, faults: &Faults, record: &Record) -> io::Result<()> {
+        let number = self.number + 1;
+        let bytes = journal::encode(number, record);
+        faults.before(Op::WriteSlot)?;
+        sys::write_all_at(&self.file, &bytes, (number % 2) * SLOT as u64)?;
+        self.number = number;
+        Ok(())
+    }
+
+    /// Makes what was written survive a power cut.
+    pub(crate) fn sync(&self, faults: &Faults) -> io::Result<()> {
+        faults.before(Op::SyncSlot)?;
+        self.file.sync_data()
+    }
+}

@@ -1,0 +1,152 @@
+//! Files under way: two for each transfer, in a folder named after the first two digits of its id.
+
+use crate::fault::{Faults, Op};
+use crate::journal::Record;
+use crate::root::Root;
+use crate::slots::Slots;
+use crate::sys::{Access, Folder, Kind, Meta};
+use bowline_core::transfer::TransferId;
+use std::fs::File;
+use std::io;
+
+impl Root {
+    pub(crate) fn staging_folder(&self) -> io::Result<Folder> {
+        self.staging.components().try_fold(self.again()?, |folder, part| folder.enter(part))
+    }
+
+    /// The folders of staging that there are, by their two digits.
+    pub(crate) fn shards(&self) -> io::Result<Vec<String>> {
+        let folder = match self.staging_folder() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            folder => folder?,
+        };
+        let digits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let mut names = folder.names()?;
+        names.retain(|name| name.len() == 2 && name.chars().all(digits));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// A folder of staging, by its two digits.
+    pub(crate) fn shard(&self, digits: &str) -> io::Result<Folder> {
+        self.staging_folder()?.enter(digits)
+    }
+
+    /// Where the files of a transfer are.
+    pub(crate) fn place(&self, id: TransferId) -> io::Result<Place> {
+        let hex = id.to_hex();
+        Ok(Place { folder: self.shard(&hex[..2])?, hex })
+    }
+
+    /// Where the files of a transfer are to be, and its journal, made if need be.
+    pub(crate) fn make_place(&self, id: TransferId) -> io::Result<(Place, Slots)> {
+        let hex = id.to_hex();
+        // Whoever finishes removes a folder that is empty, perhaps just when it was made for us.
+        for _ in 0..100 {
+            match self.try_make_place(&hex) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Ok((folder, slots)) => return Ok((Place { folder, hex }, slots)),
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::Error::other("the staging folder keeps vanishing"))
+    }
+
+    fn try_make_place(&self, hex: &str) -> io::Result<(Folder, Slots)> {
+        let mut parts = self.staging.components().chain([&hex[..2]]);
+        let folder = parts.try_fold(self.again()?, |folder, part| self.make(&folder, part, true))?;
+        self.faults.before(Op::Create)?;
+        match Slots::open(&folder, &journal_name(hex), true)? {
+            (slots, None) => Ok((folder, slots)),
+            // Another process was faster.
+            (_, Some(_)) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Removes the files of a transfer, and the folders that are empty then.
+    pub(crate) fn remove(&self, place: &Place) -> io::Result<()> {
+        // The journal last: its lock keeps others away until nothing is left.
+        for name in [place.part_name(), place.journal_name()] {
+            self.faults.before(Op::Remove)?;
+            match place.folder.remove_file(&name) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        self.remove_empty(&place.hex[..2]);
+        Ok(())
+    }
+
+    /// Removes a folder of staging, and staging itself, where they are empty.
+    pub(crate) fn remove_empty(&self, shard: &str) {
+        let parts: Vec<_> = self.staging.components().chain([shard]).collect();
+        for depth in (0..parts.len()).rev() {
+            let folder =
+                self.again().and_then(|folder| parts[..depth].iter().try_fold(folder, |f, p| f.enter(p)));
+            if folder.and_then(|folder| folder.remove_folder(parts[depth])).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Makes the names of a transfer's files survive a power cut.
+    pub(crate) fn sync_place(&self, place: &Place) -> io::Result<()> {
+        self.sync_folder(&place.folder)?;
+        let mut folder = self.again()?;
+        self.sync_folder(&folder)?;
+        for part in self.staging.components() {
+            folder = folder.enter(part)?;
+            self.sync_folder(&folder)?;
+        }
+        Ok(())
+    }
+}
+
+/// The two files of a transfer.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) folder: Folder,
+    hex: String,
+}
+
+impl Place {
+    pub(crate) fn part_name(&self) -> String {
+        format!("{}.part", self.hex)
+    }
+
+    pub(crate) fn journal_name(&self) -> String {
+        journal_name(&self.hex)
+    }
+
+    /// The journal, locked; `None` if there is none.
+    pub(crate) fn open_slots(&self) -> io::Result<Option<(Slots, Option<Record>)>> {
+        match Slots::open(&self.folder, &self.journal_name(), false) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            slots => slots.map(Some),
+        }
+    }
+
+    /// What the part is, if it is there.
+    pub(crate) fn part_meta(&self) -> io::Result<Option<Meta>> {
+        Ok(self.folder.stat(&self.part_name())?.filter(|meta| meta.kind == Kind::File))
+    }
+
+    pub(crate) fn open_part(&self) -> io::Result<File> {
+        self.folder.open_file(&self.part_name(), Access::Edit)
+    }
+
+    /// A part without a byte, in place of any that is there.
+    pub(crate) fn new_part(&self, faults: &Faults) -> io::Result<File> {
+        // Never emptied in place: a crash may have left the inode with another, finished name.
+        faults.before(Op::Create)?;
+        match self.folder.remove_file(&self.part_name()) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        self.folder.open_file(&self.part_name(), Access::New)
+    }
+}
+
+fn journal_name(hex: &str) -> String {
+    format!("{hex}.jnl")
+}

@@ -1,0 +1,97 @@
+//! The store: a folder that files are received into and sent from.
+
+use crate::config::Config;
+use crate::error::{ErrorKind, StoreError};
+use crate::fault::Faults;
+use crate::live::Registry;
+use crate::root::Root;
+use crate::source::Source;
+use crate::sweep::Cursor;
+use crate::sys::{Access, Kind};
+use bowline_core::transfer::SafeName;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// A folder that files are received into and sent from.
+///
+/// Clones share one store. Open a folder once for each process and clone the store: two stores over one folder take
+/// each other for different processes.
+///
+/// All calls block on the disk; make them where that harms nobody.
+#[derive(Clone)]
+pub struct DiskStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: Root,
+    config: Config,
+    registry: Arc<Registry>,
+    cursor: Mutex<Cursor>,
+}
+
+impl DiskStore {
+    /// Opens a folder. Nothing is written before the first attach, so a read-only folder can be sent from.
+    ///
+    /// # Errors
+    /// `NotFound` or `NotAFile` if there is no such folder, `BadName` if the staging folder of the configuration is
+    /// no plain relative path, `Denied`, `Io`.
+    pub fn open(dir: &Path, config: Config) -> Result<Self, StoreError> {
+        Self::open_with(dir, config, Faults::default())
+    }
+
+    pub(crate) fn open_with(dir: &Path, config: Config, faults: Faults) -> Result<Self, StoreError> {
+        let root = Root::open(dir, &config, faults)?;
+        let (registry, cursor) = (Arc::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { root, config, registry, cursor }) })
+    }
+
+    /// Opens a finished file, to be sent. Never one under way, and never through a symbolic link.
+    ///
+    /// # Errors
+    /// `NotFound`; `NotAFile` for anything but a regular file; `BadName` in the staging folder; `Denied`, `Io`.
+    pub fn source(&self, name: &SafeName) -> Result<Source, StoreError> {
+        let root = self.root();
+        let at = root.path(name);
+        let (folder, meta) = match root.find(name) {
+            Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
+            // Something on the way is no folder, so nothing is beneath it.
+            Err(e) if e.kind() == ErrorKind::Exists => return Err(StoreError::new(ErrorKind::NotFound, &at)),
+            Err(e) => return Err(e),
+        };
+        if meta.kind != Kind::File {
+            return Err(StoreError::new(ErrorKind::NotAFile, &at));
+        }
+        let file = folder.open_file(name.file_name(), Access::Read).map_err(StoreError::at(&at))?;
+        Source::from_file(file, at)
+    }
+
+    /// The folder that was opened.
+    pub fn dir(&self) -> &Path {
+        self.root().dir()
+    }
+
+    /// How the folder is treated.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn root(&self) -> &Root {
+        &self.inner.root
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.inner.registry
+    }
+
+    pub(crate) fn cursor(&self) -> &Mutex<Cursor> {
+        &self.inner.cursor
+    }
+}
+
+impl fmt::Debug for DiskStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskStore").field("dir", &self.dir()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! The few things that are asked of the operating system.
+//!
+//! A [`Folder`] is an open folder, not a path: what is done through it stays beneath it, whatever anybody renames
+//! meanwhile. No call on a `Folder` follows a symbolic link.
+
+#[cfg(any(not(unix), test))]
+mod portable;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+pub(crate) use portable::{Folder, meta, open_source, read_at, write_all_at};
+#[cfg(unix)]
+pub(crate) use unix::{Folder, meta, open_source, read_at, write_all_at};
+
+use std::fs::File;
+use std::io;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    /// A symbolic link, a device, a socket, a pipe.
+    Other,
+}
+
+/// What tells one version of one file from any other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
+    pub(crate) len: u64,
+    /// Time of the last change to the content, in nanoseconds since 1970.
+    pub(crate) modified: i64,
+}
+
+/// What is known of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meta {
+    pub(crate) kind: Kind,
+    pub(crate) id: FileId,
+    /// Time of the last change of any kind, in nanoseconds since 1970.
+    pub(crate) changed: i64,
+}
+
+impl Meta {
+    pub(crate) fn is_same_inode(&self, other: &Self) -> bool {
+        (self.id.dev, self.id.ino) == (other.id.dev, other.id.ino)
+    }
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Reading what is there.
+    Read,
+    /// Reading and writing what is there.
+    Edit,
+    /// Reading and writing a file that was not there.
+    New,
+}
+
+/// Fills `buffer` from `offset` as far as the file reaches.
+pub(crate) fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read_at(file, &mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Both forms of a folder do the same.
+    macro_rules! folder_tests {
+        ($form:ident) => {
+            mod $form {
+                use super::super::{Access, Kind, $form::*};
+                use std::io::ErrorKind as E;
+
+                fn folder() -> (tempfile::TempDir, Folder) {
+                    let dir = tempfile::tempdir().expect("a folder");
+                    let folder = Folder::open(dir.path()).expect("the folder");
+                    (dir, folder)
+                }
+
+                #[test]
+                fn a_new_name_is_refused_when_it_is_taken() {
+                    let (dir, folder) = folder();
+                    std::fs::write(dir.path().join("a"), "new").expect("write");
+                    std::fs::write(dir.path().join("b"), "old").expect("write");
+                    let error = folder.rename_new("a", &folder, "b").expect_err("taken");
+                    assert_eq!(error.kind(), E::AlreadyExists);
+                    assert_eq!(std::fs::read(dir.path().join("b")).expect("read"), b"old");
+                    folder.rename_new("a", &folder, "c").expect("free");
+                    assert_eq!(std::fs::read(dir.path().join("c")).expect("read"), b"new");
+                    assert!(folder.stat("a").expect("stat").is_none());
+                    folder.rename_over("c", &folder, "b").expect("replace");
+                    assert_eq!(std::fs::read(dir.path().join("b")).expect("read"), b"new");
+                }
+
+                #[test]
+                fn links_are_seen_and_not_followed() {
+                    let (dir, folder) = folder();
+                    std::fs::create_dir(dir.path().join("real")).expect("create");
+                    std::os::unix::fs::symlink("real", dir.path().join("link")).expect("link");
+                    assert_eq!(folder.stat("link").expect("stat").map(|m| m.kind), Some(Kind::Other));
+                    assert_eq!(folder.enter("link").expect_err("a link").kind(), E::NotADirectory);
+                    assert_eq!(folder.create("link", false).expect_err("a link").kind(), E::NotADirectory);
+                    assert!(!folder.create("real", false).expect("there already").1);
+                    assert!(folder.create("fresh", true).expect("created").1);
+                    std::fs::write(dir.path().join("f"), "x").expect("write");
+                    std::os::unix::fs::symlink("f", dir.path().join("l")).expect("link");
+                    assert!(folder.open_file("l", Access::Edit).is_err());
+                    assert_eq!(folder.enter("f").expect_err("a file").kind(), E::NotADirectory);
+                    assert_eq!(folder.enter("none").expect_err("nothing").kind(), E::NotFound);
+                }
+
+                #[test]
+                fn files_are_read_where_they_were_written() {
+                    let (_dir, folder) = folder();
+                    let file = folder.open_file("x", Access::New).expect("new");
+                    assert!(folder.open_file("x", Access::New).is_err());
+                    write_all_at(&file, b"hello", 3).expect("write");
+                    let mut buffer = [0; 2];
+                    assert_eq!(read_at(&file, &mut buffer, 4).expect("read"), 2);
+                    assert_eq!(&buffer, b"el");
+                    let meta = meta(&file).expect("meta");
+                    assert_eq!((meta.kind, meta.id.len), (Kind::File, 8));
+                    assert_eq!(folder.stat("x").expect("stat").expect("there"), meta);
+                    assert_eq!(folder.names().expect("names"), ["x"]);
+                    folder.remove_file("x").expect("remove");
+                    assert!(folder.names().expect("names").is_empty());
+                }
+
+                #[test]
+                fn a_folder_is_removed_only_when_empty() {
+                    let (dir, folder) = folder();
+                    let (inner, _) = folder.create("in", true).expect("create");
+                    inner.open_file("x", Access::New).expect("new");
+                    assert!(folder.remove_folder("in").is_err());
+                    inner.remove_file("x").expect("remove");
+                    folder.remove_folder("in").expect("empty");
+                    folder.sync().expect("sync");
+                    assert!(!dir.path().join("in").exists());
+                }
+            }
+        };
+    }
+
+    #[cfg(unix)]
+    folder_tests!(unix);
+    #[cfg(unix)]
+    folder_tests!(portable);
+}

@@ -1,0 +1,183 @@
+//! Folders by path, with what the standard library has: for systems without `openat`.
+//!
+//! Links are looked for before each step. Somebody who can write to the served folder and wins a race could still
+//! slip one in between, as with any program that works by path.
+
+use super::{Access, FileId, Kind, Meta};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A folder that was there when it was opened.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        if !fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self(path.to_path_buf()))
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        Ok(Self(self.0.clone()))
+    }
+
+    pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {
+        match self.stat(name)?.map(|meta| meta.kind) {
+            Some(Kind::Folder) => Ok(Self(self.0.join(name))),
+            Some(_) => Err(io::ErrorKind::NotADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    pub(crate) fn create(&self, name: &str, _private: bool) -> io::Result<(Self, bool)> {
+        let made = match fs::create_dir(self.0.join(name)) {
+            Ok(()) => true,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(e) => return self.enter(name).map(|folder| (folder, false)).map_err(|_| e),
+        };
+        Ok((self.enter(name)?, made))
+    }
+
+    pub(crate) fn open_file(&self, name: &str, access: Access) -> io::Result<File> {
+        if access != Access::New && self.stat(name)?.is_some_and(|meta| meta.kind != Kind::File) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(access != Access::Read).create_new(access == Access::New);
+        options.open(self.0.join(name))
+    }
+
+    #[cfg(windows)]
+    pub(crate) fn open_locked(&self, name: &str, create: bool) -> io::Result<File> {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        const FILE_SHARE_DELETE: u32 = 4;
+        const ERROR_SHARING_VIOLATION: i32 = 32;
+        let mut options = OpenOptions::new();
+        // Nobody else may open it, but it may be removed while it is open.
+        options.read(true).write(true).create(create).share_mode(FILE_SHARE_DELETE);
+        options.open(self.0.join(name)).map_err(|e| match e.raw_os_error() {
+            Some(ERROR_SHARING_VIOLATION) => io::ErrorKind::WouldBlock.into(),
+            _ => e,
+        })
+    }
+
+    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
+        match fs::symlink_metadata(self.0.join(name)) {
+            Ok(metadata) => Ok(Some(from_metadata(&metadata))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn meta(&self) -> io::Result<Meta> {
+        fs::symlink_metadata(&self.0).map(|metadata| from_metadata(&metadata))
+    }
+
+    pub(crate) fn rename_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        match fs::hard_link(self.0.join(from), into.0.join(to)) {
+            Ok(()) => self.remove_file(from),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
+            // No links here: an empty file claims the name, then it is replaced.
+            Err(_) => {
+                into.open_file(to, Access::New)?;
+                self.rename_over(from, into, to).inspect_err(|_| {
+                    let _ = into.remove_file(to);
+                })
+            }
+        }
+    }
+
+    pub(crate) fn rename_over(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        fs::rename(self.0.join(from), into.0.join(to))
+    }
+
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+
+    pub(crate) fn remove_folder(&self, name: &str) -> io::Result<()> {
+        fs::remove_dir(self.0.join(name))
+    }
+
+    /// Nothing to do: a folder cannot be synchronised by the standard library's means.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let names =
+            fs::read_dir(&self.0)?.map(|entry| entry.map(|entry| entry.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn free(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_source(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    File::open(path)
+}
+
+pub(crate) fn meta(file: &File) -> io::Result<Meta> {
+    file.metadata().map(|metadata| from_metadata(&metadata))
+}
+
+fn from_metadata(metadata: &Metadata) -> Meta {
+    let kind = if metadata.is_file() {
+        Kind::File
+    } else if metadata.is_dir() {
+        Kind::Folder
+    } else {
+        Kind::Other
+    };
+    let modified = nanos(metadata.modified());
+    // Neither a device nor an inode is to be had; the time of creation tells most files apart.
+    let ino = nanos(metadata.created()).unsigned_abs();
+    Meta { kind, id: FileId { dev: 0, ino, len: metadata.len(), modified }, changed: modified }
+}
+
+/// Nanoseconds since 1970; 0 where the system does not know the time.
+fn nanos(time: io::Result<SystemTime>) -> i64 {
+    let whole = |d: Duration| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX);
+    time.unwrap_or(UNIX_EPOCH)
+        .duration_since(UNIX_EPOCH)
+        .map_or_else(|before| -whole(before.duration()), whole)
+}
+
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(windows)]
+pub(crate) fn write_all_at(file: &File, mut data: &[u8], mut offset: u64) -> io::Result<()> {
+    while !data.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, data, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                data = &data[n..];
+                offset += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+pub(crate) use super::unix::{read_at, write_all_at};

@@ -1,0 +1,249 @@
+//! Folders by descriptor: every step is relative to an open folder, so no rename in between can lead it astray.
+
+use super::{Access, FileId, Kind, Meta};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// An open folder.
+#[derive(Debug)]
+pub(crate) struct Folder(File);
+
+impl Folder {
+    /// Opens a folder that the operator named: here, and only here, symbolic links are followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?.into()))
+    }
+
+    /// The same folder once more.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
+    /// Opens a folder in this one. `NotADirectory` if the name stands for anything else.
+    pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self(fd.into())),
+            // Systems disagree on what a link in the place of a folder is.
+            Err(Errno::LOOP | Errno::MLINK) => Err(Errno::NOTDIR.into()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Opens a folder in this one, making it first if there is none; the flag says that it was made.
+    pub(crate) fn create(&self, name: &str, private: bool) -> io::Result<(Self, bool)> {
+        let mode = Mode::from_raw_mode(if private { 0o700 } else { 0o777 });
+        let made = match rustix::fs::mkdirat(&self.0, name, mode) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            // Some systems check the right to create before they look whether there is anything to create.
+            Err(e) => return self.enter(name).map(|folder| (folder, false)).map_err(|_| e.into()),
+        };
+        Ok((self.enter(name)?, made))
+    }
+
+    /// Opens a file in this folder.
+    pub(crate) fn open_file(&self, name: &str, access: Access) -> io::Result<File> {
+        // A pipe without a writer must not hold the caller up.
+        let always = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let flags = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::Edit => OFlags::RDWR,
+            Access::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        let mode = Mode::from_raw_mode(0o666);
+        Ok(rustix::fs::openat(&self.0, name, flags | always, mode)?.into())
+    }
+
+    /// Opens a file that only one process may hold, or makes it. `WouldBlock` while another one does.
+    pub(crate) fn open_locked(&self, name: &str, create: bool) -> io::Result<File> {
+        let mut flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        flags.set(OFlags::CREATE, create);
+        let fd = rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o600))?;
+        match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+            // A file system without locks is used by one process, or at the operator's risk.
+            Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP) => Ok(fd.into()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// What a name in this folder stands for, if anything.
+    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(from_stat(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// What this folder itself is.
+    pub(crate) fn meta(&self) -> io::Result<Meta> {
+        meta(&self.0)
+    }
+
+    /// Moves a file to a name that must be free.
+    pub(crate) fn rename_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        match rustix::fs::renameat_with(&self.0, from, &into.0, to, rustix::fs::RenameFlags::NOREPLACE) {
+            // Not every file system knows how.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            result => return Ok(result?),
+        }
+        self.link_new(from, into, to)
+    }
+
+    /// `rename_new` for file systems that cannot, but have links.
+    fn link_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        match rustix::fs::linkat(&self.0, from, &into.0, to, AtFlags::empty()) {
+            Ok(()) => self.remove_file(from),
+            Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
+                self.claim_new(from, into, to)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// `rename_new` for file systems without links: an empty file claims the name, then it is replaced.
+    fn claim_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        into.open_file(to, Access::New)?;
+        self.rename_over(from, into, to).inspect_err(|_| {
+            let _ = into.remove_file(to);
+        })
+    }
+
+    /// Moves a file to a name, in place of the file that has it.
+    pub(crate) fn rename_over(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &into.0, to)?)
+    }
+
+    /// Removes a file or a link.
+    pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes an empty folder.
+    pub(crate) fn remove_folder(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Makes the names in this folder durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        match self.0.sync_all() {
+            // Some network file systems have nothing to synchronise here, and say so this way.
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The names in this folder, in no order. Those that are no UTF-8 are left out: none is ours.
+    pub(crate) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            if let Ok(name) = entry?.file_name().to_str() {
+                if name != "." && name != ".." {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// How many bytes may still be written to this file system, where it tells.
+    pub(crate) fn free(&self) -> Option<u64> {
+        let stat = rustix::fs::fstatvfs(&self.0).ok()?;
+        (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// Opens a file that the sender named: symbolic links are followed.
+pub(crate) fn open_source(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// What an open file is.
+pub(crate) fn meta(file: &File) -> io::Result<Meta> {
+    Ok(from_stat(&rustix::fs::fstat(file)?))
+}
+
+// The widths and signs of these fields differ between systems.
+#[allow(clippy::cast_lossless, clippy::cast_possible_wrap, clippy::unnecessary_cast)]
+fn from_stat(stat: &Stat) -> Meta {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Other,
+    };
+    let nanos = |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Meta {
+        kind,
+        id: FileId {
+            dev: stat.st_dev as u64,
+            ino: stat.st_ino as u64,
+            len: stat.st_size as u64,
+            modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        },
+        changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+    }
+}
+
+/// One read at an offset, wherever the file's cursor stands.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+
+/// Writes all of `data` at an offset.
+pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(data, offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Way = fn(&Folder, &str, &Folder, &str) -> io::Result<()>;
+
+    #[test]
+    fn each_way_to_a_new_name_refuses_a_taken_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(dir.path()).expect("the folder");
+        for way in [Folder::rename_new as Way, Folder::link_new, Folder::claim_new] {
+            std::fs::write(dir.path().join("a"), "new").expect("write");
+            std::fs::write(dir.path().join("b"), "old").expect("write");
+            let error = way(&folder, "a", &folder, "b").expect_err("taken");
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read(dir.path().join("b")).expect("read"), b"old");
+            way(&folder, "a", &folder, "c").expect("free");
+            assert_eq!(std::fs::read(dir.path().join("c")).expect("read"), b"new");
+            assert!(!dir.path().join("a").exists());
+            std::fs::remove_file(dir.path().join("c")).expect("remove");
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_the_way_holds_nobody_up() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(dir.path()).expect("the folder");
+        let kind = FileType::Fifo;
+        rustix::fs::mknodat(&folder.0, "pipe", kind, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+        let pipe = folder.open_file("pipe", Access::Read).expect("opened at once");
+        assert_eq!(meta(&pipe).expect("meta").kind, Kind::Other);
+    }
+
+    #[test]
+    fn a_locked_file_is_busy_until_its_holder_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(dir.path()).expect("the folder");
+        assert!(folder.open_locked("j", false).is_err());
+        let held = folder.open_locked("j", true).expect("made");
+        let error = folder.open_locked("j", true).expect_err("held");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        folder.open_locked("j", false).expect("free again");
+    }
+}
