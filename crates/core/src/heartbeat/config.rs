@@ -1,5 +1,6 @@
 //! How eager a heartbeat is.
 
+use crate::{Instant, Rng};
 use core::time::Duration;
 
 /// How much the heartbeat does.
@@ -52,4 +53,19 @@ impl Default for Config {
             jitter_percent: 10,
         }
     }
+}
+
+impl Config {
+    /// What one connection keeps: its own interval, and no duration that nobody could keep.
+    pub(super) fn for_one_connection(self, rng: &mut Rng) -> Self {
+        let longest = usable(self.interval);
+        let cut = longest / 100 * u32::from(self.jitter_percent.min(100));
+        let interval = usable(rng.between(longest.saturating_sub(cut), longest));
+        Self { interval, timeout: usable(self.timeout), ..self }
+    }
+}
+
+/// Long enough that no host spins, and no longer than time itself.
+fn usable(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_millis(1), Instant::MAX.since_start())
 }

@@ -17,10 +17,10 @@ impl Heartbeat {
             return None;
         }
         match self.state {
-            State::Quiet => after(self.silent_from, self.interval),
+            State::Quiet => after(self.silent_from, self.config.interval),
             // Nobody has to answer, so the next ping does not wait for that; but it waits until this one has left.
             State::Probing { .. } if self.config.mode == Mode::KeepaliveOnly => {
-                after(self.pings.newest_left()?, self.interval)
+                after(self.pings.newest_left()?, self.config.interval)
             }
             State::Probing { .. } | State::Dead => None,
         }
@@ -47,9 +47,11 @@ impl Heartbeat {
         }
         match (self.state, self.paused) {
             (State::Quiet | State::Probing { .. }, Some(since)) => {
-                after(since.max(self.spoke), self.interval / 2)
+                after(since.max(self.spoke), self.config.interval / 2)
             }
-            (State::Quiet, None) => after(self.spoke, self.interval.saturating_add(self.interval / 4)),
+            (State::Quiet, None) => {
+                after(self.spoke, self.config.interval.saturating_add(self.config.interval / 4))
+            }
             (State::Probing { .. }, None) | (State::Dead, _) => None,
         }
     }

@@ -23,13 +23,17 @@
 mod beat;
 mod config;
 mod deadlines;
+mod limit;
 mod pings;
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;
 
 pub use beat::{Beat, News};
 pub use config::{Config, Mode};
+pub use limit::PingLimit;
 
 use crate::time::earliest;
 use crate::{Instant, Rng, Rtt};
@@ -40,8 +44,8 @@ use pings::Pings;
 /// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
 const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
-/// After how many pings that only data answered the peer is said not to pong.
-const PINGS_WITHOUT_PONG: u32 = 3;
+/// After how many answers, none of them a Pong, the peer is said not to pong.
+const ANSWERS_WITHOUT_PONG: u32 = 3;
 
 /// Decides when to ping and when silence is death, for one connection.
 ///
@@ -106,8 +110,6 @@ const PINGS_WITHOUT_PONG: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
     config: Config,
-    /// `config.interval`, shortened by this connection's jitter.
-    interval: Duration,
     state: State,
     pings: Pings,
     rtt: Rtt,
@@ -125,8 +127,8 @@ pub struct Heartbeat {
     blocked: bool,
     /// Since when nobody reads the transport.
     paused: Option<Instant>,
-    /// Pings that only data answered; stays below `PINGS_WITHOUT_PONG` until the news is out.
-    unponged: u32,
+    /// Pings that were answered, be it by data or by a Pong.
+    answered: u32,
     told_no_pong: bool,
 }
 
@@ -147,12 +149,8 @@ enum State {
 impl Heartbeat {
     /// A heartbeat for a connection that opened at `now`. It draws its jitter and the first ping's payload.
     pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
-        let config = Config { interval: usable(config.interval), timeout: usable(config.timeout), ..config };
-        let longest_cut = config.interval / 100 * u32::from(config.jitter_percent.min(100));
-        let interval = rng.between(config.interval.saturating_sub(longest_cut), config.interval);
         Self {
-            config,
-            interval: usable(interval),
+            config: config.for_one_connection(rng),
             state: State::Quiet,
             pings: Pings::new(rng.next_u64()),
             rtt: Rtt::default(),
@@ -164,7 +162,7 @@ impl Heartbeat {
             drained: now,
             blocked: false,
             paused: None,
-            unponged: 0,
+            answered: 0,
             told_no_pong: false,
         }
     }
@@ -313,9 +311,8 @@ impl Heartbeat {
     }
 
     fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
-        let was_answered = self.state == State::Quiet && self.pings.queued() > 0;
-        if was_answered && !self.pings.newest_is_settled() {
-            self.unponged = self.unponged.saturating_add(1);
+        if self.state == State::Quiet && self.pings.queued() > 0 {
+            self.answered = self.answered.saturating_add(1);
         }
         let news = news.or_else(|| self.missing_pongs());
         self.state = State::Probing {
@@ -326,7 +323,7 @@ impl Heartbeat {
     }
 
     fn missing_pongs(&mut self) -> Option<News> {
-        let is_due = self.unponged >= PINGS_WITHOUT_PONG && self.pings.ponged() == 0 && !self.told_no_pong;
+        let is_due = self.answered >= ANSWERS_WITHOUT_PONG && self.pings.ponged() == 0 && !self.told_no_pong;
         self.told_no_pong |= is_due;
         is_due.then_some(News::PeerDoesNotPong)
     }
@@ -340,9 +337,4 @@ impl Heartbeat {
             pings: self.pings.queued(),
         }
     }
-}
-
-/// Long enough that no host spins, and no longer than time itself.
-fn usable(duration: Duration) -> Duration {
-    duration.clamp(Duration::from_millis(1), Instant::MAX.since_start())
 }

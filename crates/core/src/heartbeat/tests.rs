@@ -27,6 +27,8 @@ one Pong is proof of Pongs
     10 T => Ping#1; 11 pong(1) => rtt=1000; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4; 44 rx; 54 T => Ping#5 | dead@63
 a Pong that is late for its ping is still one
     10 T => Ping#1; 11 rx; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 34 pong(3) => rtt=2000; 44 T => Ping#4 | dead@62
+a ping that nothing answered says nothing about Pongs
+    10 T => Ping#1; 40 T => Stalled(25000), Ping#2; 41 rx; 51 T => Ping#3; 52 rx; 62 T => Ping#4; 63 rx; 73 T => PeerDoesNotPong, Ping#5 | dead@78
 news of a stall goes before news of the peer
     10 T => Ping#1; 11 rx; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 63 T => Stalled(20000), Ping#4; 64 rx; 74 T => PeerDoesNotPong, Ping#5 | dead@79
 one byte of a huge frame is life
@@ -43,6 +45,8 @@ what comes before the ping has left does not answer it
     9.9 block; 10 T => Ping#1; 11 rx; 13 flush; 14 T | dead@18
 what comes after does
     9.9 block; 10 T => Ping#1; 11 rx; 13 flush; 14 rx | ping@24
+the clock of a ping starts when it has left, also in a transport that was free meanwhile
+    9.9 block; 10 T => Ping#1; 11 tx; 13 flush; 17.9 T; 18 T => Dead(silent=18000, ping=5000, pongs=0/1) | none
 one-way download: we only receive
     3 rx; 6 rx; 9 rx; 12 rx; 12.5 T => Pong; 15 rx; 18 rx; 24 rx; 25 T => Pong | ping@34
 what we send replaces the Pong
@@ -287,6 +291,15 @@ fn jitter_shortens_the_interval_by_a_tenth_at_most() {
     assert!(intervals.iter().all(|interval| (least..=most).contains(interval)));
     assert!(intervals.iter().any(|interval| *interval < Duration::from_millis(18_400)));
     assert!(intervals.iter().any(|interval| *interval > Duration::from_millis(19_600)));
+}
+
+#[test]
+fn no_jitter_makes_an_interval_of_nothing() {
+    let config = Config { jitter_percent: 255, interval: Duration::from_millis(1), ..config(Mode::Full) };
+    for seed in 0..64 {
+        let heartbeat = Heartbeat::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);
+        assert_eq!(heartbeat.poll_timeout(), Some(Instant::from_millis(1)));
+    }
 }
 
 #[test]
