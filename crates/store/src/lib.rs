@@ -68,6 +68,7 @@ mod staging;
 mod store;
 mod sweep;
 mod sys;
+pub mod worker;
 
 pub use attach::{Attach, Attached, Mode};
 pub use config::{Config, Durability};
@@ -77,3 +78,4 @@ pub use partial::{Flush, Location, Partial};
 pub use source::Source;
 pub use store::DiskStore;
 pub use sweep::Swept;
+pub use worker::Worker;

@@ -1,0 +1,153 @@
+//! Carries out the effects of [`Transfers`] on files, on threads that an adapter provides.
+//!
+//! An adapter passes every event of its `Transfers` through [`Worker::carry_out`] and gets back those that are not
+//! about files; every [`Report`] that comes in return it [applies](Report::apply). Reading, hashing, writing and
+//! syncing overlap with each other and with the socket: each transfer has queues of its own, and no thread is held
+//! while there is nothing to do.
+//!
+//! ```text
+//!  Transfers ── Read, Hash, Check ──▶ reading lane, hashing lane ──┐
+//!      ▲     ── Write, Finish ──────▶ writing lane ── Sync ──▶ flush│
+//!      └───────────────────────── Report::apply ◀──────────────────┘
+//! ```
+
+mod lane;
+mod receiving;
+mod sending;
+#[cfg(test)]
+mod tests;
+
+use crate::{DiskStore, Source, StoreError};
+use bowline_core::Instant;
+use bowline_core::transfer::{Answer, Digest, Event, Failure, Offered, TransferId, Transfers};
+use bytes::Bytes;
+use receiving::Receiving;
+use sending::Sending;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Runs a job on another thread, soon. Jobs block on disks, and none waits for another.
+pub type Spawn = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
+/// Takes a report, on whatever thread it comes from, and brings it to where the `Transfers` are.
+pub type Deliver = Arc<dyn Fn(Report) + Send + Sync>;
+
+/// Carries out effects on files. See the [module](self).
+pub struct Worker {
+    spawn: Spawn,
+    deliver: Deliver,
+    sending: BTreeMap<TransferId, Sending>,
+    receiving: BTreeMap<TransferId, Receiving>,
+}
+
+impl Worker {
+    /// A worker without files, on these threads.
+    pub fn new(spawn: Spawn, deliver: Deliver) -> Self {
+        Self { spawn, deliver, sending: BTreeMap::new(), receiving: BTreeMap::new() }
+    }
+
+    /// Gives the source of a transfer that is about to be offered.
+    pub fn add_source(&mut self, id: TransferId, source: Source) {
+        self.sending.insert(id, Sending::new(&self.spawn, &self.deliver, id, source));
+    }
+
+    /// Opens a place for a file that the peer offers, and answers the offer.
+    pub fn attach(&mut self, store: &DiskStore, offered: Offered) {
+        let id = offered.id;
+        let receiving = Receiving::new(&self.spawn, &self.deliver, id);
+        receiving.attach(store.clone(), offered);
+        self.receiving.insert(id, receiving);
+    }
+
+    /// Carries out an effect on a file. Any other event is handed back; so is the end of a transfer, whose files are
+    /// let go of.
+    pub fn carry_out(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Read { id, offset, len } => self.sending.get(&id)?.read(offset, len),
+            Event::Hash { id, upto } => self.sending.get(&id)?.hash(upto),
+            Event::Check { id } => self.sending.get(&id)?.check(),
+            Event::Write { id, offset, data } => self.receiving.get(&id)?.write(offset, data),
+            Event::Sync { id } => self.receiving.get(&id)?.sync(),
+            Event::Finish { id, length, digest } => self.receiving.get(&id)?.finish(length, digest),
+            Event::Detach { id } => self.receiving.remove(&id)?.detach(),
+            Event::Discard { id } => self.receiving.remove(&id)?.discard(),
+            Event::Done { id, .. } | Event::Failed { id, .. } => {
+                self.sending.remove(&id);
+                self.receiving.remove(&id);
+                return Some(event);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sending, receiving) = (self.sending.len(), self.receiving.len());
+        f.debug_struct("Worker")
+            .field("sending", &sending)
+            .field("receiving", &receiving)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of an effect.
+#[derive(Debug)]
+pub struct Report {
+    id: TransferId,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Read { offset: u64, data: Bytes },
+    Hashed { upto: u64, digest: Digest },
+    Checked,
+    Attached(Answer),
+    Written { upto: u64 },
+    Synced { safe: u64 },
+    Finished,
+    Failed(Failure),
+}
+
+impl Report {
+    /// Answers the effect.
+    pub fn apply(self, now: Instant, transfers: &mut Transfers, worker: &mut Worker) {
+        let id = self.id;
+        match self.outcome {
+            Outcome::Read { offset, data } => transfers.provide(now, id, offset, data),
+            Outcome::Hashed { upto, digest } => transfers.provide_digest(now, id, upto, digest),
+            Outcome::Checked => transfers.confirm(now, id),
+            Outcome::Attached(answer) => {
+                // The link may have ended while the disk was busy.
+                if !transfers.answer(now, id, answer) {
+                    worker.carry_out(Event::Detach { id });
+                }
+            }
+            Outcome::Written { upto } => transfers.written(now, id, upto),
+            Outcome::Synced { safe } => transfers.commit(now, id, safe),
+            Outcome::Finished => transfers.finish(now, id),
+            Outcome::Failed(failure) => transfers.fail(now, id, failure),
+        }
+    }
+}
+
+/// Makes reports of what came of effects.
+#[derive(Clone)]
+struct Reporter {
+    id: TransferId,
+    deliver: Deliver,
+}
+
+impl Reporter {
+    fn report(&self, outcome: Outcome) {
+        (self.deliver)(Report { id: self.id, outcome });
+    }
+
+    fn report_result(&self, result: Result<Outcome, StoreError>) {
+        self.report(
+            result.unwrap_or_else(|error| Outcome::Failed(Failure::local(error.code(), error.to_string()))),
+        );
+    }
+}

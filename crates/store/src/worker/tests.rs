@@ -1,0 +1,207 @@
+//! Two `Transfers` with real files under them, joined in memory.
+
+use super::*;
+use crate::Config as StoreConfig;
+use bowline_core::Role;
+use bowline_core::transfer::{Code, Config, Offer, SafeName};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// One end, with threads of its own.
+struct End {
+    transfers: Transfers,
+    worker: Worker,
+    reports: mpsc::Receiver<Report>,
+    store: DiskStore,
+    told: Vec<Event>,
+}
+
+impl End {
+    fn new(role: Role, dir: &Path, instance: u8) -> Self {
+        let (sender, reports) = mpsc::channel();
+        let spawn: Spawn = Arc::new(|job| drop(std::thread::spawn(job)));
+        let deliver: Deliver = Arc::new(move |report| drop(sender.send(report)));
+        let mut config = Config::default();
+        config.instance = [instance; 16];
+        config.sync_bytes = 256 * 1024;
+        Self {
+            transfers: Transfers::new(role, config, Instant::ZERO),
+            worker: Worker::new(spawn, deliver),
+            reports,
+            store: DiskStore::open(dir, StoreConfig::default()).expect("a folder"),
+            told: Vec::new(),
+        }
+    }
+
+    fn turn(&mut self, now: Instant) {
+        while let Some(event) = self.transfers.poll_event() {
+            match self.worker.carry_out(event) {
+                Some(Event::Offered(offered)) => self.worker.attach(&self.store, offered),
+                Some(other) => self.told.push(other),
+                None => {}
+            }
+        }
+        // Wait a little for a thread, so that the test does not spin.
+        if let Ok(report) = self.reports.recv_timeout(Duration::from_millis(1)) {
+            report.apply(now, &mut self.transfers, &mut self.worker);
+        }
+    }
+
+    fn ended(&self, which: TransferId) -> Option<Result<(), Code>> {
+        self.told.iter().find_map(|event| match event {
+            Event::Done { id, .. } if *id == which => Some(Ok(())),
+            Event::Failed { id, failure } if *id == which => Some(Err(failure.code)),
+            _ => None,
+        })
+    }
+}
+
+struct World {
+    from: TempDir,
+    to: TempDir,
+    client: End,
+    server: End,
+}
+
+const ID: TransferId = TransferId::from_bytes([1; 16]);
+
+impl World {
+    fn new() -> Self {
+        let (from, to) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let client = End::new(Role::Client, from.path(), 1);
+        let server = End::new(Role::Server, to.path(), 2);
+        Self { from, to, client, server }
+    }
+
+    fn offer(&mut self, data: &[u8]) {
+        let path = self.from.path().join("source");
+        std::fs::write(&path, data).expect("a source");
+        self.offer_as_it_is();
+    }
+
+    fn offer_as_it_is(&mut self) {
+        let source = Source::open(&self.from.path().join("source")).expect("a source");
+        let mut offer = Offer::new(ID, SafeName::parse("file").expect("safe"), source.length());
+        offer.validator = Some(source.validator());
+        self.client.worker.add_source(ID, source);
+        self.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    }
+
+    fn link_up(&mut self) {
+        self.client.transfers.handle_link_up(Instant::ZERO, None);
+        self.server.transfers.handle_link_up(Instant::ZERO, None);
+    }
+
+    fn exchange(&mut self) {
+        step(&mut self.client, &mut self.server);
+        step(&mut self.server, &mut self.client);
+    }
+
+    fn run(&mut self) -> Result<(), Code> {
+        for _ in 0..100_000 {
+            self.exchange();
+            if let Some(end) = self.client.ended(ID) {
+                return end;
+            }
+        }
+        panic!("no end: {:?} {:?}", self.client.told, self.server.told);
+    }
+}
+
+/// One end does what it can, and the other hears what it has to say.
+fn step(from: &mut End, to: &mut End) {
+    from.turn(Instant::ZERO);
+    while let Some(message) = from.transfers.poll_message(Instant::ZERO, 1) {
+        to.transfers.handle_message(Instant::ZERO, message.into_bytes());
+    }
+}
+
+fn contents(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+}
+
+#[test]
+fn a_file_goes_from_disk_to_disk() {
+    for len in [0, 1, 65_537, 3_000_000] {
+        let mut world = World::new();
+        world.offer(&contents(len));
+        world.link_up();
+        assert_eq!(world.run(), Ok(()));
+        assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(len));
+    }
+}
+
+#[test]
+fn a_cut_costs_only_what_was_on_its_way() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    world.link_up();
+    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
+        world.exchange();
+    }
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    for _ in 0..50 {
+        world.client.turn(Instant::ZERO);
+        world.server.turn(Instant::ZERO);
+    }
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    let accepted =
+        |event: &Event| if let Event::Accepted { resume, .. } = event { Some(*resume) } else { None };
+    let resumes: Vec<_> = world.client.told.iter().filter_map(accepted).collect();
+    assert_eq!(resumes.len(), 2);
+    assert!(resumes[1] >= 1_000_000, "{resumes:?}");
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
+fn a_new_process_goes_on_and_hashes_what_an_earlier_one_sent() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    world.link_up();
+    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
+        world.exchange();
+    }
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    for _ in 0..50 {
+        world.server.turn(Instant::ZERO);
+    }
+    world.client = End::new(Role::Client, world.from.path(), 3);
+    world.offer_as_it_is();
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    assert!(world.client.told.iter().any(|e| matches!(e, Event::Accepted { resume, .. } if *resume > 0)));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
+fn a_source_that_changes_under_way_is_not_committed() {
+    let mut world = World::new();
+    world.offer(&contents(4_000_000));
+    world.link_up();
+    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 1_000_000) {
+        world.exchange();
+    }
+    let file =
+        std::fs::OpenOptions::new().append(true).open(world.from.path().join("source")).expect("there");
+    file.set_len(4_000_001).expect("it grows");
+    assert_eq!(world.run(), Err(Code::SourceChanged));
+    assert!(!world.to.path().join("file").exists());
+}
+
+#[test]
+fn a_taken_name_is_refused_and_an_equal_file_is_enough() {
+    for (there, end) in
+        [(contents(500_000), Ok(())), (vec![1; 500_000], Err(Code::Exists)), (vec![1; 3], Err(Code::Exists))]
+    {
+        let mut world = World::new();
+        std::fs::write(world.to.path().join("file"), &there).expect("written");
+        world.offer(&contents(500_000));
+        world.link_up();
+        assert_eq!(world.run(), end);
+        assert_eq!(std::fs::read(world.to.path().join("file")).expect("still there"), there);
+    }
+}
