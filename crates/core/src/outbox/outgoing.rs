@@ -1,0 +1,101 @@
+//! A message in the queue, and the pieces it is cut into.
+
+use crate::frame::Opcode;
+use crate::mask::{self, Key};
+use crate::message::Parts;
+use bytes::{Bytes, BytesMut};
+use core::mem;
+
+/// A message of which something has not been cut off yet.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    opcode: Opcode,
+    /// Whether a fragment has been cut off.
+    is_begun: bool,
+    parts: [Piece; 3],
+}
+
+/// Some bytes of a message.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Others may hold them too.
+    Shared(Bytes),
+    /// Only we do, so they can be masked in place.
+    Owned(BytesMut),
+}
+
+impl Outgoing {
+    pub(super) fn new(opcode: Opcode, parts: Parts, masked: bool) -> Self {
+        let piece = if masked { Piece::for_masking } else { Piece::Shared };
+        Self { opcode, is_begun: false, parts: [parts.head, parts.body, parts.tail].map(piece) }
+    }
+
+    /// What is left of it, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.parts.iter().map(Piece::len).sum()
+    }
+
+    /// The opcode of the next fragment.
+    pub(super) fn next_opcode(&self) -> Opcode {
+        if self.is_begun { Opcode::Continuation } else { self.opcode }
+    }
+
+    /// Cuts off the first `len` bytes.
+    pub(super) fn cut(&mut self, mut len: usize) -> [Piece; 3] {
+        self.is_begun = true;
+        self.parts.each_mut().map(|part| {
+            let piece = part.cut(len);
+            len -= piece.len();
+            piece
+        })
+    }
+}
+
+impl Piece {
+    /// A small piece is copied, so that it does not force a large one beside it to be copied too.
+    fn for_masking(bytes: Bytes) -> Self {
+        if bytes.len() < super::COPY_BELOW {
+            return Self::Owned(BytesMut::from(&bytes[..]));
+        }
+        bytes.try_into_mut().map_or_else(Self::Shared, Self::Owned)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+
+    pub(super) fn can_be_masked(&self) -> bool {
+        matches!(self, Self::Owned(_))
+    }
+
+    /// Masks the piece in place. `phase` is its position in the payload.
+    pub(super) fn mask(&mut self, key: Key, phase: usize) {
+        if let Self::Owned(bytes) = self {
+            mask::apply(bytes, key, phase);
+        }
+    }
+
+    /// Cuts off the first bytes, at most `len`.
+    fn cut(&mut self, len: usize) -> Self {
+        if len >= self.len() {
+            return mem::take(self);
+        }
+        match self {
+            Self::Shared(bytes) => Self::Shared(bytes.split_to(len)),
+            Self::Owned(bytes) => Self::Owned(bytes.split_to(len)),
+        }
+    }
+}
+
+impl Default for Piece {
+    fn default() -> Self {
+        Self::Shared(Bytes::new())
+    }
+}
