@@ -21,7 +21,7 @@ use alloc::collections::VecDeque;
 use bytes::Bytes;
 use controls::Controls;
 use core::fmt;
-use outgoing::Outgoing;
+use outgoing::{Outgoing, Piece};
 use unit::Unit;
 
 /// What is shorter is copied behind its header; a piece of its own costs more than that.
@@ -46,10 +46,13 @@ enum Item {
     Close(Bytes),
 }
 
-/// What left the queue completely in one step.
+/// What left the queue in one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flushed {
+    pub(crate) bytes: usize,
+    /// Pings of which the last byte has left.
     pub(crate) pings: u32,
+    /// Whether the last byte of the Close has left.
     pub(crate) close: bool,
 }
 
@@ -122,6 +125,13 @@ impl Outbox {
         self.close(payload);
     }
 
+    /// Drops the messages that have not been cut. A Close stays.
+    pub(crate) fn drop_messages(&mut self) {
+        self.data.retain(|item| matches!(item, Item::Close(_)));
+        self.waiting = 0;
+        self.fill();
+    }
+
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.keys.take().map(|keys| *keys), self.fragment);
@@ -146,17 +156,18 @@ impl Outbox {
     /// The transport took the first `n` bytes of [`pieces`](Self::pieces).
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
         let is_begun = self.unit.is_begun();
-        let behind_unit = if is_begun { n - self.unit.advance(n) } else { n };
-        let (taken, pings) = self.controls.advance(behind_unit);
+        let mut bytes = if is_begun { self.unit.advance(n) } else { 0 };
+        let (taken, pings) = self.controls.advance(n - bytes);
+        bytes += taken;
         if !is_begun {
-            self.unit.advance(n - taken);
+            bytes += self.unit.advance(n - bytes);
         }
         let close = self.unit.is_done() && self.unit.ends_with_close();
         if self.unit.is_done() {
             self.unit.reset();
         }
         self.fill();
-        Flushed { pings, close }
+        Flushed { bytes, pings, close }
     }
 
     /// Whether nothing waits to be written.
@@ -211,8 +222,8 @@ impl Outbox {
         let header = self.header(message.next_opcode(), is_last, len);
         let pieces = message.cut(len);
         self.waiting -= len;
-        if len < COPY_BELOW || header.mask.is_some() && !pieces.iter().all(|piece| piece.can_be_masked()) {
-            self.unit.append(&header, pieces.each_ref().map(|piece| piece.as_slice()));
+        if len < COPY_BELOW || header.mask.is_some() && !pieces.iter().all(Piece::can_be_masked) {
+            self.unit.append(&header, pieces.each_ref().map(Piece::as_slice));
         } else {
             self.unit.append_shared(&header, pieces);
         }
@@ -224,7 +235,7 @@ impl Outbox {
     /// Whether frames may be added to the unit. A control frame waits for the end of a unit that has begun to leave,
     /// so that end must not move away from it.
     fn takes_more(&self) -> bool {
-        self.unit.is_open() && !(self.unit.is_begun() && !self.controls.rest().is_empty())
+        self.unit.is_open() && (!self.unit.is_begun() || self.controls.rest().is_empty())
     }
 
     /// Whether a frame with this payload can be added without letting a control frame wait for more than one fragment.

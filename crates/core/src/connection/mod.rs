@@ -1,4 +1,355 @@
-//! connection
-/// Stub.
-#[derive(Debug)]
-pub struct Connection {}
+//! A WebSocket connection without I/O: bytes to messages and back, alive and in order until its end is explained.
+//!
+//! ```text
+//!                     ┌────────────────────── Connection ──────────────────────┐
+//!   handle_input ───▶ │ Decoder ──▶ Assembler ──▶ messages ──▶ events          │ ──▶ poll_event
+//!                     │    └─ Ping, Pong, Close ─▶ Heartbeat, Closing ─┘       │
+//!   output, written ◀─│ fragments, with pings and pongs between them ◀─ queue  │ ◀── send, close
+//!                     └─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The host reads and writes and looks at the clock, in this order each time it wakes up: read what there is
+//! ([`input`](Connection::input), [`handle_read`](Connection::handle_read)), report the time
+//! ([`handle_timeout`](Connection::handle_timeout)), write what there is ([`output`](Connection::output),
+//! [`handle_written`](Connection::handle_written)), take the events ([`poll_event`](Connection::poll_event)), and
+//! sleep until [`poll_timeout`](Connection::poll_timeout) or until the transport is ready.
+
+mod commands;
+mod config;
+mod drain;
+mod ending;
+mod event;
+mod inbox;
+mod liveness;
+mod receive;
+mod stats;
+
+pub use crate::closing::Transport;
+pub use config::Config;
+pub use event::{Event, SendError};
+pub use stats::Stats;
+
+use crate::closing::{Closing, End, History};
+use crate::frame::{Decoder, Role};
+use crate::heartbeat::{Heartbeat, PingLimit};
+use crate::mask::Keys;
+use crate::message::Assembler;
+use crate::outbox::Outbox;
+use crate::time::earliest;
+use crate::{Instant, Rng};
+use bytes::BytesMut;
+use core::fmt;
+use core::time::Duration;
+use drain::Meter;
+use inbox::Inbox;
+use liveness::Probe;
+
+/// One WebSocket connection, from the end of its opening handshake to the end of its transport.
+///
+/// Nothing here does I/O or looks at a clock. What comes from the transport goes in by `handle_*`, which never fails:
+/// a peer's fault ends the connection by the rules, and the last event tells.
+///
+/// ```
+/// use bowline_core::connection::{Config, Connection, Event};
+/// use bowline_core::{Instant, Message};
+///
+/// let now = Instant::ZERO;
+/// let mut client = Connection::client(Config::default(), [1; 32], now);
+/// let mut server = Connection::server(Config::default(), [2; 32], now);
+///
+/// client.send(now, Message::text("hello")).unwrap();
+/// let n = client.output().len();
+/// server.handle_input(now, client.output()); // here a real host would use a socket
+/// client.handle_written(now, n);
+///
+/// assert_eq!(server.poll_event(), Some(Event::Message(Message::text("hello"))));
+/// ```
+pub struct Connection {
+    now: Instant,
+    decoder: Decoder,
+    /// How much the decoder held when it was last looked at; what is more has come since.
+    known: usize,
+    assembler: Assembler,
+    inbox: Inbox,
+    outbox: Outbox,
+    meter: Meter,
+    heartbeat: Heartbeat,
+    closing: Closing,
+    probe: Probe,
+    ping_limit: Option<PingLimit>,
+    /// Whether the host reads, and what the heartbeat was told about reading.
+    reading: bool,
+    told_reading: bool,
+    close_received: bool,
+    send_buffer: usize,
+    fragment: Option<usize>,
+    history: History,
+    stats: Stats,
+}
+
+impl Connection {
+    /// The end that dialled. The seed keys the masks (RFC 6455 §10.3) and must be one that nobody can guess: 32 bytes
+    /// from the operating system.
+    pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        Self::new(Role::Client, config, seed, now)
+    }
+
+    /// The end that accepted. From the seed come the payloads of its pings and the jitter of their times.
+    pub fn server(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        Self::new(Role::Server, config, seed, now)
+    }
+
+    fn new(role: Role, config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let heartbeat = Heartbeat::new(config.heartbeat, &mut rng, now);
+        let meter = Meter::new(now);
+        let keys = (role == Role::Client).then(|| Keys::new(rng));
+        Self {
+            now,
+            decoder: Decoder::new(role, &config.limits),
+            known: 0,
+            assembler: Assembler::new(config.limits),
+            inbox: Inbox::new(config.receive_buffer),
+            outbox: Outbox::new(keys, config.fragment.unwrap_or(meter.fragment())),
+            meter,
+            heartbeat,
+            closing: Closing::new(config.closing, role, now),
+            probe: Probe::Answered,
+            ping_limit: config.min_ping_interval.map(PingLimit::new),
+            reading: true,
+            told_reading: true,
+            close_received: false,
+            send_buffer: config.send_buffer.max(1),
+            fragment: config.fragment,
+            history: config.history,
+            stats: Stats::default(),
+        }
+    }
+
+    // Facts.
+
+    /// These bytes came from the transport. They are copied; [`input`](Self::input) saves that.
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        if !self.closing.is_over() {
+            self.decoder.push(bytes);
+        }
+        self.handle_read(now);
+    }
+
+    /// A place to append bytes from the transport to, with spare capacity for as many as are wanted next. Report
+    /// them by [`handle_read`](Self::handle_read).
+    pub fn input(&mut self) -> &mut BytesMut {
+        self.decoder.input()
+    }
+
+    /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read: then memory that
+    /// waited for them is given back.
+    pub fn handle_read(&mut self, now: Instant) {
+        let now = self.at(now);
+        let fresh = self.decoder.buffered().saturating_sub(self.known);
+        if fresh == 0 || self.closing.is_over() {
+            self.rest();
+            return;
+        }
+        self.stats.bytes_received += fresh as u64;
+        self.heartbeat.handle_received(now);
+        self.closing.handle_received(now);
+        if let Probe::Left(_) = self.probe {
+            self.probe = Probe::Answered;
+        }
+        self.decode(now);
+        self.settle(now);
+    }
+
+    /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If it
+    /// would have been given more, report [`handle_blocked`](Self::handle_blocked) too.
+    pub fn handle_written(&mut self, now: Instant, n: usize) {
+        let now = self.at(now);
+        let flushed = self.outbox.written(n);
+        if flushed.bytes == 0 || self.closing.is_over() {
+            return;
+        }
+        self.stats.bytes_sent += flushed.bytes as u64;
+        self.heartbeat.handle_sent(now);
+        self.closing.handle_sent(now);
+        for _ in 0..flushed.pings {
+            self.heartbeat.handle_ping_sent(now);
+            self.probe = match self.probe {
+                Probe::Queued(waiting) if waiting > 1 => Probe::Queued(waiting - 1),
+                Probe::Queued(_) => Probe::Left(now),
+                other => other,
+            };
+        }
+        if flushed.close {
+            self.closing.handle_close_flushed(now);
+        }
+        self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty());
+        self.measure();
+        self.settle(now);
+    }
+
+    /// The transport takes no more for the time being: a write would block, or took less than it was given.
+    pub fn handle_blocked(&mut self, now: Instant) {
+        let now = self.at(now);
+        self.stats.blocked += 1;
+        self.heartbeat.handle_blocked(now);
+        self.closing.handle_blocked(now);
+        self.meter.handle_blocked(now);
+        self.measure();
+    }
+
+    /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
+    pub fn handle_end(&mut self, now: Instant, end: End) {
+        let now = self.at(now);
+        self.closing.handle_end(now, end);
+        if end == End::WriteFailed {
+            self.outbox.clear();
+        }
+        self.settle(now);
+    }
+
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached. Early or repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.at(now);
+        self.closing.handle_timeout(now);
+        if self.closing.wants_heartbeat() {
+            let beat = self.heartbeat.handle_timeout(now);
+            self.beat(now, beat);
+        }
+        self.settle(now);
+    }
+
+    /// The machine slept this long: the wall clock has moved on by so much more than the monotonic one, which on some
+    /// systems stands still meanwhile. A sleep of more than 10 s makes us ask whether the peer is still there.
+    pub fn handle_wake(&mut self, now: Instant, slept: Duration) {
+        let now = self.at(now);
+        if self.closing.wants_heartbeat() {
+            let beat = self.heartbeat.handle_wake(now, slept);
+            self.beat(now, beat);
+        }
+        self.settle(now);
+    }
+
+    /// The host stops reading for reasons of its own, or begins again. Silence of a peer that nobody listens to is not
+    /// held against it.
+    pub fn set_reading(&mut self, now: Instant, reading: bool) {
+        self.at(now);
+        self.reading = reading;
+        self.tell_reading();
+    }
+
+    // Outputs.
+
+    /// What to write next, in one piece; empty if there is nothing. See [`outputs`](Self::outputs) for all of it.
+    ///
+    /// What is shown may change with every call of a method, until its first byte is reported as written.
+    pub fn output(&self) -> &[u8] {
+        self.outbox.pieces().next().unwrap_or_default()
+    }
+
+    /// All that can be written next, in up to five pieces: for vectored writes.
+    pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
+        self.outbox.pieces()
+    }
+
+    /// What happened, in order. The last one is [`Event::Closed`].
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.inbox.pop()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). Ask again after any other call.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.closing.is_over() {
+            return None;
+        }
+        if self.told_reading != self.is_reading() {
+            // `poll_event` made room, and the heartbeat has to know at what time.
+            return Some(self.now);
+        }
+        let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
+        earliest(self.closing.poll_timeout(), heartbeat)
+    }
+
+    // Looking.
+
+    /// What to do with the transport once [`output`](Self::output) is empty.
+    pub fn transport(&self) -> Transport {
+        self.closing.transport()
+    }
+
+    /// Whether to read. False while the application leaves its messages lying, and after the end.
+    pub fn wants_input(&self) -> bool {
+        !self.closing.is_over() && (!self.inbox.is_full() || !self.closing.wants_data())
+    }
+
+    /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
+    pub fn room(&self) -> usize {
+        if self.closing.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
+    }
+
+    /// How many bytes of messages wait to be written.
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// The smoothed round-trip time, measured by pings; `None` before the first Pong.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.heartbeat.rtt().srtt()
+    }
+
+    /// Counters, for measurements and logs.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            pings: self.heartbeat.pings(),
+            pongs: self.heartbeat.pongs(),
+            drain_rate: self.meter.rate(),
+            ..self.stats
+        }
+    }
+
+    // Private.
+
+    /// The time to go by: one that steps back stands still.
+    fn at(&mut self, now: Instant) -> Instant {
+        if now < self.now {
+            self.stats.clock_regressions += 1;
+        } else {
+            self.now = now;
+        }
+        self.tell_reading();
+        self.now
+    }
+
+    fn is_reading(&self) -> bool {
+        self.reading && self.wants_input()
+    }
+
+    /// Cuts fragments by what has been measured.
+    fn measure(&mut self) {
+        if self.fragment.is_none() {
+            self.outbox.set_fragment(self.meter.fragment());
+        }
+    }
+
+    /// Gives back what is spare while nothing happens.
+    fn rest(&mut self) {
+        self.decoder.release();
+        self.known = self.decoder.buffered();
+        self.outbox.release();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("now", &self.now)
+            .field("decoder", &self.decoder)
+            .field("outbox", &self.outbox)
+            .field("closing", &self.closing)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ impl Decoder {
         }
         let wanted = self.missing().saturating_add(MAX_HEADER);
         if wanted > self.stride {
-            let most = wanted.min(self.arrived().max(ON_TRUST));
+            let most = wanted.min(self.buffered().max(ON_TRUST));
             self.make_room(most, most);
         } else {
             self.make_room(wanted.max(self.stride / 2), self.stride);
@@ -157,6 +157,11 @@ impl Decoder {
         self.buf.split_to(len).freeze()
     }
 
+    /// How many bytes are held of frames that have not been decoded.
+    pub fn buffered(&self) -> usize {
+        self.buf.len().saturating_sub(self.pos)
+    }
+
     /// Whether the bytes so far end with a whole frame.
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
@@ -166,6 +171,16 @@ impl Decoder {
             }
             State::Failed(_) => false,
         }
+    }
+
+    /// Drops everything that has not been decoded, and the memory with it. Nothing can be decoded afterwards but a new
+    /// stream of frames.
+    pub fn clear(&mut self) {
+        self.state = State::Header;
+        self.in_message = false;
+        self.buf.clear();
+        self.pos = 0;
+        self.release();
     }
 
     /// Gives the memory back, if nothing is left in it that anybody needs.
@@ -263,17 +278,13 @@ impl Decoder {
         }
     }
 
-    fn arrived(&self) -> usize {
-        self.buf.len().saturating_sub(self.pos)
-    }
-
     fn spare(&self) -> usize {
         self.buf.capacity() - self.buf.len()
     }
 
     /// Makes room for `wanted` bytes, unless there is room for `least`.
     fn make_room(&mut self, least: usize, wanted: usize) {
-        if self.arrived() == 0 || matches!(self.state, State::Failed(_)) {
+        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf.clear();
             self.pos = 0;
         }
@@ -294,7 +305,7 @@ impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
             .field("role", &self.role)
-            .field("buffered", &self.arrived())
+            .field("buffered", &self.buffered())
             .field("capacity", &self.buf.capacity())
             .field("frame", &self.header())
             .finish_non_exhaustive()

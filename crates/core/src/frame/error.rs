@@ -1,6 +1,7 @@
 //! What a peer can do wrong, and the answer it gets.
 
 use super::Opcode;
+use crate::CloseCode;
 use crate::utf8::Utf8Error;
 use thiserror::Error;
 
@@ -64,11 +65,13 @@ pub enum FrameError {
 
 impl FrameError {
     /// The close code that answers this (RFC 6455 §7.4.1).
-    pub const fn close_code(&self) -> u16 {
+    pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::FrameTooLong { .. } | Self::MessageTooLong { .. } | Self::TooManyFragments(_) => 1009,
-            Self::Text(_) => 1007,
-            _ => 1002,
+            Self::FrameTooLong { .. } | Self::MessageTooLong { .. } | Self::TooManyFragments(_) => {
+                CloseCode::MESSAGE_TOO_BIG
+            }
+            Self::Text(_) => CloseCode::INVALID_DATA,
+            _ => CloseCode::PROTOCOL_ERROR,
         }
     }
 

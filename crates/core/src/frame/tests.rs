@@ -109,7 +109,7 @@ fn what_the_rfc_forbids_is_refused_with_its_code() {
             assert_eq!(decode(role, bytes, size).1, Err(error), "{bytes:x?}");
         }
         assert_eq!(decode(role, &bytes[..bytes.len() - 1], 1).1, Ok(()), "{bytes:x?}");
-        assert_eq!((error.close_code(), error.section()), (code, section));
+        assert_eq!((error.close_code().as_u16(), error.section()), (code, section));
     }
 }
 

@@ -36,7 +36,7 @@ impl Line {
     /// Lets the transport take `n` bytes.
     fn take(&mut self, n: usize) -> Flushed {
         let waiting: Vec<u8> = self.outbox.pieces().collect::<Vec<_>>().concat();
-        self.sent.extend(&waiting[..n]);
+        self.sent.extend(&waiting[..n.min(waiting.len())]);
         self.outbox.written(n)
     }
 
@@ -236,13 +236,13 @@ fn it_tells_when_pings_or_the_close_have_left_completely() {
     line.outbox.ping(&[3; 8]);
     line.send('a', 10);
     line.outbox.close(Bytes::new());
-    assert_eq!(line.take(13), Flushed::default());
-    assert_eq!(line.take(1), Flushed { pings: 1, close: false });
-    assert_eq!(line.take(27), Flushed::default());
-    assert_eq!(line.take(2), Flushed { pings: 1, close: false });
+    assert_eq!(line.take(13), Flushed { bytes: 13, ..Flushed::default() });
+    assert_eq!(line.take(1), Flushed { bytes: 1, pings: 1, close: false });
+    assert_eq!(line.take(27), Flushed { bytes: 27, ..Flushed::default() });
+    assert_eq!(line.take(2), Flushed { bytes: 2, pings: 1, close: false });
     assert!(line.outbox.is_closing());
-    assert_eq!(line.take(20), Flushed::default());
-    assert_eq!(line.take(1), Flushed { pings: 0, close: true });
+    assert_eq!(line.take(20), Flushed { bytes: 20, ..Flushed::default() });
+    assert_eq!(line.take(9), Flushed { bytes: 1, pings: 0, close: true });
     assert!(line.outbox.is_empty() && !line.outbox.is_closing());
 }
 

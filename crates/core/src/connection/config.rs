@@ -1,0 +1,56 @@
+//! What a connection may use, and how long it waits.
+
+use crate::closing::{self, History};
+use crate::frame::Limits;
+use crate::heartbeat;
+use core::time::Duration;
+
+/// The settings of one [`Connection`](super::Connection).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// How much we take from the peer at most; see there for the defaults.
+    pub limits: Limits,
+    /// When to ping, and when silence is death; see there for the defaults.
+    pub heartbeat: heartbeat::Config,
+    /// How long to wait for what at the end; see there for the defaults.
+    pub closing: closing::Config,
+    /// How many bytes may wait to be written before [`room`](super::Connection::room) is 0: the high-water mark.
+    ///
+    /// Default: 64 KiB, what an adapter hands to the transport in one write. More would add no throughput, and every
+    /// byte that waits here is one that the application can no longer take back.
+    pub send_buffer: usize,
+    /// How many bytes of received messages may wait for [`poll_event`](super::Connection::poll_event) before
+    /// [`wants_input`](super::Connection::wants_input) turns false. One message over this limit is still taken.
+    ///
+    /// Default: 256 KiB, which bridges the pauses of a busy application without hiding that it is slow.
+    pub receive_buffer: usize,
+    /// Messages are cut into frames of at most this many bytes, and control frames go between them.
+    ///
+    /// Default: `None`, as much as the transport takes in 20 ms as far as that has been measured, at least 16 KiB and
+    /// at most 256 KiB, so that no ping waits longer than that for data of ours. For a peer that takes a message only
+    /// in a single frame, `Some(usize::MAX)`: a ping then waits for the rest of the message that is being written.
+    pub fragment: Option<usize>,
+    /// The least distance between the pings of a peer. The third in a row that comes too early ends the connection
+    /// with 1008. Choose it well below the interval at which peers ping.
+    ///
+    /// Default: `None`, since a ping costs hardly more than any other small message.
+    pub min_ping_interval: Option<Duration>,
+    /// How earlier connections on the same path ended, for the diagnosis of this one's end. Default: nothing known.
+    pub history: History,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            heartbeat: heartbeat::Config::default(),
+            closing: closing::Config::default(),
+            send_buffer: 64 << 10,
+            receive_buffer: 256 << 10,
+            fragment: None,
+            min_ping_interval: None,
+            history: History::default(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! How fast the transport drains, so that fragments can be as large as the delay of a ping allows.
+//!
+//! What a transport accepts says little: its buffer swallows megabytes at once and takes seconds to deliver them.
+//! Between two moments at which it was full, though, it accepted exactly what it got rid of. Where it is never full,
+//! what it accepts beyond any buffer's size must have got through.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// Fragments while nothing is known, and the smallest ones later: 31 ms at 500 kB/s.
+const MIN_FRAGMENT: usize = 16 << 10;
+/// The largest: beyond that, larger writes gain nothing.
+const MAX_FRAGMENT: usize = 256 << 10;
+/// A fragment is what drains in a second divided by this: 20 ms, which nobody notices in a ping.
+const FRAGMENTS_PER_SECOND: u64 = 50;
+/// The shortest time to measure over; a buffer that frees itself in large steps would spoil a shorter one.
+const SHORTEST: Duration = Duration::from_millis(5);
+/// How much the buffers between us and the peer may swallow without passing it on.
+const SWALLOWED: u64 = 8 << 20;
+/// How long to look at a transport that is never full before the look starts anew.
+const WINDOW: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Since the transport was last full, if it had something to drain ever since.
+    full: Option<Span>,
+    /// Whether or not it was full.
+    any: Span,
+    /// Bytes per second.
+    rate: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    since: Instant,
+    taken: u64,
+}
+
+impl Meter {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { any: Span::new(now), ..Self::default() }
+    }
+
+    /// The transport took `n` bytes, and `is_empty` tells that there are no more for it.
+    pub(super) fn handle_written(&mut self, now: Instant, n: usize, is_empty: bool) {
+        self.any.take(n);
+        if let Some(span) = &mut self.full {
+            span.take(n);
+        }
+        if is_empty {
+            self.full = None;
+        }
+        if now - self.any.since >= SHORTEST {
+            let passed = Span { taken: self.any.taken.saturating_sub(SWALLOWED), ..self.any };
+            self.rate = self.rate.max(Some(passed.rate(now)).filter(|rate| *rate > 0));
+        }
+        if now - self.any.since >= WINDOW {
+            self.any = Span::new(now);
+        }
+    }
+
+    /// The transport takes no more.
+    pub(super) fn handle_blocked(&mut self, now: Instant) {
+        match self.full {
+            Some(span) if now - span.since < SHORTEST => return,
+            Some(span) => {
+                let sample = span.rate(now);
+                // A slower transport is believed at once, for the bound on delay holds at once; a faster one by half.
+                self.rate = Some(self.rate.map_or(sample, |rate| sample.min(rate / 2 + sample / 2)));
+                self.any = Span::new(now);
+            }
+            None => {}
+        }
+        self.full = Some(Span::new(now));
+    }
+
+    /// Bytes per second, once known.
+    pub(super) fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
+    /// How large a fragment may be.
+    pub(super) fn fragment(&self) -> usize {
+        let rate = self.rate.unwrap_or(0);
+        usize::try_from(rate / FRAGMENTS_PER_SECOND).unwrap_or(MAX_FRAGMENT).clamp(MIN_FRAGMENT, MAX_FRAGMENT)
+    }
+}
+
+impl Span {
+    fn new(now: Instant) -> Self {
+        Self { since: now, taken: 0 }
+    }
+
+    fn take(&mut self, n: usize) {
+        self.taken = self.taken.saturating_add(n as u64);
+    }
+
+    fn rate(&self, now: Instant) -> u64 {
+        let nanos = (now - self.since).as_nanos().max(1);
+        u64::try_from(u128::from(self.taken) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_buffer_that_swallows_is_no_rate() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_written(at(6), 4 << 20, false);
+        meter.handle_blocked(at(6));
+        assert_eq!((meter.rate(), meter.fragment()), (None, MIN_FRAGMENT));
+    }
+
+    #[test]
+    fn what_is_taken_between_full_and_full_is_the_rate() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_blocked(at(10));
+        meter.handle_written(at(60), 50_000, false);
+        meter.handle_written(at(110), 50_000, false);
+        meter.handle_blocked(at(110));
+        assert_eq!((meter.rate(), meter.fragment()), (Some(1_000_000), 20_000));
+    }
+
+    #[test]
+    fn a_queue_that_ran_empty_ends_the_measurement() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_blocked(at(0));
+        meter.handle_written(at(100), 1000, true);
+        meter.handle_blocked(at(10_000));
+        assert_eq!(meter.rate(), None);
+    }
+
+    #[test]
+    fn a_moment_is_too_short_to_measure_but_counts_later() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_blocked(at(0));
+        meter.handle_written(at(1), 100_000, false);
+        meter.handle_blocked(at(1));
+        assert_eq!(meter.rate(), None);
+        meter.handle_written(at(10), 100_000, false);
+        meter.handle_blocked(at(10));
+        assert_eq!(meter.rate(), Some(20_000_000));
+    }
+
+    #[test]
+    fn slower_is_believed_at_once() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_blocked(at(0));
+        let mut sample = |from: u64, n| {
+            meter.handle_written(at(from + 10), n, false);
+            meter.handle_blocked(at(from + 10));
+            (meter.rate().unwrap_or(0), meter.fragment())
+        };
+        assert_eq!(sample(0, 100_000), (10_000_000, 200_000));
+        assert_eq!(sample(10, 10_000), (1_000_000, 20_000));
+        assert_eq!(sample(20, 30_000), (2_000_000, 40_000));
+        assert_eq!(sample(30, 900_000), (46_000_000, MAX_FRAGMENT));
+        assert_eq!(sample(40, 1), (100, MIN_FRAGMENT));
+    }
+
+    #[test]
+    fn a_transport_that_is_never_full_proves_itself_by_volume() {
+        let mut meter = Meter::new(at(0));
+        for millis in 1..=100 {
+            meter.handle_written(at(millis), 1 << 20, true);
+        }
+        assert!(meter.rate() > Some(900_000_000), "{:?}", meter.rate());
+        assert_eq!(meter.fragment(), MAX_FRAGMENT);
+    }
+
+    #[test]
+    fn extreme_times_do_no_harm() {
+        let mut meter = Meter::new(at(0));
+        for now in [Instant::MAX, Instant::ZERO, Instant::MAX] {
+            meter.handle_blocked(now);
+            meter.handle_written(now, usize::MAX, false);
+        }
+        assert!(meter.fragment() >= MIN_FRAGMENT);
+    }
+}

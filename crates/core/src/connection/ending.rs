@@ -1,0 +1,53 @@
+//! The end of a connection, and the evidence for its cause.
+
+use super::{Connection, Event, Probe};
+use crate::Instant;
+use crate::closing::{self, Cut, Evidence};
+use crate::message::Assembler;
+
+impl Connection {
+    /// Draws the conclusions of what has just happened.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.closing.is_over() && !self.inbox.is_closed() {
+            self.tell_end(match self.probe {
+                Probe::Answered => closing::Ping::None,
+                Probe::Queued(_) => closing::Ping::Unsent,
+                Probe::Left(left) => closing::Ping::Unanswered(now - left),
+            });
+            self.outbox.clear();
+        }
+        self.tell_reading();
+    }
+
+    /// Tells the end, with all that is known.
+    pub(super) fn tell_end(&mut self, ping: closing::Ping) {
+        let evidence = Evidence {
+            cut: self.cut(),
+            incomplete_message: self.assembler.unfinished().unwrap_or(0),
+            queued: self.outbox.queued() as u64,
+            ping,
+            pings: self.heartbeat.pings(),
+            pongs: self.heartbeat.pongs(),
+            answer_time: self.heartbeat.rtt().pto(),
+            history: self.history,
+        };
+        if let Some(disconnect) = self.closing.poll_disconnect(&evidence) {
+            self.inbox.push(Event::Closed(disconnect));
+        }
+        self.assembler = Assembler::default();
+        self.decoder.clear();
+        self.rest();
+    }
+
+    /// Where in the stream of frames the input stands.
+    fn cut(&self) -> Cut {
+        let got = self.decoder.payload().len() as u64;
+        match self.decoder.header() {
+            Some(header) if got < header.len => {
+                Cut::Payload { opcode: header.opcode as u8, got, of: header.len }
+            }
+            None if self.decoder.buffered() > 0 => Cut::Header,
+            _ => Cut::Boundary,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Events that wait for the application.
+
+use super::Event;
+use alloc::collections::VecDeque;
+
+/// What an event counts for beyond the bytes of its message, so that empty messages fill the queue too.
+const EVENT_WEIGHT: usize = 64;
+/// So much other news may wait: an application that does not listen for hours misses what was old then.
+const MAX_NEWS: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Inbox {
+    events: VecDeque<Event>,
+    limit: usize,
+    weight: usize,
+    /// How many of the events are no messages.
+    news: usize,
+    is_closed: bool,
+}
+
+impl Inbox {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { events: VecDeque::new(), limit: limit.max(1), weight: 0, news: 0, is_closed: false }
+    }
+
+    /// Queues an event; none after [`Event::Closed`].
+    pub(super) fn push(&mut self, event: Event) {
+        if self.is_closed {
+            return;
+        }
+        match &event {
+            Event::Message(_) => self.weight = self.weight.saturating_add(weight(&event)),
+            Event::CloseReceived(_) => self.news += 1,
+            Event::Closed(_) => self.is_closed = true,
+            _ if self.news >= MAX_NEWS => return,
+            _ => self.news += 1,
+        }
+        self.events.push_back(event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        match &event {
+            Event::Message(_) => self.weight -= weight(&event),
+            _ => self.news = self.news.saturating_sub(1),
+        }
+        if self.events.is_empty() && self.events.capacity() > 4 {
+            self.events = VecDeque::new();
+        }
+        Some(event)
+    }
+
+    /// Whether as many bytes wait as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.weight >= self.limit
+    }
+
+    /// Whether the end has been told.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+}
+
+fn weight(event: &Event) -> usize {
+    match event {
+        Event::Message(message) => EVENT_WEIGHT.saturating_add(message.len()),
+        _ => 0,
+    }
+}

@@ -1,0 +1,94 @@
+//! What the peer's frames do to a connection.
+
+use super::{Connection, Event};
+use crate::Instant;
+use crate::closing::{Close, CloseCode};
+use crate::frame::{FrameError, Header, Opcode};
+use alloc::string::ToString;
+
+impl Connection {
+    /// Takes all frames out of the decoder.
+    pub(super) fn decode(&mut self, now: Instant) {
+        while !self.closing.is_over() {
+            match self.decoder.decode() {
+                Ok(Some(header)) => {
+                    if let Err(error) = self.handle_frame(now, &header) {
+                        self.refuse(now, error);
+                    }
+                }
+                Ok(None) => {
+                    if let Err(error) = self.look_ahead() {
+                        self.refuse(now, error);
+                    }
+                    break;
+                }
+                Err(error) => {
+                    self.refuse(now, error);
+                    // There are no frames any more in what follows.
+                    self.decoder.release();
+                    break;
+                }
+            }
+        }
+        self.known = self.decoder.buffered();
+    }
+
+    fn handle_frame(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
+        match header.opcode {
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                if self.closing.handle_data(now) {
+                    if let Some(message) = self.assembler.handle_frame(header, &mut self.decoder)? {
+                        self.stats.messages_received += 1;
+                        self.inbox.push(Event::Message(message));
+                    }
+                }
+            }
+            Opcode::Ping => self.handle_ping(now),
+            Opcode::Pong => {
+                if let Some(rtt) = self.heartbeat.handle_pong(now, self.decoder.payload()) {
+                    self.inbox.push(Event::Pong { rtt });
+                }
+            }
+            Opcode::Close => self.handle_close(now),
+        }
+        Ok(())
+    }
+
+    fn handle_ping(&mut self, now: Instant) {
+        self.stats.pings_received += 1;
+        if !self.closing.handle_ping(now) {
+            return;
+        }
+        // RFC 6455 §5.5.2: a Pong must answer, as soon as is practical, unless a Close has been received.
+        self.outbox.pong(self.decoder.payload());
+        if self.ping_limit.as_mut().is_some_and(|limit| !limit.handle_ping(now)) {
+            self.fail(now, CloseCode::POLICY, "too many pings");
+        }
+    }
+
+    fn handle_close(&mut self, now: Instant) {
+        let payload = self.decoder.payload();
+        if !self.close_received {
+            self.close_received = true;
+            self.inbox.push(Event::CloseReceived(Close::decode(payload).0));
+        }
+        if let Some(answer) = self.closing.handle_close(now, payload) {
+            // RFC 6455 §5.5.1: unless one has been sent, a Close must answer.
+            self.outbox.close_now(answer);
+        }
+    }
+
+    /// Looks at the frame that is not whole, so that what is wrong with it is refused before the rest comes.
+    fn look_ahead(&mut self) -> Result<(), FrameError> {
+        match self.decoder.header() {
+            Some(header) if !header.opcode.is_control() && self.closing.wants_data() => {
+                self.assembler.handle_arrived(header, self.decoder.payload())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, error: FrameError) {
+        self.fail(now, error.close_code(), &error.to_string());
+    }
+}
