@@ -160,7 +160,7 @@ pub(super) struct Record {
     pub(super) incomplete_message: u64,
     pub(super) age: Duration,
     pub(super) idle: Duration,
-    pub(super) survived: Duration,
+    pub(super) longest_silence: Duration,
     pub(super) verdict: Verdict,
 }
 
@@ -246,7 +246,7 @@ impl Disconnect {
 
     /// The longest silence in both directions after which something was received again.
     pub fn longest_silence(&self) -> Duration {
-        self.0.survived
+        self.0.longest_silence
     }
 
     /// How many bytes into a message or frame the input ended, if it did not end between two.

@@ -1,16 +1,5 @@
-//! The diagnosis: from the evidence to a verdict, first rule that fits.
-//!
-//! What a connection says when it ends is often nothing at all; then the length of the silence, the age and the
-//! direction of the last bytes tell which of the usual suspects it was.
+//! The usual suspects: limits on silence and age that proxies, balancers and servers are known for.
 
-use super::clause::{Clause, Hint};
-use super::close::{Close, Flaw};
-use super::code::{CloseCode, mentions};
-use super::disconnect::{Exchange, Kind, Verdict, Who, cut_at};
-use super::evidence::{Cut, End, Evidence, Ping};
-use super::history::QUICK;
-use super::retry::{Retry, Why};
-use crate::Instant;
 use core::time::Duration;
 
 /// A known limit of something that stands between clients and servers, or of a server itself.
@@ -23,60 +12,6 @@ pub struct Suspect {
     /// Whether an earlier link ended in the same way.
     pub seen_before: bool,
 }
-
-/// A silence, or a time in which this process did not run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Gap {
-    pub(super) lasted: Duration,
-    pub(super) until: Instant,
-}
-
-/// What ended a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cause {
-    /// The transport ended.
-    End(End),
-    /// A write failed; this is what reading on found.
-    Drained { since: Instant, then: Option<End> },
-    /// The heartbeat found nobody there.
-    Dead,
-    /// Our Close left then, and there was no answer.
-    Unanswered { since: Instant },
-    /// The data before our Close made no progress since.
-    Stuck { since: Instant },
-    /// Both Close frames were exchanged, and the transport outlived them for long enough.
-    Settled,
-}
-
-/// Everything that the rules look at.
-#[derive(Debug)]
-pub(super) struct Case<'a> {
-    pub(super) at: Instant,
-    pub(super) cause: Cause,
-    pub(super) unsent: bool,
-    pub(super) exchange: &'a Exchange,
-    pub(super) flaw: Option<Flaw>,
-    pub(super) asked: bool,
-    pub(super) failed: Option<&'a Close>,
-    pub(super) age: Duration,
-    pub(super) idle: Duration,
-    pub(super) silent: Duration,
-    pub(super) survived: Duration,
-    pub(super) woke: Option<Gap>,
-    pub(super) stalled: Option<Gap>,
-    pub(super) blocked: Option<Instant>,
-    pub(super) sent: Instant,
-    pub(super) evidence: &'a Evidence,
-}
-
-/// A silence shorter than this is never taken for the work of an idle limit.
-pub(super) const MIN_SILENCE: Duration = Duration::from_secs(10);
-
-/// How long after it a stall of our own still explains an end: the default time-out of the heartbeat.
-const RECENT: Duration = Duration::from_secs(20);
-
-/// Nobody limits messages to less than this many bytes.
-const MIN_SIZE: u64 = 1024;
 
 /// A limit that is documented or was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +31,7 @@ const fn silent(secs: u64, names: &'static str) -> Limit {
 }
 
 /// For how long a connection may be silent.
-static IDLE: [Limit; 9] = [
+pub(super) static IDLE: [Limit; 9] = [
     limit(55, "Heroku router"),
     limit(60, "nginx proxy_read_timeout, AWS ALB and ELB"),
     limit(100, "Cloudflare proxy"),
@@ -109,7 +44,8 @@ static IDLE: [Limit; 9] = [
 ];
 
 /// How old a connection may become.
-static LIFETIME: [Limit; 2] = [limit(30, "Google Cloud HTTP(S) LB default"), limit(7200, "AWS API Gateway")];
+pub(super) static LIFETIME: [Limit; 2] =
+    [limit(30, "Google Cloud HTTP(S) LB default"), limit(7200, "AWS API Gateway")];
 
 impl Limit {
     pub(super) const fn duration(&self) -> Duration {
@@ -117,305 +53,12 @@ impl Limit {
     }
 }
 
-fn known(table: &'static [Limit], measured: Duration, slack: Duration) -> Option<&'static Limit> {
+/// The limit that fits a measured time.
+pub(super) fn known(table: &'static [Limit], measured: Duration, slack: Duration) -> Option<&'static Limit> {
     table.iter().find(|limit| measured.abs_diff(limit.duration()) <= slack.max(limit.duration() / 50))
 }
 
-/// Whether two measurements agree within one part in `parts`.
-fn agree(a: Duration, b: Duration, parts: u32) -> bool {
-    a.abs_diff(b) <= a.max(b) / parts
-}
-
-impl Cause {
-    /// How the transport ended, if it did.
-    pub(super) fn end(self) -> Option<End> {
-        match self {
-            Self::End(end) => Some(end),
-            Self::Drained { then, .. } => Some(then.unwrap_or(End::WriteFailed)),
-            Self::Dead | Self::Unanswered { .. } | Self::Stuck { .. } | Self::Settled => None,
-        }
-    }
-}
-
-impl Case<'_> {
-    pub(super) fn verdict(&self) -> Verdict {
-        match (self.exchange, self.failed) {
-            (Exchange::Received(close) | Exchange::ReceivedThenSent { received: close, .. }, _) => {
-                self.peer_closed(close)
-            }
-            (_, Some(failed)) => self.we_failed(failed),
-            _ if self.asked => self.we_closed(),
-            _ => self.unannounced(),
-        }
-    }
-
-    fn peer_closed(&self, close: &Close) -> Verdict {
-        let (kind, retry) = match self.flaw {
-            Some(_) => (Kind::ProtocolViolation, Retry::No(Why::Invalid)),
-            None => (kind_of(close), close.code().retry(close.reason())),
-        };
-        let clause = match self.cause {
-            Cause::Drained { .. } => Clause::FoundAfterFailedWrite,
-            _ if self.unsent => Clause::NotLeft,
-            _ => Clause::Nothing,
-        };
-        Verdict { who: Who::Peer, kind, retry, clause }
-    }
-
-    fn we_failed(&self, failed: &Close) -> Verdict {
-        let retry = match failed.code() {
-            _ if self.asked => Retry::No(Why::Asked),
-            // Everything else may have been a passing trouble of ours.
-            CloseCode::INTERNAL_ERROR => Retry::Backoff,
-            _ => Retry::No(Why::SameAgain),
-        };
-        let clause = if self.exchange.sent() == Some(failed) {
-            Clause::Nothing
-        } else {
-            Clause::Failed(failed.clone())
-        };
-        Verdict { who: Who::Us, kind: Kind::WeFailed(failed.code()), retry, clause }
-    }
-
-    fn we_closed(&self) -> Verdict {
-        let (kind, clause) = match self.cause {
-            _ if self.exchange.received().is_some() => {
-                (Kind::Clean, if self.unsent { Clause::NotLeft } else { Clause::Nothing })
-            }
-            Cause::Unanswered { since } => (Kind::CloseTimeout, Clause::Unanswered(self.at - since)),
-            Cause::Stuck { since } => {
-                (Kind::WriteStall, Clause::Stuck { lasted: self.at - since, queued: self.evidence.queued })
-            }
-            Cause::Dead => {
-                let dead = self.dead();
-                (dead.kind, dead.clause)
-            }
-            Cause::Settled => (Kind::Clean, Clause::Nothing),
-            Cause::End(_) | Cause::Drained { .. } => {
-                let kind = match self.plain_kind() {
-                    Kind::Eof => Kind::CleanUnacknowledged,
-                    kind => kind,
-                };
-                (kind, self.ended(if self.unsent { Hint::CloseNotLeft } else { Hint::Nothing }))
-            }
-        };
-        Verdict { who: Who::Us, kind, retry: Retry::No(Why::Asked), clause }
-    }
-
-    /// The end came without a Close frame, except perhaps our own to a peer that was gone.
-    fn unannounced(&self) -> Verdict {
-        if self.cause.end() == Some(End::LocalAbort) {
-            return Verdict {
-                who: Who::Us,
-                kind: Kind::LocalAbort,
-                retry: Retry::No(Why::Asked),
-                clause: self.ended(Hint::Nothing),
-            };
-        }
-        self.suspended()
-            .or_else(|| self.idle_drop())
-            .or_else(|| self.forgotten())
-            .or_else(|| self.lifetime())
-            .or_else(|| matches!(self.cause, Cause::Dead).then(|| self.dead()))
-            .or_else(|| self.size_limit())
-            .or_else(|| self.dropped_at_once())
-            .unwrap_or_else(|| self.plain())
-    }
-
-    fn suspended(&self) -> Option<Verdict> {
-        let stall = self.stalled?;
-        let ago = self.at - stall.until;
-        (ago <= RECENT).then_some(Verdict {
-            who: Who::Us,
-            kind: Kind::LocalSuspend,
-            retry: Retry::Now,
-            clause: Clause::Suspended { lasted: stall.lasted, ago },
-        })
-    }
-
-    /// The end came by itself, after a silence.
-    fn idle_drop(&self) -> Option<Verdict> {
-        let end = self.ended_by_other()?;
-        let idle = self.idle;
-        // A limit that a longer silence has passed on this very connection is none.
-        if idle < MIN_SILENCE || self.survived > idle {
-            return None;
-        }
-        let limit = known(&IDLE, idle, Duration::from_secs(1));
-        Some(Verdict {
-            who: Who::Path,
-            kind: Kind::IdleDrop { idle, limit: limit.map(Limit::duration) },
-            retry: Retry::Now,
-            clause: Clause::Idle { end, idle, limit, seen_before: self.seen_before(idle) },
-        })
-    }
-
-    /// The end came as the answer to what we sent after a silence.
-    fn forgotten(&self) -> Option<Verdict> {
-        let end = self.ended_by_other().filter(|end| *end == End::Reset)?;
-        let woke = self.woke.filter(|woke| self.at - woke.until <= self.answer_time())?;
-        let silence = woke.lasted;
-        if self.survived > silence {
-            return None;
-        }
-        let limit = IDLE.iter().rev().find(|limit| limit.silent && limit.duration() <= silence);
-        Some(Verdict {
-            who: Who::Path,
-            kind: Kind::IdleDrop { idle: silence, limit: limit.map(Limit::duration) },
-            retry: Retry::Now,
-            clause: Clause::Forgotten { end, silence, limit, seen_before: self.seen_before(silence) },
-        })
-    }
-
-    fn lifetime(&self) -> Option<Verdict> {
-        self.ended_by_other()?;
-        let limit = known(&LIFETIME, self.age, Duration::ZERO);
-        let like_before = self.age >= MIN_SILENCE
-            && self.evidence.history.ages.iter().all(|age| age.is_some_and(|age| agree(age, self.age, 50)));
-        (limit.is_some() || like_before).then_some(Verdict {
-            who: Who::Path,
-            kind: Kind::LifetimeLimit { age: self.age },
-            retry: Retry::Now,
-            clause: Clause::Lifetime { age: self.age, limit, seen_before: like_before },
-        })
-    }
-
-    fn dead(&self) -> Verdict {
-        let blocked = self.blocked.map(|since| self.at - since);
-        let stall = match self.evidence.ping {
-            Ping::Unsent => Some(blocked.unwrap_or(self.at - self.sent)),
-            Ping::Unanswered(waited) => blocked.filter(|blocked| *blocked >= waited),
-            Ping::None => None,
-        };
-        if let Some(lasted) = stall {
-            return Verdict {
-                who: Who::PeerOrPath,
-                kind: Kind::WriteStall,
-                retry: Retry::Backoff,
-                clause: Clause::Stuck { lasted, queued: self.evidence.queued },
-            };
-        }
-        Verdict {
-            who: Who::Path,
-            kind: Kind::KeepaliveTimeout,
-            retry: Retry::Now,
-            clause: Clause::Dead { silent: self.silent, ping: self.evidence.ping, hint: self.dead_hint() },
-        }
-    }
-
-    fn dead_hint(&self) -> Hint {
-        let Evidence { pings, pongs, .. } = *self.evidence;
-        if pongs == 0 && pings >= 3 {
-            return Hint::NeverPonged { pings };
-        }
-        match self.woke {
-            // Pings that leave at the same interval differ by a little without a meaning.
-            Some(woke)
-                if self.survived > Duration::ZERO && woke.lasted > self.survived + self.survived / 20 =>
-            {
-                Hint::LongSilence { silence: woke.lasted, survived: self.survived }
-            }
-            _ => Hint::Nothing,
-        }
-    }
-
-    /// The end came at the same place in a message as once before.
-    fn size_limit(&self) -> Option<Verdict> {
-        self.ended_by_other()?;
-        let at = self.cut_at().filter(|at| *at >= MIN_SIZE)?;
-        let before = self.evidence.history.cut_at?;
-        (at.abs_diff(before) <= at.max(before) / 100).then(|| Verdict {
-            who: Who::PeerOrPath,
-            kind: self.truncated(),
-            retry: Retry::Backoff,
-            clause: self.ended(Hint::SameSize { at }),
-        })
-    }
-
-    fn dropped_at_once(&self) -> Option<Verdict> {
-        self.ended_by_other()?;
-        let times = self.evidence.history.quick().saturating_add(1);
-        (self.age < QUICK && times >= 3).then(|| Verdict {
-            who: Who::Peer,
-            kind: Kind::DroppedAtOnce { times },
-            retry: Retry::Backoff,
-            clause: self.ended(Hint::AtOnce { times }),
-        })
-    }
-
-    fn plain(&self) -> Verdict {
-        let kind = self.plain_kind();
-        let (who, retry) = match kind {
-            Kind::TimedOut => (Who::Path, Retry::Now),
-            Kind::ReadError | Kind::WriteError => (Who::Path, Retry::Backoff),
-            _ => (Who::PeerOrPath, Retry::Backoff),
-        };
-        Verdict { who, kind, retry, clause: self.ended(Hint::Nothing) }
-    }
-
-    fn plain_kind(&self) -> Kind {
-        match self.cause.end() {
-            Some(End::Eof | End::TlsTruncated) if self.is_cut() => self.truncated(),
-            Some(End::Eof | End::TlsTruncated) | None => Kind::Eof,
-            Some(End::Reset) => Kind::Reset,
-            Some(End::TimedOut) => Kind::TimedOut,
-            Some(End::ReadFailed) => Kind::ReadError,
-            Some(End::WriteFailed) => Kind::WriteError,
-            Some(End::LocalAbort) => Kind::LocalAbort,
-        }
-    }
-
-    fn truncated(&self) -> Kind {
-        let of = if let Cut::Payload { of, .. } = self.evidence.cut { Some(of) } else { None };
-        Kind::Truncated { got: self.cut_at().unwrap_or(0), of }
-    }
-
-    fn ended(&self, hint: Hint) -> Clause {
-        Clause::Ended {
-            end: self.cause.end().unwrap_or(End::Eof),
-            cut: self.evidence.cut,
-            incomplete_message: self.evidence.incomplete_message,
-            announced: *self.exchange != Exchange::Neither,
-            hint,
-        }
-    }
-
-    /// The end, if the other side or the path brought it about.
-    fn ended_by_other(&self) -> Option<End> {
-        self.cause.end().filter(|end| matches!(end, End::Eof | End::TlsTruncated | End::Reset))
-    }
-
-    fn is_cut(&self) -> bool {
-        self.evidence.cut != Cut::Boundary || self.evidence.incomplete_message > 0
-    }
-
-    fn cut_at(&self) -> Option<u64> {
-        cut_at(self.evidence.cut, self.evidence.incomplete_message)
-    }
-
-    fn seen_before(&self, silence: Duration) -> bool {
-        self.evidence.history.idle.is_some_and(|idle| agree(idle, silence, 20))
-    }
-
-    /// How long the answer to what we sent may take.
-    fn answer_time(&self) -> Duration {
-        self.evidence.answer_time.unwrap_or_default().saturating_mul(3).max(Duration::from_secs(1))
-    }
-}
-
-/// What a Close frame of the peer amounts to, if it is valid.
-fn kind_of(close: &Close) -> Kind {
-    let code = close.code();
-    match code.as_u16() {
-        1000 if code.retry(close.reason()) == Retry::Backoff => Kind::GoingAway,
-        1000 | 1005 => Kind::Clean,
-        1001 => Kind::GoingAway,
-        1011 if mentions(close.reason(), "ping timeout") => Kind::PeerTimedUsOut,
-        1011 => Kind::PeerError,
-        1012 => Kind::Restart,
-        1013 => Kind::Overload,
-        1014 => Kind::Gateway,
-        3000..=4999 if code.retry("").is_yes() => Kind::App(code),
-        _ => Kind::Rejected(code),
-    }
+/// The largest limit within this silence that is kept without a word.
+pub(super) fn forgetful(silence: Duration) -> Option<&'static Limit> {
+    IDLE.iter().rev().find(|limit| limit.silent && limit.duration() <= silence)
 }

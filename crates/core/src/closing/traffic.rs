@@ -1,0 +1,115 @@
+//! When bytes crossed, and when none did: the pulse of a connection.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// A silence shorter than this is never taken for the work of an idle limit.
+pub(super) const MIN_SILENCE: Duration = Duration::from_secs(10);
+
+/// What is read this soon after a stall may have waited in the receive buffer; what comes later proves that the
+/// connection has survived.
+const BACKLOG: Duration = Duration::from_secs(1);
+
+/// What is remembered of the bytes that crossed in either direction.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    opened: Instant,
+    received: Instant,
+    sent: Instant,
+    blocked: Option<Instant>,
+    survived: Duration,
+    /// The silence that our own sending ended, until something received proves that it was survived.
+    broken: Option<Gap>,
+    stalled: Option<Gap>,
+}
+
+/// A silence, or a time in which this process did not run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    pub(super) lasted: Duration,
+    pub(super) until: Instant,
+}
+
+impl Traffic {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            opened: now,
+            received: now,
+            sent: now,
+            blocked: None,
+            survived: Duration::ZERO,
+            broken: None,
+            stalled: None,
+        }
+    }
+
+    pub(super) fn handle_received(&mut self, now: Instant) {
+        let broken = self.broken.take().map_or(Duration::ZERO, |gap| gap.lasted);
+        self.survived = self.survived.max(self.idle(now)).max(broken);
+        self.received = now;
+        if self.stalled.is_some_and(|stall| now - stall.until > BACKLOG) {
+            self.stalled = None;
+        }
+    }
+
+    pub(super) fn handle_sent(&mut self, now: Instant) {
+        let silence = self.idle(now);
+        if silence >= MIN_SILENCE {
+            self.broken = Some(Gap { lasted: silence, until: now });
+        }
+        self.sent = now;
+        self.blocked = None;
+    }
+
+    pub(super) fn handle_blocked(&mut self, now: Instant) {
+        self.blocked.get_or_insert(now);
+    }
+
+    pub(super) fn handle_stalled(&mut self, now: Instant, lasted: Duration) {
+        self.stalled = Some(Gap { lasted, until: now });
+    }
+
+    /// When something was last received.
+    pub(super) fn received(&self) -> Instant {
+        self.received
+    }
+
+    /// When the transport last took something.
+    pub(super) fn sent(&self) -> Instant {
+        self.sent
+    }
+
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now - self.opened
+    }
+
+    /// How long nothing has crossed in either direction.
+    pub(super) fn idle(&self, now: Instant) -> Duration {
+        now - self.received.max(self.sent)
+    }
+
+    /// How long nothing has been received.
+    pub(super) fn silent(&self, now: Instant) -> Duration {
+        now - self.received
+    }
+
+    /// How long the transport has taken nothing although it was offered something.
+    pub(super) fn blocked(&self, now: Instant) -> Option<Duration> {
+        self.blocked.map(|since| now - since)
+    }
+
+    /// The longest silence in both directions after which something was received.
+    pub(super) fn survived(&self) -> Duration {
+        self.survived
+    }
+
+    /// The silence that our own sending ended without an answer so far.
+    pub(super) fn broken(&self) -> Option<Gap> {
+        self.broken
+    }
+
+    /// The last time in which this process did not run, unless the connection is known to have survived it.
+    pub(super) fn stalled(&self) -> Option<Gap> {
+        self.stalled
+    }
+}
