@@ -112,10 +112,11 @@ impl fmt::Display for Clause {
                 if end != End::Reset {
                     f.write_str(" without a close frame")?;
                 }
-                write!(f, " after {} of silence: idle limit ", Secs(idle))?;
+                write!(f, " after {} of silence: ", Secs(idle))?;
                 match limit {
-                    Some(limit) => write!(f, "of about {} s ({})", limit.secs, limit.names)?,
-                    None => write!(f, "near {}", Secs(idle))?,
+                    Some(limit) => write!(f, "idle limit of about {} s ({})", limit.secs, limit.names)?,
+                    None if seen_before => write!(f, "idle limit near {}", Secs(idle))?,
+                    None => write!(f, "looks like an idle limit near {}", Secs(idle))?,
                 }
                 write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(idle, Limit::duration)))
             }

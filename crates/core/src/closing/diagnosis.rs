@@ -102,7 +102,7 @@ impl Case<'_> {
     fn we_failed(&self, failed: &Close) -> Verdict {
         let retry = match failed.code() {
             _ if self.asked => Retry::No(Why::Asked),
-            // Everything else may have been a passing trouble of ours.
+            // A passing trouble of ours; everything else would happen again.
             CloseCode::INTERNAL_ERROR => Retry::Backoff,
             _ => Retry::No(Why::SameAgain),
         };

@@ -118,8 +118,10 @@ impl Closing {
                 self.state = State::Drain { since: now, idle: self.traffic.idle(now) };
             }
             (State::Drain { .. }, End::WriteFailed) => {}
-            (State::Drain { idle, .. }, end) if end != End::LocalAbort => {
-                self.finish(now, Cause::Drained { idle: *idle, then: Some(end) });
+            (State::Drain { idle, .. }, end) => {
+                // Whoever does not read on drops a transport that had failed before.
+                let then = (end != End::LocalAbort).then_some(end);
+                self.finish(now, Cause::Drained { idle: *idle, then });
             }
             _ => self.finish(now, Cause::End(end)),
         }
