@@ -33,6 +33,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod validator;
+mod wanted;
 pub mod wire;
 
 use crate::time::earliest;
@@ -44,6 +45,7 @@ use core::time::Duration;
 use link::Link;
 use receive::Incoming;
 use send::{Context, Fate, Outgoing};
+use wanted::{Asking, Wanted};
 use wire::Frame;
 
 pub use code::{Code, Retry};
@@ -82,24 +84,6 @@ impl Offer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("transfer {0} is already under way")]
 pub struct AlreadyKnown(pub TransferId);
-
-/// A file that we asked for.
-#[derive(Debug)]
-struct Wanted {
-    name: SafeName,
-    attempts: u32,
-    state: Asking,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Asking {
-    /// For a link, or for the time of another try.
-    Waiting { until: Option<Instant> },
-    /// REQUEST is out.
-    Asked { handle: wire::Handle, since: Instant },
-    /// The offer has come.
-    Offered,
-}
 
 /// Many files over one channel of messages, link after link.
 ///
@@ -265,7 +249,7 @@ impl Transfers {
         if self.wanted.contains_key(&id) {
             return Err(AlreadyKnown(id));
         }
-        self.wanted.insert(id, Wanted { name, attempts: 0, state: Asking::Waiting { until: None } });
+        self.wanted.insert(id, Wanted::new(name));
         Ok(())
     }
 
@@ -424,56 +408,6 @@ impl Transfers {
             self.forget_incoming(id);
         }
         true
-    }
-
-    /// An incoming transfer has ended, well or badly. What became of it is the last event; a file that we asked for
-    /// may be asked for again.
-    fn forget_incoming(&mut self, id: TransferId) {
-        self.incoming.remove(&id);
-        let Some(mut wanted) = self.wanted.remove(&id) else { return };
-        let Some(Event::Failed { id: last, failure }) = self.events.back() else { return };
-        let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
-        if *last != id || !again || wanted.attempts >= self.config.attempts {
-            return;
-        }
-        let after = Duration::from_secs(1 << wanted.attempts.min(5));
-        let failure = failure.clone();
-        self.events.pop_back();
-        self.events.push_back(Event::Retrying { id, failure, after });
-        wanted.attempts += 1;
-        wanted.state = Asking::Waiting { until: Some(self.now + after) };
-        self.wanted.insert(id, wanted);
-    }
-
-    fn wanted_deadline(&self, wanted: &Wanted) -> Option<Instant> {
-        match wanted.state {
-            Asking::Waiting { until } => until,
-            Asking::Asked { since, .. } => Some(since + self.config.stall_timeout),
-            Asking::Offered => None,
-        }
-    }
-
-    fn wanted_timeout(&mut self) {
-        let now = self.now;
-        let stall = self.config.stall_timeout;
-        let mut stalled = alloc::vec::Vec::new();
-        for (id, wanted) in &mut self.wanted {
-            match &mut wanted.state {
-                Asking::Waiting { until } if until.is_some_and(|until| until <= now) => *until = None,
-                Asking::Asked { handle, since } if *since + stall <= now => stalled.push((*id, *handle)),
-                _ => {}
-            }
-        }
-        for (id, handle) in stalled {
-            let text = alloc::format!("no answer for {} s", stall.as_secs());
-            let failure = Failure::local(Code::Stalled, text);
-            if let Some(link) = &mut self.link {
-                link.close(handle);
-                link.control(Frame::Cancel(handle, refusal(&failure)));
-            }
-            self.events.push_back(Event::Failed { id, failure });
-            self.forget_incoming(id);
-        }
     }
 
     /// The link cannot go on.

@@ -8,10 +8,12 @@
 //!     └──── a failure that is worth another try, after a while
 //! ```
 
+mod output;
+
 use super::event::{Event, Failure, Progress, Stage};
-use super::flow::{Flow, Stamp};
+use super::flow::Stamp;
 use super::link::{Link, Route};
-use super::wire::{self, Accept, Ack, Cancel, Data, Frame, Handle, Have, Mode, Offer, Whole};
+use super::wire::{self, Accept, Ack, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
 use super::{Code, Config, Digest, Retry, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
@@ -301,96 +303,6 @@ impl Outgoing {
         Fate::Ended
     }
 
-    // ----- what goes out -----
-
-    /// Asks for what will be needed next.
-    pub(super) fn step(&mut self, cx: &mut Context<'_>) {
-        match self.state {
-            State::Sending { have: Have::Present, .. } => self.ask_digest(cx),
-            State::Offered { early: true, .. } | State::Sending { have: Have::Part, .. } => {
-                self.read_ahead(cx);
-                if self.all_read() {
-                    self.ask_digest(cx);
-                    if !self.asked_check {
-                        self.asked_check = true;
-                        cx.events.push_back(Event::Check { id: self.offer.id });
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        let chunk = cx.link.as_ref().map_or(0, |link| link.flow.chunk()).min(self.max_chunk);
-        let chunk = u64::from(chunk.max(16 * 1024));
-        let ahead = chunk * 2;
-        while self.read_to < self.offer.length && self.read_to - self.sent < ahead {
-            let len = chunk.min(self.offer.length - self.read_to);
-            cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });
-            self.read_to += len;
-        }
-    }
-
-    fn all_read(&self) -> bool {
-        self.sent + self.ready_len == self.offer.length
-    }
-
-    fn ask_digest(&mut self, cx: &mut Context<'_>) {
-        if !self.asked_digest {
-            self.asked_digest = true;
-            cx.events.push_back(Event::Hash { id: self.offer.id, upto: self.offer.length });
-        }
-    }
-
-    /// The FIN, if it is time for it.
-    pub(super) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
-        let sent_all = self.sent == self.offer.length && self.checked && self.prefix.is_none();
-        let (handle, next) = match self.state {
-            State::Sending { handle, have: Have::Present } => (handle, State::Finishing { handle }),
-            State::Sending { handle, have: Have::Part } if sent_all => (handle, State::Finishing { handle }),
-            // The receiver holds an early FIN until it has opened its file.
-            State::Offered { handle, early: true, fin: false } if sent_all => {
-                (handle, State::Offered { handle, early: true, fin: true })
-            }
-            _ => return None,
-        };
-        let digest = self.digest?;
-        self.state = next;
-        self.heard = now;
-        Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
-    }
-
-    /// The next chunk, if there is one that may be sent.
-    pub(super) fn poll_data(&mut self, now: Instant, flow: &mut Flow, most: u64) -> Option<Frame> {
-        let (State::Offered { handle, early: true, .. } | State::Sending { handle, have: Have::Part }) =
-            self.state
-        else {
-            return None;
-        };
-        let front = self.ready.front_mut()?;
-        let chunk = u64::from(flow.chunk().min(self.max_chunk)).min(most).min(front.len() as u64);
-        let len = chunk.min(self.credit.saturating_sub(self.sent));
-        // A sliver of credit waits for more, unless nothing is left that could bring it.
-        if len == 0 || (len < chunk && !self.flights.is_empty()) || !flow.admits(len) {
-            return None;
-        }
-        let payload = front.split_to(len as usize);
-        if front.is_empty() {
-            self.ready.pop_front();
-        }
-        self.ready_len -= len;
-        let offset = self.sent;
-        self.sent += len;
-        self.resent += self.highest.min(self.sent).saturating_sub(offset);
-        self.highest = self.highest.max(self.sent);
-        let stamp = flow.handle_sent(now, len);
-        self.flights.push_back(Flight { end: self.sent, len, stamp });
-        let seq = self.seq;
-        self.seq = seq.wrapping_add(1);
-        Some(Frame::Data(handle, Data { offset, seq, payload }))
-    }
-
     // ----- time -----
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -453,19 +365,6 @@ impl Outgoing {
             Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }
         });
         Fate::Ended
-    }
-
-    /// Sending goes on at `offset`; what is out beyond it is given up.
-    fn rewind(&mut self, offset: u64, link: &mut Link) {
-        for flight in self.flights.drain(..) {
-            link.flow.handle_lost(flight.len);
-        }
-        self.sent = offset;
-        self.ready.clear();
-        self.ready_len = 0;
-        self.read_to = offset;
-        self.checked = false;
-        self.asked_check = false;
     }
 
     fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {

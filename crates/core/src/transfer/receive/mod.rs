@@ -10,15 +10,15 @@
 //! Bytes pass three marks: `received` (in memory, acknowledged so that the window moves), `written` (given to the
 //! disk, which frees memory and gives credit), `durable` (safe, acknowledged as such).
 
+mod acks;
+
 use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
-use super::limiter::Limiter;
 use super::send::{Context, Fate};
-use super::wire::{
-    Accept, Ack, Cancel, Data, Frame, Handle, Have, INITIAL_CREDIT, Offer, Phase, Rewind, Whole,
-};
+use super::wire::{Accept, Cancel, Data, Frame, Handle, Have, INITIAL_CREDIT, Offer, Phase, Rewind, Whole};
 use super::{Code, Config, Digest};
 use crate::Instant;
 use crate::time::earliest;
+use acks::Acks;
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::time::Duration;
@@ -71,20 +71,6 @@ pub(super) struct Incoming {
     heard: Instant,
     tell_finishing: Instant,
     ack: Acks,
-}
-
-/// When to acknowledge.
-#[derive(Clone, Copy, Debug, Default)]
-struct Acks {
-    /// It is time.
-    ready: bool,
-    due: Option<Instant>,
-    /// When the oldest chunk that is not acknowledged came.
-    since: Option<Instant>,
-    chunks: u32,
-    last_sent: Option<Instant>,
-    last_seq: u32,
-    rewind: Option<Rewind>,
 }
 
 impl Incoming {
@@ -331,48 +317,6 @@ impl Incoming {
         cx.control(Frame::Cancel(self.handle, cancel));
     }
 
-    // ----- what goes out -----
-
-    /// The acknowledgement, if one is due.
-    pub(super) fn poll_ack(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
-        let due = self.ack.ready || self.ack.due.is_some_and(|due| due <= cx.now);
-        if !due || !matches!(self.state, State::Receiving | State::Finishing { .. }) {
-            return None;
-        }
-        self.extend_credit(cx);
-        self.heard = cx.now;
-        let held = self.ack.since.map_or(Duration::ZERO, |since| cx.now - since);
-        let ack = Ack {
-            received: self.received,
-            durable: self.durable,
-            credit: self.credit,
-            last_seq: self.ack.last_seq,
-            hold_us: held.as_micros().try_into().unwrap_or(u32::MAX),
-            rewind: self.ack.rewind.take(),
-        };
-        self.ack = Acks { last_sent: Some(cx.now), last_seq: self.ack.last_seq, ..Acks::default() };
-        // A limited rate gives credit in small steps: come back for the next one.
-        if self.credit == self.received && self.credit < self.offer.length && self.written == self.received {
-            let free_at = cx.link.as_ref().and_then(|link| link.limit_in.as_ref().map(Limiter::free_at));
-            self.ack.due = free_at.filter(|free_at| *free_at > cx.now);
-        }
-        Some(Frame::Ack(self.handle, ack))
-    }
-
-    /// Gives the sender as much credit as memory, and a limit on the rate, allow.
-    fn extend_credit(&mut self, cx: &mut Context<'_>) {
-        let Some(link) = &mut cx.link else { return };
-        let open = link.count(|route| matches!(route, super::link::Route::Incoming(_))).max(1) as u64;
-        self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
-        let mut credit = (self.written + self.ahead).min(self.offer.length);
-        if let Some(limiter) = &mut link.limit_in {
-            let burst = if limiter.free_at() <= cx.now { limiter.burst() } else { 0 };
-            credit = credit.min(self.credit + burst);
-            limiter.pass(cx.now, credit.saturating_sub(self.credit));
-        }
-        self.credit = self.credit.max(credit);
-    }
-
     // ----- time -----
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -479,31 +423,5 @@ impl Incoming {
         let Whole { length, digest, deduplicated } = whole;
         cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated });
         Fate::Ended
-    }
-
-    fn rewind(&mut self, why: Rewind) {
-        if !self.rewinding {
-            self.rewinding = true;
-            self.ack.rewind = Some(why);
-            self.ack.ready = true;
-        }
-    }
-
-    /// A chunk came: acknowledge at once if chunks are rare, every second one if they are not, and within the delay
-    /// in any case.
-    fn note_chunk(&mut self, now: Instant, config: &Config) {
-        self.ack.since.get_or_insert(now);
-        self.ack.chunks += 1;
-        let rare = self.ack.last_sent.is_none_or(|last| now - last >= config.ack_delay);
-        let low = self.credit - self.received < self.ahead / 2 && self.credit < self.offer.length;
-        if rare || self.ack.chunks >= 2 || low {
-            self.ack.ready = true;
-        } else {
-            self.ack_within(now, config.ack_delay);
-        }
-    }
-
-    fn ack_within(&mut self, now: Instant, delay: Duration) {
-        self.ack.due = earliest(self.ack.due, Some(now + delay));
     }
 }

@@ -1,0 +1,85 @@
+//! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
+
+use super::event::{Event, Failure};
+use super::wire::{Frame, Handle};
+use super::{Code, Retry, SafeName, TransferId, Transfers, refusal};
+use crate::Instant;
+use alloc::format;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// A file that we asked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) name: SafeName,
+    attempts: u32,
+    pub(super) state: Asking,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asking {
+    /// For a link, or for the time of another try.
+    Waiting { until: Option<Instant> },
+    /// REQUEST is out.
+    Asked { handle: Handle, since: Instant },
+    /// The offer has come.
+    Offered,
+}
+
+impl Wanted {
+    pub(super) fn new(name: SafeName) -> Self {
+        Self { name, attempts: 0, state: Asking::Waiting { until: None } }
+    }
+}
+
+impl Transfers {
+    /// An incoming transfer has ended, well or badly. What became of it is the last event; a file that we asked for
+    /// may be asked for again.
+    pub(super) fn forget_incoming(&mut self, id: TransferId) {
+        self.incoming.remove(&id);
+        let Some(mut wanted) = self.wanted.remove(&id) else { return };
+        let Some(Event::Failed { id: last, failure }) = self.events.back() else { return };
+        let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
+        if *last != id || !again || wanted.attempts >= self.config.attempts {
+            return;
+        }
+        let after = Duration::from_secs(1 << wanted.attempts.min(5));
+        let failure = failure.clone();
+        self.events.pop_back();
+        self.events.push_back(Event::Retrying { id, failure, after });
+        wanted.attempts += 1;
+        wanted.state = Asking::Waiting { until: Some(self.now + after) };
+        self.wanted.insert(id, wanted);
+    }
+
+    pub(super) fn wanted_deadline(&self, wanted: &Wanted) -> Option<Instant> {
+        match wanted.state {
+            Asking::Waiting { until } => until,
+            Asking::Asked { since, .. } => Some(since + self.config.stall_timeout),
+            Asking::Offered => None,
+        }
+    }
+
+    pub(super) fn wanted_timeout(&mut self) {
+        let now = self.now;
+        let stall = self.config.stall_timeout;
+        let mut stalled = Vec::new();
+        for (id, wanted) in &mut self.wanted {
+            match &mut wanted.state {
+                Asking::Waiting { until } if until.is_some_and(|until| until <= now) => *until = None,
+                Asking::Asked { handle, since } if *since + stall <= now => stalled.push((*id, *handle)),
+                _ => {}
+            }
+        }
+        for (id, handle) in stalled {
+            let text = format!("no answer for {} s", stall.as_secs());
+            let failure = Failure::local(Code::Stalled, text);
+            if let Some(link) = &mut self.link {
+                link.close(handle);
+                link.control(Frame::Cancel(handle, refusal(&failure)));
+            }
+            self.events.push_back(Event::Failed { id, failure });
+            self.forget_incoming(id);
+        }
+    }
+}
