@@ -1,4 +1,0 @@
-//! reconnect
-/// Stub.
-#[derive(Debug)]
-pub struct Reconnect {}

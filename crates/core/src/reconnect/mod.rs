@@ -1,0 +1,316 @@
+//! When to dial again, or why not.
+//!
+//! A client alone could dial at once; ten thousand clients that lose a server in the same instant must not. Each
+//! waits for a time drawn evenly from a window that doubles with every failure, so that the crowd spreads. Only a
+//! link that has lived for a while closes the window again: a handshake alone proves nothing, some servers accept
+//! and then drop.
+//!
+//! ```text
+//!             the time has come: Dial               handle_open
+//!         ┌─────────┐ ────────────▶ ┌─────────┐ ────────────────▶ ┌──────┐
+//!  new ──▶│ Waiting │               │ Dialing │                   │ Open │
+//!         └─────────┘ ◀──────────── └─────────┘                   └──────┘
+//!           ▲  ▲    handle_dial_failed, or too long: DialAt          │
+//!           │  └─────────────────────────────────────────────────────┘
+//!           │ dial            handle_lost: DialAt
+//!         ┌─────────┐
+//!         │ Stopped │ ◀── from anywhere, when the advice is No or a budget is spent: GiveUp
+//!         └─────────┘
+//! ```
+//!
+//! It moves by [`handle_open`](Reconnect::handle_open), [`handle_lost`](Reconnect::handle_lost),
+//! [`handle_dial_failed`](Reconnect::handle_dial_failed), [`handle_timeout`](Reconnect::handle_timeout),
+//! [`handle_network_change`](Reconnect::handle_network_change) and [`dial`](Reconnect::dial).
+
+mod config;
+mod next;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+pub use next::{GiveUp, Next};
+
+use crate::{Instant, Retry, Rng};
+use core::time::Duration;
+
+/// A link that ends sooner was not meant to last: the server accepts, then drops.
+const QUICK: Duration = Duration::from_secs(1);
+
+/// After how many quick drops in a row the server is taken at its word.
+const QUICK_DROPS: u32 = 3;
+
+/// Doublings after which any window has reached any cap.
+const ALL_DOUBLINGS: u32 = 31;
+
+/// The window for the next attempt after the network has changed.
+const NETWORK_CHANGE_WINDOW: Duration = Duration::from_millis(500);
+
+/// Decides when a client dials, over the life of many links to one server.
+///
+/// Each fact may lead to a decision, and each decision is returned once: `None` says that the last one stands. That
+/// is so too if a failure is reported twice, or of a dial that was abandoned.
+///
+/// ```
+/// use bowline_core::reconnect::{Config, Next};
+/// use bowline_core::{Instant, Reconnect, Retry, Rng};
+/// use core::time::Duration;
+///
+/// let mut now = Instant::ZERO;
+/// let mut reconnect = Reconnect::new(Config::default(), &mut Rng::from_seed([7; 32]), now);
+///
+/// // The first dial is due at once. It is refused, and so are three more.
+/// for attempt in 0..4 {
+///     now = reconnect.poll_timeout().expect("a client that has not given up has a deadline");
+///     assert_eq!(reconnect.handle_timeout(now), Some(Next::Dial));
+///     let next = reconnect.handle_dial_failed(now, Retry::Backoff, None);
+///     let Some(Next::DialAt(at)) = next else { panic!("nothing limits the attempts") };
+///     assert!(at - now <= Duration::from_secs(1 << attempt));
+/// }
+///
+/// // The fifth succeeds; an hour later the link is lost, and all begins anew.
+/// now = reconnect.poll_timeout().expect("the fifth");
+/// reconnect.handle_timeout(now);
+/// reconnect.handle_open(now);
+/// assert_eq!(reconnect.poll_timeout(), None);
+/// now += Duration::from_secs(3600);
+/// let next = reconnect.handle_lost(now, Retry::Now);
+/// assert!(matches!(next, Some(Next::DialAt(at)) if at - now <= Duration::from_secs(1)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reconnect {
+    config: Config,
+    rng: Rng,
+    state: State,
+    /// The largest `now` so far.
+    clock: Instant,
+    /// When the outage began: the last stable link was lost, or somebody asked for a link.
+    outage: Instant,
+    /// Waits decided on in this outage.
+    attempts: u32,
+    /// How often the window has doubled.
+    doublings: u32,
+    quick_drops: u32,
+    reached: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting {
+        at: Instant,
+        /// What the server asked for: nothing makes us dial earlier.
+        not_before: Instant,
+    },
+    Dialing {
+        since: Instant,
+    },
+    Open {
+        since: Instant,
+    },
+    Stopped(GiveUp),
+}
+
+impl Reconnect {
+    /// A client that wants its first link at `now`. The dice of its own are seeded from `rng`.
+    pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
+        Self {
+            config: config.usable(),
+            rng: rng.fork(),
+            state: State::Waiting { at: now, not_before: now },
+            clock: now,
+            outage: now,
+            attempts: 0,
+            doublings: 0,
+            quick_drops: 0,
+            reached: false,
+        }
+    }
+
+    /// A dial has succeeded: the WebSocket is open. That alone does not end the outage, see
+    /// [`Config::stable_after`].
+    pub fn handle_open(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.state = State::Open { since: now };
+        self.reached = true;
+    }
+
+    /// The link has ended. `retry` is the advice of its [`Disconnect`](crate::Disconnect).
+    pub fn handle_lost(&mut self, now: Instant, retry: Retry) -> Option<Next> {
+        let draw = self.rng.unit();
+        self.fail(now, retry, None, draw)
+    }
+
+    /// A dial has failed. `retry` is the advice that the answer gives, if there was one
+    /// ([`retry_status`](crate::closing::retry_status)), and [`Retry::Backoff`] otherwise; `retry_after` the
+    /// shortest wait that the server asks for (RFC 9110 §10.2.3).
+    pub fn handle_dial_failed(
+        &mut self,
+        now: Instant,
+        retry: Retry,
+        retry_after: Option<Duration>,
+    ) -> Option<Next> {
+        let draw = self.rng.unit();
+        if let State::Open { .. } = self.state {
+            return None; // an older dial, abandoned
+        }
+        self.fail(now, retry, retry_after, draw)
+    }
+
+    /// The network has changed (another interface, another address): what failed before may succeed, and the next
+    /// attempt comes sooner. A server that asked for time gets it all the same.
+    pub fn handle_network_change(&mut self, now: Instant) -> Option<Next> {
+        let draw = self.rng.unit();
+        self.hurry(now, draw)
+    }
+
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached: dial, or a dial has taken too long. Does
+    /// nothing if called early.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Next> {
+        let now = self.advance(now);
+        self.poll_timeout().filter(|deadline| *deadline <= now)?;
+        if let State::Waiting { .. } = self.state {
+            self.state = State::Dialing { since: now };
+            return Some(Next::Dial);
+        }
+        self.handle_dial_failed(now, Retry::Backoff, None)
+    }
+
+    /// Dial at the next opportunity, whatever was decided: somebody has pressed the button, or has new credentials.
+    /// The budgets start anew. Changes nothing while a link is open or a dial under way.
+    pub fn dial(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let State::Waiting { .. } | State::Stopped(_) = self.state {
+            self.state = State::Waiting { at: now, not_before: now };
+            self.begin_outage(now);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = match self.state {
+            State::Waiting { at, .. } => at,
+            State::Dialing { since } => since + self.config.connect_timeout,
+            State::Open { .. } | State::Stopped(_) => return None,
+        };
+        // What lies beyond the end of time never comes.
+        Some(deadline).filter(|deadline| *deadline < Instant::MAX)
+    }
+
+    /// How many times in a row it was decided to dial again. Links that were lost before they were stable do not
+    /// interrupt the row.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How many links in a row ended within a second of their opening. From three on the server is not merely
+    /// unlucky: it accepts, and then drops.
+    pub fn quick_drops(&self) -> u32 {
+        self.quick_drops
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    fn begin_outage(&mut self, now: Instant) {
+        self.outage = now;
+        self.attempts = 0;
+        self.doublings = 0;
+        self.quick_drops = 0;
+    }
+
+    fn fail(&mut self, now: Instant, retry: Retry, retry_after: Option<Duration>, draw: f64) -> Option<Next> {
+        let now = self.advance(now);
+        match self.state {
+            State::Waiting { at, .. } if now < at => return None,
+            State::Stopped(_) => return None,
+            State::Open { since } => self.judge(now, since),
+            State::Waiting { .. } | State::Dialing { .. } => {}
+        }
+        Some(match self.decide(now, retry, retry_after, draw) {
+            Ok((at, not_before)) => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.doublings = self.doublings.saturating_add(1);
+                if self.quick_drops >= QUICK_DROPS {
+                    self.doublings = ALL_DOUBLINGS;
+                }
+                self.state = State::Waiting { at, not_before };
+                Next::DialAt(at)
+            }
+            Err(why) => {
+                self.state = State::Stopped(why);
+                Next::GiveUp(why)
+            }
+        })
+    }
+
+    /// What the lost link's life says about the server.
+    fn judge(&mut self, now: Instant, opened: Instant) {
+        let lived = now - opened;
+        if lived >= self.config.stable_after {
+            self.begin_outage(now);
+        } else if lived < QUICK {
+            self.quick_drops = self.quick_drops.saturating_add(1);
+        } else {
+            self.quick_drops = 0;
+        }
+    }
+
+    /// When to dial, and the earliest time that the server allows.
+    fn decide(
+        &self,
+        now: Instant,
+        retry: Retry,
+        retry_after: Option<Duration>,
+        draw: f64,
+    ) -> Result<(Instant, Instant), GiveUp> {
+        let (least, most) = match retry {
+            Retry::No(why) => return Err(GiveUp::No(why)),
+            Retry::Now | Retry::Backoff | Retry::AfterChange(_) => (Duration::ZERO, self.window(retry)),
+            Retry::BackoffAfter(least) => (least, least.saturating_add(self.window(retry))),
+            Retry::After { min, max } => (min, max),
+        };
+        if self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
+            return Err(GiveUp::Attempts(self.attempts));
+        }
+        let wait = least.saturating_add(part(most.saturating_sub(least), draw)).max(self.config.floor);
+        let not_before = now + least.max(retry_after.unwrap_or_default());
+        let at = not_before.max(now + wait);
+        let lasted = now - self.outage;
+        let never_reached = self.config.first_contact.filter(|_| !self.reached);
+        if never_reached.is_some_and(|limit| at > self.outage + limit) {
+            return Err(GiveUp::NeverReached(lasted));
+        }
+        if self.config.max_elapsed.is_some_and(|limit| at > self.outage + limit) {
+            return Err(GiveUp::Elapsed(lasted));
+        }
+        Ok((at, not_before))
+    }
+
+    /// What the backoff is drawn from.
+    fn window(&self, retry: Retry) -> Duration {
+        // An idle limit or an unanswered ping ends each client's link at a time of its own: no crowd to spread.
+        if self.doublings == 0 && retry != Retry::Now {
+            return self.config.first_window;
+        }
+        self.config.base.saturating_mul(1 << self.doublings.min(ALL_DOUBLINGS)).min(self.config.cap)
+    }
+
+    fn hurry(&mut self, now: Instant, draw: f64) -> Option<Next> {
+        let now = self.advance(now);
+        let State::Waiting { at, not_before } = self.state else { return None };
+        let sooner = not_before.max(now + part(NETWORK_CHANGE_WINDOW, draw));
+        (sooner < at).then(|| {
+            self.state = State::Waiting { at: sooner, not_before };
+            Next::DialAt(sooner)
+        })
+    }
+}
+
+/// A part of a window, from 0 to 1.
+fn part(window: Duration, draw: f64) -> Duration {
+    window.min(Instant::MAX.since_start()).mul_f64(draw)
+}

@@ -1,0 +1,46 @@
+//! What a client decides.
+
+use crate::Instant;
+use crate::closing::Why;
+use core::fmt;
+use core::time::Duration;
+
+/// What a client should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Dial, and report with [`handle_open`](super::Reconnect::handle_open) or
+    /// [`handle_dial_failed`](super::Reconnect::handle_dial_failed).
+    Dial,
+    /// Abandon any dial under way. Dial at this time, which [`poll_timeout`](super::Reconnect::poll_timeout)
+    /// returns as well.
+    DialAt(Instant),
+    /// Do not dial again, unless somebody asks for it with [`dial`](super::Reconnect::dial).
+    GiveUp(GiveUp),
+}
+
+/// Why a client does not dial again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// The end of the link, or the server's answer, says that it would be of no use.
+    No(Why),
+    /// So many attempts are all that [`max_attempts`](super::Config::max_attempts) allows.
+    Attempts(u32),
+    /// The outage has lasted this long, and the next attempt would exceed
+    /// [`max_elapsed`](super::Config::max_elapsed).
+    Elapsed(Duration),
+    /// The server was never reached in this time, and the next attempt would exceed
+    /// [`first_contact`](super::Config::first_contact).
+    NeverReached(Duration),
+}
+
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::No(why) => write!(f, "no further attempt: {why}"),
+            Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
+            Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
+            Self::NeverReached(lasted) => write!(f, "never connected in {:.1} s", lasted.as_secs_f64()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The table of reconnection: what comes in, and when the next dial is due.
+//!
+//! Base 1 s, cap 30 s, floor 100 ms, stable after 10 s. Inputs, at times in seconds: `open`; `lost(u, retry,
+//! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1] and the
+//! advice `backoff` unless said, `retry-after` in milliseconds; `network(u)`, `T` handle_timeout, `dial`. A dial
+//! begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
+
+use super::*;
+use crate::closing::{Change, Why};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+const TABLE: &str = "
+full jitter doubles, caps
+    0 lost(0.5) => DialAt(500); 0.5 lost(0.5) => DialAt(1500); 1.5 lost(0.5) => DialAt(3500); 3.5 lost(0.5) => DialAt(7500); 7.5 lost(0.5) => DialAt(15500); 15.5 lost(0.5) => DialAt(30500); 30.5 lost(0.5) => DialAt(45500) | n=7
+a lucky draw waits for the floor
+    0 lost(0) => DialAt(100); 0.1 lost(0) => DialAt(200) | n=2
+accept-then-close storm does not reset
+    0 open; 0.01 lost(1.0,backoff) => DialAt(1010); 1.01 open; 1.02 lost(1.0,backoff) => DialAt(3020); 3.02 open; 3.03 lost(1.0,backoff) => DialAt(7030) | n=3
+... and after the third, the window is the widest until a link is stable
+    0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 7.04 lost(1.0) => DialAt(37040); 37.04 open; 39.04 lost(1.0) => DialAt(69040); 70 open; 80 lost(1.0) => DialAt(81000) | n=1
+two quick drops, a better link, a quick drop: no storm
+    0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 4.02 lost(1.0) => DialAt(8020); 8.02 open; 8.03 lost(1.0) => DialAt(16030); 17 lost(1.0) => DialAt(33000) | n=5
+stable connection resets
+    0 lost(0.5) => DialAt(500); 0.5 lost(0.5) => DialAt(1500); 1.5 open; 11.5 lost(0.5,now) => DialAt(12000) | n=1
+one that is a millisecond short of it does not
+    0 lost(0.5) => DialAt(500); 0.5 lost(0.5) => DialAt(1500); 1.5 open; 11.499 lost(0.5,now) => DialAt(13499) | n=3
+codes
+    0 lost(0.5,after-5-30) => DialAt(17500); 20 lost(0.5,backoff-after-10) => DialAt(31000); 40 lost(0.5,no) => GiveUp(no further attempt: refused) | n=2
+a change goes with the usual backoff
+    0 lost(0.5) => DialAt(500); 0.5 lost(0.5,change) => DialAt(1500) | n=2
+Retry-After wins when longer
+    0 lost(0.5,backoff,7000) => DialAt(7000); 8 lost(0.5,backoff,100) => DialAt(9000) | n=2
+... and when longer than the range of a restart
+    0 lost(0.5,after-5-30,7000) => DialAt(17500); 20 lost(0.5,after-5-30,60000) => DialAt(80000) | n=2
+given up is given up
+    0 lost(0.5,no) => GiveUp(no further attempt: refused); 1 lost(0.5); 2 network(0.5); 3 T | n=0
+... until somebody asks
+    0 lost(0.5) => DialAt(500); 1 lost(0.5,no) => GiveUp(no further attempt: refused); 2 dial; 2 T => Dial; 2 lost(0.5) => DialAt(2500) | n=1
+the button shortens a wait
+    0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 1.5 dial; 1.5 T => Dial; 1.5 lost(0.5) => DialAt(2000) | n=1
+but not what goes on
+    0 open; 1 dial; 1 T; 60 lost(0.5) => DialAt(60500); 60.5 T => Dial; 61 dial; 61 T; 62 lost(0.5) => DialAt(63000) | n=2
+a dial that takes too long is abandoned
+    0 T => Dial; 9.999 T; 10 T => DialAt(10000+); 25 open | n=1
+a dial is due when the wait is over, and not before
+    0 lost(0.5) => DialAt(500); 0.499 T; 0.5 T => Dial; 0.6 T | n=1
+a failure that is told twice counts once
+    0 lost(0.5) => DialAt(500); 0.1 lost(0.5); 0.5 T => Dial | n=1
+the network changes
+    0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 1.5 network(0.5) => DialAt(1750); 1.6 network(1); 1.75 T => Dial; 1.8 network(0.5); 2 lost(0.5) => DialAt(4000) | n=3
+the network changes, but the server asked for time
+    0 lost(0.5,after-5-30) => DialAt(17500); 1 network(0.5) => DialAt(5000); 6 lost(0.5,backoff,7000) => DialAt(13000); 7 network(0.5) | n=2
+the network changes under a link
+    0 open; 5 network(0.5) | n=0
+a clock that steps back stands still
+    0 lost(0.5) => DialAt(500); 5 T => Dial; 3 lost(0.5) => DialAt(6000) | n=2
+";
+
+const TWO_ATTEMPTS: &str = "
+budget
+    0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 lost(0.5) => GiveUp(no connection after 2 attempts) | n=2
+a stable link fills the budget up
+    0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 open; 12 lost(0.5) => DialAt(12500) | n=1
+the reason goes before the budget
+    0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 lost(0.5,no) => GiveUp(no further attempt: refused) | n=2
+";
+
+const TEN_SECONDS: &str = "
+no dial is begun later than the budget allows
+    0 open; 60 lost(1) => DialAt(61000); 61 lost(1) => DialAt(63000); 63 lost(1) => DialAt(67000); 67 lost(0.375) => DialAt(70000); 70 lost(0) => GiveUp(no connection for 10.0 s) | n=4
+links that do not last do not count
+    0 open; 60 lost(1) => DialAt(61000); 61 open; 70.5 lost(0) => GiveUp(no connection for 10.5 s) | n=1
+those that last do
+    0 open; 60 lost(1) => DialAt(61000); 61 open; 71 lost(0.5) => DialAt(71500) | n=1
+who was never reached is measured from the start
+    0 lost(1) => DialAt(1000); 9 lost(1) => GiveUp(no connection for 9.0 s) | n=1
+";
+
+const FIRST_CONTACT: &str = "
+a server that was never reached is given up soon
+    0 lost(1) => DialAt(1000); 1 lost(0.5) => DialAt(2000); 2 lost(1) => GiveUp(never connected in 2.0 s) | n=2
+one that was reached is not
+    0 lost(1) => DialAt(1000); 1 open; 1.5 lost(1) => DialAt(3500); 3.5 lost(1) => DialAt(7500) | n=3
+";
+
+const FLEET: &str = "
+a crowd that loses its server spreads over the first window
+    0 open; 60 lost(0.5,backoff) => DialAt(62500); 63 lost(0.5) => DialAt(64000) | n=2
+a link that ends at a time of its own need not
+    0 open; 60 lost(0.5,now) => DialAt(60500); 61 lost(0.5,now) => DialAt(62000) | n=2
+";
+
+fn client(config: Config) -> Reconnect {
+    Reconnect::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO)
+}
+
+fn advice(name: &str) -> Retry {
+    let secs = Duration::from_secs;
+    match name {
+        "backoff" => Retry::Backoff,
+        "now" => Retry::Now,
+        "no" => Retry::No(Why::Refused),
+        "change" => Retry::AfterChange(Change::SmallerMessages),
+        "after-5-30" => Retry::After { min: secs(5), max: secs(30) },
+        "backoff-after-10" => Retry::BackoffAfter(secs(10)),
+        _ => panic!("unknown advice {name}"),
+    }
+}
+
+fn step(reconnect: &mut Reconnect, now: Instant, input: &str) -> String {
+    let (name, arguments) = input.trim_end_matches(')').split_once('(').unwrap_or((input, "0"));
+    let arguments: Vec<_> = arguments.split(',').collect();
+    let draw: f64 = arguments[0].parse().expect("a draw");
+    let next = match name {
+        "open" => {
+            reconnect.handle_open(now);
+            None
+        }
+        "dial" => {
+            reconnect.dial(now);
+            None
+        }
+        "T" => reconnect.handle_timeout(now),
+        "network" => reconnect.hurry(now, draw),
+        "lost" => {
+            let retry = arguments.get(1).map_or(Retry::Backoff, |name| advice(name));
+            let retry_after = arguments.get(2).map(|millis| millis.parse().expect("milliseconds"));
+            if let State::Waiting { .. } = reconnect.state {
+                reconnect.handle_timeout(now);
+            }
+            reconnect.fail(now, retry, retry_after.map(Duration::from_millis), draw)
+        }
+        _ => panic!("unknown input {name}"),
+    };
+    match next {
+        None => String::new(),
+        Some(Next::Dial) => "Dial".to_string(),
+        // The wait after a dial that took too long is drawn inside.
+        Some(Next::DialAt(at)) if name == "T" => {
+            assert!(at > now && at <= now + Duration::from_secs(1));
+            format!("DialAt({}+)", now.since_start().as_millis())
+        }
+        Some(Next::DialAt(at)) => format!("DialAt({})", at.since_start().as_millis()),
+        Some(Next::GiveUp(why)) => format!("GiveUp({why})"),
+    }
+}
+
+fn holds(config: Config, table: &str) {
+    let lines: Vec<_> = table.lines().filter(|line| !line.is_empty()).collect();
+    for row in lines.chunks(2) {
+        let (steps, _) = row[1].trim().split_once(" | ").expect("the attempts at the end of the row");
+        let mut reconnect = client(config);
+        let played: Vec<_> = steps
+            .split("; ")
+            .map(|step| {
+                let input = step.split(" => ").next().unwrap_or(step);
+                let (at, what) = input.split_once(' ').expect("a time and an input");
+                let at: f64 = at.parse().expect("seconds");
+                let output =
+                    self::step(&mut reconnect, Instant::from_micros((at * 1e6).round() as u64), what);
+                if output.is_empty() { input.to_string() } else { format!("{input} => {output}") }
+            })
+            .collect();
+        let played = format!("    {} | n={}", played.join("; "), reconnect.attempts());
+        assert_eq!(row[1], played, "{}", row[0]);
+    }
+}
+
+#[test]
+fn every_row_of_the_table_holds() {
+    holds(Config::default(), TABLE);
+}
+
+#[test]
+fn attempts_may_be_limited() {
+    holds(Config { max_attempts: Some(2), ..Config::default() }, TWO_ATTEMPTS);
+}
+
+#[test]
+fn time_may_be_limited() {
+    holds(Config { max_elapsed: Some(Duration::from_secs(10)), ..Config::default() }, TEN_SECONDS);
+}
+
+#[test]
+fn the_time_to_the_first_contact_may_be_limited() {
+    holds(Config { first_contact: Some(Duration::from_secs(3)), ..Config::default() }, FIRST_CONTACT);
+}
+
+#[test]
+fn a_large_fleet_may_spread_wider() {
+    holds(Config { first_window: Duration::from_secs(5), ..Config::default() }, FLEET);
+}
+
+#[test]
+fn quick_drops_are_counted_until_a_link_lasts() {
+    let mut reconnect = client(Config::default());
+    let counts: Vec<_> = [0, 10, 999, 1000, 5]
+        .map(|lives| {
+            let now = reconnect.clock + Duration::from_secs(60);
+            reconnect.handle_open(now);
+            reconnect.handle_lost(now + Duration::from_millis(lives), Retry::Backoff);
+            reconnect.quick_drops()
+        })
+        .into();
+    assert_eq!(counts, [1, 2, 3, 0, 1]);
+}
+
+#[test]
+fn an_abandoned_dial_does_not_end_an_open_link() {
+    let mut reconnect = client(Config::default());
+    reconnect.handle_open(Instant::from_secs(1));
+    assert_eq!(reconnect.handle_dial_failed(Instant::from_secs(2), Retry::Backoff, None), None);
+    assert_eq!(reconnect.poll_timeout(), None);
+    assert!(reconnect.handle_lost(Instant::from_secs(3), Retry::Backoff).is_some());
+}
+
+#[test]
+fn two_clients_draw_differently() {
+    let mut rng = Rng::from_seed([1; 32]);
+    let mut draw = || {
+        Reconnect::new(Config::default(), &mut rng, Instant::ZERO).handle_lost(Instant::ZERO, Retry::Backoff)
+    };
+    assert_ne!(draw(), draw());
+}
