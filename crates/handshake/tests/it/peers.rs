@@ -96,6 +96,7 @@ impl Write for Pipe {
 }
 
 #[test]
+#[expect(clippy::result_large_err, reason = "their callback returns what it does")]
 fn our_client_is_accepted_by_tungstenite() {
     let pipe = Pipe::default();
     let mut client = client::Handshake::new(&request(), NONCE, Config::default(), NOW);
