@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::head::PARSER_HEADERS;
-
 /// How long a handshake may take, and how large a head may be; the same for both roles.
 ///
 /// ```
@@ -37,11 +35,5 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(10), head_bytes: 16 * 1024, headers: 100 }
-    }
-}
-
-impl Config {
-    pub(crate) fn header_limit(&self) -> usize {
-        self.headers.min(PARSER_HEADERS)
     }
 }

@@ -77,7 +77,7 @@ impl HeadReader {
             past_method: false,
             foreign: false,
             budget: config.head_bytes,
-            header_limit: config.header_limit(),
+            header_limit: config.headers,
         }
     }
 
@@ -256,6 +256,30 @@ mod tests {
         let mut reader = reader(Expect::Request, 100, 10);
         reader.push(&[0x16; 80]);
         assert_eq!(reader.scan(), Scan::Foreign(Bytes::from_static(&[0x16; 64])));
+    }
+
+    #[test]
+    fn a_greeting_is_complete_as_soon_as_nothing_more_of_it_is_kept() {
+        let mut reader = reader(Expect::Request, 100, 10);
+        assert_eq!(trickle(&mut reader, &[0x16; 63]), Scan::Partial);
+        reader.push(&[0x16]);
+        assert_eq!(reader.scan(), Scan::Foreign(Bytes::from_static(&[0x16; 64])));
+    }
+
+    #[test]
+    fn a_request_starts_with_its_method() {
+        let mut reader = reader(Expect::Request, 100, 10);
+        assert_eq!(
+            trickle(&mut reader, b" GET / HTTP/1.1\r\n"),
+            Scan::Foreign(Bytes::from_static(b" GET / HTTP/1.1\r"))
+        );
+    }
+
+    #[test]
+    fn each_head_in_a_row_must_start_like_one() {
+        let mut reader = reader(Expect::Response, 100, 10);
+        assert!(matches!(trickle(&mut reader, b"HTTP/1.1 103 X\r\n\r\n"), Scan::Complete(_)));
+        assert_eq!(trickle(&mut reader, b"garbage\n"), Scan::Foreign(Bytes::from_static(b"garbage")));
     }
 
     #[test]

@@ -71,6 +71,8 @@ mod tests {
         assert_eq!(asked("Thu, 29 Feb 2024 00:00:05 GMT", date), Some(Duration::from_secs(15)));
         assert_eq!(asked("Fri, 01 Mar 2024 00:00:00 GMT", date), Some(Duration::from_secs(86_410)));
         assert_eq!(asked("Wed, 28 Feb 2024 23:00:00 GMT", date), Some(Duration::ZERO));
+        let date = Some("Mon, 28 Feb 2000 00:00:00 GMT");
+        assert_eq!(asked("Wed, 01 Mar 2000 00:00:00 GMT", date), Some(Duration::from_secs(2 * 86_400)));
         let date = Some("Sat, 31 Dec 2099 23:59:59 GMT");
         assert_eq!(asked("Thu, 31 Dec 2099 23:59:59 GMT", date), Some(Duration::ZERO));
         assert_eq!(asked("Fri, 01 Jan 2100 00:00:00 GMT", date), Some(Duration::from_secs(1)));

@@ -159,6 +159,8 @@ mod tests {
     fn no_more_is_kept_than_is_shown() {
         let (kept, complete) = body(CONTENT_LENGTH, "1000", &[b'x'; 1000]);
         assert_eq!((kept.len(), complete), (KEPT, true));
+        let (kept, complete) = body(CONTENT_LENGTH, "1000", &[b'x'; KEPT]);
+        assert_eq!((kept.len(), complete), (KEPT, true));
     }
 
     #[test]

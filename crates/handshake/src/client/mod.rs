@@ -244,7 +244,7 @@ impl Handshake {
             Scan::Foreign(start) => self.state = self.foreign(&start),
             Scan::TooLarge => self.state = State::Failed(Error::TooLarge { limit: self.config.head_bytes }),
             Scan::TooManyHeaders => {
-                self.state = State::Failed(Error::TooManyHeaders { limit: self.config.header_limit() });
+                self.state = State::Failed(Error::TooManyHeaders { limit: self.config.headers });
             }
         }
         false

@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use thiserror::Error;
 
 use super::url::Url;
@@ -143,22 +143,25 @@ impl Request {
         out
     }
 
-    /// What no error may show, even if the server sends it back: credentials and what the query holds.
+    /// What no error may show, even if the server sends it back: credentials, cookies, whatever the application marked
+    /// as sensitive, and what the query holds.
     pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
-        let values = self.headers.values().filter(|value| value.is_sensitive()).flat_map(|value| {
-            let words: Vec<_> = value.as_bytes().split(|byte| *byte == b' ').collect();
-            // The scheme, `Bearer`, is no secret.
-            let scheme = usize::from(words.len() > 1);
-            words.into_iter().skip(scheme)
-        });
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        let parameters =
-            query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value).as_bytes());
-        values
-            .chain(parameters)
-            .filter(|secret| secret.len() >= SHORTEST_SECRET)
-            .map(<[u8]>::to_vec)
-            .collect()
+        let mut secrets: Vec<&[u8]> = query.split('&').map(|pair| behind(b'=', pair.as_bytes())).collect();
+        for (name, value) in self.headers.iter().filter(|(_, value)| value.is_sensitive()) {
+            match (name, value.as_bytes()) {
+                (&COOKIE, cookies) => {
+                    secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair)))
+                }
+                // The scheme, `Bearer`, is no secret.
+                (&AUTHORIZATION | &PROXY_AUTHORIZATION, credentials) => {
+                    secrets.push(behind(b' ', credentials))
+                }
+                (_, value) => secrets.push(value),
+            }
+        }
+        let told_apart = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET);
+        told_apart.map(<[u8]>::to_vec).collect()
     }
 
     /// RFC 6455 §4.1, 4: the port only where it is not the scheme's own.
@@ -169,6 +172,12 @@ impl Request {
             (_, port) => format!("{host}:{port}"),
         }
     }
+}
+
+/// What stands behind the first `separator`, or all if there is none.
+fn behind(separator: u8, bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| *byte == separator).map_or(0, |position| position + 1);
+    bytes[start..].trim_ascii()
 }
 
 impl fmt::Debug for Request {

@@ -169,6 +169,7 @@ mod tests {
     fn what_is_no_websocket_url_is_refused() {
         assert_eq!(Url::parse("example.org").unwrap_err(), RequestError::NoScheme);
         assert_eq!(Url::parse("https://a/").unwrap_err(), RequestError::Scheme { scheme: "https".into() });
+        assert_eq!(Url::parse("ws://a/b#c").unwrap_err(), RequestError::Fragment);
         assert_eq!(Url::parse("ws:///x").unwrap_err(), RequestError::NoHost);
         assert_eq!(Url::parse("ws://u@:80/").unwrap_err(), RequestError::NoHost);
         for bad in ["ws://a:0/", "ws://a:65536/", "ws://a:-1/", "ws://a:b/", "ws://a:+1/"] {

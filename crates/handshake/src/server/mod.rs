@@ -295,7 +295,7 @@ impl Handshake {
             Scan::Foreign(start) => self.refuse(now, Error::NotHttp { start }),
             Scan::TooLarge => self.refuse(now, Error::TooLarge { limit: self.config.head_bytes }),
             Scan::TooManyHeaders => {
-                let limit = self.config.header_limit();
+                let limit = self.config.headers;
                 self.refuse(now, Error::TooManyHeaders { limit });
             }
         }

@@ -82,6 +82,19 @@ fn an_upgrade_waits_for_the_rest_of_the_request() {
 }
 
 #[test]
+fn an_upgrade_whose_request_cannot_leave_is_none() {
+    let mut ended = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
+    ended.handle_input(NOW, format!("{UPGRADE}\r\n").as_bytes());
+    ended.handle_end(NOW, End::Reset);
+    assert!(matches!(ended.poll_result().unwrap().unwrap_err(), Error::Closed { end: End::Reset, .. }));
+
+    let mut late = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
+    late.handle_input(NOW, format!("{UPGRADE}\r\n").as_bytes());
+    late.handle_timeout(after(10));
+    assert!(matches!(late.poll_result().unwrap().unwrap_err(), Error::TimedOut { .. }));
+}
+
+#[test]
 fn a_refusal_need_not_wait_for_the_rest_of_the_request() {
     let mut client = client_role::Handshake::new(&request(), [0; 16], Config::default(), NOW);
     client.handle_input(NOW, b"HTTP/1.1 431 X\r\nContent-Length: 0\r\n\r\n");
@@ -139,10 +152,17 @@ fn a_body_that_does_not_come_is_waited_for_a_second() {
 #[test]
 fn a_greeting_that_does_not_end_is_waited_for_a_second() {
     let mut client = client(&request());
-    client.handle_input(after(3), b"hello");
-    assert_eq!(client.poll_timeout(), Some(after(4)));
+    let mut server = server::Handshake::new(Config::default(), NOW);
+    client.handle_input(after(3), b"hel");
+    server.handle_input(after(3), b"\0hel");
+    let later = Instant::from_millis(3_500);
+    client.handle_input(later, b"lo");
+    server.handle_input(later, b"lo");
+    assert_eq!((client.poll_timeout(), server.poll_timeout()), (Some(after(4)), Some(after(4))));
     client.handle_timeout(after(4));
+    server.handle_timeout(after(4));
     assert!(client.poll_result().unwrap().unwrap_err().to_string().ends_with("\"hello\""));
+    assert!(text(server.output()).ends_with("\\x00hello\"\n"), "{}", text(server.output()));
 }
 
 #[test]
@@ -152,6 +172,9 @@ fn waiting_for_more_to_show_never_passes_the_limit() {
         client.handle_input(Instant::from_millis(9_500), input.as_bytes());
         assert_eq!(client.poll_timeout(), Some(after(10)));
     }
+    let mut server = server::Handshake::new(Config::default(), NOW);
+    server.handle_input(Instant::from_millis(9_500), b"\0hello");
+    assert_eq!(server.poll_timeout(), Some(after(10)));
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn a_key_that_is_not_16_bytes_in_base64_is_answered_400() {
     for replacement in [
         "",
         "Sec-WebSocket-Key: \r\n",
+        "Sec-WebSocket-Key: ==\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTEyMw==\r\n",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTEy\r\n",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ!!\r\n",
@@ -254,6 +256,34 @@ fn a_request_may_be_redirected() {
 }
 
 #[test]
+fn a_body_of_another_type_keeps_it() {
+    let mut server = asked("");
+    let response =
+        Response::builder().status(400).header("content-type", "application/json").body("{}").unwrap();
+    server.reject(NOW, &response).unwrap();
+    let (_, answer) = finish(&mut server);
+    assert!(answer.contains("\r\nContent-Type: application/json\r\n"), "{answer}");
+}
+
+#[test]
+fn a_304_has_no_body() {
+    let mut server = asked("");
+    server.reject(NOW, &Response::builder().status(304).body("body").unwrap()).unwrap();
+    let (_, answer) = finish(&mut server);
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn the_error_waits_until_the_answer_has_left() {
+    let mut server = server("GET / HTTP/1.1\r\n\r\n");
+    let length = server.output().len();
+    server.handle_written(NOW, length - 1);
+    assert!(server.poll_result().is_none());
+    server.handle_written(NOW, 1);
+    assert_eq!(server.poll_result().unwrap().unwrap_err(), Error::Host);
+}
+
+#[test]
 fn a_rejection_is_no_success() {
     for status in [101, 200, 204, 600] {
         let mut server = asked("");
@@ -280,13 +310,16 @@ fn bytes_behind_the_request_are_handed_on() {
     assert!(!server.wants_input());
     server.accept(NOW, &Accept::new()).unwrap();
     assert!(server.poll_result().is_none(), "the answer has not left");
+    server.handle_input(NOW, b"d");
     server.handle_written(NOW, server.output().len());
-    assert_eq!(server.poll_result().unwrap().unwrap().leftover, "\r\nframe");
+    assert_eq!(server.poll_result().unwrap().unwrap().leftover, "\r\nframed");
     assert!(server.poll_result().is_none(), "once is enough");
 }
 
 #[test]
-fn credentials_in_a_request_stay_out_of_debug() {
+fn credentials_stay_out_of_debug() {
     let server = asked("Authorization: Bearer hunter2\r\nCookie: session=hunter2\r\n");
     assert!(!format!("{:?} {server:?}", server.request().unwrap()).contains("hunter2"));
+    let accept = Accept::new().with_header("set-cookie", "session=hunter2").unwrap();
+    assert!(!format!("{accept:?}").contains("hunter2"));
 }
