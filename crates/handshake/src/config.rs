@@ -23,12 +23,12 @@ pub struct Config {
     pub timeout: Duration,
     /// The largest head, in bytes: request or status line, headers and blank line.
     ///
-    /// Default 16 KiB: twice what common web servers and proxies let through to one another in total, so that a head
-    /// with large cookies and tokens still fits.
+    /// Default 16 KiB, as Node.js has it: room for large cookies and tokens, and little enough to hold for many
+    /// connections at once.
     pub head_bytes: usize,
     /// The largest number of header lines, 124 at most: the parser holds no more.
     ///
-    /// Default 100, what common web servers allow: a browser sends some 20, and each proxy adds a few.
+    /// Default 100, as Apache httpd and hyper have it: a browser sends some 20, and each proxy adds a few.
     pub headers: usize,
 }
 

@@ -31,9 +31,7 @@ pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
         [b'S', b'S', b'H', b'-', ..] => " (an SSH server or client)",
         [b'2', b'2', b'0', b' ' | b'-', ..] => " (a mail or FTP server)",
         [b'H', b'T', b'T', b'P', b'/', b'2', ..] | [0, 0, _, 4, ..] => " (HTTP/2)",
-        [0, b'\r', b'\n', b'Q', b'U', b'I', b'T', ..] => {
-            " (a proxy that announces its client by the PROXY protocol)"
-        }
+        [0, b'\r'] => " (a proxy that announces its client by the PROXY protocol)",
         _ => "",
     }
 }

@@ -280,6 +280,9 @@ mod tests {
         let mut reader = reader(Expect::Response, 100, 10);
         assert!(matches!(trickle(&mut reader, b"HTTP/1.1 103 X\r\n\r\n"), Scan::Complete(_)));
         assert_eq!(trickle(&mut reader, b"garbage\n"), Scan::Foreign(Bytes::from_static(b"garbage")));
+        let mut reader = self::reader(Expect::Request, 100, 10);
+        assert!(matches!(trickle(&mut reader, b"GET / HTTP/1.1\r\n\r\n"), Scan::Complete(_)));
+        assert_eq!(trickle(&mut reader, b"\0\n"), Scan::Foreign(Bytes::from_static(b"\0")));
     }
 
     #[test]

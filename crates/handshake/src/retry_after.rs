@@ -73,6 +73,8 @@ mod tests {
         assert_eq!(asked("Wed, 28 Feb 2024 23:00:00 GMT", date), Some(Duration::ZERO));
         let date = Some("Mon, 28 Feb 2000 00:00:00 GMT");
         assert_eq!(asked("Wed, 01 Mar 2000 00:00:00 GMT", date), Some(Duration::from_secs(2 * 86_400)));
+        let date = Some("Sun, 31 Dec 2000 00:00:00 GMT");
+        assert_eq!(asked("Mon, 01 Jan 2001 00:00:00 GMT", date), Some(Duration::from_secs(86_400)));
         let date = Some("Sat, 31 Dec 2099 23:59:59 GMT");
         assert_eq!(asked("Thu, 31 Dec 2099 23:59:59 GMT", date), Some(Duration::ZERO));
         assert_eq!(asked("Fri, 01 Jan 2100 00:00:00 GMT", date), Some(Duration::from_secs(1)));

@@ -151,11 +151,11 @@ impl Request {
         for (name, value) in self.headers.iter().filter(|(_, value)| value.is_sensitive()) {
             match (name, value.as_bytes()) {
                 (&COOKIE, cookies) => {
-                    secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair)))
+                    secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair)));
                 }
                 // The scheme, `Bearer`, is no secret.
                 (&AUTHORIZATION | &PROXY_AUTHORIZATION, credentials) => {
-                    secrets.push(behind(b' ', credentials))
+                    secrets.push(behind(b' ', credentials));
                 }
                 (_, value) => secrets.push(value),
             }

@@ -236,7 +236,9 @@ fn answers_before_the_answer_proper_are_skipped() {
 #[test]
 fn frames_behind_the_answer_are_handed_on() {
     let mut client = client(&request());
+    assert!(client.wants_input());
     client.handle_input(NOW, format!("{UPGRADE}\r\n\u{1}\r\n\r\n").as_bytes());
+    assert!(!client.wants_input());
     client.handle_input(NOW, b"more");
     assert_eq!(client.poll_result().unwrap().unwrap().leftover, "\u{1}\r\n\r\nmore");
 }

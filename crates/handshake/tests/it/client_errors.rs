@@ -77,6 +77,8 @@ fn a_redirect_tells_where_to() {
         let Error::Refused(refusal) = error else { panic!("{error}") };
         assert_eq!(refusal.location(), Some("wss://b.example/x?token=abc"));
     }
+    let long = format!("301 X\r\nLocation: {}", "x".repeat(9999));
+    assert!(said(http(&long, "")).len() < 200);
     assert!(said(http("201 Created\r\nLocation: /x", "")).starts_with("the server answered 201 Created"));
 }
 

@@ -168,6 +168,12 @@ fn another_protocol_is_answered_400() {
 }
 
 #[test]
+fn a_proxy_that_announces_its_client_is_recognized() {
+    let (error, _) = refused(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c");
+    assert!(error.to_string().contains("PROXY protocol"), "{error}");
+}
+
+#[test]
 fn the_answer_carries_the_digest_of_the_key() {
     let mut server = asked("");
     server.accept(NOW, &Accept::new()).unwrap();
