@@ -1,3 +1,51 @@
-//! pump
-/// Stub.
-pub fn pump() {}
+//! Between a connection and a session.
+
+use crate::connection::{Connection, Event};
+use crate::message::Message;
+use crate::{Close, CloseCode, Instant, Session};
+
+/// Moves everything that can move between a connection and the session that it serves.
+///
+/// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
+/// events and at the connection's output. Messages to send are taken from the session only while the connection has
+/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. The connection's end
+/// becomes the session's: after its last event the connection is of no more use.
+///
+/// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003.
+pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
+    while let Some(event) = connection.poll_event() {
+        match event {
+            Event::Message(Message::Binary(message)) => {
+                if session.handle_message(now, message).is_some() {
+                    refuse(now, connection, "an unknown binary message");
+                }
+            }
+            Event::Message(_) => refuse(now, connection, "a text message"),
+            Event::Closed(disconnect) => return session.handle_link_down(now, disconnect),
+            Event::Pong { rtt } => {
+                session.handle_rtt(now, rtt);
+                session.handle_link_event(event);
+            }
+            other => session.handle_link_event(other),
+        }
+    }
+    while connection.room() > 0 {
+        let Some(message) = session.poll_message(now, connection.room()) else {
+            if let Some(close) = session.poll_close() {
+                // Already closing: the other side's reason stands.
+                let _ = connection.close(now, close);
+            }
+            return;
+        };
+        if connection.send_parts(now, message).is_err() {
+            // Closing: what is lost here is offered again on the next link.
+            return;
+        }
+    }
+}
+
+fn refuse(now: Instant, connection: &mut Connection, why: &str) {
+    if let Ok(close) = Close::new(CloseCode::UNSUPPORTED_DATA, why) {
+        let _ = connection.close(now, close);
+    }
+}

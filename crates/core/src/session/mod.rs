@@ -1,4 +1,231 @@
-//! session
-/// Stub.
+//! The application's view across many links: transfers that go on, and a client that dials again by itself.
+//!
+//! A [`Session`] is [`Reconnect`] and [`Transfers`] together. A client's session says when to dial; whoever dials
+//! tells it of each link's beginning and end, and [`pump`](crate::pump) moves messages between it and the
+//! [`Connection`](crate::Connection) of the day. A server's session lives as long as one link.
+//!
+//! ```text
+//!               Dial                  handle_link_up                 handle_link_down
+//!  (new) ──────────────▶ dialing ──────────────────────▶ up ───────────────────────────┐
+//!    ▲                      │ handle_dial_failed                                        │
+//!    │                      ▼                                                           ▼
+//!    └──── time passes ── Waiting ◀─────────────────────────────────────── GaveUp ◀─────┘
+//! ```
+
+use crate::closing::{Close, CloseCode, Disconnect, MAX_REASON, Retry};
+use crate::connection;
+use crate::message::Parts;
+use crate::reconnect::{self, GiveUp, Next, Reconnect};
+use crate::time::earliest;
+use crate::transfer::{self, Code, Transfers};
+use crate::{Instant, Rng, Role};
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use bytes::Bytes;
+use core::time::Duration;
+
+#[cfg(test)]
+mod tests;
+
+/// Settings of a [`Session`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// When to dial again, and when to give up. A server ignores it.
+    pub reconnect: reconnect::Config,
+    /// Limits of the transfers.
+    pub transfer: transfer::Config,
+}
+
+/// What a [`Session`] wants done, and what it tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Dial now. Answer with [`handle_link_up`](Session::handle_link_up) or
+    /// [`handle_dial_failed`](Session::handle_dial_failed).
+    Dial,
+    /// The next dial is at this time; abandon one that may be under way.
+    Waiting {
+        /// When.
+        until: Instant,
+    },
+    /// There will be no other dial, and so no end to the transfers that are left.
+    GaveUp(GiveUp),
+    /// The link has ended, for this reason.
+    LinkDown(Disconnect),
+    /// Something that the connection tells and that concerns the application only.
+    Link(connection::Event),
+    /// A transfer wants something done, or tells something.
+    Transfer(transfer::Event),
+}
+
+/// Transfers across many links. See the [module](self).
 #[derive(Debug)]
-pub struct Session {}
+pub struct Session {
+    transfers: Transfers,
+    reconnect: Option<Reconnect>,
+    /// How the next end of a link is to be taken, if not as the connection saw it.
+    advice: Option<Retry>,
+    close: Option<Close>,
+    events: VecDeque<Event>,
+}
+
+impl Session {
+    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts.
+    pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut reconnect = Reconnect::new(config.reconnect, &mut Rng::from_seed(seed), now);
+        let first = reconnect.handle_timeout(now);
+        let mut session = Self::new(Role::Client, config.transfer, now);
+        session.reconnect = Some(reconnect);
+        session.follow(first);
+        session
+    }
+
+    /// The session of one link that a server has accepted.
+    pub fn server(config: Config, now: Instant) -> Self {
+        Self::new(Role::Server, config.transfer, now)
+    }
+
+    fn new(role: Role, config: transfer::Config, now: Instant) -> Self {
+        let transfers = Transfers::new(role, config, now);
+        Self { transfers, reconnect: None, advice: None, close: None, events: VecDeque::new() }
+    }
+
+    // ----- facts -----
+
+    /// A link is up; its round-trip time may be known from the handshake.
+    pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
+        if let Some(reconnect) = &mut self.reconnect {
+            reconnect.handle_open(now);
+        }
+        (self.advice, self.close) = (None, None);
+        self.transfers.handle_link_up(now, rtt);
+        self.collect();
+    }
+
+    /// The link has ended. A client decides when to dial again.
+    pub fn handle_link_down(&mut self, now: Instant, disconnect: Disconnect) {
+        self.transfers.handle_link_down(now);
+        self.collect();
+        let retry = self.advice.take().unwrap_or(disconnect.retry());
+        self.events.push_back(Event::LinkDown(disconnect));
+        let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_lost(now, retry));
+        self.follow(next);
+    }
+
+    /// A dial has failed, with this advice: [`Retry::Backoff`] where nobody answered.
+    pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
+        let next =
+            self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_dial_failed(now, retry, None));
+        self.follow(next);
+    }
+
+    /// The network has changed: what failed before may succeed.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_network_change(now));
+        self.follow(next);
+    }
+
+    /// The round-trip time of the link was measured.
+    pub fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
+        self.transfers.handle_rtt(now, rtt);
+    }
+
+    /// A binary message came. It is handed back if it is not of this protocol.
+    pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
+        let foreign = self.transfers.handle_message(now, message);
+        self.collect();
+        foreign
+    }
+
+    /// The connection told something that is neither a message nor its end.
+    pub fn handle_link_event(&mut self, event: connection::Event) {
+        self.events.push_back(Event::Link(event));
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.transfers.handle_timeout(now);
+        self.collect();
+        let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_timeout(now));
+        self.follow(next);
+    }
+
+    // ----- commands -----
+
+    /// Files are offered, asked for and answered here. Events of theirs come out of
+    /// [`poll_event`](Self::poll_event).
+    pub fn transfers_mut(&mut self) -> &mut Transfers {
+        &mut self.transfers
+    }
+
+    // ----- outputs -----
+
+    /// What is wanted or told next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.collect();
+        self.events.pop_front()
+    }
+
+    /// The next message to send, if `room` is not 0. See [`Transfers::poll_message`].
+    pub fn poll_message(&mut self, now: Instant, room: usize) -> Option<Parts> {
+        let message = self.transfers.poll_message(now, room);
+        self.collect();
+        message
+    }
+
+    /// The Close to send, once everything that [`poll_message`](Self::poll_message) has is sent: the protocol of the
+    /// transfers was broken.
+    pub fn poll_close(&mut self) -> Option<Close> {
+        self.close.take()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        earliest(self.transfers.poll_timeout(), self.reconnect.as_ref().and_then(Reconnect::poll_timeout))
+    }
+
+    // ----- looks -----
+
+    /// The transfers, to look at.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
+    }
+
+    /// How many attempts the present outage has cost.
+    pub fn attempts(&self) -> u32 {
+        self.reconnect.as_ref().map_or(0, Reconnect::attempts)
+    }
+
+    // ----- inside -----
+
+    fn collect(&mut self) {
+        while let Some(event) = self.transfers.poll_event() {
+            if let transfer::Event::Broken { code, text } = &event {
+                self.break_off(*code, text.clone());
+            }
+            self.events.push_back(Event::Transfer(event));
+        }
+    }
+
+    fn break_off(&mut self, code: Code, mut text: String) {
+        // Damage on the way is nobody's fault, and may not happen again.
+        let (close, advice) = match code {
+            Code::CorruptFrame => (CloseCode::INTERNAL_ERROR, Some(Retry::Backoff)),
+            _ => (CloseCode::PROTOCOL_ERROR, None),
+        };
+        while text.len() > MAX_REASON {
+            text.pop();
+        }
+        self.advice = advice;
+        self.close = Close::new(close, text).ok();
+    }
+
+    fn follow(&mut self, next: Option<Next>) {
+        self.events.extend(next.map(|next| match next {
+            Next::Dial => Event::Dial,
+            Next::DialAt(until) => Event::Waiting { until },
+            Next::GiveUp(why) => Event::GaveUp(why),
+        }));
+    }
+}

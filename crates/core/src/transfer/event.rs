@@ -110,6 +110,8 @@ pub enum Event {
         digest: Digest,
         /// The receiver had the file already.
         deduplicated: bool,
+        /// How many bytes crossed more than once, as far as this end can tell.
+        resent: u64,
     },
     /// A transfer has ended early. Its id is forgotten.
     Failed {

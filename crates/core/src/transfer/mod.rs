@@ -170,8 +170,11 @@ impl Transfers {
         }
         self.asked.clear();
         let mut cx = context!(self);
-        for incoming in self.incoming.values_mut() {
+        for (id, incoming) in &mut self.incoming {
             incoming.handle_link_down(&mut cx);
+            if let Some(wanted) = self.wanted.get_mut(id) {
+                wanted.earlier = incoming.earlier();
+            }
         }
         self.incoming.clear();
         self.outgoing.retain(|_, outgoing| outgoing.handle_link_down(&mut cx) == Fate::Lives);

@@ -116,11 +116,11 @@ impl Transfers {
         let Some(link) = &mut self.link else { return };
         let id = offer.id;
         let wanted = self.wanted.get_mut(&id);
-        let requested = wanted.is_some();
+        let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
         if self.incoming.contains_key(&id) {
             return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
         }
-        if !requested
+        if earlier.is_none()
             && link.count(|route| matches!(route, Route::Incoming(_))) >= self.config.max_transfers as usize
         {
             return self.refuse_busy(handle);
@@ -135,7 +135,7 @@ impl Transfers {
             wanted.state = Asking::Offered;
         }
         let instance = link.peer.as_ref().map_or([0; 16], |peer| peer.instance);
-        let (incoming, event) = Incoming::new(self.now, handle, offer, instance, requested);
+        let (incoming, event) = Incoming::new(self.now, handle, offer, instance, earlier);
         self.incoming.insert(id, incoming);
         self.events.push_back(event);
     }

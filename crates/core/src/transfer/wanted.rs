@@ -1,6 +1,7 @@
 //! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
 
 use super::event::{Event, Failure};
+use super::receive::Earlier;
 use super::wire::{Frame, Handle};
 use super::{Code, Retry, SafeName, TransferId, Transfers, refusal};
 use crate::Instant;
@@ -14,6 +15,7 @@ pub(super) struct Wanted {
     pub(super) name: SafeName,
     attempts: u32,
     pub(super) state: Asking,
+    pub(super) earlier: Earlier,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,7 @@ pub(super) enum Asking {
 
 impl Wanted {
     pub(super) fn new(name: SafeName) -> Self {
-        Self { name, attempts: 0, state: Asking::Waiting { until: None } }
+        Self { name, attempts: 0, state: Asking::Waiting { until: None }, earlier: Earlier::default() }
     }
 }
 
@@ -36,8 +38,9 @@ impl Transfers {
     /// An incoming transfer has ended, well or badly. What became of it is the last event; a file that we asked for
     /// may be asked for again.
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
-        self.incoming.remove(&id);
+        let incoming = self.incoming.remove(&id);
         let Some(mut wanted) = self.wanted.remove(&id) else { return };
+        wanted.earlier = incoming.map_or(wanted.earlier, |incoming| incoming.earlier());
         let Some(Event::Failed { id: last, failure }) = self.events.back() else { return };
         let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
         if *last != id || !again || wanted.attempts >= self.config.attempts {

@@ -19,7 +19,9 @@ mod tests;
 
 use crate::{DiskStore, Source, StoreError};
 use bowline_core::Instant;
-use bowline_core::transfer::{Answer, Digest, Event, Failure, Offered, TransferId, Transfers};
+use bowline_core::transfer::{
+    Answer, Digest, Event, Failure, Offer, Offered, SafeName, TransferId, Transfers,
+};
 use bytes::Bytes;
 use receiving::Receiving;
 use sending::Sending;
@@ -57,6 +59,15 @@ impl Worker {
         let receiving = Receiving::new(&self.spawn, &self.deliver, id);
         receiving.attach(store.clone(), offered);
         self.receiving.insert(id, receiving);
+    }
+
+    /// Opens the file of this name, and offers it to the peer who asks for it.
+    pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName) {
+        let reporter = Reporter { id, deliver: Arc::clone(&self.deliver) };
+        let store = store.clone();
+        (self.spawn)(Box::new(move || {
+            reporter.report_result(store.source(&name).map(|source| Outcome::Opened { name, source }));
+        }));
     }
 
     /// Carries out an effect on a file. Any other event is handed back; so is the end of a transfer, whose files are
@@ -101,6 +112,7 @@ pub struct Report {
 
 #[derive(Debug)]
 enum Outcome {
+    Opened { name: SafeName, source: Source },
     Read { offset: u64, data: Bytes },
     Hashed { upto: u64, digest: Digest },
     Checked,
@@ -116,6 +128,15 @@ impl Report {
     pub fn apply(self, now: Instant, transfers: &mut Transfers, worker: &mut Worker) {
         let id = self.id;
         match self.outcome {
+            Outcome::Opened { name, source } => {
+                let mut offer = Offer::new(id, name, source.length());
+                offer.mtime_ms = source.mtime_ms();
+                offer.validator = Some(source.validator());
+                // An id that is being sent already keeps its source.
+                if transfers.offer(now, offer).is_ok() {
+                    worker.add_source(id, source);
+                }
+            }
             Outcome::Read { offset, data } => transfers.provide(now, id, offset, data),
             Outcome::Hashed { upto, digest } => transfers.provide_digest(now, id, upto, digest),
             Outcome::Checked => transfers.confirm(now, id),

@@ -59,6 +59,8 @@ pub(super) struct Incoming {
     /// How far beyond `written` the credit may reach.
     ahead: u64,
     duplicate: u64,
+    /// How far earlier links had come: what they lost comes again.
+    earlier: Earlier,
     corrupt: u8,
     /// The sender has been told to go back, and has not done so yet.
     rewinding: bool,
@@ -73,14 +75,24 @@ pub(super) struct Incoming {
     ack: Acks,
 }
 
+/// What earlier links brought of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Earlier {
+    received: u64,
+    resent: u64,
+}
+
 impl Incoming {
+    /// Somebody offers a file. We asked for it if there is something to say of earlier links.
     pub(super) fn new(
         now: Instant,
         handle: Handle,
         offer: Offer,
         instance: [u8; 16],
-        requested: bool,
+        earlier: Option<Earlier>,
     ) -> (Self, Event) {
+        let requested = earlier.is_some();
+        let earlier = earlier.unwrap_or_default();
         let offered = Offered {
             id: offer.id,
             name: offer.name.clone(),
@@ -105,6 +117,7 @@ impl Incoming {
             credit: 0,
             ahead: 0,
             duplicate: 0,
+            earlier,
             corrupt: 0,
             rewinding: false,
             syncing: false,
@@ -237,6 +250,7 @@ impl Incoming {
             }
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
+        self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
         self.credit = self.offer.length.min(resume.max(self.early_len)).max(resume);
         self.accept(cx, have, resume, prefix, epoch);
         for data in core::mem::take(&mut self.early) {
@@ -376,6 +390,14 @@ impl Incoming {
         Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
     }
 
+    /// What the next link is to know of this one.
+    pub(super) fn earlier(&self) -> Earlier {
+        Earlier {
+            received: self.received.max(self.earlier.received),
+            resent: self.duplicate.max(self.earlier.resent),
+        }
+    }
+
     // ----- inside -----
 
     /// Syncs and finishes when it is time.
@@ -421,7 +443,8 @@ impl Incoming {
             link.close(self.handle);
         }
         let Whole { length, digest, deduplicated } = whole;
-        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated });
+        let resent = self.duplicate;
+        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated, resent });
         Fate::Ended
     }
 }

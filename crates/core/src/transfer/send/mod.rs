@@ -359,7 +359,7 @@ impl Outgoing {
         let id = self.offer.id;
         let length = self.offer.length;
         cx.events.push_back(if whole.digest == digest && whole.length == length {
-            Event::Done { id, length, digest, deduplicated: whole.deduplicated }
+            Event::Done { id, length, digest, deduplicated: whole.deduplicated, resent: self.resent }
         } else {
             let text = "the file over there differs from the file here; send it again";
             Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }

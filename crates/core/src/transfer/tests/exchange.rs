@@ -105,6 +105,7 @@ fn the_same_transfer_again_is_done_at_once() {
         length: 300_000,
         digest: Digest::of(&contents(7, 300_000)),
         deduplicated: true,
+        resent: 0,
     };
     assert!(world.client.told.contains(&done), "{:?}", world.client.told);
 }

@@ -1,0 +1,172 @@
+//! A client's session through links that begin and end, and the pump between session and connection.
+
+use super::*;
+use crate::transfer::{Answer, Digest, Offer, SafeName, TransferId};
+use crate::{Connection, End, Message, pump};
+
+const SEED: [u8; 32] = [5; 32];
+const ID: TransferId = TransferId::from_bytes([1; 16]);
+
+/// A client and a server, each with its connection, joined without a network.
+struct Pair {
+    now: Instant,
+    client: (Connection, Session),
+    server: (Connection, Session),
+}
+
+impl Pair {
+    fn new() -> Self {
+        let now = Instant::ZERO;
+        let config = connection::Config::default;
+        let mut client = Session::client(Config::default(), SEED, now);
+        let mut server = Session::server(Config::default(), now);
+        assert_eq!(client.poll_event(), Some(Event::Dial));
+        client.handle_link_up(now, Some(Duration::from_millis(1)));
+        server.handle_link_up(now, None);
+        let client = (Connection::client(config(), SEED, now), client);
+        let server = (Connection::server(config(), SEED, now), server);
+        Self { now, client, server }
+    }
+
+    /// Moves bytes and messages until nothing moves.
+    fn settle(&mut self) {
+        loop {
+            pump(self.now, &mut self.client.0, &mut self.client.1);
+            pump(self.now, &mut self.server.0, &mut self.server.1);
+            let moved = carry(self.now, &mut self.client.0, &mut self.server.0)
+                + carry(self.now, &mut self.server.0, &mut self.client.0);
+            if moved == 0 {
+                return;
+            }
+        }
+    }
+}
+
+fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
+    let n = from.output().len();
+    to.handle_input(now, from.output());
+    from.handle_written(now, n);
+    n
+}
+
+fn offer(length: u64) -> Offer {
+    Offer::new(ID, SafeName::parse("file").expect("safe"), length)
+}
+
+fn events(session: &mut Session) -> alloc::vec::Vec<Event> {
+    core::iter::from_fn(|| session.poll_event()).collect()
+}
+
+#[test]
+fn a_file_crosses_two_connections() {
+    let mut pair = Pair::new();
+    let data = Bytes::from(alloc::vec![7; 200_000]);
+    pair.client.1.transfers_mut().offer(pair.now, offer(200_000)).expect("new");
+    let mut written = 0;
+    for _ in 0..100 {
+        pair.settle();
+        for event in events(&mut pair.client.1) {
+            let transfers = pair.client.1.transfers_mut();
+            match event {
+                Event::Transfer(transfer::Event::Read { id, offset, len }) => {
+                    transfers.provide(
+                        pair.now,
+                        id,
+                        offset,
+                        data.slice(offset as usize..offset as usize + len),
+                    );
+                }
+                Event::Transfer(transfer::Event::Hash { id, upto }) => {
+                    transfers.provide_digest(pair.now, id, upto, Digest::of(&data[..upto as usize]));
+                }
+                Event::Transfer(transfer::Event::Check { id }) => transfers.confirm(pair.now, id),
+                Event::Transfer(transfer::Event::Done { length: 200_000, .. }) => return,
+                _ => {}
+            }
+        }
+        for event in events(&mut pair.server.1) {
+            let transfers = pair.server.1.transfers_mut();
+            match event {
+                Event::Transfer(transfer::Event::Offered(offered)) => {
+                    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+                    assert!(transfers.answer(pair.now, offered.id, answer));
+                }
+                Event::Transfer(transfer::Event::Write { id, offset, data }) => {
+                    written = offset + data.len() as u64;
+                    transfers.written(pair.now, id, written);
+                }
+                Event::Transfer(transfer::Event::Finish { id, .. }) => {
+                    assert_eq!(written, 200_000);
+                    transfers.finish(pair.now, id);
+                }
+                _ => {}
+            }
+        }
+    }
+    panic!("it did not arrive");
+}
+
+#[test]
+fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
+    pair.settle();
+    events(&mut pair.client.1);
+    pair.client.0.handle_end(pair.now, End::Reset);
+    pump(pair.now, &mut pair.client.0, &mut pair.client.1);
+    let told = events(&mut pair.client.1);
+    assert!(matches!(told[..], [Event::LinkDown(_), Event::Waiting { .. }]), "{told:?}");
+
+    let at = pair.client.1.poll_timeout().expect("it waits");
+    pair.client.1.handle_timeout(at);
+    assert_eq!(pair.client.1.poll_event(), Some(Event::Dial));
+    pair.client.1.handle_link_up(at, None);
+    let messages: alloc::vec::Vec<_> = core::iter::from_fn(|| pair.client.1.poll_message(at, 1)).collect();
+    assert_eq!(messages.len(), 2, "HELLO and OFFER");
+}
+
+#[test]
+fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
+    let mut session = Session::client(Config::default(), SEED, Instant::ZERO);
+    assert_eq!(session.poll_event(), Some(Event::Dial));
+    session.handle_dial_failed(Instant::ZERO, Retry::Backoff);
+    assert!(matches!(session.poll_event(), Some(Event::Waiting { .. })));
+    session.handle_timeout(Instant::from_secs(100));
+    assert_eq!(session.poll_event(), Some(Event::Dial));
+    session.handle_dial_failed(Instant::from_secs(100), Retry::No(crate::closing::Why::Refused));
+    assert!(matches!(session.poll_event(), Some(Event::GaveUp(GiveUp::No(_)))));
+    assert_eq!(session.poll_timeout(), None);
+}
+
+#[test]
+fn messages_of_another_protocol_close_the_connection_with_1003() {
+    for message in [Message::text("hello"), Message::Binary(Bytes::from_static(b"\x50hello"))] {
+        let mut pair = Pair::new();
+        pair.settle();
+        pair.client.0.send(pair.now, message).expect("room");
+        pair.settle();
+        let told = events(&mut pair.client.1);
+        let received = told.iter().any(|event| {
+            matches!(event, Event::Link(connection::Event::CloseReceived(close)) if close.code() == CloseCode::UNSUPPORTED_DATA)
+        });
+        assert!(received, "{told:?}");
+    }
+}
+
+#[test]
+fn a_broken_protocol_closes_with_1002_and_damage_with_1011() {
+    for (message, code) in [
+        (&b"\x04\0\0\0\0\0\0\0\0"[..], CloseCode::PROTOCOL_ERROR),
+        (&b"\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..], CloseCode::INTERNAL_ERROR),
+    ] {
+        let mut pair = Pair::new();
+        pair.settle();
+        pair.client.0.send(pair.now, Message::Binary(Bytes::copy_from_slice(message))).expect("room");
+        pair.settle();
+        let told = events(&mut pair.client.1);
+        let received = told.iter().any(|event| {
+            matches!(event, Event::Link(connection::Event::CloseReceived(close)) if close.code() == code)
+        });
+        assert!(received, "{code}: {told:?}");
+    }
+}
