@@ -1,1 +1,5 @@
-//! tests
+//! What proves Bowline as a whole: a simulated network, transcripts, the laws of the API, and transfers cut anywhere.
+//!
+//! Everything but the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
+
+pub mod sim;

@@ -1,0 +1,180 @@
+//! One end of a link: a `Connection` driven as an adapter drives it.
+
+use super::{Link, Pieces, Read};
+use bowline_core::closing::Transport;
+use bowline_core::connection::{Config, Event};
+use bowline_core::{Connection, Disconnect, End, Instant, Role};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// The most that is handed to the transport in one write, as adapters do.
+const WRITE: usize = 64 << 10;
+
+/// A process at one end of a link. It reads and writes and looks at the clock; the rest is its [`Connection`]'s.
+#[derive(Debug)]
+pub struct Host {
+    /// The machine.
+    pub connection: Connection,
+    /// How reads and writes are cut.
+    pub pieces: Pieces,
+    /// How much later than asked for a timer fires.
+    pub late: Duration,
+    /// Whether the application takes its events as they come.
+    pub listens: bool,
+    /// Whether it writes before it reads, which is the wrong order.
+    pub writes_first: bool,
+    /// What happened, and when.
+    pub events: Vec<(Instant, Event)>,
+    /// The bytes that the transport took, and when, if anybody wants to know.
+    pub tap: Option<Vec<(Instant, Bytes)>>,
+    role: Role,
+    asleep: Option<Instant>,
+    read_ended: bool,
+    is_blocked: bool,
+    finished: bool,
+    left: bool,
+}
+
+impl Host {
+    /// The end of a link that opens now. The seed keys masks, pings and jitter.
+    pub fn new(role: Role, config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let connection = match role {
+            Role::Client => Connection::client(config, seed, now),
+            Role::Server => Connection::server(config, seed, now),
+        };
+        Self {
+            connection,
+            pieces: Pieces::Whole,
+            late: Duration::ZERO,
+            listens: true,
+            writes_first: false,
+            events: Vec::new(),
+            tap: None,
+            role,
+            asleep: None,
+            read_ended: false,
+            is_blocked: false,
+            finished: false,
+            left: false,
+        }
+    }
+
+    /// One round of what an adapter does when it wakes up. Says whether anything was done.
+    pub fn turn(&mut self, now: Instant, link: &mut Link) -> bool {
+        if self.asleep.is_some_and(|until| now < until) {
+            return false;
+        }
+        self.asleep = None;
+        let early = self.writes_first && self.write(now, link);
+        let read = self.read(now, link);
+        let due = self.deadline().is_some_and(|due| due <= now);
+        if due {
+            self.connection.handle_timeout(now);
+            let next = self.connection.poll_timeout();
+            assert!(next.is_none_or(|next| next > now), "a deadline at {next:?} after that of {now}");
+        }
+        let written = self.write(now, link);
+        let ended = self.end(now, link);
+        let heard = self.listens && self.collect(now);
+        early | read | due | written | ended | heard
+    }
+
+    /// When to have a turn again, if nothing comes from the link.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.asleep.or_else(|| self.deadline())
+    }
+
+    /// Moves the connection's events to [`events`](Self::events).
+    pub fn collect(&mut self, now: Instant) -> bool {
+        let before = self.events.len();
+        while let Some(event) = self.connection.poll_event() {
+            self.events.push((now, event));
+        }
+        self.events.len() > before
+    }
+
+    /// This process does not run until then.
+    pub fn sleep(&mut self, until: Instant) {
+        self.asleep = Some(until);
+    }
+
+    /// How the connection ended, and when it was told, if it has.
+    pub fn closed(&self) -> Option<(Instant, &Disconnect)> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::Closed(disconnect) => Some((*at, disconnect)),
+            _ => None,
+        })
+    }
+
+    /// Whether it has closed its socket.
+    pub fn has_left(&self) -> bool {
+        self.left
+    }
+
+    // ----- in the order of a turn -----
+
+    fn read(&mut self, now: Instant, link: &mut Link) -> bool {
+        let stream = link.incoming(self.role);
+        let mut any = false;
+        while !self.read_ended && !self.left && self.connection.wants_input() {
+            match stream.read(now, self.pieces.next(WRITE)) {
+                Read::Bytes(bytes) => self.connection.handle_input(now, &bytes),
+                Read::Blocked => break,
+                Read::End(end) => {
+                    self.read_ended = true;
+                    self.connection.handle_end(now, end);
+                }
+            }
+            any = true;
+        }
+        any
+    }
+
+    fn write(&mut self, now: Instant, link: &mut Link) -> bool {
+        let stream = link.outgoing(self.role);
+        let mut any = false;
+        // Blocked, it waits until the transport is ready, as an adapter does.
+        while !self.finished && !self.left && (!self.is_blocked || stream.is_writable()) {
+            let output = self.connection.output();
+            if output.is_empty() {
+                break;
+            }
+            let len = self.pieces.next(output.len().min(WRITE));
+            let Ok(n) = stream.write(now, &output[..len]) else {
+                self.finished = true;
+                self.connection.handle_end(now, End::WriteFailed);
+                return true;
+            };
+            if let Some(tap) = self.tap.as_mut().filter(|_| n > 0) {
+                tap.push((now, Bytes::copy_from_slice(&output[..n])));
+            }
+            self.connection.handle_written(now, n);
+            self.is_blocked = n < len;
+            if self.is_blocked {
+                self.connection.handle_blocked(now);
+            }
+            any |= n > 0;
+        }
+        any
+    }
+
+    fn end(&mut self, now: Instant, link: &mut Link) -> bool {
+        match self.connection.transport() {
+            Transport::FinishWriting if !self.finished && self.connection.output().is_empty() => {
+                self.finished = true;
+                link.outgoing(self.role).finish(now);
+                true
+            }
+            Transport::Drop if !self.left => {
+                self.left = true;
+                link.leave(now, self.role);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.connection.poll_timeout().filter(|_| !self.left).map(|due| due + self.late)
+    }
+}
