@@ -86,7 +86,7 @@ impl Outbox {
     /// Queues a message of these pieces if it can be copied to what leaves next; says whether it was.
     pub(crate) fn send_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3]) -> bool {
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        let is_small = len < COPY_BELOW.min(self.fragment + 1);
+        let is_small = len < COPY_BELOW && len <= self.fragment;
         let fits = is_small && self.data.is_empty() && self.takes_more() && self.fits(len);
         if fits {
             let header = self.header(opcode, true, len);

@@ -36,6 +36,15 @@ pub struct Config {
     ///
     /// Default: `None`, since a ping costs hardly more than any other small message.
     pub min_ping_interval: Option<Duration>,
+    /// How long a message may take from its first byte to its last, while we read. One that takes longer ends the
+    /// connection with 1008.
+    ///
+    /// Default: `None`. A server that strangers can reach should set it: any byte counts as life, so a peer that
+    /// trickles could hold its place for ever.
+    pub message_timeout: Option<Duration>,
+    /// How many bytes per second a message has to bring on average, but for 10 s, while we read. A slower one ends the
+    /// connection with 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
+    pub min_receive_rate: Option<u64>,
     /// How earlier connections on the same path ended, for the diagnosis of this one's end. Default: nothing known.
     pub history: History,
 }
@@ -50,6 +59,8 @@ impl Default for Config {
             receive_buffer: 256 << 10,
             fragment: None,
             min_ping_interval: None,
+            message_timeout: None,
+            min_receive_rate: None,
             history: History::default(),
         }
     }

@@ -51,21 +51,26 @@ impl Connection {
                 self.closing.handle_stalled(now, late);
                 Event::Stalled { late }
             }
-            Some(News::Resumed { slept }) => {
-                self.closing.handle_stalled(now, slept);
-                Event::Resumed { slept }
-            }
+            Some(News::Resumed { slept }) => Event::Resumed { slept },
             Some(News::PeerDoesNotPong) => Event::PeerDoesNotPong,
             _ => return,
         };
         self.inbox.push(event);
     }
 
+    /// Tells the machines that judge silence whether anybody listens.
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();
         if reading != self.told_reading {
             self.told_reading = reading;
+            self.told_at = self.now;
             self.heartbeat.set_reading(self.now, reading);
+            self.pace.restart(self.now);
         }
+    }
+
+    /// Whether the peer is expected to bring its message to an end.
+    pub(super) fn is_paced(&self) -> bool {
+        self.told_reading && self.closing.wants_data()
     }
 }

@@ -21,6 +21,7 @@ mod ending;
 mod event;
 mod inbox;
 mod liveness;
+mod pace;
 mod receive;
 mod stats;
 
@@ -29,9 +30,9 @@ pub use config::Config;
 pub use event::{Event, SendError};
 pub use stats::Stats;
 
-use crate::closing::{Closing, End, History};
+use crate::closing::{CloseCode, Closing, End, History};
 use crate::frame::{Decoder, Role};
-use crate::heartbeat::{Heartbeat, PingLimit};
+use crate::heartbeat::{Heartbeat, PingLimit, SHORT_SLEEP};
 use crate::mask::Keys;
 use crate::message::Assembler;
 use crate::outbox::Outbox;
@@ -43,6 +44,7 @@ use core::time::Duration;
 use drain::Meter;
 use inbox::Inbox;
 use liveness::Probe;
+use pace::Pace;
 
 /// One WebSocket connection, from the end of its opening handshake to the end of its transport.
 ///
@@ -76,11 +78,16 @@ pub struct Connection {
     heartbeat: Heartbeat,
     closing: Closing,
     probe: Probe,
+    pace: Pace,
     ping_limit: Option<PingLimit>,
-    /// Whether the host reads, and what the heartbeat was told about reading.
+    /// Whether the host reads.
     reading: bool,
+    /// What the heartbeat was told about reading, and when.
     told_reading: bool,
+    told_at: Instant,
     close_received: bool,
+    /// Whether the frame that is not whole is one that we have refused.
+    refused_early: bool,
     send_buffer: usize,
     fragment: Option<usize>,
     history: History,
@@ -115,10 +122,13 @@ impl Connection {
             heartbeat,
             closing: Closing::new(config.closing, role, now),
             probe: Probe::Answered,
+            pace: Pace::new(config.message_timeout, config.min_receive_rate),
             ping_limit: config.min_ping_interval.map(PingLimit::new),
             reading: true,
             told_reading: true,
+            told_at: now,
             close_received: false,
+            refused_early: false,
             send_buffer: config.send_buffer.max(1),
             fragment: config.fragment,
             history: config.history,
@@ -146,10 +156,12 @@ impl Connection {
     /// waited for them is given back.
     pub fn handle_read(&mut self, now: Instant) {
         let now = self.at(now);
+        if self.closing.is_over() {
+            return self.decoder.clear();
+        }
         let fresh = self.decoder.buffered().saturating_sub(self.known);
-        if fresh == 0 || self.closing.is_over() {
-            self.rest();
-            return;
+        if fresh == 0 {
+            return self.rest();
         }
         self.stats.bytes_received += fresh as u64;
         self.heartbeat.handle_received(now);
@@ -157,7 +169,10 @@ impl Connection {
         if let Probe::Left(_) = self.probe {
             self.probe = Probe::Answered;
         }
+        let messages = self.stats.messages_received;
         self.decode(now);
+        let is_new = self.stats.messages_received != messages;
+        self.pace.handle_received(now, self.unfinished(), is_new);
         self.settle(now);
     }
 
@@ -216,6 +231,9 @@ impl Connection {
             let beat = self.heartbeat.handle_timeout(now);
             self.beat(now, beat);
         }
+        if self.is_paced() && self.pace.handle_timeout(now) {
+            self.fail(now, CloseCode::POLICY, "too slow");
+        }
         self.settle(now);
     }
 
@@ -223,6 +241,10 @@ impl Connection {
     /// systems stands still meanwhile. A sleep of more than 10 s makes us ask whether the peer is still there.
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) {
         let now = self.at(now);
+        if slept > SHORT_SLEEP {
+            self.closing.handle_stalled(now, slept);
+            self.pace.restart(now);
+        }
         if self.closing.wants_heartbeat() {
             let beat = self.heartbeat.handle_wake(now, slept);
             self.beat(now, beat);
@@ -263,11 +285,12 @@ impl Connection {
             return None;
         }
         if self.told_reading != self.is_reading() {
-            // `poll_event` made room, and the heartbeat has to know at what time.
-            return Some(self.now);
+            // At once: `poll_event` has made room, and the heartbeat has to know at what time.
+            return Some(self.told_at);
         }
         let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
-        earliest(self.closing.poll_timeout(), heartbeat)
+        let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
+        earliest(self.closing.poll_timeout(), earliest(heartbeat, pace))
     }
 
     // Looking.

@@ -5,6 +5,7 @@ use crate::Instant;
 use crate::closing::{Close, CloseCode};
 use crate::frame::{FrameError, Header, Opcode};
 use alloc::string::ToString;
+use core::mem::take;
 
 impl Connection {
     /// Takes all frames out of the decoder.
@@ -18,6 +19,7 @@ impl Connection {
                 }
                 Ok(None) => {
                     if let Err(error) = self.look_ahead() {
+                        self.refused_early = true;
                         self.refuse(now, error);
                     }
                     break;
@@ -35,6 +37,8 @@ impl Connection {
 
     fn handle_frame(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
         match header.opcode {
+            // Nothing but the rest of a frame that has been refused before it was whole.
+            Opcode::Text | Opcode::Binary | Opcode::Continuation if take(&mut self.refused_early) => {}
             Opcode::Text | Opcode::Binary | Opcode::Continuation => {
                 if self.closing.handle_data(now) {
                     if let Some(message) = self.assembler.handle_frame(header, &mut self.decoder)? {
@@ -86,6 +90,14 @@ impl Connection {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How much there is of a message that is not whole, if the input ends inside one. A frame that has hardly begun
+    /// counts as one.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        let held = self.decoder.buffered() as u64;
+        let is_inside = held > 0 || self.decoder.header().is_some();
+        self.assembler.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))
     }
 
     fn refuse(&mut self, now: Instant, error: FrameError) {

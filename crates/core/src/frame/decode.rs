@@ -270,6 +270,11 @@ impl Decoder {
         Ok(Some(Header { fin, rsv1: false, opcode, mask, len }))
     }
 
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.buf.capacity()
+    }
+
     /// How many bytes of the frame at hand have not arrived.
     fn missing(&self) -> usize {
         match &self.state {

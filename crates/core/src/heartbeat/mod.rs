@@ -42,7 +42,7 @@ use deadlines::overdue;
 use pings::Pings;
 
 /// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
-const SHORT_SLEEP: Duration = Duration::from_secs(10);
+pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
 /// After how many answers, none of them a Pong, the peer is said not to pong.
 const ANSWERS_WITHOUT_PONG: u32 = 3;

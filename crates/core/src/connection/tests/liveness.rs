@@ -1,0 +1,193 @@
+//! Pings, pongs and silence, as they look from outside.
+
+use super::*;
+
+fn pings(role: Role, bytes: &[u8]) -> Vec<Bytes> {
+    let pings = frames(role, bytes).into_iter().filter(|(opcode, _)| *opcode == Opcode::Ping);
+    pings.map(|(_, payload)| payload).collect()
+}
+
+#[test]
+fn a_ping_measures_the_round_trip_from_when_it_left() {
+    let mut client = client();
+    assert_eq!(client.poll_timeout(), Some(at(20_000)));
+    client.handle_timeout(at(20_000));
+    let pings = pings(Role::Client, &drain(&mut client, at(21_000)));
+    assert_eq!((client.rtt(), pings.len()), (None, 1));
+    client.handle_input(at(21_080), &to_client(0x8a, &pings[0]));
+    assert_eq!(events(&mut client), [Event::Pong { rtt: Duration::from_millis(80) }]);
+    assert_eq!(client.rtt(), Some(Duration::from_millis(80)));
+    assert_eq!((client.stats().pings, client.stats().pongs), (1, 1));
+}
+
+#[test]
+fn a_ping_overtakes_queued_data() {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![0; 1_000_000])).unwrap();
+    client.handle_written(at(19_000), 1000);
+    client.handle_blocked(at(19_000));
+    client.handle_timeout(at(20_000));
+    let rest = 16_384 + 8 - 1000;
+    client.handle_written(at(20_500), rest);
+    assert_eq!((client.output()[0], client.output().len()), (0x89, 14));
+}
+
+#[test]
+fn silence_is_death_and_the_last_words_are_offered_once() {
+    let mut client = client();
+    client.handle_timeout(at(20_000));
+    drain(&mut client, at(20_000));
+    assert_eq!(client.poll_timeout(), Some(at(40_000)));
+    client.handle_timeout(at(40_000));
+    assert_eq!(client.transport(), Transport::Drop);
+    assert_eq!(frames(Role::Client, client.output())[0].1, b"\x03\xf3keepalive ping timeout"[..]);
+    let disconnect = end(&mut client);
+    assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+    assert_eq!(
+        disconnect.to_string().split("; ").nth(2),
+        Some("nothing received for 40.0 s, ping unanswered for 20.0 s")
+    );
+    assert_eq!(client.poll_timeout(), None);
+}
+
+#[test]
+fn a_ping_that_cannot_leave_is_a_stall_of_writing() {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![0; 60_000])).unwrap();
+    client.handle_written(T0, 10);
+    client.handle_blocked(T0);
+    client.handle_timeout(at(20_000));
+    client.handle_timeout(at(40_000));
+    assert_eq!(end(&mut client).kind(), Kind::WriteStall);
+}
+
+#[test]
+fn a_busy_upload_does_not_kill_the_connection() {
+    let mut client = client();
+    for second in 0..200_u64 {
+        let now = Instant::from_secs(second);
+        let _ = client.send(now, Message::binary(vec![0; 10_000]));
+        // 2 kB/s leave a full transport; nothing comes back.
+        client.handle_written(now, 2000);
+        client.handle_blocked(now);
+        client.handle_timeout(now);
+    }
+    assert_eq!(events(&mut client), []);
+    assert!(client.closing.is_open());
+}
+
+#[test]
+fn pings_are_answered_with_their_payload() {
+    let mut server = server();
+    server.handle_input(T0, &[to_server(0x89, b"one"), to_server(0x89, &[7; 125])].concat());
+    let pongs = [(Opcode::Pong, "one".into()), (Opcode::Pong, Bytes::from(vec![7; 125]))];
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0)), pongs);
+    assert_eq!(server.stats().pings_received, 2);
+}
+
+#[test]
+fn ten_pings_get_ten_pongs_and_very_many_do_not() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x89, b"x").repeat(10));
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0)).len(), 10);
+    server.handle_input(T0, &to_server(0x89, b"x").repeat(1000));
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0)).len(), 16);
+}
+
+#[test]
+fn a_pong_nobody_asked_for_is_life_and_no_news() {
+    let mut server = server();
+    server.handle_input(at(15_000), &to_server(0x8a, b"hello"));
+    assert_eq!(events(&mut server), []);
+    assert_eq!(server.poll_timeout(), Some(at(25_000))); // 1.25 intervals after we last spoke
+    server.handle_timeout(at(25_000));
+    assert_eq!(frames(Role::Server, &drain(&mut server, at(25_000))), [(Opcode::Pong, Bytes::new())]);
+    assert_eq!(server.poll_timeout(), Some(at(35_000)));
+}
+
+#[test]
+fn silence_while_nobody_takes_the_messages_is_ours() {
+    let mut config = config();
+    config.receive_buffer = 1000;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(at(5000), &to_client(0x82, &[0; 1000]));
+    assert!(!client.wants_input());
+    for millis in (15_000..=95_000).step_by(10_000) {
+        assert_eq!(client.poll_timeout(), Some(at(millis)));
+        client.handle_timeout(at(millis));
+        assert_eq!(frames(Role::Client, &drain(&mut client, at(millis))), [(Opcode::Pong, Bytes::new())]);
+    }
+    assert_eq!(events(&mut client).len(), 1);
+    assert!(client.wants_input());
+    // The heartbeat has to hear of it now, whenever that is.
+    assert!(client.poll_timeout() <= Some(at(95_000)));
+    client.handle_timeout(at(97_000));
+    assert_eq!(client.poll_timeout(), Some(at(117_000)));
+}
+
+#[test]
+fn a_late_timer_accuses_nobody() {
+    let mut client = client();
+    client.handle_timeout(at(20_000));
+    drain(&mut client, at(20_000));
+    client.handle_timeout(at(100_000));
+    assert_eq!(events(&mut client), [Event::Stalled { late: Duration::from_secs(60) }]);
+    let pings = pings(Role::Client, &drain(&mut client, at(100_000)));
+    client.handle_input(at(100_200), &to_client(0x8a, &pings[0]));
+    assert_eq!(client.poll_timeout(), Some(at(120_200)));
+}
+
+#[test]
+fn a_sleep_is_followed_by_a_question() {
+    let mut client = client();
+    client.handle_wake(at(3000), Duration::from_secs(8));
+    assert_eq!((events(&mut client), client.output()), (vec![], &b""[..]));
+    client.handle_wake(at(4000), Duration::from_secs(300));
+    assert_eq!(events(&mut client), [Event::Resumed { slept: Duration::from_secs(300) }]);
+    assert_eq!(pings(Role::Client, &drain(&mut client, at(4000))).len(), 1);
+    client.handle_end(at(4100), End::Reset);
+    assert_eq!(end(&mut client).kind(), Kind::LocalSuspend);
+}
+
+#[test]
+fn a_peer_that_answers_by_data_only_is_told_of_once() {
+    let mut client = client();
+    let mut told = Vec::new();
+    for round in 1..=6 {
+        client.handle_timeout(Instant::from_secs(21 * round - 1));
+        drain(&mut client, Instant::from_secs(21 * round - 1));
+        client.handle_input(Instant::from_secs(21 * round), &to_client(0x81, b""));
+        told.extend(events(&mut client).into_iter().filter(|event| *event == Event::PeerDoesNotPong));
+    }
+    assert_eq!(told, [Event::PeerDoesNotPong]);
+}
+
+#[test]
+fn after_our_close_has_left_there_are_no_pings() {
+    let mut client = client();
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    client.handle_input(at(4900), &to_client(0x81, b"still talking"));
+    client.handle_input(at(9700), &to_client(0x81, b"still talking"));
+    assert_eq!(client.poll_timeout(), Some(at(14_700)));
+    client.handle_timeout(at(14_699));
+    assert_eq!(client.output(), b"");
+}
+
+#[test]
+fn time_that_steps_back_stands_still() {
+    let (mut stepping, mut standing) = (client(), client());
+    for (millis, stands) in
+        [(20_000, 20_000), (5000, 20_000), (25_000, 25_000), (0, 25_000), (46_000, 46_000)]
+    {
+        for (client, now) in [(&mut stepping, at(millis)), (&mut standing, at(stands))] {
+            client.handle_timeout(now);
+            client.handle_input(now, &to_client(0x81, b"x"));
+            client.handle_written(now, client.output().len());
+        }
+        assert_eq!(stepping.poll_timeout(), standing.poll_timeout());
+        assert_eq!(stepping.output(), standing.output());
+    }
+    assert_eq!(events(&mut stepping), events(&mut standing));
+    assert_eq!(stepping.stats().clock_regressions, 6);
+}

@@ -1,0 +1,124 @@
+//! Room to send, room to receive.
+
+use super::*;
+
+#[test]
+fn one_message_is_taken_whole_while_there_is_room() {
+    let mut client = client();
+    assert_eq!(client.room(), 64 << 10);
+    client.send(T0, Message::binary(vec![0; 10])).unwrap();
+    assert!(client.room() < 64 << 10);
+    client.send(T0, Message::binary(vec![1; 1 << 20])).unwrap();
+    assert_eq!(client.room(), 0);
+    let more = Message::text("more");
+    assert_eq!(client.send(T0, more.clone()), Err(SendError::Full(more.clone())));
+    let parts = Parts::from(Bytes::from("more"));
+    assert_eq!(client.send_parts(T0, parts.clone()).unwrap_err().into_inner(), parts);
+    while client.room() == 0 {
+        client.handle_written(T0, client.output().len());
+    }
+    client.send(T0, more).unwrap();
+    assert_eq!(client.stats().messages_sent, 3);
+}
+
+#[test]
+fn empty_messages_fill_the_queue_too() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![0; 50_000])).unwrap();
+    let accepted = (0..1_000_000).take_while(|_| server.send(T0, Message::binary("")).is_ok()).count();
+    assert!((10..2000).contains(&accepted), "{accepted}");
+}
+
+#[test]
+fn what_waits_for_the_application_stops_the_reading() {
+    let mut config = config();
+    config.receive_buffer = 10_000;
+    let mut server = Connection::server(config, [2; 32], T0);
+    let mut taken = 0;
+    while server.wants_input() {
+        server.handle_input(T0, &to_server(0x82, &[0; 900]));
+        taken += 1;
+    }
+    assert_eq!(taken, 11);
+    // What comes nevertheless is not lost, and pings are answered.
+    server.handle_input(T0, &[to_server(0x82, &[0; 900]), to_server(0x89, b"")].concat());
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0)).len(), 1);
+    assert_eq!(events(&mut server).len(), 12);
+    assert!(server.wants_input());
+}
+
+#[test]
+fn empty_messages_count_as_received() {
+    let mut config = config();
+    config.receive_buffer = 10_000;
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &to_server(0x82, b"").repeat(200));
+    assert!(!server.wants_input());
+}
+
+#[test]
+fn the_end_is_read_even_if_messages_lie_around() {
+    let mut config = config();
+    config.receive_buffer = 1;
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &[to_server(0x82, b"x"), to_server(0x88, b"")].concat());
+    assert!(server.wants_input());
+    server.handle_end(T0, End::Eof);
+    assert_eq!(events(&mut server).len(), 3);
+}
+
+#[test]
+fn news_that_nobody_takes_does_not_pile_up() {
+    let mut client = client();
+    for round in 0..1000_u64 {
+        client.handle_wake(Instant::from_secs(round), Duration::from_secs(60));
+        drain(&mut client, Instant::from_secs(round));
+        client.handle_input(Instant::from_secs(round), &to_client(0x8a, b""));
+    }
+    client.abort(Instant::from_secs(1000));
+    let events = events(&mut client);
+    assert!(events.len() < 100);
+    assert!(matches!(events.last(), Some(Event::Closed(_))));
+}
+
+#[test]
+fn fragments_grow_with_the_rate_that_was_measured() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![0; 10_000_000])).unwrap();
+    let mut longest = 0;
+    for millis in (0..1000).step_by(10) {
+        // 5 MB/s leave a transport that is always full.
+        let mut allowance = 50_000;
+        while allowance > 0 {
+            longest = server.outputs().map(<[u8]>::len).fold(longest, usize::max);
+            let n = allowance.min(server.output().len());
+            server.handle_written(at(millis), n);
+            allowance -= n;
+        }
+        server.handle_blocked(at(millis));
+    }
+    assert!((95_000..=100_000).contains(&longest), "{longest}");
+    assert_eq!(server.stats().drain_rate, Some(5_000_000));
+    assert_eq!(server.stats().blocked, 100);
+}
+
+#[test]
+fn a_message_can_be_kept_in_one_frame() {
+    let mut config = config();
+    config.fragment = Some(usize::MAX);
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.send(T0, Message::binary(vec![0; 1 << 20])).unwrap();
+    assert_eq!(frames(Role::Client, &drain(&mut client, T0)).len(), 1);
+}
+
+#[test]
+fn answers_to_one_read_leave_in_one_write() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x81, b"echo").repeat(50));
+    for event in events(&mut server) {
+        if let Event::Message(message) = event {
+            server.send(T0, message).unwrap();
+        }
+    }
+    assert_eq!(server.output().len(), 50 * 6);
+}
