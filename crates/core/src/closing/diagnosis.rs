@@ -174,8 +174,8 @@ impl Case<'_> {
     fn idle_drop(&self) -> Option<Verdict> {
         let end = self.ended_by_other()?;
         let idle = self.idle();
-        // A limit that a longer silence has passed on this very connection is none.
-        if idle < MIN_SILENCE || self.traffic.survived() > idle {
+        // A silence that was survived before, on this very connection, met no limit.
+        if idle < MIN_SILENCE || self.traffic.survived() >= idle {
             return None;
         }
         let limit = known(&IDLE, idle, Duration::from_secs(1));
@@ -192,7 +192,7 @@ impl Case<'_> {
         let end = self.ended_by_other().filter(|end| *end == End::Reset)?;
         let broken = self.traffic.broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
         let silence = broken.lasted;
-        if self.traffic.survived() > silence {
+        if self.traffic.survived() >= silence {
             return None;
         }
         let limit = forgetful(silence);

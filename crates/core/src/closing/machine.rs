@@ -257,11 +257,10 @@ impl Closing {
     /// Gives up what has been waited for too long. Early calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
-        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        if let Some(cause) = self.state.timed_out(&self.traffic) {
-            self.finish(now, cause);
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            if let Some(cause) = self.state.timed_out(&self.traffic) {
+                self.finish(now, cause);
+            }
         }
     }
 
