@@ -5,18 +5,24 @@
 //! drop the transport. At the very end there is one [`Disconnect`].
 //!
 //! ```text
-//!           close, fail                Close received
-//!   ┌──────┐ ────────▶ ┌──────┐ ────────────────────▶ ┌──────┐
-//!   │ Open │           │ Sent │                       │ Both │──┐
-//!   └──────┘ ────┐     └──────┘     Close received    └──────┘  │
-//!     │  │       └──────────│────────── (answered) ──────▲      │ the transport ended,
-//!     │  │ a write failed   │ the transport ended,              │ or a time was over
-//!     │  ▼                  │ or a time was over                ▼
-//!     │ ┌───────┐ ──────────┴────────────────────────────▶ ┌────────┐ poll_disconnect ┌──────┐
-//!     │ │ Drain │     Close received, end, time            │ Ending │ ──────────────▶ │ Over │
-//!     │ └───────┘                                          └────────┘                 └──────┘
-//!     └── the transport ended, dead ──────────────────────────▲
+//!           close, fail           Close received
+//!    ┌──────┐        ┌──────┐              ┌──────┐
+//!    │ Open ├───────▶│ Sent ├─────────────▶│ Both │
+//!    └┬─┬─┬─┘        └──┬───┘              └▲──┬──┘
+//!     │ │ └─────────────┼─ Close received ──┘  │
+//!     │ │               │                      │
+//!     │ │ a write fails │    ┌───────┐         │
+//!     │ └───────────────┼───▶│ Drain │         │
+//!     │                 │    └───┬───┘         │
+//!     │ the transport has ended, nobody is there, or the wait is over
+//!     │                 │        │             │
+//!     │             ┌───▼────────▼─────────────▼──┐ poll_disconnect ┌──────┐
+//!     └────────────▶│           Ending            ├────────────────▶│ Over │
+//!                   └─────────────────────────────┘                 └──────┘
 //! ```
+//!
+//! In Sent what the peer still sends is delivered; in Both it is ignored and counted. In Drain nothing can be written,
+//! but the peer's last words may wait in the receive buffer; a Close found there is the end of it.
 
 mod clause;
 mod close;
