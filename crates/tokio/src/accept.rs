@@ -1,0 +1,220 @@
+//! The server's way to a connection: read the request, decide, answer.
+//!
+//! [`accept`] does all of it where the decision is at hand. Where it takes time (a look into a database, another
+//! service), [`receive`] gives the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_handshake::server::{self, Handshake};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+pub use bowline_handshake::Config;
+pub use bowline_handshake::server::{Accept, negotiate};
+
+use crate::clock::Clock;
+use crate::error::AcceptError;
+use crate::exchange::{Machine, exchange};
+
+/// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What to do with a request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Open the WebSocket.
+    Accept(Accept),
+    /// Answer by a redirect (with `Location`) or by an error. The status must be one of 300 to 599.
+    Reject(Response<Bytes>),
+}
+
+impl Decision {
+    /// Opens the WebSocket, without a subprotocol or headers of the application's own.
+    pub fn accept() -> Self {
+        Self::Accept(Accept::new())
+    }
+
+    /// Answers with this status and text.
+    pub fn reject(status: StatusCode, text: impl Into<String>) -> Self {
+        let mut response = Response::new(Bytes::from(text.into()));
+        *response.status_mut() = status;
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, plain);
+        Self::Reject(response)
+    }
+}
+
+/// A stream on which the way is free for frames: what [`Driver::server`](crate::Driver::server) wants.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Accepted<S> {
+    /// The stream.
+    pub stream: S,
+    /// What the client sent behind its request: the first bytes of frames.
+    pub leftover: Bytes,
+    /// The subprotocol that was chosen.
+    pub subprotocol: Option<String>,
+    /// The client's request. Credentials and cookies in it are marked as sensitive.
+    pub request: http::Request<()>,
+}
+
+/// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
+///
+/// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
+/// open a WebSocket with a visitor's cookies: a server for browsers checks the `Origin` (RFC 6455 §10.2).
+///
+/// ```
+/// # use bowline_tokio::accept::{Accept, Accepted, Config, Decision, accept, negotiate};
+/// # use bowline_tokio::AcceptError;
+/// # async fn example(stream: tokio::net::TcpStream) -> Result<Accepted<tokio::net::TcpStream>, AcceptError> {
+/// accept(stream, &Config::default(), |request, offered| match request.uri().path() {
+///     "/chat" => match negotiate(&["chat.v2", "chat.v1"], offered) {
+///         Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
+///         None => Decision::reject(http::StatusCode::BAD_REQUEST, "speak chat.v1 or chat.v2\n"),
+///     },
+///     _ => Decision::reject(http::StatusCode::NOT_FOUND, "no WebSocket here\n"),
+/// })
+/// .await
+/// # }
+/// ```
+///
+/// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone. After a refusal
+/// the stream is read for up to a second, so that the client gets the answer; run each handshake in a task of its own.
+///
+/// # Errors
+/// Says why there is no WebSocket, rejections by `decide` included.
+pub async fn accept<S>(
+    stream: S,
+    config: &Config,
+    decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
+) -> Result<Accepted<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let asked = receive(stream, config).await?;
+    match decide(asked.request(), asked.subprotocols()) {
+        Decision::Accept(accept) => asked.accept(&accept).await,
+        Decision::Reject(response) => Err(asked.reject(&response).await),
+    }
+}
+
+/// Reads a request for a WebSocket, to be answered by [`Asked::accept`] or [`Asked::reject`].
+///
+/// Cancel-safe in that dropping the future drops the stream.
+///
+/// # Errors
+/// If something else came, or nothing in time. The client has got the right HTTP answer.
+pub async fn receive<S>(mut stream: S, config: &Config) -> Result<Asked<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let clock = Clock::start();
+    let mut handshake = Handshake::new(config.clone(), clock.now());
+    let failed = exchange(&mut stream, &mut handshake, clock, |handshake| {
+        let is_asked = handshake.request().is_some();
+        handshake.poll_result().map(Some).or_else(|| is_asked.then_some(None))
+    })
+    .await;
+    match failed {
+        None => Ok(Asked { stream, handshake, clock }),
+        Some(Err(error)) => Err(refused(stream, error).await),
+        // Nobody has accepted anything yet.
+        Some(Ok(_)) => Err(server::AnswerError::NoRequest.into()),
+    }
+}
+
+/// A request for a WebSocket that waits for its answer.
+///
+/// Dropping it ends the connection without one.
+pub struct Asked<S> {
+    stream: S,
+    handshake: Handshake,
+    clock: Clock,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Asked<S> {
+    /// The request. Credentials and cookies in it are marked as sensitive.
+    pub fn request(&self) -> &http::Request<()> {
+        // It waits: that is what this type says.
+        self.handshake.request().expect("a request that waits")
+    }
+
+    /// The subprotocols it offers, the client's favourite first; see [`negotiate`].
+    pub fn subprotocols(&self) -> &[String] {
+        self.handshake.subprotocols()
+    }
+
+    /// Opens the WebSocket.
+    ///
+    /// Cancel-safe in that dropping the future drops the stream.
+    ///
+    /// # Errors
+    /// If the subprotocol was not offered (the client is answered with 500), or if the answer could not leave.
+    pub async fn accept(mut self, accept: &Accept) -> Result<Accepted<S>, AcceptError> {
+        if let Err(error) = self.handshake.accept(self.clock.now(), accept) {
+            return Err(self.fail(error).await);
+        }
+        match self.answer().await {
+            Ok(server::Upgraded { request, subprotocol, leftover, .. }) => {
+                Ok(Accepted { stream: self.stream, leftover, subprotocol, request })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Answers without a WebSocket, and says what became of it: [`server::Error::Rejected`] if all went well.
+    ///
+    /// Cancel-safe in that dropping the future drops the stream, perhaps before the answer has arrived.
+    pub async fn reject<B: AsRef<[u8]>>(mut self, response: &Response<B>) -> AcceptError {
+        match self.handshake.reject(self.clock.now(), response) {
+            Ok(()) => match self.answer().await {
+                Err(error) => refused(self.stream, error).await,
+                Ok(_) => server::AnswerError::NoRequest.into(),
+            },
+            Err(error) => self.fail(error).await,
+        }
+    }
+
+    async fn answer(&mut self) -> Result<server::Upgraded, server::Error> {
+        exchange(&mut self.stream, &mut self.handshake, self.clock, Handshake::poll_result).await
+    }
+
+    /// Our own application made a mistake.
+    async fn fail(mut self, error: server::AnswerError) -> AcceptError {
+        let mut response = Response::new("the server's answer to this request is not valid\n");
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        if self.handshake.reject(self.clock.now(), &response).is_ok() && self.answer().await.is_err() {
+            linger(self.stream).await;
+        }
+        error.into()
+    }
+}
+
+impl<S> fmt::Debug for Asked<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("handshake", &self.handshake).finish_non_exhaustive()
+    }
+}
+
+async fn refused<S: AsyncRead + AsyncWrite + Unpin>(stream: S, error: server::Error) -> AcceptError {
+    if error.status().is_some() {
+        linger(stream).await;
+    }
+    error.into()
+}
+
+/// Ends a stream gently. Who drops one with bytes unread makes the system reset it, and the answer is lost.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let ended = async {
+        stream.shutdown().await?;
+        let mut forgotten = [0; 512];
+        while stream.read(&mut forgotten).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // The answer has been given; how the stream ends is no news.
+    let _ = timeout(LINGER, ended).await;
+}
