@@ -17,7 +17,7 @@ pub use bowline_handshake::server::{Accept, negotiate};
 
 use crate::clock::Clock;
 use crate::error::AcceptError;
-use crate::exchange::{Machine, exchange};
+use crate::exchange::exchange;
 
 /// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);

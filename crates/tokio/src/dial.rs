@@ -117,12 +117,10 @@ async fn tcp_connect(request: &Request, config: &Config, clock: Clock) -> Result
     }
 
     let count = addresses.len();
-    let stream = timeout_at(deadline, tcp::connect(addresses)).await.map_err(|_| timed_out(Stage::Connect))?;
-    let stream = stream.map_err(|source| DialError::Connect {
-        place: place(request),
-        addresses: count,
-        source,
-    })?;
+    let stream =
+        timeout_at(deadline, tcp::connect(addresses)).await.map_err(|_| timed_out(Stage::Connect))?;
+    let stream =
+        stream.map_err(|source| DialError::Connect { place: place(request), addresses: count, source })?;
     tcp::tune(&stream);
     Ok(stream)
 }

@@ -128,7 +128,8 @@ fn lookup(error: &io::Error) -> String {
 }
 
 fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
-    let tried = if addresses > 1 { format!(", nor at {} more addresses", addresses - 1) } else { String::new() };
+    let tried =
+        if addresses > 1 { format!(", nor at {} more addresses", addresses - 1) } else { String::new() };
     match error.kind() {
         io::ErrorKind::ConnectionRefused => format!("nobody listens at {place}{tried} (connection refused)"),
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {

@@ -1,9 +1,30 @@
-//! bowline-tokio
+//! WebSocket connections on tokio that stay alive, end with a reason, and carry files that arrive whole.
+//!
+//! `bowline-core` decides everything; this crate gives it sockets and clocks. It is made of thin levels, each usable
+//! alone and over any `AsyncRead + AsyncWrite`:
+//!
+//! | level | one job |
+//! |---|---|
+//! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
+//! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
+
 pub mod accept;
+mod client;
 mod clock;
 pub mod dial;
+mod driver;
 mod error;
 mod exchange;
 pub mod tcp;
+
 pub use clock::{Clock, SleepWatch};
+pub use driver::Driver;
 pub use error::{AcceptError, DialError, Stage};
+
+mod host;
+mod server;
+mod transfer;
+
+pub use client::{Client, ClientConfig, LinkEvent, LinkState};
+pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
+pub use transfer::{Finished, Transfer, TransferError, TransferProgress};

@@ -1,0 +1,376 @@
+//! Moves the bytes of one connection: between a stream, a clock, and a [`Connection`] that decides.
+//!
+//! ```text
+//!               ┌──────────────────── Driver ────────────────────┐
+//!   stream ───▶ │ input, handle_read                             │
+//!   clock  ───▶ │ handle_wake, handle_timeout    Connection      │ ◀──▶ conn_mut(): send, close, poll_event
+//!   stream ◀─── │ outputs, handle_written, handle_blocked        │
+//!               └────────────────────────────────────────────────┘
+//! ```
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bowline_core::connection::{self, Transport};
+use bowline_core::{Connection, End, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
+use tokio::time::{Sleep, sleep_until};
+
+use crate::clock::{Clock, SleepWatch};
+use crate::error::read_end;
+
+/// After so many bytes in one direction the other one, and the owner, get a turn.
+const TURN: usize = 1 << 20;
+/// The most that is handed to the stream in one write: what lies there, no ping overtakes.
+const WRITE: usize = 64 << 10;
+/// A connection shows at most five pieces at a time.
+const PIECES: usize = 5;
+
+/// One WebSocket connection on a stream, polled by its owner.
+///
+/// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself: to run a
+/// session over it, to send files, to handle events that are no messages. It reads, writes and keeps the time; what
+/// to say and when to give up is up to the connection.
+///
+/// Take all events, send what there is room for, and then drive; when that comes back, begin again:
+///
+/// ```
+/// use bowline_core::{Disconnect, connection::Event};
+/// use bowline_tokio::Driver;
+/// # use tokio::io::{AsyncRead, AsyncWrite};
+///
+/// /// Counts the bytes that come until the end.
+/// async fn count<S: AsyncRead + AsyncWrite + Unpin>(mut driver: Driver<S>) -> (usize, Disconnect) {
+///     let mut bytes = 0;
+///     loop {
+///         while let Some(event) = driver.conn_mut().poll_event() {
+///             match event {
+///                 Event::Message(message) => bytes += message.len(),
+///                 Event::Closed(disconnect) => return (bytes, disconnect),
+///                 _ => {}
+///             }
+///         }
+///         driver.drive().await;
+///     }
+/// }
+/// ```
+///
+/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. Where that
+/// cannot be excluded, give the driver a task of its own.
+pub struct Driver<S> {
+    /// Until the end.
+    stream: Option<S>,
+    conn: Connection,
+    clock: Clock,
+    watch: SleepWatch,
+    /// Made when it is first needed, and never set later than the deadline.
+    sleep: Option<Pin<Box<Sleep>>>,
+    reading: Reading,
+    writing: Writing,
+    /// Whether the stream took bytes that it may still hold back.
+    unflushed: bool,
+    turn: Turn,
+}
+
+/// The way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Open,
+    Ended,
+}
+
+/// The way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// The stream takes no more for now, and the connection knows.
+    Blocked,
+    /// We ended it, or it broke.
+    Ended,
+}
+
+/// Where the owner stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It drives for the first time; there may be events from before.
+    First,
+    /// It was told that something happened.
+    Busy,
+    /// It was told to wait, perhaps for very long.
+    Waiting,
+}
+
+impl<S> Driver<S> {
+    /// Drives a connection over a stream, with the clock that tells the connection the time.
+    pub fn new(stream: S, conn: Connection, clock: Clock) -> Self {
+        Self {
+            stream: Some(stream),
+            conn,
+            clock,
+            watch: SleepWatch::start(),
+            sleep: None,
+            reading: Reading::Open,
+            writing: Writing::Open,
+            unflushed: false,
+            turn: Turn::First,
+        }
+    }
+
+    /// The end that dialled, on a stream after the opening handshake. `leftover` is what came behind the answer.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn client(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
+        let conn = Connection::client(config, seed()?, clock.now());
+        Ok(Self::new(stream, conn, clock).with_leftover(leftover))
+    }
+
+    /// The end that accepted, on a stream after the opening handshake. `leftover` is what came behind the request.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn server(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
+        let conn = Connection::server(config, seed()?, clock.now());
+        Ok(Self::new(stream, conn, clock).with_leftover(leftover))
+    }
+
+    fn with_leftover(mut self, leftover: &[u8]) -> Self {
+        if !leftover.is_empty() {
+            self.conn.handle_input(self.clock.now(), leftover);
+        }
+        self
+    }
+
+    /// The connection.
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// The connection, to send, to close and to take events. Drive afterwards.
+    pub fn conn_mut(&mut self) -> &mut Connection {
+        &mut self.conn
+    }
+
+    /// The time, as the connection is told it.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// The stream, until the end.
+    pub fn stream(&self) -> Option<&S> {
+        self.stream.as_ref()
+    }
+
+    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), was taken or
+    /// waits to be.
+    pub fn is_over(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Drives until there is something to look at: see [`poll_drive`](Self::poll_drive).
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    pub async fn drive(&mut self) {
+        poll_fn(|cx| self.poll_drive(cx)).await;
+    }
+
+    /// Writes, reads, and reports the time, in this order and as far as it goes.
+    ///
+    /// Ready when something came, a deadline was reached, there is room again where there was none, or it has moved
+    /// enough for one turn; then look at the connection, and call again. Pending when nothing can be done: the task is
+    /// woken when that changes. Ready at once when the end [is over](Self::is_over), and at the first call.
+    pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.clock.now();
+        let woken = self.turn == Turn::Waiting;
+        let first = self.turn == Turn::First;
+        self.turn = Turn::Busy;
+
+        let wrote = self.poll_write(cx, now);
+        let read = self.poll_read(cx, now);
+        // The bytes that waited go first: they are signs of life.
+        let slept = woken && self.poll_wake(now).is_ready();
+        let timed_out = self.poll_timeout(cx, now);
+        if self.conn.transport() == Transport::Drop {
+            self.finish(cx);
+        }
+
+        let idle = wrote.is_pending() && read.is_pending() && timed_out.is_pending() && !slept && !first;
+        if idle && !self.is_over() {
+            self.turn = Turn::Waiting;
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the owner may send again, or when there is more to write.
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let was_full = self.conn.room() == 0;
+        let mut written = 0;
+        while self.writing != Writing::Ended && written < TURN {
+            match self.poll_write_once(cx) {
+                Some(Poll::Ready(Ok(n))) => {
+                    written += n;
+                    self.unflushed = true;
+                    self.writing = Writing::Open;
+                    self.conn.handle_written(now, n);
+                }
+                Some(Poll::Ready(Err(_))) => self.fail_writing(now),
+                Some(Poll::Pending) => {
+                    // A task that has used up its budget is turned away, too; that is no news of the stream.
+                    if self.writing == Writing::Open && has_budget_remaining() {
+                        self.writing = Writing::Blocked;
+                        self.conn.handle_blocked(now);
+                    }
+                    break;
+                }
+                None => {
+                    if let Poll::Ready(Err(_)) = self.poll_written(cx) {
+                        self.fail_writing(now);
+                    }
+                    break;
+                }
+            }
+        }
+        let is_due = written >= TURN || was_full && self.conn.room() > 0;
+        if is_due { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Offers what is to be written to the stream, once; `None` if there is nothing.
+    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        let stream = self.stream.as_mut()?;
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let (mut count, mut offered) = (0, 0);
+        for (slice, piece) in slices.iter_mut().zip(self.conn.outputs()) {
+            let piece = &piece[..piece.len().min(WRITE - offered)];
+            *slice = IoSlice::new(piece);
+            offered += piece.len();
+            count += 1;
+            if offered == WRITE {
+                break;
+            }
+        }
+        let wrote = match &slices[..count] {
+            [] => return None,
+            [only] => Pin::new(stream).poll_write(cx, only),
+            several => Pin::new(stream).poll_write_vectored(cx, several),
+        };
+        Some(match wrote {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(n)) => Poll::Ready(Ok(n.min(offered))),
+            other => other,
+        })
+    }
+
+    /// Everything has been written: brings it on its way, and ends our direction if it was the last.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
+        if self.unflushed {
+            ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if self.conn.transport() == Transport::FinishWriting {
+            ready!(Pin::new(stream).poll_shutdown(cx))?;
+            self.writing = Writing::Ended;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn fail_writing(&mut self, now: Instant) {
+        self.writing = Writing::Ended;
+        self.unflushed = false;
+        self.conn.handle_end(now, End::WriteFailed);
+    }
+
+    /// Ready when something came, if only the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let mut received = 0;
+        while self.reading == Reading::Open && received < TURN && self.conn.wants_input() {
+            let Some(stream) = &mut self.stream else { break };
+            let end = match pin!(stream.read_buf(self.conn.input())).poll(cx) {
+                Poll::Ready(Ok(n @ 1..)) => {
+                    received += n;
+                    self.conn.handle_read(now);
+                    continue;
+                }
+                Poll::Ready(Ok(0)) => End::Eof,
+                Poll::Ready(Err(error)) => read_end(&error),
+                Poll::Pending => {
+                    // Nothing came: the connection may want the place back that it has lent.
+                    self.conn.handle_read(now);
+                    break;
+                }
+            };
+            self.reading = Reading::Ended;
+            self.conn.handle_end(now, end);
+            return Poll::Ready(());
+        }
+        if received > 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready if the machine slept while we waited.
+    fn poll_wake(&mut self, now: Instant) -> Poll<()> {
+        match self.watch.slept() {
+            Some(slept) => {
+                self.conn.handle_wake(now, slept);
+                Poll::Ready(())
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// Ready when a deadline was reached; otherwise the timer is set.
+    fn poll_timeout(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<()> {
+        while let Some(due) = self.conn.poll_timeout() {
+            // A task that has used up its budget could not read, and must not judge silence. It is woken at once.
+            if due <= now && has_budget_remaining() {
+                self.conn.handle_timeout(now);
+                return Poll::Ready(());
+            }
+            let due = self.clock.deadline(due);
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            // Most deadlines move away with every byte. The timer stays where it is until it fires.
+            if sleep.deadline() > due || sleep.is_elapsed() {
+                sleep.as_mut().reset(due);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            now = self.clock.now();
+        }
+        Poll::Pending
+    }
+
+    /// Offers the last words to the stream, once, and drops it.
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        if self.writing != Writing::Ended {
+            let _ = self.poll_write_once(cx);
+        }
+        self.stream = None;
+        self.sleep = None;
+    }
+}
+
+impl<S> fmt::Debug for Driver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("conn", &self.conn)
+            .field("reading", &self.reading)
+            .field("writing", &self.writing)
+            .finish_non_exhaustive()
+    }
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}

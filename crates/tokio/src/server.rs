@@ -1,0 +1,406 @@
+//! A server that takes files into a folder and gives them out again, for many clients at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_core::closing::CloseCode;
+use bowline_core::session::{self, Session};
+use bowline_core::transfer::{self, Digest, Failure, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::{Close, Disconnect, connection};
+use bowline_store::DiskStore;
+use http::{StatusCode, header};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::accept::{self, Accept, Accepted, Decision};
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::host::{Host, let_go, seed};
+use crate::tcp;
+
+/// How long to wait after the system refused a connection for lack of something, before it is asked again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Settings of a [`Server`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Heartbeat, limits and buffers of each connection.
+    pub connection: connection::Config,
+    /// Limits of the transfers.
+    pub transfer: transfer::Config,
+    /// Limits of the opening handshake.
+    pub accept: accept::Config,
+    /// What a client must prove to know, as `Authorization: Bearer`; never shown. Default: none, anybody may come.
+    pub token: Option<String>,
+    /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
+    /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
+    pub max_connections: usize,
+    /// How long clients may take to leave when the server stops. Default: 3 s, a little less than people wait before
+    /// they kill.
+    pub drain: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            connection: connection::Config::default(),
+            transfer: transfer::Config::default(),
+            accept: accept::Config::default(),
+            token: None,
+            max_connections: 1024,
+            drain: Duration::from_secs(3),
+        }
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("connection", &self.connection)
+            .field("transfer", &self.transfer)
+            .field("accept", &self.accept)
+            .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("max_connections", &self.max_connections)
+            .field("drain", &self.drain)
+            .finish()
+    }
+}
+
+/// What happens at a server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// A client has connected.
+    Connected {
+        /// Its address.
+        peer: String,
+    },
+    /// A client is gone; the disconnect says why in one sentence.
+    Disconnected {
+        /// Its address.
+        peer: String,
+        /// Everything known about the end.
+        disconnect: Disconnect,
+    },
+    /// Somebody came who is no client, or not one of ours.
+    Rejected {
+        /// Its address.
+        peer: String,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// A file has arrived.
+    Received(FileEvent),
+    /// A file has been fetched.
+    Sent(FileEvent),
+    /// A transfer has ended early.
+    Failed {
+        /// The client's address.
+        peer: String,
+        /// The file, if it was known.
+        name: Option<SafeName>,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// A file that has crossed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileEvent {
+    /// The client's address.
+    pub peer: String,
+    /// The file.
+    pub name: SafeName,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// The receiver had it already.
+    pub deduplicated: bool,
+}
+
+/// A server of one folder. Clones share it.
+///
+/// ```no_run
+/// use bowline_store::DiskStore;
+/// use bowline_tokio::{Server, ServerConfig};
+/// use std::path::Path;
+/// use tokio::net::TcpListener;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
+/// let server = Server::new(store, ServerConfig::default());
+/// let listener = TcpListener::bind("127.0.0.1:9000").await?;
+/// server.serve(listener, async { let _ = tokio::signal::ctrl_c().await; }).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    store: DiskStore,
+    config: Arc<ServerConfig>,
+    /// Names this process to its clients.
+    instance: [u8; 16],
+    events: broadcast::Sender<ServerEvent>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Server {
+    /// A server of the files in this store.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub fn new(store: DiskStore, config: ServerConfig) -> Self {
+        let mut instance = [0; 16];
+        instance.copy_from_slice(&seed()[..16]);
+        let (events, _) = broadcast::channel(1024);
+        let (stopping, _) = watch::channel(false);
+        Self { store, config: Arc::new(config), instance, events, stopping }
+    }
+
+    /// What happens from now on. Who listens too slowly misses some of it.
+    pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
+        self.events.subscribe()
+    }
+
+    /// Serves everybody who connects, until `shutdown` completes; then tells all clients to come back later, makes
+    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed.
+    ///
+    /// # Errors
+    /// The listener cannot be used at all. A single connection that fails is no error.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let mut shutdown = pin!(shutdown);
+        let mut links = JoinSet::new();
+        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        loop {
+            let accepted = async {
+                // Never closed, so a place always comes free.
+                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+                listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+            };
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accepted => match accepted {
+                    Ok((stream, peer, place)) => {
+                        tcp::tune(&stream);
+                        let server = self.clone();
+                        links.spawn(async move {
+                            server.serve_stream(stream, peer.to_string()).await;
+                            drop(place);
+                        });
+                    }
+                    Err(error) if is_passing(&error) => {
+                        tracing::warn!(%error, "accept");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                    Err(error) => return Err(error),
+                },
+                Some(_) = links.join_next() => {}
+            }
+        }
+        drop(listener);
+        self.stopping.send_replace(true);
+        let _ = timeout(self.config.drain, async { while links.join_next().await.is_some() {} }).await;
+        Ok(())
+    }
+
+    /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
+    pub async fn serve_stream<S>(&self, stream: S, peer: String)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let decide = |request: &http::Request<()>, offered: &[String]| self.decide(request, offered);
+        match accept::accept(stream, &self.config.accept, decide).await {
+            Ok(accepted) => self.serve_link(accepted, peer).await,
+            Err(error) => {
+                tracing::info!(%peer, %error, "rejected");
+                self.tell(ServerEvent::Rejected { peer, why: error.to_string() });
+            }
+        }
+    }
+
+    fn decide(&self, request: &http::Request<()>, offered: &[String]) -> Decision {
+        if let Some(token) = &self.config.token {
+            let shown =
+                request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+            if !is_bearer(shown, token) {
+                return Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n");
+            }
+        }
+        match accept::negotiate(&[SUBPROTOCOL], offered) {
+            Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
+            None => Decision::reject(
+                StatusCode::BAD_REQUEST,
+                format!("this server speaks the subprotocol {SUBPROTOCOL}\n"),
+            ),
+        }
+    }
+
+    async fn serve_link<S>(&self, accepted: Accepted<S>, peer: String)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let clock = Clock::start();
+        let mut settings = session::Config::default();
+        settings.transfer = self.config.transfer.clone();
+        settings.transfer.instance = self.instance;
+        let mut session = Session::server(settings, clock.now());
+        session.handle_link_up(clock.now(), None);
+        let Accepted { stream, leftover, .. } = accepted;
+        let driver = match Driver::server(stream, &leftover, self.config.connection.clone(), clock) {
+            Ok(driver) => driver,
+            Err(error) => return tracing::error!(%peer, %error, "no randomness"),
+        };
+        tracing::info!(%peer, "connected");
+        self.tell(ServerEvent::Connected { peer: peer.clone() });
+        let stopping = self.stopping.subscribe();
+        let link = Served { server: self, peer, host: Host::new(session, clock), names: BTreeMap::new() };
+        link.run(driver, stopping).await;
+    }
+
+    fn tell(&self, event: ServerEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Whether another try may work: the connection was gone already, or the system lacks something for the moment.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::Interrupted
+            | Kind::OutOfMemory
+            | Kind::TimedOut
+    ) || matches!(error.raw_os_error(), Some(23 | 24 | 105)) // ENFILE, EMFILE, ENOBUFS
+}
+
+/// Whether a header shows this token. Takes the same time wherever they differ.
+fn is_bearer(shown: &[u8], token: &str) -> bool {
+    let Some((scheme, shown)) = shown.split_at_checked(7) else { return false };
+    let (shown, expected) = (Digest::of(shown), Digest::of(token.as_bytes()));
+    let differ = shown.as_bytes().iter().zip(expected.as_bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
+    scheme.eq_ignore_ascii_case(b"bearer ") && differ == 0
+}
+
+/// One client being served.
+struct Served<'a> {
+    server: &'a Server,
+    peer: String,
+    host: Host,
+    names: BTreeMap<TransferId, (SafeName, Way)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+}
+
+impl Served<'_> {
+    async fn run<S>(mut self, mut driver: Driver<S>, mut stopping: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut told = false;
+        loop {
+            while let Some(event) = self.host.poll_event(Some(&mut driver)) {
+                match event {
+                    session::Event::Transfer(event) => self.handle_transfer(event),
+                    session::Event::Link(event) => tracing::debug!(peer = %self.peer, ?event, "link"),
+                    session::Event::LinkDown(disconnect) => {
+                        tracing::info!(peer = %self.peer, %disconnect, "disconnected");
+                        // What is on its way to the disk arrives there before anybody is told.
+                        while self.host.poll_event::<S>(None).is_some() {}
+                        let_go(driver);
+                        self.host.rest().await;
+                        let peer = self.peer;
+                        return self.server.tell(ServerEvent::Disconnected { peer, disconnect });
+                    }
+                    _ => {}
+                }
+            }
+            tokio::select! {
+                () = self.host.step(Some(&mut driver)) => {}
+                // An error says that the server is gone: stop as well.
+                _ = stopping.wait_for(|stopping| *stopping), if !told => {
+                    told = true;
+                    self.send_away(&mut driver);
+                }
+            }
+        }
+    }
+
+    /// Tells the client to come back after a while.
+    fn send_away<S>(&mut self, driver: &mut Driver<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let now = self.host.clock.now();
+        self.host.session.transfers_mut().go_away(now, Duration::from_secs(1));
+        while let Some(event) = self.host.poll_event(Some(driver)) {
+            if let session::Event::Transfer(event) = event {
+                self.handle_transfer(event);
+            }
+        }
+        if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
+            // Already closing is as good.
+            let _ = driver.conn_mut().close(now, close);
+        }
+    }
+
+    fn handle_transfer(&mut self, event: transfer::Event) {
+        let peer = self.peer.clone();
+        match event {
+            transfer::Event::Offered(offered) => {
+                self.names.insert(offered.id, (offered.name.clone(), Way::In));
+                self.host.worker.attach(&self.server.store, offered);
+            }
+            transfer::Event::Requested { id, name } => {
+                self.names.insert(id, (name.clone(), Way::Out));
+                self.host.worker.offer(&self.server.store, id, name);
+            }
+            transfer::Event::Done { id, length, digest, deduplicated, .. } => {
+                let Some((name, way)) = self.names.remove(&id) else { return };
+                tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
+                let file = FileEvent { peer, name, bytes: length, digest, deduplicated };
+                self.server.tell(match way {
+                    Way::In => ServerEvent::Received(file),
+                    Way::Out => ServerEvent::Sent(file),
+                });
+            }
+            transfer::Event::Failed { id, failure } => {
+                let name = self.names.remove(&id).map(|(name, _)| name);
+                tracing::info!(%peer, ?name, %failure, "failed");
+                self.server.tell(ServerEvent::Failed { peer, name, failure });
+            }
+            other => tracing::debug!(%peer, event = ?other, "transfer"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_token_opens() {
+        assert!(is_bearer(b"Bearer secret", "secret"));
+        assert!(is_bearer(b"bearer secret", "secret"));
+        for shown in [&b"Bearer secre"[..], b"Bearer secrett", b"Basic secret", b"secret", b"Bearer", b""] {
+            assert!(!is_bearer(shown, "secret"), "{shown:?}");
+        }
+    }
+}

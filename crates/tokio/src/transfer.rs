@@ -1,0 +1,190 @@
+//! One transfer, as the application that asked for it sees it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bowline_core::transfer::{Digest, Failure, SafeName, Stage, TransferId};
+use bowline_store::StoreError;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use crate::client::Command;
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransferProgress {
+    /// What it is doing.
+    pub stage: Stage,
+    /// How many bytes the file has; 0 until it is known.
+    pub length: u64,
+    /// How many bytes the receiver has, from the beginning.
+    pub received: u64,
+    /// How many bytes would survive a crash of the receiver.
+    pub durable: u64,
+    /// How many bytes have crossed more than once, as far as this end can tell.
+    pub resent: u64,
+    /// How many links have carried it.
+    pub links: u32,
+}
+
+/// A transfer that is complete: verified by both ends, durable at the receiver.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Finished {
+    /// The name of the file, as the peer knows it.
+    pub name: SafeName,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Their digest, which both ends have computed.
+    pub digest: Digest,
+    /// The receiver had the file already.
+    pub deduplicated: bool,
+    /// How many bytes have crossed more than once, as far as this end can tell.
+    pub resent: u64,
+    /// How many links have carried it.
+    pub links: u32,
+    /// How long it took, from the call on.
+    pub seconds: f64,
+}
+
+/// Why a transfer is not complete.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// A file on this side cannot be used.
+    #[error(transparent)]
+    File(#[from] StoreError),
+    /// The transfer has ended early.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    /// The server cannot be reached, and the time that was given for it is over.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server does not want this client, or is no server of this kind.
+    #[error("{0}")]
+    Refused(String),
+    /// The client was closed.
+    #[error("the client was closed")]
+    Closed,
+}
+
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
+#[derive(Debug)]
+pub struct Transfer {
+    pub(crate) id: TransferId,
+    pub(crate) progress: watch::Receiver<TransferProgress>,
+    pub(crate) end: oneshot::Receiver<Result<Finished, TransferError>>,
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Transfer {
+    /// The id that it has on the wire. It is a secret between the two ends.
+    pub fn id(&self) -> TransferId {
+        self.id
+    }
+
+    /// How far it has come, as a channel that always holds the latest; it is updated several times a second.
+    pub fn progress(&self) -> watch::Receiver<TransferProgress> {
+        self.progress.clone()
+    }
+
+    /// Waits for the end.
+    ///
+    /// Cancel-safe: call it again and it goes on waiting. After it has returned once, it returns
+    /// [`TransferError::Closed`].
+    ///
+    /// # Errors
+    /// Why the file has not arrived.
+    pub async fn finished(&mut self) -> Result<Finished, TransferError> {
+        if self.end.is_terminated() {
+            return Err(TransferError::Closed);
+        }
+        (&mut self.end).await.unwrap_or(Err(TransferError::Closed))
+    }
+
+    /// Ends it before its time. The peer keeps the part that it has.
+    pub fn cancel(self) {
+        // If the client is gone, so is the transfer.
+        let _ = self.commands.send(Command::Cancel(self.id));
+    }
+}
+
+/// The other end of a [`Transfer`].
+pub(crate) struct Tracked {
+    pub(crate) name: SafeName,
+    pub(crate) progress: watch::Sender<TransferProgress>,
+    pub(crate) end: oneshot::Sender<Result<Finished, TransferError>>,
+    pub(crate) began: Instant,
+    pub(crate) links: u32,
+    /// The last link that was counted.
+    pub(crate) link: u32,
+    /// Frees the place of this transfer for the next one.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+impl Tracked {
+    pub(crate) fn new(
+        id: TransferId,
+        name: SafeName,
+        commands: mpsc::UnboundedSender<Command>,
+        permit: OwnedSemaphorePermit,
+    ) -> (Self, Transfer) {
+        let none = TransferProgress {
+            stage: Stage::Waiting,
+            length: 0,
+            received: 0,
+            durable: 0,
+            resent: 0,
+            links: 0,
+        };
+        let (progress, watch) = watch::channel(none);
+        let (end, ended) = oneshot::channel();
+        let began = Instant::now();
+        let tracked = Self { name, progress, end, began, links: 0, link: 0, _permit: permit };
+        (tracked, Transfer { id, progress: watch, end: ended, commands })
+    }
+
+    /// The transfer moves on this link.
+    pub(crate) fn count_link(&mut self, link: u32) {
+        if link != self.link {
+            self.link = link;
+            self.links += 1;
+        }
+    }
+
+    pub(crate) fn update(&self, progress: bowline_core::transfer::Progress) {
+        let links = self.links;
+        self.progress.send_if_modified(|shown| {
+            let new = TransferProgress {
+                stage: progress.stage,
+                // A link that has ended takes back nothing that was shown.
+                length: progress.length.max(shown.length),
+                received: if progress.stage == Stage::Moving {
+                    progress.received
+                } else {
+                    progress.received.max(shown.received)
+                },
+                durable: progress.durable.max(shown.durable),
+                resent: progress.resent.max(shown.resent),
+                links,
+            };
+            let changed = new != *shown;
+            *shown = new;
+            changed
+        });
+    }
+
+    pub(crate) fn finish(self, bytes: u64, digest: Digest, deduplicated: bool, resent: u64) {
+        let Self { name, progress, end, began, links, .. } = self;
+        progress.send_modify(|shown| {
+            *shown =
+                TransferProgress { received: bytes, durable: bytes, length: bytes, resent, links, ..*shown };
+        });
+        let seconds = began.elapsed().as_secs_f64();
+        // Nobody may be waiting.
+        let _ = end.send(Ok(Finished { name, bytes, digest, deduplicated, resent, links, seconds }));
+    }
+}
+
+/// A shared bound on the transfers under way.
+pub(crate) type Places = Arc<tokio::sync::Semaphore>;
