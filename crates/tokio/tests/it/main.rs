@@ -1,0 +1,5 @@
+//! The wiring of streams and clocks to the core.
+#![allow(missing_docs)]
+
+mod common;
+mod driver;
