@@ -1,289 +1,36 @@
-//! A client that stays: it dials, dials again, and its transfers go on where they stopped.
+//! The task behind a client: it keeps the link, and moves the transfers over it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::closing::{CloseCode, History, Retry, Why};
-use bowline_core::reconnect::{self, GiveUp};
+use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{self, Code, Failure, Offer, Offered, SUBPROTOCOL, SafeName, TransferId};
-use bowline_core::{Close, Disconnect, connection};
-use bowline_handshake::client::{Request, RequestError};
-use bowline_store::{DiskStore, Source, StoreError};
+use bowline_core::{Close, Disconnect};
+use bowline_handshake::client::Request;
+use bowline_store::DiskStore;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, interval};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::interval;
 
+use super::{ClientConfig, Command, LinkEvent, LinkState};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::error::DialError;
 use crate::host::{Host, let_go, seed};
-use crate::transfer::{Places, Tracked, Transfer, TransferError};
+use crate::transfer::{Tracked, TransferError};
 
-/// How many transfers are under way at once; the others wait for a place. It hides the round trips of small files,
-/// and keeps the number of open files low.
-const PLACES: usize = 32;
 /// How often progress is published.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
-
-/// Settings of a [`Client`].
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct ClientConfig {
-    /// Heartbeat, limits and buffers of each connection.
-    pub connection: connection::Config,
-    /// Limits of the transfers.
-    pub transfer: transfer::Config,
-    /// When to dial again, and when to give up.
-    pub reconnect: reconnect::Config,
-    /// How long one dial may take.
-    pub dial: dial::Config,
-    /// What proves to the server who we are; sent as `Authorization: Bearer`, never shown.
-    pub token: Option<String>,
-}
-
-impl fmt::Debug for ClientConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, transfer, reconnect, dial, token } = self;
-        f.debug_struct("ClientConfig")
-            .field("connection", connection)
-            .field("transfer", transfer)
-            .field("reconnect", reconnect)
-            .field("dial", dial)
-            .field("token", &token.as_ref().map(|_| ".."))
-            .finish()
-    }
-}
-
-/// What a client's link is doing.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum LinkState {
-    /// It is being dialled.
-    Dialing {
-        /// Which attempt of this outage it is, from 1.
-        attempt: u32,
-    },
-    /// It is up.
-    Up,
-    /// It is down, and will be dialled at a later time.
-    Waiting {
-        /// When.
-        until: Instant,
-        /// Why it is down, in one sentence.
-        why: String,
-    },
-    /// It is down for good.
-    Ended {
-        /// Why, in one sentence.
-        why: String,
-    },
-}
-
-/// A turn in the life of a client's link.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum LinkEvent {
-    /// It is up.
-    Up {
-        /// Which link of this client it is, from 1.
-        link: u32,
-    },
-    /// It is down; the disconnect says why in one sentence.
-    Down {
-        /// Everything known about the end.
-        disconnect: Disconnect,
-    },
-    /// A dial has failed.
-    DialFailed {
-        /// Why, in one sentence.
-        why: String,
-    },
-    /// The next dial comes after this time.
-    Waiting {
-        /// From now on.
-        delay: Duration,
-    },
-    /// There will be no other dial.
-    GaveUp {
-        /// Why, in one sentence.
-        why: String,
-        /// Whether there has ever been a link.
-        reached: bool,
-    },
-    /// Something else that the connection has noticed.
-    Notice(connection::Event),
-}
-
-/// A client of one server. Clones share the connection; it is closed when the last one is dropped and no transfer is
-/// left.
-///
-/// ```no_run
-/// use bowline_core::transfer::{SafeName, TransferId};
-/// use bowline_tokio::{Client, ClientConfig};
-/// use std::path::Path;
-///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = Client::new("ws://127.0.0.1:9000", ClientConfig::default())?;
-/// let id = TransferId::from_bytes([7; 16]); // a random one, or one derived from the file
-/// let mut upload = client.upload(Path::new("a.tar"), SafeName::parse("a.tar")?, id).await?;
-/// let finished = upload.finished().await?;
-/// println!("{} bytes over {} links, BLAKE3 {}", finished.bytes, finished.links, finished.digest);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Client {
-    commands: mpsc::UnboundedSender<Command>,
-    state: watch::Receiver<LinkState>,
-    events: broadcast::Sender<LinkEvent>,
-    places: Places,
-}
-
-/// What the application asks of the task behind a client.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Upload { id: TransferId, source: Source, tracked: Tracked },
-    Download { id: TransferId, store: DiskStore, local: SafeName, tracked: Tracked },
-    Cancel(TransferId),
-    Close(oneshot::Sender<()>),
-}
-
-impl fmt::Debug for Tracked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracked").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl Client {
-    /// Starts a client of the server at this `ws://` URL. It dials at once, in a task of its own; must be called in a
-    /// tokio runtime.
-    ///
-    /// # Errors
-    /// The URL or the token is not valid.
-    pub fn new(url: &str, mut config: ClientConfig) -> Result<Self, RequestError> {
-        let mut request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
-        if let Some(token) = &config.token {
-            request = request.with_header("authorization", format!("Bearer {token}"))?;
-        }
-        config.transfer.instance.copy_from_slice(&seed()[..16]);
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
-        let (events, _) = broadcast::channel(256);
-        let task = Task::new(request, config, inbox, state, events.clone());
-        tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, events, places: Arc::new(Semaphore::new(PLACES)) })
-    }
-
-    /// Sends a file under this name. The same id goes on where an earlier process stopped.
-    ///
-    /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
-    /// queued nothing.
-    ///
-    /// # Errors
-    /// The file cannot be read, or the client has ended.
-    pub async fn upload(
-        &self,
-        path: &Path,
-        name: SafeName,
-        id: TransferId,
-    ) -> Result<Transfer, TransferError> {
-        let permit = self.permit().await?;
-        let path = path.to_owned();
-        let source = blocking(move || Source::open(&path)).await?;
-        let (tracked, transfer) = Tracked::new(id, name, self.commands.clone(), permit);
-        self.send(Command::Upload { id, source, tracked })?;
-        Ok(transfer)
-    }
-
-    /// Fetches the file of this name to a path. The same id goes on where an earlier process stopped.
-    ///
-    /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
-    /// queued nothing.
-    ///
-    /// # Errors
-    /// The path cannot be written to, or the client has ended.
-    pub async fn download(
-        &self,
-        name: SafeName,
-        to: &Path,
-        id: TransferId,
-        overwrite: bool,
-    ) -> Result<Transfer, TransferError> {
-        let permit = self.permit().await?;
-        let (dir, file) = place_of(to)?;
-        let store = blocking(move || {
-            let mut config = bowline_store::Config::default();
-            config.overwrite = overwrite;
-            // Nobody will ask for this transfer again: the file is there, or it is not.
-            config.keep_committed = None;
-            DiskStore::open(&dir, config)
-        })
-        .await?;
-        let (tracked, transfer) = Tracked::new(id, name, self.commands.clone(), permit);
-        self.send(Command::Download { id, store, local: file, tracked })?;
-        Ok(transfer)
-    }
-
-    /// What the link is doing.
-    pub fn link(&self) -> watch::Receiver<LinkState> {
-        self.state.clone()
-    }
-
-    /// The turns of the link's life from now on.
-    pub fn events(&self) -> broadcast::Receiver<LinkEvent> {
-        self.events.subscribe()
-    }
-
-    /// Closes the connection and waits until it is closed, no longer than the close time-out. Transfers under way end
-    /// with [`TransferError::Closed`].
-    pub async fn close(self) {
-        let (done, closed) = oneshot::channel();
-        if self.commands.send(Command::Close(done)).is_ok() {
-            // An error says that the task has ended: closed as well.
-            let _ = closed.await;
-        }
-    }
-
-    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, TransferError> {
-        Arc::clone(&self.places).acquire_owned().await.map_err(|_| TransferError::Closed)
-    }
-
-    fn send(&self, command: Command) -> Result<(), TransferError> {
-        self.commands.send(command).map_err(|_| TransferError::Closed)
-    }
-}
-
-/// Runs a job that waits for a disk where it holds nobody up.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, TransferError> {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(TransferError::Closed),
-    }
-}
-
-/// The folder of a path, and the last part of it as a name.
-fn place_of(path: &Path) -> Result<(std::path::PathBuf, SafeName), TransferError> {
-    let unusable = |text: String| TransferError::Failed(Failure::local(Code::NameInvalid, text));
-    let file = path.file_name().and_then(|name| name.to_str());
-    let file = file.ok_or_else(|| unusable(format!("{} does not name a file", path.display())))?;
-    let name = SafeName::parse(file).map_err(|e| unusable(format!("{}: {e}", path.display())))?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((dir.to_owned(), name))
-}
 
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed<TcpStream>, DialError>> + Send>>;
 
 /// The task behind a client.
-struct Task {
+pub(super) struct Task {
     request: Request,
     config: ClientConfig,
     host: Host,
@@ -310,7 +57,7 @@ enum Ended {
 }
 
 impl Task {
-    fn new(
+    pub(super) fn new(
         request: Request,
         config: ClientConfig,
         commands: mpsc::UnboundedReceiver<Command>,
@@ -341,7 +88,7 @@ impl Task {
         }
     }
 
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut progress = interval(PROGRESS_EVERY);
         progress.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut wanted = true;

@@ -1,17 +1,17 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
+mod config;
+mod served;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_core::closing::CloseCode;
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{self, Digest, Failure, SUBPROTOCOL, SafeName, TransferId};
-use bowline_core::{Close, Disconnect, connection};
+use bowline_core::transfer::{Digest, SUBPROTOCOL};
 use bowline_store::DiskStore;
 use http::{StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,111 +23,14 @@ use tokio::time::{sleep, timeout};
 use crate::accept::{self, Accept, Accepted, Decision};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::host::{Host, let_go, seed};
+use crate::host::{Host, seed};
 use crate::tcp;
+use served::Served;
+
+pub use config::{FileEvent, ServerConfig, ServerEvent};
 
 /// How long to wait after the system refused a connection for lack of something, before it is asked again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Settings of a [`Server`].
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ServerConfig {
-    /// Heartbeat, limits and buffers of each connection.
-    pub connection: connection::Config,
-    /// Limits of the transfers.
-    pub transfer: transfer::Config,
-    /// Limits of the opening handshake.
-    pub accept: accept::Config,
-    /// What a client must prove to know, as `Authorization: Bearer`; never shown. Default: none, anybody may come.
-    pub token: Option<String>,
-    /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
-    /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
-    pub max_connections: usize,
-    /// How long clients may take to leave when the server stops. Default: 3 s, a little less than people wait before
-    /// they kill.
-    pub drain: Duration,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            connection: connection::Config::default(),
-            transfer: transfer::Config::default(),
-            accept: accept::Config::default(),
-            token: None,
-            max_connections: 1024,
-            drain: Duration::from_secs(3),
-        }
-    }
-}
-
-impl fmt::Debug for ServerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConfig")
-            .field("connection", &self.connection)
-            .field("transfer", &self.transfer)
-            .field("accept", &self.accept)
-            .field("token", &self.token.as_ref().map(|_| ".."))
-            .field("max_connections", &self.max_connections)
-            .field("drain", &self.drain)
-            .finish()
-    }
-}
-
-/// What happens at a server.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// A client has connected.
-    Connected {
-        /// Its address.
-        peer: String,
-    },
-    /// A client is gone; the disconnect says why in one sentence.
-    Disconnected {
-        /// Its address.
-        peer: String,
-        /// Everything known about the end.
-        disconnect: Disconnect,
-    },
-    /// Somebody came who is no client, or not one of ours.
-    Rejected {
-        /// Its address.
-        peer: String,
-        /// Why, in one sentence.
-        why: String,
-    },
-    /// A file has arrived.
-    Received(FileEvent),
-    /// A file has been fetched.
-    Sent(FileEvent),
-    /// A transfer has ended early.
-    Failed {
-        /// The client's address.
-        peer: String,
-        /// The file, if it was known.
-        name: Option<SafeName>,
-        /// Why.
-        failure: Failure,
-    },
-}
-
-/// A file that has crossed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FileEvent {
-    /// The client's address.
-    pub peer: String,
-    /// The file.
-    pub name: SafeName,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// Their digest.
-    pub digest: Digest,
-    /// The receiver had it already.
-    pub deduplicated: bool,
-}
 
 /// A server of one folder. Clones share it.
 ///
@@ -293,102 +196,6 @@ fn is_bearer(shown: &[u8], token: &str) -> bool {
     let (shown, expected) = (Digest::of(shown), Digest::of(token.as_bytes()));
     let differ = shown.as_bytes().iter().zip(expected.as_bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
     scheme.eq_ignore_ascii_case(b"bearer ") && differ == 0
-}
-
-/// One client being served.
-struct Served<'a> {
-    server: &'a Server,
-    peer: String,
-    host: Host,
-    names: BTreeMap<TransferId, (SafeName, Way)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    In,
-    Out,
-}
-
-impl Served<'_> {
-    async fn run<S>(mut self, mut driver: Driver<S>, mut stopping: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let mut told = false;
-        loop {
-            while let Some(event) = self.host.poll_event(Some(&mut driver)) {
-                match event {
-                    session::Event::Transfer(event) => self.handle_transfer(event),
-                    session::Event::Link(event) => tracing::debug!(peer = %self.peer, ?event, "link"),
-                    session::Event::LinkDown(disconnect) => {
-                        tracing::info!(peer = %self.peer, %disconnect, "disconnected");
-                        // What is on its way to the disk arrives there before anybody is told.
-                        while self.host.poll_event::<S>(None).is_some() {}
-                        let_go(driver);
-                        self.host.rest().await;
-                        let peer = self.peer;
-                        return self.server.tell(ServerEvent::Disconnected { peer, disconnect });
-                    }
-                    _ => {}
-                }
-            }
-            tokio::select! {
-                () = self.host.step(Some(&mut driver)) => {}
-                // An error says that the server is gone: stop as well.
-                _ = stopping.wait_for(|stopping| *stopping), if !told => {
-                    told = true;
-                    self.send_away(&mut driver);
-                }
-            }
-        }
-    }
-
-    /// Tells the client to come back after a while.
-    fn send_away<S>(&mut self, driver: &mut Driver<S>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let now = self.host.clock.now();
-        self.host.session.transfers_mut().go_away(now, Duration::from_secs(1));
-        while let Some(event) = self.host.poll_event(Some(driver)) {
-            if let session::Event::Transfer(event) = event {
-                self.handle_transfer(event);
-            }
-        }
-        if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
-            // Already closing is as good.
-            let _ = driver.conn_mut().close(now, close);
-        }
-    }
-
-    fn handle_transfer(&mut self, event: transfer::Event) {
-        let peer = self.peer.clone();
-        match event {
-            transfer::Event::Offered(offered) => {
-                self.names.insert(offered.id, (offered.name.clone(), Way::In));
-                self.host.worker.attach(&self.server.store, offered);
-            }
-            transfer::Event::Requested { id, name } => {
-                self.names.insert(id, (name.clone(), Way::Out));
-                self.host.worker.offer(&self.server.store, id, name);
-            }
-            transfer::Event::Done { id, length, digest, deduplicated, .. } => {
-                let Some((name, way)) = self.names.remove(&id) else { return };
-                tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
-                let file = FileEvent { peer, name, bytes: length, digest, deduplicated };
-                self.server.tell(match way {
-                    Way::In => ServerEvent::Received(file),
-                    Way::Out => ServerEvent::Sent(file),
-                });
-            }
-            transfer::Event::Failed { id, failure } => {
-                let name = self.names.remove(&id).map(|(name, _)| name);
-                tracing::info!(%peer, ?name, %failure, "failed");
-                self.server.tell(ServerEvent::Failed { peer, name, failure });
-            }
-            other => tracing::debug!(%peer, event = ?other, "transfer"),
-        }
-    }
 }
 
 #[cfg(test)]

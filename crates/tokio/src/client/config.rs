@@ -1,0 +1,100 @@
+//! Settings of a client, and what it tells of its link.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::reconnect;
+use bowline_core::transfer;
+use bowline_core::{Disconnect, connection};
+use tokio::time::Instant;
+
+use crate::dial;
+
+/// Settings of a [`Client`].
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// Heartbeat, limits and buffers of each connection.
+    pub connection: connection::Config,
+    /// Limits of the transfers.
+    pub transfer: transfer::Config,
+    /// When to dial again, and when to give up.
+    pub reconnect: reconnect::Config,
+    /// How long one dial may take.
+    pub dial: dial::Config,
+    /// What proves to the server who we are; sent as `Authorization: Bearer`, never shown.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connection, transfer, reconnect, dial, token } = self;
+        f.debug_struct("ClientConfig")
+            .field("connection", connection)
+            .field("transfer", transfer)
+            .field("reconnect", reconnect)
+            .field("dial", dial)
+            .field("token", &token.as_ref().map(|_| ".."))
+            .finish()
+    }
+}
+
+/// What a client's link is doing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// It is being dialled.
+    Dialing {
+        /// Which attempt of this outage it is, from 1.
+        attempt: u32,
+    },
+    /// It is up.
+    Up,
+    /// It is down, and will be dialled at a later time.
+    Waiting {
+        /// When.
+        until: Instant,
+        /// Why it is down, in one sentence.
+        why: String,
+    },
+    /// It is down for good.
+    Ended {
+        /// Why, in one sentence.
+        why: String,
+    },
+}
+
+/// A turn in the life of a client's link.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LinkEvent {
+    /// It is up.
+    Up {
+        /// Which link of this client it is, from 1.
+        link: u32,
+    },
+    /// It is down; the disconnect says why in one sentence.
+    Down {
+        /// Everything known about the end.
+        disconnect: Disconnect,
+    },
+    /// A dial has failed.
+    DialFailed {
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The next dial comes after this time.
+    Waiting {
+        /// From now on.
+        delay: Duration,
+    },
+    /// There will be no other dial.
+    GaveUp {
+        /// Why, in one sentence.
+        why: String,
+        /// Whether there has ever been a link.
+        reached: bool,
+    },
+    /// Something else that the connection has noticed.
+    Notice(connection::Event),
+}

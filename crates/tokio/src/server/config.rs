@@ -1,0 +1,109 @@
+//! Settings of a server, and what it tells.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::transfer::{self, Digest, Failure, SafeName};
+use bowline_core::{Disconnect, connection};
+
+use crate::accept;
+
+/// Settings of a [`Server`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Heartbeat, limits and buffers of each connection.
+    pub connection: connection::Config,
+    /// Limits of the transfers.
+    pub transfer: transfer::Config,
+    /// Limits of the opening handshake.
+    pub accept: accept::Config,
+    /// What a client must prove to know, as `Authorization: Bearer`; never shown. Default: none, anybody may come.
+    pub token: Option<String>,
+    /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
+    /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
+    pub max_connections: usize,
+    /// How long clients may take to leave when the server stops. Default: 3 s, a little less than people wait before
+    /// they kill.
+    pub drain: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            connection: connection::Config::default(),
+            transfer: transfer::Config::default(),
+            accept: accept::Config::default(),
+            token: None,
+            max_connections: 1024,
+            drain: Duration::from_secs(3),
+        }
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("connection", &self.connection)
+            .field("transfer", &self.transfer)
+            .field("accept", &self.accept)
+            .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("max_connections", &self.max_connections)
+            .field("drain", &self.drain)
+            .finish()
+    }
+}
+
+/// What happens at a server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ServerEvent {
+    /// A client has connected.
+    Connected {
+        /// Its address.
+        peer: String,
+    },
+    /// A client is gone; the disconnect says why in one sentence.
+    Disconnected {
+        /// Its address.
+        peer: String,
+        /// Everything known about the end.
+        disconnect: Disconnect,
+    },
+    /// Somebody came who is no client, or not one of ours.
+    Rejected {
+        /// Its address.
+        peer: String,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// A file has arrived.
+    Received(FileEvent),
+    /// A file has been fetched.
+    Sent(FileEvent),
+    /// A transfer has ended early.
+    Failed {
+        /// The client's address.
+        peer: String,
+        /// The file, if it was known.
+        name: Option<SafeName>,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// A file that has crossed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileEvent {
+    /// The client's address.
+    pub peer: String,
+    /// The file.
+    pub name: SafeName,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// The receiver had it already.
+    pub deduplicated: bool,
+}

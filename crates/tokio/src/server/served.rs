@@ -1,0 +1,111 @@
+//! One client being served, from the end of its handshake to the end of its link.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bowline_core::Close;
+use bowline_core::closing::CloseCode;
+use bowline_core::session;
+use bowline_core::transfer::{self, SafeName, TransferId};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+
+use super::{FileEvent, Server, ServerEvent};
+use crate::driver::Driver;
+use crate::host::{Host, let_go};
+
+/// One client being served.
+pub(super) struct Served<'a> {
+    pub(super) server: &'a Server,
+    pub(super) peer: String,
+    pub(super) host: Host,
+    pub(super) names: BTreeMap<TransferId, (SafeName, Way)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    In,
+    Out,
+}
+
+impl Served<'_> {
+    pub(super) async fn run<S>(mut self, mut driver: Driver<S>, mut stopping: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut told = false;
+        loop {
+            while let Some(event) = self.host.poll_event(Some(&mut driver)) {
+                match event {
+                    session::Event::Transfer(event) => self.handle_transfer(event),
+                    session::Event::Link(event) => tracing::debug!(peer = %self.peer, ?event, "link"),
+                    session::Event::LinkDown(disconnect) => {
+                        tracing::info!(peer = %self.peer, %disconnect, "disconnected");
+                        // What is on its way to the disk arrives there before anybody is told.
+                        while self.host.poll_event::<S>(None).is_some() {}
+                        let_go(driver);
+                        self.host.rest().await;
+                        let peer = self.peer;
+                        return self.server.tell(ServerEvent::Disconnected { peer, disconnect });
+                    }
+                    _ => {}
+                }
+            }
+            tokio::select! {
+                () = self.host.step(Some(&mut driver)) => {}
+                // An error says that the server is gone: stop as well.
+                _ = stopping.wait_for(|stopping| *stopping), if !told => {
+                    told = true;
+                    self.send_away(&mut driver);
+                }
+            }
+        }
+    }
+
+    /// Tells the client to come back after a while.
+    fn send_away<S>(&mut self, driver: &mut Driver<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let now = self.host.clock.now();
+        self.host.session.transfers_mut().go_away(now, Duration::from_secs(1));
+        while let Some(event) = self.host.poll_event(Some(driver)) {
+            if let session::Event::Transfer(event) = event {
+                self.handle_transfer(event);
+            }
+        }
+        if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
+            // Already closing is as good.
+            let _ = driver.conn_mut().close(now, close);
+        }
+    }
+
+    fn handle_transfer(&mut self, event: transfer::Event) {
+        let peer = self.peer.clone();
+        match event {
+            transfer::Event::Offered(offered) => {
+                self.names.insert(offered.id, (offered.name.clone(), Way::In));
+                self.host.worker.attach(&self.server.store, offered);
+            }
+            transfer::Event::Requested { id, name } => {
+                self.names.insert(id, (name.clone(), Way::Out));
+                self.host.worker.offer(&self.server.store, id, name);
+            }
+            transfer::Event::Done { id, length, digest, deduplicated, .. } => {
+                let Some((name, way)) = self.names.remove(&id) else { return };
+                tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
+                let file = FileEvent { peer, name, bytes: length, digest, deduplicated };
+                self.server.tell(match way {
+                    Way::In => ServerEvent::Received(file),
+                    Way::Out => ServerEvent::Sent(file),
+                });
+            }
+            transfer::Event::Failed { id, failure } => {
+                let name = self.names.remove(&id).map(|(name, _)| name);
+                tracing::info!(%peer, ?name, %failure, "failed");
+                self.server.tell(ServerEvent::Failed { peer, name, failure });
+            }
+            other => tracing::debug!(%peer, event = ?other, "transfer"),
+        }
+    }
+}
