@@ -276,7 +276,7 @@ impl Reconnect {
         if self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
             return Err(GiveUp::Attempts(self.attempts));
         }
-        let wait = least.saturating_add(part(most.saturating_sub(least), draw)).max(self.config.floor);
+        let wait = least.saturating_add(most.saturating_sub(least).mul_f64(draw)).max(self.config.floor);
         let not_before = now + least.max(retry_after.unwrap_or_default());
         let at = not_before.max(now + wait);
         let lasted = now - self.outage;
@@ -302,15 +302,10 @@ impl Reconnect {
     fn hurry(&mut self, now: Instant, draw: f64) -> Option<Next> {
         let now = self.advance(now);
         let State::Waiting { at, not_before } = self.state else { return None };
-        let sooner = not_before.max(now + part(NETWORK_CHANGE_WINDOW, draw));
+        let sooner = not_before.max(now + NETWORK_CHANGE_WINDOW.mul_f64(draw));
         (sooner < at).then(|| {
             self.state = State::Waiting { at: sooner, not_before };
             Next::DialAt(sooner)
         })
     }
-}
-
-/// A part of a window, from 0 to 1.
-fn part(window: Duration, draw: f64) -> Duration {
-    window.min(Instant::MAX.since_start()).mul_f64(draw)
 }

@@ -19,7 +19,7 @@ a lucky draw waits for the floor
 accept-then-close storm does not reset
     0 open; 0.01 lost(1.0,backoff) => DialAt(1010); 1.01 open; 1.02 lost(1.0,backoff) => DialAt(3020); 3.02 open; 3.03 lost(1.0,backoff) => DialAt(7030) | n=3
 ... and after the third, the window is the widest until a link is stable
-    0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 7.04 lost(1.0) => DialAt(37040); 37.04 open; 39.04 lost(1.0) => DialAt(69040); 70 open; 80 lost(1.0) => DialAt(81000) | n=1
+    0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 7.04 lost(1.0) => DialAt(37040); 37.04 open; 39.04 lost(1.0) => DialAt(69040); 70 open; 80 lost(1.0) => DialAt(81000); 81 lost(1.0) => DialAt(83000) | n=2
 two quick drops, a better link, a quick drop: no storm
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 4.02 lost(1.0) => DialAt(8020); 8.02 open; 8.03 lost(1.0) => DialAt(16030); 17 lost(1.0) => DialAt(33000) | n=5
 stable connection resets
@@ -51,7 +51,7 @@ a failure that is told twice counts once
 the network changes
     0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 1.5 network(0.5) => DialAt(1750); 1.6 network(1); 1.75 T => Dial; 1.8 network(0.5); 2 lost(0.5) => DialAt(4000) | n=3
 the network changes, but the server asked for time
-    0 lost(0.5,after-5-30) => DialAt(17500); 1 network(0.5) => DialAt(5000); 6 lost(0.5,backoff,7000) => DialAt(13000); 7 network(0.5) | n=2
+    0 lost(0.5,after-5-30) => DialAt(17500); 1 network(0.5) => DialAt(5000); 2 network(0.5); 6 lost(0.5,backoff,7000) => DialAt(13000); 7 network(0.5) | n=2
 the network changes under a link
     0 open; 5 network(0.5) | n=0
 a clock that steps back stands still
@@ -81,6 +81,8 @@ who was never reached is measured from the start
 const FIRST_CONTACT: &str = "
 a server that was never reached is given up soon
     0 lost(1) => DialAt(1000); 1 lost(0.5) => DialAt(2000); 2 lost(1) => GiveUp(never connected in 2.0 s) | n=2
+... but not sooner than said
+    0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 3 lost(0) => GiveUp(never connected in 3.0 s) | n=2
 one that was reached is not
     0 lost(1) => DialAt(1000); 1 open; 1.5 lost(1) => DialAt(3500); 3.5 lost(1) => DialAt(7500) | n=3
 ";
@@ -214,6 +216,23 @@ fn an_abandoned_dial_does_not_end_an_open_link() {
     assert_eq!(reconnect.handle_dial_failed(Instant::from_secs(2), Retry::Backoff, None), None);
     assert_eq!(reconnect.poll_timeout(), None);
     assert!(reconnect.handle_lost(Instant::from_secs(3), Retry::Backoff).is_some());
+}
+
+#[test]
+fn no_configuration_makes_a_busy_loop() {
+    let zero = Duration::ZERO;
+    let config = Config { base: zero, cap: zero, floor: zero, first_window: zero, ..Config::default() };
+    let mut reconnect = client(config);
+    reconnect.handle_timeout(Instant::ZERO);
+    let next = reconnect.handle_dial_failed(Instant::ZERO, Retry::Backoff, Some(zero));
+    assert_eq!(next, Some(Next::DialAt(Instant::from_millis(1))));
+}
+
+#[test]
+fn the_widest_window_has_room_for_the_highest_draw() {
+    let forever = Config { first_window: Duration::MAX, ..Config::default() };
+    let next = client(forever).fail(Instant::ZERO, Retry::Backoff, None, 1.0 - f64::EPSILON / 2.0);
+    assert_eq!(next, Some(Next::DialAt(Instant::MAX)));
 }
 
 #[test]
