@@ -20,6 +20,8 @@ accept-then-close storm does not reset
     0 open; 0.01 lost(1.0,backoff) => DialAt(1010); 1.01 open; 1.02 lost(1.0,backoff) => DialAt(3020); 3.02 open; 3.03 lost(1.0,backoff) => DialAt(7030) | n=3
 ... and after the third, the window is the widest until a link is stable
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 7.04 lost(1.0) => DialAt(37040); 37.04 open; 39.04 lost(1.0) => DialAt(69040); 70 open; 80 lost(1.0) => DialAt(81000); 81 lost(1.0) => DialAt(83000) | n=2
+a stable link wipes the quick drops out
+    0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 17.03 lost(1.0) => DialAt(18030); 18.03 lost(1.0) => DialAt(20030) | n=2
 two quick drops, a better link, a quick drop: no storm
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 4.02 lost(1.0) => DialAt(8020); 8.02 open; 8.03 lost(1.0) => DialAt(16030); 17 lost(1.0) => DialAt(33000) | n=5
 stable connection resets
