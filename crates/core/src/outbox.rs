@@ -1,17 +1,18 @@
 //! The outgoing queue: messages cut into frames at the last moment, so that control frames need not wait.
 //!
 //! ```text
-//!   send ──▶ data: messages, then perhaps a Close ──cut──▶ unit: what leaves next, at most F bytes and a header
-//!   ping, pong ──▶ controls                                  │
-//!                     └── before the unit, or, once a byte of it has left, right behind it ──▶ transport
+//!   send ──▶ data: messages, then perhaps a Close ──cut──▶ units of at most F bytes and a header ──▶ transport
+//!   ping, pong ──▶ controls ── before the first unit, or behind it once a byte of it has left ──┘
 //! ```
 //!
 //! A *unit* is either some small frames in one piece, or one fragment whose body is not copied if that can be
-//! avoided: a server sends it as it is, and a client masks it in place if nobody else holds it.
+//! avoided: a server sends it as it is, and a client masks it in place if nobody else holds it. As many units are made
+//! ready as one write may take; all but the first can still be overtaken.
 
 mod controls;
 mod outgoing;
 mod unit;
+mod units;
 
 use crate::frame::{Header, MAX_CONTROL, Opcode};
 use crate::mask::{Key, Keys};
@@ -23,9 +24,14 @@ use controls::Controls;
 use core::fmt;
 use outgoing::{Outgoing, Piece};
 use unit::Unit;
+use units::Units;
 
 /// What is shorter is copied behind its header; a piece of its own costs more than that.
 const COPY_BELOW: usize = 4 << 10;
+/// So many bytes are made ready: what an adapter hands to the transport in one write.
+const AHEAD: usize = 64 << 10;
+/// And so many units, however short.
+const MAX_UNITS: usize = 16;
 /// What a message counts for beyond its bytes, so that empty ones fill the queue too.
 const MESSAGE_WEIGHT: usize = 16;
 
@@ -35,15 +41,22 @@ pub(crate) struct Outbox {
     keys: Option<Box<Keys>>,
     fragment: usize,
     controls: Controls,
-    data: VecDeque<Item>,
+    data: VecDeque<Outgoing>,
     /// Payload bytes in `data`.
     waiting: usize,
-    unit: Unit,
+    units: Units,
+    farewell: Farewell,
 }
 
-enum Item {
-    Message(Outgoing),
-    Close(Bytes),
+/// Where our Close is.
+#[derive(Default)]
+enum Farewell {
+    #[default]
+    None,
+    /// To be cut when there is no more data.
+    Waiting(Bytes),
+    /// In the last unit, with this payload.
+    Ready(Bytes),
 }
 
 /// What left the queue in one step.
@@ -65,7 +78,8 @@ impl Outbox {
             controls: Controls::default(),
             data: VecDeque::new(),
             waiting: 0,
-            unit: Unit::default(),
+            units: Units::default(),
+            farewell: Farewell::None,
         }
     }
 
@@ -78,7 +92,7 @@ impl Outbox {
     pub(crate) fn send(&mut self, opcode: Opcode, parts: Parts) {
         if !self.send_small(opcode, [&parts.head, &parts.body, &parts.tail]) {
             self.waiting += parts.len();
-            self.data.push_back(Item::Message(Outgoing::new(opcode, parts, self.keys.is_some())));
+            self.data.push_back(Outgoing::new(opcode, parts, self.keys.is_some()));
             self.fill();
         }
     }
@@ -87,10 +101,12 @@ impl Outbox {
     pub(crate) fn send_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3]) -> bool {
         let len = pieces.iter().map(|piece| piece.len()).sum();
         let is_small = len < COPY_BELOW && len <= self.fragment;
-        let fits = is_small && self.data.is_empty() && self.takes_more() && self.fits(len);
+        let fits = is_small && self.data.is_empty() && self.make_place(len, false);
         if fits {
-            let header = self.header(opcode, true, len);
-            self.unit.append(&header, pieces);
+            let header = self.header(opcode, len);
+            if let Some(unit) = self.units.last_mut() {
+                unit.append(&header, pieces);
+            }
         }
         fits
     }
@@ -98,37 +114,40 @@ impl Outbox {
     /// Queues a Ping.
     pub(crate) fn ping(&mut self, payload: &[u8]) {
         let payload = short(payload);
-        let header = self.header(Opcode::Ping, true, payload.len());
+        let header = self.header(Opcode::Ping, payload.len());
         self.controls.push_ping(&header, payload);
     }
 
     /// Queues a Pong. If there are very many already, it replaces the last one.
     pub(crate) fn pong(&mut self, payload: &[u8]) {
         let payload = short(payload);
-        let header = self.header(Opcode::Pong, true, payload.len());
+        let header = self.header(Opcode::Pong, payload.len());
         self.controls.push_pong(&header, payload);
     }
 
     /// Queues a Close behind the data. Nothing may be sent after it.
     pub(crate) fn close(&mut self, payload: Bytes) {
-        self.data.push_back(Item::Close(payload));
+        self.farewell = Farewell::Waiting(payload);
         self.fill();
     }
 
     /// Drops the data of which nothing has left, and lets a Close go in its place.
     pub(crate) fn close_now(&mut self, payload: Bytes) {
-        self.data.clear();
-        self.waiting = 0;
-        if !self.unit.is_begun() {
-            self.unit.reset();
-        }
-        self.close(payload);
+        self.farewell = Farewell::Waiting(payload);
+        self.drop_messages();
     }
 
-    /// Drops the messages that have not been cut. A Close stays.
+    /// Drops the data of which nothing has left. A Close stays.
     pub(crate) fn drop_messages(&mut self) {
-        self.data.retain(|item| matches!(item, Item::Close(_)));
+        self.data.clear();
         self.waiting = 0;
+        self.units.drop_waiting();
+        if !self.is_closing() {
+            self.farewell = match core::mem::take(&mut self.farewell) {
+                Farewell::Ready(payload) => Farewell::Waiting(payload),
+                other => other,
+            };
+        }
         self.fill();
     }
 
@@ -142,29 +161,30 @@ impl Outbox {
         if self.is_empty() {
             self.controls = Controls::default();
             self.data = VecDeque::new();
-            self.unit = Unit::default();
+            self.units = Units::default();
         }
     }
 
     /// The pieces to write next, in order; none is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let (controls, [a, b, c, d]) = (self.controls.rest(), self.unit.rest());
-        let pieces = if self.unit.is_begun() { [a, b, c, d, controls] } else { [controls, a, b, c, d] };
-        pieces.into_iter().filter(|piece| !piece.is_empty())
+        let begun = usize::from(self.units.is_begun());
+        let units = |skip, take| self.units.iter().skip(skip).take(take).flat_map(Unit::rest);
+        let controls = core::iter::once(self.controls.rest());
+        units(0, begun).chain(controls).chain(units(begun, usize::MAX)).filter(|piece| !piece.is_empty())
     }
 
     /// The transport took the first `n` bytes of [`pieces`](Self::pieces).
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
-        let is_begun = self.unit.is_begun();
-        let mut bytes = if is_begun { self.unit.advance(n) } else { 0 };
+        let (mut bytes, mut close) = if self.units.is_begun() { self.units.advance(n) } else { (0, false) };
         let (taken, pings) = self.controls.advance(n - bytes);
         bytes += taken;
-        if !is_begun {
-            bytes += self.unit.advance(n - bytes);
-        }
-        let close = self.unit.is_done() && self.unit.ends_with_close();
-        if self.unit.is_done() {
-            self.unit.reset();
+        while bytes < n && !self.units.is_begun() {
+            let (taken, last) = self.units.advance(n - bytes);
+            if taken == 0 {
+                break;
+            }
+            bytes += taken;
+            close |= last;
         }
         self.fill();
         Flushed { bytes, pings, close }
@@ -177,7 +197,7 @@ impl Outbox {
 
     /// Bytes of messages that wait to be written, with the headers of those that are cut already.
     pub(crate) fn queued(&self) -> usize {
-        self.waiting + self.unit.left()
+        self.waiting + self.units.left()
     }
 
     /// How much the queue counts against its limit.
@@ -185,66 +205,75 @@ impl Outbox {
         self.queued() + self.data.len() * MESSAGE_WEIGHT
     }
 
-    /// Whether a byte of our Close has left.
+    /// Whether our Close is beginning to leave, so that nothing can overtake it any more.
     pub(crate) fn is_closing(&self) -> bool {
-        self.unit.is_begun() && self.unit.ends_with_close()
+        self.units.first().is_some_and(|unit| unit.is_begun() && unit.ends_with_close())
     }
 
     /// Cuts what leaves next.
     fn fill(&mut self) {
-        while self.takes_more() {
-            match self.data.pop_front() {
-                Some(Item::Message(message)) => {
-                    let left = message.len();
-                    let len = left.min(self.fragment);
-                    // What has to be cut anyway starts a unit of its own.
-                    if !self.fits(len) || len < left && self.unit.left() > 0 {
-                        return self.data.push_front(Item::Message(message));
-                    }
-                    self.cut(message, len);
+        while let Some(message) = self.data.front() {
+            let left = message.len();
+            let len = left.min(self.fragment);
+            // What has to be cut anyway starts a unit of its own.
+            if !self.make_place(len, len < left) {
+                return;
+            }
+            self.cut(len);
+        }
+        if let Farewell::Waiting(payload) = &self.farewell {
+            let payload = payload.clone();
+            if self.make_place(payload.len(), false) {
+                let header = self.header(Opcode::Close, short(&payload).len());
+                if let Some(unit) = self.units.last_mut() {
+                    unit.append_close(&header, short(&payload));
                 }
-                Some(Item::Close(payload)) => {
-                    if !self.fits(payload.len()) {
-                        return self.data.push_front(Item::Close(payload));
-                    }
-                    let payload = short(&payload);
-                    let header = self.header(Opcode::Close, true, payload.len());
-                    self.unit.append_close(&header, payload);
-                }
-                None => return,
+                self.farewell = Farewell::Ready(payload);
             }
         }
     }
 
-    /// Moves the first `len` bytes of a message to the unit, and puts back what is left.
-    fn cut(&mut self, mut message: Outgoing, len: usize) {
+    /// Moves the first `len` bytes of the first message to the last unit.
+    fn cut(&mut self, len: usize) {
+        let key = self.key();
+        let (Some(message), Some(unit)) = (self.data.front_mut(), self.units.last_mut()) else { return };
         let is_last = len == message.len();
-        let header = self.header(message.next_opcode(), is_last, len);
+        let opcode = message.next_opcode();
+        let header = Header { fin: is_last, mask: key, ..Header::new(opcode, len as u64) };
         let pieces = message.cut(len);
-        self.waiting -= len;
-        if len < COPY_BELOW || header.mask.is_some() && !pieces.iter().all(Piece::can_be_masked) {
-            self.unit.append(&header, pieces.each_ref().map(Piece::as_slice));
+        if len < COPY_BELOW || key.is_some() && !pieces.iter().all(Piece::can_be_masked) {
+            unit.append(&header, pieces.each_ref().map(Piece::as_slice));
         } else {
-            self.unit.append_shared(&header, pieces);
+            unit.append_shared(&header, pieces);
         }
-        if !is_last {
-            self.data.push_front(Item::Message(message));
+        self.waiting -= len;
+        if is_last {
+            self.data.pop_front();
         }
     }
 
-    /// Whether frames may be added to the unit. A control frame waits for the end of a unit that has begun to leave,
-    /// so that end must not move away from it.
-    fn takes_more(&self) -> bool {
-        self.unit.is_open() && (!self.unit.is_begun() || self.controls.rest().is_empty())
+    /// Sees to it that a frame with a payload of this length can be added to the last unit, if that is possible.
+    fn make_place(&mut self, len: usize, alone: bool) -> bool {
+        let is_overtaken = !self.controls.rest().is_empty();
+        if let Some(last) = self.units.last() {
+            // A control frame waits for the end of a unit that has begun to leave: that end must not move away from it,
+            // nor may a unit be longer than one fragment.
+            let is_fixed = last.is_begun() && is_overtaken;
+            let fits = !alone && last.len().saturating_add(len) <= self.fragment;
+            if last.is_open() && fits && !is_fixed {
+                return true;
+            }
+            if self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS || last.ends_with_close() {
+                return false;
+            }
+        }
+        self.units.push();
+        true
     }
 
-    /// Whether a frame with this payload can be added without letting a control frame wait for more than one fragment.
-    fn fits(&self, len: usize) -> bool {
-        self.unit.is_empty() || self.unit.len().saturating_add(len) <= self.fragment
-    }
-
-    fn header(&mut self, opcode: Opcode, fin: bool, len: usize) -> Header {
-        Header { fin, mask: self.key(), ..Header::new(opcode, len as u64) }
+    /// The header of a frame that is not fragmented.
+    fn header(&mut self, opcode: Opcode, len: usize) -> Header {
+        Header { mask: self.key(), ..Header::new(opcode, len as u64) }
     }
 
     fn key(&mut self) -> Option<Key> {

@@ -226,7 +226,6 @@ impl Connection {
     /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached. Early or repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
-        self.closing.handle_timeout(now);
         if self.closing.wants_heartbeat() {
             let beat = self.heartbeat.handle_timeout(now);
             self.beat(now, beat);
@@ -234,6 +233,8 @@ impl Connection {
         if self.is_paced() && self.pace.handle_timeout(now) {
             self.fail(now, CloseCode::POLICY, "too slow");
         }
+        // Last, since to fail may shorten its patience.
+        self.closing.handle_timeout(now);
         self.settle(now);
     }
 

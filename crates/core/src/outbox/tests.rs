@@ -60,11 +60,13 @@ impl Line {
     /// How many bytes leave before a control frame that is queued now.
     fn ahead(&self) -> usize {
         let controls = self.outbox.controls.rest().len();
-        controls + if self.outbox.unit.is_begun() { self.outbox.unit.left() } else { 0 }
+        controls + self.outbox.units.first().filter(|unit| unit.is_begun()).map_or(0, Unit::left)
     }
 
     fn left(&self) -> (usize, usize) {
-        (self.outbox.waiting, self.outbox.controls.rest().len())
+        // Of a unit that has not begun, all but the header of its only frame.
+        let ready = self.outbox.units.iter().filter(|unit| !unit.is_begun()).map(|unit| unit.left() - 4);
+        (self.outbox.waiting + ready.sum::<usize>(), self.outbox.controls.rest().len())
     }
 }
 
@@ -96,7 +98,7 @@ fn describe(role: Role, stream: &[u8], start: usize, end: usize) -> String {
 fn a_ping_overtakes_queued_data_at_a_frame_boundary() {
     let mut line = Line::server();
     line.send('A', 1_048_576);
-    assert_eq!(line.outbox.queued(), 1_048_576 + 4);
+    assert_eq!(line.outbox.queued(), 1_048_576 + 4 * 4);
     assert_eq!(line.poll(16_388), "A[16384]:16388");
     assert_eq!(line.ahead(), 0);
     line.outbox.ping(&[0; 8]);
@@ -194,7 +196,9 @@ fn a_batch_is_no_longer_than_a_fragment() {
     for _ in 0..100 {
         line.send('a', 1000);
     }
-    assert!(line.outbox.unit.len() <= F + 14 && line.outbox.unit.len() > F - 2000);
+    let lens: Vec<_> = line.outbox.pieces().map(<[u8]>::len).collect();
+    assert!(lens.iter().all(|len| *len <= F + 14) && lens[0] > F - 2000, "{lens:?}");
+    assert!((AHEAD..AHEAD + F + 14).contains(&lens.iter().sum()));
     line.take(1);
     assert!(line.ahead() <= F + 14);
 }
@@ -217,7 +221,7 @@ fn a_close_that_does_not_wait_replaces_what_has_not_begun() {
     line.take(1);
     line.send('b', 20_000);
     line.outbox.close_now(Bytes::from_static(b"\x03\xea"));
-    assert_eq!(line.outbox.queued(), 16_387);
+    assert_eq!(line.outbox.queued(), 16_387 + 4);
     assert_eq!(line.poll(99_999), "a[16384]:16387 Close:4");
 
     let mut line = Line::server();
@@ -255,13 +259,20 @@ fn a_server_does_not_copy_what_is_large() {
         Opcode::Binary,
         Parts { head: Bytes::from_static(b"head"), body, tail: Bytes::from_static(b"tail") },
     );
-    let lens = |line: &Line| line.outbox.pieces().map(<[u8]>::len).collect::<Vec<_>>();
-    assert_eq!(lens(&line), [4, 4, F - 4]);
+    let lens: Vec<_> = line.outbox.pieces().map(<[u8]>::len).collect();
+    assert_eq!(lens, [4, 4, F - 4, 4, F, 4, 40_000 + 4 - 2 * F, 4]);
     assert_eq!(line.outbox.pieces().nth(2).map(<[u8]>::as_ptr), Some(place));
-    line.take(4 + F);
-    assert_eq!(lens(&line), [4, F]);
-    line.take(4 + F);
-    assert_eq!(lens(&line), [4, 40_000 + 4 - 2 * F, 4]);
+}
+
+#[test]
+fn no_more_is_made_ready_than_one_write_may_take() {
+    let mut line = Line::server();
+    line.send('a', 1 << 20);
+    let ready = |line: &Line| line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
+    assert_eq!(ready(&line), 4 * (F + 4));
+    line.outbox.set_fragment(1);
+    line.take(4 * (F + 4));
+    assert_eq!(ready(&line), MAX_UNITS * 3);
 }
 
 #[test]
@@ -273,6 +284,7 @@ fn a_client_masks_in_place_what_it_owns_alone() {
     line.outbox.send(Opcode::Binary, Parts { head: Bytes::new(), body, tail });
     assert_eq!(line.outbox.pieces().nth(1).map(<[u8]>::as_ptr), Some(place));
 
+    // What others hold too is copied and masked in one pass.
     let mut line = Line::client();
     let body = Bytes::from(vec![7; 10_000]);
     line.outbox.send(Opcode::Binary, body.clone().into());
@@ -294,7 +306,7 @@ fn an_idle_outbox_owns_no_memory() {
         );
         line.outbox.release();
         assert_eq!(
-            line.outbox.controls.memory() + line.outbox.unit.memory() + line.outbox.data.capacity(),
+            line.outbox.controls.memory() + line.outbox.units.memory() + line.outbox.data.capacity(),
             0
         );
     }

@@ -29,10 +29,6 @@ impl Unit {
         self.len() - self.written
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether a byte of it has left, and not the last.
     pub(super) fn is_begun(&self) -> bool {
         self.written > 0
@@ -121,10 +117,5 @@ impl Unit {
             self.bytes.resize(self.len, 0);
         }
         &mut self.bytes[start..self.len]
-    }
-
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
-        self.bytes.capacity()
     }
 }
