@@ -10,7 +10,7 @@ use crate::config::{Config, Durability};
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::{Faults, Op};
 use crate::slots::Slots;
-use crate::sys::{Folder, Meta};
+use crate::sys::{self, Folder, Meta};
 use bowline_core::transfer::SafeName;
 use std::fs::File;
 use std::io;
@@ -113,8 +113,7 @@ impl Root {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncData)?;
-        file.sync_data()
+        self.faults.sync(Op::SyncData, || sys::meta(file), || file.sync_data())
     }
 
     /// The same, and the times of the file.
@@ -122,8 +121,7 @@ impl Root {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncData)?;
-        file.sync_all()
+        self.faults.sync(Op::SyncData, || sys::meta(file), || file.sync_all())
     }
 
     pub(crate) fn sync_slots(&self, slots: &Slots) -> io::Result<()> {
@@ -134,8 +132,7 @@ impl Root {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncFolder)?;
-        folder.sync()
+        self.faults.sync(Op::SyncFolder, || folder.meta(), || folder.sync())
     }
 
     /// Enters a folder in `folder`, made if need be.

@@ -43,7 +43,6 @@ impl Slots {
 
     /// Makes what was written survive a power cut.
     pub(crate) fn sync(&self, faults: &Faults) -> io::Result<()> {
-        faults.before(Op::SyncSlot)?;
-        self.file.sync_data()
+        faults.sync(Op::SyncSlot, || sys::meta(&self.file), || self.file.sync_data())
     }
 }
