@@ -60,8 +60,9 @@ pub(crate) fn settle(
             digest
         }
     };
-    let (folder, meta) =
-        root.find(&record.spec.name)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
+    let folder = root.make_parent(&record.spec.name)?;
+    let meta = folder.stat(record.spec.name.file_name()).map_err(StoreError::at(&at))?;
+    let meta = meta.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
     // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
     root.sync_folder(&folder).map_err(StoreError::at(&at))?;
     // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.

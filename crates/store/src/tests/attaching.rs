@@ -81,7 +81,7 @@ fn what_lies_beyond_the_last_safe_byte_is_cut_off() {
     drop(partial);
     let (mut partial, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)));
     assert_eq!((durable, partial.written()), (4, 4));
-    let part = files(rig.dir.path()).into_iter().find(|file| file.ends_with(".part")).expect("a part");
+    let part = part(&rig);
     assert_eq!(rig.read(&part), b"good");
     partial.write(4, b"too!").expect("in order");
     partial.commit(8, digest(b"goodtoo!")).expect("whole");
@@ -177,7 +177,7 @@ fn a_part_that_is_shorter_than_its_journal_says_begins_anew() {
     let mut partial = rig.begin(1, &spec);
     partial.write(0, b"abcd").expect("in order");
     partial.detach().expect("safe");
-    let part = files(rig.dir.path()).into_iter().find(|file| file.ends_with(".part")).expect("a part");
+    let part = part(&rig);
     fs::write(rig.path(&part), "abc").expect("damaged");
     let only = Attach { mode: Mode::AttachOnly, epoch_seen: 0, owner: ALICE };
     assert_eq!(kind(rig.store.attach(id(1), &spec, only, day(0))), ErrorKind::Corrupt);

@@ -3,7 +3,9 @@
 mod attaching;
 mod committing;
 mod failing;
+#[cfg(unix)]
 mod names;
+#[cfg(unix)]
 mod power;
 mod sweeping;
 mod takeover;
@@ -121,6 +123,12 @@ pub(crate) fn files(dir: &Path) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+/// The one part in staging.
+pub(crate) fn part(rig: &Rig) -> String {
+    let is_part = |file: &String| file.strip_suffix(".part").is_some();
+    files(rig.dir.path()).into_iter().find(is_part).expect("a part")
 }
 
 /// A disk that says what it is told to.

@@ -18,6 +18,8 @@ struct Device {
     attic: PathBuf,
     /// Whether finished files belong on another file system.
     far: bool,
+    /// How many journal slots are synchronised before one cannot be: the process dies there, and the power stays.
+    dies_after: Option<usize>,
     cache: Mutex<Cache>,
 }
 
@@ -25,6 +27,7 @@ struct Device {
 struct Cache {
     steps: usize,
     places: usize,
+    slots: usize,
     files: HashMap<u64, (Vec<u8>, SystemTime)>,
     folders: HashMap<u64, Names>,
 }
@@ -34,8 +37,13 @@ impl Disk for Device {
         let mut cache = self.cache.lock().expect("no panic");
         self.remember(&mut cache);
         cache.steps = cache.steps.checked_sub(1).ok_or(io::ErrorKind::Other)?;
-        if op == Op::Place {
-            cache.places += 1;
+        match op {
+            Op::Place => cache.places += 1,
+            Op::SyncSlot => cache.slots += 1,
+            _ => {}
+        }
+        if op == Op::SyncSlot && self.dies_after == Some(cache.slots) {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         let crosses = self.far && op == Op::Place && cache.places % 2 == 1;
         if crosses { Err(io::ErrorKind::CrossesDevices.into()) } else { Ok(()) }
@@ -54,11 +62,12 @@ impl Disk for Device {
 }
 
 impl Device {
-    fn new(base: &Path, far: bool, steps: usize) -> Self {
+    fn new(base: &Path, story: &Story, steps: usize) -> Self {
         let (served, attic) = (base.join("served"), base.join("attic"));
         fs::create_dir(&served).expect("a folder");
         fs::create_dir(&attic).expect("a folder");
-        Self { served, attic, far, cache: Mutex::new(Cache { steps, ..Cache::default() }) }
+        let cache = Mutex::new(Cache { steps, ..Cache::default() });
+        Self { served, attic, far: story.far, dies_after: story.dies_after, cache }
     }
 
     /// Puts a file there that has been there for long.
@@ -124,7 +133,7 @@ impl Device {
     }
 
     fn restore_power(&self) {
-        *self.cache.lock().expect("no panic") = Cache { steps: usize::MAX, ..Cache::default() };
+        *self.cache.lock().expect("no panic") = Cache { steps: usize::MAX, slots: 1000, ..Cache::default() };
     }
 
     fn rebuild(&self, path: &Path, folder: u64, tree: &HashMap<u64, Names>) {
@@ -313,6 +322,7 @@ struct Story {
     /// What stands under the name before.
     before: Option<&'static [u8]>,
     far: bool,
+    dies_after: Option<usize>,
     sender: fn() -> Sender,
     tell: fn(&DiskStore, &mut Sender) -> Result<(), StoreError>,
 }
@@ -320,7 +330,7 @@ struct Story {
 impl Story {
     fn new(tell: fn(&DiskStore, &mut Sender) -> Result<(), StoreError>) -> Self {
         let sender = || Sender::new("d/a", content(2 * 65_536 + 30_077));
-        Self { config: Config::default(), before: None, far: false, sender, tell }
+        Self { config: Config::default(), before: None, far: false, dies_after: None, sender, tell }
     }
 
     /// Tells the story again and again, a step further each time, up to its end.
@@ -340,7 +350,7 @@ impl Story {
     /// Whether the story came to its end before the power went, and what was lost.
     fn survives_at(&self, steps: usize, kept: Kept) -> (bool, Lost) {
         let base = fast_folder();
-        let device = Arc::new(Device::new(base.path(), self.far, steps));
+        let device = Arc::new(Device::new(base.path(), self, steps));
         let mut sender = (self.sender)();
         let file = sender.spec.name.as_str().to_owned();
         let path = device.served.join(&file);
@@ -474,6 +484,36 @@ fn a_discarded_upload_leaves_nothing_that_matters() {
         sender.safe = 0;
         partial.discard()?;
         flushed_twice(store, sender)
+    })
+    .survives();
+}
+
+#[test]
+fn a_crash_before_the_power_cut_takes_no_safe_byte_with_it() {
+    let mut story = Story::new(|store, sender| {
+        let mut partial = sender.attach(store)?.expect("nothing there yet");
+        sender.write(&mut partial, 40_000)?;
+        sender.flush(&mut partial)?;
+        sender.write(&mut partial, 40_000)?;
+        sender.flush(&mut partial)?;
+        sender.write(&mut partial, 40_000)?;
+        let told = sender.flush(&mut partial);
+        drop(partial);
+        match told {
+            Err(e) if e.io_error().is_some_and(|e| e.kind() == io::ErrorKind::Interrupted) => {}
+            told => return told,
+        }
+        sender.finish(store)
+    });
+    story.dies_after = Some(3);
+    story.survives();
+}
+
+#[test]
+fn an_upload_into_a_folder_that_somebody_else_has_just_made_survives() {
+    Story::new(|store, sender| {
+        fs::create_dir(store.dir().join("d")).map_err(StoreError::at(store.dir()))?;
+        sender.finish(store)
     })
     .survives();
 }
