@@ -127,7 +127,7 @@ pub struct Heartbeat {
     blocked: bool,
     /// Since when nobody reads the transport.
     paused: Option<Instant>,
-    /// Pings that were answered, be it by data or by a Pong.
+    /// Pings that were answered, be it by data or by a Pong, while the transport was not full.
     answered: u32,
     told_no_pong: bool,
 }
@@ -311,7 +311,9 @@ impl Heartbeat {
     }
 
     fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
-        if self.state == State::Quiet && self.pings.queued() > 0 {
+        // Behind a full transport a Pong may be many intervals late, and what comes meanwhile answers nothing.
+        let at_once = |left| left > self.drained && !self.blocked;
+        if self.state == State::Quiet && self.pings.newest_left().is_some_and(at_once) {
             self.answered = self.answered.saturating_add(1);
         }
         let news = news.or_else(|| self.missing_pongs());

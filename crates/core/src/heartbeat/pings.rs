@@ -3,9 +3,9 @@
 use crate::Instant;
 use core::time::Duration;
 
-/// How many pings can still be answered. Two intervals are longer than any round trip worth measuring; the rest
-/// is for a resume probe on top.
-const REMEMBERED: u64 = 4;
+/// How many pings are timed at once. While more are out, the later ones are not: behind a full buffer a Pong may be
+/// many intervals late, and a list that kept the newest would have forgotten every ping by the time it is answered.
+const TIMED: usize = 4;
 
 /// The pings of one connection, numbered from 1.
 ///
@@ -25,8 +25,10 @@ pub(super) struct Pings {
     settled: u64,
     /// Pings that were answered by their own Pong.
     ponged: u64,
-    /// When ping `n` left, at `n % REMEMBERED`.
-    left: [Instant; REMEMBERED as usize],
+    /// When the last ping that left did.
+    left: Instant,
+    /// Pings that are out, and when they left. The place of one that is settled is free.
+    timed: [(u64, Instant); TIMED],
 }
 
 impl Pings {
@@ -37,7 +39,8 @@ impl Pings {
             flushed: 0,
             settled: 0,
             ponged: 0,
-            left: [Instant::ZERO; REMEMBERED as usize],
+            left: Instant::ZERO,
+            timed: [(0, Instant::ZERO); TIMED],
         }
     }
 
@@ -51,20 +54,23 @@ impl Pings {
     pub(super) fn flush(&mut self, now: Instant) {
         if self.flushed < self.queued {
             self.flushed += 1;
-            self.left[slot(self.flushed)] = now;
+            self.left = now;
+            if let Some(place) = self.timed.iter_mut().find(|(number, _)| *number <= self.settled) {
+                *place = (self.flushed, now);
+            }
         }
     }
 
-    /// A Pong came: the round trip, if it answers one of ours.
+    /// A Pong came: the round trip, if it answers one of ours that was timed.
     pub(super) fn settle(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
         let payload = u64::from_be_bytes(payload.try_into().ok()?);
         let number = payload.wrapping_sub(self.base);
-        let is_open = number > self.settled && number <= self.queued && self.queued - number < REMEMBERED;
-        if !is_open {
+        if number <= self.settled || number > self.queued {
             return None;
         }
-        // A Pong before the report that its ping left: the reports crossed, and there is nothing to measure.
-        let round_trip = (number <= self.flushed).then(|| now - self.left[slot(number)]);
+        // A Pong before the report that its ping left is not timed: the reports crossed.
+        let timed = self.timed.iter().find(|(timed, _)| *timed == number);
+        let round_trip = timed.map(|(_, left)| now - *left);
         self.flushed = self.flushed.max(number);
         self.settled = number;
         self.ponged += 1;
@@ -73,7 +79,7 @@ impl Pings {
 
     /// When the newest ping left; `None` if it has not.
     pub(super) fn newest_left(&self) -> Option<Instant> {
-        (self.queued > 0 && self.flushed == self.queued).then(|| self.left[slot(self.queued)])
+        (self.queued > 0 && self.flushed == self.queued).then_some(self.left)
     }
 
     /// How many were asked for.
@@ -85,10 +91,6 @@ impl Pings {
     pub(super) fn ponged(&self) -> u64 {
         self.ponged
     }
-}
-
-fn slot(number: u64) -> usize {
-    (number % REMEMBERED) as usize
 }
 
 #[cfg(test)]
@@ -174,13 +176,32 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_ping_is_forgotten_when_the_fifth_is_queued() {
+    fn while_many_pings_are_out_the_oldest_are_timed() {
         let mut pings = Pings::new(0);
-        let payloads: alloc::vec::Vec<_> = (0..5).map(|_| pings.queue()).collect();
-        for at in [T9, T1, T9, T9, T9] {
-            pings.flush(at);
+        let payloads: alloc::vec::Vec<_> = (0..6).map(|_| pings.queue()).collect();
+        for _ in 0..5 {
+            pings.flush(T1);
         }
-        assert_eq!(pings.settle(T9, &payloads[0]), None);
-        assert_eq!(pings.settle(T9, &payloads[1]), EIGHT);
+        let round_trips = [0, 1, 2, 3, 4].map(|n| pings.settle(T9, &payloads[n]));
+        assert_eq!(round_trips, [EIGHT, EIGHT, EIGHT, EIGHT, None]);
+        assert_eq!(pings.ponged(), 5);
+        // There is room again for the sixth.
+        pings.flush(T1);
+        assert_eq!(pings.settle(T9, &payloads[5]), EIGHT);
+    }
+
+    #[test]
+    fn a_pong_for_the_newest_ping_alone_makes_room_for_later_ones() {
+        let mut pings = Pings::new(0);
+        for _ in 0..4 {
+            pings.queue();
+            pings.flush(T1);
+        }
+        let newest = pings.queue();
+        pings.flush(T1);
+        assert_eq!(pings.settle(T2, &newest), None);
+        let next = pings.queue();
+        pings.flush(T1);
+        assert_eq!(pings.settle(T9, &next), EIGHT);
     }
 }

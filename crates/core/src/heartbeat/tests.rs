@@ -23,6 +23,8 @@ never pongs, talks only after pings
     10 T => Ping#1; 14 rx; 24 T => Ping#2; 28.9 rx; 38.9 T => Ping#3 | dead@43.9
 ... until the third answer without a Pong, which is news, once
     10 T => Ping#1; 14 rx; 24 T => Ping#2; 28.9 rx; 38.9 T => Ping#3; 39 rx; 49 T => PeerDoesNotPong, Ping#4; 49.1 rx; 59.1 T => Ping#5 | dead@64.1
+what comes while the transport is full is no answer: the pings wait in it
+    9.9 block; 10 T => Ping#1; 10.1 flush; 10.1 block; 14 rx; 24 T => Ping#2; 24.1 flush; 24.1 block; 28.9 rx; 38.9 T => Ping#3; 39 flush; 39 block; 39.1 rx; 49.1 T => Ping#4; 50 pong(1) => rtt=39900 | dead@110
 one Pong is proof of Pongs
     10 T => Ping#1; 11 pong(1) => rtt=1000; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4; 44 rx; 54 T => Ping#5 | dead@63
 a Pong that is late for its ping is still one
