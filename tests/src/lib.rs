@@ -3,8 +3,3 @@
 //! Everything but the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
 
 pub mod sim;
-
-/// The programs in the README are compiled with the documentation tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -3,7 +3,7 @@
 use super::{Link, Pieces, Read};
 use bowline_core::closing::Transport;
 use bowline_core::connection::{Config, Event};
-use bowline_core::{Connection, Disconnect, End, Instant, Role};
+use bowline_core::{Connection, Disconnect, End, Instant, Message, Role};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct Host {
     pub late: Duration,
     /// Whether the application takes its events as they come.
     pub listens: bool,
+    /// The application always has another message of so many bytes to send.
+    pub bulk: Option<usize>,
     /// Whether it writes before it reads, which is the wrong order.
     pub writes_first: bool,
     /// What happened, and when.
@@ -47,6 +49,7 @@ impl Host {
             pieces: Pieces::Whole,
             late: Duration::ZERO,
             listens: true,
+            bulk: None,
             writes_first: false,
             events: Vec::new(),
             tap: None,
@@ -73,6 +76,7 @@ impl Host {
             let next = self.connection.poll_timeout();
             assert!(next.is_none_or(|next| next > now), "a deadline at {next:?} after that of {now}");
         }
+        self.send_bulk(now);
         let written = self.write(now, link);
         let ended = self.end(now, link);
         let heard = self.listens && self.collect(now);
@@ -130,6 +134,14 @@ impl Host {
         any
     }
 
+    fn send_bulk(&mut self, now: Instant) {
+        let Some(len) = self.bulk else { return };
+        while self.connection.room() > 0 {
+            let message = Message::binary(vec![0; len]);
+            self.connection.send(now, message).expect("there is room");
+        }
+    }
+
     fn write(&mut self, now: Instant, link: &mut Link) -> bool {
         let stream = link.outgoing(self.role);
         let mut any = false;
@@ -154,6 +166,7 @@ impl Host {
                 self.connection.handle_blocked(now);
             }
             any |= n > 0;
+            self.send_bulk(now);
         }
         any
     }

@@ -93,6 +93,12 @@ impl Link {
         self.down.break_off(now, now, end);
     }
 
+    /// The connection breaks for this role alone: it finds `end`, the other one notices nothing.
+    pub fn lose(&mut self, now: Instant, role: Role, end: End) {
+        self.outgoing(role).break_off(now, Instant::MAX, end);
+        self.incoming(role).break_off(Instant::MAX, now, end);
+    }
+
     // ----- the ends -----
 
     /// The stream that this role writes to.

@@ -206,6 +206,8 @@ impl Stream {
                 self.end.is_none().then_some(reader_at),
             )
         });
+        // What is to break at the end of time does not.
+        let broken = broken.filter(|at| *at < Instant::MAX);
         earliest(earliest(arrival, ack), earliest(line, broken))
     }
 

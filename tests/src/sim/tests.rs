@@ -215,3 +215,25 @@ fn the_same_seed_runs_the_same_way_twice() {
     assert_eq!(trace(1), trace(1));
     assert_ne!(trace(1), trace(2));
 }
+
+#[test]
+fn a_world_moves_files_both_ways() {
+    let mut world = World::new(3);
+    let up: Vec<u8> = (0..300_000).map(|i| (i % 251) as u8).collect();
+    let id = world.upload("up", up.clone());
+    world.download("down", vec![9; 200_000]);
+    assert!(world.run(Duration::from_secs(60)), "{world:?}");
+    assert_eq!(world.server_disk.file("up"), up);
+    assert_eq!(world.client_disk.file("down"), vec![9; 200_000]);
+    assert_eq!(world.done(id), Some((300_000, 0)));
+    assert_eq!(world.dials(), 1);
+}
+
+#[test]
+fn a_world_dials_until_somebody_answers() {
+    let mut world = World::new(4);
+    world.dialler = Box::new(|n, now| (n >= 3).then(|| Link::new(Path::default(), now)));
+    world.upload("up", vec![1; 1000]);
+    assert!(world.run(Duration::from_secs(60)), "{world:?}");
+    assert_eq!(world.dials(), 4);
+}

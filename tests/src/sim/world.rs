@@ -1,0 +1,348 @@
+//! A client's session across many links to a server, with files at both ends.
+
+use super::{Disk, Link, Pair, Path, Worker};
+use bowline_core::time::earliest;
+use bowline_core::transfer::{Event, Offer, SafeName, TransferId};
+use bowline_core::{Disconnect, End, Instant, Retry, Rng, Role, Session, connection, pump, session};
+use bytes::Bytes;
+use std::fmt;
+use std::time::Duration;
+
+/// So many rounds within one instant are a live-lock.
+const ROUNDS: u32 = 200_000;
+
+/// What answers a dial: the n-th one, counted from 0, at this time. `None`: nobody answers.
+pub type Dialler = Box<dyn FnMut(u32, Instant) -> Option<Link>>;
+
+/// A client and a server with disks, and one link after the other between them.
+///
+/// ```
+/// use bowline_tests::sim::{Path, World};
+/// use std::time::Duration;
+///
+/// let mut world = World::new(1);
+/// world.upload("a.txt", vec![7; 100_000]);
+/// assert!(world.run(Duration::from_secs(10)));
+/// assert_eq!(world.server_disk.file("a.txt"), vec![7; 100_000]);
+/// ```
+pub struct World {
+    /// The client's session, which lives through all links.
+    pub session: Session,
+    /// Who carries out what the client's session wants.
+    pub worker: Worker,
+    /// The client's files.
+    pub client_disk: Disk,
+    /// The server's files.
+    pub server_disk: Disk,
+    /// What answers a dial. By default a local network.
+    pub dialler: Dialler,
+    /// How long a dial takes until the link is open.
+    pub handshake: Duration,
+    /// The settings of all connections.
+    pub connection: connection::Config,
+    /// The settings of the server's sessions.
+    pub server: session::Config,
+    /// What is left of links that have ended.
+    pub past: Vec<Past>,
+    now: Instant,
+    rng: Rng,
+    lives: Vec<Life>,
+    dials: u32,
+    opening: Option<Instant>,
+    next_id: u8,
+    rounds: u32,
+}
+
+/// What is left of a link.
+#[derive(Debug)]
+pub struct Past {
+    /// When it opened, and when the client knew of its end.
+    pub life: (Instant, Instant),
+    /// How it ended, as the client saw it.
+    pub end: Disconnect,
+    /// Bytes that client and server gave to the transport.
+    pub sent: (u64, u64),
+    /// The largest window that was in force at client and server.
+    pub window: (u64, u64),
+}
+
+/// A link, and the server's side of it.
+#[derive(Debug)]
+struct Life {
+    pair: Pair,
+    opened: Instant,
+    /// Whether the client still holds it.
+    is_current: bool,
+    server: Session,
+    worker: Worker,
+    window: (u64, u64),
+}
+
+impl World {
+    /// A world on a local network. The seed makes it repeatable.
+    pub fn new(seed: u64) -> Self {
+        Self::with(seed, session::Config::default(), session::Config::default())
+    }
+
+    /// A world with these settings of the sessions of the client and the server.
+    pub fn with(seed: u64, client: session::Config, server: session::Config) -> Self {
+        let now = Instant::ZERO;
+        let mut rng = super::rng(seed);
+        Self {
+            session: Session::client(client, rng.bytes(), now),
+            worker: Worker::default(),
+            client_disk: Disk::default(),
+            server_disk: Disk::default(),
+            dialler: Box::new(|_, now| Some(Link::new(Path::default(), now))),
+            handshake: Duration::from_millis(2),
+            connection: connection::Config::default(),
+            server,
+            past: Vec::new(),
+            now,
+            rng,
+            lives: Vec::new(),
+            dials: 0,
+            opening: None,
+            next_id: 1,
+            rounds: 0,
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Puts a file on the client's disk and offers it.
+    pub fn upload(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
+        let (id, name, data) = (self.id(), SafeName::parse(name).expect("a safe name"), data.into());
+        let offer = Offer::new(id, name.clone(), data.len() as u64);
+        self.client_disk.files.insert(name.clone(), data);
+        self.worker.send(id, name);
+        self.session.transfers_mut().offer(self.now, offer).expect("a new transfer");
+        id
+    }
+
+    /// Puts a file on the server's disk and lets the client ask for it.
+    pub fn download(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
+        let (id, name) = (self.id(), SafeName::parse(name).expect("a safe name"));
+        self.server_disk.files.insert(name.clone(), data.into());
+        self.session.transfers_mut().request(self.now, id, name).expect("a new transfer");
+        id
+    }
+
+    /// Runs until the client has no transfer under way, for `limit` at most. Says whether that is so.
+    pub fn run(&mut self, limit: Duration) -> bool {
+        let end = self.now + limit;
+        self.settle();
+        while !self.session.transfers().is_empty() {
+            let Some(next) = self.poll_timeout().filter(|next| *next <= end) else { return false };
+            self.jump(next);
+            self.settle();
+        }
+        true
+    }
+
+    /// Runs until a time, and does everything that is due then.
+    pub fn run_until(&mut self, end: Instant) {
+        self.settle();
+        while let Some(next) = self.poll_timeout().filter(|next| *next <= end) {
+            self.jump(next);
+            self.settle();
+        }
+        self.jump(end);
+        self.settle();
+    }
+
+    /// The server's machine goes down and comes back: links are reset, and what was not safe is gone.
+    pub fn crash_server(&mut self) {
+        self.server_disk.crash();
+        for life in &mut self.lives {
+            life.pair.link.cut(self.now, End::Reset);
+            life.server = Session::server(self.server.clone(), self.now);
+            life.worker = Worker::default();
+        }
+    }
+
+    /// How the transfer ended, if it was done: length and bytes sent more than once, as the client counts.
+    pub fn done(&self, which: TransferId) -> Option<(u64, u64)> {
+        self.worker.transfer_events().find_map(|(_, event)| match event {
+            Event::Done { id, length, resent, .. } if *id == which => Some((*length, *resent)),
+            _ => None,
+        })
+    }
+
+    /// The pair of the link of the day, to look at or to disturb.
+    pub fn pair(&mut self) -> Option<&mut Pair> {
+        self.lives.iter_mut().find(|life| life.is_current).map(|life| &mut life.pair)
+    }
+
+    /// How many dials there were.
+    pub fn dials(&self) -> u32 {
+        self.dials
+    }
+
+    /// All that client and server gave to transports so far, links of the day included.
+    pub fn sent(&self) -> (u64, u64) {
+        let past = self.past.iter().map(|past| past.sent);
+        let current = self.lives.iter().filter(|life| life.is_current).map(Life::sent);
+        past.chain(current).fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    }
+
+    // ----- time -----
+
+    /// When something happens next by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let lives = self.lives.iter().filter_map(Life::poll_timeout).min();
+        let client = earliest(self.session.poll_timeout(), self.worker.poll_timeout());
+        earliest(earliest(lives, client), self.opening)
+    }
+
+    /// Does everything that can be done without time passing.
+    pub fn settle(&mut self) {
+        while self.turn() {
+            self.rounds += 1;
+            assert!(self.rounds < ROUNDS, "live-lock at {}: {self:?}", self.now);
+        }
+    }
+
+    fn jump(&mut self, to: Instant) {
+        if to > self.now {
+            self.now = to;
+            self.rounds = 0;
+            for life in &mut self.lives {
+                life.pair.jump(to);
+            }
+        }
+    }
+
+    fn turn(&mut self) -> bool {
+        let mut any = self.open();
+        if self.session.poll_timeout().is_some_and(|due| due <= self.now) {
+            self.session.handle_timeout(self.now);
+            let next = self.session.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "a deadline at {next:?} after {}", self.now);
+            any = true;
+        }
+        for at in 0..self.lives.len() {
+            let life = &mut self.lives[at];
+            if life.is_current {
+                pump(self.now, &mut life.pair.client.connection, &mut self.session);
+                any |= self.work();
+                let life = &mut self.lives[at];
+                if life.is_current {
+                    pump(self.now, &mut life.pair.client.connection, &mut self.session);
+                }
+            }
+            any |= self.lives[at].turn(self.now, &self.session, &mut self.server_disk);
+        }
+        any |= self.work();
+        self.lives.retain(|life| life.is_current || !life.is_over());
+        any
+    }
+
+    /// Carries out what the client wants, and follows its links.
+    fn work(&mut self) -> bool {
+        let from = self.worker.told.len();
+        let any = self.worker.work(self.now, &mut self.session, &mut self.client_disk);
+        for event in from..self.worker.told.len() {
+            match &self.worker.told[event].1 {
+                session::Event::Dial => self.opening = Some(self.now + self.handshake),
+                session::Event::Waiting { .. } => self.opening = None,
+                session::Event::LinkDown(end) => {
+                    let end = end.clone();
+                    self.bury(end);
+                }
+                _ => {}
+            }
+        }
+        any
+    }
+
+    fn bury(&mut self, end: Disconnect) {
+        if let Some(life) = self.lives.iter_mut().find(|life| life.is_current) {
+            life.is_current = false;
+            let (sent, window) = (life.sent(), life.window);
+            self.past.push(Past { life: (life.opened, self.now), end, sent, window });
+        }
+    }
+
+    /// Opens the link that was dialled, once the handshake is through.
+    fn open(&mut self) -> bool {
+        if self.opening.is_none_or(|at| at > self.now) {
+            return false;
+        }
+        self.opening = None;
+        let link = (self.dialler)(self.dials, self.now);
+        self.dials += 1;
+        let Some(link) = link else {
+            self.session.handle_dial_failed(self.now, Retry::Backoff);
+            return true;
+        };
+        let config = self.connection.clone();
+        let mut pair = Pair::at(config.clone(), config, link, self.rng.next_u64(), self.now);
+        // The pumps listen.
+        pair.client.listens = false;
+        pair.server.listens = false;
+        let mut server = Session::server(self.server.clone(), self.now);
+        server.handle_link_up(self.now, None);
+        self.session.handle_link_up(self.now, Some(self.handshake));
+        let worker = Worker::default();
+        self.lives.push(Life { pair, opened: self.now, is_current: true, server, worker, window: (0, 0) });
+        true
+    }
+
+    fn id(&mut self) -> TransferId {
+        let id = TransferId::from_bytes([self.next_id; 16]);
+        self.next_id += 1;
+        id
+    }
+}
+
+impl Life {
+    /// One round of the server's side, then of the link.
+    fn turn(&mut self, now: Instant, client: &Session, disk: &mut Disk) -> bool {
+        let mut any = false;
+        if self.server.poll_timeout().is_some_and(|due| due <= now) {
+            self.server.handle_timeout(now);
+            any = true;
+        }
+        pump(now, &mut self.pair.server.connection, &mut self.server);
+        any |= self.worker.work(now, &mut self.server, disk);
+        pump(now, &mut self.pair.server.connection, &mut self.server);
+        if self.is_current {
+            self.window.0 = self.window.0.max(client.transfers().window());
+        }
+        self.window.1 = self.window.1.max(self.server.transfers().window());
+        self.pair.turn() | any
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let server = earliest(self.server.poll_timeout(), self.worker.poll_timeout());
+        earliest(self.pair.poll_timeout(), server)
+    }
+
+    /// Whether both ends have closed their sockets and nothing is left to do.
+    fn is_over(&self) -> bool {
+        self.pair.client.has_left() && self.pair.server.has_left() && self.worker.poll_timeout().is_none()
+    }
+
+    fn sent(&self) -> (u64, u64) {
+        let sent = |role| match role {
+            Role::Client => self.pair.client.connection.stats().bytes_sent,
+            Role::Server => self.pair.server.connection.stats().bytes_sent,
+        };
+        (sent(Role::Client), sent(Role::Server))
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now)
+            .field("session", &self.session)
+            .field("lives", &self.lives)
+            .field("past", &self.past)
+            .finish_non_exhaustive()
+    }
+}
