@@ -1,6 +1,5 @@
-//! Where a test stops the store, makes the disk fail, or stands in for a device. Costs nothing outside of tests.
+//! Where a test stops the store or makes the disk fail. Costs nothing outside of tests.
 
-use crate::sys::Meta;
 #[cfg(test)]
 use std::sync::Arc;
 use std::{fmt, io};
@@ -8,7 +7,7 @@ use std::{fmt, io};
 /// A step that touches the disk, announced before it is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Bytes of the file are written, or cut off.
+    /// Bytes of the file are written.
     WriteData,
     /// Bytes of the file are synchronised.
     SyncData,
@@ -22,64 +21,33 @@ pub(crate) enum Op {
     Place,
     /// A folder is synchronised.
     SyncFolder,
-    /// A journal, a part or a folder is removed.
+    /// A journal or a part is removed.
     Remove,
 }
 
-/// What a test has to say about the disk.
 #[cfg(test)]
-pub(crate) trait Disk: Send + Sync {
-    /// What the disk says to the next step.
-    fn before(&self, op: Op) -> io::Result<()>;
-    /// Takes the place of a synchronisation that [`before`](Self::before) let pass.
-    fn sync(&self, what: Meta) {
-        let _ = what;
-    }
-}
+type Hook = Arc<dyn Fn(Op) -> io::Result<()> + Send + Sync>;
 
-/// Asked before every step.
+/// Asked before every [`Op`]; what it returns is what the disk says.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(#[cfg(test)] Option<Arc<dyn Disk>>);
+pub(crate) struct Faults(#[cfg(test)] Option<Hook>);
 
-#[cfg(test)]
 impl Faults {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self(Some(disk))
+    #[cfg(test)]
+    pub(crate) fn new(hook: impl Fn(Op) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
     }
 
+    #[cfg(test)]
     pub(crate) fn before(&self, op: Op) -> io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |disk| disk.before(op))
+        self.0.as_ref().map_or(Ok(()), |hook| hook(op))
     }
 
-    pub(crate) fn sync(
-        &self,
-        op: Op,
-        what: impl FnOnce() -> io::Result<Meta>,
-        real: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        let Some(disk) = &self.0 else { return real() };
-        disk.before(op)?;
-        disk.sync(what()?);
-        Ok(())
-    }
-}
-
-#[cfg(not(test))]
-#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the form for tests needs both")]
-impl Faults {
+    #[cfg(not(test))]
     #[inline]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the test form needs both")]
     pub(crate) fn before(&self, _: Op) -> io::Result<()> {
         Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn sync(
-        &self,
-        _: Op,
-        _: impl FnOnce() -> io::Result<Meta>,
-        real: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        real()
     }
 }
 

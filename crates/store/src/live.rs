@@ -152,15 +152,15 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 }
 
 impl Journal {
-    /// Writes the record and makes it durable. What it speaks of must be so before.
+    /// Writes the record and makes it, and the names of the files, durable.
     pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
+        self.slots.write(&root.faults, &self.record)?;
+        root.sync_slots(&self.slots)?;
         if !self.listed {
-            // Or the record might speak of a part that another one, with other bytes, still has the name of.
             root.sync_place(&self.place)?;
             self.listed = true;
         }
-        self.slots.write(&root.faults, &self.record)?;
-        root.sync_slots(&self.slots)
+        Ok(())
     }
 }
 
