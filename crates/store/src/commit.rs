@@ -60,16 +60,16 @@ pub(crate) fn settle(
             digest
         }
     };
-    let (folder, meta) =
-        root.find(&record.spec.name)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
+    let folder = root.make_parent(&record.spec.name)?;
+    let meta = folder.stat(record.spec.name.file_name()).map_err(StoreError::at(&at))?;
+    let meta = meta.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
     // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
     root.sync_folder(&folder).map_err(StoreError::at(&at))?;
     // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.
     if store.config().keep_committed.is_some() {
-        let _ = place.folder.remove_file(&place.part_name());
         record.state = State::Committed { digest, file: meta.id };
         record.progressed = clock.millis();
-        let _ = slots.write(&root.faults, &record);
+        let _ = root.remove_part(place).and_then(|()| slots.write(&root.faults, &record));
     } else {
         let _ = root.remove(place);
     }
@@ -80,9 +80,11 @@ fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Diges
     let (root, name) = (store.root(), &record.spec.name);
     let at = root.path(name);
     let folder = root.make_parent(name)?;
-    root.faults.before(Op::Place).map_err(StoreError::at(&at))?;
     let overwrite = store.config().overwrite;
-    let moved = move_to(&place.folder, &place.part_name(), &folder, name.file_name(), overwrite);
+    let moved = root
+        .faults
+        .before(Op::Place)
+        .and_then(|()| move_to(&place.folder, &place.part_name(), &folder, name.file_name(), overwrite));
     let moved = match moved {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => copy_to(store, place, record, &folder),
         moved => moved,
@@ -107,15 +109,18 @@ fn move_to(from: &Folder, old: &str, into: &Folder, new: &str, overwrite: bool) 
 fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -> io::Result<()> {
     // Shows no more of the id than a log may.
     let passing = format!(".bowline-{}.tmp", record.id);
+    let faults = &store.root().faults;
+    faults.before(Op::Create)?;
     let _ = folder.remove_file(&passing);
     let mut copy = folder.open_file(&passing, Access::New)?;
     let copied = io::copy(&mut place.open_part()?, &mut copy).and_then(|_| {
         set_modified(&copy, record.spec.mtime_ms);
         store.root().sync_all(&copy)?;
+        faults.before(Op::Place)?;
         move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)
     });
     copied.inspect_err(|_| {
-        let _ = folder.remove_file(&passing);
+        let _ = faults.before(Op::Remove).and_then(|()| folder.remove_file(&passing));
     })
 }
 

@@ -1,5 +1,6 @@
-//! Where a test stops the store or makes the disk fail. Costs nothing outside of tests.
+//! Where a test stops the store, makes the disk fail, or stands in for a device. Costs nothing outside of tests.
 
+use crate::sys::Meta;
 #[cfg(test)]
 use std::sync::Arc;
 use std::{fmt, io};
@@ -7,7 +8,7 @@ use std::{fmt, io};
 /// A step that touches the disk, announced before it is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Bytes of the file are written.
+    /// Bytes of the file are written, or cut off.
     WriteData,
     /// Bytes of the file are synchronised.
     SyncData,
@@ -21,33 +22,64 @@ pub(crate) enum Op {
     Place,
     /// A folder is synchronised.
     SyncFolder,
-    /// A journal or a part is removed.
+    /// A journal, a part or a folder is removed.
     Remove,
 }
 
+/// What a test has to say about the disk.
 #[cfg(test)]
-type Hook = Arc<dyn Fn(Op) -> io::Result<()> + Send + Sync>;
+pub(crate) trait Disk: Send + Sync {
+    /// What the disk says to the next step.
+    fn before(&self, op: Op) -> io::Result<()>;
+    /// Takes the place of a synchronisation that [`before`](Self::before) let pass.
+    fn sync(&self, what: Meta) {
+        let _ = what;
+    }
+}
 
-/// Asked before every [`Op`]; what it returns is what the disk says.
+/// Asked before every step.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(#[cfg(test)] Option<Hook>);
+pub(crate) struct Faults(#[cfg(test)] Option<Arc<dyn Disk>>);
 
+#[cfg(test)]
 impl Faults {
-    #[cfg(test)]
-    pub(crate) fn new(hook: impl Fn(Op) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self(Some(disk))
     }
 
-    #[cfg(test)]
     pub(crate) fn before(&self, op: Op) -> io::Result<()> {
-        self.0.as_ref().map_or(Ok(()), |hook| hook(op))
+        self.0.as_ref().map_or(Ok(()), |disk| disk.before(op))
     }
 
-    #[cfg(not(test))]
+    pub(crate) fn sync(
+        &self,
+        op: Op,
+        what: impl FnOnce() -> io::Result<Meta>,
+        real: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(disk) = &self.0 else { return real() };
+        disk.before(op)?;
+        disk.sync(what()?);
+        Ok(())
+    }
+}
+
+#[cfg(not(test))]
+#[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the form for tests needs both")]
+impl Faults {
     #[inline]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the test form needs both")]
     pub(crate) fn before(&self, _: Op) -> io::Result<()> {
         Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn sync(
+        &self,
+        _: Op,
+        _: impl FnOnce() -> io::Result<Meta>,
+        real: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        real()
     }
 }
 

@@ -68,6 +68,8 @@ mod staging;
 mod store;
 mod sweep;
 mod sys;
+#[cfg(test)]
+mod tests;
 pub mod worker;
 
 pub use attach::{Attach, Attached, Mode};

@@ -152,15 +152,15 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 }
 
 impl Journal {
-    /// Writes the record and makes it, and the names of the files, durable.
+    /// Writes the record and makes it durable. What it speaks of must be so before.
     pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
-        self.slots.write(&root.faults, &self.record)?;
-        root.sync_slots(&self.slots)?;
         if !self.listed {
+            // Or the record might speak of a part that another one, with other bytes, still has the name of.
             root.sync_place(&self.place)?;
             self.listed = true;
         }
-        Ok(())
+        self.slots.write(&root.faults, &self.record)?;
+        root.sync_slots(&self.slots)
     }
 }
 
@@ -221,15 +221,16 @@ impl Live {
         upto: u64,
         checkpoint: &Checkpoint,
     ) -> Result<u64, StoreError> {
-        let mut journal = lock(&self.journal);
-        let Some(journal) = journal.as_mut() else { return self.after_end(at, upto) };
+        let mut guard = lock(&self.journal);
+        let Some(journal) = guard.as_mut() else {
+            drop(guard);
+            return self.after_end(at, upto);
+        };
         self.check(holder, at)?;
         if upto <= journal.record.durable {
             return Ok(journal.record.durable);
         }
         root.sync_data(&journal.part).map_err(|e| self.fail(at, e))?;
-        // Whoever took over meanwhile says in the journal what is safe.
-        self.check(holder, at)?;
         journal.record.durable = upto;
         journal.record.checkpoint = checkpoint.clone();
         journal.record.progressed = journal.clock.millis();
@@ -238,8 +239,10 @@ impl Live {
         Ok(upto)
     }
 
-    /// A synchronisation that ends after its transfer did: the end made everything safe, or removed it.
+    /// A synchronisation that comes after the end: that made everything safe, or removed it.
     fn after_end(&self, at: &Path, upto: u64) -> Result<u64, StoreError> {
+        // The commit may still be at work.
+        let _gate = self.gate();
         let durable = lock(&self.lease).as_ref().map_or(0, |lease| lease.durable);
         if upto <= durable { Ok(durable) } else { Err(StoreError::new(ErrorKind::Fenced, at)) }
     }

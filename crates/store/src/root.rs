@@ -9,12 +9,16 @@
 use crate::config::{Config, Durability};
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::{Faults, Op};
+use crate::journal::Record;
+use crate::live::lock;
 use crate::slots::Slots;
-use crate::sys::{Folder, Meta};
+use crate::sys::{self, Folder, Meta};
 use bowline_core::transfer::SafeName;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// The served folder.
 #[derive(Debug)]
@@ -25,7 +29,12 @@ pub(crate) struct Root {
     pub(crate) staging: SafeName,
     durability: Durability,
     pub(crate) faults: Faults,
+    /// Folders whose own names are durable, by device and inode.
+    listed: Mutex<HashSet<(u64, u64)>>,
 }
+
+/// How many folders are remembered as durable: more than one upload of many files touches at a time.
+const LISTED: usize = 4096;
 
 impl Root {
     pub(crate) fn open(path: &Path, config: &Config, faults: Faults) -> Result<Self, StoreError> {
@@ -40,7 +49,8 @@ impl Root {
             }
             _ => StoreError::io(path, e),
         })?;
-        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults })
+        let listed = Mutex::default();
+        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults, listed })
     }
 
     /// Where a finished file of this name stands.
@@ -67,7 +77,7 @@ impl Root {
         Ok(meta.map(|meta| (folder, meta)))
     }
 
-    /// The folder that is to hold a name, made if need be.
+    /// The folder that is to hold a name, made if need be, and durable.
     pub(crate) fn make_parent(&self, name: &SafeName) -> Result<Folder, StoreError> {
         let at = self.path(name);
         self.walk(name, &at, true)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
@@ -82,16 +92,20 @@ impl Root {
         let mut folder = self.again().map_err(StoreError::at(at))?;
         for part in parents {
             let next = if make { self.make(&folder, part, false) } else { folder.enter(part) };
-            folder = match next {
+            let next = match next {
                 Ok(next) => next,
                 Err(e) if e.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
                 Err(e) => return Err(StoreError::io(at, e)),
             };
+            let meta = next.meta().map_err(StoreError::at(at))?;
             // By another spelling, on a file system that folds case or drops invisible characters.
-            let meta = folder.meta().map_err(StoreError::at(at))?;
             if cfg!(unix) && staging.is_some_and(|staging| meta.is_same_inode(&staging)) {
                 return Err(StoreError::new(ErrorKind::BadName, at));
             }
+            if make {
+                self.list(&folder, &meta).map_err(StoreError::at(at))?;
+            }
+            folder = next;
         }
         Ok(Some(folder))
     }
@@ -113,8 +127,7 @@ impl Root {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncData)?;
-        file.sync_data()
+        self.faults.sync(Op::SyncData, || sys::meta(file), || file.sync_data())
     }
 
     /// The same, and the times of the file.
@@ -122,20 +135,22 @@ impl Root {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncData)?;
-        file.sync_all()
+        self.faults.sync(Op::SyncData, || sys::meta(file), || file.sync_all())
     }
 
     pub(crate) fn sync_slots(&self, slots: &Slots) -> io::Result<()> {
         if self.durability == Durability::None { Ok(()) } else { slots.sync(&self.faults) }
     }
 
+    pub(crate) fn confirm_slots(&self, slots: &Slots, record: &Record) -> io::Result<()> {
+        if self.durability == Durability::None { Ok(()) } else { slots.confirm(&self.faults, record) }
+    }
+
     pub(crate) fn sync_folder(&self, folder: &Folder) -> io::Result<()> {
         if self.durability == Durability::None {
             return Ok(());
         }
-        self.faults.before(Op::SyncFolder)?;
-        folder.sync()
+        self.faults.sync(Op::SyncFolder, || folder.meta(), || folder.sync())
     }
 
     /// Enters a folder in `folder`, made if need be.
@@ -146,15 +161,33 @@ impl Root {
         }
         self.faults.before(Op::Create)?;
         let (inner, made) = folder.create(part, private)?;
-        // The folders of staging are synchronised with the first promise that needs them.
-        if made && !private {
-            self.sync_folder(folder)?;
+        if made {
+            // Perhaps with the inode of one that was removed.
+            lock(&self.listed).remove(&key(&inner.meta()?));
         }
         Ok(inner)
+    }
+
+    /// Makes the name of a folder survive a power cut, whoever gave it.
+    fn list(&self, parent: &Folder, inner: &Meta) -> io::Result<()> {
+        if lock(&self.listed).contains(&key(inner)) {
+            return Ok(());
+        }
+        self.sync_folder(parent)?;
+        let mut listed = lock(&self.listed);
+        if listed.len() == LISTED {
+            listed.clear();
+        }
+        listed.insert(key(inner));
+        Ok(())
     }
 
     /// The served folder once more.
     pub(crate) fn again(&self) -> io::Result<Folder> {
         self.folder.again()
     }
+}
+
+fn key(meta: &Meta) -> (u64, u64) {
+    (meta.id.dev, meta.id.ino)
 }

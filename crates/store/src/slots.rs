@@ -34,16 +34,26 @@ impl Slots {
     /// Writes a record to the slot that is not the newest.
     pub(crate) fn write(&mut self, faults: &Faults, record: &Record) -> io::Result<()> {
         let number = self.number + 1;
-        let bytes = journal::encode(number, record);
-        faults.before(Op::WriteSlot)?;
-        sys::write_all_at(&self.file, &bytes, (number % 2) * SLOT as u64)?;
+        self.put(faults, number, record)?;
         self.number = number;
         Ok(())
     }
 
+    /// Writes the newest record once more, in its place, and makes it survive a power cut. The process that wrote it
+    /// may have died before it could, and the next record goes over the one that is safe for certain.
+    pub(crate) fn confirm(&self, faults: &Faults, record: &Record) -> io::Result<()> {
+        self.put(faults, self.number, record)?;
+        self.sync(faults)
+    }
+
+    fn put(&self, faults: &Faults, number: u64, record: &Record) -> io::Result<()> {
+        let bytes = journal::encode(number, record);
+        faults.before(Op::WriteSlot)?;
+        sys::write_all_at(&self.file, &bytes, (number % 2) * SLOT as u64)
+    }
+
     /// Makes what was written survive a power cut.
     pub(crate) fn sync(&self, faults: &Faults) -> io::Result<()> {
-        faults.before(Op::SyncSlot)?;
-        self.file.sync_data()
+        faults.sync(Op::SyncSlot, || sys::meta(&self.file), || self.file.sync_data())
     }
 }

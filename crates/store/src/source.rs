@@ -98,3 +98,106 @@ impl Source {
         if meta == self.opened { Ok(()) } else { Err(StoreError::new(ErrorKind::SourceChanged, &self.path)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn file(content: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a");
+        fs::write(&path, content).expect("written");
+        (dir, path)
+    }
+
+    #[test]
+    fn a_file_is_read_anywhere_by_any_clone() {
+        let (_dir, path) = file("hello world");
+        let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("set");
+        let source = Source::open(&path).expect("a file");
+        let clone = source.clone();
+        assert_eq!((source.length(), source.mtime_ms()), (11, 1_700_000_000_123));
+        assert_eq!(source.read(6, 5).expect("there"), "world");
+        assert_eq!(clone.read(0, 5).expect("there"), "hello");
+        assert_eq!(source.read(11, 0).expect("nothing"), "");
+        source.check().expect("unchanged");
+    }
+
+    #[test]
+    fn times_before_1970_are_rounded_down() {
+        let (_dir, path) = file("");
+        let time = UNIX_EPOCH - Duration::from_micros(1_500);
+        File::options().write(true).open(&path).and_then(|f| f.set_modified(time)).expect("set");
+        assert_eq!(Source::open(&path).expect("a file").mtime_ms(), -2);
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_noticed_by_reading() {
+        let (_dir, path) = file("hello world");
+        let source = Source::open(&path).expect("a file");
+        fs::write(&path, "hello").expect("written");
+        assert_eq!(source.read(3, 4).expect_err("short").kind(), ErrorKind::SourceChanged);
+    }
+
+    #[test]
+    fn every_kind_of_change_is_noticed_by_a_look() {
+        let changes: [fn(&Path); 4] = [
+            |path| fs::write(path, "HELLO").expect("written"),
+            |path| fs::write(path, "hello!").expect("written"),
+            |path| {
+                fs::rename(path, path.with_extension("old")).expect("moved");
+                fs::rename(path.with_extension("old"), path).expect("moved back");
+            },
+            |path| {
+                fs::hard_link(path, path.with_extension("link")).expect("linked");
+                fs::remove_file(path).expect("removed");
+                fs::rename(path.with_extension("link"), path).expect("put back");
+            },
+        ];
+        for change in changes {
+            let (_dir, path) = file("hello");
+            let old = UNIX_EPOCH + Duration::from_secs(1);
+            File::options().write(true).open(&path).and_then(|f| f.set_modified(old)).expect("set");
+            let source = Source::open(&path).expect("a file");
+            source.check().expect("unchanged");
+            // The clock of the file system may be a tick behind: change until it shows.
+            let noticed = (0..1_000_000).any(|_| {
+                change(&path);
+                source.check().is_err()
+            });
+            assert!(noticed);
+            assert_eq!(source.check().expect_err("changed").kind(), ErrorKind::SourceChanged);
+        }
+    }
+
+    #[test]
+    fn identity_and_validator_tell_versions_apart() {
+        let (dir, path) = file("hello");
+        let (one, again) = (Source::open(&path).expect("a file"), Source::open(&path).expect("a file"));
+        assert_eq!((one.identity(), one.validator()), (again.identity(), again.validator()));
+        assert_eq!(one.validator().as_bytes(), &one.identity().as_bytes()[..16]);
+        fs::write(dir.path().join("b"), "hello").expect("written");
+        let other = Source::open(&dir.path().join("b")).expect("a file");
+        assert_ne!(one.validator(), other.validator());
+        fs::write(&path, "hello!").expect("written");
+        assert_ne!(one.identity(), Source::open(&path).expect("a file").identity());
+    }
+
+    #[test]
+    fn only_regular_files_are_sent() {
+        let (dir, path) = file("hello");
+        let kind = |path: &Path| Source::open(path).expect_err("no file").kind();
+        assert_eq!(kind(dir.path()), ErrorKind::NotAFile);
+        assert_eq!(kind(&dir.path().join("none")), ErrorKind::NotFound);
+        assert_eq!(kind(&path.join("none")), ErrorKind::NotFound);
+        #[cfg(unix)]
+        {
+            assert_eq!(kind(Path::new("/dev/null")), ErrorKind::NotAFile);
+            std::os::unix::fs::symlink(&path, dir.path().join("link")).expect("linked");
+            assert_eq!(Source::open(&dir.path().join("link")).expect("followed").length(), 5);
+        }
+    }
+}

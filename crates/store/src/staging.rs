@@ -65,22 +65,33 @@ impl Root {
 
     /// Removes the files of a transfer, and the folders that are empty then.
     pub(crate) fn remove(&self, place: &Place) -> io::Result<()> {
+        self.remove_part(place)?;
         // The journal last: its lock keeps others away until nothing is left.
-        for name in [place.part_name(), place.journal_name()] {
-            self.faults.before(Op::Remove)?;
-            match place.folder.remove_file(&name) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-        }
+        self.remove_file(place, &place.journal_name())?;
         self.remove_empty(&place.hex[..2]);
         Ok(())
+    }
+
+    /// Removes the part of a transfer, if there is one.
+    pub(crate) fn remove_part(&self, place: &Place) -> io::Result<()> {
+        self.remove_file(place, &place.part_name())
+    }
+
+    fn remove_file(&self, place: &Place, name: &str) -> io::Result<()> {
+        self.faults.before(Op::Remove)?;
+        match place.folder.remove_file(name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     /// Removes a folder of staging, and staging itself, where they are empty.
     pub(crate) fn remove_empty(&self, shard: &str) {
         let parts: Vec<_> = self.staging.components().chain([shard]).collect();
         for depth in (0..parts.len()).rev() {
+            if self.faults.before(Op::Remove).is_err() {
+                return;
+            }
             let folder =
                 self.again().and_then(|folder| parts[..depth].iter().try_fold(folder, |f, p| f.enter(p)));
             if folder.and_then(|folder| folder.remove_folder(parts[depth])).is_err() {

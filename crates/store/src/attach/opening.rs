@@ -64,7 +64,7 @@ impl Attaching<'_> {
         let durable = record.durable;
         let part = place.part_meta().map_err(|e| self.io(e))?;
         if part.is_none_or(|part| part.id.len < durable) {
-            if self.attach.mode == Mode::AttachOnly {
+            if durable > 0 && self.attach.mode == Mode::AttachOnly {
                 return Err(self.error(ErrorKind::Corrupt));
             }
             return self.begin(Some(slots), record.claim.epoch);
@@ -79,6 +79,7 @@ impl Attaching<'_> {
         if !read {
             return Err(self.error(ErrorKind::Corrupt));
         }
+        root.confirm_slots(&slots, &record).map_err(|e| self.io(e))?;
         let part = Arc::new(part);
         record.claim = self.claim(record.claim.epoch);
         record.progressed = self.clock.millis();

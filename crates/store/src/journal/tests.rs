@@ -106,6 +106,7 @@ proptest! {
         torn.resize(torn.len().max(newer.len()), 0);
         let cut = cut.index(newer.len());
         torn[..cut].copy_from_slice(&newer[..cut]);
+        prop_assume!(torn[..newer.len()] != newer, "the missing bytes happened to be there");
         prop_assert_eq!(newest(&journal(&older, &torn)), Some((8, old)));
     }
 

@@ -1,0 +1,135 @@
+use super::*;
+
+fn rig() -> (Rig, Arc<Script>) {
+    let script = Arc::new(Script::default());
+    (Rig::on(script.clone(), |_| {}), script)
+}
+
+#[test]
+fn a_full_disk_keeps_the_partial_and_lets_the_same_bytes_be_tried_again() {
+    let (rig, script) = rig();
+    let spec = spec("a", 6);
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    script.fail(Op::WriteData, io::ErrorKind::StorageFull);
+    assert_eq!(kind(partial.write(3, b"def")), ErrorKind::NoSpace);
+    assert_eq!(partial.written(), 3);
+    assert_eq!(partial.flush().run().expect("safe"), 3);
+    script.fail(Op::WriteData, io::ErrorKind::QuotaExceeded);
+    assert_eq!(kind(partial.write(3, b"def")), ErrorKind::NoSpace);
+    partial.write(3, b"def").expect("there is room again");
+    partial.commit(6, digest(b"abcdef")).expect("whole");
+}
+
+#[test]
+fn after_a_failed_synchronisation_nothing_more_is_promised() {
+    for op in [Op::SyncData, Op::WriteSlot, Op::SyncSlot, Op::SyncFolder] {
+        let (rig, script) = rig();
+        let spec = spec("a", 9);
+        let mut partial = rig.begin(1, &spec);
+        partial.write(0, b"abc").expect("in order");
+        if op != Op::SyncFolder {
+            partial.flush().run().expect("safe");
+        }
+        partial.write(3, b"def").expect("in order");
+        script.fail(op, io::ErrorKind::InvalidData);
+        assert_eq!(kind(partial.flush().run()), ErrorKind::Io);
+        // The next synchronisation of the same file would succeed, and mean nothing.
+        assert_eq!(kind(partial.write(6, b"ghi")), ErrorKind::Io);
+        assert_eq!(kind(partial.flush().run()), ErrorKind::Io);
+        // Afresh from the disk, although the failed one is still held.
+        let attached = rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)).expect("opened afresh");
+        let Attached::Partial { partial: mut again, durable, prefix, .. } = attached else {
+            panic!("no partial")
+        };
+        assert!(op != Op::SyncData || durable == 3, "{durable}");
+        assert_eq!(prefix, digest(&b"abcdef"[..durable as usize]));
+        again.write(durable, &b"abcdefghi"[durable as usize..]).expect("in order");
+        assert_eq!(kind(partial.write(6, b"ghi")), ErrorKind::Fenced);
+        drop(partial);
+        again.commit(9, digest(b"abcdefghi")).expect("whole");
+        assert_eq!(rig.read("a"), b"abcdefghi");
+    }
+}
+
+#[test]
+fn a_disk_that_fills_during_a_synchronisation_says_so() {
+    let (rig, script) = rig();
+    let mut partial = rig.begin(1, &spec("a", 9));
+    partial.write(0, b"abc").expect("in order");
+    script.fail(Op::SyncData, io::ErrorKind::StorageFull);
+    assert_eq!(kind(partial.flush().run()), ErrorKind::NoSpace);
+    assert_eq!(kind(partial.commit(9, digest(b""))), ErrorKind::NoSpace);
+}
+
+/// The one who takes over shares the file on which the old holder's synchronisation failed.
+#[test]
+fn a_failure_of_the_old_holder_is_not_hidden_by_a_takeover() {
+    let (rig, script) = rig();
+    let spec = spec("a", 9);
+    let mut old = rig.begin(1, &spec);
+    old.write(0, b"abc").expect("in order");
+    script.fail(Op::SyncData, io::ErrorKind::InvalidData);
+    assert_eq!(kind(rig.store.attach(id(1), &spec, attach(0, BOB), day(0))), ErrorKind::Io);
+    assert_eq!(kind(old.write(3, b"d")), ErrorKind::Fenced);
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, BOB), day(0)));
+    assert_eq!(durable, 0);
+}
+
+#[test]
+fn a_commit_that_fails_anywhere_is_finished_by_the_next_attach() {
+    let data = content(200_000);
+    for flushed in [false, true] {
+        for op in
+            [Op::SyncData, Op::WriteSlot, Op::SyncSlot, Op::Create, Op::Place, Op::SyncFolder, Op::Remove]
+        {
+            let (rig, script) = rig();
+            let spec = spec("d/a", data.len());
+            let mut partial = rig.begin(1, &spec);
+            partial.write(0, &data).expect("in order");
+            if flushed {
+                partial.flush().run().expect("safe");
+            }
+            script.fail(op, io::ErrorKind::InvalidData);
+            let failed = partial.commit(data.len() as u64, digest(&data)).is_err();
+            // The journal of an unflushed file is not synchronised; tidying up may fail without harm.
+            assert_eq!(failed, op != Op::Remove && (flushed || op != Op::SyncSlot), "{op:?}");
+            match rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)).expect("an answer") {
+                Attached::Partial { mut partial, durable, .. } => {
+                    partial.write(durable, &data[durable as usize..]).expect("in order");
+                    partial.commit(data.len() as u64, digest(&data)).expect("whole");
+                }
+                Attached::Committed { digest: d, .. } => assert_eq!(d, digest(&data)),
+                Attached::Present { .. } => panic!("the journal is there"),
+            }
+            assert_eq!(rig.read("d/a"), data);
+        }
+    }
+}
+
+#[test]
+fn a_read_only_folder_sends_and_does_not_receive() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("a"), "abc").expect("written");
+    let script = Arc::new(Script::default());
+    let store = DiskStore::open_with(dir.path(), Config::default(), Faults::new(script.clone()))
+        .expect("nothing is written yet");
+    assert_eq!(store.source(&name("a")).expect("a file").length(), 3);
+    script.fail(Op::Create, io::ErrorKind::ReadOnlyFilesystem);
+    let error = store.attach(id(1), &spec("b", 3), attach(0, ALICE), day(0)).expect_err("read-only");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.path(), dir.path().join("b"));
+    assert_eq!(files(dir.path()), ["a"]);
+}
+
+#[test]
+fn a_folder_that_is_none_is_refused_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("a"), "abc").expect("written");
+    assert_eq!(kind(DiskStore::open(&dir.path().join("a"), Config::default())), ErrorKind::NotAFile);
+    assert_eq!(kind(DiskStore::open(&dir.path().join("b"), Config::default())), ErrorKind::NotFound);
+    for staging in ["", "/tmp", "../x", "a/../b"] {
+        let config = Config { staging: staging.into(), ..Config::default() };
+        assert_eq!(kind(DiskStore::open(dir.path(), config)), ErrorKind::BadName, "{staging:?}");
+    }
+}

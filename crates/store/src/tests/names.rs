@@ -1,0 +1,141 @@
+use super::*;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+fn send(rig: &Rig, file: &str) -> Result<(), StoreError> {
+    let spec = spec(file, 3);
+    let attached = rig.store.attach(id(1), &spec, attach(0, ALICE), day(0))?;
+    let (mut partial, ..) = open(Ok(attached));
+    partial.write(0, b"abc")?;
+    partial.commit(3, digest(b"abc")).map(|_| ())
+}
+
+#[test]
+fn names_of_all_kinds_become_files() {
+    for file in
+        ["a b.txt", "día/🏖/x y", "文件.bin", "1/2/3/4/5/6/7/8/9", "..a", ".hidden", ".bowline2/x", "-rf"]
+    {
+        let rig = Rig::new();
+        send(&rig, file).expect("a fine name");
+        assert_eq!(rig.read(file), b"abc");
+        let source = rig.store.source(&name(file)).expect("there");
+        assert_eq!(source.read(0, 3).expect("read"), "abc");
+    }
+}
+
+#[test]
+fn the_longest_name_becomes_a_file() {
+    let rig = Rig::new();
+    let parts: Vec<_> = (0..16).map(|n| format!("{n:0>250}")).collect();
+    let long = parts.join("/");
+    assert!(long.len() > 4000);
+    let mut partial = rig.begin(1, &spec(&long, 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    send(&rig, "other").expect_err("another name for the same transfer");
+    let (partial, durable, _) = open(rig.store.attach(id(1), &spec(&long, 3), attach(0, ALICE), day(0)));
+    assert_eq!(durable, 3);
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(rig.store.source(&name(&long)).expect("there").length(), 3);
+}
+
+#[test]
+fn no_name_leads_into_staging() {
+    let rig = Rig::new();
+    rig.begin(2, &spec("z", 3)).detach().expect("staging is there");
+    let staged = files(rig.dir.path());
+    for file in [".bowline", ".bowline/x", ".BowLine/x", ".bowline/02/x", staged[0].as_str()] {
+        assert_eq!(kind(send(&rig, file)), ErrorKind::BadName, "{file}");
+        assert_eq!(kind(rig.store.source(&name(file))), ErrorKind::BadName, "{file}");
+    }
+    // Deeper staging, and its neighbours.
+    let rig = Rig::with(|config| config.staging = "var/partial".into());
+    assert_eq!(kind(send(&rig, "var/partial/x")), ErrorKind::BadName);
+    send(&rig, "var/x").expect("beside it");
+    assert!(rig.path("var/partial/01").is_dir());
+}
+
+/// As on a file system that takes two spellings for one name.
+#[test]
+fn staging_is_recognised_under_another_name() {
+    let rig = Rig::with(|config| config.staging = "STAGING".into());
+    let mut partial = rig.begin(1, &spec("x", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    fs::rename(rig.path("STAGING"), rig.path("moved")).expect("renamed");
+    symlink("moved", rig.path("STAGING")).expect("linked");
+    // A link in the place of staging is not followed either.
+    assert_eq!(kind(rig.store.attach(id(1), &spec("x", 3), attach(0, ALICE), day(0))), ErrorKind::Exists);
+}
+
+#[test]
+fn links_are_not_followed_out_of_the_folder() {
+    let rig = Rig::new();
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret"), "xyz").expect("written");
+    symlink(outside.path(), rig.path("link")).expect("linked");
+    symlink(outside.path().join("secret"), rig.path("file")).expect("linked");
+    symlink("nowhere", rig.path("dangling")).expect("linked");
+    assert_eq!(kind(send(&rig, "link/a")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "link/sub/a")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "file")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "dangling")), ErrorKind::Exists);
+    assert_eq!(kind(rig.store.source(&name("link/secret"))), ErrorKind::NotFound);
+    assert_eq!(kind(rig.store.source(&name("file"))), ErrorKind::NotAFile);
+    assert_eq!(files(outside.path()), ["secret"]);
+}
+
+#[test]
+fn a_link_that_appears_before_the_commit_is_not_followed() {
+    let rig = Rig::new();
+    let outside = tempfile::tempdir().expect("a folder");
+    let mut partial = rig.begin(1, &spec("d/a", 3));
+    partial.write(0, b"abc").expect("in order");
+    symlink(outside.path(), rig.path("d")).expect("linked");
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Exists);
+    assert!(files(outside.path()).is_empty());
+}
+
+#[test]
+fn overwriting_replaces_a_link_and_not_what_it_leads_to() {
+    let rig = Rig::with(|config| config.overwrite = true);
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret"), "xyz").expect("written");
+    symlink(outside.path().join("secret"), rig.path("a")).expect("linked");
+    send(&rig, "a").expect("replaced");
+    assert_eq!(fs::read(outside.path().join("secret")).expect("there"), b"xyz");
+    assert!(!rig.path("a").is_symlink());
+    assert_eq!(rig.read("a"), b"abc");
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_in_the_way() {
+    let rig = Rig::new();
+    fs::write(rig.path("f"), "x").expect("written");
+    assert_eq!(kind(send(&rig, "f/a")), ErrorKind::Exists);
+    assert_eq!(kind(rig.store.source(&name("f/a"))), ErrorKind::NotFound);
+    assert_eq!(kind(rig.store.source(&name("none/a"))), ErrorKind::NotFound);
+    fs::create_dir(rig.path("d")).expect("made");
+    assert_eq!(kind(rig.store.source(&name("d"))), ErrorKind::NotAFile);
+}
+
+#[test]
+fn partial_files_are_private_and_finished_ones_ordinary() {
+    let rig = Rig::new();
+    let mode = |file: &str| fs::metadata(rig.path(file)).expect("there").permissions().mode() & 0o777;
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    assert_eq!(mode(".bowline") & 0o077, 0);
+    partial.commit(3, digest(b"abc")).expect("whole");
+    fs::write(rig.path("ordinary"), "").expect("written");
+    assert_eq!(mode("a"), mode("ordinary"));
+}
+
+#[test]
+fn folders_are_made_at_the_commit() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("d/e/a", 3));
+    partial.write(0, b"abc").expect("in order");
+    assert!(!rig.path("d").exists());
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(rig.read("d/e/a"), b"abc");
+}

@@ -1,0 +1,128 @@
+use super::*;
+use crate::Swept;
+
+fn partial(rig: &Rig, n: u8, at: SystemTime) {
+    let spec = spec(&format!("f{n}"), 6);
+    let (mut partial, ..) = open(rig.store.attach(id(n), &spec, attach(0, ALICE), at));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+}
+
+fn sweep(store: &DiskStore, at: SystemTime, budget: usize) -> Swept {
+    store.sweep(at, budget).expect("a folder")
+}
+
+#[test]
+fn what_nobody_comes_back_for_is_removed_after_its_time() {
+    let rig = Rig::new();
+    partial(&rig, 1, day(0));
+    partial(&rig, 2, day(5));
+    assert_eq!(sweep(&rig.store, day(6), 100).removed, 0);
+    let swept = sweep(&rig.store, day(8), 100);
+    assert_eq!((swept.examined, swept.removed, swept.freed, swept.done), (2, 1, 3, true));
+    assert_eq!(open(rig.store.attach(id(2), &spec("f2", 6), attach(0, ALICE), day(8))).1, 3);
+    // Progress, not birth, is what counts.
+    assert_eq!(sweep(&rig.store, day(13), 100).removed, 0);
+    assert_eq!(sweep(&rig.store, day(16), 100).removed, 1);
+    assert!(!rig.path(".bowline").exists());
+}
+
+#[test]
+fn without_an_end_partials_stay() {
+    let rig = Rig::with(|config| config.expire_after = None);
+    partial(&rig, 1, day(0));
+    assert_eq!(sweep(&rig.store, day(10_000), 100).removed, 0);
+}
+
+#[test]
+fn nobody_is_swept_away_who_is_attached() {
+    let rig = Rig::new();
+    let mut held = rig.begin(1, &spec("a", 3));
+    for store in [rig.store.clone(), rig.other_process()] {
+        let swept = sweep(&store, day(100), 100);
+        assert_eq!((swept.examined, swept.removed), (1, 0));
+    }
+    held.write(0, b"abc").expect("in order");
+    held.commit(3, digest(b"abc")).expect("whole");
+}
+
+#[test]
+fn a_sweep_does_no_more_than_it_may_and_goes_on_where_it_stopped() {
+    let rig = Rig::new();
+    for n in 1..=7 {
+        partial(&rig, n, day(0));
+    }
+    // Two in one folder.
+    let mut twin = [3; 16];
+    twin[15] = 4;
+    let twin = TransferId::from_bytes(twin);
+    open(rig.store.attach(twin, &spec("twin", 6), attach(0, ALICE), day(0))).0.detach().expect("safe");
+    let mut sweeps = vec![];
+    while sweeps.last().is_none_or(|last: &Swept| !last.done) {
+        sweeps.push(sweep(&rig.store, day(100), 3));
+    }
+    let examined: Vec<_> = sweeps.iter().map(|swept| swept.examined).collect();
+    assert_eq!(examined, [3, 3, 2]);
+    assert_eq!(sweeps.iter().map(|swept| swept.removed).sum::<usize>(), 8);
+    assert!(files(rig.dir.path()).is_empty());
+    assert_eq!(sweep(&rig.store, day(100), 0).examined, 0);
+}
+
+#[test]
+fn what_no_journal_speaks_for_is_removed() {
+    let rig = Rig::new();
+    partial(&rig, 1, day(0));
+    fs::create_dir(rig.path(".bowline/02")).expect("made");
+    let staged = |n: u8, end: &str| rig.path(&format!(".bowline/{n:02x}/{}.{end}", id(n).to_hex()));
+    fs::write(staged(2, "part"), "orphan").expect("written");
+    fs::create_dir(rig.path(".bowline/03")).expect("made");
+    fs::write(staged(3, "jnl"), "").expect("written");
+    fs::create_dir(rig.path(".bowline/04")).expect("made");
+    // Not the store's: left alone.
+    fs::write(rig.path(".bowline/04/note.txt"), "x").expect("written");
+    fs::write(rig.path(".bowline/readme"), "x").expect("written");
+    fs::write(rig.path(&format!(".bowline/04/{}.part", "0x4".repeat(11))), "x").expect("written");
+    let swept = sweep(&rig.store, day(0), 100);
+    assert_eq!((swept.examined, swept.removed, swept.freed), (3, 2, 6));
+    assert_eq!(files(rig.dir.path()).len(), 5);
+    assert!(!rig.path(".bowline/02").exists() && !rig.path(".bowline/03").exists());
+}
+
+#[test]
+fn journals_of_committed_files_go_after_their_time_and_the_files_stay() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(sweep(&rig.store, day(0), 100).removed, 0);
+    let swept = sweep(&rig.store, day(2), 100);
+    assert_eq!((swept.removed, swept.freed), (1, 0));
+    assert_eq!(files(rig.dir.path()), ["a"]);
+}
+
+#[test]
+fn an_interrupted_commit_is_finished_by_a_sweep() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    partial.commit(3, digest(b"abc")).expect_err("interrupted");
+    let swept = sweep(&rig.store, day(100), 100);
+    assert_eq!((swept.finished, swept.removed), (1, 0));
+    assert_eq!(rig.read("a"), b"abc");
+}
+
+#[test]
+fn a_finished_file_without_a_name_is_kept_until_its_end() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    fs::write(rig.path("a"), "mine").expect("written");
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Exists);
+    assert_eq!(sweep(&rig.store, day(1), 100).removed, 0);
+    let swept = sweep(&rig.store, day(8), 100);
+    assert_eq!((swept.finished, swept.removed, swept.freed), (0, 1, 3));
+    assert_eq!(files(rig.dir.path()), ["a"]);
+    assert_eq!(rig.read("a"), b"mine");
+}
