@@ -81,12 +81,21 @@ impl Source {
     /// `SourceChanged` if the file ends before; `Io`.
     pub fn read(&self, offset: u64, len: usize) -> Result<Bytes, StoreError> {
         let mut buffer = vec![0; len];
-        let read = sys::read_full_at(&self.file, &mut buffer, offset).map_err(StoreError::at(&self.path))?;
-        if read < len {
-            let why = format!("{read} of {len} bytes are left at offset {offset}");
+        self.read_into(offset, &mut buffer)?;
+        Ok(buffer.into())
+    }
+
+    /// Fills `buffer` with the bytes at `offset`.
+    ///
+    /// # Errors
+    /// `SourceChanged` if the file ends before; `Io`.
+    pub fn read_into(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
+        let read = sys::read_full_at(&self.file, buffer, offset).map_err(StoreError::at(&self.path))?;
+        if read < buffer.len() {
+            let why = format!("{read} of {} bytes are left at offset {offset}", buffer.len());
             return Err(StoreError::because(ErrorKind::SourceChanged, &self.path, why));
         }
-        Ok(buffer.into())
+        Ok(())
     }
 
     /// Looks whether the file is what it was when it was opened. Call it before the digest is sent.

@@ -11,6 +11,7 @@
 //!      └───────────────────────── Report::apply ◀──────────────────┘
 //! ```
 
+mod buffers;
 mod lane;
 mod receiving;
 mod sending;
@@ -22,6 +23,7 @@ use bowline_core::Instant;
 use bowline_core::transfer::{
     Answer, Digest, Event, Failure, Offer, Offered, SafeName, TransferId, Transfers,
 };
+use buffers::Buffers;
 use bytes::Bytes;
 use receiving::Receiving;
 use sending::Sending;
@@ -38,6 +40,9 @@ pub type Deliver = Arc<dyn Fn(Report) + Send + Sync>;
 pub struct Worker {
     spawn: Spawn,
     deliver: Deliver,
+    buffers: Buffers,
+    /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
+    generation: u64,
     sending: BTreeMap<TransferId, Sending>,
     receiving: BTreeMap<TransferId, Receiving>,
 }
@@ -45,26 +50,34 @@ pub struct Worker {
 impl Worker {
     /// A worker without files, on these threads.
     pub fn new(spawn: Spawn, deliver: Deliver) -> Self {
-        Self { spawn, deliver, sending: BTreeMap::new(), receiving: BTreeMap::new() }
+        Self {
+            spawn,
+            deliver,
+            buffers: Buffers::default(),
+            generation: 0,
+            sending: BTreeMap::new(),
+            receiving: BTreeMap::new(),
+        }
     }
 
     /// Gives the source of a transfer that is about to be offered.
     pub fn add_source(&mut self, id: TransferId, source: Source) {
-        self.sending.insert(id, Sending::new(&self.spawn, &self.deliver, id, source));
+        let reporter = self.reporter(id);
+        self.sending.insert(id, Sending::new(&self.spawn, reporter, self.buffers.clone(), source));
     }
 
     /// Opens a place for a file that the peer offers, and answers the offer.
     pub fn attach(&mut self, store: &DiskStore, offered: Offered) {
-        let id = offered.id;
-        let receiving = Receiving::new(&self.spawn, &self.deliver, id);
-        receiving.attach(store.clone(), offered);
-        self.receiving.insert(id, receiving);
+        let reporter = self.reporter(offered.id);
+        // Behind everything that an earlier link brought, so that none of it is lost.
+        let receiving =
+            self.receiving.entry(offered.id).or_insert_with(|| Receiving::new(&self.spawn, &reporter));
+        receiving.attach(reporter, store.clone(), offered);
     }
 
     /// Opens the file of this name, and offers it to the peer who asks for it.
     pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName) {
-        let reporter = Reporter { id, deliver: Arc::clone(&self.deliver) };
-        let store = store.clone();
+        let (reporter, store) = (self.reporter(id), store.clone());
         (self.spawn)(Box::new(move || {
             reporter.report_result(store.source(&name).map(|source| Outcome::Opened { name, source }));
         }));
@@ -80,7 +93,7 @@ impl Worker {
             Event::Write { id, offset, data } => self.receiving.get(&id)?.write(offset, data),
             Event::Sync { id } => self.receiving.get(&id)?.sync(),
             Event::Finish { id, length, digest } => self.receiving.get(&id)?.finish(length, digest),
-            Event::Detach { id } => self.receiving.remove(&id)?.detach(),
+            Event::Detach { id } => self.receiving.get(&id)?.detach(),
             Event::Discard { id } => self.receiving.remove(&id)?.discard(),
             Event::Done { id, .. } | Event::Failed { id, .. } => {
                 self.sending.remove(&id);
@@ -90,6 +103,19 @@ impl Worker {
             other => return Some(other),
         }
         None
+    }
+
+    /// Makes the reports of a new source or attachment.
+    fn reporter(&mut self, id: TransferId) -> Reporter {
+        self.generation += 1;
+        Reporter { id, generation: self.generation, deliver: Arc::clone(&self.deliver) }
+    }
+
+    /// Whether a report is about what there is, and not about what there was before the link was lost.
+    fn is_current(&self, report: &Report) -> bool {
+        let sending = self.sending.get(&report.id).map(Sending::generation);
+        let present = sending.or_else(|| self.receiving.get(&report.id).map(Receiving::generation));
+        present.is_none_or(|present| present <= report.generation)
     }
 }
 
@@ -107,6 +133,7 @@ impl fmt::Debug for Worker {
 #[derive(Debug)]
 pub struct Report {
     id: TransferId,
+    generation: u64,
     outcome: Outcome,
 }
 
@@ -126,6 +153,9 @@ enum Outcome {
 impl Report {
     /// Answers the effect.
     pub fn apply(self, now: Instant, transfers: &mut Transfers, worker: &mut Worker) {
+        if !worker.is_current(&self) {
+            return;
+        }
         let id = self.id;
         match self.outcome {
             Outcome::Opened { name, source } => {
@@ -158,12 +188,13 @@ impl Report {
 #[derive(Clone)]
 struct Reporter {
     id: TransferId,
+    generation: u64,
     deliver: Deliver,
 }
 
 impl Reporter {
     fn report(&self, outcome: Outcome) {
-        (self.deliver)(Report { id: self.id, outcome });
+        (self.deliver)(Report { id: self.id, generation: self.generation, outcome });
     }
 
     fn report_result(&self, result: Result<Outcome, StoreError>) {

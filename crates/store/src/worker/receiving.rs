@@ -1,9 +1,9 @@
 //! The place of one transfer that comes in: written and hashed on one lane, synced beside it.
 
 use super::lane::Lane;
-use super::{Deliver, Outcome, Reporter, Spawn};
+use super::{Outcome, Reporter, Spawn};
 use crate::{Attach, Attached, DiskStore, ErrorKind, Mode, Partial, Spec, StoreError};
-use bowline_core::transfer::{Answer, Digest, Offered, TransferId, wire};
+use bowline_core::transfer::{Answer, Digest, Offered, wire};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,13 +15,17 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    pub(super) fn new(spawn: &Spawn, deliver: &Deliver, id: TransferId) -> Self {
-        let reporter = Reporter { id, deliver: Arc::clone(deliver) };
-        Self { spawn: Arc::clone(spawn), reporter, writing: Lane::new(spawn, None) }
+    pub(super) fn new(spawn: &Spawn, reporter: &Reporter) -> Self {
+        Self { spawn: Arc::clone(spawn), reporter: reporter.clone(), writing: Lane::new(spawn, None) }
     }
 
-    pub(super) fn attach(&self, store: DiskStore, offered: Offered) {
-        let reporter = self.reporter.clone();
+    pub(super) fn generation(&self) -> u64 {
+        self.reporter.generation
+    }
+
+    /// Opens the place; from here on this reporter tells what becomes of it.
+    pub(super) fn attach(&mut self, reporter: Reporter, store: DiskStore, offered: Offered) {
+        self.reporter = reporter.clone();
         self.writing.submit(move |place| {
             let answer = attach(&store, &offered).map(|(partial, answer)| {
                 *place = partial;
@@ -56,7 +60,7 @@ impl Receiving {
         });
     }
 
-    pub(super) fn detach(self) {
+    pub(super) fn detach(&self) {
         self.writing.submit(|place| {
             // Nobody is left to be told; what could not be made durable is sent again.
             place.take().map(Partial::detach);

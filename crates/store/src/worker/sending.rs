@@ -1,9 +1,10 @@
 //! The source of one transfer: read on one lane, hashed on another.
 
+use super::buffers::Buffers;
 use super::lane::Lane;
-use super::{Deliver, Outcome, Reporter, Spawn};
+use super::{Outcome, Reporter, Spawn};
 use crate::{Source, StoreError};
-use bowline_core::transfer::{Digest, Hasher, TransferId};
+use bowline_core::transfer::{Digest, Hasher};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,27 +22,39 @@ const MARKS: usize = 64;
 pub(super) struct Sending {
     reporter: Reporter,
     reading: Lane<Arc<Source>>,
+    buffers: Buffers,
     hashing: Arc<Lane<Hashing>>,
     backlog: Arc<AtomicUsize>,
 }
 
 impl Sending {
-    pub(super) fn new(spawn: &Spawn, deliver: &Deliver, id: TransferId, source: Source) -> Self {
+    pub(super) fn new(spawn: &Spawn, reporter: Reporter, buffers: Buffers, source: Source) -> Self {
         let source = Arc::new(source);
-        let hashing = Hashing { source: Arc::clone(&source), hasher: Hasher::new(), marks: VecDeque::new() };
+        let hashing = Hashing {
+            source: Arc::clone(&source),
+            hasher: Hasher::new(),
+            marks: VecDeque::new(),
+            buffer: Vec::new(),
+        };
         Self {
-            reporter: Reporter { id, deliver: Arc::clone(deliver) },
+            reporter,
             reading: Lane::new(spawn, source),
+            buffers,
             hashing: Arc::new(Lane::new(spawn, hashing)),
             backlog: Arc::default(),
         }
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.reporter.generation
+    }
+
     pub(super) fn read(&self, offset: u64, len: usize) {
         let (reporter, hashing, backlog) =
             (self.reporter.clone(), Arc::clone(&self.hashing), Arc::clone(&self.backlog));
+        let buffers = self.buffers.clone();
         self.reading.submit(move |source| {
-            let read = source.read(offset, len);
+            let read = buffers.filled(len, |buffer| source.read_into(offset, buffer));
             if let Ok(data) = &read {
                 hash_along(&hashing, &backlog, offset, data.clone());
             }
@@ -82,6 +95,8 @@ struct Hashing {
     source: Arc<Source>,
     hasher: Hasher,
     marks: VecDeque<Hasher>,
+    /// For what is read only to be hashed.
+    buffer: Vec<u8>,
 }
 
 impl Hashing {
@@ -110,21 +125,22 @@ impl Hashing {
             let mut hasher =
                 self.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default();
             while hasher.offset() < upto {
-                catch_up(&self.source, &mut hasher, upto)?;
+                catch_up(&self.source, &mut hasher, &mut self.buffer, upto)?;
             }
             return Ok(hasher.digest());
         }
         while self.hasher.offset() < upto {
-            catch_up(&self.source, &mut self.hasher, upto)?;
+            catch_up(&self.source, &mut self.hasher, &mut self.buffer, upto)?;
             self.mark();
         }
         Ok(self.hasher.digest())
     }
 }
 
-fn catch_up(source: &Source, hasher: &mut Hasher, upto: u64) -> Result<(), StoreError> {
+fn catch_up(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64) -> Result<(), StoreError> {
     let offset = hasher.offset();
-    let len = (upto - offset).min(STRIDE as u64) as usize;
-    hasher.update(&source.read(offset, len)?);
+    buffer.resize((upto - offset).min(STRIDE as u64) as usize, 0);
+    source.read_into(offset, buffer)?;
+    hasher.update(buffer);
     Ok(())
 }

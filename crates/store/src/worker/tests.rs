@@ -158,6 +158,44 @@ fn a_cut_costs_only_what_was_on_its_way() {
 }
 
 #[test]
+fn what_an_old_attachment_reports_late_does_not_concern_the_new_one() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    world.link_up();
+    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
+        world.exchange();
+    }
+    // A new link to another process of the server, while the old one has not noticed anything yet.
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    let mut old = std::mem::replace(&mut world.server, End::new(Role::Server, world.to.path(), 2));
+    world.server.store = old.store.clone();
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    for _ in 0..50 {
+        old.turn(Instant::ZERO);
+    }
+    assert_eq!(old.ended(ID).unwrap_or(Err(Code::Fenced)), Err(Code::Fenced));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
+fn a_link_that_comes_back_at_once_finds_everything_that_came_before() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    world.link_up();
+    for cut in 1..4 {
+        while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < cut * 1_500_000) {
+            world.exchange();
+        }
+        world.client.transfers.handle_link_down(Instant::ZERO);
+        world.server.transfers.handle_link_down(Instant::ZERO);
+        world.link_up();
+    }
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
 fn a_new_process_goes_on_and_hashes_what_an_earlier_one_sent() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
