@@ -93,7 +93,11 @@ impl Worker {
             Event::Write { id, offset, data } => self.receiving.get(&id)?.write(offset, data),
             Event::Sync { id } => self.receiving.get(&id)?.sync(),
             Event::Finish { id, length, digest } => self.receiving.get(&id)?.finish(length, digest),
-            Event::Detach { id } => self.receiving.get(&id)?.detach(),
+            Event::Detach { id } => {
+                // What is still on its way to the disk concerns nobody who waits for the next link.
+                let silent = self.reporter(id);
+                self.receiving.get_mut(&id)?.detach(silent);
+            }
             Event::Discard { id } => self.receiving.remove(&id)?.discard(),
             Event::Done { id, .. } | Event::Failed { id, .. } => {
                 self.sending.remove(&id);

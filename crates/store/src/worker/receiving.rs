@@ -60,7 +60,8 @@ impl Receiving {
         });
     }
 
-    pub(super) fn detach(&self) {
+    pub(super) fn detach(&mut self, next: Reporter) {
+        self.reporter = next;
         self.writing.submit(|place| {
             // Nobody is left to be told; what could not be made durable is sent again.
             place.take().map(Partial::detach);
