@@ -9,8 +9,9 @@ use core::time::Duration;
 
 /// Fragments while nothing is known, and the smallest ones later: 31 ms at 500 kB/s.
 const MIN_FRAGMENT: usize = 16 << 10;
-/// The largest: beyond that, larger writes gain nothing.
-const MAX_FRAGMENT: usize = 256 << 10;
+/// The largest: a mebibyte and what a protocol on top adds to it, so that a large chunk is one frame, and its receiver
+/// need not join it.
+const MAX_FRAGMENT: usize = (1 << 20) + (1 << 10);
 /// A fragment is what drains in a second divided by this: 20 ms, which nobody notices in a ping.
 const FRAGMENTS_PER_SECOND: u64 = 50;
 /// The shortest time to measure over; a buffer that frees itself in large steps would spoil a shorter one.
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(sample(0, 100_000), (10_000_000, 200_000));
         assert_eq!(sample(10, 10_000), (1_000_000, 20_000));
         assert_eq!(sample(20, 30_000), (2_000_000, 40_000));
-        assert_eq!(sample(30, 900_000), (46_000_000, MAX_FRAGMENT));
+        assert_eq!(sample(30, 900_000), (46_000_000, 920_000));
         assert_eq!(sample(40, 1), (100, MIN_FRAGMENT));
     }
 
