@@ -115,7 +115,7 @@ impl Closing {
         let now = self.at(now);
         match (&self.state, end) {
             (State::Open, End::WriteFailed) => {
-                self.state = State::Drain { since: now, idle: self.traffic.idle(now) };
+                self.state = State::Drain { since: now, idle: self.traffic.idle(now), skips: false };
             }
             (State::Drain { .. }, End::WriteFailed) => {}
             (State::Drain { idle, .. }, end) => {
@@ -254,6 +254,19 @@ impl Closing {
         Ok(payload)
     }
 
+    /// Nobody has made room for the data that is left after a failed write. Once the time for it is over, it is skipped:
+    /// the peer's last words may stand behind it, and get as much time again. Call it before
+    /// [`handle_timeout`](Self::handle_timeout).
+    pub fn skip_data(&mut self, now: Instant) {
+        let now = self.at(now);
+        let is_late = self.poll_timeout().is_some_and(|deadline| deadline <= now);
+        if let State::Drain { since, skips: skips @ false, .. } = &mut self.state {
+            if is_late {
+                (*since, *skips) = (now, true);
+            }
+        }
+    }
+
     /// Gives up what has been waited for too long. Early calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
@@ -316,7 +329,8 @@ impl Closing {
 
     /// Whether data frames of the peer are to be interpreted and delivered.
     pub fn wants_data(&self) -> bool {
-        self.state.is_talking(self.failed.is_some()) || matches!(self.state, State::Drain { .. })
+        self.state.is_talking(self.failed.is_some())
+            || matches!(self.state, State::Drain { skips: false, .. })
     }
 
     /// Whether pings make sense: once our Close has left, its own time-out watches over the peer.

@@ -30,6 +30,8 @@ pub(super) enum State {
         since: Instant,
         /// The silence before the write that failed.
         idle: Duration,
+        /// Messages are not looked at any more, only a Close behind them is.
+        skips: bool,
     },
     /// Ended, and nobody was told.
     Ending {

@@ -233,6 +233,9 @@ impl Connection {
         if self.is_paced() && self.pace.handle_timeout(now) {
             self.fail(now, CloseCode::POLICY, "too slow");
         }
+        if self.inbox.is_full() {
+            self.closing.skip_data(now);
+        }
         // Last, since to fail may shorten its patience.
         self.closing.handle_timeout(now);
         self.settle(now);

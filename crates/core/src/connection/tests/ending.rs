@@ -156,6 +156,27 @@ fn a_failed_write_leaves_time_to_read() {
 }
 
 #[test]
+fn last_words_are_found_behind_messages_that_nobody_takes() {
+    let mut config = config();
+    config.receive_buffer = 10;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x82, &[0; 100]));
+    client.handle_end(at(1000), End::WriteFailed);
+    // The application has its time to make room.
+    assert!(!client.wants_input());
+    client.handle_timeout(at(1999));
+    assert!(!client.wants_input());
+    client.handle_timeout(at(2000));
+    assert!(client.wants_input());
+    assert_eq!(client.poll_timeout(), Some(at(3000)));
+    client.handle_input(at(2000), &to_client(0x02, &[0; 100]));
+    client.handle_input(at(2000), &to_client(0x88, &close_payload(1011, "ping timeout")));
+    assert_eq!(client.stats().messages_received, 1);
+    let disconnect = end(&mut client);
+    assert_eq!((disconnect.kind(), disconnect.ignored_after_close()), (Kind::PeerTimedUsOut, 1));
+}
+
+#[test]
 fn where_the_input_ended_is_evidence() {
     let whole = to_client(0x82, &[0; 1000]);
     let of = |bytes: &[u8]| {
