@@ -27,14 +27,29 @@ pub struct Host {
     pub writes_first: bool,
     /// What happened, and when.
     pub events: Vec<(Instant, Event)>,
-    /// The bytes that the transport took, and when, if anybody wants to know.
-    pub tap: Option<Vec<(Instant, Bytes)>>,
+    /// What it did to the transport, and when, if anybody wants to know.
+    pub tap: Option<Vec<(Instant, Did)>>,
     role: Role,
     asleep: Option<Instant>,
     read_ended: bool,
     is_blocked: bool,
     finished: bool,
     left: bool,
+}
+
+/// What a host did to the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Did {
+    /// It wrote, and the transport took these bytes.
+    Wrote(Bytes),
+    /// It tried to write, and the transport had ended.
+    FailedToWrite,
+    /// It read the end.
+    ReadEnd(End),
+    /// It ended its own direction.
+    Finished,
+    /// It closed its socket.
+    Left,
 }
 
 impl Host {
@@ -85,7 +100,7 @@ impl Host {
 
     /// When to have a turn again, if nothing comes from the link.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.asleep.or_else(|| self.deadline())
+        self.asleep.or_else(|| self.deadline()).filter(|at| *at < Instant::MAX)
     }
 
     /// Moves the connection's events to [`events`](Self::events).
@@ -126,6 +141,7 @@ impl Host {
                 Read::Blocked => break,
                 Read::End(end) => {
                     self.read_ended = true;
+                    note(&mut self.tap, now, || Did::ReadEnd(end));
                     self.connection.handle_end(now, end);
                 }
             }
@@ -154,12 +170,11 @@ impl Host {
             let len = self.pieces.next(output.len().min(WRITE));
             let Ok(n) = stream.write(now, &output[..len]) else {
                 self.finished = true;
+                note(&mut self.tap, now, || Did::FailedToWrite);
                 self.connection.handle_end(now, End::WriteFailed);
                 return true;
             };
-            if let Some(tap) = self.tap.as_mut().filter(|_| n > 0) {
-                tap.push((now, Bytes::copy_from_slice(&output[..n])));
-            }
+            note(&mut self.tap, now, || Did::Wrote(Bytes::copy_from_slice(&output[..n])));
             self.connection.handle_written(now, n);
             self.is_blocked = n < len;
             if self.is_blocked {
@@ -175,11 +190,13 @@ impl Host {
         match self.connection.transport() {
             Transport::FinishWriting if !self.finished && self.connection.output().is_empty() => {
                 self.finished = true;
+                note(&mut self.tap, now, || Did::Finished);
                 link.outgoing(self.role).finish(now);
                 true
             }
             Transport::Drop if !self.left => {
                 self.left = true;
+                note(&mut self.tap, now, || Did::Left);
                 link.leave(now, self.role);
                 true
             }
@@ -189,5 +206,11 @@ impl Host {
 
     fn deadline(&self) -> Option<Instant> {
         self.connection.poll_timeout().filter(|_| !self.left).map(|due| due + self.late)
+    }
+}
+
+fn note(tap: &mut Option<Vec<(Instant, Did)>>, now: Instant, did: impl FnOnce() -> Did) {
+    if let Some(tap) = tap {
+        tap.push((now, did()));
     }
 }

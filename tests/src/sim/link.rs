@@ -89,14 +89,14 @@ impl Link {
 
     /// Cuts the connection here and everywhere: both ends find `end` behind what has arrived.
     pub fn cut(&mut self, now: Instant, end: End) {
-        self.up.break_off(now, now, end);
-        self.down.break_off(now, now, end);
+        self.lose(now, Role::Client, end);
+        self.lose(now, Role::Server, end);
     }
 
     /// The connection breaks for this role alone: it finds `end`, the other one notices nothing.
     pub fn lose(&mut self, now: Instant, role: Role, end: End) {
-        self.outgoing(role).break_off(now, Instant::MAX, end);
-        self.incoming(role).break_off(Instant::MAX, now, end);
+        self.outgoing(role).fail_at(now);
+        self.incoming(role).break_at(now, end);
     }
 
     // ----- the ends -----
@@ -147,8 +147,8 @@ impl Link {
         for from in [Role::Client, Role::Server] {
             match self.outgoing(from).handle_timeout(at) {
                 Some(Incident::Limit(end)) => self.cut_at_reader(at, from, end),
-                Some(Incident::Refused) => self.reset_writer(at, from),
-                Some(Incident::Swallowed) if self.forgotten => self.reset_writer(at, from),
+                Some(Incident::Refused) => self.reset_writer(at, from, End::Reset),
+                Some(Incident::Swallowed) if self.forgotten => self.reset_writer(at, from, End::Reset),
                 Some(Incident::Swallowed) | None => {}
             }
         }
@@ -170,16 +170,14 @@ impl Link {
 
     /// The connection breaks where the reader of `from` is; the writer learns of it a latency later.
     fn cut_at_reader(&mut self, at: Instant, from: Role, end: End) {
-        let back = at + self.incoming(from).path().latency;
-        self.outgoing(from).break_off(back, at, end);
-        self.incoming(from).break_off(at, back, end);
+        self.lose(at, other(from), end);
+        self.reset_writer(at, from, end);
     }
 
-    /// What `from` wrote is answered by a reset.
-    fn reset_writer(&mut self, at: Instant, from: Role) {
+    /// What `from` wrote is answered by the end of the connection.
+    fn reset_writer(&mut self, at: Instant, from: Role, end: End) {
         let back = at + self.incoming(from).path().latency;
-        self.outgoing(from).break_off(back, at, End::Reset);
-        self.incoming(from).break_off(at, back, End::Reset);
+        self.lose(back, from, end);
     }
 
     fn idle_deadline(&self) -> Option<Instant> {

@@ -21,7 +21,7 @@ mod tests;
 mod world;
 
 pub use disk::{Disk, Worker};
-pub use host::Host;
+pub use host::{Did, Host};
 pub use link::{Idle, Link, Then, other};
 pub use pair::Pair;
 pub use path::Path;

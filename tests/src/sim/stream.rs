@@ -33,7 +33,10 @@ pub struct Stream {
     arrived: BytesMut,
     passed: u64,
     last_arrival: Instant,
-    breaks: Option<Break>,
+    /// From when on writes fail.
+    fails_at: Option<Instant>,
+    /// From when on the reader finds this behind what has arrived, and nothing more arrives.
+    breaks_at: Option<(Instant, End)>,
     /// What the reader finds behind the bytes that have arrived.
     end: Option<End>,
     /// From when on nothing gets through.
@@ -48,14 +51,6 @@ pub struct Stream {
 struct Segment {
     arrives: Instant,
     bytes: Bytes,
-}
-
-/// The stream ends before all has passed: at different times at its two ends.
-#[derive(Clone, Copy, Debug)]
-struct Break {
-    writer_at: Instant,
-    reader_at: Instant,
-    end: End,
 }
 
 /// What a read finds.
@@ -101,7 +96,8 @@ impl Stream {
             arrived: BytesMut::new(),
             passed: 0,
             last_arrival: now,
-            breaks: None,
+            fails_at: None,
+            breaks_at: None,
             end: None,
             hole: None,
             limit: None,
@@ -189,7 +185,7 @@ impl Stream {
                 incident = self.arrive(segment).or(incident);
             }
         }
-        self.settle_break();
+        self.settle_breaks();
         self.transmit();
         incident
     }
@@ -200,26 +196,26 @@ impl Stream {
         let ack = self.acks.front().map(|(at, _)| *at);
         let line = (self.window() > 0 && !self.queued.is_empty() && !self.is_broken())
             .then(|| self.path.after_stall(self.line_free.max(self.now)));
-        let broken = self.breaks.and_then(|Break { writer_at, reader_at, .. }| {
-            earliest(
-                (!self.queued.is_empty() || self.held > 0).then_some(writer_at),
-                self.end.is_none().then_some(reader_at),
-            )
-        });
-        // What is to break at the end of time does not.
-        let broken = broken.filter(|at| *at < Instant::MAX);
-        earliest(earliest(arrival, ack), earliest(line, broken))
+        let held = !self.queued.is_empty() || self.held > 0;
+        let fails = self.fails_at.filter(|_| held);
+        let breaks = self.breaks_at.map(|(at, _)| at).filter(|_| self.end.is_none());
+        earliest(earliest(arrival, ack), earliest(line, earliest(fails, breaks)))
     }
 
     // ----- what a link does to its streams -----
 
-    /// The stream breaks: its writer learns that at one time, its reader at another. Bytes that arrive until then
-    /// count.
-    pub(super) fn break_off(&mut self, writer_at: Instant, reader_at: Instant, end: End) {
-        if self.breaks.is_none() {
-            self.breaks = Some(Break { writer_at, reader_at, end });
-            self.settle_break();
+    /// From this time on writes fail, and what has not left by then is lost.
+    pub(super) fn fail_at(&mut self, at: Instant) {
+        self.fails_at = Some(self.fails_at.map_or(at, |earlier| earlier.min(at)));
+        self.settle_breaks();
+    }
+
+    /// From this time on nothing arrives, and the reader finds `end`.
+    pub(super) fn break_at(&mut self, at: Instant, end: End) {
+        if self.breaks_at.is_none_or(|(earlier, _)| at < earlier) {
+            self.breaks_at = Some((at, end));
         }
+        self.settle_breaks();
     }
 
     /// From this time on nothing arrives, and nobody is told.
@@ -235,7 +231,7 @@ impl Stream {
     /// How the connection is to be cut now, if it is.
     pub(super) fn reached_limit(&self) -> Option<End> {
         let (_, end) = self.limit.filter(|(limit, _)| self.passed >= *limit)?;
-        self.breaks.is_none().then_some(end)
+        self.breaks_at.is_none().then_some(end)
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -253,7 +249,7 @@ impl Stream {
     // ----- inside -----
 
     fn is_broken(&self) -> bool {
-        self.breaks.is_some_and(|b| b.writer_at <= self.now)
+        self.fails_at.is_some_and(|at| at <= self.now)
     }
 
     /// How much the reader can still take.
@@ -272,7 +268,7 @@ impl Stream {
             self.flying_bytes += len;
             self.flying.push_back(Segment { arrives: self.line_free + self.path.latency, bytes });
         }
-        if self.finished && self.queued.is_empty() && !self.fin_is_out {
+        if self.finished && self.queued.is_empty() && !self.fin_is_out && !self.is_broken() {
             self.fin_is_out = true;
             let arrives = self.line_free.max(self.now) + self.path.latency;
             self.flying.push_back(Segment { arrives, bytes: Bytes::new() });
@@ -287,7 +283,7 @@ impl Stream {
         if self.hole.is_some_and(|hole| hole <= arrives) {
             return Some(Incident::Swallowed);
         }
-        if self.end.is_some() || self.breaks.is_some_and(|b| b.reader_at < arrives) {
+        if self.end.is_some() || self.breaks_at.is_some_and(|(at, _)| at < arrives) {
             return None;
         }
         self.last_arrival = arrives;
@@ -306,14 +302,13 @@ impl Stream {
         self.reached_limit().map(Incident::Limit)
     }
 
-    fn settle_break(&mut self) {
-        let Some(Break { writer_at, reader_at, end }) = self.breaks else { return };
-        if writer_at <= self.now {
+    fn settle_breaks(&mut self) {
+        if self.is_broken() {
             self.queued.clear();
             self.held = 0;
             self.acks.clear();
         }
-        if reader_at <= self.now && self.end.is_none() {
+        if let Some((_, end)) = self.breaks_at.filter(|(at, _)| *at <= self.now && self.end.is_none()) {
             self.flying.clear();
             self.flying_bytes = 0;
             self.end = Some(end);
