@@ -3,3 +3,4 @@
 //! Everything but the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
 
 pub mod sim;
+pub mod transcript;
