@@ -1,2 +1,101 @@
-//! bowline
-fn main() {}
+//! `bowline`: sends and fetches files over WebSocket connections that break.
+
+mod args;
+mod courier;
+mod demo;
+mod exit;
+mod fetch;
+mod identity;
+mod plain;
+mod report;
+mod send;
+mod serve;
+mod signals;
+mod units;
+mod url;
+
+use args::{Cli, Command, Output};
+use clap::Parser as _;
+use exit::{Exit, Trouble};
+use identity::Identity;
+use signals::Interrupt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    log(output(&command));
+    let outcome = runtime().and_then(|runtime| {
+        let outcome = runtime.block_on(run(command));
+        // A disk that hangs must not keep us.
+        runtime.shutdown_timeout(Duration::from_secs(2));
+        outcome
+    });
+    match outcome {
+        Ok(()) => Exit::Done.into(),
+        Err(trouble) => {
+            report::complain(&trouble);
+            trouble.exit.into()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Trouble> {
+    let interrupt = Interrupt::listen()
+        .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
+    match command {
+        Command::Serve(args) => serve::run(args, interrupt).await,
+        Command::Send(args) => {
+            let identity = identity(args.common.output)?;
+            send::run(args, identity, interrupt).await
+        }
+        Command::Fetch(args) => {
+            let identity = identity(args.common.output)?;
+            fetch::run(args, identity, interrupt).await
+        }
+        Command::Demo(args) => demo::run(args, interrupt).await,
+    }
+}
+
+/// Two threads for sockets and protocol; what blocks on disks has threads of its own, few of them.
+fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed(format!("the system allows no threads: {e}")))
+}
+
+/// This user's identity, or one for this run only.
+fn identity(output: Output) -> Result<Identity, Trouble> {
+    Identity::of_user().or_else(|why| {
+        if !output.quiet {
+            report::print_line(&format!(
+                "no later command can go on with this: {why}; set BOWLINE_STATE_DIR"
+            ));
+        }
+        Identity::passing().map_err(|e| Trouble::failed(format!("the system gives no random bytes: {e}")))
+    })
+}
+
+fn output(command: &Command) -> Output {
+    match command {
+        Command::Serve(args) => args.common.output,
+        Command::Send(args) => args.common.output,
+        Command::Fetch(args) => args.common.output,
+        Command::Demo(args) => args.output,
+    }
+}
+
+/// Logs to stderr what was asked for; RUST_LOG chooses more finely.
+fn log(output: Output) {
+    use tracing_subscriber::EnvFilter;
+    let filter = match output.verbose {
+        0 => return,
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

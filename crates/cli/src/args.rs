@@ -1,0 +1,235 @@
+//! The command line.
+
+use crate::units::{parse_duration, parse_rate, parse_size};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Send and fetch files over WebSocket connections that break.
+///
+/// A transfer goes on where it stopped: after a lost connection by itself, after a crash or Ctrl-C when the same
+/// command is given again. It is done when the far side has confirmed the digest of everything.
+#[derive(Debug, Parser)]
+#[command(name = "bowline", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up: not reachable, \
+                          130 interrupted (the same command goes on).";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(Serve),
+    Send(Send),
+    Fetch(Fetch),
+    Demo(Demo),
+}
+
+/// Take uploads into a folder, and offer its files for download
+///
+/// The first line on stdout is "listening on ws://HOST:PORT". SIGINT or SIGTERM end it: peers are told to come back,
+/// and what has arrived of unfinished files is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
+    pub(crate) listen: String,
+    /// The folder; it is made if there is none
+    #[arg(long, value_name = "DIR", default_value = "./inbox")]
+    pub(crate) dir: PathBuf,
+    /// Let an upload replace another file of its name
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Send files to a server
+///
+/// Each arrives under its own name, without its folder. Up to 32 are on their way at once.
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The server, such as ws://host:9000
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Fetch a file from a server
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// The server and the name of the file, such as ws://host:9000/holiday/beach.jpg
+    #[arg(value_name = "URL/NAME")]
+    pub(crate) url: String,
+    /// Where to put it [default: under the last part of its name in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace another file of that name
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Watch a file survive a hostile network, on this machine alone
+///
+/// A server, a client and a bad link between them run in this process. A file goes up and comes down again while the
+/// link slows, stalls, cuts and goes silent; each disconnect is explained.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How large a file
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    pub(crate) size: u64,
+    /// What the random bytes and the mishaps are drawn from
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Who is let in.
+#[derive(Args)]
+pub(crate) struct Token {
+    /// The secret that both sides know; better given by BOWLINE_TOKEN, where no list of processes shows it
+    #[arg(long, value_name = "T", env = "BOWLINE_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    pub(crate) token: Option<String>,
+}
+
+impl std::fmt::Debug for Token {
+    /// Whether there is one, never what it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("given", &self.token.is_some()).finish()
+    }
+}
+
+/// How long to try.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// How long to try without a connection [default: 20s for a server never reached, 10m after that]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) give_up_after: Option<Duration>,
+}
+
+/// What every side of a connection may choose.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// How long it may be silent before a ping asks whether anybody is there
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) heartbeat: Duration,
+    /// How long that ping may stay unanswered before the connection counts as dead
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+    /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Tell what happens as one JSON object a line on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Log to stderr what happens; twice for details
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty; leave it away, or unset BOWLINE_TOKEN, to go without".into());
+    }
+    // It travels in a header of HTTP.
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.into())
+    } else {
+        Err("only printable ASCII characters without spaces may be used".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_word_of_a_send_is_the_url() {
+        let Ok(Command::Send(send)) = parse("bowline send a b.txt ws://h:1 --give-up-after 1s -v") else {
+            panic!("it is a send")
+        };
+        assert_eq!(send.files, [PathBuf::from("a"), PathBuf::from("b.txt")]);
+        assert_eq!(send.url, "ws://h:1");
+        assert_eq!(send.reach.give_up_after, Some(Duration::from_secs(1)));
+        assert_eq!(send.common.output.verbose, 1);
+    }
+
+    #[test]
+    fn a_send_needs_a_file() {
+        let error = parse("bowline send ws://h:1").expect_err("there is no file");
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn a_server_needs_no_options() {
+        let Ok(Command::Serve(serve)) = parse("bowline serve") else { panic!("it is a serve") };
+        assert_eq!(serve.listen, "127.0.0.1:9000");
+        assert_eq!(serve.dir, PathBuf::from("./inbox"));
+        assert_eq!(serve.common.heartbeat, Duration::from_secs(20));
+        assert_eq!(serve.common.limit_rate, None);
+    }
+
+    #[test]
+    fn a_demo_has_a_size() {
+        let Ok(Command::Demo(demo)) = parse("bowline demo --size 1.5MiB") else { panic!("it is a demo") };
+        assert_eq!((demo.size, demo.seed), (1_572_864, 1));
+    }
+
+    #[test]
+    fn a_token_fits_into_a_header_and_never_into_a_log() {
+        assert!(parse_token("").is_err());
+        assert!(parse_token("a b").is_err());
+        assert!(parse_token("a\nb").is_err());
+        let token = Token { token: parse_token("s3cret").ok() };
+        assert_eq!(format!("{token:?}"), "Token { given: true }");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_wrong_usage() {
+        for line in
+            ["bowline serve --timeout 0s", "bowline serve --limit-rate 0", "bowline", "bowline serve -x"]
+        {
+            assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
+        }
+    }
+}

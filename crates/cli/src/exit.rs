@@ -1,0 +1,71 @@
+//! How the command ends: a number for scripts, and one line for people.
+
+use crate::plain::plain;
+use std::fmt;
+use std::process::ExitCode;
+
+/// What the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything has been confirmed.
+    Done = 0,
+    /// Something was refused, or went wrong here.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// The server was not reached for too long.
+    Unreachable = 3,
+    /// A person, or the system, ended it. 128 and the number of SIGINT, as shells count.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why the command ends early: what happened and what to do, as one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) exit: Exit,
+    text: String,
+}
+
+impl Trouble {
+    pub(crate) fn new(exit: Exit, text: impl fmt::Display) -> Self {
+        Self { exit, text: plain(&text.to_string()).into_owned() }
+    }
+
+    pub(crate) fn failed(text: impl fmt::Display) -> Self {
+        Self::new(Exit::Failed, text)
+    }
+
+    pub(crate) fn usage(text: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, text)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(
+            Exit::Interrupted,
+            "interrupted; what arrived is kept, and the same command goes on from there",
+        )
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_one_line_whatever_it_is_about() {
+        let trouble = Trouble::failed("the other side says: no\n\x1b[2Jbowline: all is well");
+        assert_eq!(trouble.to_string(), "the other side says: no\u{fffd}\u{fffd}[2Jbowline: all is well");
+    }
+}

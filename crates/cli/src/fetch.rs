@@ -1,0 +1,82 @@
+//! `bowline fetch`: a file from a server.
+
+use crate::args::Fetch;
+use crate::courier;
+use crate::exit::Trouble;
+use crate::identity::Identity;
+use crate::report::{self, Report};
+use crate::signals::Interrupt;
+use crate::url;
+use bowline_core::transfer::SafeName;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+
+pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
+    let (base, name) =
+        url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let output = output(args.output.as_deref(), &name)?;
+    let client = courier::client(&base, &args.reach, &args.token, &args.common)?;
+    let server = url::server(&base);
+    let id = identity.of_fetch(&server, name.as_str(), &output);
+    let report = Report::new(report::FETCH, args.common.output, [(name.as_str().to_owned(), 0)]);
+    let (tell, started) = mpsc::channel(1);
+    let queue = {
+        let client = client.clone();
+        async move {
+            let transfer = client.download(name, &output, id, args.overwrite).await;
+            // If nobody wants to know, the command has ended.
+            let _ = tell.send((0, transfer)).await;
+        }
+    };
+    tokio::spawn(queue);
+    courier::follow(client, &server, started, report, interrupt).await
+}
+
+/// Where the file is to stand, by the one path that leads there.
+fn output(wanted: Option<&Path>, name: &SafeName) -> Result<PathBuf, Trouble> {
+    let mut path = wanted.unwrap_or(Path::new(name.file_name())).to_path_buf();
+    if path.is_dir() {
+        path.push(name.file_name());
+    }
+    let Some(file) = path.file_name() else {
+        return Err(Trouble::usage(format!("{} names no file", path.display())));
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(|e| {
+        Trouble::failed(format!("{}: the folder for the file is missing: {e}", folder.display()))
+    })?;
+    Ok(folder.join(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    fn name() -> SafeName {
+        SafeName::parse("holiday/beach.jpg").expect("a good name")
+    }
+
+    #[test]
+    fn the_last_part_of_the_name_is_the_place() {
+        let here = std::env::current_dir().and_then(|dir| dir.canonicalize()).expect("a folder");
+        assert_eq!(output(None, &name()), Ok(here.join("beach.jpg")));
+    }
+
+    #[test]
+    fn every_way_to_a_place_gives_the_same_path() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let dir = dir.path().canonicalize().expect("it exists");
+        std::fs::create_dir(dir.join("sub")).expect("writable");
+        let place = dir.join("out.bin");
+        assert_eq!(output(Some(&place), &name()), Ok(place.clone()));
+        assert_eq!(output(Some(&dir.join("sub/../out.bin")), &name()), Ok(place));
+        assert_eq!(output(Some(&dir), &name()), Ok(dir.join("beach.jpg")));
+    }
+
+    #[test]
+    fn a_place_must_be_possible() {
+        assert_eq!(output(Some(Path::new("/nowhere/x")), &name()).expect_err("no folder").exit, Exit::Failed);
+        assert_eq!(output(Some(Path::new("..x/..")), &name()).expect_err("no file").exit, Exit::Usage);
+    }
+}

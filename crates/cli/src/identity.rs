@@ -1,0 +1,205 @@
+//! Which transfer a command line means: ids that are derived, so that the same command finds its transfer again.
+//!
+//! An id is a keyed hash of what makes a transfer the same one. The key is a secret of this user on this machine, in
+//! a private file: an id allows to go on with a transfer, so nobody else may be able to compute it.
+
+use bowline_core::transfer::{Digest, TransferId};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs};
+
+const SECRET: &str = "secret";
+
+/// Derives the ids of transfers.
+pub(crate) struct Identity {
+    secret: [u8; 32],
+}
+
+/// There is no secret that lasts, and why.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSecret {
+    #[error("neither BOWLINE_STATE_DIR nor HOME is set")]
+    NoPlace,
+    #[error("{path}: {cause}", path = path.display())]
+    Io { path: PathBuf, cause: io::Error },
+    #[error("{path} has {found} bytes instead of 32; remove it, and a new one is made", path = path.display())]
+    Damaged { path: PathBuf, found: usize },
+}
+
+impl Identity {
+    /// The identity of this user; made at the first time.
+    pub(crate) fn of_user() -> Result<Self, NoSecret> {
+        Self::load(&state_dir(|name| env::var_os(name).map(PathBuf::from)).ok_or(NoSecret::NoPlace)?)
+    }
+
+    /// An identity that nobody has again: what it starts, no other process goes on with.
+    pub(crate) fn passing() -> Result<Self, io::Error> {
+        Ok(Self { secret: random()? })
+    }
+
+    fn load(dir: &Path) -> Result<Self, NoSecret> {
+        let path = dir.join(SECRET);
+        match read(&path) {
+            Err(NoSecret::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        make(dir, &path).map_err(|cause| NoSecret::Io { path: path.clone(), cause })?;
+        // Another process may have been first: what stands there counts.
+        read(&path)
+    }
+
+    /// The id of a file that is sent: this version of this file, under this name, to this server.
+    pub(crate) fn of_send(&self, server: &str, name: &str, source: &Digest) -> TransferId {
+        self.derive(&[b"send", server.as_bytes(), name.as_bytes(), source.as_bytes()])
+    }
+
+    /// The id of a file that is fetched: this name, from this server, to this place.
+    pub(crate) fn of_fetch(&self, server: &str, name: &str, output: &Path) -> TransferId {
+        let output = output.as_os_str().as_encoded_bytes();
+        self.derive(&[b"fetch", server.as_bytes(), name.as_bytes(), output])
+    }
+
+    fn derive(&self, fields: &[&[u8]]) -> TransferId {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        for field in fields {
+            // With its length, so that no field can reach into the next one.
+            hasher.update(&(field.len() as u64).to_be_bytes()).update(field);
+        }
+        let mut id = [0; 16];
+        hasher.finalize_xof().fill(&mut id);
+        TransferId::from_bytes(id)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}
+
+/// Where programs keep what they have to remember between two runs.
+fn state_dir(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
+    // A relative XDG path is to be ignored, says the specification.
+    let xdg = || set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bowline"));
+    let home = || set("HOME").or_else(|| set("LOCALAPPDATA")).map(|path| path.join(".local/state/bowline"));
+    set("BOWLINE_STATE_DIR").or_else(xdg).or_else(home)
+}
+
+fn read(path: &Path) -> Result<Identity, NoSecret> {
+    let bytes = fs::read(path).map_err(|cause| NoSecret::Io { path: path.into(), cause })?;
+    let found = bytes.len();
+    let secret = bytes.try_into().map_err(|_| NoSecret::Damaged { path: path.into(), found })?;
+    Ok(Identity { secret })
+}
+
+/// Makes the file in one step, with 32 random bytes that only its owner can read.
+fn make(dir: &Path, path: &Path) -> io::Result<()> {
+    make_private(dir)?;
+    // A temporary file is private from the start (0600).
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(&random()?)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
+        _ => Ok(()),
+    }
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+fn random() -> Result<[u8; 32], io::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: Digest = Digest::from_bytes([7; 32]);
+
+    #[test]
+    fn another_process_derives_the_same_id() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let state = dir.path().join("deep/state");
+        let first = Identity::load(&state).expect("a new secret");
+        let second = Identity::load(&state).expect("the same secret");
+        assert_eq!(first.of_send("ws://h:1/", "a", &FILE), second.of_send("ws://h:1/", "a", &FILE));
+        let path = Path::new("/tmp/a");
+        assert_eq!(first.of_fetch("ws://h:1/", "a", path), second.of_fetch("ws://h:1/", "a", path));
+    }
+
+    #[test]
+    fn whatever_differs_changes_the_id() {
+        let identity = Identity { secret: [1; 32] };
+        let other_file = Digest::from_bytes([8; 32]);
+        let ids = [
+            identity.of_send("ws://h:1/", "a", &FILE),
+            identity.of_send("ws://h:2/", "a", &FILE),
+            identity.of_send("ws://h:1/", "b", &FILE),
+            identity.of_send("ws://h:1/", "a", &other_file),
+            // The same bytes, cut elsewhere.
+            identity.of_send("ws://h:1/a", "", &FILE),
+            identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/a")),
+            identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/b")),
+            Identity { secret: [2; 32] }.of_send("ws://h:1/", "a", &FILE),
+        ];
+        let different: std::collections::BTreeSet<_> = ids.into_iter().collect();
+        assert_eq!(different.len(), ids.len());
+    }
+
+    #[test]
+    fn processes_that_start_together_agree() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ids: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Identity::load(dir.path()))).collect();
+            let identities =
+                threads.into_iter().map(|thread| thread.join().expect("no panic").expect("a secret"));
+            identities.map(|identity| identity.of_send("s", "n", &FILE)).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]));
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_secret_is_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a folder");
+        let state = dir.path().join("state");
+        Identity::load(&state).expect("a new secret");
+        let mode = |path: &Path| fs::metadata(path).expect("it exists").permissions().mode() & 0o777;
+        assert_eq!((mode(&state), mode(&state.join(SECRET))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_damaged_secret_is_named_and_not_replaced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join(SECRET), b"short").expect("writable");
+        let error = Identity::load(dir.path()).expect_err("5 bytes are no secret");
+        assert!(
+            error.to_string().ends_with("secret has 5 bytes instead of 32; remove it, and a new one is made")
+        );
+    }
+
+    #[test]
+    fn the_state_folder_follows_the_environment() {
+        let dir = |vars: &[(&str, &str)]| {
+            state_dir(|name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into()))
+        };
+        let home = ("HOME", "/home/u");
+        assert_eq!(dir(&[home]), Some("/home/u/.local/state/bowline".into()));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x")]), Some("/x/bowline".into()));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "x")]), Some("/home/u/.local/state/bowline".into()));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x"), ("BOWLINE_STATE_DIR", "b")]), Some("b".into()));
+        assert_eq!(dir(&[("HOME", "")]), None);
+    }
+}

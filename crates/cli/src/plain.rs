@@ -1,0 +1,34 @@
+//! Text from elsewhere, made harmless for a terminal.
+
+use std::borrow::Cow;
+
+/// Replaces what a terminal obeys or hides: control characters, line ends, and marks that change the direction of
+/// the text around them.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
+}
+
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_all_languages_stay_as_they_are() {
+        for name in ["plain.txt", "día 1 🏖.jpg", "文件 二.bin", "ملف.txt", "👩\u{200d}🚀.png"] {
+            assert!(matches!(plain(name), Cow::Borrowed(same) if same == name));
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        for active in ["\x1b[31m", "\r", "\n", "\x07", "\x7f", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}"] {
+            assert!(!plain(active).contains(is_active), "{active:?}");
+        }
+        assert_eq!(plain("a\rb"), "a\u{fffd}b");
+    }
+}

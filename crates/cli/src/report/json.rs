@@ -1,0 +1,96 @@
+//! One JSON object a line on stdout, with its keys in the order in which they are given.
+
+use bowline_tokio::{Finished, LinkEvent, TransferProgress};
+use serde_json::Value;
+use std::io::Write as _;
+
+/// An object under construction.
+#[derive(Debug)]
+pub(crate) struct Line(String);
+
+impl Line {
+    /// `{"event":"..."`.
+    pub(crate) fn new(event: &str) -> Self {
+        Self(format!("{{\"event\":{}", Value::from(event)))
+    }
+
+    /// Adds a key and its value.
+    #[must_use]
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        for part in [",", &Value::from(key).to_string(), ":", &value.into().to_string()] {
+            self.0.push_str(part);
+        }
+        self
+    }
+
+    /// Adds a time, to the millisecond.
+    #[must_use]
+    pub(crate) fn seconds(self, key: &str, seconds: f64) -> Self {
+        self.with(key, (seconds * 1000.0).round() / 1000.0)
+    }
+
+    fn text(&self) -> String {
+        format!("{}}}\n", self.0)
+    }
+
+    /// Prints the object at once. A reader that has gone does not stop a transfer.
+    pub(crate) fn print(self) {
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(self.text().as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
+/// A file has been sent or fetched, and confirmed.
+pub(crate) fn done(finished: &Finished) -> Line {
+    Line::new("done")
+        .with("name", finished.name.as_str())
+        .with("bytes", finished.bytes)
+        .seconds("seconds", finished.seconds)
+        .with("blake3", finished.digest.to_string())
+        .with("links", finished.links)
+        .with("resent_bytes", finished.resent)
+        .with("already_there", finished.deduplicated)
+}
+
+/// A file is on its way.
+pub(crate) fn progress(name: &str, progress: &TransferProgress) -> Line {
+    Line::new("progress")
+        .with("name", name)
+        .with("stage", super::stage(progress.stage))
+        .with("bytes", progress.length)
+        .with("received", progress.received)
+        .with("durable", progress.durable)
+        .with("resent_bytes", progress.resent)
+        .with("links", progress.links)
+}
+
+/// A file was not sent or fetched.
+pub(crate) fn failed(name: &str, trouble: &crate::exit::Trouble) -> Line {
+    Line::new("failed").with("name", name).with("error", trouble.to_string()).with("exit", trouble.exit as u8)
+}
+
+/// Something happened to the connection.
+pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
+    let line = |state: &str| Line::new("link").with("state", state);
+    Some(match event {
+        LinkEvent::Up { link } => line("up").with("link", *link),
+        LinkEvent::Down { disconnect } => line("down").with("why", disconnect.to_string()),
+        LinkEvent::DialFailed { why } => line("unreachable").with("why", why.as_str()),
+        LinkEvent::Waiting { delay } => line("waiting").seconds("seconds", delay.as_secs_f64()),
+        LinkEvent::GaveUp { why, reached } => {
+            line("gave_up").with("why", why.as_str()).with("reached", *reached)
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_their_order_and_texts_are_quoted() {
+        let line = Line::new("x").with("z", 1).with("a", "q\"\n文").seconds("s", 1.23456);
+        assert_eq!(line.text(), "{\"event\":\"x\",\"z\":1,\"a\":\"q\\\"\\n文\",\"s\":1.235}\n");
+    }
+}

@@ -1,0 +1,262 @@
+//! Tells people, or programs, how the transfers of one command go.
+
+pub(crate) mod bar;
+pub(crate) mod json;
+pub(crate) mod meter;
+
+use crate::args::Output;
+use crate::exit::Trouble;
+use crate::plain::plain;
+use crate::units::{Rate, Size, Span};
+use bar::{Bar, Mood};
+use bowline_core::transfer::Stage;
+use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
+use meter::Meter;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How often [`Report::tick`] wants to be called.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// How often a program is told about progress.
+const NEWS: Duration = Duration::from_secs(1);
+
+/// Which way the files go, in words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verb {
+    pub(crate) now: &'static str,
+    pub(crate) then: &'static str,
+}
+
+pub(crate) const SEND: Verb = Verb { now: "sending", then: "sent" };
+pub(crate) const FETCH: Verb = Verb { now: "fetching", then: "fetched" };
+
+/// A file of the command.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    bytes: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Queued,
+    Under {
+        progress: watch::Receiver<TransferProgress>,
+        moving: bool,
+        counted: u64,
+        told: Option<(Instant, Stage)>,
+    },
+    Done,
+    Failed,
+}
+
+/// Where the news go.
+#[derive(Debug)]
+enum Voice {
+    Bar(Bar),
+    Lines,
+    Json,
+    Nobody,
+}
+
+/// Tells how the transfers of one command go.
+#[derive(Debug)]
+pub(crate) struct Report {
+    verb: Verb,
+    rows: Vec<Row>,
+    voice: Voice,
+    meter: Meter,
+    /// Why the last dial has failed, until it is told.
+    unreachable: Option<String>,
+}
+
+impl Report {
+    /// For these files; a length that is not known yet is 0.
+    pub(crate) fn new(verb: Verb, output: Output, files: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let rows: Vec<_> = files
+            .into_iter()
+            .map(|(name, bytes)| Row { name: plain(&name).into_owned(), bytes, state: State::Queued })
+            .collect();
+        let title = if let [row] = &rows[..] { shortened(&row.name) } else { String::new() };
+        let voice = match output {
+            Output { json: true, .. } => Voice::Json,
+            Output { quiet: true, .. } => Voice::Nobody,
+            // The log would tear the bar apart.
+            Output { verbose: 0, .. } if std::io::stderr().is_terminal() => Voice::Bar(Bar::new(&title)),
+            _ => Voice::Lines,
+        };
+        Self { verb, rows, voice, meter: Meter::new(Instant::now()), unreachable: None }
+    }
+
+    /// How many files there are.
+    pub(crate) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn name(&self, index: usize) -> &str {
+        &self.rows[index].name
+    }
+
+    /// A file has been queued; its progress can be watched.
+    pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
+        self.rows[index].state = State::Under { progress, moving: false, counted: 0, told: None };
+    }
+
+    pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
+        let row = &mut self.rows[index];
+        row.bytes = finished.bytes;
+        row.state = State::Done;
+        if matches!(self.voice, Voice::Json) {
+            json::done(finished).print();
+        } else {
+            let line = done_line(self.verb, finished);
+            self.say(&line);
+        }
+    }
+
+    /// A file has failed; whoever calls says so in the end, unless there are several.
+    pub(crate) fn failed(&mut self, index: usize, trouble: &Trouble) {
+        let row = &mut self.rows[index];
+        row.state = State::Failed;
+        if matches!(self.voice, Voice::Json) {
+            json::failed(&row.name, trouble).print();
+        }
+    }
+
+    /// What is neither done nor failed will not be.
+    pub(crate) fn abandon(&mut self, trouble: &Trouble) {
+        for index in 0..self.rows.len() {
+            if matches!(self.rows[index].state, State::Queued | State::Under { .. }) {
+                self.failed(index, trouble);
+            }
+        }
+    }
+
+    pub(crate) fn link(&mut self, event: &LinkEvent) {
+        if matches!(self.voice, Voice::Json) {
+            return json::link(event).map_or((), json::Line::print);
+        }
+        match event {
+            // The first connection is no news.
+            LinkEvent::Up { link: 2.. } => self.say("connected again"),
+            LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
+            // Told if there is another try; if not, the last line of the command says it.
+            LinkEvent::DialFailed { why } => self.unreachable = Some(why.clone()),
+            LinkEvent::Waiting { delay } => {
+                let why = self.unreachable.take().map(|why| format!("not reachable: {why}; "));
+                self.say(&format!("{}connecting again in {}", why.unwrap_or_default(), Span(*delay)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at every file and shows how far it is.
+    pub(crate) fn tick(&mut self, link: &LinkState) {
+        let now = Instant::now();
+        let (mut position, mut total, mut moved) = (0, 0, 0);
+        let (mut over, mut finishing, mut under) = (0, 0, 0);
+        for row in &mut self.rows {
+            match &mut row.state {
+                State::Queued => {}
+                State::Failed => over += 1,
+                State::Done => {
+                    over += 1;
+                    position += row.bytes;
+                }
+                State::Under { progress, moving, counted, told } => {
+                    let progress = *progress.borrow_and_update();
+                    row.bytes = row.bytes.max(progress.length);
+                    position += progress.received.min(row.bytes);
+                    // What an earlier link or process had brought does not count for the rate.
+                    if *moving {
+                        moved += progress.received.saturating_sub(*counted);
+                    }
+                    *moving = matches!(progress.stage, Stage::Moving | Stage::Finishing);
+                    *counted = progress.received;
+                    under += 1;
+                    finishing += u32::from(progress.stage == Stage::Finishing);
+                    let news = told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage);
+                    if news && matches!(self.voice, Voice::Json) {
+                        *told = Some((now, progress.stage));
+                        json::progress(&row.name, &progress).print();
+                    }
+                }
+            }
+            total += row.bytes;
+        }
+        self.meter.note(now, moved);
+        let Voice::Bar(bar) = &self.voice else { return };
+        if self.rows.len() > 1 {
+            bar.set_title(format!("{over} of {} files", self.rows.len()));
+        }
+        let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
+            Mood::Finishing
+        } else {
+            let left = self.meter.time_for(total.saturating_sub(position));
+            Mood::Moving { verb: self.verb.now, rate: self.meter.rate(), left }
+        });
+        bar.draw(position, total, &mood);
+    }
+
+    /// Tells people something, in one line.
+    pub(crate) fn say(&self, line: &str) {
+        match &self.voice {
+            Voice::Bar(bar) => bar.above(|| print_line(line)),
+            Voice::Lines => print_line(line),
+            Voice::Json | Voice::Nobody => {}
+        }
+    }
+
+    /// Tells people of trouble, in one line, whatever else they want to hear.
+    pub(crate) fn complain(&self, trouble: &Trouble) {
+        match &self.voice {
+            Voice::Bar(bar) => bar.above(|| complain(trouble)),
+            _ => complain(trouble),
+        }
+    }
+}
+
+/// Prints an error, in the one form that all have.
+pub(crate) fn complain(trouble: &Trouble) {
+    print_line(&format!("bowline: {trouble}"));
+}
+
+/// Prints a line on stderr. If nobody reads it, nothing is lost that could be saved.
+pub(crate) fn print_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", plain(line));
+}
+
+fn done_line(verb: Verb, finished: &Finished) -> String {
+    let Finished { name, bytes, digest, deduplicated, resent, links, seconds, .. } = finished;
+    if *deduplicated {
+        return format!("already there: {name} ({}), blake3 {digest}", Size(*bytes));
+    }
+    let (size, time) = (Size(*bytes), Span::seconds(*seconds));
+    // The rate of a moment says nothing.
+    let rate = Rate { bytes: *bytes, seconds: *seconds };
+    let rate = if *seconds < 0.1 { String::new() } else { format!(" ({rate})") };
+    let cost =
+        if *links > 1 { format!(", {links} connections, {} twice", Size(*resent)) } else { String::new() };
+    format!("{} {name}: {size} in {time}{rate}{cost}, blake3 {digest}", verb.then)
+}
+
+fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waiting",
+        Stage::Opening => "opening",
+        Stage::Moving => "moving",
+        Stage::Finishing => "finishing",
+        _ => "other",
+    }
+}
+
+/// A name that leaves room for the bar.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 24;
+    if name.chars().count() <= MOST {
+        return name.into();
+    }
+    name.chars().take(MOST - 1).chain(['…']).collect()
+}

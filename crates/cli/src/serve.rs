@@ -1,0 +1,157 @@
+//! `bowline serve`: a folder that takes and offers files.
+
+use crate::args::Serve;
+use crate::exit::Trouble;
+use crate::report::json::Line;
+use crate::report::print_line;
+use crate::signals::Interrupt;
+use crate::units::Size;
+use bowline_core::transfer::SafeName;
+use bowline_store::{Config, DiskStore};
+use bowline_tokio::{FileEvent, Server, ServerConfig, ServerEvent};
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
+    let store = store(&args)?;
+    let server = Server::new(store.clone(), config(&args));
+    let listener = TcpListener::bind(&args.listen).await.map_err(|e| {
+        Trouble::failed(format!("cannot listen on {}: {e}; choose another --listen", args.listen))
+    })?;
+    let address = listener.local_addr().map_err(Trouble::failed)?;
+    let output = args.common.output;
+    if !output.quiet && !address.ip().is_loopback() && args.token.token.is_none() {
+        print_line(
+            "whoever reaches this address may send and fetch files; set BOWLINE_TOKEN to ask for a secret",
+        );
+    }
+    let events = server.events();
+    announce(&format!("listening on ws://{address}"))?;
+    let sweeping = tokio::spawn(sweep(store));
+    let telling = tokio::spawn(tell(events, output.json, output.quiet));
+    // The server goes with the block, so that its events have an end.
+    let served = async move { server.serve(listener, interrupt.come()).await }.await;
+    sweeping.abort();
+    // The last events are still to be told; to a reader who does not read, they are not.
+    let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+    served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))
+}
+
+fn store(args: &Serve) -> Result<DiskStore, Trouble> {
+    std::fs::create_dir_all(&args.dir).map_err(|e| {
+        Trouble::failed(format!("{}: cannot be made: {e}; choose another --dir", args.dir.display()))
+    })?;
+    let mut config = Config::default();
+    config.overwrite = args.overwrite;
+    DiskStore::open(&args.dir, config).map_err(Trouble::failed)
+}
+
+/// Removes what nobody has come back for, at the beginning and then every hour.
+async fn sweep(store: DiskStore) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        loop {
+            let store = store.clone();
+            let swept = tokio::task::spawn_blocking(move || store.sweep(SystemTime::now(), 256)).await;
+            match swept {
+                Ok(Ok(swept)) if !swept.done => {}
+                Ok(Ok(_)) | Err(_) => break,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "sweep");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn config(args: &Serve) -> ServerConfig {
+    let mut config = ServerConfig::default();
+    config.connection.heartbeat.interval = args.common.heartbeat;
+    config.connection.heartbeat.timeout = args.common.timeout;
+    config.transfer.limit_rate = args.common.limit_rate;
+    config.token.clone_from(&args.token.token);
+    config
+}
+
+/// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.
+fn announce(line: &str) -> Result<(), Trouble> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|e| Trouble::failed(format!("cannot write to stdout: {e}")))
+}
+
+async fn tell(mut events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
+    loop {
+        match events.recv().await {
+            Ok(event) if json => line(&event).map_or((), Line::print),
+            Ok(event) if !quiet => {
+                if let Some(sentence) = sentence(&event) {
+                    print_line(&sentence);
+                }
+            }
+            Ok(_) => {}
+            Err(RecvError::Lagged(missed)) => {
+                print_line(&format!("{missed} events came too fast to be told"));
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// An event for programs.
+fn line(event: &ServerEvent) -> Option<Line> {
+    Some(match event {
+        ServerEvent::Connected { peer } => Line::new("connected").with("peer", peer.as_str()),
+        ServerEvent::Disconnected { peer, disconnect } => {
+            Line::new("disconnected").with("peer", peer.as_str()).with("why", disconnect.to_string())
+        }
+        ServerEvent::Rejected { peer, why } => {
+            Line::new("rejected").with("peer", peer.as_str()).with("why", why.as_str())
+        }
+        ServerEvent::Received(file) => crossed("received", file),
+        ServerEvent::Sent(file) => crossed("sent", file),
+        ServerEvent::Failed { peer, name, failure } => Line::new("failed")
+            .with("name", name.as_ref().map(SafeName::as_str))
+            .with("error", failure.to_string())
+            .with("peer", peer.as_str()),
+        _ => return None,
+    })
+}
+
+fn crossed(event: &str, file: &FileEvent) -> Line {
+    Line::new(event)
+        .with("name", file.name.as_str())
+        .with("bytes", file.bytes)
+        .with("blake3", file.digest.to_string())
+        .with("peer", file.peer.as_str())
+        .with("already_there", file.deduplicated)
+}
+
+/// An event for people: ends of files only.
+fn sentence(event: &ServerEvent) -> Option<String> {
+    Some(match event {
+        ServerEvent::Received(file) if file.deduplicated => {
+            format!("already there: {} ({}), offered by {}", file.name, Size(file.bytes), file.peer)
+        }
+        ServerEvent::Received(file) => {
+            let FileEvent { name, bytes, peer, digest, .. } = file;
+            format!("received {name}: {} from {peer}, blake3 {digest}", Size(*bytes))
+        }
+        ServerEvent::Sent(file) => {
+            let FileEvent { name, bytes, peer, digest, .. } = file;
+            format!("sent {name}: {} to {peer}, blake3 {digest}", Size(*bytes))
+        }
+        ServerEvent::Failed { peer, name, failure } => {
+            let name = name.as_ref().map_or("a transfer", |name| name.as_str());
+            format!("not transferred: {name} with {peer}: {failure}")
+        }
+        ServerEvent::Rejected { peer, why } => format!("turned away: {peer}: {why}"),
+        _ => return None,
+    })
+}

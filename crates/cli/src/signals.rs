@@ -1,0 +1,68 @@
+//! Ctrl-C and its relatives: the first asks to end well, the second ends.
+
+use crate::exit::Exit;
+use std::io;
+use tokio::sync::watch;
+
+/// Whether somebody wants the process to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    /// Begins to listen; a second signal ends the process at once. Needs a runtime.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let (tell, told) = watch::channel(false);
+        let mut signals = Signals::new()?;
+        tokio::spawn(async move {
+            signals.next().await;
+            tell.send_replace(true);
+            signals.next().await;
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        });
+        Ok(Self(told))
+    }
+
+    /// Waits for the first signal.
+    pub(crate) async fn come(mut self) {
+        if self.0.wait_for(|come| *come).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Durations, sizes and rates, as people write them and as people read them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Reads `500ms`, `20s`, `1.5m`, `2h`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split(text)?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "" => return Err("a unit is missing: ms, s, m or h".into()),
+        _ => return Err(format!("unknown unit '{unit}': use ms, s, m or h")),
+    };
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(duration) if duration >= Duration::from_millis(1) => Ok(duration),
+        Ok(_) => Err("it must be at least 1ms".into()),
+        Err(_) => Err("that is too long".into()),
+    }
+}
+
+/// Reads `1000`, `500k`, `2M`, `1.5MiB`: k, M, G and T are powers of 1000, KiB, MiB, GiB and TiB of 1024.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split(text)?;
+    let scale: u64 = match unit {
+        "" | "B" => 1,
+        "k" | "K" | "kB" | "KB" => 1000,
+        "M" | "MB" => 1000 * 1000,
+        "G" | "GB" => 1000 * 1000 * 1000,
+        "T" | "TB" => 1000 * 1000 * 1000 * 1000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(format!("unknown unit '{unit}': use k, M, G or KiB, MiB, GiB")),
+    };
+    let bytes = number * scale as f64;
+    if bytes < 9e18 { Ok(bytes.round() as u64) } else { Err("that is too much".into()) }
+}
+
+/// Reads a size per second; a `/s` at the end is welcome.
+pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
+    match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
+        0 => Err("it must be more than nothing; leave the option away for no limit".into()),
+        rate => Ok(rate),
+    }
+}
+
+fn split(text: &str) -> Result<(f64, &str), String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number = number.parse().map_err(|_| "a number is needed first")?;
+    Ok((number, unit.trim_start()))
+}
+
+/// Bytes in a unit that leaves few digits: `17 B`, `1.5 KiB`, `256.0 MiB`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut units = ["KiB", "MiB", "GiB", "TiB", "PiB"].into_iter();
+        if self.0 < 1024 {
+            return f.pad(&format!("{} B", self.0));
+        }
+        let mut value = self.0 as f64 / 1024.0;
+        let mut unit = units.next().unwrap_or_default();
+        // What would be printed as 1024.0 is one of the next unit.
+        for next in units {
+            if value < 1023.95 {
+                break;
+            }
+            value /= 1024.0;
+            unit = next;
+        }
+        f.pad(&format!("{value:.1} {unit}"))
+    }
+}
+
+/// A rate over a time: `3.2 MiB/s`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per_second = self.bytes as f64 / self.seconds.max(0.001);
+        f.pad(&format!("{}/s", Size(per_second as u64)))
+    }
+}
+
+/// A time that people wait for: `7 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl Span {
+    pub(crate) fn seconds(seconds: f64) -> Self {
+        Self(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64().round() as u64;
+        let text = match seconds {
+            _ if self.0 < Duration::from_millis(100) => format!("{} ms", self.0.as_millis()),
+            _ if self.0 < Duration::from_millis(9950) => format!("{:.1} s", self.0.as_secs_f64()),
+            0..60 => format!("{seconds} s"),
+            60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+            _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        };
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_every_unit() {
+        for (text, millis) in [("500ms", 500), ("20s", 20_000), ("1.5m", 90_000), ("2 h", 7_200_000)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_needs_a_number_then_a_unit_then_some_length() {
+        assert_eq!(parse_duration("20"), Err("a unit is missing: ms, s, m or h".into()));
+        assert_eq!(parse_duration("fast"), Err("a number is needed first".into()));
+        assert_eq!(parse_duration("-3s"), Err("a number is needed first".into()));
+        assert_eq!(parse_duration("1.2.3s"), Err("a number is needed first".into()));
+        assert_eq!(parse_duration("0s"), Err("it must be at least 1ms".into()));
+        assert!(parse_duration("99999999999999999999h").is_err());
+        assert!(parse_duration("3d").unwrap_err().contains("'d'"));
+    }
+
+    #[test]
+    fn sizes_are_read_in_thousands_or_in_powers_of_two() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("17", 17),
+            ("500k", 500_000),
+            ("2M", 2_000_000),
+            ("1.5MiB", 1_572_864),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        assert!(parse_size("1 parsec").is_err());
+        assert!(parse_size("99999999TiB").is_err());
+        assert!(parse_size("").is_err());
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_refused() {
+        assert_eq!(parse_rate("500k/s"), Ok(500_000));
+        assert_eq!(parse_rate("1.5MiB"), Ok(1_572_864));
+        assert!(parse_rate("0").is_err());
+    }
+
+    #[test]
+    fn sizes_are_shown_with_few_digits() {
+        let shown = |bytes| Size(bytes).to_string();
+        assert_eq!(shown(0), "0 B");
+        assert_eq!(shown(1023), "1023 B");
+        assert_eq!(shown(1024), "1.0 KiB");
+        assert_eq!(shown((1 << 20) - 1), "1.0 MiB");
+        assert_eq!(shown(256 << 20), "256.0 MiB");
+        assert_eq!(shown(u64::MAX), "16384.0 PiB");
+        assert_eq!(Rate { bytes: 3 << 20, seconds: 2.0 }.to_string(), "1.5 MiB/s");
+    }
+
+    #[test]
+    fn spans_are_shown_as_people_say_them() {
+        let shown = |seconds| Span::seconds(seconds).to_string();
+        assert_eq!(shown(0.007), "7 ms");
+        assert_eq!(shown(0.42), "0.4 s");
+        assert_eq!(shown(9.97), "10 s");
+        assert_eq!(shown(59.7), "1 min 0 s");
+        assert_eq!(shown(200.0), "3 min 20 s");
+        assert_eq!(shown(7500.0), "2 h 5 min");
+        assert_eq!(shown(f64::INFINITY).len(), "5124095576030431 h 0 min".len());
+    }
+}

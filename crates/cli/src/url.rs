@@ -1,0 +1,92 @@
+//! What the command needs to know of a URL; taking it apart for good is the business of the handshake.
+
+use bowline_core::transfer::SafeName;
+
+/// The server that a URL names, written in one way only and without user and password: what may be shown, and what
+/// makes an id.
+pub(crate) fn server(url: &str) -> String {
+    let (scheme, authority, target) = parts(url);
+    let scheme = scheme.to_ascii_lowercase();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
+    let host = host.strip_suffix(':').unwrap_or(&host);
+    let default = if scheme == "wss" { ":443" } else { ":80" };
+    let host = host.strip_suffix(default).filter(|host| !host.is_empty()).unwrap_or(host);
+    let slash = if target.starts_with('/') { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{target}")
+}
+
+/// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
+pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
+    let (scheme, authority, target) = parts(url);
+    let encoded = target.strip_prefix('/').unwrap_or_default();
+    if encoded.is_empty() {
+        return Err("the URL ends before a name; write ws://HOST:PORT/NAME".into());
+    }
+    let name = decode(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
+    let name = name.ok_or("the name in the URL is not percent-encoded UTF-8; a plain % is written %25")?;
+    let name = SafeName::parse(&name).map_err(|e| format!("the URL names no file: {e}"))?;
+    Ok((format!("{scheme}://{authority}/"), name))
+}
+
+fn parts(url: &str) -> (&str, &str, &str) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    (scheme, authority, target)
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                (high * 16 + low) as u8
+            }
+            plain => plain,
+        });
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_is_written_in_one_way() {
+        for url in ["ws://host", "WS://Host/", "ws://host:80", "ws://host:/", "ws://user:secret@host:80/"] {
+            assert_eq!(server(url), "ws://host/", "{url}");
+        }
+        assert_eq!(server("wss://h:443/Up?x=1"), "wss://h/Up?x=1");
+        assert_eq!(server("ws://[::1]:9000"), "ws://[::1]:9000/");
+        assert_eq!(server("ws://h:8080/"), "ws://h:8080/");
+    }
+
+    #[test]
+    fn a_name_is_everything_after_the_server() {
+        let split = |url| name_in(url).map(|(server, name)| (server, name.as_str().to_owned()));
+        assert_eq!(split("ws://h:1/a"), Ok(("ws://h:1/".into(), "a".into())));
+        assert_eq!(split("ws://u:p@h/d/e%20f.txt"), Ok(("ws://u:p@h/".into(), "d/e f.txt".into())));
+        assert_eq!(split("ws://h/%E6%96%87件"), Ok(("ws://h/".into(), "文件".into())));
+        assert_eq!(split("ws://h/50%25"), Ok(("ws://h/".into(), "50%".into())));
+    }
+
+    #[test]
+    fn a_url_without_a_usable_name_is_refused() {
+        for url in [
+            "ws://h",
+            "ws://h/",
+            "ws://h?x",
+            "ws://h/a%2",
+            "ws://h/a%zz",
+            "ws://h/%ff",
+            "ws://h/../x",
+            "ws://h/a/",
+        ] {
+            assert!(name_in(url).is_err(), "{url}");
+        }
+        assert!(name_in("ws://h/%2e%2e/x").unwrap_err().contains("'..'"));
+    }
+}
