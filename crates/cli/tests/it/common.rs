@@ -1,0 +1,247 @@
+//! Processes, folders and a relay for the tests.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Far beyond what anything here takes on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// A folder with a place for the state of clients, and with an inbox.
+pub(crate) struct World {
+    dir: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A file of bytes that do not repeat.
+    pub(crate) fn file(&self, name: &str, len: usize) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
+        fs::write(&path, bytes(name, len)).expect("a file");
+        path
+    }
+
+    pub(crate) fn inbox(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path("inbox").join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// A command in this world; nothing of the tester's own environment takes part.
+    pub(crate) fn bowline<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bowline"));
+        command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+            .env("BOWLINE_STATE_DIR", self.path("state"))
+            .env_remove("BOWLINE_TOKEN")
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Done {
+        Process::start(&mut self.bowline(args)).finish()
+    }
+
+    pub(crate) fn serve(&self, args: &[&str]) -> Server {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let mut process = Process::start(&mut self.bowline(serve.iter().chain(args)));
+        let line = process.line().expect("a server says where it listens");
+        let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
+        assert!(url.starts_with("ws://127.0.0.1:") && !url.ends_with(":0"), "{url}");
+        Server { url, process }
+    }
+}
+
+/// Bytes that depend on the name and do not repeat.
+pub(crate) fn bytes(name: &str, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().update(name.as_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) process: Process,
+}
+
+impl Server {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("ws://").and_then(|address| address.parse().ok()).expect("an address")
+    }
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: mpsc::Receiver<String>,
+    /// Ends the watch over the process when it is dropped.
+    _watch: mpsc::Sender<()>,
+}
+
+/// What a process has left behind.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the binary starts");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut pipe = child.stderr.take().expect("it is piped");
+        let (tell, stderr) = mpsc::channel();
+        // Read as it comes, so that nobody waits for us.
+        thread::spawn(move || {
+            let mut text = String::new();
+            let _ = pipe.read_to_string(&mut text);
+            let _ = tell.send(text);
+        });
+        Self { _watch: watch(&child), child, stdout, stderr }
+    }
+
+    /// The next line of stdout, or nothing at its end.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("UTF-8");
+        line.strip_suffix('\n').map(str::to_owned)
+    }
+
+    /// Reads events until one fits.
+    pub(crate) fn event(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        while let Some(line) = self.line() {
+            let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{line}: {e}"));
+            if fits(&event) {
+                return event;
+            }
+        }
+        let stderr = self.stderr.recv_timeout(LIMIT).unwrap_or_default();
+        panic!("the output ended without the event; on stderr: {stderr}");
+    }
+
+    /// Waits until part of a file is safe, and part is not there yet: the middle. Gives the number of safe bytes.
+    pub(crate) fn middle(&mut self) -> u64 {
+        let number = |event: &Value, key: &str| event[key].as_u64().unwrap_or(0);
+        let event = self.event(|event| {
+            assert_ne!(event["event"], "done", "it was over before its middle");
+            event["event"] == "progress" && number(event, "durable") > 0 && event["stage"] == "moving"
+        });
+        assert!(number(&event, "durable") < number(&event, "bytes"));
+        number(&event, "durable")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Ends it as a crash does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it has ended");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Done {
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).expect("UTF-8");
+        let code = self.child.wait().expect("it has ended").code();
+        let stderr = self.stderr.recv_timeout(LIMIT).expect("stderr has ended");
+        Done { code, stdout, stderr }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Kills a process that hangs, so that its test fails instead of hanging too.
+fn watch(child: &Child) -> mpsc::Sender<()> {
+    let pid = Pid::from_child(child);
+    let (keep, ended) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    keep
+}
+
+/// A way to a server that counts, and that leads to another server when it is told to.
+pub(crate) struct Relay {
+    pub(crate) url: String,
+    server: Arc<Mutex<SocketAddr>>,
+    up: Arc<AtomicU64>,
+    down: Arc<AtomicU64>,
+}
+
+impl Relay {
+    pub(crate) fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("ws://{}", listener.local_addr().expect("bound"));
+        let server = Arc::new(Mutex::new(server));
+        let (up, down) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let relay = Self { url, server: Arc::clone(&server), up: Arc::clone(&up), down: Arc::clone(&down) };
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let address = *server.lock().expect("no panic");
+                // A server that is gone is a connection that ends.
+                let Ok(far) = TcpStream::connect(address) else { continue };
+                let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
+                let (near_again, far_again) = (again(&near), again(&far));
+                let (up, down) = (Arc::clone(&up), Arc::clone(&down));
+                thread::spawn(move || carry(near, far, &up));
+                thread::spawn(move || carry(far_again, near_again, &down));
+            }
+        });
+        relay
+    }
+
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        *self.server.lock().expect("no panic") = server;
+    }
+
+    /// How many bytes have been sent to servers, since it was asked last.
+    pub(crate) fn up(&self) -> u64 {
+        self.up.swap(0, Ordering::Relaxed)
+    }
+
+    /// How many bytes have been fetched from servers, since it was asked last.
+    pub(crate) fn down(&self) -> u64 {
+        self.down.swap(0, Ordering::Relaxed)
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        count.fetch_add(n as u64, Ordering::Relaxed);
+        if to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}

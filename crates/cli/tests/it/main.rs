@@ -1,0 +1,8 @@
+//! The real binary, in processes of its own.
+
+mod common;
+mod demo;
+mod files;
+mod refusals;
+mod resume;
+mod usage;

@@ -1,0 +1,143 @@
+//! What cannot be done is said in one line, with the right exit code.
+
+use crate::common::{Done, Process, World, bytes};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+/// The one line on stderr, without its prefix.
+fn complaint(done: &Done, code: i32) -> &str {
+    assert_eq!(done.code, Some(code), "{done:?}");
+    let line = done.stderr.strip_suffix('\n').and_then(|text| text.strip_prefix("bowline: "));
+    line.filter(|line| !line.contains('\n')).unwrap_or_else(|| panic!("not one line: {done:?}"))
+}
+
+#[test]
+fn a_taken_name_is_refused_while_other_files_go_on() {
+    let world = World::new();
+    world.file("inbox/a", 500);
+    world.file("a", 500);
+    fs::write(world.path("a"), bytes("other", 500)).expect("writable");
+    world.file("b", 800);
+    let server = world.serve(&[]);
+
+    let alone = world.run(["send", "a", &server.url]);
+    assert_eq!(
+        complaint(&alone, 1),
+        "a: the server has another file of that name; rename yours, or serve with --overwrite"
+    );
+    let both = world.run(["send", "--json", "a", "b", &server.url]);
+    assert_eq!(both.code, Some(1), "{both:?}");
+    assert!(both.stderr.ends_with("bowline: 1 of 2 files failed; see above\n"), "{both:?}");
+    assert!(both.stdout.contains("{\"event\":\"failed\",\"name\":\"a\""), "{both:?}");
+    assert!(world.inbox("a") == bytes("inbox/a", 500) && world.inbox("b") == bytes("b", 800));
+}
+
+#[test]
+fn a_file_in_the_place_of_a_fetched_one_is_kept() {
+    let world = World::new();
+    world.file("inbox/a", 500);
+    world.file("a", 400);
+    let server = world.serve(&[]);
+    let fetched = world.run(["fetch", &format!("{}/a", server.url)]);
+    assert!(complaint(&fetched, 1).starts_with("a: another file stands in its place"), "{fetched:?}");
+    assert!(fs::read(world.path("a")).expect("it is there") == bytes("a", 400));
+}
+
+#[test]
+fn a_missing_file_does_not_hold_up_the_others() {
+    let world = World::new();
+    world.file("b", 800);
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "nothing", "b", &server.url]);
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    assert!(sent.stderr.contains("bowline: nothing: not found"), "{sent:?}");
+    assert!(world.inbox("b") == bytes("b", 800));
+}
+
+#[test]
+fn what_the_server_does_not_have_is_not_fetched() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let fetched = world.run(["fetch", &format!("{}/nothing", server.url)]);
+    assert_eq!(complaint(&fetched, 1), "nothing: the server has no such file");
+    assert!(!world.path("nothing").exists());
+}
+
+#[test]
+fn a_wrong_token_is_refused_without_another_try() {
+    let world = World::new();
+    let server = world.serve(&["--token", "right"]);
+    world.file("a", 100);
+    let send = ["send", "a", &server.url];
+    // One line: there was no second dial.
+    for token in [None, Some("wrong")] {
+        let mut command = world.bowline(send);
+        token.map(|token| command.env("BOWLINE_TOKEN", token));
+        let done = Process::start(&mut command).finish();
+        assert!(complaint(&done, 1).contains("401"), "{done:?}");
+    }
+    let right = Process::start(world.bowline(send).env("BOWLINE_TOKEN", "right")).finish();
+    assert_eq!(right.code, Some(0), "{right:?}");
+}
+
+#[test]
+fn a_web_server_is_told_from_a_server_of_files() {
+    let world = World::new();
+    world.file("a", 100);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("bound"));
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).expect("a request");
+        assert!(request[..read].starts_with(b"GET "));
+        let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhi\x1b[2";
+        stream.write_all(answer.as_bytes()).expect("it listens");
+    });
+    let done = world.run(["send", "a", &url]);
+    let line = complaint(&done, 1);
+    assert!(line.contains("200 OK") && line.ends_with("check the URL and the token"), "{line}");
+    // Nothing of what a server says reaches the terminal as it is.
+    assert!(!line.contains('\x1b'), "{line:?}");
+    server.join().expect("no panic");
+}
+
+#[test]
+fn a_server_that_nobody_runs_is_given_up() {
+    let world = World::new();
+    world.file("a", 100);
+    let free =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let url = format!("ws://{free}");
+    let done = world.run(["send", "--quiet", "--give-up-after", "1s", "a", &url]);
+    let line = complaint(&done, 3);
+    assert!(line.contains("nobody listens") && line.contains("the same command goes on"), "{line}");
+    let done = world.run(["fetch", "--json", "--give-up-after", "1s", &format!("{url}/a")]);
+    assert_eq!(done.code, Some(3), "{done:?}");
+    let last = done.stdout.lines().last().expect("a line");
+    assert!(
+        last.starts_with("{\"event\":\"failed\",\"name\":\"a\",\"error\":") && last.ends_with("\"exit\":3}"),
+        "{last}"
+    );
+}
+
+#[test]
+fn without_a_place_for_the_secret_files_are_sent_all_the_same() {
+    let world = World::new();
+    world.file("a", 100);
+    let server = world.serve(&[]);
+    let mut command = world.bowline(["send", "a", &server.url]);
+    let sent = Process::start(command.env("BOWLINE_STATE_DIR", world.path("a"))).finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(sent.stderr.starts_with("no later command can go on with this: "), "{sent:?}");
+}
+
+#[test]
+fn a_port_that_is_taken_cannot_be_listened_on() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let done = world.run(["serve", "--listen", &server.address().to_string()]);
+    assert!(complaint(&done, 1).ends_with("choose another --listen"), "{done:?}");
+}

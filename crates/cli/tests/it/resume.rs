@@ -1,0 +1,159 @@
+//! Whatever dies, the same command goes on where it stopped.
+
+use crate::common::{Process, Relay, World, bytes};
+use rustix::process::Signal;
+use std::fs;
+
+const BIG: usize = 8_000_000;
+/// Slow enough for a transfer to have a middle, and quick enough not to wait for it.
+const SLOW: [&str; 3] = ["--limit-rate", "2500k", "--json"];
+/// What frames, handshakes and acknowledgements may add to a file.
+const OVERHEAD: u64 = 200_000;
+
+fn send(world: &World, url: &str) -> Process {
+    Process::start(&mut world.bowline(["send", "big", url].iter().chain(&SLOW)))
+}
+
+/// The whole file is there, and of it only what had not been safe was sent since `safe` bytes were.
+fn assert_resumed(world: &World, moved: u64, safe: u64) {
+    assert!(world.inbox("big") == bytes("big", BIG));
+    assert!(moved <= BIG as u64 - safe + OVERHEAD, "{moved} bytes were sent although {safe} were safe");
+}
+
+#[test]
+fn a_sender_that_was_killed_goes_on() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut first = send(&world, &relay.url);
+    let safe = first.middle();
+    first.kill();
+    relay.up();
+    let again = world.run(["send", "big", &relay.url]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn a_server_that_was_killed_is_waited_for() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url);
+    let safe = sender.middle();
+    server.process.kill();
+    relay.up();
+    let server = world.serve(&[]);
+    relay.lead_to(server.address());
+    let done = sender.event(|event| event["event"] == "done");
+    assert_eq!(done["links"], 2, "{done}");
+    assert_eq!(sender.finish().code, Some(0));
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn both_ends_killed_go_on_with_the_same_commands() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url);
+    let safe = sender.middle();
+    server.process.kill();
+    sender.kill();
+    relay.up();
+    let server = world.serve(&[]);
+    relay.lead_to(server.address());
+    let again = world.run(["send", "big", &relay.url]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn a_fetch_that_was_killed_goes_on() {
+    let world = World::new();
+    world.file("inbox/big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let url = format!("{}/big", relay.url);
+    let mut first = Process::start(&mut world.bowline(["fetch", &url].iter().chain(&SLOW)));
+    let safe = first.middle();
+    first.kill();
+    assert!(!world.path("big").exists(), "a part is not the file");
+    relay.down();
+    let again = world.run(["fetch", &url]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(fs::read(world.path("big")).expect("it is there") == world.inbox("big"));
+    let moved = relay.down();
+    assert!(moved <= BIG as u64 - safe + OVERHEAD, "{moved} bytes were fetched although {safe} were safe");
+}
+
+#[test]
+fn a_sender_that_is_interrupted_says_so_and_goes_on() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut first = send(&world, &relay.url);
+    let safe = first.middle();
+    first.signal(Signal::INT);
+    let done = first.finish();
+    assert_eq!(done.code, Some(130), "{done:?}");
+    assert_eq!(
+        done.stderr,
+        "bowline: interrupted; what arrived is kept, and the same command goes on from there\n"
+    );
+    let last = done.stdout.lines().last().expect("a line");
+    assert!(
+        last.starts_with("{\"event\":\"failed\",\"name\":\"big\"") && last.ends_with("\"exit\":130}"),
+        "{last}"
+    );
+    relay.up();
+    assert_eq!(world.run(["send", "big", &relay.url]).code, Some(0));
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_keeps_what_has_come() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url);
+    let safe = sender.middle();
+    server.process.signal(Signal::TERM);
+    let stopped = server.process.finish();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let down = sender.event(|event| event["event"] == "link" && event["state"] == "down");
+    assert!(down["why"].as_str().is_some_and(|why| why.contains("1012")), "{down}");
+    relay.up();
+    let server = world.serve(&[]);
+    relay.lead_to(server.address());
+    assert_eq!(sender.finish().code, Some(0));
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn an_idle_server_stops_at_ctrl_c() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    server.process.signal(Signal::INT);
+    let stopped = server.process.finish();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+}
+
+#[test]
+fn a_changed_file_is_sent_from_the_start() {
+    let world = World::new();
+    let path = world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut first = send(&world, &server.url);
+    first.middle();
+    first.kill();
+    fs::write(&path, bytes("changed", BIG)).expect("writable");
+    let again = world.run(["send", "big", &server.url]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(world.inbox("big") == bytes("changed", BIG));
+}

@@ -1,0 +1,42 @@
+//! Wrong usage is told before anything is sent.
+
+use crate::common::World;
+use std::fs;
+
+#[test]
+fn wrong_usage_ends_with_2_and_sends_nothing() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    world.file("x/a", 10);
+    world.file("y/a", 10);
+    let name_less = format!("{}/", server.url);
+    let cases: &[(&[&str], &str)] = &[
+        (&["send", "x/a", "y/a", &server.url], "would get the same name"),
+        (&["send", "x", &server.url], "x is a folder"),
+        (&["send", "x/a", "y/a"], "is no URL"),
+        (&["send", "x/a", "http://127.0.0.1:1"], "http"),
+        (&["send", &server.url], "<FILE>"),
+        (&["send", "x/a", &server.url, "--limit-rate", "fast"], "--limit-rate"),
+        (&["send", "x/a", &server.url, "--token", ""], "--token"),
+        (&["fetch", &name_less], "ends before a name"),
+        (&["fetch", &server.url, "--timeout", "5"], "a unit is missing"),
+        (&["frobnicate"], "frobnicate"),
+    ];
+    for (args, words) in cases {
+        let done = world.run(*args);
+        assert_eq!(done.code, Some(2), "{args:?}: {done:?}");
+        assert!(done.stderr.contains(words), "{args:?}: {done:?}");
+        assert!(done.stdout.is_empty(), "{args:?}: {done:?}");
+    }
+    assert_eq!(fs::read_dir(world.path("inbox")).expect("it was made").count(), 0);
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let world = World::new();
+    for command in ["serve", "send", "fetch", "demo"] {
+        let done = world.run([command, "--help"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.contains(&format!("Usage: bowline {command}")), "{done:?}");
+    }
+}
