@@ -136,7 +136,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(DialError::Random)?;
+    getrandom::fill(&mut nonce).map_err(|error| DialError::Random(io::Error::other(error)))?;
     let handshake = client::Handshake::new(request, nonce, limits, started);
     let mut asking = Asking { handshake, asked: started, heard: started };
 

@@ -27,8 +27,8 @@ use crate::error::read_end;
 const TURN: usize = 1 << 20;
 /// The most that is handed to the stream in one write: what lies there, no ping overtakes.
 const WRITE: usize = 64 << 10;
-/// A connection shows at most five pieces at a time.
-const PIECES: usize = 5;
+/// In at most so many pieces; fragments of the usual size come in fewer.
+const PIECES: usize = 32;
 
 /// One WebSocket connection on a stream, polled by its owner.
 ///
@@ -165,6 +165,12 @@ impl<S> Driver<S> {
         self.clock
     }
 
+    /// Whether something is to be written, or was and may still be held back by the stream.
+    fn has_output(&self) -> bool {
+        let wants = self.unflushed || !self.conn.output().is_empty();
+        wants && self.stream.is_some() && self.writing != Writing::Ended
+    }
+
     /// The stream, until the end.
     pub fn stream(&self) -> Option<&S> {
         self.stream.as_ref()
@@ -185,32 +191,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         poll_fn(|cx| self.poll_drive(cx)).await;
     }
 
-    /// Writes, reads, and reports the time, in this order and as far as it goes.
+    /// Reads what there is, reports the time, and writes what there is, in this order.
     ///
     /// Ready when something came, a deadline was reached, there is room again where there was none, or it has moved
     /// enough for one turn; then look at the connection, and call again. Pending when nothing can be done: the task is
-    /// woken when that changes. Ready at once when the end [is over](Self::is_over), and at the first call.
+    /// woken when that changes. Ready at once when [all is over](Self::is_over), and at the first call.
     pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.clock.now();
-        let woken = self.turn == Turn::Waiting;
-        let first = self.turn == Turn::First;
-        self.turn = Turn::Busy;
+        let turn = std::mem::replace(&mut self.turn, Turn::Busy);
 
-        let wrote = self.poll_write(cx, now);
-        let read = self.poll_read(cx, now);
-        // The bytes that waited go first: they are signs of life.
-        let slept = woken && self.poll_wake(now).is_ready();
-        let timed_out = self.poll_timeout(cx, now);
+        let mut is_news = turn == Turn::First;
+        is_news |= self.poll_read(cx, now).is_ready();
+        // The bytes that waited went first: they are signs of life.
+        is_news |= turn == Turn::Waiting && self.wake(now);
+        is_news |= self.expire(now);
+        is_news |= self.poll_write(cx, now).is_ready();
         if self.conn.transport() == Transport::Drop {
             self.finish(cx);
         }
-
-        let idle = wrote.is_pending() && read.is_pending() && timed_out.is_pending() && !slept && !first;
-        if idle && !self.is_over() {
-            self.turn = Turn::Waiting;
-            return Poll::Pending;
+        if !is_news && !self.is_over() {
+            ready!(self.poll_timer(cx));
         }
         Poll::Ready(())
+    }
+
+    /// Writes what there is to the last byte, and waits for no more than that. Ready when all of it is on its way, or
+    /// cannot be any more.
+    ///
+    /// Nothing is read meanwhile and no deadline is kept: after this, [drive](Self::poll_drive).
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.clock.now();
+        while self.poll_write(cx, now).is_ready() && self.has_output() {}
+        if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Ready when the owner may send again, or when there is more to write.
@@ -318,35 +330,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if received > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ready if the machine slept while we waited.
-    fn poll_wake(&mut self, now: Instant) -> Poll<()> {
-        match self.watch.slept() {
-            Some(slept) => {
-                self.conn.handle_wake(now, slept);
-                Poll::Ready(())
-            }
-            None => Poll::Pending,
+    /// Tells the connection if the machine slept while we waited; says whether it did.
+    fn wake(&mut self, now: Instant) -> bool {
+        let slept = self.watch.slept();
+        if let Some(slept) = slept {
+            self.conn.handle_wake(now, slept);
         }
+        slept.is_some()
     }
 
-    /// Ready when a deadline was reached; otherwise the timer is set.
-    fn poll_timeout(&mut self, cx: &mut Context<'_>, mut now: Instant) -> Poll<()> {
-        while let Some(due) = self.conn.poll_timeout() {
-            // A task that has used up its budget could not read, and must not judge silence. It is woken at once.
-            if due <= now && has_budget_remaining() {
-                self.conn.handle_timeout(now);
-                return Poll::Ready(());
-            }
-            let due = self.clock.deadline(due);
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            // Most deadlines move away with every byte. The timer stays where it is until it fires.
-            if sleep.deadline() > due || sleep.is_elapsed() {
-                sleep.as_mut().reset(due);
-            }
-            ready!(sleep.as_mut().poll(cx));
-            now = self.clock.now();
+    /// Tells the connection that a deadline was reached; says whether one was.
+    fn expire(&mut self, now: Instant) -> bool {
+        // A task that has used up its budget could not read, and must not judge silence. It is called again at once.
+        let is_due = has_budget_remaining() && self.conn.poll_timeout().is_some_and(|due| due <= now);
+        if is_due {
+            self.conn.handle_timeout(now);
         }
-        Poll::Pending
+        is_due
+    }
+
+    /// Sets the timer. Ready when a deadline is reached.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting = loop {
+            let Some(due) = self.conn.poll_timeout() else { break Poll::Pending };
+            let at = self.clock.deadline(due);
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            // Most deadlines move away with every byte. The timer stays where it is until it fires.
+            if sleep.deadline() > at || sleep.is_elapsed() {
+                sleep.as_mut().reset(at);
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                break Poll::Pending;
+            }
+            if self.clock.now() >= due {
+                break Poll::Ready(());
+            }
+        };
+        if waiting.is_pending() {
+            self.turn = Turn::Waiting;
+        }
+        waiting
     }
 
     /// Offers the last words to the stream, once, and drops it.

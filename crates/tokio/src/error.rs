@@ -61,7 +61,7 @@ pub enum DialError {
     },
     /// The system gave no random bytes, without which no request is safe.
     #[error("no random bytes from the system: {0}")]
-    Random(getrandom::Error),
+    Random(io::Error),
 }
 
 /// How far a connection had come when its time was over.
@@ -97,6 +97,9 @@ pub enum AcceptError {
     /// The decision of the application cannot be sent; the client was answered with 500.
     #[error(transparent)]
     Answer(#[from] server::AnswerError),
+    /// The system gave no random bytes, without which no connection is safe.
+    #[error("no random bytes from the system: {0}")]
+    Random(io::Error),
 }
 
 /// The end that this error of a read stands for.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
+//! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
 
 pub mod accept;
 mod client;
@@ -16,10 +17,12 @@ mod driver;
 mod error;
 mod exchange;
 pub mod tcp;
+mod websocket;
 
 pub use clock::{Clock, SleepWatch};
 pub use driver::Driver;
 pub use error::{AcceptError, DialError, Stage};
+pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
 mod server;

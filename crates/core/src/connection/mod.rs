@@ -309,6 +309,11 @@ impl Connection {
         !self.closing.is_over() && (!self.inbox.is_full() || !self.closing.wants_data())
     }
 
+    /// Whether messages can be sent: nobody has closed, and the transport is whole as far as is known.
+    pub fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
     /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
     pub fn room(&self) -> usize {
         if self.closing.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }

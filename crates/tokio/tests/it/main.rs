@@ -1,5 +1,9 @@
 //! The wiring of streams and clocks to the core.
 #![allow(missing_docs)]
 
+mod accept;
 mod common;
+mod dial;
 mod driver;
+mod task;
+mod websocket;

@@ -1,0 +1,308 @@
+//! Messages in, messages out: a WebSocket for those who want no more than that.
+
+mod ended;
+mod halves;
+mod task;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bowline_core::closing::CloseError;
+use bowline_core::connection::{Config, Event, SendError};
+use bowline_core::{Close, Connection, Disconnect, Message};
+use futures_core::{FusedStream, Stream};
+use futures_sink::Sink;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::accept::{self, Accepted, Decision};
+use crate::clock::Clock;
+use crate::dial::{self, Dialed};
+use crate::driver::Driver;
+use crate::error::{AcceptError, DialError};
+use ended::{Ended, aborted};
+use halves::{Half, Halves};
+
+pub use task::{Receiver, Sender};
+
+/// A WebSocket that its owner polls, over any stream.
+///
+/// ```
+/// use bowline_core::Message;
+/// use bowline_tokio::WebSocket;
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// let server = tokio::spawn(async move {
+///     let mut socket = WebSocket::accept(listener.accept().await.unwrap().0).await.unwrap();
+///     let message = socket.receive().await.unwrap();
+///     socket.send(message).await.unwrap();
+///     socket.ended().await
+/// });
+///
+/// let mut socket = WebSocket::connect(&url).await?;
+/// socket.send(Message::text("hello")).await?;
+/// assert_eq!(socket.receive().await?, Message::text("hello"));
+/// socket.close(bowline_core::Close::normal())?;
+/// assert_eq!(socket.ended().await.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+/// # server.await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Heartbeats
+/// Pings, pongs and deadlines are kept while the owner receives, waits for room, or flushes. An owner that does
+/// something else for a long time, longer than half the interval of the heartbeat, should let a task drive the
+/// WebSocket: [`spawn`](Self::spawn).
+///
+/// # Two halves
+/// `futures::StreamExt::split` makes a half to receive and a half to send that work in two tasks, with a lock between
+/// them that is held only while one of them polls. The halves of [`spawn`](Self::spawn) share nothing but queues.
+///
+/// # As a `Stream`
+/// Yields messages, and ends after the last one. Unless the end was clean (both sides said so by 1000, or without a
+/// code) the last item is the [`Disconnect`] as an error. [`disconnect`](Self::disconnect) knows how it ended in
+/// either case.
+pub struct WebSocket<S> {
+    driver: Driver<S>,
+    halves: Halves,
+    ended: Ended,
+}
+
+/// The connection is closing or closed, and takes no more messages. Receive to learn why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the connection takes no more messages")]
+pub struct NotOpen;
+
+impl WebSocket<TcpStream> {
+    /// Dials a `ws://` URL with the default settings.
+    ///
+    /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
+    ///
+    /// # Errors
+    /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
+    pub async fn connect(url: &str) -> Result<Self, DialError> {
+        let dialed = dial::connect(url, &dial::Config::default()).await?;
+        Self::client(dialed, Config::default()).map_err(DialError::Random)
+    }
+}
+
+impl<S> WebSocket<S> {
+    /// A WebSocket on a connection that is ready for frames.
+    pub fn new(driver: Driver<S>) -> Self {
+        Self { driver, halves: Halves::new(), ended: Ended::default() }
+    }
+
+    /// The end that dialled.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn client(dialed: Dialed<S>, config: Config) -> io::Result<Self> {
+        let Dialed { stream, leftover, .. } = dialed;
+        Driver::client(stream, &leftover, config, Clock::start()).map(Self::new)
+    }
+
+    /// The end that accepted.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn server(accepted: Accepted<S>, config: Config) -> io::Result<Self> {
+        let Accepted { stream, leftover, .. } = accepted;
+        Driver::server(stream, &leftover, config, Clock::start()).map(Self::new)
+    }
+
+    /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
+    /// [end](Self::ended): what the peer sends until it closes too is still received.
+    ///
+    /// # Errors
+    /// If this Close must not be sent, or the connection is closing already.
+    pub fn close(&mut self, close: Close) -> Result<(), CloseError> {
+        let now = self.driver.now();
+        self.driver.conn_mut().close(now, close)
+    }
+
+    /// Queues a message if there is room for it at once. It leaves when the WebSocket is next polled.
+    ///
+    /// # Errors
+    /// If there is no room, or the connection is closing; the message comes back.
+    pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        let now = self.driver.now();
+        self.driver.conn_mut().send(now, message)
+    }
+
+    /// How the connection ended, once that was received.
+    pub fn disconnect(&self) -> Option<&Disconnect> {
+        self.ended.disconnect()
+    }
+
+    /// The connection, to look at: round-trip time, counters, room.
+    pub fn conn(&self) -> &Connection {
+        self.driver.conn()
+    }
+
+    /// The driver inside, for owners that want the connection itself from here on.
+    pub fn into_driver(self) -> Driver<S> {
+        self.driver
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Accepts whatever WebSocket the client asks for, with the default settings; see [`accept`](crate::accept) for
+    /// more.
+    ///
+    /// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
+    ///
+    /// # Errors
+    /// Says why there is no WebSocket. The client has been told.
+    pub async fn accept(stream: S) -> Result<Self, AcceptError> {
+        let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).await?;
+        Self::server(accepted, Config::default()).map_err(AcceptError::Random)
+    }
+
+    /// The next message, or how the connection ended; that again and again.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub async fn receive(&mut self) -> Result<Message, Disconnect> {
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// Waits until there is room, and sends a message. What the stream takes at once has left when this returns; the
+    /// rest follows whenever the WebSocket is polled.
+    ///
+    /// While it waits it receives, up to a limit. If the peer waits for us to read before it reads on, and we wait here,
+    /// nothing moves: receive and send at the same time, by two halves.
+    ///
+    /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
+    ///
+    /// # Errors
+    /// If the connection is closing or closed; the message comes back.
+    pub async fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
+            return Err(SendError::Closing(message));
+        }
+        self.try_send(message)?;
+        poll_fn(|cx| {
+            let _ = self.drive_half(Half::Send, cx, Driver::poll_flush);
+            Poll::Ready(())
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Waits until the last byte of what was sent is on its way.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    pub async fn flush(&mut self) {
+        poll_fn(|cx| self.poll_flushed(cx)).await;
+    }
+
+    /// Waits for the end, and drops the messages that come before it.
+    ///
+    /// Cancel-safe: call it again, or receive.
+    pub async fn ended(&mut self) -> Disconnect {
+        loop {
+            if let Err(disconnect) = self.receive().await {
+                return disconnect;
+            }
+        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        loop {
+            if let Some(disconnect) = self.ended.disconnect() {
+                return Poll::Ready(Err(disconnect.clone()));
+            }
+            match self.driver.conn_mut().poll_event() {
+                Some(Event::Message(message)) => return Poll::Ready(Ok(message)),
+                Some(Event::Closed(disconnect)) => return Poll::Ready(Err(self.ended.set(disconnect))),
+                Some(_) => {}
+                // Somebody else took the end before this was made.
+                None if self.driver.is_over() => return Poll::Ready(Err(self.ended.set(aborted()))),
+                None => ready!(self.drive_half(Half::Receive, cx, Driver::poll_drive)),
+            }
+        }
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
+        loop {
+            match self.driver.conn() {
+                conn if !conn.is_open() => return Poll::Ready(Err(NotOpen)),
+                conn if conn.room() > 0 => return Poll::Ready(Ok(())),
+                _ => ready!(self.drive_half(Half::Send, cx, Driver::poll_drive)),
+            }
+        }
+    }
+
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.drive_half(Half::Send, cx, Driver::poll_flush).is_pending() {
+            // The time goes on while we wait.
+            ready!(self.drive_half(Half::Send, cx, Driver::poll_drive));
+        }
+        Poll::Ready(())
+    }
+
+    /// Lets the driver work for one half without making it forget to wake the other.
+    fn drive_half(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+        work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<()>,
+    ) -> Poll<()> {
+        self.halves.wake_later(half, cx.waker());
+        work(&mut self.driver, &mut Context::from_waker(self.halves.waker()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Message, Disconnect>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let received = ready!(self.poll_receive(cx));
+        Poll::Ready(self.ended.item(received))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocket<S> {
+    fn is_terminated(&self) -> bool {
+        self.ended.is_told()
+    }
+}
+
+/// Closing the sink starts the closing handshake with 1000; it does not wait for the peer's answer, which is received.
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
+    type Error = NotOpen;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
+        self.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), NotOpen> {
+        self.try_send(message).map_err(|_| NotOpen)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
+        self.poll_flushed(cx).map(Ok)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
+        // Closing already is as good.
+        let _ = self.close(Close::normal());
+        self.poll_flushed(cx).map(Ok)
+    }
+}
+
+impl<S> fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("driver", &self.driver).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+use std::time::Duration;
+
+use bowline_core::closing::{CloseError, Kind};
+use bowline_core::connection::{Config, SendError};
+use bowline_core::{Close, CloseCode, Message};
+use bowline_tokio::{Receiver, Sender, WebSocket};
+use futures_util::StreamExt;
+use tokio::io::DuplexStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::common::{self, config, in_time, quiet};
+
+fn pair(client: Config, server: Config) -> ((Sender, Receiver), WebSocket<DuplexStream>) {
+    let (client, server) = common::pair(client, server);
+    (WebSocket::new(client).spawn(), WebSocket::new(server))
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_keep_their_time_while_the_owner_is_busy() {
+    let ((sender, mut receiver), mut server) = pair(config(), quiet());
+    tokio::select! {
+        _ = server.receive() => unreachable!("nothing is sent"),
+        () = sleep(Duration::from_secs(610)) => {}
+    }
+    assert_eq!(server.conn().stats().pings_received, 30, "one in 20 s, for ten minutes");
+    // The peer is gone, and the owner of the halves does not look.
+    sleep(Duration::from_secs(60)).await;
+    assert!(sender.is_closed());
+    assert_eq!(receiver.receive().await.unwrap_err().kind(), Kind::KeepaliveTimeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_owner_is_not_taken_for_a_dead_peer() {
+    let ((_sender, mut receiver), mut server) = pair(config(), config());
+    let flood = async {
+        for _ in 0..200 {
+            server.send(Message::binary(vec![0; 100_000])).await.unwrap();
+        }
+        server.ended().await
+    };
+    let slow = async {
+        for _ in 0..200 {
+            sleep(Duration::from_secs(30)).await;
+            assert_eq!(receiver.receive().await.unwrap().len(), 100_000);
+        }
+    };
+    tokio::select! {
+        () = slow => {}
+        disconnect = flood => unreachable!("{disconnect}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_waits_behind_messages_that_find_no_place() {
+    let ((_sender, mut receiver), mut server) = pair(quiet(), quiet());
+    let flood = async {
+        for n in 0..60_u32 {
+            server.send(Message::text(n.to_string())).await.unwrap();
+        }
+        server.close(Close::normal()).unwrap();
+        server.ended().await
+    };
+    assert_eq!(flood.await.kind(), Kind::Clean);
+    sleep(Duration::from_secs(600)).await;
+    for n in 0..60_u32 {
+        assert_eq!(receiver.receive().await, Ok(Message::text(n.to_string())));
+    }
+    assert_eq!(receiver.receive().await.unwrap_err().kind(), Kind::Clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_slow_owner_is_bounded() {
+    let ((_sender, _receiver), mut server) = pair(config(), config());
+    let flood = async {
+        for sent in 0.. {
+            if timeout(Duration::from_secs(600), server.send(Message::binary(vec![0; 100_000])))
+                .await
+                .is_err()
+            {
+                return sent;
+            }
+        }
+        unreachable!()
+    };
+    let sent: usize = flood.await;
+    // The queue holds 32, and the pipe and both connections some more.
+    assert!((32..50).contains(&sent), "{sent} messages found a place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_arrives_in_order() {
+    let ((sender, receiver), server) = pair(config(), config());
+    let (answers, mut questions) = server.spawn();
+    let echo = tokio::spawn(async move {
+        while let Ok(message) = questions.receive().await {
+            answers.send(message).await.unwrap();
+        }
+        questions.ended().await
+    });
+    let all: Vec<_> = (0..2000_u32).map(|n| Message::text(n.to_string())).collect();
+    let expected = all.clone();
+    let sending = tokio::spawn(async move {
+        for message in all {
+            sender.send(message).await.unwrap();
+        }
+        // The sender must live until the answers are here.
+        sender
+    });
+    let received: Vec<_> = in_time(receiver.take(2000).map(Result::unwrap).collect()).await;
+    assert!(received == expected);
+    drop(sending.await.unwrap());
+    assert_eq!(echo.await.unwrap().received(), Some(&Close::normal()), "both halves are dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_half_keeps_the_connection() {
+    let ((sender, receiver), mut server) = pair(config(), config());
+    drop(receiver);
+    for _ in 0..100 {
+        // Nobody wants to hear this.
+        server.send(Message::text("x".repeat(1000))).await.unwrap();
+        sender.send(Message::text("hello")).await.unwrap();
+        assert_eq!(server.receive().await, Ok(Message::text("hello")));
+    }
+    drop(sender);
+    assert_eq!(server.ended().await.received(), Some(&Close::normal()));
+
+    let ((sender, mut receiver), mut server) = pair(config(), config());
+    drop(sender);
+    sleep(Duration::from_secs(1)).await;
+    let (sent, received) = tokio::join!(server.send(Message::text("hello")), receiver.receive());
+    sent.unwrap();
+    assert_eq!(received, Ok(Message::text("hello")));
+    drop(receiver);
+    assert_eq!(server.ended().await.received(), Some(&Close::normal()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_goes_behind_the_messages() {
+    let ((sender, mut receiver), mut server) = pair(config(), config());
+    let close = Close::new(CloseCode::GOING_AWAY, "done").unwrap();
+    for n in 0..10 {
+        sender.send(Message::text(n.to_string())).await.unwrap();
+    }
+    sender.close(close.clone()).await.unwrap();
+    let received: Vec<_> = server.by_ref().take(10).collect().await;
+    assert!(received.iter().all(Result::is_ok), "{received:?}");
+    assert_eq!(server.ended().await.received(), Some(&close));
+    assert_eq!(receiver.ended().await.sent(), Some(&close));
+    assert!(receiver.disconnect().is_some());
+    assert_eq!(sender.send(Message::text("late")).await, Err(SendError::Closing(Message::text("late"))));
+    assert_eq!(sender.try_send(Message::text("late")), Err(SendError::Closing(Message::text("late"))));
+    assert_eq!(sender.close(close).await, Err(CloseError::AlreadyClosing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_that_wait_get_their_message_back_at_the_end() {
+    let ((sender, mut receiver), server) = pair(config(), config());
+    let start = Instant::now();
+    let big = Message::binary(vec![0; 1 << 20]);
+    // One waits in the connection, 32 in the queue.
+    let refused = loop {
+        if let Err(refused) = sender.send(big.clone()).await {
+            break refused;
+        }
+    };
+    assert!(refused == SendError::Closing(big));
+    assert_eq!(start.elapsed(), Duration::from_secs(40));
+    assert_eq!(receiver.ended().await.kind(), Kind::WriteStall);
+    drop(server);
+}
+
+#[test]
+fn the_end_of_the_runtime_is_an_end() {
+    let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = build();
+    let ((sender, mut receiver), _server) = first.block_on(async { pair(config(), config()) });
+    drop(first);
+    assert_eq!(build().block_on(receiver.receive()).unwrap_err().kind(), Kind::LocalAbort);
+    assert!(sender.is_closed());
+}

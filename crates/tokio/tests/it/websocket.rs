@@ -1,0 +1,197 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_core::closing::{Kind, Who};
+use bowline_core::connection::{Config, SendError};
+use bowline_core::{Close, CloseCode, Message};
+use bowline_tokio::{NotOpen, WebSocket};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::io::DuplexStream;
+use tokio::net::TcpListener;
+use tokio::sync::Barrier;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::common::{self, config, in_time, quiet};
+
+fn pair(client: Config, server: Config) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (client, server) = common::pair(client, server);
+    (WebSocket::new(client), WebSocket::new(server))
+}
+
+#[tokio::test]
+async fn messages_cross_a_real_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = WebSocket::accept(stream).await.unwrap();
+        while let Ok(message) = socket.receive().await {
+            socket.send(message).await.unwrap();
+        }
+        socket.ended().await
+    };
+    let client = async {
+        let mut socket = WebSocket::connect(&url).await.unwrap();
+        for len in [0, 1, 125, 126, 65_535, 65_536, 3_000_000] {
+            let message = Message::binary(vec![len as u8; len]);
+            let (sent, received) = {
+                let (mut sending, mut receiving) = (&mut socket).split();
+                tokio::join!(sending.send(message.clone()), receiving.next())
+            };
+            sent.unwrap();
+            assert!(received.unwrap().unwrap() == message, "{len} bytes");
+        }
+        socket.close(Close::normal()).unwrap();
+        socket.ended().await
+    };
+    let (at_client, at_server) = tokio::join!(client, server);
+    assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+    assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_after_a_clean_end_without_an_error() {
+    let (mut client, mut server) = pair(config(), config());
+    let (rest, ()) = tokio::join!(client.by_ref().collect::<Vec<_>>(), async {
+        server.send(Message::text("last")).await.unwrap();
+        SinkExt::close(&mut server).await.unwrap();
+        server.ended().await;
+    });
+    assert_eq!(rest, [Ok(Message::text("last"))]);
+    assert_eq!(client.disconnect().unwrap().kind(), Kind::Clean);
+    assert_eq!(client.next().await, None);
+    assert!(client.receive().await.is_err(), "those who ask are told again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_tells_any_other_end_once() {
+    let (mut client, mut server) = pair(config(), config());
+    server.close(Close::new(CloseCode::SERVICE_RESTART, "deploy").unwrap()).unwrap();
+    let (item, _) = tokio::join!(client.next(), server.ended());
+    let Some(Err(disconnect)) = item else { panic!("{item:?}") };
+    assert_eq!((disconnect.kind(), disconnect.who()), (Kind::Restart, Who::Peer));
+    assert_eq!(client.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_receive_loses_nothing() {
+    let (mut client, mut server) = pair(quiet(), quiet());
+    let send = async {
+        for n in 0..100_u32 {
+            server.send(Message::text(n.to_string().repeat(5000))).await.unwrap();
+        }
+        server.ended().await
+    };
+    let receive = async {
+        for n in 0..100_u32 {
+            let message = loop {
+                match client.receive().now_or_never() {
+                    Some(message) => break message.unwrap(),
+                    None => sleep(Duration::from_millis(1)).await,
+                }
+            };
+            assert!(message == Message::text(n.to_string().repeat(5000)), "message {n}");
+        }
+    };
+    in_time(async {
+        tokio::select! {
+            () = receive => {}
+            _ = send => unreachable!("nothing ends here"),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_in_two_tasks_wake_each_other() {
+    let (client, server) = pair(config(), config());
+    let message = Message::binary(vec![9; 300_000]);
+    // A Close of one end makes the other drop what it has queued; so all must have arrived before.
+    let arrived = Arc::new(Barrier::new(4));
+    let mut tasks = Vec::new();
+    for socket in [client, server] {
+        let (mut sending, mut receiving) = socket.split();
+        let (outgoing, done) = (message.clone(), Arc::clone(&arrived));
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..20 {
+                sending.send(outgoing.clone()).await.unwrap();
+            }
+            done.wait().await;
+            sending.close().await.unwrap();
+        }));
+        let done = Arc::clone(&arrived);
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..20 {
+                assert_eq!(receiving.next().await.unwrap().unwrap().len(), 300_000);
+            }
+            done.wait().await;
+            assert_eq!(receiving.next().await, None);
+        }));
+    }
+    for task in tasks {
+        in_time(task).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_too_late_comes_back() {
+    let (mut client, mut server) = pair(config(), config());
+    server.close(Close::normal()).unwrap();
+    assert_eq!(server.try_send(Message::text("late")), Err(SendError::Closing(Message::text("late"))));
+    assert_eq!(server.feed(Message::text("late")).await, Err(NotOpen));
+    tokio::join!(client.ended(), server.ended());
+    assert_eq!(client.send(Message::text("late")).await, Err(SendError::Closing(Message::text("late"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_finds_no_room_waits_for_the_peer() {
+    let (mut client, mut server) = pair(quiet(), quiet());
+    let message = Message::binary(vec![1; 1 << 20]);
+    client.send(message.clone()).await.unwrap();
+    assert!(
+        timeout(Duration::from_secs(60), client.send(message.clone())).await.is_err(),
+        "there is no room"
+    );
+
+    let sending = async {
+        client.send(message.clone()).await.unwrap();
+        client.flush().await;
+    };
+    let receiving = async {
+        for _ in 0..2 {
+            assert!(server.receive().await.unwrap() == message);
+        }
+    };
+    tokio::join!(sending, receiving);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_send_ends_with_the_connection() {
+    let (mut client, server) = pair(config(), config());
+    client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
+    let start = Instant::now();
+    // The peer is there and reads nothing, and nothing else tells us.
+    assert_eq!(client.send(Message::text("more")).await, Err(SendError::Closing(Message::text("more"))));
+    assert_eq!(start.elapsed(), Duration::from_secs(40));
+    assert_eq!(client.ended().await.kind(), Kind::WriteStall);
+    drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_the_last_byte() {
+    let (mut client, mut server) = pair(quiet(), quiet());
+    client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
+    assert!(timeout(Duration::from_secs(60), client.flush()).await.is_err());
+    let (received, ()) = tokio::join!(server.receive(), client.flush());
+    assert_eq!(received.unwrap().len(), 1 << 20);
+    assert_eq!(client.conn().queued(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_taken_before_is_an_end_still() {
+    let (mut client, server) = common::client(config());
+    drop(server);
+    common::drain(&mut client).await;
+    let mut socket = WebSocket::new(client);
+    assert_eq!(socket.receive().await.unwrap_err().kind(), Kind::LocalAbort);
+}
