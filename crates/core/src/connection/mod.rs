@@ -24,6 +24,7 @@ mod liveness;
 mod pace;
 mod receive;
 mod stats;
+mod transmit;
 
 pub use crate::closing::Transport;
 pub use config::Config;
@@ -159,20 +160,10 @@ impl Connection {
         if self.closing.is_over() {
             return self.decoder.clear();
         }
-        let fresh = self.decoder.buffered().saturating_sub(self.known);
-        if fresh == 0 {
-            return self.rest();
+        match self.decoder.buffered().saturating_sub(self.known) {
+            0 => self.decoder.release(),
+            fresh => self.receive(now, fresh as u64),
         }
-        self.stats.bytes_received += fresh as u64;
-        self.heartbeat.handle_received(now);
-        self.closing.handle_received(now);
-        if let Probe::Left(_) = self.probe {
-            self.probe = Probe::Answered;
-        }
-        let messages = self.stats.messages_received;
-        self.decode(now);
-        let is_new = self.stats.messages_received != messages;
-        self.pace.handle_received(now, self.unfinished(), is_new);
         self.settle(now);
     }
 
@@ -180,26 +171,7 @@ impl Connection {
     /// would have been given more, report [`handle_blocked`](Self::handle_blocked) too.
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         let now = self.at(now);
-        let flushed = self.outbox.written(n);
-        if flushed.bytes == 0 || self.closing.is_over() {
-            return;
-        }
-        self.stats.bytes_sent += flushed.bytes as u64;
-        self.heartbeat.handle_sent(now);
-        self.closing.handle_sent(now);
-        for _ in 0..flushed.pings {
-            self.heartbeat.handle_ping_sent(now);
-            self.probe = match self.probe {
-                Probe::Queued(waiting) if waiting > 1 => Probe::Queued(waiting - 1),
-                Probe::Queued(_) => Probe::Left(now),
-                other => other,
-            };
-        }
-        if flushed.close {
-            self.closing.handle_close_flushed(now);
-        }
-        self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty());
-        self.measure();
+        self.transmit(now, n);
         self.settle(now);
     }
 
@@ -268,12 +240,13 @@ impl Connection {
 
     /// What to write next, in one piece; empty if there is nothing. See [`outputs`](Self::outputs) for all of it.
     ///
-    /// What is shown may change with every call of a method, until its first byte is reported as written.
+    /// What is shown may change with every call of a method, until its first byte is reported as written. When the
+    /// transport is to be dropped, offer it what is left once, if at all.
     pub fn output(&self) -> &[u8] {
         self.outbox.pieces().next().unwrap_or_default()
     }
 
-    /// All that can be written next, in up to five pieces: for vectored writes.
+    /// All that can be written next, in some pieces: for vectored writes.
     pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
         self.outbox.pieces()
     }
@@ -354,13 +327,6 @@ impl Connection {
 
     fn is_reading(&self) -> bool {
         self.reading && self.wants_input()
-    }
-
-    /// Cuts fragments by what has been measured.
-    fn measure(&mut self) {
-        if self.fragment.is_none() {
-            self.outbox.set_fragment(self.meter.fragment());
-        }
     }
 
     /// Gives back what is spare while nothing happens.

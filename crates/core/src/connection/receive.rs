@@ -1,6 +1,6 @@
 //! What the peer's frames do to a connection.
 
-use super::{Connection, Event};
+use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{Close, CloseCode};
 use crate::frame::{FrameError, Header, Opcode};
@@ -8,8 +8,22 @@ use alloc::string::ToString;
 use core::mem::take;
 
 impl Connection {
+    /// So many bytes have come; the decoder holds them.
+    pub(super) fn receive(&mut self, now: Instant, fresh: u64) {
+        self.stats.bytes_received += fresh;
+        self.heartbeat.handle_received(now);
+        self.closing.handle_received(now);
+        if let Probe::Left(_) = self.probe {
+            self.probe = Probe::Answered;
+        }
+        let messages = self.stats.messages_received;
+        self.decode(now);
+        let is_new = self.stats.messages_received != messages;
+        self.pace.handle_received(now, self.unfinished(), is_new);
+    }
+
     /// Takes all frames out of the decoder.
-    pub(super) fn decode(&mut self, now: Instant) {
+    fn decode(&mut self, now: Instant) {
         while !self.closing.is_over() {
             match self.decoder.decode() {
                 Ok(Some(header)) => {
@@ -94,7 +108,7 @@ impl Connection {
 
     /// How much there is of a message that is not whole, if the input ends inside one. A frame that has hardly begun
     /// counts as one.
-    pub(super) fn unfinished(&self) -> Option<u64> {
+    fn unfinished(&self) -> Option<u64> {
         let held = self.decoder.buffered() as u64;
         let is_inside = held > 0 || self.decoder.header().is_some();
         self.assembler.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))

@@ -234,7 +234,7 @@ proptest! {
                 }
             }
             let mut sent: Vec<u8> = Vec::new();
-            while !connection.output().is_empty() && connection.transport() != Transport::Drop {
+            while !connection.output().is_empty() {
                 let n = if bytewise { 1 } else { connection.output().len() };
                 sent.extend(&connection.output()[..n]);
                 connection.handle_written(T0, n);

@@ -40,7 +40,8 @@ fn silence_is_death_and_the_last_words_are_offered_once() {
     assert_eq!(client.poll_timeout(), Some(at(40_000)));
     client.handle_timeout(at(40_000));
     assert_eq!(client.transport(), Transport::Drop);
-    assert_eq!(frames(Role::Client, client.output())[0].1, b"\x03\xf3keepalive ping timeout"[..]);
+    let last_words = drain(&mut client, at(40_000));
+    assert_eq!(frames(Role::Client, &last_words)[0].1, b"\x03\xf3keepalive ping timeout"[..]);
     let disconnect = end(&mut client);
     assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
     assert_eq!(

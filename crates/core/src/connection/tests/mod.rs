@@ -88,9 +88,6 @@ fn drain(connection: &mut Connection, now: Instant) -> Vec<u8> {
         }
         bytes.extend(&more);
         connection.handle_written(now, more.len());
-        if connection.transport() == Transport::Drop {
-            return bytes;
-        }
     }
 }
 

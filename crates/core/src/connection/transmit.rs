@@ -1,0 +1,44 @@
+//! What left, and what follows from that.
+
+use super::{Connection, Probe};
+use crate::Instant;
+
+impl Connection {
+    /// The transport took `n` bytes of what was ready.
+    pub(super) fn transmit(&mut self, now: Instant, n: usize) {
+        let flushed = self.outbox.written(n);
+        if flushed.bytes == 0 || self.closing.is_over() {
+            return;
+        }
+        self.stats.bytes_sent += flushed.bytes as u64;
+        self.heartbeat.handle_sent(now);
+        self.closing.handle_sent(now);
+        for _ in 0..flushed.pings {
+            self.heartbeat.handle_ping_sent(now);
+            self.probe = self.probe.left(now);
+        }
+        if flushed.close {
+            self.closing.handle_close_flushed(now);
+        }
+        self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty());
+        self.measure();
+    }
+
+    /// Cuts fragments by what has been measured.
+    pub(super) fn measure(&mut self) {
+        if self.fragment.is_none() {
+            self.outbox.set_fragment(self.meter.fragment());
+        }
+    }
+}
+
+impl Probe {
+    /// One more ping has left.
+    fn left(self, now: Instant) -> Self {
+        match self {
+            Self::Queued(waiting) if waiting > 1 => Self::Queued(waiting - 1),
+            Self::Queued(_) => Self::Left(now),
+            other => other,
+        }
+    }
+}
