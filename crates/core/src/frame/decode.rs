@@ -11,9 +11,10 @@ const MIN_STRIDE: usize = 4 << 10;
 const MAX_STRIDE: usize = 64 << 10;
 /// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived.
 const ON_TRUST: usize = 1 << 20;
-/// Payloads below this are copied out, larger ones are shared. A copy of this size costs no more than counting
-/// references, and a short message that is kept for long does not keep the whole read buffer with it.
+/// Payloads below this, or below a sixteenth of the buffer, are copied out, and larger ones are shared. A copy of this
+/// size costs no more than counting references, and a short message that is kept does not keep a large buffer with it.
 const COPY_BELOW: usize = 1 << 10;
+const COPY_SHARE: usize = 16;
 
 /// Takes bytes and gives back frames, unmasked and checked against RFC 6455.
 ///
@@ -147,7 +148,7 @@ impl Decoder {
             return Bytes::new();
         }
         let len = self.payload().len();
-        if len < COPY_BELOW {
+        if len < COPY_BELOW.max(self.stride / COPY_SHARE) {
             let payload = Bytes::copy_from_slice(self.payload());
             self.skip();
             return payload;

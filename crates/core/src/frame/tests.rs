@@ -210,6 +210,15 @@ fn a_large_payload_is_not_copied() {
 }
 
 #[test]
+fn a_small_payload_does_not_keep_the_buffer() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(&encode(Header::new(Opcode::Binary, 1000), &[3; 1000]));
+    decoder.decode().unwrap().unwrap();
+    let place = decoder.payload().as_ptr();
+    assert_ne!(decoder.take().as_ptr(), place);
+}
+
+#[test]
 fn a_stream_that_fills_its_place_gets_a_larger_one() {
     let mut decoder = decoder(Role::Client);
     let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
