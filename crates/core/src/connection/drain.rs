@@ -176,6 +176,26 @@ mod tests {
     }
 
     #[test]
+    fn volume_has_to_come_in_a_short_time() {
+        let mut meter = Meter::new(at(0));
+        for second in 1..=100 {
+            meter.handle_written(at(second * 1000), 4 << 20, true);
+        }
+        assert_eq!(meter.rate(), None);
+    }
+
+    #[test]
+    fn what_was_taken_before_it_was_full_proves_nothing_any_more() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_written(at(100), 100 << 20, false);
+        meter.handle_blocked(at(100));
+        meter.handle_written(at(110), 10_000, false);
+        meter.handle_blocked(at(110));
+        meter.handle_written(at(120), 10_000, false);
+        assert_eq!(meter.rate(), Some(1_000_000));
+    }
+
+    #[test]
     fn extreme_times_do_no_harm() {
         let mut meter = Meter::new(at(0));
         for now in [Instant::MAX, Instant::ZERO, Instant::MAX] {

@@ -180,7 +180,6 @@ impl Decoder {
         self.state = State::Header;
         self.in_message = false;
         self.buf.clear();
-        self.pos = 0;
         self.release();
     }
 

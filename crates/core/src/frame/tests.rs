@@ -240,6 +240,7 @@ fn an_idle_decoder_owns_no_memory() {
     let mut decoder = decoder(Role::Client);
     decoder.push(b"\x82\x01a\x82");
     decoder.decode().unwrap();
+    assert!(!decoder.is_between_frames());
     decoder.release();
     assert!(!decoder.is_between_frames()); // half a header is kept
     decoder.push(b"\x01b");

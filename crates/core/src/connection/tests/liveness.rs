@@ -192,3 +192,15 @@ fn time_that_steps_back_stands_still() {
     assert_eq!(events(&mut stepping), events(&mut standing));
     assert_eq!(stepping.stats().clock_regressions, 6);
 }
+
+#[test]
+fn commands_tell_the_time_too() {
+    let mut client = client();
+    client.send(at(10), Message::text("a")).unwrap();
+    client.send_parts(at(9), Parts::default()).unwrap();
+    client.send(at(8), Message::text("b")).unwrap();
+    client.set_reading(at(7), true);
+    client.send_parts(at(20), Parts::default()).unwrap();
+    client.close(at(19), Close::normal()).unwrap();
+    assert_eq!(client.stats().clock_regressions, 4);
+}

@@ -48,6 +48,18 @@ fn what_waits_for_the_application_stops_the_reading() {
 }
 
 #[test]
+fn a_buffer_is_full_when_its_limit_is_reached() {
+    let mut config = config();
+    config.receive_buffer = 164;
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &to_server(0x82, &[0; 99]));
+    assert!(server.wants_input());
+    events(&mut server);
+    server.handle_input(T0, &to_server(0x82, &[0; 100]));
+    assert!(!server.wants_input());
+}
+
+#[test]
 fn empty_messages_count_as_received() {
     let mut config = config();
     config.receive_buffer = 10_000;

@@ -109,6 +109,31 @@ fn a_message_that_trickles_is_refused() {
 }
 
 #[test]
+fn between_messages_a_peer_may_take_its_time() {
+    let mut config = config();
+    config.message_timeout = Some(Duration::from_secs(10));
+    let mut server = Connection::server(config, [2; 32], T0);
+    for secs in 0..30 {
+        server.handle_input(Instant::from_secs(secs), &to_server(0x82, b"whole"));
+        server.handle_timeout(Instant::from_secs(secs));
+    }
+    assert!(server.is_open());
+}
+
+#[test]
+fn a_message_may_be_slow_while_the_machine_sleeps() {
+    let mut config = config();
+    config.message_timeout = Some(Duration::from_secs(10));
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &to_server(0x82, &[0; 100])[..50]);
+    server.handle_wake(at(9000), Duration::from_secs(11));
+    server.handle_timeout(at(18_999));
+    assert!(server.is_open());
+    server.handle_timeout(at(19_000));
+    assert!(!server.is_open());
+}
+
+#[test]
 fn a_message_may_be_slow_while_we_do_not_read() {
     let mut config = config();
     config.min_receive_rate = Some(1000);
