@@ -210,8 +210,24 @@ fn a_file_that_does_not_fit_is_refused_at_once() {
     huge.length = 1 << 60;
     assert_eq!(kind(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
     assert!(files(rig.dir.path()).is_empty());
+    // Nor is it when it is gone on with.
     let rig = Rig::with(|config| config.check_space = false);
-    open(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0)));
+    let (mut partial, ..) = open(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0)));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let config = Config { check_space: true, ..rig.store.config().clone() };
+    let strict = DiskStore::open(rig.dir.path(), config).expect("a store");
+    assert_eq!(kind(strict.attach(id(1), &huge, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
+}
+
+#[test]
+fn a_transfer_without_a_safe_byte_needs_no_part_to_go_on() {
+    let rig = Rig::new();
+    drop(rig.begin(1, &spec("a", 3)));
+    fs::remove_file(rig.path(&part(&rig))).expect("lost");
+    let only = Attach { mode: Mode::AttachOnly, epoch_seen: 1, owner: BOB };
+    let (_, durable, epoch) = open(rig.store.attach(id(1), &spec("a", 3), only, day(0)));
+    assert_eq!((durable, epoch), (0, 2));
 }
 
 #[test]

@@ -188,3 +188,35 @@ fn a_small_file_costs_two_synchronisations() {
     assert_eq!(script.count(Op::SyncFolder), 1);
     assert_eq!(script.count(Op::SyncSlot), 0);
 }
+
+#[test]
+fn a_folder_that_was_removed_is_synchronised_again() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let mut syncs = vec![];
+    for n in 1..=3 {
+        commit(&rig, n, &format!("d/{n}"), b"abc").expect("whole");
+        syncs.push(script.count(Op::SyncFolder));
+        if n == 2 {
+            // The next folder of this name may well get the same inode.
+            fs::remove_dir_all(rig.path("d")).expect("removed");
+        }
+    }
+    // The folder and the one that holds it; the folder alone; both.
+    assert_eq!(syncs, [2, 3, 5]);
+}
+
+#[test]
+fn an_inode_proves_a_rename_without_reading_the_file() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    script.fail(Op::SyncFolder, io::ErrorKind::InvalidData);
+    commit(&rig, 1, "a", b"abc").expect_err("interrupted after the rename");
+    // What only reading could tell.
+    let file = fs::File::options().write(true).open(rig.path("a")).expect("there");
+    let time = file.metadata().and_then(|meta| meta.modified()).expect("a time");
+    crate::sys::write_all_at(&file, b"xyz", 0).expect("written");
+    file.set_modified(time).expect("set");
+    let again = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
+    assert!(matches!(again, Ok(Attached::Committed { digest: d, .. }) if d == digest(b"abc")), "{again:?}");
+}

@@ -7,6 +7,7 @@ mod failing;
 mod names;
 #[cfg(unix)]
 mod power;
+mod races;
 mod sweeping;
 mod takeover;
 

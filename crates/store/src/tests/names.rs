@@ -54,17 +54,28 @@ fn no_name_leads_into_staging() {
     assert!(rig.path("var/partial/01").is_dir());
 }
 
-/// As on a file system that takes two spellings for one name.
 #[test]
-fn staging_is_recognised_under_another_name() {
-    let rig = Rig::with(|config| config.staging = "STAGING".into());
+fn a_link_in_the_place_of_staging_is_not_followed() {
+    let rig = Rig::new();
     let mut partial = rig.begin(1, &spec("x", 3));
     partial.write(0, b"abc").expect("in order");
     partial.detach().expect("safe");
-    fs::rename(rig.path("STAGING"), rig.path("moved")).expect("renamed");
-    symlink("moved", rig.path("STAGING")).expect("linked");
-    // A link in the place of staging is not followed either.
+    fs::rename(rig.path(".bowline"), rig.path("moved")).expect("renamed");
+    symlink("moved", rig.path(".bowline")).expect("linked");
     assert_eq!(kind(rig.store.attach(id(1), &spec("x", 3), attach(0, ALICE), day(0))), ErrorKind::Exists);
+}
+
+/// As a crash may leave it on a file system that renames in two steps.
+#[test]
+fn a_finished_file_that_is_also_a_forgotten_part_is_left_alone() {
+    let rig = Rig::new();
+    fs::write(rig.path("a"), "finished").expect("written");
+    fs::create_dir_all(rig.path(".bowline/01")).expect("made");
+    fs::hard_link(rig.path("a"), rig.path(&format!(".bowline/01/{}.part", id(1).to_hex()))).expect("linked");
+    let mut partial = rig.begin(1, &spec("b", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!((rig.read("a"), rig.read("b")), (b"finished".to_vec(), b"abc".to_vec()));
 }
 
 #[test]

@@ -69,6 +69,18 @@ fn a_sweep_does_no_more_than_it_may_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_sweep_looks_at_each_once_before_it_begins_again() {
+    let rig = Rig::new();
+    for n in 1..=3 {
+        partial(&rig, n, day(0));
+    }
+    let sweeps: Vec<_> = (0..6).map(|_| sweep(&rig.store, day(1), 1)).collect();
+    let examined: Vec<_> = sweeps.iter().map(|swept| (swept.examined, swept.done)).collect();
+    let round = [(1, false), (1, false), (1, true)];
+    assert_eq!(examined, [round, round].concat());
+}
+
+#[test]
 fn what_no_journal_speaks_for_is_removed() {
     let rig = Rig::new();
     partial(&rig, 1, day(0));
@@ -78,6 +90,7 @@ fn what_no_journal_speaks_for_is_removed() {
     fs::create_dir(rig.path(".bowline/03")).expect("made");
     fs::write(staged(3, "jnl"), "").expect("written");
     fs::create_dir(rig.path(".bowline/04")).expect("made");
+    fs::create_dir(rig.path(".bowline/05")).expect("made");
     // Not the store's: left alone.
     fs::write(rig.path(".bowline/04/note.txt"), "x").expect("written");
     fs::write(rig.path(".bowline/readme"), "x").expect("written");
@@ -85,7 +98,9 @@ fn what_no_journal_speaks_for_is_removed() {
     let swept = sweep(&rig.store, day(0), 100);
     assert_eq!((swept.examined, swept.removed, swept.freed), (3, 2, 6));
     assert_eq!(files(rig.dir.path()).len(), 5);
-    assert!(!rig.path(".bowline/02").exists() && !rig.path(".bowline/03").exists());
+    for shard in [".bowline/02", ".bowline/03", ".bowline/05"] {
+        assert!(!rig.path(shard).exists(), "{shard}");
+    }
 }
 
 #[test]

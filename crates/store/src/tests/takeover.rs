@@ -163,38 +163,16 @@ fn an_attach_after_a_commit_with_a_flush_to_come_finds_it_committed() {
     assert_eq!(late.run().expect("safe"), 3);
 }
 
-/// Runs a flush while the commit gives the file its name.
-struct FlushesLate {
-    flush: Mutex<Option<crate::Flush>>,
-    result: Mutex<Option<mpsc::Receiver<Result<u64, StoreError>>>>,
-}
-
-impl Disk for FlushesLate {
-    fn before(&self, op: Op) -> io::Result<()> {
-        let flush = self.flush.lock().expect("no panic").take_if(|_| op == Op::Place);
-        if let Some(flush) = flush {
-            let (tell, told) = mpsc::channel();
-            thread::spawn(move || tell.send(flush.run()));
-            // It can answer only when the commit has come to its end. This only gives it time to answer before.
-            if let Ok(early) = told.recv_timeout(Duration::from_millis(50)) {
-                panic!("answered too early: {early:?}");
-            }
-            *self.result.lock().expect("no panic") = Some(told);
-        }
-        Ok(())
-    }
-}
-
 #[test]
-fn a_flush_during_the_commit_is_answered_by_it() {
-    let disk = Arc::new(FlushesLate { flush: Mutex::default(), result: Mutex::default() });
-    let rig = Rig::on(disk.clone(), |_| {});
-    let mut partial = rig.begin(1, &spec("a", 3));
-    partial.write(0, b"abc").expect("in order");
-    *disk.flush.lock().expect("no panic") = Some(partial.flush());
-    partial.commit(3, digest(b"abc")).expect("whole");
-    let told = disk.result.lock().expect("no panic").take().expect("it was run");
-    assert_eq!(told.recv().expect("an answer").expect("safe"), 3);
+fn a_flush_of_an_old_holder_is_answered_when_its_bytes_are_safe() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    let mut old = rig.begin(1, &spec);
+    old.write(0, b"abc").expect("in order");
+    let stale = old.flush();
+    let (new, ..) = open(rig.store.attach(id(1), &spec, attach(0, BOB), day(0)));
+    new.detach().expect("safe");
+    assert_eq!(stale.run().expect("safe"), 3);
 }
 
 #[test]
