@@ -70,6 +70,8 @@ pub(crate) struct Report {
     meter: Meter,
     /// Why the last dial has failed, until it is told.
     unreachable: Option<String>,
+    /// What was told last of that.
+    told: Option<String>,
 }
 
 impl Report {
@@ -87,7 +89,7 @@ impl Report {
             Output { verbose: 0, .. } if std::io::stderr().is_terminal() => Voice::Bar(Bar::new(&title)),
             _ => Voice::Lines,
         };
-        Self { verb, rows, voice, meter: Meter::new(Instant::now()), unreachable: None }
+        Self { verb, rows, voice, meter: Meter::new(Instant::now()), unreachable: None, told: None }
     }
 
     /// How many files there are.
@@ -111,7 +113,9 @@ impl Report {
         if matches!(self.voice, Voice::Json) {
             json::done(finished).print();
         } else {
-            let line = done_line(self.verb, finished);
+            // A whole digest breaks the line of a terminal.
+            let digits = if matches!(self.voice, Voice::Bar(_)) { 16 } else { 64 };
+            let line = done_line(self.verb, finished, digits);
             self.say(&line);
         }
     }
@@ -144,12 +148,24 @@ impl Report {
             LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
             // Told if there is another try; if not, the last line of the command says it.
             LinkEvent::DialFailed { why } => self.unreachable = Some(why.clone()),
-            LinkEvent::Waiting { delay } => {
-                let why = self.unreachable.take().map(|why| format!("not reachable: {why}; "));
-                self.say(&format!("{}connecting again in {}", why.unwrap_or_default(), Span(*delay)));
-            }
+            LinkEvent::Waiting { delay } => self.wait(*delay),
             _ => {}
         }
+    }
+
+    /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
+    fn wait(&mut self, delay: Duration) {
+        let why = self.unreachable.take();
+        let is_news = why != self.told;
+        if let Voice::Bar(_) = self.voice {
+            if let Some(why) = why.as_ref().filter(|_| is_news) {
+                self.say(&format!("not reachable: {why}"));
+            }
+        } else {
+            let why = why.as_ref().map(|why| format!("not reachable: {why}; ")).unwrap_or_default();
+            self.say(&format!("{why}connecting again in {}", Span(delay)));
+        }
+        self.told = why;
     }
 
     /// Looks at every file and shows how far it is.
@@ -186,7 +202,11 @@ impl Report {
             }
             total += row.bytes;
         }
-        self.meter.note(now, moved);
+        match link {
+            LinkState::Up => self.meter.note(now, moved),
+            // What counts is how fast a link is while there is one.
+            _ => self.meter = Meter::new(now),
+        }
         let Voice::Bar(bar) = &self.voice else { return };
         if self.rows.len() > 1 {
             bar.set_title(format!("{over} of {} files", self.rows.len()));
@@ -228,10 +248,11 @@ pub(crate) fn print_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", plain(line));
 }
 
-fn done_line(verb: Verb, finished: &Finished) -> String {
+fn done_line(verb: Verb, finished: &Finished, digits: usize) -> String {
     let Finished { name, bytes, digest, deduplicated, resent, links, seconds, .. } = finished;
+    let digest = format!("blake3 {}", &digest.to_string()[..digits]);
     if *deduplicated {
-        return format!("already there: {name} ({}), blake3 {digest}", Size(*bytes));
+        return format!("already there: {name} ({}), {digest}", Size(*bytes));
     }
     let (size, time) = (Size(*bytes), Span::seconds(*seconds));
     // The rate of a moment says nothing.
@@ -239,7 +260,7 @@ fn done_line(verb: Verb, finished: &Finished) -> String {
     let rate = if *seconds < 0.1 { String::new() } else { format!(" ({rate})") };
     let cost =
         if *links > 1 { format!(", {links} connections, {} twice", Size(*resent)) } else { String::new() };
-    format!("{} {name}: {size} in {time}{rate}{cost}, blake3 {digest}", verb.then)
+    format!("{} {name}: {size} in {time}{rate}{cost}, {digest}", verb.then)
 }
 
 fn stage(stage: Stage) -> &'static str {
