@@ -15,19 +15,29 @@ use tokio::time::MissedTickBehavior;
 /// The longest time that a good end may take when somebody waits for it.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long to try a server that was never reached: a person who mistyped its name still sits there.
+const FIRST_CONTACT: Duration = Duration::from_secs(20);
+/// How long to try one that was reached before: it restarts, or a laptop changes places.
+const OUTAGE: Duration = Duration::from_secs(600);
+
 /// A file whose transfer has begun, or could not begin.
 pub(crate) type Started = (usize, Result<Transfer, TransferError>);
 
-/// What the command line says, for the adapter.
+/// A client of the server at this URL.
 pub(crate) fn client(url: &str, reach: &Reach, token: &Token, common: &Common) -> Result<Client, Trouble> {
+    Client::new(url, config(reach, token, common)).map_err(|e| Trouble::usage(format!("{url}: {e}")))
+}
+
+/// What the command line says, for the adapter.
+fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
     let mut config = ClientConfig::default();
     config.connection.heartbeat.interval = common.heartbeat;
     config.connection.heartbeat.timeout = common.timeout;
     config.transfer.limit_rate = common.limit_rate;
-    config.reconnect.first_contact = Some(reach.give_up_after.unwrap_or(Duration::from_secs(20)));
-    config.reconnect.max_elapsed = Some(reach.give_up_after.unwrap_or(Duration::from_secs(600)));
+    config.reconnect.first_contact = Some(reach.give_up_after.unwrap_or(FIRST_CONTACT));
+    config.reconnect.max_elapsed = Some(reach.give_up_after.unwrap_or(OUTAGE));
     config.token.clone_from(&token.token);
-    Client::new(url, config).map_err(|e| Trouble::usage(format!("{url}: {e}")))
+    config
 }
 
 /// Follows the transfers; says the end of each, and gives the end of the command.
@@ -178,5 +188,53 @@ fn advice(failure: &Failure) -> String {
         }
         (Code::NotFound, true) => "the server has no such file".into(),
         _ => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    fn config_of(options: &str) -> ClientConfig {
+        let line = format!("bowline send a ws://h:1 {options}");
+        let Ok(Cli { command: Command::Send(send) }) = Cli::try_parse_from(line.split_whitespace()) else {
+            panic!("{line}")
+        };
+        config(&send.reach, &send.token, &send.common)
+    }
+
+    #[test]
+    fn a_client_does_what_the_command_line_says() {
+        let config =
+            config_of("--heartbeat 3s --timeout 4s --limit-rate 5k --give-up-after 6s --token seven");
+        let heartbeat = config.connection.heartbeat;
+        assert_eq!((heartbeat.interval, heartbeat.timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+        assert_eq!(config.transfer.limit_rate, Some(5000));
+        let patience = Some(Duration::from_secs(6));
+        assert_eq!((config.reconnect.first_contact, config.reconnect.max_elapsed), (patience, patience));
+        assert_eq!(config.token.as_deref(), Some("seven"));
+    }
+
+    #[test]
+    fn a_server_that_was_reached_is_waited_for_longer() {
+        let reconnect = config_of("").reconnect;
+        assert_eq!(reconnect.first_contact, Some(Duration::from_secs(20)));
+        assert_eq!(reconnect.max_elapsed, Some(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn advice_is_in_the_words_of_the_command() {
+        let failure = |code, by_peer| {
+            let mut failure = Failure::local(code, "no");
+            failure.by_peer = by_peer;
+            TransferError::Failed(failure)
+        };
+        let text = |code, by_peer| explain(&failure(code, by_peer), "a", "ws://h/").0.to_string();
+        assert!(text(Code::Exists, true).contains("serve with --overwrite"));
+        assert!(text(Code::Exists, false).contains("-o"));
+        assert_eq!(text(Code::NotFound, true), "a: the server has no such file");
+        assert_eq!(text(Code::NoSpace, true), "a: the other side says: no");
     }
 }

@@ -155,3 +155,23 @@ fn sentence(event: &ServerEvent) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    #[test]
+    fn a_server_does_what_the_command_line_says() {
+        let line = "bowline serve --heartbeat 3s --timeout 4s --limit-rate 5k --token seven";
+        let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line.split(' ')) else {
+            panic!("{line}")
+        };
+        let config = config(&args);
+        let heartbeat = config.connection.heartbeat;
+        assert_eq!((heartbeat.interval, heartbeat.timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+        assert_eq!(config.transfer.limit_rate, Some(5000));
+        assert_eq!(config.token.as_deref(), Some("seven"));
+    }
+}

@@ -190,58 +190,80 @@ fn watch(child: &Child) -> mpsc::Sender<()> {
     keep
 }
 
-/// A way to a server that counts, and that leads to another server when it is told to.
+/// A way to a server that counts, that leads to another server when it is told to, and that can go silent.
 pub(crate) struct Relay {
     pub(crate) url: String,
-    server: Arc<Mutex<SocketAddr>>,
-    up: Arc<AtomicU64>,
-    down: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: Mutex<SocketAddr>,
+    up: AtomicU64,
+    down: AtomicU64,
+    /// How many connections there have been.
+    connections: AtomicU64,
+    /// The first so many of them carry nothing any more.
+    silent: AtomicU64,
 }
 
 impl Relay {
     pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("bound"));
-        let server = Arc::new(Mutex::new(server));
-        let (up, down) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let relay = Self { url, server: Arc::clone(&server), up: Arc::clone(&up), down: Arc::clone(&down) };
+        let (up, down, connections, silent) = Default::default();
+        let shared = Arc::new(Shared { server: Mutex::new(server), up, down, connections, silent });
+        let relay = Self { url, shared: Arc::clone(&shared) };
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                let address = *server.lock().expect("no panic");
+                let address = *shared.server.lock().expect("no panic");
                 // A server that is gone is a connection that ends.
                 let Ok(far) = TcpStream::connect(address) else { continue };
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
                 let (near_again, far_again) = (again(&near), again(&far));
-                let (up, down) = (Arc::clone(&up), Arc::clone(&down));
-                thread::spawn(move || carry(near, far, &up));
-                thread::spawn(move || carry(far_again, near_again, &down));
+                let (up, down) = (Arc::clone(&shared), Arc::clone(&shared));
+                thread::spawn(move || up.carry(number, near, far, &up.up));
+                thread::spawn(move || down.carry(number, far_again, near_again, &down.down));
             }
         });
         relay
     }
 
     pub(crate) fn lead_to(&self, server: SocketAddr) {
-        *self.server.lock().expect("no panic") = server;
+        *self.shared.server.lock().expect("no panic") = server;
+    }
+
+    /// The connections that there are stay, and carry nothing any more; new ones do.
+    pub(crate) fn fall_silent(&self) {
+        self.shared.silent.store(self.shared.connections.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// How many bytes have been sent to servers, since it was asked last.
     pub(crate) fn up(&self) -> u64 {
-        self.up.swap(0, Ordering::Relaxed)
+        self.shared.up.swap(0, Ordering::SeqCst)
     }
 
     /// How many bytes have been fetched from servers, since it was asked last.
     pub(crate) fn down(&self) -> u64 {
-        self.down.swap(0, Ordering::Relaxed)
+        self.shared.down.swap(0, Ordering::SeqCst)
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(n @ 1..) = from.read(&mut buffer) {
-        count.fetch_add(n as u64, Ordering::Relaxed);
-        if to.write_all(&buffer[..n]).is_err() {
-            break;
+impl Shared {
+    fn carry(&self, number: u64, mut from: TcpStream, mut to: TcpStream, count: &AtomicU64) {
+        let is_silent = || number < self.silent.load(Ordering::SeqCst);
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(n @ 1..) = from.read(&mut buffer) {
+            if is_silent() {
+                continue;
+            }
+            count.fetch_add(n as u64, Ordering::SeqCst);
+            if to.write_all(&buffer[..n]).is_err() {
+                break;
+            }
+        }
+        if !is_silent() {
+            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         }
     }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

@@ -157,3 +157,36 @@ fn a_changed_file_is_sent_from_the_start() {
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(world.inbox("big") == bytes("changed", BIG));
 }
+
+#[test]
+fn a_connection_that_carries_nothing_any_more_is_found_out() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let eager = ["send", "big", &relay.url, "--heartbeat", "500ms", "--timeout", "500ms"];
+    let mut sender = Process::start(&mut world.bowline(eager.iter().chain(&SLOW)));
+    let safe = sender.middle();
+    relay.up();
+    relay.fall_silent();
+    let down = sender.event(|event| event["event"] == "link" && event["state"] == "down");
+    assert!(down["why"].as_str().is_some_and(|why| why.contains("keepalive ping timeout")), "{down}");
+    assert_eq!(sender.finish().code, Some(0));
+    assert_resumed(&world, relay.up(), safe);
+}
+
+#[test]
+fn a_second_signal_is_not_argued_with() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url);
+    sender.middle();
+    // At the first signal, a client that cannot answer is waited for.
+    relay.fall_silent();
+    server.process.signal(Signal::INT);
+    server.process.signal(Signal::TERM);
+    let stopped = server.process.finish();
+    assert_eq!(stopped.code, Some(130), "{stopped:?}");
+}
