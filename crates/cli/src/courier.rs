@@ -4,11 +4,12 @@ use crate::args::{Common, Reach, Token};
 use crate::exit::{Exit, Trouble};
 use crate::report::{Report, TICK};
 use crate::signals::Interrupt;
+use crate::url;
 use bowline_core::transfer::{Code, Failure};
-use bowline_tokio::{Client, ClientConfig, Finished, Transfer, TransferError};
+use bowline_tokio::{Client, ClientConfig, Finished, LinkEvent, Transfer, TransferError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -23,11 +24,6 @@ const OUTAGE: Duration = Duration::from_secs(600);
 /// A file whose transfer has begun, or could not begin.
 pub(crate) type Started = (usize, Result<Transfer, TransferError>);
 
-/// A client of the server at this URL.
-pub(crate) fn client(url: &str, reach: &Reach, token: &Token, common: &Common) -> Result<Client, Trouble> {
-    Client::new(url, config(reach, token, common)).map_err(|e| Trouble::usage(format!("{url}: {e}")))
-}
-
 /// What the command line says, for the adapter.
 fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
     let mut config = ClientConfig::default();
@@ -40,66 +36,92 @@ fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
     config
 }
 
-/// Follows the transfers; says the end of each, and gives the end of the command.
-pub(crate) async fn follow(
+/// A client, and everything that is told of its link.
+pub(crate) struct Courier {
     client: Client,
-    server: &str,
-    mut started: mpsc::Receiver<Started>,
-    mut report: Report,
-    interrupt: Interrupt,
-) -> Result<(), Trouble> {
-    let outcome = tokio::select! {
-        outcome = run(&client, server, &mut started, &mut report) => outcome,
-        () = interrupt.come() => Err(Trouble::interrupted()),
-    };
-    if let Err(trouble) = &outcome {
-        report.abandon(trouble);
-    }
-    drop(report);
-    drop(started);
-    // What was not told in this time is found out when the command is given again.
-    let _ = tokio::time::timeout(FAREWELL, client.close()).await;
-    outcome
+    events: broadcast::Receiver<LinkEvent>,
+    server: String,
 }
 
-async fn run(
-    client: &Client,
-    server: &str,
-    started: &mut mpsc::Receiver<Started>,
-    report: &mut Report,
-) -> Result<(), Trouble> {
-    let mut under = JoinSet::new();
-    let mut ends = Ends::new(server, report.count());
-    let (mut events, link) = (client.events(), client.link());
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut more, mut telling) = (true, true);
-    while more || !under.is_empty() {
-        tokio::select! {
-            next = started.recv(), if more => match next {
-                Some((index, Ok(mut transfer))) => {
-                    report.begin(index, transfer.progress());
-                    under.spawn(async move { (index, transfer.finished().await) });
-                }
-                Some((index, Err(error))) => ends.note(index, Err(error), report),
-                None => more = false,
-            },
-            Some(ended) = under.join_next(), if !under.is_empty() => match ended {
-                Ok((index, result)) => ends.note(index, result, report),
-                Err(panic) => return Err(Trouble::failed(format!("internal error: {panic}"))),
-            },
-            event = events.recv(), if telling => match event {
-                Ok(event) => report.link(&event),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => telling = false,
-            },
-            _ = ticks.tick() => {
-                let state = link.borrow().clone();
-                report.tick(&state);
-            },
-        }
+impl Courier {
+    /// Begins to dial the server at this URL.
+    pub(crate) fn new(url: &str, reach: &Reach, token: &Token, common: &Common) -> Result<Self, Trouble> {
+        let client = Client::new(url, config(reach, token, common));
+        let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
+        // At once, so that nothing is missed.
+        let events = client.events();
+        Ok(Self { client, events, server: url::server(url) })
     }
-    ends.verdict()
+
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The server, written in one way only.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Follows the transfers; says the end of each, and gives the end of the command.
+    pub(crate) async fn follow(
+        mut self,
+        mut started: mpsc::Receiver<Started>,
+        mut report: Report,
+        interrupt: Interrupt,
+    ) -> Result<(), Trouble> {
+        let outcome = tokio::select! {
+            outcome = self.run(&mut started, &mut report) => outcome,
+            () = interrupt.come() => Err(Trouble::interrupted()),
+        };
+        if let Err(trouble) = &outcome {
+            report.abandon(trouble);
+        }
+        drop(report);
+        drop(started);
+        // What was not told in this time is found out when the command is given again.
+        let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
+        outcome
+    }
+
+    async fn run(
+        &mut self,
+        started: &mut mpsc::Receiver<Started>,
+        report: &mut Report,
+    ) -> Result<(), Trouble> {
+        let Self { client, events, server } = self;
+        let mut under = JoinSet::new();
+        let mut ends = Ends::new(server, report.count());
+        let link = client.link();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut more, mut telling) = (true, true);
+        while more || !under.is_empty() {
+            tokio::select! {
+                next = started.recv(), if more => match next {
+                    Some((index, Ok(mut transfer))) => {
+                        report.begin(index, transfer.progress());
+                        under.spawn(async move { (index, transfer.finished().await) });
+                    }
+                    Some((index, Err(error))) => ends.note(index, Err(error), report),
+                    None => more = false,
+                },
+                Some(ended) = under.join_next(), if !under.is_empty() => match ended {
+                    Ok((index, result)) => ends.note(index, result, report),
+                    Err(panic) => return Err(Trouble::failed(format!("internal error: {panic}"))),
+                },
+                event = events.recv(), if telling => match event {
+                    Ok(event) => report.link(&event),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => telling = false,
+                },
+                _ = ticks.tick() => {
+                    let state = link.borrow().clone();
+                    report.tick(&state);
+                }
+            }
+        }
+        ends.verdict()
+    }
 }
 
 /// How the files ended.

@@ -1,7 +1,7 @@
 //! `bowline fetch`: a file from a server.
 
 use crate::args::Fetch;
-use crate::courier;
+use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::report::{self, Report};
@@ -15,13 +15,12 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let (base, name) =
         url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let output = output(args.output.as_deref(), &name)?;
-    let client = courier::client(&base, &args.reach, &args.token, &args.common)?;
-    let server = url::server(&base);
-    let id = identity.of_fetch(&server, name.as_str(), &output);
+    let courier = Courier::new(&base, &args.reach, &args.token, &args.common)?;
+    let id = identity.of_fetch(courier.server(), name.as_str(), &output);
     let report = Report::new(report::FETCH, args.common.output, [(name.as_str().to_owned(), 0)]);
     let (tell, started) = mpsc::channel(1);
     let queue = {
-        let client = client.clone();
+        let client = courier.client();
         async move {
             let transfer = client.download(name, &output, id, args.overwrite).await;
             // If nobody wants to know, the command has ended.
@@ -29,7 +28,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         }
     };
     tokio::spawn(queue);
-    courier::follow(client, &server, started, report, interrupt).await
+    courier.follow(started, report, interrupt).await
 }
 
 /// Where the file is to stand, by the one path that leads there.

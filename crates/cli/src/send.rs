@@ -1,12 +1,11 @@
 //! `bowline send`: files to a server.
 
 use crate::args::Send;
-use crate::courier::{self, Started};
+use crate::courier::{Courier, Started};
 use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
-use crate::url;
 use bowline_core::transfer::SafeName;
 use bowline_store::Source;
 use bowline_tokio::{Client, Transfer, TransferError};
@@ -31,13 +30,12 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         )));
     }
     let parcels = parcels(&args.files)?;
-    let client = courier::client(&args.url, &args.reach, &args.token, &args.common)?;
-    let server = url::server(&args.url);
+    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?;
     let files = parcels.iter().map(|parcel| (parcel.name.as_str().to_owned(), parcel.bytes));
     let report = Report::new(report::SEND, args.common.output, files);
     let (tell, started) = mpsc::channel(1);
-    tokio::spawn(queue(client.clone(), server.clone(), identity, parcels, tell));
-    courier::follow(client, &server, started, report, interrupt).await
+    tokio::spawn(queue(courier.client(), courier.server().to_owned(), identity, parcels, tell));
+    courier.follow(started, report, interrupt).await
 }
 
 /// Queues one file after the other, as there is room.
