@@ -111,6 +111,14 @@ impl StoreError {
         self.cause.as_ref()
     }
 
+    /// What went wrong and what to do, without the path: for a peer, whom our paths do not concern.
+    pub fn reason(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{} ({cause})", self.kind.text()),
+            None => self.kind.text().to_owned(),
+        }
+    }
+
     /// The number to send to the peer.
     pub fn code(&self) -> Code {
         match self.kind {
@@ -133,8 +141,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.kind.text())?;
-        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, " ({cause})"))
+        write!(f, "{}: {}", self.path.display(), self.reason())
     }
 }
 

@@ -249,6 +249,20 @@ async fn nobody_there_is_told_when_the_time_is_over() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_answers_is_named_when_the_time_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut config = quick();
+    config.dial.connect_timeout = Duration::from_millis(200);
+    config.reconnect.first_contact = Some(Duration::from_millis(300));
+    let client = Client::new(&format!("ws://{address}"), config).expect("a URL");
+    let dir = folder();
+    let end = end(client.upload(&source(&dir, 10), name("file"), id(1)).await).await;
+    let Err(TransferError::Unreachable(why)) = end else { panic!("{end:?}") };
+    assert!(why.contains(&address.to_string()) && why.contains("did not answer within 200ms"), "{why}");
+}
+
+#[tokio::test]
 async fn a_server_of_something_else_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");

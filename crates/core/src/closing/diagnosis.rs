@@ -278,7 +278,7 @@ impl Case<'_> {
     fn dropped_at_once(&self) -> Option<Verdict> {
         self.ended_by_other()?;
         let times = self.evidence.history.quick().saturating_add(1);
-        (self.age() < QUICK && times >= 3).then(|| Verdict {
+        (self.age() < QUICK && self.evidence.messages == 0 && times >= 3).then(|| Verdict {
             who: Who::Peer,
             kind: Kind::DroppedAtOnce { times },
             retry: Retry::Backoff,

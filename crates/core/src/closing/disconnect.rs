@@ -158,6 +158,7 @@ pub(super) struct Record {
     pub(super) end: Option<End>,
     pub(super) cut: Cut,
     pub(super) incomplete_message: u64,
+    pub(super) messages: u64,
     pub(super) age: Duration,
     pub(super) idle: Duration,
     pub(super) longest_silence: Duration,
@@ -256,7 +257,10 @@ impl Disconnect {
 
     /// Dropped without a word, hardly opened.
     pub(super) fn is_quick(&self) -> bool {
-        self.0.age < QUICK && self.0.exchange == Exchange::Neither && self.0.end != Some(End::LocalAbort)
+        self.0.age < QUICK
+            && self.0.messages == 0
+            && self.0.exchange == Exchange::Neither
+            && self.0.end != Some(End::LocalAbort)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Evidence {
     pub incomplete_message: u64,
     /// Bytes that were waiting to leave.
     pub queued: u64,
+    /// How many messages the peer has sent, whole: one that says something does not drop us at once.
+    pub messages: u64,
     /// The ping that was under way.
     pub ping: Ping,
     /// How many pings were sent on this link.

@@ -48,7 +48,7 @@ impl History {
         self.quick = if disconnect.is_quick() { self.quick.saturating_add(1) } else { 0 };
     }
 
-    /// How many links in a row, the last included, were dropped within a second without a Close frame.
+    /// How many links in a row, the last included, were dropped within a second without a Close frame or a message.
     pub const fn quick(&self) -> u32 {
         self.quick
     }

@@ -307,6 +307,7 @@ impl Closing {
             end: cause.end(),
             cut: evidence.cut,
             incomplete_message: evidence.incomplete_message,
+            messages: evidence.messages,
             age: self.traffic.age(at),
             idle: case.idle(),
             longest_silence: self.traffic.survived(),

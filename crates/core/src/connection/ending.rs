@@ -25,6 +25,7 @@ impl Connection {
             cut: self.cut(),
             incomplete_message: self.assembler.unfinished().unwrap_or(0),
             queued: self.outbox.queued() as u64,
+            messages: self.stats.messages_received,
             ping,
             pings: self.heartbeat.pings(),
             pongs: self.heartbeat.pongs(),

@@ -108,6 +108,8 @@ enum State {
     },
     Open {
         since: Instant,
+        /// It has been of use.
+        useful: bool,
     },
     Stopped(GiveUp),
 }
@@ -132,8 +134,17 @@ impl Reconnect {
     /// [`Config::stable_after`].
     pub fn handle_open(&mut self, now: Instant) {
         let now = self.advance(now);
-        self.state = State::Open { since: now };
+        self.state = State::Open { since: now, useful: false };
         self.reached = true;
+    }
+
+    /// The link has been of use: data that it carried was acknowledged. However soon it ends, it ends the outage; on a
+    /// path that cuts every link after a second, backing off would only add to the harm.
+    pub fn handle_progress(&mut self, now: Instant) {
+        self.advance(now);
+        if let State::Open { useful, .. } = &mut self.state {
+            *useful = true;
+        }
     }
 
     /// The link has ended. `retry` is the advice of its [`Disconnect`](crate::Disconnect).
@@ -227,7 +238,7 @@ impl Reconnect {
         match self.state {
             State::Waiting { at, .. } if now < at => return None,
             State::Stopped(_) => return None,
-            State::Open { since } => self.judge(now, since),
+            State::Open { since, useful } => self.judge(now, since, useful),
             State::Waiting { .. } | State::Dialing { .. } => {}
         }
         Some(match self.decide(now, retry, retry_after, draw) {
@@ -248,9 +259,9 @@ impl Reconnect {
     }
 
     /// What the lost link's life says about the server.
-    fn judge(&mut self, now: Instant, opened: Instant) {
+    fn judge(&mut self, now: Instant, opened: Instant, useful: bool) {
         let lived = now - opened;
-        if lived >= self.config.stable_after {
+        if useful || lived >= self.config.stable_after {
             self.begin_outage(now);
         } else if lived < QUICK {
             self.quick_drops = self.quick_drops.saturating_add(1);

@@ -2,7 +2,8 @@
 //!
 //! Base 1 s, cap 30 s, floor 100 ms, stable after 10 s. Inputs, at times in seconds: `open`; `lost(u, retry,
 //! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1] and the
-//! advice `backoff` unless said, `retry-after` in milliseconds; `network(u)`, `T` handle_timeout, `dial`. A dial
+//! advice `backoff` unless said, `retry-after` in milliseconds; `useful`, `network(u)`, `T`
+//! handle_timeout, `dial`. A dial
 //! begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
 
 use super::*;
@@ -24,6 +25,10 @@ a stable link wipes the quick drops out
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 3.03 lost(1.0) => DialAt(7030); 7.03 open; 17.03 lost(1.0) => DialAt(18030); 18.03 lost(1.0) => DialAt(20030) | n=2
 two quick drops, a better link, a quick drop: no storm
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 4.02 lost(1.0) => DialAt(8020); 8.02 open; 8.03 lost(1.0) => DialAt(16030); 17 lost(1.0) => DialAt(33000) | n=5
+links that are of use end the outage, however short they live
+    0 lost(1.0) => DialAt(1000); 1 open; 1.2 useful; 1.9 lost(1.0) => DialAt(2900); 2.9 open; 3 useful; 3.1 lost(1.0) => DialAt(4100); 4.1 open; 4.2 useful; 4.3 lost(1.0) => DialAt(5300); 5.3 open; 5.4 useful; 5.5 lost(1.0) => DialAt(6500) | n=1
+... and use without a link is nothing
+    0 lost(1.0) => DialAt(1000); 0.5 useful; 1 lost(1.0) => DialAt(3000) | n=2
 stable connection resets
     0 lost(0.5) => DialAt(500); 0.5 lost(0.5) => DialAt(1500); 1.5 open; 11.5 lost(0.5,now) => DialAt(12000) | n=1
 one that is a millisecond short of it does not
@@ -120,6 +125,10 @@ fn step(reconnect: &mut Reconnect, now: Instant, input: &str) -> String {
     let next = match name {
         "open" => {
             reconnect.handle_open(now);
+            None
+        }
+        "useful" => {
+            reconnect.handle_progress(now);
             None
         }
         "dial" => {

@@ -105,6 +105,9 @@ impl Session {
 
     /// The link has ended. A client decides when to dial again.
     pub fn handle_link_down(&mut self, now: Instant, disconnect: Disconnect) {
+        if let Some(reconnect) = self.reconnect.as_mut().filter(|_| self.transfers.moved() > 0) {
+            reconnect.handle_progress(now);
+        }
         self.transfers.handle_link_down(now);
         self.collect();
         let retry = self.advice.take().unwrap_or(disconnect.retry());

@@ -126,6 +126,59 @@ fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
 }
 
 #[test]
+fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_through() {
+    let mut config = Config::default();
+    config.reconnect.first_window = Duration::from_millis(500);
+    let mut session = Session::client(config, SEED, Instant::ZERO);
+    session.transfers_mut().request(Instant::ZERO, ID, SafeName::parse("file").expect("safe")).expect("new");
+    let mut now = Instant::ZERO;
+    for link in 0..20 {
+        session.handle_link_up(now, None);
+        let mut server = transfer::Transfers::new(Role::Server, transfer::Config::default(), now);
+        server.handle_link_up(now, None);
+        let mut received = false;
+        while !received {
+            while let Some(message) = session.poll_message(now, 1) {
+                server.handle_message(now, message.into_bytes());
+            }
+            while let Some(event) = server.poll_event() {
+                match event {
+                    transfer::Event::Requested { id, name } => {
+                        server.offer(now, Offer::new(id, name, 1 << 30)).expect("new");
+                    }
+                    transfer::Event::Read { id, offset, len } => {
+                        server.provide(now, id, offset, alloc::vec![0; len].into());
+                    }
+                    _ => {}
+                }
+            }
+            while let Some(message) = server.poll_message(now, 1) {
+                session.handle_message(now, message.into_bytes());
+            }
+            for event in events(&mut session) {
+                match event {
+                    Event::Transfer(transfer::Event::Offered(offered)) => {
+                        let from = link * 1000;
+                        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: 1 };
+                        session.transfers_mut().answer(now, offered.id, answer);
+                    }
+                    Event::Transfer(transfer::Event::Write { .. }) => received = true,
+                    _ => {}
+                }
+            }
+        }
+        now += Duration::from_millis(900);
+        let mut connection = Connection::client(connection::Config::default(), SEED, now);
+        connection.handle_end(now, End::Reset);
+        pump(now, &mut connection, &mut session);
+        let at = session.poll_timeout().expect("it dials again");
+        assert!(at - now <= Duration::from_secs(1), "link {link}: after {:?}", at - now);
+        now = at;
+        session.handle_timeout(now);
+    }
+}
+
+#[test]
 fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
     let mut session = Session::client(Config::default(), SEED, Instant::ZERO);
     assert_eq!(session.poll_event(), Some(Event::Dial));

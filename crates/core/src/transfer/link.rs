@@ -35,6 +35,8 @@ pub(super) struct Link {
     pub(super) closing: bool,
     /// The link broke the protocol: nothing from it counts any more.
     pub(super) broken: bool,
+    /// How many bytes of files this link has carried, as far as the receiver has said so.
+    pub(super) moved: u64,
     pub(super) limit_out: Option<Limiter>,
     pub(super) limit_in: Option<Limiter>,
 }
@@ -51,6 +53,7 @@ impl Link {
             flow: Flow::new(now, config.max_chunk, rtt),
             closing: false,
             broken: false,
+            moved: 0,
             limit_out: config.limit_rate.map(|rate| Limiter::new(now, rate)),
             limit_in: config.limit_rate.map(|rate| Limiter::new(now, rate)),
         };

@@ -373,6 +373,11 @@ impl Transfers {
         self.link.as_ref().map_or(0, |link| link.flow.window())
     }
 
+    /// How many bytes of files this link has carried: acknowledged by the peer, or received.
+    pub fn moved(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.moved)
+    }
+
     /// What the peer's HELLO said, once it is in.
     pub fn peer(&self) -> Option<&wire::Hello> {
         self.link.as_ref().and_then(|link| link.peer.as_ref())

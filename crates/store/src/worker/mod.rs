@@ -203,7 +203,7 @@ impl Reporter {
 
     fn report_result(&self, result: Result<Outcome, StoreError>) {
         self.report(
-            result.unwrap_or_else(|error| Outcome::Failed(Failure::local(error.code(), error.to_string()))),
+            result.unwrap_or_else(|error| Outcome::Failed(Failure::local(error.code(), error.reason()))),
         );
     }
 }

@@ -67,6 +67,8 @@ impl Task {
         let clock = Clock::start();
         let mut settings = session::Config::default();
         settings.reconnect = config.reconnect;
+        // The dial ends first, and says what it waited for.
+        settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
         settings.transfer = config.transfer.clone();
         let session = Session::client(settings, seed(), clock.now());
         Self {

@@ -101,6 +101,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             cut,
             incomplete_message,
             queued,
+            messages: queued,
             ping,
             pings,
             pongs,

@@ -184,6 +184,9 @@ impl Incoming {
         let data = data.payload.slice(known as usize..);
         self.duplicate += known;
         self.received += data.len() as u64;
+        if let Some(link) = &mut cx.link {
+            link.moved += data.len() as u64;
+        }
         cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
     }
 

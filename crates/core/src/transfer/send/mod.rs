@@ -223,6 +223,7 @@ impl Outgoing {
             link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
             self.attempts = 0;
         }
+        link.moved += ack.received.saturating_sub(self.received);
         self.received = self.received.max(ack.received);
         self.durable = self.durable.max(ack.durable);
         self.credit = self.credit.max(ack.credit).min(self.offer.length);
