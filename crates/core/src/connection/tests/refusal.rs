@@ -124,6 +124,7 @@ fn between_messages_a_peer_may_take_its_time() {
 fn a_message_may_be_slow_while_the_machine_sleeps() {
     let mut config = config();
     config.message_timeout = Some(Duration::from_secs(10));
+    config.heartbeat.mode = crate::heartbeat::Mode::Off;
     let mut server = Connection::server(config, [2; 32], T0);
     server.handle_input(T0, &to_server(0x82, &[0; 100])[..50]);
     server.handle_wake(at(9000), Duration::from_secs(11));
