@@ -41,6 +41,8 @@ pub enum ErrorKind {
     NotFound,
     /// A folder, a symbolic link, a device: nothing that is sent or replaced.
     NotAFile,
+    /// What was to be opened as a store is no folder.
+    NotAFolder,
     /// The partial file is not what its journal says.
     Corrupt,
     /// The system reported any other error.
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
             Self::NotFound => "not found; check the name, or start from the beginning",
             Self::NotAFile => "not a regular file; only regular files are transferred",
+            Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
             Self::Io => "the disk reports an error; attach again to go on from the last safe byte",
         }
@@ -125,7 +128,7 @@ impl StoreError {
             ErrorKind::Fenced => Code::Fenced,
             ErrorKind::Exists => Code::Exists,
             ErrorKind::NoSpace => Code::NoSpace,
-            ErrorKind::Denied | ErrorKind::NotAFile => Code::Rejected,
+            ErrorKind::Denied | ErrorKind::NotAFile | ErrorKind::NotAFolder => Code::Rejected,
             ErrorKind::SourceChanged => Code::SourceChanged,
             ErrorKind::Busy => Code::Busy,
             ErrorKind::BadName => Code::NameInvalid,

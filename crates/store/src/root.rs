@@ -44,9 +44,7 @@ impl Root {
             return Err(StoreError::because(ErrorKind::BadName, &config.staging, why));
         };
         let folder = Folder::open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotADirectory => {
-                StoreError::because(ErrorKind::NotAFile, path, "a folder is needed here")
-            }
+            io::ErrorKind::NotADirectory => StoreError::new(ErrorKind::NotAFolder, path),
             _ => StoreError::io(path, e),
         })?;
         let listed = Mutex::default();

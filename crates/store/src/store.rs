@@ -35,7 +35,7 @@ impl DiskStore {
     /// Opens a folder. Nothing is written before the first attach, so a read-only folder can be sent from.
     ///
     /// # Errors
-    /// `NotFound` or `NotAFile` if there is no such folder, `BadName` if the staging folder of the configuration is
+    /// `NotFound` or `NotAFolder` if there is no such folder, `BadName` if the staging folder of the configuration is
     /// no plain relative path, `Denied`, `Io`.
     pub fn open(dir: &Path, config: Config) -> Result<Self, StoreError> {
         Self::open_with(dir, config, Faults::default())

@@ -126,7 +126,7 @@ fn a_read_only_folder_sends_and_does_not_receive() {
 fn a_folder_that_is_none_is_refused_at_once() {
     let dir = tempfile::tempdir().expect("a folder");
     fs::write(dir.path().join("a"), "abc").expect("written");
-    assert_eq!(kind(DiskStore::open(&dir.path().join("a"), Config::default())), ErrorKind::NotAFile);
+    assert_eq!(kind(DiskStore::open(&dir.path().join("a"), Config::default())), ErrorKind::NotAFolder);
     assert_eq!(kind(DiskStore::open(&dir.path().join("b"), Config::default())), ErrorKind::NotFound);
     for staging in ["", "/tmp", "../x", "a/../b"] {
         let config = Config { staging: staging.into(), ..Config::default() };
