@@ -210,6 +210,11 @@ impl Outbox {
         self.units.first().is_some_and(|unit| unit.is_begun() && unit.ends_with_close())
     }
 
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.controls.memory() + self.units.memory() + self.data.capacity() * size_of::<Outgoing>()
+    }
+
     /// Cuts what leaves next.
     fn fill(&mut self) {
         while let Some(message) = self.data.front() {

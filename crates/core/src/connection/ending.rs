@@ -37,7 +37,6 @@ impl Connection {
         }
         self.assembler = Assembler::default();
         self.decoder.clear();
-        self.rest();
     }
 
     /// Where in the stream of frames the input stands.

@@ -118,4 +118,9 @@ impl Unit {
         }
         &mut self.bytes[start..self.len]
     }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
 }

@@ -76,6 +76,6 @@ impl Units {
 
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        self.ring.capacity()
+        self.ring.capacity() * size_of::<Unit>() + self.ring.iter().map(Unit::memory).sum::<usize>()
     }
 }

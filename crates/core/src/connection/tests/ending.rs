@@ -93,6 +93,15 @@ fn messages_are_delivered_until_the_peer_closes_too() {
 }
 
 #[test]
+fn a_second_close_is_no_news() {
+    let mut client = client();
+    let closes = [to_client(0x88, &close_payload(1000, "")), to_client(0x88, &close_payload(1001, ""))];
+    client.handle_input(T0, &closes.concat());
+    assert_eq!(events(&mut client), [Event::CloseReceived(Close::normal())]);
+    assert_eq!(closed(Role::Client, &mut client).len(), 1);
+}
+
+#[test]
 fn a_ping_is_answered_until_the_peer_closes() {
     let mut client = client();
     client.close(T0, Close::normal()).unwrap();

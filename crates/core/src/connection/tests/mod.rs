@@ -158,6 +158,19 @@ fn an_idle_connection_owns_little_memory() {
     assert!(server.decoder.memory() > 1000);
     server.handle_read(T0);
     assert_eq!(server.decoder.memory(), 0);
+
+    // Memory for sending serves again, and is given back when the heartbeat finds nothing going on.
+    for (last_heard, beat) in [(0, 20_000), (20_000, 25_000)] {
+        let body = Bytes::from(vec![0; 20_000]);
+        let mut client = client();
+        client.send(T0, Message::Binary(body.clone())).unwrap();
+        drain(&mut client, T0);
+        assert!(client.outbox.memory() > 20_000);
+        client.handle_input(at(last_heard), &to_client(0x82, b"x"));
+        client.handle_timeout(at(beat));
+        assert_eq!(drain(&mut client, at(beat)).len(), if last_heard == 0 { 14 } else { 6 });
+        assert!(client.outbox.memory() < 500, "{}", client.outbox.memory());
+    }
     assert!(size_of::<Connection>() <= 1600, "{}", size_of::<Connection>());
 }
 
