@@ -134,7 +134,7 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_thro
     let mut now = Instant::ZERO;
     for link in 0..20 {
         session.handle_link_up(now, None);
-        let mut server = transfer::Transfers::new(Role::Server, transfer::Config::default(), now);
+        let mut server = Transfers::new(Role::Server, transfer::Config::default(), now);
         server.handle_link_up(now, None);
         let mut received = false;
         while !received {

@@ -15,6 +15,9 @@ pub struct Config {
     pub credit: u64,
     /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
     pub link_credit: u64,
+    /// How many bytes of all sources of a link together are read before they can be sent. 4 MiB: two of the largest
+    /// chunks for each of two transfers.
+    pub read_ahead: u64,
     /// How many transfers a peer may open at once. 256: enough to hide the round trips of small files.
     pub max_transfers: u32,
     /// The longest time that an acknowledgement is held back. 25 ms: half of what a chunk takes.
@@ -43,6 +46,7 @@ impl Default for Config {
             max_chunk: 1024 * 1024,
             credit: 4 * 1024 * 1024,
             link_credit: 16 * 1024 * 1024,
+            read_ahead: 4 * 1024 * 1024,
             max_transfers: 256,
             ack_delay: Duration::from_millis(25),
             sync_bytes: 16 * 1024 * 1024,

@@ -19,6 +19,14 @@ const BACKLOG: usize = 2 * 1024 * 1024;
 const MARK_EVERY: u64 = 1024 * 1024;
 const MARKS: usize = 64;
 
+/// What all sources of a worker share.
+#[derive(Default)]
+pub(super) struct Memory {
+    buffers: Buffers,
+    /// Bytes that wait to be hashed.
+    backlog: Arc<AtomicUsize>,
+}
+
 pub(super) struct Sending {
     reporter: Reporter,
     reading: Lane<Arc<Source>>,
@@ -28,7 +36,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(spawn: &Spawn, reporter: Reporter, buffers: Buffers, source: Source) -> Self {
+    pub(super) fn new(spawn: &Spawn, reporter: Reporter, memory: &Memory, source: Source) -> Self {
         let source = Arc::new(source);
         let hashing = Hashing {
             source: Arc::clone(&source),
@@ -39,9 +47,9 @@ impl Sending {
         Self {
             reporter,
             reading: Lane::new(spawn, source),
-            buffers,
+            buffers: memory.buffers.clone(),
             hashing: Arc::new(Lane::new(spawn, hashing)),
-            backlog: Arc::default(),
+            backlog: Arc::clone(&memory.backlog),
         }
     }
 

@@ -4,8 +4,11 @@ use super::{Context, Flight, Outgoing, State};
 use crate::Instant;
 use crate::transfer::event::Event;
 use crate::transfer::flow::Flow;
-use crate::transfer::link::Link;
+use crate::transfer::link::{Link, Route};
 use crate::transfer::wire::{Data, Frame, Have, Whole};
+
+/// The least that is read at a time, however many transfers share the memory.
+const LEAST_READ: u64 = 64 * 1024;
 
 impl Outgoing {
     /// Asks for what will be needed next.
@@ -27,9 +30,11 @@ impl Outgoing {
     }
 
     pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        let chunk = cx.link.as_ref().map_or(0, |link| link.flow.chunk()).min(self.max_chunk);
-        let chunk = u64::from(chunk.max(16 * 1024));
-        let ahead = chunk * 2;
+        let Some(link) = &cx.link else { return };
+        let open = link.count(|route| matches!(route, Route::Outgoing(_))).max(1) as u64;
+        let share = (cx.config.read_ahead / open).max(LEAST_READ);
+        let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(LEAST_READ).min(share);
+        let ahead = share.min(chunk * 2);
         while self.read_to < self.offer.length && self.read_to - self.sent < ahead {
             let len = chunk.min(self.offer.length - self.read_to);
             cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });

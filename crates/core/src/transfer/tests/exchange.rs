@@ -243,3 +243,30 @@ fn syncs_come_by_size_and_by_time_and_are_acknowledged() {
     }
     panic!("nothing became durable: {:?}", world.client.transfers.progress(id(1)));
 }
+
+#[test]
+fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
+    let mut world = World::new();
+    for n in 0..40 {
+        world.send(id(n), &std::format!("file {n}"), contents(n, 2_000_000));
+    }
+    world.link_up();
+    // Everything but the reading happens.
+    let mut asked = std::vec::Vec::new();
+    for _ in 0..10_000 {
+        let moved = world.poll_messages() | world.deliver(true) | world.deliver(false);
+        let reads = |effect: &Event| matches!(effect, Event::Read { .. });
+        asked.extend(world.client.effects.iter().filter(|effect| reads(effect)).cloned());
+        world.client.effects.retain(|effect| !reads(effect));
+        if !(moved | world.client.carry_out_one(world.now) | world.server.carry_out_one(world.now)) {
+            break;
+        }
+    }
+    let len = |effect: &Event| if let Event::Read { len, .. } = effect { *len as u64 } else { 0 };
+    let ahead: u64 = asked.iter().map(len).sum();
+    assert!(ahead >= 40 * 65_536, "each has something to send: {ahead}");
+    assert!(ahead <= Config::default().read_ahead + 40 * 65_536, "{ahead}");
+    world.client.effects.extend(asked);
+    world.run(MINUTE);
+    assert!((0..40).all(|n| world.client.done(id(n))));
+}
