@@ -3,8 +3,9 @@
 use super::{Link, Pieces, Read};
 use bowline_core::closing::Transport;
 use bowline_core::connection::{Config, Event};
-use bowline_core::{Connection, Disconnect, End, Instant, Message, Role};
+use bowline_core::{Connection, Disconnect, End, Instant, Message, Rng, Role};
 use bytes::Bytes;
+use std::fmt;
 use std::time::Duration;
 
 /// The most that is handed to the transport in one write, as adapters do.
@@ -15,8 +16,14 @@ const WRITE: usize = 64 << 10;
 pub struct Host {
     /// The machine.
     pub connection: Connection,
-    /// How reads and writes are cut.
-    pub pieces: Pieces,
+    /// How reads are cut.
+    pub reads: Pieces,
+    /// How writes are cut.
+    pub writes: Pieces,
+    /// Whether it tells the time at every turn, not only when a deadline is reached.
+    pub eager: bool,
+    /// Its clock steps back now and then, by as much as this says.
+    pub steps_back: Option<Box<Rng>>,
     /// How much later than asked for a timer fires.
     pub late: Duration,
     /// Whether the application takes its events as they come.
@@ -38,7 +45,7 @@ pub struct Host {
 }
 
 /// What a host did to the transport.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Did {
     /// It wrote, and the transport took these bytes.
     Wrote(Bytes),
@@ -52,6 +59,19 @@ pub enum Did {
     Left,
 }
 
+impl fmt::Debug for Did {
+    /// Prints the number of bytes, not the bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrote(bytes) => write!(f, "Wrote({} bytes)", bytes.len()),
+            Self::FailedToWrite => f.write_str("FailedToWrite"),
+            Self::ReadEnd(end) => write!(f, "ReadEnd({end:?})"),
+            Self::Finished => f.write_str("Finished"),
+            Self::Left => f.write_str("Left"),
+        }
+    }
+}
+
 impl Host {
     /// The end of a link that opens now. The seed keys masks, pings and jitter.
     pub fn new(role: Role, config: Config, seed: [u8; 32], now: Instant) -> Self {
@@ -61,7 +81,10 @@ impl Host {
         };
         Self {
             connection,
-            pieces: Pieces::Whole,
+            reads: Pieces::Whole,
+            writes: Pieces::Whole,
+            eager: false,
+            steps_back: None,
             late: Duration::ZERO,
             listens: true,
             bulk: None,
@@ -83,11 +106,16 @@ impl Host {
             return false;
         }
         self.asleep = None;
+        if self.steps_back.is_some() {
+            // Nothing was read: all that this tells is the time.
+            self.connection.handle_read(now);
+        }
         let early = self.writes_first && self.write(now, link);
         let read = self.read(now, link);
         let due = self.deadline().is_some_and(|due| due <= now);
-        if due {
-            self.connection.handle_timeout(now);
+        if due || self.eager {
+            let clock = self.clock(now);
+            self.connection.handle_timeout(clock);
             let next = self.connection.poll_timeout();
             assert!(next.is_none_or(|next| next > now), "a deadline at {next:?} after that of {now}");
         }
@@ -95,6 +123,7 @@ impl Host {
         let written = self.write(now, link);
         let ended = self.end(now, link);
         let heard = self.listens && self.collect(now);
+        // An eager look at the clock is no progress.
         early | read | due | written | ended | heard
     }
 
@@ -136,13 +165,17 @@ impl Host {
         let stream = link.incoming(self.role);
         let mut any = false;
         while !self.read_ended && !self.left && self.connection.wants_input() {
-            match stream.read(now, self.pieces.next(WRITE)) {
-                Read::Bytes(bytes) => self.connection.handle_input(now, &bytes),
+            match stream.read(now, self.reads.next(WRITE)) {
+                Read::Bytes(bytes) => {
+                    let clock = self.clock(now);
+                    self.connection.handle_input(clock, &bytes);
+                }
                 Read::Blocked => break,
                 Read::End(end) => {
                     self.read_ended = true;
                     note(&mut self.tap, now, || Did::ReadEnd(end));
-                    self.connection.handle_end(now, end);
+                    let clock = self.clock(now);
+                    self.connection.handle_end(clock, end);
                 }
             }
             any = true;
@@ -167,7 +200,7 @@ impl Host {
             if output.is_empty() {
                 break;
             }
-            let len = self.pieces.next(output.len().min(WRITE));
+            let len = self.writes.next(output.len().min(WRITE));
             let Ok(n) = stream.write(now, &output[..len]) else {
                 self.finished = true;
                 note(&mut self.tap, now, || Did::FailedToWrite);
@@ -175,10 +208,11 @@ impl Host {
                 return true;
             };
             note(&mut self.tap, now, || Did::Wrote(Bytes::copy_from_slice(&output[..n])));
-            self.connection.handle_written(now, n);
+            let clock = self.clock(now);
+            self.connection.handle_written(clock, n);
             self.is_blocked = n < len;
             if self.is_blocked {
-                self.connection.handle_blocked(now);
+                self.connection.handle_blocked(clock);
             }
             any |= n > 0;
             self.send_bulk(now);
@@ -201,6 +235,14 @@ impl Host {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// What its clock shows.
+    fn clock(&mut self, now: Instant) -> Instant {
+        match &mut self.steps_back {
+            Some(rng) => now - Duration::from_micros(u64::from(rng.next_u32() % 1_000_000)),
+            None => now,
         }
     }
 

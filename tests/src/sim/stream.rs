@@ -126,9 +126,9 @@ impl Stream {
         self.now = self.now.max(now);
         let n = max.min(self.arrived.len());
         if n > 0 {
-            let bytes = self.arrived.split_to(n).freeze();
-            self.transmit();
-            return Read::Bytes(bytes);
+            // The writer learns of the room once all has been read that is read now, or small reads would make small
+            // segments.
+            return Read::Bytes(self.arrived.split_to(n).freeze());
         }
         match self.end {
             Some(end) if self.arrived.is_empty() => Read::End(end),

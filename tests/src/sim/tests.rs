@@ -187,8 +187,10 @@ fn pieces_are_never_empty() {
 fn a_pair_talks_whatever_the_pieces() {
     for pieces in [Pieces::Whole, Pieces::Bytes, Pieces::random(7)] {
         let mut pair = Pair::default();
-        pair.client.pieces = pieces.clone();
-        pair.server.pieces = pieces;
+        for host in [&mut pair.client, &mut pair.server] {
+            host.reads = pieces.clone();
+            host.writes = pieces.clone();
+        }
         let text = Message::text("x".repeat(10_000));
         pair.client.connection.send(pair.now(), text.clone()).unwrap();
         pair.server.connection.send(pair.now(), Message::binary("y")).unwrap();
