@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::dial;
 
-/// Settings of a [`Client`].
+/// Settings of a [`Client`](super::Client).
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ClientConfig {

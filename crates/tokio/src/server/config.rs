@@ -8,7 +8,7 @@ use bowline_core::{Disconnect, connection};
 
 use crate::accept;
 
-/// Settings of a [`Server`].
+/// Settings of a [`Server`](super::Server).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerConfig {

@@ -446,6 +446,8 @@ impl Incoming {
             link.close(self.handle);
         }
         let Whole { length, digest, deduplicated } = whole;
+        // What earlier links brought was not there already.
+        let deduplicated = deduplicated && self.earlier.received == 0;
         let resent = self.duplicate;
         cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated, resent });
         Fate::Ended

@@ -85,6 +85,8 @@ pub(super) struct Outgoing {
     flights: VecDeque<Flight>,
     received: u64,
     durable: u64,
+    /// The receiver has acknowledged bytes that we sent: it had not got the file from elsewhere.
+    carried: bool,
     credit: u64,
     max_chunk: u32,
 
@@ -116,6 +118,7 @@ impl Outgoing {
             flights: VecDeque::new(),
             received: 0,
             durable: 0,
+            carried: false,
             credit: 0,
             max_chunk: u32::MAX,
             ready: VecDeque::new(),
@@ -222,6 +225,7 @@ impl Outgoing {
             let Some(flight) = self.flights.pop_front() else { break };
             link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
             self.attempts = 0;
+            self.carried = true;
         }
         link.moved += ack.received.saturating_sub(self.received);
         self.received = self.received.max(ack.received);
@@ -360,7 +364,13 @@ impl Outgoing {
         let id = self.offer.id;
         let length = self.offer.length;
         cx.events.push_back(if whole.digest == digest && whole.length == length {
-            Event::Done { id, length, digest, deduplicated: whole.deduplicated, resent: self.resent }
+            Event::Done {
+                id,
+                length,
+                digest,
+                deduplicated: whole.deduplicated && !self.carried,
+                resent: self.resent,
+            }
         } else {
             let text = "the file over there differs from the file here; send it again";
             Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }

@@ -111,6 +111,26 @@ fn the_same_transfer_again_is_done_at_once() {
 }
 
 #[test]
+fn a_file_whose_last_link_ended_before_done_was_not_there_already() {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, 300_000));
+    world.link_up();
+    while !world.server.disk.get(&id(1)).is_some_and(|part| part.committed) {
+        world.poll_messages();
+        world.deliver(true);
+        world.deliver(false);
+        world.client.carry_out_one(world.now);
+        world.server.carry_out_one(world.now);
+    }
+    world.cut();
+    world.link_up();
+    world.run(MINUTE);
+    let there = |event: &Event| matches!(event, Event::Done { deduplicated: true, .. });
+    assert!(world.client.done(id(1)));
+    assert!(!world.client.told.iter().any(there), "{:?}", world.client.told);
+}
+
+#[test]
 fn an_equal_file_under_the_name_is_enough_and_another_is_not() {
     for len in [1000, 300_000] {
         for (seed, code) in [(7, None), (8, Some(Code::Exists))] {
