@@ -52,7 +52,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn text(self) -> &'static str {
         match self {
-            Self::Fenced => "another connection took this transfer over; stop sending on this one",
+            Self::Fenced => "fenced: another connection took this transfer over; stop sending on this one",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
             Self::NoSpace => "no space left; free some, then resume: what arrived is kept",
             Self::Denied => "not permitted; check the owner and the mode of the folder",
