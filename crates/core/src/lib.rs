@@ -12,8 +12,8 @@
 //! | [`closing::Closing`] | who said what when, what ended the connection, and why |
 //! | [`Reconnect`] | when to dial again, or why not |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
-//! | [`Transfers`](transfer::Transfers) | files over messages: offer, cut, acknowledge, resume |
-//! | [`Session`](session::Session) | reconnect and transfers: the application's view across many links |
+//! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
+//! | [`Session`] | reconnect and transfers: the application's view across many links |
 //!
 //! # The verbs
 //!

@@ -236,6 +236,20 @@ fn a_stream_that_fills_its_place_gets_a_larger_one() {
 }
 
 #[test]
+fn a_decoder_that_was_cleared_takes_a_new_stream() {
+    let mut decoder = decoder(Role::Client);
+    for before in [&b"\x01\x05He"[..], b"\x01\x00\x80", b"\xff"] {
+        decoder.push(before);
+        while let Ok(Some(_)) = decoder.decode() {}
+        decoder.clear();
+        assert_eq!(decoder.memory(), 0);
+        decoder.push(b"\x81\x01a");
+        assert_eq!(decoder.decode().unwrap().map(|header| header.opcode), Some(Opcode::Text));
+        assert_eq!(decoder.take(), "a");
+    }
+}
+
+#[test]
 fn an_idle_decoder_owns_no_memory() {
     let mut decoder = decoder(Role::Client);
     decoder.push(b"\x82\x01a\x82");

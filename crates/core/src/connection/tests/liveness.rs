@@ -141,7 +141,7 @@ fn a_late_timer_accuses_nobody() {
 #[test]
 fn a_sleep_is_followed_by_a_question() {
     let mut client = client();
-    client.handle_wake(at(3000), Duration::from_secs(8));
+    client.handle_wake(at(3000), Duration::from_secs(10));
     assert_eq!((events(&mut client), client.output()), (vec![], &b""[..]));
     client.handle_wake(at(4000), Duration::from_secs(300));
     assert_eq!(events(&mut client), [Event::Resumed { slept: Duration::from_secs(300) }]);
