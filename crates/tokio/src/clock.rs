@@ -72,6 +72,12 @@ impl SleepWatch {
         self.compare(Reading::take())
     }
 
+    /// As if the machine had slept for so long.
+    #[cfg(test)]
+    pub(crate) fn pretend_sleep(&mut self, slept: Duration) {
+        self.seen.wall -= slept;
+    }
+
     fn compare(&mut self, reading: Reading) -> Option<Duration> {
         let before = std::mem::replace(&mut self.seen, reading);
         let awake = reading.steady.saturating_duration_since(before.steady);

@@ -141,3 +141,65 @@ fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
         _ => format!("{place} cannot be reached{tried}: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> String {
+        "example.org:80".to_owned()
+    }
+
+    #[test]
+    fn each_way_to_miss_a_server_is_one_sentence() {
+        let connect = |kind: io::ErrorKind, addresses| {
+            let error = DialError::Connect { place: place(), addresses, source: kind.into() };
+            assert_eq!(error.retry(), Retry::Backoff);
+            error.to_string()
+        };
+        assert_eq!(
+            connect(io::ErrorKind::ConnectionRefused, 1),
+            "nobody listens at example.org:80 (connection refused)"
+        );
+        assert_eq!(
+            connect(io::ErrorKind::ConnectionRefused, 3),
+            "nobody listens at example.org:80, nor at 2 more addresses (connection refused)"
+        );
+        assert_eq!(
+            connect(io::ErrorKind::NetworkUnreachable, 1),
+            "no way leads to example.org:80: network unreachable"
+        );
+        assert_eq!(
+            connect(io::ErrorKind::PermissionDenied, 1),
+            "example.org:80 cannot be reached: permission denied"
+        );
+    }
+
+    #[test]
+    fn a_name_without_address_is_told_in_the_words_of_the_system() {
+        let source = io::Error::other("failed to lookup address information: Name or service not known");
+        let error = DialError::Resolve { place: place(), source };
+        assert_eq!(error.to_string(), "example.org:80 has no known address: Name or service not known");
+        assert_eq!(error.retry(), Retry::Backoff);
+    }
+
+    #[test]
+    fn a_time_out_says_what_took_so_long() {
+        let after = Duration::from_secs(10);
+        let error = |stage| DialError::TimedOut { place: place(), stage, after }.to_string();
+        assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10s");
+        assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10s");
+    }
+
+    #[test]
+    fn errors_of_a_read_keep_their_meaning() {
+        for (kind, end) in [
+            (io::ErrorKind::ConnectionReset, End::Reset),
+            (io::ErrorKind::TimedOut, End::TimedOut),
+            (io::ErrorKind::UnexpectedEof, End::TlsTruncated),
+            (io::ErrorKind::InvalidData, End::ReadFailed),
+        ] {
+            assert_eq!(read_end(&kind.into()), end);
+        }
+    }
+}
