@@ -76,13 +76,9 @@ pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<T
     let clock = Clock::start();
     let stream = tcp_connect(request, config, clock).await?;
 
-    let now = clock.now();
-    let after = config.connect_timeout;
     let mut limits = config.handshake.clone();
-    // As if the handshake had begun with the dialling, if that ends it earlier.
-    let total_is_earlier = Instant::ZERO + after < now + limits.timeout;
-    let started = if total_is_earlier { Instant::ZERO } else { now };
-    limits.timeout = if total_is_earlier { after } else { limits.timeout };
+    let (started, timeout) = handshake_time(config, clock.now());
+    limits.timeout = timeout;
     shake_hands(stream, request, limits, clock, started).await
 }
 
@@ -150,6 +146,13 @@ where
     }
 }
 
+/// From when on the handshake has how much time, if the connection is there at `now`: as if it had begun with the
+/// dialling at zero, if that ends it earlier.
+fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
+    let (total, own) = (config.connect_timeout, config.handshake.timeout);
+    if Instant::ZERO + total < now + own { (Instant::ZERO, total) } else { (now, own) }
+}
+
 /// Host and port, as a URL would write them.
 fn place(request: &Request) -> String {
     let (host, port) = (request.host(), request.port());
@@ -194,5 +197,26 @@ impl Machine for Asking {
 
     fn wants_input(&self) -> bool {
         self.handshake.wants_input()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earlier_of_both_times_ends_the_handshake() {
+        let secs = Duration::from_secs;
+        let mut config = Config::default();
+        assert_eq!(handshake_time(&config, Instant::from_secs(3)), (Instant::ZERO, secs(10)));
+        config.handshake.timeout = secs(5);
+        assert_eq!(handshake_time(&config, Instant::from_secs(3)), (Instant::from_secs(3), secs(5)));
+        assert_eq!(handshake_time(&config, Instant::from_secs(6)), (Instant::ZERO, secs(10)));
+    }
+
+    #[test]
+    fn a_place_is_written_as_in_a_url() {
+        assert_eq!(place(&Request::new("ws://[::1]:81/").unwrap()), "[::1]:81");
+        assert_eq!(place(&Request::new("ws://a.example/").unwrap()), "a.example:80");
     }
 }

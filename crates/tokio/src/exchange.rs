@@ -123,12 +123,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Machine> Link<'_, S, M> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let output = self.machine.output();
-        // A time that is over may have taken the output back.
-        self.taken = self.taken.min(output.len());
         if output.is_empty() {
             return Poll::Pending;
         }
-        let rest = &output[self.taken..];
+        let rest = output.get(self.taken..).unwrap_or_default();
         let written = if rest.is_empty() {
             std::task::ready!(Pin::new(&mut *self.stream).poll_flush(cx)).map(|()| {
                 let n = std::mem::take(&mut self.taken);

@@ -109,6 +109,26 @@ mod tests {
         assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), UNSENT);
     }
 
+    /// Elsewhere nobody can be made to keep a caller waiting.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_hide_the_next() {
+        let full = tokio::net::TcpSocket::new_v4().unwrap();
+        full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let full = full.listen(0).unwrap();
+        let silent = full.local_addr().unwrap();
+        // More callers than the queue holds: those who come later hear nothing.
+        let mut callers = JoinSet::new();
+        for _ in 0..4 {
+            callers.spawn(TcpStream::connect(silent));
+        }
+        callers.join_next().await.unwrap().unwrap().unwrap();
+
+        let (_listener, address) = listener().await;
+        let stream = connect(vec![silent, address]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+    }
+
     #[test]
     fn families_take_turns() {
         let parse = |list: &[&str]| list.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>();

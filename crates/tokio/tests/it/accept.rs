@@ -106,3 +106,21 @@ async fn a_request_that_is_dropped_ends_the_connection() {
     let Err(DialError::Handshake { source, .. }) = dialed else { panic!("{dialed:?}") };
     assert_eq!(source.to_string(), "the connection was closed before the server said anything");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_ended_its_side_still_gets_its_answer() {
+    let (mut near, far) = duplex(64);
+    let config = Config::default();
+    let ask = async {
+        near.write_all(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n").await.unwrap();
+        near.shutdown().await.unwrap();
+        // The answer does not fit into the pipe at once.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut answer = String::new();
+        near.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let (accepted, answer) = tokio::join!(accept::accept(far, &config, |_, _| Decision::accept()), ask);
+    assert!(matches!(accepted, Err(AcceptError::Handshake(server::Error::NoUpgrade))), "{accepted:?}");
+    assert!(answer.ends_with('\n') && answer.contains("Upgrade: websocket\r\n"), "{answer}");
+}

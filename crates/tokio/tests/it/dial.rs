@@ -6,7 +6,7 @@ use bowline_handshake::client::{self, Request};
 use bowline_tokio::accept::{self, Accept, Decision};
 use bowline_tokio::{DialError, Stage, dial};
 use http::StatusCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream, duplex};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -37,6 +37,35 @@ async fn a_handshake_takes_any_stream() {
     let mut frames = dialed.leftover.to_vec();
     dialed.stream.read_to_end(&mut frames).await.unwrap();
     assert_eq!(frames, b"\x81\x02hi", "nothing behind the answer is lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_round_trip_begins_when_the_request_has_left() {
+    let (near, far) = duplex(16);
+    let request = Request::new(HOST).unwrap();
+    let limits = bowline_handshake::Config::default();
+    let config = accept::Config::default();
+    let answer = async {
+        sleep(Duration::from_secs(1)).await;
+        let asked = accept::receive(far, &config).await.unwrap();
+        sleep(Duration::from_millis(80)).await;
+        asked.accept(&Accept::new()).await.unwrap()
+    };
+    let (dialed, _) = tokio::join!(dial::handshake(near, &request, &limits), answer);
+    assert_eq!(dialed.unwrap().round_trip, Duration::from_millis(80));
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_hold_bytes_back_are_flushed() {
+    let (near, far) = duplex(PIPE);
+    let request = Request::new(HOST).unwrap();
+    let limits = bowline_handshake::Config::default();
+    let (dialed, accepted) = tokio::join!(
+        dial::handshake(BufStream::new(near), &request, &limits),
+        accept::accept(BufStream::new(far), &limits, |_, _| Decision::accept())
+    );
+    dialed.unwrap();
+    accepted.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

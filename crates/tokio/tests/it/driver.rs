@@ -85,6 +85,23 @@ async fn a_pong_overtakes_what_waits_for_a_peer_that_does_not_read() {
     assert!(opcodes.contains(&Opcode::Pong), "{opcodes:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_waits_for_room_is_told() {
+    let (mut client, mut peer) = client(config());
+    let sink = tokio::spawn(async move { tokio::io::copy(&mut peer, &mut tokio::io::sink()).await });
+    let start = Instant::now();
+    for _ in 0..100 {
+        while client.conn().room() == 0 {
+            client.drive().await;
+        }
+        let now = client.now();
+        client.conn_mut().send(now, Message::binary(vec![0; 100_000])).unwrap();
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO, "nothing had to time out");
+    drop(client);
+    sink.await.unwrap().unwrap();
+}
+
 /// Sends `count` times the message, then waits for as many from the peer.
 async fn flood<S: AsyncRead + AsyncWrite + Unpin>(
     driver: &mut Driver<S>,
@@ -355,9 +372,8 @@ async fn a_busy_peer_lets_the_owner_have_its_turn() {
     large.receive_buffer = 64 << 20;
     let (near, mut far) = tokio::io::duplex(64 << 20);
     let mut client = Driver::client(near, &[], large, Clock::start()).unwrap();
-    far.write_all(&b"\x82\x7e\xff\xff".iter().copied().chain([0; 65_535]).collect::<Vec<_>>().repeat(100))
-        .await
-        .unwrap();
+    let frame = [b"\x82\x7e\xff\xff".as_slice(), &vec![0; 65_535]].concat();
+    far.write_all(&frame.repeat(100)).await.unwrap();
     client.drive().await;
     client.drive().await;
     let received = client.conn().stats().bytes_received;

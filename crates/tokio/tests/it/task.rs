@@ -5,7 +5,7 @@ use bowline_core::connection::{Config, SendError};
 use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::{Receiver, Sender, WebSocket};
 use futures_util::StreamExt;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::{self, config, in_time, quiet};
@@ -168,6 +168,21 @@ async fn senders_that_wait_get_their_message_back_at_the_end() {
     assert_eq!(start.elapsed(), Duration::from_secs(40));
     assert_eq!(receiver.ended().await.kind(), Kind::WriteStall);
     drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_taken_while_the_connection_closes() {
+    let (client, mut peer) = common::client(config());
+    let (sender, mut receiver) = WebSocket::new(client).spawn();
+    let start = Instant::now();
+    peer.write_all(b"\x88\x02\x03\xe8").await.unwrap();
+    // The answer; the peer ends the transport only later.
+    peer.read_exact(&mut [0; 8]).await.unwrap();
+    let late = Message::text("late");
+    assert_eq!(sender.send(late.clone()).await, Err(SendError::Closing(late)));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    drop(peer);
+    assert_eq!(receiver.ended().await.kind(), Kind::Clean);
 }
 
 #[test]

@@ -188,6 +188,16 @@ async fn a_flush_waits_for_the_last_byte() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_waiting_flush_ends_with_the_connection() {
+    let (mut client, _server) = pair(config(), config());
+    client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
+    let start = Instant::now();
+    client.flush().await;
+    assert_eq!(start.elapsed(), Duration::from_secs(40));
+    assert_eq!(client.ended().await.kind(), Kind::WriteStall);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_that_was_taken_before_is_an_end_still() {
     let (mut client, server) = common::client(config());
     drop(server);
