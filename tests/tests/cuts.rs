@@ -24,13 +24,21 @@ fn cut(world: &mut World, path: Path, cuts: Vec<(Role, u64, End)>) {
     });
 }
 
-/// What all that the sender put on the wire may come to: the files, what headers and control messages cost, and two
-/// windows for each link that was cut.
+fn side(of: Role, pair: (u64, u64)) -> u64 {
+    if of == Role::Client { pair.0 } else { pair.1 }
+}
+
+/// What headers and control messages may cost.
+fn overhead(world: &World, files: &[usize], sender: Role) -> u64 {
+    files.len() as u64 * 400 + side(sender, world.sent()) / 100 + 1000 * u64::from(world.dials())
+}
+
+/// What all that the sender puts on the wire may come to: the files, the overhead, and two windows for each link that
+/// was cut.
 fn bound(world: &World, files: &[usize], sender: Role) -> u64 {
-    let side = |pair: (u64, u64)| if sender == Role::Client { pair.0 } else { pair.1 };
-    let files: u64 = files.iter().map(|len| *len as u64 + 400).sum();
-    let headers = side(world.sent()) / 100 + 1000 * u64::from(world.dials());
-    files + headers + world.past.iter().map(|past| 2 * side(past.window)).sum::<u64>()
+    let total: u64 = files.iter().map(|len| *len as u64).sum();
+    let windows = world.past.iter().map(|past| 2 * side(sender, past.window));
+    total + overhead(world, files, sender) + windows.sum::<u64>()
 }
 
 /// One run: these files in this direction, over links that are cut at random places.
@@ -63,10 +71,14 @@ fn run(seed: u64, sender: Role, files: &[usize], cuts: usize) {
         let (_, again) = world.done(*id).unwrap_or_else(|| panic!("{case}: {name} is not done"));
         resent += again;
     }
-    let sent = if sender == Role::Client { world.sent().0 } else { world.sent().1 };
+    let sent = side(sender, world.sent());
     let most = bound(&world, files, sender);
     assert!(sent <= most, "{case}: {sent} bytes sent, {most} expected: {:#?}", world.past);
     assert!(resent <= most - total, "{case}: {resent} bytes resent, by its own account");
+    // A sender knows what it sent twice; a receiver cannot know what was lost on its way.
+    let explained = total + resent + overhead(&world, files, sender);
+    let is_explained = sent <= explained || sender == Role::Server;
+    assert!(is_explained, "{case}: {sent} bytes sent, and only {explained} explained");
 }
 
 #[test]

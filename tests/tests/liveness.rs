@@ -70,6 +70,20 @@ fn a_busy_upload_does_not_kill_the_connection() {
 }
 
 #[test]
+fn a_busy_upload_lives_by_nothing_but_its_own_progress() {
+    // The server says nothing but Pongs, and each of them is eight seconds late.
+    let config = heartbeat(SECOND, SECOND);
+    let mut silent = config.clone();
+    silent.heartbeat.mode = Mode::Off;
+    let mut pair = Pair::new(config, silent, Link::new(slow(4 << 20), Instant::ZERO), 11);
+    // Full before the first ping is due.
+    pair.client.bulk = Some(MESSAGE);
+    pair.run_for(MINUTE);
+    assert_alive(&pair);
+    assert!(slowest_pong(&pair.client) > Some(5 * SECOND), "{:?}", slowest_pong(&pair.client));
+}
+
+#[test]
 fn a_busy_download_does_not_kill_the_connection() {
     let mut pair = pair(&heartbeat(SECOND, SECOND), slow(4 << 20), 2);
     pair.server.bulk = Some(MESSAGE);
