@@ -410,7 +410,7 @@ mod tests {
         driver.drive().await;
         match driver.conn_mut().poll_event() {
             Some(Event::Resumed { slept }) => {
-                assert!(slept.abs_diff(hour) < Duration::from_secs(10), "{slept:?}")
+                assert!(slept.abs_diff(hour) < Duration::from_secs(10), "{slept:?}");
             }
             event => panic!("{event:?}"),
         }
