@@ -285,7 +285,10 @@ proptest! {
         let (mut sleeping, mut ticking) = (Player::new(mode), Player::new(mode));
         let mut now = Instant::ZERO;
         for (gap, op) in script {
+            // What fell due by the last step is due at once, neither before nor a tick later.
+            sleeping.apply(now, Op::Timeout);
             sleeping.sleep(now + ms(gap));
+            ticking.apply(now, Op::Timeout);
             for _ in 0..gap {
                 now += ms(1);
                 ticking.apply(now, Op::Timeout);
