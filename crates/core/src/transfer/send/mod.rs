@@ -77,8 +77,9 @@ pub(super) struct Outgoing {
     /// When the peer was heard of last about this transfer.
     heard: Instant,
 
-    /// The next offset to send, and the end of everything ever sent.
+    /// The next offset to send, the end of everything sent on this link, and of everything ever sent.
     sent: u64,
+    reached: u64,
     highest: u64,
     resent: u64,
     seq: u32,
@@ -112,6 +113,7 @@ impl Outgoing {
             attempts: 0,
             heard: now,
             sent: 0,
+            reached: 0,
             highest: 0,
             resent: 0,
             seq: 0,
@@ -149,6 +151,7 @@ impl Outgoing {
             && self.offer.mode == Mode::AttachOrCreate;
         self.heard = cx.now;
         self.rewind(0, link);
+        self.reached = 0;
         self.seq = 0;
         self.credit = if early { self.offer.length } else { 0 };
         self.state = State::Offered { handle, early, fin: false };
@@ -215,8 +218,8 @@ impl Outgoing {
             return Fate::Lives;
         };
         self.heard = cx.now;
-        if ack.received > self.sent.max(self.received) || ack.durable > ack.received {
-            let text = format!("{} bytes acknowledged, {} sent", ack.received, self.sent);
+        if ack.received > self.reached.max(self.received) || ack.durable > ack.received {
+            let text = format!("{} bytes acknowledged, {} sent", ack.received, self.reached);
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
         }
         let Some(link) = &mut cx.link else { return Fate::Lives };
@@ -231,7 +234,8 @@ impl Outgoing {
         self.received = self.received.max(ack.received);
         self.durable = self.durable.max(ack.durable);
         self.credit = self.credit.max(ack.credit).min(self.offer.length);
-        if ack.rewind.is_some() {
+        // One damaged chunk after another asks twice to go back; the second time may be once too often.
+        if ack.rewind.is_some() || ack.received > self.sent {
             self.rewind(ack.received, link);
             if let State::Finishing { handle } = self.state {
                 self.state = State::Sending { handle, have: Have::Part };

@@ -98,6 +98,7 @@ impl Outgoing {
         let offset = self.sent;
         self.sent += len;
         self.resent += self.highest.min(self.sent).saturating_sub(offset);
+        self.reached = self.reached.max(self.sent);
         self.highest = self.highest.max(self.sent);
         let stamp = flow.handle_sent(now, len);
         self.flights.push_back(Flight { end: self.sent, len, stamp });

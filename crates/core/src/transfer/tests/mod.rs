@@ -1,6 +1,7 @@
 //! Two `Transfers` joined by lists of messages, in virtual time.
 
 mod exchange;
+mod faults;
 mod hostile;
 mod schedules;
 mod world;

@@ -1,0 +1,136 @@
+//! What goes wrong only when two things go wrong at once, and what a peer can pile up.
+
+use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello};
+use super::super::*;
+use super::world::*;
+use std::vec::Vec;
+
+/// One end, and a peer that a script plays.
+struct Scripted(Transfers);
+
+impl Scripted {
+    fn new(role: Role, config: Config) -> Self {
+        let mut transfers = Transfers::new(role, config, Instant::ZERO);
+        transfers.handle_link_up(Instant::ZERO, None);
+        let mut scripted = Self(transfers);
+        scripted.hear(Frame::Hello(Hello {
+            min_version: 1,
+            max_version: 1,
+            max_chunk: 1 << 20,
+            max_transfers: 9,
+            max_offers_per_second: 9,
+            credit: 1 << 20,
+            features: 0,
+            instance: [9; 16],
+            agent: String::new(),
+        }));
+        scripted.say();
+        scripted
+    }
+
+    fn client() -> Self {
+        Self::new(Role::Client, Config::default())
+    }
+
+    fn server() -> Self {
+        Self::new(Role::Server, Config::default())
+    }
+
+    fn hear(&mut self, frame: Frame) {
+        self.0.handle_message(Instant::ZERO, frame.encode().into_bytes());
+    }
+
+    fn say(&mut self) -> Vec<Frame> {
+        core::iter::from_fn(|| self.0.poll_message(Instant::ZERO, 1))
+            .map(|message| wire::decode(message.into_bytes()).expect("we send what we can read"))
+            .collect()
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.0.poll_event()).collect()
+    }
+
+    fn hear_offer(&mut self, handle: u32, n: u8, length: u64) {
+        self.hear(Frame::Offer(
+            handle,
+            wire::Offer {
+                id: id(n),
+                name: name("file"),
+                length,
+                mtime_ms: 0,
+                validator: None,
+                mode: wire::Mode::AttachOrCreate,
+                priority: 0,
+                epoch_seen: 0,
+                digest: None,
+            },
+        ));
+    }
+
+    fn take(&mut self, n: u8) {
+        self.0.answer(Instant::ZERO, id(n), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+    }
+
+    /// Sends a file whose offer is accepted, up to the first chunk. Nothing else has been read.
+    fn sending(length: u64) -> Self {
+        let mut scripted = Self::client();
+        scripted.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), length)).expect("new");
+        assert_eq!(scripted.say().len(), 1, "the offer");
+        let accept = Accept {
+            resume: 0,
+            credit: length,
+            max_chunk: 1 << 16,
+            epoch: 1,
+            expires: 0,
+            ack_ms: 25,
+            have: Have::Part,
+            prefix: None,
+        };
+        scripted.hear(Frame::Accept(1, accept));
+        scripted
+    }
+
+    /// Carries out the reads that are asked for.
+    fn read(&mut self) {
+        for event in self.events() {
+            if let Event::Read { id, offset, len } = event {
+                self.0.provide(Instant::ZERO, id, offset, Bytes::from(std::vec![0; len]));
+            }
+        }
+    }
+
+    fn hear_ack(&mut self, received: u64, rewind: Option<wire::Rewind>) {
+        self.hear(Frame::Ack(
+            1,
+            Ack { received, durable: 0, credit: 1 << 40, last_seq: 0, hold_us: 0, rewind },
+        ));
+    }
+}
+
+fn cancel(code: Code, retry_after: Duration) -> wire::Cancel {
+    wire::Cancel { code, retry_after, durable: 0, discard: false, text: String::new() }
+}
+
+fn cancelled(frames: &[Frame]) -> Option<Code> {
+    frames
+        .iter()
+        .find_map(|frame| if let Frame::Cancel(_, cancel) = frame { Some(cancel.code) } else { None })
+}
+
+#[test]
+fn what_a_sender_has_sent_before_it_went_back_twice_may_be_acknowledged() {
+    let mut sender = Scripted::sending(1_000_000);
+    sender.read();
+    let first = sender.0.poll_message(Instant::ZERO, 1).expect("a chunk");
+    let end = first.body.len() as u64;
+    // Two damaged chunks that followed each other: the second answer finds the first already obeyed.
+    sender.hear_ack(0, Some(wire::Rewind::Corrupt));
+    sender.read();
+    assert!(sender.0.poll_message(Instant::ZERO, 1).is_some());
+    sender.hear_ack(0, Some(wire::Rewind::Corrupt));
+    sender.hear_ack(end, None);
+    assert_eq!(cancelled(&sender.say()), None);
+    sender.read();
+    let next = sender.say();
+    assert!(matches!(&next[..], [Frame::Data(1, data), ..] if data.offset == end), "{next:?}");
+}
