@@ -168,9 +168,15 @@ impl Incoming {
 
     fn hold_early(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
         let len = data.payload.len() as u64;
-        if data.offset != self.early_len || self.early_len + len > INITIAL_CREDIT.min(self.offer.length) {
+        let end = data.offset.saturating_add(len);
+        if data.offset < self.early_len || end > INITIAL_CREDIT.min(self.offer.length) {
             let text = format!("{len} bytes at {} before the offer was answered", data.offset);
             return self.fail(cx, Failure::local(Code::Protocol, text));
+        }
+        if data.offset > self.early_len {
+            // One before it was damaged. It is asked for when the offer is answered.
+            self.rewind(Rewind::Gap);
+            return Fate::Lives;
         }
         self.early_len += len;
         self.early.push_back(data);

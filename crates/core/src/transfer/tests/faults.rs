@@ -134,3 +134,24 @@ fn what_a_sender_has_sent_before_it_went_back_twice_may_be_acknowledged() {
     let next = sender.say();
     assert!(matches!(&next[..], [Frame::Data(1, data), ..] if data.offset == end), "{next:?}");
 }
+
+#[test]
+fn a_damaged_early_chunk_is_asked_for_again_when_the_offer_is_answered() {
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 40_000);
+    let chunk = |offset| {
+        let data = Data { offset, seq: 0, payload: Bytes::from(contents(0, 16_384)) };
+        Frame::Data(1, data).encode().into_bytes()
+    };
+    let mut damaged = chunk(0).to_vec();
+    damaged[100] ^= 1;
+    receiver.0.handle_message(Instant::ZERO, damaged.into());
+    receiver.0.handle_message(Instant::ZERO, chunk(16_384));
+    assert!(receiver.say().is_empty());
+    receiver.take(1);
+    let said = receiver.say();
+    assert!(
+        matches!(said[..], [Frame::Accept(..), Frame::Ack(1, Ack { received: 0, rewind: Some(_), .. })]),
+        "{said:?}"
+    );
+}
