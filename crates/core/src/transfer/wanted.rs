@@ -35,21 +35,26 @@ impl Wanted {
 }
 
 impl Transfers {
-    /// An incoming transfer has ended, well or badly. What became of it is the last event; a file that we asked for
-    /// may be asked for again.
+    /// An incoming transfer has ended, well or badly, and an event of it says how; a file that we asked for may be
+    /// asked for again.
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
         let incoming = self.incoming.remove(&id);
         let Some(mut wanted) = self.wanted.remove(&id) else { return };
         wanted.earlier = incoming.map_or(wanted.earlier, |incoming| incoming.earlier());
-        let Some(Event::Failed { id: last, failure }) = self.events.back() else { return };
+        // Others may have ended since: several do in the same moment.
+        let is_end = |event: &&mut Event| match event {
+            Event::Done { id: ended, .. } | Event::Failed { id: ended, .. } => *ended == id,
+            _ => false,
+        };
+        let Some(end) = self.events.iter_mut().rev().find(is_end) else { return };
+        let Event::Failed { failure, .. } = &*end else { return };
         let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
-        if *last != id || !again || wanted.attempts >= self.config.attempts {
+        if !again || wanted.attempts >= self.config.attempts {
             return;
         }
         let after = Duration::from_secs(1 << wanted.attempts.min(5));
         let failure = failure.clone();
-        self.events.pop_back();
-        self.events.push_back(Event::Retrying { id, failure, after });
+        *end = Event::Retrying { id, failure, after };
         wanted.attempts += 1;
         wanted.state = Asking::Waiting { until: Some(self.now + after) };
         self.wanted.insert(id, wanted);

@@ -155,3 +155,20 @@ fn a_damaged_early_chunk_is_asked_for_again_when_the_offer_is_answered() {
         "{said:?}"
     );
 }
+
+#[test]
+fn two_downloads_that_stall_at_the_same_time_are_both_tried_again() {
+    let mut receiver = Scripted::client();
+    for (n, handle) in [(1, 2), (2, 4)] {
+        receiver.0.request(Instant::ZERO, id(n), name("file")).expect("new");
+        receiver.say();
+        receiver.hear_offer(handle, n, 1_000_000);
+        receiver.take(n);
+    }
+    receiver.say();
+    receiver.events();
+    receiver.0.handle_timeout(Instant::from_secs(121));
+    let events = receiver.events();
+    let again = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count();
+    assert_eq!(again, 2, "{events:?}");
+}
