@@ -1,7 +1,7 @@
 //! What [`Transfers`](super::Transfers) wants done, and what it tells.
 
 use super::wire::Mode;
-use super::{Code, Digest, SafeName, TransferId, Validator};
+use super::{Code, Digest, Retry, SafeName, TransferId, Validator};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -203,6 +203,16 @@ impl Failure {
     /// A failure that this end found.
     pub fn local(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO }
+    }
+
+    /// How long to wait before another try, if one is of use after so many.
+    pub(super) fn wait(&self, attempts: u32) -> Option<Duration> {
+        match self.code.retry() {
+            Retry::Same => Some(Duration::from_secs(1 << attempts.min(5))),
+            Retry::Elsewhere => Some(Duration::from_secs(1)),
+            Retry::Wait => Some(self.retry_after).filter(|after| !after.is_zero()),
+            Retry::Never | Retry::Restart => None,
+        }
     }
 }
 

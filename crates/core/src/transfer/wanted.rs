@@ -3,11 +3,10 @@
 use super::event::{Event, Failure};
 use super::receive::Earlier;
 use super::wire::{Frame, Handle};
-use super::{Code, Retry, SafeName, TransferId, Transfers, refusal};
+use super::{Code, SafeName, TransferId, Transfers, refusal};
 use crate::Instant;
 use alloc::format;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 /// A file that we asked for.
 #[derive(Debug)]
@@ -48,11 +47,8 @@ impl Transfers {
         };
         let Some(end) = self.events.iter_mut().rev().find(is_end) else { return };
         let Event::Failed { failure, .. } = &*end else { return };
-        let again = matches!(failure.code.retry(), Retry::Same | Retry::Elsewhere);
-        if !again || wanted.attempts >= self.config.attempts {
-            return;
-        }
-        let after = Duration::from_secs(1 << wanted.attempts.min(5));
+        let again = wanted.attempts < self.config.attempts;
+        let Some(after) = failure.wait(wanted.attempts).filter(|_| again) else { return };
         let failure = failure.clone();
         *end = Event::Retrying { id, failure, after };
         wanted.attempts += 1;

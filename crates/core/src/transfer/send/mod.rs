@@ -14,7 +14,7 @@ use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::wire::{self, Accept, Ack, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
-use super::{Code, Config, Digest, Retry, TransferId};
+use super::{Code, Config, Digest, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -383,17 +383,12 @@ impl Outgoing {
     }
 
     fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
-        let after = match failure.code.retry() {
-            Retry::Same => Duration::from_secs(1 << self.attempts.min(5)),
-            Retry::Elsewhere => Duration::from_secs(1),
-            Retry::Wait if !failure.retry_after.is_zero() => failure.retry_after,
-            Retry::Wait | Retry::Never | Retry::Restart => Duration::ZERO,
-        };
         let id = self.offer.id;
-        if after.is_zero() || self.attempts >= cx.config.attempts || self.requested {
+        let again = !self.requested && self.attempts < cx.config.attempts;
+        let Some(after) = failure.wait(self.attempts).filter(|_| again) else {
             cx.events.push_back(Event::Failed { id, failure });
             return Fate::Ended;
-        }
+        };
         self.attempts += 1;
         self.state = State::Waiting { until: Some(cx.now + after) };
         cx.events.push_back(Event::Retrying { id, failure, after });

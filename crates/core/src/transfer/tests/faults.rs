@@ -172,3 +172,23 @@ fn two_downloads_that_stall_at_the_same_time_are_both_tried_again() {
     let again = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count();
     assert_eq!(again, 2, "{events:?}");
 }
+
+#[test]
+fn a_sender_that_is_busy_is_asked_again_when_it_says() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::from_secs(7))));
+    assert!(matches!(receiver.events()[..], [Event::Retrying { after, .. }] if after.as_secs() == 7));
+    receiver.0.handle_timeout(Instant::from_secs(7));
+    assert!(receiver.0.poll_message(Instant::from_secs(7), 1).is_some());
+}
+
+#[test]
+fn a_sender_that_is_busy_without_end_is_not_waited_for() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::ZERO)));
+    assert!(matches!(receiver.events()[..], [Event::Failed { .. }]));
+}
