@@ -119,7 +119,7 @@ impl Link {
         self.routes.values().filter(|route| of(**route)).count()
     }
 
-    /// The largest chunk that both ends take.
+    /// How many transfers the peer takes at once; before it has said so, a few.
     pub(super) fn max_transfers(&self) -> usize {
         self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1) as usize)
     }

@@ -37,6 +37,10 @@ impl Transfers {
 
     fn poll_request(&mut self) -> Option<Frame> {
         let link = self.link.as_mut().filter(|link| !link.closing)?;
+        let open = link.count(|route| matches!(route, Route::Wanted(_) | Route::Incoming(_)));
+        if open >= link.max_transfers() {
+            return None;
+        }
         let now = self.now;
         let waiting =
             |state| matches!(state, Asking::Waiting { until } if until.is_none_or(|until| until <= now));

@@ -192,3 +192,14 @@ fn a_sender_that_is_busy_without_end_is_not_waited_for() {
     receiver.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::ZERO)));
     assert!(matches!(receiver.events()[..], [Event::Failed { .. }]));
 }
+
+#[test]
+fn no_more_is_asked_for_at_once_than_the_peer_takes() {
+    let mut receiver = Scripted::client();
+    for n in 0..20 {
+        receiver.0.request(Instant::ZERO, id(n), name("file")).expect("new");
+    }
+    assert_eq!(receiver.say().len(), 9);
+    receiver.hear(Frame::Cancel(1, cancel(Code::NotFound, Duration::ZERO)));
+    assert_eq!(receiver.say().len(), 1, "one place is free again");
+}
