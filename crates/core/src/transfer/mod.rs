@@ -173,7 +173,7 @@ impl Transfers {
         for (id, incoming) in &mut self.incoming {
             incoming.handle_link_down(&mut cx);
             if let Some(wanted) = self.wanted.get_mut(id) {
-                wanted.earlier = incoming.earlier();
+                wanted.learn(incoming.earlier());
             }
         }
         self.incoming.clear();

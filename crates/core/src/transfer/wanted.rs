@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) name: SafeName,
+    /// How often in a row it came to nothing.
     attempts: u32,
     pub(super) state: Asking,
     pub(super) earlier: Earlier,
@@ -31,6 +32,14 @@ impl Wanted {
     pub(super) fn new(name: SafeName) -> Self {
         Self { name, attempts: 0, state: Asking::Waiting { until: None }, earlier: Earlier::default() }
     }
+
+    /// A link has brought so much of it.
+    pub(super) fn learn(&mut self, earlier: Earlier) {
+        if earlier.received > self.earlier.received {
+            self.attempts = 0;
+        }
+        self.earlier = earlier;
+    }
 }
 
 impl Transfers {
@@ -39,7 +48,9 @@ impl Transfers {
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
         let incoming = self.incoming.remove(&id);
         let Some(mut wanted) = self.wanted.remove(&id) else { return };
-        wanted.earlier = incoming.map_or(wanted.earlier, |incoming| incoming.earlier());
+        if let Some(incoming) = incoming {
+            wanted.learn(incoming.earlier());
+        }
         // Others may have ended since: several do in the same moment.
         let is_end = |event: &&mut Event| match event {
             Event::Done { id: ended, .. } | Event::Failed { id: ended, .. } => *ended == id,

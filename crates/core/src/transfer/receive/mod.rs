@@ -78,7 +78,7 @@ pub(super) struct Incoming {
 /// What earlier links brought of a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Earlier {
-    received: u64,
+    pub(super) received: u64,
     resent: u64,
 }
 

@@ -203,3 +203,24 @@ fn no_more_is_asked_for_at_once_than_the_peer_takes() {
     receiver.hear(Frame::Cancel(1, cancel(Code::NotFound, Duration::ZERO)));
     assert_eq!(receiver.say().len(), 1, "one place is free again");
 }
+
+#[test]
+fn a_download_that_gets_on_may_be_interrupted_any_number_of_times() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    for n in 0..20u32 {
+        let now = Instant::from_secs(100 * u64::from(n));
+        receiver.0.handle_timeout(now);
+        assert!(receiver.0.poll_message(now, 1).is_some(), "asked for");
+        let (handle, from) = (2 * n + 2, 1000 * u64::from(n));
+        receiver.hear_offer(handle, 1, 1_000_000);
+        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: n };
+        assert!(receiver.0.answer(now, id(1), answer));
+        let data = Data { offset: from, seq: 0, payload: Bytes::from(contents(0, 1000)) };
+        receiver.hear(Frame::Data(handle, data));
+        receiver.hear(Frame::Cancel(handle, cancel(Code::Internal, Duration::ZERO)));
+        receiver.say();
+        let events = receiver.events();
+        assert!(matches!(events.last(), Some(Event::Retrying { .. })), "{n}: {events:?}");
+    }
+}
