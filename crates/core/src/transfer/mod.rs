@@ -309,11 +309,11 @@ impl Transfers {
             self.wanted.remove(&id);
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
         } else if let Some(handle) = self.asked.remove(&id) {
-            if let Some(link) = &mut self.link {
-                link.close(handle);
-                link.control(Frame::Cancel(handle, refusal(&failure)));
+            self.refuse_open(handle, &failure);
+        } else if let Some(wanted) = self.wanted.remove(&id) {
+            if let Asking::Asked { handle, .. } = wanted.state {
+                self.refuse_open(handle, &failure);
             }
-        } else if self.wanted.remove(&id).is_some() {
             self.events.push_back(Event::Failed { id, failure });
         }
     }
@@ -416,6 +416,14 @@ impl Transfers {
             self.forget_incoming(id);
         }
         true
+    }
+
+    /// Ends what a REQUEST has opened.
+    fn refuse_open(&mut self, handle: wire::Handle, failure: &Failure) {
+        if let Some(link) = &mut self.link {
+            link.close(handle);
+            link.control(Frame::Cancel(handle, refusal(failure)));
+        }
     }
 
     /// The link cannot go on.

@@ -2,8 +2,8 @@
 
 use super::event::{Event, Failure};
 use super::receive::Earlier;
-use super::wire::{Frame, Handle};
-use super::{Code, SafeName, TransferId, Transfers, refusal};
+use super::wire::Handle;
+use super::{Code, SafeName, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
 use alloc::vec::Vec;
@@ -89,10 +89,7 @@ impl Transfers {
         for (id, handle) in stalled {
             let text = format!("no answer for {} s", stall.as_secs());
             let failure = Failure::local(Code::Stalled, text);
-            if let Some(link) = &mut self.link {
-                link.close(handle);
-                link.control(Frame::Cancel(handle, refusal(&failure)));
-            }
+            self.refuse_open(handle, &failure);
             self.events.push_back(Event::Failed { id, failure });
             self.forget_incoming(id);
         }

@@ -224,3 +224,15 @@ fn a_download_that_gets_on_may_be_interrupted_any_number_of_times() {
         assert!(matches!(events.last(), Some(Event::Retrying { .. })), "{n}: {events:?}");
     }
 }
+
+#[test]
+fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.0.fail(Instant::ZERO, id(1), Failure::local(Code::Cancelled, ""));
+    assert_eq!(cancelled(&receiver.say()), Some(Code::Cancelled));
+    // The peer's answer has crossed it.
+    receiver.hear(Frame::Cancel(1, cancel(Code::NotFound, Duration::ZERO)));
+    assert!(matches!(receiver.events()[..], [Event::Failed { .. }]));
+}
