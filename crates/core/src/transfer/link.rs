@@ -80,6 +80,11 @@ impl Link {
         self.control.pop_front()
     }
 
+    /// How many frames wait to be taken.
+    pub(super) fn unsent(&self) -> usize {
+        self.control.len()
+    }
+
     /// A new handle of ours.
     pub(super) fn open(&mut self, route: Route) -> Handle {
         let handle = self.next_handle;

@@ -12,6 +12,8 @@ use core::time::Duration;
 
 /// What a peer with too many open transfers is told to wait.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// How many answers may wait for a peer who does not read, beside those of its open transfers.
+const MOST_UNSENT: usize = 1024;
 
 impl Transfers {
     /// A binary message came. It is handed back if there is no link that it could belong to, or if its type is one
@@ -24,6 +26,11 @@ impl Transfers {
             return Some(message);
         }
         if link.broken {
+            return None;
+        }
+        // Honest peers leave a few answers for each open transfer, however slowly they read.
+        if link.unsent() > MOST_UNSENT.saturating_add(self.config.max_transfers.saturating_mul(8) as usize) {
+            self.break_link(Code::Protocol, "more is asked for than answers are taken");
             return None;
         }
         match wire::decode(message) {

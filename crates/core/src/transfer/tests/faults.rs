@@ -236,3 +236,15 @@ fn a_request_that_is_taken_back_is_taken_back_at_the_peer_too() {
     receiver.hear(Frame::Cancel(1, cancel(Code::NotFound, Duration::ZERO)));
     assert!(matches!(receiver.events()[..], [Event::Failed { .. }]));
 }
+
+#[test]
+fn a_peer_that_asks_and_does_not_listen_is_left() {
+    let mut victim = Scripted::server();
+    for n in 0..1_000_000 {
+        victim.hear(Frame::Probe(n));
+        if let Some(Event::Broken { code: Code::Protocol, .. }) = victim.0.poll_event() {
+            return;
+        }
+        assert!(n < 100_000, "answers are piled up without end");
+    }
+}
