@@ -95,6 +95,8 @@ pub(super) struct Outgoing {
     ready: VecDeque<Bytes>,
     ready_len: u64,
     read_to: u64,
+    /// How many reads are not answered yet.
+    reads: u32,
 
     /// What the receiver says about the beginning that it has; to be compared with our own digest.
     prefix: Option<(u64, Digest)>,
@@ -126,6 +128,7 @@ impl Outgoing {
             ready: VecDeque::new(),
             ready_len: 0,
             read_to: 0,
+            reads: 0,
             prefix: None,
             digest: None,
             asked_digest: false,
@@ -274,6 +277,7 @@ impl Outgoing {
 
     /// Takes a piece of the source. What is not wanted (any more) is dropped.
     pub(super) fn provide(&mut self, offset: u64, mut data: Bytes) {
+        self.reads = self.reads.saturating_sub(1);
         let next = self.sent + self.ready_len;
         let Some(known) = next.checked_sub(offset) else { return };
         if known < data.len() as u64 && self.read_to > next {

@@ -10,6 +10,10 @@ use crate::transfer::wire::{Data, Frame, Have, Whole};
 /// The least that is read at a time, however many transfers share the memory.
 const LEAST_READ: u64 = 64 * 1024;
 
+/// The most reads at a time. Two or three are of use; the others answer for offsets that a rewind has left behind,
+/// and a receiver that rewinds without end must not pile them up.
+const MOST_READS: u32 = 8;
+
 impl Outgoing {
     /// Asks for what will be needed next.
     pub(in crate::transfer) fn step(&mut self, cx: &mut Context<'_>) {
@@ -35,7 +39,9 @@ impl Outgoing {
         let share = (cx.config.read_ahead / open).max(LEAST_READ);
         let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(LEAST_READ).min(share);
         let ahead = share.min(chunk * 2);
-        while self.read_to < self.offer.length && self.read_to - self.sent < ahead {
+        while self.reads < MOST_READS && self.read_to < self.offer.length && self.read_to - self.sent < ahead
+        {
+            self.reads += 1;
             let len = chunk.min(self.offer.length - self.read_to);
             cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });
             self.read_to += len;

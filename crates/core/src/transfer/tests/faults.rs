@@ -248,3 +248,22 @@ fn a_peer_that_asks_and_does_not_listen_is_left() {
         assert!(n < 100_000, "answers are piled up without end");
     }
 }
+
+#[test]
+fn a_receiver_that_goes_back_and_back_does_not_pile_up_reads() {
+    let mut sender = Scripted::sending(10_000_000);
+    for _ in 0..1000 {
+        sender.hear_ack(0, Some(wire::Rewind::Gap));
+    }
+    let reads = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::Read { .. })).count();
+    let events = sender.events();
+    assert!(reads(&events) < 10, "{} reads", reads(&events));
+    // As soon as the disk has answered, it goes on.
+    for event in events {
+        if let Event::Read { id, offset, len } = event {
+            sender.0.provide(Instant::ZERO, id, offset, Bytes::from(std::vec![0; len]));
+        }
+    }
+    sender.read();
+    assert!(matches!(sender.say()[..], [Frame::Data(1, Data { offset: 0, .. }), ..]));
+}
