@@ -15,7 +15,7 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Read a piece of the source. Answer with [`provide`](super::Transfers::provide).
+    /// Read a piece of the source. Answer each of them, with [`provide`](super::Transfers::provide).
     Read {
         /// Of which transfer.
         id: TransferId,
