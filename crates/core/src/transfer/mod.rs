@@ -310,6 +310,7 @@ impl Transfers {
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
         } else if let Some(handle) = self.asked.remove(&id) {
             self.refuse_open(handle, &failure);
+            self.events.push_back(Event::Failed { id, failure });
         } else if let Some(wanted) = self.wanted.remove(&id) {
             if let Asking::Asked { handle, .. } = wanted.state {
                 self.refuse_open(handle, &failure);
@@ -350,6 +351,11 @@ impl Transfers {
         let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
         let incoming = || self.incoming.get(&id).map(Incoming::progress);
         outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
+    }
+
+    /// Whether the peer still waits for an answer to its [`Event::Requested`].
+    pub fn is_requested(&self, id: TransferId) -> bool {
+        self.asked.contains_key(&id)
     }
 
     /// How many transfers are under way.

@@ -208,18 +208,22 @@ impl Transfers {
             }
             (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
-                let wire::Cancel { code, retry_after, text, .. } = cancel;
-                let failure = Failure { code, text, by_peer: true, retry_after };
-                self.events.push_back(Event::Failed { id, failure });
+                self.events.push_back(Event::Failed { id, failure: by_peer(cancel) });
                 self.forget_incoming(id);
             }
-            (Some(Route::Asked(id)), Frame::Cancel(..)) => {
+            (Some(Route::Asked(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
                 self.asked.remove(&id);
+                self.events.push_back(Event::Failed { id, failure: by_peer(cancel) });
             }
             (_, frame) => self.break_link(Code::Protocol, misplaced(&frame).text),
         }
     }
+}
+
+fn by_peer(cancel: wire::Cancel) -> Failure {
+    let wire::Cancel { code, retry_after, text, .. } = cancel;
+    Failure { code, text, by_peer: true, retry_after }
 }
 
 fn misplaced(frame: &Frame) -> Failure {

@@ -165,8 +165,8 @@ impl Report {
                 let mut offer = Offer::new(id, name, source.length());
                 offer.mtime_ms = source.mtime_ms();
                 offer.validator = Some(source.validator());
-                // An id that is being sent already keeps its source.
-                if transfers.offer(now, offer).is_ok() {
+                // Whoever asked may have thought better of it while the disk was busy.
+                if transfers.is_requested(id) && transfers.offer(now, offer).is_ok() {
                     worker.add_source(id, source);
                 }
             }

@@ -267,3 +267,27 @@ fn a_receiver_that_goes_back_and_back_does_not_pile_up_reads() {
     sender.read();
     assert!(matches!(sender.say()[..], [Frame::Data(1, Data { offset: 0, .. }), ..]));
 }
+
+fn request(handle: u32, n: u8) -> Frame {
+    let request = wire::Request { id: id(n), name: name("file"), from: 0, to: u64::MAX, if_digest: None };
+    Frame::Request(handle, request)
+}
+
+#[test]
+fn the_end_of_a_request_is_told_whoever_ends_it() {
+    let mut sender = Scripted::server();
+    sender.hear(request(1, 1));
+    assert!(sender.0.is_requested(id(1)));
+    sender.hear(Frame::Cancel(1, cancel(Code::Cancelled, Duration::ZERO)));
+    assert!(!sender.0.is_requested(id(1)));
+    sender.hear(request(3, 2));
+    sender.0.fail(Instant::ZERO, id(2), Failure::local(Code::NotFound, ""));
+    let told: Vec<_> = sender
+        .events()
+        .into_iter()
+        .filter_map(
+            |event| if let Event::Failed { id, failure } = event { Some((id, failure.code)) } else { None },
+        )
+        .collect();
+    assert_eq!(told, [(id(1), Code::Cancelled), (id(2), Code::NotFound)]);
+}
