@@ -212,11 +212,11 @@ impl Transfers {
     /// Offers a file, or answers an [`Event::Requested`] of the same id.
     ///
     /// # Errors
-    /// The id is already being sent.
+    /// The id is already being sent or received.
     pub fn offer(&mut self, now: Instant, offer: Offer) -> Result<(), AlreadyKnown> {
         self.advance(now);
         let id = offer.id;
-        if self.outgoing.contains_key(&id) {
+        if self.outgoing.contains_key(&id) || self.receives(id) {
             return Err(AlreadyKnown(id));
         }
         let requested = self.asked.remove(&id);
@@ -246,10 +246,10 @@ impl Transfers {
     /// Asks the peer for a file. It comes as an [`Event::Offered`] with this id.
     ///
     /// # Errors
-    /// The id is already asked for.
+    /// The id is already asked for, or under way.
     pub fn request(&mut self, now: Instant, id: TransferId, name: SafeName) -> Result<(), AlreadyKnown> {
         self.advance(now);
-        if self.wanted.contains_key(&id) {
+        if self.receives(id) || self.sends(id) {
             return Err(AlreadyKnown(id));
         }
         self.wanted.insert(id, Wanted::new(name));
@@ -394,6 +394,15 @@ impl Transfers {
     /// Time that steps back is time that stands still.
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
+    }
+
+    /// An id names one transfer, and a transfer goes one way.
+    fn sends(&self, id: TransferId) -> bool {
+        self.outgoing.contains_key(&id) || self.asked.contains_key(&id)
+    }
+
+    fn receives(&self, id: TransferId) -> bool {
+        self.incoming.contains_key(&id) || self.wanted.contains_key(&id)
     }
 
     fn outgoing_step(

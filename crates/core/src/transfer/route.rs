@@ -120,13 +120,13 @@ impl Transfers {
     }
 
     fn handle_offer(&mut self, handle: Handle, offer: Offer) {
-        let Some(link) = &mut self.link else { return };
         let id = offer.id;
-        let wanted = self.wanted.get_mut(&id);
-        let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
-        if self.incoming.contains_key(&id) {
+        if self.incoming.contains_key(&id) || self.sends(id) {
             return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
         }
+        let Some(link) = &mut self.link else { return };
+        let wanted = self.wanted.get_mut(&id);
+        let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
         if earlier.is_none()
             && link.count(|route| matches!(route, Route::Incoming(_))) >= self.config.max_transfers as usize
         {
@@ -165,7 +165,7 @@ impl Transfers {
         if request.from != 0 || request.to != u64::MAX || request.if_digest.is_some() {
             return self.refuse(handle, Code::Unsupported, &"only whole files are sent");
         }
-        if self.asked.contains_key(&id) || self.outgoing.contains_key(&id) {
+        if self.sends(id) || self.receives(id) {
             return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
         }
         let open = link.count(|route| matches!(route, Route::Asked(_) | Route::Outgoing(_)));

@@ -291,3 +291,20 @@ fn the_end_of_a_request_is_told_whoever_ends_it() {
         .collect();
     assert_eq!(told, [(id(1), Code::Cancelled), (id(2), Code::NotFound)]);
 }
+
+#[test]
+fn one_id_is_one_transfer_in_one_direction() {
+    let mut both = Scripted::server();
+    both.hear_offer(1, 1, 10);
+    both.hear(request(3, 1));
+    assert_eq!(cancelled(&both.say()), Some(Code::Busy));
+    both.hear(request(5, 2));
+    both.hear_offer(7, 2, 10);
+    assert_eq!(cancelled(&both.say()), Some(Code::Busy));
+    let offer = |n| Offer::new(id(n), name("file"), 10);
+    assert_eq!(both.0.offer(Instant::ZERO, offer(1)), Err(AlreadyKnown(id(1))));
+    both.0.request(Instant::ZERO, id(3), name("file")).expect("new");
+    assert_eq!(both.0.offer(Instant::ZERO, offer(3)), Err(AlreadyKnown(id(3))));
+    both.0.offer(Instant::ZERO, offer(4)).expect("new");
+    assert_eq!(both.0.request(Instant::ZERO, id(4), name("file")), Err(AlreadyKnown(id(4))));
+}
