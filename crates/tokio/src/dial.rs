@@ -53,7 +53,7 @@ pub struct Dialed<S> {
     pub round_trip: Duration,
 }
 
-/// Dials a `ws://` URL: the first address that answers, tuned for short queues ([`tcp::tune`](crate::tcp::tune)).
+/// Dials a `ws://` URL: the first address that answers, tuned for short queues ([`tcp::tune`]).
 ///
 /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
 ///

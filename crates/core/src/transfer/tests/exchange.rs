@@ -272,7 +272,7 @@ fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
     }
     world.link_up();
     // Everything but the reading happens.
-    let mut asked = std::vec::Vec::new();
+    let mut asked = vec![];
     for _ in 0..10_000 {
         let moved = world.poll_messages() | world.deliver(true) | world.deliver(false);
         let reads = |effect: &Event| matches!(effect, Event::Read { .. });
