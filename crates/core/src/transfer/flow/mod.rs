@@ -29,6 +29,8 @@ pub(super) const MIN_CHUNK: u32 = 16 * 1024;
 const STEP: u32 = 64 * 1024;
 /// Up to this round-trip time the first chunk is `STEP`; beyond, the path may be slow, and it is `MIN_CHUNK`.
 const NEAR: Duration = Duration::from_millis(200);
+/// The longest round trip that is believed: what took longer was no round trip, but a sleep.
+const MAX_RTT: Duration = Duration::from_secs(600);
 /// How long the least round trip is believed before it is measured again.
 const RTT_LIFE: Duration = Duration::from_secs(30);
 
@@ -92,8 +94,8 @@ impl Flow {
             delivered: 0,
             last_ack: None,
             round_end: 0,
-            rtt_min: rtt.map(|rtt| (rtt, now)),
-            rtt: rtt.unwrap_or_default(),
+            rtt_min: rtt.map(|rtt| (rtt.min(MAX_RTT), now)),
+            rtt: rtt.unwrap_or_default().min(MAX_RTT),
             rate: RateFilter::default(),
             short: ShortRate::default(),
             accel: 1,
@@ -128,7 +130,7 @@ impl Flow {
         if let Some(start_up) = self.start_up {
             return start_up.window.max(chunk);
         }
-        (self.path().saturating_mul(self.accel) + chunk).max(chunk + u64::from(MIN_CHUNK))
+        (self.path().saturating_mul(self.accel).saturating_add(chunk)).max(chunk + u64::from(MIN_CHUNK))
     }
 
     /// What the path carries in its least round trip and the allowance.
@@ -174,6 +176,7 @@ impl Flow {
     }
 
     fn see_rtt(&mut self, now: Instant, rtt: Duration) {
+        let rtt = rtt.min(MAX_RTT);
         self.rtt = if self.rtt.is_zero() { rtt } else { (self.rtt * 7 + rtt) / 8 };
         match self.rtt_min {
             Some((least, at)) if rtt > least && now - at < RTT_LIFE => {}

@@ -56,10 +56,10 @@ impl Incoming {
         let Some(link) = &mut cx.link else { return };
         let open = link.count(|route| matches!(route, Route::Incoming(_))).max(1) as u64;
         self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
-        let mut credit = (self.written + self.ahead).min(self.offer.length);
+        let mut credit = self.written.saturating_add(self.ahead).min(self.offer.length);
         if let Some(limiter) = &mut link.limit_in {
             let burst = if limiter.free_at() <= cx.now { limiter.burst() } else { 0 };
-            credit = credit.min(self.credit + burst);
+            credit = credit.min(self.credit.saturating_add(burst));
             limiter.pass(cx.now, credit.saturating_sub(self.credit));
         }
         self.credit = self.credit.max(credit);

@@ -345,10 +345,10 @@ impl Incoming {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self.state {
             State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
-            State::Present { .. } => Some(self.heard + config.stall_timeout * 2),
+            State::Present { .. } => Some(self.heard + config.stall_timeout.saturating_mul(2)),
             State::Receiving => {
                 let sync = self.sync_due(config);
-                let idle = self.awaits_peer().then(|| self.heard + config.stall_timeout * 2);
+                let idle = self.awaits_peer().then(|| self.heard + config.stall_timeout.saturating_mul(2));
                 earliest(earliest(self.ack.due, sync), idle)
             }
         }
@@ -376,9 +376,12 @@ impl Incoming {
                 return Fate::Lives;
             }
             State::Receiving | State::Present { .. } => {
-                let idle = self.heard + cx.config.stall_timeout * 2;
+                let idle = self.heard + cx.config.stall_timeout.saturating_mul(2);
                 if idle <= cx.now && self.awaits_peer() {
-                    let text = format!("nothing arrived for {} s", (cx.config.stall_timeout * 2).as_secs());
+                    let text = format!(
+                        "nothing arrived for {} s",
+                        (cx.config.stall_timeout.saturating_mul(2)).as_secs()
+                    );
                     return self.fail(cx, Failure::local(Code::Stalled, text));
                 }
             }

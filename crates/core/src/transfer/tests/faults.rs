@@ -308,3 +308,24 @@ fn one_id_is_one_transfer_in_one_direction() {
     both.0.offer(Instant::ZERO, offer(4)).expect("new");
     assert_eq!(both.0.request(Instant::ZERO, id(4), name("file")), Err(AlreadyKnown(id(4))));
 }
+
+#[test]
+fn limits_beyond_all_bounds_are_no_limits() {
+    let config = Config {
+        stall_timeout: Duration::MAX,
+        ack_delay: Duration::MAX,
+        sync_delay: Duration::MAX,
+        credit: u64::MAX,
+        link_credit: u64::MAX,
+        read_ahead: u64::MAX,
+        limit_rate: Some(u64::MAX),
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    world.send(id(1), "file", contents(1, 1_000_000));
+    world.client.transfers.handle_rtt(world.now, Duration::MAX);
+    world.link_up();
+    world.client.transfers.handle_rtt(world.now, Duration::MAX);
+    world.run(Duration::from_secs(60));
+    assert!(world.client.done(id(1)));
+}
