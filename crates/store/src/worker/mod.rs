@@ -108,17 +108,25 @@ impl Worker {
         None
     }
 
+    /// Lets go of all sources: there will be no link to send them over. What is being hashed is not hashed to its
+    /// end.
+    pub fn drop_sources(&mut self) {
+        self.sending.clear();
+    }
+
     /// Makes the reports of a new source or attachment.
     fn reporter(&mut self, id: TransferId) -> Reporter {
         self.generation += 1;
         Reporter { id, generation: self.generation, deliver: Arc::clone(&self.deliver) }
     }
 
-    /// Whether a report is about what there is, and not about what there was before the link was lost.
-    fn is_current(&self, report: &Report) -> bool {
+    /// Whether a report is about what there is, and not about what there was before the link was lost, or the
+    /// transfer ended.
+    fn is_current(&self, report: &Report, transfers: &Transfers) -> bool {
         let sending = self.sending.get(&report.id).map(Sending::generation);
         let present = sending.or_else(|| self.receiving.get(&report.id).map(Receiving::generation));
-        present.is_none_or(|present| present <= report.generation)
+        // Without files there is only the look for one that the peer asks for.
+        present.map_or_else(|| transfers.is_requested(report.id), |present| present == report.generation)
     }
 }
 
@@ -156,7 +164,7 @@ enum Outcome {
 impl Report {
     /// Answers the effect.
     pub fn apply(self, now: Instant, transfers: &mut Transfers, worker: &mut Worker) {
-        if !worker.is_current(&self) {
+        if !worker.is_current(&self, transfers) {
             return;
         }
         let id = self.id;
@@ -165,8 +173,7 @@ impl Report {
                 let mut offer = Offer::new(id, name, source.length());
                 offer.mtime_ms = source.mtime_ms();
                 offer.validator = Some(source.validator());
-                // Whoever asked may have thought better of it while the disk was busy.
-                if transfers.is_requested(id) && transfers.offer(now, offer).is_ok() {
+                if transfers.offer(now, offer).is_ok() {
                     worker.add_source(id, source);
                 }
             }

@@ -8,7 +8,7 @@ use bowline_core::transfer::{Digest, Hasher};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many bytes at a time are read only to be hashed.
 const STRIDE: usize = 256 * 1024;
@@ -33,13 +33,24 @@ pub(super) struct Sending {
     buffers: Buffers,
     hashing: Arc<Lane<Hashing>>,
     backlog: Arc<AtomicUsize>,
+    /// Nobody wants to know the digest any more.
+    gone: Arc<AtomicBool>,
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        // A large file is hashed for minutes, and whoever closes waits for what is still at work.
+        self.gone.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Sending {
     pub(super) fn new(spawn: &Spawn, reporter: Reporter, memory: &Memory, source: Source) -> Self {
         let source = Arc::new(source);
+        let gone = Arc::new(AtomicBool::new(false));
         let hashing = Hashing {
             source: Arc::clone(&source),
+            gone: Arc::clone(&gone),
             hasher: Hasher::new(),
             marks: VecDeque::new(),
             buffer: Vec::new(),
@@ -50,6 +61,7 @@ impl Sending {
             buffers: memory.buffers.clone(),
             hashing: Arc::new(Lane::new(spawn, hashing)),
             backlog: Arc::clone(&memory.backlog),
+            gone,
         }
     }
 
@@ -73,8 +85,9 @@ impl Sending {
     pub(super) fn hash(&self, upto: u64) {
         let reporter = self.reporter.clone();
         self.hashing.submit(move |hashing| {
-            let digest = hashing.digest(upto);
-            reporter.report_result(digest.map(|digest| Outcome::Hashed { upto, digest }));
+            if let Some(digest) = hashing.digest(upto).transpose() {
+                reporter.report_result(digest.map(|digest| Outcome::Hashed { upto, digest }));
+            }
         });
     }
 
@@ -101,6 +114,7 @@ fn hash_along(hashing: &Lane<Hashing>, backlog: &Arc<AtomicUsize>, offset: u64, 
 
 struct Hashing {
     source: Arc<Source>,
+    gone: Arc<AtomicBool>,
     hasher: Hasher,
     marks: VecDeque<Hasher>,
     /// For what is read only to be hashed.
@@ -127,21 +141,27 @@ impl Hashing {
         }
     }
 
-    /// The digest of the first `upto` bytes; what has not come along is read.
-    fn digest(&mut self, upto: u64) -> Result<Digest, StoreError> {
+    /// The digest of the first `upto` bytes; what has not come along is read. `None` if nobody waits for it.
+    fn digest(&mut self, upto: u64) -> Result<Option<Digest>, StoreError> {
         if self.hasher.offset() > upto {
             let mut hasher =
                 self.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default();
             while hasher.offset() < upto {
+                if self.gone.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
                 catch_up(&self.source, &mut hasher, &mut self.buffer, upto)?;
             }
-            return Ok(hasher.digest());
+            return Ok(Some(hasher.digest()));
         }
         while self.hasher.offset() < upto {
+            if self.gone.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             catch_up(&self.source, &mut self.hasher, &mut self.buffer, upto)?;
             self.mark();
         }
-        Ok(self.hasher.digest())
+        Ok(Some(self.hasher.digest()))
     }
 }
 

@@ -243,3 +243,50 @@ fn a_taken_name_is_refused_and_an_equal_file_is_enough() {
         assert_eq!(std::fs::read(world.to.path().join("file")).expect("still there"), there);
     }
 }
+
+/// An end whose threads run when the test says so, and the jobs that wait for them.
+fn by_hand(dir: &Path) -> (End, mpsc::Receiver<Box<dyn FnOnce() + Send>>) {
+    let mut end = End::new(Role::Server, dir, 1);
+    let (queue, jobs) = mpsc::channel();
+    let (sender, reports) = mpsc::channel();
+    let spawn: Spawn = Arc::new(move |job| drop(queue.send(job)));
+    end.worker = Worker::new(spawn, Arc::new(move |report| drop(sender.send(report))));
+    end.reports = reports;
+    (end, jobs)
+}
+
+#[test]
+fn nothing_is_hashed_for_a_transfer_that_has_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("source");
+    std::fs::write(&path, contents(1_000_000)).expect("a source");
+    let (mut end, jobs) = by_hand(dir.path());
+    end.worker.add_source(ID, Source::open(&path).expect("a source"));
+    assert_eq!(end.worker.carry_out(Event::Hash { id: ID, upto: 1_000_000 }), None);
+    end.worker.drop_sources();
+    jobs.try_iter().for_each(|job| job());
+    assert!(end.reports.try_recv().is_err(), "the whole file was read for nobody");
+}
+
+#[test]
+fn a_report_of_a_transfer_that_has_ended_does_not_concern_the_next_of_its_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut end = End::new(Role::Client, dir.path(), 1);
+    end.transfers.request(Instant::ZERO, ID, SafeName::parse("file").expect("safe")).expect("new");
+    let late = Outcome::Failed(Failure::local(Code::StoreFailed, "of the last one"));
+    let late = Report { id: ID, generation: 1, outcome: late };
+    late.apply(Instant::ZERO, &mut end.transfers, &mut end.worker);
+    assert!(end.transfers.progress(ID).is_some());
+}
+
+#[test]
+fn a_file_that_is_opened_too_late_is_not_offered() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("file"), contents(1000)).expect("a source");
+    let (mut end, jobs) = by_hand(dir.path());
+    end.worker.offer(&end.store, ID, SafeName::parse("file").expect("safe"));
+    jobs.try_iter().for_each(|job| job());
+    let opened = end.reports.try_recv().expect("it was opened");
+    opened.apply(Instant::ZERO, &mut end.transfers, &mut end.worker);
+    assert!(end.transfers.is_empty(), "nobody waits for it");
+}
