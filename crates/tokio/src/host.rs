@@ -109,7 +109,7 @@ impl Host {
     /// the owner. Call it until it returns nothing.
     pub(crate) fn poll_event<S>(&mut self, link: Option<&mut Driver<S>>) -> Option<Event> {
         if let Some(driver) = link {
-            pump(self.clock.now(), driver.conn_mut(), &mut self.session);
+            self.flush(driver);
         }
         loop {
             match self.session.poll_event()? {
@@ -123,13 +123,19 @@ impl Host {
         }
     }
 
+    /// Moves messages between session and link; what comes of it is found by [`poll_event`](Self::poll_event).
+    pub(crate) fn flush<S>(&mut self, link: &mut Driver<S>) {
+        pump(self.clock.now(), link.conn_mut(), &mut self.session);
+    }
+
     /// How far a transfer has come.
     pub(crate) fn progress(&self, id: transfer::TransferId) -> Option<transfer::Progress> {
         self.session.transfers().progress(id).filter(|progress| progress.stage != Stage::Waiting)
     }
 
-    /// Waits until all files are at rest: everything that was received is durable.
-    pub(crate) async fn rest(&self) {
+    /// Waits until all files are at rest: everything that was received is durable. Nothing is sent any more.
+    pub(crate) async fn rest(&mut self) {
+        self.worker.drop_sources();
         loop {
             let ended = self.jobs.ended.notified();
             if self.jobs.count.load(Ordering::Acquire) == 0 {

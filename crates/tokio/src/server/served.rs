@@ -69,11 +69,7 @@ impl Served<'_> {
     {
         let now = self.host.clock.now();
         self.host.session.transfers_mut().go_away(now, Duration::from_secs(1));
-        while let Some(event) = self.host.poll_event(Some(driver)) {
-            if let session::Event::Transfer(event) = event {
-                self.handle_transfer(event);
-            }
-        }
+        self.host.flush(driver);
         if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
             // Already closing is as good.
             let _ = driver.conn_mut().close(now, close);
