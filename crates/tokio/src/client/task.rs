@@ -223,6 +223,8 @@ impl Task {
         for (_, tracked) in std::mem::take(&mut self.tracked) {
             let _ = tracked.end.send(Err(ended.clone().into()));
         }
+        self.places.clear();
+        self.host.worker.drop_sources();
         self.set_state(LinkState::Ended { why: why.clone() });
         self.tell(LinkEvent::GaveUp { why, reached });
     }
@@ -240,6 +242,13 @@ impl Task {
     // ----- transfers -----
 
     fn handle_command(&mut self, command: Command) {
+        let command = match (command, &self.ended) {
+            (Command::Upload { tracked, .. } | Command::Download { tracked, .. }, Some(ended)) => {
+                let _ = tracked.end.send(Err(ended.clone().into()));
+                return;
+            }
+            (command, _) => command,
+        };
         let now = self.host.clock.now();
         let session = &mut self.host.session;
         let (id, tracked, result) = match command {
@@ -265,9 +274,7 @@ impl Task {
             }
             Command::Close(_) => return,
         };
-        if let Some(ended) = &self.ended {
-            let _ = tracked.end.send(Err(ended.clone().into()));
-        } else if let Err(error) = result {
+        if let Err(error) = result {
             let failure = Failure::local(Code::Busy, error.to_string());
             let _ = tracked.end.send(Err(failure.into()));
         } else {
