@@ -177,17 +177,10 @@ impl Server {
     }
 }
 
-/// Whether another try may work: the connection was gone already, or the system lacks something for the moment.
+/// Whether another try may work: one connection was gone already, or the system lacks something for the moment. Only
+/// a listener that is none cannot be used again; everything else may be the fault of a single client or network.
 fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionAborted
-            | Kind::ConnectionReset
-            | Kind::Interrupted
-            | Kind::OutOfMemory
-            | Kind::TimedOut
-    ) || matches!(error.raw_os_error(), Some(23 | 24 | 105)) // ENFILE, EMFILE, ENOBUFS
+    error.kind() != io::ErrorKind::InvalidInput && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
 }
 
 /// Whether a header shows this token. Takes the same time wherever they differ.
@@ -201,6 +194,16 @@ fn is_bearer(shown: &[u8], token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_went_wrong_with_one_client_does_not_end_the_server() {
+        for passing in [1, 12, 23, 24, 64, 71, 92, 100, 101, 103, 105, 112, 113] {
+            assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
+        }
+        for fatal in [9, 22, 88] {
+            assert!(!is_passing(&io::Error::from_raw_os_error(fatal)), "{fatal}");
+        }
+    }
 
     #[test]
     fn only_the_very_token_opens() {
