@@ -264,7 +264,9 @@ fn nothing_is_hashed_for_a_transfer_that_has_ended() {
     end.worker.add_source(ID, Source::open(&path).expect("a source"));
     assert_eq!(end.worker.carry_out(Event::Hash { id: ID, upto: 1_000_000 }), None);
     end.worker.drop_sources();
-    jobs.try_iter().for_each(|job| job());
+    for job in jobs.try_iter() {
+        job();
+    }
     assert!(end.reports.try_recv().is_err(), "the whole file was read for nobody");
 }
 
@@ -285,7 +287,9 @@ fn a_file_that_is_opened_too_late_is_not_offered() {
     std::fs::write(dir.path().join("file"), contents(1000)).expect("a source");
     let (mut end, jobs) = by_hand(dir.path());
     end.worker.offer(&end.store, ID, SafeName::parse("file").expect("safe"));
-    jobs.try_iter().for_each(|job| job());
+    for job in jobs.try_iter() {
+        job();
+    }
     let opened = end.reports.try_recv().expect("it was opened");
     opened.apply(Instant::ZERO, &mut end.transfers, &mut end.worker);
     assert!(end.transfers.is_empty(), "nobody waits for it");
