@@ -47,6 +47,9 @@ impl Transfers {
     /// asked for again.
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
         let incoming = self.incoming.remove(&id);
+        if let (Some(incoming), Some(link)) = (&incoming, &mut self.link) {
+            incoming.release(link);
+        }
         let Some(mut wanted) = self.wanted.remove(&id) else { return };
         if let Some(incoming) = incoming {
             wanted.learn(incoming.earlier());

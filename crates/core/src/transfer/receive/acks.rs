@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::time::earliest;
 use crate::transfer::Config;
 use crate::transfer::limiter::Limiter;
-use crate::transfer::link::Route;
+use crate::transfer::link::{Link, Route};
 use crate::transfer::send::Context;
 use crate::transfer::wire::{Ack, Frame, INITIAL_CREDIT, Rewind};
 use core::time::Duration;
@@ -56,13 +56,23 @@ impl Incoming {
         let Some(link) = &mut cx.link else { return };
         let open = link.count(|route| matches!(route, Route::Incoming(_))).max(1) as u64;
         self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
-        let mut credit = self.written.saturating_add(self.ahead).min(self.offer.length);
+        // What others were promised when there were fewer of them stays promised.
+        let others = link.promised.saturating_sub(self.promised);
+        let free = cx.config.link_credit.saturating_sub(others).max(INITIAL_CREDIT);
+        let mut credit = self.written.saturating_add(self.ahead.min(free)).min(self.offer.length);
         if let Some(limiter) = &mut link.limit_in {
             let burst = if limiter.free_at() <= cx.now { limiter.burst() } else { 0 };
             credit = credit.min(self.credit.saturating_add(burst));
             limiter.pass(cx.now, credit.saturating_sub(self.credit));
         }
         self.credit = self.credit.max(credit);
+        self.promised = self.credit - self.written;
+        link.promised = others + self.promised;
+    }
+
+    /// Gives the memory of a transfer that has ended back to its link.
+    pub(in crate::transfer) fn release(&self, link: &mut Link) {
+        link.promised = link.promised.saturating_sub(self.promised);
     }
 
     pub(super) fn rewind(&mut self, why: Rewind) {

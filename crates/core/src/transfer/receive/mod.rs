@@ -56,6 +56,8 @@ pub(super) struct Incoming {
     written: u64,
     durable: u64,
     credit: u64,
+    /// How much of the link's memory is ours.
+    promised: u64,
     /// How far beyond `written` the credit may reach.
     ahead: u64,
     duplicate: u64,
@@ -115,6 +117,7 @@ impl Incoming {
             written: 0,
             durable: 0,
             credit: 0,
+            promised: 0,
             ahead: 0,
             duplicate: 0,
             earlier,

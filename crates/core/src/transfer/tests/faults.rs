@@ -329,3 +329,30 @@ fn limits_beyond_all_bounds_are_no_limits() {
     world.run(Duration::from_secs(60));
     assert!(world.client.done(id(1)));
 }
+
+#[test]
+fn many_transfers_share_the_memory_of_a_link_however_they_come() {
+    let config = Config::default();
+    let mut receiver = Scripted::server();
+    let mut promised = 0;
+    for n in 0..200u8 {
+        receiver.hear_offer(2 * u32::from(n) + 1, n, 1 << 30);
+        receiver.take(n);
+        for frame in receiver.say() {
+            let Frame::Accept(_, accept) = frame else { continue };
+            promised += accept.credit;
+        }
+    }
+    assert!(promised <= config.link_credit + 200 * wire::INITIAL_CREDIT, "{promised} bytes");
+    // What ends gives back its share.
+    for n in 0..200u8 {
+        receiver.hear(Frame::Cancel(2 * u32::from(n) + 1, cancel(Code::Cancelled, Duration::ZERO)));
+    }
+    receiver.hear_offer(1001, 250, 1 << 30);
+    receiver.take(250);
+    let said = receiver.say();
+    assert!(
+        matches!(said[..], [Frame::Accept(_, Accept { credit, .. })] if credit == config.credit),
+        "{said:?}"
+    );
+}
