@@ -26,7 +26,7 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     log(output(&command));
-    let outcome = runtime().and_then(|runtime| {
+    let outcome = runtime(&command).and_then(|runtime| {
         let outcome = runtime.block_on(run(command));
         // A disk that hangs must not keep us.
         runtime.shutdown_timeout(Duration::from_secs(2));
@@ -58,9 +58,14 @@ async fn run(command: Command) -> Result<(), Trouble> {
     }
 }
 
-/// Two threads for sockets and protocol; what blocks on disks has threads of its own, few of them.
-fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Threads for sockets and protocol: one for the single connection of a client, two for a server. What blocks on disks
+/// has threads of its own, few of them.
+fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
+    let mut builder = match command {
+        Command::Send(_) | Command::Fetch(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
         .worker_threads(2)
         .max_blocking_threads(8)
         .enable_all()

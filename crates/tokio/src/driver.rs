@@ -25,8 +25,9 @@ use crate::error::read_end;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
-/// The most that is handed to the stream in one write: what lies there, no ping overtakes.
-const WRITE: usize = 64 << 10;
+/// The most that is handed to the stream in one write: what lies there, no ping overtakes. The connection shows no more
+/// than one fragment or 64 KiB at a time, so on a slow path it is less.
+const WRITE: usize = 256 << 10;
 /// In at most so many pieces; fragments of the usual size come in fewer.
 const PIECES: usize = 32;
 
