@@ -43,11 +43,13 @@ impl Transfers {
     fn handle_fault(&mut self, kind: u8, handle: Handle, error: wire::DecodeError) {
         let damaged = error.fault == wire::Fault::Checksum;
         let route = self.link.as_ref().and_then(|link| link.route(handle));
+        let late = self.link.as_ref().is_some_and(|link| link.was_open(handle));
         match (damaged, kind, route) {
             // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
             (true, 0x20, Some(Route::Incoming(id))) => {
                 self.incoming_step(self.now, id, Incoming::handle_corrupt);
             }
+            (true, 0x20, None) if late => {}
             // An offer that cannot be taken concerns nobody else.
             (false, 0x10 | 0x11, None) if handle != 0 => self.refuse(handle, error.fault.code(), &error),
             _ => self.break_link(error.fault.code(), format!("{error}")),

@@ -356,3 +356,17 @@ fn many_transfers_share_the_memory_of_a_link_however_they_come() {
         "{said:?}"
     );
 }
+
+#[test]
+fn damage_that_comes_too_late_harms_nobody() {
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 40_000);
+    receiver.take(1);
+    receiver.0.fail(Instant::ZERO, id(1), Failure::local(Code::Cancelled, ""));
+    receiver.say();
+    let data = Data { offset: 0, seq: 0, payload: Bytes::from(contents(0, 1000)) };
+    let mut damaged = Frame::Data(1, data).encode().into_bytes().to_vec();
+    damaged[100] ^= 1;
+    receiver.0.handle_message(Instant::ZERO, damaged.into());
+    assert!(receiver.say().is_empty());
+}
