@@ -3,5 +3,6 @@
 //! Everything but the wiring tests runs in virtual time: no test sleeps, and none depends on the speed of a machine.
 
 pub mod fuzz;
+pub mod golden;
 pub mod sim;
 pub mod transcript;

@@ -13,6 +13,7 @@ use bowline_core::time::earliest;
 use bowline_core::{End, Instant};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// One direction of a connection.
 #[derive(Debug)]
@@ -169,6 +170,11 @@ impl Stream {
     /// How many bytes have come through.
     pub fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// How long a byte that is written now waits until the line takes it.
+    pub fn delay(&self) -> Duration {
+        (self.line_free - self.now) + self.path.time_for(self.queued.len())
     }
 
     /// Does what is due. Early and repeated calls change nothing.

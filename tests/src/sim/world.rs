@@ -44,6 +44,8 @@ pub struct World {
     pub server: session::Config,
     /// What is left of links that have ended.
     pub past: Vec<Past>,
+    /// The longest that a control frame of the client and of the server would have had to wait for data on the path.
+    pub longest_wait: (Duration, Duration),
     now: Instant,
     rng: Rng,
     lives: Vec<Life>,
@@ -98,6 +100,7 @@ impl World {
             connection: connection::Config::default(),
             server,
             past: Vec::new(),
+            longest_wait: (Duration::ZERO, Duration::ZERO),
             now,
             rng,
             lives: Vec::new(),
@@ -235,6 +238,10 @@ impl World {
                 }
             }
             any |= self.lives[at].turn(self.now, &self.session, &mut self.server_disk);
+            let link = &mut self.lives[at].pair.link;
+            let wait = |link: &mut Link, role| link.outgoing(role).delay();
+            self.longest_wait.0 = self.longest_wait.0.max(wait(link, Role::Client));
+            self.longest_wait.1 = self.longest_wait.1.max(wait(link, Role::Server));
         }
         any |= self.work();
         self.lives.retain(|life| life.is_current || !life.is_over());

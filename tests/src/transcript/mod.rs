@@ -18,12 +18,13 @@ mod settings;
 mod tell;
 mod words;
 
+use crate::golden;
 use crate::sim::{Link, Pair};
 use bowline_core::Instant;
 use command::Command;
 use settings::Settings;
+use std::fs;
 use std::path::Path;
-use std::{env, fs};
 use words::{Words, time};
 
 /// What divides commands from outcome.
@@ -36,18 +37,9 @@ const RULE: &str = "----";
 /// What does not fit, to be read by a person.
 pub fn check(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-    let (script, expected) = match text.split_once(&format!("\n{RULE}\n")) {
-        Some((script, expected)) => (script, expected),
-        None => (text.trim_end(), ""),
-    };
-    let outcome = run(script)?;
-    if outcome == expected {
-        return Ok(());
-    }
-    if env::var_os("BLESS").is_some_and(|bless| bless == "1") {
-        return fs::write(file, format!("{script}\n{RULE}\n{outcome}")).map_err(|error| error.to_string());
-    }
-    Err(difference(expected, &outcome))
+    let script = text.split_once(&format!("\n{RULE}\n")).map_or(text.trim_end(), |(script, _)| script);
+    let outcome = run(script).map_err(|error| format!("{}: {error}", file.display()))?;
+    golden::check(file, &format!("{script}\n{RULE}\n{outcome}"))
 }
 
 /// Runs the commands of a transcript; returns what happened, a line each.
@@ -110,22 +102,6 @@ impl Settings {
     }
 }
 
-/// The first line that differs, with those before it.
-fn difference(expected: &str, outcome: &str) -> String {
-    let mut common = Vec::new();
-    let (mut a, mut b) = (expected.lines(), outcome.lines());
-    loop {
-        match (a.next(), b.next()) {
-            (Some(a), Some(b)) if a == b => common.push(a),
-            (a, b) => {
-                let before = common[common.len().saturating_sub(3)..].join("\n");
-                let (a, b) = (a.unwrap_or("(the end)"), b.unwrap_or("(the end)"));
-                return format!("{before}\nexpected {a}\nhappened {b}\nBLESS=1 writes what happened");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,11 +127,5 @@ mod tests {
         ] {
             assert_eq!(run(script).unwrap_err(), error);
         }
-    }
-
-    #[test]
-    fn the_first_difference_is_shown_with_what_came_before() {
-        let shown = difference("a\nb\nc\n", "a\nb\nd\n");
-        assert_eq!(shown, "a\nb\nexpected c\nhappened d\nBLESS=1 writes what happened");
     }
 }
