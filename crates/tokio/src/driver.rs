@@ -70,18 +70,10 @@ pub struct Driver<S> {
     watch: SleepWatch,
     /// Made when it is first needed, and never set later than the deadline.
     sleep: Option<Pin<Box<Sleep>>>,
-    reading: Reading,
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
     turn: Turn,
-}
-
-/// The way in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    Open,
-    Ended,
 }
 
 /// The way out.
@@ -114,7 +106,6 @@ impl<S> Driver<S> {
             clock,
             watch: SleepWatch::start(),
             sleep: None,
-            reading: Reading::Open,
             writing: Writing::Open,
             unflushed: false,
             turn: Turn::First,
@@ -310,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when something came, if only the end.
     fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let mut received = 0;
-        while self.reading == Reading::Open && received < TURN && self.conn.wants_input() {
+        while received < TURN && self.conn.wants_input() {
             let Some(stream) = &mut self.stream else { break };
             let end = match pin!(stream.read_buf(self.conn.input())).poll(cx) {
                 Poll::Ready(Ok(n @ 1..)) => {
@@ -326,7 +317,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     break;
                 }
             };
-            self.reading = Reading::Ended;
             self.conn.handle_end(now, end);
             return Poll::Ready(());
         }
@@ -352,27 +342,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         is_due
     }
 
-    /// Sets the timer. Ready when a deadline is reached.
+    /// Sets the timer. Ready when it is time to look at the deadlines again.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waiting = loop {
-            let Some(due) = self.conn.poll_timeout() else { break Poll::Pending };
-            let at = self.clock.deadline(due);
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if let Some(due) = self.conn.poll_timeout() {
+            let due = self.clock.deadline(due);
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
             // Most deadlines move away with every byte. The timer stays where it is until it fires.
-            if sleep.deadline() > at || sleep.is_elapsed() {
-                sleep.as_mut().reset(at);
+            if sleep.deadline() > due || sleep.is_elapsed() {
+                sleep.as_mut().reset(due);
             }
-            if sleep.as_mut().poll(cx).is_pending() {
-                break Poll::Pending;
+            if sleep.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
             }
-            if self.clock.now() >= due {
-                break Poll::Ready(());
-            }
-        };
-        if waiting.is_pending() {
-            self.turn = Turn::Waiting;
         }
-        waiting
+        self.turn = Turn::Waiting;
+        Poll::Pending
     }
 }
 
@@ -380,7 +364,6 @@ impl<S> fmt::Debug for Driver<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("conn", &self.conn)
-            .field("reading", &self.reading)
             .field("writing", &self.writing)
             .finish_non_exhaustive()
     }
@@ -393,28 +376,4 @@ fn seed() -> io::Result<[u8; 32]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bowline_core::connection::{Config, Event};
-    use std::time::Duration;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sleep_of_the_machine_is_noticed_when_it_wakes() {
-        let (stream, _peer) = tokio::io::duplex(1 << 10);
-        let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
-        driver.drive().await;
-        let waiting = tokio::time::timeout(Duration::from_secs(1), driver.drive());
-        assert!(waiting.await.is_err());
-
-        let hour = Duration::from_secs(3600);
-        driver.watch.pretend_sleep(hour);
-        driver.drive().await;
-        match driver.conn_mut().poll_event() {
-            Some(Event::Resumed { slept }) => {
-                assert!(slept.abs_diff(hour) < Duration::from_secs(10), "{slept:?}");
-            }
-            event => panic!("{event:?}"),
-        }
-        assert_eq!(driver.conn().stats().pings, 1, "the peer is asked at once");
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bowline_core::Message;
 use bowline_core::connection::{Config, Event};
 use bowline_tokio::{Clock, Driver};
+use futures_util::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -67,6 +68,13 @@ async fn idle(listener: &TcpListener) -> (Driver<TcpStream>, TcpStream) {
     while driver.conn().stats().pings == pings {
         driver.drive().await;
     }
+    // What is lent for reading is given back when nothing comes.
+    far.write_all(b"\x8a\x00").await.unwrap();
+    let received = driver.conn().stats().bytes_received;
+    while driver.conn().stats().bytes_received == received {
+        driver.drive().await;
+    }
+    assert_eq!(driver.drive().now_or_never(), None);
     (driver, far)
 }
 

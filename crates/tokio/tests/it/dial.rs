@@ -128,6 +128,18 @@ async fn a_stream_that_takes_no_request_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_socket_that_was_dialled_sends_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let (config, limits) = (dial::Config::default(), accept::Config::default());
+    let (dialed, _) = tokio::join!(dial::connect(&url, &config), async {
+        let (stream, _) = listener.accept().await.unwrap();
+        accept::accept(stream, &limits, |_, _| Decision::accept()).await.unwrap()
+    });
+    assert!(dialed.unwrap().stream.nodelay().unwrap());
+}
+
+#[tokio::test]
 async fn a_port_where_nobody_listens_is_said_so() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = dial::connect(&format!("ws://{address}/"), &dial::Config::default()).await.unwrap_err();

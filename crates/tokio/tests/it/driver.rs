@@ -245,7 +245,7 @@ async fn an_owner_that_leaves_its_messages_lying_stops_the_reading() {
     assert!(!server.is_over(), "a peer that we do not listen to is not dead");
 }
 
-/// A stream whose reads give some bytes and whose writes fail.
+/// A stream whose reads give some bytes and no end, and whose writes fail.
 struct Broken(&'static [u8]);
 
 impl AsyncRead for Broken {
@@ -254,7 +254,7 @@ impl AsyncRead for Broken {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        if self.0.is_empty() { Poll::Pending } else { Pin::new(&mut self.0).poll_read(cx, buf) }
     }
 }
 
@@ -283,6 +283,16 @@ async fn after_a_failed_write_the_peers_last_words_are_read() {
     let (messages, disconnect) = drain(&mut client).await;
     assert_eq!(messages, [Message::text("hi")]);
     assert_eq!(disconnect.received(), Some(&Close::new(CloseCode::INTERNAL_ERROR, "full").unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_write_reading_ends_soon() {
+    let mut client = Driver::client(Broken(b""), &[], config(), Clock::start()).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::text("hello")).unwrap();
+    let (_, disconnect) = drain(&mut client).await;
+    assert_eq!(disconnect.kind(), Kind::WriteError);
+    assert_eq!(client.now() - now, Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -185,6 +185,33 @@ async fn nothing_is_taken_while_the_connection_closes() {
     assert_eq!(receiver.ended().await.kind(), Kind::Clean);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_large_messages_arrives_whole() {
+    let ((sender, _receiver), mut server) = pair(config(), config());
+    for n in 0..20_u8 {
+        sender.try_send(Message::binary(vec![n; 100_000])).unwrap();
+    }
+    for n in 0..20_u8 {
+        assert!(server.receive().await == Ok(Message::binary(vec![n; 100_000])), "message {n}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_must_not_be_sent_is_refused() {
+    let ((sender, _receiver), _server) = pair(config(), config());
+    let (received, _) = Close::decode(&1006_u16.to_be_bytes());
+    assert_eq!(sender.close(received).await, Err(CloseError::InvalidCode(1006)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_taken_before_is_an_end_still() {
+    let (mut client, server) = common::client(config());
+    drop(server);
+    common::drain(&mut client).await;
+    let (_sender, mut receiver) = WebSocket::new(client).spawn();
+    assert_eq!(receiver.receive().await.unwrap_err().kind(), Kind::LocalAbort);
+}
+
 #[test]
 fn the_end_of_the_runtime_is_an_end() {
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
