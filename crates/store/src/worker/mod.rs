@@ -23,9 +23,10 @@ use bowline_core::Instant;
 use bowline_core::transfer::{
     Answer, Digest, Event, Failure, Offer, Offered, SafeName, TransferId, Transfers,
 };
+use buffers::Buffers;
 use bytes::Bytes;
 use receiving::Receiving;
-use sending::{Memory, Sending};
+use sending::Sending;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub type Deliver = Arc<dyn Fn(Report) + Send + Sync>;
 pub struct Worker {
     spawn: Spawn,
     deliver: Deliver,
-    memory: Memory,
+    buffers: Buffers,
     /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
     generation: u64,
     sending: BTreeMap<TransferId, Sending>,
@@ -52,7 +53,7 @@ impl Worker {
         Self {
             spawn,
             deliver,
-            memory: Memory::default(),
+            buffers: Buffers::default(),
             generation: 0,
             sending: BTreeMap::new(),
             receiving: BTreeMap::new(),
@@ -62,7 +63,7 @@ impl Worker {
     /// Gives the source of a transfer that is about to be offered.
     pub fn add_source(&mut self, id: TransferId, source: Source) {
         let reporter = self.reporter(id);
-        self.sending.insert(id, Sending::new(&self.spawn, reporter, &self.memory, source));
+        self.sending.insert(id, Sending::new(&self.spawn, reporter, self.buffers.clone(), source));
     }
 
     /// Opens a place for a file that the peer offers, and answers the offer.

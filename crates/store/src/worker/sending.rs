@@ -1,67 +1,46 @@
-//! The source of one transfer: read on one lane, hashed on another.
+//! The source of one transfer: read and hashed on one lane while nothing is behind; what is behind is hashed on
+//! another, beside the reading.
 
 use super::buffers::Buffers;
 use super::lane::Lane;
 use super::{Outcome, Reporter, Spawn};
 use crate::{Source, StoreError};
 use bowline_core::transfer::{Digest, Hasher};
-use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes at a time are read only to be hashed.
 const STRIDE: usize = 256 * 1024;
-/// How many bytes that were read for sending may wait to be hashed as well. Beyond that they are read again later.
-const BACKLOG: usize = 2 * 1024 * 1024;
 /// The distance of the places that hashing can go back to, and how many of them are kept: a receiver that lost its
 /// memory goes back by a few syncs, not to the beginning.
 const MARK_EVERY: u64 = 1024 * 1024;
 const MARKS: usize = 64;
 
-/// What all sources of a worker share.
-#[derive(Default)]
-pub(super) struct Memory {
-    buffers: Buffers,
-    /// Bytes that wait to be hashed.
-    backlog: Arc<AtomicUsize>,
-}
-
 pub(super) struct Sending {
     reporter: Reporter,
-    reading: Lane<Arc<Source>>,
     buffers: Buffers,
-    hashing: Arc<Lane<Hashing>>,
-    backlog: Arc<AtomicUsize>,
-    /// Nobody wants to know the digest any more.
-    gone: Arc<AtomicBool>,
+    reading: Lane<Arc<Source>>,
+    hashing: Arc<Hashing>,
+    chasing: Arc<Lane<()>>,
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
         // A large file is hashed for minutes, and whoever closes waits for what is still at work.
-        self.gone.store(true, Ordering::Relaxed);
+        self.hashing.gone.store(true, Ordering::Relaxed);
     }
 }
 
 impl Sending {
-    pub(super) fn new(spawn: &Spawn, reporter: Reporter, memory: &Memory, source: Source) -> Self {
+    pub(super) fn new(spawn: &Spawn, reporter: Reporter, buffers: Buffers, source: Source) -> Self {
         let source = Arc::new(source);
-        let gone = Arc::new(AtomicBool::new(false));
-        let hashing = Hashing {
-            source: Arc::clone(&source),
-            gone: Arc::clone(&gone),
-            hasher: Hasher::new(),
-            marks: VecDeque::new(),
-            buffer: Vec::new(),
-        };
         Self {
             reporter,
-            reading: Lane::new(spawn, source),
-            buffers: memory.buffers.clone(),
-            hashing: Arc::new(Lane::new(spawn, hashing)),
-            backlog: Arc::clone(&memory.backlog),
-            gone,
+            buffers,
+            reading: Lane::new(spawn, Arc::clone(&source)),
+            hashing: Arc::new(Hashing::new(source)),
+            chasing: Arc::new(Lane::new(spawn, ())),
         }
     }
 
@@ -70,21 +49,23 @@ impl Sending {
     }
 
     pub(super) fn read(&self, offset: u64, len: usize) {
-        let (reporter, hashing, backlog) =
-            (self.reporter.clone(), Arc::clone(&self.hashing), Arc::clone(&self.backlog));
-        let buffers = self.buffers.clone();
+        let (reporter, buffers) = (self.reporter.clone(), self.buffers.clone());
+        let (hashing, chasing) = (Arc::clone(&self.hashing), Arc::clone(&self.chasing));
         self.reading.submit(move |source| {
             let read = buffers.filled(len, |buffer| source.read_into(offset, buffer));
-            if let Ok(data) = &read {
-                hash_along(&hashing, &backlog, offset, data.clone());
-            }
+            let data = read.as_ref().ok().cloned();
+            // First the socket, then the digest.
             reporter.report_result(read.map(|data| Outcome::Read { offset, data }));
+            let Some(data) = data else { return };
+            if !hashing.take_along(offset, &data) && hashing.begin_chase() {
+                chasing.submit(move |()| hashing.chase());
+            }
         });
     }
 
     pub(super) fn hash(&self, upto: u64) {
-        let reporter = self.reporter.clone();
-        self.hashing.submit(move |hashing| {
+        let (reporter, hashing) = (self.reporter.clone(), Arc::clone(&self.hashing));
+        self.chasing.submit(move |()| {
             if let Some(digest) = hashing.digest(upto).transpose() {
                 reporter.report_result(digest.map(|digest| Outcome::Hashed { upto, digest }));
             }
@@ -98,23 +79,20 @@ impl Sending {
     }
 }
 
-/// Hands bytes that were just read to the hasher, unless too many wait already.
-fn hash_along(hashing: &Lane<Hashing>, backlog: &Arc<AtomicUsize>, offset: u64, data: Bytes) {
-    let len = data.len();
-    if backlog.fetch_add(len, Ordering::Relaxed) > BACKLOG {
-        backlog.fetch_sub(len, Ordering::Relaxed);
-        return;
-    }
-    let backlog = Arc::clone(backlog);
-    hashing.submit(move |hashing| {
-        hashing.update(offset, &data);
-        backlog.fetch_sub(len, Ordering::Relaxed);
-    });
-}
-
+/// The digest of the source as far as it has come.
 struct Hashing {
     source: Arc<Source>,
-    gone: Arc<AtomicBool>,
+    state: Mutex<State>,
+    /// How far the source has been read to be sent.
+    read: AtomicU64,
+    /// A chase is queued or under way.
+    chased: AtomicBool,
+    /// Nobody wants to know the digest any more.
+    gone: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
     hasher: Hasher,
     marks: VecDeque<Hasher>,
     /// For what is read only to be hashed.
@@ -122,13 +100,91 @@ struct Hashing {
 }
 
 impl Hashing {
-    /// Takes bytes along that were read anyway, if they are the next ones.
-    fn update(&mut self, offset: u64, data: &[u8]) {
-        let Some(known) = self.hasher.offset().checked_sub(offset) else { return };
-        if let Some(fresh) = data.get(known as usize..) {
-            self.hasher.update(fresh);
-            self.mark();
+    fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            state: Mutex::default(),
+            read: AtomicU64::new(0),
+            chased: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
         }
+    }
+
+    /// Hashes bytes that were read anyway. False if others come before them: they have to be read again.
+    fn take_along(&self, offset: u64, data: &[u8]) -> bool {
+        self.read.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
+        // Whoever has the state now is behind, and will come by here.
+        let Ok(mut state) = self.state.try_lock() else { return false };
+        let Some(known) = state.hasher.offset().checked_sub(offset) else { return false };
+        if let Some(fresh) = data.get(known as usize..) {
+            state.hasher.update(fresh);
+            state.mark();
+        }
+        true
+    }
+
+    fn begin_chase(&self) -> bool {
+        !self.chased.swap(true, Ordering::Relaxed)
+    }
+
+    /// Hashes what has been read in the meantime, until the reader can take it along again.
+    fn chase(&self) {
+        self.chased.store(false, Ordering::Relaxed);
+        while !self.is_gone() {
+            let mut state = self.state();
+            let read = self.read.load(Ordering::Relaxed);
+            // A source that cannot be read is found out by the reader.
+            if state.hasher.offset() >= read || state.catch_up(&self.source, read).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The digest of the first `upto` bytes; what has not come along is read. `None` if nobody waits for it.
+    fn digest(&self, upto: u64) -> Result<Option<Digest>, StoreError> {
+        loop {
+            if self.is_gone() {
+                return Ok(None);
+            }
+            let mut state = self.state();
+            if state.hasher.offset() > upto {
+                return self.earlier_digest(&mut state, upto);
+            }
+            if state.hasher.offset() == upto {
+                return Ok(Some(state.hasher.digest()));
+            }
+            state.catch_up(&self.source, upto)?;
+        }
+    }
+
+    /// The digest of a beginning that hashing has left behind.
+    fn earlier_digest(&self, state: &mut State, upto: u64) -> Result<Option<Digest>, StoreError> {
+        let mut hasher =
+            state.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default();
+        while hasher.offset() < upto {
+            if self.is_gone() {
+                return Ok(None);
+            }
+            read_on(&self.source, &mut hasher, &mut state.buffer, upto)?;
+        }
+        Ok(Some(hasher.digest()))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Reads and hashes one stride.
+    fn catch_up(&mut self, source: &Source, upto: u64) -> Result<(), StoreError> {
+        read_on(source, &mut self.hasher, &mut self.buffer, upto)?;
+        self.mark();
+        Ok(())
     }
 
     fn mark(&mut self) {
@@ -140,32 +196,9 @@ impl Hashing {
             }
         }
     }
-
-    /// The digest of the first `upto` bytes; what has not come along is read. `None` if nobody waits for it.
-    fn digest(&mut self, upto: u64) -> Result<Option<Digest>, StoreError> {
-        if self.hasher.offset() > upto {
-            let mut hasher =
-                self.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default();
-            while hasher.offset() < upto {
-                if self.gone.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                catch_up(&self.source, &mut hasher, &mut self.buffer, upto)?;
-            }
-            return Ok(Some(hasher.digest()));
-        }
-        while self.hasher.offset() < upto {
-            if self.gone.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            catch_up(&self.source, &mut self.hasher, &mut self.buffer, upto)?;
-            self.mark();
-        }
-        Ok(Some(self.hasher.digest()))
-    }
 }
 
-fn catch_up(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64) -> Result<(), StoreError> {
+fn read_on(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64) -> Result<(), StoreError> {
     let offset = hasher.offset();
     buffer.resize((upto - offset).min(STRIDE as u64) as usize, 0);
     source.read_into(offset, buffer)?;
