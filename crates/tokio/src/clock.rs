@@ -69,7 +69,9 @@ impl SleepWatch {
 
     /// How long the machine slept since the last call, if that was more than 10 s. Call it at every wake-up.
     pub fn slept(&mut self) -> Option<Duration> {
-        self.compare(Reading::take())
+        // Mostly one look at one clock is enough.
+        let passed = SystemTime::now().duration_since(self.seen.wall).unwrap_or(Duration::MAX);
+        if passed > SHORT_SLEEP { self.compare(Reading::take()) } else { None }
     }
 
     /// As if the machine had slept for so long.
@@ -131,5 +133,14 @@ mod tests {
         assert_eq!(watch.compare(later(3603, 3624)), None, "a sleep is told once");
         assert_eq!(watch.compare(later(7200, 24)), None, "the wall clock was set back");
         assert_eq!(watch.compare(later(7201, 25)), None);
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_does_not_hide_the_next_sleep() {
+        let mut watch = SleepWatch::start();
+        watch.seen.wall += Duration::from_secs(3600);
+        assert_eq!(watch.slept(), None);
+        watch.pretend_sleep(Duration::from_secs(60));
+        assert!(watch.slept().is_some());
     }
 }

@@ -8,28 +8,26 @@
 //!               └────────────────────────────────────────────────┘
 //! ```
 
+mod read;
+mod scratch;
+mod write;
+
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::{self, Transport};
-use bowline_core::{Connection, End, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use bowline_core::{Connection, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::{Clock, SleepWatch};
-use crate::error::read_end;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
-/// The most that is handed to the stream in one write: what lies there, no ping overtakes. The connection shows no more
-/// than one fragment or 64 KiB at a time, so on a slow path it is less.
-const WRITE: usize = 256 << 10;
-/// In at most so many pieces; fragments of the usual size come in fewer.
-const PIECES: usize = 32;
 
 /// One WebSocket connection on a stream, polled by its owner.
 ///
@@ -74,6 +72,8 @@ pub struct Driver<S> {
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
     turn: Turn,
+    /// Whether the last bytes came in small numbers; so will the next.
+    expects_little: bool,
 }
 
 /// The way out.
@@ -109,6 +109,7 @@ impl<S> Driver<S> {
             writing: Writing::Open,
             unflushed: false,
             turn: Turn::First,
+            expects_little: true,
         }
     }
 
@@ -155,12 +156,6 @@ impl<S> Driver<S> {
     /// The clock.
     pub fn clock(&self) -> Clock {
         self.clock
-    }
-
-    /// Whether something is to be written, or was and may still be held back by the stream.
-    fn has_output(&self) -> bool {
-        let wants = self.unflushed || !self.conn.output().is_empty();
-        wants && self.stream.is_some() && self.writing != Writing::Ended
     }
 
     /// The stream, until the end.
@@ -217,110 +212,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let now = self.clock.now();
         while self.poll_write(cx, now).is_ready() && self.has_output() {}
         if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
-    }
-
-    /// Ready when the owner may send again, or when there is more to write.
-    fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let was_full = self.conn.room() == 0;
-        let mut written = 0;
-        while self.writing != Writing::Ended && written < TURN {
-            match self.poll_write_once(cx) {
-                Some(Poll::Ready(Ok(n))) => {
-                    written += n;
-                    self.unflushed = true;
-                    self.writing = Writing::Open;
-                    self.conn.handle_written(now, n);
-                }
-                Some(Poll::Ready(Err(_))) => self.fail_writing(now),
-                Some(Poll::Pending) => {
-                    // A task that has used up its budget is turned away, too; that is no news of the stream.
-                    if self.writing == Writing::Open && has_budget_remaining() {
-                        self.writing = Writing::Blocked;
-                        self.conn.handle_blocked(now);
-                    }
-                    break;
-                }
-                None => {
-                    if let Poll::Ready(Err(_)) = self.poll_written(cx) {
-                        self.fail_writing(now);
-                    }
-                    break;
-                }
-            }
-        }
-        let is_due = written >= TURN || was_full && self.conn.room() > 0;
-        if is_due { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// Offers what is to be written to the stream, once; `None` if there is nothing.
-    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
-        let stream = self.stream.as_mut()?;
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let (mut count, mut offered) = (0, 0);
-        for (slice, piece) in slices.iter_mut().zip(self.conn.outputs()) {
-            let piece = &piece[..piece.len().min(WRITE - offered)];
-            *slice = IoSlice::new(piece);
-            offered += piece.len();
-            count += 1;
-            if offered == WRITE {
-                break;
-            }
-        }
-        let wrote = match &slices[..count] {
-            [] => return None,
-            [only] => Pin::new(stream).poll_write(cx, only),
-            several => Pin::new(stream).poll_write_vectored(cx, several),
-        };
-        Some(match wrote {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(n)) => Poll::Ready(Ok(n.min(offered))),
-            other => other,
-        })
-    }
-
-    /// Everything has been written: brings it on its way, and ends our direction if it was the last.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
-        if self.unflushed {
-            ready!(Pin::new(&mut *stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        if self.conn.transport() == Transport::FinishWriting {
-            ready!(Pin::new(stream).poll_shutdown(cx))?;
-            self.writing = Writing::Ended;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn fail_writing(&mut self, now: Instant) {
-        self.writing = Writing::Ended;
-        self.unflushed = false;
-        self.conn.handle_end(now, End::WriteFailed);
-    }
-
-    /// Ready when something came, if only the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let mut received = 0;
-        while received < TURN && self.conn.wants_input() {
-            let Some(stream) = &mut self.stream else { break };
-            let end = match pin!(stream.read_buf(self.conn.input())).poll(cx) {
-                Poll::Ready(Ok(n @ 1..)) => {
-                    received += n;
-                    self.conn.handle_read(now);
-                    continue;
-                }
-                Poll::Ready(Ok(0)) => End::Eof,
-                Poll::Ready(Err(error)) => read_end(&error),
-                Poll::Pending => {
-                    // Nothing came: the connection may want the place back that it has lent.
-                    self.conn.handle_read(now);
-                    break;
-                }
-            };
-            self.conn.handle_end(now, end);
-            return Poll::Ready(());
-        }
-        if received > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Tells the connection if the machine slept while we waited; says whether it did.

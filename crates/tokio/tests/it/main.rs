@@ -5,5 +5,6 @@ mod accept;
 mod common;
 mod dial;
 mod driver;
+mod streams;
 mod task;
 mod websocket;

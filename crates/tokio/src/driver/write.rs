@@ -1,0 +1,105 @@
+//! The way out.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bowline_core::connection::Transport;
+use bowline_core::{End, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
+
+use super::{Driver, TURN, Writing};
+
+/// The most that is handed to the stream in one write: what lies there, no ping overtakes. The connection shows no more
+/// than one fragment or 64 KiB at a time, so on a slow path it is less.
+const WRITE: usize = 256 << 10;
+/// In at most so many pieces; fragments of the usual size come in fewer.
+const PIECES: usize = 32;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Ready when the owner may send again, or when there is more to write.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let was_full = self.conn.room() == 0;
+        let mut written = 0;
+        while self.writing != Writing::Ended && written < TURN {
+            match self.poll_write_once(cx) {
+                Some(Poll::Ready(Ok(n))) => {
+                    written += n;
+                    self.unflushed = true;
+                    self.writing = Writing::Open;
+                    self.conn.handle_written(now, n);
+                }
+                Some(Poll::Ready(Err(_))) => self.fail_writing(now),
+                Some(Poll::Pending) => {
+                    // A task that has used up its budget is turned away, too; that is no news of the stream.
+                    if self.writing == Writing::Open && has_budget_remaining() {
+                        self.writing = Writing::Blocked;
+                        self.conn.handle_blocked(now);
+                    }
+                    break;
+                }
+                None => {
+                    if let Poll::Ready(Err(_)) = self.poll_written(cx) {
+                        self.fail_writing(now);
+                    }
+                    break;
+                }
+            }
+        }
+        let is_due = written >= TURN || was_full && self.conn.room() > 0;
+        if is_due { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether something is to be written, or was and may still be held back by the stream.
+    pub(super) fn has_output(&self) -> bool {
+        let wants = self.unflushed || !self.conn.output().is_empty();
+        wants && self.stream.is_some() && self.writing != Writing::Ended
+    }
+
+    /// Offers what is to be written to the stream, once; `None` if there is nothing.
+    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        let stream = self.stream.as_mut()?;
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let (mut count, mut offered) = (0, 0);
+        for (slice, piece) in slices.iter_mut().zip(self.conn.outputs()) {
+            let piece = &piece[..piece.len().min(WRITE - offered)];
+            *slice = IoSlice::new(piece);
+            offered += piece.len();
+            count += 1;
+            if offered == WRITE {
+                break;
+            }
+        }
+        let wrote = match &slices[..count] {
+            [] => return None,
+            [only] => Pin::new(stream).poll_write(cx, only),
+            several => Pin::new(stream).poll_write_vectored(cx, several),
+        };
+        Some(match wrote {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(n)) => Poll::Ready(Ok(n.min(offered))),
+            other => other,
+        })
+    }
+
+    /// Everything has been written: brings it on its way, and ends our direction if it was the last.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
+        if self.unflushed {
+            ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if self.conn.transport() == Transport::FinishWriting {
+            ready!(Pin::new(stream).poll_shutdown(cx))?;
+            self.writing = Writing::Ended;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn fail_writing(&mut self, now: Instant) {
+        self.writing = Writing::Ended;
+        self.unflushed = false;
+        self.conn.handle_end(now, End::WriteFailed);
+    }
+}

@@ -1,0 +1,229 @@
+//! Drivers on streams that break, hold back, take no more, or are asked too often.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bowline_core::closing::Kind;
+use bowline_core::connection::Event;
+use bowline_core::{Close, CloseCode, Message};
+use bowline_tokio::{Clock, Driver};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream, DuplexStream, ReadBuf};
+use tokio::task::coop;
+
+use crate::common::{PIPE, client, config, drain, event, quiet};
+
+/// A stream whose reads give some bytes and no end, and whose writes fail.
+struct Broken(&'static [u8]);
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.0.is_empty() { Poll::Pending } else { Pin::new(&mut self.0).poll_read(cx, buf) }
+    }
+}
+
+impl AsyncWrite for Broken {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_write_the_peers_last_words_are_read() {
+    let stream = Broken(b"\x81\x02hi\x88\x06\x03\xf3full");
+    let mut client = Driver::client(stream, &[], config(), Clock::start()).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::text("hello")).unwrap();
+    // Whatever comes first, the write or the read.
+    assert!(client.poll_flush(&mut Context::from_waker(Waker::noop())).is_ready());
+    let (messages, disconnect) = drain(&mut client).await;
+    assert_eq!(messages, [Message::text("hi")]);
+    assert_eq!(disconnect.received(), Some(&Close::new(CloseCode::INTERNAL_ERROR, "full").unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_write_reading_ends_soon() {
+    let mut client = Driver::client(Broken(b""), &[], config(), Clock::start()).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::text("hello")).unwrap();
+    let (_, disconnect) = drain(&mut client).await;
+    assert_eq!(disconnect.kind(), Kind::WriteError);
+    assert_eq!(client.now() - now, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_holds_bytes_back_is_flushed() {
+    let (near, far) = tokio::io::duplex(PIPE);
+    let clock = Clock::start();
+    let mut client = Driver::client(BufStream::new(near), &[], config(), clock).unwrap();
+    let mut server = Driver::server(BufStream::new(far), &[], config(), clock).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::text("hello")).unwrap();
+    tokio::select! {
+        event = event(&mut server) => assert_eq!(event, Event::Message(Message::text("hello"))),
+        _ = drain(&mut client) => unreachable!("nothing ends here"),
+    }
+    assert_eq!(now, client.now(), "nothing had to time out");
+    client.conn_mut().close(now, Close::normal()).unwrap();
+    let (at_client, _) = tokio::join!(drain(&mut client), drain(&mut server));
+    assert_eq!(at_client.1.kind(), Kind::Clean);
+    assert_eq!(now, client.now(), "nothing had to time out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_takes_no_more_is_reported_once() {
+    let (mut client, mut peer) = client(quiet());
+    let now = client.now();
+    client.conn_mut().send(now, Message::binary(vec![0; 1 << 20])).unwrap();
+    for _ in 0..10 {
+        assert!(tokio::time::timeout(Duration::from_secs(1), event(&mut client)).await.is_err());
+    }
+    assert_eq!(client.conn().stats().blocked, 1);
+
+    peer.read_exact(&mut [0; 1000]).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(1), event(&mut client)).await.is_err());
+    assert_eq!(client.conn().stats().blocked, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_used_up_its_budget_does_not_blame_the_stream() {
+    let (near, _far) = tokio::io::duplex(64 << 20);
+    let mut client = Driver::client(near, &[], quiet(), Clock::start()).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::binary(vec![0; 32 << 20])).unwrap();
+    poll_fn(|cx| client.poll_flush(cx)).await;
+    assert_eq!(client.conn().queued(), 0);
+    assert_eq!(client.conn().stats().blocked, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_used_up_its_budget_does_not_judge_silence() {
+    let (mut client, mut peer) = client(config());
+    // A ping leaves after 20 s and would be due for the last time after 40 s.
+    assert!(tokio::time::timeout(Duration::from_secs(30), event(&mut client)).await.is_err());
+    assert_eq!(client.conn().stats().pings, 1);
+    peer.write_all(b"\x81\x02hi").await.unwrap();
+    tokio::time::advance(Duration::from_secs(10)).await;
+
+    poll_fn(|cx| {
+        while coop::has_budget_remaining() {
+            if let Poll::Ready(progress) = coop::poll_proceed(cx) {
+                progress.made_progress();
+            }
+        }
+        let _ = client.poll_drive(cx);
+        Poll::Ready(())
+    })
+    .await;
+    assert!(!client.is_over());
+    assert_eq!(event(&mut client).await, Event::Message(Message::text("hi")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_peer_lets_the_owner_have_its_turn() {
+    let mut large = quiet();
+    large.receive_buffer = 64 << 20;
+    let (near, mut far) = tokio::io::duplex(64 << 20);
+    let mut client = Driver::client(near, &[], large, Clock::start()).unwrap();
+    let frame = [b"\x82\x7e\xff\xff".as_slice(), &vec![0; 65_535]].concat();
+    far.write_all(&frame.repeat(100)).await.unwrap();
+    client.drive().await;
+    client.drive().await;
+    let received = client.conn().stats().bytes_received;
+    assert!((1 << 20..3 << 20).contains(&received), "{received} bytes in one or two turns");
+}
+
+/// Counts the reads that found something, and those that did not.
+struct Counted {
+    stream: DuplexStream,
+    found: usize,
+    waited: usize,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_ready() {
+            self.found += 1;
+        } else {
+            self.waited += 1;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+fn counted(pipe: usize) -> (Driver<Counted>, DuplexStream) {
+    let (stream, peer) = tokio::io::duplex(pipe);
+    let stream = Counted { stream, found: 0, waited: 0 };
+    (Driver::client(stream, &[], quiet(), Clock::start()).unwrap(), peer)
+}
+
+fn reads(driver: &Driver<Counted>) -> (usize, usize) {
+    let stream = driver.stream().unwrap();
+    (stream.found, stream.waited)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_message_costs_one_read_and_one_to_wait() {
+    let (mut client, mut peer) = counted(PIPE);
+    for _ in 0..100 {
+        assert_eq!(event(&mut client).now_or_never(), None);
+        peer.write_all(b"\x81\x02hi").await.unwrap();
+        assert_eq!(event(&mut client).await, Event::Message(Message::text("hi")));
+    }
+    assert_eq!(reads(&client), (100, 101));
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_are_read_in_large_pieces() {
+    const MIB: usize = 1 << 20;
+    let (mut client, mut peer) = counted(MIB);
+    let frame = [b"\x82\x7f\0\0\0\0\0\x10\0\0".as_slice(), &vec![0; MIB]].concat();
+    let send = async {
+        for _ in 0..8 {
+            peer.write_all(&frame).await.unwrap();
+        }
+    };
+    let receive = async {
+        for _ in 0..8 {
+            let Event::Message(message) = event(&mut client).await else { panic!() };
+            assert_eq!(message.len(), MIB);
+        }
+    };
+    tokio::join!(send, receive);
+    let (found, _) = reads(&client);
+    assert!(found <= 12, "{found} reads for eight messages");
+}
