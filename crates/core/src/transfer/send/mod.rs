@@ -8,12 +8,13 @@
 //!     └──── a failure that is worth another try, after a while
 //! ```
 
+mod input;
 mod output;
 
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
-use super::wire::{self, Accept, Ack, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
+use super::wire::{self, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
 use super::{Code, Config, Digest, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
@@ -176,101 +177,6 @@ impl Outgoing {
             self.state = State::Waiting { until: None };
         }
         Fate::Lives
-    }
-
-    // ----- what the receiver says -----
-
-    pub(super) fn handle_accept(&mut self, cx: &mut Context<'_>, accept: Accept) -> Fate {
-        let State::Offered { handle, early, fin } = self.state else { return Fate::Lives };
-        self.heard = cx.now;
-        if accept.resume > self.offer.length || accept.credit < accept.resume {
-            let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.offer.length);
-            return self.give_up(cx, Failure::local(Code::BadOffset, text));
-        }
-        self.offer.epoch_seen = accept.epoch;
-        self.max_chunk = accept.max_chunk;
-        self.credit = self.credit.max(accept.credit).min(self.offer.length);
-        self.received = accept.resume;
-        self.durable = accept.resume;
-        if fin || accept.have == Have::Complete {
-            self.state = State::Finishing { handle };
-        } else {
-            self.state = State::Sending { handle, have: accept.have };
-            self.start_at(accept, early, cx);
-        }
-        cx.events.push_back(Event::Accepted { id: self.offer.id, resume: accept.resume });
-        self.step(cx);
-        Fate::Lives
-    }
-
-    fn start_at(&mut self, accept: Accept, early: bool, cx: &mut Context<'_>) {
-        if !early || accept.resume > self.sent {
-            if let Some(link) = &mut cx.link {
-                self.rewind(accept.resume, link);
-            }
-        }
-        let has_part = accept.have == Have::Part && accept.resume > 0;
-        self.prefix = accept.prefix.filter(|_| has_part).map(|digest| (accept.resume, digest));
-        if self.prefix.is_some() {
-            cx.events.push_back(Event::Hash { id: self.offer.id, upto: accept.resume });
-        }
-    }
-
-    pub(super) fn handle_ack(&mut self, cx: &mut Context<'_>, ack: Ack) -> Fate {
-        let (State::Sending { .. } | State::Finishing { .. } | State::Offered { .. }) = self.state else {
-            return Fate::Lives;
-        };
-        self.heard = cx.now;
-        if ack.received > self.reached.max(self.received) || ack.durable > ack.received {
-            let text = format!("{} bytes acknowledged, {} sent", ack.received, self.reached);
-            return self.give_up(cx, Failure::local(Code::BadOffset, text));
-        }
-        let Some(link) = &mut cx.link else { return Fate::Lives };
-        let hold = Duration::from_micros(ack.hold_us.into());
-        while self.flights.front().is_some_and(|flight| flight.end <= ack.received) {
-            let Some(flight) = self.flights.pop_front() else { break };
-            link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
-            self.attempts = 0;
-            self.carried = true;
-        }
-        link.moved += ack.received.saturating_sub(self.received);
-        self.received = self.received.max(ack.received);
-        self.durable = self.durable.max(ack.durable);
-        self.credit = self.credit.max(ack.credit).min(self.offer.length);
-        // One damaged chunk after another asks twice to go back; the second time may be once too often.
-        if ack.rewind.is_some() || ack.received > self.sent {
-            self.rewind(ack.received, link);
-            if let State::Finishing { handle } = self.state {
-                self.state = State::Sending { handle, have: Have::Part };
-            }
-        }
-        self.step(cx);
-        Fate::Lives
-    }
-
-    pub(super) fn handle_finishing(&mut self, now: Instant) {
-        self.heard = now;
-    }
-
-    pub(super) fn handle_done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
-        let (State::Sending { handle, .. } | State::Finishing { handle }) = self.state else {
-            return Fate::Lives;
-        };
-        if let Some(link) = &mut cx.link {
-            self.rewind(self.offer.length, link);
-            link.close(handle);
-        }
-        self.received = self.offer.length;
-        self.durable = self.offer.length;
-        self.state = State::Verifying { whole };
-        self.ask_digest(cx);
-        self.verify(cx)
-    }
-
-    pub(super) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
-        let Cancel { code, retry_after, text, .. } = cancel;
-        self.close_handle(cx);
-        self.retry_or_end(cx, Failure { code, text, by_peer: true, retry_after })
     }
 
     // ----- what our own application says -----

@@ -3,6 +3,7 @@
 use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello};
 use super::super::*;
 use super::world::*;
+use bytes::Bytes;
 use std::vec::Vec;
 
 /// One end, and a peer that a script plays.

@@ -3,6 +3,7 @@
 use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello, Whole};
 use super::super::*;
 use super::world::*;
+use bytes::Bytes;
 use std::vec::Vec;
 
 fn hello() -> Frame {

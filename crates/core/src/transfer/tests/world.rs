@@ -3,6 +3,7 @@
 use super::super::wire::{self, Frame};
 use super::super::*;
 use crate::Rng;
+use bytes::Bytes;
 use std::vec::Vec;
 
 /// What a disk holds of one transfer. `data` is written, the first `safe` bytes of it survive a crash.

@@ -1,0 +1,132 @@
+//! What the application says to its transfers: new ones, and the answers to effects.
+
+use super::event::{Answer, Event, Failure};
+use super::receive::Incoming;
+use super::send::{Fate, Outgoing};
+use super::wanted::{Asking, Wanted};
+use super::wire::{self, Frame};
+use super::{AlreadyKnown, Code, Digest, Offer, SafeName, TransferId, Transfers};
+use crate::Instant;
+use bytes::Bytes;
+use core::time::Duration;
+
+impl Transfers {
+    /// Offers a file, or answers an [`Event::Requested`] of the same id.
+    ///
+    /// # Errors
+    /// The id is already being sent or received.
+    pub fn offer(&mut self, now: Instant, offer: Offer) -> Result<(), AlreadyKnown> {
+        self.advance(now);
+        let id = offer.id;
+        if self.outgoing.contains_key(&id) || self.receives(id) {
+            return Err(AlreadyKnown(id));
+        }
+        let requested = self.asked.remove(&id);
+        if let (Some(handle), Some(link)) = (requested, &mut self.link) {
+            link.close(handle);
+        }
+        let Offer { name, length, mtime_ms, validator, .. } = offer;
+        let mode = wire::Mode::AttachOrCreate;
+        let offer = wire::Offer {
+            id,
+            name,
+            length,
+            mtime_ms,
+            validator,
+            mode,
+            priority: 0,
+            epoch_seen: 0,
+            digest: None,
+        };
+        self.outgoing.insert(id, Outgoing::new(self.now, offer, requested.is_some()));
+        if !self.turns.contains(&id) {
+            self.turns.push_back(id);
+        }
+        Ok(())
+    }
+
+    /// Asks the peer for a file. It comes as an [`Event::Offered`] with this id.
+    ///
+    /// # Errors
+    /// The id is already asked for, or under way.
+    pub fn request(&mut self, now: Instant, id: TransferId, name: SafeName) -> Result<(), AlreadyKnown> {
+        self.advance(now);
+        if self.receives(id) || self.sends(id) {
+            return Err(AlreadyKnown(id));
+        }
+        self.wanted.insert(id, Wanted::new(name));
+        Ok(())
+    }
+
+    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`.
+    pub fn provide(&mut self, now: Instant, id: TransferId, offset: u64, data: Bytes) {
+        self.outgoing_step(now, id, |outgoing, cx| {
+            outgoing.provide(offset, data);
+            outgoing.step(cx);
+            Fate::Lives
+        });
+    }
+
+    /// Answers an [`Event::Hash`] with the digest of the source's first `upto` bytes.
+    pub fn provide_digest(&mut self, now: Instant, id: TransferId, upto: u64, digest: Digest) {
+        self.outgoing_step(now, id, |outgoing, cx| outgoing.provide_digest(cx, upto, digest));
+    }
+
+    /// Answers an [`Event::Check`]: the source is the file that was offered.
+    pub fn confirm(&mut self, now: Instant, id: TransferId) {
+        self.outgoing_step(now, id, |outgoing, _| {
+            outgoing.confirm();
+            Fate::Lives
+        });
+    }
+
+    /// Answers an [`Event::Offered`]. Returns false if the transfer has ended meanwhile; let go of its file then.
+    pub fn answer(&mut self, now: Instant, id: TransferId, answer: Answer) -> bool {
+        self.incoming_step(now, id, |incoming, cx| incoming.answer(cx, answer))
+    }
+
+    /// Answers an [`Event::Write`]: everything below `upto` is written, and its memory free.
+    pub fn written(&mut self, now: Instant, id: TransferId, upto: u64) {
+        self.incoming_step(now, id, |incoming, cx| incoming.written(cx, upto));
+    }
+
+    /// Answers an [`Event::Sync`]: everything below `safe` would survive a crash. Only this is acknowledged as
+    /// durable.
+    pub fn commit(&mut self, now: Instant, id: TransferId, safe: u64) {
+        self.incoming_step(now, id, |incoming, cx| incoming.commit(cx, safe));
+    }
+
+    /// Answers an [`Event::Finish`]: the file is verified, durable, and in its place.
+    pub fn finish(&mut self, now: Instant, id: TransferId) {
+        self.incoming_step(now, id, Incoming::finish);
+    }
+
+    /// Answers any effect that did not work out, or ends a transfer because somebody wants it ended. The peer is told
+    /// and an [`Event::Failed`] follows.
+    pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
+        self.advance(now);
+        if self.outgoing.contains_key(&id) {
+            self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
+        } else if self.incoming.contains_key(&id) {
+            self.wanted.remove(&id);
+            self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
+        } else if let Some(handle) = self.asked.remove(&id) {
+            self.refuse_open(handle, &failure);
+            self.events.push_back(Event::Failed { id, failure });
+        } else if let Some(wanted) = self.wanted.remove(&id) {
+            if let Asking::Asked { handle, .. } = wanted.state {
+                self.refuse_open(handle, &failure);
+            }
+            self.events.push_back(Event::Failed { id, failure });
+        }
+    }
+
+    /// Tells the peer that this end goes away and takes no more offers on this link.
+    pub fn go_away(&mut self, now: Instant, retry_after: Duration) {
+        self.advance(now);
+        if let Some(link) = &mut self.link {
+            link.closing = true;
+            link.control(Frame::GoAway { code: Code::ShuttingDown, retry_after });
+        }
+    }
+}

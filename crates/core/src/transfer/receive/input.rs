@@ -1,0 +1,112 @@
+//! What the sender says.
+
+use super::{Incoming, State};
+use crate::transfer::Code;
+use crate::transfer::event::{Event, Failure};
+use crate::transfer::send::{Context, Fate};
+use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind, Whole};
+use alloc::format;
+
+/// After so many damaged chunks in a row the path is given up.
+const MAX_CORRUPT: u8 = 3;
+
+impl Incoming {
+    pub(in crate::transfer) fn handle_data(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
+        self.heard = cx.now;
+        self.corrupt = 0;
+        match self.state {
+            State::Opening => return self.hold_early(cx, data),
+            State::Receiving => {}
+            // Late or repeated: everything is here.
+            State::Present { .. } | State::Finishing { .. } => return Fate::Lives,
+        }
+        let end = data.offset.saturating_add(data.payload.len() as u64);
+        if end > self.offer.length {
+            let text = format!("a chunk ends at {end}, the file at {}", self.offer.length);
+            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        }
+        if end > self.credit {
+            let text = format!("a chunk ends at {end}, the credit at {}", self.credit);
+            return self.fail(cx, Failure::local(Code::Protocol, text));
+        }
+        self.ack.last_seq = data.seq;
+        if data.offset > self.received {
+            self.rewind(Rewind::Gap);
+            return Fate::Lives;
+        }
+        self.rewinding = false;
+        if end <= self.received {
+            self.duplicate += data.payload.len() as u64;
+            self.note_chunk(cx.now, cx.config);
+            return Fate::Lives;
+        }
+        self.take(cx, &data);
+        self.note_chunk(cx.now, cx.config);
+        Fate::Lives
+    }
+
+    fn hold_early(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
+        let len = data.payload.len() as u64;
+        let end = data.offset.saturating_add(len);
+        if data.offset < self.early_len || end > INITIAL_CREDIT.min(self.offer.length) {
+            let text = format!("{len} bytes at {} before the offer was answered", data.offset);
+            return self.fail(cx, Failure::local(Code::Protocol, text));
+        }
+        if data.offset > self.early_len {
+            // One before it was damaged. It is asked for when the offer is answered.
+            self.rewind(Rewind::Gap);
+            return Fate::Lives;
+        }
+        self.early_len += len;
+        self.early.push_back(data);
+        Fate::Lives
+    }
+
+    /// Writes the new part of a chunk that begins at or below `received`.
+    pub(super) fn take(&mut self, cx: &mut Context<'_>, data: &Data) {
+        let known = self.received - data.offset;
+        let offset = self.received;
+        let data = data.payload.slice(known as usize..);
+        self.duplicate += known;
+        self.received += data.len() as u64;
+        if let Some(link) = &mut cx.link {
+            link.moved += data.len() as u64;
+        }
+        cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
+    }
+
+    /// A chunk came damaged; what it says of itself cannot be trusted beyond its handle.
+    pub(in crate::transfer) fn handle_corrupt(&mut self, cx: &mut Context<'_>) -> Fate {
+        self.heard = cx.now;
+        self.corrupt += 1;
+        if self.corrupt >= MAX_CORRUPT {
+            let text = format!("{MAX_CORRUPT} damaged chunks in a row");
+            return self.fail(cx, Failure::local(Code::CorruptFrame, text));
+        }
+        self.rewinding = false;
+        self.rewind(Rewind::Corrupt);
+        Fate::Lives
+    }
+
+    pub(in crate::transfer) fn handle_fin(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        self.heard = cx.now;
+        if whole.length != self.offer.length {
+            let text = format!("{} bytes were announced, and {} sent", self.offer.length, whole.length);
+            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        }
+        self.fin = Some(whole);
+        self.step(cx)
+    }
+
+    pub(in crate::transfer) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
+        if let Some(link) = &mut cx.link {
+            link.close(self.handle);
+        }
+        let id = self.offer.id;
+        cx.events.push_back(if cancel.discard { Event::Discard { id } } else { Event::Detach { id } });
+        let Cancel { code, retry_after, text, .. } = cancel;
+        cx.events
+            .push_back(Event::Failed { id, failure: Failure { code, text, by_peer: true, retry_after } });
+        Fate::Ended
+    }
+}
