@@ -51,20 +51,21 @@ impl Transfers {
             }
             (true, 0x20, None) if late => {}
             // An offer that cannot be taken concerns nobody else.
-            (false, 0x10 | 0x11, None) if handle != 0 => self.refuse(handle, error.fault.code(), &error),
+            (false, 0x10 | 0x11, None) if handle != 0 => {
+                self.refuse(handle, &Failure::local(error.fault.code(), format!("{error}")));
+            }
             _ => self.break_link(error.fault.code(), format!("{error}")),
         }
     }
 
-    fn refuse(&mut self, handle: Handle, code: Code, text: &impl core::fmt::Display) {
-        let failure = Failure::local(code, format!("{text}"));
+    /// Answers a REQUEST or an OFFER that is not even looked at; its handle is used up.
+    fn refuse(&mut self, handle: Handle, failure: &Failure) {
         if let Some(link) = &mut self.link {
-            // The handle is used up.
             if !link.open_by_peer(handle, Route::Asked(TransferId::from_bytes([0; 16]))) {
                 return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
             }
             link.close(handle);
-            link.control(Frame::Cancel(handle, refusal(&failure)));
+            link.control(Frame::Cancel(handle, refusal(failure)));
         }
     }
 
@@ -124,7 +125,10 @@ impl Transfers {
     fn handle_offer(&mut self, handle: Handle, offer: Offer) {
         let id = offer.id;
         if self.incoming.contains_key(&id) || self.sends(id) {
-            return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
+            return self.refuse(
+                handle,
+                &Failure::local(Code::Busy, "the transfer is already open on this connection"),
+            );
         }
         let Some(link) = &mut self.link else { return };
         let wanted = self.wanted.get_mut(&id);
@@ -151,24 +155,20 @@ impl Transfers {
 
     fn refuse_busy(&mut self, handle: Handle) {
         let text = format!("{} transfers are open, no more are taken", self.config.max_transfers);
-        let failure = Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) };
-        if let Some(link) = &mut self.link {
-            if !link.open_by_peer(handle, Route::Asked(TransferId::from_bytes([0; 16]))) {
-                return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
-            }
-            link.close(handle);
-            link.control(Frame::Cancel(handle, refusal(&failure)));
-        }
+        self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
     }
 
     fn handle_request(&mut self, handle: Handle, request: Request) {
         let Some(link) = &self.link else { return };
         let id = request.id;
         if request.from != 0 || request.to != u64::MAX || request.if_digest.is_some() {
-            return self.refuse(handle, Code::Unsupported, &"only whole files are sent");
+            return self.refuse(handle, &Failure::local(Code::Unsupported, "only whole files are sent"));
         }
         if self.sends(id) || self.receives(id) {
-            return self.refuse(handle, Code::Busy, &"the transfer is already open on this connection");
+            return self.refuse(
+                handle,
+                &Failure::local(Code::Busy, "the transfer is already open on this connection"),
+            );
         }
         let open = link.count(|route| matches!(route, Route::Asked(_) | Route::Outgoing(_)));
         if open >= self.config.max_transfers as usize {

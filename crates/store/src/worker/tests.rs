@@ -99,6 +99,12 @@ impl World {
         step(&mut self.server, &mut self.client);
     }
 
+    fn exchange_until_received(&mut self, bytes: u64) {
+        while self.server.transfers.progress(ID).is_none_or(|progress| progress.received < bytes) {
+            self.exchange();
+        }
+    }
+
     fn run(&mut self) -> Result<(), Code> {
         for _ in 0..100_000 {
             self.exchange();
@@ -138,9 +144,7 @@ fn a_cut_costs_only_what_was_on_its_way() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
-    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
-        world.exchange();
-    }
+    world.exchange_until_received(2_000_000);
     world.client.transfers.handle_link_down(Instant::ZERO);
     world.server.transfers.handle_link_down(Instant::ZERO);
     for _ in 0..50 {
@@ -162,9 +166,7 @@ fn what_an_old_attachment_reports_late_does_not_concern_the_new_one() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
-    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
-        world.exchange();
-    }
+    world.exchange_until_received(2_000_000);
     // A new link to another process of the server, while the old one has not noticed anything yet.
     world.client.transfers.handle_link_down(Instant::ZERO);
     let mut old = std::mem::replace(&mut world.server, End::new(Role::Server, world.to.path(), 2));
@@ -184,9 +186,7 @@ fn a_link_that_comes_back_at_once_finds_everything_that_came_before() {
     world.offer(&contents(8_000_000));
     world.link_up();
     for cut in 1..4 {
-        while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < cut * 1_500_000) {
-            world.exchange();
-        }
+        world.exchange_until_received(cut * 1_500_000);
         world.client.transfers.handle_link_down(Instant::ZERO);
         world.server.transfers.handle_link_down(Instant::ZERO);
         world.link_up();
@@ -200,9 +200,7 @@ fn a_new_process_goes_on_and_hashes_what_an_earlier_one_sent() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
     world.link_up();
-    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
-        world.exchange();
-    }
+    world.exchange_until_received(2_000_000);
     world.server.transfers.handle_link_down(Instant::ZERO);
     for _ in 0..50 {
         world.server.turn(Instant::ZERO);
@@ -220,9 +218,7 @@ fn a_source_that_changes_under_way_is_not_committed() {
     let mut world = World::new();
     world.offer(&contents(4_000_000));
     world.link_up();
-    while world.server.transfers.progress(ID).is_none_or(|progress| progress.received < 1_000_000) {
-        world.exchange();
-    }
+    world.exchange_until_received(1_000_000);
     let file =
         std::fs::OpenOptions::new().append(true).open(world.from.path().join("source")).expect("there");
     file.set_len(4_000_001).expect("it grows");

@@ -52,20 +52,7 @@ impl Scripted {
     }
 
     fn hear_offer(&mut self, handle: u32, n: u8, length: u64) {
-        self.hear(Frame::Offer(
-            handle,
-            wire::Offer {
-                id: id(n),
-                name: name("file"),
-                length,
-                mtime_ms: 0,
-                validator: None,
-                mode: wire::Mode::AttachOrCreate,
-                priority: 0,
-                epoch_seen: 0,
-                digest: None,
-            },
-        ));
+        self.hear(Frame::Offer(handle, plain_offer(id(n), "file", length)));
     }
 
     fn take(&mut self, n: u8) {

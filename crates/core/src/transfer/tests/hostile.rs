@@ -44,20 +44,7 @@ impl Victim {
     }
 
     fn offer(&mut self, handle: u32, n: u8, length: u64) -> Vec<Frame> {
-        self.hear(Frame::Offer(
-            handle,
-            wire::Offer {
-                id: id(n),
-                name: name("file"),
-                length,
-                mtime_ms: 0,
-                validator: None,
-                mode: wire::Mode::AttachOrCreate,
-                priority: 0,
-                epoch_seen: 0,
-                digest: None,
-            },
-        ))
+        self.hear(Frame::Offer(handle, plain_offer(id(n), "file", length)))
     }
 
     /// An open transfer that takes bytes from 0 on.
@@ -201,20 +188,7 @@ fn a_frame_that_no_receiver_may_get_ends_its_transfer_only() {
 fn unsafe_names_are_refused_without_harm_to_others() {
     let mut victim = Victim::with_transfer(1000);
     for (handle, bad) in [(3, "../../xyz"), (5, "C:\\abcdef"), (7, "/etc/pass"), (9, "aux......")] {
-        let good = Frame::Offer(
-            handle,
-            wire::Offer {
-                id: id(50),
-                name: name("123456789"),
-                length: 1,
-                mtime_ms: 0,
-                validator: None,
-                mode: wire::Mode::AttachOrCreate,
-                priority: 0,
-                epoch_seen: 0,
-                digest: None,
-            },
-        );
+        let good = Frame::Offer(handle, plain_offer(id(50), "123456789", 1));
         let mut bytes = good.encode().into_bytes().to_vec();
         let end = bytes.len() - 4;
         bytes[end - 9..end].copy_from_slice(bad.as_bytes());
@@ -231,17 +205,7 @@ fn offers_without_end_are_told_to_wait() {
     for n in 0..Config::default().max_transfers {
         let mut bytes = [0; 16];
         bytes[..4].copy_from_slice(&n.to_be_bytes());
-        let offer = wire::Offer {
-            id: TransferId::from_bytes(bytes),
-            name: name("file"),
-            length: 1 << 30,
-            mtime_ms: 0,
-            validator: None,
-            mode: wire::Mode::AttachOrCreate,
-            priority: 0,
-            epoch_seen: 0,
-            digest: None,
-        };
+        let offer = plain_offer(TransferId::from_bytes(bytes), "file", 1 << 30);
         assert_eq!(cancelled(&victim.hear(Frame::Offer(2 * n + 1, offer))), None);
     }
     assert_eq!(cancelled(&victim.offer(9999, 255, 5)), Some(Code::Busy));

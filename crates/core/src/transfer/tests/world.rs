@@ -37,6 +37,21 @@ pub(super) fn name(text: &str) -> SafeName {
     SafeName::parse(text).expect("a safe name")
 }
 
+/// An OFFER of a file about which nothing else is known.
+pub(super) fn plain_offer(id: TransferId, file: &str, length: u64) -> wire::Offer {
+    wire::Offer {
+        id,
+        name: name(file),
+        length,
+        mtime_ms: 0,
+        validator: None,
+        mode: wire::Mode::AttachOrCreate,
+        priority: 0,
+        epoch_seen: 0,
+        digest: None,
+    }
+}
+
 /// Bytes that differ from place to place and from seed to seed.
 pub(super) fn contents(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i as u8) ^ ((i >> 8) as u8).wrapping_mul(31) ^ ((i >> 16) as u8) ^ seed).collect()
