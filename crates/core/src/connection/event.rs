@@ -2,6 +2,7 @@
 
 use crate::closing::{Close, Disconnect};
 use crate::message::Message;
+use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
 
@@ -29,10 +30,43 @@ pub enum Event {
     /// The peer answers pings by data, if at all, but never by a Pong. Said once; it will seem dead as soon as it has
     /// nothing to say.
     PeerDoesNotPong,
+    /// Pings go at another pace from now on: something was learned about the path.
+    HeartbeatChanged {
+        /// The interval so far.
+        from: Duration,
+        /// The interval from now on.
+        to: Duration,
+        /// What was learned.
+        why: Lesson,
+    },
     /// The peer closes; no message comes any more. The answer is sent by itself.
     CloseReceived(Close),
     /// The end, and everything known about it. Comes exactly once, and nothing after it.
     Closed(Disconnect),
+}
+
+/// Why a heartbeat changes its pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lesson {
+    /// A connection ended after a silence of this length.
+    Dropped {
+        /// For how long nothing had crossed.
+        silence: Duration,
+    },
+    /// A connection survived a silence of this length.
+    Survived {
+        /// For how long nothing had crossed.
+        silence: Duration,
+    },
+    /// Shorter silences were survived often enough, so a longer one is tried.
+    Explores,
+    /// What was known of the path is too old to be believed, or contradicts itself.
+    Forgotten,
+    /// The peer takes no pings as frequent as these.
+    TooManyPings,
+    /// The application wants it so.
+    Asked,
 }
 
 /// A message that was not accepted; take it back.
@@ -51,6 +85,25 @@ impl<T> SendError<T> {
     pub fn into_inner(self) -> T {
         match self {
             Self::Full(message) | Self::Closing(message) => message,
+        }
+    }
+}
+
+impl fmt::Display for Lesson {
+    /// Ends a sentence that says what has changed: `because a silence of 60.0 s ended a connection`, without the
+    /// first word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dropped { silence } => {
+                write!(f, "a silence of {:.1} s ended a connection", silence.as_secs_f64())
+            }
+            Self::Survived { silence } => {
+                write!(f, "a silence of {:.1} s was survived", silence.as_secs_f64())
+            }
+            Self::Explores => f.write_str("the path may bear more silence"),
+            Self::Forgotten => f.write_str("what was known of the path is out of date"),
+            Self::TooManyPings => f.write_str("the peer takes no pings as frequent as these"),
+            Self::Asked => f.write_str("the application wants it so"),
         }
     }
 }

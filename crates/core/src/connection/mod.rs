@@ -28,7 +28,7 @@ mod transmit;
 
 pub use crate::closing::Transport;
 pub use config::Config;
-pub use event::{Event, SendError};
+pub use event::{Event, Lesson, SendError};
 pub use stats::Stats;
 
 use crate::closing::{CloseCode, Closing, End, History};
