@@ -15,6 +15,8 @@
 //! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
 //! | [`Session`] | reconnect and transfers: the application's view across many links |
 //!
+//! The [manual] shows drivers around them, and says what is done about which failure.
+//!
 //! # The verbs
 //!
 //! `handle_*` tells a machine what happened and never fails; a bare verb is a command and may; `poll_*` takes what
@@ -53,6 +55,7 @@ pub mod closing;
 pub mod connection;
 pub mod frame;
 pub mod heartbeat;
+pub mod manual;
 pub mod mask;
 pub mod message;
 mod outbox;

@@ -1,0 +1,284 @@
+//! Four drivers around the machines.
+//!
+//! A driver moves bytes and looks at the clock; it decides nothing. Whatever wakes it up, it does the same in the same
+//! order:
+//!
+//! 1. **Read** what there is, and report it.
+//! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life.
+//! 3. Take the **events**, and send what there is to say.
+//! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, say
+//!    [`handle_blocked`](crate::Connection::handle_blocked).
+//! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached.
+//!
+//! No order is wrong, only slower (see [the laws](crate#the-laws)). The opening handshake comes before all this, from
+//! `bowline-handshake` or from any HTTP server that can hand over its stream. `bowline-tokio` is the finished form of
+//! the second driver.
+//!
+//! # Blocking sockets
+//!
+//! One thread, no runtime. A read waits no longer than until the next deadline; a write waits a moment at most, so that
+//! a peer that does not read cannot keep us from hearing it.
+//!
+//! ```
+//! use bowline_core::connection::{Config, Event, Transport};
+//! use bowline_core::{Close, Connection, Disconnect, End, Instant, Message};
+//! use std::io::{ErrorKind, Read, Write};
+//! use std::net::{Shutdown, TcpListener, TcpStream};
+//! use std::time::Duration;
+//!
+//! /// How long a socket that takes no more is left alone, and how long a write may wait.
+//! const MOMENT: Duration = Duration::from_millis(20);
+//!
+//! /// Drives a connection until its end.
+//! fn drive(
+//!     mut socket: TcpStream,
+//!     mut conn: Connection,
+//!     mut on_message: impl FnMut(&mut Connection, Instant, Message),
+//! ) -> std::io::Result<Disconnect> {
+//!     let start = std::time::Instant::now();
+//!     let now = || Instant::ZERO + start.elapsed();
+//!     let mut chunk = vec![0; 16 << 10];
+//!     socket.set_write_timeout(Some(MOMENT))?;
+//!     loop {
+//!         // Write. The first round begins here, for there may be something to say at once.
+//!         while !conn.output().is_empty() {
+//!             match socket.write(conn.output()) {
+//!                 Ok(n) => conn.handle_written(now(), n),
+//!                 Err(error) if is_late(&error) => {
+//!                     conn.handle_blocked(now());
+//!                     break;
+//!                 }
+//!                 Err(_) => conn.handle_end(now(), End::WriteFailed),
+//!             }
+//!         }
+//!         if conn.transport() == Transport::FinishWriting {
+//!             let _ = socket.shutdown(Shutdown::Write);
+//!         }
+//!
+//!         // Sleep and read, which is one call here.
+//!         let patience = conn.poll_timeout().map_or(MOMENT, |deadline| deadline - now());
+//!         let patience = if conn.output().is_empty() { patience } else { patience.min(MOMENT) };
+//!         if conn.wants_input() {
+//!             socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+//!             match socket.read(&mut chunk) {
+//!                 Ok(0) => conn.handle_end(now(), End::Eof),
+//!                 Ok(n) => conn.handle_input(now(), &chunk[..n]),
+//!                 Err(error) if is_late(&error) => {}
+//!                 Err(_) => conn.handle_end(now(), End::Reset),
+//!             }
+//!         } else {
+//!             std::thread::sleep(patience.min(MOMENT));
+//!         }
+//!         conn.handle_timeout(now());
+//!
+//!         while let Some(event) = conn.poll_event() {
+//!             match event {
+//!                 Event::Message(message) => on_message(&mut conn, now(), message),
+//!                 Event::Closed(disconnect) => return Ok(disconnect),
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! fn is_late(error: &std::io::Error) -> bool {
+//!     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+//! }
+//!
+//! // Seeds have to come from the operating system; these are for the example.
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let server = std::thread::spawn(move || {
+//!     let conn = Connection::server(Config::default(), [1; 32], Instant::ZERO);
+//!     drive(listener.accept()?.0, conn, |conn, now, message| {
+//!         let _ = conn.send(now, message);
+//!     })
+//! });
+//!
+//! let mut conn = Connection::client(Config::default(), [2; 32], Instant::ZERO);
+//! conn.send(Instant::ZERO, Message::text("hello")).unwrap();
+//! let disconnect = drive(TcpStream::connect(address)?, conn, |conn, now, message| {
+//!     assert_eq!(message, Message::text("hello"));
+//!     let _ = conn.close(now, Close::normal());
+//! })?;
+//!
+//! assert_eq!(disconnect.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+//! assert_eq!(server.join().unwrap()?.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # tokio's `select!`
+//!
+//! Reading, writing and sleeping wait side by side, so nothing has to be cut short. The bytes are read into the place
+//! that the connection lends, which saves a copy.
+//!
+//! ```
+//! use bowline_core::connection::{Config, Event, Transport};
+//! use bowline_core::{Close, Connection, Disconnect, End, Instant, Message};
+//! use std::time::Duration;
+//! use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+//! use tokio::time::{sleep, Instant as Clock};
+//!
+//! /// Drives a connection until its end.
+//! async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
+//!     stream: S,
+//!     mut conn: Connection,
+//!     mut on_message: impl FnMut(&mut Connection, Instant, Message),
+//! ) -> Disconnect {
+//!     let start = Clock::now();
+//!     let now = || Instant::ZERO + start.elapsed();
+//!     let (mut reader, mut writer) = tokio::io::split(stream);
+//!     loop {
+//!         let patience = conn.poll_timeout().map_or(Duration::ZERO, |deadline| deadline - now());
+//!         let (wants_input, output) = (conn.wants_input(), conn.output().to_vec());
+//!         tokio::select! {
+//!             biased;
+//!             read = reader.read_buf(conn.input()), if wants_input => match read {
+//!                 Ok(0) => conn.handle_end(now(), End::Eof),
+//!                 Ok(_) => conn.handle_read(now()),
+//!                 Err(_) => conn.handle_end(now(), End::Reset),
+//!             },
+//!             written = writer.write(&output), if !output.is_empty() => match written {
+//!                 Ok(n) => {
+//!                     conn.handle_written(now(), n);
+//!                     if n < output.len() {
+//!                         conn.handle_blocked(now());
+//!                     }
+//!                 }
+//!                 Err(_) => conn.handle_end(now(), End::WriteFailed),
+//!             },
+//!             () = sleep(patience) => {}
+//!         }
+//!         conn.handle_timeout(now());
+//!
+//!         while let Some(event) = conn.poll_event() {
+//!             match event {
+//!                 Event::Message(message) => on_message(&mut conn, now(), message),
+//!                 Event::Closed(disconnect) => return disconnect,
+//!                 _ => {}
+//!             }
+//!         }
+//!         if conn.output().is_empty() && conn.transport() == Transport::FinishWriting {
+//!             let _ = writer.shutdown().await;
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let (near, far) = tokio::io::duplex(4096);
+//! let server = tokio::spawn(async move {
+//!     let conn = Connection::server(Config::default(), [1; 32], Instant::ZERO);
+//!     drive(far, conn, |conn, now, message| drop(conn.send(now, message))).await
+//! });
+//!
+//! let mut conn = Connection::client(Config::default(), [2; 32], Instant::ZERO);
+//! conn.send(Instant::ZERO, Message::binary(vec![7; 100_000])).unwrap();
+//! let disconnect = drive(near, conn, |conn, now, message| {
+//!     assert_eq!(message.len(), 100_000);
+//!     conn.close(now, Close::normal()).unwrap();
+//! })
+//! .await;
+//!
+//! assert_eq!(disconnect.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+//! assert_eq!(server.await.unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+//! # }
+//! ```
+//!
+//! (`select!` wants the output as a copy, for the connection lends its input at the same time; a driver that polls by
+//! hand writes it from where it lies.)
+//!
+//! # The heartbeat alone, beside a foreign WebSocket
+//!
+//! [`Heartbeat`](crate::Heartbeat) needs to know when bytes come, and it wants pings sent. Here it watches over a
+//! `tungstenite` socket. A wrapper around the stream counts what is read, so that one byte of a huge message is life
+//! too. What it cannot do: its ping waits behind the data that tungstenite has buffered already.
+//!
+//! ```
+//! use bowline_core::heartbeat::{Beat, Config};
+//! use bowline_core::{Heartbeat, Instant, Rng};
+//! use std::io::{self, ErrorKind, Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use std::time::Duration;
+//! use tungstenite::protocol::Role;
+//! use tungstenite::{Error, Message, WebSocket};
+//!
+//! /// A socket that counts what is read from it.
+//! struct Counted {
+//!     socket: TcpStream,
+//!     received: u64,
+//! }
+//!
+//! impl Read for Counted {
+//!     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+//!         let n = self.socket.read(buf)?;
+//!         self.received += n as u64;
+//!         Ok(n)
+//!     }
+//! }
+//!
+//! impl Write for Counted {
+//!     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+//!         self.socket.write(buf)
+//!     }
+//!     fn flush(&mut self) -> io::Result<()> {
+//!         self.socket.flush()
+//!     }
+//! }
+//!
+//! /// Receives until the connection ends, and says so if nobody is there any more.
+//! fn watch(mut socket: WebSocket<Counted>, config: Config) -> Result<String, Error> {
+//!     let start = std::time::Instant::now();
+//!     let now = || Instant::ZERO + start.elapsed();
+//!     let mut heartbeat = Heartbeat::new(config, &mut Rng::from_seed([7; 32]), now());
+//!     loop {
+//!         let before = socket.get_ref().received;
+//!         let patience = heartbeat.poll_timeout().map_or(Duration::from_secs(1), |at| at - now());
+//!         socket.get_ref().socket.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+//!         let read = socket.read();
+//!         if socket.get_ref().received > before {
+//!             heartbeat.handle_received(now());
+//!         }
+//!         match read {
+//!             Ok(Message::Pong(payload)) => drop(heartbeat.handle_pong(now(), &payload)),
+//!             Ok(_) => {}
+//!             Err(Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+//!             Err(error) => return Err(error),
+//!         }
+//!         match heartbeat.handle_timeout(now()) {
+//!             Some(Beat::Ping { payload, .. }) => {
+//!                 socket.send(Message::Ping(payload.to_vec().into()))?;
+//!                 heartbeat.handle_ping_sent(now());
+//!             }
+//!             Some(Beat::Pong) => socket.send(Message::Pong(Default::default()))?,
+//!             Some(Beat::Dead { pings, pongs, .. }) => {
+//!                 return Ok(format!("nobody is there: {pongs} of {pings} pings answered"));
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! // A peer that answers two pings and then loses interest, without closing anything.
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let peer = std::thread::spawn(move || {
+//!     let mut peer = WebSocket::from_raw_socket(listener.accept().unwrap().0, Role::Server, None);
+//!     for _ in 0..2 {
+//!         assert!(matches!(peer.read(), Ok(Message::Ping(_))));
+//!         peer.flush().unwrap();
+//!     }
+//!     peer
+//! });
+//!
+//! let mut config = Config::default();
+//! config.interval = Duration::from_millis(100);
+//! config.timeout = Duration::from_millis(400);
+//! let socket = Counted { socket: TcpStream::connect(address)?, received: 0 };
+//! let verdict = watch(WebSocket::from_raw_socket(socket, Role::Client, None), config).unwrap();
+//! assert_eq!(verdict, "nobody is there: 2 of 3 pings answered");
+//! # drop(peer.join());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+#![cfg_attr(feature = "transfer", doc = include_str!("messages.md"))]

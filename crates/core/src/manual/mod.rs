@@ -1,0 +1,10 @@
+//! The manual: pages to read, with programs that compile and run.
+//!
+//! - [`failures`]: how connections fail in the field, what is seen, what it means, and what is done about it.
+//! - [`defaults`]: every default, and why it is what it is.
+//! - [`embedding`]: four drivers around the machines: blocking sockets, tokio's `select!`, the heartbeat alone beside a
+//!   foreign WebSocket, and transfers over nothing but messages.
+
+pub mod defaults;
+pub mod embedding;
+pub mod failures;
