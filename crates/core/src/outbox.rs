@@ -186,6 +186,10 @@ impl Outbox {
             bytes += taken;
             close |= last;
         }
+        if close {
+            // RFC 6455 §5.5.1: there is only one, and nothing brings it back.
+            self.farewell = Farewell::None;
+        }
         self.fill();
         Flushed { bytes, pings, close }
     }

@@ -233,6 +233,17 @@ fn a_close_that_does_not_wait_replaces_what_has_not_begun() {
 }
 
 #[test]
+fn a_close_that_has_left_does_not_come_back() {
+    for step in [1, 4] {
+        let mut line = Line::server();
+        line.outbox.close(Bytes::from_static(b"\x03\xe8"));
+        while line.outbox.written(step) != Flushed::default() {}
+        line.outbox.drop_messages();
+        assert_eq!(line.outbox.pieces().next(), None);
+    }
+}
+
+#[test]
 fn it_tells_when_pings_or_the_close_have_left_completely() {
     let mut line = Line::client();
     line.outbox.ping(&[1; 8]);
