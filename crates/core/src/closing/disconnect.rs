@@ -210,6 +210,12 @@ impl Disconnect {
         self.0.exchange.received()
     }
 
+    /// The close code of the connection as RFC 6455 §7.1.5 defines it: the one in the peer's Close, 1005 if that had none,
+    /// and 1006 if there was no Close.
+    pub fn code(&self) -> CloseCode {
+        self.received().map_or(CloseCode::ABNORMAL, Close::code)
+    }
+
     /// What was wrong with the peer's Close.
     pub fn flaw(&self) -> Option<Flaw> {
         self.0.flaw
