@@ -11,6 +11,7 @@
 //! | [`Heartbeat`] | when to ping, whether anybody is there, the round-trip time |
 //! | [`closing::Closing`] | who said what when, what ended the connection, and why |
 //! | [`Reconnect`] | when to dial again, or why not |
+//! | [`Adapt`] | how much silence a path bears, learned over many connections |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
 //! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
 //! | [`Session`] | reconnect and transfers: the application's view across many links |
@@ -51,6 +52,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod adapt;
 pub mod closing;
 pub mod connection;
 pub mod frame;
@@ -72,6 +74,7 @@ pub mod session;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 
+pub use adapt::Adapt;
 pub use closing::{Close, CloseCode, Disconnect, End, Retry};
 pub use connection::Connection;
 pub use frame::Role;

@@ -11,7 +11,7 @@ use super::evidence::{Cut, End, Evidence, Ping};
 use super::history::QUICK;
 use super::retry::{Retry, Why};
 use super::suspect::{IDLE, LIFETIME, Limit, forgetful, known};
-use super::traffic::{MIN_SILENCE, Traffic};
+use super::traffic::{Gap, MIN_SILENCE, Traffic};
 use crate::Instant;
 use core::time::Duration;
 
@@ -190,7 +190,7 @@ impl Case<'_> {
     /// The end came as the answer to what we sent after a silence.
     fn forgotten(&self) -> Option<Verdict> {
         let end = self.ended_by_other().filter(|end| *end == End::Reset)?;
-        let broken = self.traffic.broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
+        let broken = self.broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
         let silence = broken.lasted;
         if self.traffic.survived() >= silence {
             return None;
@@ -250,7 +250,7 @@ impl Case<'_> {
         if pongs == 0 && pings >= 3 {
             return Hint::NeverPonged { pings };
         }
-        match self.traffic.broken() {
+        match self.broken() {
             // Pings that leave at the same interval differ by a little without a meaning.
             Some(broken)
                 if self.traffic.survived() > Duration::ZERO
@@ -346,6 +346,11 @@ impl Case<'_> {
             Cause::Drained { idle, .. } => idle,
             _ => self.traffic.idle(self.at),
         }
+    }
+
+    /// The silence that our own sending ended without an answer, if an idle limit may have been at work in it.
+    fn broken(&self) -> Option<Gap> {
+        self.traffic.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
     }
 
     fn seen_before(&self, silence: Duration) -> bool {

@@ -162,6 +162,7 @@ pub(super) struct Record {
     pub(super) age: Duration,
     pub(super) idle: Duration,
     pub(super) longest_silence: Duration,
+    pub(super) unanswered_silence: Option<Duration>,
     pub(super) verdict: Verdict,
 }
 
@@ -254,6 +255,11 @@ impl Disconnect {
     /// The longest silence in both directions after which something was received again.
     pub fn longest_silence(&self) -> Duration {
         self.0.longest_silence
+    }
+
+    /// The silence in both directions that our own sending ended, if nothing was received any more after that.
+    pub fn unanswered_silence(&self) -> Option<Duration> {
+        self.0.unanswered_silence
     }
 
     /// How many bytes into a message or frame the input ended, if it did not end between two.

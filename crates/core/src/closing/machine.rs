@@ -311,11 +311,17 @@ impl Closing {
             age: self.traffic.age(at),
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
+            unanswered_silence: self.traffic.broken().map(|broken| broken.lasted),
             flaw: self.flaw,
             ignored: self.ignored,
             exchange: core::mem::take(&mut self.exchange),
         };
         Some(Disconnect(record.into()))
+    }
+
+    /// The longest silence in both directions that was survived since the last call, from a second on.
+    pub fn poll_survived(&mut self) -> Option<Duration> {
+        self.traffic.poll_survived()
     }
 
     /// Whether no end is in sight: messages can be sent.

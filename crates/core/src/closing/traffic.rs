@@ -6,6 +6,9 @@ use core::time::Duration;
 /// A silence shorter than this is never taken for the work of an idle limit.
 pub(super) const MIN_SILENCE: Duration = Duration::from_secs(10);
 
+/// A pause shorter than this is part of a conversation.
+const NOTABLE: Duration = Duration::from_secs(1);
+
 /// What is read this soon after a stall may have waited in the receive buffer; what comes later proves that the
 /// connection has survived.
 const BACKLOG: Duration = Duration::from_secs(1);
@@ -18,6 +21,8 @@ pub(super) struct Traffic {
     sent: Instant,
     blocked: Option<Instant>,
     survived: Duration,
+    /// The longest silence survived that nobody has asked for yet.
+    news: Option<Duration>,
     /// The silence that our own sending ended, until something received proves that it was survived.
     broken: Option<Gap>,
     stalled: Option<Gap>,
@@ -38,6 +43,7 @@ impl Traffic {
             sent: now,
             blocked: None,
             survived: Duration::ZERO,
+            news: None,
             broken: None,
             stalled: None,
         }
@@ -45,16 +51,21 @@ impl Traffic {
 
     pub(super) fn handle_received(&mut self, now: Instant) {
         let broken = self.broken.take().map_or(Duration::ZERO, |gap| gap.lasted);
-        self.survived = self.survived.max(self.idle(now)).max(broken);
-        self.received = now;
         if self.stalled.is_some_and(|stall| now - stall.until > BACKLOG) {
             self.stalled = None;
         }
+        // What waited while this process did not run came earlier, after who knows how long a silence.
+        if self.stalled.is_none() {
+            let silence = self.idle(now).max(broken);
+            self.survived = self.survived.max(silence);
+            self.news = self.news.max(Some(silence).filter(|silence| *silence >= NOTABLE));
+        }
+        self.received = now;
     }
 
     pub(super) fn handle_sent(&mut self, now: Instant) {
         let silence = self.idle(now);
-        if silence >= MIN_SILENCE {
+        if silence >= MIN_SILENCE || self.broken.is_none_or(|broken| broken.lasted < silence) {
             self.broken = Some(Gap { lasted: silence, until: now });
         }
         self.sent = now;
@@ -101,6 +112,11 @@ impl Traffic {
     /// The longest silence in both directions after which something was received.
     pub(super) fn survived(&self) -> Duration {
         self.survived
+    }
+
+    /// The longest silence that was survived since the last call, if it was one at all.
+    pub(super) fn poll_survived(&mut self) -> Option<Duration> {
+        self.news.take()
     }
 
     /// The silence that our own sending ended without an answer so far.

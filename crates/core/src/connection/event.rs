@@ -61,6 +61,8 @@ pub enum Lesson {
     },
     /// Shorter silences were survived often enough, so a longer one is tried.
     Explores,
+    /// Something is under way that is not to be put at risk, so nothing is tried.
+    Busy,
     /// What was known of the path is too old to be believed, or contradicts itself.
     Forgotten,
     /// The peer takes no pings as frequent as these.
@@ -101,6 +103,7 @@ impl fmt::Display for Lesson {
                 write!(f, "a silence of {:.1} s was survived", silence.as_secs_f64())
             }
             Self::Explores => f.write_str("the path may bear more silence"),
+            Self::Busy => f.write_str("a transfer is under way"),
             Self::Forgotten => f.write_str("what was known of the path is out of date"),
             Self::TooManyPings => f.write_str("the peer takes no pings as frequent as these"),
             Self::Asked => f.write_str("the application wants it so"),

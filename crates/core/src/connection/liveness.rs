@@ -58,6 +58,13 @@ impl Connection {
         self.inbox.push(event);
     }
 
+    /// Something comes in, and a deadline has passed by far: this process did not run, so nobody knows when it came.
+    pub(super) fn notice_stall(&mut self, now: Instant) {
+        if let Some(late) = self.heartbeat.lateness(now).filter(|_| self.closing.wants_heartbeat()) {
+            self.closing.handle_stalled(now, late);
+        }
+    }
+
     /// Tells the machines that judge silence whether anybody listens.
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();

@@ -162,7 +162,10 @@ impl Connection {
         }
         match self.decoder.buffered().saturating_sub(self.known) {
             0 => self.decoder.release(),
-            fresh => self.receive(now, fresh as u64),
+            fresh => {
+                self.notice_stall(now);
+                self.receive(now, fresh as u64);
+            }
         }
         self.settle(now);
     }
@@ -188,6 +191,9 @@ impl Connection {
     /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
+        if end != End::LocalAbort {
+            self.notice_stall(now);
+        }
         self.closing.handle_end(now, end);
         if end == End::WriteFailed {
             self.outbox.clear();
@@ -254,6 +260,12 @@ impl Connection {
     /// What happened, in order. The last one is [`Event::Closed`].
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop()
+    }
+
+    /// The longest silence in both directions that was survived since the last call, from a second on: what an
+    /// [`Adapt`](crate::Adapt) that explores wants to know while the connection lives.
+    pub fn poll_survived(&mut self) -> Option<Duration> {
+        self.closing.poll_survived()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout). Ask again after any other call.

@@ -272,6 +272,12 @@ impl Heartbeat {
         earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
     }
 
+    /// By how much [`handle_timeout`](Self::handle_timeout) is late, if that is more than the grace allows: this process
+    /// did not run, and what it finds now may have come at any time since.
+    pub fn lateness(&self, now: Instant) -> Option<Duration> {
+        overdue(self.poll_timeout(), now).filter(|late| *late > self.config.grace)
+    }
+
     /// What is known of the round trips.
     pub fn rtt(&self) -> &Rtt {
         &self.rtt

@@ -1,0 +1,288 @@
+//! How much silence a path bears, learned from what connections survive and what ends them.
+//!
+//! Proxies, balancers and NATs drop connections that are silent for too long, and none of them says for how long. A
+//! connection that ends after a silence tells; one that is asked after a silence, and answers, tells too. From both
+//! follows the interval at which the next connection pings.
+//!
+//! ```text
+//!                    a silence is survived: lo grows                   limit
+//!      ├────────────────────────────▶ lo ┄┄┄┄┄┄┄ ? ┄┄┄┄┄┄┄ hi ◀──────────┤
+//!      0                                              a silence ends a connection: hi shrinks
+//!
+//!   Learn     as configured, until there is a hi: then a quarter below it, or a tenth below lo
+//!   Explore   three silences survived: half as long again; from the first end on: half way from lo to hi
+//! ```
+//!
+//! Two kinds of evidence. If the end came by itself, after a silence, that silence is the limit. If a ping after a
+//! silence found nobody there, the limit may lie anywhere below, and perhaps it was the network that was down: that
+//! counts only if a new connection opens soon after.
+//!
+//! It moves by [`handle_open`](Adapt::handle_open), [`handle_survived`](Adapt::handle_survived),
+//! [`handle_killed`](Adapt::handle_killed) or [`record`](Adapt::record), and [`set_busy`](Adapt::set_busy). The time
+//! it is told is that of the wall clock, in seconds since 1970, since what it learns outlives the process.
+
+mod explore;
+mod path;
+mod paths;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
+pub use path::{ParsePathError, Path};
+pub use paths::{BadLine, Paths};
+
+use crate::closing::{Change as ToChange, Exchange, Kind};
+use crate::connection::Lesson;
+use crate::{Disconnect, End, Retry};
+use core::time::Duration;
+use explore::Explore;
+use path::{FLOOR, Taught};
+
+/// A new connection within so many seconds proves that the network was not down.
+const CONFIRMED: u64 = 10;
+
+/// How much the interval is doubled at most for a server that takes no pings as frequent as ours.
+const DOUBLINGS: u32 = 4;
+
+/// How daring an [`Adapt`] is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// The interval stays as configured, whatever is learned.
+    Fixed,
+    /// The interval shrinks as far as the path requires, and never exceeds the configured one: no connection ends
+    /// for the sake of knowledge.
+    #[default]
+    Learn,
+    /// The interval grows until it meets the limit of the path, at the cost of a connection now and then: for devices
+    /// that pay for each ping with battery. Starts as configured, and ends at five minutes at the latest.
+    Explore,
+}
+
+/// Where an [`Adapt`] starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How daring it is. Default: [`Mode::Learn`], which costs no connection.
+    pub mode: Mode,
+    /// The interval while nothing is known. Default: 20 s, that of the [heartbeat](crate::heartbeat::Config).
+    pub interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { mode: Mode::Learn, interval: crate::heartbeat::Config::default().interval }
+    }
+}
+
+/// Another interval, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The interval so far.
+    pub from: Duration,
+    /// The interval from now on.
+    pub to: Duration,
+    /// What was learned.
+    pub why: Lesson,
+}
+
+/// Learns the interval of the heartbeat on one path, over the life of many connections.
+///
+/// [`Session`](crate::Session) has one inside. Beside a [`Connection`](crate::Connection) of one's own it works alone:
+///
+/// ```
+/// use bowline_core::adapt::{Adapt, Config, Path};
+/// use bowline_core::{Connection, End, Instant, connection};
+/// use core::time::Duration;
+///
+/// let mut config = connection::Config::default();
+/// config.heartbeat.interval = Duration::from_secs(120); // set by hand, and too long
+/// let mut learning = Config::default();
+/// learning.interval = config.heartbeat.interval;
+/// let mut adapt = Adapt::new(learning, Path::new("example.org:443"));
+///
+/// // A connection opens, and a proxy ends it after a minute of silence.
+/// let unix = 1_790_000_000; // what the clock on the wall says
+/// adapt.handle_open(unix);
+/// config.heartbeat.interval = adapt.interval();
+/// let mut connection = Connection::client(config.clone(), [7; 32], Instant::ZERO);
+/// connection.handle_end(Instant::from_secs(60), End::Eof);
+///
+/// let Some(connection::Event::Closed(disconnect)) = connection.poll_event() else { panic!("it is over") };
+/// adapt.record(unix + 60, &disconnect);
+/// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next one
+/// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be kept
+/// ```
+#[derive(Clone, Debug)]
+pub struct Adapt {
+    config: Config,
+    path: Path,
+    explore: Explore,
+    /// A silence after which nobody was found there, and when: unless it was the network.
+    unconfirmed: Option<(Duration, u64)>,
+    /// How often the configured interval was doubled for a server that takes no pings as frequent as ours.
+    doublings: u32,
+    busy: bool,
+    /// The interval in force.
+    interval: Duration,
+}
+
+impl Adapt {
+    /// Goes on from what is known of a path.
+    pub fn new(config: Config, path: Path) -> Self {
+        let explore = Explore::new(&path, config.interval);
+        let mut adapt = Self {
+            config,
+            path,
+            explore,
+            unconfirmed: None,
+            doublings: 0,
+            busy: false,
+            interval: config.interval,
+        };
+        adapt.interval = adapt.wanted(adapt.path.learned());
+        adapt
+    }
+
+    // Facts.
+
+    /// A connection has opened. Confirms that the one before it died of its silence, if that is what it looked like
+    /// and is not long ago; and forgets a limit that is more than seven days old.
+    pub fn handle_open(&mut self, unix: u64) -> Option<Change> {
+        let mut why = Lesson::Forgotten;
+        if let Some((silence, _)) =
+            self.unconfirmed.take().filter(|(_, at)| unix.saturating_sub(*at) <= CONFIRMED)
+        {
+            why = self.learn(unix, silence, false);
+        }
+        self.path.forget(unix);
+        self.explore.aim(&self.path, self.configured());
+        self.change(unix, why)
+    }
+
+    /// The connection was silent for so long, and lives: it was asked, and has answered.
+    ///
+    /// In the modes [`Fixed`](Mode::Fixed) and [`Learn`](Mode::Learn) this changes nothing before the next connection.
+    pub fn handle_survived(&mut self, unix: u64, silence: Duration) -> Option<Change> {
+        self.path.survive(unix, silence);
+        if self.config.mode != Mode::Explore {
+            return None;
+        }
+        self.explore.handle_survived(&self.path, self.configured(), silence);
+        let why =
+            if self.wanted(unix) > self.interval { Lesson::Explores } else { Lesson::Survived { silence } };
+        self.change(unix, why)
+    }
+
+    /// The connection has ended after such a silence: by itself (`exact`), or it was found dead when somebody spoke
+    /// again; then nothing changes before the next one opens.
+    pub fn handle_killed(&mut self, unix: u64, silence: Duration, exact: bool) -> Option<Change> {
+        if !exact {
+            self.unconfirmed = Some((silence, unix));
+            return None;
+        }
+        self.unconfirmed = None;
+        let why = self.learn(unix, silence, true);
+        self.change(unix, why)
+    }
+
+    /// The connection has ended like this: everything that can be learned from it is.
+    ///
+    /// A silence ended it if nobody has closed, this process was running, and no silence as long was survived on the
+    /// same connection.
+    pub fn record(&mut self, unix: u64, disconnect: &Disconnect) -> Option<Change> {
+        let survived = disconnect.longest_silence();
+        self.path.survive(unix, survived);
+        if disconnect.retry() == Retry::AfterChange(ToChange::SlowerHeartbeat) {
+            self.doublings = (self.doublings + 1).min(DOUBLINGS);
+            return self.change(unix, Lesson::TooManyPings);
+        }
+        let (silence, exact) = cause_of_death(disconnect)?;
+        self.handle_killed(unix, silence, exact)
+    }
+
+    /// Whether something is under way that is not to be put at risk: then nothing is tried.
+    pub fn set_busy(&mut self, unix: u64, busy: bool) -> Option<Change> {
+        if self.config.mode != Mode::Explore {
+            return None;
+        }
+        self.busy = busy;
+        self.change(unix, if busy { Lesson::Busy } else { Lesson::Explores })
+    }
+
+    // Looking.
+
+    /// The interval in force.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The interval that a connection is to start with which opens at this time: what
+    /// [`interval`](Self::interval) will be after [`handle_open`](Self::handle_open).
+    pub fn interval_at(&self, unix: u64) -> Duration {
+        let mut then = self.clone();
+        then.handle_open(unix);
+        then.interval
+    }
+
+    /// How daring it is.
+    pub fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    /// What is known of the path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    // Private.
+
+    fn learn(&mut self, unix: u64, silence: Duration, exact: bool) -> Lesson {
+        let taught = self.path.kill(unix, silence, exact);
+        if taught != Taught::Nothing {
+            self.explore.handle_failed(unix, &self.path, self.configured());
+        }
+        if taught == Taught::Doubt { Lesson::Forgotten } else { Lesson::Dropped { silence } }
+    }
+
+    fn change(&mut self, unix: u64, why: Lesson) -> Option<Change> {
+        let from = self.interval;
+        self.interval = self.wanted(unix);
+        (self.interval != from).then_some(Change { from, to: self.interval, why })
+    }
+
+    fn configured(&self) -> Duration {
+        self.config.interval.saturating_mul(1 << self.doublings)
+    }
+
+    fn wanted(&self, unix: u64) -> Duration {
+        let configured = self.configured();
+        let wanted = match self.config.mode {
+            Mode::Fixed => configured,
+            Mode::Learn => self.path.calm().unwrap_or(configured).min(configured),
+            Mode::Explore => self.explore.interval(&self.path, configured, self.busy, unix),
+        };
+        wanted.max(FLOOR.min(configured))
+    }
+}
+
+/// The silence that ended a connection, and whether the end came by itself; `None` if it was something else.
+fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
+    let (survived, idle) = (disconnect.longest_silence(), disconnect.idle());
+    // Pings of one interval follow silences that differ by a little without a meaning.
+    let broken = disconnect.unanswered_silence().filter(|broken| *broken > survived + survived / 20);
+    let found = broken.map(|broken| (broken, false));
+    match (disconnect.kind(), disconnect.exchange()) {
+        (Kind::KeepaliveTimeout | Kind::TimedOut, _) => found,
+        (Kind::Eof | Kind::Reset | Kind::IdleDrop { .. }, Exchange::Neither) => {
+            if idle >= FLOOR && idle > survived && broken.is_none_or(|broken| broken <= idle) {
+                return Some((idle, true));
+            }
+            // What we said after the silence was answered by the end.
+            found.filter(|_| disconnect.end() == Some(End::Reset))
+        }
+        _ => None,
+    }
+}

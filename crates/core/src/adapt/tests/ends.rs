@@ -1,0 +1,224 @@
+//! What the ends of connections teach.
+
+use super::*;
+use crate::closing::{self, CloseCode, Closing, Evidence, Ping};
+use crate::{Close, Connection, Instant, Message, Role, connection};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config() -> connection::Config {
+    let mut config = connection::Config::default();
+    config.heartbeat.interval = 10 * SECOND;
+    config.heartbeat.jitter_percent = 0;
+    config
+}
+
+fn client() -> Connection {
+    Connection::client(config(), [1; 32], Instant::ZERO)
+}
+
+/// Lets all that is queued leave.
+fn write(connection: &mut Connection, millis: u64) {
+    while !connection.output().is_empty() {
+        let n = connection.output().len();
+        connection.handle_written(Instant::from_millis(millis), n);
+    }
+}
+
+/// A ping after this silence, and its answer a moment later.
+fn answered_ping(connection: &mut Connection, millis: u64) {
+    connection.handle_timeout(Instant::from_millis(millis));
+    write(connection, millis);
+    connection.handle_input(Instant::from_millis(millis + 30), &[0x8a, 0]);
+}
+
+fn closed(connection: &mut Connection) -> Disconnect {
+    core::iter::from_fn(|| connection.poll_event())
+        .find_map(|event| match event {
+            connection::Event::Closed(disconnect) => Some(disconnect),
+            _ => None,
+        })
+        .expect("it is over")
+}
+
+/// The interval after this end, and after the next connection has opened.
+fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
+    let mut adapt = learner(Mode::Learn, 10 * SECOND);
+    adapt.record(START, disconnect);
+    let at_once = adapt.interval();
+    adapt.handle_open(START + 1);
+    (at_once.as_secs_f64(), adapt.interval().as_secs_f64())
+}
+
+#[test]
+fn an_end_by_itself_after_three_seconds_of_silence_is_a_limit() {
+    for end in [End::Eof, End::Reset, End::TlsTruncated] {
+        let mut connection = client();
+        connection.handle_input(Instant::from_secs(2), &[0x81, 1, b'x']);
+        connection.handle_end(Instant::from_secs(5), end);
+        assert_eq!(intervals_after(&closed(&mut connection)), (2.25, 2.25), "{end:?}");
+    }
+}
+
+#[test]
+fn what_we_said_last_does_not_make_a_limit_a_guess() {
+    let mut connection = client();
+    connection.send(Instant::from_secs(2), Message::text("one way")).expect("room");
+    write(&mut connection, 2000);
+    connection.handle_end(Instant::from_millis(6000), End::Eof);
+    assert_eq!(intervals_after(&closed(&mut connection)), (3.0, 3.0));
+}
+
+#[test]
+fn a_silence_survived_on_the_same_connection_met_no_limit() {
+    let mut connection = client();
+    answered_ping(&mut connection, 10_000);
+    connection.handle_end(Instant::from_millis(20_030), End::Eof);
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.longest_silence(), 10 * SECOND);
+    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+}
+
+#[test]
+fn a_silence_of_three_seconds_that_our_ping_ended_was_survived() {
+    let mut quick = config();
+    quick.heartbeat.interval = 3 * SECOND;
+    let mut connection = Connection::client(quick, [1; 32], Instant::ZERO);
+    answered_ping(&mut connection, 3000);
+    assert_eq!(connection.poll_survived(), Some(3 * SECOND));
+    assert_eq!(connection.poll_survived(), None, "told once");
+    connection.handle_input(Instant::from_millis(4029), &[0x81, 1, b'x']);
+    assert_eq!(connection.poll_survived(), None, "a pause in a conversation");
+    connection.handle_input(Instant::from_millis(6000), &[0x81, 1, b'x']);
+    assert_eq!(connection.poll_survived(), Some(Duration::from_millis(1971)));
+}
+
+#[test]
+fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
+    let mut connection = client();
+    connection.handle_timeout(Instant::from_secs(10));
+    write(&mut connection, 10_000);
+    connection.handle_timeout(Instant::from_secs(30));
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+    assert_eq!(disconnect.unanswered_silence(), Some(10 * SECOND));
+    assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
+}
+
+#[test]
+fn nobody_there_after_silences_that_were_survived_is_no_limit() {
+    let mut connection = client();
+    answered_ping(&mut connection, 10_000);
+    connection.handle_timeout(Instant::from_millis(20_030));
+    write(&mut connection, 20_400);
+    connection.handle_timeout(Instant::from_millis(40_400));
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+    assert_eq!(disconnect.unanswered_silence(), Some(Duration::from_millis(10_370)));
+    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+}
+
+#[test]
+fn a_reset_in_answer_to_our_ping_is_a_guess() {
+    let mut connection = client();
+    connection.handle_timeout(Instant::from_secs(10));
+    write(&mut connection, 10_000);
+    connection.handle_end(Instant::from_millis(10_040), End::Reset);
+    let disconnect = closed(&mut connection);
+    assert!(matches!(disconnect.kind(), Kind::IdleDrop { .. }), "{disconnect}");
+    assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
+}
+
+#[test]
+fn a_reset_long_after_a_ping_that_nobody_answered_is_a_guess_too() {
+    let mut connection = client();
+    connection.handle_timeout(Instant::from_secs(10));
+    write(&mut connection, 10_000);
+    connection.handle_end(Instant::from_secs(14), End::Reset);
+    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 7.5));
+}
+
+#[test]
+fn an_end_in_answer_to_what_we_said_is_no_limit() {
+    let mut connection = client();
+    connection.send(Instant::from_secs(5), Message::text("quit")).expect("room");
+    write(&mut connection, 5000);
+    connection.handle_end(Instant::from_millis(5100), End::Eof);
+    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+}
+
+#[test]
+fn who_closes_has_reasons_of_its_own() {
+    let mut connection = client();
+    connection.handle_input(Instant::from_secs(5), &[0x88, 2, 0x03, 0xe9]);
+    write(&mut connection, 5000);
+    connection.handle_end(Instant::from_millis(6500), End::Eof);
+    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+
+    let mut connection = client();
+    connection.close(Instant::from_secs(5), Close::normal()).expect("open");
+    write(&mut connection, 5000);
+    connection.handle_end(Instant::from_millis(8000), End::Eof);
+    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+}
+
+#[test]
+fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
+    // The timer tells the sleep,
+    let mut connection = client();
+    connection.handle_wake(Instant::from_secs(5), 300 * SECOND);
+    connection.handle_end(Instant::from_secs(7), End::Eof);
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::LocalSuspend);
+    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+
+    // or the end is what tells how late we are.
+    let mut connection = client();
+    connection.handle_end(Instant::from_secs(70), End::Eof);
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::LocalSuspend, "{disconnect}");
+    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+}
+
+#[test]
+fn bytes_that_waited_while_this_process_did_not_run_survived_nothing() {
+    let mut connection = client();
+    connection.handle_input(Instant::from_secs(300), &[0x81, 1, b'x']);
+    assert_eq!(connection.poll_survived(), None);
+    // What comes later proves something again.
+    connection.handle_timeout(Instant::from_secs(300));
+    write(&mut connection, 300_000);
+    connection.handle_input(Instant::from_secs(302), &[0x81, 1, b'x']);
+    connection.handle_input(Instant::from_secs(306), &[0x81, 1, b'x']);
+    assert_eq!(connection.poll_survived(), Some(4 * SECOND));
+}
+
+#[test]
+fn a_server_that_takes_no_pings_as_frequent_gets_half_as_many() {
+    let refused = || {
+        let mut closing = Closing::new(closing::Config::default(), Role::Client, Instant::ZERO);
+        let close = Close::new(CloseCode::POLICY, "too many pings").expect("a good close");
+        closing.handle_close(Instant::from_secs(9), &close.encode());
+        closing.handle_end(Instant::from_secs(9), End::Eof);
+        closing.poll_disconnect(&Evidence::default()).expect("it is over")
+    };
+    let mut adapt = learner(Mode::Learn, 10 * SECOND);
+    for wanted in [20, 40, 80, 160, 160] {
+        adapt.record(START, &refused());
+        assert_eq!(adapt.interval(), wanted * SECOND);
+    }
+    // But the path has the last word.
+    adapt.handle_killed(START, 60 * SECOND, true);
+    assert_eq!(adapt.interval(), 45 * SECOND);
+}
+
+#[test]
+fn a_stall_of_the_transport_is_no_silence() {
+    let mut closing = Closing::new(closing::Config::default(), Role::Client, Instant::ZERO);
+    closing.handle_blocked(Instant::from_secs(1));
+    closing.dead(Instant::from_secs(40));
+    let evidence = Evidence { ping: Ping::Unsent, ..Evidence::default() };
+    let disconnect = closing.poll_disconnect(&evidence).expect("it is over");
+    assert_eq!(disconnect.kind(), Kind::WriteStall);
+    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+}
