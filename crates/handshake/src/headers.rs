@@ -1,10 +1,11 @@
 //! Header values as RFC 9110 §5.6 reads them, and header lines as we write them.
 
-use http::HeaderMap;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, PROXY_AUTHORIZATION,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use http::{HeaderMap, HeaderValue};
+use thiserror::Error;
 
 /// Whether a token may hold this byte (RFC 9110 §5.6.2).
 pub(crate) fn is_tchar(byte: u8) -> bool {
@@ -29,8 +30,44 @@ pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     lines.next().filter(|_| lines.next().is_none()).map(|line| line.as_bytes().trim_ascii())
 }
 
+/// Why the application cannot add a header of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// Not a header name.
+    #[error("this is not the name of a header")]
+    Name,
+    /// The value holds what a header cannot carry. It is not shown: it may be secret.
+    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
+    Value {
+        /// Whose value.
+        name: HeaderName,
+    },
+    /// The handshake writes this header itself.
+    #[error("header `{name}` belongs to the handshake")]
+    Owned {
+        /// Which.
+        name: HeaderName,
+    },
+}
+
+/// A header of the application's own. Its value is marked if it must not be printed.
+pub(crate) fn own_header<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue), HeaderError>
+where
+    N: TryInto<HeaderName>,
+    V: TryInto<HeaderValue>,
+{
+    let name = name.try_into().map_err(|_| HeaderError::Name)?;
+    let mut value = value.try_into().map_err(|_| HeaderError::Value { name: name.clone() })?;
+    if is_owned(&name) {
+        return Err(HeaderError::Owned { name });
+    }
+    value.set_sensitive(value.is_sensitive() || is_secret(&name));
+    Ok((name, value))
+}
+
 /// Whether only this crate may write this header into a request or a response that upgrades.
-pub(crate) fn is_owned(name: &HeaderName) -> bool {
+fn is_owned(name: &HeaderName) -> bool {
     const OWNED: [HeaderName; 8] =
         [HOST, CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT, TE, TRAILER];
     OWNED.contains(name) || name.as_str().starts_with("sec-websocket-")
@@ -38,11 +75,13 @@ pub(crate) fn is_owned(name: &HeaderName) -> bool {
 
 /// Marks the values that must not be printed, so that `Debug` of the map hides them.
 pub(crate) fn hide_secrets(headers: &mut HeaderMap) {
-    for (name, value) in headers.iter_mut() {
-        if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name) {
-            value.set_sensitive(true);
-        }
+    for (_, value) in headers.iter_mut().filter(|(name, _)| is_secret(name)) {
+        value.set_sensitive(true);
     }
+}
+
+fn is_secret(name: &HeaderName) -> bool {
+    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
 }
 
 /// Appends header lines. Names are written as people write them, `Sec-WebSocket-Key`: case means nothing in HTTP, and
@@ -68,7 +107,6 @@ pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[test]
     fn a_list_is_read_over_all_lines_without_its_empty_elements() {

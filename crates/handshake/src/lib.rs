@@ -46,3 +46,4 @@ pub mod client;
 pub mod server;
 
 pub use config::Config;
+pub use headers::HeaderError;

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::url::Url;
 use crate::excerpt::SHORTEST_SECRET;
-use crate::headers::{hide_secrets, is_owned, is_token, write_headers};
+use crate::headers::{HeaderError, is_token, own_header, write_headers};
 
 /// A request for a WebSocket: where, with which subprotocols and which headers of the application's own.
 ///
@@ -68,16 +68,11 @@ impl Request {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let name = name.try_into().map_err(|_| RequestError::HeaderName)?;
-        let value = value.try_into().map_err(|_| RequestError::HeaderValue { name: name.clone() })?;
-        if is_owned(&name) {
-            return Err(RequestError::Owned { name });
-        }
+        let (name, value) = own_header(name, value)?;
         if name == AUTHORIZATION && self.headers.contains_key(&name) {
             return Err(RequestError::Credentials);
         }
         self.headers.append(name, value);
-        hide_secrets(&mut self.headers);
         Ok(self)
     }
 
@@ -230,21 +225,9 @@ pub enum RequestError {
     /// Path or query hold a control character.
     #[error("the URL holds a control character")]
     Control,
-    /// Not a header name.
-    #[error("this is not the name of a header")]
-    HeaderName,
-    /// The value holds what a header cannot carry. It is not shown: it may be secret.
-    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
-    HeaderValue {
-        /// Whose value.
-        name: HeaderName,
-    },
-    /// The handshake writes this header itself.
-    #[error("header `{name}` belongs to the handshake")]
-    Owned {
-        /// Which.
-        name: HeaderName,
-    },
+    /// A header that cannot be added.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
     /// Two `Authorization` headers, or one beside a user in the URL.
     #[error("credentials are given twice")]
     Credentials,

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use thiserror::Error;
 
 use super::Error as Refused;
-use crate::headers::{hide_secrets, is_owned, write_headers};
+use crate::headers::{HeaderError, own_header, write_headers};
 
 /// The answer that opens the WebSocket: its subprotocol, and headers of the application's own.
 ///
@@ -46,13 +46,8 @@ impl Accept {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let name = name.try_into().map_err(|_| AnswerError::HeaderName)?;
-        let value = value.try_into().map_err(|_| AnswerError::HeaderValue { name: name.clone() })?;
-        if is_owned(&name) {
-            return Err(AnswerError::Owned { name });
-        }
+        let (name, value) = own_header(name, value)?;
         self.headers.append(name, value);
-        hide_secrets(&mut self.headers);
         Ok(self)
     }
 
@@ -91,21 +86,9 @@ pub enum AnswerError {
         /// What it was to be rejected with.
         status: StatusCode,
     },
-    /// Not a header name.
-    #[error("this is not the name of a header")]
-    HeaderName,
-    /// The value holds what a header cannot carry.
-    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
-    HeaderValue {
-        /// Whose value.
-        name: HeaderName,
-    },
-    /// The handshake writes this header itself.
-    #[error("header `{name}` belongs to the handshake")]
-    Owned {
-        /// Which.
-        name: HeaderName,
-    },
+    /// A header that cannot be added.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
 }
 
 /// The subprotocol to speak: the first in the server's order of preference that the client offers.

@@ -6,8 +6,6 @@ use bowline_handshake::{Config, client, server};
 pub(crate) const NOW: Instant = Instant::ZERO;
 /// The nonce of RFC 6455 §1.3, `the sample nonce`.
 pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// An answer that upgrades, without its blank line.
 pub(crate) const UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -1,10 +1,10 @@
-//! The handshake from outside: duties, words, limits, splits, peers.
+//! The handshake from outside: requests, answers, words, limits, splits, peers.
 
-mod client_duties;
+mod answers;
 mod client_errors;
 mod common;
 mod ends;
 mod limits;
 mod peers;
-mod server_duties;
+mod requests;
 mod splits;
