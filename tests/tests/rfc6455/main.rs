@@ -1,10 +1,18 @@
 //! RFC 6455, section by section: each MUST and SHOULD that binds an endpoint is a test, and its name says the rule.
 //!
-//! Frames are built and read by hand ([`wire`]), so that our codec is not its own witness. Each module begins with what its section asks of others than us, and why we have no part in it. Sections 1,
+//! Frames are built and read by hand ([`wire`]), heads of HTTP too ([`http`]), so that our codec is not its own
+//! witness. Each module begins with what its section asks of others than us, and why we have no part in it. Sections 1,
 //! 2, 12 and 13 ask nothing of an endpoint that a later one does not say again.
 
+mod http;
 mod wire;
 
+mod section_10;
+mod section_11_3;
+mod section_3;
+mod section_4_1;
+mod section_4_2;
+mod section_4_4;
 mod section_5_1;
 mod section_5_2;
 mod section_5_3;
@@ -22,3 +30,4 @@ mod section_7_2;
 mod section_7_3;
 mod section_7_4;
 mod section_8_1;
+mod section_9_1;

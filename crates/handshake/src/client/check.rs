@@ -68,8 +68,8 @@ impl Answer {
             Some(accept) if accept == accept_key.as_bytes() => {}
             accept => return Err(Error::WrongAccept { missing: accept.is_none() }),
         }
-        // 5: no extension that was not offered; none is.
-        if elements(&self.headers, SEC_WEBSOCKET_EXTENSIONS).next().is_some() {
+        // 5: no extension that was not offered; none is, and §9.1: a list that names none is malformed.
+        if self.headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
             return Err(Error::UnexpectedExtension {
                 extension: joined(&self.headers, SEC_WEBSOCKET_EXTENSIONS),
             });

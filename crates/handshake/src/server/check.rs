@@ -4,11 +4,12 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::uri::Authority;
 use tungstenite::error::{CapacityError, Error as Tungstenite, ProtocolError};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse;
 
-use super::Error;
+use super::{Error, extensions};
 use crate::head::PARSER_HEADERS;
 use crate::headers::{elements, hide_secrets, is_token, single};
 
@@ -51,8 +52,8 @@ fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
     if !uri.path().starts_with('/') || (uri.authority().is_some() && !absolute) {
         return Err(Error::Target);
     }
-    // 2: `Host`. RFC 9112 §3.2: exactly one.
-    if single(headers, HOST).is_none() {
+    // 2: `Host` holds the server's authority. RFC 9112 §3.2: exactly one.
+    if !single(headers, HOST).is_some_and(is_host) {
         return Err(Error::Host);
     }
     // A body would be read as frames: that is how requests are smuggled past a proxy.
@@ -77,7 +78,7 @@ fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
     // 5: the key is 16 bytes in base64; §11.3.1: it stands once.
     let key = single(headers, SEC_WEBSOCKET_KEY).filter(|key| is_key(key)).ok_or(Error::Key)?;
     let accept_key = derive_accept_key(key);
-    // 8: subprotocols, in order of preference.
+    // 8: subprotocols, in order of preference; §4.3: one at least.
     let mut subprotocols: Vec<String> = Vec::new();
     for name in elements(headers, SEC_WEBSOCKET_PROTOCOL) {
         let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
@@ -86,7 +87,19 @@ fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
             subprotocols.push(name.to_owned());
         }
     }
+    if subprotocols.is_empty() && headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        return Err(Error::Subprotocols);
+    }
+    // 9: extensions. None is accepted, but what is not even a list of them is refused (§9.1).
+    if !extensions::is_well_formed(headers) {
+        return Err(Error::Extensions);
+    }
     Ok(Asked { request, subprotocols, accept_key })
+}
+
+/// Whether this is a host, perhaps with a port: an authority that names no user.
+fn is_host(host: &[u8]) -> bool {
+    !host.contains(&b'@') && Authority::try_from(host).is_ok()
 }
 
 /// Whether this is base64 of 16 bytes. What the last digit says beyond them does not matter.

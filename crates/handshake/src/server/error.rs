@@ -59,8 +59,8 @@ pub enum Error {
     /// The request asks for no resource: not a path, not a URL of `http` or `https`. Answered with 400.
     #[error("the request's target is neither a path nor a URL")]
     Target,
-    /// There is no `Host`, or more than one. Answered with 400.
-    #[error("the request needs exactly one `Host`")]
+    /// There is no `Host`, more than one, or one that names no host. Answered with 400.
+    #[error("the request needs exactly one `Host`, and a host in it")]
     Host,
     /// The request announces a body, and where it ends the frames would start. Answered with 400.
     #[error("the request has a body; a WebSocket starts without")]
@@ -83,6 +83,9 @@ pub enum Error {
     /// The subprotocols offered are not a list of tokens. Answered with 400.
     #[error("`Sec-WebSocket-Protocol` is not a list of tokens")]
     Subprotocols,
+    /// The extensions offered are not a list of names with parameters. Answered with 400.
+    #[error("`Sec-WebSocket-Extensions` is not a list of extensions")]
+    Extensions,
     /// The application did not want it, and answered so.
     #[error("the request was rejected with {status}")]
     Rejected {
@@ -116,7 +119,8 @@ impl Error {
             | Self::Body
             | Self::NoConnectionUpgrade
             | Self::Key
-            | Self::Subprotocols => Some(StatusCode::BAD_REQUEST),
+            | Self::Subprotocols
+            | Self::Extensions => Some(StatusCode::BAD_REQUEST),
             Self::TooLarge { .. } | Self::TooManyHeaders { .. } => {
                 Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             }

@@ -15,6 +15,7 @@
 mod answer;
 mod check;
 mod error;
+mod extensions;
 
 use std::fmt;
 use std::time::Duration;
