@@ -1,0 +1,299 @@
+//! Programs of others talk to ours over real sockets: python `websockets` and Node's `ws` in both roles, headless
+//! Chromium as a client. Text, binary, nothing, a mebibyte, fragments, pings both ways, close codes and reasons both ways.
+//!
+//! They are installed, and this is run, by `tests/interop/run`. Both sides tell what they saw: theirs by lines of JSON.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bowline_core::connection::{Config, Event};
+use bowline_core::{Close, Disconnect, Message};
+use bowline_tokio::accept::{self, Decision};
+use bowline_tokio::dial;
+use bowline_tokio::{Clock, Driver};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const MIB: usize = 1 << 20;
+/// Anything takes a second or two. A browser that starts on a busy machine may take longer.
+const LONG: Duration = Duration::from_secs(60);
+
+// ----- their clients, our server -----
+
+/// What a client does: it has messages sent back, pings, and closes; is closed by us; and closes in the plainest way.
+const ECHOES: [&str; 6] = ["text", "binary", "empty text", "empty binary", "large text", "large binary"];
+const FRAGMENTS: [&str; 2] = ["text in fragments", "binary in fragments"];
+const CLOSED_BY_THEM: &str = "/echo: received 4001 (private use) tschüß; then sent 4001 (private use) tschüß";
+const CLOSED_BY_US: &str =
+    "/close: sent 4002 (private use) schöner Gruß; then received 4002 (private use) schöner Gruß";
+const CLOSED_WITHOUT_CODE: &str =
+    "/echo: received 1005 (no status received [internal]); then sent 1005 (no status received [internal])";
+
+#[tokio::test]
+#[ignore = "needs python websockets: tests/interop/run installs it"]
+async fn python_websockets_talks_to_our_server() {
+    let seen = visit(python("client")).await;
+    let echoes = ECHOES.iter().chain(&FRAGMENTS).map(echoed);
+    let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1000, "")];
+    assert_eq!(seen.theirs, echoes.chain([pong()]).chain(ends).collect::<Vec<_>>());
+    let plain = "/echo: received 1000 (OK); then sent 1000 (OK)";
+    assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, plain]);
+    assert_eq!(seen.pings_received, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Node's ws: tests/interop/run installs it"]
+async fn node_ws_talks_to_our_server() {
+    let seen = visit(node("peer.mjs", "client")).await;
+    let echoes = ECHOES.iter().chain(&FRAGMENTS).map(echoed);
+    let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1005, "")];
+    assert_eq!(seen.theirs, echoes.chain([pong()]).chain(ends).collect::<Vec<_>>());
+    assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, CLOSED_WITHOUT_CODE]);
+    assert_eq!(seen.pings_received, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: tests/interop/run installs it"]
+async fn chromium_talks_to_our_server() {
+    let seen = visit(node("browser.mjs", "client")).await;
+    let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1005, "")];
+    assert_eq!(seen.theirs, ECHOES.iter().map(echoed).chain(ends).collect::<Vec<_>>());
+    assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, CLOSED_WITHOUT_CODE]);
+}
+
+// ----- our client, their servers -----
+
+#[tokio::test]
+#[ignore = "needs python websockets: tests/interop/run installs it"]
+async fn python_websockets_hears_our_client() {
+    hears_our_client(python("server")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node's ws: tests/interop/run installs it"]
+async fn node_ws_hears_our_client() {
+    hears_our_client(node("peer.mjs", "server")).await;
+}
+
+async fn hears_our_client(server: Command) {
+    let mut server = Peer::start(server);
+    let port = server.line().await.unwrap()["port"].as_u64().unwrap();
+    let url = format!("ws://127.0.0.1:{port}");
+
+    let mut driver = dial(&format!("{url}/echo")).await;
+    for (name, message) in messages() {
+        let now = driver.now();
+        driver.conn_mut().send(now, message.clone()).unwrap();
+        let answer = event(&mut driver, |event| match event {
+            Event::Message(answer) => Some(answer),
+            _ => None,
+        });
+        assert!(answer.await == message, "{name} came back as something else");
+    }
+    // Our heartbeat asks, the server answers.
+    event(&mut driver, |event| matches!(event, Event::Pong { .. }).then_some(())).await;
+    let now = driver.now();
+    driver.conn_mut().close(now, Close::new(4001, "tschüß").unwrap()).unwrap();
+    assert_eq!(
+        end(&mut driver).await.to_string(),
+        "sent 4001 (private use) tschüß; then received 4001 (private use) tschüß"
+    );
+    assert_eq!(server.line().await.unwrap(), closed(4001, "tschüß"));
+
+    // The server asks, we answer, it closes.
+    let mut driver = dial(&format!("{url}/close")).await;
+    assert_eq!(
+        end(&mut driver).await.to_string(),
+        "received 4002 (private use) schöner Gruß; then sent 4002 (private use) schöner Gruß"
+    );
+    assert_eq!(driver.conn().stats().pings_received, 1);
+    assert_eq!(server.line().await.unwrap(), pong());
+    assert_eq!(server.line().await.unwrap(), closed(4002, "schöner Gruß"));
+}
+
+fn messages() -> BTreeMap<&'static str, Message> {
+    BTreeMap::from([
+        ("text", Message::text("grüße 🚢")),
+        ("binary", Message::binary((0..=255).collect::<Vec<u8>>())),
+        ("empty text", Message::text("")),
+        ("empty binary", Message::binary(Bytes::new())),
+        // More than a fragment: they leave, and come back, in many.
+        ("large text", Message::text("ü".repeat(MIB / 2))),
+        ("large binary", Message::binary((0..MIB).map(|i| (i % 251) as u8).collect::<Vec<u8>>())),
+    ])
+}
+
+async fn dial(url: &str) -> Driver<TcpStream> {
+    let dialed = dial::connect(url, &dial::Config::default()).await.unwrap();
+    Driver::client(dialed.stream, &dialed.leftover, config(), Clock::start()).unwrap()
+}
+
+// ----- our server -----
+
+/// What both sides saw.
+struct Seen {
+    theirs: Vec<Value>,
+    ours: Vec<String>,
+    pings_received: u64,
+}
+
+/// Lets a client visit our server until it is done.
+async fn visit(mut client: Command) -> Seen {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ends, mut ended) = mpsc::unbounded_channel();
+    let server = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(stream, ends.clone()));
+        }
+    });
+    client.arg(url(address));
+    let mut client = Peer::start(client);
+    let mut theirs = Vec::new();
+    while let Some(line) = client.line().await {
+        theirs.push(line);
+    }
+    let status = within(client.child.wait()).await.unwrap();
+    assert!(status.success(), "the client has failed: {status}; it told {theirs:?}");
+
+    let (mut ours, mut pings_received) = (Vec::new(), 0);
+    for _ in 0..3 {
+        let (end, pings) = within(ended.recv()).await.unwrap();
+        ours.push(end);
+        pings_received += pings;
+    }
+    server.abort();
+    Seen { theirs, ours, pings_received }
+}
+
+/// Sends everything back. On the path `/close` it closes as soon as the client has answered a ping.
+async fn serve(stream: TcpStream, ends: mpsc::UnboundedSender<(String, u64)>) {
+    let limits = accept::Config::default();
+    let accepted = accept::accept(stream, &limits, |_, _| Decision::accept()).await.unwrap();
+    let path = accepted.request.uri().path().to_owned();
+    let mut driver = Driver::server(accepted.stream, &accepted.leftover, config(), Clock::start()).unwrap();
+    let disconnect = loop {
+        let now = driver.now();
+        match driver.conn_mut().poll_event() {
+            // The next one comes when this one has: there is always room.
+            Some(Event::Message(message)) => driver.conn_mut().send(now, message).unwrap(),
+            Some(Event::Pong { .. }) if path == "/close" => {
+                driver.conn_mut().close(now, Close::new(4002, "schöner Gruß").unwrap()).unwrap();
+            }
+            Some(Event::Closed(disconnect)) => break disconnect,
+            Some(_) => {}
+            None => driver.drive().await,
+        }
+    };
+    ends.send((format!("{path}: {disconnect}"), driver.conn().stats().pings_received)).unwrap();
+}
+
+/// Pings at once when it is quiet, and cuts what is large into many frames.
+fn config() -> Config {
+    let mut config = Config::default();
+    config.heartbeat.interval = Duration::from_millis(50);
+    config.fragment = Some(1000);
+    config
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("ws://{address}")
+}
+
+async fn event<T>(driver: &mut Driver<TcpStream>, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+    within(async {
+        loop {
+            match driver.conn_mut().poll_event() {
+                Some(Event::Closed(disconnect)) => panic!("{disconnect}"),
+                Some(event) => {
+                    if let Some(found) = wanted(event) {
+                        return found;
+                    }
+                }
+                None => driver.drive().await,
+            }
+        }
+    })
+    .await
+}
+
+async fn end(driver: &mut Driver<TcpStream>) -> Disconnect {
+    within(async {
+        loop {
+            match driver.conn_mut().poll_event() {
+                Some(Event::Closed(disconnect)) => return disconnect,
+                Some(_) => {}
+                None => driver.drive().await,
+            }
+        }
+    })
+    .await
+}
+
+// ----- their programs -----
+
+/// A program of theirs, and what it prints. It does not outlive this.
+struct Peer {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next thing it tells, until it ends.
+    async fn line(&mut self) -> Option<Value> {
+        let line = within(self.lines.next_line()).await.unwrap()?;
+        Some(serde_json::from_str(&line).unwrap_or(Value::String(line)))
+    }
+}
+
+fn python(role: &str) -> Command {
+    let mut command = Command::new(installed("python/bin/python"));
+    command.arg(script("peer.py")).arg(role);
+    command
+}
+
+fn node(file: &str, role: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script(file)).arg(role).env("NODE_PACKAGES", installed("node"));
+    command
+}
+
+fn installed(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/interop").join(path)
+}
+
+fn script(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop").join(file)
+}
+
+fn echoed(name: &&str) -> Value {
+    json!({"echoed": name, "same": true})
+}
+
+fn pong() -> Value {
+    json!({"pong": true})
+}
+
+fn closed(code: u16, reason: &str) -> Value {
+    json!({"closed": [code, reason]})
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    timeout(LONG, work).await.expect("it takes too long")
+}
