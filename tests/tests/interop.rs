@@ -3,11 +3,10 @@
 //!
 //! They are installed, and this is run, by `tests/interop/run`. Both sides tell what they saw: theirs by lines of JSON.
 
+mod peer;
+
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use bowline_core::connection::{Config, Event};
@@ -16,16 +15,13 @@ use bowline_tokio::accept::{self, Decision};
 use bowline_tokio::dial;
 use bowline_tokio::{Clock, Driver};
 use bytes::Bytes;
+use peer::{Peer, node, python, within};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 const MIB: usize = 1 << 20;
-/// Anything takes a second or two. A browser that starts on a busy machine may take longer.
-const LONG: Duration = Duration::from_secs(60);
 
 // ----- their clients, our server -----
 
@@ -41,7 +37,7 @@ const CLOSED_WITHOUT_CODE: &str =
 #[tokio::test]
 #[ignore = "needs python websockets: tests/interop/run installs it"]
 async fn python_websockets_talks_to_our_server() {
-    let seen = visit(python("client")).await;
+    let seen = visit(python_peer("client")).await;
     let echoes = ECHOES.iter().chain(&FRAGMENTS).map(echoed);
     let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1000, "")];
     assert_eq!(seen.theirs, echoes.chain([pong()]).chain(ends).collect::<Vec<_>>());
@@ -53,7 +49,7 @@ async fn python_websockets_talks_to_our_server() {
 #[tokio::test]
 #[ignore = "needs Node's ws: tests/interop/run installs it"]
 async fn node_ws_talks_to_our_server() {
-    let seen = visit(node("peer.mjs", "client")).await;
+    let seen = visit(node_peer("peer.mjs", "client")).await;
     let echoes = ECHOES.iter().chain(&FRAGMENTS).map(echoed);
     let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1005, "")];
     assert_eq!(seen.theirs, echoes.chain([pong()]).chain(ends).collect::<Vec<_>>());
@@ -64,7 +60,7 @@ async fn node_ws_talks_to_our_server() {
 #[tokio::test]
 #[ignore = "needs Chromium: tests/interop/run installs it"]
 async fn chromium_talks_to_our_server() {
-    let seen = visit(node("browser.mjs", "client")).await;
+    let seen = visit(node_peer("browser.mjs", "client")).await;
     let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1005, "")];
     assert_eq!(seen.theirs, ECHOES.iter().map(echoed).chain(ends).collect::<Vec<_>>());
     assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, CLOSED_WITHOUT_CODE]);
@@ -75,19 +71,18 @@ async fn chromium_talks_to_our_server() {
 #[tokio::test]
 #[ignore = "needs python websockets: tests/interop/run installs it"]
 async fn python_websockets_hears_our_client() {
-    hears_our_client(python("server")).await;
+    hears_our_client(python_peer("server")).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node's ws: tests/interop/run installs it"]
 async fn node_ws_hears_our_client() {
-    hears_our_client(node("peer.mjs", "server")).await;
+    hears_our_client(node_peer("peer.mjs", "server")).await;
 }
 
 async fn hears_our_client(server: Command) {
     let mut server = Peer::start(server);
-    let port = server.line().await.unwrap()["port"].as_u64().unwrap();
-    let url = format!("ws://127.0.0.1:{port}");
+    let url = server.url().await;
 
     let mut driver = dial(&format!("{url}/echo")).await;
     for (name, message) in messages() {
@@ -107,7 +102,7 @@ async fn hears_our_client(server: Command) {
         end(&mut driver).await.to_string(),
         "sent 4001 (private use) tschüß; then received 4001 (private use) tschüß"
     );
-    assert_eq!(server.line().await.unwrap(), closed(4001, "tschüß"));
+    assert_eq!(within(server.line()).await.unwrap(), closed(4001, "tschüß"));
 
     // The server asks, we answer, it closes.
     let mut driver = dial(&format!("{url}/close")).await;
@@ -116,8 +111,8 @@ async fn hears_our_client(server: Command) {
         "received 4002 (private use) schöner Gruß; then sent 4002 (private use) schöner Gruß"
     );
     assert_eq!(driver.conn().stats().pings_received, 1);
-    assert_eq!(server.line().await.unwrap(), pong());
-    assert_eq!(server.line().await.unwrap(), closed(4002, "schöner Gruß"));
+    assert_eq!(within(server.line()).await.unwrap(), pong());
+    assert_eq!(within(server.line()).await.unwrap(), closed(4002, "schöner Gruß"));
 }
 
 fn messages() -> BTreeMap<&'static str, Message> {
@@ -160,7 +155,7 @@ async fn visit(mut client: Command) -> Seen {
     client.arg(url(address));
     let mut client = Peer::start(client);
     let mut theirs = Vec::new();
-    while let Some(line) = client.line().await {
+    while let Some(line) = within(client.line()).await {
         theirs.push(line);
     }
     let status = within(client.child.wait()).await.unwrap();
@@ -240,46 +235,18 @@ async fn end(driver: &mut Driver<TcpStream>) -> Disconnect {
     .await
 }
 
-// ----- their programs -----
+// ----- their programs, and what they tell -----
 
-/// A program of theirs, and what it prints. It does not outlive this.
-struct Peer {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// The next thing it tells, until it ends.
-    async fn line(&mut self) -> Option<Value> {
-        let line = within(self.lines.next_line()).await.unwrap()?;
-        Some(serde_json::from_str(&line).unwrap_or(Value::String(line)))
-    }
-}
-
-fn python(role: &str) -> Command {
-    let mut command = Command::new(installed("python/bin/python"));
-    command.arg(script("peer.py")).arg(role);
+fn python_peer(role: &str) -> Command {
+    let mut command = python("peer.py");
+    command.arg(role);
     command
 }
 
-fn node(file: &str, role: &str) -> Command {
-    let mut command = Command::new("node");
-    command.arg(script(file)).arg(role).env("NODE_PACKAGES", installed("node"));
+fn node_peer(file: &str, role: &str) -> Command {
+    let mut command = node(file);
+    command.arg(role);
     command
-}
-
-fn installed(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/interop").join(path)
-}
-
-fn script(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop").join(file)
 }
 
 fn echoed(name: &&str) -> Value {
@@ -292,8 +259,4 @@ fn pong() -> Value {
 
 fn closed(code: u16, reason: &str) -> Value {
     json!({"closed": [code, reason]})
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> T {
-    timeout(LONG, work).await.expect("it takes too long")
 }

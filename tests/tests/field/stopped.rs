@@ -1,0 +1,208 @@
+//! A process that stands still for a minute: whoever stood still blames nobody, and says that it did; whoever waited
+//! goes on, if its time-out is longer.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use bowline_core::Message;
+use bowline_core::connection::{Config, Event};
+use bowline_tokio::Driver;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+use crate::ends::{accept, dial, heartbeat, listen};
+use crate::peer::{Peer, python, within};
+
+const STILL: Duration = Duration::from_secs(60);
+
+/// What the other process is to do: `client URL` or `server`.
+const TASK: &str = "BOWLINE_FIELD_TASK";
+
+#[tokio::test]
+#[ignore = "takes a minute: tests/interop/field runs it"]
+async fn a_client_that_stood_still_goes_on() {
+    let (url, listener) = listen().await;
+    let mut client = Peer::start(ourself(&format!("client {url}")));
+    let mut server = Driving::start(accept(&listener, patient()).await.into_driver());
+    assert_eq!(within(client.line()).await, Some(json!("open")));
+    server.echoes().await;
+
+    stand_still(&client).await;
+
+    blames_nobody(&mut client).await;
+    server.echoes().await;
+    server.lives().await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute: tests/interop/field runs it"]
+async fn a_server_that_stood_still_goes_on() {
+    let mut server = Peer::start(ourself("server"));
+    let url = server.url().await;
+    let mut client = Driving::start(dial(&url, patient()).await.into_driver());
+    assert_eq!(within(server.line()).await, Some(json!("open")));
+    client.echoes().await;
+
+    stand_still(&server).await;
+
+    blames_nobody(&mut server).await;
+    client.echoes().await;
+    client.lives().await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
+async fn a_client_that_stood_still_does_not_blame_python() {
+    let mut server = python("field.py");
+    server.args(["idle", "0", "0"]);
+    let mut server = Peer::start(server);
+    let url = server.url().await;
+    let mut client = Peer::start(ourself(&format!("client {url}")));
+    assert_eq!(within(client.line()).await, Some(json!("open")));
+
+    stand_still(&client).await;
+
+    blames_nobody(&mut client).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
+async fn a_server_of_python_may_stand_still() {
+    let mut server = python("field.py");
+    server.args(["idle", "0", "0"]);
+    let mut server = Peer::start(server);
+    let url = server.url().await;
+    let mut client = Driving::start(dial(&url, patient()).await.into_driver());
+    client.echoes().await;
+
+    stand_still(&server).await;
+
+    client.echoes().await;
+    client.lives().await;
+}
+
+/// Asks every 5 s, and waits longer for an answer than anything here stands still.
+fn patient() -> Config {
+    heartbeat(5, 70)
+}
+
+async fn stand_still(peer: &Peer) {
+    signal(peer, "STOP").await;
+    sleep(STILL).await;
+    signal(peer, "CONT").await;
+}
+
+async fn signal(peer: &Peer, name: &str) {
+    let id = peer.child.id().expect("the process is gone");
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await.unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// It says that it stood still, and then, for five of its heartbeats, nothing that is an end.
+async fn blames_nobody(peer: &mut Peer) {
+    let told = within(peer.line()).await.expect("the process has ended");
+    println!("the process that stood still: {told}");
+    let late = told["stalled"].as_f64().unwrap_or_else(|| panic!("it told {told}"));
+    // Its next deadline was at most an interval away.
+    assert!((STILL.as_secs_f64() - 3.0..STILL.as_secs_f64() + 30.0).contains(&late), "{told}");
+    let more = timeout(Duration::from_secs(10), async {
+        loop {
+            let told = peer.line().await.expect("the process has ended");
+            // A busy machine may make it late once more.
+            assert!(told.get("stalled").is_some(), "it told {told}");
+        }
+    });
+    assert!(more.await.is_err());
+}
+
+/// Our end in this process, driven meanwhile.
+struct Driving {
+    ask: tokio::sync::mpsc::UnboundedSender<()>,
+    told: tokio::sync::mpsc::UnboundedReceiver<Event>,
+}
+
+impl Driving {
+    fn start(mut driver: Driver<TcpStream>) -> Self {
+        let (ask, mut asked) = tokio::sync::mpsc::unbounded_channel();
+        let (teller, told) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            loop {
+                while let Some(event) = driver.conn_mut().poll_event() {
+                    if matches!(event, Event::Message(_) | Event::Closed(_)) && teller.send(event).is_err() {
+                        return;
+                    }
+                }
+                tokio::select! {
+                    () = driver.drive() => {}
+                    asked = asked.recv() => match asked {
+                        Some(()) => {
+                            let now = driver.now();
+                            driver.conn_mut().send(now, Message::text("are you there")).unwrap();
+                        }
+                        None => return,
+                    },
+                }
+            }
+        });
+        Self { ask, told }
+    }
+
+    /// The other side answers.
+    async fn echoes(&mut self) {
+        self.ask.send(()).unwrap();
+        let told = within(self.told.recv()).await.unwrap();
+        assert_eq!(told, Event::Message(Message::text("are you there")));
+    }
+
+    /// Nothing has ended, and nothing does for a few heartbeats.
+    async fn lives(&mut self) {
+        let end = timeout(Duration::from_secs(12), self.told.recv()).await;
+        assert!(end.is_err(), "{end:?}");
+    }
+}
+
+// ----- the other process -----
+
+/// This very program, told to be one end and nothing else.
+fn ourself(task: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "stopped::the_other_process", "--nocapture", "--test-threads=1"]);
+    command.env(TASK, task).stderr(Stdio::inherit());
+    command
+}
+
+/// Not a test, but the process that the tests above stop: it echoes, with an impatient heartbeat, and tells what happens.
+#[tokio::test]
+async fn the_other_process() {
+    let Ok(task) = std::env::var(TASK) else { return };
+    let config = heartbeat(2, 2);
+    let socket = if let Some((_, url)) = task.split_once(' ') {
+        dial(url, config).await
+    } else {
+        let (url, listener) = listen().await;
+        let port: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+        tell(&json!({"port": port}));
+        accept(&listener, config).await
+    };
+    let mut driver: Driver<TcpStream> = socket.into_driver();
+    tell(&json!("open"));
+    loop {
+        while let Some(event) = driver.conn_mut().poll_event() {
+            let now = driver.now();
+            match event {
+                Event::Message(message) => driver.conn_mut().send(now, message).unwrap(),
+                Event::Stalled { late } => tell(&json!({"stalled": late.as_secs_f64()})),
+                Event::Closed(disconnect) => return tell(&json!({"closed": disconnect.to_string()})),
+                _ => {}
+            }
+        }
+        driver.drive().await;
+    }
+}
+
+fn tell(what: &Value) {
+    // The harness may have left a line of its own unfinished.
+    println!("\n{what}");
+}

@@ -1,0 +1,79 @@
+//! A server that lets everybody in and shows them the door at once: a client of ours does not make it worse.
+
+use std::time::Duration;
+
+use bowline_core::Close;
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_tokio::accept::{self, Accept, Decision};
+use bowline_tokio::{Client, ClientConfig, WebSocket};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout_at};
+
+const WATCHED: Duration = Duration::from_secs(30);
+const MOST: usize = 12;
+
+/// What the server does to whoever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    /// The TCP connection ends.
+    Slammed,
+    /// The handshake is done, then TCP ends.
+    ShutAfterHandshake,
+    /// The handshake is done, and a Close says that the server goes away.
+    ClosedWithCode(u16),
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute: tests/interop/field runs it"]
+async fn a_server_that_slams_the_door_is_not_stormed() {
+    is_not_stormed(Door::Slammed).await;
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute: tests/interop/field runs it"]
+async fn a_server_that_accepts_then_drops_is_not_stormed() {
+    is_not_stormed(Door::ShutAfterHandshake).await;
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute: tests/interop/field runs it"]
+async fn a_server_that_accepts_then_goes_away_is_not_stormed() {
+    is_not_stormed(Door::ClosedWithCode(1001)).await;
+}
+
+#[tokio::test]
+#[ignore = "takes half a minute: tests/interop/field runs it"]
+async fn a_server_that_accepts_then_reports_an_error_is_not_stormed() {
+    is_not_stormed(Door::ClosedWithCode(1011)).await;
+}
+
+async fn is_not_stormed(door: Door) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client =
+        Client::new(&format!("ws://{}", listener.local_addr().unwrap()), ClientConfig::default()).unwrap();
+    let until = Instant::now() + WATCHED;
+    let mut connections = 0;
+    while let Ok(accepted) = timeout_at(until, listener.accept()).await {
+        connections += 1;
+        tokio::spawn(show_out(accepted.unwrap().0, door));
+    }
+    drop(client);
+    println!("{door:?}: {connections} connections in {} s", WATCHED.as_secs());
+    // Fewer than two would be no attempt to come back.
+    assert!((2..=MOST).contains(&connections), "{door:?}: {connections} connections");
+}
+
+async fn show_out(stream: TcpStream, door: Door) {
+    if door == Door::Slammed {
+        return;
+    }
+    let config = accept::Config::default();
+    let decide = |_: &_, _: &[String]| Decision::Accept(Accept::new().with_subprotocol(SUBPROTOCOL));
+    // The client may be gone.
+    let Ok(accepted) = accept::accept(stream, &config, decide).await else { return };
+    if let Door::ClosedWithCode(code) = door {
+        let mut socket = WebSocket::server(accepted, bowline_core::connection::Config::default()).unwrap();
+        socket.close(Close::new(code, "").unwrap()).unwrap();
+        socket.ended().await;
+    }
+}
