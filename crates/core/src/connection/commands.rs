@@ -1,10 +1,11 @@
 //! What the application wants of a connection.
 
-use super::{Connection, SendError};
+use super::{Connection, Event, Lesson, SendError};
 use crate::Instant;
 use crate::closing::{Close, CloseCode, CloseError, End};
 use crate::frame::Opcode;
 use crate::message::{Message, Parts};
+use core::time::Duration;
 
 impl Connection {
     /// Queues a message. One message is always taken whole, however long, while [`room`](Self::room) is not 0.
@@ -49,6 +50,17 @@ impl Connection {
         let payload = self.closing.close(now, close)?;
         self.outbox.close(payload);
         Ok(())
+    }
+
+    /// Pings at another interval from now on, not shortened by jitter. An event says so, and why.
+    pub fn set_heartbeat_interval(&mut self, now: Instant, interval: Duration, why: Lesson) {
+        let now = self.at(now);
+        let from = self.heartbeat.interval();
+        self.heartbeat.set_interval(now, interval);
+        let to = self.heartbeat.interval();
+        if from != to && !self.closing.is_over() {
+            self.inbox.push(Event::HeartbeatChanged { from, to, why });
+        }
     }
 
     /// Ends the connection because the application cannot go on from what the peer sent. What waits to be sent is

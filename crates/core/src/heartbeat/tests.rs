@@ -2,7 +2,7 @@
 //!
 //! Interval 10 s, timeout 5 s (at most 60 s), grace 2 s, no jitter; times in seconds. Inputs: `T` handle_timeout, `rx` a
 //! byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it took bytes, `flush` a ping
-//! has left, `pause`/`resume` reading, `wake(s)` the machine slept s seconds. A ping leaves in the instant in which
+//! has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept s seconds. A ping leaves in the instant in which
 //! it is asked for, unless the transport is full. After `=>` what comes out; nothing means nothing.
 
 use super::*;
@@ -107,6 +107,22 @@ clock jumps an hour
     3600 T => Stalled(3590000), Ping#1; 3600.2 pong(1) => rtt=200; 3610.2 T => Ping#2 | dead@3615.2
 two timers due together
     10 T => Ping#1; 10 T | dead@15
+another pace counts from the last byte
+    3 rx; 3 tx; 5 pace(8); 10.999 T; 11 T => Ping#1 | dead@16
+... and a slower one too
+    3 rx; 3 tx; 5 pace(30); 32.999 T; 33 T => Ping#1 | dead@38
+what another pace makes overdue is due now, and not late
+    9 pace(2); 9 T => Ping#1 | dead@14
+... but late if nobody looks for long
+    9 pace(2); 11.001 T => Stalled(2001), Ping#1 | dead@16.001
+what is said unasked follows the pace
+    9 rx; 9.5 pace(4); 9.5 T => Pong | ping@13
+... while nobody reads, too
+    4 pause; 8 pace(2); 8 T => Pong; 9 T => Pong | pong@10
+a ping that is out keeps its time
+    10 T => Ping#1; 11 pace(1) | dead@15
+no pace makes a busy loop
+    5 pace(0); 5 T => Ping#1; 5 pong(1) => rtt=0 | ping@5.001
 the dead stay dead
     10 T => Ping#1; 15 T => Dead(silent=15000, ping=5000, pongs=0/1); 16 rx; 17 pong(1) => rtt=7000; 18 wake(60); 19 resume; 99 T | none
 ";
@@ -166,6 +182,7 @@ impl Bench {
             }
             other => {
                 match other {
+                    "pace" => heartbeat.set_interval(now, Duration::from_secs(argument as u64)),
                     "rx" => heartbeat.handle_received(now),
                     "tx" => heartbeat.handle_sent(now),
                     "block" => heartbeat.handle_blocked(now),
