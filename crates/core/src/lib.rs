@@ -64,6 +64,8 @@ mod outbox;
 pub mod reconnect;
 mod rng;
 mod rtt;
+#[cfg(test)]
+mod table;
 pub mod time;
 pub mod utf8;
 

@@ -371,3 +371,6 @@ impl Closing {
         }
     }
 }
+
+#[cfg(test)]
+mod states;

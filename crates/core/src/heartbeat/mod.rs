@@ -30,6 +30,8 @@ mod pings;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod tests;
 
 pub use beat::{Beat, News};

@@ -25,6 +25,10 @@ never pongs, talks only after pings
     10 T => Ping#1; 14 rx; 24 T => Ping#2; 28.9 rx; 38.9 T => Ping#3; 39 rx; 49 T => PeerDoesNotPong, Ping#4; 49.1 rx; 59.1 T => Ping#5 | dead@64.1
 what comes while the transport is full is no answer: the pings wait in it
     9.9 block; 10 T => Ping#1; 10.1 flush; 10.1 block; 14 rx; 24 T => Ping#2; 24.1 flush; 24.1 block; 28.9 rx; 38.9 T => Ping#3; 39 flush; 39 block; 39.1 rx; 49.1 T => Ping#4; 50 pong(1) => rtt=39900 | dead@110
+nor is what comes while a ping may lie in a transport that has been full since
+    10 T => Ping#1; 10.5 block; 11 tx; 12 rx; 22 T => Ping#2; 22.5 block; 23 tx; 24 rx; 34 T => Ping#3; 34.5 block; 35 tx; 36 rx; 46 T => Ping#4 | dead@51
+nor if the ping was what made it drain: all that had filled it is on the way before
+    9.9 block; 10 T => Ping#1; 10.1 flush; 11 rx; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4 | dead@48
 one Pong is proof of Pongs
     10 T => Ping#1; 11 pong(1) => rtt=1000; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4; 44 rx; 54 T => Ping#5 | dead@63
 a Pong that is late for its ping is still one
@@ -296,6 +300,23 @@ fn a_clock_that_steps_back_is_counted() {
         bench.step(Instant::from_secs(at), input);
     }
     assert_eq!(bench.heartbeat.clock_regressions(), 4);
+}
+
+#[test]
+fn pings_that_were_asked_for_and_answered_are_counted() {
+    let mut bench = Bench::new(Mode::Full);
+    for (at, input) in [(10, "T"), (11, "pong(1)"), (21, "T"), (22, "pong(2)"), (32, "T"), (33, "rx")] {
+        bench.step(Instant::from_secs(at), input);
+    }
+    assert_eq!((bench.heartbeat.pings(), bench.heartbeat.pongs()), (3, 2));
+}
+
+#[test]
+fn after_a_sleep_an_unknown_path_gets_five_seconds_however_long_the_timeout() {
+    let mut bench = Bench::new(Mode::Full);
+    bench.heartbeat.config.timeout = Duration::from_secs(20);
+    bench.step(Instant::from_secs(1), "wake(300)");
+    assert_eq!(bench.next(), "dead@6");
 }
 
 #[test]
