@@ -55,8 +55,8 @@ const CASES: [(Role, &str, &[u8]); 35] = [
 
 /// The first Close that this end writes, and after how many bytes of the input.
 fn refusal(role: Role, bytes: &[u8]) -> Option<(usize, Close)> {
-    let mut config = Config::default();
-    config.limits = Limits { frame: Some(1000), message: Some(1500), fragments: Some(3) };
+    let limits = Limits { frame: Some(1000), message: Some(1500), fragments: Some(3) };
+    let config = Config { limits, ..Config::default() };
     let mut connection = match role {
         Role::Client => Connection::client(config, [1; 32], Instant::ZERO),
         Role::Server => Connection::server(config, [1; 32], Instant::ZERO),

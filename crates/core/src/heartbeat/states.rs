@@ -40,6 +40,9 @@ const STATES: [(&str, Step); 7] = [
     ("Dead", |it| it.full().or_else(|| it.due(NO_TIME)).and_then(|_| it.due(NO_TIME))),
 ];
 
+const DEADLINES: [fn(&Heartbeat) -> Option<Instant>; 3] =
+    [Heartbeat::ping_at, Heartbeat::dead_at, Heartbeat::pong_at];
+
 /// What can happen.
 const INPUTS: [(&str, Step); 14] = [
     ("a byte comes", Bench::receive),
@@ -175,8 +178,7 @@ fn seconds(duration: Duration) -> String {
 
 fn print() -> String {
     let mut table = Table::new(STATES.map(|(name, _)| name));
-    let deadlines: [(&str, fn(&Heartbeat) -> Option<Instant>); 3] =
-        [("ping in", Heartbeat::ping_at), ("dead in", Heartbeat::dead_at), ("Pong in", Heartbeat::pong_at)];
+    let deadlines = ["ping in", "dead in", "Pong in"].into_iter().zip(DEADLINES);
     for (name, deadline) in deadlines {
         let cell = |bench: Bench| deadline(&bench.heartbeat).map(|at| seconds(at - bench.now));
         table.row(name, STATES.map(|(_, enter)| cell(Bench::new(enter)).unwrap_or_default()));
