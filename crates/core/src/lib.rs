@@ -62,12 +62,12 @@ pub mod mask;
 pub mod message;
 mod outbox;
 pub mod reconnect;
+mod recorder;
 mod rng;
 mod rtt;
-#[cfg(test)]
-mod table;
 pub mod time;
 pub mod utf8;
+mod words;
 
 #[cfg(feature = "transfer")]
 mod pump;
@@ -85,6 +85,7 @@ pub use message::Message;
 #[cfg(feature = "transfer")]
 pub use pump::pump;
 pub use reconnect::Reconnect;
+pub use recorder::Timeline;
 pub use rng::Rng;
 pub use rtt::Rtt;
 #[cfg(feature = "transfer")]

@@ -1,6 +1,6 @@
 //! The lines with a time.
 
-use super::words::{Words, duration, size, text};
+use super::words::{Words, duration, role, size, text};
 use crate::sim::{Did, Pair};
 use bowline_core::{Close, CloseCode, End, Instant, Message, Role};
 use bytes::Bytes;
@@ -125,14 +125,6 @@ impl Act {
             "leaves" => Self::Leave,
             other => return Err(format!("nobody can do that: {other}")),
         })
-    }
-}
-
-fn role(word: &str) -> Result<Role, String> {
-    match word {
-        "client" => Ok(Role::Client),
-        "server" => Ok(Role::Server),
-        _ => Err(format!("nobody is {word}")),
     }
 }
 

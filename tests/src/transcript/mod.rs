@@ -4,6 +4,7 @@
 //! # A comment.
 //! link latency=10ms idle=60s:finish          settings, before the first command
 //! client heartbeat=off
+//! explain client                           its story is told at the end
 //! 0s client sends "hello"                    commands, in the order of time
 //! 100s end
 //! ----
@@ -67,8 +68,8 @@ pub fn run(script: &str) -> Result<String, String> {
         told.and_then(|()| words.finish())
             .map_err(|error| format!("line {}: {error}: {line}", number + 1))?;
     }
-    let pair = pair.ok_or("there are no commands")?;
-    Ok(tell::tell(&pair, &foreign))
+    let mut pair = pair.ok_or("there are no commands")?;
+    Ok(tell::tell(&pair, &foreign) + &tell::explain(&mut pair, &settings.explain))
 }
 
 fn obey(

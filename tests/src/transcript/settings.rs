@@ -1,10 +1,10 @@
 //! The lines before the first command.
 
-use super::words::{Words, duration, size};
+use super::words::{Words, duration, role, size};
 use crate::sim::{Path, Then};
-use bowline_core::Instant;
 use bowline_core::connection::Config;
 use bowline_core::heartbeat::Mode;
+use bowline_core::{Instant, Role};
 use std::time::Duration;
 
 /// What the hosts and the path are like.
@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) server: Config,
     /// The server is no machine of ours: it reads nothing, and writes what it is told.
     pub(super) mute: bool,
+    /// Whose story is told at the end.
+    pub(super) explain: Vec<Role>,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             client: config.clone(),
             server: config,
             mute: false,
+            explain: Vec::new(),
         }
     }
 }
@@ -42,6 +45,11 @@ impl Settings {
     pub(super) fn apply(&mut self, words: &mut Words<'_>) -> Result<(), String> {
         match words.next()? {
             "seed" => self.seed = size(words.next()?)? as u64,
+            "explain" => {
+                while !words.is_empty() {
+                    self.explain.push(role(words.next()?)?);
+                }
+            }
             "server" if words.peek() == "mute" => {
                 words.next()?;
                 self.mute = true;

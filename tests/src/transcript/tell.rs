@@ -39,6 +39,21 @@ pub(super) fn tell(pair: &Pair, foreign: &[(Instant, Did)]) -> String {
     write(&lines)
 }
 
+/// How those ends explain what happened to them.
+pub(super) fn explain(pair: &mut Pair, whose: &[Role]) -> String {
+    let now = pair.now();
+    let mut out = String::new();
+    for role in whose {
+        let host = pair.host(*role);
+        let story = match host.closed() {
+            Some((_, disconnect)) => disconnect.explain().to_string(),
+            None => host.connection.timeline(now).to_string(),
+        };
+        let _ = write!(out, "\nThe {} explains:\n\n{story}", format!("{role:?}").to_lowercase());
+    }
+    out
+}
+
 fn did(lines: &mut Vec<Line>, who: &'static str, role: Role, tap: &[(Instant, Did)]) {
     let mut frames = Frames::new(role);
     for (at, did) in tap {
@@ -149,6 +164,9 @@ fn describe_event(event: &Event) -> String {
         Event::Stalled { late } => format!("did not run for {late:?}"),
         Event::Resumed { slept } => format!("slept for {slept:?}"),
         Event::PeerDoesNotPong => "says that the peer does not pong".into(),
+        Event::WriteBlocked { lasted } => format!("could not write for {lasted:?}"),
+        Event::Unblocked { lasted } => format!("can write again after {lasted:?}"),
+        Event::CloseSent(close) => format!("has closed: {close}"),
         Event::CloseReceived(close) => format!("was asked to close: {close}"),
         Event::Closed(end) => {
             format!("ended: {end} [{}, {:?}, retry {}]", end.who(), end.kind(), end.retry())

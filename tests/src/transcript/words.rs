@@ -1,6 +1,6 @@
 //! Lines to words, and words to values.
 
-use bowline_core::Instant;
+use bowline_core::{Instant, Role};
 use std::time::Duration;
 
 /// The words of a line, up to a `#`. A text in quotes is one word.
@@ -73,5 +73,13 @@ pub(super) fn size(word: &str) -> Result<usize, String> {
         Some((n, "KiB")) => Ok((n as usize) << 10),
         Some((n, "MiB")) => Ok((n as usize) << 20),
         _ => Err(format!("{word} is no size")),
+    }
+}
+
+pub(super) fn role(word: &str) -> Result<Role, String> {
+    match word {
+        "client" => Ok(Role::Client),
+        "server" => Ok(Role::Server),
+        _ => Err(format!("nobody is {word}")),
     }
 }

@@ -110,9 +110,8 @@ pub struct Change {
 /// let mut connection = Connection::client(config.clone(), [7; 32], Instant::ZERO);
 /// connection.handle_end(Instant::from_secs(60), End::Eof);
 ///
-/// let Some(connection::Event::Closed(mut disconnect)) = connection.poll_event() else { panic!("it is over") };
-/// adapt.record(unix + 60, &mut disconnect);
-/// assert!(disconnect.to_string().ends_with("; heartbeat set to 45.0 s"));
+/// let Some(connection::Event::Closed(disconnect)) = connection.poll_event() else { panic!("it is over") };
+/// adapt.record(unix + 60, &disconnect);
 /// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next one
 /// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be kept
 /// ```
@@ -192,13 +191,16 @@ impl Adapt {
     /// The connection has ended like this: everything that can be learned from it is.
     ///
     /// A silence ended it if nobody has closed, this process was running, and no silence as long was survived on the
-    /// same connection. If that changes the interval, the sentence of the disconnect says to what.
-    pub fn record(&mut self, unix: u64, disconnect: &mut Disconnect) -> Option<Change> {
-        let change = self.learn_from(unix, disconnect);
-        if let Some(change) = change {
-            disconnect.set_heartbeat(change.to);
+    /// same connection.
+    pub fn record(&mut self, unix: u64, disconnect: &Disconnect) -> Option<Change> {
+        let survived = disconnect.longest_silence();
+        self.path.survive(unix, survived);
+        if disconnect.retry() == Retry::AfterChange(ToChange::SlowerHeartbeat) {
+            self.doublings = (self.doublings + 1).min(DOUBLINGS);
+            return self.change(unix, Lesson::TooManyPings);
         }
-        change
+        let (silence, exact) = cause_of_death(disconnect)?;
+        self.handle_killed(unix, silence, exact)
     }
 
     /// Whether something is under way that is not to be put at risk: then nothing is tried.
@@ -236,17 +238,6 @@ impl Adapt {
     }
 
     // Private.
-
-    fn learn_from(&mut self, unix: u64, disconnect: &Disconnect) -> Option<Change> {
-        let survived = disconnect.longest_silence();
-        self.path.survive(unix, survived);
-        if disconnect.retry() == Retry::AfterChange(ToChange::SlowerHeartbeat) {
-            self.doublings = (self.doublings + 1).min(DOUBLINGS);
-            return self.change(unix, Lesson::TooManyPings);
-        }
-        let (silence, exact) = cause_of_death(disconnect)?;
-        self.handle_killed(unix, silence, exact)
-    }
 
     fn learn(&mut self, unix: u64, silence: Duration, exact: bool) -> Lesson {
         let taught = self.path.kill(unix, silence, exact);
@@ -290,7 +281,7 @@ fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
                 return Some((idle, true));
             }
             // What we said after the silence was answered by the end.
-            found.filter(|_| disconnect.end() == Some(End::Reset) || disconnect.kind() != Kind::Eof)
+            found.filter(|_| disconnect.end() == Some(End::Reset))
         }
         _ => None,
     }

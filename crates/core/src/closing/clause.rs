@@ -3,6 +3,7 @@
 use super::close::Close;
 use super::evidence::{Cut, End, Ping};
 use super::suspect::{Limit, Suspect};
+use crate::words::{Secs, Size};
 use core::fmt;
 use core::time::Duration;
 
@@ -17,20 +18,22 @@ pub(super) enum Clause {
     /// We could not go on, and our Close frame did not say so.
     Failed(Close),
     Ended {
-        end: End,
+        end: Ended,
         cut: Cut,
         incomplete_message: u64,
         announced: bool,
+        /// For how long nothing had crossed, where that is worth a word.
+        silence: Option<Duration>,
         hint: Hint,
     },
     Idle {
-        end: End,
+        end: Ended,
         idle: Duration,
         limit: Option<&'static Limit>,
         seen_before: bool,
     },
     Forgotten {
-        end: End,
+        end: Ended,
         silence: Duration,
         limit: Option<&'static Limit>,
         seen_before: bool,
@@ -56,6 +59,14 @@ pub(super) enum Clause {
     Unanswered(Duration),
 }
 
+/// How the transport ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) end: End,
+    /// A write failed before. The error of a reset is told only once, so the reading side may find no more than an end.
+    pub(super) after_failed_write: bool,
+}
+
 /// What follows from the way it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
@@ -68,16 +79,6 @@ pub(super) enum Hint {
 }
 
 impl Clause {
-    /// What to do against an idle limit: ping at an interval that stays a quarter below it.
-    pub(super) fn advice(&self) -> Option<Duration> {
-        let (silence, limit) = match *self {
-            Self::Idle { idle, limit, .. } => (idle, limit),
-            Self::Forgotten { silence, limit, .. } => (silence, limit),
-            _ => return None,
-        };
-        Some(limit.map_or(silence, Limit::duration) * 3 / 4)
-    }
-
     pub(super) fn suspect(&self) -> Option<Suspect> {
         let (limit, measured, seen_before) = match *self {
             Self::Idle { idle, limit, seen_before, .. } => (limit, idle, seen_before),
@@ -102,24 +103,33 @@ impl fmt::Display for Clause {
                 f.write_str("our write had failed; the close frame was found in the receive buffer")
             }
             Self::Failed(ref close) => write!(f, "failed with {close}"),
-            Self::Ended { end, cut, incomplete_message, announced, hint } => {
-                write!(f, "{}", Ended(end))?;
+            Self::Ended { end, cut, incomplete_message, announced, silence, hint } => {
+                write!(f, "{end}")?;
+                let mut silent = " after";
                 match cut {
                     Cut::Payload { opcode, got, of } => {
                         write!(f, " inside a {} frame, {got} of {of} bytes", name(opcode))?;
+                        silent = ", after";
                     }
-                    Cut::Header => f.write_str(" inside a frame header")?,
+                    Cut::Header => {
+                        f.write_str(" inside a frame header")?;
+                        silent = ", after";
+                    }
                     Cut::Boundary if incomplete_message > 0 => {
                         write!(f, " inside a message, after {incomplete_message} bytes")?;
+                        silent = " and";
                     }
-                    Cut::Boundary if announced || !matches!(end, End::Eof | End::TlsTruncated) => {}
+                    Cut::Boundary if announced || !end.is_eof() => {}
                     Cut::Boundary => f.write_str(" without a close frame")?,
+                }
+                if let Some(silence) = silence {
+                    write!(f, "{silent} {} of silence", Secs(silence))?;
                 }
                 write!(f, "{hint}")
             }
             Self::Idle { end, idle, limit, seen_before } => {
-                write!(f, "{}", Ended(end))?;
-                if end != End::Reset {
+                write!(f, "{end}")?;
+                if end.end != End::Reset {
                     f.write_str(" without a close frame")?;
                 }
                 write!(f, " after {} of silence: ", Secs(idle))?;
@@ -128,10 +138,10 @@ impl fmt::Display for Clause {
                     None if seen_before => write!(f, "idle limit near {}", Secs(idle))?,
                     None => write!(f, "looks like an idle limit near {}", Secs(idle))?,
                 }
-                write!(f, "{}", Again(seen_before))
+                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(idle, Limit::duration)))
             }
             Self::Forgotten { end, silence, limit, seen_before } => {
-                write!(f, "{}: ", Ended(end))?;
+                write!(f, "{end}: ")?;
                 write!(f, "state for this connection was dropped within {} of silence", Secs(silence))?;
                 match limit {
                     Some(limit) => {
@@ -139,7 +149,7 @@ impl fmt::Display for Clause {
                     }
                     None => f.write_str(" (NAT or L4 balancer)")?,
                 }
-                write!(f, "{}", Again(seen_before))
+                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(silence, Limit::duration)))
             }
             Self::Lifetime { age, limit, seen_before } => {
                 write!(f, "cut at age {} although busy: connection lifetime limit", Secs(age))?;
@@ -186,18 +196,27 @@ impl fmt::Display for Hint {
                 Secs(survived),
                 Secs(silence)
             ),
-            Self::SameSize { at } => write!(f, "; cut twice near {}: a size limit on the path", Size(at, 2)),
+            Self::SameSize { at } => write!(
+                f,
+                "; cut twice near {}, and nothing longer has ever come: perhaps a size limit on the path",
+                Size(at, 2)
+            ),
             Self::AtOnce { times } => write!(f, "; server accepts, then drops at once ({times} times)"),
         }
     }
 }
 
-/// How the transport ended, as the start of a clause.
-struct Ended(End);
+impl Ended {
+    fn is_eof(self) -> bool {
+        matches!(self.end, End::Eof | End::TlsTruncated)
+    }
+}
 
 impl fmt::Display for Ended {
+    /// The start of a clause.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.end {
+            End::Eof if self.after_failed_write => "connection ended (EOF, after a write had failed)",
             End::Eof => "connection ended (EOF)",
             End::TlsTruncated => "connection ended (EOF, and TLS was not closed)",
             End::Reset => "connection reset",
@@ -230,41 +249,11 @@ impl fmt::Display for Again {
     }
 }
 
-/// What follows for the heartbeat.
-pub(super) enum Heartbeat {
-    /// Somebody should set it to this at most.
-    Advised(Duration),
-    /// Somebody has set it to this.
-    Set(Duration),
-}
+/// What to do against an idle limit: stay a quarter below it.
+struct Advice(Duration);
 
-impl fmt::Display for Heartbeat {
+impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Advised(interval) => write!(f, "; set the heartbeat to {} or less", Secs(interval)),
-            Self::Set(interval) => write!(f, "; heartbeat set to {}", Secs(interval)),
-        }
-    }
-}
-
-struct Secs(Duration);
-
-impl fmt::Display for Secs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1} s", self.0.as_secs_f64())
-    }
-}
-
-/// A number of bytes, with this many digits behind the point where a larger unit fits.
-struct Size(u64, usize);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match UNITS.iter().find(|(size, _)| self.0 >= *size) {
-            Some((size, unit)) => write!(f, "{:.*} {unit}", self.1, self.0 as f64 / *size as f64),
-            None if self.0 == 1 => f.write_str("1 byte"),
-            None => write!(f, "{} bytes", self.0),
-        }
+        write!(f, "set the heartbeat to {} or less", Secs(self.0 * 3 / 4))
     }
 }

@@ -3,7 +3,7 @@
 //! What a connection says when it ends is often nothing at all; then the length of the silence, the age and the
 //! direction of the last bytes tell which of the usual suspects it was.
 
-use super::clause::{Clause, Hint};
+use super::clause::{Clause, Ended, Hint};
 use super::close::{Close, Flaw};
 use super::code::{CloseCode, mentions};
 use super::disconnect::{Exchange, Kind, Verdict, Who, cut_at};
@@ -55,6 +55,9 @@ const BUSY: Duration = Duration::from_secs(40);
 /// Links that end younger than this end for other reasons than their age.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
+/// A silence before the end is told from this length on.
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
+
 /// Nobody limits messages to less than this many bytes.
 const MIN_SIZE: u64 = 1024;
 
@@ -71,6 +74,10 @@ impl Cause {
             Self::Drained { then, .. } => Some(then.unwrap_or(End::WriteFailed)),
             Self::Dead | Self::Unanswered { .. } | Self::Stuck { .. } | Self::Settled => None,
         }
+    }
+
+    fn is_drained(self) -> bool {
+        matches!(self, Self::Drained { .. })
     }
 }
 
@@ -189,7 +196,9 @@ impl Case<'_> {
 
     /// The end came as the answer to what we sent after a silence.
     fn forgotten(&self) -> Option<Verdict> {
-        let end = self.ended_by_other().filter(|end| *end == End::Reset)?;
+        // What a failed write has seen of a reset, the reading side is not told again.
+        let is_reset = |ended: &Ended| ended.end == End::Reset || ended.after_failed_write;
+        let end = self.ended_by_other().filter(is_reset)?;
         let broken = self.broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
         let silence = broken.lasted;
         if self.traffic.survived() >= silence {
@@ -262,11 +271,14 @@ impl Case<'_> {
         }
     }
 
-    /// The end came at the same place in a message as once before.
+    /// The end came at the same place in a message as once before, and no message has ever been longer. Where one has,
+    /// the two cuts only look alike: who sends pieces of one length is cut at such places all the time.
     fn size_limit(&self) -> Option<Verdict> {
         self.ended_by_other()?;
-        let at = self.cut_at().filter(|at| *at >= MIN_SIZE)?;
-        let before = self.evidence.history.cut_at?;
+        let Evidence { history, longest_message, .. } = *self.evidence;
+        let passed = longest_message.max(history.longest_message);
+        let at = self.cut_at().filter(|at| *at >= MIN_SIZE && passed < *at)?;
+        let before = history.cut_at?;
         (at.abs_diff(before) <= at.max(before) / 100).then(|| Verdict {
             who: Who::PeerOrPath,
             kind: self.truncated(),
@@ -315,17 +327,28 @@ impl Case<'_> {
 
     fn ended(&self, hint: Hint) -> Clause {
         Clause::Ended {
-            end: self.cause.end().unwrap_or(End::Eof),
+            end: self.how(self.cause.end().unwrap_or(End::Eof)),
             cut: self.evidence.cut,
             incomplete_message: self.evidence.incomplete_message,
             announced: *self.exchange != Exchange::Neither,
+            silence: Some(self.idle()).filter(|idle| *idle >= WORTH_A_WORD && self.came_by_itself()),
             hint,
         }
     }
 
     /// The end, if the other side or the path brought it about.
-    fn ended_by_other(&self) -> Option<End> {
-        self.cause.end().filter(|end| matches!(end, End::Eof | End::TlsTruncated | End::Reset))
+    fn ended_by_other(&self) -> Option<Ended> {
+        let end = self.cause.end()?;
+        matches!(end, End::Eof | End::TlsTruncated | End::Reset).then(|| self.how(end))
+    }
+
+    fn how(&self, end: End) -> Ended {
+        Ended { end, after_failed_write: self.cause.is_drained() }
+    }
+
+    /// Whether it was no act of ours that found the end.
+    fn came_by_itself(&self) -> bool {
+        matches!(self.cause, Cause::End(End::Eof | End::TlsTruncated | End::Reset | End::TimedOut))
     }
 
     fn is_cut(&self) -> bool {

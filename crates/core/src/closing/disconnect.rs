@@ -1,12 +1,14 @@
 //! The record of an end: what was said, what happened, who is to blame, and what to do.
 
-use super::clause::{Clause, Heartbeat};
+use super::clause::Clause;
 use super::close::{Close, Flaw};
 use super::evidence::{Cut, End};
+use super::explain::Explanation;
 use super::history::QUICK;
 use super::retry::Retry;
 use super::suspect::Suspect;
 use crate::closing::CloseCode;
+use crate::recorder::Timeline;
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
@@ -147,8 +149,13 @@ pub enum Exchange {
 /// assert!(matches!(disconnect.kind(), Kind::IdleDrop { .. }));
 /// assert_eq!(disconnect.retry(), Retry::Now);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disconnect(pub(super) Box<Record>);
+///
+/// Two are equal if evidence and verdict are; what had happened before is not compared.
+#[derive(Clone, Debug)]
+pub struct Disconnect {
+    record: Box<Record>,
+    timeline: Option<Box<Timeline>>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
@@ -159,11 +166,11 @@ pub(super) struct Record {
     pub(super) cut: Cut,
     pub(super) incomplete_message: u64,
     pub(super) messages: u64,
+    pub(super) longest_message: u64,
     pub(super) age: Duration,
     pub(super) idle: Duration,
     pub(super) longest_silence: Duration,
     pub(super) unanswered_silence: Option<Duration>,
-    pub(super) heartbeat: Option<Duration>,
     pub(super) verdict: Verdict,
 }
 
@@ -177,39 +184,58 @@ pub(super) struct Verdict {
 }
 
 impl Disconnect {
+    pub(super) fn new(record: Record) -> Self {
+        Self { record: Box::new(record), timeline: None }
+    }
+
+    /// All that is known, to be read by people: the sentence, what had happened before, and what to do.
+    pub fn explain(&self) -> Explanation<'_> {
+        Explanation(self)
+    }
+
+    /// What had happened before, if a [`Connection`](crate::Connection) kept the record.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_deref()
+    }
+
+    pub(crate) fn with_timeline(mut self, timeline: Timeline) -> Self {
+        self.timeline = Some(Box::new(timeline));
+        self
+    }
+
     /// Who ended the connection.
     pub fn who(&self) -> Who {
-        self.0.verdict.who
+        self.record.verdict.who
     }
 
     /// What kind of end it was.
     pub fn kind(&self) -> Kind {
-        self.0.verdict.kind
+        self.record.verdict.kind
     }
 
     /// Whether to connect again, and when.
     pub fn retry(&self) -> Retry {
-        self.0.verdict.retry
+        self.record.verdict.retry
     }
 
     /// The known limit that fits, or the one that the evidence suggests.
     pub fn suspect(&self) -> Option<Suspect> {
-        self.0.verdict.clause.suspect()
+        self.record.verdict.clause.suspect()
     }
 
     /// The Close frames and their order.
     pub fn exchange(&self) -> &Exchange {
-        &self.0.exchange
+        &self.record.exchange
     }
 
     /// The Close that we queued; it may not have left before the end.
     pub fn sent(&self) -> Option<&Close> {
-        self.0.exchange.sent()
+        self.record.exchange.sent()
     }
 
     /// The peer's Close.
     pub fn received(&self) -> Option<&Close> {
-        self.0.exchange.received()
+        self.record.exchange.received()
     }
 
     /// The close code of the connection as RFC 6455 §7.1.5 defines it: the one in the peer's Close, 1005 if that had none,
@@ -220,66 +246,65 @@ impl Disconnect {
 
     /// What was wrong with the peer's Close.
     pub fn flaw(&self) -> Option<Flaw> {
-        self.0.flaw
+        self.record.flaw
     }
 
     /// How many frames came after the end was settled, and were ignored.
     pub fn ignored_after_close(&self) -> u64 {
-        self.0.ignored
+        self.record.ignored
     }
 
     /// How the transport ended; `None` if it was still there when we gave up waiting.
     pub fn end(&self) -> Option<End> {
-        self.0.end
+        self.record.end
     }
 
     /// Where in the stream of frames the input ended.
     pub fn cut(&self) -> Cut {
-        self.0.cut
+        self.record.cut
     }
 
     /// Bytes received of a message whose end never came.
     pub fn incomplete_message(&self) -> u64 {
-        self.0.incomplete_message
+        self.record.incomplete_message
     }
 
     /// How old the connection was.
     pub fn age(&self) -> Duration {
-        self.0.age
+        self.record.age
     }
 
     /// For how long no byte had crossed in either direction.
     pub fn idle(&self) -> Duration {
-        self.0.idle
+        self.record.idle
     }
 
     /// The longest silence in both directions after which something was received again.
     pub fn longest_silence(&self) -> Duration {
-        self.0.longest_silence
+        self.record.longest_silence
     }
 
     /// The silence in both directions that our own sending ended, if nothing was received any more after that.
     pub fn unanswered_silence(&self) -> Option<Duration> {
-        self.0.unanswered_silence
-    }
-
-    /// The next connection on this path pings at this interval, because of this end: the sentence says so, in the place
-    /// of its advice. [`Adapt`](crate::Adapt) knows the interval.
-    pub fn set_heartbeat(&mut self, interval: Duration) {
-        self.0.heartbeat = Some(interval);
+        self.record.unanswered_silence
     }
 
     /// How many bytes into a message or frame the input ended, if it did not end between two.
     pub(super) fn cut_at(&self) -> Option<u64> {
-        cut_at(self.0.cut, self.0.incomplete_message)
+        cut_at(self.record.cut, self.record.incomplete_message)
+    }
+
+    /// The longest message that was received whole, in bytes.
+    pub(super) fn longest_message(&self) -> u64 {
+        self.record.longest_message
     }
 
     /// Dropped without a word, hardly opened.
     pub(super) fn is_quick(&self) -> bool {
-        self.0.age < QUICK
-            && self.0.messages == 0
-            && self.0.exchange == Exchange::Neither
-            && self.0.end != Some(End::LocalAbort)
+        self.record.age < QUICK
+            && self.record.messages == 0
+            && self.record.exchange == Exchange::Neither
+            && self.record.end != Some(End::LocalAbort)
     }
 }
 
@@ -312,21 +337,23 @@ impl Exchange {
     }
 }
 
+impl PartialEq for Disconnect {
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record
+    }
+}
+
+impl Eq for Disconnect {}
+
 impl core::error::Error for Disconnect {}
 
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.exchange)?;
-        let clause = &self.0.verdict.clause;
-        if *clause != Clause::Nothing {
-            write!(f, "; {clause}")?;
+        write!(f, "{}", self.record.exchange)?;
+        match &self.record.verdict.clause {
+            Clause::Nothing => Ok(()),
+            clause => write!(f, "; {clause}"),
         }
-        let advised = || clause.advice().map(Heartbeat::Advised);
-        self.0
-            .heartbeat
-            .map(Heartbeat::Set)
-            .or_else(advised)
-            .map_or(Ok(()), |heartbeat| write!(f, "{heartbeat}"))
     }
 }
 

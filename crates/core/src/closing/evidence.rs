@@ -69,6 +69,8 @@ pub struct Evidence {
     pub queued: u64,
     /// How many messages the peer has sent, whole: one that says something does not drop us at once.
     pub messages: u64,
+    /// How many bytes the longest of them had.
+    pub longest_message: u64,
     /// The ping that was under way.
     pub ping: Ping,
     /// How many pings were sent on this link.

@@ -26,6 +26,8 @@ pub struct History {
     pub(super) idle: Option<Duration>,
     pub(super) ages: [Option<Duration>; 2],
     pub(super) cut_at: Option<u64>,
+    /// The longest message that came whole on any of the links, in bytes.
+    pub(super) longest_message: u64,
     quick: u32,
 }
 
@@ -45,6 +47,7 @@ impl History {
         if let Some(at) = disconnect.cut_at() {
             self.cut_at = Some(at);
         }
+        self.longest_message = self.longest_message.max(disconnect.longest_message());
         self.quick = if disconnect.is_quick() { self.quick.saturating_add(1) } else { 0 };
     }
 

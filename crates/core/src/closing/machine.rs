@@ -308,16 +308,31 @@ impl Closing {
             cut: evidence.cut,
             incomplete_message: evidence.incomplete_message,
             messages: evidence.messages,
+            longest_message: evidence.longest_message,
             age: self.traffic.age(at),
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
             unanswered_silence: self.traffic.broken().map(|broken| broken.lasted),
-            heartbeat: None,
             flaw: self.flaw,
             ignored: self.ignored,
             exchange: core::mem::take(&mut self.exchange),
         };
-        Some(Disconnect(record.into()))
+        Some(Disconnect::new(record))
+    }
+
+    /// The Close that we queued.
+    pub(crate) fn sent(&self) -> Option<&Close> {
+        self.exchange.sent()
+    }
+
+    /// When the last byte crossed, in either direction.
+    pub(crate) fn crossed(&self) -> Instant {
+        self.traffic.received().max(self.traffic.sent())
+    }
+
+    /// When we last found that this process had not run, unless that was survived long ago.
+    pub(crate) fn stalled_until(&self) -> Option<Instant> {
+        self.traffic.stalled().map(|stall| stall.until)
     }
 
     /// The longest silence in both directions that was survived since the last call, from a second on.
@@ -371,6 +386,3 @@ impl Closing {
         }
     }
 }
-
-#[cfg(test)]
-mod states;

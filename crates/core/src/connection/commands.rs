@@ -1,11 +1,11 @@
 //! What the application wants of a connection.
 
-use super::{Connection, Event, Lesson, SendError};
+use super::{Connection, SendError};
 use crate::Instant;
 use crate::closing::{Close, CloseCode, CloseError, End};
 use crate::frame::Opcode;
 use crate::message::{Message, Parts};
-use core::time::Duration;
+use crate::recorder::What;
 
 impl Connection {
     /// Queues a message. One message is always taken whole, however long, while [`room`](Self::room) is not 0.
@@ -47,20 +47,11 @@ impl Connection {
     /// If this Close must not be sent, or the connection is closing already.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<(), CloseError> {
         let now = self.at(now);
+        let code = close.code();
         let payload = self.closing.close(now, close)?;
+        self.note(now, What::Asked(code));
         self.outbox.close(payload);
         Ok(())
-    }
-
-    /// Pings at another interval from now on, not shortened by jitter. An event says so, and why.
-    pub fn set_heartbeat_interval(&mut self, now: Instant, interval: Duration, why: Lesson) {
-        let now = self.at(now);
-        let from = self.heartbeat.interval();
-        self.heartbeat.set_interval(now, interval);
-        let to = self.heartbeat.interval();
-        if from != to && !self.closing.is_over() {
-            self.inbox.push(Event::HeartbeatChanged { from, to, why });
-        }
     }
 
     /// Ends the connection because the application cannot go on from what the peer sent. What waits to be sent is
@@ -69,7 +60,10 @@ impl Connection {
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) {
         let now = self.at(now);
         match self.closing.fail(now, code, reason) {
-            Some(payload) => self.outbox.close_now(payload),
+            Some(payload) => {
+                self.note(now, What::Failed(code));
+                self.outbox.close_now(payload);
+            }
             None => self.outbox.drop_messages(),
         }
         self.settle(now);

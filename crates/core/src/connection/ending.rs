@@ -9,18 +9,21 @@ impl Connection {
     /// Draws the conclusions of what has just happened.
     pub(super) fn settle(&mut self, now: Instant) {
         if self.closing.is_over() && !self.inbox.is_closed() {
-            self.tell_end(match self.probe {
-                Probe::Answered => closing::Ping::None,
-                Probe::Queued(_) => closing::Ping::Unsent,
-                Probe::Left(left) => closing::Ping::Unanswered(now - left),
-            });
+            self.tell_end(
+                now,
+                match self.probe {
+                    Probe::Answered => closing::Ping::None,
+                    Probe::Queued { .. } => closing::Ping::Unsent,
+                    Probe::Left(left) => closing::Ping::Unanswered(now - left),
+                },
+            );
             self.outbox.clear();
         }
         self.tell_reading();
     }
 
     /// Tells the end, with all that is known.
-    pub(super) fn tell_end(&mut self, ping: closing::Ping) {
+    pub(super) fn tell_end(&mut self, now: Instant, ping: closing::Ping) {
         let evidence = Evidence {
             cut: self.cut(),
             incomplete_message: self.assembler.unfinished().unwrap_or(0),
@@ -30,9 +33,11 @@ impl Connection {
             pings: self.heartbeat.pings(),
             pongs: self.heartbeat.pongs(),
             answer_time: self.heartbeat.rtt().pto(),
-            history: self.history,
+            history: self.history.as_deref().copied().unwrap_or_default(),
+            longest_message: self.stats.longest_received,
         };
         if let Some(disconnect) = self.closing.poll_disconnect(&evidence) {
+            let disconnect = self.record_end(now, disconnect, evidence.queued);
             self.inbox.push(Event::Closed(disconnect));
         }
         self.assembler = Assembler::default();

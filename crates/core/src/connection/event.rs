@@ -30,6 +30,17 @@ pub enum Event {
     /// The peer answers pings by data, if at all, but never by a Pong. Said once; it will seem dead as soon as it has
     /// nothing to say.
     PeerDoesNotPong,
+    /// The transport has taken nothing for a second or more, although there is something to write. Nothing is wrong
+    /// yet: whoever sends may wait, send less, or tell its user.
+    WriteBlocked {
+        /// For how long, so far.
+        lasted: Duration,
+    },
+    /// The transport takes bytes again, after a [`WriteBlocked`](Self::WriteBlocked).
+    Unblocked {
+        /// How long it had taken none.
+        lasted: Duration,
+    },
     /// Pings go at another pace from now on: something was learned about the path.
     HeartbeatChanged {
         /// The interval so far.
@@ -41,6 +52,9 @@ pub enum Event {
     },
     /// The peer closes; no message comes any more. The answer is sent by itself.
     CloseReceived(Close),
+    /// Our Close has left: the application's, an answer to the peer's, or one that says what we cannot go on from.
+    /// Where the end comes first, this does not come.
+    CloseSent(Close),
     /// The end, and everything known about it. Comes exactly once, and nothing after it.
     Closed(Disconnect),
 }

@@ -30,7 +30,7 @@ impl Inbox {
         }
         match &event {
             Event::Message(_) => self.weight = self.weight.saturating_add(weight(&event)),
-            Event::CloseReceived(_) => self.news += 1,
+            Event::CloseReceived(_) | Event::CloseSent(_) => self.news += 1,
             Event::Closed(_) => self.is_closed = true,
             _ if self.news >= MAX_NEWS => return,
             _ => self.news += 1,

@@ -9,8 +9,12 @@ use crate::heartbeat::{Beat, News};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Probe {
     Answered,
-    /// So many pings have not left.
-    Queued(u32),
+    /// Some pings have not left.
+    Queued {
+        waiting: u32,
+        /// When the first of them was asked for.
+        since: Instant,
+    },
     Left(Instant),
 }
 
@@ -23,8 +27,7 @@ impl Connection {
                 self.rest();
                 if !self.outbox.is_closing() {
                     self.outbox.ping(&payload);
-                    let waiting = if let Probe::Queued(waiting) = self.probe { waiting } else { 0 };
-                    self.probe = Probe::Queued(waiting + 1);
+                    self.probe = self.probe.queued(now);
                 }
             }
             Some(Beat::Pong) => {
@@ -36,7 +39,7 @@ impl Connection {
             Some(Beat::Dead { ping, .. }) => {
                 let ping = ping.map_or(closing::Ping::Unsent, closing::Ping::Unanswered);
                 let last_words = self.closing.dead(now);
-                self.tell_end(ping);
+                self.tell_end(now, ping);
                 if let Some(payload) = last_words {
                     self.outbox.close_now(payload);
                 }
@@ -46,22 +49,11 @@ impl Connection {
     }
 
     fn news(&mut self, now: Instant, news: Option<News>) {
-        let event = match news {
-            Some(News::Stalled { late }) => {
-                self.closing.handle_stalled(now, late);
-                Event::Stalled { late }
-            }
-            Some(News::Resumed { slept }) => Event::Resumed { slept },
-            Some(News::PeerDoesNotPong) => Event::PeerDoesNotPong,
-            _ => return,
-        };
-        self.inbox.push(event);
-    }
-
-    /// Something comes in, and a deadline has passed by far: this process did not run, so nobody knows when it came.
-    pub(super) fn notice_stall(&mut self, now: Instant) {
-        if let Some(late) = self.heartbeat.lateness(now).filter(|_| self.closing.wants_heartbeat()) {
-            self.closing.handle_stalled(now, late);
+        match news {
+            Some(News::Stalled { late }) => self.tell_stall(now, late),
+            Some(News::PeerDoesNotPong) => self.tell(now, Event::PeerDoesNotPong),
+            // Who told of a sleep has told the application, too.
+            _ => {}
         }
     }
 
@@ -69,6 +61,9 @@ impl Connection {
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();
         if reading != self.told_reading {
+            if reading {
+                self.note_deaf(self.now, self.now - self.told_at);
+            }
             self.told_reading = reading;
             self.told_at = self.now;
             self.heartbeat.set_reading(self.now, reading);
@@ -79,5 +74,28 @@ impl Connection {
     /// Whether the peer is expected to bring its message to an end.
     pub(super) fn is_paced(&self) -> bool {
         self.told_reading && self.closing.wants_data()
+    }
+}
+
+impl Probe {
+    /// One more ping waits to leave.
+    fn queued(self, now: Instant) -> Self {
+        match self {
+            Self::Queued { waiting, since } => Self::Queued { waiting: waiting + 1, since },
+            _ => Self::Queued { waiting: 1, since: now },
+        }
+    }
+
+    /// One more ping has left.
+    pub(super) fn left(self, now: Instant) -> Self {
+        match self {
+            Self::Queued { waiting: 2.., since } => Self::Queued { waiting: self.waiting() - 1, since },
+            Self::Queued { .. } => Self::Left(now),
+            other => other,
+        }
+    }
+
+    fn waiting(self) -> u32 {
+        if let Self::Queued { waiting, .. } = self { waiting } else { 0 }
     }
 }

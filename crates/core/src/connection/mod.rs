@@ -14,15 +14,18 @@
 //! [`handle_written`](Connection::handle_written)), take the events ([`poll_event`](Connection::poll_event)), and
 //! sleep until [`poll_timeout`](Connection::poll_timeout) or until the transport is ready.
 
+mod clock;
 mod commands;
 mod config;
 mod drain;
 mod ending;
 mod event;
 mod inbox;
+mod jam;
 mod liveness;
 mod pace;
 mod receive;
+mod record;
 mod stats;
 mod transmit;
 
@@ -37,15 +40,18 @@ use crate::heartbeat::{Heartbeat, PingLimit, SHORT_SLEEP};
 use crate::mask::Keys;
 use crate::message::Assembler;
 use crate::outbox::Outbox;
-use crate::time::earliest;
+use crate::recorder::{Recorder, What};
 use crate::{Instant, Rng};
+use alloc::boxed::Box;
 use bytes::BytesMut;
 use core::fmt;
 use core::time::Duration;
 use drain::Meter;
 use inbox::Inbox;
+use jam::Jam;
 use liveness::Probe;
 use pace::Pace;
+use stats::Counters;
 
 /// One WebSocket connection, from the end of its opening handshake to the end of its transport.
 ///
@@ -81,6 +87,8 @@ pub struct Connection {
     probe: Probe,
     pace: Pace,
     ping_limit: Option<PingLimit>,
+    jam: Jam,
+    recorder: Recorder,
     /// Whether the host reads.
     reading: bool,
     /// What the heartbeat was told about reading, and when.
@@ -91,8 +99,9 @@ pub struct Connection {
     refused_early: bool,
     send_buffer: usize,
     fragment: Option<usize>,
-    history: History,
-    stats: Stats,
+    /// Only if something is known.
+    history: Option<Box<History>>,
+    stats: Counters,
 }
 
 impl Connection {
@@ -109,6 +118,7 @@ impl Connection {
 
     fn new(role: Role, config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
+        let recorder = Recorder::new(role, &config.heartbeat, now);
         let heartbeat = Heartbeat::new(config.heartbeat, &mut rng, now);
         let meter = Meter::new(now);
         let keys = (role == Role::Client).then(|| Keys::new(rng));
@@ -125,6 +135,8 @@ impl Connection {
             probe: Probe::Answered,
             pace: Pace::new(config.message_timeout, config.min_receive_rate),
             ping_limit: config.min_ping_interval.map(PingLimit::new),
+            jam: Jam::default(),
+            recorder,
             reading: true,
             told_reading: true,
             told_at: now,
@@ -132,8 +144,8 @@ impl Connection {
             refused_early: false,
             send_buffer: config.send_buffer.max(1),
             fragment: config.fragment,
-            history: config.history,
-            stats: Stats::default(),
+            history: (config.history != History::default()).then(|| Box::new(config.history)),
+            stats: Counters::default(),
         }
     }
 
@@ -162,10 +174,7 @@ impl Connection {
         }
         match self.decoder.buffered().saturating_sub(self.known) {
             0 => self.decoder.release(),
-            fresh => {
-                self.notice_stall(now);
-                self.receive(now, fresh as u64);
-            }
+            fresh => self.receive(now, fresh as u64),
         }
         self.settle(now);
     }
@@ -182,6 +191,7 @@ impl Connection {
     pub fn handle_blocked(&mut self, now: Instant) {
         let now = self.at(now);
         self.stats.blocked += 1;
+        self.jam.handle_blocked(now);
         self.heartbeat.handle_blocked(now);
         self.closing.handle_blocked(now);
         self.meter.handle_blocked(now);
@@ -191,12 +201,13 @@ impl Connection {
     /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
-        if end != End::LocalAbort {
-            self.notice_stall(now);
+        if !self.closing.is_over() {
+            self.note(now, What::TransportEnded(end));
         }
         self.closing.handle_end(now, end);
         if end == End::WriteFailed {
             self.outbox.clear();
+            self.jam = Jam::default();
         }
         self.settle(now);
     }
@@ -210,6 +221,9 @@ impl Connection {
         }
         if self.is_paced() && self.pace.handle_timeout(now) {
             self.fail(now, CloseCode::POLICY, "too slow");
+        }
+        if let Some(lasted) = self.jam.handle_timeout(now) {
+            self.tell(now, Event::WriteBlocked { lasted });
         }
         if self.inbox.is_full() {
             self.closing.skip_data(now);
@@ -226,6 +240,7 @@ impl Connection {
         if slept > SHORT_SLEEP {
             self.closing.handle_stalled(now, slept);
             self.pace.restart(now);
+            self.tell(now, Event::Resumed { slept });
         }
         if self.closing.wants_heartbeat() {
             let beat = self.heartbeat.handle_wake(now, slept);
@@ -277,9 +292,7 @@ impl Connection {
             // At once: `poll_event` has made room, and the heartbeat has to know at what time.
             return Some(self.told_at);
         }
-        let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
-        let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
-        earliest(self.closing.poll_timeout(), earliest(heartbeat, pace))
+        self.deadline()
     }
 
     // Looking.
@@ -314,28 +327,7 @@ impl Connection {
         self.heartbeat.rtt().srtt()
     }
 
-    /// Counters, for measurements and logs.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            pings: self.heartbeat.pings(),
-            pongs: self.heartbeat.pongs(),
-            drain_rate: self.meter.rate(),
-            ..self.stats
-        }
-    }
-
     // Private.
-
-    /// The time to go by: one that steps back stands still.
-    fn at(&mut self, now: Instant) -> Instant {
-        if now < self.now {
-            self.stats.clock_regressions += 1;
-        } else {
-            self.now = now;
-        }
-        self.tell_reading();
-        self.now
-    }
 
     fn is_reading(&self) -> bool {
         self.reading && self.wants_input()

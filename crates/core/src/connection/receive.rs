@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::closing::{Close, CloseCode};
 use crate::frame::{FrameError, Header, Opcode};
 use alloc::string::ToString;
-use core::mem::take;
+use core::mem::{replace, take};
 
 impl Connection {
     /// So many bytes have come; the decoder holds them.
@@ -57,6 +57,7 @@ impl Connection {
                 if self.closing.handle_data(now) {
                     if let Some(message) = self.assembler.handle_frame(header, &mut self.decoder)? {
                         self.stats.messages_received += 1;
+                        self.stats.longest_received = self.stats.longest_received.max(message.len() as u64);
                         self.inbox.push(Event::Message(message));
                     }
                 }
@@ -64,7 +65,7 @@ impl Connection {
             Opcode::Ping => self.handle_ping(now),
             Opcode::Pong => {
                 if let Some(rtt) = self.heartbeat.handle_pong(now, self.decoder.payload()) {
-                    self.inbox.push(Event::Pong { rtt });
+                    self.tell(now, Event::Pong { rtt });
                 }
             }
             Opcode::Close => self.handle_close(now),
@@ -85,12 +86,13 @@ impl Connection {
     }
 
     fn handle_close(&mut self, now: Instant) {
-        let payload = self.decoder.payload();
-        if !self.close_received {
-            self.close_received = true;
-            self.inbox.push(Event::CloseReceived(Close::decode(payload).0));
+        let is_news = !replace(&mut self.close_received, true);
+        let close = is_news.then(|| Close::decode(self.decoder.payload()).0);
+        let answer = self.closing.handle_close(now, self.decoder.payload());
+        if let Some(close) = close {
+            self.tell(now, Event::CloseReceived(close));
         }
-        if let Some(answer) = self.closing.handle_close(now, payload) {
+        if let Some(answer) = answer {
             // RFC 6455 §5.5.1: unless one has been sent, a Close must answer.
             self.outbox.close_now(answer);
         }

@@ -1,5 +1,7 @@
 //! Counters of a connection.
 
+use super::Connection;
+
 /// What a connection has done so far. For measurements and logs; nothing depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,43 @@ pub struct Stats {
     pub blocked: u64,
     /// How often the time that was given lay before an earlier one. It was taken to stand still.
     pub clock_regressions: u64,
+    /// How many bytes the longest message had that was received whole.
+    pub longest_received: u64,
     /// What the transport takes per second while it is the bottleneck, in bytes; `None` before that is known.
     pub drain_rate: Option<u64>,
+}
+
+/// What a connection counts itself; the rest of [`Stats`] is known to its parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
+    pub(super) bytes_sent: u64,
+    pub(super) bytes_received: u64,
+    pub(super) messages_sent: u64,
+    pub(super) messages_received: u64,
+    pub(super) longest_received: u64,
+    pub(super) pings_received: u64,
+    pub(super) blocked: u64,
+    pub(super) clock_regressions: u64,
+}
+
+impl Connection {
+    /// Counters, for measurements and logs.
+    pub fn stats(&self) -> Stats {
+        let Counters { bytes_sent, bytes_received, messages_sent, messages_received, .. } = self.stats;
+        let Counters { longest_received, pings_received, blocked, clock_regressions, .. } = self.stats;
+        let (pings, pongs, drain_rate) = (self.heartbeat.pings(), self.heartbeat.pongs(), self.meter.rate());
+        Stats {
+            bytes_sent,
+            bytes_received,
+            messages_sent,
+            messages_received,
+            pings,
+            pongs,
+            pings_received,
+            blocked,
+            clock_regressions,
+            longest_received,
+            drain_rate,
+        }
+    }
 }

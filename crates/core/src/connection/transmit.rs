@@ -1,6 +1,6 @@
 //! What left, and what follows from that.
 
-use super::{Connection, Probe};
+use super::{Connection, Event};
 use crate::Instant;
 
 impl Connection {
@@ -10,6 +10,7 @@ impl Connection {
         if flushed.bytes == 0 || self.closing.is_over() {
             return;
         }
+        self.unblock(now);
         self.stats.bytes_sent += flushed.bytes as u64;
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now);
@@ -19,6 +20,9 @@ impl Connection {
         }
         if flushed.close {
             self.closing.handle_close_flushed(now);
+            if let Some(close) = self.closing.sent().cloned() {
+                self.tell(now, Event::CloseSent(close));
+            }
         }
         self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty());
         self.measure();
@@ -28,17 +32,6 @@ impl Connection {
     pub(super) fn measure(&mut self) {
         if self.fragment.is_none() {
             self.outbox.set_fragment(self.meter.fragment());
-        }
-    }
-}
-
-impl Probe {
-    /// One more ping has left.
-    fn left(self, now: Instant) -> Self {
-        match self {
-            Self::Queued(waiting) if waiting > 1 => Self::Queued(waiting - 1),
-            Self::Queued(_) => Self::Left(now),
-            other => other,
         }
     }
 }

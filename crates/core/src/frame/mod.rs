@@ -135,6 +135,4 @@ impl Default for Limits {
 }
 
 #[cfg(test)]
-mod refusals;
-#[cfg(test)]
 mod tests;

@@ -18,8 +18,7 @@
 //! It moves by [`handle_received`](Heartbeat::handle_received), [`handle_pong`](Heartbeat::handle_pong),
 //! [`handle_sent`](Heartbeat::handle_sent), [`handle_ping_sent`](Heartbeat::handle_ping_sent),
 //! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
-//! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
-//! [`set_interval`](Heartbeat::set_interval) changes its pace.
+//! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout).
 
 mod beat;
 mod config;
@@ -29,8 +28,6 @@ mod pings;
 
 #[cfg(test)]
 mod laws;
-#[cfg(test)]
-mod states;
 #[cfg(test)]
 mod tests;
 
@@ -127,8 +124,6 @@ pub struct Heartbeat {
     spoke: Instant,
     /// When a transport that had been full last took a byte: proof that the far side drains it.
     drained: Instant,
-    /// Since when the interval is what it is.
-    paced: Instant,
     blocked: bool,
     /// Since when nobody reads the transport.
     paused: Option<Instant>,
@@ -165,7 +160,6 @@ impl Heartbeat {
             silent_from: now,
             spoke: now,
             drained: now,
-            paced: now,
             blocked: false,
             paused: None,
             answered: 0,
@@ -278,25 +272,6 @@ impl Heartbeat {
         earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
     }
 
-    /// By how much [`handle_timeout`](Self::handle_timeout) is late, if that is more than the grace allows: this process
-    /// did not run, and what it finds now may have come at any time since.
-    pub fn lateness(&self, now: Instant) -> Option<Duration> {
-        overdue(self.poll_timeout(), now).filter(|late| *late > self.config.grace)
-    }
-
-    /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue by it is due now,
-    /// and not late.
-    pub fn set_interval(&mut self, now: Instant, interval: Duration) {
-        let now = self.advance(now);
-        self.config.set_interval(interval);
-        self.paced = now;
-    }
-
-    /// The interval at which this heartbeat pings, less its jitter.
-    pub fn interval(&self) -> Duration {
-        self.config.interval
-    }
-
     /// What is known of the round trips.
     pub fn rtt(&self) -> &Rtt {
         &self.rtt
@@ -320,6 +295,11 @@ impl Heartbeat {
     /// How often a caller's `now` lay before an earlier one. Time stood still then.
     pub fn clock_regressions(&self) -> u64 {
         self.clock_regressions
+    }
+
+    /// How late a timer may fire before the delay counts as our own.
+    pub(crate) fn grace(&self) -> Duration {
+        self.config.grace
     }
 
     fn advance(&mut self, now: Instant) -> Instant {

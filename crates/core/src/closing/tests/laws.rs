@@ -102,6 +102,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             incomplete_message,
             queued,
             messages: queued,
+            longest_message: queued,
             ping,
             pings,
             pongs,

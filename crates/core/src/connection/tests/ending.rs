@@ -23,7 +23,8 @@ fn a_close_is_answered_by_the_same() {
     assert_eq!(client.transport(), Transport::Drop);
     let events = events(&mut client);
     assert_eq!(events[0], Event::CloseReceived(close(1001, "restart")));
-    let Event::Closed(disconnect) = &events[1] else { panic!("{events:?}") };
+    assert_eq!(events[1], Event::CloseSent(close(1001, "restart")));
+    let Event::Closed(disconnect) = &events[2] else { panic!("{events:?}") };
     assert_eq!(
         disconnect.to_string(),
         "received 1001 (going away) restart; then sent 1001 (going away) restart"
@@ -59,7 +60,8 @@ fn our_close_goes_behind_the_data_and_is_answered() {
     let at_server = events(&mut server);
     assert_eq!(at_server[0], Event::Message(Message::binary(vec![1; 50_000])));
     assert_eq!(at_server[1], Event::CloseReceived(close(1000, "bye")));
-    assert_eq!(at_server.len(), 3);
+    assert_eq!(at_server[2], Event::CloseSent(close(1000, "bye")));
+    assert_eq!(at_server.len(), 4);
     assert_eq!(end(&mut client).to_string(), "sent 1000 (OK) bye; then received 1000 (OK) bye");
 }
 
@@ -86,9 +88,10 @@ fn messages_are_delivered_until_the_peer_closes_too() {
     client.handle_input(T0, &input);
     client.handle_end(T0, End::Eof);
     let events = events(&mut client);
-    assert_eq!(events[0], Event::Message(Message::text("one")));
-    assert_eq!(events[1], Event::CloseReceived(Close::normal()));
-    let Event::Closed(disconnect) = &events[2] else { panic!("{events:?}") };
+    assert_eq!(events[0], Event::CloseSent(Close::normal()));
+    assert_eq!(events[1], Event::Message(Message::text("one")));
+    assert_eq!(events[2], Event::CloseReceived(Close::normal()));
+    let Event::Closed(disconnect) = &events[3] else { panic!("{events:?}") };
     assert_eq!(disconnect.ignored_after_close(), 1);
 }
 
@@ -142,7 +145,7 @@ fn an_unanswered_close_is_given_up() {
     drain(&mut client, at(1000));
     assert_eq!(client.poll_timeout(), Some(at(6000)));
     client.handle_timeout(at(5999));
-    assert_eq!(events(&mut client), []);
+    assert_eq!(events(&mut client), [Event::CloseSent(Close::normal())]);
     client.handle_timeout(at(6000));
     assert_eq!(client.transport(), Transport::Drop);
     assert_eq!(end(&mut client).kind(), Kind::CloseTimeout);

@@ -57,6 +57,7 @@ fn a_ping_that_cannot_leave_is_a_stall_of_writing() {
     client.send(T0, Message::binary(vec![0; 60_000])).unwrap();
     client.handle_written(T0, 10);
     client.handle_blocked(T0);
+    client.handle_timeout(at(1000));
     client.handle_timeout(at(20_000));
     client.handle_timeout(at(40_000));
     assert_eq!(end(&mut client).kind(), Kind::WriteStall);

@@ -1,0 +1,77 @@
+//! The whole story of an end, for people.
+
+use super::disconnect::{Disconnect, Who};
+use super::retry::{Change, Retry, Why};
+use crate::words::{Secs, Wrap};
+use core::fmt::{self, Write as _};
+
+/// Prints everything known about an end on some lines of at most 80 columns: the sentence, the
+/// [`Timeline`](crate::Timeline), who ended it, and whether to connect again.
+///
+/// There are no payloads in it. The reasons of Close frames are, as in the sentence itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation<'a>(pub(super) &'a Disconnect);
+
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(disconnect) = self;
+        paragraph(f, format_args!("{disconnect}"))?;
+        if let Some(timeline) = disconnect.timeline() {
+            write!(f, "\n{timeline}")?;
+        }
+        f.write_str("\n")?;
+        paragraph(f, format_args!("{}; {}.", By(disconnect.who()), Advice(disconnect.retry())))
+    }
+}
+
+fn paragraph(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+    let mut wrap = Wrap::new(f, 0, 0);
+    wrap.write_fmt(text)?;
+    wrap.finish()?;
+    f.write_str("\n")
+}
+
+struct By(Who);
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Who::Us => "Ended by this side",
+            Who::Peer => "Ended by the other side",
+            Who::Path => "Ended on the path",
+            Who::PeerOrPath => "Ended by the other side or on the path",
+        })
+    }
+}
+
+struct Advice(Retry);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Retry::Now => f.write_str("connect again at once"),
+            Retry::Backoff => f.write_str("connect again, after longer and longer pauses"),
+            Retry::BackoffAfter(least) => write!(f, "connect again, not before {} are over", Secs(least)),
+            Retry::After { min, max } => {
+                write!(f, "connect again after a time between {} and {}, drawn by lot", Secs(min), Secs(max))
+            }
+            Retry::AfterChange(Change::SmallerMessages) => {
+                f.write_str("connect again, with smaller messages")
+            }
+            Retry::AfterChange(Change::SlowerHeartbeat) => {
+                f.write_str("connect again, with a slower heartbeat")
+            }
+            Retry::No(why) => match why {
+                Why::Asked => f.write_str("it was asked for, so there is nothing to do"),
+                Why::Finished => f.write_str("it was done, so there is nothing to do"),
+                Why::Refused => f.write_str("do not connect again: this client is not wanted there"),
+                Why::SameAgain => f.write_str("do not connect again: the same would happen"),
+                Why::Invalid => {
+                    f.write_str("do not connect again: what is there does not keep to the protocol")
+                }
+                Why::Certificate => f.write_str("do not connect again: the certificate was not accepted"),
+                Why::Status(status) => write!(f, "do not connect again: the answer would be {status}"),
+            },
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The time that a connection goes by, and what it tells of its host.
+
+use super::{Connection, Event};
+use crate::Instant;
+use crate::time::earliest;
+use core::time::Duration;
+
+impl Connection {
+    /// The time to go by: one that steps back stands still. A deadline that nobody came for tells that this process
+    /// did not run.
+    pub(super) fn at(&mut self, now: Instant) -> Instant {
+        let passed = now - self.now;
+        if now < self.now {
+            self.stats.clock_regressions += 1;
+            self.note_clock(self.now - now);
+        } else {
+            self.now = now;
+        }
+        if passed > self.heartbeat.grace() {
+            self.notice_stall(self.now);
+        }
+        self.tell_reading();
+        self.now
+    }
+
+    /// When something is due, whoever reads.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
+        let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
+        let jam = self.jam.poll_timeout();
+        earliest(earliest(self.closing.poll_timeout(), jam), earliest(heartbeat, pace))
+    }
+
+    /// Looks for a deadline that has passed long ago. Whatever has come meanwhile, it was we who were late.
+    fn notice_stall(&mut self, now: Instant) {
+        if let Some(late) = self.deadline().map(|due| now - due).filter(|late| *late > self.heartbeat.grace())
+        {
+            self.tell_stall(now, late);
+        }
+    }
+
+    pub(super) fn tell_stall(&mut self, now: Instant, late: Duration) {
+        // Several deadlines may have passed in the same time, and each of them finds out.
+        let is_known = |until| now - until <= self.heartbeat.grace();
+        if !self.closing.is_over() && !self.closing.stalled_until().is_some_and(is_known) {
+            self.closing.handle_stalled(now, late);
+            self.pace.restart(now);
+            self.tell(now, Event::Stalled { late });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A transport that takes nothing for so long that somebody should know.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// A busy transport is full many times a second; what lasts this long is no ordinary back-pressure.
+pub(super) const LASTING: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Jam {
+    since: Option<Instant>,
+    /// Whether the application knows.
+    is_told: bool,
+}
+
+/// A jam that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Over {
+    pub(super) lasted: Duration,
+    /// Whether the application knew.
+    pub(super) was_told: bool,
+}
+
+impl Jam {
+    /// The transport takes no more.
+    pub(super) fn handle_blocked(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// The transport took something. What it brought to an end, if that had lasted.
+    pub(super) fn handle_written(&mut self, now: Instant) -> Option<Over> {
+        let jam = core::mem::take(self);
+        let lasted = now - jam.since?;
+        (lasted >= LASTING).then_some(Over { lasted, was_told: jam.is_told })
+    }
+
+    /// How long it has lasted, if it is time to tell.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Duration> {
+        let since = self.since.filter(|_| self.poll_timeout().is_some_and(|due| due <= now))?;
+        self.is_told = true;
+        Some(now - since)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.is_told).map(|since| since + LASTING).filter(|due| *due < Instant::MAX)
+    }
+
+    /// Since when the transport has taken nothing, if that has lasted.
+    pub(super) fn lasting(&self, now: Instant) -> Option<Instant> {
+        self.since.filter(|since| now - *since >= LASTING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_moment_is_not_told() {
+        let mut jam = Jam::default();
+        jam.handle_blocked(at(100));
+        assert_eq!(jam.poll_timeout(), Some(at(1100)));
+        assert_eq!(jam.handle_timeout(at(1099)), None);
+        assert_eq!(jam.handle_written(at(1099)), None);
+        assert_eq!((jam.poll_timeout(), jam.handle_timeout(at(9999))), (None, None));
+    }
+
+    #[test]
+    fn what_lasts_is_told_once() {
+        let mut jam = Jam::default();
+        jam.handle_blocked(at(100));
+        jam.handle_blocked(at(600));
+        assert_eq!(jam.handle_timeout(at(1100)), Some(LASTING));
+        assert_eq!((jam.poll_timeout(), jam.handle_timeout(at(5000))), (None, None));
+        assert_eq!(jam.lasting(at(5000)), Some(at(100)));
+        let lasted = Duration::from_secs(8);
+        assert_eq!(jam.handle_written(at(8100)), Some(Over { lasted, was_told: true }));
+        assert_eq!(jam.handle_written(at(9000)), None);
+    }
+
+    #[test]
+    fn what_nobody_looked_at_in_time_is_known_when_it_is_over() {
+        let mut jam = Jam::default();
+        jam.handle_blocked(at(0));
+        assert_eq!(jam.lasting(at(999)), None);
+        assert_eq!(jam.handle_written(at(1000)), Some(Over { lasted: LASTING, was_told: false }));
+    }
+
+    #[test]
+    fn a_deadline_beyond_time_never_comes() {
+        let mut jam = Jam::default();
+        jam.handle_blocked(Instant::MAX);
+        assert_eq!((jam.poll_timeout(), jam.handle_timeout(Instant::MAX)), (None, None));
+    }
+}

@@ -1,0 +1,110 @@
+//! The flight recorder of a connection: the last things that happened to it, and when.
+//!
+//! Remarkable things are noted one by one, or together if they are of a kind; what crosses between two of them is only
+//! summed up. So a connection that has been pinged for hours owns no memory for this, and one to which much happens owns
+//! a few KiB. There are no payloads in it, nor anything else that is not to be shown around.
+
+mod entry;
+mod timeline;
+mod told;
+
+pub(crate) use entry::{Counts, GaveUp, Standing, What};
+pub use timeline::Timeline;
+
+use crate::heartbeat::{self, Mode};
+use crate::{Instant, Role};
+use alloc::vec::Vec;
+use core::time::Duration;
+use entry::{Entry, Millis, Note, RoundTrips, Routine};
+
+/// So many entries are kept.
+const KEPT: usize = 64;
+
+/// What happened to one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recorder {
+    opening: Opening,
+    /// Oldest first.
+    entries: Vec<Entry>,
+    /// How many older ones there were.
+    dropped: u32,
+    /// What had been counted when the newest entry was made.
+    counted: Counts,
+    /// The round trips since then.
+    round_trips: Option<RoundTrips>,
+}
+
+/// How it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Opening {
+    at: Instant,
+    role: Role,
+    mode: Mode,
+    interval: Millis,
+    timeout: Millis,
+}
+
+impl Recorder {
+    pub(crate) fn new(role: Role, heartbeat: &heartbeat::Config, now: Instant) -> Self {
+        let (interval, timeout) = (heartbeat.interval.into(), heartbeat.timeout.into());
+        Self {
+            opening: Opening { at: now, role, mode: heartbeat.mode, interval, timeout },
+            entries: Vec::new(),
+            dropped: 0,
+            counted: Counts::default(),
+            round_trips: None,
+        }
+    }
+
+    /// A ping was answered after this time.
+    pub(crate) fn round_trip(&mut self, rtt: Duration) {
+        self.round_trips = Some(self.round_trips.map_or(RoundTrips::new(rtt), |known| known.with(rtt)));
+    }
+
+    /// Something remarkable happened. `crossed` is when the last byte crossed before it, and `counts` is what has been
+    /// counted until now.
+    pub(crate) fn note(&mut self, now: Instant, what: What, counts: Counts, crossed: Instant) {
+        let newest = self.entries.iter_mut().rev().find_map(|entry| match entry {
+            Entry::Note(note) => Some(note),
+            Entry::Routine(_) => None,
+        });
+        if newest.is_some_and(|newest| newest.take(now, what)) {
+            return;
+        }
+        self.sum_up(counts, crossed);
+        self.push(Entry::Note(Note::new(now, what)));
+    }
+
+    /// All of it, as far as `now`; `open` is what has begun and not ended, with its times.
+    pub(crate) fn timeline(
+        &self,
+        now: Instant,
+        open: impl Iterator<Item = (Instant, What)>,
+        counts: Counts,
+        crossed: Instant,
+    ) -> Timeline {
+        let mut whole = self.clone();
+        whole.sum_up(counts, crossed);
+        let open = open.map(|(since, what)| Entry::Note(Note::new(since.min(now), what)));
+        whole.entries.extend(open);
+        Timeline::new(whole)
+    }
+
+    /// Ends the routine since the newest entry.
+    fn sum_up(&mut self, counts: Counts, crossed: Instant) {
+        let sums = counts.since(&self.counted);
+        if sums != Counts::default() {
+            let round_trips = self.round_trips.take();
+            self.push(Entry::Routine(Routine { until: crossed, sums, round_trips }));
+        }
+        self.counted = counts;
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() >= KEPT {
+            self.entries.remove(0);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.entries.push(entry);
+    }
+}

@@ -1,0 +1,145 @@
+//! Times and sizes in the words of people, and lines that break between words.
+
+use alloc::string::String;
+use core::fmt::{self, Write};
+use core::time::Duration;
+
+/// `60.0 s`.
+pub(crate) struct Secs(pub(crate) Duration);
+
+impl fmt::Display for Secs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} s", self.0.as_secs_f64())
+    }
+}
+
+/// `20 ms`, and `60.0 s` from one second on.
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            short if short < Duration::from_millis(1) => f.write_str("less than 1 ms"),
+            short if short < Duration::from_secs(1) => write!(f, "{} ms", short.as_millis()),
+            long => write!(f, "{}", Secs(long)),
+        }
+    }
+}
+
+/// A number of bytes, with this many digits behind the point where a larger unit fits.
+pub(crate) struct Size(pub(crate) u64, pub(crate) usize);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match UNITS.iter().find(|(size, _)| self.0 >= *size) {
+            Some((size, unit)) => write!(f, "{:.*} {unit}", self.1, self.0 as f64 / *size as f64),
+            None => write!(f, "{}", Count(self.0, "byte")),
+        }
+    }
+}
+
+/// `1 message`, `2 messages`.
+pub(crate) struct Count(pub(crate) u64, pub(crate) &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+/// What fits into a line of a terminal.
+const WIDTH: usize = 80;
+
+/// Passes text on, and breaks lines between words before they grow too long.
+pub(crate) struct Wrap<'a, W> {
+    out: &'a mut W,
+    /// How many spaces a line begins with that continues another.
+    indent: usize,
+    column: usize,
+    word: String,
+}
+
+impl<'a, W: Write> Wrap<'a, W> {
+    /// Goes on in this column.
+    pub(crate) fn new(out: &'a mut W, column: usize, indent: usize) -> Self {
+        Self { out, indent, column, word: String::new() }
+    }
+
+    /// Writes the last word.
+    pub(crate) fn finish(mut self) -> fmt::Result {
+        self.flush()
+    }
+
+    fn flush(&mut self) -> fmt::Result {
+        if self.word.is_empty() {
+            return Ok(());
+        }
+        let len = self.word.chars().count();
+        let space = usize::from(self.column > self.indent);
+        if self.column + space + len > WIDTH && self.column > self.indent {
+            write!(self.out, "\n{:indent$}", "", indent = self.indent)?;
+            self.column = self.indent;
+        } else if space > 0 {
+            self.out.write_char(' ')?;
+            self.column += 1;
+        }
+        self.out.write_str(&self.word)?;
+        self.column += len;
+        self.word.clear();
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Wrap<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if c == ' ' { self.flush()? } else { self.word.push(c) }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn wrapped(text: &str, indent: usize) -> String {
+        let mut out = String::new();
+        let mut wrap = Wrap::new(&mut out, indent, indent);
+        wrap.write_str(text).unwrap();
+        wrap.finish().unwrap();
+        out
+    }
+
+    #[test]
+    fn lines_break_before_they_grow_too_long() {
+        let word = "x".repeat(39);
+        assert_eq!(wrapped(&[&*word, &*word].join(" "), 0), [&*word, &*word].join(" "));
+        assert_eq!(wrapped(&[&*word, &*word, "yz"].join(" "), 0), [&*word, " ", &*word, "\nyz"].concat());
+        assert_eq!(wrapped(&[&*word, "yz", &*word].join(" "), 2), [&*word, " yz\n  ", &*word].concat());
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_has_one_for_itself() {
+        let word = "x".repeat(100);
+        assert_eq!(wrapped(&["a", &*word, "b"].join(" "), 1), ["a\n ", &*word, "\n b"].concat());
+    }
+
+    #[test]
+    fn short_times_are_told_in_milliseconds() {
+        let told = |micros| Span(Duration::from_micros(micros)).to_string();
+        let expected = ["less than 1 ms", "1 ms", "999 ms", "1.0 s"];
+        assert_eq!([999, 1_000, 999_999, 1_000_000].map(told), expected.map(String::from));
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let told = |bytes| Size(bytes, 1).to_string();
+        assert_eq!(
+            [0, 1, 1023, 1536].map(told),
+            ["0 bytes", "1 byte", "1023 bytes", "1.5 KiB"].map(String::from)
+        );
+    }
+}
