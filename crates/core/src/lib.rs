@@ -65,6 +65,8 @@ pub mod reconnect;
 mod recorder;
 mod rng;
 mod rtt;
+#[cfg(test)]
+mod table;
 pub mod time;
 pub mod utf8;
 mod words;

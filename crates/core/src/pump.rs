@@ -8,7 +8,8 @@ use crate::{Close, CloseCode, Instant, Session};
 ///
 /// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
 /// events and at the connection's output. Messages to send are taken from the session only while the connection has
-/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. The connection's end
+/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. What the connection has
+/// survived goes to the session, which may want another heartbeat for it. The connection's end
 /// becomes the session's: after its last event the connection is of no more use.
 ///
 /// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003.
@@ -28,6 +29,12 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
             }
             other => session.handle_link_event(other),
         }
+    }
+    if let Some(silence) = connection.poll_survived() {
+        session.handle_survived(now, silence);
+    }
+    if let Some(change) = session.poll_heartbeat(now) {
+        connection.set_heartbeat_interval(now, change.to, change.why);
     }
     while connection.room() > 0 {
         let Some(message) = session.poll_message(now, connection.room()) else {

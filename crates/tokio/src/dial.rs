@@ -154,7 +154,7 @@ fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
 }
 
 /// Host and port, as a URL would write them.
-fn place(request: &Request) -> String {
+pub(crate) fn place(request: &Request) -> String {
     let (host, port) = (request.host(), request.port());
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

@@ -188,9 +188,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let turn = std::mem::replace(&mut self.turn, Turn::Busy);
 
         let mut is_news = turn == Turn::First;
-        is_news |= self.poll_read(cx, now).is_ready();
-        // The bytes that waited went first: they are signs of life.
+        // First, so that an end that is found after a sleep is not taken for the work of a silence.
         is_news |= turn == Turn::Waiting && self.wake(now);
+        is_news |= self.poll_read(cx, now).is_ready();
         is_news |= self.expire(now);
         is_news |= self.poll_write(cx, now).is_ready();
         // What it took of the last words is all that it gets.

@@ -25,9 +25,11 @@ pub use error::{AcceptError, DialError, Stage};
 pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
+mod paths;
 mod server;
 mod transfer;
 
 pub use client::{Client, ClientConfig, LinkEvent, LinkState};
+pub use paths::Paths;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use transfer::{Finished, Transfer, TransferError, TransferProgress};

@@ -1,6 +1,7 @@
 //! A client's session across many links to a server, with files at both ends.
 
 use super::{Disk, Link, Pair, Path, Worker};
+use bowline_core::heartbeat::Mode;
 use bowline_core::time::earliest;
 use bowline_core::transfer::{Event, Offer, SafeName, TransferId};
 use bowline_core::{Disconnect, End, Instant, Retry, Rng, Role, Session, connection, pump, session};
@@ -40,6 +41,10 @@ pub struct World {
     pub handshake: Duration,
     /// The settings of all connections.
     pub connection: connection::Config,
+    /// Whether connections of the client ping as its session has learned to, and not as `connection` says.
+    pub learns: bool,
+    /// Whether the server leaves all pings to the client.
+    pub quiet_server: bool,
     /// The settings of the server's sessions.
     pub server: session::Config,
     /// What is left of links that have ended.
@@ -98,6 +103,8 @@ impl World {
             dialler: Box::new(|_, now| Some(Link::new(Path::default(), now))),
             handshake: Duration::from_millis(2),
             connection: connection::Config::default(),
+            learns: false,
+            quiet_server: false,
             server,
             past: Vec::new(),
             longest_wait: (Duration::ZERO, Duration::ZERO),
@@ -286,8 +293,14 @@ impl World {
             self.session.handle_dial_failed(self.now, Retry::Backoff);
             return true;
         };
-        let config = self.connection.clone();
-        let mut pair = Pair::at(config.clone(), config, link, self.rng.next_u64(), self.now);
+        let (mut client, mut server) = (self.connection.clone(), self.connection.clone());
+        if self.quiet_server {
+            server.heartbeat.mode = Mode::Off;
+        }
+        if let Some(interval) = self.session.heartbeat_interval(self.now).filter(|_| self.learns) {
+            client.heartbeat.interval = interval;
+        }
+        let mut pair = Pair::at(client, server, link, self.rng.next_u64(), self.now);
         // The pumps listen.
         pair.client.listens = false;
         pair.server.listens = false;

@@ -2,7 +2,7 @@
 //!
 //! Frames are built and read by hand ([`wire`]), heads of HTTP too ([`http`]), so that our codec is not its own
 //! witness. Each module begins with what its section asks of others than us, and why we have no part in it. Sections 1,
-//! 2, 12 and 13 ask nothing of an endpoint that a later one does not say again.
+//! 2, 12 and 13 ask nothing of an endpoint that another one does not say again, and §4.3 is the grammar of §4.1 and §4.2.
 
 mod http;
 mod wire;
@@ -23,6 +23,7 @@ mod section_5_5_2;
 mod section_5_5_3;
 mod section_5_6;
 mod section_5_7;
+mod section_5_8;
 mod section_6_1;
 mod section_6_2;
 mod section_7_1;

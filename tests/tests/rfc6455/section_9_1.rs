@@ -1,13 +1,11 @@
 //! §9, extensions, and §9.1, how they are negotiated. We speak none.
 //!
 //! Binds no endpoint of ours: the choice of parameters, and the order in which extensions apply; that only registered
-//! names are used.
+//! names are used. That nothing is used that was not negotiated is told with §5.8.
 
 use crate::http::{
-    ANSWER, NOW, REQUEST, accepted, and, answered, asked, is_welcome, refused, request, served, status,
-    values,
+    ANSWER, REQUEST, accepted, and, answered, asked, is_welcome, refused, request, status, values,
 };
-use crate::wire::{Endpoint, FIN, TEXT, fails};
 use bowline_handshake::server::{Accept, AnswerError, Error};
 use bowline_handshake::{HeaderError, client};
 
@@ -82,17 +80,5 @@ fn a_client_fails_over_any_list() {
         let error =
             answered(&and(ANSWER, &format!("Sec-WebSocket-Extensions: {extensions}\r\n"))).unwrap_err();
         assert!(matches!(error, client::Error::UnexpectedExtension { .. }), "{extensions:?}: {error}");
-    }
-}
-
-#[test]
-fn an_extension_that_was_not_agreed_on_is_not_used() {
-    let mut server = served(and(REQUEST, "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
-    server.accept(NOW, &Accept::new()).unwrap();
-    for mut us in Endpoint::both() {
-        us.sends(bowline_core::Message::text("a".repeat(1000)));
-        assert_eq!(us.says_one().first, FIN | TEXT);
-        // ... nor is the peer to use it: this is how a compressed message begins.
-        fails(us, &[FIN | 0x40 | TEXT], 1002);
     }
 }

@@ -110,8 +110,9 @@ pub struct Change {
 /// let mut connection = Connection::client(config.clone(), [7; 32], Instant::ZERO);
 /// connection.handle_end(Instant::from_secs(60), End::Eof);
 ///
-/// let Some(connection::Event::Closed(disconnect)) = connection.poll_event() else { panic!("it is over") };
-/// adapt.record(unix + 60, &disconnect);
+/// let Some(connection::Event::Closed(mut disconnect)) = connection.poll_event() else { panic!("it is over") };
+/// adapt.record(unix + 60, &mut disconnect);
+/// assert!(disconnect.to_string().ends_with("; heartbeat set to 45.0 s"));
 /// assert_eq!(adapt.interval(), Duration::from_secs(45)); // for the next one
 /// assert_eq!(adapt.path().to_string(), "example.org:443 - 60.000 1790000060"); // to be kept
 /// ```
@@ -191,16 +192,13 @@ impl Adapt {
     /// The connection has ended like this: everything that can be learned from it is.
     ///
     /// A silence ended it if nobody has closed, this process was running, and no silence as long was survived on the
-    /// same connection.
-    pub fn record(&mut self, unix: u64, disconnect: &Disconnect) -> Option<Change> {
-        let survived = disconnect.longest_silence();
-        self.path.survive(unix, survived);
-        if disconnect.retry() == Retry::AfterChange(ToChange::SlowerHeartbeat) {
-            self.doublings = (self.doublings + 1).min(DOUBLINGS);
-            return self.change(unix, Lesson::TooManyPings);
+    /// same connection. If that changes the interval, the sentence of the disconnect says to what.
+    pub fn record(&mut self, unix: u64, disconnect: &mut Disconnect) -> Option<Change> {
+        let change = self.learn_from(unix, disconnect);
+        if let Some(change) = change {
+            disconnect.set_heartbeat(change.to);
         }
-        let (silence, exact) = cause_of_death(disconnect)?;
-        self.handle_killed(unix, silence, exact)
+        change
     }
 
     /// Whether something is under way that is not to be put at risk: then nothing is tried.
@@ -238,6 +236,17 @@ impl Adapt {
     }
 
     // Private.
+
+    fn learn_from(&mut self, unix: u64, disconnect: &Disconnect) -> Option<Change> {
+        let survived = disconnect.longest_silence();
+        self.path.survive(unix, survived);
+        if disconnect.retry() == Retry::AfterChange(ToChange::SlowerHeartbeat) {
+            self.doublings = (self.doublings + 1).min(DOUBLINGS);
+            return self.change(unix, Lesson::TooManyPings);
+        }
+        let (silence, exact) = cause_of_death(disconnect)?;
+        self.handle_killed(unix, silence, exact)
+    }
 
     fn learn(&mut self, unix: u64, silence: Duration, exact: bool) -> Lesson {
         let taught = self.path.kill(unix, silence, exact);
@@ -281,7 +290,7 @@ fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
                 return Some((idle, true));
             }
             // What we said after the silence was answered by the end.
-            found.filter(|_| disconnect.end() == Some(End::Reset))
+            found.filter(|_| disconnect.end() == Some(End::Reset) || disconnect.kind() != Kind::Eof)
         }
         _ => None,
     }

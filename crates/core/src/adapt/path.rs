@@ -42,6 +42,13 @@ pub struct Path {
     learned: u64,
 }
 
+impl Default for Path {
+    /// A path without a name, of which nothing is known.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
 /// A silence that ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limit {

@@ -79,6 +79,16 @@ pub(super) enum Hint {
 }
 
 impl Clause {
+    /// What to do against an idle limit: ping at an interval that stays a quarter below it.
+    pub(super) fn advice(&self) -> Option<Duration> {
+        let (silence, limit) = match *self {
+            Self::Idle { idle, limit, .. } => (idle, limit),
+            Self::Forgotten { silence, limit, .. } => (silence, limit),
+            _ => return None,
+        };
+        Some(limit.map_or(silence, Limit::duration) * 3 / 4)
+    }
+
     pub(super) fn suspect(&self) -> Option<Suspect> {
         let (limit, measured, seen_before) = match *self {
             Self::Idle { idle, limit, seen_before, .. } => (limit, idle, seen_before),
@@ -138,7 +148,7 @@ impl fmt::Display for Clause {
                     None if seen_before => write!(f, "idle limit near {}", Secs(idle))?,
                     None => write!(f, "looks like an idle limit near {}", Secs(idle))?,
                 }
-                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(idle, Limit::duration)))
+                write!(f, "{}", Again(seen_before))
             }
             Self::Forgotten { end, silence, limit, seen_before } => {
                 write!(f, "{end}: ")?;
@@ -149,7 +159,7 @@ impl fmt::Display for Clause {
                     }
                     None => f.write_str(" (NAT or L4 balancer)")?,
                 }
-                write!(f, "{}; {}", Again(seen_before), Advice(limit.map_or(silence, Limit::duration)))
+                write!(f, "{}", Again(seen_before))
             }
             Self::Lifetime { age, limit, seen_before } => {
                 write!(f, "cut at age {} although busy: connection lifetime limit", Secs(age))?;
@@ -249,11 +259,19 @@ impl fmt::Display for Again {
     }
 }
 
-/// What to do against an idle limit: stay a quarter below it.
-struct Advice(Duration);
+/// What follows for the heartbeat.
+pub(super) enum Heartbeat {
+    /// Somebody should set it to this at most.
+    Advised(Duration),
+    /// Somebody has set it to this.
+    Set(Duration),
+}
 
-impl fmt::Display for Advice {
+impl fmt::Display for Heartbeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "set the heartbeat to {} or less", Secs(self.0 * 3 / 4))
+        match *self {
+            Self::Advised(interval) => write!(f, "; set the heartbeat to {} or less", Secs(interval)),
+            Self::Set(interval) => write!(f, "; heartbeat set to {}", Secs(interval)),
+        }
     }
 }

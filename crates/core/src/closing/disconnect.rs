@@ -1,6 +1,6 @@
 //! The record of an end: what was said, what happened, who is to blame, and what to do.
 
-use super::clause::Clause;
+use super::clause::{Clause, Heartbeat};
 use super::close::{Close, Flaw};
 use super::evidence::{Cut, End};
 use super::explain::Explanation;
@@ -171,6 +171,7 @@ pub(super) struct Record {
     pub(super) idle: Duration,
     pub(super) longest_silence: Duration,
     pub(super) unanswered_silence: Option<Duration>,
+    pub(super) heartbeat: Option<Duration>,
     pub(super) verdict: Verdict,
 }
 
@@ -289,6 +290,12 @@ impl Disconnect {
         self.record.unanswered_silence
     }
 
+    /// The next connection on this path pings at this interval, because of this end: the sentence says so, in the place
+    /// of its advice. [`Adapt`](crate::Adapt) knows the interval.
+    pub fn set_heartbeat(&mut self, interval: Duration) {
+        self.record.heartbeat = Some(interval);
+    }
+
     /// How many bytes into a message or frame the input ended, if it did not end between two.
     pub(super) fn cut_at(&self) -> Option<u64> {
         cut_at(self.record.cut, self.record.incomplete_message)
@@ -350,10 +357,16 @@ impl core::error::Error for Disconnect {}
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.record.exchange)?;
-        match &self.record.verdict.clause {
-            Clause::Nothing => Ok(()),
-            clause => write!(f, "; {clause}"),
+        let clause = &self.record.verdict.clause;
+        if *clause != Clause::Nothing {
+            write!(f, "; {clause}")?;
         }
+        let advised = || clause.advice().map(Heartbeat::Advised);
+        self.record
+            .heartbeat
+            .map(Heartbeat::Set)
+            .or_else(advised)
+            .map_or(Ok(()), |heartbeat| write!(f, "{heartbeat}"))
     }
 }
 

@@ -313,6 +313,7 @@ impl Closing {
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
             unanswered_silence: self.traffic.broken().map(|broken| broken.lasted),
+            heartbeat: None,
             flaw: self.flaw,
             ignored: self.ignored,
             exchange: core::mem::take(&mut self.exchange),
@@ -386,3 +387,6 @@ impl Closing {
         }
     }
 }
+
+#[cfg(test)]
+mod states;

@@ -1,11 +1,12 @@
 //! What the application wants of a connection.
 
-use super::{Connection, SendError};
+use super::{Connection, Event, Lesson, SendError};
 use crate::Instant;
 use crate::closing::{Close, CloseCode, CloseError, End};
 use crate::frame::Opcode;
 use crate::message::{Message, Parts};
 use crate::recorder::What;
+use core::time::Duration;
 
 impl Connection {
     /// Queues a message. One message is always taken whole, however long, while [`room`](Self::room) is not 0.
@@ -52,6 +53,17 @@ impl Connection {
         self.note(now, What::Asked(code));
         self.outbox.close(payload);
         Ok(())
+    }
+
+    /// Pings at another interval from now on, not shortened by jitter. An event says so, and why.
+    pub fn set_heartbeat_interval(&mut self, now: Instant, interval: Duration, why: Lesson) {
+        let now = self.at(now);
+        let from = self.heartbeat.interval();
+        self.heartbeat.set_interval(now, interval);
+        let to = self.heartbeat.interval();
+        if from != to && !self.closing.is_over() {
+            self.tell(now, Event::HeartbeatChanged { from, to, why });
+        }
     }
 
     /// Ends the connection because the application cannot go on from what the peer sent. What waits to be sent is

@@ -135,4 +135,6 @@ impl Default for Limits {
 }
 
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod tests;

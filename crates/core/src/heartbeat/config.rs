@@ -63,6 +63,10 @@ impl Config {
         let interval = usable(rng.between(longest.saturating_sub(cut), longest));
         Self { interval, timeout: usable(self.timeout), ..self }
     }
+
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.interval = usable(interval);
+    }
 }
 
 /// Long enough that no host spins, and no longer than time itself.

@@ -17,10 +17,10 @@ impl Heartbeat {
             return None;
         }
         match self.state {
-            State::Quiet => after(self.silent_from, self.config.interval),
+            State::Quiet => self.beat_at(self.silent_from, self.config.interval),
             // Nobody has to answer, so the next ping does not wait for that; but it waits until this one has left.
             State::Probing { .. } if self.config.mode == Mode::KeepaliveOnly => {
-                after(self.pings.newest_left()?, self.config.interval)
+                self.beat_at(self.pings.newest_left()?, self.config.interval)
             }
             State::Probing { .. } | State::Dead => None,
         }
@@ -47,13 +47,18 @@ impl Heartbeat {
         }
         match (self.state, self.paused) {
             (State::Quiet | State::Probing { .. }, Some(since)) => {
-                after(since.max(self.spoke), self.config.interval / 2)
+                self.beat_at(since.max(self.spoke), self.config.interval / 2)
             }
             (State::Quiet, None) => {
-                after(self.spoke, self.config.interval.saturating_add(self.config.interval / 4))
+                self.beat_at(self.spoke, self.config.interval.saturating_add(self.config.interval / 4))
             }
             (State::Probing { .. }, None) | (State::Dead, _) => None,
         }
+    }
+
+    /// The deadline this long after `base`; what another pace has made overdue is due since then.
+    fn beat_at(&self, base: Instant, duration: Duration) -> Option<Instant> {
+        after(base, duration).map(|deadline| deadline.max(self.paced))
     }
 
     /// How long a probe may stay unanswered. Three PTOs, so that a long path gets a second chance (RFC 9000 §10.1).

@@ -18,7 +18,8 @@
 //! It moves by [`handle_received`](Heartbeat::handle_received), [`handle_pong`](Heartbeat::handle_pong),
 //! [`handle_sent`](Heartbeat::handle_sent), [`handle_ping_sent`](Heartbeat::handle_ping_sent),
 //! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
-//! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout).
+//! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
+//! [`set_interval`](Heartbeat::set_interval) changes its pace.
 
 mod beat;
 mod config;
@@ -28,6 +29,8 @@ mod pings;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -124,6 +127,8 @@ pub struct Heartbeat {
     spoke: Instant,
     /// When a transport that had been full last took a byte: proof that the far side drains it.
     drained: Instant,
+    /// Since when the interval is what it is.
+    paced: Instant,
     blocked: bool,
     /// Since when nobody reads the transport.
     paused: Option<Instant>,
@@ -160,6 +165,7 @@ impl Heartbeat {
             silent_from: now,
             spoke: now,
             drained: now,
+            paced: now,
             blocked: false,
             paused: None,
             answered: 0,
@@ -270,6 +276,19 @@ impl Heartbeat {
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest. Any other call may move it.
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
+    }
+
+    /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue by it is due now,
+    /// and not late.
+    pub fn set_interval(&mut self, now: Instant, interval: Duration) {
+        let now = self.advance(now);
+        self.config.set_interval(interval);
+        self.paced = now;
+    }
+
+    /// The interval at which this heartbeat pings, less its jitter.
+    pub fn interval(&self) -> Duration {
+        self.config.interval
     }
 
     /// What is known of the round trips.

@@ -2,7 +2,7 @@
 //!
 //! Interval 10 s, timeout 5 s (at most 60 s), grace 2 s, no jitter; times in seconds. Inputs: `T` handle_timeout, `rx` a
 //! byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it took bytes, `flush` a ping
-//! has left, `pause`/`resume` reading, `wake(s)` the machine slept s seconds. A ping leaves in the instant in which
+//! has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept s seconds. A ping leaves in the instant in which
 //! it is asked for, unless the transport is full. After `=>` what comes out; nothing means nothing.
 
 use super::*;
@@ -25,6 +25,10 @@ never pongs, talks only after pings
     10 T => Ping#1; 14 rx; 24 T => Ping#2; 28.9 rx; 38.9 T => Ping#3; 39 rx; 49 T => PeerDoesNotPong, Ping#4; 49.1 rx; 59.1 T => Ping#5 | dead@64.1
 what comes while the transport is full is no answer: the pings wait in it
     9.9 block; 10 T => Ping#1; 10.1 flush; 10.1 block; 14 rx; 24 T => Ping#2; 24.1 flush; 24.1 block; 28.9 rx; 38.9 T => Ping#3; 39 flush; 39 block; 39.1 rx; 49.1 T => Ping#4; 50 pong(1) => rtt=39900 | dead@110
+nor is what comes while a ping may lie in a transport that has been full since
+    10 T => Ping#1; 10.5 block; 11 tx; 12 rx; 22 T => Ping#2; 22.5 block; 23 tx; 24 rx; 34 T => Ping#3; 34.5 block; 35 tx; 36 rx; 46 T => Ping#4 | dead@51
+nor if the ping was what made it drain: all that had filled it is on the way before
+    9.9 block; 10 T => Ping#1; 10.1 flush; 11 rx; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4 | dead@48
 one Pong is proof of Pongs
     10 T => Ping#1; 11 pong(1) => rtt=1000; 21 T => Ping#2; 22 rx; 32 T => Ping#3; 33 rx; 43 T => Ping#4; 44 rx; 54 T => Ping#5 | dead@63
 a Pong that is late for its ping is still one
@@ -107,6 +111,22 @@ clock jumps an hour
     3600 T => Stalled(3590000), Ping#1; 3600.2 pong(1) => rtt=200; 3610.2 T => Ping#2 | dead@3615.2
 two timers due together
     10 T => Ping#1; 10 T | dead@15
+another pace counts from the last byte
+    3 rx; 3 tx; 5 pace(8); 10.999 T; 11 T => Ping#1 | dead@16
+... and a slower one too
+    3 rx; 3 tx; 5 pace(30); 32.999 T; 33 T => Ping#1 | dead@38
+what another pace makes overdue is due now, and not late
+    9 pace(2); 9 T => Ping#1 | dead@14
+... but late if nobody looks for long
+    9 pace(2); 11.001 T => Stalled(2001), Ping#1 | dead@16.001
+what is said unasked follows the pace
+    9 rx; 9.5 pace(4); 9.5 T => Pong | ping@13
+... while nobody reads, too
+    4 pause; 8 pace(2); 8 T => Pong; 9 T => Pong | pong@10
+a ping that is out keeps its time
+    10 T => Ping#1; 11 pace(1) | dead@15
+no pace makes a busy loop
+    5 pace(0); 5 T => Ping#1; 5 pong(1) => rtt=0 | ping@5.001
 the dead stay dead
     10 T => Ping#1; 15 T => Dead(silent=15000, ping=5000, pongs=0/1); 16 rx; 17 pong(1) => rtt=7000; 18 wake(60); 19 resume; 99 T | none
 ";
@@ -166,6 +186,7 @@ impl Bench {
             }
             other => {
                 match other {
+                    "pace" => heartbeat.set_interval(now, Duration::from_secs(argument as u64)),
                     "rx" => heartbeat.handle_received(now),
                     "tx" => heartbeat.handle_sent(now),
                     "block" => heartbeat.handle_blocked(now),
@@ -279,6 +300,23 @@ fn a_clock_that_steps_back_is_counted() {
         bench.step(Instant::from_secs(at), input);
     }
     assert_eq!(bench.heartbeat.clock_regressions(), 4);
+}
+
+#[test]
+fn pings_that_were_asked_for_and_answered_are_counted() {
+    let mut bench = Bench::new(Mode::Full);
+    for (at, input) in [(10, "T"), (11, "pong(1)"), (21, "T"), (22, "pong(2)"), (32, "T"), (33, "rx")] {
+        bench.step(Instant::from_secs(at), input);
+    }
+    assert_eq!((bench.heartbeat.pings(), bench.heartbeat.pongs()), (3, 2));
+}
+
+#[test]
+fn after_a_sleep_an_unknown_path_gets_five_seconds_however_long_the_timeout() {
+    let mut bench = Bench::new(Mode::Full);
+    bench.heartbeat.config.timeout = Duration::from_secs(20);
+    bench.step(Instant::from_secs(1), "wake(300)");
+    assert_eq!(bench.next(), "dead@6");
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod next;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod tests;
 
 pub use config::Config;

@@ -1,8 +1,9 @@
 //! The application's view across many links: transfers that go on, and a client that dials again by itself.
 //!
-//! A [`Session`] is [`Reconnect`] and [`Transfers`] together. A client's session says when to dial; whoever dials
-//! tells it of each link's beginning and end, and [`pump`](crate::pump) moves messages between it and the
-//! [`Connection`](crate::Connection) of the day. A server's session lives as long as one link.
+//! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt) and [`Transfers`] together. A client's session says when to
+//! dial, and how often the connection is to ping; whoever dials tells it of each link's beginning and end, and
+//! [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of the day. A server's
+//! session lives as long as one link.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
@@ -12,6 +13,9 @@
 //!    └──── time passes ── Waiting ◀─────────────────────────────────────── GaveUp ◀─────┘
 //! ```
 
+mod learning;
+
+use crate::adapt;
 use crate::closing::{Close, CloseCode, Disconnect, MAX_REASON, Retry};
 use crate::connection;
 use crate::message::Parts;
@@ -23,6 +27,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
+use learning::Learning;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +40,14 @@ pub struct Config {
     pub reconnect: reconnect::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
+    /// How the interval of the heartbeat follows from what is learned of the path, and where it starts. A server
+    /// ignores it.
+    pub adapt: adapt::Config,
+    /// What is known of the path. Default: nothing.
+    pub path: adapt::Path,
+    /// What the wall clock shows when the session begins, in seconds since 1970: what is known of a path has a date.
+    /// Default: 0, which will do where nothing is kept.
+    pub unix: u64,
 }
 
 /// What a [`Session`] wants done, and what it tells.
@@ -64,6 +77,7 @@ pub enum Event {
 pub struct Session {
     transfers: Transfers,
     reconnect: Option<Reconnect>,
+    learning: Option<Learning>,
     /// How the next end of a link is to be taken, if not as the connection saw it.
     advice: Option<Retry>,
     close: Option<Close>,
@@ -75,8 +89,10 @@ impl Session {
     pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut reconnect = Reconnect::new(config.reconnect, &mut Rng::from_seed(seed), now);
         let first = reconnect.handle_timeout(now);
+        let learning = Learning::new(&config, now);
         let mut session = Self::new(Role::Client, config.transfer, now);
         session.reconnect = Some(reconnect);
+        session.learning = Some(learning);
         session.follow(first);
         session
     }
@@ -88,30 +104,42 @@ impl Session {
 
     fn new(role: Role, config: transfer::Config, now: Instant) -> Self {
         let transfers = Transfers::new(role, config, now);
-        Self { transfers, reconnect: None, advice: None, close: None, events: VecDeque::new() }
+        Self {
+            transfers,
+            reconnect: None,
+            learning: None,
+            advice: None,
+            close: None,
+            events: VecDeque::new(),
+        }
     }
 
     // ----- facts -----
 
-    /// A link is up; its round-trip time may be known from the handshake.
+    /// A link is up, its connection built with [`heartbeat_interval`](Self::heartbeat_interval); its round-trip time may
+    /// be known from the handshake.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         if let Some(reconnect) = &mut self.reconnect {
             reconnect.handle_open(now);
         }
         (self.advice, self.close) = (None, None);
+        self.events.extend(self.learning.as_mut().and_then(|learning| learning.handle_link_up(now)));
         self.transfers.handle_link_up(now, rtt);
         self.collect();
     }
 
     /// The link has ended. A client decides when to dial again.
-    pub fn handle_link_down(&mut self, now: Instant, disconnect: Disconnect) {
+    pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
         if let Some(reconnect) = self.reconnect.as_mut().filter(|_| self.transfers.moved() > 0) {
             reconnect.handle_progress(now);
         }
         self.transfers.handle_link_down(now);
         self.collect();
         let retry = self.advice.take().unwrap_or(disconnect.retry());
+        let learning = self.learning.as_mut();
+        let lesson = learning.and_then(|learning| learning.handle_link_down(now, &mut disconnect));
         self.events.push_back(Event::LinkDown(disconnect));
+        self.events.extend(lesson);
         let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_lost(now, retry));
         self.follow(next);
     }
@@ -132,6 +160,13 @@ impl Session {
     /// The round-trip time of the link was measured.
     pub fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
         self.transfers.handle_rtt(now, rtt);
+    }
+
+    /// The link was silent for so long, and lives.
+    pub fn handle_survived(&mut self, now: Instant, silence: Duration) {
+        if let Some(learning) = &mut self.learning {
+            learning.handle_survived(now, silence);
+        }
     }
 
     /// A binary message came. It is handed back if it is not of this protocol.
@@ -183,6 +218,13 @@ impl Session {
         self.close.take()
     }
 
+    /// Another interval for the heartbeat of the link that is up. A client that [explores](adapt::Mode::Explore) its
+    /// path tries longer ones, but not while a transfer is under way.
+    pub fn poll_heartbeat(&mut self, now: Instant) -> Option<adapt::Change> {
+        let busy = !self.transfers.is_empty();
+        self.learning.as_mut()?.poll_change(now, busy)
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
         earliest(self.transfers.poll_timeout(), self.reconnect.as_ref().and_then(Reconnect::poll_timeout))
@@ -193,6 +235,16 @@ impl Session {
     /// The transfers, to look at.
     pub fn transfers(&self) -> &Transfers {
         &self.transfers
+    }
+
+    /// The interval of the heartbeat for a connection of a client that opens now; a server's are as configured.
+    pub fn heartbeat_interval(&self, now: Instant) -> Option<Duration> {
+        self.learning.as_ref().map(|learning| learning.interval(now))
+    }
+
+    /// What a client knows of its path, to be kept for the next session.
+    pub fn path(&self) -> Option<&adapt::Path> {
+        self.learning.as_ref().map(Learning::path)
     }
 
     /// How many attempts the present outage has cost.

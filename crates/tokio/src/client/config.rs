@@ -3,19 +3,29 @@
 use std::fmt;
 use std::time::Duration;
 
+use bowline_core::adapt;
 use bowline_core::reconnect;
 use bowline_core::transfer;
 use bowline_core::{Disconnect, connection};
 use tokio::time::Instant;
 
 use crate::dial;
+use crate::paths::Paths;
 
 /// Settings of a [`Client`](super::Client).
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Heartbeat, limits and buffers of each connection.
+    /// Heartbeat, limits and buffers of each connection. The interval of the heartbeat is where learning starts.
     pub connection: connection::Config,
+    /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
+    /// shrinks as far as the path requires.
+    pub learning: adapt::Mode,
+    /// What is known of paths, and where to put what is learned. Default: nothing, and it is forgotten with the client.
+    pub paths: Paths,
+    /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
+    /// the server.
+    pub path: Option<String>,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
     /// When to dial again, and when to give up.
@@ -28,9 +38,12 @@ pub struct ClientConfig {
 
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, transfer, reconnect, dial, token } = self;
+        let Self { connection, learning, paths, path, transfer, reconnect, dial, token } = self;
         f.debug_struct("ClientConfig")
             .field("connection", connection)
+            .field("learning", learning)
+            .field("paths", paths)
+            .field("path", path)
             .field("transfer", transfer)
             .field("reconnect", reconnect)
             .field("dial", dial)

@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Upload { id: TransferId, source: Source, tracked: Tracked },
     Download { id: TransferId, store: DiskStore, local: SafeName, tracked: Tracked },
     Cancel(TransferId),
+    NetworkChanged,
     Close(oneshot::Sender<()>),
 }
 
@@ -130,6 +131,13 @@ impl Client {
         let (tracked, transfer) = Tracked::new(id, name, self.commands.clone(), permit);
         self.send(Command::Download { id, store, local: file, tracked })?;
         Ok(transfer)
+    }
+
+    /// The network has changed: another interface, another address. A server that could not be reached is dialled again
+    /// within half a second, unless it has asked for more time.
+    pub fn network_changed(&self) {
+        // Whoever has ended does not dial.
+        let _ = self.commands.send(Command::NetworkChanged);
     }
 
     /// What the link is doing.

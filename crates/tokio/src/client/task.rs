@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bowline_core::adapt;
 use bowline_core::closing::{CloseCode, History, Retry, Why};
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{self, Code, Failure, Offer, Offered, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
 use bowline_core::{Close, Disconnect};
 use bowline_handshake::client::Request;
 use bowline_store::DiskStore;
@@ -23,6 +24,8 @@ use crate::driver::Driver;
 use crate::error::DialError;
 use crate::host::{Host, let_go, seed};
 use crate::transfer::{Tracked, TransferError};
+
+mod transfers;
 
 /// How often progress is published.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -66,6 +69,10 @@ impl Task {
     ) -> Self {
         let clock = Clock::start();
         let mut settings = session::Config::default();
+        settings.adapt.mode = config.learning;
+        settings.adapt.interval = config.connection.heartbeat.interval;
+        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&dial::place(&request)));
+        settings.unix = unix();
         settings.reconnect = config.reconnect;
         // The dial ends first, and says what it waited for.
         settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
@@ -158,6 +165,9 @@ impl Task {
             Ok(dialed) if dialed.subprotocol.as_deref() == Some(SUBPROTOCOL) => {
                 let mut config = self.config.connection.clone();
                 config.history = self.history;
+                if let Some(interval) = self.host.session.heartbeat_interval(self.host.clock.now()) {
+                    config.heartbeat.interval = interval;
+                }
                 let Dialed { stream, leftover, round_trip, .. } = dialed;
                 match Driver::client(stream, &leftover, config, self.host.clock) {
                     Ok(driver) => self.handle_link_up(driver, round_trip),
@@ -178,6 +188,7 @@ impl Task {
         self.driver = Some(driver);
         self.link += 1;
         self.host.session.handle_link_up(self.host.clock.now(), Some(round_trip));
+        self.remember();
         tracing::info!(link = self.link, ?round_trip, "connected");
         self.set_state(LinkState::Up);
         self.tell(LinkEvent::Up { link: self.link });
@@ -205,8 +216,17 @@ impl Task {
             let_go(driver);
         }
         self.history.record(&disconnect);
+        self.remember();
         self.why = disconnect.to_string();
         self.tell(LinkEvent::Down { disconnect });
+    }
+
+    /// Keeps what was learned of the path.
+    fn remember(&self) {
+        let known = |path: &&adapt::Path| self.config.paths.path(path.key()) == **path;
+        if let Some(path) = self.host.session.path().filter(|path| !known(path)) {
+            self.config.paths.insert(path.clone());
+        }
     }
 
     fn give_up(&mut self, gave_up: GiveUp) {
@@ -239,115 +259,6 @@ impl Task {
         }
     }
 
-    // ----- transfers -----
-
-    fn handle_command(&mut self, command: Command) {
-        let command = match (command, &self.ended) {
-            (Command::Upload { tracked, .. } | Command::Download { tracked, .. }, Some(ended)) => {
-                let _ = tracked.end.send(Err(ended.clone().into()));
-                return;
-            }
-            (command, _) => command,
-        };
-        let now = self.host.clock.now();
-        let session = &mut self.host.session;
-        let (id, tracked, result) = match command {
-            Command::Upload { id, source, tracked } => {
-                let mut offer = Offer::new(id, tracked.name.clone(), source.length());
-                offer.mtime_ms = source.mtime_ms();
-                offer.validator = Some(source.validator());
-                let result = session.transfers_mut().offer(now, offer);
-                if result.is_ok() {
-                    self.host.worker.add_source(id, source);
-                }
-                (id, tracked, result)
-            }
-            Command::Download { id, store, local, tracked } => {
-                let result = session.transfers_mut().request(now, id, tracked.name.clone());
-                if result.is_ok() {
-                    self.places.insert(id, (store, local));
-                }
-                (id, tracked, result)
-            }
-            Command::Cancel(id) => {
-                return session.transfers_mut().fail(now, id, Failure::local(Code::Cancelled, "cancelled"));
-            }
-            Command::Close(_) => return,
-        };
-        if let Err(error) = result {
-            let failure = Failure::local(Code::Busy, error.to_string());
-            let _ = tracked.end.send(Err(failure.into()));
-        } else {
-            self.tracked.insert(id, tracked);
-        }
-    }
-
-    fn handle_transfer(&mut self, event: transfer::Event) {
-        match event {
-            transfer::Event::Offered(offered) => self.handle_offered(offered),
-            transfer::Event::Accepted { id, resume } => {
-                tracing::debug!(%id, resume, "accepted");
-                self.count_link(id);
-            }
-            transfer::Event::Retrying { id, failure, after } => {
-                tracing::info!(%id, %failure, ?after, "trying again");
-            }
-            transfer::Event::Done { id, length, digest, deduplicated, resent } => {
-                self.places.remove(&id);
-                if let Some(tracked) = self.tracked.remove(&id) {
-                    tracing::info!(%id, length, %digest, deduplicated, resent, "done");
-                    tracked.finish(length, digest, deduplicated, resent);
-                }
-            }
-            transfer::Event::Failed { id, failure } => {
-                self.places.remove(&id);
-                if let Some(tracked) = self.tracked.remove(&id) {
-                    tracing::info!(%id, %failure, "failed");
-                    let _ = tracked.end.send(Err(failure.into()));
-                }
-            }
-            transfer::Event::GoingAway { code, retry_after } => {
-                tracing::info!(%code, ?retry_after, "the server goes away");
-            }
-            transfer::Event::Requested { id, .. } => {
-                let now = self.host.clock.now();
-                let failure = Failure::local(Code::Unsupported, "this client gives no files away");
-                self.host.session.transfers_mut().fail(now, id, failure);
-            }
-            other => tracing::debug!(event = ?other, "transfer"),
-        }
-    }
-
-    fn handle_offered(&mut self, mut offered: Offered) {
-        let id = offered.id;
-        match self.places.get(&id) {
-            Some((store, local)) if offered.requested => {
-                offered.name = local.clone();
-                self.host.worker.attach(store, offered);
-                self.count_link(id);
-            }
-            _ => {
-                let now = self.host.clock.now();
-                let failure = Failure::local(Code::Rejected, "this client takes only what it asked for");
-                self.host.session.transfers_mut().fail(now, id, failure);
-            }
-        }
-    }
-
-    fn count_link(&mut self, id: TransferId) {
-        if let Some(tracked) = self.tracked.get_mut(&id) {
-            tracked.count_link(self.link);
-        }
-    }
-
-    fn publish(&self) {
-        for (id, tracked) in &self.tracked {
-            if let Some(progress) = self.host.progress(*id) {
-                tracked.update(progress);
-            }
-        }
-    }
-
     fn set_state(&self, state: LinkState) {
         self.state.send_replace(state);
     }
@@ -365,6 +276,11 @@ impl From<Ended> for TransferError {
             Ended::Refused(why) => Self::Refused(why),
         }
     }
+}
+
+/// What the wall clock shows, in seconds since 1970.
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 async fn dial_result(dial: &mut Option<Dial>) -> Result<Dialed<TcpStream>, DialError> {

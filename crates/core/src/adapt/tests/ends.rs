@@ -44,7 +44,7 @@ fn closed(connection: &mut Connection) -> Disconnect {
 /// The interval after this end, and after the next connection has opened.
 fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
     let mut adapt = learner(Mode::Learn, 10 * SECOND);
-    adapt.record(START, disconnect);
+    adapt.record(START, &mut disconnect.clone());
     let at_once = adapt.interval();
     adapt.handle_open(START + 1);
     (at_once.as_secs_f64(), adapt.interval().as_secs_f64())
@@ -204,7 +204,7 @@ fn a_server_that_takes_no_pings_as_frequent_gets_half_as_many() {
     };
     let mut adapt = learner(Mode::Learn, 10 * SECOND);
     for wanted in [20, 40, 80, 160, 160] {
-        adapt.record(START, &refused());
+        adapt.record(START, &mut refused());
         assert_eq!(adapt.interval(), wanted * SECOND);
     }
     // But the path has the last word.

@@ -1,0 +1,64 @@
+//! What clients know of their paths, shared and kept.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bowline_core::adapt;
+use bowline_core::adapt::BadLine;
+
+/// What is known of the paths to servers: how much silence each of them bears. Clones share it, so give one to all
+/// clients of a program.
+///
+/// A client takes from it what is known when it starts, and puts back what each end of a link has taught. To keep it
+/// between two runs, write its text somewhere, and read it at the next start:
+///
+/// ```
+/// use bowline_tokio::{ClientConfig, Paths};
+///
+/// let kept = "example.org:443 45.000 60.040 1790000000\n";
+/// let (paths, bad) = Paths::read(kept);
+/// assert!(bad.is_empty()); // lines that are damaged are skipped
+///
+/// let mut config = ClientConfig::default();
+/// config.paths = paths.clone();
+/// // ... and when the program ends:
+/// assert_eq!(paths.to_string(), kept);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Paths(Arc<Mutex<adapt::Paths>>);
+
+impl Paths {
+    /// Reads what [`to_string`](ToString::to_string) has written. Lines that are damaged are skipped, and said.
+    pub fn read(text: &str) -> (Self, Vec<BadLine>) {
+        let (paths, bad) = adapt::Paths::read(text);
+        (paths.into(), bad)
+    }
+
+    /// What is known of this path.
+    pub fn path(&self, key: &str) -> adapt::Path {
+        self.lock().path(key)
+    }
+
+    /// Remembers a path, in the place of what was known of it.
+    pub fn insert(&self, path: adapt::Path) {
+        self.lock().insert(path);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, adapt::Paths> {
+        // Nothing under this lock panics half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<adapt::Paths> for Paths {
+    fn from(paths: adapt::Paths) -> Self {
+        Self(Arc::new(Mutex::new(paths)))
+    }
+}
+
+impl fmt::Display for Paths {
+    /// One line for each path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lock().fmt(f)
+    }
+}
