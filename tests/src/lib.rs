@@ -4,5 +4,6 @@
 
 pub mod fuzz;
 pub mod golden;
+pub mod heap;
 pub mod sim;
 pub mod transcript;

@@ -3,11 +3,19 @@
 //!
 //! Each takes any bytes at all and panics if a machine misbehaves.
 
+mod choice;
+mod closing;
 mod connection;
+mod differential;
 mod feed;
+mod oracle;
+mod reader;
+mod stream;
 mod transfers;
 
+pub use closing::closing;
 pub use connection::connection;
+pub use differential::{conversation, differential, nearly_valid};
 pub use transfers::transfers;
 
 use bowline_core::frame::{Decoder, FrameError, Header, Limits};
@@ -20,8 +28,14 @@ use feed::Feed;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 4] =
-    [("decode", decode), ("wire", wire), ("connection", connection), ("transfers", transfers)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("decode", decode),
+    ("wire", wire),
+    ("connection", connection),
+    ("transfers", transfers),
+    ("closing", closing),
+    ("differential", differential),
+];
 
 /// Bytes through the frame decoder, whole and in pieces: the frames are the same, and encode to the same bytes.
 pub fn decode(data: &[u8]) {

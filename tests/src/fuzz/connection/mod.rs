@@ -1,0 +1,326 @@
+//! A connection whose host, peer and clock do anything in any order.
+
+pub(super) mod choices;
+
+use super::choice::{Blob, Tell, choose};
+use super::closing::check_sentence;
+use super::reader::{Heard, Most, Reader};
+use super::stream::text;
+use crate::heap;
+use crate::sim::other;
+use bowline_core::closing::Transport;
+use bowline_core::connection::{Event, SendError};
+use bowline_core::frame::{Header, Opcode};
+use bowline_core::message::Parts;
+use bowline_core::{Close, Connection, Instant, Message, Role, mask};
+use bytes::Bytes;
+use choices::{Life, Op, Settings, end};
+use std::collections::VecDeque;
+
+/// So much may be held whatever comes: twice the 1 MiB for which the header of a frame is trusted, and the queues.
+const ALLOWED: isize = 4 << 20;
+/// And so much for each byte that came: an empty message is two bytes on the wire, and an event in memory.
+const ALLOWED_PER_BYTE: isize = 128;
+
+/// Any calls at any times: none panics, the laws of the API hold after each, what is written can be read by anybody,
+/// and what is delivered is what came.
+pub fn connection(data: &[u8]) {
+    let life: Life = choose(data);
+    let _tell = Tell(&life);
+    let mut host = Host::new(&life.settings);
+    for op in &life.ops.0 {
+        host.act(op);
+        host.check();
+    }
+    host.act(&Op::Abort);
+    host.act(&Op::TakeAll);
+    host.check();
+    assert!(host.told, "one end");
+}
+
+/// The host, and what it knows by itself about its connection.
+struct Host {
+    connection: Connection,
+    role: Role,
+    send_buffer: usize,
+    /// What its clock shows, and the latest time that it has shown.
+    now: Instant,
+    latest: Instant,
+    /// Whether the end was told.
+    told: bool,
+    sent: Outgoing,
+    came: Incoming,
+    /// Bytes of memory that the connection has.
+    held: isize,
+}
+
+/// What we have accepted, and how the peer reads it.
+struct Outgoing {
+    accepted: VecDeque<Message>,
+    reader: Reader,
+    closed: bool,
+    newest_ping: Option<Vec<u8>>,
+}
+
+/// What came, read by somebody else.
+struct Incoming {
+    reader: Reader,
+    bytes: usize,
+    /// Messages that are to be delivered next, if any more are.
+    messages: VecDeque<Message>,
+}
+
+impl Host {
+    fn new(settings: &Settings) -> Self {
+        let role = settings.role();
+        let (connection, used) = heap::measure(|| settings.connection());
+        let now = Instant::from_nanos(settings.start);
+        let sent = Outgoing {
+            accepted: VecDeque::new(),
+            reader: Reader::new(role, Most::default()),
+            closed: false,
+            newest_ping: None,
+        };
+        let reader = Reader::new(other(role), Most::default());
+        let came = Incoming { reader, bytes: 0, messages: VecDeque::new() };
+        let send_buffer = usize::from(settings.send_buffer).max(1);
+        Self { connection, role, send_buffer, now, latest: now, told: false, sent, came, held: used.kept }
+    }
+
+    fn act(&mut self, op: &Op) {
+        match op {
+            Op::Input(bytes) => self.receive(&bytes.0),
+            Op::Frame(first, payload) => self.receive_frame(*first, payload.0.clone()),
+            Op::Zeros(first, len) => self.receive_frame(*first, vec![0; (*len).into()]),
+            Op::Header(first, len) => {
+                let header = Header::new(opcode(*first), *len);
+                let key = (self.role == Role::Server).then_some([0; 4]);
+                self.receive(&Header { fin: first & 0x80 != 0, mask: key, ..header }.encode());
+            }
+            Op::PeerCloses(code, reason) => {
+                let payload = [&code.to_be_bytes(), &reason.0[..reason.0.len().min(123)]].concat();
+                self.receive_frame(0x88, payload);
+            }
+            Op::PeerPongs => {
+                if let Some(payload) = self.sent.newest_ping.take() {
+                    self.receive_frame(0x8a, payload);
+                }
+            }
+            Op::Read(bytes) => {
+                self.came.handle(&bytes.0, &self.connection);
+                self.call(|connection, now| {
+                    connection.input().extend_from_slice(&bytes.0);
+                    connection.handle_read(now);
+                });
+            }
+            Op::ReadNothing => self.call(Connection::handle_read),
+            Op::Write(n) => self.write((*n).into()),
+            Op::WriteAll => {
+                for round in 0.. {
+                    assert!(round < 10_000, "no end of output");
+                    if self.connection.output().is_empty() {
+                        break;
+                    }
+                    self.write(usize::MAX);
+                }
+            }
+            Op::Miscount(n) => {
+                self.write(usize::MAX);
+                let more = usize::from(*n) + self.connection.outputs().map(<[u8]>::len).sum::<usize>();
+                self.hear_all();
+                self.call(|connection, now| connection.handle_written(now, more));
+            }
+            Op::Blocked => self.call(Connection::handle_blocked),
+            Op::Timeout => {
+                self.call(Connection::handle_timeout);
+                let next = self.connection.poll_timeout();
+                let ahead = next.is_none_or(|next| next > self.latest || next == Instant::MAX);
+                assert!(ahead, "{next:?} does not lie ahead of {}", self.latest);
+            }
+            Op::Pass(span) => self.now += span.0,
+            Op::Sleep => self.now = self.connection.poll_timeout().unwrap_or(self.now).max(self.now),
+            Op::At(nanos) => self.now = Instant::from_nanos(*nanos),
+            Op::AtLast => self.now = Instant::MAX,
+            Op::SendText(letters) => self.send(|| Message::text(text(letters))),
+            Op::Send(len) => self.send(|| Message::binary(vec![7; (*len).into()])),
+            Op::SendParts(head, body, tail) => {
+                self.send_parts((*head).into(), (*body).into(), (*tail).into())
+            }
+            Op::Close(code, reason) => self.close(*code, reason),
+            Op::Fail(code, reason) => {
+                let reason = text(reason);
+                self.call(|connection, now| connection.fail(now, (*code).into(), &reason));
+            }
+            Op::Abort => self.call(Connection::abort),
+            Op::End(which) => self.call(|connection, now| connection.handle_end(now, end(*which))),
+            Op::SetReading(reading) => self.call(|connection, now| connection.set_reading(now, *reading)),
+            Op::Wake(slept) => self.call(|connection, now| connection.handle_wake(now, slept.0)),
+            Op::Take => drop(self.take()),
+            Op::TakeAll => while self.take() {},
+        }
+    }
+
+    /// What holds after each call.
+    fn check(&self) {
+        let connection = &self.connection;
+        assert!(connection.room() <= self.send_buffer);
+        assert!(connection.is_open() || connection.room() == 0, "there is room, and nothing can be sent");
+        let waiting = connection.outputs().map(<[u8]>::len).sum::<usize>();
+        assert!(waiting > 0 || connection.queued() == 0, "what is queued is never shown");
+        assert_eq!(connection.output().is_empty(), waiting == 0);
+        let is_over = connection.transport() == Transport::Drop;
+        assert!(is_over || !self.told, "told too early");
+        if is_over {
+            assert_eq!(connection.poll_timeout(), None, "what is over waits for nothing");
+            assert!(!connection.wants_input() && !connection.is_open());
+        }
+        let stats = connection.stats();
+        assert!(stats.bytes_received <= self.came.bytes as u64);
+        assert!(stats.pongs <= stats.pings);
+        let debug = format!("{connection:?}");
+        assert!(!debug.is_empty());
+    }
+
+    /// Calls the connection, and tells it the time.
+    fn call<T>(&mut self, work: impl FnOnce(&mut Connection, Instant) -> T) -> T {
+        let now = self.now;
+        self.latest = self.latest.max(now);
+        self.watch(|connection| work(connection, now))
+    }
+
+    /// Looks at what a call does to the memory of the connection.
+    fn watch<T>(&mut self, work: impl FnOnce(&mut Connection) -> T) -> T {
+        let (done, used) = heap::measure(|| work(&mut self.connection));
+        let allowed = ALLOWED + ALLOWED_PER_BYTE * self.came.bytes.cast_signed();
+        assert!(self.held + used.peak <= allowed, "{} bytes of memory, then {used:?}", self.held);
+        self.held += used.kept;
+        done
+    }
+
+    // What comes.
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.came.handle(bytes, &self.connection);
+        self.call(|connection, now| connection.handle_input(now, bytes));
+    }
+
+    fn receive_frame(&mut self, first: u8, mut payload: Vec<u8>) {
+        let header = Header { fin: first & 0x80 != 0, ..Header::new(opcode(first), payload.len() as u64) };
+        let header = if self.role == Role::Server {
+            mask::apply(&mut payload, [1, 2, 3, 4], 0);
+            header.masked([1, 2, 3, 4])
+        } else {
+            header
+        };
+        self.receive(&[&header.encode(), &payload[..]].concat());
+    }
+
+    /// Takes an event; says whether there was one.
+    fn take(&mut self) -> bool {
+        // What it holds is freed before it is counted.
+        let mut expected = self.came.messages.front().cloned();
+        let told = self.told;
+        let (any, is_message, is_end) = self.watch(|connection| {
+            let Some(event) = connection.poll_event() else { return (false, false, false) };
+            assert!(!told, "{event:?} after the end");
+            match &event {
+                Event::Message(message) => {
+                    assert_eq!(expected.take().as_ref(), Some(message), "not what came")
+                }
+                Event::Closed(disconnect) => check_sentence(disconnect),
+                _ => {}
+            }
+            (true, matches!(event, Event::Message(_)), matches!(event, Event::Closed(_)))
+        });
+        if is_message {
+            self.came.messages.pop_front();
+        }
+        self.told |= is_end;
+        any
+    }
+
+    // What leaves.
+
+    fn write(&mut self, most: usize) {
+        let bytes = self.connection.outputs().collect::<Vec<_>>().concat();
+        let n = bytes.len().min(most);
+        self.sent.handle(&bytes[..n]);
+        self.call(|connection, now| connection.handle_written(now, n));
+    }
+
+    /// What is shown leaves, though nobody says so yet.
+    fn hear_all(&mut self) {
+        let bytes = self.connection.outputs().collect::<Vec<_>>().concat();
+        self.sent.handle(&bytes);
+    }
+
+    fn send(&mut self, message: impl Fn() -> Message) {
+        let (is_open, room) = (self.connection.is_open(), self.connection.room());
+        let expected = message();
+        let sent = self.call(|connection, now| connection.send(now, message()));
+        match sent {
+            Ok(()) => assert!(is_open && room > 0),
+            Err(SendError::Full(back)) => return assert!(is_open && room == 0 && back == expected),
+            Err(SendError::Closing(back)) => return assert!(!is_open && back == expected),
+        }
+        self.sent.accepted.push_back(expected);
+    }
+
+    fn send_parts(&mut self, head: usize, body: usize, tail: usize) {
+        let part = |byte, len| Bytes::from(vec![byte; len]);
+        let parts = || Parts { head: part(1, head), body: part(2, body), tail: part(3, tail) };
+        let room = self.connection.room();
+        let sent = self.call(|connection, now| connection.send_parts(now, parts()));
+        assert_eq!(sent.is_ok(), room > 0);
+        match sent {
+            Ok(()) => self.sent.accepted.push_back(Message::Binary(parts().into_bytes())),
+            Err(refused) => assert_eq!(refused.into_inner(), parts()),
+        }
+    }
+
+    fn close(&mut self, code: u16, reason: &Blob) {
+        let Ok(close) = Close::new(code, text(reason)) else { return };
+        let is_open = self.connection.is_open();
+        let closed = self.call(|connection, now| connection.close(now, close));
+        assert_eq!(closed.is_ok(), is_open);
+        assert!(!self.connection.is_open());
+    }
+}
+
+impl Outgoing {
+    /// These bytes leave. Anybody can read them, they say what was sent in its order, and nothing follows a Close.
+    fn handle(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+        while let Some(heard) = self.reader.next() {
+            assert!(!self.closed, "{heard:?} behind a Close");
+            match heard.expect("what we write is right") {
+                Heard::Message(message) => assert_eq!(self.accepted.pop_front(), Some(message)),
+                Heard::Ping(payload) => self.newest_ping = Some(payload),
+                Heard::Pong(_) => {}
+                Heard::Close(_) => self.closed = true,
+            }
+        }
+        assert!(!self.closed || self.reader.unread() == 0, "something behind a Close");
+    }
+}
+
+impl Incoming {
+    /// These bytes come, if the connection still takes any.
+    fn handle(&mut self, bytes: &[u8], connection: &Connection) {
+        if connection.transport() == Transport::Drop {
+            return;
+        }
+        self.bytes += bytes.len();
+        self.reader.push(bytes);
+        while let Some(Ok(heard)) = self.reader.next() {
+            if let Heard::Message(message) = heard {
+                self.messages.push_back(message);
+            }
+        }
+    }
+}
+
+/// An opcode, always one that there is.
+fn opcode(first: u8) -> Opcode {
+    Opcode::from_u8(first & 15).unwrap_or(Opcode::Binary)
+}
