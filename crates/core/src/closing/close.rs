@@ -152,10 +152,16 @@ impl fmt::Display for Close {
         if !self.reason.is_empty() {
             f.write_char(' ')?;
         }
-        // A line break or an escape sequence from the network has no place in a log.
         self.reason.chars().try_for_each(|c| match c {
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c if is_active(c) => write!(f, "{}", c.escape_default()),
             c => f.write_char(c),
         })
     }
+}
+
+/// What has no place in a log when it comes from the network: control characters, other ends of a line, marks that
+/// turn the direction of writing, and what is not seen at all. Joiners stay, which belong to words and to pictures.
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

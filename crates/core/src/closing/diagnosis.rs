@@ -321,8 +321,12 @@ impl Case<'_> {
     }
 
     fn truncated(&self) -> Kind {
-        let of = if let Cut::Payload { of, .. } = self.evidence.cut { Some(of) } else { None };
-        Kind::Truncated { got: self.cut_at().unwrap_or(0), of }
+        match self.evidence.cut {
+            Cut::Payload { got, of, .. } => Kind::Truncated { got, of: Some(of) },
+            Cut::Header | Cut::Boundary => {
+                Kind::Truncated { got: self.evidence.incomplete_message, of: None }
+            }
+        }
     }
 
     fn ended(&self, hint: Hint) -> Clause {

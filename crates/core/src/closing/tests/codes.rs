@@ -144,6 +144,14 @@ fn a_peers_reason_stays_on_one_line() {
 }
 
 #[test]
+fn a_peers_reason_hides_nothing() {
+    // Right to left, a line separator, a space of no width; a joiner makes one picture of two.
+    let close = Close::new(1000, "a\u{202e}b\u{2028}c\u{200b}d\u{feff} \u{1f469}\u{200d}\u{1f680}").unwrap();
+    let expected = "1000 (OK) a\\u{202e}b\\u{2028}c\\u{200b}d\\u{feff} \u{1f469}\u{200d}\u{1f680}";
+    assert_eq!(close.to_string(), expected);
+}
+
+#[test]
 fn a_close_is_printed_with_its_name_unless_it_has_none() {
     let printed = |code: u16| Close::decode(&code.to_be_bytes()).0.to_string();
     assert_eq!(printed(1011), "1011 (internal error)");

@@ -201,6 +201,11 @@ fn where_the_input_ended_is_evidence() {
     assert_eq!(of(&whole[..3]).cut(), Cut::Header);
     assert_eq!(of(&whole[..104]).cut(), Cut::Payload { opcode: 2, got: 100, of: 1000 });
     assert_eq!(of(&whole[..104]).kind(), Kind::Truncated { got: 100, of: Some(1000) });
+    // The frame is measured by itself, whatever came of its message before it.
+    let (begun, rest) = (to_client(0x02, &[0; 2000]), to_client(0x80, &[0; 1000]));
+    let second = of(&[&begun[..], &rest[..104]].concat());
+    assert_eq!(second.kind(), Kind::Truncated { got: 100, of: Some(1000) });
+    assert_eq!(second.incomplete_message(), 2000);
     let fragment = of(&to_client(0x02, b"begun"));
     assert_eq!((fragment.cut(), fragment.incomplete_message()), (Cut::Boundary, 5));
 }
