@@ -25,7 +25,7 @@ pub struct Used {
     /// More than before it, or less.
     pub kept: isize,
     /// The most that it had at any time, beyond what there was before it.
-    pub peak: isize,
+    pub peak: usize,
 }
 
 thread_local! {
@@ -39,12 +39,16 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Used) {
     COUNT.set((before, before));
     let done = work();
     let (after, most) = COUNT.get();
-    (done, Used { kept: after - before, peak: most - before })
+    (done, Used { kept: after - before, peak: (most - before).unsigned_abs() })
 }
 
 /// Whether anything is counted.
 pub fn is_counting() -> bool {
     measure(|| drop(std::hint::black_box(Box::new([0_u8; 64])))).1.peak >= 64
+}
+
+fn size(layout: Layout) -> isize {
+    isize::try_from(layout.size()).unwrap_or(isize::MAX)
 }
 
 fn count(bytes: isize) {
@@ -58,13 +62,13 @@ fn count(bytes: isize) {
 // SAFETY: every call is passed on to the system's allocator as it came; the count is beside it and allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
+        count(size(layout));
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
+        count(-size(layout));
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -12,10 +12,14 @@ pub(super) trait Seed {
     /// Appends the bytes.
     fn write(&self, out: &mut Vec<u8>);
 
-    /// The bytes.
-    fn seed(&self) -> Vec<u8> {
+    /// The bytes, which do choose this value.
+    fn seed(&self) -> Vec<u8>
+    where
+        Self: for<'a> Arbitrary<'a> + PartialEq + Debug,
+    {
         let mut out = Vec::new();
         self.write(&mut out);
+        assert_eq!(choose::<Self>(&out), *self, "written otherwise than it is chosen");
         out
     }
 }
@@ -45,7 +49,7 @@ macro_rules! choice {
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, arbitrary::Arbitrary)]
-        pub(super) enum $name { $( $(#[$doc])* $variant $( ( $($type),+ ) )? ),+ }
+        pub(in crate::fuzz) enum $name { $( $(#[$doc])* $variant $( ( $($type),+ ) )? ),+ }
 
         impl $crate::fuzz::choice::Seed for $name {
             fn write(&self, out: &mut Vec<u8>) {
@@ -62,7 +66,7 @@ macro_rules! choice {
     ($(#[$meta:meta])* struct $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty ),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, arbitrary::Arbitrary)]
-        pub(super) struct $name { $( $(#[$doc])* pub(super) $field: $type ),+ }
+        pub(in crate::fuzz) struct $name { $( $(#[$doc])* pub(in crate::fuzz) $field: $type ),+ }
 
         impl $crate::fuzz::choice::Seed for $name {
             fn write(&self, out: &mut Vec<u8>) {
@@ -88,6 +92,10 @@ pub(super) struct Many<T>(pub(super) Vec<T>);
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Blob(pub(super) Vec<u8>);
 
+/// All bytes that are left.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Rest(pub(super) Vec<u8>);
+
 /// A span of time: as likely some milliseconds as some minutes, and now and then nothing or for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Span(pub(super) Duration);
@@ -107,6 +115,12 @@ impl<'a> Arbitrary<'a> for Blob {
         let len: u8 = u.arbitrary()?;
         let len = usize::from(len).min(u.len());
         u.bytes(len).map(|bytes| Self(bytes.to_vec()))
+    }
+}
+
+impl<'a> Arbitrary<'a> for Rest {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        u.bytes(u.len()).map(|bytes| Self(bytes.to_vec()))
     }
 }
 
@@ -130,6 +144,12 @@ impl Debug for Blob {
     }
 }
 
+impl Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
 impl<T: Seed> Seed for Many<T> {
     fn write(&self, out: &mut Vec<u8>) {
         for item in &self.0 {
@@ -143,6 +163,12 @@ impl<T: Seed> Seed for Many<T> {
 impl Seed for Blob {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(u8::try_from(self.0.len()).expect("not longer"));
+        out.extend(&self.0);
+    }
+}
+
+impl Seed for Rest {
+    fn write(&self, out: &mut Vec<u8>) {
         out.extend(&self.0);
     }
 }

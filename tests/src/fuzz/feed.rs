@@ -32,8 +32,4 @@ impl<'a> Feed<'a> {
         self.0 = rest;
         slice
     }
-
-    pub(super) fn rest(&mut self) -> &'a [u8] {
-        self.slice(usize::MAX)
-    }
 }

@@ -1,11 +1,14 @@
 //! A connection whose host, peer and clock do anything in any order.
 
 pub(super) mod choices;
+mod seeds;
+
+pub(super) use seeds::seeds;
 
 use super::choice::{Blob, Tell, choose};
 use super::closing::check_sentence;
+use super::differential::stream::text;
 use super::reader::{Heard, Most, Reader};
-use super::stream::text;
 use crate::heap;
 use crate::sim::other;
 use bowline_core::closing::Transport;
@@ -18,9 +21,9 @@ use choices::{Life, Op, Settings, end};
 use std::collections::VecDeque;
 
 /// So much may be held whatever comes: twice the 1 MiB for which the header of a frame is trusted, and the queues.
-const ALLOWED: isize = 4 << 20;
+const ALLOWED: usize = 4 << 20;
 /// And so much for each byte that came: an empty message is two bytes on the wire, and an event in memory.
-const ALLOWED_PER_BYTE: isize = 128;
+const ALLOWED_PER_BYTE: usize = 128;
 
 /// Any calls at any times: none panics, the laws of the API hold after each, what is written can be read by anybody,
 /// and what is delivered is what came.
@@ -144,7 +147,7 @@ impl Host {
             Op::SendText(letters) => self.send(|| Message::text(text(letters))),
             Op::Send(len) => self.send(|| Message::binary(vec![7; (*len).into()])),
             Op::SendParts(head, body, tail) => {
-                self.send_parts((*head).into(), (*body).into(), (*tail).into())
+                self.send_parts((*head).into(), (*body).into(), (*tail).into());
             }
             Op::Close(code, reason) => self.close(*code, reason),
             Op::Fail(code, reason) => {
@@ -191,8 +194,12 @@ impl Host {
     /// Looks at what a call does to the memory of the connection.
     fn watch<T>(&mut self, work: impl FnOnce(&mut Connection) -> T) -> T {
         let (done, used) = heap::measure(|| work(&mut self.connection));
-        let allowed = ALLOWED + ALLOWED_PER_BYTE * self.came.bytes.cast_signed();
-        assert!(self.held + used.peak <= allowed, "{} bytes of memory, then {used:?}", self.held);
+        let allowed = ALLOWED + ALLOWED_PER_BYTE * self.came.bytes;
+        assert!(
+            self.held.max(0).unsigned_abs() + used.peak <= allowed,
+            "{} bytes of memory, then {used:?}",
+            self.held
+        );
         self.held += used.kept;
         done
     }
@@ -225,7 +232,7 @@ impl Host {
             assert!(!told, "{event:?} after the end");
             match &event {
                 Event::Message(message) => {
-                    assert_eq!(expected.take().as_ref(), Some(message), "not what came")
+                    assert_eq!(expected.take().as_ref(), Some(message), "not what came");
                 }
                 Event::Closed(disconnect) => check_sentence(disconnect),
                 _ => {}

@@ -1,6 +1,6 @@
 //! Streams of frames that are right, or right but for one thing.
 
-use super::choice::{Blob, Many, choice};
+use crate::fuzz::choice::{Blob, Many, choice};
 use bowline_core::Role;
 
 /// The longest frame and the longest message that the readers of these streams take.
@@ -28,9 +28,8 @@ choice! {
         /// Inside the message before it, if that has fragments.
         Ping(payload: Blob, inside: bool),
         Pong(payload: Blob, inside: bool),
-        Close(code: u16, reason: Blob),
-        /// With one of the usual codes.
-        Goodbye(which: u8, reason: Blob),
+        /// With one of the codes that may be sent. In a stream it comes last, and once.
+        Close(which: u8, reason: Blob),
     }
 }
 
@@ -56,7 +55,8 @@ choice! {
         Swapped(frame: u8),
         Twice(frame: u8),
         Missing(frame: u8),
-        CloseCode(code: u16),
+        /// One of the codes that must not be sent, or any other.
+        CloseCode(which: u8, code: u16),
         Flip(bit: u16),
         Inserted(at: u16, byte: u8),
     }
@@ -98,10 +98,12 @@ const NO_LETTERS: [&[u8]; 14] = [
     b"\xff",
 ];
 
-const CODES: [u16; 24] = [
-    0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1015, 1016,
-    2999, 3000, 3999, 4000, 4999, 5000,
-];
+/// Close codes that may be sent.
+const CODES: [u16; 17] =
+    [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3003, 3999, 4000, 4999];
+
+/// And those beside them.
+const NO_CODES: [u16; 10] = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000];
 
 /// A frame before it is written down.
 #[derive(Clone, Debug)]
@@ -124,7 +126,9 @@ impl Stream {
     /// The bytes.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut drafts = Vec::new();
-        for say in &self.says.0 {
+        let is_close = |say: &&Say| say.close().is_some();
+        let before = self.says.0.iter().filter(|say| !is_close(say));
+        for say in before.chain(self.says.0.iter().find(is_close)) {
             say.draft(&mut drafts);
         }
         for draft in &mut drafts {
@@ -158,10 +162,7 @@ impl Say {
     /// The code and the reason, if this is a Close.
     pub(super) fn close(&self) -> Option<(u16, String)> {
         match self {
-            Self::Close(code, reason) => Some((*code, reason_of(reason))),
-            Self::Goodbye(which, reason) => {
-                Some((CODES[usize::from(*which) % CODES.len()], reason_of(reason)))
-            }
+            Self::Close(which, reason) => Some((CODES[usize::from(*which) % CODES.len()], reason_of(reason))),
             _ => None,
         }
     }
@@ -200,7 +201,8 @@ impl Damage {
             Self::Swapped(frame) if count > 1 => drafts.swap(place(frame), (place(frame) + 1) % count),
             Self::Twice(frame) if count > 0 => drafts.insert(place(frame), drafts[place(frame)].clone()),
             Self::Missing(frame) if count > 0 => drop(drafts.remove(place(frame))),
-            Self::CloseCode(code) => {
+            Self::CloseCode(which, code) => {
+                let code = NO_CODES.get(usize::from(*which) % 16).unwrap_or(code);
                 let closes = drafts.iter_mut().filter(|draft| draft.first & 15 == 8);
                 for draft in closes.filter(|draft| draft.payload.len() >= 2) {
                     draft.payload[..2].copy_from_slice(&code.to_be_bytes());
@@ -286,7 +288,7 @@ impl Draft {
 }
 
 /// Each byte chooses a letter.
-pub(super) fn text(letters: &Blob) -> String {
+pub(in crate::fuzz) fn text(letters: &Blob) -> String {
     letters.0.iter().map(|letter| LETTERS[usize::from(*letter) % LETTERS.len()]).collect()
 }
 
@@ -299,7 +301,7 @@ fn reason_of(letters: &Blob) -> String {
 }
 
 /// The bytes in pieces of these sizes; what they leave is one piece more, also if it is empty.
-pub(super) fn pieces<'a>(bytes: &'a [u8], sizes: &Blob) -> Vec<&'a [u8]> {
+pub(in crate::fuzz) fn pieces<'a>(bytes: &'a [u8], sizes: &Blob) -> Vec<&'a [u8]> {
     let mut rest = bytes;
     let mut pieces = Vec::new();
     for size in &sizes.0 {

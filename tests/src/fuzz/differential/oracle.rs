@@ -1,8 +1,8 @@
 //! tungstenite over a stream in memory: another opinion on what bytes mean.
 
-use super::choice::Blob;
-use super::reader::{Heard, Most, Reader};
 use super::stream::{FRAME, MESSAGE, pieces};
+use crate::fuzz::choice::Blob;
+use crate::fuzz::reader::{Heard, Most, Reader};
 use bowline_core::{CloseCode, Message, Role};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

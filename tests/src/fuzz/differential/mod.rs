@@ -1,18 +1,23 @@
 //! The same bytes through this library, through tungstenite, and through a third, plain reading of the standard.
 
-use super::choice::{Blob, Many, Tell, choice, choose};
-use super::oracle::{self, Outcome, Pipe};
+mod oracle;
+mod seeds;
+pub(super) mod stream;
+mod talk;
+
+pub(super) use seeds::seeds;
+
+use super::choice::{Blob, Tell, choice, choose};
 use super::reader::{Fault, Heard, Most, Reader};
-use super::stream::{FRAME, MESSAGE, Say, Stream, pieces};
 use crate::sim::other;
 use bowline_core::connection::{Config, Event};
 use bowline_core::frame::{Decoder, Limits};
-use bowline_core::{Close, CloseCode, Connection, Instant, Message, Role};
-use bytes::Bytes;
+use bowline_core::{Close, CloseCode, Connection, Instant, Message, Role, mask};
+use oracle::{Outcome, Pipe};
 use std::collections::VecDeque;
-use tungstenite::protocol::WebSocketContext;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
-use tungstenite::protocol::frame::{CloseFrame, Frame, FrameSocket};
+use stream::{FRAME, MESSAGE, Stream, pieces};
+use talk::{Talk, converse};
+use tungstenite::protocol::frame::FrameSocket;
 
 choice! {
     enum Case {
@@ -22,23 +27,6 @@ choice! {
         Any(to_server: bool, bytes: Blob, cuts: Blob),
         /// This library and tungstenite talk.
         Talk(talk: Talk),
-    }
-}
-
-choice! {
-    struct Talk {
-        we_dialled: bool,
-        /// We cut messages into fragments of so many bytes and one.
-        fragment: u8,
-        lines: Many<Line>,
-        cuts: Blob,
-    }
-}
-
-choice! {
-    struct Line {
-        ours: bool,
-        say: Say,
     }
 }
 
@@ -56,14 +44,23 @@ pub fn differential(data: &[u8]) {
     }
 }
 
-/// Of [`differential`], the streams that are right but for one thing.
-pub fn nearly_valid(data: &[u8]) {
-    agree_on(&choose(data));
+/// Of [`differential`], the streams that are right but for one thing. Names the rules that this one breaks.
+pub fn nearly_valid(data: &[u8]) -> Vec<String> {
+    let stream = choose(data);
+    let _tell = Tell(&stream);
+    agree_on(&stream);
+    let faults = expected(stream.reader(), &stream.bytes()).1.faults;
+    if faults.is_empty() {
+        return vec!["nothing".to_owned()];
+    }
+    faults.iter().map(|fault| format!("{fault:?}")).collect()
 }
 
 /// Of [`differential`], the conversations.
 pub fn conversation(data: &[u8]) {
-    converse(&choose(data));
+    let talk = choose(data);
+    let _tell = Tell(&talk);
+    converse(&talk);
 }
 
 fn agree_on(stream: &Stream) {
@@ -155,21 +152,28 @@ fn ours(role: Role, bytes: &[u8], cuts: &Blob) -> Outcome {
     let mut reader = Reader::new(role, Most::default());
     for piece in pieces(bytes, cuts) {
         connection.handle_input(now, piece);
-        reader.push(&drain(&mut connection));
+        // What the application has seen may be answered.
+        for _ in 0..2 {
+            let events = std::iter::from_fn(|| connection.poll_event());
+            outcome.messages.extend(events.filter_map(message_in));
+            reader.push(&drain(&mut connection));
+        }
         while let Some(heard) = reader.next() {
             match heard.expect("we write what is right") {
                 Heard::Pong(payload) => outcome.pings.push(payload),
                 Heard::Close(close) => outcome.answer = Some(close.code()),
-                heard => panic!("nobody wanted {heard:?}"),
-            }
-        }
-        while let Some(event) = connection.poll_event() {
-            if let Event::Message(message) = event {
-                outcome.messages.push(message);
+                heard @ (Heard::Message(_) | Heard::Ping(_)) => panic!("nobody wanted {heard:?}"),
             }
         }
     }
     outcome
+}
+
+fn message_in(event: Event) -> Option<Message> {
+    match event {
+        Event::Message(message) => Some(message),
+        _ => None,
+    }
 }
 
 /// With the limits of the streams, and fragments of at most so many bytes.
@@ -216,106 +220,8 @@ fn frames_agree(role: Role, bytes: &[u8]) {
         assert_eq!(u8::from(theirs.opcode), header.opcode as u8);
         let mut payload = frame.into_payload().to_vec();
         if let Some(key) = header.mask {
-            bowline_core::mask::apply(&mut payload, key, 0);
+            mask::apply(&mut payload, key, 0);
         }
         assert_eq!(payload, decoder.payload());
-    }
-}
-
-/// Both say their lines, over a stream that cuts them anywhere. Whatever was accepted arrives, unless somebody closes.
-fn converse(talk: &Talk) {
-    let role = if talk.we_dialled { Role::Client } else { Role::Server };
-    let mut ours = connection(role, usize::from(talk.fragment) + 1);
-    let (mut theirs, mut pipe) = (oracle::context(other(role)), Pipe::default());
-    let (mut from_us, mut from_them) = (Vec::new(), Vec::new());
-    let (mut to_us, mut to_them) = (Vec::new(), Vec::new());
-    let mut sizes = talk.cuts.0.iter().map(|size| usize::from(*size).max(1)).cycle();
-    for line in talk.lines.0.iter().map(Some).chain([None; 4]) {
-        match line {
-            Some(Line { ours: true, say }) => from_us.extend(we_say(&mut ours, say)),
-            Some(Line { ours: false, say }) => from_them.extend(they_say(&mut theirs, &mut pipe, say)),
-            None => {}
-        }
-        // A piece at a time, and at last everything.
-        let most = if line.is_some() { sizes.next().unwrap_or(1) } else { usize::MAX };
-        let output = if line.is_some() { ours.output().to_vec() } else { drain(&mut ours) };
-        let n = output.len().min(most);
-        if line.is_some() {
-            ours.handle_written(Instant::ZERO, n);
-        }
-        if n > 0 {
-            pipe.incoming.push_back(output[..n].to_vec());
-        }
-        to_them.extend(std::iter::from_fn(|| theirs.read(&mut pipe).ok()).filter_map(oracle::message_of));
-        let _ = theirs.flush(&mut pipe);
-        let n = pipe.written.len().min(most);
-        ours.handle_input(Instant::ZERO, &pipe.written.drain(..n).collect::<Vec<_>>());
-        to_us.extend(std::iter::from_fn(|| ours.poll_event()).filter_map(|event| match event {
-            Event::Message(message) => Some(message),
-            _ => None,
-        }));
-    }
-    let closes = |ours| {
-        let mut lines = talk.lines.0.iter();
-        lines.any(|line| line.ours == ours && line.say.close().is_some())
-    };
-    assert!(from_us.starts_with(&to_them) && from_them.starts_with(&to_us), "{talk:?}");
-    // Our Close leaves behind what was sent before it.
-    assert!(closes(false) || to_them == from_us, "{talk:?}");
-    assert!(closes(false) || closes(true) || to_us == from_them, "{talk:?}");
-}
-
-/// The message that we have accepted, if the line is one.
-fn we_say(ours: &mut Connection, say: &Say) -> Option<Message> {
-    if let Some((code, reason)) = say.close() {
-        let _ = Close::new(code, reason).map(|close| ours.close(Instant::ZERO, close));
-    }
-    let (is_text, payload, _) = short(say)?;
-    let message = message(is_text, payload);
-    ours.send(Instant::ZERO, message.clone()).ok().map(|()| message)
-}
-
-/// The message that tungstenite has accepted, if the line is one.
-fn they_say(theirs: &mut WebSocketContext, pipe: &mut Pipe, say: &Say) -> Option<Message> {
-    let mut write = |message| theirs.write(pipe, message).is_ok();
-    match say {
-        Say::Ping(payload, _) => write(tungstenite::Message::Ping(control(payload))),
-        Say::Pong(payload, _) => write(tungstenite::Message::Pong(control(payload))),
-        _ => false,
-    };
-    if let Some((code, reason)) = say.close() {
-        let frame = CloseFrame { code: code.into(), reason: reason.into() };
-        write(tungstenite::Message::Close(Some(frame)));
-    }
-    let (is_text, payload, cuts) = short(say)?;
-    let mut kind = if is_text { Data::Text } else { Data::Binary };
-    let mut fragments = pieces(&payload, cuts).into_iter().peekable();
-    while let Some(fragment) = fragments.next() {
-        let frame = Frame::message(fragment.to_vec(), OpCode::Data(kind), fragments.peek().is_none());
-        if !write(tungstenite::Message::Frame(frame)) {
-            return None;
-        }
-        kind = Data::Continue;
-    }
-    Some(message(is_text, payload))
-}
-
-/// As much as a control frame can hold; tungstenite would write more.
-fn control(payload: &Blob) -> Bytes {
-    Bytes::copy_from_slice(&payload.0[..payload.0.len().min(125)])
-}
-
-/// A message that fits into one frame.
-fn short(say: &Say) -> Option<(bool, Vec<u8>, &Blob)> {
-    let (is_text, mut payload, cuts) = say.message()?;
-    payload.truncate(FRAME as usize);
-    Some((is_text, payload, cuts))
-}
-
-fn message(is_text: bool, payload: Vec<u8>) -> Message {
-    if is_text {
-        Message::text(String::from_utf8(payload).expect("chosen by letters"))
-    } else {
-        Message::binary(payload)
     }
 }

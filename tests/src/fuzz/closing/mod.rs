@@ -1,5 +1,9 @@
 //! The closing handshake with anything said to it, and the diagnosis of any evidence.
 
+mod seeds;
+
+pub(super) use seeds::seeds;
+
 use super::choice::{Blob, Many, Span, Tell, choice, choose};
 use super::connection::choices::end;
 use bowline_core::closing::{Closing, Config, Cut, Evidence, Exchange, History, Kind, Ping, Transport, Who};

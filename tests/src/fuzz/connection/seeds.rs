@@ -1,0 +1,309 @@
+//! Lives to start from.
+
+use super::choices::{Life, Op, Settings, Times};
+use crate::fuzz::choice::{Blob, Many, Seed, ms};
+use std::convert::Into;
+
+/// A server with plain settings.
+fn server() -> Settings {
+    Settings {
+        is_client: false,
+        start: 0,
+        small_limits: false,
+        send_buffer: 3000,
+        receive_buffer: 3000,
+        fragment: None,
+        ping_limit: None,
+        message_timeout: None,
+        min_receive_rate: None,
+        mode: 0,
+        times: None,
+    }
+}
+
+fn client() -> Settings {
+    Settings { is_client: true, ..server() }
+}
+
+/// Pings after 100 ms, death 100 ms later.
+fn hurried() -> Times {
+    let (interval, timeout, timeout_max, grace) = (ms(100), ms(100), ms(200), ms(150));
+    let (close, end, drain, stall) = (ms(50), ms(20), ms(10), ms(100));
+    Times { interval, timeout, timeout_max, grace, jitter_percent: 0, close, end, drain, stall }
+}
+
+fn life(settings: Settings, ops: impl Into<Vec<Op>>) -> Vec<u8> {
+    Life { settings, ops: Many(ops.into()) }.seed()
+}
+
+/// The ways a connection lives and ends, one by one.
+pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    use Op::{
+        Abort, At, AtLast, Blocked, Close, End, Fail, Frame, Header, Input, Miscount, Pass, PeerCloses,
+        PeerPongs, Read, ReadNothing, Send, SendParts, SendText, SetReading, Sleep, Take, TakeAll, Timeout,
+        Wake, Write, WriteAll, Zeros,
+    };
+    let blob = |text: &str| Blob::from(text);
+    let small = Settings { small_limits: true, ..server() };
+    let pieces = Settings { fragment: Some(100), ..client() };
+    let quick = Settings { times: Some(hurried()), ..server() };
+    let guarded = Settings { ping_limit: Some(ms(50)), message_timeout: Some(ms(500)), ..server() };
+    let slow = Settings { min_receive_rate: Some(100), ..server() };
+    vec![
+        (
+            "hello_and_close",
+            life(
+                client(),
+                [
+                    Frame(0x81, blob("Hello")),
+                    TakeAll,
+                    SendText(blob("abc")),
+                    WriteAll,
+                    Close(1000, blob("z")),
+                    WriteAll,
+                    PeerCloses(1000, blob("bye")),
+                    End(0),
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "fragments_around_a_ping",
+            life(
+                server(),
+                [
+                    Frame(0x01, blob("Hel")),
+                    Frame(0x89, blob("?")),
+                    Frame(0x80, blob("lo")),
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        ("invalid_text", life(server(), [Frame(0x81, Blob::from(b"ab\xff")), WriteAll, End(0), TakeAll])),
+        (
+            "bytes_that_are_no_frames",
+            life(client(), [Input(Blob::from(b"HTTP/1.1 200 OK\r\n")), WriteAll, TakeAll]),
+        ),
+        (
+            "over_the_limits",
+            life(
+                small,
+                [Zeros(0x02, 1000), Take, Zeros(0x80, 1500), WriteAll, Frame(0x82, blob("late")), TakeAll],
+            ),
+        ),
+        (
+            "a_header_that_promises_much",
+            life(
+                server(),
+                [
+                    Header(0x82, 1 << 40),
+                    Input(blob("and little comes")),
+                    ReadNothing,
+                    Header(0x82, u64::MAX),
+                    WriteAll,
+                ],
+            ),
+        ),
+        (
+            "sends_in_pieces",
+            life(
+                pieces,
+                [
+                    Send(700),
+                    Frame(0x89, blob("?")),
+                    Write(50),
+                    Blocked,
+                    Write(200),
+                    SendParts(3, 2000, 4),
+                    WriteAll,
+                    Send(60_000),
+                    Send(1),
+                    Write(4000),
+                    WriteAll,
+                ],
+            ),
+        ),
+        (
+            "stops_reading",
+            life(
+                Settings { receive_buffer: 100, ..server() },
+                [
+                    Zeros(0x82, 200),
+                    Frame(0x82, blob("more")),
+                    SetReading(false),
+                    Pass(ms(60_000)),
+                    Timeout,
+                    WriteAll,
+                    SetReading(true),
+                    Take,
+                    Timeout,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "dies_of_silence",
+            life(
+                quick.clone(),
+                [Sleep, Timeout, WriteAll, Sleep, Timeout, WriteAll, Sleep, Timeout, WriteAll, TakeAll],
+            ),
+        ),
+        (
+            "answers_pings",
+            life(
+                quick.clone(),
+                [
+                    Sleep,
+                    Timeout,
+                    WriteAll,
+                    Pass(ms(30)),
+                    PeerPongs,
+                    TakeAll,
+                    Sleep,
+                    Timeout,
+                    WriteAll,
+                    PeerPongs,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "cannot_write",
+            life(
+                quick.clone(),
+                [Send(2000), Write(10), Blocked, Sleep, Timeout, Sleep, Timeout, Sleep, Timeout, TakeAll],
+            ),
+        ),
+        (
+            "write_fails",
+            life(
+                server(),
+                [
+                    Send(1000),
+                    Write(16),
+                    End(2),
+                    Read(Blob::from(b"\x88\x82\0\0\0\0\x03\xf3")),
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        ("write_fails_and_nothing_is_there", life(quick, [Send(9), End(2), Sleep, Timeout, TakeAll])),
+        (
+            "sleeps_and_wakes",
+            life(
+                client(),
+                [
+                    Pass(ms(100_000)),
+                    Timeout,
+                    WriteAll,
+                    Wake(ms(3_600_000)),
+                    WriteAll,
+                    PeerPongs,
+                    Sleep,
+                    Timeout,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "clock_steps_back",
+            life(
+                Settings { start: 1 << 40, ..client() },
+                [
+                    Pass(ms(5000)),
+                    Frame(0x82, blob("a")),
+                    At(0),
+                    Timeout,
+                    Frame(0x82, blob("b")),
+                    Sleep,
+                    Timeout,
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "the_end_of_time",
+            life(
+                client(),
+                [
+                    AtLast,
+                    Timeout,
+                    WriteAll,
+                    Frame(0x82, blob("a")),
+                    Timeout,
+                    Close(1000, blob("")),
+                    WriteAll,
+                    Timeout,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "too_many_pings",
+            life(
+                guarded.clone(),
+                [
+                    Frame(0x89, blob("")),
+                    Frame(0x89, blob("")),
+                    Frame(0x89, blob("")),
+                    Frame(0x89, blob("")),
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "a_message_that_trickles",
+            life(
+                guarded,
+                [
+                    Frame(0x01, blob("a")),
+                    Pass(ms(300)),
+                    Frame(0x00, blob("b")),
+                    Sleep,
+                    Timeout,
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        ("too_slow", life(slow, [Frame(0x01, blob("a")), Sleep, Timeout, Sleep, Timeout, WriteAll, TakeAll])),
+        (
+            "fails",
+            life(
+                client(),
+                [Send(200), Write(3), Fail(1011, blob("why")), WriteAll, Frame(0x82, blob("x")), TakeAll],
+            ),
+        ),
+        ("aborts", life(server(), [Send(200), Write(3), Abort, WriteAll, TakeAll])),
+        (
+            "closes_cross",
+            life(
+                server(),
+                [
+                    Close(1001, blob("")),
+                    PeerCloses(1000, blob("")),
+                    PeerCloses(1000, blob("")),
+                    WriteAll,
+                    End(0),
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "a_bad_close",
+            life(client(), [PeerCloses(1005, Blob::from(b"\xff")), Frame(0x02, blob("")), WriteAll, TakeAll]),
+        ),
+        (
+            "no_answer_to_our_close",
+            life(
+                Settings { times: Some(hurried()), ..client() },
+                [Close(4000, blob("a")), WriteAll, Sleep, Timeout, TakeAll],
+            ),
+        ),
+        ("miscounts", life(client(), [Send(100), Miscount(7), Send(5), Miscount(60_000), WriteAll])),
+    ]
+}

@@ -1,0 +1,28 @@
+//! The inputs from which fuzzing starts, made from what they mean.
+
+use super::{closing, connection, decode, differential};
+
+/// An input of a corpus.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    /// Whose corpus it belongs to.
+    pub target: &'static str,
+    /// What it is about; the name of its file.
+    pub name: &'static str,
+    /// The input.
+    pub bytes: Vec<u8>,
+}
+
+/// All inputs that are made here. A corpus may hold others, which a fuzzer has found, or which an older version made.
+pub fn seeds() -> Vec<Seed> {
+    let made = [
+        ("decode", decode::seeds()),
+        ("connection", connection::seeds()),
+        ("closing", closing::seeds()),
+        ("differential", differential::seeds()),
+    ];
+    let seeds = made
+        .into_iter()
+        .flat_map(|(target, seeds)| seeds.into_iter().map(move |(name, bytes)| Seed { target, name, bytes }));
+    seeds.collect()
+}
