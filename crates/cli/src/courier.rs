@@ -2,6 +2,7 @@
 
 use crate::args::{Common, Reach, Token};
 use crate::exit::{Exit, Trouble};
+use crate::memory::Memory;
 use crate::report::{Report, TICK};
 use crate::signals::Interrupt;
 use crate::url;
@@ -41,16 +42,20 @@ pub(crate) struct Courier {
     client: Client,
     events: broadcast::Receiver<LinkEvent>,
     server: String,
+    memory: Memory,
 }
 
 impl Courier {
     /// Begins to dial the server at this URL.
     pub(crate) fn new(url: &str, reach: &Reach, token: &Token, common: &Common) -> Result<Self, Trouble> {
-        let client = Client::new(url, config(reach, token, common));
+        let memory = Memory::of_user();
+        let mut config = config(reach, token, common);
+        config.paths = memory.paths();
+        let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        Ok(Self { client, events, server: url::server(url) })
+        Ok(Self { client, events, server: url::server(url), memory })
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -80,6 +85,7 @@ impl Courier {
         drop(started);
         // What was not told in this time is found out when the command is given again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
+        self.memory.save();
         outcome
     }
 
@@ -88,7 +94,7 @@ impl Courier {
         started: &mut mpsc::Receiver<Started>,
         report: &mut Report,
     ) -> Result<(), Trouble> {
-        let Self { client, events, server } = self;
+        let Self { client, events, server, .. } = self;
         let mut under = JoinSet::new();
         let mut ends = Ends::new(server, report.count());
         let link = client.link();

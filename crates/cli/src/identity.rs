@@ -78,7 +78,7 @@ impl fmt::Debug for Identity {
 }
 
 /// Where programs keep what they have to remember between two runs.
-fn state_dir(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn state_dir(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
     // A relative XDG path is to be ignored, says the specification.
     let xdg = || set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bowline"));
@@ -106,7 +106,7 @@ fn make(dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn make_private(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

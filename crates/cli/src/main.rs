@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod fetch;
 mod identity;
+mod memory;
 mod plain;
 mod report;
 mod send;

@@ -44,6 +44,11 @@ impl Paths {
         self.lock().insert(path);
     }
 
+    /// All of it, as it is now.
+    pub fn snapshot(&self) -> adapt::Paths {
+        self.lock().clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, adapt::Paths> {
         // Nothing under this lock panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -190,3 +190,27 @@ fn a_second_signal_is_not_argued_with() {
     let stopped = server.process.finish();
     assert_eq!(stopped.code, Some(130), "{stopped:?}");
 }
+
+#[test]
+fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
+    let world = World::new();
+    world.file("big", BIG);
+    fs::create_dir_all(world.path("state")).expect("a folder");
+    fs::write(world.path("state/paths"), "no path\n").expect("a damaged file is no obstacle");
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let patient = ["send", "big", &relay.url, "--heartbeat", "2s", "--timeout", "1s", "-vv"];
+    let mut sender = Process::start(&mut world.bowline(patient.iter().chain(&SLOW)));
+    sender.middle();
+    relay.fall_silent();
+    let sent = sender.finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(sent.stderr.contains("line 1: the field `hi` is missing"), "{sent:?}");
+
+    let kept = fs::read_to_string(world.path("state/paths")).expect("it is kept");
+    let (key, known) = kept.trim().split_once(' ').expect("fields");
+    assert_eq!(format!("ws://{key}"), relay.url);
+    let hi = known.split(' ').nth(1).and_then(|hi| hi.strip_prefix('<')).expect("found dead after a silence");
+    let hi: f64 = hi.parse().expect("seconds");
+    assert!(hi >= 1.0, "{kept}");
+}

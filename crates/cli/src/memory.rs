@@ -1,0 +1,163 @@
+//! What is known of the paths to servers, kept beside the secret between two runs.
+//!
+//! It saves a lost connection now and then and is no more than that: whatever goes wrong with the file is said to whoever
+//! asks for details, and changes nothing else.
+
+use crate::identity::{make_private, state_dir};
+use bowline_core::adapt;
+use bowline_tokio::Paths;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+use tracing::debug;
+
+const FILE: &str = "paths";
+
+/// What is known of paths: what the file said, and what was learned since.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    dir: Option<PathBuf>,
+    read: adapt::Paths,
+    paths: Paths,
+}
+
+impl Memory {
+    /// That of this user; an empty one, if there is none.
+    pub(crate) fn of_user() -> Self {
+        Self::load(state_dir(|name| env::var_os(name).map(PathBuf::from)))
+    }
+
+    fn load(dir: Option<PathBuf>) -> Self {
+        let read = dir.as_deref().map(read).unwrap_or_default();
+        let paths = read.clone().into();
+        Self { dir, read, paths }
+    }
+
+    /// For a client, which puts what it learns there.
+    pub(crate) fn paths(&self) -> Paths {
+        self.paths.clone()
+    }
+
+    /// Writes what was learned to the file, if anything was. What other processes have written there stays.
+    pub(crate) fn save(&self) {
+        let learned = self.paths.snapshot();
+        let news: Vec<_> = learned.iter().filter(|path| self.read.path(path.key()) != **path).collect();
+        let Some(dir) = self.dir.as_deref().filter(|_| !news.is_empty()) else { return };
+        let mut paths = read(dir);
+        for path in news {
+            paths.insert(path.clone());
+        }
+        if let Err(error) = write(dir, &paths) {
+            debug!(path = %dir.join(FILE).display(), %error, "what was learned of paths is not kept");
+        }
+    }
+}
+
+fn read(dir: &Path) -> adapt::Paths {
+    let path = dir.join(FILE);
+    let text = match fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                debug!(path = %path.display(), %error, "what is known of paths cannot be read");
+            }
+            String::new()
+        }
+    };
+    let (paths, bad) = adapt::Paths::read(&text);
+    for bad in bad {
+        debug!(path = %path.display(), %bad, "skipped");
+    }
+    paths
+}
+
+/// In one step, so that nobody finds half of it. It need not survive a power cut.
+fn write(dir: &Path, paths: &adapt::Paths) -> io::Result<()> {
+    make_private(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(paths.to_string().as_bytes())?;
+    file.persist(dir.join(FILE)).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "here:1 2.000 3.000 7\n";
+
+    fn memory(dir: &Path) -> Memory {
+        Memory::load(Some(dir.to_owned()))
+    }
+
+    fn learn(memory: &Memory, line: &str) {
+        memory.paths().insert(line.trim().parse().expect("a line"));
+    }
+
+    #[test]
+    fn what_was_learned_is_there_at_the_next_run() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let state = dir.path().join("deep/state");
+        let first = memory(&state);
+        first.save();
+        assert!(!state.exists(), "there was nothing to keep");
+        learn(&first, HERE);
+        first.save();
+        assert_eq!(memory(&state).paths().to_string(), HERE);
+        assert_eq!(fs::read_dir(&state).expect("listed").count(), 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn what_another_process_has_learned_meanwhile_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join(FILE), "old:1 2.000 - 1\n").expect("written");
+        let (one, other) = (memory(dir.path()), memory(dir.path()));
+        learn(&one, HERE);
+        learn(&other, "there:1 - 4.000 8");
+        one.save();
+        other.save();
+        let expected = format!("old:1 2.000 - 1\n{HERE}there:1 - 4.000 8\n");
+        assert_eq!(memory(dir.path()).paths().to_string(), expected);
+    }
+
+    #[test]
+    fn damage_costs_the_damaged_line() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut damaged = b"here:1 2.0\xff 3.000 7\n\n".to_vec();
+        damaged.extend_from_slice(HERE.as_bytes());
+        fs::write(dir.path().join(FILE), damaged).expect("written");
+        let memory = memory(dir.path());
+        assert_eq!(memory.paths().to_string(), HERE);
+        learn(&memory, "there:1 - 4.000 8");
+        memory.save();
+        let text = fs::read_to_string(dir.path().join(FILE)).expect("text");
+        assert_eq!(text, format!("{HERE}there:1 - 4.000 8\n"));
+    }
+
+    #[test]
+    fn without_a_place_nothing_is_kept_and_nothing_fails() {
+        let nowhere = Memory::load(None);
+        learn(&nowhere, HERE);
+        nowhere.save();
+
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("file");
+        fs::write(&file, "in the way").expect("written");
+        let blocked = memory(&file);
+        learn(&blocked, HERE);
+        blocked.save();
+        assert_eq!(fs::read_to_string(&file).expect("text"), "in the way");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_else_reads_which_servers_were_visited() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a folder");
+        let memory = memory(dir.path());
+        learn(&memory, HERE);
+        memory.save();
+        let mode = fs::metadata(dir.path().join(FILE)).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
