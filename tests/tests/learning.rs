@@ -127,7 +127,7 @@ fn behind_a_proxy_of_three_seconds_one_connection_ends_and_the_next_lives() {
         world.run_until(at(HOUR));
         assert_eq!(world.dials(), 2, "{:?}", world.past);
         let sentence = world.past[0].end.to_string();
-        assert!(sentence.ends_with("; heartbeat set to 2.2 s"), "{sentence}");
+        assert!(sentence.ends_with(" after 3.0 s of silence; heartbeat set to 2.2 s"), "{sentence}");
         let lesson = Lesson::Dropped { silence: 3 * SECOND };
         assert_eq!(changes(&world), [(10 * SECOND, Duration::from_millis(2250), lesson)]);
         let pings = world.pair().expect("a link").client.connection.stats().pings;
