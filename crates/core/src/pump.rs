@@ -8,27 +8,26 @@ use crate::{Close, CloseCode, Instant, Session};
 ///
 /// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
 /// events and at the connection's output. Messages to send are taken from the session only while the connection has
-/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. What the connection has
-/// survived goes to the session, which may want another heartbeat for it. The connection's end
-/// becomes the session's: after its last event the connection is of no more use.
+/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. What the session has to
+/// say to the messages is said before it hears that the peer closes. What the connection has survived goes to the
+/// session, which may want another heartbeat for it. The connection's end becomes the session's: after its last event
+/// the connection is of no more use.
 ///
 /// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003.
 pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
-    while let Some(event) = connection.poll_event() {
-        match event {
-            Event::Message(Message::Binary(message)) => {
-                if session.handle_message(now, message).is_some() {
-                    refuse(now, connection, "an unknown binary message");
-                }
+    if connection.has_messages() {
+        while connection.has_messages() {
+            if let Some(event) = connection.poll_event() {
+                handle(now, connection, session, event);
             }
-            Event::Message(_) => refuse(now, connection, "a text message"),
-            Event::Closed(disconnect) => return session.handle_link_down(now, disconnect),
-            Event::Pong { rtt } => {
-                session.handle_rtt(now, rtt);
-                session.handle_link_event(event);
-            }
-            other => session.handle_link_event(other),
         }
+        send(now, connection, session);
+    }
+    while let Some(event) = connection.poll_event() {
+        if let Event::Closed(disconnect) = event {
+            return session.handle_link_down(now, disconnect);
+        }
+        handle(now, connection, session, event);
     }
     if let Some(silence) = connection.poll_survived() {
         session.handle_survived(now, silence);
@@ -36,6 +35,26 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
     if let Some(change) = session.poll_heartbeat(now) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
+    send(now, connection, session);
+}
+
+fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {
+    match event {
+        Event::Message(Message::Binary(message)) => {
+            if session.handle_message(now, message).is_some() {
+                refuse(now, connection, "an unknown binary message");
+            }
+        }
+        Event::Message(_) => refuse(now, connection, "a text message"),
+        Event::Pong { rtt } => {
+            session.handle_rtt(now, rtt);
+            session.handle_link_event(event);
+        }
+        other => session.handle_link_event(other),
+    }
+}
+
+fn send(now: Instant, connection: &mut Connection, session: &mut Session) {
     while connection.room() > 0 {
         let Some(message) = session.poll_message(now, connection.room()) else {
             if let Some(close) = session.poll_close() {

@@ -1,7 +1,9 @@
 //! Messages in, messages out: a WebSocket for those who want no more than that.
 
+mod demand;
 mod ended;
 mod halves;
+mod spawned;
 mod task;
 
 use std::fmt;
@@ -27,7 +29,7 @@ use crate::error::{AcceptError, DialError};
 use ended::{Ended, aborted};
 use halves::{Half, Halves};
 
-pub use task::{Receiver, Sender};
+pub use spawned::{Receiver, Sender};
 
 /// A WebSocket that its owner polls, over any stream.
 ///
@@ -61,6 +63,12 @@ pub use task::{Receiver, Sender};
 /// Pings, pongs and deadlines are kept while the owner receives, waits for room, or flushes. An owner that does
 /// something else for a long time, longer than half the interval of the heartbeat, should let a task drive the
 /// WebSocket: [`spawn`](Self::spawn).
+///
+/// # The other side closes
+/// Its Close is answered when [`receive`](Self::receive) is called after the last message, and what was sent before that
+/// call leaves first. So a loop that receives and replies has replied to everything, whatever came behind it. An owner
+/// that does not come back has half of [`close_timeout`](bowline_core::closing::Config::close_timeout); then the answer is
+/// given without it.
 ///
 /// # Two halves
 /// `futures::StreamExt::split` makes a half to receive and a half to send that work in two tasks, with a lock between

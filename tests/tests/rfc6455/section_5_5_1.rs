@@ -105,7 +105,20 @@ fn a_close_without_a_code_is_answered_by_one_without() {
 }
 
 #[test]
-fn a_close_is_answered_as_soon_as_the_frame_being_written_is_complete() {
+fn a_close_is_answered_when_the_message_being_sent_is_complete() {
+    let mut config = Config::default();
+    config.fragment = Some(1000);
+    for mut us in Endpoint::both_with(&config) {
+        us.sends(Message::binary(vec![1; 5000]));
+        us.hears(FIN | CLOSE, &body(1001, ""));
+        let mut frames = us.says();
+        assert_eq!(frames.pop().and_then(|frame| frame.close()), Some((1001, String::new())));
+        assert_eq!(frames.iter().map(|frame| frame.payload.len()).collect::<Vec<_>>(), [1000; 5]);
+    }
+}
+
+#[test]
+fn a_close_is_answered_behind_the_frame_being_written_if_the_message_takes_too_long() {
     let mut config = Config::default();
     config.fragment = Some(1000);
     for mut us in Endpoint::both_with(&config) {
@@ -113,8 +126,10 @@ fn a_close_is_answered_as_soon_as_the_frame_being_written_is_complete() {
         let begun = us.connection.output()[..1].to_vec();
         us.connection.handle_written(us.now, 1);
         us.hears(FIN | CLOSE, &body(1001, ""));
+        us.now += Duration::from_secs(1);
+        us.connection.handle_timeout(us.now);
         let frames = crate::wire::parse(&[begun, us.writes()].concat());
-        let [fragment, close] = &frames[..] else { panic!("{frames:?}") };
+        let [fragment, close] = &frames[..] else { panic!("{} frames", frames.len()) };
         assert_eq!((fragment.first, fragment.payload.len()), (BINARY, 1000));
         assert_eq!(close.close(), Some((1001, String::new())));
     }

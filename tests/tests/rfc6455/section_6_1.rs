@@ -5,6 +5,7 @@
 use crate::wire::{BINARY, CLOSE, CONTINUATION, Endpoint, FIN, Frame, TEXT, body};
 use bowline_core::connection::{Config, SendError};
 use bowline_core::{End, Message};
+use std::time::Duration;
 
 fn refuses_to_send(us: &mut Endpoint) {
     let refused = us.connection.send(us.now, Message::text("late"));
@@ -32,13 +33,15 @@ fn nothing_is_sent_unless_the_connection_is_open() {
 }
 
 #[test]
-fn a_message_is_abandoned_when_the_peer_closes() {
+fn a_message_is_abandoned_when_the_peer_has_closed_a_second_ago() {
     let mut config = Config::default();
     config.fragment = Some(100);
     for mut us in Endpoint::both_with(&config) {
         us.sends(Message::binary(vec![1; 1000]));
         us.sends(Message::text("behind it"));
         us.hears(FIN | CLOSE, &body(1000, ""));
+        us.now += Duration::from_secs(1);
+        us.connection.handle_timeout(us.now);
         assert_eq!(us.says().iter().map(Frame::opcode).collect::<Vec<_>>(), [CLOSE]);
     }
 }

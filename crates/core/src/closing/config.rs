@@ -7,7 +7,12 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// How long the peer may take to answer our Close once it has left. Every byte received starts the wait again, up
-    /// to three times as long: the peer may have much to say before it reads our Close.
+    /// to three times as long: the peer may have much to say before it reads our Close. While our application leaves its
+    /// messages lying, and we do not read, the peer is not blamed: the time begins again then, and what comes before the
+    /// Close is skipped.
+    ///
+    /// As long, we think, a peer waits for our answer to its Close. Half of this is for our application, to see what came
+    /// before that Close and to reply, and then a fifth of it for the data that waits to be sent before the answer.
     ///
     /// Default: 5 s, several round trips on the worst path, and short enough for somebody who waits for it.
     pub close_timeout: Duration,

@@ -96,6 +96,8 @@ impl Case<'_> {
     fn peer_closed(&self, close: &Close) -> Verdict {
         let (kind, retry) = match self.flaw {
             Some(_) => (Kind::ProtocolViolation, Retry::No(Why::Invalid)),
+            // Our application closed as well, before it knew.
+            None if self.asked => (kind_of(close), Retry::No(Why::Asked)),
             None => (kind_of(close), close.code().retry(close.reason())),
         };
         let clause = match self.cause {

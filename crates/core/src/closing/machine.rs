@@ -1,15 +1,16 @@
 //! The machine itself: inputs in, answers and one [`Disconnect`] out.
 
-use super::close::{Close, CloseError, Flaw};
-use super::code::CloseCode;
+mod hear;
+mod say;
+
+use super::close::{Close, Flaw};
 use super::config::Config;
 use super::diagnosis::{Case, Cause};
 use super::disconnect::{Disconnect, Exchange, Record};
 use super::evidence::{End, Evidence};
-use super::state::{State, Transport, Wait};
+use super::state::{Hearing, Overdue, State, Transport, Wait};
 use super::traffic::Traffic;
 use crate::{Instant, Role};
-use bytes::Bytes;
 use core::time::Duration;
 
 /// The closing handshake of one connection, both roles. See the [module](super) for its states.
@@ -46,6 +47,8 @@ pub struct Closing {
     asked: bool,
     /// We could not go on, and this is what we wanted to say.
     failed: Option<Close>,
+    /// Whether we look at what comes in, as far as our owner has told.
+    reading: bool,
     ignored: u64,
 }
 
@@ -62,6 +65,7 @@ impl Closing {
             flaw: None,
             asked: false,
             failed: None,
+            reading: true,
             ignored: 0,
         }
     }
@@ -93,10 +97,23 @@ impl Closing {
     /// Our Close frame has left: the transport accepted its last byte.
     pub fn handle_close_flushed(&mut self, now: Instant) {
         let now = self.at(now);
-        if let State::Sent(wait @ Wait::Flush { .. }) | State::Both(wait @ Wait::Flush { .. }) =
-            &mut self.state
-        {
-            *wait = Wait::Peer { since: now };
+        let hearing = if self.reading { Hearing::All } else { Hearing::Gaps };
+        if let State::Sent(wait) | State::Both(wait) = &mut self.state {
+            if !matches!(wait, Wait::Peer { .. }) {
+                *wait = Wait::Peer { since: now, hearing };
+            }
+        }
+    }
+
+    /// Our owner stops reading, or begins again. A peer that did not seem to answer while nobody read gets its time once
+    /// more, and the messages before its Close are skipped then, so that nothing keeps us from reading it.
+    pub fn set_reading(&mut self, now: Instant, reading: bool) {
+        self.at(now);
+        self.reading = reading;
+        if let State::Sent(Wait::Peer { hearing: hearing @ Hearing::All, .. }) = &mut self.state {
+            if !reading {
+                *hearing = Hearing::Gaps;
+            }
         }
     }
 
@@ -127,133 +144,6 @@ impl Closing {
         }
     }
 
-    /// A data frame came: whether it is to be interpreted and delivered.
-    pub fn handle_data(&mut self, now: Instant) -> bool {
-        self.at(now);
-        self.wants_data() || self.ignore()
-    }
-
-    /// A Ping came: whether it is to be answered.
-    pub fn handle_ping(&mut self, now: Instant) -> bool {
-        self.at(now);
-        // Nothing can be written while draining, which is no fault of the Ping.
-        self.state.is_talking(self.failed.is_some())
-            || (!matches!(self.state, State::Drain { .. }) && self.ignore())
-    }
-
-    /// A Close frame came with this payload. The answer, if there is one, is the payload of our own Close frame.
-    ///
-    /// Write it as soon as the frame that is being written is complete: data that waits behind it is not to follow,
-    /// since the peer need not look at it any more.
-    pub fn handle_close(&mut self, now: Instant, payload: &[u8]) -> Option<Bytes> {
-        let now = self.at(now);
-        match self.state {
-            State::Open => {
-                let (received, flaw) = Close::decode(payload);
-                // RFC 6455 §5.5.1: the answer typically echoes the code.
-                let echo = || Close::ours(received.code(), received.reason());
-                let sent = flaw.map_or_else(echo, Flaw::answer);
-                let payload = sent.encode();
-                self.flaw = flaw;
-                self.exchange = Exchange::ReceivedThenSent { received, sent };
-                self.state = State::Both(Wait::Flush { since: now, limit: self.config.close_timeout });
-                Some(payload)
-            }
-            State::Sent(wait) => {
-                let (received, flaw) = Close::decode(payload);
-                self.flaw = flaw;
-                if let Exchange::Sent(sent) = core::mem::take(&mut self.exchange) {
-                    self.exchange = Exchange::SentThenReceived { sent, received };
-                }
-                self.state = State::Both(match wait {
-                    Wait::Peer { .. } => Wait::Peer { since: now },
-                    flush @ Wait::Flush { .. } => flush,
-                });
-                None
-            }
-            State::Drain { idle, .. } => {
-                let (received, flaw) = Close::decode(payload);
-                self.flaw = flaw;
-                self.exchange = Exchange::Received(received);
-                self.finish(now, Cause::Drained { idle, then: None });
-                None
-            }
-            State::Both(_) | State::Ending { .. } | State::Over => {
-                self.ignore();
-                None
-            }
-        }
-    }
-
-    /// What the peer sent cannot be gone on from: a violation of the protocol, or a limit that was passed.
-    ///
-    /// Drop the data that waits to be written. If there is an answer, it is the payload of our Close frame, to be
-    /// written next. The input is not to be interpreted any further (RFC 6455 §7.1.7), except that a Close frame may
-    /// be reported where the frames can still be told apart. A reason that is too long is cut.
-    pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) -> Option<Bytes> {
-        let now = self.at(now);
-        let close = Close::ours(if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR }, reason);
-        match &mut self.state {
-            State::Open => {
-                let payload = close.encode();
-                self.failed = Some(close.clone());
-                self.exchange = Exchange::Sent(close);
-                self.state = State::Sent(Wait::Flush { since: now, limit: self.config.close_timeout });
-                Some(payload)
-            }
-            State::Sent(wait) => {
-                // The application's Close stays the only one; with no data before it, it needs no more time than ours.
-                if let Wait::Flush { limit, .. } = wait {
-                    *limit = self.config.close_timeout;
-                }
-                self.failed.get_or_insert(close);
-                None
-            }
-            State::Drain { idle, .. } => {
-                let cause = Cause::Drained { idle: *idle, then: None };
-                self.finish(now, cause);
-                None
-            }
-            State::Both(_) | State::Ending { .. } | State::Over => None,
-        }
-    }
-
-    /// The heartbeat found that nobody is there. The answer is the payload of a last Close frame for a peer that hears
-    /// us although we do not hear it: offer it to the transport once, and drop it.
-    pub fn dead(&mut self, now: Instant) -> Option<Bytes> {
-        let now = self.at(now);
-        let payload = match self.state {
-            State::Open => {
-                let close = Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout");
-                let payload = close.encode();
-                self.exchange = Exchange::Sent(close);
-                Some(payload)
-            }
-            State::Sent(_) | State::Both(_) => None,
-            State::Drain { .. } | State::Ending { .. } | State::Over => return None,
-        };
-        self.finish(now, Cause::Dead);
-        payload
-    }
-
-    /// Starts the closing handshake: the payload of the Close frame, to be written behind the data that was accepted
-    /// before it. No message can be sent from here on; those that come are still delivered.
-    ///
-    /// # Errors
-    /// If this Close must not be sent, or the connection is closing already.
-    pub fn close(&mut self, now: Instant, close: Close) -> Result<Bytes, CloseError> {
-        let now = self.at(now);
-        close.check()?;
-        if !self.is_open() {
-            return Err(CloseError::AlreadyClosing);
-        }
-        let payload = close.encode();
-        self.asked = true;
-        self.exchange = Exchange::Sent(close);
-        self.state = State::Sent(Wait::Flush { since: now, limit: self.config.stall_timeout });
-        Ok(payload)
-    }
-
     /// Nobody has made room for the data that is left after a failed write. Once the time for it is over, it is skipped:
     /// the peer's last words may stand behind it, and get as much time again. Call it before
     /// [`handle_timeout`](Self::handle_timeout).
@@ -267,14 +157,29 @@ impl Closing {
         }
     }
 
-    /// Gives up what has been waited for too long. Early calls change nothing.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// Gives up what has been waited for too long, and says what the owner has to do about it. Early calls change
+    /// nothing.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
         let now = self.at(now);
-        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
-            if let Some(cause) = self.state.timed_out(&self.traffic) {
-                self.finish(now, cause);
+        let mut overdue = None;
+        while self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            match self.state {
+                State::Held { .. } => overdue = self.answer(now).map(Overdue::Answer),
+                State::Both(Wait::Data { since }) => {
+                    self.state = State::Both(Wait::Flush { since, limit: self.config.close_timeout });
+                    overdue.get_or_insert(Overdue::Data);
+                }
+                // Perhaps the answer is there, behind what we have not looked at.
+                State::Sent(Wait::Peer { hearing: Hearing::Gaps, .. }) if self.failed.is_none() => {
+                    self.state = State::Sent(Wait::Peer { since: now, hearing: Hearing::Skips });
+                }
+                _ => match self.state.timed_out(&self.traffic) {
+                    Some(cause) => self.finish(now, cause),
+                    None => break,
+                },
             }
         }
+        overdue
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
@@ -341,9 +246,14 @@ impl Closing {
         self.traffic.poll_survived()
     }
 
-    /// Whether no end is in sight: messages can be sent.
+    /// Whether messages can be sent: nobody has closed, or the peer has and its answer [waits](Self::hold_close).
     pub fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
+        matches!(self.state, State::Open | State::Held { .. })
+    }
+
+    /// Whether a Close of the peer waits for its [answer](Self::answer).
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, State::Held { .. })
     }
 
     /// Whether everything is over and [`poll_disconnect`](Self::poll_disconnect) has told, or will tell.
@@ -353,13 +263,16 @@ impl Closing {
 
     /// Whether data frames of the peer are to be interpreted and delivered.
     pub fn wants_data(&self) -> bool {
-        self.state.is_talking(self.failed.is_some())
-            || matches!(self.state, State::Drain { skips: false, .. })
+        self.state.wants_data(self.failed.is_some())
     }
 
     /// Whether pings make sense: once our Close has left, its own time-out watches over the peer.
     pub fn wants_heartbeat(&self) -> bool {
-        self.state.is_talking(self.failed.is_some()) && !matches!(self.state, State::Sent(Wait::Peer { .. }))
+        match self.state {
+            State::Held { .. } => true,
+            State::Sent(Wait::Peer { .. }) => false,
+            _ => self.state.is_talking(self.failed.is_some()),
+        }
     }
 
     /// Whether writing has failed and only reading goes on.

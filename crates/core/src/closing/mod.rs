@@ -23,6 +23,10 @@
 //!
 //! In Sent what the peer still sends is delivered; in Both it is ignored and counted. In Drain nothing can be written,
 //! but the peer's last words may wait in the receive buffer; a Close found there is the end of it.
+//!
+//! Between Open and Both an owner may stay in Held: the peer's Close is here, and it is not answered before the
+//! application has seen what came before it and said what it has to say to that. An answer may wait behind data (RFC
+//! 6455 §5.5.1), and neither for ever: half the close time-out for the application, a fifth of it for the data.
 
 mod clause;
 mod close;
@@ -51,5 +55,5 @@ pub use explain::Explanation;
 pub use history::History;
 pub use machine::Closing;
 pub use retry::{Change, Retry, Why};
-pub use state::Transport;
+pub use state::{Overdue, Transport};
 pub use suspect::Suspect;

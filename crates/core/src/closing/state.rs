@@ -4,6 +4,7 @@ use super::config::Config;
 use super::diagnosis::Cause;
 use super::traffic::Traffic;
 use crate::{Instant, Role};
+use bytes::Bytes;
 use core::time::Duration;
 
 /// What to do with the transport once everything queued has been written.
@@ -21,6 +22,10 @@ pub enum Transport {
 #[derive(Debug)]
 pub(super) enum State {
     Open,
+    /// The peer's Close is here, and its answer waits until the application has seen what came before it.
+    Held {
+        since: Instant,
+    },
     /// Our Close is queued, the peer's is missing.
     Sent(Wait),
     /// The peer's Close is here, ours is queued.
@@ -43,13 +48,41 @@ pub(super) enum State {
     Over,
 }
 
+/// What has waited for too long, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// The application, to see what came before the peer's Close: write this as the payload of ours, behind the data
+    /// that waits.
+    Answer(Bytes),
+    /// The data before our answer, to leave: drop it, so that the answer can go.
+    Data,
+}
+
+/// A Close of the peer waits for the application for at most this share of the close time-out, and then a smaller one
+/// for the data before the answer: together less than a peer of our kind waits for it.
+const HOLD_SHARE: u32 = 2;
+const DATA_SHARE: u32 = 5;
+
 /// What we wait for, once our Close is queued.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
+    /// For the transport to take the data before our answer to the peer's Close.
+    Data { since: Instant },
     /// For the transport to take it, with at most this long without progress.
     Flush { since: Instant, limit: Duration },
     /// For the peer, since then.
-    Peer { since: Instant },
+    Peer { since: Instant, hearing: Hearing },
+}
+
+/// How we listen for the peer's Close, which may stand behind messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// All is read as it comes.
+    All,
+    /// There were times at which we did not read.
+    Gaps,
+    /// Messages are read and not looked at any more.
+    Skips,
 }
 
 impl State {
@@ -59,13 +92,17 @@ impl State {
             Self::Sent(Wait::Flush { since, limit }) | Self::Both(Wait::Flush { since, limit }) => {
                 Some(traffic.sent().max(since) + limit)
             }
+            Self::Held { since } => Some(since + config.close_timeout / HOLD_SHARE),
+            Self::Sent(Wait::Data { since }) | Self::Both(Wait::Data { since }) => {
+                Some(since + config.close_timeout / DATA_SHARE)
+            }
             // A peer that breaks the protocol gets no more time by going on.
-            Self::Sent(Wait::Peer { since }) if failed => Some(since + config.close_timeout),
-            Self::Sent(Wait::Peer { since }) => {
+            Self::Sent(Wait::Peer { since, .. }) if failed => Some(since + config.close_timeout),
+            Self::Sent(Wait::Peer { since, .. }) => {
                 let wait = config.close_timeout;
                 Some((traffic.received().max(since) + wait).min(since + wait.saturating_mul(3)))
             }
-            Self::Both(Wait::Peer { since }) => Some(since + config.end_timeout),
+            Self::Both(Wait::Peer { since, .. }) => Some(since + config.end_timeout),
             Self::Drain { since, .. } => Some(since + config.drain_timeout),
             Self::Open | Self::Ending { .. } | Self::Over => None,
         }
@@ -74,11 +111,13 @@ impl State {
     /// What it means that the wait is over.
     pub(super) fn timed_out(&self, traffic: &Traffic) -> Option<Cause> {
         match *self {
-            Self::Sent(Wait::Flush { since, .. }) => Some(Cause::Stuck { since: traffic.sent().max(since) }),
-            Self::Sent(Wait::Peer { since }) => Some(Cause::Unanswered { since }),
+            Self::Sent(Wait::Data { since } | Wait::Flush { since, .. }) => {
+                Some(Cause::Stuck { since: traffic.sent().max(since) })
+            }
+            Self::Sent(Wait::Peer { since, .. }) => Some(Cause::Unanswered { since }),
             Self::Both(_) => Some(Cause::Settled),
             Self::Drain { idle, .. } => Some(Cause::Drained { idle, then: None }),
-            Self::Open | Self::Ending { .. } | Self::Over => None,
+            Self::Open | Self::Held { .. } | Self::Ending { .. } | Self::Over => None,
         }
     }
 
@@ -87,7 +126,18 @@ impl State {
         match self {
             Self::Open => true,
             Self::Sent(_) => !failed,
-            Self::Both(_) | Self::Drain { .. } | Self::Ending { .. } | Self::Over => false,
+            Self::Held { .. } | Self::Both(_) | Self::Drain { .. } | Self::Ending { .. } | Self::Over => {
+                false
+            }
+        }
+    }
+
+    /// Whether messages of the peer are looked at.
+    pub(super) fn wants_data(&self, failed: bool) -> bool {
+        match self {
+            Self::Sent(Wait::Peer { hearing: Hearing::Skips, .. }) => false,
+            Self::Drain { skips, .. } => !skips,
+            _ => self.is_talking(failed),
         }
     }
 
@@ -97,7 +147,7 @@ impl State {
 
     /// Whether our Close is still in the queue.
     pub(super) fn is_flushing(&self) -> bool {
-        matches!(self, Self::Sent(Wait::Flush { .. }) | Self::Both(Wait::Flush { .. }))
+        matches!(self, Self::Sent(wait) | Self::Both(wait) if !matches!(wait, Wait::Peer { .. }))
     }
 
     pub(super) fn transport(&self, role: Role, failed: bool) -> Transport {

@@ -3,7 +3,9 @@
 //! Times in seconds since the connection was opened, as a client unless the row says `server`. Inputs: `close` and
 //! `fail` as commands, `rx_*` a frame of the peer, `rx` and `tx` any bytes, `block` a full transport, `gone(end,idle)`
 //! the end of the transport after so much silence, `dead(ping)` the verdict of the heartbeat, `stalled(s)` this process
-//! did not run. Our Close leaves in the instant in which it is written, unless the row says `hold`; then at `flush`.
+//! did not run, `read_nothing` and `read_again` that nobody looks at what comes. Our Close leaves in the instant in which
+//! it is written, unless the row says `hold`; then at `flush`. The peer's is answered at once, unless it came by
+//! `rx_held`; then at `answer`. `due` is a `timeout` that tells if data is to be dropped.
 //! Other words are evidence that is given at the end. `again` opens the next link of the same history.
 
 mod codes;
@@ -245,7 +247,24 @@ impl Link {
             "block" => self.closing.handle_blocked(now),
             "flush" => self.flush(now),
             "stalled" => self.closing.handle_stalled(now, seconds(arguments)),
-            "timeout" => self.closing.handle_timeout(now),
+            "timeout" | "due" => match self.closing.handle_timeout(now) {
+                Some(Overdue::Answer(payload)) => self.write(now, &payload),
+                Some(Overdue::Data) if word == "due" => self.said.push("Drop".into()),
+                _ => {}
+            },
+            "rx_held" => {
+                let (code, reason) = code_with_reason(arguments);
+                self.closing.hold_close(now, &[&code.to_be_bytes(), reason.as_bytes()].concat());
+            }
+            "answer" => {
+                let answer = self.closing.answer(now);
+                self.write_if(now, answer);
+            }
+            "read_nothing" | "read_again" => self.closing.set_reading(now, word == "read_again"),
+            "rx_pong" => {
+                let news = self.closing.handle_pong(now);
+                self.said.push(if news { "news" } else { "no" }.into());
+            }
             "gone" => {
                 let (name, idle) = arguments.split_once(',').unwrap_or((arguments, ""));
                 if !idle.is_empty() {

@@ -20,6 +20,10 @@ impl Connection {
             self.notice_stall(self.now);
         }
         self.tell_reading();
+        if self.owes_answer() {
+            let answer = self.closing.answer(self.now);
+            self.answer(answer, None);
+        }
         self.now
     }
 

@@ -89,7 +89,7 @@ impl Connection {
     /// How to refuse a message, if it has to be.
     fn refusal<T>(&self) -> Option<fn(T) -> SendError<T>> {
         match () {
-            () if !self.closing.is_open() => Some(SendError::Closing),
+            () if !self.is_open() => Some(SendError::Closing),
             () if self.room() == 0 => Some(SendError::Full),
             () => None,
         }

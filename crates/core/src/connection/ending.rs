@@ -2,8 +2,9 @@
 
 use super::{Connection, Event, Probe};
 use crate::Instant;
-use crate::closing::{self, Cut, Evidence};
+use crate::closing::{self, Cut, Evidence, Flaw};
 use crate::message::Assembler;
+use bytes::Bytes;
 
 impl Connection {
     /// Draws the conclusions of what has just happened.
@@ -20,6 +21,21 @@ impl Connection {
             self.outbox.clear();
         }
         self.tell_reading();
+    }
+
+    /// Whether the application has been handed the peer's Close, and the answer is due.
+    pub(super) fn owes_answer(&self) -> bool {
+        self.closing.is_held() && !self.inbox.has_close()
+    }
+
+    /// Queues our Close, if there is an answer: behind the messages, unless the peer's has a flaw.
+    pub(super) fn answer(&mut self, answer: Option<Bytes>, flaw: Option<Flaw>) {
+        match (answer, flaw) {
+            // RFC 6455 §5.5.1: it may wait until what has been begun is sent.
+            (Some(payload), None) => self.outbox.close(payload),
+            (Some(payload), Some(_)) => self.outbox.close_now(payload),
+            (None, _) => {}
+        }
     }
 
     /// Tells the end, with all that is known.

@@ -50,7 +50,8 @@ pub enum Event {
         /// What was learned.
         why: Lesson,
     },
-    /// The peer closes; no message comes any more. The answer is sent by itself.
+    /// The peer closes; no message comes any more, and none can be sent from now on. The answer is sent by itself,
+    /// behind the messages that were accepted before.
     CloseReceived(Close),
     /// Our Close has left: the application's, an answer to the peer's, or one that says what we cannot go on from.
     /// Where the end comes first, this does not come.

@@ -15,12 +15,24 @@ pub(super) struct Inbox {
     weight: usize,
     /// How many of the events are no messages.
     news: usize,
+    /// Whether the peer's Close is among them.
+    has_close: bool,
+    /// Whether the application wanted one more than there were.
+    is_awaited: bool,
     is_closed: bool,
 }
 
 impl Inbox {
     pub(super) fn new(limit: usize) -> Self {
-        Self { events: VecDeque::new(), limit: limit.max(1), weight: 0, news: 0, is_closed: false }
+        Self {
+            events: VecDeque::new(),
+            limit: limit.max(1),
+            weight: 0,
+            news: 0,
+            has_close: false,
+            is_awaited: true,
+            is_closed: false,
+        }
     }
 
     /// Queues an event; none after [`Event::Closed`].
@@ -30,7 +42,11 @@ impl Inbox {
         }
         match &event {
             Event::Message(_) => self.weight = self.weight.saturating_add(weight(&event)),
-            Event::CloseReceived(_) | Event::CloseSent(_) => self.news += 1,
+            Event::CloseReceived(_) => {
+                self.news += 1;
+                self.has_close = true;
+            }
+            Event::CloseSent(_) => self.news += 1,
             Event::Closed(_) => self.is_closed = true,
             _ if self.news >= MAX_NEWS => return,
             _ => self.news += 1,
@@ -39,9 +55,15 @@ impl Inbox {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let event = self.events.pop_front();
+        self.is_awaited = event.is_none();
+        let event = event?;
         match &event {
             Event::Message(_) => self.weight -= weight(&event),
+            Event::CloseReceived(_) => {
+                self.news = self.news.saturating_sub(1);
+                self.has_close = false;
+            }
             _ => self.news = self.news.saturating_sub(1),
         }
         if self.events.is_empty() && self.events.capacity() > 4 {
@@ -53,6 +75,25 @@ impl Inbox {
     /// Whether as many bytes wait as may.
     pub(super) fn is_full(&self) -> bool {
         self.weight >= self.limit
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Whether messages wait.
+    pub(super) fn has_messages(&self) -> bool {
+        self.weight > 0
+    }
+
+    /// Whether the peer's Close waits to be taken.
+    pub(super) fn has_close(&self) -> bool {
+        self.has_close
+    }
+
+    /// Whether the application has seen every message, and has come back for more: it has nothing to say to them.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.is_awaited && !self.has_messages()
     }
 
     /// Whether the end has been told.

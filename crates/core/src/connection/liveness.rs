@@ -68,6 +68,7 @@ impl Connection {
             self.told_at = self.now;
             self.heartbeat.set_reading(self.now, reading);
             self.pace.restart(self.now);
+            self.closing.set_reading(self.now, reading);
         }
     }
 

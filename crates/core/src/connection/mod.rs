@@ -23,6 +23,7 @@ mod event;
 mod inbox;
 mod jam;
 mod liveness;
+mod look;
 mod pace;
 mod receive;
 mod record;
@@ -34,7 +35,7 @@ pub use config::Config;
 pub use event::{Event, Lesson, SendError};
 pub use stats::Stats;
 
-use crate::closing::{CloseCode, Closing, End, History};
+use crate::closing::{CloseCode, Closing, End, History, Overdue};
 use crate::frame::{Decoder, Role};
 use crate::heartbeat::{Heartbeat, PingLimit, SHORT_SLEEP};
 use crate::mask::Keys;
@@ -44,7 +45,6 @@ use crate::recorder::{Recorder, What};
 use crate::{Instant, Rng};
 use alloc::boxed::Box;
 use bytes::BytesMut;
-use core::fmt;
 use core::time::Duration;
 use drain::Meter;
 use inbox::Inbox;
@@ -229,7 +229,11 @@ impl Connection {
             self.closing.skip_data(now);
         }
         // Last, since to fail may shorten its patience.
-        self.closing.handle_timeout(now);
+        match self.closing.handle_timeout(now) {
+            Some(Overdue::Answer(payload)) => self.outbox.close(payload),
+            Some(Overdue::Data) => self.outbox.drop_messages(),
+            None => {}
+        }
         self.settle(now);
     }
 
@@ -273,6 +277,10 @@ impl Connection {
     }
 
     /// What happened, in order. The last one is [`Event::Closed`].
+    ///
+    /// The peer's Close is answered when this hands it out, and not before: until then a message that came before it can
+    /// be replied to. An application that does not come for it has half of
+    /// [`close_timeout`](crate::closing::Config::close_timeout).
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop()
     }
@@ -288,43 +296,11 @@ impl Connection {
         if self.closing.is_over() {
             return None;
         }
-        if self.told_reading != self.is_reading() {
-            // At once: `poll_event` has made room, and the heartbeat has to know at what time.
+        if self.told_reading != self.is_reading() || self.owes_answer() {
+            // At once: `poll_event` has made room or handed out the peer's Close, and what follows from that needs a time.
             return Some(self.told_at);
         }
         self.deadline()
-    }
-
-    // Looking.
-
-    /// What to do with the transport once [`output`](Self::output) is empty.
-    pub fn transport(&self) -> Transport {
-        self.closing.transport()
-    }
-
-    /// Whether to read. False while the application leaves its messages lying, and after the end.
-    pub fn wants_input(&self) -> bool {
-        !self.closing.is_over() && (!self.inbox.is_full() || !self.closing.wants_data())
-    }
-
-    /// Whether messages can be sent: nobody has closed, and the transport is whole as far as is known.
-    pub fn is_open(&self) -> bool {
-        self.closing.is_open()
-    }
-
-    /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
-    pub fn room(&self) -> usize {
-        if self.closing.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
-    }
-
-    /// How many bytes of messages wait to be written.
-    pub fn queued(&self) -> usize {
-        self.outbox.queued()
-    }
-
-    /// The smoothed round-trip time, measured by pings; `None` before the first Pong.
-    pub fn rtt(&self) -> Option<Duration> {
-        self.heartbeat.rtt().srtt()
     }
 
     // Private.
@@ -338,18 +314,6 @@ impl Connection {
         self.decoder.release();
         self.known = self.decoder.buffered();
         self.outbox.release();
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("now", &self.now)
-            .field("decoder", &self.decoder)
-            .field("outbox", &self.outbox)
-            .field("closing", &self.closing)
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
     }
 }
 

@@ -63,6 +63,7 @@ impl Connection {
                 }
             }
             Opcode::Ping => self.handle_ping(now),
+            Opcode::Pong if !self.closing.handle_pong(now) => {}
             Opcode::Pong => {
                 if let Some(rtt) = self.heartbeat.handle_pong(now, self.decoder.payload()) {
                     self.tell(now, Event::Pong { rtt });
@@ -86,15 +87,17 @@ impl Connection {
     }
 
     fn handle_close(&mut self, now: Instant) {
-        let is_news = !replace(&mut self.close_received, true);
-        let close = is_news.then(|| Close::decode(self.decoder.payload()).0);
-        let answer = self.closing.handle_close(now, self.decoder.payload());
-        if let Some(close) = close {
-            self.tell(now, Event::CloseReceived(close));
+        let payload = self.decoder.payload();
+        let (close, flaw) = Close::decode(payload);
+        // What is not valid is a reason to fail (RFC 6455 §7.1.7), and not to wait for anybody.
+        if flaw.is_some() || self.inbox.is_awaited() {
+            let answer = self.closing.handle_close(now, payload);
+            self.answer(answer, flaw);
+        } else {
+            self.closing.hold_close(now, payload);
         }
-        if let Some(answer) = answer {
-            // RFC 6455 §5.5.1: unless one has been sent, a Close must answer.
-            self.outbox.close_now(answer);
+        if !replace(&mut self.close_received, true) {
+            self.tell(now, Event::CloseReceived(close));
         }
     }
 

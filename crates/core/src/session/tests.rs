@@ -223,3 +223,23 @@ fn a_broken_protocol_closes_with_1002_and_damage_with_1011() {
         assert!(received, "{code}: {told:?}");
     }
 }
+
+#[test]
+fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
+    pair.settle();
+    // The client offers another file and leaves at once; the server says yes to the first one meanwhile.
+    let second = Offer::new(TransferId::from_bytes([2; 16]), SafeName::parse("other").expect("safe"), 5);
+    pair.client.1.transfers_mut().offer(pair.now, second).expect("new");
+    pump(pair.now, &mut pair.client.0, &mut pair.client.1);
+    pair.client.0.close(pair.now, Close::normal()).expect("open");
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+    assert!(pair.server.1.transfers_mut().answer(pair.now, ID, answer));
+    assert!(carry(pair.now, &mut pair.client.0, &mut pair.server.0) > 0);
+
+    pump(pair.now, &mut pair.server.0, &mut pair.server.1);
+    pair.server.0.handle_timeout(pair.now);
+    let output = pair.server.0.outputs().collect::<alloc::vec::Vec<_>>().concat();
+    assert_eq!((output[0], &output[output.len() - 4..]), (0x82, &[0x88, 2, 0x03, 0xe8][..]));
+}

@@ -106,12 +106,12 @@ async fn a_cancelled_receive_loses_nothing() {
 async fn halves_in_two_tasks_wake_each_other() {
     let (client, server) = pair(config(), config());
     let message = Message::binary(vec![9; 300_000]);
-    // A Close of one end makes the other drop what it has queued; so all must have arrived before.
-    let arrived = Arc::new(Barrier::new(4));
+    // An end that closes takes no more messages from its own application either; so all must have been sent before.
+    let sent = Arc::new(Barrier::new(2));
     let mut tasks = Vec::new();
     for socket in [client, server] {
         let (mut sending, mut receiving) = socket.split();
-        let (outgoing, done) = (message.clone(), Arc::clone(&arrived));
+        let (outgoing, done) = (message.clone(), Arc::clone(&sent));
         tasks.push(tokio::spawn(async move {
             for _ in 0..20 {
                 sending.send(outgoing.clone()).await.unwrap();
@@ -119,12 +119,10 @@ async fn halves_in_two_tasks_wake_each_other() {
             done.wait().await;
             sending.close().await.unwrap();
         }));
-        let done = Arc::clone(&arrived);
         tasks.push(tokio::spawn(async move {
             for _ in 0..20 {
                 assert_eq!(receiving.next().await.unwrap().unwrap().len(), 300_000);
             }
-            done.wait().await;
             assert_eq!(receiving.next().await, None);
         }));
     }
@@ -204,4 +202,57 @@ async fn an_end_that_was_taken_before_is_an_end_still() {
     common::drain(&mut client).await;
     let mut socket = WebSocket::new(client);
     assert_eq!(socket.receive().await.unwrap_err().kind(), Kind::LocalAbort);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_echo_answers_what_came_with_the_close() {
+    for large in [1, 300_000] {
+        let (mut client, mut server) = pair(quiet(), quiet());
+        let echo = async {
+            while let Ok(message) = server.receive().await {
+                server.send(message).await.unwrap();
+            }
+            server.ended().await
+        };
+        let hurry = async {
+            // All of this, and the Close, is there before the server looks.
+            client.try_send(Message::text("a")).unwrap();
+            client.try_send(Message::text("b".repeat(large))).unwrap();
+            client.close(Close::normal()).unwrap();
+            assert_eq!(client.receive().await, Ok(Message::text("a")));
+            assert!(client.receive().await == Ok(Message::text("b".repeat(large))));
+            client.ended().await
+        };
+        let start = Instant::now();
+        let (at_server, at_client) = in_time(async { tokio::join!(echo, hurry) }).await;
+        assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+        assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a time-out");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_echo_that_waits_for_room_answers_what_came_before_the_close() {
+    let (mut client, server) = pair(quiet(), quiet());
+    let echo = async {
+        let (mut sending, mut receiving) = server.split();
+        while let Some(Ok(message)) = receiving.next().await {
+            sending.send(message).await.unwrap();
+        }
+        receiving.reunite(sending).unwrap().ended().await
+    };
+    let slow = async {
+        // More than fits into the pipe and the queue of the server, so that it waits for us to read.
+        for n in 0..5 {
+            client.send(Message::binary(vec![n; 200_000])).await.unwrap();
+        }
+        client.close(Close::normal()).unwrap();
+        for n in 0..5 {
+            assert!(client.receive().await == Ok(Message::binary(vec![n; 200_000])), "message {n}");
+        }
+        client.ended().await
+    };
+    let (at_server, at_client) = in_time(async { tokio::join!(echo, slow) }).await;
+    assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+    assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
 }

@@ -3,10 +3,12 @@
 //! Each cell is a machine of its own, brought into the state of its column and given the input of its row.
 
 use super::*;
+use crate::CloseCode;
 use crate::table::{self, Table};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// When a state is entered, and when the input comes.
 const ENTERED: Instant = Instant::from_secs(5);
@@ -15,13 +17,20 @@ const NOW: Instant = Instant::from_secs(6);
 type Step = fn(&mut Closing, Instant) -> String;
 
 /// The states, and how to get there.
-const STATES: [(&str, Step); 10] = [
+const STATES: [(&str, Step); 14] = [
     ("Open", |_, _| String::new()),
     ("Sent", |it, now| told(it.close(now, Close::normal()).ok())),
     ("Sent, left", |it, now| told(it.close(now, Close::normal()).ok()) + &left(it, now)),
+    ("Sent, gaps", |it, now| told(it.close(now, Close::normal()).ok()) + &deaf(it, now) + &left(it, now)),
+    ("Sent, skips", |it, now| {
+        let then = now - it.config.close_timeout;
+        told(it.close(then, Close::normal()).ok()) + &deaf(it, then) + &left(it, then) + &waited(it, now)
+    }),
     ("Failed", |it, now| fails(it, now)),
     ("Failed, left", |it, now| fails(it, now) + &left(it, now)),
-    ("Both", |it, now| closes(it, now, b"\x03\xe8")),
+    ("Held", |it, now| holds(it, now, b"\x03\xe8")),
+    ("Both, data", |it, now| closes(it, now, b"\x03\xe8")),
+    ("Both", |it, now| fails(it, now) + &closes(it, now, b"\x03\xe8")),
     ("Both, left", |it, now| closes(it, now, b"\x03\xe8") + &left(it, now)),
     ("Drain", |it, now| ends(it, now, End::WriteFailed)),
     ("Drain, skips", |it, now| ends(it, now - it.config.drain_timeout, End::WriteFailed) + &skips(it, now)),
@@ -29,15 +38,19 @@ const STATES: [(&str, Step); 10] = [
 ];
 
 /// What can happen.
-const INPUTS: [(&str, Step); 17] = [
+const INPUTS: [(&str, Step); 21] = [
     ("we close with 1000", |it, now| told(it.close(now, Close::normal()).ok())),
     ("we fail with 1002", fails),
     ("our Close has left", left),
     ("Close 1001 comes", |it, now| closes(it, now, b"\x03\xe9")),
     ("Close without a code", |it, now| closes(it, now, b"")),
     ("Close 1006, invalid", |it, now| closes(it, now, b"\x03\xee")),
+    ("Close 1001 is to wait", |it, now| holds(it, now, b"\x03\xe9")),
+    ("it has been seen", |it, now| told(it.answer(now))),
     ("data comes", |it, now| if it.handle_data(now) { "deliver".into() } else { String::new() }),
     ("a Ping comes", |it, now| if it.handle_ping(now) { "answer".into() } else { String::new() }),
+    ("a Pong comes", |it, now| if it.handle_pong(now) { "look".into() } else { String::new() }),
+    ("we stop reading", deaf),
     ("the stream ends", |it, now| ends(it, now, End::Eof)),
     ("the connection is reset", |it, now| ends(it, now, End::Reset)),
     ("a write fails", |it, now| ends(it, now, End::WriteFailed)),
@@ -73,6 +86,16 @@ fn closes(closing: &mut Closing, now: Instant, payload: &[u8]) -> String {
     told(closing.handle_close(now, payload))
 }
 
+fn holds(closing: &mut Closing, now: Instant, payload: &[u8]) -> String {
+    closing.hold_close(now, payload);
+    String::new()
+}
+
+fn deaf(closing: &mut Closing, now: Instant) -> String {
+    closing.set_reading(now, false);
+    String::new()
+}
+
 fn ends(closing: &mut Closing, now: Instant, end: End) -> String {
     closing.handle_end(now, end);
     String::new()
@@ -84,8 +107,11 @@ fn skips(closing: &mut Closing, now: Instant) -> String {
 }
 
 fn waited(closing: &mut Closing, now: Instant) -> String {
-    closing.handle_timeout(closing.poll_timeout().unwrap_or(now));
-    String::new()
+    match closing.handle_timeout(closing.poll_timeout().unwrap_or(now)) {
+        Some(Overdue::Answer(payload)) => told(Some(payload)),
+        Some(Overdue::Data) => "drop".into(),
+        None => String::new(),
+    }
 }
 
 /// A machine in this state.
@@ -100,9 +126,13 @@ fn state(closing: &Closing) -> &'static str {
     match &closing.state {
         State::Open => "Open",
         State::Sent(Wait::Flush { .. }) if failed => "Failed",
-        State::Sent(Wait::Flush { .. }) => "Sent",
+        State::Sent(Wait::Flush { .. } | Wait::Data { .. }) => "Sent",
         State::Sent(Wait::Peer { .. }) if failed => "Failed, left",
-        State::Sent(Wait::Peer { .. }) => "Sent, left",
+        State::Sent(Wait::Peer { hearing: Hearing::All, .. }) => "Sent, left",
+        State::Sent(Wait::Peer { hearing: Hearing::Gaps, .. }) => "Sent, gaps",
+        State::Sent(Wait::Peer { hearing: Hearing::Skips, .. }) => "Sent, skips",
+        State::Held { .. } => "Held",
+        State::Both(Wait::Data { .. }) => "Both, data",
         State::Both(Wait::Flush { .. }) => "Both",
         State::Both(Wait::Peer { .. }) => "Both, left",
         State::Drain { skips: false, .. } => "Drain",
@@ -130,7 +160,7 @@ fn outcome(role: Role, enter: Step, input: Step) -> String {
 }
 
 fn wait(closing: &Closing) -> String {
-    closing.poll_timeout().map_or(String::new(), |at| format!("{} s", (at - ENTERED).as_secs()))
+    closing.poll_timeout().map_or(String::new(), |at| format!("{:?}", at - ENTERED))
 }
 
 fn on(on: bool) -> String {
@@ -139,8 +169,9 @@ fn on(on: bool) -> String {
 
 const LEGEND: &str = "\
 The closing handshake. A cell says what is to be written or done, then: → another state, ! the end and its kind,
-ignore: the frame is counted as one that came too late, · nothing changes. Left: our Close has left. Waits: for so
-long, from when the state was entered.
+ignore: the frame is counted as one that came too late, · nothing changes. Left: our Close has left. Gaps: we have not
+read all the time since. Skips: what comes before the peer's Close is not looked at. Data: it waits before our answer;
+drop: it has waited for too long. Waits: for so long, from when the state was entered.
 
 ";
 

@@ -13,6 +13,9 @@ use proptest::prelude::*;
 enum Op {
     Close(u16, String),
     HandleClose(Vec<u8>),
+    HoldClose(Vec<u8>),
+    Answer,
+    Reading(bool),
     Fail(u16, String),
     Dead,
     End(End),
@@ -60,6 +63,9 @@ fn ops() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => (codes(), reasons()).prop_map(|(code, reason)| Op::Close(code, reason)),
         2 => payloads().prop_map(Op::HandleClose),
+        2 => payloads().prop_map(Op::HoldClose),
+        1 => Just(Op::Answer),
+        1 => any::<bool>().prop_map(Op::Reading),
         1 => (codes(), reasons()).prop_map(|(code, reason)| Op::Fail(code, reason)),
         1 => Just(Op::Dead),
         2 => ends().prop_map(Op::End),
@@ -148,6 +154,14 @@ impl Run {
         }
     }
 
+    fn received(&mut self, payload: &[u8], was_over: bool) {
+        if self.seen.received.is_some() {
+            self.seen.ignored += u64::from(!was_over);
+        } else if !was_over {
+            self.seen.received = Some(Close::decode(payload).0);
+        }
+    }
+
     /// Carries out one step, and checks what holds after each.
     fn step(&mut self, time: i64, op: &Op) {
         self.now = match time {
@@ -158,6 +172,7 @@ impl Run {
         let now = self.now;
         self.latest = self.latest.max(now);
         let (was_over, was_open) = (self.closing.is_over(), self.closing.is_open());
+        let was_held = self.closing.is_held();
         match op.clone() {
             Op::Close(code, reason) => {
                 // As if the application sent back what it had received, which may be anything.
@@ -165,23 +180,30 @@ impl Run {
                 let possible = was_open && CloseCode::new(code).is_sendable() && reason.len() <= MAX_REASON;
                 let answer = self.closing.close(now, close);
                 assert_eq!(answer.is_ok(), possible);
-                self.seen.ours |= possible;
+                self.seen.ours |= possible && !was_held;
                 self.wrote(answer.ok());
             }
             Op::HandleClose(payload) => {
-                if self.seen.received.is_some() {
-                    self.seen.ignored += u64::from(!was_over);
-                } else if !was_over {
-                    self.seen.received = Some(Close::decode(&payload).0);
-                }
+                self.received(&payload, was_over);
                 let answer = self.closing.handle_close(now, &payload);
-                assert_eq!(answer.is_some(), was_open);
+                assert_eq!(answer.is_some(), was_open && !was_held);
                 self.wrote(answer);
             }
+            Op::HoldClose(payload) => {
+                self.received(&payload, was_over);
+                self.closing.hold_close(now, &payload);
+                assert_eq!(self.closing.is_held(), was_open);
+            }
+            Op::Answer => {
+                let answer = self.closing.answer(now);
+                assert_eq!(answer.is_some(), was_held);
+                self.wrote(answer);
+            }
+            Op::Reading(reading) => self.closing.set_reading(now, reading),
             Op::Fail(code, reason) => {
                 let answer = self.closing.fail(now, code.into(), &reason);
                 assert_eq!(answer.is_some(), was_open);
-                self.seen.ours |= was_open;
+                self.seen.ours |= was_open && !was_held;
                 self.wrote(answer);
             }
             Op::Dead => {
@@ -213,7 +235,8 @@ impl Run {
         }
         assert!(!was_over || self.closing.is_over(), "what is over stays over");
         assert_eq!(self.closing.transport() == Transport::Drop, self.closing.is_over());
-        assert_eq!(self.closing.poll_timeout().is_some(), !self.closing.is_over() && !self.closing.is_open());
+        let waits = self.closing.is_held() || !self.closing.is_over() && !self.closing.is_open();
+        assert_eq!(self.closing.poll_timeout().is_some(), waits);
     }
 
     fn poll(&mut self, evidence: &Evidence) {
@@ -225,7 +248,10 @@ impl Run {
         let (deadline, over) = (self.closing.poll_timeout(), self.closing.is_over());
         self.latest = self.latest.max(now);
         let latest = self.latest;
-        self.closing.handle_timeout(now);
+        match self.closing.handle_timeout(now) {
+            Some(Overdue::Answer(payload)) => self.wrote(Some(payload)),
+            Some(Overdue::Data) | None => {}
+        }
         if deadline.is_none_or(|deadline| latest < deadline) {
             assert_eq!((self.closing.poll_timeout(), self.closing.is_over()), (deadline, over));
         }

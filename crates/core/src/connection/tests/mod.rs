@@ -1,6 +1,7 @@
 //! A connection against frames made by hand, and against another connection.
 
 mod ending;
+mod farewell;
 mod laws;
 mod liveness;
 mod queues;

@@ -1,0 +1,62 @@
+//! What can be seen of a connection.
+
+use super::{Connection, Transport};
+use core::fmt;
+use core::time::Duration;
+
+impl Connection {
+    /// What to do with the transport once [`output`](Self::output) is empty.
+    pub fn transport(&self) -> Transport {
+        self.closing.transport()
+    }
+
+    /// Whether to read. False while the application leaves its messages lying, and after the end.
+    pub fn wants_input(&self) -> bool {
+        !self.closing.is_over() && (!self.inbox.is_full() || !self.closing.wants_data())
+    }
+
+    /// Whether messages can be sent: nobody has closed, as far as the application has been told, and the transport is
+    /// whole as far as is known.
+    pub fn is_open(&self) -> bool {
+        self.closing.is_open() && !self.owes_answer()
+    }
+
+    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event).
+    pub fn has_events(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Whether messages wait to be taken by [`poll_event`](Self::poll_event). A host that has more than one thing to do
+    /// with them takes these first, says what there is to say to them, and then takes what is left, which may be the
+    /// peer's Close.
+    pub fn has_messages(&self) -> bool {
+        self.inbox.has_messages()
+    }
+
+    /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
+    pub fn room(&self) -> usize {
+        if self.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
+    }
+
+    /// How many bytes of messages wait to be written.
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// The smoothed round-trip time, measured by pings; `None` before the first Pong.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.heartbeat.rtt().srtt()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("now", &self.now)
+            .field("decoder", &self.decoder)
+            .field("outbox", &self.outbox)
+            .field("closing", &self.closing)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

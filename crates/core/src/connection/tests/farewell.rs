@@ -1,0 +1,250 @@
+//! How the peer's Close is answered: after what the application has to say, and not too late.
+
+use super::*;
+
+fn said(role: Role, connection: &mut Connection, now: Instant) -> Vec<(Opcode, Bytes)> {
+    let bytes = drain(connection, now);
+    frames(role, &bytes)
+}
+
+fn text(payload: &str) -> (Opcode, Bytes) {
+    (Opcode::Text, Bytes::copy_from_slice(payload.as_bytes()))
+}
+
+fn goodbye(code: u16) -> (Opcode, Bytes) {
+    (Opcode::Close, close_payload(code, "").into())
+}
+
+/// A server to which two messages and a Close came in one read.
+fn asked_to_close() -> Connection {
+    let mut server = server();
+    let input = [to_server(0x81, b"a"), to_server(0x81, b"b"), to_server(0x88, &close_payload(1000, ""))];
+    server.handle_input(T0, &input.concat());
+    server
+}
+
+#[test]
+fn a_message_is_replied_to_though_a_close_came_with_it() {
+    let mut server = asked_to_close();
+    for expected in ["a", "b"] {
+        let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
+        assert_eq!(message, Message::text(expected));
+        assert!(server.is_open() && server.room() > 0);
+        server.send(at(1), message).unwrap();
+    }
+    assert_eq!(said(Role::Server, &mut server, at(1)), [text("a"), text("b")]);
+
+    assert_eq!(server.poll_event(), Some(Event::CloseReceived(Close::normal())));
+    assert!(!server.is_open() && server.room() == 0);
+    // The answer needs a time, and so a call that has one.
+    assert!(server.poll_timeout() <= Some(at(1)));
+    assert_eq!(server.output(), b"");
+    server.handle_timeout(at(2));
+    assert_eq!(server.send(at(2), Message::text("c")), Err(SendError::Closing(Message::text("c"))));
+    assert_eq!(said(Role::Server, &mut server, at(2)), [goodbye(1000)]);
+    assert_eq!(server.transport(), Transport::FinishWriting);
+    server.handle_end(at(3), End::Eof);
+    assert_eq!(end(&mut server).to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[test]
+fn any_call_with_a_time_gives_the_answer_that_is_due() {
+    let calls: [fn(&mut Connection); 5] = [
+        |server| server.handle_input(at(1), b""),
+        |server| server.handle_written(at(1), 0),
+        |server| server.handle_blocked(at(1)),
+        |server| server.set_reading(at(1), true),
+        |server| drop(server.send(at(1), Message::text("late"))),
+    ];
+    for call in calls {
+        let mut server = asked_to_close();
+        events(&mut server);
+        call(&mut server);
+        assert_eq!(said(Role::Server, &mut server, at(1)), [goodbye(1000)]);
+        assert!(server.poll_timeout() > Some(at(1)));
+    }
+}
+
+#[test]
+fn a_message_that_was_taken_before_the_close_came_can_be_replied_to() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x81, b"a"));
+    let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
+    // It works on its reply, and has not come back for more.
+    server.handle_input(at(1), &to_server(0x88, b""));
+    server.send(at(2), message).unwrap();
+    assert_eq!(events(&mut server), [Event::CloseReceived(Close::decode(b"").0)]);
+    server.handle_timeout(at(2));
+    assert_eq!(said(Role::Server, &mut server, at(2)), [text("a"), (Opcode::Close, Bytes::new())]);
+}
+
+#[test]
+fn an_application_that_waits_for_more_does_not_delay_the_answer() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x81, b"a"));
+    assert_eq!(events(&mut server).len(), 1);
+    server.handle_input(at(1), &to_server(0x88, &close_payload(1000, "")));
+    assert!(!server.is_open());
+    assert_eq!(said(Role::Server, &mut server, at(1)), [goodbye(1000)]);
+}
+
+#[test]
+fn an_application_that_does_not_come_has_half_the_time_of_the_peer() {
+    let mut server = asked_to_close();
+    server.send(at(2000), Message::text("unasked")).unwrap();
+    assert_eq!(server.poll_timeout(), Some(at(2500)));
+    server.handle_timeout(at(2499));
+    assert_eq!(said(Role::Server, &mut server, at(2499)), [text("unasked")]);
+    server.handle_timeout(at(2500));
+    assert_eq!(said(Role::Server, &mut server, at(2500)), [goodbye(1000)]);
+    assert!(!server.is_open());
+    // It still gets what came, and learns that the answer has left.
+    assert_eq!(events(&mut server).len(), 4);
+    server.handle_timeout(at(4500));
+    assert_eq!(end(&mut server).to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[test]
+fn while_the_answer_waits_our_pings_go_on_and_the_peer_is_not_listened_to() {
+    let mut config = config();
+    config.heartbeat.interval = Duration::from_secs(1);
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &[to_server(0x81, b"a"), to_server(0x88, &close_payload(1000, ""))].concat());
+    assert!(server.wants_input());
+    let late =
+        [to_server(0x81, b"late"), to_server(0x89, b"late"), to_server(0x8a, b"late"), to_server(0x88, b"")];
+    server.handle_input(at(10), &late.concat());
+    assert_eq!(drain(&mut server, at(10)), b"");
+    server.handle_timeout(at(1010));
+    let pings = said(Role::Server, &mut server, at(1010));
+    assert!(matches!(pings[..], [(Opcode::Ping, _)]), "{pings:?}");
+
+    assert_eq!(events(&mut server).len(), 2);
+    server.handle_timeout(at(1020));
+    assert_eq!(said(Role::Server, &mut server, at(1020)), [goodbye(1000)]);
+    server.handle_end(at(1030), End::Eof);
+    assert_eq!(end(&mut server).ignored_after_close(), 4);
+}
+
+#[test]
+fn an_end_of_the_transport_does_not_wait_for_the_application() {
+    for (how, sentence) in [
+        (End::Eof, "received 1000 (OK); no close frame sent"),
+        (End::Reset, "received 1000 (OK); no close frame sent"),
+        (End::WriteFailed, "received 1000 (OK); no close frame sent"),
+    ] {
+        let mut server = asked_to_close();
+        server.handle_end(at(1), how);
+        assert_eq!((server.transport(), server.output()), (Transport::Drop, &b""[..]));
+        assert!(!server.is_open());
+        let events = events(&mut server);
+        let [Event::Message(_), Event::Message(_), Event::CloseReceived(_), Event::Closed(disconnect)] =
+            &events[..]
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!((disconnect.to_string().as_str(), disconnect.kind()), (sentence, Kind::Clean));
+    }
+}
+
+#[test]
+fn a_close_of_ours_is_the_answer_to_one_that_was_not_seen() {
+    let mut server = asked_to_close();
+    server.close(at(1), Close::new(4000, "enough").unwrap()).unwrap();
+    let sent = said(Role::Server, &mut server, at(1));
+    assert_eq!(sent, [(Opcode::Close, close_payload(4000, "enough").into())]);
+    server.handle_end(at(2), End::Eof);
+    let disconnect = end(&mut server);
+    assert_eq!(disconnect.to_string(), "received 1000 (OK); then sent 4000 (private use) enough");
+    assert_eq!(disconnect.retry().to_string(), "no (asked)");
+}
+
+#[test]
+fn a_failure_of_ours_does_not_wait() {
+    let mut server = asked_to_close();
+    server.send(at(1), Message::text("lost")).unwrap();
+    server.fail(at(1), CloseCode::UNSUPPORTED_DATA, "text");
+    assert_eq!(said(Role::Server, &mut server, at(1)), [(Opcode::Close, close_payload(1003, "text").into())]);
+}
+
+#[test]
+fn a_close_that_is_not_valid_is_not_waited_with() {
+    let mut server = server();
+    server.send(T0, Message::text("lost")).unwrap();
+    server.handle_input(T0, &[to_server(0x81, b"a"), to_server(0x88, &close_payload(1006, ""))].concat());
+    assert_eq!(
+        said(Role::Server, &mut server, T0),
+        [(Opcode::Close, close_payload(1002, "invalid close code").into())]
+    );
+}
+
+#[test]
+fn the_answer_goes_behind_what_waits_to_be_sent() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
+    server.handle_written(T0, 1);
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    let sent = drain(&mut server, at(999));
+    assert_eq!(sent.len(), 60_000 + 4 * 4 - 1 + 4);
+    assert_eq!(sent[sent.len() - 4..], [0x88, 2, 0x03, 0xe8]);
+}
+
+#[test]
+fn what_waits_before_the_answer_is_dropped_after_a_second() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    // A little leaves: the peer reads slowly.
+    server.handle_written(at(900), 20_000);
+    assert_eq!(server.poll_timeout(), Some(at(1000)));
+    server.handle_timeout(at(999));
+    assert!(server.queued() > 40_000);
+    server.handle_timeout(at(1000));
+    let sent = drain(&mut server, at(1000));
+    assert_eq!(sent.len(), 2 * (16_384 + 4) - 20_000 + 4);
+    assert_eq!(sent[sent.len() - 4..], [0x88, 2, 0x03, 0xe8]);
+    // The answer has left; what remains is the peer's turn.
+    assert_eq!(server.poll_timeout(), Some(at(3000)));
+}
+
+#[test]
+fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
+    let mut config = config();
+    config.receive_buffer = 10;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x82, &[0; 100]));
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    assert!(!client.wants_input());
+    assert_eq!(client.poll_timeout(), Some(at(5000)));
+    client.handle_timeout(at(5000));
+    // From now on messages are skipped, and the peer has its time.
+    assert!(client.wants_input());
+    assert_eq!(client.poll_timeout(), Some(at(10_000)));
+    let rest = [to_client(0x82, &[0; 100]), to_client(0x88, &close_payload(1000, ""))].concat();
+    client.handle_input(at(5000), &rest);
+    client.handle_end(at(5001), End::Eof);
+    assert_eq!(client.stats().messages_received, 1);
+    let disconnect = end(&mut client);
+    assert_eq!(disconnect.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+    assert_eq!(disconnect.ignored_after_close(), 1);
+}
+
+#[test]
+fn a_peer_has_its_time_from_when_all_is_read() {
+    let mut config = config();
+    config.receive_buffer = 10;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x82, &[0; 100]));
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    // The application takes its message, and that our Close has left, at the last moment.
+    assert_eq!(events(&mut client).len(), 2);
+    client.handle_timeout(at(4999));
+    client.handle_timeout(at(5000));
+    assert_eq!(events(&mut client), []);
+    client.handle_timeout(at(9999));
+    assert_eq!(events(&mut client), []);
+    client.handle_timeout(at(10_000));
+    assert_eq!(end(&mut client).kind(), Kind::CloseTimeout);
+}

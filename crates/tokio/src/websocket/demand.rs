@@ -1,0 +1,45 @@
+//! How far the owner of a receiver has come.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// Between a receiver and the task that serves it.
+///
+/// Whoever asks for the next message has done with the last one: its reply, if there is one, has been sent. So the task
+/// learns when the peer's Close may be answered.
+#[derive(Debug, Default)]
+pub(super) struct Demand {
+    /// How many messages the owner had taken when it last asked for one.
+    asked: AtomicU64,
+    changed: Notify,
+}
+
+impl Demand {
+    /// The owner has taken so many messages, and asks for one more.
+    pub(super) fn ask(&self, taken: u64) {
+        self.asked.store(taken, Ordering::Release);
+    }
+
+    /// The owner waits. Wakes a task that waits for that.
+    pub(super) fn tell(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Whether the owner has taken so many, and asked for more.
+    pub(super) fn is_met(&self, delivered: u64) -> bool {
+        self.asked.load(Ordering::Acquire) == delivered
+    }
+
+    /// Waits until it has.
+    pub(super) async fn met(&self, delivered: u64) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.is_met(delivered) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A WebSocket driven by a task of its own, as its owner has it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bowline_core::closing::CloseError;
+use bowline_core::connection::SendError;
+use bowline_core::{Close, Disconnect, Message};
+use futures_core::{FusedStream, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+use super::WebSocket;
+use super::demand::Demand;
+use super::ended::{Ended, aborted};
+use super::task::{Command, Task};
+
+/// How many messages may wait in each direction, beyond the bytes that the connection holds by its settings: enough
+/// that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
+const QUEUE: usize = 32;
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
+    /// Lets a task of the current runtime drive this WebSocket, and returns two halves that reach it by queues.
+    ///
+    /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
+    /// answered when the owner has received all messages and asks for one more, behind what it has sent by then; see
+    /// [above](Self#the-other-side-closes). When both the last
+    /// [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000; the task brings that to its
+    /// end.
+    pub fn spawn(self) -> (Sender, Receiver) {
+        let (commands, to_do) = mpsc::channel(QUEUE);
+        let (news, arrivals) = mpsc::channel(QUEUE);
+        let demand = Arc::new(Demand::default());
+        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand));
+        tokio::spawn(task.run());
+        (Sender { commands }, Receiver { arrivals, demand, taken: 0, ended: self.ended })
+    }
+}
+
+/// The half that sends. Clones send over the same connection.
+#[derive(Clone)]
+pub struct Sender {
+    commands: mpsc::Sender<Command>,
+}
+
+/// The half that receives.
+///
+/// As a `Stream` it yields messages, and ends as [`WebSocket`] does.
+pub struct Receiver {
+    arrivals: mpsc::Receiver<Result<Message, Disconnect>>,
+    demand: Arc<Demand>,
+    /// How many messages the owner has taken.
+    taken: u64,
+    ended: Ended,
+}
+
+impl Sender {
+    /// Waits until there is room in the queue, and hands a message to the connection. Whether it arrived, only an
+    /// answer of the peer's application tells.
+    ///
+    /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
+    ///
+    /// # Errors
+    /// If the connection is over; the message comes back.
+    pub async fn send(&self, message: Message) -> Result<(), SendError<Message>> {
+        match self.commands.reserve().await {
+            Ok(place) => {
+                place.send(Command::Send(message));
+                Ok(())
+            }
+            Err(_) => Err(SendError::Closing(message)),
+        }
+    }
+
+    /// Hands a message to the connection if there is room in the queue at once.
+    ///
+    /// # Errors
+    /// If there is no room, or the connection is over; the message comes back.
+    pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
+        match self.commands.try_reserve() {
+            Ok(place) => {
+                place.send(Command::Send(message));
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(())) => Err(SendError::Full(message)),
+            Err(mpsc::error::TrySendError::Closed(())) => Err(SendError::Closing(message)),
+        }
+    }
+
+    /// Starts the closing handshake, behind the messages sent so far. What the peer sends until it closes too is still
+    /// received. If the connection is closing already, the first Close stands.
+    ///
+    /// Cancel-safe: when the future is dropped early, nothing has been closed.
+    ///
+    /// # Errors
+    /// If this Close must not be sent, or the connection is over.
+    pub async fn close(&self, close: Close) -> Result<(), CloseError> {
+        // One that was received perhaps must not be sent.
+        let close = Close::new(close.code(), close.reason())?;
+        let command = Command::Close(close);
+        self.commands.send(command).await.map_err(|_| CloseError::AlreadyClosing)
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        self.commands.is_closed()
+    }
+}
+
+impl Receiver {
+    /// The next message, or how the connection ended; that again and again.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub async fn receive(&mut self) -> Result<Message, Disconnect> {
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// Waits for the end, and drops the messages that come before it.
+    ///
+    /// Cancel-safe: call it again, or receive.
+    pub async fn ended(&mut self) -> Disconnect {
+        loop {
+            if let Err(disconnect) = self.receive().await {
+                return disconnect;
+            }
+        }
+    }
+
+    /// How the connection ended, once that was received.
+    pub fn disconnect(&self) -> Option<&Disconnect> {
+        self.ended.disconnect()
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        if let Some(disconnect) = self.ended.disconnect() {
+            return Poll::Ready(Err(disconnect.clone()));
+        }
+        self.demand.ask(self.taken);
+        let Poll::Ready(arrived) = self.arrivals.poll_recv(cx) else {
+            self.demand.tell();
+            return Poll::Pending;
+        };
+        match arrived {
+            Some(Ok(message)) => {
+                self.taken += 1;
+                Poll::Ready(Ok(message))
+            }
+            Some(Err(disconnect)) => Poll::Ready(Err(self.ended.set(disconnect))),
+            // The task was ended, as by the end of its runtime.
+            None => Poll::Ready(Err(self.ended.set(aborted()))),
+        }
+    }
+}
+
+impl Stream for Receiver {
+    type Item = Result<Message, Disconnect>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let received = ready!(self.poll_receive(cx));
+        Poll::Ready(self.ended.item(received))
+    }
+}
+
+impl FusedStream for Receiver {
+    fn is_terminated(&self) -> bool {
+        self.ended.is_told()
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
