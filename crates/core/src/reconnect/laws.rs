@@ -1,70 +1,10 @@
-//! What holds for any order of events, and for a crowd.
+//! What holds for any order of events.
 
 use super::*;
 use crate::Rng;
 use crate::closing::Why;
-use alloc::collections::BinaryHeap;
-use alloc::vec::Vec;
-use core::cmp::Reverse;
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Ten thousand clients lose their server in the same instant. It is back after an outage, and takes everybody.
-/// Returns how many dials it sees in each second from then on, `refused_after` being what a dial to a dead server
-/// takes.
-fn storm(seed: u8, config: Config, outage: Duration, refused_after: Duration) -> Vec<u32> {
-    let mut rng = Rng::from_seed([seed; 32]);
-    let lost = Instant::from_secs(100);
-    let back = lost + outage;
-    let mut clients: Vec<_> = (0..10_000).map(|_| Reconnect::new(config, &mut rng, Instant::ZERO)).collect();
-    let mut due = BinaryHeap::new();
-    for (id, client) in clients.iter_mut().enumerate() {
-        client.handle_open(Instant::ZERO);
-        client.handle_lost(lost, Retry::Backoff);
-        due.push(Reverse((client.poll_timeout(), id)));
-    }
-    let mut dials = [0; 60].to_vec();
-    while let Some(Reverse((Some(now), id))) = due.pop() {
-        let client = &mut clients[id];
-        assert_eq!(client.handle_timeout(now), Some(Next::Dial));
-        if now < back {
-            client.handle_dial_failed(now + refused_after, Retry::Backoff, None);
-            due.push(Reverse((client.poll_timeout(), id)));
-        } else {
-            dials[(now - back).as_secs() as usize] += 1;
-            client.handle_open(now);
-        }
-    }
-    dials
-}
-
-/// The busiest second, once everybody was seen to be back within the cap.
-fn peak(seed: u8, outage: u32, refused_after: u32) -> u32 {
-    let dials = storm(seed, Config::default(), outage * SECOND, refused_after * SECOND);
-    let (in_time, late) = dials.split_at(30 + refused_after as usize);
-    assert_eq!((in_time.iter().sum(), late.iter().sum()), (10_000, 0));
-    dials.into_iter().max().unwrap_or_default()
-}
-
-#[test]
-fn a_crowd_of_ten_thousand_comes_back_at_seven_hundred_per_second() {
-    for seed in [1, 2] {
-        assert!(peak(seed, 60, 0) <= 700);
-    }
-    assert!(peak(3, 600, 0) <= 700);
-}
-
-#[test]
-fn dials_that_take_their_time_thin_the_crowd_out() {
-    assert!(peak(1, 60, 3) <= 600);
-}
-
-#[test]
-fn after_a_short_outage_the_windows_are_still_narrow() {
-    assert!((700..=1000).contains(&peak(1, 20, 0)));
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -234,5 +174,31 @@ proptest! {
             now = at;
             reconnect.handle_timeout(now);
         }
+    }
+
+    /// A time that was given for trying is tried for: dials that are refused at once go on at least for half of it, and
+    /// none begins after it.
+    #[test]
+    fn a_budget_of_time_is_used_and_kept(millis in 100..200_000_u64, seed in any::<u8>(), reached in any::<bool>()) {
+        let budget = Duration::from_millis(millis);
+        let config = Config { max_elapsed: Some(budget), first_contact: Some(budget), ..Config::default() };
+        let mut reconnect = Reconnect::new(config, &mut Rng::from_seed([seed; 32]), Instant::ZERO);
+        let mut now = Instant::ZERO;
+        reconnect.handle_timeout(now);
+        if reached {
+            reconnect.handle_open(now);
+        }
+        loop {
+            let next = if reached && now == Instant::ZERO {
+                reconnect.handle_lost(now, Retry::Backoff)
+            } else {
+                reconnect.handle_dial_failed(now, Retry::Backoff, None)
+            };
+            let Some(Next::DialAt(at)) = next else { break };
+            prop_assert!(at.since_start() <= budget);
+            now = at;
+            reconnect.handle_timeout(now);
+        }
+        prop_assert!(now.since_start() + config.floor >= budget / 2, "{now:?}");
     }
 }

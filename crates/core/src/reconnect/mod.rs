@@ -96,6 +96,8 @@ pub struct Reconnect {
     doublings: u32,
     quick_drops: u32,
     reached: bool,
+    /// The last dial of this outage has been decided on.
+    last_dial: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +131,7 @@ impl Reconnect {
             doublings: 0,
             quick_drops: 0,
             reached: false,
+            last_dial: false,
         }
     }
 
@@ -233,6 +236,7 @@ impl Reconnect {
         self.attempts = 0;
         self.doublings = 0;
         self.quick_drops = 0;
+        self.last_dial = false;
     }
 
     fn fail(&mut self, now: Instant, retry: Retry, retry_after: Option<Duration>, draw: f64) -> Option<Next> {
@@ -274,7 +278,7 @@ impl Reconnect {
 
     /// When to dial, and the earliest time that the server allows.
     fn decide(
-        &self,
+        &mut self,
         now: Instant,
         retry: Retry,
         retry_after: Option<Duration>,
@@ -292,24 +296,40 @@ impl Reconnect {
         let wait = least.saturating_add(most.saturating_sub(least).mul_f64(draw)).max(self.config.floor);
         let not_before = now + least.max(retry_after.unwrap_or_default());
         let at = not_before.max(now + wait);
+        let Some((limit, give_up)) = self.limit(now) else { return Ok((at, not_before)) };
+        let left = limit - now;
+        if self.last_dial || limit < not_before || left < self.config.floor {
+            return Err(give_up);
+        }
+        if at <= limit {
+            return Ok((at, not_before));
+        }
+        // One more, late in the time that is left, but not all clients of an outage at its very end.
+        let late = now + (left / 2 + (left / 2).mul_f64(draw)).max(self.config.floor);
+        self.last_dial = true;
+        Ok((not_before.max(late), not_before))
+    }
+
+    /// Until when dials may begin, and what to say after that.
+    fn limit(&self, now: Instant) -> Option<(Instant, GiveUp)> {
         let lasted = now - self.outage;
-        let never_reached = self.config.first_contact.filter(|_| !self.reached);
-        if never_reached.is_some_and(|limit| at > self.outage + limit) {
-            return Err(GiveUp::NeverReached(lasted));
-        }
-        if self.config.max_elapsed.is_some_and(|limit| at > self.outage + limit) {
-            return Err(GiveUp::Elapsed(lasted));
-        }
-        Ok((at, not_before))
+        let contact = self.config.first_contact.filter(|_| !self.reached);
+        let contact = contact.map(|budget| (self.outage + budget, GiveUp::NeverReached(lasted)));
+        let elapsed = self.config.max_elapsed.map(|budget| (self.outage + budget, GiveUp::Elapsed(lasted)));
+        contact.into_iter().chain(elapsed).min_by_key(|(limit, _)| *limit)
     }
 
     /// What the backoff is drawn from.
     fn window(&self, retry: Retry) -> Duration {
-        // An idle limit or an unanswered ping ends each client's link at a time of its own: no crowd to spread.
-        if self.doublings == 0 && retry != Retry::Now {
-            return self.config.first_window;
+        let window =
+            self.config.base.saturating_mul(1 << self.doublings.min(ALL_DOUBLINGS)).min(self.config.cap);
+        match (retry, self.doublings) {
+            // An idle limit or an unanswered ping ends each client's link at a time of its own: no crowd to spread.
+            (Retry::Now, _) => window,
+            (_, 0) => self.config.first_window,
+            // A crowd that was spread is not to be drawn together again.
+            _ => window.max(self.config.first_window),
         }
-        self.config.base.saturating_mul(1 << self.doublings.min(ALL_DOUBLINGS)).min(self.config.cap)
     }
 
     fn hurry(&mut self, now: Instant, draw: f64) -> Option<Next> {

@@ -26,10 +26,10 @@ pub enum GiveUp {
     No(Why),
     /// So many attempts are all that [`max_attempts`](super::Config::max_attempts) allows.
     Attempts(u32),
-    /// The outage has lasted this long, and the next attempt would exceed
+    /// The outage has lasted this long, and nothing more is to be tried within
     /// [`max_elapsed`](super::Config::max_elapsed).
     Elapsed(Duration),
-    /// The server was never reached in this time, and the next attempt would exceed
+    /// The server was never reached in this time, and nothing more is to be tried within
     /// [`first_contact`](super::Config::first_contact).
     NeverReached(Duration),
 }

@@ -82,12 +82,26 @@ links that do not last do not count
 those that last do
     0 open; 60 lost(1) => DialAt(61000); 61 open; 71 lost(0.5) => DialAt(71500) | n=1
 who was never reached is measured from the start
-    0 lost(1) => DialAt(1000); 9 lost(1) => GiveUp(no connection for 9.0 s) | n=1
+    0 lost(1) => DialAt(1000); 9.95 lost(1) => GiveUp(no connection for 9.9 s) | n=1
+a wait that would be too long is shortened to one last dial, late in the time that is left
+    0 open; 60 lost(1) => DialAt(61000); 61 lost(1) => DialAt(63000); 63 lost(1) => DialAt(67000); 67 lost(1) => DialAt(70000); 70 lost(0) => GiveUp(no connection for 10.0 s) | n=4
+... and after it there is none, even if it was early
+    0 open; 60 lost(1) => DialAt(61000); 61 lost(1) => DialAt(63000); 63 lost(1) => DialAt(67000); 67 lost(0.5) => DialAt(69250); 69.25 lost(0) => GiveUp(no connection for 9.2 s) | n=4
+... until a link lasts
+    0 lost(1) => DialAt(1000); 6 lost(1) => DialAt(8000); 8 lost(1) => DialAt(10000); 10 open; 20 lost(1) => DialAt(21000); 29 lost(1) => DialAt(30000) | n=2
+the floor holds for it
+    0 lost(1) => DialAt(1000); 9.85 lost(0.2) => DialAt(9950) | n=2
+a server that asks for more time than there is, is not asked again
+    0 lost(0.5,backoff,11000) => GiveUp(no connection for 0.0 s) | n=0
+... one that asks for less is, when it wants
+    0 lost(1,after-5-30) => DialAt(10000) | n=1
+... and not sooner
+    0 open; 60 lost(0,backoff,9000) => DialAt(69000) | n=1
 ";
 
 const FIRST_CONTACT: &str = "
 a server that was never reached is given up soon
-    0 lost(1) => DialAt(1000); 1 lost(0.5) => DialAt(2000); 2 lost(1) => GiveUp(never connected in 2.0 s) | n=2
+    0 lost(1) => DialAt(1000); 1 lost(0.5) => DialAt(2000); 2 lost(1) => DialAt(3000); 3 lost(1) => GiveUp(never connected in 3.0 s) | n=3
 ... but not sooner than said
     0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 3 lost(0) => GiveUp(never connected in 3.0 s) | n=2
 one that was reached is not
@@ -96,7 +110,9 @@ one that was reached is not
 
 const FLEET: &str = "
 a crowd that loses its server spreads over the first window
-    0 open; 60 lost(0.5,backoff) => DialAt(62500); 63 lost(0.5) => DialAt(64000) | n=2
+    0 open; 60 lost(0.5,backoff) => DialAt(62500); 63 lost(0.5) => DialAt(65500); 66 lost(0.5) => DialAt(68500); 69 lost(0.5) => DialAt(73000) | n=4
+... and is not drawn together again by the narrower windows of those who are alone
+    0 open; 60 lost(1) => DialAt(65000); 65 lost(1) => DialAt(70000) | n=2
 a link that ends at a time of its own need not
     0 open; 60 lost(0.5,now) => DialAt(60500); 61 lost(0.5,now) => DialAt(62000) | n=2
 ";
