@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use bowline_core::closing::Why;
-use bowline_core::{End, Retry};
+use bowline_core::closing::{Obstacle, Why};
+use bowline_core::{Disconnect, End, Retry};
 use bowline_handshake::{client, server};
 use thiserror::Error;
 
@@ -85,6 +85,36 @@ impl DialError {
             }
         }
     }
+
+    /// The same in the form in which the end of a connection is told: whose fault, what kind, and what to do. Its sentence
+    /// is this error's.
+    pub fn disconnect(&self) -> Disconnect {
+        let failed = match self {
+            Self::Handshake { source: client::Error::Refused(refusal), .. } => {
+                Disconnect::handshake_rejected(refusal.status.as_u16(), refusal.retry_after, self.to_string())
+            }
+            _ => Disconnect::connect_failed(self.obstacle(), self.to_string()),
+        };
+        failed.with_retry(self.retry())
+    }
+
+    fn obstacle(&self) -> Obstacle {
+        match self {
+            Self::Request(_) | Self::Tls { .. } => Obstacle::Request,
+            Self::Resolve { .. } | Self::TimedOut { stage: Stage::Resolve, .. } => Obstacle::Unresolved,
+            Self::Connect { source, .. } => match source.kind() {
+                io::ErrorKind::ConnectionRefused => Obstacle::Refused,
+                io::ErrorKind::TimedOut => Obstacle::TimedOut,
+                _ => Obstacle::Unreachable,
+            },
+            Self::TimedOut { .. } | Self::Handshake { source: client::Error::TimedOut { .. }, .. } => {
+                Obstacle::TimedOut
+            }
+            Self::Handshake { source: client::Error::Closed { .. }, .. } => Obstacle::Ended,
+            Self::Handshake { .. } => Obstacle::NotWebSocket,
+            Self::Random(_) => Obstacle::Local,
+        }
+    }
 }
 
 /// Why a server has no WebSocket. The client has been told, where it could be.
@@ -145,6 +175,7 @@ fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_core::closing::Kind;
 
     fn place() -> String {
         "example.org:80".to_owned()
@@ -189,6 +220,32 @@ mod tests {
         let error = |stage| DialError::TimedOut { place: place(), stage, after }.to_string();
         assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10s");
         assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10s");
+    }
+
+    #[test]
+    fn a_failed_dial_is_told_like_an_end() {
+        let connect =
+            |kind: io::ErrorKind| DialError::Connect { place: place(), addresses: 1, source: kind.into() };
+        let handshake = |source| DialError::Handshake { place: place(), source };
+        let after = Duration::from_secs(1);
+        for (error, obstacle) in [
+            (connect(io::ErrorKind::ConnectionRefused), Obstacle::Refused),
+            (connect(io::ErrorKind::HostUnreachable), Obstacle::Unreachable),
+            (connect(io::ErrorKind::TimedOut), Obstacle::TimedOut),
+            (DialError::Tls { place: place() }, Obstacle::Request),
+            (DialError::Resolve { place: place(), source: io::Error::other("?") }, Obstacle::Unresolved),
+            (DialError::TimedOut { place: place(), stage: Stage::Resolve, after }, Obstacle::Unresolved),
+            (DialError::TimedOut { place: place(), stage: Stage::Connect, after }, Obstacle::TimedOut),
+            (handshake(client::Error::TimedOut { after, received: 0 }), Obstacle::TimedOut),
+            (handshake(client::Error::Closed { end: End::Eof, received: 0 }), Obstacle::Ended),
+            (handshake(client::Error::OldHttp), Obstacle::NotWebSocket),
+            (DialError::Random(io::Error::other("?")), Obstacle::Local),
+        ] {
+            let disconnect = error.disconnect();
+            assert_eq!(disconnect.kind(), Kind::ConnectFailed(obstacle));
+            assert_eq!(disconnect.retry(), error.retry());
+            assert_eq!(disconnect.to_string(), error.to_string());
+        }
     }
 
     #[test]

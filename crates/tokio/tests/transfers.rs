@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bowline_core::Retry;
+use bowline_core::closing::Kind;
 use bowline_core::transfer::{Code, Digest, SafeName, TransferId};
 use bowline_store::DiskStore;
 use bowline_tokio::{Client, ClientConfig, LinkEvent, Server, ServerConfig, Transfer, TransferError};
@@ -246,6 +248,38 @@ async fn nobody_there_is_told_when_the_time_is_over() {
         matches!(&end, Err(TransferError::Unreachable(why)) if why.contains("nobody listens")),
         "{end:?}"
     );
+}
+
+#[tokio::test]
+async fn each_attempt_is_counted_and_told_like_an_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let client = Client::new(&format!("ws://{address}"), quick()).expect("a URL");
+    let mut events = client.events();
+    for expected in 1..=3 {
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            told.push(events.recv().await.expect("the client lives"));
+        }
+        let [
+            LinkEvent::Dialing { attempt },
+            LinkEvent::DialFailed { attempt: failed, disconnect },
+            LinkEvent::Waiting { attempt: next, .. },
+        ] = &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!((*attempt, *failed, *next), (expected, expected, expected + 1));
+        assert_eq!(disconnect.kind(), Kind::HandshakeRejected(503), "{disconnect}");
+        assert_eq!(disconnect.retry(), Retry::Backoff);
+    }
 }
 
 #[tokio::test]

@@ -175,8 +175,8 @@ fn of_client(event: &LinkEvent) -> Option<String> {
     match event {
         LinkEvent::Up { link: 1 } => Some("connected".into()),
         LinkEvent::Down { disconnect } => Some(disconnect.to_string()),
-        LinkEvent::DialFailed { why } => Some(format!("not connected: {why}")),
-        LinkEvent::Waiting { delay } => Some(format!("tries again in {}", Span(*delay))),
+        LinkEvent::DialFailed { disconnect, .. } => Some(format!("not connected: {disconnect}")),
+        LinkEvent::Waiting { delay, .. } => Some(format!("tries again in {}", Span(*delay))),
         LinkEvent::GaveUp { why, .. } => Some(format!("gives up: {why}")),
         _ => None,
     }

@@ -75,8 +75,8 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
     Some(match event {
         LinkEvent::Up { link } => line("up").with("link", *link),
         LinkEvent::Down { disconnect } => line("down").with("why", disconnect.to_string()),
-        LinkEvent::DialFailed { why } => line("unreachable").with("why", why.as_str()),
-        LinkEvent::Waiting { delay } => line("waiting").seconds("seconds", delay.as_secs_f64()),
+        LinkEvent::DialFailed { disconnect, .. } => line("unreachable").with("why", disconnect.to_string()),
+        LinkEvent::Waiting { delay, .. } => line("waiting").seconds("seconds", delay.as_secs_f64()),
         LinkEvent::GaveUp { why, reached } => {
             line("gave_up").with("why", why.as_str()).with("reached", *reached)
         }

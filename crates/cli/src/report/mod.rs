@@ -147,8 +147,8 @@ impl Report {
             LinkEvent::Up { link: 2.. } => self.say("connected again"),
             LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
             // Told if there is another try; if not, the last line of the command says it.
-            LinkEvent::DialFailed { why } => self.unreachable = Some(why.clone()),
-            LinkEvent::Waiting { delay } => self.wait(*delay),
+            LinkEvent::DialFailed { disconnect, .. } => self.unreachable = Some(disconnect.to_string()),
+            LinkEvent::Waiting { delay, .. } => self.wait(*delay),
             _ => {}
         }
     }

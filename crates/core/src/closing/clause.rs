@@ -3,6 +3,7 @@
 use super::close::Close;
 use super::evidence::{Cut, End, Ping};
 use super::suspect::{Limit, Suspect};
+use super::unopened::Line;
 use crate::words::{Secs, Size};
 use core::fmt;
 use core::time::Duration;
@@ -57,6 +58,8 @@ pub(super) enum Clause {
         ago: Duration,
     },
     Unanswered(Duration),
+    /// There was no connection, in the words of whoever tried.
+    Unopened(Line),
 }
 
 /// How the transport ended.
@@ -189,6 +192,7 @@ impl fmt::Display for Clause {
                 Secs(lasted),
                 Secs(ago)
             ),
+            Self::Unopened(ref words) => write!(f, "{words}"),
             Self::Unanswered(waited) => write!(f, "the other side did not answer within {}", Secs(waited)),
         }
     }

@@ -6,9 +6,11 @@
 use super::clause::{Clause, Ended, Hint};
 use super::close::{Close, Flaw};
 use super::code::{CloseCode, mentions};
-use super::disconnect::{Exchange, Kind, Verdict, Who, cut_at};
+use super::disconnect::{Verdict, cut_at};
 use super::evidence::{Cut, End, Evidence, Ping};
+use super::exchange::Exchange;
 use super::history::QUICK;
+use super::kind::{Kind, Who};
 use super::retry::{Retry, Why};
 use super::suspect::{IDLE, LIFETIME, Limit, forgetful, known};
 use super::traffic::{Gap, MIN_SILENCE, Traffic};

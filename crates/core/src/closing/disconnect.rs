@@ -3,8 +3,10 @@
 use super::clause::{Clause, Heartbeat};
 use super::close::{Close, Flaw};
 use super::evidence::{Cut, End};
+use super::exchange::Exchange;
 use super::explain::Explanation;
 use super::history::QUICK;
+use super::kind::{Kind, Who};
 use super::retry::Retry;
 use super::suspect::Suspect;
 use crate::closing::CloseCode;
@@ -13,120 +15,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-/// Who ended the connection, as far as can be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Who {
-    /// This side: the application, or this process that did not run.
-    Us,
-    /// The other side.
-    Peer,
-    /// Something between the two.
-    Path,
-    /// The other side, or something that acts in its name.
-    PeerOrPath,
-}
-
-/// What kind of end it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A normal end with a complete closing handshake.
-    Clean,
-    /// We closed; the peer ended the transport without a Close frame of its own.
-    CleanUnacknowledged,
-    /// The peer goes away and did not say for how long.
-    GoingAway,
-    /// The peer restarts.
-    Restart,
-    /// The peer has too much to do.
-    Overload,
-    /// A gateway has no good answer from the server behind it.
-    Gateway,
-    /// Something went wrong at the peer.
-    PeerError,
-    /// The peer had no sign of life from us for too long.
-    PeerTimedUsOut,
-    /// The peer does not want us, or what we sent.
-    Rejected(CloseCode),
-    /// The peer closed with a code of its application.
-    App(CloseCode),
-    /// The peer's Close frame was not valid.
-    ProtocolViolation,
-    /// We could not go on: what the peer sent was not valid, or too much.
-    WeFailed(CloseCode),
-    /// Nothing was received for too long although a ping had asked for it.
-    KeepaliveTimeout,
-    /// Nothing that we wrote was accepted for too long.
-    WriteStall,
-    /// We closed, and the peer did not answer in time.
-    CloseTimeout,
-    /// Something on the path drops connections that are silent.
-    IdleDrop {
-        /// How long it had been silent.
-        idle: Duration,
-        /// The limit, where the silence fits one that is known.
-        limit: Option<Duration>,
-    },
-    /// Something on the path drops connections of this age, busy or not.
-    LifetimeLimit {
-        /// How old it was.
-        age: Duration,
-    },
-    /// The peer, or the path, drops every connection at once.
-    DroppedAtOnce {
-        /// How many times in a row.
-        times: u32,
-    },
-    /// The connection was reset.
-    Reset,
-    /// The stream ended between two messages.
-    Eof,
-    /// The stream ended inside a message.
-    Truncated {
-        /// How many bytes of the frame or message had come.
-        got: u64,
-        /// How many the frame would have had, where its header says so.
-        of: Option<u64>,
-    },
-    /// The operating system gave up on bytes that nobody acknowledged.
-    TimedOut,
-    /// A read did not succeed.
-    ReadError,
-    /// A write did not succeed, and nothing was left to read.
-    WriteError,
-    /// This process, or the machine, was suspended for so long that the connection did not survive.
-    LocalSuspend,
-    /// This side dropped the transport.
-    LocalAbort,
-}
-
-/// The Close frames of a connection, in the order in which they were queued here and received here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Exchange {
-    /// There was none.
-    #[default]
-    Neither,
-    /// Only ours.
-    Sent(Close),
-    /// Only the peer's.
-    Received(Close),
-    /// Ours was first.
-    SentThenReceived {
-        /// Ours.
-        sent: Close,
-        /// The peer's.
-        received: Close,
-    },
-    /// The peer's was first, and ours is the answer.
-    ReceivedThenSent {
-        /// The peer's.
-        received: Close,
-        /// Ours.
-        sent: Close,
-    },
-}
-
-/// Everything known about the end of a connection: the evidence, a verdict, and advice.
+/// Everything known about the end of a connection, or about why there was none: the evidence, a verdict, and advice.
 ///
 /// `Display` is the one sentence for the log. It starts with the words of the `websockets` library of Python, so
 /// that searches and runbooks match; what the Close frames do not tell follows.
@@ -197,6 +86,10 @@ impl Disconnect {
     /// What had happened before, if a [`Connection`](crate::Connection) kept the record.
     pub fn timeline(&self) -> Option<&Timeline> {
         self.timeline.as_deref()
+    }
+
+    pub(super) fn set_retry(&mut self, retry: Retry) {
+        self.record.verdict.retry = retry;
     }
 
     pub(crate) fn with_timeline(mut self, timeline: Timeline) -> Self {
@@ -296,6 +189,11 @@ impl Disconnect {
         self.record.heartbeat = Some(interval);
     }
 
+    /// Whether there was a connection at all.
+    pub fn was_open(&self) -> bool {
+        !matches!(self.record.verdict.clause, Clause::Unopened(_))
+    }
+
     /// How many bytes into a message or frame the input ended, if it did not end between two.
     pub(super) fn cut_at(&self) -> Option<u64> {
         cut_at(self.record.cut, self.record.incomplete_message)
@@ -308,7 +206,8 @@ impl Disconnect {
 
     /// Dropped without a word, hardly opened.
     pub(super) fn is_quick(&self) -> bool {
-        self.record.age < QUICK
+        self.was_open()
+            && self.record.age < QUICK
             && self.record.messages == 0
             && self.record.exchange == Exchange::Neither
             && self.record.end != Some(End::LocalAbort)
@@ -319,28 +218,6 @@ pub(super) fn cut_at(cut: Cut, incomplete_message: u64) -> Option<u64> {
     match cut {
         Cut::Payload { got, .. } => Some(got.max(incomplete_message)),
         Cut::Header | Cut::Boundary => (incomplete_message > 0).then_some(incomplete_message),
-    }
-}
-
-impl Exchange {
-    /// The Close that we queued.
-    pub fn sent(&self) -> Option<&Close> {
-        match self {
-            Self::Sent(sent) | Self::SentThenReceived { sent, .. } | Self::ReceivedThenSent { sent, .. } => {
-                Some(sent)
-            }
-            Self::Neither | Self::Received(_) => None,
-        }
-    }
-
-    /// The peer's Close.
-    pub fn received(&self) -> Option<&Close> {
-        match self {
-            Self::Received(received)
-            | Self::SentThenReceived { received, .. }
-            | Self::ReceivedThenSent { received, .. } => Some(received),
-            Self::Neither | Self::Sent(_) => None,
-        }
     }
 }
 
@@ -356,6 +233,9 @@ impl core::error::Error for Disconnect {}
 
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Clause::Unopened(words) = &self.record.verdict.clause {
+            return write!(f, "{words}");
+        }
         write!(f, "{}", self.record.exchange)?;
         let clause = &self.record.verdict.clause;
         if *clause != Clause::Nothing {
@@ -367,28 +247,5 @@ impl fmt::Display for Disconnect {
             .map(Heartbeat::Set)
             .or_else(advised)
             .map_or(Ok(()), |heartbeat| write!(f, "{heartbeat}"))
-    }
-}
-
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Neither => f.write_str("no close frame received or sent"),
-            Self::Sent(sent) => write!(f, "sent {sent}; no close frame received"),
-            Self::Received(received) => write!(f, "received {received}; no close frame sent"),
-            Self::SentThenReceived { sent, received } => write!(f, "sent {sent}; then received {received}"),
-            Self::ReceivedThenSent { received, sent } => write!(f, "received {received}; then sent {sent}"),
-        }
-    }
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Us => "us",
-            Self::Peer => "peer",
-            Self::Path => "path",
-            Self::PeerOrPath => "peer or path",
-        })
     }
 }

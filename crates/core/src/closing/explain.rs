@@ -1,6 +1,7 @@
 //! The whole story of an end, for people.
 
-use super::disconnect::{Disconnect, Who};
+use super::disconnect::Disconnect;
+use super::kind::Who;
 use super::retry::{Change, Retry, Why};
 use crate::words::{Secs, Wrap};
 use core::fmt::{self, Write as _};
@@ -20,7 +21,8 @@ impl fmt::Display for Explanation<'_> {
             write!(f, "\n{timeline}")?;
         }
         f.write_str("\n")?;
-        paragraph(f, format_args!("{}; {}.", By(disconnect.who()), Advice(disconnect.retry())))
+        let (by, advice) = (By(disconnect.who(), disconnect.was_open()), Advice(disconnect.retry()));
+        paragraph(f, format_args!("{by}; {advice}."))
     }
 }
 
@@ -31,15 +33,20 @@ fn paragraph(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Resul
     f.write_str("\n")
 }
 
-struct By(Who);
+/// Who it was, and whether there was a connection.
+struct By(Who, bool);
 
 impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Who::Us => "Ended by this side",
-            Who::Peer => "Ended by the other side",
-            Who::Path => "Ended on the path",
-            Who::PeerOrPath => "Ended by the other side or on the path",
+        f.write_str(match (self.0, self.1) {
+            (Who::Us, true) => "Ended by this side",
+            (Who::Peer, true) => "Ended by the other side",
+            (Who::Path, true) => "Ended on the path",
+            (Who::PeerOrPath, true) => "Ended by the other side or on the path",
+            (Who::Us, false) => "It failed on this side",
+            (Who::Peer, false) => "It failed at the other side",
+            (Who::Path, false) => "It failed on the path",
+            (Who::PeerOrPath, false) => "It failed at the other side or on the path",
         })
     }
 }

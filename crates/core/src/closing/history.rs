@@ -1,6 +1,7 @@
 //! How earlier links on the same path ended: what happens twice in the same way has a cause.
 
-use super::disconnect::{Disconnect, Kind};
+use super::disconnect::Disconnect;
+use super::kind::Kind;
 use core::time::Duration;
 
 /// A memory of earlier ends, to be kept by whoever connects to the same place again and again.

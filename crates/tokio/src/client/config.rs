@@ -65,6 +65,8 @@ pub enum LinkState {
     Up,
     /// It is down, and will be dialled at a later time.
     Waiting {
+        /// Which attempt of this outage that will be, from 1.
+        attempt: u32,
         /// When.
         until: Instant,
         /// Why it is down, in one sentence.
@@ -91,13 +93,22 @@ pub enum LinkEvent {
         /// Everything known about the end.
         disconnect: Disconnect,
     },
-    /// A dial has failed.
+    /// It is being dialled.
+    Dialing {
+        /// Which attempt of this outage it is, from 1.
+        attempt: u32,
+    },
+    /// A dial has failed; the disconnect says why in one sentence, in the same form as for the end of a link.
     DialFailed {
-        /// Why, in one sentence.
-        why: String,
+        /// Which attempt of this outage it was, from 1.
+        attempt: u32,
+        /// Whose fault, what kind, and what to do.
+        disconnect: Disconnect,
     },
     /// The next dial comes after this time.
     Waiting {
+        /// Which attempt of this outage that will be, from 1.
+        attempt: u32,
         /// From now on.
         delay: Duration,
     },

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::adapt;
-use bowline_core::closing::{CloseCode, History, Retry, Why};
+use bowline_core::closing::{CloseCode, History, Obstacle};
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
@@ -46,6 +46,8 @@ pub(super) struct Task {
     places: BTreeMap<TransferId, (DiskStore, SafeName)>,
     history: History,
     link: u32,
+    /// How many dials this outage has seen.
+    attempt: u32,
     /// Why the link is down.
     why: String,
     ended: Option<Ended>,
@@ -91,6 +93,7 @@ impl Task {
             places: BTreeMap::new(),
             history: History::default(),
             link: 0,
+            attempt: 0,
             why: String::new(),
             ended: None,
             closing: Vec::new(),
@@ -153,8 +156,10 @@ impl Task {
     // ----- the link -----
 
     fn start_dial(&mut self) {
-        let attempt = self.host.session.attempts().max(1);
+        self.attempt = self.attempt.saturating_add(1);
+        let attempt = self.attempt;
         self.set_state(LinkState::Dialing { attempt });
+        self.tell(LinkEvent::Dialing { attempt });
         let (request, config) = (self.request.clone(), self.config.dial.clone());
         self.dial = Some(Box::pin(async move { dial::connect_with(&request, &config).await }));
     }
@@ -171,22 +176,21 @@ impl Task {
                 let Dialed { stream, leftover, round_trip, .. } = dialed;
                 match Driver::client(stream, &leftover, config, self.host.clock) {
                     Ok(driver) => self.handle_link_up(driver, round_trip),
-                    Err(error) => self.dial_failed(error.to_string(), Retry::Backoff),
+                    Err(error) => self.dial_failed(DialError::Random(error).disconnect()),
                 }
             }
             Ok(_) => {
                 let why = format!("the server speaks WebSocket, but not {SUBPROTOCOL}");
-                self.dial_failed(why, Retry::No(Why::SameAgain));
+                self.dial_failed(Disconnect::connect_failed(Obstacle::NotWebSocket, why));
             }
-            Err(error) => {
-                self.dial_failed(error.to_string(), error.retry());
-            }
+            Err(error) => self.dial_failed(error.disconnect()),
         }
     }
 
     fn handle_link_up(&mut self, driver: Driver<TcpStream>, round_trip: Duration) {
         self.driver = Some(driver);
         self.link += 1;
+        self.attempt = 0;
         self.host.session.handle_link_up(self.host.clock.now(), Some(round_trip));
         self.remember();
         tracing::info!(link = self.link, ?round_trip, "connected");
@@ -194,10 +198,11 @@ impl Task {
         self.tell(LinkEvent::Up { link: self.link });
     }
 
-    fn dial_failed(&mut self, why: String, retry: Retry) {
-        tracing::info!(%why, "dial failed");
-        self.why.clone_from(&why);
-        self.tell(LinkEvent::DialFailed { why });
+    fn dial_failed(&mut self, disconnect: Disconnect) {
+        tracing::info!(%disconnect, "dial failed");
+        let (attempt, retry) = (self.attempt, disconnect.retry());
+        self.why = disconnect.to_string();
+        self.tell(LinkEvent::DialFailed { attempt, disconnect });
         let now = self.host.clock.now();
         self.host.session.handle_dial_failed(now, retry);
     }
@@ -206,12 +211,14 @@ impl Task {
         self.dial = None;
         let delay = until - self.host.clock.now();
         let until = self.host.clock.deadline(until);
-        self.set_state(LinkState::Waiting { until, why: self.why.clone() });
-        self.tell(LinkEvent::Waiting { delay });
+        let attempt = self.attempt.saturating_add(1);
+        self.set_state(LinkState::Waiting { attempt, until, why: self.why.clone() });
+        self.tell(LinkEvent::Waiting { attempt, delay });
     }
 
     fn handle_link_down(&mut self, disconnect: Disconnect) {
         tracing::info!(link = self.link, %disconnect, "disconnected");
+        tracing::debug!("{}", disconnect.explain());
         if let Some(driver) = self.driver.take() {
             let_go(driver);
         }

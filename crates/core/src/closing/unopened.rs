@@ -1,0 +1,185 @@
+//! A dial that led to no connection, in the same form as the end of one.
+
+use super::clause::Clause;
+use super::code::retry_status;
+use super::disconnect::{Disconnect, Record, Verdict};
+use super::evidence::Cut;
+use super::exchange::Exchange;
+use super::kind::{Kind, Obstacle, Who};
+use super::retry::{Retry, Why};
+use alloc::format;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+use core::time::Duration;
+
+/// Words of somebody else, which are printed on one line whatever they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line(String);
+
+impl Disconnect {
+    /// A server answered the upgrade with this HTTP status, and perhaps asked to wait before the next attempt
+    /// (`Retry-After`). The words are the sentence; empty ones are replaced by some that tell the status.
+    ///
+    /// ```
+    /// use bowline_core::{Disconnect, Retry, closing::Kind};
+    /// use core::time::Duration;
+    ///
+    /// let busy = Disconnect::handshake_rejected(503, Some(Duration::from_secs(7)), "");
+    /// assert_eq!(busy.kind(), Kind::HandshakeRejected(503));
+    /// assert_eq!(busy.retry(), Retry::BackoffAfter(Duration::from_secs(7)));
+    /// assert_eq!(busy.to_string(), "the server answered 503 instead of a WebSocket upgrade");
+    /// ```
+    pub fn handshake_rejected(status: u16, retry_after: Option<Duration>, words: impl Into<String>) -> Self {
+        let who = match status {
+            // A gateway speaks: it got no good answer, or none in time.
+            502 | 504 | 520..=524 => Who::PeerOrPath,
+            _ => Who::Peer,
+        };
+        let retry = match (retry_status(status), retry_after) {
+            (Retry::Backoff, Some(wait)) => Retry::BackoffAfter(wait),
+            (retry, _) => retry,
+        };
+        Self::unopened(who, Kind::HandshakeRejected(status), retry, words.into(), || {
+            format!("the server answered {status} instead of a WebSocket upgrade")
+        })
+    }
+
+    /// Something else kept a connection from coming about. The words are the sentence; empty ones are replaced by some
+    /// that tell the obstacle.
+    ///
+    /// ```
+    /// use bowline_core::closing::{Kind, Obstacle, Who};
+    /// use bowline_core::{Disconnect, Retry};
+    ///
+    /// let words = "nobody listens at example.org:80 (connection refused)";
+    /// let failed = Disconnect::connect_failed(Obstacle::Refused, words);
+    /// assert_eq!(failed.to_string(), words);
+    /// assert_eq!((failed.who(), failed.retry()), (Who::PeerOrPath, Retry::Backoff));
+    /// ```
+    pub fn connect_failed(obstacle: Obstacle, words: impl Into<String>) -> Self {
+        let (who, retry, known) = match obstacle {
+            Obstacle::Request => (Who::Us, Retry::No(Why::SameAgain), "the request is not valid"),
+            Obstacle::Unresolved => {
+                (Who::PeerOrPath, Retry::Backoff, "the server's name has no known address")
+            }
+            Obstacle::Refused => (Who::PeerOrPath, Retry::Backoff, "nobody listens there"),
+            Obstacle::Unreachable => (Who::Path, Retry::Backoff, "no way leads there"),
+            Obstacle::TimedOut => (Who::PeerOrPath, Retry::Backoff, "nobody answered in time"),
+            Obstacle::Ended => {
+                (Who::PeerOrPath, Retry::Backoff, "the transport ended before the handshake did")
+            }
+            Obstacle::NotWebSocket => {
+                (Who::PeerOrPath, Retry::No(Why::Invalid), "what answers is not the WebSocket server")
+            }
+            Obstacle::Local => (Who::Us, Retry::Backoff, "this side could not begin"),
+        };
+        Self::unopened(who, Kind::ConnectFailed(obstacle), retry, words.into(), || known.into())
+    }
+
+    /// With other advice than the kind suggests, for who knows better.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.set_retry(retry);
+        self
+    }
+
+    fn unopened(who: Who, kind: Kind, retry: Retry, words: String, known: impl FnOnce() -> String) -> Self {
+        let words = if words.is_empty() { known() } else { words };
+        let verdict = Verdict { who, kind, retry, clause: Clause::Unopened(Line(words)) };
+        Self::new(Record {
+            exchange: Exchange::Neither,
+            flaw: None,
+            ignored: 0,
+            end: None,
+            cut: Cut::Boundary,
+            incomplete_message: 0,
+            messages: 0,
+            longest_message: 0,
+            age: Duration::ZERO,
+            idle: Duration::ZERO,
+            longest_silence: Duration::ZERO,
+            unanswered_silence: None,
+            verdict,
+            heartbeat: None,
+        })
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::closing::History;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        let again: Vec<_> = (100..=599)
+            .filter(|status| Disconnect::handshake_rejected(*status, None, "").retry() == Retry::Backoff)
+            .collect();
+        assert_eq!(again, [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
+        let no = Disconnect::handshake_rejected(404, Some(Duration::from_secs(9)), "").retry();
+        assert_eq!(no, Retry::No(Why::Status(404)), "waiting does not help");
+    }
+
+    #[test]
+    fn only_a_gateway_leaves_open_who_it_was() {
+        let who = |status| Disconnect::handshake_rejected(status, None, "").who();
+        assert_eq!([401, 429, 500, 503].map(who), [Who::Peer; 4]);
+        assert_eq!([502, 504, 520, 524].map(who), [Who::PeerOrPath; 4]);
+    }
+
+    #[test]
+    fn each_obstacle_has_its_sentence_and_its_advice() {
+        let told = |obstacle| {
+            let failed = Disconnect::connect_failed(obstacle, "");
+            assert_eq!((failed.kind(), failed.was_open()), (Kind::ConnectFailed(obstacle), false));
+            format!("{failed} [{}, {}]", failed.who(), failed.retry())
+        };
+        let expected = [
+            (Obstacle::Request, "the request is not valid [us, no (the same again)]"),
+            (Obstacle::Unresolved, "the server's name has no known address [peer or path, backoff]"),
+            (Obstacle::Refused, "nobody listens there [peer or path, backoff]"),
+            (Obstacle::Unreachable, "no way leads there [path, backoff]"),
+            (Obstacle::TimedOut, "nobody answered in time [peer or path, backoff]"),
+            (Obstacle::Ended, "the transport ended before the handshake did [peer or path, backoff]"),
+            (Obstacle::NotWebSocket, "what answers is not the WebSocket server [peer or path, no (invalid)]"),
+            (Obstacle::Local, "this side could not begin [us, backoff]"),
+        ];
+        for (obstacle, words) in expected {
+            assert_eq!(told(obstacle), words);
+        }
+    }
+
+    #[test]
+    fn words_from_the_network_stay_on_one_line() {
+        let failed = Disconnect::handshake_rejected(500, None, "no\nway \x1b[2J");
+        assert_eq!(failed.to_string(), "no\\nway \\u{1b}[2J");
+    }
+
+    #[test]
+    fn what_was_never_open_was_not_dropped_at_once() {
+        let mut history = History::default();
+        history.record(&Disconnect::connect_failed(Obstacle::Refused, ""));
+        assert_eq!(history, History::default());
+    }
+
+    #[test]
+    fn it_explains_itself_without_a_timeline() {
+        let failed = Disconnect::handshake_rejected(503, Some(Duration::from_secs(7)), "");
+        assert_eq!(
+            failed.explain().to_string(),
+            "the server answered 503 instead of a WebSocket upgrade\n\n\
+             It failed at the other side; connect again, not before 7.0 s are over.\n"
+        );
+    }
+}
