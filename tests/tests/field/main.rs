@@ -9,6 +9,7 @@
 mod busy;
 mod ends;
 mod lost;
+mod proxy;
 mod relay;
 mod stopped;
 mod storm;
