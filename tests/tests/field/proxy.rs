@@ -47,7 +47,6 @@ async fn nginx_cuts_once_and_the_client_learns() {
     let until = Instant::now() + Duration::from_secs(30);
     while let Ok(event) = timeout_at(until, events.recv()).await {
         let event = event.unwrap();
-        println!("nginx: {event:?}");
         assert!(!matches!(event, LinkEvent::Down { .. }), "{event:?}");
     }
     client.close().await;
