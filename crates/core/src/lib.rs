@@ -12,6 +12,7 @@
 //! | [`closing::Closing`] | who said what when, what ended the connection, and why |
 //! | [`Reconnect`] | when to dial again, or why not |
 //! | [`Adapt`] | how much silence a path bears, learned over many connections |
+//! | [`Replay`] | messages that arrive once and in order, across many links |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
 //! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
 //! | [`Session`] | reconnect and transfers: the application's view across many links |
@@ -63,6 +64,7 @@ pub mod message;
 mod outbox;
 pub mod reconnect;
 mod recorder;
+pub mod replay;
 mod rng;
 mod rtt;
 #[cfg(test)]
@@ -88,6 +90,7 @@ pub use message::Message;
 pub use pump::pump;
 pub use reconnect::Reconnect;
 pub use recorder::Timeline;
+pub use replay::Replay;
 pub use rng::Rng;
 pub use rtt::Rtt;
 #[cfg(feature = "transfer")]

@@ -1,0 +1,74 @@
+//! What has arrived, and what the peer knows of that.
+
+use super::{AckOn, Arrival, Config, Fault};
+use crate::{Instant, Message};
+
+/// The numbers of what has arrived: each is taken once, and none before the one before it.
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    /// The highest number that was delivered.
+    delivered: u64,
+    /// The highest number that may be acknowledged.
+    done: u64,
+    /// The highest number that was acknowledged on the link of the day.
+    told: u64,
+    /// Bytes that have arrived since the last acknowledgement, and since when it is owed.
+    bytes: usize,
+    since: Option<Instant>,
+    duplicates: u64,
+}
+
+impl Incoming {
+    pub(super) fn handle_message(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        number: u64,
+        message: Message,
+    ) -> Arrival {
+        if (1..=self.delivered).contains(&number) {
+            self.duplicates = self.duplicates.saturating_add(1);
+            return Arrival::Duplicate;
+        }
+        // Within one link nothing is lost, so nothing is put in order either.
+        let expected = self.delivered.saturating_add(1);
+        if number != expected || number == u64::MAX {
+            return Arrival::Fault(Fault::Gap { expected, got: number });
+        }
+        self.delivered = number;
+        self.bytes = self.bytes.saturating_add(message.len());
+        if config.ack_on == AckOn::Delivery {
+            self.confirm(now, number);
+        }
+        Arrival::Deliver(message)
+    }
+
+    pub(super) fn confirm(&mut self, now: Instant, number: u64) {
+        self.done = self.done.max(number.min(self.delivered));
+        if self.done > self.told {
+            self.since.get_or_insert(now);
+        }
+    }
+
+    /// The number up to which everything is there. It is told now.
+    pub(super) fn acknowledge(&mut self) -> u64 {
+        (self.bytes, self.since, self.told) = (0, None, self.done);
+        self.done
+    }
+
+    /// Whether there is something to acknowledge.
+    pub(super) fn is_owed(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// When an acknowledgement is due; at once, if there is much to acknowledge.
+    pub(super) fn due(&self, config: &Config) -> Option<Instant> {
+        let since = self.since?;
+        let is_much = self.done - self.told >= config.ack_messages || self.bytes >= config.ack_bytes;
+        Some(if is_much { since } else { since + config.ack_after })
+    }
+
+    pub(super) fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+}
