@@ -1,8 +1,10 @@
 //! Messages in, messages out: a WebSocket for those who want no more than that.
 
+mod ask;
 mod demand;
 mod ended;
 mod halves;
+mod look;
 mod spawned;
 mod task;
 
@@ -14,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{Config, Event, SendError};
-use bowline_core::{Close, Connection, Disconnect, Message};
+use bowline_core::{Close, Disconnect, Message};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use thiserror::Error;
@@ -145,16 +147,6 @@ impl<S> WebSocket<S> {
         self.driver.conn_mut().send(now, message)
     }
 
-    /// How the connection ended, once that was received.
-    pub fn disconnect(&self) -> Option<&Disconnect> {
-        self.ended.disconnect()
-    }
-
-    /// The connection, to look at: round-trip time, counters, room.
-    pub fn conn(&self) -> &Connection {
-        self.driver.conn()
-    }
-
     /// The driver inside, for owners that want the connection itself from here on.
     pub fn into_driver(self) -> Driver<S> {
         self.driver
@@ -182,6 +174,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The end, clean or not.
     pub async fn receive(&mut self) -> Result<Message, Disconnect> {
         poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// The next thing that happens, be it a message, news of the connection, or the end; that again and again. For
+    /// owners that want to know more than messages.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    pub async fn event(&mut self) -> Event {
+        poll_fn(|cx| self.poll_event(cx)).await
     }
 
     /// Waits until there is room, and sends a message. What the stream takes at once has left when this returns; the
@@ -227,15 +227,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         loop {
+            match ready!(self.poll_event(cx)) {
+                Event::Message(message) => return Poll::Ready(Ok(message)),
+                Event::Closed(disconnect) => return Poll::Ready(Err(disconnect)),
+                _ => {}
+            }
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
             if let Some(disconnect) = self.ended.disconnect() {
-                return Poll::Ready(Err(disconnect.clone()));
+                return Poll::Ready(Event::Closed(disconnect.clone()));
             }
             match self.driver.conn_mut().poll_event() {
-                Some(Event::Message(message)) => return Poll::Ready(Ok(message)),
-                Some(Event::Closed(disconnect)) => return Poll::Ready(Err(self.ended.set(disconnect))),
-                Some(_) => {}
+                Some(Event::Closed(disconnect)) => {
+                    return Poll::Ready(Event::Closed(self.ended.set(disconnect)));
+                }
+                Some(event) => return Poll::Ready(event),
                 // Somebody else took the end before this was made.
-                None if self.driver.is_over() => return Poll::Ready(Err(self.ended.set(aborted()))),
+                None if self.driver.is_over() => {
+                    return Poll::Ready(Event::Closed(self.ended.set(aborted())));
+                }
                 None => ready!(self.drive_half(Half::Receive, cx, Driver::poll_drive)),
             }
         }

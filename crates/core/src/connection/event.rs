@@ -17,6 +17,13 @@ pub enum Event {
         /// From when the ping had left to when its Pong came.
         rtt: Duration,
     },
+    /// The peer answered a ping of the application's own, see [`Connection::ping`](super::Connection::ping).
+    Answered {
+        /// Its number.
+        ping: u64,
+        /// From when the ping had left to when it was answered.
+        rtt: Duration,
+    },
     /// Our own process did not run for a while. The peer is asked again before anything is held against it.
     Stalled {
         /// How late the timer was.

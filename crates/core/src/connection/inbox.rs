@@ -86,6 +86,13 @@ impl Inbox {
         self.weight > 0
     }
 
+    /// Whether the next one is neither a message nor the peer's Close nor the end.
+    pub(super) fn has_news(&self) -> bool {
+        let is_more =
+            |event: &Event| matches!(event, Event::Message(_) | Event::CloseReceived(_) | Event::Closed(_));
+        self.events.front().is_some_and(|event| !is_more(event))
+    }
+
     /// Whether the peer's Close waits to be taken.
     pub(super) fn has_close(&self) -> bool {
         self.has_close

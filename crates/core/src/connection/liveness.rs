@@ -28,6 +28,7 @@ impl Connection {
                 if !self.outbox.is_closing() {
                     self.outbox.ping(&payload);
                     self.probe = self.probe.queued(now);
+                    self.asked.iter_mut().for_each(|asked| asked.handle_beat());
                 }
             }
             Some(Beat::Pong) => {
@@ -51,6 +52,8 @@ impl Connection {
     fn news(&mut self, now: Instant, news: Option<News>) {
         match news {
             Some(News::Stalled { late }) => self.tell_stall(now, late),
+            // It does, if only to pings of the application that came right behind.
+            Some(News::PeerDoesNotPong) if self.asked.as_ref().is_some_and(|asked| asked.answered() > 0) => {}
             Some(News::PeerDoesNotPong) => self.tell(now, Event::PeerDoesNotPong),
             // Who told of a sleep has told the application, too.
             _ => {}
@@ -96,7 +99,8 @@ impl Probe {
         }
     }
 
-    fn waiting(self) -> u32 {
+    /// How many pings wait to leave.
+    pub(super) fn waiting(self) -> u32 {
         if let Self::Queued { waiting, .. } = self { waiting } else { 0 }
     }
 }

@@ -33,6 +33,12 @@ impl Connection {
         self.inbox.has_messages()
     }
 
+    /// Whether the next event is neither a message nor the peer's Close nor the end: to take it says nothing about the
+    /// application.
+    pub fn has_news(&self) -> bool {
+        self.inbox.has_news()
+    }
+
     /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
     pub fn room(&self) -> usize {
         if self.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }

@@ -25,6 +25,7 @@ mod jam;
 mod liveness;
 mod look;
 mod pace;
+mod pings;
 mod receive;
 mod record;
 mod stats;
@@ -33,6 +34,7 @@ mod transmit;
 pub use crate::closing::Transport;
 pub use config::Config;
 pub use event::{Event, Lesson, SendError};
+pub use pings::PingError;
 pub use stats::Stats;
 
 use crate::closing::{CloseCode, Closing, End, History, Overdue};
@@ -51,6 +53,7 @@ use inbox::Inbox;
 use jam::Jam;
 use liveness::Probe;
 use pace::Pace;
+use pings::Asked;
 use stats::Counters;
 
 /// One WebSocket connection, from the end of its opening handshake to the end of its transport.
@@ -87,6 +90,8 @@ pub struct Connection {
     probe: Probe,
     pace: Pace,
     ping_limit: Option<PingLimit>,
+    /// Once the application has asked for a ping.
+    asked: Option<Box<Asked>>,
     jam: Jam,
     recorder: Recorder,
     /// Whether the host reads.
@@ -135,6 +140,7 @@ impl Connection {
             probe: Probe::Answered,
             pace: Pace::new(config.message_timeout, config.min_receive_rate),
             ping_limit: config.min_ping_interval.map(PingLimit::new),
+            asked: None,
             jam: Jam::default(),
             recorder,
             reading: true,
@@ -208,6 +214,7 @@ impl Connection {
         if end == End::WriteFailed {
             self.outbox.clear();
             self.jam = Jam::default();
+            self.asked.iter_mut().for_each(|asked| asked.clear());
         }
         self.settle(now);
     }

@@ -64,11 +64,7 @@ impl Connection {
             }
             Opcode::Ping => self.handle_ping(now),
             Opcode::Pong if !self.closing.handle_pong(now) => {}
-            Opcode::Pong => {
-                if let Some(rtt) = self.heartbeat.handle_pong(now, self.decoder.payload()) {
-                    self.tell(now, Event::Pong { rtt });
-                }
-            }
+            Opcode::Pong => self.handle_pong(now),
             Opcode::Close => self.handle_close(now),
         }
         Ok(())

@@ -26,7 +26,7 @@ impl Connection {
     pub(super) fn tell(&mut self, now: Instant, event: Event) {
         match &event {
             Event::Message(_) | Event::WriteBlocked { .. } | Event::Unblocked { .. } | Event::Closed(_) => {}
-            Event::Pong { rtt } => self.recorder.round_trip(*rtt),
+            Event::Pong { rtt } | Event::Answered { rtt, .. } => self.recorder.round_trip(*rtt),
             Event::Stalled { late } => self.note(now, What::Stalled((*late).into())),
             Event::Resumed { slept } => self.note(now, What::Slept((*slept).into())),
             Event::PeerDoesNotPong => self.note(now, What::PeerDoesNotPong),
@@ -108,7 +108,7 @@ impl Connection {
             Probe::Queued { waiting, .. } => waiting.into(),
             Probe::Left(_) => 1,
         };
-        Counts {
+        self.with_asked(Counts {
             bytes_sent: self.stats.bytes_sent,
             bytes_received: self.stats.bytes_received,
             messages_sent: self.stats.messages_sent as u32,
@@ -116,6 +116,6 @@ impl Connection {
             pings: self.heartbeat.pings().saturating_sub(out) as u32,
             pongs: self.heartbeat.pongs() as u32,
             pings_received: self.stats.pings_received as u32,
-        }
+        })
     }
 }

@@ -15,8 +15,10 @@ impl Connection {
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now);
         for _ in 0..flushed.pings {
-            self.heartbeat.handle_ping_sent(now);
-            self.probe = self.probe.left(now);
+            if !self.asked.as_mut().is_some_and(|asked| asked.handle_left(now)) {
+                self.heartbeat.handle_ping_sent(now);
+                self.probe = self.probe.left(now);
+            }
         }
         if flushed.close {
             self.closing.handle_close_flushed(now);

@@ -5,15 +5,17 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bowline_core::closing::CloseError;
-use bowline_core::connection::SendError;
-use bowline_core::{Close, Disconnect, Message};
+use bowline_core::connection::{PingError, SendError, Stats};
+use bowline_core::{Close, Disconnect, Message, Timeline};
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use super::WebSocket;
+use super::ask::{self, Asker};
 use super::demand::Demand;
 use super::ended::{Ended, aborted};
 use super::task::{Command, Task};
@@ -34,9 +36,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         let (commands, to_do) = mpsc::channel(QUEUE);
         let (news, arrivals) = mpsc::channel(QUEUE);
         let demand = Arc::new(Demand::default());
-        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand));
+        let (asker, answerer) = ask::channel();
+        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer);
         tokio::spawn(task.run());
-        (Sender { commands }, Receiver { arrivals, demand, taken: 0, ended: self.ended })
+        let sender = Sender { commands, asker: asker.clone() };
+        (sender, Receiver { arrivals, asker, demand, taken: 0, ended: self.ended })
     }
 }
 
@@ -44,6 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 #[derive(Clone)]
 pub struct Sender {
     commands: mpsc::Sender<Command>,
+    asker: Asker,
 }
 
 /// The half that receives.
@@ -51,6 +56,7 @@ pub struct Sender {
 /// As a `Stream` it yields messages, and ends as [`WebSocket`] does.
 pub struct Receiver {
     arrivals: mpsc::Receiver<Result<Message, Disconnect>>,
+    asker: Asker,
     demand: Arc<Demand>,
     /// How many messages the owner has taken.
     taken: u64,
@@ -108,6 +114,35 @@ impl Sender {
     pub fn is_closed(&self) -> bool {
         self.commands.is_closed()
     }
+
+    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
+    ///
+    /// It waits as long as the connection lives, if the peer does not answer: put a time-out around it. Cancel-safe: when
+    /// the future is dropped, the ping may still be sent, and its answer is of no interest.
+    ///
+    /// # Errors
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; also
+    /// if a peer that leaves pings unanswered has got 8 later ones meanwhile.
+    pub async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
+        self.asker.ping(payload).await
+    }
+
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
+    /// over. Cancel-safe.
+    pub async fn rtt(&self) -> Option<Duration> {
+        self.asker.rtt().await
+    }
+
+    /// What the connection has counted so far; `None` when it is over. Cancel-safe.
+    pub async fn stats(&self) -> Option<Stats> {
+        self.asker.stats().await
+    }
+
+    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
+    /// it. Cancel-safe.
+    pub async fn timeline(&self) -> Option<Timeline> {
+        self.asker.timeline().await
+    }
 }
 
 impl Receiver {
@@ -135,6 +170,23 @@ impl Receiver {
     /// How the connection ended, once that was received.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         self.ended.disconnect()
+    }
+
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
+    /// over. Cancel-safe.
+    pub async fn rtt(&self) -> Option<Duration> {
+        self.asker.rtt().await
+    }
+
+    /// What the connection has counted so far; `None` when it is over. Cancel-safe.
+    pub async fn stats(&self) -> Option<Stats> {
+        self.asker.stats().await
+    }
+
+    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
+    /// it. Cancel-safe.
+    pub async fn timeline(&self) -> Option<Timeline> {
+        self.asker.timeline().await
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {

@@ -6,6 +6,8 @@
 //!   Receiver ◀─── arrivals ── └──────┘
 //!       └──── demand ────────────┘
 //! ```
+//!
+//! Both halves ask it, too: for pings, and for what the connection knows.
 
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use bowline_core::{Close, Disconnect, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use super::ask::{Answerer, Ask};
 use super::demand::Demand;
 use super::ended::aborted;
 use crate::driver::Driver;
@@ -36,6 +39,7 @@ pub(super) struct Task<S> {
     /// How many messages have gone to the receiver, and how many of them its owner has seen.
     delivered: u64,
     demand: Arc<Demand>,
+    answerer: Answerer,
 }
 
 /// What the task waited for.
@@ -44,6 +48,7 @@ enum Woken {
     ReceiverDropped,
     CaughtUp,
     Command(Option<Command>),
+    Ask(Ask),
     Driven,
 }
 
@@ -53,6 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         commands: mpsc::Receiver<Command>,
         arrivals: mpsc::Sender<Result<Message, Disconnect>>,
         demand: Arc<Demand>,
+        answerer: Answerer,
     ) -> Self {
         Self {
             driver,
@@ -61,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             arrived: None,
             delivered: 0,
             demand,
+            answerer,
         }
     }
 
@@ -68,12 +75,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         loop {
             // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came
             // before it, and what it says to that has been sent.
-            while self.arrived.is_none() && (self.driver.conn().has_messages() || self.is_caught_up()) {
+            while self.arrived.is_none() && self.has_next() {
                 match self.driver.conn_mut().poll_event() {
                     Some(Event::Message(message)) => {
                         self.arrived = Some(message);
                         self.deliver();
                     }
+                    Some(Event::Answered { ping, rtt }) => self.answerer.handle_answered(ping, rtt),
                     Some(Event::Closed(disconnect)) => return self.end(disconnect).await,
                     Some(_) => {}
                     None if self.driver.is_over() => return self.end(aborted()).await,
@@ -92,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Woken::ReceiverDropped => self.arrivals = None,
                 Woken::Command(Some(command)) => self.carry_out(command),
                 Woken::Command(None) => self.commands = None,
+                Woken::Ask(ask) => self.answerer.answer(ask, &mut self.driver),
                 Woken::CaughtUp | Woken::Driven => {}
             }
         }
@@ -99,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
 
     async fn wait(&mut self) -> Woken {
         let is_behind = self.driver.conn().has_events() && !self.is_caught_up();
-        let Self { driver, commands, arrivals, arrived, delivered, demand } = self;
+        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer } = self;
         let arrivals = arrivals.as_ref();
         let has_room = driver.conn().room() > 0;
         // The end may have to wait behind messages for which there is no place.
@@ -109,6 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             () = dropped(arrivals), if commands.is_none() || is_behind => Woken::ReceiverDropped,
             () = demand.met(*delivered), if is_behind && !demand.is_met(*delivered) => Woken::CaughtUp,
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
+            ask = answerer.next() => Woken::Ask(ask),
             () = driver.drive(), if !is_over => Woken::Driven,
         }
     }
@@ -140,6 +150,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
+    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
+    fn has_next(&self) -> bool {
+        let conn = self.driver.conn();
+        conn.has_messages() || conn.has_news() || self.is_caught_up()
+    }
+
     /// Whether the owner has seen everything, and what it has said to that is in the connection, if it still takes it.
     fn is_caught_up(&self) -> bool {
         // In this order: what it says comes before it asks for more.
@@ -149,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     }
 
     async fn end(self, disconnect: Disconnect) {
-        drop((self.commands, self.driver));
+        drop((self.commands, self.driver, self.answerer));
         if let Some(arrivals) = self.arrivals {
             // Nobody may be there any more to hear it.
             let _ = arrivals.send(Err(disconnect)).await;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bowline_core::closing::{CloseError, Kind};
-use bowline_core::connection::{Config, SendError};
+use bowline_core::connection::{Config, PingError, SendError};
 use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::{Receiver, Sender, WebSocket};
 use futures_util::StreamExt;
@@ -310,4 +310,48 @@ async fn an_owner_that_does_not_come_delays_the_answer_by_half_the_time_of_the_p
     let start = Instant::now();
     assert_eq!(heard(&mut peer, 0).await, [b"\x03\xe8".to_vec()]);
     assert_eq!(start.elapsed(), Duration::from_millis(2500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn either_half_can_look_at_the_connection() {
+    let ((sender, receiver), mut server) = pair(config(), quiet());
+    let looking = async {
+        assert_eq!((sender.rtt().await, receiver.rtt().await), (None, None));
+        sender.send(Message::text("hello")).await.unwrap();
+        assert_eq!(sender.ping(b"a").await, Ok(Duration::ZERO));
+        assert_eq!(sender.ping(&[0; 126]).await, Err(PingError::TooLong(126)));
+        sleep(Duration::from_secs(25)).await;
+        assert_eq!(receiver.rtt().await, Some(Duration::ZERO));
+        assert_eq!(sender.stats().await.unwrap().messages_sent, 1);
+        assert_eq!(receiver.stats().await.unwrap().pongs, 1);
+        let timeline = receiver.timeline().await.unwrap().to_string();
+        assert_eq!(sender.timeline().await.unwrap().to_string(), timeline);
+        assert!(timeline.contains("2 pings answered in less than 1 ms"), "{timeline}");
+    };
+    tokio::select! {
+        () = looking => {}
+        disconnect = server.ended() => unreachable!("{disconnect}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_while_the_owner_receives_nothing() {
+    let ((sender, _receiver), mut server) = pair(config(), quiet());
+    server.send(Message::text("unread")).await.unwrap();
+    tokio::select! {
+        answer = sender.ping(b"there?") => assert_eq!(answer, Ok(Duration::ZERO)),
+        disconnect = server.ended() => unreachable!("{disconnect}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_is_never_answered_ends_with_the_connection() {
+    let ((sender, mut receiver), server) = pair(config(), quiet());
+    drop(server);
+    let (answer, disconnect) = tokio::join!(sender.ping(b"there?"), receiver.ended());
+    assert_eq!(answer, Err(PingError::Closing));
+    assert!(disconnect.explain().to_string().contains("the stream ended (EOF)"), "{}", disconnect.explain());
+    assert_eq!((sender.rtt().await, sender.stats().await), (None, None));
+    assert_eq!((receiver.timeline().await, receiver.stats().await), (None, None));
+    assert_eq!(sender.ping(b"there?").await, Err(PingError::Closing));
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::closing::{Kind, Who};
-use bowline_core::connection::{Config, SendError};
+use bowline_core::connection::{Config, Event, PingError, SendError};
 use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::{NotOpen, WebSocket};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -255,4 +255,37 @@ async fn an_echo_that_waits_for_room_answers_what_came_before_the_close() {
     let (at_server, at_client) = in_time(async { tokio::join!(echo, slow) }).await;
     assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
     assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_more_than_messages() {
+    let (mut client, mut server) = pair(quiet(), quiet());
+    assert_eq!((client.ping(b"a"), client.ping(&[0; 126])), (Ok(1), Err(PingError::TooLong(126))));
+    let answered = Event::Answered { ping: 1, rtt: Duration::ZERO };
+    tokio::select! {
+        event = client.event() => assert_eq!(event, answered),
+        _ = server.receive() => unreachable!("nothing is sent"),
+    }
+    server.send(Message::text("hello")).await.unwrap();
+    server.close(Close::normal()).unwrap();
+    let at_client = async {
+        let mut events = Vec::new();
+        while !matches!(events.last(), Some(Event::Closed(_))) {
+            events.push(client.event().await);
+        }
+        events
+    };
+    let (events, disconnect) = tokio::join!(at_client, server.ended());
+    assert_eq!(disconnect.kind(), Kind::Clean);
+    assert_eq!(events[0], Event::Message(Message::text("hello")));
+    assert_eq!(events[1..3], [Event::CloseReceived(Close::normal()), Event::CloseSent(Close::normal())]);
+    // The end is told again and again, in either way.
+    assert_eq!(client.event().await, events[3]);
+    assert_eq!(Event::Closed(client.receive().await.unwrap_err()), events[3]);
+    assert_eq!((client.rtt(), client.stats().messages_received), (None, 1));
+    assert!(
+        client.timeline().to_string().contains("received close frame 1000 (OK)"),
+        "{}",
+        client.timeline()
+    );
 }

@@ -4,6 +4,7 @@ mod ending;
 mod farewell;
 mod laws;
 mod liveness;
+mod pings;
 mod queues;
 mod refusal;
 

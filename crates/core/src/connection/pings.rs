@@ -1,0 +1,176 @@
+//! Pings that the application asks for, among those of the heartbeat.
+
+use super::{Connection, Event};
+use crate::Instant;
+use crate::frame::MAX_CONTROL;
+use crate::recorder::Counts;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::fmt;
+use thiserror::Error;
+
+/// So many may wait to leave, and of so many that have left the answers are awaited.
+const MAX_PINGS: usize = 8;
+
+/// A ping that cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The payload has this many bytes, and a control frame holds 125 (RFC 6455 §5.5).
+    #[error("ping payload of {0} bytes is longer than 125")]
+    TooLong(usize),
+    /// So many pings of the application wait to leave: the transport takes nothing.
+    #[error("{0} pings wait to leave already")]
+    TooMany(usize),
+    /// The connection is closing or closed.
+    #[error("the connection is closing")]
+    Closing,
+}
+
+/// The application's pings that are under way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// How many pings of either kind were queued and have left, as far as this has seen. They leave in order.
+    queued: u32,
+    left: u32,
+    /// How many of the application's there were, and how many were answered.
+    asked: u64,
+    answered: u32,
+    pings: VecDeque<Ping>,
+}
+
+struct Ping {
+    number: u64,
+    /// Which of all pings in the queue it is.
+    place: u32,
+    payload: Box<[u8]>,
+    left: Option<Instant>,
+}
+
+impl Asked {
+    /// So many pings of the heartbeat wait to leave.
+    fn new(waiting: u32) -> Self {
+        Self { queued: waiting, left: 0, asked: 0, answered: 0, pings: VecDeque::new() }
+    }
+
+    /// The heartbeat has queued a ping.
+    pub(super) fn handle_beat(&mut self) {
+        self.queued = self.queued.wrapping_add(1);
+    }
+
+    /// The next ping has left. Says whether it was the application's.
+    pub(super) fn handle_left(&mut self, now: Instant) -> bool {
+        self.left = self.left.wrapping_add(1);
+        let place = self.left;
+        let ping = self.pings.iter_mut().find(|ping| ping.left.is_none() && ping.place == place);
+        ping.map(|ping| ping.left = Some(now)).is_some()
+    }
+
+    /// Nothing leaves any more.
+    pub(super) fn clear(&mut self) {
+        self.pings = VecDeque::new();
+    }
+
+    /// How many were answered.
+    pub(super) fn answered(&self) -> u32 {
+        self.answered
+    }
+
+    fn ask(&mut self, payload: &[u8]) -> Result<u64, PingError> {
+        let waiting = self.pings.iter().filter(|ping| ping.left.is_none()).count();
+        if waiting >= MAX_PINGS {
+            return Err(PingError::TooMany(waiting));
+        }
+        if self.pings.len() - waiting >= MAX_PINGS {
+            // It was not answered, and may never be.
+            self.pings.pop_front();
+        }
+        self.queued = self.queued.wrapping_add(1);
+        self.asked += 1;
+        let (number, place) = (self.asked, self.queued);
+        self.pings.push_back(Ping { number, place, payload: payload.into(), left: None });
+        Ok(number)
+    }
+
+    /// How many pings a Pong with this payload answers. RFC 6455 §5.5.3: a peer may answer only the latest of several,
+    /// so a Pong is an answer to those before its own, too.
+    fn answered_by(&self, payload: &[u8]) -> usize {
+        let is_it = |ping: &Ping| ping.left.is_some() && *ping.payload == *payload;
+        self.pings.iter().position(is_it).map_or(0, |position| position + 1)
+    }
+
+    /// How many of them had left before `then`.
+    fn left_before(&self, then: Instant) -> usize {
+        self.pings.iter().take_while(|ping| ping.left.is_some_and(|left| left < then)).count()
+    }
+}
+
+impl Connection {
+    /// Queues a Ping with this payload, ahead of data. Its number comes back in [`Event::Answered`] when the peer has
+    /// answered it. Choose payloads that differ: a Pong is known by what it carries.
+    ///
+    /// The pings of the heartbeat go their own way, and its [`rtt`](Self::rtt) is measured by them alone. A peer need not
+    /// answer every ping; at most 8 answers are waited for, and the oldest is given up first.
+    ///
+    /// # Errors
+    /// If the payload is too long, 8 pings wait to leave already, or the connection is closing.
+    pub fn ping(&mut self, now: Instant, payload: &[u8]) -> Result<u64, PingError> {
+        self.at(now);
+        if payload.len() > MAX_CONTROL {
+            return Err(PingError::TooLong(payload.len()));
+        }
+        if !self.is_open() {
+            return Err(PingError::Closing);
+        }
+        let waiting = self.probe.waiting();
+        let number = self.asked.get_or_insert_with(|| Box::new(Asked::new(waiting))).ask(payload)?;
+        self.outbox.ping(payload);
+        Ok(number)
+    }
+
+    /// A Pong came, which the decoder holds.
+    pub(super) fn handle_pong(&mut self, now: Instant) {
+        let payload = self.decoder.payload();
+        let beat = self.heartbeat.handle_pong(now, payload);
+        let answered = self.asked.as_ref().map_or(0, |asked| match beat {
+            Some(rtt) => asked.left_before(now - rtt),
+            None => asked.answered_by(payload),
+        });
+        for _ in 0..answered {
+            self.tell_answer(now);
+        }
+        if let Some(rtt) = beat {
+            self.tell(now, Event::Pong { rtt });
+        }
+    }
+
+    /// The oldest of the application's pings was answered.
+    fn tell_answer(&mut self, now: Instant) {
+        let Some(asked) = &mut self.asked else { return };
+        if let Some(Ping { number, left: Some(left), .. }) = asked.pings.pop_front() {
+            asked.answered = asked.answered.wrapping_add(1);
+            self.tell(now, Event::Answered { ping: number, rtt: now - left });
+        }
+    }
+
+    /// Adds the application's pings to those of the heartbeat.
+    pub(super) fn with_asked(&self, counts: Counts) -> Counts {
+        let answered = self.asked.as_ref().map_or(0, |asked| asked.answered());
+        Counts {
+            pings: counts.pings.wrapping_add(answered),
+            pongs: counts.pongs.wrapping_add(answered),
+            ..counts
+        }
+    }
+}
+
+impl fmt::Debug for Ping {
+    /// Prints the length of the payload, not the payload.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ping")
+            .field("number", &self.number)
+            .field("bytes", &self.payload.len())
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}

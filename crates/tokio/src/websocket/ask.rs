@@ -1,0 +1,102 @@
+//! What the halves of a WebSocket ask of the task that drives it, beside sending and receiving.
+
+use std::time::Duration;
+
+use bowline_core::Timeline;
+use bowline_core::connection::{PingError, Stats};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::driver::Driver;
+
+/// So many questions may wait for the task to look at them.
+const WAITING: usize = 8;
+
+/// A question, and where its answer goes.
+pub(super) enum Ask {
+    Ping(Vec<u8>, oneshot::Sender<Result<Duration, PingError>>),
+    Rtt(oneshot::Sender<Option<Duration>>),
+    Stats(oneshot::Sender<Stats>),
+    Timeline(oneshot::Sender<Timeline>),
+}
+
+/// The end of a half that asks.
+#[derive(Clone)]
+pub(super) struct Asker(mpsc::Sender<Ask>);
+
+/// The end of the task that answers.
+pub(super) struct Answerer {
+    /// Until both halves are dropped.
+    asks: Option<mpsc::Receiver<Ask>>,
+    /// Pings that were sent, by their numbers.
+    pings: Vec<(u64, oneshot::Sender<Result<Duration, PingError>>)>,
+}
+
+pub(super) fn channel() -> (Asker, Answerer) {
+    let (asker, asks) = mpsc::channel(WAITING);
+    (Asker(asker), Answerer { asks: Some(asks), pings: Vec::new() })
+}
+
+impl Asker {
+    pub(super) async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
+        let answer = self.ask(|answer| Ask::Ping(payload.to_vec(), answer)).await;
+        answer.unwrap_or(Err(PingError::Closing))
+    }
+
+    pub(super) async fn rtt(&self) -> Option<Duration> {
+        self.ask(Ask::Rtt).await.flatten()
+    }
+
+    pub(super) async fn stats(&self) -> Option<Stats> {
+        self.ask(Ask::Stats).await
+    }
+
+    pub(super) async fn timeline(&self) -> Option<Timeline> {
+        self.ask(Ask::Timeline).await
+    }
+
+    /// `None` if the task has ended.
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(ask(answer)).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+impl Answerer {
+    /// The next question. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Ask {
+        if let Some(asks) = &mut self.asks {
+            if let Some(ask) = asks.recv().await {
+                return ask;
+            }
+            self.asks = None;
+        }
+        std::future::pending().await
+    }
+
+    /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
+    pub(super) fn answer<S>(&mut self, ask: Ask, driver: &mut Driver<S>) {
+        let now = driver.now();
+        match ask {
+            Ask::Ping(payload, answer) => match driver.conn_mut().ping(now, &payload) {
+                Ok(ping) => {
+                    // What nobody waits for any more need not be remembered.
+                    self.pings.retain(|(_, answer)| !answer.is_closed());
+                    self.pings.push((ping, answer));
+                }
+                Err(error) => drop(answer.send(Err(error))),
+            },
+            Ask::Rtt(answer) => drop(answer.send(driver.conn().rtt())),
+            Ask::Stats(answer) => drop(answer.send(driver.conn().stats())),
+            Ask::Timeline(answer) => drop(answer.send(driver.conn().timeline(now))),
+        }
+    }
+
+    /// The peer has answered a ping. They are answered in order, so one before it that is still waited for was given up.
+    pub(super) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
+        self.pings.retain(|(number, _)| *number >= ping);
+        if let Some(index) = self.pings.iter().position(|(number, _)| *number == ping) {
+            let _ = self.pings.remove(index).1.send(Ok(rtt));
+        }
+    }
+}
