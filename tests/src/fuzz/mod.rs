@@ -11,6 +11,7 @@ mod connection;
 mod decode;
 mod differential;
 mod feed;
+mod pair;
 mod reader;
 mod seeds;
 mod transfers;
@@ -20,6 +21,7 @@ pub use closing::closing;
 pub use connection::connection;
 pub use decode::decode;
 pub use differential::{conversation, differential, nearly_valid};
+pub use pair::pair;
 pub use seeds::{Seed, seeds};
 pub use transfers::transfers;
 pub use wire::wire;
@@ -31,9 +33,10 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("decode", decode),
     ("connection", connection),
+    ("pair", pair),
     ("closing", closing),
     ("differential", differential),
     ("wire", wire),

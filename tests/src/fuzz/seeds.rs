@@ -1,6 +1,6 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
-use super::{closing, connection, decode, differential};
+use super::{closing, connection, decode, differential, pair};
 
 /// An input of a corpus.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub fn seeds() -> Vec<Seed> {
     let made = [
         ("decode", decode::seeds()),
         ("connection", connection::seeds()),
+        ("pair", pair::seeds()),
         ("closing", closing::seeds()),
         ("differential", differential::seeds()),
     ];

@@ -87,6 +87,12 @@ impl Link {
         }
     }
 
+    /// Turns bits of a single byte of what `from` writes, counted from its first. No checksum of TCP would let this pass
+    /// often, yet a proxy may do it.
+    pub fn damage(&mut self, from: Role, byte: u64, bits: u8) {
+        self.outgoing(from).set_damage(byte, bits);
+    }
+
     /// Cuts the connection here and everywhere: both ends find `end` behind what has arrived.
     pub fn cut(&mut self, now: Instant, end: End) {
         self.lose(now, Role::Client, end);

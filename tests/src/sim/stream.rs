@@ -44,6 +44,8 @@ pub struct Stream {
     hole: Option<Instant>,
     /// The connection is cut in this way when so many bytes have passed.
     limit: Option<(u64, End)>,
+    /// The byte of this number comes through with these bits turned.
+    damage: Option<(u64, u8)>,
     abandoned: bool,
 }
 
@@ -102,6 +104,7 @@ impl Stream {
             end: None,
             hole: None,
             limit: None,
+            damage: None,
             abandoned: false,
         }
     }
@@ -234,6 +237,11 @@ impl Stream {
         self.limit = Some((bytes, end));
     }
 
+    /// The byte of this number is to come through with these bits turned.
+    pub(super) fn set_damage(&mut self, byte: u64, bits: u8) {
+        self.damage = Some((byte, bits));
+    }
+
     /// How the connection is to be cut now, if it is.
     pub(super) fn reached_limit(&self) -> Option<End> {
         let (_, end) = self.limit.filter(|(limit, _)| self.passed >= *limit)?;
@@ -303,8 +311,15 @@ impl Stream {
         }
         let left = self.limit.map_or(u64::MAX, |(limit, _)| limit.saturating_sub(self.passed));
         bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        self.passed += bytes.len() as u64;
+        let begin = self.arrived.len();
         self.arrived.extend_from_slice(&bytes);
+        if let Some((at, bits)) = self.damage.filter(|(at, _)| *at >= self.passed) {
+            let place = usize::try_from(at - self.passed).unwrap_or(usize::MAX).saturating_add(begin);
+            if let Some(byte) = self.arrived.get_mut(place) {
+                *byte ^= bits;
+            }
+        }
+        self.passed += bytes.len() as u64;
         self.reached_limit().map(Incident::Limit)
     }
 

@@ -239,3 +239,12 @@ fn a_world_dials_until_somebody_answers() {
     assert!(world.run(Duration::from_secs(60)), "{world:?}");
     assert_eq!(world.dials(), 4);
 }
+
+#[test]
+fn a_damaged_byte_is_the_only_one() {
+    let mut link = Link::new(Path { segment: 4, ..Path::default() }, Instant::ZERO);
+    link.damage(Role::Client, 5, 0x20);
+    link.outgoing(Role::Client).write(Instant::ZERO, b"abcdefgh").unwrap();
+    link.handle_timeout(Instant::from_secs(1));
+    assert_eq!(link.incoming(Role::Server).read(Instant::from_secs(1), 100), Read::Bytes("abcdeFgh".into()));
+}

@@ -242,6 +242,9 @@ pub(super) fn check_sentence(disconnect: &Disconnect) {
     let harmful = sentence.chars().find(|c| obeyed_by_a_terminal(*c));
     assert_eq!(harmful, None, "{}", sentence.escape_debug());
     assert!(sentence.trim() == sentence || sentence.ends_with(' '), "{sentence:?}");
+    let explanation = disconnect.explain().to_string();
+    let harmful = explanation.chars().find(|c| obeyed_by_a_terminal(*c) && *c != '\n');
+    assert_eq!(harmful, None, "{}", explanation.escape_debug());
     let debug = format!("{disconnect:?}");
     assert_eq!(debug.chars().find(|c| obeyed_by_a_terminal(*c)), None, "{debug:?}");
 }
