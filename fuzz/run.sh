@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?how many seconds for each target?}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(decode connection closing differential wire transfers)
+[ ${#targets[@]} -gt 0 ] || targets=(decode connection pair closing differential handshake wire transfers)
 
 sanitizer=none
 rustc --version | grep -q nightly && sanitizer=address

@@ -62,6 +62,7 @@ pub(crate) struct HeadReader {
     foreign: bool,
     /// Bytes that heads may still use, over all heads read.
     budget: usize,
+    head_bytes: usize,
     header_limit: usize,
 }
 
@@ -77,6 +78,7 @@ impl HeadReader {
             past_method: false,
             foreign: false,
             budget: config.head_bytes,
+            head_bytes: config.head_bytes,
             header_limit: config.headers,
         }
     }
@@ -135,6 +137,11 @@ impl HeadReader {
         let bytes = &bytes[..bytes.len().min(GREETING)];
         let line = bytes.iter().position(|byte| *byte == b'\n');
         &bytes[..line.unwrap_or(bytes.len())]
+    }
+
+    /// How many bytes the heads so far had.
+    pub(crate) fn taken(&self) -> usize {
+        self.head_bytes - self.budget
     }
 
     /// How many bytes are here.

@@ -11,6 +11,7 @@ mod connection;
 mod decode;
 mod differential;
 mod feed;
+mod handshake;
 mod pair;
 mod reader;
 mod seeds;
@@ -21,6 +22,7 @@ pub use closing::closing;
 pub use connection::connection;
 pub use decode::decode;
 pub use differential::{conversation, differential, nearly_valid};
+pub use handshake::handshake;
 pub use pair::pair;
 pub use seeds::{Seed, seeds};
 pub use transfers::transfers;
@@ -33,12 +35,13 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("decode", decode),
     ("connection", connection),
     ("pair", pair),
     ("closing", closing),
     ("differential", differential),
+    ("handshake", handshake),
     ("wire", wire),
     ("transfers", transfers),
 ];

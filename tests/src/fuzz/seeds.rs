@@ -1,6 +1,6 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
-use super::{closing, connection, decode, differential, pair};
+use super::{closing, connection, decode, differential, handshake, pair};
 
 /// An input of a corpus.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub fn seeds() -> Vec<Seed> {
         ("pair", pair::seeds()),
         ("closing", closing::seeds()),
         ("differential", differential::seeds()),
+        ("handshake", handshake::seeds()),
     ];
     let seeds = made
         .into_iter()

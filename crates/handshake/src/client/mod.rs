@@ -253,7 +253,7 @@ impl Handshake {
     fn handle_answer(&mut self, now: Instant, answer: Answer) -> bool {
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
             if self.broken.is_some() {
-                self.conclude(Error::Closed { end: End::WriteFailed, received: self.reader.len() });
+                self.conclude(Error::Closed { end: End::WriteFailed, received: self.reader.taken() });
                 return false;
             }
             self.state = match answer.check(&self.accept_key, &self.subprotocols) {

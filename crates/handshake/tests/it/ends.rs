@@ -120,10 +120,16 @@ fn a_write_that_failed_is_the_end_unless_the_server_says_more() {
     client.handle_timeout(after(1));
     assert_eq!(client.poll_result().unwrap().unwrap_err(), broken);
 
-    let mut client = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
-    client.handle_end(NOW, End::WriteFailed);
-    client.handle_input(NOW, format!("{UPGRADE}\r\n").as_bytes());
-    assert_eq!(client.poll_result().unwrap().unwrap_err(), broken);
+    // An upgrade is of no use then. It is counted up to its end, whatever came with it.
+    let upgrade = format!("{UPGRADE}\r\n");
+    for rest in ["", "frames"] {
+        let mut client =
+            client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
+        client.handle_end(NOW, End::WriteFailed);
+        client.handle_input(NOW, format!("{upgrade}{rest}").as_bytes());
+        let broken = Error::Closed { end: End::WriteFailed, received: upgrade.len() };
+        assert_eq!(client.poll_result().unwrap().unwrap_err(), broken);
+    }
 }
 
 #[test]

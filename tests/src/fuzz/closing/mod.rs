@@ -250,7 +250,7 @@ pub(super) fn check_sentence(disconnect: &Disconnect) {
 }
 
 /// What ends a line, moves the cursor, hides, or turns the direction of writing.
-fn obeyed_by_a_terminal(c: char) -> bool {
+pub(super) fn obeyed_by_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
