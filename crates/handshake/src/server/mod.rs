@@ -224,7 +224,7 @@ impl Handshake {
 
     /// The bytes to write next.
     pub fn output(&self) -> &[u8] {
-        &self.output
+        if matches!(self.state, State::Failed(_)) { &[] } else { &self.output }
     }
 
     /// How it went: once, when the answer has left, and then the handshake is over.

@@ -232,7 +232,12 @@ fn an_answer_nobody_takes_times_out() {
     let mut server = asked("");
     server.accept(after(60), &Accept::new()).unwrap();
     server.handle_timeout(after(70));
+    assert_eq!(server.output(), b"", "an upgrade that is given up must not leave");
     assert_eq!(server.poll_result().unwrap().unwrap_err(), server::Error::Stuck { after: 10 * SECOND });
+
+    let mut server = asked("");
+    server.accept(NOW, &Accept::new()).unwrap();
+    server.handle_end(NOW, End::Reset);
     assert_eq!(server.output(), b"");
 }
 
