@@ -5,7 +5,7 @@ mod seeds;
 
 pub(super) use seeds::seeds;
 
-use super::choice::{Tell, choose};
+use super::choice::{Rest, Tell, choose};
 use super::closing::obeyed_by_a_terminal;
 use super::differential::stream::pieces;
 use crate::heap;
@@ -40,7 +40,7 @@ pub fn handshake(data: &[u8]) {
             assert_eq!(whole, serve(&pieces(&bytes, &terms.cuts), answer, terms), "pieces make a difference");
             let single: Vec<_> = bytes.chunks(1).collect();
             assert_eq!(whole, serve(&single, answer, terms), "byte by byte");
-            assert!(!whole.is_open || bytes.ends_with(&whole.leftover), "the rest belongs to the frames");
+            assert!(!whole.is_open || bytes.ends_with(&whole.leftover.0), "the rest belongs to the frames");
         }
         Meeting::Answered(ask, head, terms) => {
             let Some(request) = ask.request() else { return };
@@ -60,7 +60,7 @@ pub fn handshake(data: &[u8]) {
             assert_eq!(whole, ask_and_hear(&request, ask, &cut, terms), "pieces make a difference");
             let single: Vec<_> = bytes.chunks(1).collect();
             assert_eq!(whole, ask_and_hear(&request, ask, &single, terms), "byte by byte");
-            assert!(!whole.is_open || bytes.ends_with(&whole.leftover), "the rest belongs to the frames");
+            assert!(!whole.is_open || bytes.ends_with(&whole.leftover.0), "the rest belongs to the frames");
         }
         Meeting::Both(ask, answer, terms) => meet(ask, answer, terms),
     }
@@ -79,9 +79,9 @@ const REQUEST: [&str; 6] = [
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     is_open: bool,
-    leftover: Vec<u8>,
+    leftover: Rest,
     /// What it wrote.
-    written: Vec<u8>,
+    written: Rest,
     /// The request or the answer that it understood, and the subprotocol, or the error; printed.
     result: String,
 }
@@ -91,7 +91,7 @@ fn serve(pieces: &[&[u8]], answer: &Answer, terms: &Terms) -> Outcome {
     let mut handshake = server::Handshake::new(terms.config(), NOW);
     let mut outcome = Outcome::default();
     let mut given = 0;
-    for piece in pieces {
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
         given += piece.len();
         let ((), used) = heap::measure(|| handshake.handle_input(NOW, piece));
         assert!(used.peak <= ALLOWED + 8 * given, "{used:?} for {given} bytes");
@@ -102,13 +102,13 @@ fn serve(pieces: &[&[u8]], answer: &Answer, terms: &Terms) -> Outcome {
     let later = NOW + terms.waits.0;
     handshake.handle_timeout(later);
     assert!(handshake.poll_timeout().is_none_or(|next| next > later || next == Instant::MAX));
-    outcome.written = handshake.output().to_vec();
-    handshake.handle_written(later, outcome.written.len());
+    outcome.written = Rest(handshake.output().to_vec());
+    handshake.handle_written(later, outcome.written.0.len());
     handshake.handle_end(later, End::Eof);
     match handshake.poll_result() {
         Some(Ok(upgraded)) => {
             outcome.is_open = true;
-            outcome.leftover = upgraded.leftover.to_vec();
+            outcome.leftover = Rest(upgraded.leftover.to_vec());
             outcome.result = format!("{:?} {:?}", upgraded.request, upgraded.subprotocol);
         }
         Some(Err(error)) => {
@@ -153,10 +153,10 @@ impl Answer {
 
 /// What a server writes is one answer with no lines in it but those that somebody wrote, and the body that it promises.
 fn check_answer(outcome: &Outcome, answer: &Answer) {
-    if outcome.written.is_empty() {
+    if outcome.written.0.is_empty() {
         return;
     }
-    let (lines, body) = split_head(&outcome.written);
+    let (lines, body) = split_head(&outcome.written.0);
     let (status, headers) = lines.split_first().expect("a status line");
     assert!(status.starts_with(b"HTTP/1.1 "), "{}", status.escape_ascii());
     assert_eq!(outcome.is_open, status.starts_with(b"HTTP/1.1 101 "));
@@ -185,15 +185,15 @@ fn check_answer(outcome: &Outcome, answer: &Answer) {
 /// A client that asks, and hears these pieces.
 fn ask_and_hear(request: &client::Request, ask: &Ask, pieces: &[&[u8]], terms: &Terms) -> Outcome {
     let mut handshake = client::Handshake::new(request, NONCE, terms.config(), NOW);
-    let mut outcome = Outcome { written: handshake.output().to_vec(), ..Outcome::default() };
-    ask.check(request, &outcome.written);
+    let mut outcome = Outcome { written: Rest(handshake.output().to_vec()), ..Outcome::default() };
+    ask.check(request, &outcome.written.0);
     if ask.write_fails {
         handshake.handle_end(NOW, End::WriteFailed);
     } else {
-        handshake.handle_written(NOW, outcome.written.len());
+        handshake.handle_written(NOW, outcome.written.0.len());
     }
     let mut given = 0;
-    for piece in pieces {
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
         given += piece.len();
         let ((), used) = heap::measure(|| handshake.handle_input(NOW, piece));
         assert!(used.peak <= ALLOWED + 8 * given, "{used:?} for {given} bytes");
@@ -208,7 +208,7 @@ fn ask_and_hear(request: &client::Request, ask: &Ask, pieces: &[&[u8]], terms: &
     match handshake.poll_result().expect("it went one way or the other") {
         Ok(upgraded) => {
             outcome.is_open = true;
-            outcome.leftover = upgraded.leftover.to_vec();
+            outcome.leftover = Rest(upgraded.leftover.to_vec());
             let subprotocol = upgraded.subprotocol;
             assert!(subprotocol.as_ref().is_none_or(|name| request.subprotocols().contains(name)));
             outcome.result = format!("{:?} {subprotocol:?}", upgraded.response);
