@@ -6,7 +6,9 @@ pub(super) use seeds::seeds;
 
 use super::choice::{Blob, Many, Span, Tell, choice, choose};
 use super::connection::choices::end;
-use bowline_core::closing::{Closing, Config, Cut, Evidence, Exchange, History, Kind, Ping, Transport, Who};
+use bowline_core::closing::{
+    Closing, Config, Cut, Evidence, Exchange, History, Kind, Overdue, Ping, Transport, Who,
+};
 use bowline_core::{Close, Disconnect, End, Instant, Retry, Role};
 
 choice! {
@@ -42,9 +44,14 @@ choice! {
         Stalled(lasted: Span),
         Data,
         Ping,
+        Pong,
+        SetReading(reading: bool),
         SkipData,
         PeerCloses(payload: Blob),
         PeerClosesWith(code: u16, reason: Blob),
+        /// The application has not seen yet what came before it.
+        PeerClosesBehindData(code: u16, reason: Blob),
+        Answer,
         Close(code: u16, reason: Blob),
         Fail(code: u16, reason: Blob),
         Dead,
@@ -141,7 +148,9 @@ impl Side {
             Fact::Sleep => self.now = closing.poll_timeout().unwrap_or(now).max(now),
             Fact::Timeout => {
                 self.latest = self.latest.max(now);
-                closing.handle_timeout(now);
+                if let Some(Overdue::Answer(payload)) = closing.handle_timeout(now) {
+                    answer = Some(payload);
+                }
                 let next = closing.poll_timeout();
                 assert!(next.is_none_or(|next| next > self.latest || next == Instant::MAX), "{next:?}");
             }
@@ -155,10 +164,24 @@ impl Side {
                 assert_eq!(closing.handle_data(now), wanted);
             }
             Fact::Ping => drop(closing.handle_ping(now)),
+            Fact::Pong => drop(closing.handle_pong(now)),
+            Fact::SetReading(reading) => closing.set_reading(now, *reading),
             Fact::SkipData => closing.skip_data(now),
             Fact::PeerCloses(payload) => answer = self.peer_closes(&payload.0),
             Fact::PeerClosesWith(code, reason) => {
                 answer = self.peer_closes(&[&code.to_be_bytes(), &reason.0[..]].concat());
+            }
+            Fact::PeerClosesBehindData(code, reason) => {
+                let payload = [&code.to_be_bytes(), &reason.0[..]].concat();
+                closing.hold_close(now, &payload);
+                if !was_over {
+                    self.received.get_or_insert(Close::decode(&payload).0);
+                }
+            }
+            Fact::Answer => {
+                let is_held = closing.is_held();
+                answer = closing.answer(now);
+                assert_eq!(answer.is_some(), is_held, "what waits for an answer gets it");
             }
             Fact::Close(code, reason) => {
                 let reason = String::from_utf8_lossy(&reason.0);
@@ -184,9 +207,10 @@ impl Side {
     }
 
     fn peer_closes(&mut self, payload: &[u8]) -> Option<bytes::Bytes> {
-        let (was_open, was_over) = (self.closing.is_open(), self.closing.is_over());
+        let is_first = self.closing.is_open() && !self.closing.is_held();
+        let was_over = self.closing.is_over();
         let answer = self.closing.handle_close(self.now, payload);
-        assert_eq!(answer.is_some(), was_open, "a Close is answered, once");
+        assert_eq!(answer.is_some(), is_first, "a Close is answered, once");
         if !was_over {
             self.received.get_or_insert(Close::decode(payload).0);
         }

@@ -6,8 +6,8 @@ use crate::fuzz::choice::{Blob, Many, Seed, ms};
 /// The ways in which a connection ends, one by one.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Fact::{
-        Blocked, Close, Data, Dead, End, Fail, Flushed, Pass, PeerCloses, PeerClosesWith, Ping, Received,
-        Sent, SkipData, Sleep, Stalled, Timeout,
+        Answer, Blocked, Close, Data, Dead, End, Fail, Flushed, Pass, PeerCloses, PeerClosesBehindData,
+        PeerClosesWith, Ping, Pong, Received, Sent, SetReading, SkipData, Sleep, Stalled, Timeout,
     };
     let quiet = || Told {
         place: 0,
@@ -42,6 +42,23 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         (
             "escapes_in_a_reason",
             story(&[PeerClosesWith(4000, Blob::from(b"\x1b]0;x\x07\r\n\xe2\x80\xae\xc2\x9b")), Flushed]),
+        ),
+        (
+            "peer_closes_behind_data",
+            story(&[
+                PeerClosesBehindData(1001, "".into()),
+                Data,
+                Pong,
+                SetReading(false),
+                Answer,
+                Sent,
+                Flushed,
+                End(0),
+            ]),
+        ),
+        (
+            "nobody_answers",
+            story(&[PeerClosesBehindData(1001, "".into()), Sleep, Timeout, Sleep, Timeout, Sleep, Timeout]),
         ),
         ("half_a_code", story(&[PeerCloses(Blob::from(b"\x03")), Flushed, End(1)])),
         ("a_reason_that_is_no_text", story(&[PeerClosesWith(1000, Blob::from(b"\xff\xfe")), Flushed])),

@@ -85,6 +85,7 @@ choice! {
         End(which: u8),
         SetReading(reading: bool),
         Wake(slept: Span),
+        SetHeartbeat(interval: Span),
         /// The application takes one event.
         Take,
         TakeAll,

@@ -40,8 +40,8 @@ fn life(settings: Settings, ops: impl Into<Vec<Op>>) -> Vec<u8> {
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
         Abort, At, AtLast, Blocked, Close, End, Fail, Frame, Header, Input, Miscount, Pass, PeerCloses,
-        PeerPongs, Read, ReadNothing, Send, SendParts, SendText, SetReading, Sleep, Take, TakeAll, Timeout,
-        Wake, Write, WriteAll, Zeros,
+        PeerPongs, Read, ReadNothing, Send, SendParts, SendText, SetHeartbeat, SetReading, Sleep, Take,
+        TakeAll, Timeout, Wake, Write, WriteAll, Zeros,
     };
     let blob = |text: &str| Blob::from(text);
     let small = Settings { small_limits: true, ..server() };
@@ -203,6 +203,33 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     PeerPongs,
                     Sleep,
                     Timeout,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "the_heartbeat_is_set",
+            life(
+                client(),
+                [SetHeartbeat(ms(5000)), Sleep, Timeout, WriteAll, SetHeartbeat(ms(0)), Timeout, TakeAll],
+            ),
+        ),
+        (
+            "a_close_behind_a_message",
+            life(
+                server(),
+                [
+                    Frame(0x82, blob("a")),
+                    PeerCloses(1000, blob("")),
+                    Take,
+                    SendText(blob("b")),
+                    Take,
+                    Timeout,
+                    Close(1001, blob("")),
+                    Sleep,
+                    Timeout,
+                    WriteAll,
+                    End(0),
                     TakeAll,
                 ],
             ),

@@ -152,12 +152,11 @@ fn ours(role: Role, bytes: &[u8], cuts: &Blob) -> Outcome {
     let mut reader = Reader::new(role, Most::default());
     for piece in pieces(bytes, cuts) {
         connection.handle_input(now, piece);
-        // What the application has seen may be answered.
-        for _ in 0..2 {
-            let events = std::iter::from_fn(|| connection.poll_event());
-            outcome.messages.extend(events.filter_map(message_in));
-            reader.push(&drain(&mut connection));
-        }
+        let events = std::iter::from_fn(|| connection.poll_event());
+        outcome.messages.extend(events.filter_map(message_in));
+        // A Close is answered when the application has seen it.
+        connection.handle_timeout(now);
+        reader.push(&drain(&mut connection));
         while let Some(heard) = reader.next() {
             match heard.expect("we write what is right") {
                 Heard::Pong(payload) => outcome.pings.push(payload),

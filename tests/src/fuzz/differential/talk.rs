@@ -57,6 +57,7 @@ pub(super) fn converse(talk: &Talk) {
         let n = pipe.written.len().min(most);
         ours.handle_input(Instant::ZERO, &pipe.written.drain(..n).collect::<Vec<_>>());
         to_us.extend(std::iter::from_fn(|| ours.poll_event()).filter_map(message_in));
+        ours.handle_timeout(Instant::ZERO);
     }
     let closes = |ours| {
         let mut lines = talk.lines.0.iter();

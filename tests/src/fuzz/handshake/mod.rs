@@ -248,7 +248,7 @@ impl Ask {
         assert!(body.is_empty(), "a request has no body: {}", body.escape_ascii());
         let (first, headers) = lines.split_first().expect("a request line");
         assert_eq!(*first, format!("GET {} HTTP/1.1", request.target()).as_bytes());
-        assert_eq!(first.iter().filter(|byte| **byte == b' ').count(), 2, "{}", first.escape_ascii());
+        assert_eq!(first.split(|byte| *byte == b' ').count(), 3, "{}", first.escape_ascii());
         let own = 5 + usize::from(!request.subprotocols().is_empty());
         assert_eq!(headers.len(), own + request.headers().len(), "{}", written.escape_ascii());
         assert!(format!("{request:?}").chars().all(|c| !obeyed_by_a_terminal(c)));
