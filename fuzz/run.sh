@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Fuzzes each target for so many seconds: fuzz/run.sh 60, or one target: fuzz/run.sh 60 decode
+# Fuzzes each target for so many seconds: fuzz/run.sh 60, or some targets: fuzz/run.sh 60 decode pair
 #
-# Needs cargo-fuzz (cargo install cargo-fuzz --locked) and a C++ compiler for libFuzzer. With a nightly toolchain it
-# looks for memory errors too (ASan); on stable it runs without, which is three times as fast and loses little: the
-# core forbids unsafe code. New inputs go to fuzz/target/corpus, which git does not see; an input that fails goes to
-# fuzz/artifacts. Copy that to fuzz/corpus/TARGET and the ordinary tests replay it from then on.
+# Prints for each target how often it ran and what it found, and fails if it found anything; all else that libFuzzer
+# has to say goes to fuzz/target/TARGET.log. Needs cargo-fuzz (cargo install cargo-fuzz --locked) and a C++ compiler for
+# libFuzzer. With a nightly toolchain it looks for memory errors too (ASan); on stable it runs without, which is three
+# times as fast and loses little: the core forbids unsafe code.
+#
+# New inputs go to fuzz/target/corpus, which git does not see. An input that fails goes to fuzz/artifacts: copy it to
+# fuzz/corpus/TARGET, and `cargo test -p bowline-tests --test corpora` prints what it means and replays it from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:?how many seconds for each target?}
@@ -15,8 +18,21 @@ targets=("$@")
 sanitizer=none
 rustc --version | grep -q nightly && sanitizer=address
 
+failed=0
 for target in "${targets[@]}"; do
   mkdir -p "fuzz/target/corpus/$target"
+  log="fuzz/target/$target.log"
+  cargo fuzz build --sanitizer "$sanitizer" "$target" >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
+  found=none
   cargo fuzz run --sanitizer "$sanitizer" "$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1
+    -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1 >"$log" 2>&1 || found=something
+  times=$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")
+  coverage=$(awk '/ cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") last = $(i + 1) } END { print last }' "$log")
+  echo "$target: ${times:-no} executions in $seconds s, coverage ${coverage:-unknown}, findings: $found"
+  if [ "$found" != none ]; then
+    failed=1
+    grep -m1 -A8 -E "panicked at|ERROR: libFuzzer" "$log" || tail -20 "$log"
+    grep "Test unit written to" "$log" || true
+  fi
 done
+exit "$failed"

@@ -116,6 +116,10 @@ impl Connection {
     }
 
     fn refuse(&mut self, now: Instant, error: FrameError) {
+        // RFC 6455 §1.4: whatever follows the peer's Close is discarded, so it is no fault.
+        if self.close_received {
+            return;
+        }
         self.fail(now, error.close_code(), &error.to_string());
     }
 }

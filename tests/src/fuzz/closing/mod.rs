@@ -193,7 +193,9 @@ impl Side {
             Fact::Dead => answer = closing.dead(now),
             Fact::End(which) => closing.handle_end(now, end(*which)),
         }
-        self.latest = self.latest.max(self.now);
+        if !matches!(fact, Fact::Pass(_) | Fact::At(_) | Fact::Sleep) {
+            self.latest = self.latest.max(now);
+        }
         if let Some(payload) = answer {
             assert!(!was_over && payload.len() <= 125, "not to be sent");
             let (close, flaw) = Close::decode(&payload);

@@ -248,3 +248,20 @@ fn a_peer_has_its_time_from_when_all_is_read() {
     client.handle_timeout(at(10_000));
     assert_eq!(end(&mut client).kind(), Kind::CloseTimeout);
 }
+
+#[test]
+fn what_comes_behind_the_close_changes_no_answer_even_if_it_is_no_frame() {
+    // A byte that begins no frame; a continuation of nothing.
+    for behind in [&b"\xff"[..], &to_server(0x80, b"x")] {
+        let mut server = asked_to_close();
+        server.handle_input(T0, behind);
+        while let Some(event) = server.poll_event() {
+            if let Event::Message(message) = event {
+                server.send(T0, message).unwrap();
+            }
+        }
+        server.handle_timeout(T0);
+        server.handle_input(T0, behind);
+        assert_eq!(said(Role::Server, &mut server, T0), [text("a"), text("b"), goodbye(1000)]);
+    }
+}
