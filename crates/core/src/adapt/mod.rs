@@ -35,7 +35,7 @@ pub use paths::{BadLine, Paths};
 
 use crate::closing::{Change as ToChange, Exchange, Kind};
 use crate::connection::Lesson;
-use crate::{Disconnect, End, Retry};
+use crate::{Disconnect, Retry};
 use core::time::Duration;
 use explore::Explore;
 use path::{FLOOR, Taught};
@@ -286,11 +286,11 @@ fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
     match (disconnect.kind(), disconnect.exchange()) {
         (Kind::KeepaliveTimeout | Kind::TimedOut, _) => found,
         (Kind::Eof | Kind::Reset | Kind::IdleDrop { .. }, Exchange::Neither) => {
-            if idle >= FLOOR && idle > survived && broken.is_none_or(|broken| broken <= idle) {
+            if idle > survived && broken.is_none_or(|broken| broken <= idle) {
                 return Some((idle, true));
             }
             // What we said after the silence was answered by the end.
-            found.filter(|_| disconnect.end() == Some(End::Reset) || disconnect.kind() != Kind::Eof)
+            found.filter(|_| disconnect.kind() != Kind::Eof)
         }
         _ => None,
     }

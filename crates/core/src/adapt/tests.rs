@@ -106,3 +106,34 @@ fn the_default_is_the_interval_of_the_heartbeat() {
     assert_eq!(Config::default().interval, heartbeat::Config::default().interval);
     assert_eq!(Config::default().mode, Mode::Learn);
 }
+
+#[test]
+fn each_change_says_why() {
+    let adapt = |mode, line: &str| {
+        let path = line.parse().expect("a line");
+        Adapt::new(Config { mode, interval: Duration::from_secs(20) }, path)
+    };
+    let why = |change: Option<Change>| change.expect("another interval").why;
+    let silence = Duration::from_secs(15);
+
+    let mut learns = adapt(Mode::Learn, "here - - 0");
+    assert_eq!(why(learns.handle_killed(START, silence, true)), Lesson::Dropped { silence });
+    assert_eq!(why(learns.handle_open(START + 604_800)), Lesson::Forgotten);
+    learns.handle_killed(START, silence, false);
+    assert_eq!(why(learns.handle_open(START)), Lesson::Dropped { silence });
+
+    let mut explores = adapt(Mode::Explore, "here 30 - 0");
+    assert_eq!(why(explores.handle_killed(START, silence, true)), Lesson::Forgotten);
+    let mut explores = adapt(Mode::Explore, "here 40 50 0");
+    assert_eq!(why(explores.set_busy(START, true)), Lesson::Busy);
+    assert_eq!(why(explores.set_busy(START, false)), Lesson::Explores);
+    let survived = Duration::from_secs(45);
+    let mut survive = || explores.handle_survived(START, survived);
+    assert_eq!((survive(), survive()), (None, None));
+    assert_eq!(why(survive()), Lesson::Survived { silence: survived });
+    assert_eq!(explores.interval(), Duration::from_millis(40_500));
+    let mut explores = adapt(Mode::Explore, "here - - 0");
+    let mut survive = || explores.handle_survived(START, Duration::from_secs(20));
+    assert_eq!((survive(), survive()), (None, None));
+    assert_eq!(why(survive()), Lesson::Explores);
+}

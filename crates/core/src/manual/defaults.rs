@@ -46,10 +46,25 @@
 //! | `connect_timeout` | 10 s | three lost packets of a TCP handshake, and a slow TLS one |
 //! | `max_attempts`, `max_elapsed`, `first_contact` | none | people close their laptops for days |
 //!
+//! # The learning heartbeat ([`adapt::Config`](crate::adapt::Config))
+//!
+//! | setting | default | why |
+//! |---|---|---|
+//! | `mode` | `Learn` | pings as often as the path requires, and never less often than configured: learning costs no connection |
+//! | `interval` | 20 s | that of the heartbeat |
+//!
+//! # Messages across links ([`replay::Config`](crate::replay::Config))
+//!
+//! | setting | default | why |
+//! |---|---|---|
+//! | `max_bytes`, `max_messages` | 1 MiB, 1024 | some seconds of a talkative application; when it is full, it says so |
+//! | `ack_messages`, `ack_bytes`, `ack_after` | 32, 64 KiB, 200 ms | few acknowledgements beside the messages, and little to keep for them |
+//! | `ack_on` | `Delivery` | who has to write a message down first says when it has |
+//!
 //! # The same, as a program
 //!
 //! ```
-//! use bowline_core::{closing, connection, heartbeat, reconnect};
+//! use bowline_core::{adapt, closing, connection, heartbeat, reconnect, replay};
 //! use core::time::Duration;
 //!
 //! let secs = Duration::from_secs;
@@ -74,4 +89,12 @@
 //! assert_eq!((reconnect.first_window, reconnect.stable_after), (secs(1), secs(10)));
 //! assert_eq!(reconnect.connect_timeout, secs(10));
 //! assert_eq!((reconnect.max_attempts, reconnect.max_elapsed, reconnect.first_contact), (None, None, None));
+//!
+//! let adapt = adapt::Config::default();
+//! assert_eq!((adapt.mode, adapt.interval), (adapt::Mode::Learn, secs(20)));
+//!
+//! let replay = replay::Config::default();
+//! assert_eq!((replay.max_bytes, replay.max_messages), (1 << 20, 1024));
+//! assert_eq!((replay.ack_messages, replay.ack_bytes, replay.ack_after), (32, 64 << 10, Duration::from_millis(200)));
+//! assert_eq!(replay.ack_on, replay::AckOn::Delivery);
 //! ```

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::closing::{self, CloseCode, Closing, Evidence, Ping};
-use crate::{Close, Connection, Instant, Message, Role, connection};
+use crate::{Close, Connection, End, Instant, Message, Role, connection};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,6 +50,17 @@ fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
     (at_once.as_secs_f64(), adapt.interval().as_secs_f64())
 }
 
+/// This end says nothing of the path: what the connection had survived stands.
+fn assert_no_lesson(disconnect: &Disconnect) {
+    assert_eq!(intervals_after(disconnect), (10.0, 10.0), "{disconnect}");
+    let mut adapt = learner(Mode::Learn, 10 * SECOND);
+    adapt.record(START, &mut disconnect.clone());
+    adapt.handle_open(START + 1);
+    let survived = disconnect.longest_silence();
+    assert_eq!(adapt.path().lo(), (survived >= SECOND).then_some(survived), "{disconnect}");
+    assert_eq!(adapt.path().hi(), None, "{disconnect}");
+}
+
 #[test]
 fn an_end_by_itself_after_three_seconds_of_silence_is_a_limit() {
     for end in [End::Eof, End::Reset, End::TlsTruncated] {
@@ -76,7 +87,7 @@ fn a_silence_survived_on_the_same_connection_met_no_limit() {
     connection.handle_end(Instant::from_millis(20_030), End::Eof);
     let disconnect = closed(&mut connection);
     assert_eq!(disconnect.longest_silence(), 10 * SECOND);
-    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+    assert_no_lesson(&disconnect);
 }
 
 #[test]
@@ -115,7 +126,7 @@ fn nobody_there_after_silences_that_were_survived_is_no_limit() {
     let disconnect = closed(&mut connection);
     assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
     assert_eq!(disconnect.unanswered_silence(), Some(Duration::from_millis(10_370)));
-    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+    assert_no_lesson(&disconnect);
 }
 
 #[test]
@@ -130,6 +141,17 @@ fn a_reset_in_answer_to_our_ping_is_a_guess() {
 }
 
 #[test]
+fn bytes_that_nobody_acknowledged_are_a_guess() {
+    let mut connection = client();
+    connection.handle_timeout(Instant::from_secs(10));
+    write(&mut connection, 10_000);
+    connection.handle_end(Instant::from_secs(25), End::TimedOut);
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::TimedOut);
+    assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
+}
+
+#[test]
 fn a_reset_long_after_a_ping_that_nobody_answered_is_a_guess_too() {
     let mut connection = client();
     connection.handle_timeout(Instant::from_secs(10));
@@ -139,12 +161,21 @@ fn a_reset_long_after_a_ping_that_nobody_answered_is_a_guess_too() {
 }
 
 #[test]
+fn of_two_silences_as_long_as_each_other_the_last_ended_it() {
+    let mut connection = client();
+    connection.handle_timeout(Instant::from_secs(10));
+    write(&mut connection, 10_000);
+    connection.handle_end(Instant::from_secs(20), End::Reset);
+    assert_eq!(intervals_after(&closed(&mut connection)), (7.5, 7.5));
+}
+
+#[test]
 fn an_end_in_answer_to_what_we_said_is_no_limit() {
     let mut connection = client();
     connection.send(Instant::from_secs(5), Message::text("quit")).expect("room");
     write(&mut connection, 5000);
     connection.handle_end(Instant::from_millis(5100), End::Eof);
-    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+    assert_no_lesson(&closed(&mut connection));
 }
 
 #[test]
@@ -153,13 +184,13 @@ fn who_closes_has_reasons_of_its_own() {
     connection.handle_input(Instant::from_secs(5), &[0x88, 2, 0x03, 0xe9]);
     write(&mut connection, 5000);
     connection.handle_end(Instant::from_millis(6500), End::Eof);
-    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+    assert_no_lesson(&closed(&mut connection));
 
     let mut connection = client();
     connection.close(Instant::from_secs(5), Close::normal()).expect("open");
     write(&mut connection, 5000);
     connection.handle_end(Instant::from_millis(8000), End::Eof);
-    assert_eq!(intervals_after(&closed(&mut connection)), (10.0, 10.0));
+    assert_no_lesson(&closed(&mut connection));
 }
 
 #[test]
@@ -170,14 +201,14 @@ fn what_was_found_when_this_process_ran_again_says_nothing_of_the_path() {
     connection.handle_end(Instant::from_secs(7), End::Eof);
     let disconnect = closed(&mut connection);
     assert_eq!(disconnect.kind(), Kind::LocalSuspend);
-    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+    assert_no_lesson(&disconnect);
 
     // or the end is what tells how late we are.
     let mut connection = client();
     connection.handle_end(Instant::from_secs(70), End::Eof);
     let disconnect = closed(&mut connection);
     assert_eq!(disconnect.kind(), Kind::LocalSuspend, "{disconnect}");
-    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+    assert_no_lesson(&disconnect);
 }
 
 #[test]
@@ -220,5 +251,5 @@ fn a_stall_of_the_transport_is_no_silence() {
     let evidence = Evidence { ping: Ping::Unsent, ..Evidence::default() };
     let disconnect = closing.poll_disconnect(&evidence).expect("it is over");
     assert_eq!(disconnect.kind(), Kind::WriteStall);
-    assert_eq!(intervals_after(&disconnect), (10.0, 10.0));
+    assert_no_lesson(&disconnect);
 }
