@@ -41,3 +41,11 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// How long a Close or a fault of the peer may wait for the application to see what came before it: half of the close
+    /// time-out.
+    pub(super) fn hold_time(&self) -> Duration {
+        self.close_timeout / 2
+    }
+}

@@ -166,6 +166,10 @@ impl Closing {
         while self.poll_timeout().is_some_and(|deadline| deadline <= now) {
             match self.state {
                 State::Held { .. } => overdue = self.answer(now).map(Overdue::Answer),
+                State::Sent(Wait::Data { since }) => {
+                    self.state = State::Sent(Wait::Flush { since, limit: self.config.close_timeout });
+                    overdue = Some(Overdue::Data);
+                }
                 State::Both(Wait::Data { since }) => {
                     self.state = State::Both(Wait::Flush { since, limit: self.config.close_timeout });
                     overdue.get_or_insert(Overdue::Data);
@@ -250,6 +254,21 @@ impl Closing {
     /// Whether messages can be sent: nobody has closed, or the peer has and its answer [waits](Self::hold_close).
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open | State::Held { .. })
+    }
+
+    /// Whether neither side has closed, and nothing has failed.
+    pub fn is_untouched(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether the connection was [failed](Self::fail), though perhaps the peer had closed before.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// How long what ends the connection may wait for our application to see what came before it.
+    pub fn hold_time(&self) -> Duration {
+        self.config.hold_time()
     }
 
     /// Whether a Close of the peer waits for its [answer](Self::answer).

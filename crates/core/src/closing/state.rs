@@ -58,9 +58,8 @@ pub enum Overdue {
     Data,
 }
 
-/// A Close of the peer waits for the application for at most this share of the close time-out, and then a smaller one
-/// for the data before the answer: together less than a peer of our kind waits for it.
-const HOLD_SHARE: u32 = 2;
+/// The data before our answer may wait for at most this share of the close time-out; together with the time that the
+/// [application](Config::hold_time) has, less than a peer of our kind waits for it.
 const DATA_SHARE: u32 = 5;
 
 /// What we wait for, once our Close is queued.
@@ -92,7 +91,7 @@ impl State {
             Self::Sent(Wait::Flush { since, limit }) | Self::Both(Wait::Flush { since, limit }) => {
                 Some(traffic.sent().max(since) + limit)
             }
-            Self::Held { since } => Some(since + config.close_timeout / HOLD_SHARE),
+            Self::Held { since } => Some(since + config.hold_time()),
             Self::Sent(Wait::Data { since }) | Self::Both(Wait::Data { since }) => {
                 Some(since + config.close_timeout / DATA_SHARE)
             }

@@ -24,6 +24,9 @@ impl Connection {
             let answer = self.closing.answer(self.now);
             self.answer(answer, None);
         }
+        if self.owes_refusal() {
+            self.tell_fault(self.now);
+        }
         self.now
     }
 
@@ -32,7 +35,7 @@ impl Connection {
         let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
         let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
         let jam = self.jam.poll_timeout();
-        earliest(earliest(self.closing.poll_timeout(), jam), earliest(heartbeat, pace))
+        earliest(earliest(self.poll_closing_timeout(), jam), earliest(heartbeat, pace))
     }
 
     /// Looks for a deadline that has passed long ago. Whatever has come meanwhile, it was we who were late.

@@ -71,6 +71,7 @@ impl Connection {
     /// bytes is cut.
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) {
         let now = self.at(now);
+        self.fault = None;
         match self.closing.fail(now, code, reason) {
             Some(payload) => {
                 self.note(now, What::Failed(code));

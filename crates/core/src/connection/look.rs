@@ -12,18 +12,20 @@ impl Connection {
 
     /// Whether to read. False while the application leaves its messages lying, and after the end.
     pub fn wants_input(&self) -> bool {
-        !self.closing.is_over() && (!self.inbox.is_full() || !self.closing.wants_data())
+        !self.closing.is_over()
+            && self.fault.is_none()
+            && (!self.inbox.is_full() || !self.closing.wants_data())
     }
 
     /// Whether messages can be sent: nobody has closed, as far as the application has been told, and the transport is
     /// whole as far as is known.
     pub fn is_open(&self) -> bool {
-        self.closing.is_open() && !self.owes_answer()
+        self.closing.is_open() && !self.owes_answer() && !self.owes_refusal()
     }
 
-    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event).
+    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event), or for an application that has taken all.
     pub fn has_events(&self) -> bool {
-        !self.inbox.is_empty()
+        !self.inbox.is_empty() || self.fault.is_some()
     }
 
     /// Whether messages wait to be taken by [`poll_event`](Self::poll_event). A host that has more than one thing to do

@@ -20,6 +20,7 @@ mod config;
 mod drain;
 mod ending;
 mod event;
+mod fault;
 mod inbox;
 mod jam;
 mod liveness;
@@ -49,6 +50,7 @@ use alloc::boxed::Box;
 use bytes::BytesMut;
 use core::time::Duration;
 use drain::Meter;
+use fault::Fault;
 use inbox::Inbox;
 use jam::Jam;
 use liveness::Probe;
@@ -100,6 +102,8 @@ pub struct Connection {
     told_reading: bool,
     told_at: Instant,
     close_received: bool,
+    /// What the peer did wrong, until it is told.
+    fault: Option<Box<Fault>>,
     /// Whether the frame that is not whole is one that we have refused.
     refused_early: bool,
     send_buffer: usize,
@@ -147,6 +151,7 @@ impl Connection {
             told_reading: true,
             told_at: now,
             close_received: false,
+            fault: None,
             refused_early: false,
             send_buffer: config.send_buffer.max(1),
             fragment: config.fragment,
@@ -207,6 +212,9 @@ impl Connection {
     /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
+        if end != End::LocalAbort {
+            self.tell_fault(now);
+        }
         if !self.closing.is_over() {
             self.note(now, What::TransportEnded(end));
         }
@@ -235,6 +243,7 @@ impl Connection {
         if self.inbox.is_full() {
             self.closing.skip_data(now);
         }
+        self.tell_late_fault(now);
         // Last, since to fail may shorten its patience.
         match self.closing.handle_timeout(now) {
             Some(Overdue::Answer(payload)) => self.outbox.close(payload),
@@ -303,8 +312,8 @@ impl Connection {
         if self.closing.is_over() {
             return None;
         }
-        if self.told_reading != self.is_reading() || self.owes_answer() {
-            // At once: `poll_event` has made room or handed out the peer's Close, and what follows from that needs a time.
+        if self.told_reading != self.is_reading() || self.owes_answer() || self.owes_refusal() {
+            // At once: `poll_event` has made room or handed out what came before an end, and what follows from that needs a time.
             return Some(self.told_at);
         }
         self.deadline()

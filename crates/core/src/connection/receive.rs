@@ -4,7 +4,6 @@ use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{Close, CloseCode};
 use crate::frame::{FrameError, Header, Opcode};
-use alloc::string::ToString;
 use core::mem::{replace, take};
 
 impl Connection {
@@ -23,8 +22,8 @@ impl Connection {
     }
 
     /// Takes all frames out of the decoder.
-    fn decode(&mut self, now: Instant) {
-        while !self.closing.is_over() {
+    pub(super) fn decode(&mut self, now: Instant) {
+        while !self.closing.is_over() && self.fault.is_none() {
             match self.decoder.decode() {
                 Ok(Some(header)) => {
                     if let Err(error) = self.handle_frame(now, &header) {
@@ -113,13 +112,5 @@ impl Connection {
         let held = self.decoder.buffered() as u64;
         let is_inside = held > 0 || self.decoder.header().is_some();
         self.assembler.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))
-    }
-
-    fn refuse(&mut self, now: Instant, error: FrameError) {
-        // RFC 6455 §1.4: whatever follows the peer's Close is discarded, so it is no fault.
-        if self.close_received {
-            return;
-        }
-        self.fail(now, error.close_code(), &error.to_string());
     }
 }

@@ -59,6 +59,17 @@ impl Closing {
         }
     }
 
+    /// The same, but the data that waits is to go first: it was said before the fault was seen. Write the answer behind
+    /// it; [`handle_timeout`](Self::handle_timeout) tells when the data has had time enough. A closing handshake that is
+    /// under way goes on.
+    pub fn fail_behind_data(&mut self, now: Instant, code: CloseCode, reason: &str) -> Option<Bytes> {
+        let payload = self.fail(now, code, reason)?;
+        if let State::Sent(wait) = &mut self.state {
+            *wait = Wait::Data { since: self.now };
+        }
+        Some(payload)
+    }
+
     /// The heartbeat found that nobody is there. The answer is the payload of a last Close frame for a peer that hears
     /// us although we do not hear it: offer it to the transport once, and drop it.
     pub fn dead(&mut self, now: Instant) -> Option<Bytes> {

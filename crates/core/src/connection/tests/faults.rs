@@ -1,0 +1,184 @@
+//! What the peer says before it breaks the protocol still counts.
+
+use super::*;
+
+fn said(connection: &mut Connection, now: Instant) -> Vec<(Opcode, Bytes)> {
+    let bytes = drain(connection, now);
+    frames(Role::Server, &bytes)
+}
+
+fn text(payload: &str) -> (Opcode, Bytes) {
+    (Opcode::Text, Bytes::copy_from_slice(payload.as_bytes()))
+}
+
+/// Our Close for a frame with a reserved bit.
+fn refusal() -> (Opcode, Bytes) {
+    (Opcode::Close, close_payload(1002, "reserved bits 100 set").into())
+}
+
+/// A text frame with a reserved bit that no extension has given a meaning.
+fn reserved() -> Vec<u8> {
+    let mut frame = to_server(0x81, b"reserved");
+    frame[0] |= 0x40;
+    frame
+}
+
+/// A server to which two messages came, and in the same read a frame that is none.
+fn offended() -> Connection {
+    let mut server = server();
+    server.handle_input(T0, &[to_server(0x81, b"a"), to_server(0x81, b"b"), reserved()].concat());
+    server
+}
+
+#[test]
+fn a_message_is_replied_to_though_a_fault_came_with_it() {
+    let mut server = offended();
+    for expected in ["a", "b"] {
+        let Some(Event::Message(message)) = server.poll_event() else { panic!("no message") };
+        assert_eq!(message, Message::text(expected));
+        assert!(server.is_open() && server.room() > 0);
+        server.send(at(1), message).unwrap();
+    }
+    assert_eq!(said(&mut server, at(1)), [text("a"), text("b")]);
+
+    // It comes back for more, and there is no more.
+    assert_eq!(server.poll_event(), None);
+    assert!(!server.is_open() && server.room() == 0);
+    assert!(server.poll_timeout() <= Some(at(1)));
+    server.handle_timeout(at(2));
+    assert_eq!(said(&mut server, at(2)), [refusal()]);
+    assert_eq!(server.transport(), Transport::FinishWriting);
+    server.handle_end(at(3), End::Eof);
+    let disconnect = end(&mut server);
+    assert_eq!(disconnect.kind(), Kind::WeFailed(CloseCode::PROTOCOL_ERROR));
+}
+
+#[test]
+fn an_application_that_waits_for_more_does_not_delay_the_refusal() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x81, b"a"));
+    assert_eq!(events(&mut server).len(), 1);
+    server.handle_input(at(1), &reserved());
+    assert_eq!(said(&mut server, at(1)), [refusal()]);
+}
+
+#[test]
+fn any_call_with_a_time_refuses_what_is_due() {
+    let calls: [fn(&mut Connection); 6] = [
+        |server| server.handle_input(at(1), b""),
+        |server| server.handle_written(at(1), 0),
+        |server| server.handle_blocked(at(1)),
+        |server| server.set_reading(at(1), true),
+        |server| server.handle_wake(at(1), Duration::ZERO),
+        |server| drop(server.send(at(1), Message::text("late"))),
+    ];
+    for call in calls {
+        let mut server = offended();
+        events(&mut server);
+        call(&mut server);
+        assert_eq!(said(&mut server, at(1)), [refusal()]);
+        assert!(server.poll_timeout() > Some(at(1)));
+    }
+}
+
+#[test]
+fn an_application_that_does_not_come_delays_the_refusal_by_half_the_close_timeout() {
+    let mut server = offended();
+    assert_eq!(server.poll_timeout(), Some(at(2500)));
+    server.handle_timeout(at(2499));
+    assert_eq!(said(&mut server, at(2499)), []);
+    server.handle_timeout(at(2500));
+    assert_eq!(said(&mut server, at(2500)), [refusal()]);
+    // It still gets what came.
+    let events = events(&mut server);
+    assert!(matches!(events[..], [Event::Message(_), Event::Message(_), Event::CloseSent(_)]), "{events:?}");
+}
+
+#[test]
+fn the_refusal_goes_behind_the_replies() {
+    let mut server = offended();
+    while let Some(Event::Message(message)) = server.poll_event() {
+        server.send(at(1), message).unwrap();
+    }
+    server.handle_timeout(at(2));
+    assert_eq!(said(&mut server, at(2)), [text("a"), text("b"), refusal()]);
+}
+
+#[test]
+fn replies_that_cannot_leave_make_way_for_the_refusal() {
+    let mut server = offended();
+    server.poll_event();
+    server.send(at(1), Message::binary(vec![7; 1 << 20])).unwrap();
+    events(&mut server);
+    server.handle_timeout(at(2));
+    assert_eq!(server.poll_timeout(), Some(at(1002)));
+    server.handle_timeout(at(1002));
+    assert_eq!(said(&mut server, at(1002)), [refusal()]);
+}
+
+#[test]
+fn nothing_behind_a_fault_is_looked_at() {
+    let mut server = offended();
+    assert!(!server.wants_input());
+    let late = [to_server(0x81, b"late"), to_server(0x89, b"late"), to_server(0x88, b"")];
+    server.handle_input(at(10), &late.concat());
+    assert_eq!(said(&mut server, at(10)), []);
+    assert_eq!(events(&mut server).len(), 2);
+    server.handle_timeout(at(11));
+    assert_eq!(said(&mut server, at(11)), [refusal()]);
+    server.handle_end(at(12), End::Eof);
+    assert_eq!(server.stats().messages_received, 2);
+}
+
+#[test]
+fn text_that_is_refused_inside_a_frame_waits_too() {
+    let mut server = server();
+    let half = &to_server(0x81, b"\xff and more")[..8];
+    server.handle_input(T0, &[&to_server(0x81, b"a"), half].concat());
+    assert_eq!(said(&mut server, T0), []);
+    assert_eq!(events(&mut server).len(), 1);
+    server.handle_timeout(at(1));
+    assert_eq!(
+        said(&mut server, at(1)),
+        [(Opcode::Close, close_payload(1007, "invalid UTF-8 at byte 0").into())]
+    );
+}
+
+#[test]
+fn a_fault_is_known_though_the_transport_ends_before_it_is_told() {
+    for how in [End::Eof, End::Reset, End::WriteFailed] {
+        let mut server = offended();
+        server.handle_end(at(1), how);
+        let disconnect = end(&mut server);
+        assert_eq!(disconnect.kind(), Kind::WeFailed(CloseCode::PROTOCOL_ERROR), "{how:?}");
+    }
+}
+
+#[test]
+fn a_transport_that_we_drop_ends_by_our_wish_and_by_no_fault() {
+    let mut server = offended();
+    server.abort(at(1));
+    assert_eq!(end(&mut server).kind(), Kind::LocalAbort);
+}
+
+#[test]
+fn a_close_of_ours_before_the_fault_is_seen_stays_the_only_one() {
+    let mut server = offended();
+    server.close(at(1), Close::new(4000, "enough").unwrap()).unwrap();
+    let goodbye = (Opcode::Close, close_payload(4000, "enough").into());
+    assert_eq!(said(&mut server, at(1)), [goodbye]);
+    events(&mut server);
+    server.handle_timeout(at(2));
+    assert_eq!(said(&mut server, at(2)), []);
+    assert_eq!(server.transport(), Transport::FinishWriting);
+}
+
+#[test]
+fn a_failure_of_ours_does_not_wait_for_a_fault() {
+    let mut server = offended();
+    server.fail(at(1), CloseCode::POLICY, "enough");
+    assert_eq!(said(&mut server, at(1)), [(Opcode::Close, close_payload(1008, "enough").into())]);
+    events(&mut server);
+    server.handle_timeout(at(2));
+    assert_eq!(said(&mut server, at(2)), []);
+}
