@@ -20,7 +20,7 @@
 //! | §7.4.1 | an application that wants to send close code 1005 | cannot | sends it |
 
 use bowline_core::closing::CloseError;
-use bowline_core::connection::{Config, Event};
+use bowline_core::connection::{Config, Event, PingError};
 use bowline_core::frame::{Decoder, Header, Limits, Opcode};
 use bowline_core::{Close, CloseCode, Connection, Disconnect, End, Instant, Role, mask};
 use std::collections::VecDeque;
@@ -303,7 +303,8 @@ fn a_close_code_that_must_not_be_sent_cannot_be_sent_here() {
 }
 
 #[test]
-fn a_long_ping_is_sent_there() {
+fn a_long_ping_is_sent_there_only() {
+    assert_eq!(ours(Role::Server, b"").ping(NOW, &[0; 126]), Err(PingError::TooLong(126)));
     let mut theirs = theirs(Role::Server, b"");
     theirs.send(tungstenite::Message::Ping(vec![0; 126].into())).expect("open");
     assert_eq!(theirs.get_ref().written[..4], *b"\x89\x7e\x00\x7e");

@@ -79,6 +79,7 @@ choice! {
         SendText(text: Blob),
         Send(len: u16),
         SendParts(head: u8, body: u16, tail: u8),
+        Ping(payload: Blob),
         Close(code: u16, reason: Blob),
         Fail(code: u16, reason: Blob),
         Abort,

@@ -12,7 +12,7 @@ use super::reader::{Heard, Most, Reader};
 use crate::heap;
 use crate::sim::other;
 use bowline_core::closing::Transport;
-use bowline_core::connection::{Event, Lesson, SendError};
+use bowline_core::connection::{Event, Lesson, PingError, SendError};
 use bowline_core::frame::{Header, Opcode};
 use bowline_core::message::Parts;
 use bowline_core::{Close, Connection, Instant, Message, Role, mask};
@@ -60,6 +60,8 @@ struct Host {
 /// What we have accepted, and how the peer reads it.
 struct Outgoing {
     accepted: VecDeque<Message>,
+    /// The numbers of pings that may be answered next.
+    pings: VecDeque<u64>,
     reader: Reader,
     closed: bool,
     newest_ping: Option<Vec<u8>>,
@@ -80,6 +82,7 @@ impl Host {
         let now = Instant::from_nanos(settings.start);
         let sent = Outgoing {
             accepted: VecDeque::new(),
+            pings: VecDeque::new(),
             reader: Reader::new(role, Most::default()),
             closed: false,
             newest_ping: None,
@@ -149,6 +152,7 @@ impl Host {
             Op::SendParts(head, body, tail) => {
                 self.send_parts((*head).into(), (*body).into(), (*tail).into());
             }
+            Op::Ping(payload) => self.ping(&payload.0),
             Op::Close(code, reason) => self.close(*code, reason),
             Op::Fail(code, reason) => {
                 let reason = text(reason);
@@ -233,6 +237,7 @@ impl Host {
         let mut expected = self.came.messages.front().cloned();
         let (told, is_any) = (self.told, self.connection.has_events());
         assert!(is_any || !self.connection.has_messages());
+        let mut answered = None;
         let (any, is_message, is_end) = self.watch(|connection| {
             let Some(event) = connection.poll_event() else { return (false, false, false) };
             assert!(!told, "{event:?} after the end");
@@ -241,12 +246,18 @@ impl Host {
                     assert_eq!(expected.take().as_ref(), Some(message), "not what came");
                 }
                 Event::Closed(disconnect) => check_sentence(disconnect),
+                Event::Answered { ping, .. } => answered = Some(*ping),
                 _ => {}
             }
             (true, matches!(event, Event::Message(_)), matches!(event, Event::Closed(_)))
         });
         if is_message {
             self.came.messages.pop_front();
+        }
+        if let Some(ping) = answered {
+            let place = self.sent.pings.iter().position(|asked| *asked == ping);
+            let place = place.expect("asked, and not answered yet");
+            self.sent.pings.drain(..=place);
         }
         self.told |= is_end;
         assert_eq!(any, is_any, "what waits is seen");
@@ -289,6 +300,20 @@ impl Host {
         match sent {
             Ok(()) => self.sent.accepted.push_back(Message::Binary(parts().into_bytes())),
             Err(refused) => assert_eq!(refused.into_inner(), parts()),
+        }
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        let is_open = self.connection.is_open();
+        match self.call(|connection, now| connection.ping(now, payload)) {
+            Ok(number) => {
+                assert!(is_open && payload.len() <= 125);
+                assert!(self.sent.pings.back().is_none_or(|last| *last < number), "numbers rise");
+                self.sent.pings.push_back(number);
+            }
+            Err(PingError::TooLong(len)) => assert!(len == payload.len() && len > 125),
+            Err(PingError::Closing) => assert!(!is_open),
+            Err(_) => assert!(is_open && self.sent.pings.len() >= 8),
         }
     }
 

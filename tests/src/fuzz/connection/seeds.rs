@@ -40,7 +40,7 @@ fn life(settings: Settings, ops: impl Into<Vec<Op>>) -> Vec<u8> {
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
         Abort, At, AtLast, Blocked, Close, End, Fail, Frame, Header, Input, Miscount, Pass, PeerCloses,
-        PeerPongs, Read, ReadNothing, Send, SendParts, SendText, SetHeartbeat, SetReading, Sleep, Take,
+        PeerPongs, Ping, Read, ReadNothing, Send, SendParts, SendText, SetHeartbeat, SetReading, Sleep, Take,
         TakeAll, Timeout, Wake, Write, WriteAll, Zeros,
     };
     let blob = |text: &str| Blob::from(text);
@@ -230,6 +230,22 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     Timeout,
                     WriteAll,
                     End(0),
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "pings_of_its_own",
+            life(
+                client(),
+                [
+                    Ping(blob("1")),
+                    Ping(blob("2")),
+                    WriteAll,
+                    Pass(ms(50)),
+                    PeerPongs,
+                    TakeAll,
+                    Ping(blob("3")),
                     TakeAll,
                 ],
             ),

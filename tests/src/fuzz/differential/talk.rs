@@ -74,6 +74,9 @@ fn we_say(ours: &mut Connection, say: &Say) -> Option<Message> {
     if let Some((code, reason)) = say.close() {
         let _ = Close::new(code, reason).map(|close| ours.close(Instant::ZERO, close));
     }
+    if let Say::Ping(payload, _) = say {
+        let _ = ours.ping(Instant::ZERO, &control(payload));
+    }
     let (is_text, payload, _) = short(say)?;
     let message = message(is_text, payload);
     ours.send(Instant::ZERO, message.clone()).ok().map(|()| message)
