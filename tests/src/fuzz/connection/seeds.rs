@@ -341,6 +341,22 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             life(client(), [PeerCloses(1005, Blob::from(b"\xff")), Frame(0x02, blob("")), WriteAll, TakeAll]),
         ),
         (
+            "no_frames_behind_both_closes",
+            life(
+                client(),
+                [
+                    Frame(0x02, blob("begun")),
+                    PeerCloses(1000, blob("")),
+                    TakeAll,
+                    Timeout,
+                    WriteAll,
+                    Frame(0x82, blob("another")),
+                    WriteAll,
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
             "no_answer_to_our_close",
             life(
                 Settings { times: Some(hurried()), ..client() },
