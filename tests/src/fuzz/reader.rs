@@ -130,7 +130,8 @@ impl Reader {
             126..=0xffff => 2,
             _ => 8,
         };
-        let is_long = self.most.frame.is_some_and(|most| header.len > most);
+        // What is no length is no long one either.
+        let is_long = header.len < 1 << 63 && self.most.frame.is_some_and(|most| header.len > most);
         let rules = [
             (header.reserved != 0, Fault::ReservedBits),
             (matches!(header.opcode, 3..=7 | 11..=15), Fault::ReservedOpcode),

@@ -41,8 +41,9 @@ choice! {
         Opcode(frame: u8, opcode: u8),
         Fin(frame: u8),
         Mask(frame: u8),
-        /// A length in more bytes than it needs; in eight, if that is told.
-        Padded(frame: u8, eight: bool),
+        /// A length in more bytes than it needs; in eight, if that is told, and otherwise the longest for which two are
+        /// too many, if that is told.
+        Padded(frame: u8, eight: bool, longest: bool),
         /// A length of 2^63 and more.
         Huge(frame: u8, len: u64),
         /// Another length than the payload has.
@@ -50,7 +51,8 @@ choice! {
         Byte(frame: u8, at: u8, value: u8),
         /// Something that is no character.
         NoLetter(frame: u8, at: u8, which: u8),
-        Longer(frame: u8, len: u16),
+        /// To one of the lengths at which something changes, or to any other.
+        Longer(frame: u8, which: u8, len: u16),
         Shorter(frame: u8, len: u8),
         Swapped(frame: u8),
         Twice(frame: u8),
@@ -97,6 +99,9 @@ const NO_LETTERS: [&[u8]; 14] = [
     b"\xf5\x80\x80\x80",
     b"\xff",
 ];
+
+/// Where the form of a length changes, where a control frame is too long, and where a limit is.
+const LENGTHS: [usize; 6] = [125, 126, 127, FRAME as usize, FRAME as usize + 1, MESSAGE as usize];
 
 /// Close codes that may be sent.
 const CODES: [u16; 17] =
@@ -235,7 +240,12 @@ impl Damage {
             Self::Opcode(_, opcode) => draft.first = draft.first & 0xf0 | opcode & 15,
             Self::Fin(_) => draft.first ^= 0x80,
             Self::Mask(_) => draft.masked = !draft.masked,
-            Self::Padded(_, eight) => draft.len_bytes = Some(if *eight { 8 } else { 2 }),
+            Self::Padded(_, eight, longest) => {
+                draft.len_bytes = Some(if *eight { 8 } else { 2 });
+                if *longest {
+                    draft.payload.resize(125, b'x');
+                }
+            }
             Self::Huge(_, len) => draft.len = Some(len | 1 << 63),
             Self::Claim(_, len) => draft.len = Some((*len).into()),
             Self::Byte(_, at, value) if len > 0 => draft.payload[usize::from(*at) % len] = *value,
@@ -244,7 +254,11 @@ impl Damage {
                 let no_letter = NO_LETTERS[usize::from(*which) % NO_LETTERS.len()];
                 draft.payload.splice(at..at, no_letter.iter().copied());
             }
-            Self::Longer(_, longer) => draft.payload.resize(len.max(usize::from(*longer % 3000)), b'x'),
+            Self::Longer(_, which, longer) => {
+                let longer =
+                    LENGTHS.get(usize::from(*which) % 10).copied().unwrap_or(usize::from(*longer % 3000));
+                draft.payload.resize(len.max(longer), b'x');
+            }
             Self::Shorter(_, shorter) => draft.payload.truncate((*shorter).into()),
             _ => {}
         }
