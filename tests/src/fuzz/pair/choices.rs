@@ -22,7 +22,9 @@ choice! {
         latency: u8,
         /// In steps of 100 kB/s.
         rate: Option<u8>,
+        /// Beyond 100 bytes: with smaller ones a run takes seconds and shows nothing else.
         segment: u16,
+        /// Beyond 1000 bytes.
         buffers: u16,
     }
 }
@@ -91,7 +93,7 @@ impl Affair {
         let rate = self.way.rate.map(|rate| 100_000 * (u64::from(rate) + 1));
         let buffers = 1000 + usize::from(self.way.buffers);
         let path = Path {
-            segment: self.way.segment.max(1).into(),
+            segment: 100 + usize::from(self.way.segment),
             send_buffer: buffers,
             receive_buffer: buffers,
             ..Path::new(Duration::from_millis(self.way.latency.into()), rate)
