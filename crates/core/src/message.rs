@@ -1,4 +1,10 @@
-//! Messages: what the application sends and receives, whole.
+//! Messages: what the application sends and receives, whole or in pieces.
+
+mod piece;
+mod slicer;
+
+pub use piece::{Delivery, Piece, Unfinished};
+pub use slicer::Slicer;
 
 use crate::frame::{Decoder, FrameError, Header, Limits, Opcode};
 use crate::utf8::{Utf8Error, Validator};
@@ -270,12 +276,7 @@ impl Assembler {
 
     fn check_limits(&self, header: &Header) -> Result<(), FrameError> {
         let (bytes, fragments) = self.begun.as_ref().map_or((0, 0), |b| (b.bytes.len() as u64, b.fragments));
-        let len = header.len.saturating_add(bytes);
-        match (self.limits.message, self.limits.fragments) {
-            (Some(limit), _) if len > limit => Err(FrameError::MessageTooLong { len, limit }),
-            (_, Some(limit)) if fragments >= limit => Err(FrameError::TooManyFragments(limit)),
-            _ => Ok(()),
-        }
+        self.limits.check(header, bytes, fragments)
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Outbox {
     waiting: usize,
     units: Units,
     farewell: Farewell,
+    /// Whether the last message has begun, and its end has not been queued.
+    in_message: bool,
 }
 
 /// Where our Close is.
@@ -80,6 +82,7 @@ impl Outbox {
             waiting: 0,
             units: Units::default(),
             farewell: Farewell::None,
+            in_message: false,
         }
     }
 
@@ -90,20 +93,38 @@ impl Outbox {
 
     /// Queues a message.
     pub(crate) fn send(&mut self, opcode: Opcode, parts: Parts) {
-        if !self.send_small(opcode, [&parts.head, &parts.body, &parts.tail]) {
-            self.waiting += parts.len();
-            self.data.push_back(Outgoing::new(opcode, parts, self.keys.is_some()));
-            self.fill();
-        }
+        self.push(opcode, parts, true);
     }
 
     /// Queues a message of these pieces if it can be copied to what leaves next; says whether it was.
     pub(crate) fn send_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3]) -> bool {
+        self.push_small(opcode, pieces, true)
+    }
+
+    /// Queues a part of a message of this opcode.
+    pub(crate) fn send_piece(&mut self, opcode: Opcode, payload: Bytes, is_last: bool) {
+        if payload.is_empty() && !is_last {
+            return;
+        }
+        let opcode = if self.in_message { Opcode::Continuation } else { opcode };
+        self.in_message = !is_last;
+        self.push(opcode, payload.into(), is_last);
+    }
+
+    fn push(&mut self, opcode: Opcode, parts: Parts, fin: bool) {
+        if !self.push_small(opcode, [&parts.head, &parts.body, &parts.tail], fin) {
+            self.waiting += parts.len();
+            self.data.push_back(Outgoing::new(opcode, parts, fin, self.keys.is_some()));
+            self.fill();
+        }
+    }
+
+    fn push_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3], fin: bool) -> bool {
         let len = pieces.iter().map(|piece| piece.len()).sum();
         let is_small = len < COPY_BELOW && len <= self.fragment;
         let fits = is_small && self.data.is_empty() && self.make_place(len, false);
         if fits {
-            let header = self.header(opcode, len);
+            let header = Header { fin, ..self.header(opcode, len) };
             if let Some(unit) = self.units.last_mut() {
                 unit.append(&header, pieces);
             }
@@ -248,7 +269,7 @@ impl Outbox {
         let (Some(message), Some(unit)) = (self.data.front_mut(), self.units.last_mut()) else { return };
         let is_last = len == message.len();
         let opcode = message.next_opcode();
-        let header = Header { fin: is_last, mask: key, ..Header::new(opcode, len as u64) };
+        let header = Header { fin: is_last && message.fin(), mask: key, ..Header::new(opcode, len as u64) };
         let pieces = message.cut(len);
         if len < COPY_BELOW || key.is_some() && !pieces.iter().all(Piece::can_be_masked) {
             unit.append(&header, pieces.each_ref().map(Piece::as_slice));

@@ -13,7 +13,8 @@ use crate::{Close, CloseCode, Instant, Session};
 /// session, which may want another heartbeat for it. The connection's end becomes the session's: after its last event
 /// the connection is of no more use.
 ///
-/// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003.
+/// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003; so do pieces of
+/// messages, which the session cannot use.
 pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
     if connection.has_messages() {
         while connection.has_messages() {
@@ -46,6 +47,7 @@ fn handle(now: Instant, connection: &mut Connection, session: &mut Session, even
             }
         }
         Event::Message(_) => refuse(now, connection, "a text message"),
+        Event::Piece(_) => refuse(now, connection, "a piece of a message"),
         Event::Pong { rtt } => {
             session.handle_rtt(now, rtt);
             session.handle_link_event(event);

@@ -1,5 +1,6 @@
 //! UTF-8 checked piece by piece, so that bad text is refused at its first bad byte (RFC 6455 §8.1).
 
+use alloc::string::String;
 use thiserror::Error;
 
 /// Text that is not UTF-8.
@@ -53,6 +54,36 @@ impl Validator {
             return Err(Utf8Error { at: self.good + good as u64 });
         }
         self.good += whole.len() as u64;
+        begun.iter().try_for_each(|&byte| self.take(byte))
+    }
+
+    /// Checks the next piece of the text as [`push`](Self::push) does, and appends to `text` the characters that are whole
+    /// by now. They are appended up to the first bad one even if there is one.
+    ///
+    /// # Errors
+    /// If no text could go on like this. The validator is of no use afterwards.
+    pub fn decode(&mut self, bytes: &[u8], text: &mut String) -> Result<(), Utf8Error> {
+        let mut rest = bytes;
+        while !self.is_complete() {
+            let Some((&byte, after)) = rest.split_first() else { return Ok(()) };
+            let len = usize::from(self.begun_len);
+            self.take(byte)?;
+            if self.is_complete() {
+                text.push_str(core::str::from_utf8(&self.begun[..=len]).unwrap_or_default());
+            }
+            rest = after;
+        }
+        let (whole, begun) = rest.split_at(rest.len() - begun_character(rest));
+        let good = match simdutf8::compat::from_utf8(whole) {
+            Ok(good) => good,
+            Err(error) => {
+                let good = &whole[..error.valid_up_to()];
+                text.push_str(core::str::from_utf8(good).unwrap_or_default());
+                return Err(Utf8Error { at: self.good + good.len() as u64 });
+            }
+        };
+        text.push_str(good);
+        self.good += good.len() as u64;
         begun.iter().try_for_each(|&byte| self.take(byte))
     }
 
@@ -181,6 +212,35 @@ mod tests {
                 prop_assert!(first_bad(&bytes[..(shown - 1) / size * size]).is_none());
             } else {
                 prop_assert_eq!(result.is_ok(), core::str::from_utf8(&bytes).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_handed_out_is_what_is_good(
+            text in ".{0,80}",
+            noise in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+            size in 1..9_usize,
+        ) {
+            let mut bytes: Vec<u8> = text.into_bytes();
+            for (index, byte) in noise {
+                if !bytes.is_empty() {
+                    let index = index.index(bytes.len());
+                    bytes[index] = byte;
+                }
+            }
+            let (mut checked, mut decoded, mut text) = (Validator::new(), Validator::new(), String::new());
+            let mut end = Ok(());
+            for piece in bytes.chunks(size) {
+                end = decoded.decode(piece, &mut text);
+                prop_assert_eq!(end, checked.push(piece));
+                if end.is_err() {
+                    break;
+                }
+            }
+            let good = core::str::from_utf8(&bytes).map_or_else(|error| error.valid_up_to(), str::len);
+            prop_assert_eq!(text.as_bytes(), &bytes[..good]);
+            if end.is_ok() {
+                prop_assert_eq!(decoded.finish(), checked.finish());
             }
         }
 

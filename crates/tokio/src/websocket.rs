@@ -4,7 +4,9 @@ mod ask;
 mod demand;
 mod ended;
 mod halves;
+mod joiner;
 mod look;
+mod pieces;
 mod spawned;
 mod task;
 
@@ -30,6 +32,7 @@ use crate::driver::Driver;
 use crate::error::{AcceptError, DialError};
 use ended::{Ended, aborted};
 use halves::{Half, Halves};
+use joiner::Joiner;
 
 pub use spawned::{Receiver, Sender};
 
@@ -72,6 +75,10 @@ pub use spawned::{Receiver, Sender};
 /// that does not come back has half of [`close_timeout`](bowline_core::closing::Config::close_timeout); then the answer is
 /// given without it.
 ///
+/// # Messages larger than memory
+/// With [`Config::delivery`] messages arrive in pieces, below one frame if need be: see
+/// [`receive_piece`](Self::receive_piece) and [`send_piece`](Self::send_piece).
+///
 /// # Two halves
 /// `futures::StreamExt::split` makes a half to receive and a half to send that work in two tasks, with a lock between
 /// them that is held only while one of them polls. The halves of [`spawn`](Self::spawn) share nothing but queues.
@@ -83,6 +90,7 @@ pub use spawned::{Receiver, Sender};
 pub struct WebSocket<S> {
     driver: Driver<S>,
     halves: Halves,
+    joiner: Joiner,
     ended: Ended,
 }
 
@@ -107,7 +115,7 @@ impl WebSocket<TcpStream> {
 impl<S> WebSocket<S> {
     /// A WebSocket on a connection that is ready for frames.
     pub fn new(driver: Driver<S>) -> Self {
-        Self { driver, halves: Halves::new(), ended: Ended::default() }
+        Self { driver, halves: Halves::new(), joiner: Joiner::default(), ended: Ended::default() }
     }
 
     /// The end that dialled.
@@ -141,7 +149,7 @@ impl<S> WebSocket<S> {
     /// Queues a message if there is room for it at once. It leaves when the WebSocket is next polled.
     ///
     /// # Errors
-    /// If there is no room, or the connection is closing; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         let now = self.driver.now();
         self.driver.conn_mut().send(now, message)
@@ -166,7 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self::server(accepted, Config::default()).map_err(AcceptError::Random)
     }
 
-    /// The next message, or how the connection ended; that again and again.
+    /// The next message, or how the connection ended; that again and again. Where messages arrive in pieces it is put
+    /// together from those that have not been received.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
@@ -193,17 +202,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
     /// # Errors
-    /// If the connection is closing or closed; the message comes back.
+    /// If the connection is closing or closed, or a message in pieces has not ended; the message comes back.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
             return Err(SendError::Closing(message));
         }
         self.try_send(message)?;
-        poll_fn(|cx| {
-            let _ = self.drive_half(Half::Send, cx, Driver::poll_flush);
-            Poll::Ready(())
-        })
-        .await;
+        self.offer().await;
         Ok(())
     }
 
@@ -219,22 +224,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Cancel-safe: call it again, or receive.
     pub async fn ended(&mut self) -> Disconnect {
         loop {
-            if let Err(disconnect) = self.receive().await {
+            if let Err(disconnect) = self.receive_piece().await {
                 return disconnect;
             }
         }
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
-        loop {
-            match ready!(self.poll_event(cx)) {
-                Event::Message(message) => return Poll::Ready(Ok(message)),
-                Event::Closed(disconnect) => return Poll::Ready(Err(disconnect)),
-                _ => {}
-            }
-        }
-    }
-
+    /// The next event of any kind, the last one again and again.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
             if let Some(disconnect) = self.ended.disconnect() {
@@ -262,6 +258,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 _ => ready!(self.drive_half(Half::Send, cx, Driver::poll_drive)),
             }
         }
+    }
+
+    /// Writes what the stream takes at once.
+    async fn offer(&mut self) {
+        poll_fn(|cx| {
+            let _ = self.drive_half(Half::Send, cx, Driver::poll_flush);
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -126,14 +126,14 @@ fn a_message_at_the_limit_is_taken() {
 }
 
 #[test]
-fn a_message_in_too_many_fragments_is_refused_with_1009() {
+fn a_message_in_too_many_fragments_is_refused_with_1008() {
     for mut us in Endpoint::both_with(&limited()) {
         us.hears(BINARY, b"");
         for _ in 1..10 {
             us.hears(CONTINUATION, b"");
         }
         let bytes = frame(peer_of(us.role), CONTINUATION, b"");
-        fails(us, &bytes, 1009);
+        fails(us, &bytes, 1008);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Connection, Event, Lesson, SendError};
 use crate::Instant;
 use crate::closing::{Close, CloseCode, CloseError, End};
 use crate::frame::Opcode;
-use crate::message::{Message, Parts};
+use crate::message::{Message, Parts, Piece};
 use crate::recorder::What;
 use core::time::Duration;
 
@@ -12,12 +12,10 @@ impl Connection {
     /// Queues a message. One message is always taken whole, however long, while [`room`](Self::room) is not 0.
     ///
     /// # Errors
-    /// If there is no room, or the connection is closing; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError<Message>> {
         self.at(now);
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal(message));
-        }
+        let message = self.check_message(message)?;
         match message {
             Message::Text(text) if self.outbox.send_small(Opcode::Text, [text.as_bytes(), &[], &[]]) => {}
             Message::Text(text) => self.outbox.send(Opcode::Text, text.into_bytes().into()),
@@ -30,14 +28,57 @@ impl Connection {
     /// Queues a binary message in up to three pieces, like [`send`](Self::send).
     ///
     /// # Errors
-    /// If there is no room, or the connection is closing; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn send_parts(&mut self, now: Instant, parts: Parts) -> Result<(), SendError<Parts>> {
         self.at(now);
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal(parts));
-        }
+        let parts = self.check_message(parts)?;
         self.outbox.send(Opcode::Binary, parts);
         self.stats.messages_sent += 1;
+        Ok(())
+    }
+
+    /// Queues the next piece of a message whose rest is not known, or does not fit into memory. One piece is always taken
+    /// whole while [`room`](Self::room) is not 0. It leaves as one or more fragments, with control frames between them;
+    /// a piece without bytes that is not the last leaves nothing.
+    ///
+    /// The first piece begins a message, and until its last piece no other message can be sent. To
+    /// [`close`](Self::close) or [`fail`](Self::fail) gives it up: the peer sees a Close inside a message that has not
+    /// ended, and can tell that something is missing.
+    ///
+    /// ```
+    /// use bowline_core::connection::{Config, Connection, Event};
+    /// use bowline_core::message::{Delivery, Piece};
+    /// use bowline_core::{Instant, Message};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut config = Config::default();
+    /// config.delivery = Delivery::Pieces;
+    /// let mut client = Connection::client(Config::default(), [1; 32], now);
+    /// let mut server = Connection::server(config, [2; 32], now);
+    ///
+    /// client.send_piece(now, Piece::text("hello ")).unwrap();
+    /// client.send_piece(now, Piece::text("world").last()).unwrap();
+    /// server.handle_input(now, client.output());
+    ///
+    /// assert_eq!(server.poll_event(), Some(Event::Piece(Piece::text("hello "))));
+    /// assert_eq!(server.poll_event(), Some(Event::Piece(Piece::text("world").last())));
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
+    /// comes back.
+    pub fn send_piece(&mut self, now: Instant, piece: Piece) -> Result<(), SendError<Piece>> {
+        self.at(now);
+        let piece = self.check_room(piece)?;
+        if !self.unfinished.fits(&piece) {
+            return Err(SendError::OtherKind(piece));
+        }
+        self.unfinished.push(&piece);
+        self.stats.messages_sent += u64::from(piece.is_last);
+        match piece.part {
+            Message::Text(text) => self.outbox.send_piece(Opcode::Text, text.into_bytes(), piece.is_last),
+            Message::Binary(bytes) => self.outbox.send_piece(Opcode::Binary, bytes, piece.is_last),
+        }
         Ok(())
     }
 
@@ -87,12 +128,19 @@ impl Connection {
         self.handle_end(now, End::LocalAbort);
     }
 
-    /// How to refuse a message, if it has to be.
-    fn refusal<T>(&self) -> Option<fn(T) -> SendError<T>> {
+    /// Hands a message back that cannot be sent now.
+    fn check_message<T>(&self, message: T) -> Result<T, SendError<T>> {
         match () {
-            () if !self.is_open() => Some(SendError::Closing),
-            () if self.room() == 0 => Some(SendError::Full),
-            () => None,
+            () if self.unfinished.is_some() && self.is_open() => Err(SendError::Unfinished(message)),
+            () => self.check_room(message),
+        }
+    }
+
+    fn check_room<T>(&self, message: T) -> Result<T, SendError<T>> {
+        match self.room() {
+            _ if !self.is_open() => Err(SendError::Closing(message)),
+            0 => Err(SendError::Full { message, held: self.outbox.weight(), limit: self.send_buffer }),
+            _ => Ok(message),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::closing::{self, History};
 use crate::frame::Limits;
 use crate::heartbeat;
+use crate::message::Delivery;
 use core::time::Duration;
 
 /// The settings of one [`Connection`](super::Connection).
@@ -11,6 +12,12 @@ use core::time::Duration;
 pub struct Config {
     /// How much we take from the peer at most; see there for the defaults.
     pub limits: Limits,
+    /// Whether received messages are handed out whole, or in pieces as they arrive. In pieces no more memory is used than
+    /// [`receive_buffer`](Self::receive_buffer) and one read, however long a message or a frame of it is;
+    /// [`Limits::none`] takes them all.
+    ///
+    /// Default: [`Delivery::Whole`], which is what most applications want and what the limits are made for.
+    pub delivery: Delivery,
     /// When to ping, and when silence is death; see there for the defaults.
     pub heartbeat: heartbeat::Config,
     /// How long to wait for what at the end; see there for the defaults.
@@ -21,7 +28,8 @@ pub struct Config {
     /// byte that waits here is one that the application can no longer take back.
     pub send_buffer: usize,
     /// How many bytes of received messages may wait for [`poll_event`](super::Connection::poll_event) before
-    /// [`wants_input`](super::Connection::wants_input) turns false. One message over this limit is still taken.
+    /// [`wants_input`](super::Connection::wants_input) turns false. One message, or all pieces of one read, over this
+    /// limit are still taken.
     ///
     /// Default: 256 KiB, which bridges the pauses of a busy application without hiding that it is slow.
     pub receive_buffer: usize,
@@ -53,6 +61,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            delivery: Delivery::Whole,
             heartbeat: heartbeat::Config::default(),
             closing: closing::Config::default(),
             send_buffer: 64 << 10,

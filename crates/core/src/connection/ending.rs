@@ -3,7 +3,6 @@
 use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{self, Cut, Evidence, Flaw};
-use crate::message::Assembler;
 use bytes::Bytes;
 
 impl Connection {
@@ -42,7 +41,7 @@ impl Connection {
     pub(super) fn tell_end(&mut self, now: Instant, ping: closing::Ping) {
         let evidence = Evidence {
             cut: self.cut(),
-            incomplete_message: self.assembler.unfinished().unwrap_or(0),
+            incomplete_message: self.intake.unfinished().unwrap_or(0),
             queued: self.outbox.queued() as u64,
             messages: self.stats.messages_received,
             ping,
@@ -56,13 +55,13 @@ impl Connection {
             let disconnect = self.record_end(now, disconnect, evidence.queued);
             self.inbox.push(Event::Closed(disconnect));
         }
-        self.assembler = Assembler::default();
+        self.intake.clear();
         self.decoder.clear();
     }
 
     /// Where in the stream of frames the input stands.
     fn cut(&self) -> Cut {
-        let got = self.decoder.payload().len() as u64;
+        let got = self.decoder.arrived();
         match self.decoder.header() {
             Some(header) if got < header.len => {
                 Cut::Payload { opcode: header.opcode as u8, got, of: header.len }

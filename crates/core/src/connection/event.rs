@@ -1,7 +1,7 @@
 //! What a connection tells its application.
 
 use crate::closing::{Close, Disconnect};
-use crate::message::Message;
+use crate::message::{Message, Piece};
 use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
@@ -12,6 +12,10 @@ use thiserror::Error;
 pub enum Event {
     /// The peer sent a message.
     Message(Message),
+    /// A part of a message came; instead of [`Message`](Self::Message), where
+    /// [`Config::delivery`](super::Config::delivery) says so. If the end comes before the last piece, the peer did not
+    /// send the rest.
+    Piece(Piece),
     /// The peer answered a ping after this time.
     Pong {
         /// From when the ping had left to when its Pong came.
@@ -93,22 +97,38 @@ pub enum Lesson {
     Asked,
 }
 
-/// A message that was not accepted; take it back.
+/// A message, or a piece of one, that was not accepted; take it back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError<T> {
     /// There is no room. There will be once the transport has taken some of what waits.
-    #[error("no room in the send queue")]
-    Full(T),
+    #[error("no room in the send queue: {held} of {limit} are taken")]
+    Full {
+        /// What was not accepted.
+        message: T,
+        /// How much waits: bytes, or messages where those are counted.
+        held: usize,
+        /// How much may wait before nothing more is accepted.
+        limit: usize,
+    },
     /// The connection is closing or closed.
     #[error("the connection is closing")]
     Closing(T),
+    /// A message is being sent in pieces, and its last piece has to come first.
+    #[error("a message that is sent in pieces has not ended")]
+    Unfinished(T),
+    /// The message was begun with pieces of the other kind.
+    #[error("text and binary pieces in one message")]
+    OtherKind(T),
 }
 
 impl<T> SendError<T> {
     /// The message.
     pub fn into_inner(self) -> T {
         match self {
-            Self::Full(message) | Self::Closing(message) => message,
+            Self::Full { message, .. }
+            | Self::Closing(message)
+            | Self::Unfinished(message)
+            | Self::OtherKind(message) => message,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Inbox {
             return;
         }
         match &event {
-            Event::Message(_) => self.weight = self.weight.saturating_add(weight(&event)),
+            Event::Message(_) | Event::Piece(_) => self.weight = self.weight.saturating_add(weight(&event)),
             Event::CloseReceived(_) => {
                 self.news += 1;
                 self.has_close = true;
@@ -59,7 +59,7 @@ impl Inbox {
         self.is_awaited = event.is_none();
         let event = event?;
         match &event {
-            Event::Message(_) => self.weight -= weight(&event),
+            Event::Message(_) | Event::Piece(_) => self.weight -= weight(&event),
             Event::CloseReceived(_) => {
                 self.news = self.news.saturating_sub(1);
                 self.has_close = false;
@@ -112,6 +112,7 @@ impl Inbox {
 fn weight(event: &Event) -> usize {
     match event {
         Event::Message(message) => EVENT_WEIGHT.saturating_add(message.len()),
+        Event::Piece(piece) => EVENT_WEIGHT.saturating_add(piece.len()),
         _ => 0,
     }
 }

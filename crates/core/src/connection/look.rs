@@ -1,6 +1,7 @@
 //! What can be seen of a connection.
 
 use super::{Connection, Transport};
+use crate::message::Unfinished;
 use core::fmt;
 use core::time::Duration;
 
@@ -49,6 +50,11 @@ impl Connection {
     /// How many bytes of messages wait to be written.
     pub fn queued(&self) -> usize {
         self.outbox.queued()
+    }
+
+    /// The message that is being sent in pieces, if one has begun and not ended.
+    pub fn unfinished(&self) -> Unfinished {
+        self.unfinished
     }
 
     /// The smoothed round-trip time, measured by pings; `None` before the first Pong.

@@ -22,6 +22,7 @@ mod ending;
 mod event;
 mod fault;
 mod inbox;
+mod intake;
 mod jam;
 mod liveness;
 mod look;
@@ -42,7 +43,7 @@ use crate::closing::{CloseCode, Closing, End, History, Overdue};
 use crate::frame::{Decoder, Role};
 use crate::heartbeat::{Heartbeat, PingLimit, SHORT_SLEEP};
 use crate::mask::Keys;
-use crate::message::Assembler;
+use crate::message::Unfinished;
 use crate::outbox::Outbox;
 use crate::recorder::{Recorder, What};
 use crate::{Instant, Rng};
@@ -52,6 +53,7 @@ use core::time::Duration;
 use drain::Meter;
 use fault::Fault;
 use inbox::Inbox;
+use intake::Intake;
 use jam::Jam;
 use liveness::Probe;
 use pace::Pace;
@@ -83,7 +85,7 @@ pub struct Connection {
     decoder: Decoder,
     /// How much the decoder held when it was last looked at; what is more has come since.
     known: usize,
-    assembler: Assembler,
+    intake: Intake,
     inbox: Inbox,
     outbox: Outbox,
     meter: Meter,
@@ -91,7 +93,7 @@ pub struct Connection {
     closing: Closing,
     probe: Probe,
     pace: Pace,
-    ping_limit: Option<PingLimit>,
+    ping_limit: Option<Box<PingLimit>>,
     /// Once the application has asked for a ping.
     asked: Option<Box<Asked>>,
     jam: Jam,
@@ -106,6 +108,8 @@ pub struct Connection {
     fault: Option<Box<Fault>>,
     /// Whether the frame that is not whole is one that we have refused.
     refused_early: bool,
+    /// The message that is sent in pieces.
+    unfinished: Unfinished,
     send_buffer: usize,
     fragment: Option<usize>,
     /// Only if something is known.
@@ -130,12 +134,14 @@ impl Connection {
         let recorder = Recorder::new(role, &config.heartbeat, now);
         let heartbeat = Heartbeat::new(config.heartbeat, &mut rng, now);
         let meter = Meter::new(now);
+        let decoder = Intake::decoder(config.delivery, role, &config.limits);
         let keys = (role == Role::Client).then(|| Keys::new(rng));
         Self {
             now,
-            decoder: Decoder::new(role, &config.limits),
+            decoder,
             known: 0,
-            assembler: Assembler::new(config.limits),
+            intake: Intake::new(config.delivery, config.limits),
+            unfinished: Unfinished::default(),
             inbox: Inbox::new(config.receive_buffer),
             outbox: Outbox::new(keys, config.fragment.unwrap_or(meter.fragment())),
             meter,
@@ -143,7 +149,7 @@ impl Connection {
             closing: Closing::new(config.closing, role, now),
             probe: Probe::Answered,
             pace: Pace::new(config.message_timeout, config.min_receive_rate),
-            ping_limit: config.min_ping_interval.map(PingLimit::new),
+            ping_limit: config.min_ping_interval.map(|least| Box::new(PingLimit::new(least))),
             asked: None,
             jam: Jam::default(),
             recorder,

@@ -18,7 +18,7 @@ impl Connection {
         let messages = self.stats.messages_received;
         self.decode(now);
         let is_new = self.stats.messages_received != messages;
-        self.pace.handle_received(now, self.unfinished(), is_new);
+        self.pace.handle_received(now, self.incoming(), is_new);
     }
 
     /// Takes all frames out of the decoder.
@@ -52,15 +52,7 @@ impl Connection {
         match header.opcode {
             // Nothing but the rest of a frame that has been refused before it was whole.
             Opcode::Text | Opcode::Binary | Opcode::Continuation if take(&mut self.refused_early) => {}
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
-                if self.closing.handle_data(now) {
-                    if let Some(message) = self.assembler.handle_frame(header, &mut self.decoder)? {
-                        self.stats.messages_received += 1;
-                        self.stats.longest_received = self.stats.longest_received.max(message.len() as u64);
-                        self.inbox.push(Event::Message(message));
-                    }
-                }
-            }
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => return self.handle_data(now, header),
             Opcode::Ping => self.handle_ping(now),
             Opcode::Pong if !self.closing.handle_pong(now) => {}
             Opcode::Pong => self.handle_pong(now),
@@ -96,21 +88,11 @@ impl Connection {
         }
     }
 
-    /// Looks at the frame that is not whole, so that what is wrong with it is refused before the rest comes.
-    fn look_ahead(&mut self) -> Result<(), FrameError> {
-        match self.decoder.header() {
-            Some(header) if !header.opcode.is_control() && self.closing.wants_data() => {
-                self.assembler.handle_arrived(header, self.decoder.payload())
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// How much there is of a message that is not whole, if the input ends inside one. A frame that has hardly begun
     /// counts as one.
-    fn unfinished(&self) -> Option<u64> {
+    fn incoming(&self) -> Option<u64> {
         let held = self.decoder.buffered() as u64;
         let is_inside = held > 0 || self.decoder.header().is_some();
-        self.assembler.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))
+        self.intake.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))
     }
 }

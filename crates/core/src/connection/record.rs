@@ -25,7 +25,11 @@ impl Connection {
     /// Tells the application, and keeps what is remarkable of it.
     pub(super) fn tell(&mut self, now: Instant, event: Event) {
         match &event {
-            Event::Message(_) | Event::WriteBlocked { .. } | Event::Unblocked { .. } | Event::Closed(_) => {}
+            Event::Message(_)
+            | Event::Piece(_)
+            | Event::WriteBlocked { .. }
+            | Event::Unblocked { .. }
+            | Event::Closed(_) => {}
             Event::Pong { rtt } | Event::Answered { rtt, .. } => self.recorder.round_trip(*rtt),
             Event::Stalled { late } => self.note(now, What::Stalled((*late).into())),
             Event::Resumed { slept } => self.note(now, What::Slept((*slept).into())),

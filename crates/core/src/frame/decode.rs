@@ -1,5 +1,7 @@
 //! Bytes to frames.
 
+mod parse;
+
 use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, Opcode, Role};
 use crate::mask;
 use bytes::{Buf, Bytes, BytesMut};
@@ -39,6 +41,8 @@ pub struct Decoder {
     buf: BytesMut,
     pos: usize,
     stride: usize,
+    /// Whether frames are collected until they are whole, rather than taken as they arrive.
+    whole: bool,
     state: State,
     /// Whether a message has begun that is not finished.
     in_message: bool,
@@ -47,21 +51,30 @@ pub struct Decoder {
 enum State {
     /// `pos` stands at a header.
     Header,
-    /// `pos` stands at a payload, of which `done` bytes have been unmasked.
-    Payload { header: Header, done: usize },
+    /// `pos` stands in a payload: `taken` bytes of it are gone, and `done` have been unmasked behind them.
+    Payload { header: Header, taken: u64, done: usize },
     /// The bytes make no sense any more.
     Failed(FrameError),
 }
 
 impl Decoder {
-    /// A decoder for what the peer of `role` sends.
+    /// A decoder for what the peer of `role` sends. Each frame is collected until it is whole.
     pub fn new(role: Role, limits: &Limits) -> Self {
+        // No machine can hold more.
+        let limit = limits.frame.unwrap_or(u64::MAX).min(isize::MAX as u64);
+        Self { limit, whole: true, ..Self::in_pieces(role, limits) }
+    }
+
+    /// A decoder for whoever [takes](Self::take_arrived) frames as they arrive. It asks for no more than a modest amount
+    /// at once, however long a frame is.
+    pub fn in_pieces(role: Role, limits: &Limits) -> Self {
         Self {
             role,
-            limit: limits.frame.unwrap_or(u64::MAX).min(isize::MAX as u64),
+            limit: limits.frame.unwrap_or(u64::MAX),
             buf: BytesMut::new(),
             pos: 0,
             stride: MIN_STRIDE,
+            whole: false,
             state: State::Header,
             in_message: false,
         }
@@ -82,12 +95,16 @@ impl Decoder {
         if filled && self.stride < MAX_STRIDE {
             self.stride *= 2;
         }
-        let wanted = self.missing().saturating_add(MAX_HEADER);
-        if wanted > self.stride {
+        let missing = usize::try_from(self.missing()).unwrap_or(usize::MAX);
+        let wanted = missing.saturating_add(MAX_HEADER);
+        if wanted <= self.stride {
+            self.make_room(wanted.max(self.stride / 2), self.stride);
+        } else if self.whole {
             let most = wanted.min(self.buffered().max(ON_TRUST));
             self.make_room(most, most);
         } else {
-            self.make_room(wanted.max(self.stride / 2), self.stride);
+            let most = wanted.min(MAX_STRIDE);
+            self.make_room(most / 2, most);
         }
         &mut self.buf
     }
@@ -105,7 +122,7 @@ impl Decoder {
         }
         if let State::Header = self.state {
             match self.parse() {
-                Ok(Some(header)) => self.state = State::Payload { header, done: 0 },
+                Ok(Some(header)) => self.state = State::Payload { header, taken: 0, done: 0 },
                 Ok(None) => return Ok(None),
                 Err(error) => self.state = State::Failed(error),
             }
@@ -113,14 +130,16 @@ impl Decoder {
         match &mut self.state {
             State::Header => Ok(None),
             State::Failed(error) => Err(*error),
-            State::Payload { header, done } => {
+            State::Payload { header, taken, done } => {
                 let rest = self.buf.get_mut(self.pos..).unwrap_or_default();
-                let arrived = rest.len().min(header.len as usize);
+                let left = header.len - *taken;
+                let arrived = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 if let (Some(key), Some(fresh)) = (header.mask, rest.get_mut(*done..arrived)) {
-                    mask::apply(fresh, key, *done);
+                    // A key has four bytes, so this is as good a phase as the whole position.
+                    mask::apply(fresh, key, (*taken % 4) as usize + *done);
                 }
                 *done = arrived;
-                Ok((arrived as u64 == header.len).then_some(*header))
+                Ok((arrived as u64 == left).then_some(*header))
             }
         }
     }
@@ -133,7 +152,15 @@ impl Decoder {
         }
     }
 
-    /// As much of the payload of the frame at hand as has arrived, unmasked.
+    /// How many bytes of the payload of the frame at hand have arrived, with those that were taken.
+    pub fn arrived(&self) -> u64 {
+        match &self.state {
+            State::Payload { taken, done, .. } => taken + *done as u64,
+            _ => 0,
+        }
+    }
+
+    /// As much of the payload of the frame at hand as has arrived and was not taken, unmasked.
     pub fn payload(&self) -> &[u8] {
         match &self.state {
             State::Payload { done, .. } => self.buf.get(self.pos..self.pos + done).unwrap_or_default(),
@@ -144,18 +171,29 @@ impl Decoder {
     /// Takes the payload of the whole frame that [`decode`](Self::decode) has just returned: shared with the buffer
     /// if it is large, copied if it is small. Empty if there is no whole frame.
     pub fn take(&mut self) -> Bytes {
-        if self.header().is_none() || self.missing() > 0 {
-            return Bytes::new();
-        }
+        if self.missing() > 0 { Bytes::new() } else { self.take_arrived() }
+    }
+
+    /// Takes what has arrived of the payload of the frame at hand, whole or not, as [`take`](Self::take) does. What
+    /// arrives later stands alone, and the frame is whole when the last of it has come.
+    pub fn take_arrived(&mut self) -> Bytes {
         let len = self.payload().len();
         if len < COPY_BELOW.max(self.stride / COPY_SHARE) {
             let payload = Bytes::copy_from_slice(self.payload());
-            self.skip();
+            self.drop_arrived();
             return payload;
         }
-        self.drop_consumed();
-        self.state = State::Header;
-        self.buf.split_to(len).freeze()
+        self.buf.advance(self.pos.min(self.buf.len()));
+        self.pos = 0;
+        let payload = self.buf.split_to(len).freeze();
+        self.step();
+        payload
+    }
+
+    /// Drops what has arrived of the payload of the frame at hand, whole or not.
+    pub fn drop_arrived(&mut self) {
+        self.pos += self.payload().len();
+        self.step();
     }
 
     /// How many bytes are held of frames that have not been decoded.
@@ -167,8 +205,8 @@ impl Decoder {
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
             State::Header => self.pos >= self.buf.len(),
-            State::Payload { header, done } => {
-                *done as u64 == header.len && self.pos.saturating_add(*done) >= self.buf.len()
+            State::Payload { header, taken, done } => {
+                taken + *done as u64 == header.len && self.pos.saturating_add(*done) >= self.buf.len()
             }
             State::Failed(_) => false,
         }
@@ -188,14 +226,14 @@ impl Decoder {
         if self.missing() == 0 {
             self.skip();
         }
-        if self.is_between_frames() || matches!(self.state, State::Failed(_)) {
+        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf = BytesMut::new();
             self.pos = 0;
             self.stride = MIN_STRIDE;
         }
     }
 
-    /// Steps over the frame at hand.
+    /// Steps over the frame at hand, which is whole.
     fn skip(&mut self) {
         if let State::Payload { done, .. } = self.state {
             self.pos += done;
@@ -203,71 +241,15 @@ impl Decoder {
         }
     }
 
-    /// Reads the header at `pos` and steps over it, if all of it is there. What is wrong is told in the order of the
-    /// bytes, so that it does not depend on how they were cut.
-    fn parse(&mut self) -> Result<Option<Header>, FrameError> {
-        let bytes = self.buf.get(self.pos..).unwrap_or_default();
-        let Some(&first) = bytes.first() else { return Ok(None) };
-        let (fin, reserved) = (first & 0x80 != 0, first >> 4 & 0b111);
-        // An extension that claims RSV1 sets it on the first frame of a message; none is spoken yet.
-        if reserved != 0 {
-            return Err(FrameError::ReservedBits(reserved));
-        }
-        let opcode = Opcode::from_u8(first & 0x0f).ok_or(FrameError::ReservedOpcode(first & 0x0f))?;
-        match opcode {
-            // RFC 6455 §5.5: control frames must not be fragmented.
-            Opcode::Close | Opcode::Ping | Opcode::Pong if !fin => return Err(FrameError::FragmentedControl),
-            // RFC 6455 §5.4: the fragments of one message must not be interleaved with those of another.
-            Opcode::Continuation if !self.in_message => return Err(FrameError::LooseContinuation),
-            Opcode::Text | Opcode::Binary if self.in_message => return Err(FrameError::Interleaved),
-            _ => {}
-        }
-
-        let Some(&second) = bytes.get(1) else { return Ok(None) };
-        // RFC 6455 §5.1: a client masks every frame, a server none.
-        let masked = match (self.role, second & 0x80 != 0) {
-            (Role::Server, false) => return Err(FrameError::Unmasked),
-            (Role::Client, true) => return Err(FrameError::Masked),
-            (_, masked) => masked,
-        };
-        let short = second & 0x7f;
-        if opcode.is_control() && usize::from(short) > MAX_CONTROL {
-            return Err(FrameError::LongControl);
-        }
-
-        let rest = &bytes[2..];
-        let (len, rest) = match short {
-            126 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                (u64::from(u16::from_be_bytes(*long)), rest)
+    /// What has arrived is gone: waits for the rest of the frame, or for the next one.
+    fn step(&mut self) {
+        if let State::Payload { header, taken, done } = &mut self.state {
+            *taken += *done as u64;
+            *done = 0;
+            if *taken == header.len {
+                self.state = State::Header;
             }
-            127 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                (u64::from_be_bytes(*long), rest)
-            }
-            short => (u64::from(short), rest),
-        };
-        // RFC 6455 §5.2: the highest bit must be 0, and the shortest form must be used.
-        if len >> 63 != 0 {
-            return Err(FrameError::HugeLength);
         }
-        if short == 126 && len < 126 || short == 127 && u16::try_from(len).is_ok() {
-            return Err(FrameError::PaddedLength(len));
-        }
-        if len > self.limit && !opcode.is_control() {
-            return Err(FrameError::FrameTooLong { len, limit: self.limit });
-        }
-
-        let (mask, rest) = match rest.split_first_chunk() {
-            Some((key, rest)) if masked => (Some(*key), rest),
-            None if masked => return Ok(None),
-            _ => (None, rest),
-        };
-        if !opcode.is_control() {
-            self.in_message = !fin;
-        }
-        self.pos += bytes.len() - rest.len();
-        Ok(Some(Header { fin, rsv1: false, opcode, mask, len }))
     }
 
     #[cfg(test)]
@@ -276,9 +258,9 @@ impl Decoder {
     }
 
     /// How many bytes of the frame at hand have not arrived.
-    fn missing(&self) -> usize {
+    fn missing(&self) -> u64 {
         match &self.state {
-            State::Payload { header, done } => (header.len as usize).saturating_sub(*done),
+            State::Payload { header, taken, done } => header.len - taken - *done as u64,
             _ => 0,
         }
     }

@@ -67,9 +67,9 @@ impl FrameError {
     /// The close code that answers this (RFC 6455 §7.4.1).
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::FrameTooLong { .. } | Self::MessageTooLong { .. } | Self::TooManyFragments(_) => {
-                CloseCode::MESSAGE_TOO_BIG
-            }
+            Self::FrameTooLong { .. } | Self::MessageTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
+            // The message may be small; it is the way it comes that we do not want.
+            Self::TooManyFragments(_) => CloseCode::POLICY,
             Self::Text(_) => CloseCode::INVALID_DATA,
             _ => CloseCode::PROTOCOL_ERROR,
         }

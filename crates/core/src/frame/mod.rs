@@ -116,6 +116,10 @@ impl core::fmt::Debug for Header {
 }
 
 /// How much we take from a peer. `None` is no limit.
+///
+/// A message or frame over its limit is refused with 1009 as soon as its header says so, one in too many fragments with
+/// 1008. Who receives messages [in pieces](crate::message::Delivery::Pieces) needs no limit for the sake of memory, and
+/// has [none](Self::none), or limits to what the application can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -131,6 +135,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { frame: Some(16 << 20), message: Some(64 << 20), fragments: Some(131_072) }
+    }
+}
+
+impl Limits {
+    /// No limits but those of RFC 6455: frames of up to 2^63 - 1 bytes.
+    pub const fn none() -> Self {
+        Self { frame: None, message: None, fragments: None }
+    }
+
+    /// Whether a message of so many bytes and fragments may go on with this frame.
+    pub(crate) fn check(&self, header: &Header, bytes: u64, fragments: u32) -> Result<(), FrameError> {
+        let len = header.len.saturating_add(bytes);
+        match (self.message, self.fragments) {
+            (Some(limit), _) if len > limit => Err(FrameError::MessageTooLong { len, limit }),
+            (_, Some(limit)) if fragments >= limit => Err(FrameError::TooManyFragments(limit)),
+            _ => Ok(()),
+        }
     }
 }
 

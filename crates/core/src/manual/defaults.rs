@@ -29,6 +29,7 @@
 //! | `limits.frame` | 16 MiB | far above what senders make that cut their messages |
 //! | `limits.message` | 64 MiB | what the common libraries take |
 //! | `limits.fragments` | 131,072 | twice what the usual conformance tests send |
+//! | `delivery` | whole messages | in pieces, memory does not depend on the limits above |
 //! | `send_buffer` | 64 KiB | one write of an adapter; more adds no throughput, only delay |
 //! | `receive_buffer` | 256 KiB | bridges the pauses of a busy application |
 //! | `fragment` | by measurement | what drains in 20 ms, from 16 KiB to 1 MiB and a little; no ping waits longer for data of ours |

@@ -102,7 +102,7 @@ fn empty_fragments_are_counted() {
     assert_eq!(assemble(limits.clone(), &three.repeat(2), 1).0.len(), 2);
     let four = [frame(0x02, b""), frame(0x00, b""), frame(0x00, b""), frame(0x80, b"")].concat();
     assert_eq!(assemble(limits, &four, 1).1, Err(FrameError::TooManyFragments(3)));
-    assert_eq!(FrameError::TooManyFragments(3).close_code().as_u16(), 1009);
+    assert_eq!(FrameError::TooManyFragments(3).close_code().as_u16(), 1008);
 }
 
 #[test]

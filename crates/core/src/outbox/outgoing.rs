@@ -1,4 +1,4 @@
-//! A message in the queue, and the pieces it is cut into.
+//! A message in the queue, or a part of one, and the pieces it is cut into.
 
 use crate::frame::Opcode;
 use crate::mask::{self, Key};
@@ -6,12 +6,14 @@ use crate::message::Parts;
 use bytes::{Bytes, BytesMut};
 use core::mem;
 
-/// A message of which something has not been cut off yet.
+/// A message, or a part of one, of which something has not been cut off yet.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     opcode: Opcode,
     /// Whether a fragment has been cut off.
     is_begun: bool,
+    /// Whether its end is the end of its message.
+    fin: bool,
     parts: [Piece; 3],
 }
 
@@ -25,14 +27,19 @@ pub(super) enum Piece {
 }
 
 impl Outgoing {
-    pub(super) fn new(opcode: Opcode, parts: Parts, masked: bool) -> Self {
+    pub(super) fn new(opcode: Opcode, parts: Parts, fin: bool, masked: bool) -> Self {
         let piece = if masked { Piece::for_masking } else { Piece::Shared };
-        Self { opcode, is_begun: false, parts: [parts.head, parts.body, parts.tail].map(piece) }
+        Self { opcode, is_begun: false, fin, parts: [parts.head, parts.body, parts.tail].map(piece) }
     }
 
     /// What is left of it, in bytes.
     pub(super) fn len(&self) -> usize {
         self.parts.iter().map(Piece::len).sum()
+    }
+
+    /// Whether its last fragment ends the message.
+    pub(super) fn fin(&self) -> bool {
+        self.fin
     }
 
     /// The opcode of the next fragment.

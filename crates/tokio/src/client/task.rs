@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::adapt;
 use bowline_core::closing::{CloseCode, History, Obstacle};
+use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
@@ -169,6 +170,8 @@ impl Task {
         match result {
             Ok(dialed) if dialed.subprotocol.as_deref() == Some(SUBPROTOCOL) => {
                 let mut config = self.config.connection.clone();
+                // Chunks of files are messages of the protocol, and none is large.
+                config.delivery = Delivery::Whole;
                 config.history = self.history;
                 if let Some(interval) = self.host.session.heartbeat_interval(self.host.clock.now()) {
                     config.heartbeat.interval = interval;

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_core::message::Delivery;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Digest, SUBPROTOCOL};
 use bowline_store::DiskStore;
@@ -160,7 +161,10 @@ impl Server {
         let mut session = Session::server(settings, clock.now());
         session.handle_link_up(clock.now(), None);
         let Accepted { stream, leftover, .. } = accepted;
-        let driver = match Driver::server(stream, &leftover, self.config.connection.clone(), clock) {
+        let mut config = self.config.connection.clone();
+        // Chunks of files are messages of the protocol, and none is large.
+        config.delivery = Delivery::Whole;
+        let driver = match Driver::server(stream, &leftover, config, clock) {
             Ok(driver) => driver,
             Err(error) => return tracing::error!(%peer, %error, "no randomness"),
         };

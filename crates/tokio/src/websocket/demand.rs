@@ -6,17 +6,17 @@ use tokio::sync::Notify;
 
 /// Between a receiver and the task that serves it.
 ///
-/// Whoever asks for the next message has done with the last one: its reply, if there is one, has been sent. So the task
+/// Whoever asks for the next message, or piece of one, has done with the last one: its reply, if there is one, has been sent. So the task
 /// learns when the peer's Close may be answered.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
-    /// How many messages the owner had taken when it last asked for one.
+    /// How many pieces the owner had taken when it last asked for one.
     asked: AtomicU64,
     changed: Notify,
 }
 
 impl Demand {
-    /// The owner has taken so many messages, and asks for one more.
+    /// The owner has taken so many pieces, and asks for one more.
     pub(super) fn ask(&self, taken: u64) {
         self.asked.store(taken, Ordering::Release);
     }

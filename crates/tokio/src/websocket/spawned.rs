@@ -3,24 +3,27 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, SendError, Stats};
+use bowline_core::message::{Piece, Unfinished};
 use bowline_core::{Close, Disconnect, Message, Timeline};
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Permit};
 
 use super::WebSocket;
 use super::ask::{self, Asker};
 use super::demand::Demand;
 use super::ended::{Ended, aborted};
+use super::joiner::Joiner;
 use super::task::{Command, Task};
 
-/// How many messages may wait in each direction, beyond the bytes that the connection holds by its settings: enough
+/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its settings: enough
 /// that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
 const QUEUE: usize = 32;
 
@@ -37,10 +40,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         let (news, arrivals) = mpsc::channel(QUEUE);
         let demand = Arc::new(Demand::default());
         let (asker, answerer) = ask::channel();
+        let unfinished = Arc::new(Mutex::new(self.driver.conn().unfinished()));
         let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer);
         tokio::spawn(task.run());
-        let sender = Sender { commands, asker: asker.clone() };
-        (sender, Receiver { arrivals, asker, demand, taken: 0, ended: self.ended })
+        let sender = Sender { commands, asker: asker.clone(), unfinished };
+        let (joiner, ended) = (self.joiner, self.ended);
+        (sender, Receiver { arrivals, asker, demand, taken: 0, joiner, ended })
     }
 }
 
@@ -49,17 +54,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 pub struct Sender {
     commands: mpsc::Sender<Command>,
     asker: Asker,
+    /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
+    unfinished: Arc<Mutex<Unfinished>>,
 }
 
 /// The half that receives.
 ///
 /// As a `Stream` it yields messages, and ends as [`WebSocket`] does.
 pub struct Receiver {
-    arrivals: mpsc::Receiver<Result<Message, Disconnect>>,
+    arrivals: mpsc::Receiver<Result<Piece, Disconnect>>,
     asker: Asker,
     demand: Arc<Demand>,
-    /// How many messages the owner has taken.
+    /// How many pieces the owner has taken.
     taken: u64,
+    joiner: Joiner,
     ended: Ended,
 }
 
@@ -70,13 +78,10 @@ impl Sender {
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
     /// # Errors
-    /// If the connection is over; the message comes back.
+    /// If the connection is over, or a message in pieces has not ended; the message comes back.
     pub async fn send(&self, message: Message) -> Result<(), SendError<Message>> {
         match self.commands.reserve().await {
-            Ok(place) => {
-                place.send(Command::Send(message));
-                Ok(())
-            }
+            Ok(place) => self.queue_message(place, message),
             Err(_) => Err(SendError::Closing(message)),
         }
     }
@@ -84,15 +89,38 @@ impl Sender {
     /// Hands a message to the connection if there is room in the queue at once.
     ///
     /// # Errors
-    /// If there is no room, or the connection is over; the message comes back.
+    /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
         match self.commands.try_reserve() {
-            Ok(place) => {
-                place.send(Command::Send(message));
-                Ok(())
-            }
-            Err(mpsc::error::TrySendError::Full(())) => Err(SendError::Full(message)),
-            Err(mpsc::error::TrySendError::Closed(())) => Err(SendError::Closing(message)),
+            Ok(place) => self.queue_message(place, message),
+            Err(error) => Err(refused(error, message)),
+        }
+    }
+
+    /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
+    /// [`WebSocket::send_piece`] does. The pieces of one message may come from several clones; no other message comes
+    /// between them.
+    ///
+    /// Cancel-safe: when the future is dropped early, nothing of the piece has been sent; but the piece is gone.
+    ///
+    /// # Errors
+    /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
+    pub async fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
+        match self.commands.reserve().await {
+            Ok(place) => self.queue_piece(place, piece),
+            Err(_) => Err(SendError::Closing(piece)),
+        }
+    }
+
+    /// Hands the next piece of a message to the connection if there is room in the queue at once.
+    ///
+    /// # Errors
+    /// If there is no room, the connection is over, or the message was begun with pieces of the other kind; the piece
+    /// comes back.
+    pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
+        match self.commands.try_reserve() {
+            Ok(place) => self.queue_piece(place, piece),
+            Err(error) => Err(refused(error, piece)),
         }
     }
 
@@ -143,6 +171,32 @@ impl Sender {
     pub async fn timeline(&self) -> Option<Timeline> {
         self.asker.timeline().await
     }
+
+    fn queue_message(&self, place: Permit<'_, Command>, message: Message) -> Result<(), SendError<Message>> {
+        let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if unfinished.is_some() {
+            return Err(SendError::Unfinished(message));
+        }
+        place.send(Command::Send(message));
+        Ok(())
+    }
+
+    fn queue_piece(&self, place: Permit<'_, Command>, piece: Piece) -> Result<(), SendError<Piece>> {
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        if !unfinished.fits(&piece) {
+            return Err(SendError::OtherKind(piece));
+        }
+        unfinished.push(&piece);
+        place.send(Command::Piece(piece));
+        Ok(())
+    }
+}
+
+fn refused<T>(error: TrySendError<()>, message: T) -> SendError<T> {
+    match error {
+        TrySendError::Full(()) => SendError::Full { message, held: QUEUE, limit: QUEUE },
+        TrySendError::Closed(()) => SendError::Closing(message),
+    }
 }
 
 impl Receiver {
@@ -156,12 +210,22 @@ impl Receiver {
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
+    /// The next piece of a message, as [`WebSocket::receive_piece`] has it, or how the connection ended.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub async fn receive_piece(&mut self) -> Result<Piece, Disconnect> {
+        poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
     /// Waits for the end, and drops the messages that come before it.
     ///
     /// Cancel-safe: call it again, or receive.
     pub async fn ended(&mut self) -> Disconnect {
         loop {
-            if let Err(disconnect) = self.receive().await {
+            if let Err(disconnect) = self.receive_piece().await {
                 return disconnect;
             }
         }
@@ -190,6 +254,19 @@ impl Receiver {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
+        loop {
+            match ready!(self.poll_piece(cx)) {
+                Ok(piece) => {
+                    if let Some(message) = self.joiner.push(piece) {
+                        return Poll::Ready(Ok(message));
+                    }
+                }
+                Err(disconnect) => return Poll::Ready(Err(disconnect)),
+            }
+        }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Disconnect>> {
         if let Some(disconnect) = self.ended.disconnect() {
             return Poll::Ready(Err(disconnect.clone()));
         }
@@ -199,9 +276,9 @@ impl Receiver {
             return Poll::Pending;
         };
         match arrived {
-            Some(Ok(message)) => {
+            Some(Ok(piece)) => {
                 self.taken += 1;
-                Poll::Ready(Ok(message))
+                Poll::Ready(Ok(piece))
             }
             Some(Err(disconnect)) => Poll::Ready(Err(self.ended.set(disconnect))),
             // The task was ended, as by the end of its runtime.

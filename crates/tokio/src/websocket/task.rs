@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use bowline_core::connection::Event;
+use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Message};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ use crate::driver::Driver;
 /// What the owner of the halves wants.
 pub(super) enum Command {
     Send(Message),
+    Piece(Piece),
     Close(Close),
 }
 
@@ -33,10 +35,10 @@ pub(super) struct Task<S> {
     /// Until the last sender is dropped, or nothing can be sent any more.
     commands: Option<mpsc::Receiver<Command>>,
     /// Until the receiver is dropped.
-    arrivals: Option<mpsc::Sender<Result<Message, Disconnect>>>,
+    arrivals: Option<mpsc::Sender<Result<Piece, Disconnect>>>,
     /// Waits for a place in the queue to the receiver.
-    arrived: Option<Message>,
-    /// How many messages have gone to the receiver, and how many of them its owner has seen.
+    arrived: Option<Piece>,
+    /// How many pieces have gone to the receiver, and how many of them its owner has seen.
     delivered: u64,
     demand: Arc<Demand>,
     answerer: Answerer,
@@ -56,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     pub(super) fn new(
         driver: Driver<S>,
         commands: mpsc::Receiver<Command>,
-        arrivals: mpsc::Sender<Result<Message, Disconnect>>,
+        arrivals: mpsc::Sender<Result<Piece, Disconnect>>,
         demand: Arc<Demand>,
         answerer: Answerer,
     ) -> Self {
@@ -77,10 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             // before it, and what it says to that has been sent.
             while self.arrived.is_none() && self.has_next() {
                 match self.driver.conn_mut().poll_event() {
-                    Some(Event::Message(message)) => {
-                        self.arrived = Some(message);
-                        self.deliver();
-                    }
+                    Some(Event::Message(message)) => self.handle_arrived(message.into()),
+                    Some(Event::Piece(piece)) => self.handle_arrived(piece),
                     Some(Event::Answered { ping, rtt }) => self.answerer.handle_answered(ping, rtt),
                     Some(Event::Closed(disconnect)) => return self.end(disconnect).await,
                     Some(_) => {}
@@ -133,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             // as closing.
             match command {
                 Command::Send(message) => drop(conn.send(now, message)),
+                Command::Piece(piece) => drop(conn.send_piece(now, piece)),
                 Command::Close(close) => drop(conn.close(now, close)),
             }
             let is_free = conn.room() > 0;
@@ -140,10 +141,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Hands the message that waits to the receiver, if there is a place for it.
+    fn handle_arrived(&mut self, piece: Piece) {
+        self.arrived = Some(piece);
+        self.deliver();
+    }
+
+    /// Hands the piece that waits to the receiver, if there is a place for it.
     fn deliver(&mut self) {
-        let (Some(arrivals), Some(message)) = (&self.arrivals, self.arrived.take()) else { return };
-        match arrivals.try_send(Ok(message)) {
+        let (Some(arrivals), Some(piece)) = (&self.arrivals, self.arrived.take()) else { return };
+        match arrivals.try_send(Ok(piece)) {
             Err(mpsc::error::TrySendError::Full(waiting)) => self.arrived = waiting.ok(),
             Err(mpsc::error::TrySendError::Closed(_)) => self.arrivals = None,
             Ok(()) => self.delivered += 1,

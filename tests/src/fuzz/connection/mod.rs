@@ -285,8 +285,11 @@ impl Host {
         let sent = self.call(|connection, now| connection.send(now, message()));
         match sent {
             Ok(()) => assert!(is_open && room > 0),
-            Err(SendError::Full(back)) => return assert!(is_open && room == 0 && back == expected),
+            Err(SendError::Full { message, .. }) => {
+                return assert!(is_open && room == 0 && message == expected);
+            }
             Err(SendError::Closing(back)) => return assert!(!is_open && back == expected),
+            Err(other) => unreachable!("{other}: nothing is sent in pieces"),
         }
         self.sent.accepted.push_back(expected);
     }

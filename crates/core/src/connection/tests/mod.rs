@@ -5,6 +5,7 @@ mod farewell;
 mod faults;
 mod laws;
 mod liveness;
+mod pieces;
 mod pings;
 mod queues;
 mod refusal;

@@ -11,7 +11,9 @@ fn one_message_is_taken_whole_while_there_is_room() {
     client.send(T0, Message::binary(vec![1; 1 << 20])).unwrap();
     assert_eq!(client.room(), 0);
     let more = Message::text("more");
-    assert_eq!(client.send(T0, more.clone()), Err(SendError::Full(more.clone())));
+    let refused = client.send(T0, more.clone()).unwrap_err();
+    assert_eq!(refused.to_string(), "no room in the send queue: 1048640 of 65536 are taken");
+    assert_eq!(refused.into_inner(), more);
     let parts = Parts::from(Bytes::from("more"));
     assert_eq!(client.send_parts(T0, parts.clone()).unwrap_err().into_inner(), parts);
     while client.room() == 0 {

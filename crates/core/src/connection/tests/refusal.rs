@@ -76,7 +76,7 @@ fn what_is_too_long_is_refused_by_its_header() {
     refused(with(None, Some(199)), &[to_server(0x02, &[0; 100]), second].concat(), 1009);
     let mut config = config();
     config.limits.fragments = Some(1);
-    refused(config, &[to_server(0x02, b""), to_server(0x00, b"")].concat(), 1009);
+    refused(config, &[to_server(0x02, b""), to_server(0x00, b"")].concat(), 1008);
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Data frames to messages, whole or in pieces.
+
+use super::{Connection, Event};
+use crate::Instant;
+use crate::frame::{Decoder, FrameError, Header, Limits, Role};
+use crate::message::{Assembler, Delivery, Slicer};
+use alloc::boxed::Box;
+
+/// What becomes of data frames.
+#[derive(Debug)]
+pub(super) enum Intake {
+    Whole(Assembler),
+    Pieces(Box<Slicer>),
+}
+
+impl Intake {
+    pub(super) fn new(delivery: Delivery, limits: Limits) -> Self {
+        match delivery {
+            Delivery::Whole => Self::Whole(Assembler::new(limits)),
+            Delivery::Pieces => Self::Pieces(Box::new(Slicer::new(limits))),
+        }
+    }
+
+    /// The decoder that goes with it.
+    pub(super) fn decoder(delivery: Delivery, role: Role, limits: &Limits) -> Decoder {
+        match delivery {
+            Delivery::Whole => Decoder::new(role, limits),
+            Delivery::Pieces => Decoder::in_pieces(role, limits),
+        }
+    }
+
+    /// The bytes so far of a message that is not finished.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        match self {
+            Self::Whole(assembler) => assembler.unfinished(),
+            Self::Pieces(slicer) => slicer.unfinished(),
+        }
+    }
+
+    /// Forgets what has begun.
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::Whole(assembler) => *assembler = Assembler::default(),
+            Self::Pieces(slicer) => **slicer = Slicer::default(),
+        }
+    }
+}
+
+impl Connection {
+    /// A data frame is whole.
+    pub(super) fn handle_data(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
+        if !self.closing.handle_data(now) {
+            return Ok(());
+        }
+        let Intake::Whole(assembler) = &mut self.intake else { return self.slice(header) };
+        if let Some(message) = assembler.handle_frame(header, &mut self.decoder)? {
+            self.stats.messages_received += 1;
+            self.stats.longest_received = self.stats.longest_received.max(message.len() as u64);
+            self.inbox.push(Event::Message(message));
+        }
+        Ok(())
+    }
+
+    /// A data frame is not whole: passes on what has come of it, or at least refuses what is wrong with it before the
+    /// rest comes.
+    pub(super) fn look_ahead(&mut self) -> Result<(), FrameError> {
+        let Some(&header) = self.decoder.header().filter(|header| !header.opcode.is_control()) else {
+            return Ok(());
+        };
+        if !self.closing.wants_data() {
+            // Nobody needs to hold what nobody will look at.
+            self.decoder.drop_arrived();
+            return Ok(());
+        }
+        match &mut self.intake {
+            Intake::Whole(assembler) => assembler.handle_arrived(&header, self.decoder.payload()),
+            Intake::Pieces(_) => self.slice(&header),
+        }
+    }
+
+    fn slice(&mut self, header: &Header) -> Result<(), FrameError> {
+        let Intake::Pieces(slicer) = &mut self.intake else { return Ok(()) };
+        let before = slicer.unfinished().unwrap_or(0);
+        let (piece, result) = slicer.handle_arrived(header, &mut self.decoder);
+        if let Some(piece) = piece {
+            let so_far = slicer.unfinished().unwrap_or(before + piece.len() as u64);
+            self.stats.longest_received = self.stats.longest_received.max(so_far);
+            self.stats.messages_received += u64::from(piece.is_last);
+            self.inbox.push(Event::Piece(piece));
+        }
+        result
+    }
+}

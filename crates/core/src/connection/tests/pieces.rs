@@ -1,0 +1,438 @@
+//! Messages in pieces, both ways.
+
+use super::*;
+use crate::message::{Delivery, Piece};
+use proptest::prelude::*;
+
+fn in_pieces(mut config: Config) -> Config {
+    config.delivery = Delivery::Pieces;
+    config.limits = Limits::none();
+    config
+}
+
+fn server() -> Connection {
+    Connection::server(in_pieces(config()), [2; 32], T0)
+}
+
+/// The pieces that wait, and nothing else may wait.
+fn pieces(connection: &mut Connection) -> Vec<Piece> {
+    let taken = events(connection).into_iter().map(|event| match event {
+        Event::Piece(piece) => piece,
+        other => panic!("{other:?}"),
+    });
+    taken.collect()
+}
+
+/// Pieces put together to messages, and what there is of the last one.
+fn join(pieces: impl IntoIterator<Item = Piece>) -> (Vec<Message>, Vec<u8>) {
+    let (mut messages, mut begun) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        begun.extend(piece.part.as_bytes());
+        if piece.is_last {
+            let whole = core::mem::take(&mut begun);
+            messages.push(match piece.part {
+                Message::Text(_) => Message::text(alloc::string::String::from_utf8(whole).unwrap()),
+                Message::Binary(_) => Message::binary(whole),
+            });
+        }
+    }
+    (messages, begun)
+}
+
+/// The first bytes of a frame of this length, with a mask that changes nothing.
+fn header(first: u8, len: u64) -> Vec<u8> {
+    let opcode = Opcode::from_u8(first & 15).unwrap();
+    Header { fin: first & 0x80 != 0, ..Header::new(opcode, len) }.masked([0; 4]).encode().to_vec()
+}
+
+#[test]
+fn a_piece_is_there_before_its_frame_is_whole() {
+    let mut server = server();
+    server.handle_input(T0, &header(0x82, 10));
+    assert_eq!(pieces(&mut server), []);
+    server.handle_input(T0, b"abc");
+    assert_eq!(pieces(&mut server), [Piece::binary("abc")]);
+    server.handle_input(T0, b"defg");
+    server.handle_input(T0, b"hij");
+    assert_eq!(pieces(&mut server), [Piece::binary("defg"), Piece::binary("hij").last()]);
+    assert_eq!((server.stats().messages_received, server.stats().longest_received), (1, 10));
+
+    // A message that is there at once is one piece; one without bytes is one, too.
+    server.handle_input(T0, &[to_server(0x81, b"x"), to_server(0x82, b"")].concat());
+    assert_eq!(pieces(&mut server), [Piece::text("x").last(), Piece::binary("").last()]);
+    assert_eq!(server.stats().messages_received, 3);
+}
+
+#[test]
+fn fragments_of_one_message_end_with_the_last() {
+    let mut server = server();
+    let frames = [(0x01, "a"), (0x00, ""), (0x89, "ping"), (0x00, "b"), (0x80, "")];
+    for (first, payload) in frames {
+        server.handle_input(T0, &to_server(first, payload.as_bytes()));
+    }
+    assert_eq!(pieces(&mut server), [Piece::text("a"), Piece::text("b"), Piece::text("").last()]);
+    assert_eq!(frames_of(&mut server), [Opcode::Pong]);
+}
+
+fn frames_of(connection: &mut Connection) -> Vec<Opcode> {
+    let bytes = drain(connection, T0);
+    frames(Role::Server, &bytes).into_iter().map(|(opcode, _)| opcode).collect()
+}
+
+#[test]
+fn text_is_cut_between_characters() {
+    let text = "gr\u{fc}n \u{20ac} \u{1f600}";
+    let mut server = server();
+    for byte in [&header(0x81, text.len() as u64), text.as_bytes()].concat() {
+        server.handle_input(T0, &[byte]);
+    }
+    let taken = pieces(&mut server);
+    assert_eq!(taken.len(), text.chars().count());
+    assert_eq!(join(taken), (vec![Message::text(text)], Vec::new()));
+}
+
+#[test]
+fn the_longest_frame_there_is_comes_through_little_memory() {
+    let mut config = in_pieces(config());
+    config.receive_buffer = 100_000;
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &header(0x82, (1 << 63) - 1));
+    let (mut received, mut taken) = (0_u64, 0_u64);
+    while received < 20_000_000 {
+        let mut waiting = 0;
+        while server.wants_input() {
+            let place = server.input();
+            let n = place.capacity() - place.len();
+            assert!((1..=64 << 10).contains(&n), "{n} bytes are asked for");
+            place.resize(place.len() + n, 7);
+            server.handle_read(T0);
+            received += n as u64;
+            waiting += n;
+        }
+        assert!(waiting <= 100_000 + (64 << 10));
+        assert!(server.decoder.memory() <= 64 << 10);
+        for piece in pieces(&mut server) {
+            assert!(!piece.is_last);
+            taken += piece.len() as u64;
+        }
+    }
+    assert_eq!(taken, received);
+    // Mid-frame, with nothing to read, no memory is held.
+    server.input();
+    server.handle_read(T0);
+    assert_eq!(server.decoder.memory(), 0);
+    server.handle_end(T0, End::Eof);
+    let disconnect = end(&mut server);
+    assert_eq!(disconnect.cut(), Cut::Payload { opcode: 2, got: received, of: (1 << 63) - 1 });
+}
+
+#[test]
+fn pieces_that_nobody_takes_stop_the_reading() {
+    let mut config = in_pieces(config());
+    config.receive_buffer = 1000;
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &header(0x82, 1 << 40));
+    for byte in 1..=14 {
+        assert!(server.wants_input());
+        server.handle_input(T0, &[byte; 10]);
+    }
+    assert!(!server.wants_input());
+    server.poll_event();
+    assert!(server.wants_input());
+}
+
+#[test]
+fn bad_text_is_refused_at_its_first_bad_byte_at_every_split() {
+    let text = b"good \xc3\xbc \xed\xa0\x80 never";
+    for delivery in [Delivery::Whole, Delivery::Pieces] {
+        // In the first frame, in the second one, and the frame is not complete in either case.
+        for fragment in [0, 3, 6] {
+            let first = [header(0x01, fragment), text[..fragment as usize].to_vec()].concat();
+            let bytes = [first, header(0x80, 1000), text[fragment as usize..].to_vec()].concat();
+            let bad = bytes.len() - 8;
+            for split in 1..bytes.len() {
+                let mut config = config();
+                config.delivery = delivery;
+                let mut server = Connection::server(config, [2; 32], T0);
+                for part in [&bytes[..split.min(bad)], &bytes[split.min(bad)..bad]] {
+                    server.handle_input(T0, part);
+                    assert!(server.is_open(), "all is good before the bad byte");
+                }
+                server.handle_input(T0, &bytes[bad..=bad]);
+                assert!(!server.is_open(), "{delivery:?} {fragment} {split}");
+                let (good, begun) = join(events(&mut server).into_iter().filter_map(|event| match event {
+                    Event::Piece(piece) => Some(piece),
+                    _ => None,
+                }));
+                assert_eq!((good.len(), begun.len()), (0, if delivery == Delivery::Pieces { 8 } else { 0 }));
+                let close = &frames(Role::Server, &drain(&mut server, T0))[0];
+                assert_eq!(close.1[..], close_payload(1007, "invalid UTF-8 at byte 8"));
+            }
+        }
+    }
+}
+
+#[test]
+fn text_must_not_end_inside_a_character() {
+    let mut server = server();
+    server.handle_input(T0, &to_server(0x81, b"ab\xe2\x82"));
+    assert_eq!(events(&mut server)[0], Event::Piece(Piece::text("ab")));
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0))[0].1[..2], 1007_u16.to_be_bytes());
+}
+
+#[test]
+fn limits_count_for_messages_in_pieces_too() {
+    let mut limits = Limits::none();
+    limits.message = Some(15);
+    limits.fragments = Some(2);
+    limits.frame = Some(12);
+    let cases = [
+        (&[(0x02, 13)][..], "frame of 13 bytes over the limit of 12", 1009),
+        (&[(0x02, 10), (0x80, 6)], "message of 16 bytes over the limit of 15", 1009),
+        (&[(0x02, 1), (0x00, 0), (0x80, 1)], "message of more than 2 fragments", 1008),
+    ];
+    for delivery in [Delivery::Whole, Delivery::Pieces] {
+        for (frames_in, reason, code) in cases {
+            let mut config = config();
+            (config.delivery, config.limits) = (delivery, limits.clone());
+            let mut server = Connection::server(config, [2; 32], T0);
+            let ((last, len), whole) = frames_in.split_last().unwrap();
+            for (first, len) in whole {
+                server.handle_input(T0, &[header(*first, *len), vec![0; *len as usize]].concat());
+            }
+            assert!(server.is_open());
+            // Its header is enough.
+            server.handle_input(T0, &header(*last, *len));
+            let close = &frames(Role::Server, &drain(&mut server, T0))[0];
+            assert_eq!(close.1[..], close_payload(code, reason), "{delivery:?}");
+        }
+    }
+}
+
+#[test]
+fn as_many_fragments_as_conformance_tests_send_are_taken() {
+    for delivery in [Delivery::Whole, Delivery::Pieces] {
+        let mut config = config();
+        config.delivery = delivery;
+        let mut server = Connection::server(config, [2; 32], T0);
+        server.handle_input(T0, &to_server(0x02, b""));
+        let middle = to_server(0x00, b"");
+        for _ in 1..65_535 {
+            server.handle_input(T0, &middle);
+        }
+        server.handle_input(T0, &to_server(0x80, b"end"));
+        assert_eq!((events(&mut server).len(), server.is_open()), (1, true));
+    }
+}
+
+#[test]
+fn what_comes_too_late_is_not_held() {
+    let mut server = server();
+    server.handle_input(T0, &[to_server(0x88, b""), header(0x82, 1 << 40)].concat());
+    for _ in 0..100 {
+        server.handle_input(T0, &[0; 10_000]);
+    }
+    assert!(server.decoder.memory() < 20_000, "{}", server.decoder.memory());
+    server.handle_end(T0, End::Eof);
+    assert!(matches!(end(&mut server).cut(), Cut::Payload { got: 1_000_000, .. }));
+}
+
+#[test]
+fn a_message_is_sent_in_pieces_with_pings_between_them() {
+    let (mut client, mut server) = (client(), server());
+    client.send_piece(T0, Piece::binary("")).unwrap();
+    assert_eq!(client.output(), b"");
+    client.send_piece(T0, Piece::binary(vec![1; 40_000])).unwrap();
+    client.handle_input(T0, &to_client(0x89, b"between"));
+    client.send_piece(T0, Piece::binary("end")).unwrap();
+    client.send_piece(T0, Piece::binary("").last()).unwrap();
+    client.send(T0, Message::text("next")).unwrap();
+    let sent = drain(&mut client, T0);
+    let lens: Vec<_> =
+        frames(Role::Client, &sent).iter().map(|(opcode, payload)| (*opcode as u8, payload.len())).collect();
+    assert_eq!(lens, [(10, 7), (2, 16_384), (0, 16_384), (0, 7232), (0, 3), (0, 0), (1, 4)]);
+    assert_eq!(client.stats().messages_sent, 2);
+
+    server.handle_input(T0, &sent);
+    let (messages, rest) = join(pieces(&mut server));
+    assert_eq!((messages.len(), messages[0].len(), rest.len()), (2, 40_003, 0));
+    assert_eq!(messages[1], Message::text("next"));
+}
+
+#[test]
+fn a_message_in_pieces_has_to_end_before_the_next() {
+    let mut client = client();
+    client.send_piece(T0, Piece::text("begun")).unwrap();
+    let message = Message::text("other");
+    assert_eq!(client.send(T0, message.clone()), Err(SendError::Unfinished(message.clone())));
+    let parts = Parts::from(Bytes::from("other"));
+    assert_eq!(client.send_parts(T0, parts.clone()), Err(SendError::Unfinished(parts)));
+    let piece = Piece::binary("other");
+    assert_eq!(client.send_piece(T0, piece.clone()), Err(SendError::OtherKind(piece.clone())));
+    client.send_piece(T0, Piece::text("").last()).unwrap();
+    client.send(T0, message).unwrap();
+    client.send_piece(T0, piece).unwrap();
+}
+
+#[test]
+fn pieces_find_room_as_messages_do() {
+    let mut client = client();
+    client.send_piece(T0, Piece::binary(vec![0; 100_000])).unwrap();
+    let refused = client.send_piece(T0, Piece::binary("more")).unwrap_err();
+    assert!(matches!(refused, SendError::Full { limit: 65_536, held: 100_000.., .. }), "{refused:?}");
+    assert_eq!(refused.into_inner(), Piece::binary("more"));
+    drain(&mut client, T0);
+    client.send_piece(T0, Piece::binary("more").last()).unwrap();
+    client.close(T0, Close::normal()).unwrap();
+    let late = Piece::binary("late");
+    assert_eq!(client.send_piece(T0, late.clone()), Err(SendError::Closing(late)));
+}
+
+#[test]
+fn a_close_gives_up_a_message_in_pieces() {
+    for fails in [false, true] {
+        let (mut client, mut server) = (client(), server());
+        client.send_piece(T0, Piece::text("half")).unwrap();
+        converse(T0, &mut client, &mut server);
+        client.send_piece(T0, Piece::text(" more")).unwrap();
+        if fails {
+            client.fail(T0, CloseCode::INTERNAL_ERROR, "no more");
+        } else {
+            client.close(T0, Close::normal()).unwrap();
+        }
+        converse(T0, &mut client, &mut server);
+        let got = events(&mut server);
+        assert_eq!(got[0], Event::Piece(Piece::text("half")));
+        assert_eq!(got.contains(&Event::Piece(Piece::text(" more"))), !fails);
+        assert!(matches!(got[if fails { 1 } else { 2 }], Event::CloseReceived(_)), "{got:?}");
+        server.handle_end(T0, End::Eof);
+        assert_eq!(end(&mut server).incomplete_message(), if fails { 4 } else { 9 });
+    }
+}
+
+#[test]
+fn an_echo_of_pieces_is_a_loop() {
+    let (mut client, mut server) = (Connection::client(in_pieces(config()), [1; 32], T0), server());
+    client.send(T0, Message::binary(vec![7; 300_000])).unwrap();
+    client.send_piece(T0, Piece::text("a")).ok();
+    let mut echoed = Vec::new();
+    for _ in 0..100 {
+        let sent = client.output().to_vec();
+        client.handle_written(T0, sent.len());
+        server.handle_input(T0, &sent);
+        while server.room() > 0 {
+            let Some(Event::Piece(piece)) = server.poll_event() else { break };
+            server.send_piece(T0, piece).unwrap();
+        }
+        client.handle_input(T0, &drain(&mut server, T0));
+        echoed.extend(pieces(&mut client));
+    }
+    assert_eq!(join(echoed).0, [Message::binary(vec![7; 300_000])]);
+}
+
+#[test]
+fn a_message_that_is_too_slow_is_refused_though_its_pieces_were_delivered() {
+    let mut config = in_pieces(config());
+    config.message_timeout = Some(Duration::from_secs(10));
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.handle_input(T0, &header(0x82, 1 << 40));
+    for secs in 1..10 {
+        server.handle_input(Instant::from_secs(secs), b"x");
+        events(&mut server);
+    }
+    assert_eq!(server.poll_timeout(), Some(Instant::from_secs(10)));
+    server.handle_timeout(Instant::from_secs(10));
+    assert_eq!(frames(Role::Server, &drain(&mut server, T0))[0].1[..], close_payload(1008, "too slow"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// However messages are cut into pieces, into writes and into reads: what arrives is what was sent, and it takes no
+    /// more memory than the receive buffer and one read.
+    #[test]
+    fn pieces_are_the_messages(
+        messages in prop::collection::vec(
+            (any::<bool>(), prop_oneof![4 => ".{0,300}".boxed(), 1 => "[a-z\u{20ac}]{5000,9000}".boxed()]),
+            0..8,
+        ),
+        cuts in prop::collection::vec(1..2000_usize, 1..6),
+        reads in prop::collection::vec(1..3000_usize, 1..6),
+        buffer in 1..5000_usize,
+        to_client in any::<bool>(),
+    ) {
+        let mut config = in_pieces(config());
+        config.receive_buffer = buffer;
+        config.fragment = Some(700);
+        config.send_buffer = 3000;
+        let mut ends = (Connection::client(config.clone(), [1; 32], T0), Connection::server(config, [2; 32], T0));
+        let (from, to) = if to_client { (&mut ends.1, &mut ends.0) } else { (&mut ends.0, &mut ends.1) };
+        let sent: Vec<_> = messages.iter().map(|(is_text, text)| match is_text {
+            true => Message::text(text.as_str()),
+            false => Message::binary(text.as_bytes().to_vec()),
+        }).collect();
+        let (mut cuts, mut reads) = (cuts.into_iter().cycle(), reads.into_iter().cycle());
+        let mut queue: alloc::collections::VecDeque<Piece> = sent
+            .iter()
+            .enumerate()
+            .flat_map(|(number, message)| cut(message, number % 3 == 0, &mut cuts))
+            .collect();
+        let longest = 3000;
+        let mut received = Vec::new();
+        for _ in 0..100_000 {
+            while from.room() > 0 {
+                let Some(piece) = queue.pop_front() else { break };
+                from.send_piece(T0, piece).unwrap();
+            }
+            let mut waiting = 0;
+            while to.wants_input() && !from.output().is_empty() {
+                let n = reads.next().unwrap_or(1).min(from.output().len());
+                to.handle_input(T0, &from.output()[..n]);
+                from.handle_written(T0, n);
+                waiting += n;
+            }
+            prop_assert!(waiting <= buffer + longest, "{waiting} bytes wait");
+            prop_assert!(to.decoder.memory() <= longest + 1000, "{} bytes are held", to.decoder.memory());
+            let taken = pieces(to);
+            let weight: usize = taken.iter().map(Piece::len).sum();
+            prop_assert!(weight <= buffer + longest);
+            let is_done = queue.is_empty() && from.output().is_empty();
+            received.extend(taken);
+            if is_done {
+                break;
+            }
+        }
+        let (whole, begun) = join(received);
+        prop_assert!(whole == sent && begun.is_empty());
+    }
+}
+
+/// The message in pieces of these lengths, or whole.
+fn cut(message: &Message, whole: bool, cuts: &mut impl Iterator<Item = usize>) -> Vec<Piece> {
+    if whole {
+        return vec![message.clone().into()];
+    }
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    loop {
+        // Now and then one without bytes.
+        let len = if pieces.len() % 5 == 3 { 0 } else { cuts.next().unwrap_or(1) };
+        let mut end = at + len.min(message.len() - at);
+        let part = match message {
+            Message::Text(text) => {
+                while !text.is_char_boundary(end) {
+                    end += 1;
+                }
+                Message::text(&text[at..end])
+            }
+            Message::Binary(bytes) => Message::binary(bytes.slice(at..end)),
+        };
+        at = end;
+        // Some messages end with a piece that has nothing more.
+        let is_last = at == message.len() && pieces.len() % 2 == 0;
+        pieces.push(Piece { part, is_last });
+        if is_last {
+            return pieces;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Pieces of messages from frames, as they arrive.
+
+use super::{Message, Piece, Text};
+use crate::frame::{Decoder, FrameError, Header, Limits, Opcode};
+use crate::utf8::Validator;
+use alloc::string::String;
+
+/// Hands on messages piece by piece as their frames arrive, within limits, and checks text on the way.
+///
+/// Show it the frame at hand after each call of [`Decoder::decode`], whole or not. Nothing is held back but a character
+/// that is not complete.
+#[derive(Debug, Default)]
+pub struct Slicer {
+    limits: Limits,
+    begun: Option<Begun>,
+    utf8: Validator,
+}
+
+/// A message of which something has come.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    text: bool,
+    /// Bytes of its whole frames.
+    bytes: u64,
+    fragments: u32,
+    /// Bytes of the frame that is not whole.
+    arrived: u64,
+}
+
+impl Slicer {
+    /// One that takes messages within these limits. They count for messages as a whole; no memory depends on them.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Takes what has arrived of the data frame that lies in the decoder. Returns it as a piece, unless that were empty
+    /// and not the last; what was good before something bad is returned, too.
+    ///
+    /// # Errors
+    /// What is wrong with the message; nothing more can be made of it then.
+    pub fn handle_arrived(
+        &mut self,
+        header: &Header,
+        decoder: &mut Decoder,
+    ) -> (Option<Piece>, Result<(), FrameError>) {
+        let text = header.opcode == Opcode::Text;
+        let mut begun = self.begun.unwrap_or(Begun { text, bytes: 0, fragments: 0, arrived: 0 });
+        if let Err(error) = self.limits.check(header, begun.bytes, begun.fragments) {
+            return (None, Err(error));
+        }
+        begun.arrived = decoder.arrived();
+        let is_whole = begun.arrived == header.len;
+        let is_last = is_whole && header.fin;
+        let (part, result) = if begun.text {
+            let (text, result) = self.text(decoder.payload(), is_last);
+            decoder.drop_arrived();
+            (Message::Text(text), result)
+        } else {
+            (Message::Binary(decoder.take_arrived()), Ok(()))
+        };
+        if is_whole {
+            begun.bytes = begun.bytes.saturating_add(header.len);
+            begun.fragments = begun.fragments.saturating_add(1);
+            begun.arrived = 0;
+        }
+        self.begun = (!is_last).then_some(begun);
+        let is_last = is_last && result.is_ok();
+        ((is_last || !part.is_empty()).then_some(Piece { part, is_last }), result)
+    }
+
+    /// The bytes so far of a message that is not finished.
+    pub fn unfinished(&self) -> Option<u64> {
+        self.begun.map(|begun| begun.bytes.saturating_add(begun.arrived))
+    }
+
+    /// The characters that are whole by now.
+    fn text(&mut self, bytes: &[u8], is_last: bool) -> (Text, Result<(), FrameError>) {
+        let mut text = String::new();
+        let mut result = self.utf8.decode(bytes, &mut text);
+        if is_last {
+            result = result.and_then(|()| self.utf8.finish());
+        }
+        (text.into(), result.map_err(FrameError::from))
+    }
+}
