@@ -270,6 +270,27 @@ async fn an_echo_answers_what_came_with_the_close() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_echo_answers_what_came_with_a_fault() {
+    let (client, mut peer) = common::client(config());
+    let (sender, mut receiver) = WebSocket::new(client).spawn();
+    // The last one is masked, which a server must not do.
+    peer.write_all(b"\x81\x01a\x81\x01b\x81\x81\0\0\0\0c").await.unwrap();
+    let start = Instant::now();
+    let echo = tokio::spawn(async move {
+        while let Ok(message) = receiver.receive().await {
+            sender.send(message).await.unwrap();
+        }
+        receiver.ended().await
+    });
+    let heard = heard(&mut peer, 2).await;
+    assert_eq!(heard[..2], [b"a".to_vec(), b"b".to_vec()]);
+    assert_eq!(heard[2][..2], *b"\x03\xea");
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a time-out");
+    drop(peer);
+    assert_eq!(echo.await.unwrap().kind(), Kind::WeFailed(CloseCode::PROTOCOL_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_echo_that_takes_its_time_answers_what_came_before_the_close() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();

@@ -182,3 +182,28 @@ fn a_failure_of_ours_does_not_wait_for_a_fault() {
     server.handle_timeout(at(2));
     assert_eq!(said(&mut server, at(2)), []);
 }
+
+#[test]
+fn a_close_behind_a_fault_is_noted_where_frames_can_be_told_apart() {
+    let mut server = server();
+    let input =
+        [to_server(0x81, b"a"), to_server(0x81, b"\xff"), to_server(0x88, &close_payload(1000, "bye"))];
+    server.handle_input(T0, &input.concat());
+    events(&mut server);
+    server.handle_timeout(at(1));
+    assert_eq!(said(&mut server, at(1)).len(), 1);
+    server.handle_end(at(2), End::Eof);
+    let disconnect = end(&mut server);
+    assert_eq!(disconnect.received(), Some(&Close::new(1000, "bye").unwrap()));
+    assert_eq!(disconnect.kind(), Kind::WeFailed(CloseCode::INVALID_DATA));
+}
+
+#[test]
+fn the_timeline_tells_when_we_refused() {
+    let mut server = offended();
+    events(&mut server);
+    let before = server.timeline(at(1)).to_string();
+    server.handle_timeout(at(1));
+    let after = server.timeline(at(1)).to_string();
+    assert!(!before.contains("1002") && after.contains("1002"), "{before}\n{after}");
+}
