@@ -26,6 +26,7 @@ impl Connection {
         if self.close_received {
             return;
         }
+        // Once we have closed, nobody can reply any more.
         if self.closing.is_untouched() && !self.inbox.is_awaited() {
             self.fault = Some(Box::new(Fault { error, since: now }));
         } else if !self.closing.has_failed() {
@@ -48,7 +49,7 @@ impl Connection {
             self.outbox.close(payload);
         }
         self.decode(now);
-        self.settle(now);
+        self.tell_reading();
     }
 
     /// The same, if the application has had its time.

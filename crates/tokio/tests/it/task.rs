@@ -291,6 +291,23 @@ async fn an_echo_answers_what_came_with_a_fault() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_has_no_reply_delays_a_refusal_until_it_comes_back() {
+    let (client, mut peer) = common::client(config());
+    let (_sender, mut receiver) = WebSocket::new(client).spawn();
+    let start = Instant::now();
+    peer.write_all(b"\x81\x01a\x81\x81\0\0\0\0b").await.unwrap();
+    let owner = tokio::spawn(async move {
+        receiver.receive().await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        receiver.ended().await
+    });
+    assert_eq!(heard(&mut peer, 0).await[0][..2], *b"\x03\xea");
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    drop(peer);
+    assert_eq!(owner.await.unwrap().kind(), Kind::WeFailed(CloseCode::PROTOCOL_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_echo_that_takes_its_time_answers_what_came_before_the_close() {
     let (client, mut peer) = common::client(config());
     let (sender, mut receiver) = WebSocket::new(client).spawn();

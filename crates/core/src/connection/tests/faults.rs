@@ -76,8 +76,8 @@ fn any_call_with_a_time_refuses_what_is_due() {
         let mut server = offended();
         events(&mut server);
         call(&mut server);
-        assert_eq!(said(&mut server, at(1)), [refusal()]);
         assert!(server.poll_timeout() > Some(at(1)));
+        assert_eq!(said(&mut server, at(1)), [refusal()]);
     }
 }
 
@@ -174,10 +174,23 @@ fn a_close_of_ours_before_the_fault_is_seen_stays_the_only_one() {
 }
 
 #[test]
+fn a_fault_behind_our_close_waits_for_nobody() {
+    let mut server = server();
+    server.close(T0, Close::normal()).unwrap();
+    drain(&mut server, T0);
+    assert_eq!(server.transport(), Transport::Keep);
+    // Nothing can be said to the message any more.
+    server.handle_input(at(1), &[to_server(0x81, b"a"), reserved()].concat());
+    assert_eq!(server.transport(), Transport::FinishWriting);
+}
+
+#[test]
 fn a_failure_of_ours_does_not_wait_for_a_fault() {
     let mut server = offended();
     server.fail(at(1), CloseCode::POLICY, "enough");
     assert_eq!(said(&mut server, at(1)), [(Opcode::Close, close_payload(1008, "enough").into())]);
+    // For the peer's Close.
+    assert!(server.wants_input());
     events(&mut server);
     server.handle_timeout(at(2));
     assert_eq!(said(&mut server, at(2)), []);
