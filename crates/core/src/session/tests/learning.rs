@@ -135,3 +135,13 @@ fn what_was_learned_on_a_link_that_is_gone_is_not_told_to_the_next() {
     assert_eq!(session.poll_heartbeat(later), None, "the connection was built with it");
     assert_eq!(session.heartbeat_interval(later), Some(60 * SECOND));
 }
+
+#[test]
+fn a_change_waits_until_somebody_asks_for_it() {
+    let mut session = client(Mode::Explore);
+    for n in 1..=4 {
+        session.handle_survived(START + n * 40 * SECOND, 40 * SECOND);
+    }
+    let change = session.poll_heartbeat(START + 200 * SECOND).expect("after the third");
+    assert_eq!((change.to, change.why), (60 * SECOND, Lesson::Explores));
+}
