@@ -90,9 +90,13 @@ a wait that would be too long is shortened to one last dial, late in the time th
 ... until a link lasts
     0 lost(1) => DialAt(1000); 6 lost(1) => DialAt(8000); 8 lost(1) => DialAt(10000); 10 open; 20 lost(1) => DialAt(21000); 29 lost(1) => DialAt(30000) | n=2
 the floor holds for it
+    0 lost(1) => DialAt(1000); 9.9 lost(1) => DialAt(10000) | n=2
+... and leaves some choice above it
     0 lost(1) => DialAt(1000); 9.85 lost(0.2) => DialAt(9950) | n=2
 a server that asks for more time than there is, is not asked again
-    0 lost(0.5,backoff,11000) => GiveUp(no connection for 0.0 s) | n=0
+    0 lost(0.5,backoff,10001) => GiveUp(no connection for 0.0 s) | n=0
+... one that asks for all of it is
+    0 lost(0.5,backoff,10000) => DialAt(10000) | n=1
 ... one that asks for less is, when it wants
     0 lost(1,after-5-30) => DialAt(10000) | n=1
 ... and not sooner
