@@ -100,7 +100,7 @@ a server that asks for more time than there is, is not asked again
 ... one that asks for less is, when it wants
     0 lost(1,after-5-30) => DialAt(10000) | n=1
 ... and not sooner
-    0 open; 60 lost(0,backoff,9000) => DialAt(69000) | n=1
+    0 lost(0.5,after-5-30,9000) => DialAt(9000) | n=1
 ";
 
 const FIRST_CONTACT: &str = "
