@@ -41,6 +41,7 @@ mod history;
 mod kind;
 mod machine;
 mod retry;
+mod rules;
 mod state;
 mod suspect;
 mod traffic;

@@ -14,7 +14,7 @@ impl Connection {
                 match self.probe {
                     Probe::Answered => closing::Ping::None,
                     Probe::Queued { .. } => closing::Ping::Unsent,
-                    Probe::Left(left) => closing::Ping::Unanswered(now - left),
+                    Probe::Left { at, .. } => closing::Ping::Unanswered(now - at),
                 },
             );
             self.outbox.clear();

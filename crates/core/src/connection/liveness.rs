@@ -15,7 +15,11 @@ pub(super) enum Probe {
         /// When the first of them was asked for.
         since: Instant,
     },
-    Left(Instant),
+    Left {
+        at: Instant,
+        /// When the last byte had crossed before it.
+        before: Instant,
+    },
 }
 
 impl Connection {
@@ -91,10 +95,10 @@ impl Probe {
     }
 
     /// One more ping has left.
-    pub(super) fn left(self, now: Instant) -> Self {
+    pub(super) fn left(self, at: Instant, before: Instant) -> Self {
         match self {
             Self::Queued { waiting: 2.., since } => Self::Queued { waiting: self.waiting() - 1, since },
-            Self::Queued { .. } => Self::Left(now),
+            Self::Queued { .. } => Self::Left { at, before },
             other => other,
         }
     }

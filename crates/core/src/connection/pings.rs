@@ -34,7 +34,7 @@ pub(super) struct Asked {
     queued: u32,
     left: u32,
     /// How many of the application's there were, and how many were answered.
-    asked: u64,
+    count: u64,
     answered: u32,
     pings: VecDeque<Ping>,
 }
@@ -50,7 +50,7 @@ struct Ping {
 impl Asked {
     /// So many pings of the heartbeat wait to leave.
     fn new(waiting: u32) -> Self {
-        Self { queued: waiting, left: 0, asked: 0, answered: 0, pings: VecDeque::new() }
+        Self { queued: waiting, left: 0, count: 0, answered: 0, pings: VecDeque::new() }
     }
 
     /// The heartbeat has queued a ping.
@@ -86,8 +86,8 @@ impl Asked {
             self.pings.pop_front();
         }
         self.queued = self.queued.wrapping_add(1);
-        self.asked += 1;
-        let (number, place) = (self.asked, self.queued);
+        self.count += 1;
+        let (number, place) = (self.count, self.queued);
         self.pings.push_back(Ping { number, place, payload: payload.into(), left: None });
         Ok(number)
     }

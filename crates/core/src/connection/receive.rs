@@ -12,7 +12,7 @@ impl Connection {
         self.stats.bytes_received += fresh;
         self.heartbeat.handle_received(now);
         self.closing.handle_received(now);
-        if let Probe::Left(_) = self.probe {
+        if let Probe::Left { .. } = self.probe {
             self.probe = Probe::Answered;
         }
         let messages = self.stats.messages_received;

@@ -4,7 +4,7 @@ use super::jam::LASTING;
 use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{Disconnect, End, Kind};
-use crate::recorder::{Counts, GaveUp, Standing, Timeline, What};
+use crate::recorder::{CONTROL, Counts, GaveUp, Standing, Timeline, What};
 use core::time::Duration;
 
 /// A clock that goes back by less is noise.
@@ -47,7 +47,7 @@ impl Connection {
     /// Keeps something remarkable, unless all is over.
     pub(super) fn note(&mut self, now: Instant, what: What) {
         if !self.inbox.is_closed() {
-            self.recorder.note(now, what, self.counts(), self.closing.crossed());
+            self.recorder.note(now, what, self.counts(), self.crossed());
         }
     }
 
@@ -84,11 +84,14 @@ impl Connection {
             (None, Kind::CloseTimeout | Kind::WeFailed(_)) => Some(GaveUp::CloseUnanswered),
             (None, _) => Some(GaveUp::BothClosed),
         };
+        // Of our own Close the sentence tells.
+        if queued > CONTROL {
+            self.note(now, What::NotLeft(queued));
+        }
         if let Some(gave_up) = gave_up {
             self.note(now, What::GaveUp(gave_up));
         }
-        let not_left = (queued > 0).then_some((now, What::NotLeft(queued)));
-        let timeline = self.timeline_with(now, not_left);
+        let timeline = self.timeline_with(now, None);
         disconnect.with_timeline(timeline)
     }
 
@@ -96,13 +99,21 @@ impl Connection {
         let ping = match self.probe {
             Probe::Answered => None,
             Probe::Queued { since, .. } => Some((since, What::PingWaits)),
-            Probe::Left(left) => Some((left, What::PingLeft)),
+            Probe::Left { at, .. } => Some((at, What::PingLeft)),
         };
         let full = self.jam.lasting(now).map(|since| (since, What::StillFull));
         let is_deaf = !self.told_reading && now - self.told_at >= LASTING && !self.closing.is_over();
         let deaf = is_deaf.then_some((self.told_at, What::StillDeaf));
         let open = full.into_iter().chain(deaf).chain(ping).chain(last);
-        self.recorder.timeline(now, open, self.counts(), self.closing.crossed())
+        self.recorder.timeline(now, open, self.counts(), self.crossed())
+    }
+
+    /// When the last byte crossed. A ping that is still out has an entry of its own, and it had been silent before it.
+    fn crossed(&self) -> Instant {
+        match self.probe {
+            Probe::Left { at, before } if at == self.closing.crossed() => before,
+            _ => self.closing.crossed(),
+        }
     }
 
     fn counts(&self) -> Counts {
@@ -110,7 +121,7 @@ impl Connection {
         let out = match self.probe {
             Probe::Answered => 0,
             Probe::Queued { waiting, .. } => waiting.into(),
-            Probe::Left(_) => 1,
+            Probe::Left { .. } => 1,
         };
         self.with_asked(Counts {
             bytes_sent: self.stats.bytes_sent,

@@ -12,12 +12,13 @@ impl Connection {
         }
         self.unblock(now);
         self.stats.bytes_sent += flushed.bytes as u64;
+        let before = self.closing.crossed();
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now);
         for _ in 0..flushed.pings {
             if !self.asked.as_mut().is_some_and(|asked| asked.handle_left(now)) {
                 self.heartbeat.handle_ping_sent(now);
-                self.probe = self.probe.left(now);
+                self.probe = self.probe.left(now, before);
             }
         }
         if flushed.close {

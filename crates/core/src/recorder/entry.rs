@@ -92,9 +92,10 @@ pub(super) struct Routine {
     /// When the last byte crossed.
     pub(super) until: Instant,
     pub(super) sums: Counts,
-    pub(super) round_trips: Option<RoundTrips>,
+    pub(super) round_trips: RoundTrips,
 }
 
+/// The shortest and the longest of some round trips; the shortest is the longer one while there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RoundTrips {
     pub(super) least: Micros,
@@ -177,13 +178,15 @@ impl Counts {
 }
 
 impl RoundTrips {
-    pub(super) fn new(rtt: Duration) -> Self {
-        Self { least: Micros::from(rtt), most: Micros::from(rtt) }
-    }
+    pub(super) const NONE: Self = Self { least: Micros(u32::MAX), most: Micros(0) };
 
     pub(super) fn with(self, rtt: Duration) -> Self {
         let rtt = Micros::from(rtt);
         Self { least: self.least.min(rtt), most: self.most.max(rtt) }
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        self.least > self.most
     }
 }
 

@@ -6,10 +6,14 @@
 
 mod entry;
 mod timeline;
+
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub(crate) use entry::{Counts, GaveUp, Standing, What};
 pub use timeline::Timeline;
+pub(crate) use told::CONTROL;
 
 use crate::heartbeat::{self, Mode};
 use crate::{Instant, Role};
@@ -31,7 +35,7 @@ pub(crate) struct Recorder {
     /// What had been counted when the newest entry was made.
     counted: Counts,
     /// The round trips since then.
-    round_trips: Option<RoundTrips>,
+    round_trips: RoundTrips,
 }
 
 /// How it began.
@@ -52,13 +56,13 @@ impl Recorder {
             entries: Vec::new(),
             dropped: 0,
             counted: Counts::default(),
-            round_trips: None,
+            round_trips: RoundTrips::NONE,
         }
     }
 
     /// A ping was answered after this time.
     pub(crate) fn round_trip(&mut self, rtt: Duration) {
-        self.round_trips = Some(self.round_trips.map_or(RoundTrips::new(rtt), |known| known.with(rtt)));
+        self.round_trips = self.round_trips.with(rtt);
     }
 
     /// Something remarkable happened. `crossed` is when the last byte crossed before it, and `counts` is what has been
@@ -90,11 +94,16 @@ impl Recorder {
         Timeline::new(whole)
     }
 
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// Ends the routine since the newest entry.
     fn sum_up(&mut self, counts: Counts, crossed: Instant) {
         let sums = counts.since(&self.counted);
         if sums != Counts::default() {
-            let round_trips = self.round_trips.take();
+            let round_trips = core::mem::replace(&mut self.round_trips, RoundTrips::NONE);
             self.push(Entry::Routine(Routine { until: crossed, sums, round_trips }));
         }
         self.counted = counts;

@@ -32,7 +32,7 @@ const LONG: Duration = Duration::from_secs(10_000);
 ///     client.timeline(Instant::from_secs(15)).to_string(),
 ///     concat!(
 ///         "      0.000 s  opened as the client; heartbeat 20.0 s, time-out 20.0 s\n",
-///         "   .. 2.000 s  sent 11 bytes (1 message)\n",
+///         "   .. 2.000 s  sent 11 bytes in 1 message\n",
 ///         "               ... 13.0 s of silence ...\n",
 ///         "     15.000 s  open\n",
 ///     )
@@ -96,13 +96,13 @@ impl fmt::Display for Timeline {
         let labels: Vec<_> = rows.iter().map(|row| self.label(row, is_long)).collect();
         // At least as wide as the labels of most timelines, so that they look alike.
         let width = labels.iter().map(String::len).max().unwrap_or(0).max(11) + 2;
-        let mut heard = self.0.opening.at;
+        let mut heard = Some(self.0.opening.at);
         for (index, (row, label)) in rows.iter().zip(&labels).enumerate() {
-            let silence = row.from.map_or(Duration::ZERO, |from| from - heard);
+            let silence = row.from.zip(heard).map_or(Duration::ZERO, |(from, heard)| from - heard);
             if silence >= SILENCE {
                 writeln!(f, "{:width$}  ... {} of silence ...", "", Secs(silence))?;
             }
-            heard = heard.max(row.at);
+            heard = heard.max(Some(row.at));
             if !row.text.is_empty() {
                 write!(f, "{label:>width$}  ")?;
                 let mut wrap = Wrap::new(f, width + 2, width + 2);
@@ -111,8 +111,10 @@ impl fmt::Display for Timeline {
                 f.write_str("\n")?;
             }
             if index == 0 && self.0.dropped > 0 {
-                let dropped = Count(self.0.dropped.into(), "older entry");
+                let dropped = Count(self.0.dropped.into(), "older line");
                 writeln!(f, "{:width$}  ... {dropped} not kept ...", "")?;
+                // Who knows what they were.
+                heard = None;
             }
         }
         Ok(())

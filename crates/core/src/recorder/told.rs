@@ -9,7 +9,7 @@ use core::fmt;
 
 /// A control frame is at most this long, with its header and mask. Where no more than one crossed each way, and nothing
 /// was counted, it was a Close, of which another entry tells.
-const CONTROL: u64 = 131;
+pub(crate) const CONTROL: u64 = 131;
 
 impl fmt::Display for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,18 +75,18 @@ impl List<'_, '_> {
     fn crossed(&mut self, verb: &str, bytes: u64, messages: u32) -> fmt::Result {
         write!(self.f, "{verb} {}", Size(bytes, 1))?;
         if messages > 0 {
-            write!(self.f, " ({})", Count(messages.into(), "message"))?;
+            write!(self.f, " in {}", Count(messages.into(), "message"))?;
         }
         Ok(())
     }
 
-    fn pinged(&mut self, pings: u32, pongs: u32, round_trips: Option<RoundTrips>) -> fmt::Result {
+    fn pinged(&mut self, pings: u32, pongs: u32, round_trips: RoundTrips) -> fmt::Result {
         match (pings, pongs) {
             (pings, 0) => write!(self.f, "{} without a pong", Count(pings.into(), "ping"))?,
             (pings, pongs) if pongs < pings => write!(self.f, "{pongs} of {pings} pings answered")?,
             (_, pongs) => write!(self.f, "{} answered", Count(pongs.into(), "ping"))?,
         }
-        round_trips.map_or(Ok(()), |round_trips| write!(self.f, " in {round_trips}"))
+        if round_trips.is_none() { Ok(()) } else { write!(self.f, " in {round_trips}") }
     }
 }
 

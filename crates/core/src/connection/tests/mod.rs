@@ -8,7 +8,9 @@ mod liveness;
 mod pieces;
 mod pings;
 mod queues;
+mod record;
 mod refusal;
+mod stalls;
 
 use super::*;
 use crate::closing::{Close, CloseCode, Cut, Disconnect, Kind};

@@ -1,0 +1,174 @@
+//! What a connection tells of its life, and what it keeps of it.
+
+use super::*;
+
+fn timeline(connection: &Connection, millis: u64) -> alloc::string::String {
+    connection.timeline(at(millis)).to_string()
+}
+
+/// Answers the ping that is due after `millis`, so much later.
+fn answer_ping(client: &mut Connection, millis: u64, later: u64) {
+    client.handle_timeout(at(millis));
+    let bytes = drain(client, at(millis));
+    let pings = frames(Role::Client, &bytes);
+    client.handle_input(at(millis + later), &to_client(0x8a, &pings[0].1));
+}
+
+#[test]
+fn hours_of_pings_are_one_line_and_no_memory() {
+    let mut client = client();
+    let mut now = 0;
+    for round in 0..500 {
+        now += 20_000;
+        answer_ping(&mut client, now, 11 + round % 30);
+        now += 11 + round % 30;
+        events(&mut client);
+    }
+    assert_eq!(client.recorder.memory(), 0);
+    let text = timeline(&client, now + 1000);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.contains("500 pings answered in 11 to 40 ms\n"), "{text}");
+    assert!(text.contains("  open; round trip "), "{text}");
+}
+
+#[test]
+fn whatever_happens_the_record_stays_small() {
+    let mut client = client();
+    for round in 1..2000 {
+        let now = at(round * 5000);
+        client.send(now, Message::binary(vec![0; 1000])).unwrap_or_default();
+        client.handle_wake(now, Duration::from_secs(11 + round));
+        client.handle_timeout(now);
+        client.set_heartbeat_interval(now, Duration::from_millis(9000 + round), Lesson::Asked);
+        drain(&mut client, now);
+        client.handle_input(now, &to_client(0x82, b"x"));
+        events(&mut client);
+    }
+    assert!(client.recorder.memory() <= 4 << 10, "{}", client.recorder.memory());
+    assert!(client.is_open());
+}
+
+#[test]
+fn nothing_secret_is_told() {
+    let mut client = client();
+    client.send(T0, Message::text("secret")).unwrap();
+    client.ping(T0, b"secret").unwrap();
+    drain(&mut client, T0);
+    client.handle_input(T0, &to_client(0x81, b"secret"));
+    client.handle_input(T0, &to_client(0x88, &close_payload(1000, "secret")));
+    client.handle_end(at(10), End::Eof);
+    let disconnect = end(&mut client);
+    let timeline = disconnect.timeline().map(ToString::to_string).unwrap_or_default();
+    assert!(timeline.contains("received close frame 1000 (OK)\n"), "{timeline}");
+    assert!(!timeline.contains("secret"), "{timeline}");
+    assert!(!alloc::format!("{:?}", disconnect.timeline()).contains("secret"));
+}
+
+#[test]
+fn the_first_close_of_ours_is_told_when_it_has_left() {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
+    client.close(T0, Close::normal()).unwrap();
+    client.handle_written(T0, 10);
+    assert_eq!(events(&mut client), []);
+    drain(&mut client, at(500));
+    assert_eq!(events(&mut client), [Event::CloseSent(Close::normal())]);
+    let text = timeline(&client, 600);
+    let close = text.find("0.000 s  we close with 1000 (OK)");
+    assert!(
+        close < text.find("0.500 s  sent close frame 1000 (OK)") && text.ends_with("closing\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_transport_that_takes_nothing_is_told_after_a_second() {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
+    client.handle_written(T0, 10);
+    client.handle_blocked(T0);
+    assert_eq!(client.poll_timeout(), Some(at(1000)));
+    client.handle_timeout(at(999));
+    assert_eq!(events(&mut client), []);
+    client.handle_timeout(at(1000));
+    assert_eq!(events(&mut client), [Event::WriteBlocked { lasted: Duration::from_secs(1) }]);
+    assert_eq!(client.poll_timeout(), Some(at(20_000)));
+    assert!(
+        timeline(&client, 4000).contains("0.000 s  the transport took the last byte, and nothing since\n")
+    );
+    client.handle_written(at(5000), 10);
+    assert_eq!(events(&mut client), [Event::Unblocked { lasted: Duration::from_secs(5) }]);
+    assert!(timeline(&client, 5000).contains("5.000 s  the transport took nothing for 5.0 s\n"));
+    assert!(!timeline(&client, 9000).contains("nothing since"));
+}
+
+#[test]
+fn ordinary_back_pressure_is_no_news() {
+    let mut client = client();
+    for round in 0..1000 {
+        let now = at(round * 10);
+        let _ = client.send(now, Message::binary(vec![0; 1000]));
+        client.handle_blocked(now);
+        client.handle_timeout(now);
+        client.handle_written(now, 1000);
+    }
+    assert_eq!(events(&mut client), []);
+    assert_eq!(timeline(&client, 10_000).lines().count(), 3);
+}
+
+#[test]
+fn a_pause_of_the_reader_is_kept() {
+    let mut config = config();
+    config.receive_buffer = 1000;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(at(5000), &to_client(0x82, &[0; 1000]));
+    client.handle_timeout(at(5500));
+    assert!(!timeline(&client, 5999).contains("reading"));
+    assert!(timeline(&client, 6000).contains("5.000 s  our application stopped reading\n"));
+    events(&mut client);
+    client.handle_timeout(at(9000));
+    let text = timeline(&client, 9000);
+    assert!(text.contains("9.000 s  our application did not read for 4.0 s\n"), "{text}");
+    assert!(!text.contains("stopped"), "{text}");
+}
+
+#[test]
+fn a_clock_that_goes_back_is_kept_and_no_noise_of_it() {
+    let mut client = client();
+    client.handle_read(at(5000));
+    client.handle_read(at(5000) - Duration::from_micros(999));
+    assert!(!timeline(&client, 5000).contains("clock"));
+    client.handle_read(at(4999));
+    client.handle_read(at(2000));
+    assert!(timeline(&client, 5000).contains(".. 5.000 s  the clock went back 2 times, by 1 ms to 3.0 s\n"));
+    assert_eq!(client.stats().clock_regressions, 3);
+}
+
+#[test]
+fn a_close_that_nobody_answers_is_given_up_in_so_many_words() {
+    let mut client = client();
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    client.handle_timeout(at(5000));
+    let text = end(&mut client).explain().to_string();
+    assert_eq!(
+        text,
+        "sent 1000 (OK); no close frame received; the other side did not answer within\n5.0 s\n\n\
+         \u{20}     0.000 s  opened as the client; heartbeat 20.0 s, time-out 20.0 s\n\
+         \u{20}     0.000 s  we close with 1000 (OK)\n\
+         \u{20}     0.000 s  sent close frame 1000 (OK)\n\
+         \u{20}     5.000 s  our close frame was not answered: gave up\n\n\
+         Ended by this side; it was asked for, so there is nothing to do.\n"
+    );
+}
+
+#[test]
+fn after_the_end_nothing_more_is_kept() {
+    let mut client = client();
+    client.handle_end(at(10), End::Reset);
+    let before = timeline(&client, 10);
+    client.handle_end(at(20), End::Eof);
+    client.handle_wake(at(30), Duration::from_secs(20));
+    assert_eq!(timeline(&client, 40), before);
+    assert_eq!(end(&mut client).timeline().map(ToString::to_string), Some(before));
+}

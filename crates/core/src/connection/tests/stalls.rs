@@ -1,0 +1,100 @@
+//! A process that did not run, or a machine that slept, is never the peer's fault.
+
+use super::*;
+use crate::heartbeat::Mode;
+
+fn without_heartbeat() -> Connection {
+    let mut config = config();
+    config.heartbeat.mode = Mode::Off;
+    Connection::client(config, [1; 32], T0)
+}
+
+fn stalled(late: u64) -> Event {
+    Event::Stalled { late: Duration::from_secs(late) }
+}
+
+#[test]
+fn a_late_timer_is_told_without_a_heartbeat_too() {
+    let mut client = without_heartbeat();
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    client.handle_timeout(at(300_000));
+    let events = events(&mut client);
+    assert_eq!(events[..2], [Event::CloseSent(Close::normal()), stalled(295)]);
+}
+
+#[test]
+fn a_sleep_is_told_without_a_heartbeat_too() {
+    let mut client = without_heartbeat();
+    client.handle_wake(at(5000), Duration::from_secs(10));
+    assert_eq!(events(&mut client), []);
+    client.handle_wake(at(5000), Duration::from_secs(300));
+    assert_eq!(events(&mut client), [Event::Resumed { slept: Duration::from_secs(300) }]);
+    client.handle_end(at(6000), End::Reset);
+    assert_eq!(end(&mut client).kind(), Kind::LocalSuspend);
+}
+
+#[test]
+fn a_sleep_is_told_once_with_a_heartbeat() {
+    let mut client = client();
+    client.handle_wake(at(5000), Duration::from_secs(300));
+    assert_eq!(events(&mut client), [Event::Resumed { slept: Duration::from_secs(300) }]);
+    assert_eq!(drain(&mut client, at(5000)).len(), 14, "and the peer is asked");
+}
+
+#[test]
+fn an_end_that_is_found_late_is_no_idle_limit() {
+    // The clock went on while the machine slept. Reading comes before the timers, and finds the end.
+    let mut client = client();
+    client.handle_end(at(300_000), End::Reset);
+    let events = events(&mut client);
+    assert_eq!(events[0], stalled(280));
+    let Event::Closed(disconnect) = &events[1] else { panic!("{events:?}") };
+    assert_eq!(disconnect.kind(), Kind::LocalSuspend, "{disconnect}");
+}
+
+#[test]
+fn what_several_deadlines_find_out_is_told_once() {
+    let mut config = config();
+    config.message_timeout = Some(Duration::from_secs(30));
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x02, b"begun"));
+    client.handle_read(at(300_000));
+    client.handle_timeout(at(300_500));
+    assert_eq!(events(&mut client), [stalled(280)]);
+    assert!(client.is_open(), "the time was ours");
+}
+
+#[test]
+fn a_second_stall_is_told_too() {
+    let mut client = client();
+    client.handle_timeout(at(30_000));
+    drain(&mut client, at(30_000));
+    client.handle_timeout(at(60_000));
+    assert_eq!(events(&mut client)[..2], [stalled(10), stalled(25)]);
+}
+
+#[test]
+fn two_seconds_are_a_busy_scheduler() {
+    let mut client = client();
+    client.handle_timeout(at(22_000));
+    assert_eq!(events(&mut client), []);
+    let mut client = without_heartbeat();
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    client.handle_timeout(at(7000));
+    assert!(!events(&mut client).contains(&stalled(2)));
+}
+
+#[test]
+fn a_host_that_takes_its_events_late_was_there_all_the_time() {
+    let mut config = config();
+    config.receive_buffer = 10;
+    config.heartbeat.mode = Mode::Off;
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x82, &[0; 10]));
+    assert_eq!(events(&mut client).len(), 1);
+    // It is due at once to tell the heartbeat that there is room; that is nobody's deadline.
+    client.handle_timeout(at(60_000));
+    assert_eq!(events(&mut client), []);
+}
