@@ -3,6 +3,7 @@
 use crate::fuzz::choice::{Blob, Many, Span, choice};
 use bowline_core::connection::Config;
 use bowline_core::heartbeat::Mode;
+use bowline_core::message::Delivery;
 use bowline_core::{Connection, End, Instant, Role};
 
 choice! {
@@ -19,6 +20,8 @@ choice! {
         /// When it opens, in nanoseconds.
         start: u64,
         small_limits: bool,
+        /// Messages are handed out in pieces, as they arrive.
+        in_pieces: bool,
         send_buffer: u16,
         receive_buffer: u16,
         fragment: Option<u16>,
@@ -79,6 +82,8 @@ choice! {
         SendText(text: Blob),
         Send(len: u16),
         SendParts(head: u8, body: u16, tail: u8),
+        SendTextPiece(letters: Blob, is_last: bool),
+        SendPiece(len: u16, is_last: bool),
         Ping(payload: Blob),
         Close(code: u16, reason: Blob),
         Fail(code: u16, reason: Blob),
@@ -112,6 +117,9 @@ impl Settings {
             config.limits.frame = Some(1500);
             config.limits.message = Some(2000);
             config.limits.fragments = Some(3);
+        }
+        if self.in_pieces {
+            config.delivery = Delivery::Pieces;
         }
         config.send_buffer = self.send_buffer.into();
         config.receive_buffer = self.receive_buffer.into();

@@ -1,6 +1,7 @@
 //! A connection whose host, peer and clock do anything in any order.
 
 pub(super) mod choices;
+mod ledger;
 mod seeds;
 
 pub(super) use seeds::seeds;
@@ -8,17 +9,16 @@ pub(super) use seeds::seeds;
 use super::choice::{Blob, Tell, choose};
 use super::closing::check_sentence;
 use super::differential::stream::text;
-use super::reader::{Heard, Most, Reader};
 use crate::heap;
 use crate::sim::other;
 use bowline_core::closing::Transport;
 use bowline_core::connection::{Event, Lesson, PingError, SendError};
 use bowline_core::frame::{Header, Opcode};
-use bowline_core::message::Parts;
+use bowline_core::message::{Parts, Piece};
 use bowline_core::{Close, Connection, Instant, Message, Role, mask};
 use bytes::Bytes;
 use choices::{Life, Op, Settings, end};
-use std::collections::VecDeque;
+use ledger::{Incoming, Outgoing};
 
 /// So much may be held whatever comes: twice the 1 MiB for which the header of a frame is trusted, and the queues.
 const ALLOWED: usize = 4 << 20;
@@ -45,6 +45,7 @@ pub fn connection(data: &[u8]) {
 struct Host {
     connection: Connection,
     role: Role,
+    in_pieces: bool,
     send_buffer: usize,
     /// What its clock shows, and the latest time that it has shown.
     now: Instant,
@@ -57,40 +58,26 @@ struct Host {
     held: isize,
 }
 
-/// What we have accepted, and how the peer reads it.
-struct Outgoing {
-    accepted: VecDeque<Message>,
-    /// The numbers of pings that may be answered next.
-    pings: VecDeque<u64>,
-    reader: Reader,
-    closed: bool,
-    newest_ping: Option<Vec<u8>>,
-}
-
-/// What came, read by somebody else.
-struct Incoming {
-    reader: Reader,
-    bytes: usize,
-    /// Messages that are to be delivered next, if any more are.
-    messages: VecDeque<Message>,
-}
-
 impl Host {
     fn new(settings: &Settings) -> Self {
         let role = settings.role();
         let (connection, used) = heap::measure(|| settings.connection());
         let now = Instant::from_nanos(settings.start);
-        let sent = Outgoing {
-            accepted: VecDeque::new(),
-            pings: VecDeque::new(),
-            reader: Reader::new(role, Most::default()),
-            closed: false,
-            newest_ping: None,
-        };
-        let reader = Reader::new(other(role), Most::default());
-        let came = Incoming { reader, bytes: 0, messages: VecDeque::new() };
+        let (sent, came) = (Outgoing::new(role), Incoming::new(other(role)));
         let send_buffer = usize::from(settings.send_buffer).max(1);
-        Self { connection, role, send_buffer, now, latest: now, told: false, sent, came, held: used.kept }
+        let in_pieces = settings.in_pieces;
+        Self {
+            connection,
+            role,
+            in_pieces,
+            send_buffer,
+            now,
+            latest: now,
+            told: false,
+            sent,
+            came,
+            held: used.kept,
+        }
     }
 
     fn act(&mut self, op: &Op) {
@@ -151,6 +138,15 @@ impl Host {
             Op::Send(len) => self.send(|| Message::binary(vec![7; (*len).into()])),
             Op::SendParts(head, body, tail) => {
                 self.send_parts((*head).into(), (*body).into(), (*tail).into());
+            }
+            Op::SendTextPiece(letters, is_last) => {
+                self.send_piece(|| Piece { part: Message::text(text(letters)), is_last: *is_last });
+            }
+            Op::SendPiece(len, is_last) => {
+                self.send_piece(|| Piece {
+                    part: Message::binary(vec![7; (*len).into()]),
+                    is_last: *is_last,
+                });
             }
             Op::Ping(payload) => self.ping(&payload.0),
             Op::Close(code, reason) => self.close(*code, reason),
@@ -233,35 +229,38 @@ impl Host {
 
     /// Takes an event; says whether there was one.
     fn take(&mut self) -> bool {
-        // What it holds is freed before it is counted.
-        let mut expected = self.came.messages.front().cloned();
-        let (told, is_any) = (self.told, self.connection.has_events());
+        let is_any = self.connection.has_events();
         assert!(is_any || !self.connection.has_messages());
-        let mut answered = None;
-        let (any, is_message, is_end) = self.watch(|connection| {
-            let Some(event) = connection.poll_event() else { return (false, false, false) };
-            assert!(!told, "{event:?} after the end");
-            match &event {
-                Event::Message(message) => {
-                    assert_eq!(expected.take().as_ref(), Some(message), "not what came");
-                }
-                Event::Closed(disconnect) => check_sentence(disconnect),
-                Event::Answered { ping, .. } => answered = Some(*ping),
-                _ => {}
-            }
-            (true, matches!(event, Event::Message(_)), matches!(event, Event::Closed(_)))
-        });
-        if is_message {
-            self.came.messages.pop_front();
+        let event = self.watch(Connection::poll_event);
+        // A fault of the peer waits too, for an application that has seen everything and asks for more.
+        assert!(event.is_none() || is_any, "what waits is seen");
+        if let Some(event) = &event {
+            self.hear(event);
         }
-        if let Some(ping) = answered {
-            let place = self.sent.pings.iter().position(|asked| *asked == ping);
-            let place = place.expect("asked, and not answered yet");
-            self.sent.pings.drain(..=place);
-        }
-        self.told |= is_end;
-        assert_eq!(any, is_any, "what waits is seen");
+        // Until here it counts as memory of the connection.
+        let any = event.is_some();
+        self.watch(|_| drop(event));
         any
+    }
+
+    fn hear(&mut self, event: &Event) {
+        assert!(!self.told, "{event:?} after the end");
+        match event {
+            Event::Message(message) => {
+                assert!(!self.in_pieces, "a message in one piece");
+                self.came.handle_message(message);
+            }
+            Event::Piece(piece) => {
+                assert!(self.in_pieces, "a piece of a message");
+                self.came.handle_piece(piece);
+            }
+            Event::Answered { ping, .. } => self.sent.handle_answer(*ping),
+            Event::Closed(disconnect) => {
+                check_sentence(disconnect);
+                self.told = true;
+            }
+            _ => {}
+        }
     }
 
     // What leaves.
@@ -282,24 +281,50 @@ impl Host {
     fn send(&mut self, message: impl Fn() -> Message) {
         let (is_open, room) = (self.connection.is_open(), self.connection.room());
         let expected = message();
-        let sent = self.call(|connection, now| connection.send(now, message()));
-        match sent {
-            Ok(()) => assert!(is_open && room > 0),
-            Err(SendError::Full { message, .. }) => {
-                return assert!(is_open && room == 0 && message == expected);
+        match self.call(|connection, now| connection.send(now, message())) {
+            Ok(()) => {
+                assert!(is_open && room > 0 && self.sent.begun.is_none());
+                self.sent.accepted.push_back(expected);
             }
-            Err(SendError::Closing(back)) => return assert!(!is_open && back == expected),
-            Err(other) => unreachable!("{other}: nothing is sent in pieces"),
+            Err(error) => {
+                match error {
+                    SendError::Full { .. } => assert!(is_open && room == 0),
+                    SendError::Closing(_) => assert!(!is_open),
+                    SendError::Unfinished(_) => assert!(is_open && self.sent.begun.is_some()),
+                    SendError::OtherKind(_) => panic!("{error}"),
+                }
+                assert_eq!(error.into_inner(), expected, "what is refused comes back");
+            }
         }
-        self.sent.accepted.push_back(expected);
+    }
+
+    fn send_piece(&mut self, piece: impl Fn() -> Piece) {
+        let (is_open, room) = (self.connection.is_open(), self.connection.room());
+        let expected = piece();
+        let fits = self.sent.fits(&expected);
+        match self.call(|connection, now| connection.send_piece(now, piece())) {
+            Ok(()) => {
+                assert!(is_open && room > 0 && fits);
+                self.sent.handle_piece(&expected);
+            }
+            Err(error) => {
+                match error {
+                    SendError::Full { .. } => assert!(is_open && room == 0),
+                    SendError::Closing(_) => assert!(!is_open),
+                    SendError::OtherKind(_) => assert!(is_open && !fits),
+                    SendError::Unfinished(_) => panic!("{error}"),
+                }
+                assert_eq!(error.into_inner(), expected, "what is refused comes back");
+            }
+        }
     }
 
     fn send_parts(&mut self, head: usize, body: usize, tail: usize) {
         let part = |byte, len| Bytes::from(vec![byte; len]);
         let parts = || Parts { head: part(1, head), body: part(2, body), tail: part(3, tail) };
-        let room = self.connection.room();
+        let is_possible = self.connection.room() > 0 && self.sent.begun.is_none();
         let sent = self.call(|connection, now| connection.send_parts(now, parts()));
-        assert_eq!(sent.is_ok(), room > 0);
+        assert_eq!(sent.is_ok(), is_possible);
         match sent {
             Ok(()) => self.sent.accepted.push_back(Message::Binary(parts().into_bytes())),
             Err(refused) => assert_eq!(refused.into_inner(), parts()),
@@ -326,41 +351,6 @@ impl Host {
         let closed = self.call(|connection, now| connection.close(now, close));
         assert!(closed.is_ok() || !is_open);
         assert!(!self.connection.is_open());
-    }
-}
-
-impl Outgoing {
-    /// These bytes leave. Anybody can read them, they say what was sent in its order, and nothing but answers to pings
-    /// follows a Close.
-    fn handle(&mut self, bytes: &[u8]) {
-        self.reader.push(bytes);
-        while let Some(heard) = self.reader.next() {
-            let heard = heard.expect("what we write is right");
-            // RFC 6455 §5.5.2: until the peer has closed, its pings are answered.
-            assert!(!self.closed || matches!(heard, Heard::Pong(_)), "{heard:?} behind a Close");
-            match heard {
-                Heard::Message(message) => assert_eq!(self.accepted.pop_front(), Some(message)),
-                Heard::Ping(payload) => self.newest_ping = Some(payload),
-                Heard::Pong(_) => {}
-                Heard::Close(_) => self.closed = true,
-            }
-        }
-    }
-}
-
-impl Incoming {
-    /// These bytes come, if the connection still takes any.
-    fn handle(&mut self, bytes: &[u8], connection: &Connection) {
-        if connection.transport() == Transport::Drop {
-            return;
-        }
-        self.bytes += bytes.len();
-        self.reader.push(bytes);
-        while let Some(Ok(heard)) = self.reader.next() {
-            if let Heard::Message(message) = heard {
-                self.messages.push_back(message);
-            }
-        }
     }
 }
 

@@ -10,6 +10,7 @@ fn server() -> Settings {
         is_client: false,
         start: 0,
         small_limits: false,
+        in_pieces: false,
         send_buffer: 3000,
         receive_buffer: 3000,
         fragment: None,
@@ -40,8 +41,8 @@ fn life(settings: Settings, ops: impl Into<Vec<Op>>) -> Vec<u8> {
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
         Abort, At, AtLast, Blocked, Close, End, Fail, Frame, Header, Input, Miscount, Pass, PeerCloses,
-        PeerPongs, Ping, Read, ReadNothing, Send, SendParts, SendText, SetHeartbeat, SetReading, Sleep, Take,
-        TakeAll, Timeout, Wake, Write, WriteAll, Zeros,
+        PeerPongs, Ping, Read, ReadNothing, Send, SendParts, SendPiece, SendText, SendTextPiece,
+        SetHeartbeat, SetReading, Sleep, Take, TakeAll, Timeout, Wake, Write, WriteAll, Zeros,
     };
     let blob = |text: &str| Blob::from(text);
     let small = Settings { small_limits: true, ..server() };
@@ -246,6 +247,48 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     PeerPongs,
                     TakeAll,
                     Ping(blob("3")),
+                    TakeAll,
+                ],
+            ),
+        ),
+        (
+            "sends_a_message_in_pieces",
+            life(
+                client(),
+                [
+                    SendTextPiece(blob("ab"), false),
+                    Ping(blob("between")),
+                    SendPiece(5, false),
+                    Send(5),
+                    SendTextPiece(blob(""), false),
+                    Write(9),
+                    SendTextPiece(blob("c"), true),
+                    SendPiece(5000, false),
+                    SendPiece(0, true),
+                    WriteAll,
+                ],
+            ),
+        ),
+        (
+            "gives_up_a_message_in_pieces",
+            life(client(), [SendPiece(5, false), Close(1000, blob("")), SendPiece(5, true), WriteAll]),
+        ),
+        (
+            "takes_a_message_in_pieces",
+            life(
+                Settings { in_pieces: true, ..server() },
+                [
+                    Frame(0x01, Blob::from(b"gr\xc3")),
+                    TakeAll,
+                    Frame(0x89, blob("between")),
+                    Frame(0x80, Blob::from(b"\xbcn")),
+                    Take,
+                    TakeAll,
+                    Header(0x82, 4000),
+                    Input(blob("a part")),
+                    TakeAll,
+                    Input(blob("and another")),
+                    End(0),
                     TakeAll,
                 ],
             ),

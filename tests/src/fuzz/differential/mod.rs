@@ -12,6 +12,7 @@ use super::reader::{Fault, Heard, Most, Reader};
 use crate::sim::other;
 use bowline_core::connection::{Config, Event};
 use bowline_core::frame::{Decoder, Limits};
+use bowline_core::message::{Delivery, Piece};
 use bowline_core::{Close, CloseCode, Connection, Instant, Message, Role, mask};
 use oracle::{Outcome, Pipe};
 use std::collections::VecDeque;
@@ -70,12 +71,14 @@ fn agree_on(stream: &Stream) {
 /// The stream is heard alike by all that read it in this role.
 fn agree(role: Role, bytes: &[u8], cuts: &Blob) {
     let (bytes, expected) = expected(role, bytes);
-    let ours = ours(role, &bytes, cuts);
     let what = format!("{role:?} reads {}", bytes.escape_ascii());
-    assert_eq!(ours.messages, expected.messages, "{what}");
-    assert!(expected.is_met_by(ours.answer), "{ours:?} or {expected:?}: {what}");
-    // A ping may stay unanswered where a later one has come (RFC 6455 §5.5.3).
-    assert!(is_part(&ours.pings, &expected.pings), "{ours:?} or {expected:?}: {what}");
+    for delivery in [Delivery::Whole, Delivery::Pieces] {
+        let ours = ours(role, &bytes, cuts, delivery);
+        assert_eq!(ours.messages, expected.messages, "{delivery:?}: {what}");
+        assert!(expected.is_met_by(ours.answer), "{delivery:?}, {ours:?} or {expected:?}: {what}");
+        // A ping may stay unanswered where a later one has come (RFC 6455 §5.5.3).
+        assert!(is_part(&ours.pings, &expected.pings), "{delivery:?}, {ours:?} or {expected:?}: {what}");
+    }
     frames_agree(role, &bytes);
     if !expected.is_disputed() {
         let theirs = oracle::outcome(role, &bytes, cuts);
@@ -145,15 +148,16 @@ fn expected(role: Role, bytes: &[u8]) -> (Vec<u8>, Expected) {
 }
 
 /// What this library makes of the bytes that come to it in this role.
-fn ours(role: Role, bytes: &[u8], cuts: &Blob) -> Outcome {
+fn ours(role: Role, bytes: &[u8], cuts: &Blob, delivery: Delivery) -> Outcome {
     let now = Instant::ZERO;
     let mut outcome = Outcome::default();
-    let mut connection = connection(role, 255);
+    let mut connection = connection(role, 255, delivery);
+    let mut begun = Vec::new();
     let mut reader = Reader::new(role, Most::default());
     for piece in pieces(bytes, cuts) {
         connection.handle_input(now, piece);
         let events = std::iter::from_fn(|| connection.poll_event());
-        outcome.messages.extend(events.filter_map(message_in));
+        outcome.messages.extend(events.filter_map(|event| message_in(event, &mut begun)));
         // A Close is answered when the application has seen it.
         connection.handle_timeout(now);
         reader.push(&drain(&mut connection));
@@ -168,18 +172,29 @@ fn ours(role: Role, bytes: &[u8], cuts: &Blob) -> Outcome {
     outcome
 }
 
-fn message_in(event: Event) -> Option<Message> {
+/// The message that an event completes; `begun` holds the pieces before it.
+fn message_in(event: Event, begun: &mut Vec<u8>) -> Option<Message> {
     match event {
         Event::Message(message) => Some(message),
+        Event::Piece(Piece { part, is_last }) => {
+            begun.extend(part.as_bytes());
+            let whole = is_last.then(|| std::mem::take(begun))?;
+            Some(match part {
+                Message::Text(_) => Message::text(String::from_utf8(whole).expect("pieces of text are text")),
+                Message::Binary(_) => Message::binary(whole),
+            })
+        }
         _ => None,
     }
 }
 
 /// With the limits of the streams, and fragments of at most so many bytes.
-fn connection(role: Role, fragment: usize) -> Connection {
+fn connection(role: Role, fragment: usize, delivery: Delivery) -> Connection {
     let mut config = Config::default();
+    config.delivery = delivery;
     config.limits.frame = Some(FRAME);
     config.limits.message = Some(MESSAGE);
+    config.send_buffer = 1 << 20;
     config.fragment = Some(fragment);
     match role {
         Role::Client => Connection::client(config, [1; 32], Instant::ZERO),

@@ -25,7 +25,13 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let broken = |damage| stream(true, Some(damage));
     let line = |ours, say| Line { ours, say };
     let talk = |we_dialled, lines: Vec<Line>| {
-        let talk = Talk { we_dialled, fragment: 50, lines: Many(lines), cuts: Blob::from(b"\x05\xff\x01") };
+        let talk = Talk {
+            we_dialled,
+            in_pieces: !we_dialled,
+            fragment: 50,
+            lines: Many(lines),
+            cuts: Blob::from(b"\x05\xff\x01"),
+        };
         Case::Talk(talk).seed()
     };
     let both = || says().0.into_iter().flat_map(|say| [line(true, say.clone()), line(false, say)]).collect();

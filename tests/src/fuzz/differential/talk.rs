@@ -5,6 +5,7 @@ use super::stream::{FRAME, Say, pieces};
 use super::{connection, drain, message_in};
 use crate::fuzz::choice::{Blob, Many, choice};
 use crate::sim::other;
+use bowline_core::message::{Delivery, Piece};
 use bowline_core::{Close, Connection, Instant, Message, Role};
 use bytes::Bytes;
 use tungstenite::protocol::WebSocketContext;
@@ -14,6 +15,8 @@ use tungstenite::protocol::frame::{CloseFrame, Frame};
 choice! {
     struct Talk {
         we_dialled: bool,
+        /// We take and send messages in pieces.
+        in_pieces: bool,
         /// We cut messages into fragments of so many bytes and one.
         fragment: u8,
         lines: Many<Line>,
@@ -31,14 +34,16 @@ choice! {
 /// Both say their lines, over a stream that cuts them anywhere. Whatever was accepted arrives, unless somebody closes.
 pub(super) fn converse(talk: &Talk) {
     let role = if talk.we_dialled { Role::Client } else { Role::Server };
-    let mut ours = connection(role, usize::from(talk.fragment) + 1);
+    let delivery = if talk.in_pieces { Delivery::Pieces } else { Delivery::Whole };
+    let mut ours = connection(role, usize::from(talk.fragment) + 1, delivery);
+    let mut begun = Vec::new();
     let (mut theirs, mut pipe) = (oracle::context(other(role)), Pipe::default());
     let (mut from_us, mut from_them) = (Vec::new(), Vec::new());
     let (mut to_us, mut to_them) = (Vec::new(), Vec::new());
     let mut sizes = talk.cuts.0.iter().map(|size| usize::from(*size).max(1)).cycle();
     for line in talk.lines.0.iter().map(Some).chain([None; 4]) {
         match line {
-            Some(Line { ours: true, say }) => from_us.extend(we_say(&mut ours, say)),
+            Some(Line { ours: true, say }) => from_us.extend(we_say(&mut ours, say, talk.in_pieces)),
             Some(Line { ours: false, say }) => from_them.extend(they_say(&mut theirs, &mut pipe, say)),
             None => {}
         }
@@ -56,7 +61,8 @@ pub(super) fn converse(talk: &Talk) {
         let _ = theirs.flush(&mut pipe);
         let n = pipe.written.len().min(most);
         ours.handle_input(Instant::ZERO, &pipe.written.drain(..n).collect::<Vec<_>>());
-        to_us.extend(std::iter::from_fn(|| ours.poll_event()).filter_map(message_in));
+        let events = std::iter::from_fn(|| ours.poll_event());
+        to_us.extend(events.filter_map(|event| message_in(event, &mut begun)));
         ours.handle_timeout(Instant::ZERO);
     }
     let closes = |ours| {
@@ -70,16 +76,35 @@ pub(super) fn converse(talk: &Talk) {
 }
 
 /// The message that we have accepted, if the line is one.
-fn we_say(ours: &mut Connection, say: &Say) -> Option<Message> {
+fn we_say(ours: &mut Connection, say: &Say, in_pieces: bool) -> Option<Message> {
     if let Some((code, reason)) = say.close() {
         let _ = Close::new(code, reason).map(|close| ours.close(Instant::ZERO, close));
     }
     if let Say::Ping(payload, _) = say {
         let _ = ours.ping(Instant::ZERO, &control(payload));
     }
-    let (is_text, payload, _) = short(say)?;
+    let (is_text, payload, cuts) = short(say)?;
     let message = message(is_text, payload);
-    ours.send(Instant::ZERO, message.clone()).ok().map(|()| message)
+    if !in_pieces {
+        return ours.send(Instant::ZERO, message.clone()).ok().map(|()| message);
+    }
+    for piece in pieces_of(&message, cuts) {
+        ours.send_piece(Instant::ZERO, piece).ok()?;
+    }
+    Some(message)
+}
+
+/// The message in pieces, which end with a character where it is text.
+fn pieces_of(message: &Message, cuts: &Blob) -> Vec<Piece> {
+    let mut pieces: Vec<_> = match message {
+        Message::Binary(bytes) => {
+            pieces(bytes, cuts).into_iter().map(|part| Piece::binary(part.to_vec())).collect()
+        }
+        Message::Text(text) => text.split_inclusive('a').map(Piece::text).collect(),
+    };
+    let last = pieces.pop().map_or(Piece::from(Message::text("")), Piece::last);
+    pieces.push(last);
+    pieces
 }
 
 /// The message that tungstenite has accepted, if the line is one.
