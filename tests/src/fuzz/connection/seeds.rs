@@ -1,5 +1,7 @@
 //! Lives to start from.
 
+mod ends;
+
 use super::choices::{Life, Op, Settings, Times};
 use crate::fuzz::choice::{Blob, Many, Seed, ms};
 use std::convert::Into;
@@ -39,10 +41,15 @@ fn life(settings: Settings, ops: impl Into<Vec<Op>>) -> Vec<u8> {
 
 /// The ways a connection lives and ends, one by one.
 pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    [talks(), ends::ends()].concat()
+}
+
+/// What is said, and what is not to be said.
+fn talks() -> Vec<(&'static str, Vec<u8>)> {
     use Op::{
-        Abort, At, AtLast, Blocked, Close, End, Fail, Frame, Header, Input, Miscount, Pass, PeerCloses,
-        PeerPongs, Ping, Read, ReadNothing, Send, SendParts, SendPiece, SendText, SendTextPiece,
-        SetHeartbeat, SetReading, Sleep, Take, TakeAll, Timeout, Wake, Write, WriteAll, Zeros,
+        At, Blocked, Close, End, Frame, Header, Input, Miscount, Pass, PeerCloses, PeerPongs, Ping,
+        ReadNothing, Send, SendParts, SendPiece, SendText, SendTextPiece, SetHeartbeat, SetReading, Sleep,
+        Take, TakeAll, Timeout, Write, WriteAll, Zeros,
     };
     let blob = |text: &str| Blob::from(text);
     let small = Settings { small_limits: true, ..server() };
@@ -144,13 +151,6 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         (
-            "dies_of_silence",
-            life(
-                quick.clone(),
-                [Sleep, Timeout, WriteAll, Sleep, Timeout, WriteAll, Sleep, Timeout, WriteAll, TakeAll],
-            ),
-        ),
-        (
             "answers_pings",
             life(
                 quick.clone(),
@@ -170,69 +170,10 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         (
-            "cannot_write",
-            life(
-                quick.clone(),
-                [Send(2000), Write(10), Blocked, Sleep, Timeout, Sleep, Timeout, Sleep, Timeout, TakeAll],
-            ),
-        ),
-        (
-            "write_fails",
-            life(
-                server(),
-                [
-                    Send(1000),
-                    Write(16),
-                    End(2),
-                    Read(Blob::from(b"\x88\x82\0\0\0\0\x03\xf3")),
-                    WriteAll,
-                    TakeAll,
-                ],
-            ),
-        ),
-        ("write_fails_and_nothing_is_there", life(quick, [Send(9), End(2), Sleep, Timeout, TakeAll])),
-        (
-            "sleeps_and_wakes",
-            life(
-                client(),
-                [
-                    Pass(ms(100_000)),
-                    Timeout,
-                    WriteAll,
-                    Wake(ms(3_600_000)),
-                    WriteAll,
-                    PeerPongs,
-                    Sleep,
-                    Timeout,
-                    TakeAll,
-                ],
-            ),
-        ),
-        (
             "the_heartbeat_is_set",
             life(
                 client(),
                 [SetHeartbeat(ms(5000)), Sleep, Timeout, WriteAll, SetHeartbeat(ms(0)), Timeout, TakeAll],
-            ),
-        ),
-        (
-            "a_close_behind_a_message",
-            life(
-                server(),
-                [
-                    Frame(0x82, blob("a")),
-                    PeerCloses(1000, blob("")),
-                    Take,
-                    SendText(blob("b")),
-                    Take,
-                    Timeout,
-                    Close(1001, blob("")),
-                    Sleep,
-                    Timeout,
-                    WriteAll,
-                    End(0),
-                    TakeAll,
-                ],
             ),
         ),
         (
@@ -311,23 +252,6 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         (
-            "the_end_of_time",
-            life(
-                client(),
-                [
-                    AtLast,
-                    Timeout,
-                    WriteAll,
-                    Frame(0x82, blob("a")),
-                    Timeout,
-                    Close(1000, blob("")),
-                    WriteAll,
-                    Timeout,
-                    TakeAll,
-                ],
-            ),
-        ),
-        (
             "too_many_pings",
             life(
                 guarded.clone(),
@@ -357,55 +281,6 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         ("too_slow", life(slow, [Frame(0x01, blob("a")), Sleep, Timeout, Sleep, Timeout, WriteAll, TakeAll])),
-        (
-            "fails",
-            life(
-                client(),
-                [Send(200), Write(3), Fail(1011, blob("why")), WriteAll, Frame(0x82, blob("x")), TakeAll],
-            ),
-        ),
-        ("aborts", life(server(), [Send(200), Write(3), Abort, WriteAll, TakeAll])),
-        (
-            "closes_cross",
-            life(
-                server(),
-                [
-                    Close(1001, blob("")),
-                    PeerCloses(1000, blob("")),
-                    PeerCloses(1000, blob("")),
-                    WriteAll,
-                    End(0),
-                    TakeAll,
-                ],
-            ),
-        ),
-        (
-            "a_bad_close",
-            life(client(), [PeerCloses(1005, Blob::from(b"\xff")), Frame(0x02, blob("")), WriteAll, TakeAll]),
-        ),
-        (
-            "no_frames_behind_both_closes",
-            life(
-                client(),
-                [
-                    Frame(0x02, blob("begun")),
-                    PeerCloses(1000, blob("")),
-                    TakeAll,
-                    Timeout,
-                    WriteAll,
-                    Frame(0x82, blob("another")),
-                    WriteAll,
-                    TakeAll,
-                ],
-            ),
-        ),
-        (
-            "no_answer_to_our_close",
-            life(
-                Settings { times: Some(hurried()), ..client() },
-                [Close(4000, blob("a")), WriteAll, Sleep, Timeout, TakeAll],
-            ),
-        ),
         ("miscounts", life(client(), [Send(100), Miscount(7), Send(5), Miscount(60_000), WriteAll])),
     ]
 }
