@@ -1,22 +1,22 @@
 //! A connection whose host, peer and clock do anything in any order.
 
 pub(super) mod choices;
+mod commands;
 mod ledger;
 mod seeds;
 
 pub(super) use seeds::seeds;
 
-use super::choice::{Blob, Tell, choose};
-use super::closing::check_sentence;
+use super::choice::{Tell, choose};
+use super::closing::{check_sentence, obeyed_by_a_terminal};
 use super::differential::stream::text;
 use crate::heap;
 use crate::sim::other;
 use bowline_core::closing::Transport;
-use bowline_core::connection::{Event, Lesson, PingError, SendError};
+use bowline_core::connection::{Event, Lesson};
 use bowline_core::frame::{Header, Opcode};
-use bowline_core::message::{Parts, Piece};
-use bowline_core::{Close, Connection, Instant, Message, Role, mask};
-use bytes::Bytes;
+use bowline_core::message::Piece;
+use bowline_core::{Connection, Instant, Message, Role, mask};
 use choices::{Life, Op, Settings, end};
 use ledger::{Incoming, Outgoing};
 
@@ -164,7 +164,10 @@ impl Host {
                 });
             }
             Op::Take => drop(self.take()),
-            Op::TakeAll => while self.take() {},
+            Op::TakeAll => {
+                while self.take() {}
+                self.print();
+            }
         }
     }
 
@@ -185,8 +188,14 @@ impl Host {
         let stats = connection.stats();
         assert!(stats.bytes_received <= self.came.bytes as u64);
         assert!(stats.pongs <= stats.pings);
-        let debug = format!("{connection:?}{}", connection.timeline(self.now));
-        assert!(!debug.is_empty());
+    }
+
+    /// What is written for people holds nothing that a terminal obeys, and takes no more than some pages.
+    fn print(&self) {
+        let text = format!("{:?}\n{}", self.connection, self.connection.timeline(self.now));
+        let harmful = text.chars().find(|c| obeyed_by_a_terminal(*c) && *c != '\n');
+        assert_eq!(harmful, None, "{}", text.escape_debug());
+        assert!(text.len() < 50_000, "{} bytes", text.len());
     }
 
     /// Calls the connection, and tells it the time.
@@ -276,81 +285,6 @@ impl Host {
     fn hear_all(&mut self) {
         let bytes = self.connection.outputs().collect::<Vec<_>>().concat();
         self.sent.handle(&bytes);
-    }
-
-    fn send(&mut self, message: impl Fn() -> Message) {
-        let (is_open, room) = (self.connection.is_open(), self.connection.room());
-        let expected = message();
-        match self.call(|connection, now| connection.send(now, message())) {
-            Ok(()) => {
-                assert!(is_open && room > 0 && self.sent.begun.is_none());
-                self.sent.accepted.push_back(expected);
-            }
-            Err(error) => {
-                match error {
-                    SendError::Full { .. } => assert!(is_open && room == 0),
-                    SendError::Closing(_) => assert!(!is_open),
-                    SendError::Unfinished(_) => assert!(is_open && self.sent.begun.is_some()),
-                    SendError::OtherKind(_) => panic!("{error}"),
-                }
-                assert_eq!(error.into_inner(), expected, "what is refused comes back");
-            }
-        }
-    }
-
-    fn send_piece(&mut self, piece: impl Fn() -> Piece) {
-        let (is_open, room) = (self.connection.is_open(), self.connection.room());
-        let expected = piece();
-        let fits = self.sent.fits(&expected);
-        match self.call(|connection, now| connection.send_piece(now, piece())) {
-            Ok(()) => {
-                assert!(is_open && room > 0 && fits);
-                self.sent.handle_piece(&expected);
-            }
-            Err(error) => {
-                match error {
-                    SendError::Full { .. } => assert!(is_open && room == 0),
-                    SendError::Closing(_) => assert!(!is_open),
-                    SendError::OtherKind(_) => assert!(is_open && !fits),
-                    SendError::Unfinished(_) => panic!("{error}"),
-                }
-                assert_eq!(error.into_inner(), expected, "what is refused comes back");
-            }
-        }
-    }
-
-    fn send_parts(&mut self, head: usize, body: usize, tail: usize) {
-        let part = |byte, len| Bytes::from(vec![byte; len]);
-        let parts = || Parts { head: part(1, head), body: part(2, body), tail: part(3, tail) };
-        let is_possible = self.connection.room() > 0 && self.sent.begun.is_none();
-        let sent = self.call(|connection, now| connection.send_parts(now, parts()));
-        assert_eq!(sent.is_ok(), is_possible);
-        match sent {
-            Ok(()) => self.sent.accepted.push_back(Message::Binary(parts().into_bytes())),
-            Err(refused) => assert_eq!(refused.into_inner(), parts()),
-        }
-    }
-
-    fn ping(&mut self, payload: &[u8]) {
-        let is_open = self.connection.is_open();
-        match self.call(|connection, now| connection.ping(now, payload)) {
-            Ok(number) => {
-                assert!(is_open && payload.len() <= 125);
-                assert!(self.sent.pings.back().is_none_or(|last| *last < number), "numbers rise");
-                self.sent.pings.push_back(number);
-            }
-            Err(PingError::TooLong(len)) => assert!(len == payload.len() && len > 125),
-            Err(PingError::Closing) => assert!(!is_open),
-            Err(_) => assert!(is_open && self.sent.pings.len() >= 8),
-        }
-    }
-
-    fn close(&mut self, code: u16, reason: &Blob) {
-        let Ok(close) = Close::new(code, text(reason)) else { return };
-        let is_open = self.connection.is_open();
-        let closed = self.call(|connection, now| connection.close(now, close));
-        assert!(closed.is_ok() || !is_open);
-        assert!(!self.connection.is_open());
     }
 }
 
