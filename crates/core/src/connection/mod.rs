@@ -228,7 +228,6 @@ impl Connection {
         if end == End::WriteFailed {
             self.outbox.clear();
             self.jam = Jam::default();
-            self.asked.iter_mut().for_each(|asked| asked.clear());
         }
         self.settle(now);
     }

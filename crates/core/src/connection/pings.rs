@@ -62,13 +62,8 @@ impl Asked {
     pub(super) fn handle_left(&mut self, now: Instant) -> bool {
         self.left = self.left.wrapping_add(1);
         let place = self.left;
-        let ping = self.pings.iter_mut().find(|ping| ping.left.is_none() && ping.place == place);
+        let ping = self.pings.iter_mut().find(|ping| ping.place == place);
         ping.map(|ping| ping.left = Some(now)).is_some()
-    }
-
-    /// Nothing leaves any more.
-    pub(super) fn clear(&mut self) {
-        self.pings = VecDeque::new();
     }
 
     /// How many were answered.

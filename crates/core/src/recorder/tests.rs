@@ -132,6 +132,7 @@ fn routine_is_told_in_sums() {
     let busy =
         Counts { bytes_sent: 11, messages_sent: 1, bytes_received: 3 << 20, messages_received: 2, ..none };
     assert_eq!(told(busy), "sent 11 bytes in 1 message; received 3.0 MiB in 2 messages");
+    assert_eq!(told(Counts { messages_sent: 2, ..none }), "2 messages to send");
     assert_eq!(told(Counts { bytes_received: 60, pings_received: 10, ..none }), "the peer sent 10 pings");
     // Parts of messages, but not the Close frames.
     assert_eq!(told(Counts { bytes_sent: 5000, bytes_received: 131, ..none }), "sent 4.9 KiB");

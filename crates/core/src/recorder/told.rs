@@ -73,6 +73,10 @@ impl List<'_, '_> {
     }
 
     fn crossed(&mut self, verb: &str, bytes: u64, messages: u32) -> fmt::Result {
+        if bytes == 0 {
+            // Nothing of it has left.
+            return write!(self.f, "{} to send", Count(messages.into(), "message"));
+        }
         write!(self.f, "{verb} {}", Size(bytes, 1))?;
         if messages > 0 {
             write!(self.f, " in {}", Count(messages.into(), "message"))?;

@@ -172,3 +172,52 @@ fn after_the_end_nothing_more_is_kept() {
     assert_eq!(timeline(&client, 40), before);
     assert_eq!(end(&mut client).timeline().map(ToString::to_string), Some(before));
 }
+
+#[test]
+fn a_ping_that_is_out_stands_for_itself() {
+    let mut client = client();
+    client.send(T0, Message::text("hello")).unwrap();
+    drain(&mut client, T0);
+    client.handle_timeout(at(20_000));
+    assert!(timeline(&client, 20_500).contains("20.000 s  a ping is due, and cannot leave\n"));
+    drain(&mut client, at(21_000));
+    assert_eq!(
+        timeline(&client, 40_000).split_once('\n').unwrap_or_default().1,
+        "   .. 0.000 s  sent 25 bytes in 1 message\n\
+         \u{20}              ... 21.0 s of silence ...\n\
+         \u{20}    21.000 s  sent a ping; nothing came since\n\
+         \u{20}              ... 19.0 s of silence ...\n\
+         \u{20}    40.000 s  open\n"
+    );
+}
+
+#[test]
+fn messages_that_have_not_left_are_told() {
+    let end_with = |len| {
+        let mut client = client();
+        client.send(T0, Message::binary(vec![0; len])).unwrap();
+        client.close(T0, Close::normal()).unwrap();
+        client.handle_end(at(10), End::Reset);
+        end(&mut client).explain().to_string()
+    };
+    assert!(end_with(20_000).contains("0.010 s  19.6 KiB had not left\n"), "{}", end_with(20_000));
+    // Of a Close alone the sentence tells.
+    assert!(!end_with(0).contains("had not left\n"), "{}", end_with(0));
+}
+
+#[test]
+fn nobody_can_look_at_the_past() {
+    let mut client = client();
+    client.handle_read(at(5000));
+    assert_eq!(timeline(&client, 1000), timeline(&client, 5000));
+}
+
+#[test]
+fn what_cannot_be_written_any_more_is_not_waited_for() {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![0; 20_000])).unwrap();
+    client.handle_blocked(T0);
+    client.handle_end(at(500), End::WriteFailed);
+    client.handle_timeout(at(1000));
+    assert_eq!(events(&mut client), []);
+}

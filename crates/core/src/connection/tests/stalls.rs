@@ -98,3 +98,16 @@ fn a_host_that_takes_its_events_late_was_there_all_the_time() {
     client.handle_timeout(at(60_000));
     assert_eq!(events(&mut client), []);
 }
+
+#[test]
+fn a_message_is_not_too_slow_because_we_did_not_run() {
+    let mut config = config();
+    config.message_timeout = Some(Duration::from_secs(40));
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(T0, &to_client(0x02, b"begun"));
+    // The ping was due at 20 s.
+    client.handle_read(at(39_000));
+    assert_eq!(events(&mut client), [stalled(19)]);
+    client.handle_timeout(at(40_000));
+    assert!(client.is_open());
+}
