@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::adapt;
 use bowline_core::closing::{CloseCode, History, Obstacle};
+use bowline_core::connection;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
@@ -145,7 +146,11 @@ impl Task {
                 session::Event::GaveUp(why) => self.give_up(why),
                 session::Event::LinkDown(disconnect) => self.handle_link_down(disconnect),
                 session::Event::Link(event) => {
-                    tracing::debug!(?event, "link");
+                    if let connection::Event::HeartbeatChanged { from, to, why } = &event {
+                        tracing::info!(?from, ?to, %why, "another heartbeat");
+                    } else {
+                        tracing::debug!(?event, "link");
+                    }
                     self.tell(LinkEvent::Notice(event));
                 }
                 session::Event::Transfer(event) => self.handle_transfer(event),
