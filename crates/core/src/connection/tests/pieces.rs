@@ -128,6 +128,23 @@ fn the_longest_frame_there_is_comes_through_little_memory() {
 }
 
 #[test]
+fn pieces_that_are_kept_share_the_memory_they_were_read_to() {
+    let mut server = server();
+    server.handle_input(T0, &header(0x82, 1 << 40));
+    let mut kept: Vec<Piece> = Vec::new();
+    for _ in 0..100 {
+        let place = server.input();
+        place.resize(place.len() + 5000, 7);
+        server.handle_read(T0);
+        kept.extend(pieces(&mut server));
+    }
+    let is_next =
+        |pair: &[Piece]| pair[0].part.as_bytes().as_ptr_range().end == pair[1].part.as_bytes().as_ptr();
+    let neighbours = kept.windows(2).filter(|pair| is_next(pair)).count();
+    assert!(neighbours > 70, "{neighbours} of 99 stand behind each other");
+}
+
+#[test]
 fn pieces_that_nobody_takes_stop_the_reading() {
     let mut config = in_pieces(config());
     config.receive_buffer = 1000;

@@ -56,6 +56,15 @@ fn pieces_find_room_as_messages_do() {
 }
 
 #[test]
+fn after_a_close_that_is_why_nothing_is_taken() {
+    let mut client = client();
+    client.send_piece(T0, Piece::binary("begun")).unwrap();
+    client.close(T0, Close::normal()).unwrap();
+    let late = Message::text("late");
+    assert_eq!(client.send(T0, late.clone()), Err(SendError::Closing(late)));
+}
+
+#[test]
 fn a_close_gives_up_a_message_in_pieces() {
     for fails in [false, true] {
         let (mut client, mut server) = (client(), server());
