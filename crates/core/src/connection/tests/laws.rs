@@ -1,6 +1,7 @@
 //! The laws of the API, for any input in any order.
 
 use super::*;
+use crate::message::{Delivery, Piece};
 use proptest::prelude::*;
 
 /// One step of a host, and how many milliseconds pass before it.
@@ -19,6 +20,8 @@ enum Op {
     Wake(u64),
     Timeout,
     Send(usize),
+    /// A piece of a message, and whether it is the last.
+    Piece(usize, bool),
     Close,
     Fail,
     End(End),
@@ -54,10 +57,15 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..20_u64).prop_map(Op::Wake),
         2 => Just(Op::Timeout),
         4 => prop_oneof![0..200_usize, 0..70_000_usize].prop_map(Op::Send),
+        2 => (prop_oneof![0..200_usize, 0..70_000_usize], any::<bool>()).prop_map(|(len, last)| Op::Piece(len, last)),
         1 => Just(Op::Close),
         1 => ends().prop_map(Op::End),
         4 => Just(Op::Events),
     ]
+}
+
+fn delivery() -> impl Strategy<Value = Delivery> {
+    prop::sample::select(vec![Delivery::Whole, Delivery::Pieces])
 }
 
 /// Steps that lie from no time at all to several heartbeats apart; the last one may end everything.
@@ -71,8 +79,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// A server with short times: ping after 100 ms, death 100 ms later.
-fn hurried() -> Connection {
+fn hurried(delivery: Delivery) -> Connection {
     let mut config = config();
+    config.delivery = delivery;
     config.heartbeat.interval = Duration::from_millis(100);
     config.heartbeat.timeout = Duration::from_millis(100);
     config.heartbeat.timeout_max = Duration::from_millis(200);
@@ -111,6 +120,10 @@ fn apply(connection: &mut Connection, seen: &mut Seen, now: Instant, op: &Op) {
         Op::Wake(slept) => connection.handle_wake(now, Duration::from_secs(*slept)),
         Op::Timeout => connection.handle_timeout(now),
         Op::Send(len) => drop(connection.send(now, Message::binary(vec![7; *len]))),
+        Op::Piece(len, is_last) => {
+            let part = Message::binary(vec![7; *len]);
+            drop(connection.send_piece(now, Piece { part, is_last: *is_last }));
+        }
         Op::Close => drop(connection.close(now, Close::normal())),
         Op::Fail => connection.fail(now, CloseCode::INTERNAL_ERROR, "as a test"),
         Op::End(end) => connection.handle_end(now, *end),
@@ -143,8 +156,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn there_is_one_end_and_it_comes_last(steps in steps()) {
-        let (mut connection, mut seen, mut now) = (hurried(), Seen::default(), T0);
+    fn there_is_one_end_and_it_comes_last(steps in steps(), delivery in delivery()) {
+        let (mut connection, mut seen, mut now) = (hurried(delivery), Seen::default(), T0);
         for (pause, op) in &steps {
             now += Duration::from_millis(*pause);
             apply(&mut connection, &mut seen, now, op);
@@ -156,8 +169,8 @@ proptest! {
     }
 
     #[test]
-    fn sleeping_is_as_good_as_ticking(steps in steps()) {
-        let (mut ticking, mut sleeping) = (hurried(), hurried());
+    fn sleeping_is_as_good_as_ticking(steps in steps(), delivery in delivery()) {
+        let (mut ticking, mut sleeping) = (hurried(delivery), hurried(delivery));
         let (mut at_ticking, mut at_sleeping) = (Seen::default(), Seen::default());
         let (mut now, mut slept) = (T0, T0);
         for (pause, op) in &steps {
@@ -173,8 +186,8 @@ proptest! {
     }
 
     #[test]
-    fn an_early_timeout_changes_nothing(steps in steps()) {
-        let (mut plain, mut eager) = (hurried(), hurried());
+    fn an_early_timeout_changes_nothing(steps in steps(), delivery in delivery()) {
+        let (mut plain, mut eager) = (hurried(delivery), hurried(delivery));
         let (mut at_plain, mut at_eager) = (Seen::default(), Seen::default());
         let mut now = T0;
         for (pause, op) in &steps {
@@ -190,8 +203,8 @@ proptest! {
     }
 
     #[test]
-    fn after_a_timeout_the_next_one_lies_ahead(steps in steps()) {
-        let (mut connection, mut seen, mut now) = (hurried(), Seen::default(), T0);
+    fn after_a_timeout_the_next_one_lies_ahead(steps in steps(), delivery in delivery()) {
+        let (mut connection, mut seen, mut now) = (hurried(delivery), Seen::default(), T0);
         for (pause, op) in &steps {
             now += Duration::from_millis(*pause);
             apply(&mut connection, &mut seen, now, op);
@@ -206,7 +219,7 @@ proptest! {
         sizes in prop::collection::vec(1..60_usize, 1..5),
     ) {
         let bytes = frames.concat();
-        let (mut whole, mut split) = (hurried(), hurried());
+        let (mut whole, mut split) = (hurried(Delivery::Whole), hurried(Delivery::Whole));
         let (mut at_whole, mut at_split) = (Seen::default(), Seen::default());
         let now = at(30);
         apply(&mut whole, &mut at_whole, now, &Op::Input(bytes.clone()));
