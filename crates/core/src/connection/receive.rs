@@ -76,8 +76,7 @@ impl Connection {
     fn handle_close(&mut self, now: Instant) {
         let payload = self.decoder.payload();
         let (close, flaw) = Close::decode(payload);
-        // What is not valid is a reason to fail (RFC 6455 §7.1.7), and not to wait for anybody.
-        if flaw.is_some() || self.inbox.is_awaited() {
+        if self.inbox.is_awaited() {
             let answer = self.closing.handle_close(now, payload);
             self.answer(answer, flaw);
         } else {

@@ -16,11 +16,7 @@ impl Closing {
             (Some(received), None) => Close::ours(received.code(), received.reason()),
             (None, None) => return None,
         };
-        let wait = match self.flaw {
-            Some(_) => Wait::Flush { since: now, limit: self.config.close_timeout },
-            None => Wait::Data { since: now },
-        };
-        self.reply(close, wait)
+        self.reply(close, Wait::Data { since: now })
     }
 
     /// What the peer sent cannot be gone on from: a violation of the protocol, or a limit that was passed.

@@ -168,10 +168,10 @@ fn a_failure_of_ours_does_not_wait() {
 }
 
 #[test]
-fn a_close_that_is_not_valid_is_not_waited_with() {
+fn a_close_that_is_not_valid_is_answered_instead_of_what_waits() {
     let mut server = server();
     server.send(T0, Message::text("lost")).unwrap();
-    server.handle_input(T0, &[to_server(0x81, b"a"), to_server(0x88, &close_payload(1006, ""))].concat());
+    server.handle_input(T0, &to_server(0x88, &close_payload(1006, "")));
     assert_eq!(
         said(Role::Server, &mut server, T0),
         [(Opcode::Close, close_payload(1002, "invalid close code").into())]

@@ -220,3 +220,20 @@ fn the_timeline_tells_when_we_refused() {
     let after = server.timeline(at(1)).to_string();
     assert!(!before.contains("1002") && after.contains("1002"), "{before}\n{after}");
 }
+
+#[test]
+fn a_message_is_replied_to_though_an_invalid_close_came_with_it() {
+    let mut server = server();
+    let input = [to_server(0x81, b"a"), to_server(0x88, &close_payload(1006, ""))];
+    server.handle_input(T0, &input.concat());
+    while let Some(event) = server.poll_event() {
+        if let Event::Message(message) = event {
+            server.send(at(1), message).unwrap();
+        }
+    }
+    server.handle_timeout(at(1));
+    let answer = (Opcode::Close, close_payload(1002, "invalid close code").into());
+    assert_eq!(said(&mut server, at(1)), [text("a"), answer]);
+    server.handle_end(at(2), End::Eof);
+    assert_eq!(end(&mut server).kind(), Kind::ProtocolViolation);
+}
