@@ -53,7 +53,8 @@ pub enum Mode {
     /// The interval stays as configured, whatever is learned.
     Fixed,
     /// The interval shrinks as far as the path requires, and never exceeds the configured one: no connection ends
-    /// for the sake of knowledge.
+    /// for the sake of knowledge. Only a server that takes no pings as frequent as ours (1008, "too many pings") has the
+    /// configured one doubled.
     #[default]
     Learn,
     /// The interval grows until it meets the limit of the path, at the cost of a connection now and then: for devices
