@@ -82,3 +82,51 @@ impl fmt::Display for Advice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::closing::Obstacle;
+    use alloc::string::{String, ToString};
+    use core::time::Duration;
+
+    fn last_line(retry: Retry) -> String {
+        let failed = Disconnect::connect_failed(Obstacle::Local, "").with_retry(retry);
+        failed.explain().to_string().split_once("\n\n").unwrap_or_default().1.replace('\n', " ")
+    }
+
+    #[test]
+    fn each_advice_is_a_sentence() {
+        let (min, max) = (Duration::from_secs(5), Duration::from_secs(30));
+        for (retry, words) in [
+            (Retry::Now, "connect again at once"),
+            (Retry::Backoff, "connect again, after longer and longer pauses"),
+            (Retry::BackoffAfter(min), "connect again, not before 5.0 s are over"),
+            (Retry::After { min, max }, "connect again after a time between 5.0 s and 30.0 s, drawn by lot"),
+            (Retry::AfterChange(Change::SmallerMessages), "connect again, with smaller messages"),
+            (Retry::AfterChange(Change::SlowerHeartbeat), "connect again, with a slower heartbeat"),
+            (Retry::No(Why::Asked), "it was asked for, so there is nothing to do"),
+            (Retry::No(Why::Finished), "it was done, so there is nothing to do"),
+            (Retry::No(Why::Refused), "do not connect again: this client is not wanted there"),
+            (Retry::No(Why::SameAgain), "do not connect again: the same would happen"),
+            (Retry::No(Why::Invalid), "do not connect again: what is there does not keep to the protocol"),
+            (Retry::No(Why::Certificate), "do not connect again: the certificate was not accepted"),
+            (Retry::No(Why::Status(404)), "do not connect again: the answer would be 404"),
+        ] {
+            assert_eq!(last_line(retry), alloc::format!("It failed on this side; {words}. "));
+        }
+    }
+
+    #[test]
+    fn who_it_was_is_told_of_an_end_and_of_a_dial() {
+        let by = |who, was_open| By(who, was_open).to_string();
+        assert_eq!(by(Who::Us, true), "Ended by this side");
+        assert_eq!(by(Who::Peer, true), "Ended by the other side");
+        assert_eq!(by(Who::Path, true), "Ended on the path");
+        assert_eq!(by(Who::PeerOrPath, true), "Ended by the other side or on the path");
+        assert_eq!(by(Who::Us, false), "It failed on this side");
+        assert_eq!(by(Who::Peer, false), "It failed at the other side");
+        assert_eq!(by(Who::Path, false), "It failed on the path");
+        assert_eq!(by(Who::PeerOrPath, false), "It failed at the other side or on the path");
+    }
+}

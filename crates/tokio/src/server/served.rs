@@ -41,6 +41,7 @@ impl Served<'_> {
                     session::Event::Link(event) => tracing::debug!(peer = %self.peer, ?event, "link"),
                     session::Event::LinkDown(disconnect) => {
                         tracing::info!(peer = %self.peer, %disconnect, "disconnected");
+                        tracing::debug!("{}", disconnect.explain());
                         // What is on its way to the disk arrives there before anybody is told.
                         while self.host.poll_event::<S>(None).is_some() {}
                         let_go(driver);
