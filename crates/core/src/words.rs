@@ -117,6 +117,9 @@ mod tests {
     fn lines_break_before_they_grow_too_long() {
         let word = "x".repeat(39);
         assert_eq!(wrapped(&[&*word, &*word].join(" "), 0), [&*word, &*word].join(" "));
+        let longer = "x".repeat(40);
+        assert_eq!(wrapped(&[&*word, &*longer].join(" "), 0), [&*word, &*longer].join(" "));
+        assert_eq!(wrapped(&[&*longer, &*longer].join(" "), 0), [&*longer, &*longer].join("\n"));
         assert_eq!(wrapped(&[&*word, &*word, "yz"].join(" "), 0), [&*word, " ", &*word, "\nyz"].concat());
         assert_eq!(wrapped(&[&*word, "yz", &*word].join(" "), 2), [&*word, " yz\n  ", &*word].concat());
     }
@@ -124,6 +127,7 @@ mod tests {
     #[test]
     fn a_word_longer_than_a_line_has_one_for_itself() {
         let word = "x".repeat(100);
+        assert_eq!(wrapped(&word, 1), word);
         assert_eq!(wrapped(&["a", &*word, "b"].join(" "), 1), ["a\n ", &*word, "\n b"].concat());
     }
 

@@ -86,7 +86,7 @@ mod tests {
     fn what_nobody_looked_at_in_time_is_known_when_it_is_over() {
         let mut jam = Jam::default();
         jam.handle_blocked(at(0));
-        assert_eq!(jam.lasting(at(999)), None);
+        assert_eq!((jam.lasting(at(999)), jam.lasting(at(1000))), (None, Some(at(0))));
         assert_eq!(jam.handle_written(at(1000)), Some(Over { lasted: LASTING, was_told: false }));
     }
 

@@ -105,7 +105,7 @@ impl Connection {
         let is_deaf = !self.told_reading && now - self.told_at >= LASTING && !self.closing.is_over();
         let deaf = is_deaf.then_some((self.told_at, What::StillDeaf));
         let open = full.into_iter().chain(deaf).chain(ping).chain(last);
-        self.recorder.timeline(now, open, self.counts(), self.crossed())
+        self.recorder.timeline(open, self.counts(), self.crossed())
     }
 
     /// When the last byte crossed. A ping that is still out has an entry of its own, and it had been silent before it.

@@ -79,17 +79,16 @@ impl Recorder {
         self.push(Entry::Note(Note::new(now, what)));
     }
 
-    /// All of it, as far as `now`; `open` is what has begun and not ended, with its times.
+    /// All of it; `open` is what has begun and not ended, with its times.
     pub(crate) fn timeline(
         &self,
-        now: Instant,
         open: impl Iterator<Item = (Instant, What)>,
         counts: Counts,
         crossed: Instant,
     ) -> Timeline {
         let mut whole = self.clone();
         whole.sum_up(counts, crossed);
-        let open = open.map(|(since, what)| Entry::Note(Note::new(since.min(now), what)));
+        let open = open.map(|(since, what)| Entry::Note(Note::new(since, what)));
         whole.entries.extend(open);
         Timeline::new(whole)
     }

@@ -18,12 +18,10 @@ fn recorder() -> Recorder {
 /// Notes these in turn, with nothing that crosses between them.
 fn timeline(notes: impl IntoIterator<Item = (u64, What)>) -> String {
     let mut recorder = recorder();
-    let mut last = 0;
     for (millis, what) in notes {
         recorder.note(at(millis), what, Counts::default(), Instant::ZERO);
-        last = millis;
     }
-    recorder.timeline(at(last), core::iter::empty(), Counts::default(), Instant::ZERO).to_string()
+    recorder.timeline(core::iter::empty(), Counts::default(), Instant::ZERO).to_string()
 }
 
 /// The text of a single note.
@@ -84,7 +82,7 @@ fn what_recurs_while_bytes_cross_is_one_entry_too() {
     let counts = |bytes_sent, messages_sent| Counts { bytes_sent, messages_sent, ..Counts::default() };
     recorder.note(at(2000), What::Deaf(lasted(1000)), counts(1000, 1), at(1000));
     recorder.note(at(4000), What::Deaf(lasted(1000)), counts(2000, 2), at(3000));
-    let timeline = recorder.timeline(at(6000), core::iter::empty(), counts(5000, 3), at(5000));
+    let timeline = recorder.timeline(core::iter::empty(), counts(5000, 3), at(5000));
     assert_eq!(
         timeline.to_string().split_once('\n').unwrap_or_default().1,
         "   .. 1.000 s  sent 1000 bytes in 1 message\n\
@@ -101,7 +99,7 @@ fn round_trips_are_told_from_the_least_to_the_most() {
             recorder.round_trip(Duration::from_micros(*micros));
         }
         let counts = Counts { bytes_sent: 1, pings, pongs, ..Counts::default() };
-        let all = recorder.timeline(at(0), core::iter::empty(), counts, at(0)).to_string();
+        let all = recorder.timeline(core::iter::empty(), counts, at(0)).to_string();
         all.lines()
             .nth(1)
             .unwrap_or_default()
@@ -120,7 +118,7 @@ fn round_trips_are_told_from_the_least_to_the_most() {
 #[test]
 fn routine_is_told_in_sums() {
     let told = |counts: Counts| {
-        let all = recorder().timeline(at(0), core::iter::empty(), counts, at(0)).to_string();
+        let all = recorder().timeline(core::iter::empty(), counts, at(0)).to_string();
         all.lines()
             .nth(1)
             .unwrap_or_default()
@@ -138,11 +136,19 @@ fn routine_is_told_in_sums() {
     assert_eq!(told(Counts { bytes_sent: 5000, bytes_received: 131, ..none }), "sent 4.9 KiB");
     assert_eq!(told(Counts { bytes_sent: 131, bytes_received: 132, ..none }), "received 132 bytes");
     assert_eq!(told(Counts { bytes_sent: 131, bytes_received: 131, ..none }), "");
+    let pinged = Counts { pings: 1, pongs: 1, ..none };
+    assert_eq!(told(Counts { bytes_sent: 393, bytes_received: 393, ..pinged }), "1 ping answered");
+    assert_eq!(
+        told(Counts { bytes_sent: 394, bytes_received: 5, ..pinged }),
+        "sent 394 bytes; 1 ping answered"
+    );
+    let pinged = Counts { pings_received: 2, ..none };
+    assert_eq!(told(Counts { bytes_received: 393, ..pinged }), "the peer sent 2 pings");
 }
 
 #[test]
 fn a_silence_is_shown_from_ten_seconds_on() {
-    let all = timeline([(9_999, What::PeerDoesNotPong), (20_000, What::CloseSent(CloseCode::NORMAL))]);
+    let all = timeline([(9_999, What::PeerDoesNotPong), (19_999, What::CloseSent(CloseCode::NORMAL))]);
     assert!(!all.contains("9.9 s of silence") && all.contains("... 10.0 s of silence ..."), "{all}");
     // Of which the last part has a cause of its own.
     let all = timeline([(60_000, What::Slept(lasted(45_000)))]);
@@ -156,6 +162,8 @@ fn a_silence_is_shown_from_ten_seconds_on() {
 fn a_long_life_is_told_in_hours() {
     let all = timeline([(9_999_999, What::PeerDoesNotPong)]);
     assert!(all.contains("  9999.999 s  the peer"), "{all}");
+    let all = timeline([(10_000_000, What::PeerDoesNotPong)]);
+    assert!(all.contains("  2:46:40.000  the peer"), "{all}");
     let all = timeline([(10_000_000, What::PeerDoesNotPong), (360_061_007, What::TransportEnded(End::Eof))]);
     assert!(all.contains("0:00:00.000  opened") && all.contains(" 100:01:01.007  the stream"), "{all}");
 }
@@ -208,7 +216,7 @@ fn it_says_how_the_heartbeat_was_set() {
     let opened = |mode| {
         let config = heartbeat::Config { mode, ..heartbeat::Config::default() };
         let recorder = Recorder::new(Role::Client, &config, Instant::ZERO);
-        let all = recorder.timeline(at(0), core::iter::empty(), Counts::default(), at(0));
+        let all = recorder.timeline(core::iter::empty(), Counts::default(), at(0));
         format!("{all}").trim().to_string()
     };
     assert_eq!(opened(Mode::Off), "0.000 s  opened as the client; no heartbeat");
@@ -222,6 +230,14 @@ fn times_and_counts_beyond_all_bounds_do_no_harm() {
     let counts = Counts { bytes_sent: u64::MAX, messages_sent: u32::MAX, pings: 1, ..Counts::default() };
     recorder.note(Instant::MAX, What::Stalled(Duration::MAX.into()), counts, Instant::MAX);
     let open = [(Instant::MAX, What::StillFull)].into_iter();
-    let all = recorder.timeline(Instant::ZERO, open, counts, Instant::ZERO).to_string();
+    let all = recorder.timeline(open, counts, Instant::ZERO).to_string();
     assert!(all.contains("this process did not run for 4294967.3 s"), "{all}");
+}
+
+#[test]
+fn what_goes_on_stands_where_it_began() {
+    let open = [(at(1000), What::StillFull)].into_iter();
+    let counts = Counts { bytes_received: 500, messages_received: 1, ..Counts::default() };
+    let all = recorder().timeline(open, counts, at(3000)).to_string();
+    assert!(all.find("1.000 s  the transport") < all.find(".. 3.000 s  received"), "{all}");
 }

@@ -7,8 +7,8 @@ use crate::words::{Count, Secs, Size, Span};
 use crate::{End, Role};
 use core::fmt;
 
-/// A control frame is at most this long, with its header and mask. Where no more than one crossed each way, and nothing
-/// was counted, it was a Close, of which another entry tells.
+/// A control frame is at most this long, with its header and mask. One that was not counted was a Close, of which another
+/// entry tells.
 pub(crate) const CONTROL: u64 = 131;
 
 impl fmt::Display for Opening {
@@ -37,12 +37,14 @@ impl fmt::Display for Routine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { bytes_sent, bytes_received, messages_sent, messages_received, .. } = self.sums;
         let Counts { pings, pongs, pings_received, .. } = self.sums;
-        let is_quiet = messages_sent | messages_received | pings | pongs | pings_received == 0;
+        // Where messages are long, parts of them cross as well.
+        let controls = 1 + u64::from(pings) + u64::from(pongs) + u64::from(pings_received);
+        let has_parts = |bytes| bytes > CONTROL * controls;
         let mut list = List { f, is_begun: false };
-        if messages_sent > 0 || is_quiet && bytes_sent > CONTROL {
+        if messages_sent > 0 || has_parts(bytes_sent) {
             list.part()?.crossed("sent", bytes_sent, messages_sent)?;
         }
-        if messages_received > 0 || is_quiet && bytes_received > CONTROL {
+        if messages_received > 0 || has_parts(bytes_received) {
             list.part()?.crossed("received", bytes_received, messages_received)?;
         }
         if pings > 0 {

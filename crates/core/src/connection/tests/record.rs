@@ -121,6 +121,10 @@ fn a_pause_of_the_reader_is_kept() {
     let mut config = config();
     config.receive_buffer = 1000;
     let mut client = Connection::client(config, [1; 32], T0);
+    client.handle_input(at(1000), &to_client(0x82, &[0; 1000]));
+    events(&mut client);
+    client.handle_timeout(at(1999));
+    assert!(!timeline(&client, 5000).contains("read"));
     client.handle_input(at(5000), &to_client(0x82, &[0; 1000]));
     client.handle_timeout(at(5500));
     assert!(!timeline(&client, 5999).contains("reading"));
@@ -220,4 +224,29 @@ fn what_cannot_be_written_any_more_is_not_waited_for() {
     client.handle_end(at(500), End::WriteFailed);
     client.handle_timeout(at(1000));
     assert_eq!(events(&mut client), []);
+}
+
+#[test]
+fn our_close_is_told_however_much_other_news_waits() {
+    let mut client = client();
+    for _ in 0..70 {
+        client.handle_wake(T0, Duration::from_secs(20));
+    }
+    client.close(T0, Close::normal()).unwrap();
+    drain(&mut client, T0);
+    let events = events(&mut client);
+    assert_eq!((events.len(), events.last()), (65, Some(&Event::CloseSent(Close::normal()))));
+}
+
+#[test]
+fn a_close_of_the_peer_is_more_than_news() {
+    let mut client = client();
+    client.handle_wake(T0, Duration::from_secs(20));
+    assert!(client.has_news());
+    client.handle_input(T0, &to_client(0x88, &close_payload(1000, "")));
+    client.poll_event();
+    assert!(client.has_events() && !client.has_news());
+    client.poll_event();
+    client.handle_input(T0, &to_client(0x81, b"hello"));
+    assert!(!client.has_news());
 }
