@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 /// What somebody does at that time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Command {
     /// Nothing more is told.
     End,
@@ -20,7 +20,7 @@ pub(super) enum Command {
     Break(Role, End),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Act {
     Send(Message),
     /// There is always another message of this size.

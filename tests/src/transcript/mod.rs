@@ -11,10 +11,19 @@
 //!    0.000s  client  81 85 0a1b2c3d ...       what happened; written by the machine, read by people
 //! ```
 //!
+//! A client that dials again whenever its link is lost has commands for all of its links alike, each with a `+` and how
+//! long after the opening:
+//!
+//! ```text
+//! +5ms server leaves
+//! 60s end
+//! ```
+//!
 //! `BLESS=1 cargo test -p bowline-tests --test transcripts` writes what is below the rule; without it the test
 //! compares. A change of behaviour is then a difference to be read in a review.
 
 mod command;
+mod redial;
 mod settings;
 mod tell;
 mod words;
@@ -26,7 +35,7 @@ use command::Command;
 use settings::Settings;
 use std::fs;
 use std::path::Path;
-use words::{Words, time};
+use words::{Words, duration, time};
 
 /// What divides commands from outcome.
 const RULE: &str = "----";
@@ -51,25 +60,43 @@ pub fn run(script: &str) -> Result<String, String> {
     let mut settings = Settings::default();
     let mut pair = None;
     let mut foreign = Vec::new();
+    let (mut each, mut redialled) = (Vec::new(), None);
     for (number, line) in script.lines().enumerate() {
         let mut words = Words::new(line);
         if words.is_empty() {
             continue;
         }
-        let told = match time(words.peek()) {
-            None if pair.is_none() => settings.apply(&mut words),
-            None => Err("settings stand before the first command".into()),
-            Some(at) => {
-                words.next()?;
-                let pair = pair.get_or_insert_with(|| settings.pair());
-                Command::parse(&mut words).and_then(|command| obey(pair, at, command, &mut foreign))
-            }
+        let told = if let Some(after) = words.peek().strip_prefix('+') {
+            let after = duration(after);
+            words.next()?;
+            after.and_then(|after| Command::parse(&mut words).map(|command| each.push((after, command))))
+        } else if let Some(at) = time(words.peek()) {
+            words.next()?;
+            Command::parse(&mut words).and_then(|command| match command {
+                Command::End if !each.is_empty() => {
+                    redialled = Some(redial::run(&settings, &each, at)?);
+                    Ok(())
+                }
+                command => {
+                    obey(pair.get_or_insert_with(|| settings.pair(Instant::ZERO)), at, command, &mut foreign)
+                }
+            })
+        } else if pair.is_none() && each.is_empty() {
+            settings.apply(&mut words)
+        } else {
+            Err("settings stand before the first command".into())
         };
         told.and_then(|()| words.finish())
             .map_err(|error| format!("line {}: {error}: {line}", number + 1))?;
     }
-    let mut pair = pair.ok_or("there are no commands")?;
-    Ok(tell::tell(&pair, &foreign) + &tell::explain(&mut pair, &settings.explain))
+    match (redialled, pair) {
+        (Some(lines), _) => Ok(tell::tell(lines)),
+        (None, Some(mut pair)) => {
+            let told = tell::tell(tell::lines(&pair, &foreign));
+            Ok(told + &tell::explain(&mut pair, &settings.explain))
+        }
+        (None, None) => Err("there are no commands".into()),
+    }
 }
 
 fn obey(
@@ -88,9 +115,9 @@ fn obey(
 }
 
 impl Settings {
-    fn pair(&self) -> Pair {
-        let link = Link::with(self.up.clone(), self.down.clone(), Instant::ZERO);
-        let mut pair = Pair::new(self.client.clone(), self.server.clone(), link, self.seed);
+    fn pair(&self, now: Instant) -> Pair {
+        let link = Link::with(self.up.clone(), self.down.clone(), now);
+        let mut pair = Pair::at(self.client.clone(), self.server.clone(), link, self.seed, now);
         if let Some((after, then)) = self.idle {
             pair.link.drop_idle(after, then);
         }

@@ -8,12 +8,14 @@ use bowline_core::{Instant, Role};
 use std::time::Duration;
 
 /// What the hosts and the path are like.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) seed: u64,
     pub(super) up: Path,
     pub(super) down: Path,
     pub(super) idle: Option<(Duration, Then)>,
+    /// How long a dial takes until the link is open.
+    pub(super) handshake: Duration,
     pub(super) client: Config,
     pub(super) server: Config,
     /// The server is no machine of ours: it reads nothing, and writes what it is told.
@@ -32,6 +34,7 @@ impl Default for Settings {
             up: Path::default(),
             down: Path::default(),
             idle: None,
+            handshake: Duration::from_millis(30),
             client: config.clone(),
             server: config,
             mute: false,
@@ -77,6 +80,10 @@ impl Settings {
     }
 
     fn link(&mut self, key: &str, value: &str) -> Result<(), String> {
+        if key == "handshake" {
+            self.handshake = duration(value)?;
+            return Ok(());
+        }
         if key != "idle" {
             path(&mut self.up, key, value)?;
             return path(&mut self.down, key, value);

@@ -13,7 +13,7 @@ const SHOWN: usize = 40;
 const ROW: usize = 4;
 
 /// A line, before it is written.
-struct Line {
+pub(super) struct Line {
     at: Instant,
     who: &'static str,
     /// What changes from line to line of a row.
@@ -21,9 +21,9 @@ struct Line {
     what: String,
 }
 
-/// Everything that happened, in the order of time. What a host did to the transport stands before what its
-/// application was told, for that is the order in which it does things.
-pub(super) fn tell(pair: &Pair, foreign: &[(Instant, Did)]) -> String {
+/// Everything that happened on one link. What a host did to the transport stands before what its application was told,
+/// for that is the order in which it does things.
+pub(super) fn lines(pair: &Pair, foreign: &[(Instant, Did)]) -> Vec<Line> {
     let mut lines = Vec::new();
     for (who, role, host) in [("client", Role::Client, &pair.client), ("server", Role::Server, &pair.server)]
     {
@@ -31,12 +31,30 @@ pub(super) fn tell(pair: &Pair, foreign: &[(Instant, Did)]) -> String {
         if role == Role::Server {
             did(&mut lines, who, role, foreign);
         }
-        for (at, event) in &host.events {
-            lines.push(Line { at: *at, who, bytes: String::new(), what: describe_event(event) });
+        lines.extend(host.events.iter().map(|(at, event)| Line::new(*at, who, &describe_event(event))));
+    }
+    lines
+}
+
+/// The lines as text, in the order of time.
+pub(super) fn tell(mut lines: Vec<Line>) -> String {
+    lines.sort_by_key(|line| line.at);
+    let mut out = String::new();
+    let mut rest = &lines[..];
+    while let Some(first) = rest.first() {
+        let like = |line: &&Line| line.who == first.who && line.what == first.what;
+        let row = rest.iter().take_while(like).count();
+        if row < ROW {
+            first.write(&mut out);
+            rest = &rest[1..];
+        } else {
+            first.write(&mut out);
+            let _ = writeln!(out, "{:>9}  {:>6}  ... {} more like this ...", "", "", row - 2);
+            rest[row - 1].write(&mut out);
+            rest = &rest[row..];
         }
     }
-    lines.sort_by_key(|line| line.at);
-    write(&lines)
+    out
 }
 
 /// How those ends explain what happened to them.
@@ -68,26 +86,11 @@ fn did(lines: &mut Vec<Line>, who: &'static str, role: Role, tap: &[(Instant, Di
     }
 }
 
-fn write(lines: &[Line]) -> String {
-    let mut out = String::new();
-    let mut rest = lines;
-    while let Some(first) = rest.first() {
-        let like = |line: &&Line| line.who == first.who && line.what == first.what;
-        let row = rest.iter().take_while(like).count();
-        if row < ROW {
-            first.write(&mut out);
-            rest = &rest[1..];
-        } else {
-            first.write(&mut out);
-            let _ = writeln!(out, "{:>9}  {:>6}  ... {} more like this ...", "", "", row - 2);
-            rest[row - 1].write(&mut out);
-            rest = &rest[row..];
-        }
-    }
-    out
-}
-
 impl Line {
+    pub(super) fn new(at: Instant, who: &'static str, what: &str) -> Self {
+        Self { at, who, bytes: String::new(), what: what.into() }
+    }
+
     fn write(&self, out: &mut String) {
         let space = if self.bytes.is_empty() { "" } else { "  " };
         let _ = writeln!(out, "{:>9}  {}  {}{space}{}", self.at.to_string(), self.who, self.bytes, self.what);

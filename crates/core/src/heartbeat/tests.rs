@@ -53,6 +53,8 @@ what comes after does
     9.9 block; 10 T => Ping#1; 11 rx; 13 flush; 14 rx | ping@24
 the clock of a ping starts when it has left, also in a transport that was free meanwhile
     9.9 block; 10 T => Ping#1; 11 tx; 13 flush; 17.9 T; 18 T => Dead(silent=18000, ping=5000, pongs=0/1) | none
+a Pong may come before the report that its ping has left
+    9.9 block; 10 T => Ping#1; 10.2 pong(1); 10.3 flush | ping@20.2
 one-way download: we only receive
     3 rx; 6 rx; 9 rx; 12 rx; 12.5 T => Pong; 15 rx; 18 rx; 24 rx; 25 T => Pong | ping@34
 what we send replaces the Pong
