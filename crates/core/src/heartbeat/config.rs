@@ -59,7 +59,7 @@ impl Config {
     /// What one connection keeps: its own interval, and no duration that nobody could keep.
     pub(super) fn for_one_connection(self, rng: &mut Rng) -> Self {
         let longest = usable(self.interval);
-        let cut = longest / 100 * u32::from(self.jitter_percent.min(100));
+        let cut = longest / 100 * u32::from(self.jitter_percent);
         let interval = usable(rng.between(longest.saturating_sub(cut), longest));
         Self { interval, timeout: usable(self.timeout), ..self }
     }

@@ -336,6 +336,18 @@ fn jitter_shortens_the_interval_by_a_tenth_at_most() {
 }
 
 #[test]
+fn jitter_is_counted_in_hundredths_of_the_interval() {
+    let shortest = |jitter_percent| {
+        let config = Config { jitter_percent, interval: Duration::from_secs(100), ..config(Mode::Full) };
+        let mut rng = Rng::from_seed([3; 32]);
+        let pings = (0..1000).map(|_| Heartbeat::new(config, &mut rng, Instant::ZERO).poll_timeout());
+        pings.flatten().min().expect("a ping").since_start()
+    };
+    assert!((Duration::from_secs(1)..Duration::from_millis(1500)).contains(&shortest(99)));
+    assert!(shortest(100) < Duration::from_millis(500));
+}
+
+#[test]
 fn no_jitter_makes_an_interval_of_nothing() {
     let config = Config { jitter_percent: 255, interval: Duration::from_millis(1), ..config(Mode::Full) };
     for seed in 0..64 {
