@@ -200,6 +200,27 @@ fn the_place_lent_is_as_long_as_what_is_wanted_next() {
 }
 
 #[test]
+fn a_place_with_enough_room_is_lent_again() {
+    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
+    let mut decoder = decoder(Role::Client);
+    let before = decoder.input().capacity();
+    decoder.input().extend_from_slice(&bytes[..100]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.input().capacity(), before);
+}
+
+#[test]
+fn a_place_is_not_so_small_that_reads_are_many() {
+    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
+    let mut decoder = decoder(Role::Client);
+    decoder.input().extend_from_slice(&bytes[..3000]);
+    assert_eq!(decoder.decode(), Ok(None));
+    // 504 bytes are missing, but more frames may follow them.
+    let place = decoder.input();
+    assert!(place.capacity() - place.len() >= 2 << 10);
+}
+
+#[test]
 fn a_large_payload_is_not_copied() {
     let bytes = encode(Header::new(Opcode::Binary, 3000), &vec![3; 3000]);
     let mut decoder = decoder(Role::Client);
