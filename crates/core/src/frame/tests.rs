@@ -221,6 +221,20 @@ fn a_place_is_not_so_small_that_reads_are_many() {
 }
 
 #[test]
+fn what_is_printed_keeps_the_key_secret() {
+    let header = Header::new(Opcode::Text, 5).masked([0xab, 0xcd, 0xef, 0x99]);
+    let printed = alloc::format!(
+        "{header:?} {:?} {:?}",
+        header.encode(),
+        crate::mask::Keys::new(crate::Rng::from_seed([7; 32]))
+    );
+    assert_eq!(
+        printed,
+        "Header { fin: true, rsv1: false, opcode: Text, masked: true, len: 5 } EncodedHeader(6 bytes) Keys { .. }"
+    );
+}
+
+#[test]
 fn a_large_payload_is_not_copied() {
     let bytes = encode(Header::new(Opcode::Binary, 3000), &vec![3; 3000]);
     let mut decoder = decoder(Role::Client);

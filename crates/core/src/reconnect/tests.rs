@@ -267,6 +267,21 @@ fn the_widest_window_has_room_for_the_highest_draw() {
 }
 
 #[test]
+fn after_a_change_of_the_network_nobody_waits_longer_than_half_a_second() {
+    let now = Instant::from_secs(60);
+    for seed in 0..32 {
+        let mut reconnect = Reconnect::new(Config::default(), &mut Rng::from_seed([seed; 32]), Instant::ZERO);
+        reconnect.handle_open(Instant::ZERO);
+        reconnect.handle_lost(now, Retry::Backoff);
+        let before = reconnect.poll_timeout();
+        let next = reconnect.handle_network_change(now);
+        let after = reconnect.poll_timeout();
+        assert!(after <= Some(now + Duration::from_millis(500)));
+        assert_eq!(next, after.filter(|_| after != before).map(Next::DialAt));
+    }
+}
+
+#[test]
 fn two_clients_draw_differently() {
     let mut rng = Rng::from_seed([1; 32]);
     let mut draw = || {

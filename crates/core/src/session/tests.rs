@@ -194,6 +194,23 @@ fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
 }
 
 #[test]
+fn a_change_of_the_network_brings_the_next_dial_closer() {
+    let mut session = Session::client(Config::default(), SEED, Instant::ZERO);
+    let mut now = Instant::ZERO;
+    for _ in 0..6 {
+        session.handle_dial_failed(now, Retry::Backoff);
+        now = session.poll_timeout().expect("the next dial");
+        session.handle_timeout(now);
+    }
+    session.handle_dial_failed(now, Retry::BackoffAfter(Duration::ZERO));
+    let before = events(&mut session).pop();
+    session.handle_network_change(now);
+    let Some(Event::Waiting { until }) = session.poll_event() else { panic!("it was {before:?}") };
+    assert!(until <= now + Duration::from_millis(500));
+    assert_eq!((session.poll_timeout(), session.attempts()), (Some(until), 7));
+}
+
+#[test]
 fn messages_of_another_protocol_close_the_connection_with_1003() {
     for message in [Message::text("hello"), Message::Binary(Bytes::from_static(b"\x50hello"))] {
         let mut pair = Pair::new();

@@ -4,4 +4,5 @@ mod exchange;
 mod faults;
 mod hostile;
 mod schedules;
+mod words;
 mod world;

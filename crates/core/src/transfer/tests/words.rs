@@ -1,0 +1,31 @@
+//! What is printed for people.
+
+use crate::transfer::{Code, Failure, TransferId};
+use alloc::format;
+use alloc::string::ToString;
+
+#[test]
+fn the_id_that_is_printed_is_not_the_id() {
+    let id = TransferId::from_bytes([0xa7; 16]);
+    let (printed, debugged) = (id.to_string(), format!("{id:?}"));
+    assert_eq!(printed.len(), 8);
+    assert_eq!(debugged, format!("TransferId({printed})"));
+    assert!(!printed.contains("a7a7"));
+    // It tells two transfers apart all the same.
+    assert_ne!(printed, TransferId::from_bytes([0xa8; 16]).to_string());
+    assert_eq!(id.to_hex(), "a7".repeat(16));
+}
+
+#[test]
+fn a_failure_says_who_found_it() {
+    let ours = Failure::local(Code::StoreFailed, "disk full");
+    assert_eq!(ours.to_string(), "disk full");
+    let theirs = Failure { by_peer: true, ..ours };
+    assert_eq!(theirs.to_string(), "the other side says: disk full");
+}
+
+#[test]
+fn a_failure_without_words_is_named_by_its_code() {
+    assert_eq!(Failure::local(Code::StoreFailed, "").to_string(), "storage error");
+    assert_eq!(Failure::local(Code::Unknown(999), "").to_string(), "unknown error 999");
+}
