@@ -5,6 +5,7 @@ mod accept;
 mod common;
 mod dial;
 mod driver;
+mod farewell;
 mod pieces;
 mod streams;
 mod task;
