@@ -5,5 +5,6 @@
 pub mod fuzz;
 pub mod golden;
 pub mod heap;
+pub mod path;
 pub mod sim;
 pub mod transcript;

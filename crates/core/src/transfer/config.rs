@@ -10,8 +10,8 @@ pub struct Config {
     /// The largest payload of one DATA frame, sent and received. 1 MiB: beyond it nothing is gained, and a damaged
     /// or interrupted chunk is lost whole.
     pub max_chunk: u32,
-    /// How many bytes a sender may be ahead of our disk, for each transfer. 4 MiB: what a path of 1 Gbit/s carries in
-    /// a round trip of 30 ms.
+    /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: what 1 Gbit/s carries in a round
+    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and four of the largest chunks.
     pub credit: u64,
     /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
     pub link_credit: u64,
@@ -44,7 +44,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_chunk: 1024 * 1024,
-            credit: 4 * 1024 * 1024,
+            credit: 8 * 1024 * 1024,
             link_credit: 16 * 1024 * 1024,
             read_ahead: 4 * 1024 * 1024,
             max_transfers: 256,

@@ -5,34 +5,51 @@
 //! `Flow` serves all transfers of a link; it is told of chunks sent and acknowledged, and keeps no clock.
 //!
 //! ```text
-//!            queueing delay over budget, or the rate stopped growing
-//!  StartUp ────────────────────────────────────────────────────────▶ Steady
-//!  window doubles each round trip            window = rate x (least round trip + allowance) + chunk
+//!  window = min(rate x gain, pace) x (least round trip + allowance) + chunk
+//!
+//!  rate   what was delivered while a chunk was under way, the best of nine rounds
+//!  pace   how close acknowledgements follow each other within a round: what the path takes while it is busy. It
+//!         shows in the first burst, long before a window has filled the path, and no window goes beyond it
+//!  gain   2 after a round that used the window and met no queue, 1 otherwise
+//!
+//!             a stretch of acknowledgements well below the rate, behind a long queue
+//!    ┌───────────────────────────────────────────────────────────────────────────────┐
+//!    ▼                          30 s without a round trip as short as the least one  │
+//!  Filling ─────────────────────────────────────────────────────────────────────▶ Draining
+//!    ▲                                                                               │
+//!    └── the least round trip is measured anew, by a chunk that found the path empty ┘
 //! ```
 
+mod burst;
+mod least;
 mod rate;
+mod slump;
 
 #[cfg(test)]
 mod tests;
 
 use crate::Instant;
+use burst::Burst;
 use core::time::Duration;
+use least::Least;
 use rate::{Rate, RateFilter};
+use slump::Slump;
 
 /// The time that one chunk may take.
 const CHUNK_TIME: Duration = Duration::from_millis(50);
 /// The queueing delay that is allowed on top of the least round trip.
 const QUEUE: Duration = Duration::from_millis(50);
-/// The smallest chunk: what a fragment is anyway.
+/// The smallest chunk, and the first: a burst of small ones shows the pace of the path.
 pub(super) const MIN_CHUNK: u32 = 16 * 1024;
 /// Chunk sizes are multiples of this, and of `MIN_CHUNK` below it.
 const STEP: u32 = 64 * 1024;
-/// Up to this round-trip time the first chunk is `STEP`; beyond, the path may be slow, and it is `MIN_CHUNK`.
+/// Up to this round-trip time the first window is `NEAR_WINDOW`; beyond, or if it is unknown, the path may be slow,
+/// and it is `FAR_WINDOW`.
 const NEAR: Duration = Duration::from_millis(200);
-/// The longest round trip that is believed: what took longer was no round trip, but a sleep.
-const MAX_RTT: Duration = Duration::from_secs(600);
-/// How long the least round trip is believed before it is measured again.
-const RTT_LIFE: Duration = Duration::from_secs(30);
+const NEAR_WINDOW: u64 = 64 * 1024;
+const FAR_WINDOW: u64 = 32 * 1024;
+/// By how much the window outgrows the rate while the path is not full.
+const GAIN: u64 = 4;
 
 /// The controller of one link.
 #[derive(Clone, Debug)]
@@ -41,35 +58,28 @@ pub(super) struct Flow {
     chunk: u32,
     /// How many acknowledgements in a row asked for a larger chunk.
     wishes: u32,
-    start_up: Option<StartUp>,
+    first_window: u64,
     in_flight: u64,
     delivered: u64,
     last_ack: Option<Instant>,
-    round_end: u64,
-    rtt_min: Option<(Duration, Instant)>,
-    rtt: Duration,
+    least: Least,
     rate: RateFilter,
-    short: ShortRate,
-    /// Multiplies the window while the rate still rises: 1, 2 or 4.
-    accel: u64,
-    rate_of_last_round: Rate,
+    pace: RateFilter,
+    slump: Slump,
+    round: Round,
+    gain: u64,
 }
 
-/// The search for the rate of the path.
-#[derive(Clone, Copy, Debug)]
-struct StartUp {
-    window: u64,
-    /// Rounds in which the rate did not grow by a quarter.
-    flat_rounds: u32,
-}
-
-/// The rate over the last stretch of acknowledgements, to notice quickly when the path slows down.
+/// The time in which as much is acknowledged as was on its way at its beginning.
 #[derive(Clone, Copy, Debug, Default)]
-struct ShortRate {
-    since: Option<Instant>,
-    bytes: u64,
-    gap_before: bool,
-    rate: Option<Rate>,
+struct Round {
+    /// It ends with the first chunk that was sent when so much had been delivered.
+    end: u64,
+    /// Whether the window kept anything from being sent.
+    was_full: bool,
+    /// The least queueing delay of a chunk.
+    queueing: Option<Duration>,
+    burst: Burst,
 }
 
 /// What the controller wants back with the acknowledgement of a chunk.
@@ -84,28 +94,27 @@ impl Flow {
     /// A controller for a new link whose round-trip time may be known from the handshake.
     pub(super) fn new(now: Instant, max_chunk: u32, rtt: Option<Duration>) -> Self {
         let near = rtt.is_some_and(|rtt| rtt <= NEAR);
-        let chunk = if near { STEP } else { MIN_CHUNK }.min(max_chunk);
         Self {
             max_chunk,
-            chunk,
+            chunk: MIN_CHUNK.min(max_chunk),
             wishes: 0,
-            start_up: Some(StartUp { window: u64::from(chunk), flat_rounds: 0 }),
+            first_window: if near { NEAR_WINDOW } else { FAR_WINDOW },
             in_flight: 0,
             delivered: 0,
             last_ack: None,
-            round_end: 0,
-            rtt_min: rtt.map(|rtt| (rtt.min(MAX_RTT), now)),
-            rtt: rtt.unwrap_or_default().min(MAX_RTT),
+            least: Least::new(now, rtt),
             rate: RateFilter::default(),
-            short: ShortRate::default(),
-            accel: 1,
-            rate_of_last_round: Rate::ZERO,
+            pace: RateFilter::default(),
+            slump: Slump::default(),
+            // What left before anything came back is the first round.
+            round: Round { end: 1, ..Round::default() },
+            gain: GAIN,
         }
     }
 
     /// The round-trip time as somebody else measured it, by a ping for example.
     pub(super) fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
-        self.see_rtt(now, rtt);
+        self.least.handle_rtt(now, rtt);
     }
 
     /// Takes the peer's limit on a chunk.
@@ -127,16 +136,17 @@ impl Flow {
     /// How many bytes may be sent and not acknowledged.
     pub(super) fn window(&self) -> u64 {
         let chunk = u64::from(self.chunk);
-        if let Some(start_up) = self.start_up {
-            return start_up.window.max(chunk);
+        let rate = self.rate.max();
+        if rate == Rate::ZERO {
+            return self.first_window.max(chunk);
         }
-        (self.path().saturating_mul(self.accel).saturating_add(chunk)).max(chunk + u64::from(MIN_CHUNK))
-    }
-
-    /// What the path carries in its least round trip and the allowance.
-    fn path(&self) -> u64 {
-        let rtt_min = self.rtt_min.map_or(Duration::ZERO, |(rtt, _)| rtt);
-        self.rate.max().over(rtt_min + allowance(rtt_min))
+        let rtt = self.least.rtt();
+        if self.least.is_wanted() {
+            return (rate.over(rtt) / 2).max(chunk);
+        }
+        let rate = rate.times(self.gain).min(self.ceiling());
+        let path = rate.over(rtt + allowance(rtt));
+        path.saturating_add(chunk).max(chunk + u64::from(MIN_CHUNK))
     }
 
     /// Whether a chunk of `len` bytes may leave.
@@ -149,6 +159,7 @@ impl Flow {
         // After a pause the time since the last acknowledgement says nothing about the path.
         let delivered_at = if self.in_flight == 0 { now } else { self.last_ack.unwrap_or(now) };
         self.in_flight += len;
+        self.round.was_full |= !self.admits(u64::from(self.chunk));
         Stamp { sent: now, delivered: self.delivered, delivered_at }
     }
 
@@ -161,90 +172,74 @@ impl Flow {
     pub(super) fn handle_acked(&mut self, now: Instant, stamp: Stamp, len: u64, hold: Duration) {
         self.in_flight = self.in_flight.saturating_sub(len);
         self.delivered += len;
-        self.rate.sample(Rate::of(self.delivered - stamp.delivered, now - stamp.delivered_at));
         let rtt = (now - stamp.sent).saturating_sub(hold);
-        self.see_rtt(now, rtt);
-        self.see_short_rate(now, len);
         let queueing = self.queueing(rtt, len);
-        if stamp.delivered >= self.round_end {
-            self.round_end = self.delivered;
-            self.end_round(queueing);
+        self.rate.sample(Rate::of(self.delivered - stamp.delivered, now - stamp.delivered_at));
+        if stamp.delivered >= self.round.end {
+            self.end_round();
         }
-        self.react(queueing);
+        self.round.burst.handle_acked(now, len);
+        self.round.queueing = Some(self.round.queueing.map_or(queueing, |least| least.min(queueing)));
+        if self.least.is_drained() {
+            // What comes back of a path that we left empty says nothing about its rate.
+            self.slump = Slump::default();
+        } else {
+            self.slump.handle_acked(now, len, self.last_ack, self.least.smoothed());
+            self.fall(now, queueing);
+        }
+        let is_drained = self.in_flight <= self.window();
+        self.least.handle_acked(now, stamp.sent, rtt, self.own_time(len), is_drained);
         self.fit_chunk();
         self.last_ack = Some(now);
     }
 
-    fn see_rtt(&mut self, now: Instant, rtt: Duration) {
-        let rtt = rtt.min(MAX_RTT);
-        self.rtt = if self.rtt.is_zero() { rtt } else { (self.rtt * 7 + rtt) / 8 };
-        match self.rtt_min {
-            Some((least, at)) if rtt > least && now - at < RTT_LIFE => {}
-            _ => self.rtt_min = Some((rtt, now)),
-        }
-    }
-
-    fn see_short_rate(&mut self, now: Instant, len: u64) {
-        let stretch = Duration::from_millis(100).max(self.rtt / 4);
-        let gap = self.last_ack.is_some_and(|last| now - last > stretch);
-        // One gap may be a stall of the path, two in a row are its rate.
-        if gap && !self.short.gap_before {
-            self.short = ShortRate { since: Some(now), bytes: 0, gap_before: true, rate: self.short.rate };
-            return;
-        }
-        self.short.gap_before = gap;
-        let since = *self.short.since.get_or_insert(now);
-        self.short.bytes += len;
-        if now - since >= stretch {
-            self.short.rate = Some(Rate::of(self.short.bytes, now - since));
-            self.short.since = Some(now);
-            self.short.bytes = 0;
+    /// No window goes beyond what was seen of the path while it was busy.
+    fn ceiling(&self) -> Rate {
+        match self.pace.max() {
+            Rate::ZERO => Rate::MAX,
+            pace => pace.max(self.rate.max()),
         }
     }
 
     /// What a round trip was longer than the least one, beside the time the chunk itself took.
     fn queueing(&self, rtt: Duration, len: u64) -> Duration {
-        let least = self.rtt_min.map_or(Duration::ZERO, |(rtt, _)| rtt);
-        rtt.saturating_sub(least).saturating_sub(self.rate.max().time_of(len))
+        rtt.saturating_sub(self.least.rtt()).saturating_sub(self.own_time(len))
+    }
+
+    /// How long the path is busy with a chunk, whatever else there is; nothing while that is not known.
+    fn own_time(&self, len: u64) -> Duration {
+        self.pace.max().max(self.rate.max()).time_of(len)
     }
 
     /// A round trip's worth of chunks has been acknowledged.
-    fn end_round(&mut self, queueing: Duration) {
-        let rate = self.rate.max();
-        let before = self.rate_of_last_round;
-        self.rate_of_last_round = rate;
-        self.rate.next_round();
-        let grew = |percent: u64| rate.bytes_per_second() > before.bytes_per_second() / 100 * (100 + percent);
-        let path = self.path();
-        if let Some(start_up) = &mut self.start_up {
-            // What one round showed bounds the next, so that a slow path is not flooded before its first answer.
-            start_up.window = start_up.window.saturating_mul(2).min(path.saturating_mul(2));
-            start_up.flat_rounds = if grew(25) { 0 } else { start_up.flat_rounds + 1 };
-            if start_up.flat_rounds >= 3 {
-                self.start_up = None;
-            }
-            return;
+    fn end_round(&mut self) {
+        let Round { was_full, queueing, burst, .. } = self.round;
+        if let Some(pace) = burst.pace() {
+            self.pace.sample(pace);
         }
-        self.accel = if grew(15) && queueing < QUEUE { (self.accel * 2).min(4) } else { 1 };
+        self.rate.next_round();
+        self.pace.next_round();
+        let is_empty = queueing.is_some_and(|queueing| queueing < allowance(self.least.rtt()) / 2);
+        self.gain = if was_full && is_empty { GAIN } else { 1 };
+        self.round = Round { end: self.delivered, ..Round::default() };
     }
 
-    fn react(&mut self, queueing: Duration) {
-        let least = self.rtt_min.map_or(Duration::ZERO, |(rtt, _)| rtt);
-        if queueing > allowance(least) {
-            self.start_up = None;
-            self.accel = 1;
-        }
-        let Some(short) = self.short.rate else { return };
-        let rate = self.rate.max();
-        let slowed = short.bytes_per_second() < rate.bytes_per_second() / 10 * 6;
-        if slowed && queueing > QUEUE * 3 + least / 2 {
+    /// Follows a path that has slowed down: a long queue, and less than the rate comes out of it.
+    fn fall(&mut self, now: Instant, queueing: Duration) {
+        let Some(short) = self.slump.rate() else { return };
+        let has_slowed = short.bytes_per_second() < self.rate.max().bytes_per_second() / 10 * 6;
+        if has_slowed && queueing > QUEUE * 3 + self.least.rtt() / 2 {
             self.rate.fall_to(short);
+            self.pace.fall_to(short);
+            // Or the way has become longer, and there is no queue.
+            self.least.doubt(now);
         }
     }
 
     fn fit_chunk(&mut self) {
         let rate = self.rate.max().bytes_per_second();
-        let rate = self.short.rate.map_or(rate, |short| rate.min(short.bytes_per_second().saturating_mul(2)));
+        let rate =
+            self.slump.rate().map_or(rate, |short| rate.min(short.bytes_per_second().saturating_mul(2)));
         let want = Rate::from_bytes_per_second(rate).over(CHUNK_TIME);
         let chunk = u64::from(self.chunk);
         if want < chunk / 4 * 3 {

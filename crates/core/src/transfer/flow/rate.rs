@@ -8,6 +8,7 @@ pub(super) struct Rate(u64);
 
 impl Rate {
     pub(super) const ZERO: Self = Self(0);
+    pub(super) const MAX: Self = Self(u64::MAX);
 
     /// So many bytes in so much time; a time of nothing counts as a microsecond.
     pub(super) fn of(bytes: u64, time: Duration) -> Self {
@@ -21,6 +22,10 @@ impl Rate {
 
     pub(super) const fn bytes_per_second(self) -> u64 {
         self.0
+    }
+
+    pub(super) const fn times(self, factor: u64) -> Self {
+        Self(self.0.saturating_mul(factor))
     }
 
     /// How many bytes pass in this time.

@@ -15,6 +15,8 @@ struct Path {
     flying: VecDeque<(Instant, Stamp, u64)>,
     delivered: u64,
     most_in_flight: u64,
+    /// How many chunks are sent at most, if the source is the narrow place.
+    source: u64,
 }
 
 impl Path {
@@ -29,13 +31,19 @@ impl Path {
             flying: VecDeque::new(),
             delivered: 0,
             most_in_flight: 0,
+            source: u64::MAX,
         }
+    }
+
+    /// The line takes nothing for a while.
+    fn stall(&mut self, time: Duration) {
+        self.free_at = self.free_at.max(self.now) + time;
     }
 
     fn run(&mut self, time: Duration) -> u64 {
         let (end, before) = (self.now + time, self.delivered);
         while self.now < end {
-            while self.flow.admits(self.flow.chunk().into()) {
+            while self.flow.admits(self.flow.chunk().into()) && (self.flying.len() as u64) < self.source {
                 let len = u64::from(self.flow.chunk());
                 let stamp = self.flow.handle_sent(self.now, len);
                 let took = Duration::from_nanos(len * 1_000_000_000 / self.bytes_per_second);
@@ -100,10 +108,113 @@ fn chunks_follow_the_rate_up_and_down() {
 }
 
 #[test]
-fn a_far_or_unknown_path_begins_with_the_smallest_chunk() {
-    assert_eq!(Flow::new(Instant::ZERO, CHUNK_MAX, None).chunk(), MIN_CHUNK);
-    assert_eq!(Flow::new(Instant::ZERO, CHUNK_MAX, Some(Duration::from_millis(300))).chunk(), MIN_CHUNK);
-    assert_eq!(Flow::new(Instant::ZERO, CHUNK_MAX, Some(Duration::from_millis(3))).chunk(), STEP);
+fn a_far_or_unknown_path_begins_with_half_of_what_a_near_one_does() {
+    let window = |rtt| Flow::new(Instant::ZERO, CHUNK_MAX, rtt).window();
+    assert_eq!(window(None), 32 * 1024);
+    assert_eq!(window(Some(Duration::from_millis(300))), 32 * 1024);
+    assert_eq!(window(Some(Duration::from_millis(3))), 64 * 1024);
+}
+
+/// A flow that has sent four chunks at once.
+fn burst(rtt: Duration) -> (Flow, [Stamp; 4]) {
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(rtt));
+    let stamps = [(); 4].map(|()| flow.handle_sent(Instant::ZERO, 16 * 1024));
+    (flow, stamps)
+}
+
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+#[test]
+fn the_window_grows_to_four_times_what_a_round_has_shown() {
+    let (mut flow, stamps) = burst(ROUND_TRIP);
+    for stamp in stamps {
+        flow.handle_acked(Instant::ZERO + ROUND_TRIP, stamp, 16 * 1024, Duration::ZERO);
+    }
+    let shown = 4 * 16 * 1024;
+    // In the round trip and the allowance of 50 ms, and a chunk.
+    assert_eq!(flow.window(), 4 * shown * 3 / 2 + 16 * 1024);
+}
+
+#[test]
+fn no_window_outgrows_the_pace_of_the_first_burst() {
+    let (mut flow, stamps) = burst(ROUND_TRIP);
+    let mut now = Instant::ZERO + ROUND_TRIP;
+    for stamp in stamps {
+        flow.handle_acked(now, stamp, 16 * 1024, Duration::ZERO);
+        now += Duration::from_millis(16);
+    }
+    let stamp = flow.handle_sent(now, 16 * 1024);
+    flow.handle_acked(now + ROUND_TRIP, stamp, 16 * 1024, Duration::ZERO);
+    let pace = Rate::of(16 * 1024, Duration::from_millis(16));
+    assert_eq!(flow.window(), pace.over(Duration::from_millis(150)) + 16 * 1024);
+}
+
+#[test]
+fn a_window_that_nobody_uses_does_not_grow() {
+    let mut path = Path::new(125_000_000, Duration::from_millis(10));
+    path.source = 1;
+    path.run(Duration::from_secs(5));
+    // One chunk a round trip is all that there was to see, and a ping of 20 ms leaves room for three more.
+    let carried = u64::from(path.flow.chunk());
+    assert!(path.flow.window() <= 5 * carried, "{} of {carried}", path.flow.window());
+}
+
+#[test]
+fn a_stall_changes_neither_rate_nor_chunk() {
+    let mut path = Path::new(12_500_000, Duration::from_millis(150));
+    path.run(Duration::from_secs(20));
+    let (window, chunk) = (path.flow.window(), path.flow.chunk());
+    for stall in [200, 500, 1000, 2000] {
+        path.stall(Duration::from_millis(stall));
+        path.run(Duration::from_secs(3));
+        assert!(path.flow.window() > window / 10 * 9, "{} after {stall} ms, {window}", path.flow.window());
+        assert!(path.flow.chunk() >= chunk, "{} after {stall} ms, {chunk}", path.flow.chunk());
+    }
+}
+
+#[test]
+fn a_path_that_slows_down_gets_a_small_window_as_soon_as_its_answers_say_so() {
+    let mut path = Path::new(12_500_000, Duration::from_millis(15));
+    path.run(Duration::from_secs(10));
+    path.bytes_per_second = 625_000;
+    // Two chunks of the old size, and one more to notice.
+    path.run(Duration::from_secs(4));
+    // What the path now carries in 80 ms and twice a chunk, and some slack.
+    assert!(path.flow.window() < 160 * 1024, "{}", path.flow.window());
+}
+
+#[test]
+fn a_path_that_has_become_longer_is_filled_again() {
+    let mut path = Path::new(1_250_000, Duration::from_millis(5));
+    path.run(Duration::from_secs(10));
+    path.latency = Duration::from_millis(150);
+    path.run(Duration::from_secs(10));
+    let start = path.now;
+    let got = path.run(Duration::from_secs(20));
+    let could = 1_250_000.0 * (path.now - start).as_secs_f64();
+    assert!(got as f64 > 0.9 * could, "{:.0} %", 100.0 * got as f64 / could);
+}
+
+#[test]
+fn the_queue_does_not_creep_into_the_least_round_trip() {
+    let mut path = Path::new(1_250_000, Duration::from_millis(15));
+    path.run(Duration::from_secs(300));
+    let window = path.flow.window() as f64 / 1_250_000.0;
+    assert!(window < 0.15, "{window:.3} s");
+}
+
+#[test]
+fn the_chunk_shrinks_at_once_but_grows_only_on_the_third_wish() {
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+    flow.rate.sample(Rate::from_bytes_per_second(20 * 128 * 1024));
+    flow.fit_chunk();
+    flow.fit_chunk();
+    assert_eq!(flow.chunk(), 16 * 1024);
+    flow.fit_chunk();
+    assert_eq!(flow.chunk(), 32 * 1024);
+    flow.rate.fall_to(Rate::from_bytes_per_second(20 * 20 * 1024));
+    flow.fit_chunk();
+    assert_eq!(flow.chunk(), 16 * 1024);
 }
 
 #[test]

@@ -37,7 +37,9 @@ impl Outgoing {
         let Some(link) = &cx.link else { return };
         let open = link.count(|route| matches!(route, Route::Outgoing(_))).max(1) as u64;
         let share = (cx.config.read_ahead / open).max(LEAST_READ);
-        let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(LEAST_READ).min(share);
+        let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(1);
+        // Whole chunks, so that no cut leaves a crumb.
+        let chunk = (chunk * (LEAST_READ / chunk).max(1)).min(share);
         let ahead = share.min(chunk * 2);
         while self.reads < MOST_READS && self.read_to < self.offer.length && self.read_to - self.sent < ahead
         {

@@ -1,0 +1,174 @@
+//! The least round trip: the path without its queues.
+
+use crate::Instant;
+use core::time::Duration;
+
+/// The longest round trip that is believed: what took longer was no round trip, but a sleep.
+const MAX_RTT: Duration = Duration::from_secs(600);
+/// How long the least round trip is believed before it is measured again.
+const LIFE: Duration = Duration::from_secs(30);
+/// How long it is believed at least: a path that has just been measured has not become longer.
+const DOUBTLESS: Duration = Duration::from_secs(5);
+
+/// The least round trip, and the search for a new one.
+///
+/// A longer round trip is believed only if it was taken while nothing queued. So the sender drains the path when the
+/// least one is old: it keeps less on its way than the path holds, and the next chunk that is sent then shows the
+/// round trip as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    known: Option<Duration>,
+    /// When it was seen last.
+    seen: Instant,
+    smoothed: Duration,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Believed,
+    /// Too much is on its way.
+    Draining,
+    /// Since then the path has had no queue.
+    Drained(Instant),
+}
+
+impl Least {
+    pub(super) fn new(now: Instant, rtt: Option<Duration>) -> Self {
+        let known = rtt.map(|rtt| rtt.min(MAX_RTT));
+        Self { known, seen: now, smoothed: known.unwrap_or_default(), state: State::Believed }
+    }
+
+    /// The least round trip, or nothing before the first one.
+    pub(super) fn rtt(&self) -> Duration {
+        self.known.unwrap_or_default()
+    }
+
+    /// The usual round trip, with its queues.
+    pub(super) fn smoothed(&self) -> Duration {
+        self.smoothed
+    }
+
+    /// Whether the path should be drained to measure it.
+    pub(super) fn is_wanted(&self) -> bool {
+        !matches!(self.state, State::Believed)
+    }
+
+    /// Whether the path has been drained, and the next chunk that comes back will show it.
+    pub(super) fn is_drained(&self) -> bool {
+        matches!(self.state, State::Drained(_))
+    }
+
+    /// The path behaves as if it had become longer.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if now - self.seen >= DOUBTLESS && !self.is_wanted() {
+            self.state = State::Draining;
+        }
+    }
+
+    /// A round trip, whatever queued on its way.
+    pub(super) fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
+        let rtt = rtt.min(MAX_RTT);
+        self.smoothed = if self.smoothed.is_zero() { rtt } else { (self.smoothed * 7 + rtt) / 8 };
+        if self.known.is_none_or(|least| rtt <= least) {
+            (self.known, self.seen) = (Some(rtt), now);
+        } else if now - self.seen >= LIFE {
+            self.doubt(now);
+        }
+    }
+
+    /// The round trip of a chunk, which took the time `own` by itself. `is_drained` says that no more is on its way
+    /// than the path holds.
+    pub(super) fn handle_acked(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        rtt: Duration,
+        own: Duration,
+        is_drained: bool,
+    ) {
+        self.handle_rtt(now, rtt);
+        match self.state {
+            State::Draining if is_drained => self.state = State::Drained(now),
+            State::Drained(since) if sent >= since => {
+                let bare = rtt.min(MAX_RTT).saturating_sub(own);
+                *self = Self { known: Some(bare), seen: now, state: State::Believed, ..*self };
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_secs(secs)
+    }
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn of_30_ms() -> Least {
+        Least::new(at(0), Some(ms(30)))
+    }
+
+    #[test]
+    fn a_shorter_round_trip_is_believed_at_once() {
+        let mut least = of_30_ms();
+        least.handle_rtt(at(1), ms(20));
+        least.handle_rtt(at(2), ms(90));
+        assert_eq!(least.rtt(), ms(20));
+    }
+
+    #[test]
+    fn after_half_a_minute_the_path_is_drained() {
+        let mut least = of_30_ms();
+        least.handle_rtt(at(29), ms(90));
+        assert!(!least.is_wanted());
+        least.handle_rtt(at(30), ms(90));
+        assert!(least.is_wanted() && !least.is_drained());
+        assert_eq!(least.rtt(), ms(30), "a queue may have made it long");
+    }
+
+    #[test]
+    fn a_round_trip_as_short_as_the_least_renews_it() {
+        let mut least = of_30_ms();
+        least.handle_rtt(at(20), ms(30));
+        least.handle_rtt(at(49), ms(90));
+        assert!(!least.is_wanted());
+    }
+
+    #[test]
+    fn what_was_sent_into_the_drained_path_is_the_new_least_round_trip() {
+        let mut least = of_30_ms();
+        least.handle_rtt(at(30), ms(90));
+        least.handle_acked(at(31), at(30), ms(90), ms(10), false);
+        assert!(!least.is_drained());
+        least.handle_acked(at(32), at(30), ms(90), ms(10), true);
+        assert!(least.is_drained());
+        least.handle_acked(at(33), at(31), ms(95), ms(10), true);
+        assert!(least.is_drained(), "it was sent before");
+        least.handle_acked(at(34), at(33), ms(70), ms(10), true);
+        assert_eq!((least.rtt(), least.is_wanted()), (ms(60), false));
+    }
+
+    #[test]
+    fn nobody_doubts_what_was_just_measured() {
+        let mut least = of_30_ms();
+        least.doubt(at(4));
+        assert!(!least.is_wanted());
+        least.doubt(at(5));
+        assert!(least.is_wanted());
+    }
+
+    #[test]
+    fn a_sleep_is_no_round_trip() {
+        let mut least = Least::new(at(0), None);
+        least.handle_rtt(at(1), Duration::MAX);
+        assert_eq!(least.rtt(), MAX_RTT);
+        assert_eq!(least.smoothed(), MAX_RTT);
+    }
+}
