@@ -145,6 +145,28 @@ proptest! {
         }
     }
 
+    /// Law 1, on the way: both have the same seed.
+    #[test]
+    fn the_start_of_time_does_not_matter(script in vec((0..40_000_u64, any_op()), 0..60), start in 0..1_u64 << 62) {
+        let start = Instant::from_nanos(start);
+        let later = |at: Instant| (at < Instant::MAX).then(|| start + at.since_start());
+        let mut early = client(Config::default());
+        let mut late = Reconnect::new(Config::default(), &mut Rng::from_seed([5; 32]), start);
+        let mut now = Duration::ZERO;
+        for (gap, op) in script {
+            now += Duration::from_millis(gap);
+            let (at_early, at_late) = (apply(&mut early, Instant::ZERO + now, op), apply(&mut late, start + now, op));
+            match (at_early, at_late) {
+                (Some(Next::DialAt(sooner)), Some(Next::DialAt(then))) if then < Instant::MAX => {
+                    prop_assert_eq!(later(sooner), Some(then));
+                }
+                // Beyond the end of time, which is nearer to the one that began later.
+                (Some(Next::DialAt(_)), Some(Next::DialAt(_))) => return Ok(()),
+                (at_early, at_late) => prop_assert_eq!(at_early, at_late),
+            }
+        }
+    }
+
     #[test]
     fn a_wait_is_neither_shorter_than_asked_nor_longer_than_needed(
         config in any_config(), quick in any::<bool>(),
