@@ -4,7 +4,7 @@
 //! a failure is logged the host's, to whom the last event tells it (§7.1.7).
 
 use crate::wire::{CLOSE, CONTINUATION, Endpoint, FIN, PING, TEXT, body, code, fails};
-use bowline_core::closing::{Kind, Transport};
+use bowline_core::closing::{Exchange, Kind, Transport};
 use bowline_core::connection::Event;
 use bowline_core::{Close, CloseCode, End, Message, Role};
 use core::time::Duration;
@@ -257,6 +257,19 @@ fn an_endpoint_that_has_failed_processes_nothing_any_more() {
         us.hears(FIN | PING, b"ping");
         assert_eq!(us.writes(), b"");
         assert!(matches!(us.events[..], [Event::CloseSent(_)]), "{:?}", us.events);
+    }
+}
+
+#[test]
+fn an_endpoint_that_has_failed_does_not_process_the_answer_to_its_close() {
+    for mut us in Endpoint::both() {
+        us.hears(FIN | TEXT, b"\xff");
+        us.says();
+        us.hears(FIN | CLOSE, &body(1007, "so I hear"));
+        assert!(!us.events.iter().any(|event| matches!(event, Event::CloseReceived(_))), "{:?}", us.events);
+        let disconnect = us.ends();
+        assert!(matches!(disconnect.exchange(), Exchange::Sent(_)), "{disconnect}");
+        assert_eq!(disconnect.code(), CloseCode::ABNORMAL);
     }
 }
 

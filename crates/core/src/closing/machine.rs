@@ -281,6 +281,12 @@ impl Closing {
         self.state.is_over()
     }
 
+    /// Whether what comes in is to be looked at: not once we have failed the connection (RFC 6455 §7.1.7), nor after the
+    /// end.
+    pub fn wants_frames(&self) -> bool {
+        self.failed.is_none() && !self.is_over()
+    }
+
     /// Whether data frames of the peer are to be interpreted and delivered.
     pub fn wants_data(&self) -> bool {
         self.state.wants_data(self.failed.is_some())

@@ -39,7 +39,7 @@ impl Connection {
         self.fault.is_some() && self.inbox.is_awaited()
     }
 
-    /// Tells the peer of its fault, if it has not been told, and looks for a Close in what has come since.
+    /// Tells the peer of its fault, if it has not been told, and drops what has come since.
     pub(super) fn tell_fault(&mut self, now: Instant) {
         let Some(fault) = self.fault.take() else { return };
         let Fault { error, .. } = *fault;

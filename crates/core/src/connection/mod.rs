@@ -106,8 +106,6 @@ pub struct Connection {
     close_received: bool,
     /// What the peer did wrong, until it is told.
     fault: Option<Box<Fault>>,
-    /// Whether the frame that is not whole is one that we have refused.
-    refused_early: bool,
     /// The message that is sent in pieces.
     unfinished: Unfinished,
     send_buffer: usize,
@@ -158,7 +156,6 @@ impl Connection {
             told_at: now,
             close_received: false,
             fault: None,
-            refused_early: false,
             send_buffer: config.send_buffer.max(1),
             fragment: config.fragment,
             history: (config.history != History::default()).then(|| Box::new(config.history)),

@@ -4,7 +4,7 @@ use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{Close, CloseCode};
 use crate::frame::{FrameError, Header, Opcode};
-use core::mem::{replace, take};
+use core::mem::replace;
 
 impl Connection {
     /// So many bytes have come; the decoder holds them.
@@ -23,35 +23,31 @@ impl Connection {
 
     /// Takes all frames out of the decoder.
     pub(super) fn decode(&mut self, now: Instant) {
-        while !self.closing.is_over() && self.fault.is_none() {
-            match self.decoder.decode() {
-                Ok(Some(header)) => {
-                    if let Err(error) = self.handle_frame(now, &header) {
-                        self.refuse(now, error);
-                    }
-                }
-                Ok(None) => {
-                    if let Err(error) = self.look_ahead() {
-                        self.refused_early = true;
-                        self.refuse(now, error);
-                    }
-                    break;
-                }
+        while self.closing.wants_frames() && self.fault.is_none() {
+            let (result, is_last) = match self.decoder.decode() {
+                Ok(Some(header)) => (self.handle_frame(now, &header), false),
+                Ok(None) => (self.look_ahead(), true),
                 Err(error) => {
-                    self.refuse(now, error);
                     // There are no frames any more in what follows.
                     self.decoder.release();
-                    break;
+                    (Err(error), true)
                 }
+            };
+            if let Err(error) = result {
+                self.refuse(now, error);
             }
+            if is_last {
+                break;
+            }
+        }
+        if !self.closing.wants_frames() {
+            self.decoder.clear();
         }
         self.known = self.decoder.buffered();
     }
 
     fn handle_frame(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
         match header.opcode {
-            // Nothing but the rest of a frame that has been refused before it was whole.
-            Opcode::Text | Opcode::Binary | Opcode::Continuation if take(&mut self.refused_early) => {}
             Opcode::Text | Opcode::Binary | Opcode::Continuation => return self.handle_data(now, header),
             Opcode::Ping => self.handle_ping(now),
             Opcode::Pong if !self.closing.handle_pong(now) => {}

@@ -173,8 +173,9 @@ impl Side {
             }
             Fact::PeerClosesBehindData(code, reason) => {
                 let payload = [&code.to_be_bytes(), &reason.0[..]].concat();
+                let is_heard = closing.wants_frames();
                 closing.hold_close(now, &payload);
-                if !was_over {
+                if is_heard {
                     self.received.get_or_insert(Close::decode(&payload).0);
                 }
             }
@@ -210,10 +211,10 @@ impl Side {
 
     fn peer_closes(&mut self, payload: &[u8]) -> Option<bytes::Bytes> {
         let is_first = self.closing.is_open() && !self.closing.is_held();
-        let was_over = self.closing.is_over();
+        let is_heard = self.closing.wants_frames();
         let answer = self.closing.handle_close(self.now, payload);
         assert_eq!(answer.is_some(), is_first, "a Close is answered, once");
-        if !was_over {
+        if is_heard {
             self.received.get_or_insert(Close::decode(payload).0);
         }
         answer

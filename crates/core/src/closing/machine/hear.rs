@@ -22,8 +22,9 @@ impl Closing {
     /// A Pong came: whether it is of interest.
     pub fn handle_pong(&mut self, now: Instant) -> bool {
         self.at(now);
-        // RFC 6455 §1.4: whatever follows the peer's Close is discarded.
-        !matches!(self.state, State::Held { .. } | State::Both(_)) || self.ignore()
+        // RFC 6455 §1.4: whatever follows the peer's Close is discarded; §7.1.7: so is all that follows a failure.
+        let is_late = matches!(self.state, State::Held { .. } | State::Both(_)) || self.failed.is_some();
+        !is_late || self.ignore()
     }
 
     /// A Close frame came with this payload. The answer, if there is one, is the payload of our own Close frame.
@@ -49,6 +50,10 @@ impl Closing {
                 self.flaw = flaw;
                 self.exchange = Exchange::Received(received);
                 self.state = State::Held { since: now };
+            }
+            // RFC 6455 §7.1.7: who has failed the connection does not process even the answer.
+            State::Sent(_) if self.failed.is_some() => {
+                self.ignore();
             }
             State::Sent(wait) => {
                 let (received, flaw) = Close::decode(payload);

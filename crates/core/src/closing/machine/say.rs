@@ -22,8 +22,8 @@ impl Closing {
     /// What the peer sent cannot be gone on from: a violation of the protocol, or a limit that was passed.
     ///
     /// Drop the data that waits to be written. If there is an answer, it is the payload of our Close frame, to be
-    /// written next. The input is not to be interpreted any further (RFC 6455 §7.1.7), except that a Close frame may
-    /// be reported where the frames can still be told apart. A reason that is too long is cut.
+    /// written next. The input is not to be interpreted any further, not even a Close (RFC 6455 §7.1.7). A reason that
+    /// is too long is cut.
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) -> Option<Bytes> {
         let now = self.at(now);
         let close = Close::ours(if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR }, reason);

@@ -30,7 +30,7 @@ const STATES: [(&str, Step); 14] = [
     ("Failed, left", |it, now| fails(it, now) + &left(it, now)),
     ("Held", |it, now| holds(it, now, b"\x03\xe8")),
     ("Both, data", |it, now| closes(it, now, b"\x03\xe8")),
-    ("Both", |it, now| fails(it, now) + &closes(it, now, b"\x03\xe8")),
+    ("Both", |it, now| holds(it, now, b"\x03\xe8") + &fails(it, now)),
     ("Both, left", |it, now| closes(it, now, b"\x03\xe8") + &left(it, now)),
     ("Drain", |it, now| ends(it, now, End::WriteFailed)),
     ("Drain, skips", |it, now| ends(it, now - it.config.drain_timeout, End::WriteFailed) + &skips(it, now)),

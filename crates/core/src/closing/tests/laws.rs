@@ -155,7 +155,7 @@ impl Run {
     }
 
     fn received(&mut self, payload: &[u8], was_over: bool) {
-        if self.seen.received.is_some() {
+        if self.seen.received.is_some() || !self.closing.wants_frames() {
             self.seen.ignored += u64::from(!was_over);
         } else if !was_over {
             self.seen.received = Some(Close::decode(payload).0);

@@ -150,20 +150,14 @@ fn a_message_may_be_slow_while_we_do_not_read() {
 }
 
 #[test]
-fn a_close_is_noted_after_bad_text() {
-    let mut server = server();
-    server
-        .handle_input(T0, &[to_server(0x81, b"\xff"), to_server(0x88, &close_payload(1000, "bye"))].concat());
-    server.handle_end(T0, End::Eof);
-    assert_eq!(end(&mut server).received().map(Close::reason), Some("bye"));
-}
-
-#[test]
-fn nothing_is_noted_after_bytes_that_are_no_frames() {
-    let mut server = server();
-    server.handle_input(T0, &[b"\xff".to_vec(), to_server(0x88, &close_payload(1000, "bye"))].concat());
-    server.handle_end(T0, End::Eof);
-    assert_eq!(end(&mut server).received(), None);
+fn nothing_is_noted_after_a_refusal() {
+    for bad in [to_server(0x81, b"\xff"), b"\xff".to_vec()] {
+        let mut server = server();
+        server.handle_input(T0, &[bad, to_server(0x88, &close_payload(1000, "bye"))].concat());
+        assert_eq!(server.decoder.memory(), 0);
+        server.handle_end(T0, End::Eof);
+        assert_eq!(end(&mut server).received(), None);
+    }
 }
 
 #[test]
