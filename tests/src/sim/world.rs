@@ -56,7 +56,7 @@ pub struct World {
     lives: Vec<Life>,
     dials: u32,
     opening: Option<Instant>,
-    next_id: u8,
+    next_id: u16,
     rounds: u32,
 }
 
@@ -313,7 +313,9 @@ impl World {
     }
 
     fn id(&mut self) -> TransferId {
-        let id = TransferId::from_bytes([self.next_id; 16]);
+        let mut bytes = [self.next_id as u8; 16];
+        bytes[0] = (self.next_id >> 8) as u8;
+        let id = TransferId::from_bytes(bytes);
         self.next_id += 1;
         id
     }

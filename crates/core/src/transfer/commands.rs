@@ -25,7 +25,7 @@ impl Transfers {
         if let (Some(handle), Some(link)) = (requested, &mut self.link) {
             link.close(handle);
         }
-        let Offer { name, length, mtime_ms, validator, .. } = offer;
+        let Offer { name, length, mtime_ms, validator, priority, .. } = offer;
         let mode = wire::Mode::AttachOrCreate;
         let offer = wire::Offer {
             id,
@@ -34,14 +34,12 @@ impl Transfers {
             mtime_ms,
             validator,
             mode,
-            priority: 0,
+            priority,
             epoch_seen: 0,
             digest: None,
         };
         self.outgoing.insert(id, Outgoing::new(self.now, offer, requested.is_some()));
-        if !self.turns.contains(&id) {
-            self.turns.push_back(id);
-        }
+        self.turns.wait(id);
         Ok(())
     }
 

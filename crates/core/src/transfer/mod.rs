@@ -31,8 +31,10 @@ mod poll;
 mod receive;
 mod route;
 mod send;
+mod sending;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod validator;
 mod wanted;
 pub mod wire;
@@ -45,6 +47,7 @@ use core::time::Duration;
 use link::Link;
 use receive::Incoming;
 use send::{Context, Fate, Outgoing};
+use turns::Turns;
 use wanted::{Asking, Wanted};
 use wire::Frame;
 
@@ -71,12 +74,14 @@ pub struct Offer {
     pub mtime_ms: i64,
     /// What tells this version of the file from another.
     pub validator: Option<Validator>,
+    /// How many shares of the link it gets beside its first one, while others are under way. 0 by default.
+    pub priority: u16,
 }
 
 impl Offer {
-    /// A file of this name and length; its time and validator can be set afterwards.
+    /// A file of this name and length; its other properties can be set afterwards.
     pub fn new(id: TransferId, name: SafeName, length: u64) -> Self {
-        Self { id, name, length, mtime_ms: 0, validator: None }
+        Self { id, name, length, mtime_ms: 0, validator: None, priority: 0 }
     }
 }
 
@@ -118,8 +123,7 @@ pub struct Transfers {
     wanted: BTreeMap<TransferId, Wanted>,
     /// What the peer asked for and we have not offered yet.
     asked: BTreeMap<TransferId, wire::Handle>,
-    /// Whose turn it is to send a chunk.
-    turns: VecDeque<TransferId>,
+    turns: Turns,
     events: VecDeque<Event>,
 }
 
@@ -148,7 +152,7 @@ impl Transfers {
             incoming: BTreeMap::new(),
             wanted: BTreeMap::new(),
             asked: BTreeMap::new(),
-            turns: VecDeque::new(),
+            turns: Turns::default(),
             events: VecDeque::new(),
         }
     }
@@ -178,6 +182,8 @@ impl Transfers {
         }
         self.incoming.clear();
         self.outgoing.retain(|_, outgoing| outgoing.handle_link_down(&mut cx) == Fate::Lives);
+        let now = self.now;
+        self.turns.wait_all(|id| self.outgoing.get(&id).is_some_and(|outgoing| outgoing.wants_offer(now)));
         for wanted in self.wanted.values_mut() {
             wanted.state = Asking::Waiting { until: None };
         }
@@ -194,8 +200,8 @@ impl Transfers {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.sending_timeout();
         let mut cx = context!(self);
-        self.outgoing.retain(|_, outgoing| outgoing.handle_timeout(&mut cx) == Fate::Lives);
         let ended: BTreeSet<_> = self
             .incoming
             .iter_mut()
@@ -216,10 +222,9 @@ impl Transfers {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let outgoing = self.outgoing.values().filter_map(|outgoing| outgoing.deadline(&self.config));
         let incoming = self.incoming.values().filter_map(|incoming| incoming.deadline(&self.config));
         let wanted = self.wanted.values().filter_map(|wanted| self.wanted_deadline(wanted));
-        earliest(outgoing.chain(incoming).chain(wanted).min(), self.limit_deadline())
+        earliest(incoming.chain(wanted).min(), self.sending_deadline())
     }
 
     // ----- looks -----
@@ -282,20 +287,6 @@ impl Transfers {
 
     fn receives(&self, id: TransferId) -> bool {
         self.incoming.contains_key(&id) || self.wanted.contains_key(&id)
-    }
-
-    fn outgoing_step(
-        &mut self,
-        now: Instant,
-        id: TransferId,
-        step: impl FnOnce(&mut Outgoing, &mut Context<'_>) -> Fate,
-    ) -> bool {
-        self.advance(now);
-        let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
-        if step(outgoing, &mut context!(self)) == Fate::Ended {
-            self.outgoing.remove(&id);
-        }
-        true
     }
 
     fn incoming_step(

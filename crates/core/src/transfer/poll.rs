@@ -1,6 +1,5 @@
 //! Messages out: control first, then chunks, cut when the transport has room for them.
 
-use super::limiter::Limiter;
 use super::link::Route;
 use super::wire::{Frame, Request};
 use super::{Asking, Context, TransferId, Transfers, context};
@@ -49,53 +48,6 @@ impl Transfers {
         wanted.state = Asking::Asked { handle, since: now };
         let request = Request { id: *id, name: wanted.name.clone(), from: 0, to: u64::MAX, if_digest: None };
         Some(Frame::Request(handle, request))
-    }
-
-    /// Lets one waiting transfer offer itself.
-    fn poll_offer(&mut self) -> Option<Parts> {
-        let now = self.now;
-        let mut cx = context!(self);
-        let link = cx.link.as_mut().filter(|link| !link.closing)?;
-        let open = link.count(|route| matches!(route, Route::Outgoing(_)));
-        if open >= link.max_transfers() {
-            return None;
-        }
-        let outgoing = self.outgoing.values_mut().find(|outgoing| outgoing.wants_offer(now))?;
-        outgoing.send_offer(&mut cx);
-        self.link.as_mut()?.poll_control()
-    }
-
-    /// A FIN or a chunk, from each transfer in turn.
-    fn poll_bulk(&mut self) -> Option<Parts> {
-        let now = self.now;
-        for _ in 0..self.turns.len() {
-            let id = self.turns.pop_front()?;
-            let Some(outgoing) = self.outgoing.get_mut(&id) else { continue };
-            self.turns.push_back(id);
-            if let Some(fin) = outgoing.poll_fin(now) {
-                return Some(fin.encode());
-            }
-            let Some(link) = &mut self.link else { return None };
-            let most = match &link.limit_out {
-                Some(limiter) if limiter.free_at() > now => continue,
-                Some(limiter) => limiter.burst(),
-                None => u64::MAX,
-            };
-            if let Some(Frame::Data(handle, data)) = outgoing.poll_data(now, &mut link.flow, most) {
-                if let Some(limiter) = &mut link.limit_out {
-                    limiter.pass(now, data.payload.len() as u64);
-                }
-                outgoing.step(&mut context!(self));
-                return Some(Frame::Data(handle, data).encode());
-            }
-        }
-        None
-    }
-
-    /// When a limit on the rate lets the next chunk pass.
-    pub(super) fn limit_deadline(&self) -> Option<Instant> {
-        let limiter = self.link.as_ref()?.limit_out.as_ref().filter(|_| !self.outgoing.is_empty())?;
-        Some(Limiter::free_at(limiter)).filter(|free_at| *free_at > self.now)
     }
 
     /// The side of the link that this end takes.

@@ -11,6 +11,8 @@
 mod input;
 mod output;
 
+pub(super) use output::Chunk;
+
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
@@ -267,6 +269,10 @@ impl Outgoing {
 
     pub(super) fn id(&self) -> TransferId {
         self.offer.id
+    }
+
+    pub(super) fn priority(&self) -> u16 {
+        self.offer.priority
     }
 
     // ----- inside -----

@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::transfer::event::Event;
 use crate::transfer::flow::Flow;
 use crate::transfer::link::{Link, Route};
-use crate::transfer::wire::{Data, Frame, Have, Whole};
+use crate::transfer::wire::{Data, Frame, Handle, Have, Whole};
 
 /// The least that is read at a time, however many transfers share the memory.
 const LEAST_READ: u64 = 64 * 1024;
@@ -13,6 +13,16 @@ const LEAST_READ: u64 = 64 * 1024;
 /// The most reads at a time. Two or three are of use; the others answer for offsets that a rewind has left behind,
 /// and a receiver that rewinds without end must not pile them up.
 const MOST_READS: u32 = 8;
+
+/// What a transfer has for its turn.
+pub(in crate::transfer) enum Chunk {
+    /// Nothing that is read, and that the receiver takes.
+    Nothing,
+    /// A chunk, but the window does not admit it.
+    Full,
+    /// This chunk.
+    Sent(Handle, Data),
+}
 
 impl Outgoing {
     /// Asks for what will be needed next.
@@ -79,24 +89,22 @@ impl Outgoing {
         Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
     }
 
-    /// The next chunk, if there is one that may be sent.
-    pub(in crate::transfer) fn poll_data(
-        &mut self,
-        now: Instant,
-        flow: &mut Flow,
-        most: u64,
-    ) -> Option<Frame> {
+    /// The next chunk.
+    pub(in crate::transfer) fn poll_data(&mut self, now: Instant, flow: &mut Flow, most: u64) -> Chunk {
         let (State::Offered { handle, early: true, .. } | State::Sending { handle, have: Have::Part }) =
             self.state
         else {
-            return None;
+            return Chunk::Nothing;
         };
-        let front = self.ready.front_mut()?;
+        let Some(front) = self.ready.front_mut() else { return Chunk::Nothing };
         let chunk = u64::from(flow.chunk().min(self.max_chunk)).min(most).min(front.len() as u64);
         let len = chunk.min(self.credit.saturating_sub(self.sent));
         // A sliver of credit waits for more, unless nothing is left that could bring it.
-        if len == 0 || (len < chunk && !self.flights.is_empty()) || !flow.admits(len) {
-            return None;
+        if len == 0 || (len < chunk && !self.flights.is_empty()) {
+            return Chunk::Nothing;
+        }
+        if !flow.admits(len) {
+            return Chunk::Full;
         }
         let payload = front.split_to(len as usize);
         if front.is_empty() {
@@ -112,7 +120,7 @@ impl Outgoing {
         self.flights.push_back(Flight { end: self.sent, len, stamp });
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
-        Some(Frame::Data(handle, Data { offset, seq, payload }))
+        Chunk::Sent(handle, Data { offset, seq, payload })
     }
 
     /// Sending goes on at `offset`; what is out beyond it is given up.

@@ -1,0 +1,120 @@
+//! The transfers that send: offered in the order of their coming, and served in the order of their shares.
+
+use super::limiter::Limiter;
+use super::link::Route;
+use super::send::{Chunk, Context, Fate, Outgoing};
+use super::wire::Frame;
+use super::{TransferId, Transfers, context};
+use crate::Instant;
+use crate::message::Parts;
+use crate::time::earliest;
+use alloc::vec::Vec;
+
+impl Transfers {
+    /// Lets something happen to a transfer that sends; false if there is no such transfer.
+    pub(super) fn outgoing_step(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        step: impl FnOnce(&mut Outgoing, &mut Context<'_>) -> Fate,
+    ) -> bool {
+        self.advance(now);
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
+        if step(outgoing, &mut context!(self)) == Fate::Ended {
+            self.outgoing.remove(&id);
+            self.turns.leave(id);
+        }
+        true
+    }
+
+    /// Lets the transfer that waits longest offer itself.
+    pub(super) fn poll_offer(&mut self) -> Option<Parts> {
+        let now = self.now;
+        let mut cx = context!(self);
+        let link = cx.link.as_mut().filter(|link| !link.closing)?;
+        let open = link.count(|route| matches!(route, Route::Outgoing(_)));
+        if open >= link.max_transfers() {
+            return None;
+        }
+        while let Some(id) = self.turns.first_waiting() {
+            self.turns.drop_first();
+            let Some(outgoing) = self.outgoing.get_mut(&id).filter(|outgoing| outgoing.wants_offer(now))
+            else {
+                continue;
+            };
+            self.turns.join(id, outgoing.priority());
+            outgoing.send_offer(&mut cx);
+            return self.link.as_mut()?.poll_control();
+        }
+        None
+    }
+
+    /// A FIN, or the chunk of the transfer whose turn it is.
+    pub(super) fn poll_bulk(&mut self) -> Option<Parts> {
+        let now = self.now;
+        let fin = self.turns.ids().find_map(|id| self.outgoing.get_mut(&id)?.poll_fin(now));
+        if let Some(fin) = fin {
+            return Some(fin.encode());
+        }
+        let link = self.link.as_mut()?;
+        let most = match &link.limit_out {
+            Some(limiter) if limiter.free_at() > now => return None,
+            Some(limiter) => limiter.burst(),
+            None => u64::MAX,
+        };
+        let mut chunk = None;
+        for (place, id) in self.turns.ids().enumerate() {
+            let Some(outgoing) = self.outgoing.get_mut(&id) else { continue };
+            match outgoing.poll_data(now, &mut link.flow, most) {
+                Chunk::Nothing => {}
+                // The window is everybody's: nobody else may use up what this one waits for.
+                Chunk::Full => return None,
+                Chunk::Sent(handle, data) => {
+                    chunk = Some((place, id, handle, data));
+                    break;
+                }
+            }
+        }
+        let (place, id, handle, data) = chunk?;
+        let len = data.payload.len() as u64;
+        self.turns.serve(place, len);
+        if let Some(limiter) = &mut link.limit_out {
+            limiter.pass(now, len);
+        }
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            outgoing.step(&mut context!(self));
+        }
+        Some(Frame::Data(handle, data).encode())
+    }
+
+    /// Lets those act whose time has come.
+    pub(super) fn sending_timeout(&mut self) {
+        let mut cx = context!(self);
+        let under_way: Vec<_> = self.turns.ids().collect();
+        for id in under_way {
+            let Some(outgoing) = self.outgoing.get_mut(&id) else { continue };
+            if outgoing.handle_timeout(&mut cx) == Fate::Ended {
+                self.outgoing.remove(&id);
+                self.turns.leave(id);
+            } else if outgoing.wants_offer(cx.now) {
+                self.turns.wait(id);
+            }
+        }
+    }
+
+    /// When the next of them has something to do. Those that wait for their turn to be offered have no time of their
+    /// own.
+    pub(super) fn sending_deadline(&self) -> Option<Instant> {
+        let under_way = self.turns.ids().filter_map(|id| self.outgoing.get(&id));
+        earliest(
+            under_way.filter_map(|outgoing| outgoing.deadline(&self.config)).min(),
+            self.limit_deadline(),
+        )
+    }
+
+    /// When a limit on the rate lets the next chunk pass.
+    fn limit_deadline(&self) -> Option<Instant> {
+        let limiter = self.link.as_ref()?.limit_out.as_ref().filter(|_| !self.outgoing.is_empty())?;
+        Some(Limiter::free_at(limiter)).filter(|free_at| *free_at > self.now)
+    }
+}

@@ -1,0 +1,191 @@
+//! Who is offered next, and whose chunk is next.
+//!
+//! Transfers are offered in the order in which they came, as many at once as the peer takes. Those that are open share
+//! the link by weighted fair queueing: what a transfer has sent, divided by its weight, is its *due*, and the least due
+//! comes next. So small files do not wait behind large ones, and the order of chunks does not depend on their sizes.
+
+use super::TransferId;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// A byte counts for so much, divided by the weight.
+const UNIT: u64 = 1 << 16;
+
+/// The transfers that send, by what they wait for.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// To be offered.
+    waiting: VecDeque<TransferId>,
+    /// Under way, or waiting for the time of another try; the least due first.
+    shares: Vec<Share>,
+    /// The due of whoever was served last.
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Share {
+    id: TransferId,
+    weight: u64,
+    due: u64,
+}
+
+impl Turns {
+    /// A new transfer, or one that is to be offered again.
+    pub(super) fn wait(&mut self, id: TransferId) {
+        self.shares.retain(|share| share.id != id);
+        self.waiting.push_back(id);
+    }
+
+    /// The link is gone: what was under way is offered first on the next one, in the order of now.
+    pub(super) fn wait_all(&mut self, waits: impl Fn(TransferId) -> bool) {
+        for share in self.shares.iter().rev().filter(|share| waits(share.id)) {
+            self.waiting.push_front(share.id);
+        }
+        self.shares.retain(|share| !waits(share.id));
+    }
+
+    /// The transfer that waits longest.
+    pub(super) fn first_waiting(&self) -> Option<TransferId> {
+        self.waiting.front().copied()
+    }
+
+    /// The transfer that waits longest does so no more.
+    pub(super) fn drop_first(&mut self) {
+        self.waiting.pop_front();
+    }
+
+    /// This transfer is open. Each step of priority is another share of the link.
+    pub(super) fn join(&mut self, id: TransferId, priority: u16) {
+        self.shares.retain(|share| share.id != id);
+        self.insert(Share { id, weight: u64::from(priority) + 1, due: self.clock });
+    }
+
+    /// This transfer has ended.
+    pub(super) fn leave(&mut self, id: TransferId) {
+        let before = self.shares.len();
+        self.shares.retain(|share| share.id != id);
+        if self.shares.len() == before {
+            self.waiting.retain(|waiting| *waiting != id);
+        }
+    }
+
+    /// The transfers under way, the one whose turn it is first.
+    pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = TransferId> {
+        self.shares.iter().map(|share| share.id)
+    }
+
+    /// The transfer at this place of [`ids`](Self::ids) has sent so many bytes; those before it had nothing to send.
+    pub(super) fn serve(&mut self, place: usize, len: u64) {
+        if place >= self.shares.len() {
+            return;
+        }
+        let mut served = self.shares.remove(place);
+        self.clock = self.clock.max(served.due);
+        let cost = len.saturating_mul(UNIT);
+        // Who has nothing to send may catch up on two such chunks, but does not save its turns for ever.
+        let floor = self.clock.saturating_sub(cost.saturating_mul(2));
+        for share in &mut self.shares[..place] {
+            share.due = share.due.max(floor);
+        }
+        served.due = served.due.saturating_add(cost / served.weight);
+        self.insert(served);
+    }
+
+    fn insert(&mut self, share: Share) {
+        let place = self.shares.partition_point(|other| other.due <= share.due);
+        self.shares.insert(place, share);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+
+    fn id(n: u8) -> TransferId {
+        TransferId::from_bytes([n; 16])
+    }
+
+    /// How many of the next `chunks` each transfer sends, if those in `dry` have none.
+    fn served(turns: &mut Turns, chunks: usize, len: u64, dry: &[u8]) -> BTreeMap<TransferId, usize> {
+        let mut counts = BTreeMap::new();
+        for _ in 0..chunks {
+            let next = turns.ids().enumerate().find(|(_, next)| !dry.iter().any(|n| id(*n) == *next));
+            let Some((place, next)) = next else { break };
+            *counts.entry(next).or_default() += 1;
+            turns.serve(place, len);
+        }
+        counts
+    }
+
+    fn counts<const N: usize>(of: [(u8, usize); N]) -> BTreeMap<TransferId, usize> {
+        of.into_iter().map(|(n, count)| (id(n), count)).collect()
+    }
+
+    #[test]
+    fn equal_transfers_get_equal_shares() {
+        let mut turns = Turns::default();
+        for n in 1..=3 {
+            turns.join(id(n), 0);
+        }
+        assert_eq!(served(&mut turns, 9, 1000, &[]), counts([(1, 3), (2, 3), (3, 3)]));
+    }
+
+    #[test]
+    fn each_step_of_priority_is_another_share() {
+        let mut turns = Turns::default();
+        turns.join(id(1), 0);
+        turns.join(id(2), 2);
+        assert_eq!(served(&mut turns, 40, 1000, &[]), counts([(1, 10), (2, 30)]));
+    }
+
+    #[test]
+    fn a_newcomer_owes_nothing_and_is_owed_nothing() {
+        let mut turns = Turns::default();
+        turns.join(id(1), 0);
+        served(&mut turns, 100, 1000, &[]);
+        turns.join(id(2), 0);
+        assert_eq!(served(&mut turns, 10, 1000, &[]), counts([(1, 5), (2, 5)]));
+    }
+
+    #[test]
+    fn who_had_nothing_to_send_catches_up_on_two_chunks() {
+        let mut turns = Turns::default();
+        turns.join(id(1), 0);
+        turns.join(id(2), 0);
+        served(&mut turns, 100, 1000, &[1]);
+        assert_eq!(served(&mut turns, 3, 1000, &[]), counts([(1, 3)]));
+        assert_eq!(served(&mut turns, 20, 1000, &[]), counts([(1, 10), (2, 10)]));
+    }
+
+    #[test]
+    fn what_was_under_way_is_offered_before_what_still_waited() {
+        let mut turns = Turns::default();
+        turns.wait(id(3));
+        turns.join(id(1), 0);
+        turns.join(id(2), 0);
+        turns.join(id(4), 0);
+        turns.wait_all(|next| next != id(2));
+        assert_eq!(turns.waiting, [id(1), id(4), id(3)]);
+        assert_eq!(turns.ids().collect::<Vec<_>>(), [id(2)]);
+    }
+
+    #[test]
+    fn who_ends_while_it_waits_is_forgotten() {
+        let mut turns = Turns::default();
+        turns.wait(id(1));
+        turns.wait(id(2));
+        turns.leave(id(1));
+        assert_eq!(turns.first_waiting(), Some(id(2)));
+    }
+
+    #[test]
+    fn absurd_lengths_and_places_do_no_harm() {
+        let mut turns = Turns::default();
+        turns.join(id(1), u16::MAX);
+        turns.serve(0, u64::MAX);
+        turns.serve(0, u64::MAX);
+        turns.serve(7, 1);
+        assert_eq!(turns.ids().collect::<Vec<_>>(), [id(1)]);
+    }
+}
