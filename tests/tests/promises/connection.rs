@@ -141,10 +141,10 @@ proptest! {
         for (opcode, payload) in behind {
             prop_assert!(opcode == Opcode::Pong && asked.contains(&payload), "{opcode:?}");
         }
-        // Not even a part of a frame.
+        // Not even a part of another frame: a Pong may be cut off where the script stops.
         let whole = frames.last().map_or(0, |(at, header, payload)| at + header.encode().len() + payload.len());
         let closed = frames.iter().any(|(_, header, _)| header.opcode == Opcode::Close);
-        prop_assert!(!closed || whole == player.written().len());
+        prop_assert!(!closed || player.written().get(whole).is_none_or(|first| *first == 0x8a));
     }
 
     #[test]
