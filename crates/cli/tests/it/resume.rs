@@ -199,7 +199,8 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     fs::write(world.path("state/paths"), "no path\n").expect("a damaged file is no obstacle");
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
-    let patient = ["send", "big", &relay.url, "--heartbeat", "2s", "--timeout", "1s", "-vv"];
+    // Long enough for all of the file to have left before the ping: what is sent is no silence.
+    let patient = ["send", "big", &relay.url, "--heartbeat", "6s", "--timeout", "1s", "-vv"];
     let mut sender = Process::start(&mut world.bowline(patient.iter().chain(&SLOW)));
     sender.middle();
     relay.fall_silent();
