@@ -1,16 +1,12 @@
 //! Text from elsewhere, made harmless for a terminal.
 
+use bowline_core::closing::is_active;
 use std::borrow::Cow;
 
 /// Replaces what a terminal obeys or hides: control characters, line ends, and marks that change the direction of
 /// the text around them.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
-}
-
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Times and sizes in the words of people, and lines that break between words.
+//! Times and sizes in the words of people, words of somebody else, and lines that break between words.
 
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -45,6 +45,34 @@ pub(crate) struct Count(pub(crate) u64, pub(crate) &'static str);
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+/// Whether a character has no place in a log or on a terminal when it comes from the network: control characters, other
+/// ends of a line, marks that turn the direction of writing, and what is not seen at all. Joiners stay, which belong to
+/// words and to pictures. What this crate prints is free of them; ask for words that are printed as they came, such as
+/// [`Close::reason`](crate::Close::reason).
+///
+/// ```
+/// use bowline_core::closing::is_active;
+///
+/// assert!(is_active('\x1b') && is_active('\n') && is_active('\u{202e}'));
+/// assert!(!is_active('é') && !is_active('\u{200d}'));
+/// ```
+pub fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Words of somebody else, on one line whatever they are.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if is_active(c) => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 use super::close::Close;
 use super::evidence::{Cut, End, Ping};
 use super::suspect::{Limit, Suspect};
-use super::unopened::Line;
-use crate::words::{Secs, Size};
+use crate::frame::Opcode;
+use crate::words::{OneLine, Secs, Size};
+use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
@@ -59,7 +60,7 @@ pub(super) enum Clause {
     },
     Unanswered(Duration),
     /// There was no connection, in the words of whoever tried.
-    Unopened(Line),
+    Unopened(String),
 }
 
 /// How the transport ended.
@@ -121,7 +122,8 @@ impl fmt::Display for Clause {
                 let mut silent = " after";
                 match cut {
                     Cut::Payload { opcode, got, of } => {
-                        write!(f, " inside a {} frame, {got} of {of} bytes", name(opcode))?;
+                        let name = Opcode::from_u8(opcode).map_or("reserved", Opcode::name);
+                        write!(f, " inside a {name} frame, {got} of {of} bytes")?;
                         silent = ", after";
                     }
                     Cut::Header => {
@@ -192,7 +194,7 @@ impl fmt::Display for Clause {
                 Secs(lasted),
                 Secs(ago)
             ),
-            Self::Unopened(ref words) => write!(f, "{words}"),
+            Self::Unopened(ref words) => write!(f, "{}", OneLine(words)),
             Self::Unanswered(waited) => write!(f, "the other side did not answer within {}", Secs(waited)),
         }
     }
@@ -239,18 +241,6 @@ impl fmt::Display for Ended {
             End::WriteFailed => "write failed",
             End::LocalAbort => "connection dropped by this side",
         })
-    }
-}
-
-fn name(opcode: u8) -> &'static str {
-    match opcode {
-        0 => "continuation",
-        1 => "text",
-        2 => "binary",
-        8 => "close",
-        9 => "ping",
-        10 => "pong",
-        _ => "reserved",
     }
 }
 

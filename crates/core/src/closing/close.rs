@@ -1,10 +1,11 @@
 //! What a Close frame says, in memory and on the wire.
 
 use super::code::CloseCode;
+use crate::words::OneLine;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 /// The longest reason in bytes: a control frame holds 125, and two are the code (RFC 6455 §5.5).
 pub const MAX_REASON: usize = 123;
@@ -149,19 +150,6 @@ impl fmt::Display for Close {
         } else {
             write!(f, "{} (invalid code)", self.code.as_u16())?;
         }
-        if !self.reason.is_empty() {
-            f.write_char(' ')?;
-        }
-        self.reason.chars().try_for_each(|c| match c {
-            c if is_active(c) => write!(f, "{}", c.escape_default()),
-            c => f.write_char(c),
-        })
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " {}", OneLine(&self.reason)) }
     }
-}
-
-/// What has no place in a log when it comes from the network: control characters, other ends of a line, marks that
-/// turn the direction of writing, and what is not seen at all. Joiners stay, which belong to words and to pictures.
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

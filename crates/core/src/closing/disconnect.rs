@@ -233,11 +233,11 @@ impl core::error::Error for Disconnect {}
 
 impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Clause::Unopened(words) = &self.record.verdict.clause {
-            return write!(f, "{words}");
+        let clause = &self.record.verdict.clause;
+        if !self.was_open() {
+            return write!(f, "{clause}");
         }
         write!(f, "{}", self.record.exchange)?;
-        let clause = &self.record.verdict.clause;
         if *clause != Clause::Nothing {
             write!(f, "; {clause}")?;
         }

@@ -63,3 +63,5 @@ pub use machine::Closing;
 pub use retry::{Change, Retry, Why};
 pub use state::{Overdue, Transport};
 pub use suspect::Suspect;
+
+pub use crate::words::is_active;

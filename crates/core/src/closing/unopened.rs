@@ -9,12 +9,7 @@ use super::kind::{Kind, Obstacle, Who};
 use super::retry::{Retry, Why};
 use alloc::format;
 use alloc::string::String;
-use core::fmt::{self, Write as _};
 use core::time::Duration;
-
-/// Words of somebody else, which are printed on one line whatever they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line(String);
 
 impl Disconnect {
     /// A server answered the upgrade with this HTTP status, and perhaps asked to wait before the next attempt
@@ -85,7 +80,7 @@ impl Disconnect {
 
     fn unopened(who: Who, kind: Kind, retry: Retry, words: String, known: impl FnOnce() -> String) -> Self {
         let words = if words.is_empty() { known() } else { words };
-        let verdict = Verdict { who, kind, retry, clause: Clause::Unopened(Line(words)) };
+        let verdict = Verdict { who, kind, retry, clause: Clause::Unopened(words) };
         Self::new(Record {
             exchange: Exchange::Neither,
             flaw: None,
@@ -101,15 +96,6 @@ impl Disconnect {
             unanswered_silence: None,
             verdict,
             heartbeat: None,
-        })
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            c if c.is_control() => write!(f, "{}", c.escape_default()),
-            c => f.write_char(c),
         })
     }
 }
@@ -164,6 +150,8 @@ mod tests {
     fn words_from_the_network_stay_on_one_line() {
         let failed = Disconnect::handshake_rejected(500, None, "no\nway \x1b[2J");
         assert_eq!(failed.to_string(), "no\\nway \\u{1b}[2J");
+        let failed = Disconnect::connect_failed(Obstacle::Local, "gnp\u{202e}.exe");
+        assert_eq!(failed.to_string(), "gnp\\u{202e}.exe");
     }
 
     #[test]
