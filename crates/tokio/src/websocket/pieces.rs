@@ -98,13 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         loop {
-            match ready!(self.poll_piece(cx)) {
-                Ok(piece) => {
-                    if let Some(message) = self.joiner.push(piece) {
-                        return Poll::Ready(Ok(message));
-                    }
-                }
-                Err(disconnect) => return Poll::Ready(Err(disconnect)),
+            let piece = ready!(self.poll_piece(cx))?;
+            if let Some(message) = self.joiner.push(piece) {
+                return Poll::Ready(Ok(message));
             }
         }
     }

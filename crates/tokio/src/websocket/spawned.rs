@@ -80,10 +80,8 @@ impl Sender {
     /// # Errors
     /// If the connection is over, or a message in pieces has not ended; the message comes back.
     pub async fn send(&self, message: Message) -> Result<(), SendError<Message>> {
-        match self.commands.reserve().await {
-            Ok(place) => self.queue_message(place, message),
-            Err(_) => Err(SendError::Closing(message)),
-        }
+        let (place, message) = self.place(message).await?;
+        self.queue_message(place, message)
     }
 
     /// Hands a message to the connection if there is room in the queue at once.
@@ -91,10 +89,8 @@ impl Sender {
     /// # Errors
     /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
-        match self.commands.try_reserve() {
-            Ok(place) => self.queue_message(place, message),
-            Err(error) => Err(refused(error, message)),
-        }
+        let (place, message) = self.place_at_once(message)?;
+        self.queue_message(place, message)
     }
 
     /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
@@ -106,10 +102,8 @@ impl Sender {
     /// # Errors
     /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
     pub async fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
-        match self.commands.reserve().await {
-            Ok(place) => self.queue_piece(place, piece),
-            Err(_) => Err(SendError::Closing(piece)),
-        }
+        let (place, piece) = self.place(piece).await?;
+        self.queue_piece(place, piece)
     }
 
     /// Hands the next piece of a message to the connection if there is room in the queue at once.
@@ -118,10 +112,8 @@ impl Sender {
     /// If there is no room, the connection is over, or the message was begun with pieces of the other kind; the piece
     /// comes back.
     pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
-        match self.commands.try_reserve() {
-            Ok(place) => self.queue_piece(place, piece),
-            Err(error) => Err(refused(error, piece)),
-        }
+        let (place, piece) = self.place_at_once(piece)?;
+        self.queue_piece(place, piece)
     }
 
     /// Starts the closing handshake, behind the messages sent so far. What the peer sends until it closes too is still
@@ -172,6 +164,22 @@ impl Sender {
         self.asker.timeline().await
     }
 
+    /// Waits for a place in the queue.
+    async fn place<T>(&self, message: T) -> Result<(Permit<'_, Command>, T), SendError<T>> {
+        match self.commands.reserve().await {
+            Ok(place) => Ok((place, message)),
+            Err(_) => Err(SendError::Closing(message)),
+        }
+    }
+
+    fn place_at_once<T>(&self, message: T) -> Result<(Permit<'_, Command>, T), SendError<T>> {
+        match self.commands.try_reserve() {
+            Ok(place) => Ok((place, message)),
+            Err(TrySendError::Full(())) => Err(SendError::Full { message, held: QUEUE, limit: QUEUE }),
+            Err(TrySendError::Closed(())) => Err(SendError::Closing(message)),
+        }
+    }
+
     fn queue_message(&self, place: Permit<'_, Command>, message: Message) -> Result<(), SendError<Message>> {
         let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
         if unfinished.is_some() {
@@ -189,13 +197,6 @@ impl Sender {
         unfinished.push(&piece);
         place.send(Command::Piece(piece));
         Ok(())
-    }
-}
-
-fn refused<T>(error: TrySendError<()>, message: T) -> SendError<T> {
-    match error {
-        TrySendError::Full(()) => SendError::Full { message, held: QUEUE, limit: QUEUE },
-        TrySendError::Closed(()) => SendError::Closing(message),
     }
 }
 
@@ -255,13 +256,9 @@ impl Receiver {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         loop {
-            match ready!(self.poll_piece(cx)) {
-                Ok(piece) => {
-                    if let Some(message) = self.joiner.push(piece) {
-                        return Poll::Ready(Ok(message));
-                    }
-                }
-                Err(disconnect) => return Poll::Ready(Err(disconnect)),
+            let piece = ready!(self.poll_piece(cx))?;
+            if let Some(message) = self.joiner.push(piece) {
+                return Poll::Ready(Ok(message));
             }
         }
     }
