@@ -3,10 +3,11 @@
 //! An id is a keyed hash of what makes a transfer the same one. The key is a secret of this user on this machine, in
 //! a private file: an id allows to go on with a transfer, so nobody else may be able to compute it.
 
+use crate::state;
 use bowline_core::transfer::{Digest, TransferId};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::{env, fmt, fs};
+use std::{fmt, fs};
 
 const SECRET: &str = "secret";
 
@@ -29,7 +30,7 @@ pub(crate) enum NoSecret {
 impl Identity {
     /// The identity of this user; made at the first time.
     pub(crate) fn of_user() -> Result<Self, NoSecret> {
-        Self::load(&state_dir(|name| env::var_os(name).map(PathBuf::from)).ok_or(NoSecret::NoPlace)?)
+        Self::load(&state::folder().ok_or(NoSecret::NoPlace)?)
     }
 
     /// An identity that nobody has again: what it starts, no other process goes on with.
@@ -77,15 +78,6 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Where programs keep what they have to remember between two runs.
-pub(crate) fn state_dir(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
-    // A relative XDG path is to be ignored, says the specification.
-    let xdg = || set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bowline"));
-    let home = || set("HOME").or_else(|| set("LOCALAPPDATA")).map(|path| path.join(".local/state/bowline"));
-    set("BOWLINE_STATE_DIR").or_else(xdg).or_else(home)
-}
-
 fn read(path: &Path) -> Result<Identity, NoSecret> {
     let bytes = fs::read(path).map_err(|cause| NoSecret::Io { path: path.into(), cause })?;
     let found = bytes.len();
@@ -95,7 +87,7 @@ fn read(path: &Path) -> Result<Identity, NoSecret> {
 
 /// Makes the file in one step, with 32 random bytes that only its owner can read.
 fn make(dir: &Path, path: &Path) -> io::Result<()> {
-    make_private(dir)?;
+    state::make_private(dir)?;
     // A temporary file is private from the start (0600).
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&random()?)?;
@@ -104,14 +96,6 @@ fn make(dir: &Path, path: &Path) -> io::Result<()> {
         Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
         _ => Ok(()),
     }
-}
-
-pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 fn random() -> Result<[u8; 32], io::Error> {
@@ -188,18 +172,5 @@ mod tests {
         assert!(
             error.to_string().ends_with("secret has 5 bytes instead of 32; remove it, and a new one is made")
         );
-    }
-
-    #[test]
-    fn the_state_folder_follows_the_environment() {
-        let dir = |vars: &[(&str, &str)]| {
-            state_dir(|name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into()))
-        };
-        let home = ("HOME", "/home/u");
-        assert_eq!(dir(&[home]), Some("/home/u/.local/state/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x")]), Some("/x/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "x")]), Some("/home/u/.local/state/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x"), ("BOWLINE_STATE_DIR", "b")]), Some("b".into()));
-        assert_eq!(dir(&[("HOME", "")]), None);
     }
 }

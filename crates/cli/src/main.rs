@@ -12,6 +12,7 @@ mod report;
 mod send;
 mod serve;
 mod signals;
+mod state;
 mod units;
 mod url;
 

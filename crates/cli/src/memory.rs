@@ -3,12 +3,12 @@
 //! It saves a lost connection now and then and is no more than that: whatever goes wrong with the file is said to whoever
 //! asks for details, and changes nothing else.
 
-use crate::identity::{make_private, state_dir};
+use crate::state;
 use bowline_core::adapt;
 use bowline_tokio::Paths;
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 use tracing::debug;
 
 const FILE: &str = "paths";
@@ -24,7 +24,7 @@ pub(crate) struct Memory {
 impl Memory {
     /// That of this user; an empty one, if there is none.
     pub(crate) fn of_user() -> Self {
-        Self::load(state_dir(|name| env::var_os(name).map(PathBuf::from)))
+        Self::load(state::folder())
     }
 
     fn load(dir: Option<PathBuf>) -> Self {
@@ -73,7 +73,7 @@ fn read(dir: &Path) -> adapt::Paths {
 
 /// In one step, so that nobody finds half of it. It need not survive a power cut.
 fn write(dir: &Path, paths: &adapt::Paths) -> io::Result<()> {
-    make_private(dir)?;
+    state::make_private(dir)?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(paths.to_string().as_bytes())?;
     file.persist(dir.join(FILE)).map_err(|error| error.error)?;
