@@ -1,4 +1,4 @@
-//! Four drivers around the machines.
+//! Drivers around the machines.
 //!
 //! A driver moves bytes and looks at the clock; it decides nothing. Whatever wakes it up, it does the same in the same
 //! order:
@@ -281,4 +281,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-#![cfg_attr(feature = "transfer", doc = include_str!("messages.md"))]
+#![cfg_attr(
+    feature = "transfer",
+    doc = "A fourth driver needs no WebSocket at all: [messages only](super::messages)."
+)]

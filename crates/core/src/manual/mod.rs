@@ -2,9 +2,15 @@
 //!
 //! - [`failures`]: how connections fail in the field, what is seen, what it means, and what is done about it.
 //! - [`defaults`]: every default, and why it is what it is.
-//! - [`embedding`]: four drivers around the machines: blocking sockets, tokio's `select!`, the heartbeat alone beside a
-//!   foreign WebSocket, and transfers over nothing but messages.
+//! - [`embedding`]: drivers around the machines: blocking sockets, tokio's `select!`, and the heartbeat alone beside a
+//!   foreign WebSocket.
+#![cfg_attr(
+    feature = "transfer",
+    doc = "- [`messages`]: a fourth driver, for transfers over nothing but messages."
+)]
 
 pub mod defaults;
 pub mod embedding;
 pub mod failures;
+#[cfg(feature = "transfer")]
+pub mod messages;
