@@ -250,17 +250,23 @@ async fn nobody_there_is_told_when_the_time_is_over() {
     );
 }
 
-#[tokio::test]
-async fn each_attempt_is_counted_and_told_like_an_end() {
+/// The address of something that answers every request in these words.
+async fn answering(words: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 1024];
             let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
+            let _ = stream.write_all(words.as_bytes()).await;
         }
     });
+    address
+}
+
+#[tokio::test]
+async fn each_attempt_is_counted_and_told_like_an_end() {
+    let address = answering("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
     let client = Client::new(&format!("ws://{address}"), quick()).expect("a URL");
     let mut events = client.events();
     for expected in 1..=3 {
@@ -298,16 +304,8 @@ async fn a_server_that_never_answers_is_named_when_the_time_is_over() {
 
 #[tokio::test]
 async fn a_server_of_something_else_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request).await;
-            let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<!doctype";
-            let _ = stream.write_all(page.as_bytes()).await;
-        }
-    });
+    let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<!doctype";
+    let address = answering(page).await;
     let client = Client::new(&format!("ws://{address}"), quick()).expect("a URL");
     let dir = folder();
     let end = end(client.upload(&source(&dir, 10), name("file"), id(1)).await).await;

@@ -91,6 +91,17 @@ fn what_recurs_while_bytes_cross_is_one_entry_too() {
     );
 }
 
+/// What is told of the routine since the beginning.
+fn routine(recorder: &Recorder, counts: Counts) -> String {
+    let all = recorder.timeline(core::iter::empty(), counts, at(0)).to_string();
+    all.lines()
+        .nth(1)
+        .unwrap_or_default()
+        .trim_start_matches([' ', '.', '0'])
+        .trim_start_matches("s  ")
+        .to_string()
+}
+
 #[test]
 fn round_trips_are_told_from_the_least_to_the_most() {
     let told = |round_trips: &[u64], pings, pongs| {
@@ -99,13 +110,7 @@ fn round_trips_are_told_from_the_least_to_the_most() {
             recorder.round_trip(Duration::from_micros(*micros));
         }
         let counts = Counts { bytes_sent: 1, pings, pongs, ..Counts::default() };
-        let all = recorder.timeline(core::iter::empty(), counts, at(0)).to_string();
-        all.lines()
-            .nth(1)
-            .unwrap_or_default()
-            .trim_start_matches([' ', '.', '0'])
-            .trim_start_matches("s  ")
-            .to_string()
+        routine(&recorder, counts)
     };
     assert_eq!(told(&[20_000], 1, 1), "1 ping answered in 20 ms");
     assert_eq!(told(&[40_000, 11_000, 23_000], 3, 3), "3 pings answered in 11 to 40 ms");
@@ -117,15 +122,7 @@ fn round_trips_are_told_from_the_least_to_the_most() {
 
 #[test]
 fn routine_is_told_in_sums() {
-    let told = |counts: Counts| {
-        let all = recorder().timeline(core::iter::empty(), counts, at(0)).to_string();
-        all.lines()
-            .nth(1)
-            .unwrap_or_default()
-            .trim_start_matches([' ', '.', '0'])
-            .trim_start_matches("s  ")
-            .to_string()
-    };
+    let told = |counts: Counts| routine(&recorder(), counts);
     let none = Counts::default();
     let busy =
         Counts { bytes_sent: 11, messages_sent: 1, bytes_received: 3 << 20, messages_received: 2, ..none };

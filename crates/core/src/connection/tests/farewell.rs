@@ -207,14 +207,20 @@ fn what_waits_before_the_answer_is_dropped_after_a_second() {
     assert_eq!(server.poll_timeout(), Some(at(3000)));
 }
 
-#[test]
-fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
+/// A client that has closed while a message lies in its inbox and fills it.
+fn closed_behind_a_message() -> Connection {
     let mut config = config();
     config.receive_buffer = 10;
     let mut client = Connection::client(config, [1; 32], T0);
     client.handle_input(T0, &to_client(0x82, &[0; 100]));
     client.close(T0, Close::normal()).unwrap();
     drain(&mut client, T0);
+    client
+}
+
+#[test]
+fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
+    let mut client = closed_behind_a_message();
     assert!(!client.wants_input());
     assert_eq!(client.poll_timeout(), Some(at(5000)));
     client.handle_timeout(at(5000));
@@ -232,12 +238,7 @@ fn a_peer_whose_answer_we_do_not_read_is_not_blamed_for_it() {
 
 #[test]
 fn a_peer_has_its_time_from_when_all_is_read() {
-    let mut config = config();
-    config.receive_buffer = 10;
-    let mut client = Connection::client(config, [1; 32], T0);
-    client.handle_input(T0, &to_client(0x82, &[0; 100]));
-    client.close(T0, Close::normal()).unwrap();
-    drain(&mut client, T0);
+    let mut client = closed_behind_a_message();
     // The application takes its message, and that our Close has left, at the last moment.
     assert_eq!(events(&mut client).len(), 2);
     client.handle_timeout(at(4999));

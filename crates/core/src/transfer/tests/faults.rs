@@ -1,6 +1,6 @@
 //! What goes wrong only when two things go wrong at once, and what a peer can pile up.
 
-use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello};
+use super::super::wire::{self, Accept, Ack, Data, Frame, Have};
 use super::super::*;
 use super::world::*;
 use bytes::Bytes;
@@ -14,17 +14,7 @@ impl Scripted {
         let mut transfers = Transfers::new(role, config, Instant::ZERO);
         transfers.handle_link_up(Instant::ZERO, None);
         let mut scripted = Self(transfers);
-        scripted.hear(Frame::Hello(Hello {
-            min_version: 1,
-            max_version: 1,
-            max_chunk: 1 << 20,
-            max_transfers: 9,
-            max_offers_per_second: 9,
-            credit: 1 << 20,
-            features: 0,
-            instance: [9; 16],
-            agent: String::new(),
-        }));
+        scripted.hear(hello());
         scripted.say();
         scripted
     }

@@ -6,20 +6,6 @@ use super::world::*;
 use bytes::Bytes;
 use std::vec::Vec;
 
-fn hello() -> Frame {
-    Frame::Hello(Hello {
-        min_version: 1,
-        max_version: 1,
-        max_chunk: 1 << 20,
-        max_transfers: 9,
-        max_offers_per_second: 9,
-        credit: 1 << 20,
-        features: 0,
-        instance: [9; 16],
-        agent: String::new(),
-    })
-}
-
 /// A server that a script of frames talks to.
 struct Victim(Transfers);
 

@@ -1,6 +1,6 @@
 //! A model world: two ends with files and disks, a link between them, and a clock that jumps.
 
-use super::super::wire::{self, Frame};
+use super::super::wire::{self, Frame, Hello};
 use super::super::*;
 use crate::Rng;
 use bytes::Bytes;
@@ -31,6 +31,21 @@ pub(super) struct End {
 
 pub(super) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
+}
+
+/// What a scripted peer begins with.
+pub(super) fn hello() -> Frame {
+    Frame::Hello(Hello {
+        min_version: 1,
+        max_version: 1,
+        max_chunk: 1 << 20,
+        max_transfers: 9,
+        max_offers_per_second: 9,
+        credit: 1 << 20,
+        features: 0,
+        instance: [9; 16],
+        agent: String::new(),
+    })
 }
 
 pub(super) fn name(text: &str) -> SafeName {
