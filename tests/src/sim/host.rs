@@ -122,7 +122,14 @@ impl Host {
         self.send_bulk(now);
         let written = self.write(now, link);
         let ended = self.end(now, link);
+        let is_due = |host: &Self| host.connection.poll_timeout().is_some_and(|due| due <= now);
+        let was_due = is_due(self);
         let heard = self.listens && self.collect(now);
+        if heard && !was_due && is_due(self) {
+            // It has become due by taking the events, before any timer could be set, and so none is late.
+            let clock = self.clock(now);
+            self.connection.handle_timeout(clock);
+        }
         // An eager look at the clock is no progress.
         early | read | due | written | ended | heard
     }
