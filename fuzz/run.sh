@@ -6,6 +6,8 @@
 # libFuzzer. With a nightly toolchain it looks for memory errors too (ASan); on stable it runs without, which is three
 # times as fast and loses little: the core forbids unsafe code.
 #
+# With SEED=1 in the environment, or another number, each run takes the same way as the one before.
+#
 # New inputs go to fuzz/target/corpus, which git does not see. An input that fails goes to fuzz/artifacts: copy it to
 # fuzz/corpus/TARGET, and `cargo test -p bowline-tests --test corpora` prints what it means and replays it from then on.
 set -euo pipefail
@@ -25,7 +27,7 @@ for target in "${targets[@]}"; do
   cargo fuzz build --sanitizer "$sanitizer" "$target" >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
   found=none
   cargo fuzz run --sanitizer "$sanitizer" "$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
-    -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1 >"$log" 2>&1 || found=something
+    -seed="${SEED:-0}" -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1 >"$log" 2>&1 || found=something
   times=$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")
   coverage=$(awk '/ cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") last = $(i + 1) } END { print last }' "$log")
   echo "$target: ${times:-no} executions in $seconds s, coverage ${coverage:-unknown}, findings: $found"
