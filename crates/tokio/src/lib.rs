@@ -26,6 +26,7 @@ pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
 mod paths;
+mod pings;
 mod server;
 mod transfer;
 

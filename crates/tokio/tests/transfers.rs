@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use bowline_core::Retry;
 use bowline_core::closing::Kind;
+use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Digest, SafeName, TransferId};
 use bowline_store::DiskStore;
-use bowline_tokio::{Client, ClientConfig, LinkEvent, Server, ServerConfig, Transfer, TransferError};
+use bowline_tokio::{
+    Client, ClientConfig, LinkEvent, LinkState, Server, ServerConfig, Transfer, TransferError,
+};
 use bowline_tokio::{Finished, TransferProgress};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -340,4 +343,23 @@ async fn two_senders_of_one_id_leave_one_winner() {
     let lost = end(Ok(loser)).await;
     assert!(matches!(&lost, Err(TransferError::Failed(f)) if f.code == Code::Fenced), "{lost:?}");
     assert_eq!(serving.file("file"), contents(4_000_000));
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link() {
+    let serving = Serving::start(ServerConfig::default()).await;
+    let client = serving.client(quick());
+    let mut link = client.link();
+    let is_up = |state: &LinkState| matches!(state, LinkState::Up);
+    timeout(LIMIT, link.wait_for(is_up)).await.expect("in time").expect("it lives");
+    let dir = folder();
+    let upload = client.upload(&source(&dir, 5_000_000), name("a"), id(1)).await;
+    let rtt = timeout(LIMIT, client.ping()).await.expect("in time").expect("answered");
+    assert!(rtt < LIMIT);
+    end(upload).await.expect("sent");
+
+    // Nobody listens where this one dials.
+    let lonely = Client::new("ws://127.0.0.1:9", quick()).expect("a URL");
+    assert_eq!(timeout(LIMIT, lonely.ping()).await.expect("in time"), Err(PingError::Closing));
+    client.close().await;
 }

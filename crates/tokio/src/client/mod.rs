@@ -6,13 +6,16 @@ mod task;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Failure, SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::{Request, RequestError};
 use bowline_store::{DiskStore, Source, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::host::seed;
+use crate::pings::{self, Waiter};
 use crate::transfer::{Places, Tracked, Transfer, TransferError};
 use task::Task;
 
@@ -54,6 +57,7 @@ pub(crate) enum Command {
     Download { id: TransferId, store: DiskStore, local: SafeName, tracked: Tracked },
     Cancel(TransferId),
     NetworkChanged,
+    Ping(Waiter),
     Close(oneshot::Sender<()>),
 }
 
@@ -138,6 +142,18 @@ impl Client {
     pub fn network_changed(&self) {
         // Whoever has ended does not dial.
         let _ = self.commands.send(Command::NetworkChanged);
+    }
+
+    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
+    /// left. Cancel-safe: the answer is of no interest then.
+    ///
+    /// # Errors
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    pub async fn ping(&self) -> Result<Duration, PingError> {
+        let (waiter, waiting) = oneshot::channel();
+        // An error says that the task has ended, and the waiter with it.
+        let _ = self.commands.send(Command::Ping(waiter));
+        pings::answered(waiting).await
     }
 
     /// What the link is doing.

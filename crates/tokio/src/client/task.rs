@@ -25,6 +25,7 @@ use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::error::DialError;
 use crate::host::{Host, let_go, seed};
+use crate::pings::{Pings, Waiter};
 use crate::transfer::{Tracked, TransferError};
 
 mod transfers;
@@ -47,6 +48,9 @@ pub(super) struct Task {
     tracked: BTreeMap<TransferId, Tracked>,
     places: BTreeMap<TransferId, (DiskStore, SafeName)>,
     history: History,
+    pings: Pings,
+    /// Numbers the pings: no two carry the same.
+    pinged: u64,
     link: u32,
     /// How many dials this outage has seen.
     attempt: u32,
@@ -94,6 +98,8 @@ impl Task {
             tracked: BTreeMap::new(),
             places: BTreeMap::new(),
             history: History::default(),
+            pings: Pings::default(),
+            pinged: 0,
             link: 0,
             attempt: 0,
             why: String::new(),
@@ -146,10 +152,12 @@ impl Task {
                 session::Event::GaveUp(why) => self.give_up(why),
                 session::Event::LinkDown(disconnect) => self.handle_link_down(disconnect),
                 session::Event::Link(event) => {
-                    if let connection::Event::HeartbeatChanged { from, to, why } = &event {
-                        tracing::info!(?from, ?to, %why, "another heartbeat");
-                    } else {
-                        tracing::debug!(?event, "link");
+                    match &event {
+                        connection::Event::HeartbeatChanged { from, to, why } => {
+                            tracing::info!(?from, ?to, %why, "another heartbeat");
+                        }
+                        connection::Event::Answered { ping, rtt } => self.pings.handle_answered(*ping, *rtt),
+                        _ => tracing::debug!(?event, "link"),
                     }
                     self.tell(LinkEvent::Notice(event));
                 }
@@ -230,6 +238,7 @@ impl Task {
         if let Some(driver) = self.driver.take() {
             let_go(driver);
         }
+        self.pings.clear();
         self.history.record(&disconnect);
         self.remember();
         self.why = disconnect.to_string();
@@ -262,6 +271,13 @@ impl Task {
         self.host.worker.drop_sources();
         self.set_state(LinkState::Ended { why: why.clone() });
         self.tell(LinkEvent::GaveUp { why, reached });
+    }
+
+    pub(super) fn ping(&mut self, waiter: Waiter) {
+        // Without a link the waiter is dropped, which says so.
+        let Some(driver) = &mut self.driver else { return };
+        self.pinged += 1;
+        self.pings.ask(driver, &self.pinged.to_be_bytes(), waiter);
     }
 
     fn close(&mut self) {

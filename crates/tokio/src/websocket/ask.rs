@@ -7,13 +7,14 @@ use bowline_core::connection::{PingError, Stats};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Driver;
+use crate::pings::{Pings, Waiter};
 
 /// So many questions may wait for the task to look at them.
 const WAITING: usize = 8;
 
 /// A question, and where its answer goes.
 pub(super) enum Ask {
-    Ping(Vec<u8>, oneshot::Sender<Result<Duration, PingError>>),
+    Ping(Vec<u8>, Waiter),
     Rtt(oneshot::Sender<Option<Duration>>),
     Stats(oneshot::Sender<Stats>),
     Timeline(oneshot::Sender<Timeline>),
@@ -27,13 +28,12 @@ pub(super) struct Asker(mpsc::Sender<Ask>);
 pub(super) struct Answerer {
     /// Until both halves are dropped.
     asks: Option<mpsc::Receiver<Ask>>,
-    /// Pings that were sent, by their numbers.
-    pings: Vec<(u64, oneshot::Sender<Result<Duration, PingError>>)>,
+    pings: Pings,
 }
 
 pub(super) fn channel() -> (Asker, Answerer) {
     let (asker, asks) = mpsc::channel(WAITING);
-    (Asker(asker), Answerer { asks: Some(asks), pings: Vec::new() })
+    (Asker(asker), Answerer { asks: Some(asks), pings: Pings::default() })
 }
 
 impl Asker {
@@ -78,25 +78,15 @@ impl Answerer {
     pub(super) fn answer<S>(&mut self, ask: Ask, driver: &mut Driver<S>) {
         let now = driver.now();
         match ask {
-            Ask::Ping(payload, answer) => match driver.conn_mut().ping(now, &payload) {
-                Ok(ping) => {
-                    // What nobody waits for any more need not be remembered.
-                    self.pings.retain(|(_, answer)| !answer.is_closed());
-                    self.pings.push((ping, answer));
-                }
-                Err(error) => drop(answer.send(Err(error))),
-            },
+            Ask::Ping(payload, answer) => self.pings.ask(driver, &payload, answer),
             Ask::Rtt(answer) => drop(answer.send(driver.conn().rtt())),
             Ask::Stats(answer) => drop(answer.send(driver.conn().stats())),
             Ask::Timeline(answer) => drop(answer.send(driver.conn().timeline(now))),
         }
     }
 
-    /// The peer has answered a ping. They are answered in order, so one before it that is still waited for was given up.
+    /// The peer has answered a ping.
     pub(super) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        self.pings.retain(|(number, _)| *number >= ping);
-        if let Some(index) = self.pings.iter().position(|(number, _)| *number == ping) {
-            let _ = self.pings.remove(index).1.send(Ok(rtt));
-        }
+        self.pings.handle_answered(ping, rtt);
     }
 }

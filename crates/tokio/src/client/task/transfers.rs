@@ -35,6 +35,7 @@ impl Task {
             Command::Cancel(id) => {
                 return session.transfers_mut().fail(now, id, Failure::local(Code::Cancelled, "cancelled"));
             }
+            Command::Ping(waiter) => return self.ping(waiter),
             Command::NetworkChanged => return session.handle_network_change(now),
             Command::Close(_) => return,
         };
