@@ -74,6 +74,8 @@ pub mod utf8;
 mod words;
 
 #[cfg(feature = "transfer")]
+mod envelope;
+#[cfg(feature = "transfer")]
 mod pump;
 #[cfg(feature = "transfer")]
 pub mod session;

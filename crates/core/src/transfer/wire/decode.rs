@@ -3,91 +3,11 @@
 use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
 };
-use super::{DATA_OVERHEAD, MAX_CONTROL, checksum, kind, tlv};
+use super::{DATA_OVERHEAD, kind};
+use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
 use crate::transfer::{Code, Digest, NameError, SafeName, TransferId, Validator};
-use alloc::string::String;
 use bytes::{Buf, Bytes};
 use core::time::Duration;
-
-/// A message that is no frame, or not one that we can take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("frame type {kind:#04x}, handle {handle}: {fault}")]
-pub struct DecodeError {
-    /// The type that the frame claims to have; 0 if it is too short to say.
-    pub kind: u8,
-    /// The handle that the frame claims to be for; 0 if it is too short to say.
-    pub handle: Handle,
-    /// What is wrong with it.
-    pub fault: Fault,
-}
-
-/// What is wrong with a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The checksum does not fit: damaged on the way.
-    #[error("checksum mismatch")]
-    Checksum,
-    /// There are fewer bytes than the type needs.
-    #[error("{0} bytes are too few")]
-    TooShort(usize),
-    /// There are more bytes than the type allows.
-    #[error("{0} bytes are too many")]
-    TooLong(usize),
-    /// A flag that must be understood, and is not.
-    #[error("unknown flags {0:#04x}")]
-    Flags(u8),
-    /// A field runs past the end of its frame.
-    #[error("a field is cut off")]
-    TlvCutOff,
-    /// A field stands twice.
-    #[error("field {0:#06x} stands twice")]
-    DuplicateTlv(u16),
-    /// A field that must be understood, and is not.
-    #[error("unknown field {0:#06x}")]
-    UnknownTlv(u16),
-    /// There are more fields than any frame needs.
-    #[error("too many fields")]
-    TooManyTlvs,
-    /// A field that must be there is missing.
-    #[error("field {0:#06x} is missing")]
-    MissingTlv(u16),
-    /// A number that stands for nothing.
-    #[error("{name} cannot be {value}")]
-    Value {
-        /// Which number.
-        name: &'static str,
-        /// What it was.
-        value: u64,
-    },
-    /// The name is not safe.
-    #[error("{0}")]
-    Name(NameError),
-    /// A DATA frame without a payload.
-    #[error("an empty chunk")]
-    EmptyChunk,
-}
-
-impl Fault {
-    /// The code that tells the peer.
-    pub const fn code(self) -> Code {
-        match self {
-            Self::Checksum => Code::CorruptFrame,
-            Self::UnknownTlv(_) => Code::Unsupported,
-            Self::Name(_) => Code::NameInvalid,
-            _ => Code::Protocol,
-        }
-    }
-}
-
-/// The type and the handle that a message claims to have, unchecked.
-pub fn peek(message: &[u8]) -> (u8, Handle) {
-    match message {
-        [kind, _, _, _, a, b, c, d, ..] => (*kind, u32::from_be_bytes([*a, *b, *c, *d])),
-        [kind, ..] => (*kind, 0),
-        [] => (0, 0),
-    }
-}
 
 /// Reads one message as a frame. The payload of DATA is a slice of the message, not a copy.
 ///
@@ -98,19 +18,9 @@ pub fn decode(message: Bytes) -> Result<Frame, DecodeError> {
     parse(message).map_err(|fault| DecodeError { kind, handle, fault })
 }
 
-fn parse(mut message: Bytes) -> Result<Frame, Fault> {
-    let len = message.len();
-    if len < 12 {
-        return Err(Fault::TooShort(len));
-    }
-    let crc = message.split_off(len - 4).get_u32();
-    if checksum::append(0, &message) != crc {
-        return Err(Fault::Checksum);
-    }
-    let kind = message.get_u8();
-    let flags = message.get_u8();
-    let ext_len = usize::from(message.get_u16());
-    let handle = message.get_u32();
+fn parse(message: Bytes) -> Result<Frame, Fault> {
+    let envelope = envelope::open(message)?;
+    let Envelope { kind, handle, .. } = envelope;
     let Some(fixed) = fixed_len(kind) else {
         return Ok(if kind >= kind::OPTIONAL {
             Frame::Ignored(kind)
@@ -118,24 +28,10 @@ fn parse(mut message: Bytes) -> Result<Frame, Fault> {
             Frame::Unsupported(handle, kind)
         });
     };
-    if kind != kind::DATA && len > MAX_CONTROL {
-        return Err(Fault::TooLong(len));
-    }
-    if message.len() < fixed + ext_len {
-        return Err(Fault::TooShort(len));
-    }
-    if kind != kind::DATA && message.len() > fixed + ext_len {
-        return Err(Fault::TooLong(len));
-    }
-    // The low nibble must be understood; the only flag there, on DATA, is a hint that may be ignored.
-    let known = u8::from(kind == kind::DATA);
-    if flags & 0x0f & !known != 0 {
-        return Err(Fault::Flags(flags));
-    }
-    let mut rest = message;
-    let mut body = rest.split_to(fixed);
-    let ext = rest.split_to(ext_len);
-    read_body(kind, handle, &mut body, &ext, rest)
+    // The only flag that is known, on DATA, is a hint that may be ignored.
+    let is_data = kind == kind::DATA;
+    let Content { mut fixed, ext, payload } = envelope.split(fixed, u8::from(is_data), is_data)?;
+    read_body(kind, handle, &mut fixed, &ext, payload)
 }
 
 /// How many bytes stand between the common header and the fields.
@@ -319,10 +215,4 @@ fn read_name(value: Option<&[u8]>) -> Result<SafeName, Fault> {
 
 fn millis(body: &mut Bytes) -> Duration {
     Duration::from_millis(body.get_u32().into())
-}
-
-/// Text for people: what is no UTF-8 is replaced, control characters too.
-fn lossy(value: Option<&[u8]>) -> String {
-    let text = String::from_utf8_lossy(value.unwrap_or_default());
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -3,9 +3,10 @@
 use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
 };
-use super::{DATA_OVERHEAD, checksum, kind, tlv};
+use super::{DATA_OVERHEAD, kind};
+use crate::envelope::{self, header, tlv, with_tlvs};
 use crate::message::Parts;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
 
 /// The longest text that goes into an ERROR or a CANCEL.
@@ -16,7 +17,7 @@ impl Frame {
     pub fn encode(self) -> Parts {
         match self {
             Self::Data(handle, data) => encode_data(handle, data),
-            other => Parts::from(encode_control(&other).freeze()),
+            other => Parts::from(encode_control(&other)),
         }
     }
 }
@@ -25,25 +26,11 @@ fn encode_data(handle: Handle, data: Data) -> Parts {
     let mut head = header(kind::DATA, handle, DATA_OVERHEAD);
     head.put_u64(data.offset);
     head.put_u32(data.seq);
-    let crc = checksum::append(checksum::append(0, &head), &data.payload);
-    let tail = head.len();
-    head.put_u32(crc);
-    let tail = head.split_off(tail);
-    Parts { head: head.freeze(), body: data.payload, tail: tail.freeze() }
+    envelope::seal_with(head, data.payload)
 }
 
-/// The common header, with room for `capacity` bytes in all.
-fn header(kind: u8, handle: Handle, capacity: usize) -> BytesMut {
-    let mut out = BytesMut::with_capacity(capacity);
-    out.put_u8(kind);
-    out.put_u8(0); // flags
-    out.put_u16(0); // length of the TLVs
-    out.put_u32(handle);
-    out
-}
-
-fn encode_control(frame: &Frame) -> BytesMut {
-    let mut out = match frame {
+fn encode_control(frame: &Frame) -> Bytes {
+    let out = match frame {
         Frame::Hello(hello) => encode_hello(hello),
         Frame::GoAway { code, retry_after } => {
             let mut out = header(kind::GOAWAY, 0, 28);
@@ -83,9 +70,7 @@ fn encode_control(frame: &Frame) -> BytesMut {
         Frame::Unsupported(handle, kind) => header(*kind, *handle, 12),
         Frame::Data(..) => BytesMut::new(), // has an encoder of its own
     };
-    let crc = checksum::append(0, &out);
-    out.put_u32(crc);
-    out
+    envelope::seal(out)
 }
 
 fn encode_hello(hello: &Hello) -> BytesMut {
@@ -198,14 +183,6 @@ fn put_text(out: &mut BytesMut, text: &str) {
     if !text.is_empty() {
         with_tlvs(out, |out| tlv::put(out, tlv::TEXT, cut(text, MAX_TEXT).as_bytes()));
     }
-}
-
-/// Writes fields behind the fixed part and their length into the header.
-fn with_tlvs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
-    let fixed = out.len();
-    write(out);
-    let length = (out.len() - fixed) as u16;
-    out[2..4].copy_from_slice(&length.to_be_bytes());
 }
 
 fn millis(duration: Duration) -> u32 {

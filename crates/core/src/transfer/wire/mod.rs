@@ -10,10 +10,8 @@
 //! Integers are big-endian and of fixed width. `ext_len` counts the bytes of the TLVs; only DATA has a payload. The
 //! checksum covers everything before it, so a damaged, misrouted or misplaced frame is found whatever carried it.
 
-mod checksum;
 mod decode;
 mod encode;
-mod tlv;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +21,8 @@ use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
 
-pub use decode::{DecodeError, Fault, decode, peek};
+pub use crate::envelope::{DecodeError, Fault, Handle, MAX_CONTROL, peek};
+pub use decode::decode;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
@@ -31,16 +30,10 @@ pub const VERSION: u8 = 1;
 pub const SUBPROTOCOL: &str = "bowline.v1";
 /// How many bytes a sender may send before the receiver said anything: part of the version.
 pub const INITIAL_CREDIT: u64 = 64 * 1024;
-/// The most bytes that a frame other than DATA may have.
-pub const MAX_CONTROL: usize = 16 * 1024;
 /// The bytes of a DATA frame beside its payload.
 pub const DATA_OVERHEAD: usize = 24;
 /// The least and the most that `max_frame` may allow as the payload of one DATA frame.
 pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
-
-/// A number that stands for a transfer on one link. Odd if the client opened it, even if the server did; 0 is the
-/// connection itself.
-pub type Handle = u32;
 
 pub(super) mod kind {
     pub(crate) const HELLO: u8 = 0x01;

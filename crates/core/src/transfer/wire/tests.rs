@@ -1,6 +1,7 @@
 //! The wire, byte by byte.
 
 use super::*;
+use crate::envelope::tests::resealed;
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -115,7 +116,7 @@ fn a_chunk_is_laid_out_as_documented() {
         encoded(Frame::Data(0x0102_0304, Data { offset: 5, seq: 6, payload: Bytes::from_static(b"hi") }));
     let (body, crc) = bytes.split_at(bytes.len() - 4);
     assert_eq!(body, b"\x20\0\0\0\x01\x02\x03\x04\0\0\0\0\0\0\0\x05\0\0\0\x06hi");
-    assert_eq!(crc, checksum::append(0, body).to_be_bytes());
+    assert_eq!(resealed(body.to_vec()), [body, crc].concat());
 }
 
 #[test]
@@ -132,9 +133,7 @@ fn tampered(frame: Frame, change: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Fa
     let mut bytes = encoded(frame).to_vec();
     bytes.truncate(bytes.len() - 4);
     change(&mut bytes);
-    let crc = checksum::append(0, &bytes);
-    bytes.extend(crc.to_be_bytes());
-    decode(bytes.into()).map_err(|error| error.fault)
+    decode(resealed(bytes).into()).map_err(|error| error.fault)
 }
 
 fn add_tlv(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
@@ -205,9 +204,7 @@ proptest! {
         bytes[0] = [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x31, 0x32, 0x42, 0x43, 0x90][kind];
         bytes[1] = 0;
         bytes[2] = 0;
-        let crc = checksum::append(0, &bytes);
-        bytes.extend(crc.to_be_bytes());
-        if let Ok(frame) = decode(Bytes::from(bytes)) {
+        if let Ok(frame) = decode(Bytes::from(resealed(bytes))) {
             let again = decode(encoded(frame.clone()));
             prop_assert!(matches!(frame, Frame::Ignored(_) | Frame::Unsupported(..)) || again == Ok(frame));
         }

@@ -1,12 +1,12 @@
 //! Type-length-value fields behind the fixed part of a frame.
 
-use super::decode::Fault;
+use super::Fault;
 use bytes::{BufMut, BytesMut};
 
-pub(super) const AGENT: u16 = 0x8001;
-pub(super) const TEXT: u16 = 0x8010;
-pub(super) const NAME: u16 = 0x0020;
-pub(super) const VALIDATOR: u16 = 0x0022;
+pub(crate) const AGENT: u16 = 0x8001;
+pub(crate) const TEXT: u16 = 0x8010;
+pub(crate) const NAME: u16 = 0x0020;
+pub(crate) const VALIDATOR: u16 = 0x0022;
 
 /// Types from here on may be ignored by those who do not know them.
 const OPTIONAL: u16 = 0x8000;
@@ -14,7 +14,7 @@ const OPTIONAL: u16 = 0x8000;
 const MAX_FIELDS: usize = 64;
 
 /// Writes one field. Values of more than 65,535 bytes are cut; callers stay far below.
-pub(super) fn put(out: &mut BytesMut, kind: u16, value: &[u8]) {
+pub(crate) fn put(out: &mut BytesMut, kind: u16, value: &[u8]) {
     let value = &value[..value.len().min(usize::from(u16::MAX))];
     out.put_u16(kind);
     out.put_u16(value.len() as u16);
@@ -22,7 +22,7 @@ pub(super) fn put(out: &mut BytesMut, kind: u16, value: &[u8]) {
 }
 
 /// How many bytes [`put`] writes for a value.
-pub(super) fn len(value: &[u8]) -> usize {
+pub(crate) fn len(value: &[u8]) -> usize {
     4 + value.len()
 }
 
@@ -30,7 +30,7 @@ pub(super) fn len(value: &[u8]) -> usize {
 ///
 /// # Errors
 /// A field is cut off, stands twice, or is unknown and critical.
-pub(super) fn read<const N: usize>(mut ext: &[u8], known: [u16; N]) -> Result<[Option<&[u8]>; N], Fault> {
+pub(crate) fn read<const N: usize>(mut ext: &[u8], known: [u16; N]) -> Result<[Option<&[u8]>; N], Fault> {
     let mut found = [None; N];
     let mut seen = [0_u16; MAX_FIELDS];
     let mut count = 0;

@@ -1,0 +1,149 @@
+//! What all frames of `bowline.v1` have in common: header, fields and checksum.
+
+mod checksum;
+mod fault;
+pub(crate) mod tlv;
+
+pub use fault::{DecodeError, Fault};
+
+use crate::message::Parts;
+use alloc::string::String;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// A number that stands for a transfer on one link. Odd if the client opened it, even if the server did; 0 is the
+/// connection itself.
+pub type Handle = u32;
+
+/// The most bytes that a frame without a payload may have.
+pub const MAX_CONTROL: usize = 16 * 1024;
+/// The bytes of the header and of the checksum.
+pub(crate) const OVERHEAD: usize = HEADER + CHECKSUM;
+
+const HEADER: usize = 8;
+const CHECKSUM: usize = 4;
+
+// ----- writing -----
+
+/// The header of a frame that will have `capacity` bytes in all, without its payload.
+pub(crate) fn header(kind: u8, handle: Handle, capacity: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(capacity);
+    out.put_u8(kind);
+    out.put_u8(0); // flags
+    out.put_u16(0); // length of the TLVs
+    out.put_u32(handle);
+    out
+}
+
+/// Writes fields behind the fixed part and their length into the header.
+pub(crate) fn with_tlvs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    let fixed = out.len();
+    write(out);
+    let length = (out.len() - fixed) as u16;
+    out[2..4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Puts the checksum behind a frame that is whole but for it.
+pub(crate) fn seal(mut frame: BytesMut) -> Bytes {
+    let crc = checksum::append(0, &frame);
+    frame.put_u32(crc);
+    frame.freeze()
+}
+
+/// Puts a payload and the checksum behind the rest of a frame; the payload is taken along, not copied.
+pub(crate) fn seal_with(mut head: BytesMut, payload: Bytes) -> Parts {
+    let crc = checksum::append(checksum::append(0, &head), &payload);
+    let tail = head.len();
+    head.put_u32(crc);
+    let tail = head.split_off(tail);
+    Parts { head: head.freeze(), body: payload, tail: tail.freeze() }
+}
+
+// ----- reading -----
+
+/// A frame whose checksum fits, and of which only the header is understood.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) handle: Handle,
+    ext_len: usize,
+    /// What stands between header and checksum.
+    rest: Bytes,
+}
+
+/// What stands between header and checksum.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) fixed: Bytes,
+    /// The TLVs.
+    pub(crate) ext: Bytes,
+    pub(crate) payload: Bytes,
+}
+
+/// The type and the handle that a message claims to have, unchecked.
+pub fn peek(message: &[u8]) -> (u8, Handle) {
+    match message {
+        [kind, _, _, _, a, b, c, d, ..] => (*kind, u32::from_be_bytes([*a, *b, *c, *d])),
+        [kind, ..] => (*kind, 0),
+        [] => (0, 0),
+    }
+}
+
+/// Checks a message and reads its header.
+pub(crate) fn open(mut message: Bytes) -> Result<Envelope, Fault> {
+    let len = message.len();
+    if len < OVERHEAD {
+        return Err(Fault::TooShort(len));
+    }
+    let crc = message.split_off(len - CHECKSUM).get_u32();
+    if checksum::append(0, &message) != crc {
+        return Err(Fault::Checksum);
+    }
+    let (kind, flags) = (message.get_u8(), message.get_u8());
+    let (ext_len, handle) = (usize::from(message.get_u16()), message.get_u32());
+    Ok(Envelope { kind, flags, handle, ext_len, rest: message })
+}
+
+impl Envelope {
+    /// Cuts it into its parts, if it has so many bytes in the fixed part, only these flags, and no payload where there
+    /// must be none.
+    pub(crate) fn split(self, fixed: usize, flags: u8, payload: bool) -> Result<Content, Fault> {
+        let Self { flags: set, ext_len, mut rest, .. } = self;
+        let len = rest.len() + OVERHEAD;
+        if !payload && len > MAX_CONTROL {
+            return Err(Fault::TooLong(len));
+        }
+        if rest.len() < fixed + ext_len {
+            return Err(Fault::TooShort(len));
+        }
+        if !payload && rest.len() > fixed + ext_len {
+            return Err(Fault::TooLong(len));
+        }
+        // The low nibble must be understood.
+        if set & 0x0f & !flags != 0 {
+            return Err(Fault::Flags(set));
+        }
+        let fixed = rest.split_to(fixed);
+        let ext = rest.split_to(ext_len);
+        Ok(Content { fixed, ext, payload: rest })
+    }
+}
+
+/// Text for people: what is no UTF-8 is replaced, control characters too.
+pub(crate) fn lossy(value: Option<&[u8]>) -> String {
+    let text = String::from_utf8_lossy(value.unwrap_or_default());
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::checksum;
+    use alloc::vec::Vec;
+
+    /// A frame that was tampered with, with a checksum that fits again.
+    pub(crate) fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let crc = checksum::append(0, &bytes);
+        bytes.extend(crc.to_be_bytes());
+        bytes
+    }
+}
