@@ -1,8 +1,9 @@
 //! Many files at once: how they share a link, how long small ones take, and how much memory they need.
 
 use bowline_core::Instant;
-use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_core::transfer::{Batch, Offer, SafeName, TransferId, UnixMode};
 use bowline_tests::sim::{Link, Path, World, contents};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A world whose links have this round trip, and 100 Mbit/s.
@@ -23,25 +24,59 @@ fn world(round_trip: Duration) -> World {
 }
 
 #[test]
-fn ten_thousand_small_files_cross_a_long_path_in_a_few_seconds() {
-    const FILES: usize = 10_000;
+fn a_tree_of_ten_thousand_small_files_crosses_a_long_path_in_a_few_seconds() {
+    const FOLDERS: usize = 100;
+    const FILES: usize = 100;
     let mut world = world(Duration::from_millis(100));
     world.server_disk.delay = Duration::from_millis(1);
-    let data = contents(1, 1024 + FILES);
-    for n in 0..FILES {
-        world.upload(&format!("{n}"), data[n..n + 1024].to_vec());
+    let data = contents(1, 1024 + FOLDERS * FILES);
+    let mut left = BTreeMap::new();
+    for folder in 0..FOLDERS {
+        for file in 0..FILES {
+            let n = folder * FILES + file;
+            let (id, name) = (id(n), name(&format!("tree/{folder:02}/{file:02}")));
+            let mut offer = Offer::new(id, name.clone(), 1024);
+            offer.unix_mode = Some(UnixMode::from_bits(0o640));
+            offer.batch = Some(Batch { id: [7; 16], index: n as u32, count: (FOLDERS * (FILES + 1)) as u32 });
+            world.client_disk.files.insert(name.clone(), data[n..n + 1024].to_vec().into());
+            world.worker.send(id, name);
+            let now = world.now();
+            world.session.transfers_mut().offer(now, offer).expect("a new transfer");
+            left.entry(folder).or_insert_with(Vec::new).push(id);
+        }
     }
     let mut most = 0;
-    while !world.session.transfers().is_empty() {
+    // A folder is offered when all that it holds has arrived.
+    while !left.is_empty() || !world.session.transfers().is_empty() {
         assert!(world.now() < Instant::from_secs(20), "{} are left", world.session.transfers().len());
         world.run_until(world.now() + Duration::from_millis(10));
         most = most.max(world.session.transfers().in_flight());
+        let now = world.now();
+        let transfers = world.session.transfers_mut();
+        left.retain(|folder, ids| {
+            ids.retain(|id| transfers.progress(*id).is_some());
+            if ids.is_empty() {
+                let id = id(FOLDERS * FILES + folder);
+                transfers.offer(now, Offer::folder(id, name(&format!("tree/{folder:02}")))).expect("new");
+            }
+            !ids.is_empty()
+        });
     }
     // As many as the peer takes at once, 256, and no more: that bounds what either end holds.
     assert!(most <= 256 * 1024, "{most} bytes are under way");
-    for n in 0..FILES {
-        assert!(world.server_disk.file(&format!("{n}")) == &data[n..n + 1024], "file {n}");
+    assert_eq!(world.server_disk.folders.len(), FOLDERS);
+    for n in 0..FOLDERS * FILES {
+        let name = format!("tree/{:02}/{:02}", n / FILES, n % FILES);
+        assert!(world.server_disk.file(&name) == &data[n..n + 1024], "{name}");
     }
+}
+
+fn id(n: usize) -> TransferId {
+    TransferId::from_bytes((n as u128 + 1).to_be_bytes())
+}
+
+fn name(name: &str) -> SafeName {
+    SafeName::parse(name).expect("a safe name")
 }
 
 #[test]

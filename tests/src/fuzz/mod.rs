@@ -12,6 +12,7 @@ mod decode;
 mod differential;
 mod feed;
 mod handshake;
+mod listing;
 mod pair;
 mod reader;
 mod seeds;
@@ -23,6 +24,7 @@ pub use connection::connection;
 pub use decode::decode;
 pub use differential::{conversation, differential, nearly_valid};
 pub use handshake::handshake;
+pub use listing::listing;
 pub use pair::pair;
 pub use seeds::{Seed, seeds};
 pub use transfers::transfers;
@@ -35,7 +37,7 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("decode", decode),
     ("connection", connection),
     ("pair", pair),
@@ -44,4 +46,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("handshake", handshake),
     ("wire", wire),
     ("transfers", transfers),
+    ("listing", listing),
 ];

@@ -1,6 +1,6 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
-use super::{closing, connection, decode, differential, handshake, pair};
+use super::{closing, connection, decode, differential, handshake, listing, pair, wire};
 
 /// An input of a corpus.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub fn seeds() -> Vec<Seed> {
         ("closing", closing::seeds()),
         ("differential", differential::seeds()),
         ("handshake", handshake::seeds()),
+        ("wire", wire::seeds()),
+        ("listing", listing::seeds()),
     ];
     let seeds = made
         .into_iter()

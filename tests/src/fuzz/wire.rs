@@ -1,6 +1,7 @@
 //! The frames of the transfer protocol.
 
-use bowline_core::transfer::wire;
+use bowline_core::transfer::wire::{self, Frame, Mode};
+use bowline_core::transfer::{Batch, Kind, SafeName, TransferId, UnixMode, Validator};
 use bytes::Bytes;
 
 /// Bytes as a frame of the transfer protocol: what can be decoded survives encoding.
@@ -8,7 +9,7 @@ pub fn wire(data: &[u8]) {
     // As they are, and with a checksum that fits: no fuzzer guesses one.
     for message in [Bytes::copy_from_slice(data), with_checksum(data)] {
         let Ok(frame) = wire::decode(message) else { continue };
-        if let wire::Frame::Ignored(_) | wire::Frame::Unsupported(..) = frame {
+        if let Frame::Ignored(_) | Frame::Unsupported(..) = frame {
             continue;
         }
         let encoded = frame.clone().encode().into_bytes();
@@ -19,4 +20,32 @@ pub fn wire(data: &[u8]) {
 /// A message of the transfer protocol with the checksum that belongs to it.
 pub(super) fn with_checksum(body: &[u8]) -> Bytes {
     [body, &crc32c::crc32c(body).to_be_bytes()].concat().into()
+}
+
+/// Offers with all that may be said of them. What belongs to the other frames stands in files of its own.
+pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let offer = |kind, length| {
+        let offer = wire::Offer {
+            id: TransferId::from_bytes([9; 16]),
+            name: SafeName::parse("a b/文.bin").expect("a safe name"),
+            kind,
+            length,
+            mtime_ms: 1_767_225_600_000,
+            unix_mode: Some(UnixMode::from_bits(0o750)),
+            validator: Validator::from_bytes(b"v1").ok(),
+            batch: Some(Batch { id: [3; 16], index: 4, count: 5 }),
+            mode: Mode::AttachOrCreate,
+            priority: 0,
+            epoch_seen: 0,
+            digest: None,
+        };
+        let bytes = Frame::Offer(1, offer).encode().into_bytes();
+        bytes[..bytes.len() - 4].to_vec()
+    };
+    vec![
+        ("offer_of_a_file", offer(Kind::File, 7)),
+        ("offer_of_a_folder", offer(Kind::Folder, 0)),
+        ("offer_of_a_folder_with_a_length", offer(Kind::Folder, 7)),
+        ("offer_of_a_listing", offer(Kind::Listing, 1 << 20)),
+    ]
 }

@@ -1,9 +1,9 @@
 //! A model of a disk, and of whoever carries out there what transfers want.
 
-use bowline_core::transfer::{Answer, Code, Digest, Event, Failure, Offer, SafeName, TransferId};
+use bowline_core::transfer::{Answer, Code, Digest, Event, Failure, Kind, Offer, SafeName, TransferId};
 use bowline_core::{Instant, Session, session};
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Files, and what there is of files that are being received. It outlives links and processes.
@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Disk {
     /// The files that are whole.
     pub files: BTreeMap<SafeName, Bytes>,
+    /// The folders that were made for themselves; those on the way to a file need not be made.
+    pub folders: BTreeSet<SafeName>,
     /// How long anything takes.
     pub delay: Duration,
     parts: BTreeMap<TransferId, Part>,
@@ -159,6 +161,10 @@ impl Worker {
                 }
                 None => transfers.fail(now, id, Failure::local(Code::NotFound, "no such file")),
             },
+            Event::Offered(offered) if offered.kind == Kind::Folder => {
+                let existed = !disk.folders.insert(offered.name);
+                transfers.answer(now, offered.id, Answer::Folder { existed });
+            }
             Event::Offered(offered) => {
                 let answer = disk.open(offered.id, offered.name);
                 if let Answer::Take { epoch, .. } = answer {

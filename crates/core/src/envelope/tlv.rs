@@ -7,6 +7,9 @@ pub(crate) const AGENT: u16 = 0x8001;
 pub(crate) const TEXT: u16 = 0x8010;
 pub(crate) const NAME: u16 = 0x0020;
 pub(crate) const VALIDATOR: u16 = 0x0022;
+pub(crate) const BATCH: u16 = 0x0024;
+pub(crate) const KIND: u16 = 0x002a;
+pub(crate) const UNIX_MODE: u16 = 0x8028;
 
 /// Types from here on may be ignored by those who do not know them.
 const OPTIONAL: u16 = 0x8000;

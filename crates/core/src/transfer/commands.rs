@@ -5,13 +5,13 @@ use super::receive::Incoming;
 use super::send::{Fate, Outgoing};
 use super::wanted::{Asking, Wanted};
 use super::wire::{self, Frame};
-use super::{AlreadyKnown, Code, Digest, Offer, SafeName, TransferId, Transfers};
+use super::{AlreadyKnown, Code, Digest, Kind, Offer, SafeName, TransferId, Transfers};
 use crate::Instant;
 use bytes::Bytes;
 use core::time::Duration;
 
 impl Transfers {
-    /// Offers a file, or answers an [`Event::Requested`] of the same id.
+    /// Offers a file or a folder, or answers an [`Event::Requested`] of the same id.
     ///
     /// # Errors
     /// The id is already being sent or received.
@@ -25,14 +25,18 @@ impl Transfers {
         if let (Some(handle), Some(link)) = (requested, &mut self.link) {
             link.close(handle);
         }
-        let Offer { name, length, mtime_ms, validator, priority, .. } = offer;
+        let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
         let mode = wire::Mode::AttachOrCreate;
         let offer = wire::Offer {
             id,
             name,
-            length,
+            kind,
+            // A folder is what it is, whatever was said of its length.
+            length: if kind == Kind::Folder { 0 } else { length },
             mtime_ms,
+            unix_mode,
             validator,
+            batch,
             mode,
             priority,
             epoch_seen: 0,

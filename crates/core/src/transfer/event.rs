@@ -1,7 +1,7 @@
 //! What [`Transfers`](super::Transfers) wants done, and what it tells.
 
 use super::wire::Mode;
-use super::{Code, Digest, Retry, SafeName, TransferId, Validator};
+use super::{Batch, Code, Digest, Kind, Retry, SafeName, TransferId, UnixMode, Validator};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -38,7 +38,7 @@ pub enum Event {
         /// Of which transfer.
         id: TransferId,
     },
-    /// The peer asks for a file. Answer with [`offer`](super::Transfers::offer) under this id, or with
+    /// The peer asks for a file, or for the listing of a folder. Answer with [`offer`](super::Transfers::offer) under this id, or with
     /// [`fail`](super::Transfers::fail).
     Requested {
         /// The id that the transfer is to have.
@@ -46,7 +46,7 @@ pub enum Event {
         /// Which file.
         name: SafeName,
     },
-    /// The peer offers a file. Answer with [`answer`](super::Transfers::answer), or with
+    /// The peer offers a file or a folder. Answer with [`answer`](super::Transfers::answer), or with
     /// [`fail`](super::Transfers::fail).
     Offered(Offered),
     /// Write these bytes. Answer with [`written`](super::Transfers::written).
@@ -136,7 +136,7 @@ pub enum Event {
     },
 }
 
-/// A file that the peer offers.
+/// What the peer offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Offered {
@@ -144,12 +144,18 @@ pub struct Offered {
     pub id: TransferId,
     /// Under what name.
     pub name: SafeName,
+    /// What it is. A folder is answered with [`Answer::Folder`]; a listing comes only if it was asked for.
+    pub kind: Kind,
     /// How many bytes.
     pub length: u64,
     /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
+    /// Who is to use it, if the sender cares.
+    pub unix_mode: Option<UnixMode>,
     /// What tells this version of the file from another.
     pub validator: Option<Validator>,
+    /// Which other transfers it belongs to.
+    pub batch: Option<Batch>,
     /// What to do with an earlier part.
     pub mode: Mode,
     /// The epoch that the sender saw before, 0 if none.
@@ -182,6 +188,11 @@ pub enum Answer {
     Present {
         /// The digest of the file.
         digest: Digest,
+    },
+    /// The folder is there.
+    Folder {
+        /// It was there before.
+        existed: bool,
     },
 }
 

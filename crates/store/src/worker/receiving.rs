@@ -3,7 +3,7 @@
 use super::lane::Lane;
 use super::{Outcome, Reporter, Spawn};
 use crate::{Attach, Attached, DiskStore, ErrorKind, Mode, Partial, Spec, StoreError};
-use bowline_core::transfer::{Answer, Digest, Offered, wire};
+use bowline_core::transfer::{Answer, Digest, Kind, Offered, wire};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -90,6 +90,9 @@ impl Receiving {
 }
 
 fn attach(store: &DiskStore, offered: &Offered) -> Result<(Option<Partial>, Answer), StoreError> {
+    if offered.kind != Kind::File {
+        return Err(StoreError::new(ErrorKind::NotAFile, store.dir()));
+    }
     let spec = Spec {
         name: offered.name.clone(),
         length: offered.length,

@@ -97,9 +97,12 @@ impl Incoming {
         let offered = Offered {
             id: offer.id,
             name: offer.name.clone(),
+            kind: offer.kind,
             length: offer.length,
             mtime_ms: offer.mtime_ms,
+            unix_mode: offer.unix_mode,
             validator: offer.validator,
+            batch: offer.batch,
             mode: offer.mode,
             epoch_seen: offer.epoch_seen,
             instance,
@@ -153,11 +156,8 @@ impl Incoming {
                 self.state = State::Present { digest };
                 (Have::Present, self.offer.length, digest, 0)
             }
-            Answer::Complete { digest } => {
-                let whole = Whole { length: self.offer.length, digest, deduplicated: true };
-                self.accept(cx, Have::Complete, self.offer.length, digest, 0);
-                return self.done(cx, whole);
-            }
+            Answer::Complete { digest } => return self.complete(cx, digest, true),
+            Answer::Folder { existed } => return self.complete(cx, Digest::of(&[]), existed),
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
@@ -172,6 +172,13 @@ impl Incoming {
             }
         }
         self.step(cx)
+    }
+
+    /// Nothing is left to be sent.
+    fn complete(&mut self, cx: &mut Context<'_>, digest: Digest, deduplicated: bool) -> Fate {
+        let whole = Whole { length: self.offer.length, digest, deduplicated };
+        self.accept(cx, Have::Complete, self.offer.length, digest, 0);
+        self.done(cx, whole)
     }
 
     fn accept(&mut self, cx: &mut Context<'_>, have: Have, resume: u64, prefix: Digest, epoch: u32) {

@@ -17,7 +17,7 @@ use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::wire::{self, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
-use super::{Code, Config, Digest, TransferId};
+use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -111,6 +111,8 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(now: Instant, offer: Offer, requested: bool) -> Self {
+        // There is nothing to be read, hashed or looked at in a folder.
+        let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
             offer,
             requested,
@@ -133,8 +135,8 @@ impl Outgoing {
             read_to: 0,
             reads: 0,
             prefix: None,
-            digest: None,
-            asked_digest: false,
+            digest,
+            asked_digest: digest.is_some(),
             checked: false,
             asked_check: false,
         }
@@ -151,7 +153,8 @@ impl Outgoing {
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
-        let early = self.offer.length <= wire::INITIAL_CREDIT
+        let early = self.offer.kind != Kind::Folder
+            && self.offer.length <= wire::INITIAL_CREDIT
             && self.offer.epoch_seen == 0
             && self.attempts == 0
             && self.offer.mode == Mode::AttachOrCreate;

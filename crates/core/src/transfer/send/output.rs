@@ -2,6 +2,7 @@
 
 use super::{Context, Flight, Outgoing, State};
 use crate::Instant;
+use crate::transfer::Kind;
 use crate::transfer::event::Event;
 use crate::transfer::flow::Flow;
 use crate::transfer::link::{Link, Route};
@@ -33,7 +34,9 @@ impl Outgoing {
                 self.read_ahead(cx);
                 if self.all_read() {
                     self.ask_digest(cx);
-                    if !self.asked_check {
+                    if self.offer.kind == Kind::Folder {
+                        self.checked = true;
+                    } else if !self.asked_check {
                         self.asked_check = true;
                         cx.events.push_back(Event::Check { id: self.offer.id });
                     }

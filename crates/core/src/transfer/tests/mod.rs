@@ -2,6 +2,7 @@
 
 mod exchange;
 mod faults;
+mod folders;
 mod hostile;
 mod schedules;
 mod words;

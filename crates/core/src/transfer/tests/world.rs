@@ -23,6 +23,7 @@ pub(super) struct End {
     pub(super) disk: BTreeMap<TransferId, Part>,
     /// Files that are there from elsewhere.
     pub(super) present: BTreeMap<SafeName, Vec<u8>>,
+    pub(super) folders: BTreeSet<SafeName>,
     pub(super) effects: VecDeque<Event>,
     pub(super) told: Vec<Event>,
     /// Bytes that wait to be written: memory that the credit bounds.
@@ -57,9 +58,12 @@ pub(super) fn plain_offer(id: TransferId, file: &str, length: u64) -> wire::Offe
     wire::Offer {
         id,
         name: name(file),
+        kind: Kind::File,
         length,
         mtime_ms: 0,
+        unix_mode: None,
         validator: None,
+        batch: None,
         mode: wire::Mode::AttachOrCreate,
         priority: 0,
         epoch_seen: 0,
@@ -79,6 +83,7 @@ impl End {
             sources: BTreeMap::new(),
             disk: BTreeMap::new(),
             present: BTreeMap::new(),
+            folders: BTreeSet::new(),
             effects: VecDeque::new(),
             told: Vec::new(),
             most_unwritten: 0,
@@ -135,6 +140,10 @@ impl End {
                 }
                 None => t.fail(now, id, Failure::local(Code::NotFound, "no such file")),
             },
+            Event::Offered(offered) if offered.kind == Kind::Folder => {
+                let existed = !self.folders.insert(offered.name);
+                t.answer(now, offered.id, Answer::Folder { existed });
+            }
             Event::Offered(offered) => {
                 let there =
                     self.present.get(&offered.name).filter(|data| data.len() as u64 == offered.length);
@@ -320,6 +329,25 @@ impl World {
             }
         }
         panic!("live-lock");
+    }
+
+    /// The same, with a server that answers effects by itself: those for which `answer` says false it carries out.
+    pub(super) fn settle_with(&mut self, answer: impl Fn(&Event, &mut Transfers, Instant) -> bool) {
+        loop {
+            let moved = self.poll_messages() | self.deliver(true) | self.deliver(false);
+            let carried = self.client.carry_out_one(self.now);
+            self.server.collect();
+            let effect = self.server.effects.pop_front();
+            let Some(effect) = effect else {
+                if moved | carried {
+                    continue;
+                }
+                return;
+            };
+            if !answer(&effect, &mut self.server.transfers, self.now) {
+                self.server.carry_out(self.now, effect);
+            }
+        }
     }
 
     /// Jumps to the next deadline; false if there is none.

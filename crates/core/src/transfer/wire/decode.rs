@@ -5,7 +5,7 @@ use super::{
 };
 use super::{DATA_OVERHEAD, kind};
 use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
-use crate::transfer::{Code, Digest, NameError, SafeName, TransferId, Validator};
+use crate::transfer::{Batch, Code, Digest, Kind, NameError, SafeName, TransferId, UnixMode, Validator};
 use bytes::{Buf, Bytes};
 use core::time::Duration;
 
@@ -122,7 +122,8 @@ fn read_hello(body: &mut Bytes, ext: &[u8]) -> Result<Hello, Fault> {
 }
 
 fn read_offer(body: &mut Bytes, ext: &[u8]) -> Result<Offer, Fault> {
-    let [name, validator] = tlv::read(ext, [tlv::NAME, tlv::VALIDATOR])?;
+    let [name, validator, kind, batch, unix_mode] =
+        tlv::read(ext, [tlv::NAME, tlv::VALIDATOR, tlv::KIND, tlv::BATCH, tlv::UNIX_MODE])?;
     let id = read_id(body);
     let (length, mtime_ms) = (body.get_u64(), body.get_i64());
     let (algorithm, mode) = (body.get_u8(), body.get_u8());
@@ -142,13 +143,55 @@ fn read_offer(body: &mut Bytes, ext: &[u8]) -> Result<Offer, Fault> {
     if length > i64::MAX as u64 {
         return Err(Fault::Value { name: "length", value: length });
     }
+    let kind = kind.map_or(Ok(Kind::File), read_kind)?;
+    if kind == Kind::Folder && length != 0 {
+        return Err(Fault::Value { name: "the length of a folder", value: length });
+    }
     let validator = validator
         .map(|v| {
             Validator::from_bytes(v)
                 .map_err(|e| Fault::Value { name: "the validator's length", value: e.0 as u64 })
         })
         .transpose()?;
-    Ok(Offer { id, name: read_name(name)?, length, mtime_ms, validator, mode, priority, epoch_seen, digest })
+    Ok(Offer {
+        id,
+        name: read_name(name)?,
+        kind,
+        length,
+        mtime_ms,
+        unix_mode: unix_mode.map(read_unix_mode).transpose()?,
+        validator,
+        batch: batch.map(read_batch).transpose()?,
+        mode,
+        priority,
+        epoch_seen,
+        digest,
+    })
+}
+
+fn read_kind(value: &[u8]) -> Result<Kind, Fault> {
+    match value {
+        [1] => Ok(Kind::Folder),
+        [2] => Ok(Kind::Listing),
+        [other] => Err(Fault::Value { name: "kind", value: (*other).into() }),
+        other => Err(Fault::Value { name: "the length of a kind", value: other.len() as u64 }),
+    }
+}
+
+fn read_unix_mode(value: &[u8]) -> Result<UnixMode, Fault> {
+    let bits = value
+        .try_into()
+        .map_err(|_| Fault::Value { name: "the length of a unix mode", value: value.len() as u64 })?;
+    Ok(UnixMode::from_bits(u32::from_be_bytes(bits)))
+}
+
+fn read_batch(mut value: &[u8]) -> Result<Batch, Fault> {
+    if value.len() != 24 {
+        return Err(Fault::Value { name: "the length of a batch", value: value.len() as u64 });
+    }
+    let mut id = [0; 16];
+    value.copy_to_slice(&mut id);
+    Ok(Batch { id, index: value.get_u32(), count: value.get_u32() })
 }
 
 fn read_request(body: &mut Bytes, ext: &[u8]) -> Result<Request, Fault> {

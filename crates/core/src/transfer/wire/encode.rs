@@ -6,6 +6,7 @@ use super::{
 use super::{DATA_OVERHEAD, kind};
 use crate::envelope::{self, header, tlv, with_tlvs};
 use crate::message::Parts;
+use crate::transfer::{Batch, Kind};
 use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
 
@@ -107,6 +108,22 @@ fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
         tlv::put(out, tlv::NAME, offer.name.as_str().as_bytes());
         if let Some(validator) = &offer.validator {
             tlv::put(out, tlv::VALIDATOR, validator.as_bytes());
+        }
+        match offer.kind {
+            // Absent, so that those who know only files know all that they need.
+            Kind::File => {}
+            Kind::Folder => tlv::put(out, tlv::KIND, &[1]),
+            Kind::Listing => tlv::put(out, tlv::KIND, &[2]),
+        }
+        if let Some(Batch { id, index, count }) = &offer.batch {
+            let mut value = [0; 24];
+            value[..16].copy_from_slice(id);
+            value[16..20].copy_from_slice(&index.to_be_bytes());
+            value[20..].copy_from_slice(&count.to_be_bytes());
+            tlv::put(out, tlv::BATCH, &value);
+        }
+        if let Some(mode) = offer.unix_mode {
+            tlv::put(out, tlv::UNIX_MODE, &mode.bits().to_be_bytes());
         }
     });
     out

@@ -16,7 +16,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-use super::{Code, Digest, SafeName, TransferId, Validator};
+use super::{Batch, Code, Digest, Kind, SafeName, TransferId, UnixMode, Validator};
 use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
@@ -138,19 +138,25 @@ pub enum Mode {
     Restart,
 }
 
-/// A file on offer.
+/// A file or a folder on offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The transfer.
     pub id: TransferId,
     /// Under what name.
     pub name: SafeName,
-    /// How many bytes.
+    /// What it is.
+    pub kind: Kind,
+    /// How many bytes; a folder has none.
     pub length: u64,
     /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
+    /// Who is to use it, if the sender cares.
+    pub unix_mode: Option<UnixMode>,
     /// What tells this version of the file from another.
     pub validator: Option<Validator>,
+    /// Which other transfers it belongs to.
+    pub batch: Option<Batch>,
     /// What to do with an earlier part.
     pub mode: Mode,
     /// Weight among the transfers of this connection; 0 is the default.

@@ -39,9 +39,12 @@ fn some_frames() -> Vec<Frame> {
             Offer {
                 id,
                 name: name(),
+                kind: Kind::Listing,
                 length: 1 << 40,
                 mtime_ms: -5,
+                unix_mode: Some(UnixMode::from_bits(0o640)),
                 validator: Some(Validator::from_bytes(b"v1").expect("short")),
+                batch: Some(Batch { id: [3; 16], index: 4, count: 5 }),
                 mode: Mode::Attach,
                 priority: 8,
                 epoch_seen: 9,
@@ -184,6 +187,49 @@ fn absurd_numbers_are_refused_by_name() {
     let hello = some_frames().remove(0);
     let tiny = |b: &mut Vec<u8>| b[12..16].copy_from_slice(&1_u32.to_be_bytes());
     assert_eq!(tampered(hello, tiny), Err(Fault::Value { name: "max_chunk", value: 1 }));
+}
+
+/// An OFFER without any of the fields that may be left out.
+fn plain_offer(kind: Kind, length: u64) -> Frame {
+    let Frame::Offer(handle, offer) = some_frames().remove(5) else { panic!("not an offer") };
+    let (unix_mode, validator, batch) = (None, None, None);
+    Frame::Offer(handle, Offer { kind, length, unix_mode, validator, batch, ..offer })
+}
+
+#[test]
+fn a_file_says_nothing_of_its_kind() {
+    let tlv = |frame| encoded(frame).len();
+    assert_eq!(tlv(plain_offer(Kind::Folder, 0)), tlv(plain_offer(Kind::File, 0)) + 5);
+    for kind in [Kind::File, Kind::Folder, Kind::Listing] {
+        assert_eq!(decode(encoded(plain_offer(kind, 0))), Ok(plain_offer(kind, 0)));
+    }
+}
+
+#[test]
+fn what_says_more_than_one_thing_about_an_offer_is_refused() {
+    let with = |kind: u16, value: &[u8]| tampered(plain_offer(Kind::File, 7), |b| add_tlv(b, kind, value));
+    let fault = |name, value| Err(Fault::Value { name, value });
+    for kind in [0, 3, 255] {
+        assert_eq!(with(0x2a, &[kind]), fault("kind", kind.into()));
+    }
+    assert_eq!(with(0x2a, &[]), fault("the length of a kind", 0));
+    assert_eq!(with(0x2a, &[0, 1]), fault("the length of a kind", 2));
+    assert_eq!(with(0x2a, &[1]), fault("the length of a folder", 7));
+    assert_eq!(with(0x24, &[0; 23]), fault("the length of a batch", 23));
+    assert_eq!(with(0x24, &[0; 25]), fault("the length of a batch", 25));
+    assert_eq!(with(0x8028, &[0; 3]), fault("the length of a unix mode", 3));
+    assert_eq!(with(0x8028, &[0; 8]), fault("the length of a unix mode", 8));
+}
+
+#[test]
+fn only_permissions_are_left_of_a_mode() {
+    let Ok(Frame::Offer(_, offer)) =
+        tampered(plain_offer(Kind::File, 7), |b| add_tlv(b, 0x8028, &[0xff, 0xff, 0x0f, 0xff]))
+    else {
+        panic!("it is an offer")
+    };
+    assert_eq!(offer.unix_mode, Some(UnixMode::from_bits(0o777)));
+    assert_eq!(UnixMode::from_bits(0o7777).bits(), 0o777);
 }
 
 #[test]

@@ -1,0 +1,270 @@
+//! What a folder holds, as text: a line for each entry, and nothing in it that a receiver has to believe.
+//!
+//! ```text
+//! bowline listing 1
+//! d 755 1767225600000 0 2026
+//! f 644 1767225601000 52428800 2026/beach 1.jpg
+//! f - 0 12 notes.txt
+//! end 3 1 0
+//! ```
+//!
+//! A line is the kind (`d` a folder, `f` a file), the mode in octal digits or `-`, the time in milliseconds since 1970
+//! or 0, the length, and the name up to the end of the line, relative to the folder that is listed. The last line
+//! counts: the entries, what was left out because it is neither file nor folder, and what was left out because it could
+//! not be read or named.
+//!
+//! The order is strict: a folder comes before what it holds, all of it comes before the next entry beside the folder,
+//! and entries of one folder stand in the ascending order of the bytes of their names. So a reader finds what stands
+//! twice, what stands in no folder, and a file with something in it, by remembering the folders above and nothing else.
+
+use super::{Kind, SafeName, UnixMode};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::fmt::Write as _;
+use core::str;
+
+const HEAD: &str = "bowline listing 1\n";
+
+/// One file or folder of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, relative to the folder that is listed.
+    pub name: SafeName,
+    /// [`Kind::File`] or [`Kind::Folder`].
+    pub kind: Kind,
+    /// How many bytes it had when the listing was made; 0 for a folder.
+    pub length: u64,
+    /// When it was changed last, in milliseconds since 1970; 0 if unknown.
+    pub mtime_ms: i64,
+    /// Who may use it, if that is known.
+    pub unix_mode: Option<UnixMode>,
+}
+
+/// What a folder held when the listing was made. Whoever has one knows that every name in it is safe, that none stands
+/// twice, and that each stands in a folder that comes before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    text: Bytes,
+    totals: Totals,
+}
+
+/// The sums of a listing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many files there are.
+    pub files: u64,
+    /// How many folders, the listed one not counted.
+    pub folders: u64,
+    /// How many bytes the files have together.
+    pub bytes: u64,
+    /// How many entries were left out because they are neither files nor folders.
+    pub skipped: u64,
+    /// How many entries were left out because they could not be read, or have no name that is safe everywhere.
+    pub unnamed: u64,
+}
+
+/// Why bytes are no listing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the listing: {why}")]
+pub struct ListingError {
+    /// Which line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: Wrong,
+}
+
+/// What is wrong with a line of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// It is not in the form of its place.
+    #[error("it is not of the right form")]
+    Form,
+    /// The name is not safe.
+    #[error("{0}")]
+    Name(super::NameError),
+    /// The name does not come after the one before.
+    #[error("\"{0}\" stands twice, or not in its place")]
+    Order(SafeName),
+    /// The name is in no folder of the listing.
+    #[error("\"{0}\" is in no folder that comes before it")]
+    NoFolder(SafeName),
+    /// The last line counts other entries.
+    #[error("{counted} entries are counted, {found} are there")]
+    Count {
+        /// What it says.
+        counted: u64,
+        /// How many there are.
+        found: u64,
+    },
+}
+
+impl Listing {
+    /// Checks a listing.
+    ///
+    /// # Errors
+    /// The first line that is wrong.
+    pub fn parse(text: Bytes) -> Result<Self, ListingError> {
+        let mut line = 1;
+        let totals = check(&text, &mut line).map_err(|why| ListingError { line, why })?;
+        Ok(Self { text, totals })
+    }
+
+    /// Its sums.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Its entries, a folder before what it holds.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> + use<> {
+        let mut rest = self.text.clone();
+        let _ = rest.split_to(HEAD.len().min(rest.len()));
+        // Each line has been checked; the one that is no entry is the last.
+        core::iter::from_fn(move || {
+            let end = rest.iter().position(|byte| *byte == b'\n')?;
+            let line = rest.split_to(end + 1);
+            read_entry(str::from_utf8(&line[..end]).ok()?).ok()
+        })
+    }
+}
+
+fn check(text: &[u8], number: &mut u64) -> Result<Totals, Wrong> {
+    let mut lines = text.strip_prefix(HEAD.as_bytes()).ok_or(Wrong::Form)?;
+    let mut totals = Totals::default();
+    let mut order = Order::default();
+    loop {
+        *number += 1;
+        let end = lines.iter().position(|byte| *byte == b'\n').ok_or(Wrong::Form)?;
+        let line = str::from_utf8(&lines[..end]).map_err(|_| Wrong::Form)?;
+        lines = &lines[end + 1..];
+        if let Some(counts) = line.strip_prefix("end ") {
+            let [counted, skipped, unnamed] = read_counts(counts).ok_or(Wrong::Form)?;
+            let found = totals.files + totals.folders;
+            if counted != found {
+                return Err(Wrong::Count { counted, found });
+            }
+            return if lines.is_empty() {
+                Ok(Totals { skipped, unnamed, ..totals })
+            } else {
+                Err(Wrong::Form)
+            };
+        }
+        let entry = read_entry(line)?;
+        totals.bytes = totals.bytes.saturating_add(entry.length);
+        if entry.kind == Kind::Folder {
+            totals.folders += 1;
+        } else {
+            totals.files += 1;
+        }
+        order.note(&entry)?;
+    }
+}
+
+fn read_counts(text: &str) -> Option<[u64; 3]> {
+    let mut fields = text.split(' ').map(read_number::<u64>);
+    let counts = [fields.next()??, fields.next()??, fields.next()??];
+    fields.next().is_none().then_some(counts)
+}
+
+fn read_entry(line: &str) -> Result<Entry, Wrong> {
+    let mut fields = line.splitn(5, ' ');
+    let mut field = || fields.next().ok_or(Wrong::Form);
+    let (kind, mode, mtime_ms, length, name) = (field()?, field()?, field()?, field()?, field()?);
+    let kind = match kind {
+        "d" => Kind::Folder,
+        "f" => Kind::File,
+        _ => return Err(Wrong::Form),
+    };
+    let length =
+        read_number(length).filter(|length| kind == Kind::File || *length == 0).ok_or(Wrong::Form)?;
+    let mtime_ms = read_number(mtime_ms).ok_or(Wrong::Form)?;
+    let unix_mode = match mode {
+        "-" => None,
+        octal if octal.len() == 3 && octal.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) => {
+            u32::from_str_radix(octal, 8).ok().map(UnixMode::from_bits)
+        }
+        _ => return Err(Wrong::Form),
+    };
+    let name = SafeName::parse(name).map_err(Wrong::Name)?;
+    Ok(Entry { name, kind, length, mtime_ms, unix_mode })
+}
+
+/// A number in the one way to write it.
+fn read_number<N: str::FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
+}
+
+/// Where the next entry may stand.
+#[derive(Debug, Default)]
+struct Order {
+    /// The folders above, and the last name in each of them, the listed folder first.
+    above: Vec<(String, String)>,
+    /// The last name in the innermost of them.
+    last: String,
+}
+
+impl Order {
+    fn note(&mut self, entry: &Entry) -> Result<(), Wrong> {
+        let (parent, own) = entry.name.as_str().rsplit_once('/').unwrap_or(("", entry.name.as_str()));
+        while self.folder() != parent {
+            // What was left once is over.
+            let (_, last) = self.above.pop().ok_or_else(|| Wrong::NoFolder(entry.name.clone()))?;
+            self.last = last;
+        }
+        if own <= self.last.as_str() {
+            return Err(Wrong::Order(entry.name.clone()));
+        }
+        self.last.clear();
+        self.last.push_str(own);
+        if entry.kind == Kind::Folder {
+            self.above.push((entry.name.as_str().into(), core::mem::take(&mut self.last)));
+        }
+        Ok(())
+    }
+
+    fn folder(&self) -> &str {
+        self.above.last().map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Writes a listing. Push entries in the order that a listing has.
+#[derive(Debug)]
+pub struct ListingWriter {
+    text: String,
+    entries: u64,
+}
+
+impl Default for ListingWriter {
+    fn default() -> Self {
+        Self { text: HEAD.into(), entries: 0 }
+    }
+}
+
+impl ListingWriter {
+    /// Adds an entry.
+    pub fn push(&mut self, entry: &Entry) {
+        let Entry { name, kind, length, mtime_ms, unix_mode } = entry;
+        let kind = if *kind == Kind::Folder { 'd' } else { 'f' };
+        self.entries += 1;
+        // Writing to a string does not fail.
+        let _ = match unix_mode {
+            Some(mode) => writeln!(self.text, "{kind} {mode} {mtime_ms} {length} {name}"),
+            None => writeln!(self.text, "{kind} - {mtime_ms} {length} {name}"),
+        };
+    }
+
+    /// How many bytes there are so far.
+    pub fn written(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The whole text. See [`Totals`] for what the two numbers count.
+    pub fn finish(mut self, skipped: u64, unnamed: u64) -> Bytes {
+        let _ = writeln!(self.text, "end {} {skipped} {unnamed}", self.entries);
+        self.text.into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
