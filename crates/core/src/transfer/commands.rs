@@ -57,6 +57,7 @@ impl Transfers {
             return Err(AlreadyKnown(id));
         }
         self.wanted.insert(id, Wanted::new(name));
+        self.asking.push_back(id);
         Ok(())
     }
 
@@ -84,6 +85,7 @@ impl Transfers {
 
     /// Answers an [`Event::Offered`]. Returns false if the transfer has ended meanwhile; let go of its file then.
     pub fn answer(&mut self, now: Instant, id: TransferId, answer: Answer) -> bool {
+        self.join_shares(id);
         self.incoming_step(now, id, |incoming, cx| incoming.answer(cx, answer))
     }
 
@@ -119,6 +121,7 @@ impl Transfers {
             if let Asking::Asked { handle, .. } = wanted.state {
                 self.refuse_open(handle, &failure);
             }
+            self.note(id);
             self.events.push_back(Event::Failed { id, failure });
         }
     }

@@ -22,14 +22,36 @@ pub(super) enum Route {
     Asked(TransferId),
 }
 
+/// How many of the open handles each side of a transfer holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Open {
+    pub(super) outgoing: usize,
+    pub(super) incoming: usize,
+    pub(super) wanted: usize,
+    pub(super) asked: usize,
+}
+
+impl Open {
+    fn of(&mut self, route: Route) -> &mut usize {
+        match route {
+            Route::Outgoing(_) => &mut self.outgoing,
+            Route::Incoming(_) => &mut self.incoming,
+            Route::Wanted(_) => &mut self.wanted,
+            Route::Asked(_) => &mut self.asked,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Link {
     role: Role,
     next_handle: Handle,
     last_peer_handle: Handle,
     routes: BTreeMap<Handle, Route>,
+    open: Open,
     control: VecDeque<Parts>,
     pub(super) peer: Option<Hello>,
+    max_transfers: u32,
     pub(super) flow: Flow,
     /// The peer, or we ourselves, want no new offers on this link.
     pub(super) closing: bool,
@@ -41,6 +63,8 @@ pub(super) struct Link {
     pub(super) promised: u64,
     pub(super) limit_out: Option<Limiter>,
     pub(super) limit_in: Option<Limiter>,
+    /// Somebody waits for `limit_in`.
+    pub(super) hungry: bool,
 }
 
 impl Link {
@@ -50,8 +74,10 @@ impl Link {
             next_handle: if role == Role::Client { 1 } else { 2 },
             last_peer_handle: 0,
             routes: BTreeMap::new(),
+            open: Open::default(),
             control: VecDeque::new(),
             peer: None,
+            max_transfers: config.max_transfers,
             flow: Flow::new(now, config.max_chunk, rtt),
             closing: false,
             broken: false,
@@ -59,6 +85,7 @@ impl Link {
             promised: 0,
             limit_out: config.limit_rate.map(|rate| Limiter::new(now, rate)),
             limit_in: config.limit_rate.map(|rate| Limiter::new(now, rate)),
+            hungry: false,
         };
         link.control(Frame::Hello(Hello {
             min_version: wire::VERSION,
@@ -92,7 +119,7 @@ impl Link {
     pub(super) fn open(&mut self, route: Route) -> Handle {
         let handle = self.next_handle;
         self.next_handle = handle.saturating_add(2);
-        self.routes.insert(handle, route);
+        self.enter(handle, route);
         handle
     }
 
@@ -103,12 +130,19 @@ impl Link {
             return false;
         }
         self.last_peer_handle = handle;
-        self.routes.insert(handle, route);
+        self.enter(handle, route);
         true
     }
 
+    fn enter(&mut self, handle: Handle, route: Route) {
+        self.routes.insert(handle, route);
+        *self.open.of(route) += 1;
+    }
+
     pub(super) fn close(&mut self, handle: Handle) {
-        self.routes.remove(&handle);
+        if let Some(route) = self.routes.remove(&handle) {
+            *self.open.of(route) -= 1;
+        }
     }
 
     pub(super) fn route(&self, handle: Handle) -> Option<Route> {
@@ -122,13 +156,14 @@ impl Link {
             && if handle % 2 == ours { handle < self.next_handle } else { handle <= self.last_peer_handle }
     }
 
-    /// How many of the open handles the given side of a transfer holds.
-    pub(super) fn count(&self, of: impl Fn(Route) -> bool) -> usize {
-        self.routes.values().filter(|route| of(**route)).count()
+    /// How many handles are open.
+    pub(super) fn opened(&self) -> Open {
+        self.open
     }
 
-    /// How many transfers the peer takes at once; before it has said so, a few.
+    /// How many transfers may be open at once, each way: what both sides take. Before the peer has said so, a few.
     pub(super) fn max_transfers(&self) -> usize {
-        self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1) as usize)
+        let theirs = self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1));
+        theirs.min(self.max_transfers) as usize
     }
 }

@@ -17,11 +17,13 @@
 //! A link may end at any moment. The sender keeps its transfers and offers them again on the next link under the same
 //! id; the receiver says how much it has made durable, and sending goes on from there.
 
+mod agenda;
 mod code;
 mod commands;
 mod config;
 mod digest;
 mod event;
+mod feeding;
 mod flow;
 mod id;
 mod kind;
@@ -43,8 +45,10 @@ pub mod wire;
 
 use crate::time::earliest;
 use crate::{Instant, Role};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use agenda::Agenda;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 use link::Link;
 use receive::Incoming;
@@ -149,6 +153,13 @@ pub struct Transfers {
     /// What the peer asked for and we have not offered yet.
     asked: BTreeMap<TransferId, wire::Handle>,
     turns: Turns,
+    /// Which incoming transfers have something to acknowledge.
+    acks: VecDeque<TransferId>,
+    /// Who is given credit next where a limit on the rate makes it scarce.
+    shares: Turns,
+    /// Which wanted ones are asked for next.
+    asking: VecDeque<TransferId>,
+    agenda: Agenda,
     events: VecDeque<Event>,
 }
 
@@ -178,6 +189,10 @@ impl Transfers {
             wanted: BTreeMap::new(),
             asked: BTreeMap::new(),
             turns: Turns::default(),
+            acks: VecDeque::new(),
+            shares: Turns::default(),
+            asking: VecDeque::new(),
+            agenda: Agenda::default(),
             events: VecDeque::new(),
         }
     }
@@ -206,11 +221,15 @@ impl Transfers {
             }
         }
         self.incoming.clear();
+        self.acks.clear();
+        self.shares = Turns::default();
         self.outgoing.retain(|_, outgoing| outgoing.handle_link_down(&mut cx) == Fate::Lives);
         let now = self.now;
         self.turns.wait_all(|id| self.outgoing.get(&id).is_some_and(|outgoing| outgoing.wants_offer(now)));
-        for wanted in self.wanted.values_mut() {
-            wanted.state = Asking::Waiting { until: None };
+        self.ask_all_again();
+        self.agenda.clear();
+        for id in self.outgoing.keys().copied().collect::<Vec<_>>() {
+            self.note(id);
         }
     }
 
@@ -225,17 +244,13 @@ impl Transfers {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
-        self.sending_timeout();
-        let mut cx = context!(self);
-        let ended: BTreeSet<_> = self
-            .incoming
-            .iter_mut()
-            .filter_map(|(id, incoming)| (incoming.handle_timeout(&mut cx) == Fate::Ended).then_some(*id))
-            .collect();
-        for id in ended {
-            self.forget_incoming(id);
+        for id in self.agenda.due(self.now) {
+            self.sending_timeout(id);
+            self.incoming_step(now, id, Incoming::handle_timeout);
+            self.wanted_timeout(id);
+            self.note(id);
         }
-        self.wanted_timeout();
+        self.feed();
     }
 
     // ----- outputs -----
@@ -247,9 +262,7 @@ impl Transfers {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let incoming = self.incoming.values().filter_map(|incoming| incoming.deadline(&self.config));
-        let wanted = self.wanted.values().filter_map(|wanted| self.wanted_deadline(wanted));
-        earliest(incoming.chain(wanted).min(), self.sending_deadline())
+        earliest(self.agenda.first(), earliest(self.sending_deadline(), self.feeding_deadline()))
     }
 
     // ----- looks -----
@@ -325,7 +338,21 @@ impl Transfers {
         if step(incoming, &mut context!(self)) == Fate::Ended {
             self.forget_incoming(id);
         }
+        self.note(id);
         true
+    }
+
+    /// Something has happened to this transfer: when it has something to do, and whether it has something to say, may
+    /// have changed.
+    fn note(&mut self, id: TransferId) {
+        let outgoing = self.outgoing.get(&id).and_then(|outgoing| outgoing.deadline(&self.config));
+        let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(wanted));
+        let incoming = self.incoming.get_mut(&id);
+        let deadline = incoming.as_ref().and_then(|incoming| incoming.deadline(&self.config));
+        self.agenda.enter(id, earliest(deadline, earliest(outgoing, wanted)));
+        if incoming.is_some_and(Incoming::queue_ack) {
+            self.acks.push_back(id);
+        }
     }
 
     /// Ends what a REQUEST has opened.

@@ -30,24 +30,32 @@ impl Transfers {
     }
 
     fn poll_ack(&mut self) -> Option<Frame> {
-        let mut cx = context!(self);
-        self.incoming.values_mut().find_map(|incoming| incoming.poll_ack(&mut cx))
+        self.feed();
+        while let Some(id) = self.acks.pop_front() {
+            let Some(incoming) = self.incoming.get_mut(&id) else { continue };
+            let ack = incoming.poll_ack(&mut context!(self));
+            self.note(id);
+            if ack.is_some() {
+                return ack;
+            }
+        }
+        None
     }
 
     fn poll_request(&mut self) -> Option<Frame> {
         let link = self.link.as_mut().filter(|link| !link.closing)?;
-        let open = link.count(|route| matches!(route, Route::Wanted(_) | Route::Incoming(_)));
-        if open >= link.max_transfers() {
+        if link.opened().wanted + link.opened().incoming >= link.max_transfers() {
             return None;
         }
-        let now = self.now;
-        let waiting =
-            |state| matches!(state, Asking::Waiting { until } if until.is_none_or(|until| until <= now));
-        let (id, wanted) = self.wanted.iter_mut().find(|(_, wanted)| waiting(wanted.state))?;
-        let handle = link.open(Route::Wanted(*id));
-        wanted.state = Asking::Asked { handle, since: now };
-        let request = Request { id: *id, name: wanted.name.clone(), from: 0, to: u64::MAX, if_digest: None };
-        Some(Frame::Request(handle, request))
+        while let Some(id) = self.asking.pop_front() {
+            let Some(wanted) = self.wanted.get_mut(&id).filter(|wanted| wanted.waits()) else { continue };
+            let handle = link.open(Route::Wanted(id));
+            wanted.state = Asking::Asked { handle, since: self.now };
+            let request = Request { id, name: wanted.name.clone(), from: 0, to: u64::MAX, if_digest: None };
+            self.note(id);
+            return Some(Frame::Request(handle, request));
+        }
+        None
     }
 
     /// The side of the link that this end takes.

@@ -133,9 +133,7 @@ impl Transfers {
         let Some(link) = &mut self.link else { return };
         let wanted = self.wanted.get_mut(&id);
         let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
-        if earlier.is_none()
-            && link.count(|route| matches!(route, Route::Incoming(_))) >= self.config.max_transfers as usize
-        {
+        if earlier.is_none() && link.opened().incoming >= self.config.max_transfers as usize {
             return self.refuse_busy(handle);
         }
         if !link.open_by_peer(handle, Route::Incoming(id)) {
@@ -151,6 +149,7 @@ impl Transfers {
         let (incoming, event) = Incoming::new(self.now, handle, offer, instance, earlier);
         self.incoming.insert(id, incoming);
         self.events.push_back(event);
+        self.note(id);
     }
 
     fn refuse_busy(&mut self, handle: Handle) {
@@ -170,8 +169,7 @@ impl Transfers {
                 &Failure::local(Code::Busy, "the transfer is already open on this connection"),
             );
         }
-        let open = link.count(|route| matches!(route, Route::Asked(_) | Route::Outgoing(_)));
-        if open >= self.config.max_transfers as usize {
+        if link.opened().asked + link.opened().outgoing >= self.config.max_transfers as usize {
             return self.refuse_busy(handle);
         }
         if !self.link.as_mut().is_some_and(|link| link.open_by_peer(handle, Route::Asked(id))) {

@@ -1,14 +1,11 @@
 //! The transfers that send: offered in the order of their coming, and served in the order of their shares.
 
 use super::limiter::Limiter;
-use super::link::Route;
 use super::send::{Chunk, Context, Fate, Outgoing};
 use super::wire::Frame;
 use super::{TransferId, Transfers, context};
 use crate::Instant;
 use crate::message::Parts;
-use crate::time::earliest;
-use alloc::vec::Vec;
 
 impl Transfers {
     /// Lets something happen to a transfer that sends; false if there is no such transfer.
@@ -24,6 +21,7 @@ impl Transfers {
             self.outgoing.remove(&id);
             self.turns.leave(id);
         }
+        self.note(id);
         true
     }
 
@@ -32,8 +30,7 @@ impl Transfers {
         let now = self.now;
         let mut cx = context!(self);
         let link = cx.link.as_mut().filter(|link| !link.closing)?;
-        let open = link.count(|route| matches!(route, Route::Outgoing(_)));
-        if open >= link.max_transfers() {
+        if link.opened().outgoing >= link.max_transfers() {
             return None;
         }
         while let Some(id) = self.turns.first_waiting() {
@@ -44,6 +41,7 @@ impl Transfers {
             };
             self.turns.join(id, outgoing.priority());
             outgoing.send_offer(&mut cx);
+            self.note(id);
             return self.link.as_mut()?.poll_control();
         }
         None
@@ -52,8 +50,9 @@ impl Transfers {
     /// A FIN, or the chunk of the transfer whose turn it is.
     pub(super) fn poll_bulk(&mut self) -> Option<Parts> {
         let now = self.now;
-        let fin = self.turns.ids().find_map(|id| self.outgoing.get_mut(&id)?.poll_fin(now));
-        if let Some(fin) = fin {
+        let fin = self.turns.ids().find_map(|id| Some((id, self.outgoing.get_mut(&id)?.poll_fin(now)?)));
+        if let Some((id, fin)) = fin {
+            self.note(id);
             return Some(fin.encode());
         }
         let link = self.link.as_mut()?;
@@ -84,36 +83,23 @@ impl Transfers {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.step(&mut context!(self));
         }
+        self.note(id);
         Some(Frame::Data(handle, data).encode())
     }
 
-    /// Lets those act whose time has come.
-    pub(super) fn sending_timeout(&mut self) {
-        let mut cx = context!(self);
-        let under_way: Vec<_> = self.turns.ids().collect();
-        for id in under_way {
-            let Some(outgoing) = self.outgoing.get_mut(&id) else { continue };
-            if outgoing.handle_timeout(&mut cx) == Fate::Ended {
-                self.outgoing.remove(&id);
-                self.turns.leave(id);
-            } else if outgoing.wants_offer(cx.now) {
-                self.turns.wait(id);
-            }
+    /// The time of this transfer has come, if it is one that sends.
+    pub(super) fn sending_timeout(&mut self, id: TransferId) {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
+        if outgoing.handle_timeout(&mut context!(self)) == Fate::Ended {
+            self.outgoing.remove(&id);
+            self.turns.leave(id);
+        } else if outgoing.wants_offer(self.now) {
+            self.turns.wait(id);
         }
     }
 
-    /// When the next of them has something to do. Those that wait for their turn to be offered have no time of their
-    /// own.
-    pub(super) fn sending_deadline(&self) -> Option<Instant> {
-        let under_way = self.turns.ids().filter_map(|id| self.outgoing.get(&id));
-        earliest(
-            under_way.filter_map(|outgoing| outgoing.deadline(&self.config)).min(),
-            self.limit_deadline(),
-        )
-    }
-
     /// When a limit on the rate lets the next chunk pass.
-    fn limit_deadline(&self) -> Option<Instant> {
+    pub(super) fn sending_deadline(&self) -> Option<Instant> {
         let limiter = self.link.as_ref()?.limit_out.as_ref().filter(|_| !self.outgoing.is_empty())?;
         Some(Limiter::free_at(limiter)).filter(|free_at| *free_at > self.now)
     }

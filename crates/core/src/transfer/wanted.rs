@@ -6,7 +6,6 @@ use super::wire::Handle;
 use super::{Code, SafeName, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
-use alloc::vec::Vec;
 
 /// A file that we asked for.
 #[derive(Debug)]
@@ -33,6 +32,11 @@ impl Wanted {
         Self { name, attempts: 0, state: Asking::Waiting { until: None }, earlier: Earlier::default() }
     }
 
+    /// Whether it may be asked for at once.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.state, Asking::Waiting { until: None })
+    }
+
     /// A link has brought so much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
         if earlier.received > self.earlier.received {
@@ -46,7 +50,13 @@ impl Transfers {
     /// An incoming transfer has ended, well or badly, and an event of it says how; a file that we asked for may be
     /// asked for again.
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
+        self.ask_again_or_forget(id);
+        self.note(id);
+    }
+
+    fn ask_again_or_forget(&mut self, id: TransferId) {
         let incoming = self.incoming.remove(&id);
+        self.leave_shares(id);
         if let (Some(incoming), Some(link)) = (&incoming, &mut self.link) {
             incoming.release(link);
         }
@@ -78,23 +88,32 @@ impl Transfers {
         }
     }
 
-    pub(super) fn wanted_timeout(&mut self) {
+    pub(super) fn wanted_timeout(&mut self, id: TransferId) {
         let now = self.now;
         let stall = self.config.stall_timeout;
-        let mut stalled = Vec::new();
-        for (id, wanted) in &mut self.wanted {
-            match &mut wanted.state {
-                Asking::Waiting { until } if until.is_some_and(|until| until <= now) => *until = None,
-                Asking::Asked { handle, since } if *since + stall <= now => stalled.push((*id, *handle)),
-                _ => {}
+        let Some(wanted) = self.wanted.get_mut(&id) else { return };
+        match &mut wanted.state {
+            Asking::Waiting { until } if until.is_some_and(|until| until <= now) => {
+                *until = None;
+                self.asking.push_back(id);
             }
+            Asking::Asked { handle, since } if *since + stall <= now => {
+                let handle = *handle;
+                let text = format!("no answer for {} s", stall.as_secs());
+                let failure = Failure::local(Code::Stalled, text);
+                self.refuse_open(handle, &failure);
+                self.events.push_back(Event::Failed { id, failure });
+                self.forget_incoming(id);
+            }
+            _ => {}
         }
-        for (id, handle) in stalled {
-            let text = format!("no answer for {} s", stall.as_secs());
-            let failure = Failure::local(Code::Stalled, text);
-            self.refuse_open(handle, &failure);
-            self.events.push_back(Event::Failed { id, failure });
-            self.forget_incoming(id);
+    }
+
+    /// The link is gone: what was asked for is asked for first on the next one.
+    pub(super) fn ask_all_again(&mut self) {
+        for (id, wanted) in self.wanted.iter_mut().rev().filter(|(_, wanted)| !wanted.waits()) {
+            wanted.state = Asking::Waiting { until: None };
+            self.asking.push_front(*id);
         }
     }
 }

@@ -4,8 +4,7 @@ use super::{Incoming, State};
 use crate::Instant;
 use crate::time::earliest;
 use crate::transfer::Config;
-use crate::transfer::limiter::Limiter;
-use crate::transfer::link::{Link, Route};
+use crate::transfer::link::Link;
 use crate::transfer::send::Context;
 use crate::transfer::wire::{Ack, Frame, INITIAL_CREDIT, Rewind};
 use core::time::Duration;
@@ -15,6 +14,8 @@ use core::time::Duration;
 pub(super) struct Acks {
     /// It is time.
     pub(super) ready: bool,
+    /// It stands in the queue of those for whom it is time.
+    pub(super) queued: bool,
     pub(super) due: Option<Instant>,
     /// When the oldest chunk that is not acknowledged came.
     pub(super) since: Option<Instant>,
@@ -25,10 +26,21 @@ pub(super) struct Acks {
 }
 
 impl Incoming {
-    /// The acknowledgement, if one is due.
+    /// Whether this transfer is to be put into the queue of those that have something to acknowledge.
+    pub(in crate::transfer) fn queue_ack(&mut self) -> bool {
+        let queue = self.wants_ack() && !self.ack.queued;
+        self.ack.queued |= queue;
+        queue
+    }
+
+    fn wants_ack(&self) -> bool {
+        self.ack.ready && matches!(self.state, State::Receiving | State::Finishing { .. })
+    }
+
+    /// The acknowledgement, if one is due: this transfer was taken out of the queue.
     pub(in crate::transfer) fn poll_ack(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
-        let due = self.ack.ready || self.ack.due.is_some_and(|due| due <= cx.now);
-        if !due || !matches!(self.state, State::Receiving | State::Finishing { .. }) {
+        self.ack.queued = false;
+        if !self.wants_ack() {
             return None;
         }
         self.extend_credit(cx);
@@ -43,31 +55,44 @@ impl Incoming {
             rewind: self.ack.rewind.take(),
         };
         self.ack = Acks { last_sent: Some(cx.now), last_seq: self.ack.last_seq, ..Acks::default() };
-        // A limited rate gives credit in small steps: come back for the next one.
-        if self.credit == self.received && self.credit < self.offer.length && self.written == self.received {
-            let free_at = cx.link.as_ref().and_then(|link| link.limit_in.as_ref().map(Limiter::free_at));
-            self.ack.due = free_at.filter(|free_at| *free_at > cx.now);
-        }
         Some(Frame::Ack(self.handle, ack))
     }
 
     /// Gives the sender as much credit as memory, and a limit on the rate, allow.
     pub(super) fn extend_credit(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
-        let open = link.count(|route| matches!(route, Route::Incoming(_))).max(1) as u64;
+        let open = link.opened().incoming.max(1) as u64;
         self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
         // What others were promised when there were fewer of them stays promised.
         let others = link.promised.saturating_sub(self.promised);
         let free = cx.config.link_credit.saturating_sub(others).max(INITIAL_CREDIT);
         let mut credit = self.written.saturating_add(self.ahead.min(free)).min(self.offer.length);
         if let Some(limiter) = &mut link.limit_in {
-            let burst = if limiter.free_at() <= cx.now { limiter.burst() } else { 0 };
-            credit = credit.min(self.credit.saturating_add(burst));
-            limiter.pass(cx.now, credit.saturating_sub(self.credit));
+            // Who waits for the limit is not overtaken by who does not.
+            let free = !link.hungry && limiter.free_at() <= cx.now;
+            let burst = if free { limiter.burst() } else { 0 };
+            let allowed = credit.min(self.credit.saturating_add(burst));
+            limiter.pass(cx.now, allowed.saturating_sub(self.credit));
+            self.hungry = allowed < credit && allowed <= self.received;
+            link.hungry |= self.hungry;
+            credit = allowed;
         }
         self.credit = self.credit.max(credit);
         self.promised = self.credit - self.written;
         link.promised = others + self.promised;
+    }
+
+    /// Whether the sender can send nothing before a limit on the rate gives it more credit.
+    pub(in crate::transfer) fn is_hungry(&self) -> bool {
+        self.hungry && matches!(self.state, State::Receiving)
+    }
+
+    /// Gives credit to a sender whose turn it is. Returns how much.
+    pub(in crate::transfer) fn feed(&mut self, cx: &mut Context<'_>) -> u64 {
+        let before = self.credit;
+        self.extend_credit(cx);
+        self.ack.ready |= self.credit > before;
+        self.credit - before
     }
 
     /// Gives the memory of a transfer that has ended back to its link.

@@ -59,6 +59,8 @@ pub(super) struct Incoming {
     promised: u64,
     /// How far beyond `written` the credit may reach.
     ahead: u64,
+    /// All credit is used up, and only a limit on the rate keeps us from giving more.
+    hungry: bool,
     duplicate: u64,
     /// How far earlier links had come: what they lost comes again.
     earlier: Earlier,
@@ -121,6 +123,7 @@ impl Incoming {
             credit: 0,
             promised: 0,
             ahead: 0,
+            hungry: false,
             duplicate: 0,
             earlier,
             corrupt: 0,
@@ -308,6 +311,10 @@ impl Incoming {
         };
         let Self { received, durable, duplicate, .. } = *self;
         Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
+    }
+
+    pub(super) fn priority(&self) -> u16 {
+        self.offer.priority
     }
 
     /// What the next link is to know of this one.

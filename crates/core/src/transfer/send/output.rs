@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::transfer::Kind;
 use crate::transfer::event::Event;
 use crate::transfer::flow::Flow;
-use crate::transfer::link::{Link, Route};
+use crate::transfer::link::Link;
 use crate::transfer::wire::{Data, Frame, Handle, Have, Whole};
 
 /// The least that is read at a time, however many transfers share the memory.
@@ -48,7 +48,7 @@ impl Outgoing {
 
     pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &cx.link else { return };
-        let open = link.count(|route| matches!(route, Route::Outgoing(_))).max(1) as u64;
+        let open = link.opened().outgoing.max(1) as u64;
         let share = (cx.config.read_ahead / open).max(LEAST_READ);
         let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(1);
         // Whole chunks, so that no cut leaves a crumb.

@@ -2,8 +2,10 @@
 
 mod exchange;
 mod faults;
+mod feeding;
 mod folders;
 mod hostile;
+mod scale;
 mod schedules;
 mod words;
 mod world;
