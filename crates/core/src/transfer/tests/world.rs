@@ -3,6 +3,7 @@
 use super::super::wire::{self, Frame, Hello};
 use super::super::*;
 use crate::Rng;
+use alloc::collections::BTreeSet;
 use bytes::Bytes;
 use std::vec::Vec;
 
