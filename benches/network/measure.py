@@ -1,0 +1,168 @@
+"""Uploads between two network namespaces with a limited rate: how much arrives, and how long pings take meanwhile.
+
+Run by benches/network/run. Each cell has namespaces of its own:
+
+    direct:   client ──(limited)── server
+    relay:    client ── relay that holds 8 MiB ──(limited)── server
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RELAY = 8 << 20
+SIZES = {"python 64 KiB": 64 << 10, "python 256 KiB": 256 << 10, "python 1 MiB": 1 << 20}
+BOWLINE = "bowline"
+
+
+def sh(*words):
+    subprocess.run(words, check=True)
+
+
+class Cell:
+    """A path between two namespaces, and what is measured over it."""
+
+    def __init__(self, number, rate, through):
+        self.rate, self.through = rate, through
+        self.names = {role: f"bowline-{os.getpid()}-{number}-{role}" for role in "crs"}
+        self.processes = []
+
+    def __enter__(self):
+        for name in self.names.values():
+            sh("ip", "netns", "add", name)
+            sh("ip", "-n", name, "link", "set", "lo", "up")
+        self.wire("c", "r", "10.91.1")
+        self.wire("r", "s", "10.91.2")
+        self.limit("r", "s")
+        self.limit("s", "r")
+        self.inside("r", "sysctl", "-qw", "net.ipv4.ip_forward=1").wait()
+        sh("ip", "-n", self.names["c"], "route", "add", "default", "via", "10.91.1.2")
+        sh("ip", "-n", self.names["s"], "route", "add", "default", "via", "10.91.2.1")
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        for name in self.names.values():
+            sh("ip", "netns", "del", name)
+
+    def wire(self, a, b, net):
+        sh("ip", "link", "add", f"to-{b}", "netns", self.names[a], "type", "veth", "peer", f"to-{a}", "netns", self.names[b])
+        for role, other, host in ((a, b, 1), (b, a, 2)):
+            sh("ip", "-n", self.names[role], "addr", "add", f"{net}.{host}/24", "dev", f"to-{other}")
+            sh("ip", "-n", self.names[role], "link", "set", f"to-{other}", "up")
+
+    def limit(self, role, other):
+        words = ["rate", f"{self.rate}mbit", "burst", "16kb" if self.rate < 50 else "64kb", "latency", "400ms"]
+        sh("tc", "-n", self.names[role], "qdisc", "add", "dev", f"to-{other}", "root", "tbf", *words)
+
+    def inside(self, role, *words, **options):
+        process = subprocess.Popen(["ip", "netns", "exec", self.names[role], *words], **options)
+        self.processes.append(process)
+        return process
+
+    def address(self):
+        """Where the client finds the server."""
+        if self.through == "direct":
+            return "10.91.2.2", 9000
+        self.inside("r", sys.executable, HERE / "peer.py", "relay", "10.91.1.2", "9001", "10.91.2.2", "9000", str(RELAY))
+        time.sleep(0.5)
+        return "10.91.1.2", 9001
+
+    def measure(self, program, options):
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            return self.bowline(folder, options) if program == BOWLINE else self.python(SIZES[program], options)
+
+    def bowline(self, folder, options):
+        inbox, file = Path(folder, "inbox"), Path(folder, "file")
+        inbox.mkdir()
+        with open(file, "wb") as out:
+            out.truncate(int(self.rate * 125_000 * options.seconds * 2))
+        self.inside("s", options.program, "serve", "10.91.2.2:9000", inbox)
+        time.sleep(0.5)
+        host, port = self.address()
+        words = ["send", f"ws://{host}:{port}", file, str(options.seconds)]
+        client = self.inside("c", options.program, *words, stdout=subprocess.PIPE)
+        result = json.loads(client.communicate(timeout=options.seconds + 60)[0])
+        return result["bytes"] / result["seconds"], result["pings"], [], None
+
+    def python(self, size, options):
+        peer = [options.python, HERE / "peer.py"]
+        server = self.inside("s", *peer, "serve", "10.91.2.2", "9000", stdout=subprocess.PIPE)
+        time.sleep(1)
+        host, port = self.address()
+        words = ["send", f"ws://{host}:{port}", str(size), str(options.seconds)]
+        start = time.monotonic()
+        client = self.inside("c", *peer, *words, stdout=subprocess.PIPE)
+        result = json.loads(client.communicate(timeout=options.seconds + 60)[0])
+        seconds = time.monotonic() - start
+        server.kill()
+        received = int(server.communicate()[0].split()[-1])
+        return received / seconds, result["pings"], result["unanswered"], result["end"]
+
+
+def seconds(value):
+    return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
+
+
+def rank(pings, unanswered, share):
+    """The ping at this share of all; the age of an unanswered one is the least that it will have taken."""
+    everything = sorted([(ping, "") for ping in pings] + [(age, "over ") for age in unanswered])
+    if not everything:
+        return "none"
+    value, over = everything[min(int(len(everything) * share), len(everything) - 1)]
+    return over + seconds(value)
+
+
+def row(program, rate, through, rated, pings, unanswered, end):
+    return {
+        "program": program,
+        "rate": f"{rate} Mbit/s",
+        "path": through,
+        "throughput": f"{100 * rated / (rate * 125_000):.1f} %",
+        "median ping": rank(pings, unanswered, 0.5),
+        "worst ping": rank(pings, unanswered, 1),
+        "end": end or "",
+    }
+
+
+def run(job):
+    number, program, rate, through, options = job
+    with Cell(number, rate, through) as cell:
+        return row(program, rate, through, *cell.measure(program, options))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--python")
+    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--rates", type=int, nargs="*", default=[1, 10, 100])
+    parser.add_argument("--only", nargs="*", default=[BOWLINE, *SIZES])
+    options = parser.parse_args()
+    programs = [name for name in options.only if name == BOWLINE or options.python]
+    jobs = [(program, rate, through) for rate in options.rates for through in ("direct", "relay") for program in programs]
+    numbered = [(number, *job, options) for number, job in enumerate(jobs)]
+    rows = []
+    # Slow links cost no time of the processor, and can be measured side by side.
+    for width, part in ((4, [job for job in numbered if job[2] < 50]), (1, [job for job in numbered if job[2] >= 50])):
+        with concurrent.futures.ThreadPoolExecutor(width) as pool:
+            rows += pool.map(run, part)
+    control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    print(f"Linux {platform.release()}, {control}, {options.seconds:.0f} s each; round trip of the empty path below 1 ms\n")
+    columns = list(rows[0])
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for line in rows:
+        print("| " + " | ".join(line.values()) + " |")
+
+
+main()
