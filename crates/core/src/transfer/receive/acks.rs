@@ -58,6 +58,15 @@ impl Incoming {
         Some(Frame::Ack(self.handle, ack))
     }
 
+    /// What a sender may send before it has an answer may be on its way: it is taken whatever a limit on the rate says, and
+    /// paid for by later credit.
+    pub(super) fn promise_early(&mut self, cx: &mut Context<'_>, resume: u64) {
+        self.credit = resume.max(INITIAL_CREDIT.min(self.offer.length));
+        if let Some(limiter) = cx.link.as_mut().and_then(|link| link.limit_in.as_mut()) {
+            limiter.pass(cx.now, self.credit - resume);
+        }
+    }
+
     /// Gives the sender as much credit as memory, and a limit on the rate, allow.
     pub(super) fn extend_credit(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };

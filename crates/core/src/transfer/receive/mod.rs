@@ -164,7 +164,7 @@ impl Incoming {
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
-        self.credit = self.offer.length.min(resume.max(self.early_len)).max(resume);
+        self.promise_early(cx, resume);
         self.accept(cx, have, resume, prefix, epoch);
         for data in core::mem::take(&mut self.early) {
             if let (State::Receiving, true) =

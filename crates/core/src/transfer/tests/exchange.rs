@@ -1,8 +1,11 @@
 //! The ordinary course of transfers, and its ordinary interruptions.
 
+use super::super::wire::{Data, Frame};
 use super::super::*;
 use super::world::*;
+use bytes::Bytes;
 use std::vec;
+use std::vec::Vec;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -289,4 +292,20 @@ fn what_is_read_ahead_for_many_large_files_is_bounded_together() {
     world.client.effects.extend(asked);
     world.run(MINUTE);
     assert!((0..40).all(|n| world.client.done(id(n))));
+}
+
+#[test]
+fn what_was_on_its_way_before_the_answer_is_taken_whatever_the_limit() {
+    let now = Instant::ZERO;
+    let config = Config { limit_rate: Some(10_000), ..Config::default() };
+    let mut receiver = Transfers::new(Role::Server, config, now);
+    receiver.handle_link_up(now, None);
+    for frame in [hello(), Frame::Offer(1, plain_offer(id(1), "file", 49_353))] {
+        receiver.handle_message(now, frame.encode().into_bytes());
+    }
+    receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+    let chunk = Data { offset: 0, seq: 0, payload: Bytes::from(contents(0, 49_152)) };
+    receiver.handle_message(now, Frame::Data(1, chunk).encode().into_bytes());
+    let events: Vec<_> = core::iter::from_fn(|| receiver.poll_event()).collect();
+    assert!(matches!(&events[..], [Event::Offered(_), Event::Write { offset: 0, .. }]), "{events:?}");
 }
