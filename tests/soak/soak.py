@@ -62,8 +62,8 @@ class Proxy:
 class Server:
     """`bowline serve`, started again whenever it was killed."""
 
-    def __init__(self, options, folder):
-        self.options, self.inbox, self.port = options, folder / "inbox", None
+    def __init__(self, options, folder, processes):
+        self.options, self.inbox, self.port, self.processes = options, folder / "inbox", None, processes
         self.process, self.kills, self.memory, self.idle_files = None, 0, [], None
 
     async def start(self):
@@ -73,6 +73,7 @@ class Server:
             self.process = await asyncio.create_subprocess_exec(
                 self.options.bowline, *words, stdout=asyncio.subprocess.PIPE, env=self.options.env
             )
+            self.processes.append(self.process)
             line = (await self.process.stdout.readline()).decode()
             if line:
                 self.port = int(line.rsplit(":", 1)[1])
@@ -106,13 +107,13 @@ def memory(pid, what):
 
 
 class Clients:
-    def __init__(self, options, dice):
-        self.options, self.dice, self.running, self.kills, self.runs, self.memory = options, dice, {}, 0, 0, []
+    def __init__(self, options, dice, processes):
+        self.options, self.dice, self.processes = options, dice, processes
+        self.running, self.kills, self.memory = {}, 0, []
 
     async def run(self, *words):
         """Until it succeeds: the same command again and again."""
         while True:
-            self.runs += 1
             process = await asyncio.create_subprocess_exec(
                 self.options.bowline,
                 *words,
@@ -121,6 +122,7 @@ class Clients:
                 stderr=asyncio.subprocess.PIPE,
                 env=self.options.env,
             )
+            self.processes.append(process)
             self.running[process.pid] = process
             said, _ = await process.communicate()
             del self.running[process.pid]
@@ -186,13 +188,13 @@ async def round_of(number, options, dice, clients, url, folder, inbox):
     return bytes_
 
 
-async def soak(options, folder):
+async def soak(options, folder, processes):
     dice = random.Random(options.seed)
-    server = Server(options, folder)
+    server = Server(options, folder, processes)
     await server.start()
     proxy = Proxy(lambda: server.port, dice)
     url = f"ws://127.0.0.1:{await proxy.start()}"
-    clients = Clients(options, dice)
+    clients = Clients(options, dice, processes)
 
     async def mischief():
         while True:
@@ -246,7 +248,13 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         options.env = {**os.environ, "BOWLINE_STATE_DIR": str(Path(folder, "state"))}
-        asyncio.run(soak(options, Path(folder)))
+        processes = []
+        try:
+            asyncio.run(soak(options, Path(folder), processes))
+        finally:
+            for process in processes:
+                if process.returncode is None:
+                    process.kill()
 
 
 main()
