@@ -14,11 +14,10 @@ use crate::live::Clock;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;
-use crate::sys::{Access, Folder, Kind, Meta};
+use crate::sys::{self, Access, Folder, Kind, Meta};
 use bowline_core::transfer::Digest;
 use std::fs::File;
 use std::io;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// What became of a transfer that had all its bytes.
 pub(crate) enum Settled {
@@ -113,8 +112,10 @@ fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -
     faults.before(Op::Create)?;
     let _ = folder.remove_file(&passing);
     let mut copy = folder.open_file(&passing, Access::New)?;
-    let copied = io::copy(&mut place.open_part()?, &mut copy).and_then(|_| {
+    let mut part = place.read_part()?;
+    let copied = io::copy(&mut part, &mut copy).and_then(|_| {
         set_modified(&copy, record.spec.mtime_ms);
+        copy.set_permissions(part.metadata()?.permissions())?;
         store.root().sync_all(&copy)?;
         faults.before(Op::Place)?;
         move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)
@@ -133,9 +134,7 @@ fn holds((folder, meta): &(Folder, Meta), name: &str, length: u64, digest: Diges
 
 /// Gives a file the time that it had at the sender. On a file system without times it keeps its own.
 pub(crate) fn set_modified(file: &File, mtime_ms: i64) {
-    let distance = Duration::from_millis(mtime_ms.unsigned_abs());
-    let time = if mtime_ms < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
-    if let Some(time) = time.filter(|_| mtime_ms != 0) {
+    if let Some(time) = sys::moment(mtime_ms) {
         let _ = file.set_modified(time);
     }
 }

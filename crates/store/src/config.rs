@@ -24,6 +24,12 @@ pub struct Config {
     /// the free space. Default `true`: better refused at the first byte than stopped at the last. Switch it off where
     /// the file system compresses or reports no sizes.
     pub check_space: bool,
+    /// Whether a folder that was there before gets the time and the mode that a sender announces. Default `false`: they
+    /// are given to what was made for that sender, and by this process. Whoever fetches for himself says `true`.
+    pub adopt_folders: bool,
+    /// How many bytes of memory the listings of folders that are being sent may hold, all together. Default 64 MiB:
+    /// a million files with names of ordinary length.
+    pub listings: usize,
     /// What a durable byte has to survive. Default [`Durability::Full`].
     pub fsync: Durability,
 }
@@ -36,6 +42,8 @@ impl Default for Config {
             keep_committed: Some(Duration::from_secs(24 * 3600)),
             expire_after: Some(Duration::from_secs(7 * 24 * 3600)),
             check_space: true,
+            adopt_folders: false,
+            listings: 64 << 20,
             fsync: Durability::Full,
         }
     }

@@ -41,6 +41,12 @@ pub enum ErrorKind {
     NotFound,
     /// A folder, a symbolic link, a device: nothing that is sent or replaced.
     NotAFile,
+    /// The folder holds more than one listing may tell.
+    TooMuchToList,
+    /// What the peer says to be the listing of a folder is none.
+    BadListing,
+    /// The listings that are being sent leave no memory for another one.
+    ListingsBusy,
     /// What was to be opened as a store is no folder.
     NotAFolder,
     /// The partial file is not what its journal says.
@@ -64,6 +70,11 @@ impl ErrorKind {
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
             Self::NotFound => "not found; check the name, or start from the beginning",
             Self::NotAFile => "not a regular file; only regular files are transferred",
+            Self::TooMuchToList => {
+                "the folder holds too much for one listing; fetch the folders in it one by one"
+            }
+            Self::BadListing => "the listing of the folder is not valid; nothing of it was fetched",
+            Self::ListingsBusy => "too many folders are being listed; ask again in a moment",
             Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
             Self::Io => "the disk reports an error; attach again to go on from the last safe byte",
@@ -130,7 +141,9 @@ impl StoreError {
             ErrorKind::NoSpace => Code::NoSpace,
             ErrorKind::Denied | ErrorKind::NotAFile | ErrorKind::NotAFolder => Code::Rejected,
             ErrorKind::SourceChanged => Code::SourceChanged,
-            ErrorKind::Busy => Code::Busy,
+            ErrorKind::BadListing => Code::Protocol,
+            ErrorKind::TooMuchToList => Code::TooLarge,
+            ErrorKind::Busy | ErrorKind::ListingsBusy => Code::Busy,
             ErrorKind::BadName => Code::NameInvalid,
             // To a sender a damaged part is what a wrong digest is: reason to start again.
             ErrorKind::DigestMismatch | ErrorKind::Corrupt => Code::DigestMismatch,

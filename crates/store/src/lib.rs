@@ -57,8 +57,10 @@ mod commit;
 mod config;
 mod error;
 mod fault;
+mod folder;
 mod hashing;
 mod journal;
+mod listing;
 mod live;
 mod partial;
 mod root;
@@ -70,14 +72,17 @@ mod sweep;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod walk;
 pub mod worker;
 
 pub use attach::{Attach, Attached, Mode};
 pub use config::{Config, Durability};
 pub use error::{ErrorKind, StoreError};
+pub use folder::FolderSpec;
 pub use journal::Spec;
 pub use partial::{Flush, Location, Partial};
 pub use source::Source;
 pub use store::DiskStore;
 pub use sweep::Swept;
+pub use walk::{Found, LeftOut, Walk};
 pub use worker::Worker;

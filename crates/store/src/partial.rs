@@ -7,7 +7,7 @@ use crate::journal::{Spec, State};
 use crate::live::{Journal, Lease, Ticket, lock};
 use crate::store::DiskStore;
 use crate::sys;
-use bowline_core::transfer::{Checkpoint, Digest};
+use bowline_core::transfer::{Checkpoint, Digest, UnixMode};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct Partial {
     spec: Arc<Spec>,
     path: Arc<Path>,
     written: u64,
+    unix_mode: Option<UnixMode>,
 }
 
 /// Where a file was committed.
@@ -53,6 +54,7 @@ impl Partial {
             spec: Arc::clone(&lease.spec),
             path: path.into(),
             written,
+            unix_mode: None,
         }
     }
 
@@ -98,6 +100,12 @@ impl Partial {
         &self.spec
     }
 
+    /// Who is to use the file once it has its name. `None`, as at the beginning, leaves that to the system. It is a wish: a
+    /// file system without modes is no obstacle.
+    pub fn set_unix_mode(&mut self, mode: Option<UnixMode>) {
+        self.unix_mode = mode;
+    }
+
     /// Marks what is written so far, to be made safe by [`Flush::run`], on another thread if you like, while writing
     /// goes on.
     pub fn flush(&mut self) -> Flush {
@@ -138,6 +146,9 @@ impl Partial {
             return Err(self.error(ErrorKind::DigestMismatch));
         }
         commit::set_modified(&writer.part, self.spec.mtime_ms);
+        if let Some(mode) = self.unix_mode {
+            let _ = sys::set_mode(&writer.part, mode);
+        }
         root.sync_all(&writer.part).map_err(io)?;
         let file = sys::meta(&writer.part).map_err(io)?.id;
         let promised = journal.record.durable > 0;

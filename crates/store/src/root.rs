@@ -31,10 +31,21 @@ pub(crate) struct Root {
     pub(crate) faults: Faults,
     /// Folders whose own names are durable, by device and inode.
     listed: Mutex<HashSet<(u64, u64)>>,
+    /// Folders that were made here.
+    made: Mutex<HashSet<(u64, u64)>>,
 }
 
 /// How many folders are remembered as durable: more than one upload of many files touches at a time.
 const LISTED: usize = 4096;
+/// How many folders are remembered as made here: those of a large tree, in 2 MiB.
+const MADE: usize = 65_536;
+
+/// The folders on the way to a name.
+fn parents(name: &SafeName) -> impl Iterator<Item = &str> {
+    let mut parts = name.components();
+    parts.next_back();
+    parts
+}
 
 impl Root {
     pub(crate) fn open(path: &Path, config: &Config, faults: Faults) -> Result<Self, StoreError> {
@@ -47,8 +58,8 @@ impl Root {
             io::ErrorKind::NotADirectory => StoreError::new(ErrorKind::NotAFolder, path),
             _ => StoreError::io(path, e),
         })?;
-        let listed = Mutex::default();
-        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults, listed })
+        let (listed, made) = Default::default();
+        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults, listed, made })
     }
 
     /// Where a finished file of this name stands.
@@ -70,7 +81,7 @@ impl Root {
     /// The folder that holds a name and what stands there; `None` if nothing does.
     pub(crate) fn find(&self, name: &SafeName) -> Result<Option<(Folder, Meta)>, StoreError> {
         let at = self.path(name);
-        let Some(folder) = self.walk(name, &at, false)? else { return Ok(None) };
+        let Some((folder, _)) = self.walk(name, parents(name), &at, false)? else { return Ok(None) };
         let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
         Ok(meta.map(|meta| (folder, meta)))
     }
@@ -78,19 +89,43 @@ impl Root {
     /// The folder that is to hold a name, made if need be, and durable.
     pub(crate) fn make_parent(&self, name: &SafeName) -> Result<Folder, StoreError> {
         let at = self.path(name);
-        self.walk(name, &at, true)?.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
+        let made = self.walk(name, parents(name), &at, true)?;
+        made.map(|(folder, _)| folder).ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
     }
 
-    /// Goes to the folder of a name, one component at a time, never through a link and never into staging.
-    fn walk(&self, name: &SafeName, at: &Path, make: bool) -> Result<Option<Folder>, StoreError> {
+    /// The folder of this name, made if need be, and durable; the flag says that it was there before.
+    pub(crate) fn make_folder(&self, name: &SafeName) -> Result<(Folder, bool), StoreError> {
+        let at = self.path(name);
+        self.walk(name, name.components(), &at, true)?
+            .ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))
+    }
+
+    /// The folder of this name, if there is anything of it.
+    pub(crate) fn find_folder(&self, name: &SafeName) -> Result<Option<Folder>, StoreError> {
+        let found = self.walk(name, name.components(), &self.path(name), false)?;
+        Ok(found.map(|(folder, _)| folder))
+    }
+
+    /// Goes down these components of a name, one at a time, never through a link and never into staging. The flag says
+    /// that the last of them was there before.
+    fn walk<'a>(
+        &self,
+        name: &SafeName,
+        parts: impl Iterator<Item = &'a str>,
+        at: &Path,
+        make: bool,
+    ) -> Result<Option<(Folder, bool)>, StoreError> {
         self.check(name)?;
         let staging = self.staging_folder().and_then(|folder| folder.meta()).ok();
-        let mut parents = name.components();
-        parents.next_back();
         let mut folder = self.again().map_err(StoreError::at(at))?;
-        for part in parents {
-            let next = if make { self.make(&folder, part, false) } else { folder.enter(part) };
-            let next = match next {
+        let mut existed = true;
+        for part in parts {
+            let next = if make {
+                self.make(&folder, part, false)
+            } else {
+                folder.enter(part).map(|folder| (folder, false))
+            };
+            let (next, made) = match next {
                 Ok(next) => next,
                 Err(e) if e.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
                 Err(e) => return Err(StoreError::io(at, e)),
@@ -103,9 +138,9 @@ impl Root {
             if make {
                 self.list(&folder, &meta).map_err(StoreError::at(at))?;
             }
-            folder = next;
+            (folder, existed) = (next, !made);
         }
-        Ok(Some(folder))
+        Ok(Some((folder, existed)))
     }
 
     /// Refuses names that lead into staging, or to it.
@@ -151,19 +186,30 @@ impl Root {
         self.faults.sync(Op::SyncFolder, || folder.meta(), || folder.sync())
     }
 
-    /// Enters a folder in `folder`, made if need be.
-    pub(crate) fn make(&self, folder: &Folder, part: &str, private: bool) -> io::Result<Folder> {
+    /// Enters a folder in `folder`, made if need be; the flag says that it was.
+    pub(crate) fn make(&self, folder: &Folder, part: &str, private: bool) -> io::Result<(Folder, bool)> {
         match folder.enter(part) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            folder => return folder,
+            folder => return folder.map(|folder| (folder, false)),
         }
         self.faults.before(Op::Create)?;
         let (inner, made) = folder.create(part, private)?;
         if made {
+            let key = key(&inner.meta()?);
             // Perhaps with the inode of one that was removed.
-            lock(&self.listed).remove(&key(&inner.meta()?));
+            lock(&self.listed).remove(&key);
+            let mut ours = lock(&self.made);
+            if ours.len() == MADE {
+                ours.clear();
+            }
+            ours.insert(key);
         }
-        Ok(inner)
+        Ok((inner, made))
+    }
+
+    /// Whether this process has made a folder. Of too many it forgets all.
+    pub(crate) fn has_made(&self, folder: &Meta) -> bool {
+        lock(&self.made).contains(&key(folder))
     }
 
     /// Makes the name of a folder survive a power cut, whoever gave it.

@@ -1,8 +1,9 @@
 //! A file that is sent, and the watch over it: a file that changes while it is sent must not arrive as a mixture.
 
 use crate::error::{ErrorKind, StoreError};
-use crate::sys::{self, Kind, Meta};
-use bowline_core::transfer::{Digest, Hasher, Validator};
+use crate::listing::Text;
+use crate::sys::{self, FileId, Kind, Meta};
+use bowline_core::transfer::{self, Digest, Hasher, UnixMode, Validator};
 use bytes::Bytes;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,16 @@ use std::sync::Arc;
 /// Clones share the open file; reads of different clones do not disturb each other.
 #[derive(Clone, Debug)]
 pub struct Source {
-    file: Arc<File>,
+    content: Arc<Content>,
     path: Arc<PathBuf>,
     opened: Meta,
+}
+
+#[derive(Debug)]
+enum Content {
+    File(File),
+    /// Made for whoever asked for it; it does not change.
+    Listing(Text),
 }
 
 impl Source {
@@ -36,7 +44,26 @@ impl Source {
         if opened.kind != Kind::File {
             return Err(StoreError::new(ErrorKind::NotAFile, &path));
         }
-        Ok(Self { file: Arc::new(file), path: Arc::new(path), opened })
+        Ok(Self { content: Arc::new(Content::File(file)), path: Arc::new(path), opened })
+    }
+
+    pub(crate) fn from_listing(text: Text, path: PathBuf) -> Self {
+        let id = FileId { len: text.bytes.len() as u64, ..FileId::default() };
+        let opened = Meta { kind: Kind::File, id, changed: 0, mode: None };
+        Self { content: Arc::new(Content::Listing(text)), path: Arc::new(path), opened }
+    }
+
+    /// Whether it is a file, or the listing of a folder.
+    pub fn kind(&self) -> transfer::Kind {
+        match *self.content {
+            Content::File(_) => transfer::Kind::File,
+            Content::Listing(_) => transfer::Kind::Listing,
+        }
+    }
+
+    /// Who may use the file, where the system knows.
+    pub fn unix_mode(&self) -> Option<UnixMode> {
+        self.opened.mode
     }
 
     /// The path that was opened.
@@ -51,7 +78,7 @@ impl Source {
 
     /// When its content was last changed, in milliseconds since 1970.
     pub fn mtime_ms(&self) -> i64 {
-        self.opened.id.modified.div_euclid(1_000_000)
+        self.opened.mtime_ms()
     }
 
     /// What tells this version of this file from any other: 16 bytes of [`identity`](Self::identity).
@@ -66,6 +93,9 @@ impl Source {
     pub fn identity(&self) -> Digest {
         let Meta { id, changed, .. } = self.opened;
         let mut hasher = Hasher::new();
+        if let Content::Listing(text) = &*self.content {
+            hasher.update(&text.bytes);
+        }
         for field in [id.dev, id.ino, id.len] {
             hasher.update(&field.to_be_bytes());
         }
@@ -90,7 +120,18 @@ impl Source {
     /// # Errors
     /// `SourceChanged` if the file ends before; `Io`.
     pub fn read_into(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
-        let read = sys::read_full_at(&self.file, buffer, offset).map_err(StoreError::at(&self.path))?;
+        let read = match &*self.content {
+            Content::File(file) => {
+                sys::read_full_at(file, buffer, offset).map_err(StoreError::at(&self.path))?
+            }
+            Content::Listing(text) => {
+                let rest = usize::try_from(offset).ok().and_then(|offset| text.bytes.get(offset..));
+                let rest = rest.unwrap_or_default();
+                let read = rest.len().min(buffer.len());
+                buffer[..read].copy_from_slice(&rest[..read]);
+                read
+            }
+        };
         if read < buffer.len() {
             let why = format!("{read} of {} bytes are left at offset {offset}", buffer.len());
             return Err(StoreError::because(ErrorKind::SourceChanged, &self.path, why));
@@ -103,7 +144,8 @@ impl Source {
     /// # Errors
     /// `SourceChanged` if its content, its name or its rights have been touched; `Io`.
     pub fn check(&self) -> Result<(), StoreError> {
-        let meta = sys::meta(&self.file).map_err(StoreError::at(&self.path))?;
+        let Content::File(file) = &*self.content else { return Ok(()) };
+        let meta = sys::meta(file).map_err(StoreError::at(&self.path))?;
         if meta == self.opened { Ok(()) } else { Err(StoreError::new(ErrorKind::SourceChanged, &self.path)) }
     }
 }

@@ -54,7 +54,9 @@ impl Root {
 
     fn try_make_place(&self, hex: &str) -> io::Result<(Folder, Slots)> {
         let mut parts = self.staging.components().chain([&hex[..2]]);
-        let folder = parts.try_fold(self.again()?, |folder, part| self.make(&folder, part, true))?;
+        let folder = parts.try_fold(self.again()?, |folder, part| {
+            self.make(&folder, part, true).map(|(folder, _)| folder)
+        })?;
         self.faults.before(Op::Create)?;
         match Slots::open(&folder, &journal_name(hex), true)? {
             (slots, None) => Ok((folder, slots)),
@@ -144,6 +146,11 @@ impl Place {
 
     pub(crate) fn open_part(&self) -> io::Result<File> {
         self.folder.open_file(&self.part_name(), Access::Edit)
+    }
+
+    /// The part, which may be one that nobody writes to any more.
+    pub(crate) fn read_part(&self) -> io::Result<File> {
+        self.folder.open_file(&self.part_name(), Access::Read)
     }
 
     /// A part without a byte, in place of any that is there.

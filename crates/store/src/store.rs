@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Faults;
+use crate::listing::Budget;
 use crate::live::Registry;
 use crate::root::Root;
 use crate::source::Source;
@@ -29,6 +30,8 @@ struct Inner {
     config: Config,
     registry: Arc<Registry>,
     cursor: Mutex<Cursor>,
+    /// What the listings hold that are being sent.
+    listings: Arc<Budget>,
 }
 
 impl DiskStore {
@@ -44,7 +47,8 @@ impl DiskStore {
     pub(crate) fn open_with(dir: &Path, config: Config, faults: Faults) -> Result<Self, StoreError> {
         let root = Root::open(dir, &config, faults)?;
         let (registry, cursor) = (Arc::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { root, config, registry, cursor }) })
+        let listings = Arc::new(Budget::new(config.listings));
+        Ok(Self { inner: Arc::new(Inner { root, config, registry, cursor, listings }) })
     }
 
     /// Opens a finished file, to be sent. Never one under way, and never through a symbolic link.
@@ -79,6 +83,10 @@ impl DiskStore {
 
     pub(crate) fn root(&self) -> &Root {
         &self.inner.root
+    }
+
+    pub(crate) fn listings(&self) -> &Arc<Budget> {
+        &self.inner.listings
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {

@@ -78,6 +78,14 @@ impl SafeName {
         Ok(Self(name.into()))
     }
 
+    /// The name of something in the folder of this name.
+    ///
+    /// # Errors
+    /// The first rule that `part` breaks, or the whole of it.
+    pub fn child(&self, part: &str) -> Result<Self, NameError> {
+        Self::parse(&alloc::format!("{self}/{part}"))
+    }
+
     /// The name as it came.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,19 +9,23 @@ mod portable;
 mod unix;
 
 #[cfg(not(unix))]
-pub(crate) use portable::{Folder, meta, open_source, read_at, write_all_at};
+pub(crate) use portable::{Folder, meta, open_source, read_at, set_mode, write_all_at};
 #[cfg(unix)]
-pub(crate) use unix::{Folder, meta, open_source, read_at, write_all_at};
+pub(crate) use unix::{Folder, meta, open_source, read_at, set_mode, write_all_at};
 
+use bowline_core::transfer::UnixMode;
 use std::fs::File;
 use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
     Folder,
-    /// A symbolic link, a device, a socket, a pipe.
+    /// A symbolic link.
+    Link,
+    /// A device, a socket, a pipe.
     Other,
 }
 
@@ -42,9 +46,16 @@ pub(crate) struct Meta {
     pub(crate) id: FileId,
     /// Time of the last change of any kind, in nanoseconds since 1970.
     pub(crate) changed: i64,
+    /// Who may use it, where the system knows.
+    pub(crate) mode: Option<UnixMode>,
 }
 
 impl Meta {
+    /// Time of the last change to the content, in milliseconds since 1970.
+    pub(crate) fn mtime_ms(&self) -> i64 {
+        self.id.modified.div_euclid(1_000_000)
+    }
+
     pub(crate) fn is_same_inode(&self, other: &Self) -> bool {
         (self.id.dev, self.id.ino) == (other.id.dev, other.id.ino)
     }
@@ -59,6 +70,13 @@ pub(crate) enum Access {
     Edit,
     /// Reading and writing a file that was not there.
     New,
+}
+
+/// The moment so many milliseconds after 1970; `None` for 0, which stands for no time, and for what no clock shows.
+pub(crate) fn moment(mtime_ms: i64) -> Option<SystemTime> {
+    let distance = Duration::from_millis(mtime_ms.unsigned_abs());
+    let time = if mtime_ms < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    time.filter(|_| mtime_ms != 0)
 }
 
 /// Fills `buffer` from `offset` as far as the file reaches.
@@ -110,7 +128,7 @@ mod tests {
                     let (dir, folder) = folder();
                     std::fs::create_dir(dir.path().join("real")).expect("create");
                     std::os::unix::fs::symlink("real", dir.path().join("link")).expect("link");
-                    assert_eq!(folder.stat("link").expect("stat").map(|m| m.kind), Some(Kind::Other));
+                    assert_eq!(folder.stat("link").expect("stat").map(|m| m.kind), Some(Kind::Link));
                     assert_eq!(folder.enter("link").expect_err("a link").kind(), E::NotADirectory);
                     assert_eq!(folder.create("link", false).expect_err("a link").kind(), E::NotADirectory);
                     assert!(!folder.create("real", false).expect("there already").1);
@@ -135,6 +153,7 @@ mod tests {
                     assert_eq!((meta.kind, meta.id.len), (Kind::File, 8));
                     assert_eq!(folder.stat("x").expect("stat").expect("there"), meta);
                     assert_eq!(folder.names().expect("names"), ["x"]);
+                    assert_eq!(folder.entries().expect("entries"), ["x"]);
                     folder.remove_file("x").expect("remove");
                     assert!(folder.names().expect("names").is_empty());
                 }

@@ -4,6 +4,9 @@
 //! slip one in between, as with any program that works by path.
 
 use super::{Access, FileId, Kind, Meta};
+#[cfg(not(unix))]
+use bowline_core::transfer::UnixMode;
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,6 +120,17 @@ impl Folder {
         names.filter_map(Result::transpose).collect()
     }
 
+    pub(crate) fn entries(&self) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.0)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+    }
+
+    /// Nothing to do: there are no such modes, and the standard library sets no times of folders.
+    #[cfg(not(unix))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    pub(crate) fn dress(&self, _: Option<SystemTime>, _: Option<UnixMode>) -> io::Result<()> {
+        Ok(())
+    }
+
     #[cfg(not(unix))]
     #[allow(clippy::unused_self)]
     pub(crate) fn free(&self) -> Option<u64> {
@@ -132,6 +146,13 @@ pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Nothing to do: there are no such modes.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn set_mode(_: &File, _: UnixMode) -> io::Result<()> {
+    Ok(())
+}
+
 pub(crate) fn meta(file: &File) -> io::Result<Meta> {
     file.metadata().map(|metadata| from_metadata(&metadata))
 }
@@ -141,13 +162,15 @@ fn from_metadata(metadata: &Metadata) -> Meta {
         Kind::File
     } else if metadata.is_dir() {
         Kind::Folder
+    } else if metadata.is_symlink() {
+        Kind::Link
     } else {
         Kind::Other
     };
     let modified = nanos(metadata.modified());
     // Neither a device nor an inode is to be had; the time of creation tells most files apart.
     let ino = nanos(metadata.created()).unsigned_abs();
-    Meta { kind, id: FileId { dev: 0, ino, len: metadata.len(), modified }, changed: modified }
+    Meta { kind, id: FileId { dev: 0, ino, len: metadata.len(), modified }, changed: modified, mode: None }
 }
 
 /// Nanoseconds since 1970; 0 where the system does not know the time.

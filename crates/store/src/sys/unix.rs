@@ -1,12 +1,16 @@
 //! Folders by descriptor: every step is relative to an open folder, so no rename in between can lead it astray.
 
 use super::{Access, FileId, Kind, Meta};
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
+use bowline_core::transfer::UnixMode;
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, Stat};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// An open folder.
 #[derive(Debug)]
@@ -153,6 +157,30 @@ impl Folder {
         Ok(names)
     }
 
+    /// All names in this folder, in no order.
+    pub(crate) fn entries(&self) -> io::Result<Vec<OsString>> {
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                entries.push(name.to_owned());
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Gives this folder a time and a mode.
+    pub(crate) fn dress(&self, modified: Option<SystemTime>, mode: Option<UnixMode>) -> io::Result<()> {
+        if let Some(mode) = mode {
+            // What is beside the permissions stays, and the owner can always get in: or who may send could shut a folder.
+            let own = rustix::fs::fstat(&self.0)?.st_mode & !0o777;
+            let mode = Mode::from_raw_mode(own | mode.bits() as RawMode | 0o700);
+            rustix::fs::fchmod(&self.0, mode)?;
+        }
+        modified.map_or(Ok(()), |time| self.0.set_modified(time))
+    }
+
     /// How many bytes may still be written to this file system, where it tells.
     pub(crate) fn free(&self) -> Option<u64> {
         let stat = rustix::fs::fstatvfs(&self.0).ok()?;
@@ -166,6 +194,11 @@ pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
+/// Gives a file its permissions.
+pub(crate) fn set_mode(file: &File, mode: UnixMode) -> io::Result<()> {
+    Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode.bits() as RawMode))?)
+}
+
 /// What an open file is.
 pub(crate) fn meta(file: &File) -> io::Result<Meta> {
     Ok(from_stat(&rustix::fs::fstat(file)?))
@@ -177,6 +210,7 @@ fn from_stat(stat: &Stat) -> Meta {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Folder,
+        FileType::Symlink => Kind::Link,
         _ => Kind::Other,
     };
     let nanos = |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
@@ -189,6 +223,7 @@ fn from_stat(stat: &Stat) -> Meta {
             modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         },
         changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        mode: Some(UnixMode::from_bits(stat.st_mode as u32)),
     }
 }
 

@@ -4,6 +4,8 @@ mod attaching;
 mod committing;
 mod failing;
 #[cfg(unix)]
+mod folders;
+#[cfg(unix)]
 mod names;
 #[cfg(unix)]
 mod power;

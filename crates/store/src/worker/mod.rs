@@ -13,15 +13,16 @@
 
 mod buffers;
 mod lane;
+mod place;
 mod receiving;
 mod sending;
 #[cfg(test)]
 mod tests;
 
-use crate::{DiskStore, Source, StoreError};
+use crate::{DiskStore, ErrorKind, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    Answer, Digest, Event, Failure, Offer, Offered, SafeName, TransferId, Transfers,
+    Answer, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
 };
 use buffers::Buffers;
 use bytes::Bytes;
@@ -30,6 +31,10 @@ use sending::Sending;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What a peer is told to wait if it asks for one listing too many: as long as one takes to be sent, about.
+const LISTINGS_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs a job on another thread, soon. Jobs block on disks, and none waits for another.
 pub type Spawn = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
@@ -45,6 +50,7 @@ pub struct Worker {
     generation: u64,
     sending: BTreeMap<TransferId, Sending>,
     receiving: BTreeMap<TransferId, Receiving>,
+    listings: BTreeMap<TransferId, Listing>,
 }
 
 impl Worker {
@@ -57,6 +63,7 @@ impl Worker {
             generation: 0,
             sending: BTreeMap::new(),
             receiving: BTreeMap::new(),
+            listings: BTreeMap::new(),
         }
     }
 
@@ -66,20 +73,28 @@ impl Worker {
         self.sending.insert(id, Sending::new(&self.spawn, reporter, self.buffers.clone(), source));
     }
 
-    /// Opens a place for a file that the peer offers, and answers the offer.
+    /// Opens a place for a file that the peer offers, or makes the folder, and answers the offer. A listing that was
+    /// asked for is kept in memory, and is there when the transfer is done: [`take_listing`](Self::take_listing).
     pub fn attach(&mut self, store: &DiskStore, offered: Offered) {
         let reporter = self.reporter(offered.id);
         // Behind everything that an earlier link brought, so that none of it is lost.
         let receiving =
-            self.receiving.entry(offered.id).or_insert_with(|| Receiving::new(&self.spawn, &reporter));
-        receiving.attach(reporter, store.clone(), offered);
+            self.receiving.entry(offered.id).or_insert_with(|| Receiving::new(&self.spawn, &reporter, store));
+        receiving.attach(reporter, offered);
     }
 
-    /// Opens the file of this name, and offers it to the peer who asks for it.
+    /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it.
     pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName) {
         let (reporter, store) = (self.reporter(id), store.clone());
         (self.spawn)(Box::new(move || {
-            reporter.report_result(store.source(&name).map(|source| Outcome::Opened { name, source }));
+            let source = store.source(&name).or_else(|error| match error.kind() {
+                ErrorKind::NotAFile => store.listing(&name).map_err(|other| match other.kind() {
+                    ErrorKind::NotAFolder => error,
+                    _ => other,
+                }),
+                _ => Err(error),
+            });
+            reporter.report_result(source.map(|source| Outcome::Opened { name, source }));
         }));
     }
 
@@ -107,6 +122,11 @@ impl Worker {
             other => return Some(other),
         }
         None
+    }
+
+    /// The listing that a transfer has brought. Take it when the transfer is done, or it stays here.
+    pub fn take_listing(&mut self, id: TransferId) -> Option<Listing> {
+        self.listings.remove(&id)
     }
 
     /// Lets go of all sources: there will be no link to send them over. What is being hashed is not hashed to its
@@ -159,6 +179,7 @@ enum Outcome {
     Written { upto: u64 },
     Synced { safe: u64 },
     Finished,
+    Listed(Listing),
     Failed(Failure),
 }
 
@@ -172,7 +193,9 @@ impl Report {
         match self.outcome {
             Outcome::Opened { name, source } => {
                 let mut offer = Offer::new(id, name, source.length());
+                offer.kind = source.kind();
                 offer.mtime_ms = source.mtime_ms();
+                offer.unix_mode = source.unix_mode();
                 offer.validator = Some(source.validator());
                 if transfers.offer(now, offer).is_ok() {
                     worker.add_source(id, source);
@@ -190,6 +213,10 @@ impl Report {
             Outcome::Written { upto } => transfers.written(now, id, upto),
             Outcome::Synced { safe } => transfers.commit(now, id, safe),
             Outcome::Finished => transfers.finish(now, id),
+            Outcome::Listed(listing) => {
+                worker.listings.insert(id, listing);
+                transfers.finish(now, id);
+            }
             Outcome::Failed(failure) => transfers.fail(now, id, failure),
         }
     }
@@ -209,8 +236,12 @@ impl Reporter {
     }
 
     fn report_result(&self, result: Result<Outcome, StoreError>) {
-        self.report(
-            result.unwrap_or_else(|error| Outcome::Failed(Failure::local(error.code(), error.reason()))),
-        );
+        self.report(result.unwrap_or_else(|error| {
+            let mut failure = Failure::local(error.code(), error.reason());
+            if error.kind() == ErrorKind::ListingsBusy {
+                failure.retry_after = LISTINGS_WAIT;
+            }
+            Outcome::Failed(failure)
+        }));
     }
 }

@@ -1,22 +1,24 @@
 //! The place of one transfer that comes in: written and hashed on one lane, synced beside it.
 
 use super::lane::Lane;
+use super::place::{self, Place};
 use super::{Outcome, Reporter, Spawn};
-use crate::{Attach, Attached, DiskStore, ErrorKind, Mode, Partial, Spec, StoreError};
-use bowline_core::transfer::{Answer, Digest, Kind, Offered, wire};
+use crate::{DiskStore, StoreError};
+use bowline_core::transfer::{Digest, Offered};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 pub(super) struct Receiving {
     spawn: Spawn,
     reporter: Reporter,
-    writing: Lane<Option<Partial>>,
+    store: DiskStore,
+    writing: Lane<Option<Place>>,
 }
 
 impl Receiving {
-    pub(super) fn new(spawn: &Spawn, reporter: &Reporter) -> Self {
-        Self { spawn: Arc::clone(spawn), reporter: reporter.clone(), writing: Lane::new(spawn, None) }
+    pub(super) fn new(spawn: &Spawn, reporter: &Reporter, store: &DiskStore) -> Self {
+        let writing = Lane::new(spawn, None);
+        Self { spawn: Arc::clone(spawn), reporter: reporter.clone(), store: store.clone(), writing }
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -24,11 +26,12 @@ impl Receiving {
     }
 
     /// Opens the place; from here on this reporter tells what becomes of it.
-    pub(super) fn attach(&mut self, reporter: Reporter, store: DiskStore, offered: Offered) {
+    pub(super) fn attach(&mut self, reporter: Reporter, offered: Offered) {
         self.reporter = reporter.clone();
+        let store = self.store.clone();
         self.writing.submit(move |place| {
-            let answer = attach(&store, &offered).map(|(partial, answer)| {
-                *place = partial;
+            let answer = place::open(&store, &offered).map(|(opened, answer)| {
+                *place = opened;
                 Outcome::Attached(answer)
             });
             reporter.report_result(answer);
@@ -36,88 +39,58 @@ impl Receiving {
     }
 
     pub(super) fn write(&self, offset: u64, data: Bytes) {
-        self.with_partial(move |partial| {
-            partial.write(offset, &data)?;
-            Ok(Outcome::Written { upto: partial.written() })
-        });
+        self.with_place(move |place| place.write(offset, &data));
     }
 
     /// Takes a snapshot behind all earlier writes, and makes it durable on another thread.
     pub(super) fn sync(&self) {
         let (spawn, reporter) = (Arc::clone(&self.spawn), self.reporter.clone());
         self.writing.submit(move |place| {
-            let Some(partial) = place else { return };
+            // Of what is in memory nothing can be promised, and so nothing is said.
+            let Some(Place::File(partial)) = place else { return };
             let flush = partial.flush();
             spawn(Box::new(move || reporter.report_result(flush.run().map(|safe| Outcome::Synced { safe }))));
         });
     }
 
     pub(super) fn finish(&self, length: u64, digest: Digest) {
-        let reporter = self.reporter.clone();
+        let (reporter, store) = (self.reporter.clone(), self.store.clone());
         self.writing.submit(move |place| {
-            let Some(partial) = place.take() else { return };
-            reporter.report_result(partial.commit(length, digest).map(|_| Outcome::Finished));
+            let Some(place) = place.take() else { return };
+            reporter.report_result(place.finish(&store, length, digest));
         });
     }
 
     pub(super) fn detach(&mut self, next: Reporter) {
         self.reporter = next;
         self.writing.submit(|place| {
-            // Nobody is left to be told; what could not be made durable is sent again.
-            place.take().map(Partial::detach);
+            if let Some(place) = place.take() {
+                place.detach();
+            }
         });
     }
 
     pub(super) fn discard(self) {
         self.writing.submit(|place| {
-            place.take().map(Partial::discard);
-        });
-    }
-
-    fn with_partial(&self, job: impl FnOnce(&mut Partial) -> Result<Outcome, StoreError> + Send + 'static) {
-        let reporter = self.reporter.clone();
-        self.writing.submit(move |place| {
-            // After a failure the rest of the queue has nothing to work on.
-            let Some(partial) = place else { return };
-            let result = job(partial);
-            let failed = result.is_err();
-            reporter.report_result(result);
-            if failed {
-                place.take().map(Partial::detach);
+            if let Some(place) = place.take() {
+                place.discard();
             }
         });
     }
-}
 
-fn attach(store: &DiskStore, offered: &Offered) -> Result<(Option<Partial>, Answer), StoreError> {
-    if offered.kind != Kind::File {
-        return Err(StoreError::new(ErrorKind::NotAFile, store.dir()));
+    fn with_place(&self, job: impl FnOnce(&mut Place) -> Result<Outcome, StoreError> + Send + 'static) {
+        let reporter = self.reporter.clone();
+        self.writing.submit(move |place| {
+            // After a failure the rest of the queue has nothing to work on.
+            let Some(opened) = place else { return };
+            let result = job(opened);
+            let failed = result.is_err();
+            reporter.report_result(result);
+            if failed {
+                if let Some(place) = place.take() {
+                    place.detach();
+                }
+            }
+        });
     }
-    let spec = Spec {
-        name: offered.name.clone(),
-        length: offered.length,
-        mtime_ms: offered.mtime_ms,
-        validator: offered.validator,
-    };
-    let mode = match offered.mode {
-        wire::Mode::AttachOrCreate => Mode::AttachOrCreate,
-        wire::Mode::Create => Mode::CreateOnly,
-        wire::Mode::Attach => Mode::AttachOnly,
-        wire::Mode::Restart => Mode::Restart,
-    };
-    let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
-    let attached = match store.attach(offered.id, &spec, attach, SystemTime::now()) {
-        // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
-        Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
-            store.attach(offered.id, &spec, Attach { mode: Mode::Restart, ..attach }, SystemTime::now())?
-        }
-        other => other?,
-    };
-    Ok(match attached {
-        Attached::Partial { partial, durable, prefix, epoch } => {
-            (Some(partial), Answer::Take { from: durable, prefix, epoch })
-        }
-        Attached::Present { digest, .. } => (None, Answer::Present { digest }),
-        Attached::Committed { digest, .. } => (None, Answer::Complete { digest }),
-    })
 }

@@ -39,6 +39,7 @@ impl End {
         while let Some(event) = self.transfers.poll_event() {
             match self.worker.carry_out(event) {
                 Some(Event::Offered(offered)) => self.worker.attach(&self.store, offered),
+                Some(Event::Requested { id, name }) => self.worker.offer(&self.store, id, name),
                 Some(other) => self.told.push(other),
                 None => {}
             }
@@ -224,6 +225,66 @@ fn a_source_that_changes_under_way_is_not_committed() {
     file.set_len(4_000_001).expect("it grows");
     assert_eq!(world.run(), Err(Code::SourceChanged));
     assert!(!world.to.path().join("file").exists());
+}
+
+#[test]
+fn a_folder_that_is_asked_for_is_listed_and_written_nowhere() {
+    let mut world = World::new();
+    std::fs::create_dir(world.to.path().join("top")).expect("made");
+    for n in 0..2000 {
+        std::fs::write(world.to.path().join("top").join(format!("a file {n}")), "").expect("written");
+    }
+    world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    let listing = world.client.worker.take_listing(ID).expect("it was kept");
+    assert_eq!((listing.totals().files, listing.entries().count()), (2000, 2000));
+    assert!(world.client.worker.take_listing(ID).is_none());
+    assert_eq!(std::fs::read_dir(world.from.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_folder_is_made_where_it_is_offered() {
+    let mut world = World::new();
+    let offer = Offer::folder(ID, SafeName::parse("a/b").expect("safe"));
+    world.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    assert!(world.to.path().join("a/b").is_dir());
+}
+
+#[test]
+fn a_listing_that_nobody_asked_for_is_refused() {
+    let mut world = World::new();
+    std::fs::create_dir(world.from.path().join("top")).expect("made");
+    let source = world.client.store.listing(&SafeName::parse("top").expect("safe")).expect("a folder");
+    let mut offer = Offer::new(ID, SafeName::parse("file").expect("safe"), source.length());
+    offer.kind = source.kind();
+    world.client.worker.add_source(ID, source);
+    world.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    world.link_up();
+    assert_eq!(world.run(), Err(Code::Rejected));
+    assert_eq!(std::fs::read_dir(world.to.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn what_only_claims_to_be_a_listing_is_refused() {
+    let mut world = World::new();
+    world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
+    world.link_up();
+    let text = "bowline listing 1\nf - 0 0 ../../etc/passwd\nend 1 0 0\n";
+    std::fs::write(world.to.path().join("lie"), text).expect("written");
+    while !world.server.transfers.is_requested(ID) {
+        step(&mut world.client, &mut world.server);
+        world.server.transfers.poll_event();
+    }
+    let source = Source::open(&world.to.path().join("lie")).expect("a file");
+    let mut offer = Offer::new(ID, SafeName::parse("top").expect("safe"), source.length());
+    offer.kind = bowline_core::transfer::Kind::Listing;
+    world.server.transfers.offer(Instant::ZERO, offer).expect("asked for");
+    world.server.worker.add_source(ID, source);
+    assert_eq!(world.run(), Err(Code::Protocol));
+    assert!(world.client.worker.take_listing(ID).is_none());
 }
 
 #[test]

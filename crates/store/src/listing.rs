@@ -1,0 +1,104 @@
+//! Listings of folders: made when somebody asks for one, held in memory until it is sent, and never too many at once.
+
+use crate::error::{ErrorKind, StoreError};
+use crate::source::Source;
+use crate::store::DiskStore;
+use crate::walk::Found;
+use bowline_core::transfer::SafeName;
+use bowline_core::transfer::listing::ListingWriter;
+use bytes::Bytes;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a listing costs at least: so much is taken at a time.
+const STEP: usize = 64 * 1024;
+
+/// Memory that all listings share.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    most: usize,
+    held: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, held: AtomicUsize::new(0) }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let more = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.most);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+/// A share of a budget; given back when it is dropped.
+#[derive(Debug)]
+struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Share {
+    /// Grows until so many bytes have room, and a last line behind them.
+    fn cover(&mut self, bytes: usize, at: &Path) -> Result<(), StoreError> {
+        while bytes + STEP / 2 > self.bytes {
+            let most = self.budget.most;
+            if self.bytes + STEP > most {
+                let why = format!("{most} bytes are allowed");
+                return Err(StoreError::because(ErrorKind::TooMuchToList, at, why));
+            }
+            if !self.budget.take(STEP) {
+                return Err(StoreError::new(ErrorKind::ListingsBusy, at));
+            }
+            self.bytes += STEP;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A listing, and the share that it has of the memory for all.
+pub(crate) struct Text {
+    pub(crate) bytes: Bytes,
+    _share: Share,
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.bytes.len())
+    }
+}
+
+impl DiskStore {
+    /// Lists all that a folder holds at this moment, to be sent. Links and devices are left out and counted, and so is
+    /// what cannot be read or has no safe name.
+    ///
+    /// # Errors
+    /// `TooMuchToList` and `ListingsBusy` if [`Config::listings`](crate::Config::listings) does not allow it, ever or
+    /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `Denied`, `Io`.
+    pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
+        let at = self.root().path(name);
+        let mut share = Share { budget: Arc::clone(self.listings()), bytes: 0 };
+        let mut writer = ListingWriter::default();
+        share.cover(writer.written(), &at)?;
+        let (mut skipped, mut unnamed) = (0, 0);
+        for found in self.walk(Some(name))? {
+            match found {
+                Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
+                Found::End(_) => {}
+                Found::LeftOut { why, .. } if why.is_by_nature() => skipped += 1,
+                Found::LeftOut { .. } => unnamed += 1,
+            }
+            share.cover(writer.written(), &at)?;
+        }
+        let text = Text { bytes: writer.finish(skipped, unnamed), _share: share };
+        Ok(Source::from_listing(text, at))
+    }
+}

@@ -1,0 +1,309 @@
+//! Folders: made, dressed, walked through and listed.
+
+use super::*;
+use crate::{FolderSpec, Found, LeftOut};
+use bowline_core::transfer::{Kind, Listing, UnixMode, listing};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::thread;
+
+const SOME_TIME: i64 = 1_600_000_000_123;
+
+fn folder(file: &str) -> FolderSpec {
+    FolderSpec { name: name(file), mtime_ms: SOME_TIME, unix_mode: Some(UnixMode::from_bits(0o750)) }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("there").permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, bits: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("ours");
+}
+
+fn mtime_ms(path: &Path) -> i64 {
+    let time = fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
+    time.duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64
+}
+
+fn put(rig: &Rig, n: u8, file: &str, unix_mode: Option<u32>) {
+    let mut partial = rig.begin(n, &spec(file, 3));
+    partial.set_unix_mode(unix_mode.map(UnixMode::from_bits));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+}
+
+#[test]
+fn an_empty_folder_is_made_with_all_that_lead_to_it() {
+    let rig = Rig::new();
+    assert!(!rig.store.make_folder(&folder("a/b/c")).expect("made"));
+    assert!(rig.store.make_folder(&folder("a/b/c")).expect("there"));
+    assert!(rig.store.make_folder(&folder("a/b")).expect("made on the way"));
+    assert!(rig.path("a/b/c").is_dir());
+    assert_eq!((mode(&rig.path("a/b/c")), mtime_ms(&rig.path("a/b/c"))), (0o750, SOME_TIME));
+    assert_eq!(files(rig.dir.path()), [""; 0]);
+}
+
+#[test]
+fn a_folder_gets_its_time_and_mode_after_its_files() {
+    let rig = Rig::new();
+    put(&rig, 1, "d/e/a", None);
+    assert!(rig.store.make_folder(&folder("d/e")).expect("there"));
+    assert!(rig.store.make_folder(&folder("d")).expect("there"));
+    for folder in ["d", "d/e"] {
+        assert_eq!((mode(&rig.path(folder)), mtime_ms(&rig.path(folder))), (0o750, SOME_TIME), "{folder}");
+    }
+}
+
+#[test]
+fn a_folder_that_was_there_before_stays_as_it_is() {
+    for adopt in [false, true] {
+        let rig = Rig::with(|config| config.adopt_folders = adopt);
+        fs::create_dir(rig.path("d")).expect("made");
+        set_mode(&rig.path("d"), 0o2711);
+        let before = mtime_ms(&rig.path("d"));
+        assert!(rig.store.make_folder(&folder("d")).expect("there"));
+        // What is beside the permissions is never touched.
+        let expected = if adopt { (0o2750, SOME_TIME) } else { (0o2711, before) };
+        assert_eq!((mode(&rig.path("d")), mtime_ms(&rig.path("d"))), expected);
+    }
+}
+
+#[test]
+fn nobody_is_locked_out_of_a_folder() {
+    let rig = Rig::new();
+    for bits in [0, 0o007, 0o7555] {
+        let shut = FolderSpec { unix_mode: Some(UnixMode::from_bits(bits)), ..folder("d") };
+        rig.store.make_folder(&shut).expect("made");
+        assert_eq!(mode(&rig.path("d")), 0o700 | bits & 0o777);
+    }
+}
+
+#[test]
+fn without_wishes_a_folder_is_an_ordinary_one() {
+    let rig = Rig::new();
+    fs::create_dir(rig.path("ordinary")).expect("made");
+    let plain = FolderSpec { name: name("d"), mtime_ms: 0, unix_mode: None };
+    rig.store.make_folder(&plain).expect("made");
+    assert_eq!(mode(&rig.path("d")), mode(&rig.path("ordinary")));
+    assert!((mtime_ms(&rig.path("d")) - mtime_ms(&rig.path("ordinary"))).abs() < 60_000);
+}
+
+#[test]
+fn what_is_in_the_way_of_a_folder_is_named() {
+    let rig = Rig::new();
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(rig.path("file"), "x").expect("written");
+    symlink(outside.path(), rig.path("link")).expect("linked");
+    rig.begin(1, &spec("z", 3)).detach().expect("staging is there");
+    for (file, expected) in [
+        ("file", ErrorKind::Exists),
+        ("file/d", ErrorKind::Exists),
+        ("link", ErrorKind::Exists),
+        ("link/d", ErrorKind::Exists),
+        (".bowline", ErrorKind::BadName),
+        (".BOWLINE/d", ErrorKind::BadName),
+    ] {
+        assert_eq!(kind(rig.store.make_folder(&folder(file))), expected, "{file}");
+    }
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 0);
+    assert_ne!(mtime_ms(outside.path()), SOME_TIME);
+}
+
+#[test]
+fn a_new_folder_is_durable_before_anybody_is_told() {
+    let disk = Arc::new(Script::default());
+    let rig = Rig::on(disk.clone(), |_| {});
+    rig.store.make_folder(&folder("a/b")).expect("made");
+    // The root knows of a, a knows of b, and b has its time and mode.
+    assert_eq!((disk.count(Op::Create), disk.count(Op::SyncFolder)), (2, 3));
+    disk.fail(Op::SyncFolder, io::ErrorKind::StorageFull);
+    assert_eq!(kind(rig.store.make_folder(&folder("c"))), ErrorKind::NoSpace);
+    disk.fail(Op::Create, io::ErrorKind::PermissionDenied);
+    assert_eq!(kind(rig.store.make_folder(&folder("d"))), ErrorKind::Denied);
+}
+
+#[test]
+fn many_who_make_one_folder_all_find_it() {
+    let rig = Rig::new();
+    let made = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                let rig = &rig;
+                scope.spawn(move || {
+                    put(rig, n, &format!("a/b/{n}"), None);
+                    rig.store.make_folder(&folder("a/b/c")).map(|existed| usize::from(!existed))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic").expect("made")).sum::<usize>()
+    });
+    assert_eq!(made, 1);
+    assert_eq!(fs::read_dir(rig.path("a/b")).expect("a folder").count(), 9);
+}
+
+#[test]
+fn a_file_gets_the_permissions_that_it_had_and_no_others() {
+    let rig = Rig::new();
+    for (n, bits) in [0o600, 0o755, 0o444, 0o7777, 0].into_iter().enumerate() {
+        let file = format!("file {n}");
+        put(&rig, n as u8, &file, Some(bits));
+        assert_eq!(mode(&rig.path(&file)), bits & 0o777);
+        assert_eq!(mtime_ms(&rig.path(&file)), spec("a", 3).mtime_ms);
+    }
+    // It is the same transfer whatever is wished.
+    assert!(matches!(
+        rig.store.attach(id(0), &spec("file 0", 3), attach(0, ALICE), day(0)),
+        Ok(Attached::Committed { .. })
+    ));
+}
+
+#[test]
+fn a_walk_goes_the_same_way_each_time() {
+    let rig = Rig::new();
+    for file in ["b/z", "b/a/x", "b-", "b0", "a", "é", "文件/1", "B"] {
+        fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");
+        fs::write(rig.path(file), file).expect("written");
+    }
+    fs::create_dir(rig.path("empty")).expect("made");
+    let told = |found: Found| match found {
+        Found::File(entry) => format!("{} {}", entry.name, entry.length),
+        Found::Folder(entry) => format!("{}/", entry.name),
+        Found::End(name) => format!("end {name}"),
+        Found::LeftOut { path, why } => panic!("{}: {why}", path.display()),
+    };
+    let whole: Vec<_> = rig.store.walk(None).expect("a folder").map(told).collect();
+    let expected = [
+        "B 1",
+        "a 1",
+        "b/",
+        "b/a/",
+        "b/a/x 5",
+        "end b/a",
+        "b/z 3",
+        "end b",
+        "b- 2",
+        "b0 2",
+        "empty/",
+        "end empty",
+        "é 2",
+        "文件/",
+        "文件/1 8",
+        "end 文件",
+    ];
+    assert_eq!(whole, expected);
+    let inner: Vec<_> = rig.store.walk(Some(&name("b"))).expect("a folder").map(told).collect();
+    assert_eq!(inner, ["a/", "a/x 5", "end a", "z 3"]);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_with_its_reason() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let rig = Rig::new();
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret"), "xyz").expect("written");
+    rig.begin(1, &spec("z", 3)).detach().expect("staging is there");
+    fs::create_dir(rig.path("d")).expect("made");
+    symlink(outside.path(), rig.path("d/folder link")).expect("linked");
+    symlink(outside.path().join("secret"), rig.path("d/file link")).expect("linked");
+    symlink("nowhere", rig.path("d/dangling")).expect("linked");
+    fs::write(rig.path("d/a:b"), "").expect("written");
+    fs::write(rig.path("d/fine"), "").expect("written");
+    fs::write(rig.dir.path().join(std::ffi::OsStr::from_bytes(b"d/\xff")), "").expect("written");
+    let pipe = std::os::unix::net::UnixListener::bind(rig.path("d/socket")).expect("bound");
+    let (mut links, mut special, mut staging, mut names, mut fine) = (0, 0, 0, 0, 0);
+    for found in rig.store.walk(None).expect("a folder") {
+        match found {
+            Found::LeftOut { why: LeftOut::Link, .. } => links += 1,
+            Found::LeftOut { why: LeftOut::Special, .. } => special += 1,
+            Found::LeftOut { why: LeftOut::Staging, .. } => staging += 1,
+            Found::LeftOut { path, why: LeftOut::Name(_) } => {
+                assert!(path.starts_with("d"), "{}", path.display());
+                names += 1;
+            }
+            Found::File(entry) => {
+                assert_eq!(entry.name, name("d/fine"));
+                fine += 1;
+            }
+            Found::Folder(entry) => assert_eq!(entry.name, name("d")),
+            Found::End(_) => {}
+            other @ Found::LeftOut { .. } => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((links, special, staging, names, fine), (3, 1, 1, 2, 1));
+    drop(pipe);
+}
+
+#[test]
+fn a_walk_stays_where_it_began() {
+    let rig = Rig::new();
+    let outside = tempfile::tempdir().expect("a folder");
+    fs::write(outside.path().join("secret"), "xyz").expect("written");
+    for file in ["a/1", "b/2"] {
+        fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");
+        fs::write(rig.path(file), "").expect("written");
+    }
+    let mut walk = rig.store.walk(None).expect("a folder");
+    assert!(matches!(walk.next(), Some(Found::Folder(entry)) if entry.name == name("a")));
+    // Behind its back everything that it has not seen leads elsewhere.
+    for file in ["a", "b"] {
+        fs::rename(rig.path(file), rig.path(&format!("{file}.old"))).expect("moved");
+        symlink(outside.path(), rig.path(file)).expect("linked");
+    }
+    for found in walk {
+        match found {
+            Found::File(entry) => {
+                assert_eq!(entry.name, name("a/1"), "it is still in the folder that it entered");
+            }
+            Found::End(_) | Found::LeftOut { why: LeftOut::Link, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(kind(rig.store.source(&name("a/secret"))), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_listing_tells_what_a_folder_holds() {
+    let rig = Rig::new();
+    put(&rig, 1, "top/d/a 1", Some(0o640));
+    put(&rig, 2, "elsewhere", None);
+    symlink("a 1", rig.path("top/d/link")).expect("linked");
+    fs::write(rig.path("top/a:b"), "").expect("written");
+    let mut of_d = folder("top/d");
+    of_d.unix_mode = Some(UnixMode::from_bits(0o711));
+    rig.store.make_folder(&of_d).expect("there");
+
+    let source = rig.store.listing(&name("top")).expect("a folder");
+    assert_eq!(source.kind(), Kind::Listing);
+    let text = source.read(0, source.length() as usize).expect("all of it");
+    let expected = "bowline listing 1\nd 711 1600000000123 0 d\nf 640 1700000000123 3 d/a 1\nend 2 1 1\n";
+    assert_eq!(text, expected);
+    assert_eq!(source.read(4, 4).expect("in the middle"), "ine ");
+    assert_eq!(kind(source.read(source.length() - 1, 2)), ErrorKind::SourceChanged);
+    assert_eq!(kind(source.read(u64::MAX, 1)), ErrorKind::SourceChanged);
+    source.check().expect("it does not change");
+    let listing = Listing::parse(text).expect("a good one");
+    assert_eq!(listing.totals(), listing::Totals { files: 1, folders: 1, bytes: 3, skipped: 1, unnamed: 1 });
+    assert_eq!(kind(rig.store.listing(&name("elsewhere"))), ErrorKind::NotAFolder);
+    assert_eq!(kind(rig.store.listing(&name("none"))), ErrorKind::NotFound);
+    assert_eq!(kind(rig.store.listing(&name(".bowline"))), ErrorKind::BadName);
+    assert_eq!(kind(rig.store.listing(&name("top/d/link"))), ErrorKind::NotAFolder);
+}
+
+#[test]
+fn listings_share_a_bounded_memory() {
+    let rig = Rig::with(|config| config.listings = 128 * 1024);
+    fs::create_dir_all(rig.path("small")).expect("made");
+    fs::create_dir_all(rig.path("large")).expect("made");
+    for n in 0..600 {
+        fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
+    }
+    assert_eq!(kind(rig.store.listing(&name("large"))), ErrorKind::TooMuchToList);
+    let first = rig.store.listing(&name("small")).expect("there is room");
+    let second = rig.store.listing(&name("small")).expect("there is room");
+    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
+    let again = first.clone();
+    drop(first);
+    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
+    drop((again, second));
+    rig.store.listing(&name("small")).expect("there is room again");
+}

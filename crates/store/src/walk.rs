@@ -1,0 +1,198 @@
+//! All that a folder holds, one after the other, in an order that does not depend on the disk.
+//!
+//! No symbolic link is followed: a walk stays beneath the folder that it began in, whatever anybody renames meanwhile. It
+//! remembers the names in the folders that it is in, and nothing of those that it has left.
+
+use crate::error::{ErrorKind, StoreError};
+use crate::store::DiskStore;
+use crate::sys::{Folder, Kind, Meta};
+use bowline_core::transfer::listing::Entry;
+use bowline_core::transfer::{self, NameError, SafeName};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::{fmt, io, vec};
+
+/// What a [`Walk`] comes by.
+#[derive(Debug)]
+pub enum Found {
+    /// A file.
+    File(Entry),
+    /// A folder; what it holds comes next.
+    Folder(Entry),
+    /// All that this folder holds has been there.
+    End(SafeName),
+    /// Something that cannot be sent.
+    LeftOut {
+        /// Where it is, relative to the beginning of the walk.
+        path: PathBuf,
+        /// Why.
+        why: LeftOut,
+    },
+}
+
+/// Why something in a folder is not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LeftOut {
+    /// It leads elsewhere.
+    Link,
+    /// A device, a socket, a pipe.
+    Special,
+    /// It is where this, or another, store keeps what is under way.
+    Staging,
+    /// Its name is none that every system can have.
+    Name(NameError),
+    /// The system does not let us look at it.
+    Unreadable(StoreError),
+}
+
+impl LeftOut {
+    /// Whether it could not be sent under any circumstances, and nobody expects it to be.
+    pub fn is_by_nature(&self) -> bool {
+        matches!(self, Self::Link | Self::Special | Self::Staging)
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link => f.write_str("a symbolic link"),
+            Self::Special => f.write_str("neither a file nor a folder"),
+            Self::Staging => f.write_str("files under way"),
+            Self::Name(error) => error.fmt(f),
+            Self::Unreadable(error) => f.write_str(&error.reason()),
+        }
+    }
+}
+
+/// All that a folder holds. See [`DiskStore::walk`].
+pub struct Walk {
+    store: DiskStore,
+    /// The beginning, relative to the store.
+    from: Option<SafeName>,
+    staging: Option<Meta>,
+    /// The folders that the walk is in.
+    levels: Vec<Level>,
+}
+
+struct Level {
+    folder: Folder,
+    /// Relative to the beginning; the beginning itself has none.
+    name: Option<SafeName>,
+    left: vec::IntoIter<OsString>,
+}
+
+impl DiskStore {
+    /// Walks through a folder of the store, or through all of it: the entries of each folder in the order of the bytes
+    /// of their names, and what a folder holds right behind it. Names are relative to the beginning.
+    ///
+    /// # Errors
+    /// `NotFound`; `NotAFolder` if the name is that of something else; `BadName` in the staging folder; `Denied`, `Io`.
+    pub fn walk(&self, from: Option<&SafeName>) -> Result<Walk, StoreError> {
+        let root = self.root();
+        let at = from.map_or_else(|| root.dir().to_owned(), |name| root.path(name));
+        let folder = match from {
+            None => root.again().map_err(StoreError::at(&at))?,
+            Some(name) => match root.find_folder(name) {
+                Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
+                Err(e) if e.kind() == ErrorKind::Exists => {
+                    return Err(StoreError::new(ErrorKind::NotAFolder, &at));
+                }
+                Err(e) => return Err(e),
+            },
+        };
+        let first = Level::read(folder, None).map_err(StoreError::at(&at))?;
+        let staging = root.staging_folder().and_then(|folder| folder.meta()).ok();
+        Ok(Walk { store: self.clone(), from: from.cloned(), staging, levels: vec![first] })
+    }
+}
+
+impl Level {
+    fn read(folder: Folder, name: Option<SafeName>) -> io::Result<Self> {
+        let mut entries = folder.entries()?;
+        entries.sort_unstable();
+        Ok(Self { folder, name, left: entries.into_iter() })
+    }
+}
+
+impl Walk {
+    /// Looks at the next name of the innermost folder; `None` if it has vanished since.
+    fn look(&self, level: &Level, part: &OsString) -> Result<Option<(Entry, Option<Level>)>, LeftOut> {
+        let part = part.to_str().ok_or(LeftOut::Name(NameError::NotUtf8))?;
+        let unreadable = |e| LeftOut::Unreadable(StoreError::io(&path(level.name.as_ref()).join(part), e));
+        let Some(meta) = level.folder.stat(part).map_err(unreadable)? else { return Ok(None) };
+        match meta.kind {
+            Kind::Link => return Err(LeftOut::Link),
+            Kind::Other => return Err(LeftOut::Special),
+            Kind::File | Kind::Folder => {}
+        }
+        let name = level.name.as_ref().map_or_else(|| SafeName::parse(part), |folder| folder.child(part));
+        let name = name.map_err(LeftOut::Name)?;
+        let whole = self.from.as_ref().map_or_else(|| Ok(name.clone()), |from| from.child(name.as_str()));
+        let whole = whole.map_err(LeftOut::Name)?;
+        let ours = self.staging.is_some_and(|staging| cfg!(unix) && staging.is_same_inode(&meta));
+        if ours || self.store.root().check(&whole).is_err() {
+            return Err(LeftOut::Staging);
+        }
+        let is_folder = meta.kind == Kind::Folder;
+        let entry = Entry {
+            name: name.clone(),
+            kind: if is_folder { transfer::Kind::Folder } else { transfer::Kind::File },
+            length: if is_folder { 0 } else { meta.id.len },
+            mtime_ms: meta.mtime_ms(),
+            unix_mode: meta.mode,
+        };
+        if !is_folder {
+            return Ok(Some((entry, None)));
+        }
+        match level.folder.enter(part).and_then(|folder| Level::read(folder, Some(name))) {
+            Ok(inner) => Ok(Some((entry, Some(inner)))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            // In its place stands something else by now.
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => Err(LeftOut::Special),
+            Err(e) => Err(unreadable(e)),
+        }
+    }
+}
+
+fn path(name: Option<&SafeName>) -> PathBuf {
+    name.map_or_else(PathBuf::new, |name| PathBuf::from(name.as_str()))
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            let level = self.levels.last_mut()?;
+            let Some(part) = level.left.next() else {
+                let ended = self.levels.pop()?;
+                match ended.name {
+                    Some(name) => return Some(Found::End(name)),
+                    None => return None,
+                }
+            };
+            let level = self.levels.last()?;
+            match self.look(level, &part) {
+                Ok(None) => {}
+                Ok(Some((entry, None))) => return Some(Found::File(entry)),
+                Ok(Some((entry, Some(inner)))) => {
+                    self.levels.push(inner);
+                    return Some(Found::Folder(entry));
+                }
+                Err(why) => {
+                    return Some(Found::LeftOut { path: path(level.name.as_ref()).join(part), why });
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Walk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk")
+            .field("from", &self.from)
+            .field("depth", &self.levels.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,119 @@
+//! Where the bytes of one transfer go.
+
+use super::Outcome;
+use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
+use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
+use std::time::SystemTime;
+
+/// The longest listing that is taken: a million files with names of ordinary length.
+const MOST: u64 = 64 << 20;
+
+/// Where the bytes of one transfer go.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// To a file.
+    File(Partial),
+    /// To memory: the listing of a folder.
+    Listing(Vec<u8>),
+}
+
+impl Place {
+    pub(super) fn write(&mut self, offset: u64, data: &[u8]) -> Result<Outcome, StoreError> {
+        match self {
+            Self::File(partial) => {
+                partial.write(offset, data)?;
+                Ok(Outcome::Written { upto: partial.written() })
+            }
+            Self::Listing(text) => {
+                text.extend_from_slice(data);
+                Ok(Outcome::Written { upto: text.len() as u64 })
+            }
+        }
+    }
+
+    pub(super) fn finish(
+        self,
+        store: &DiskStore,
+        length: u64,
+        digest: Digest,
+    ) -> Result<Outcome, StoreError> {
+        match self {
+            Self::File(partial) => partial.commit(length, digest).map(|_| Outcome::Finished),
+            Self::Listing(text) if Digest::of(&text) != digest => {
+                Err(StoreError::new(ErrorKind::DigestMismatch, store.dir()))
+            }
+            Self::Listing(text) => Listing::parse(text.into())
+                .map(Outcome::Listed)
+                .map_err(|error| StoreError::because(ErrorKind::BadListing, store.dir(), error.to_string())),
+        }
+    }
+
+    /// Makes durable what may be asked for again.
+    pub(super) fn detach(self) {
+        // Nobody is left to be told; what could not be made durable is sent again.
+        if let Self::File(partial) = self {
+            let _ = partial.detach();
+        }
+    }
+
+    pub(super) fn discard(self) {
+        if let Self::File(partial) = self {
+            let _ = partial.discard();
+        }
+    }
+}
+
+/// Opens a place for what is offered, and says how to answer.
+pub(super) fn open(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
+    let error = |kind| StoreError::new(kind, store.dir());
+    match offered.kind {
+        Kind::File => open_file(store, offered),
+        // Nobody can ask for a folder, only for what it holds.
+        Kind::Folder if offered.requested => Err(error(ErrorKind::NotAFile)),
+        Kind::Folder => {
+            let Offered { name, mtime_ms, unix_mode, .. } = offered.clone();
+            let existed = store.make_folder(&FolderSpec { name, mtime_ms, unix_mode })?;
+            Ok((None, Answer::Folder { existed }))
+        }
+        Kind::Listing if !offered.requested => Err(error(ErrorKind::NotAFile)),
+        Kind::Listing if offered.length > MOST => {
+            let why = format!("{} bytes, {MOST} are allowed", offered.length);
+            Err(StoreError::because(ErrorKind::TooMuchToList, store.dir(), why))
+        }
+        Kind::Listing => {
+            let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1 };
+            Ok((Some(Place::Listing(Vec::new())), answer))
+        }
+    }
+}
+
+fn open_file(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
+    let spec = Spec {
+        name: offered.name.clone(),
+        length: offered.length,
+        mtime_ms: offered.mtime_ms,
+        validator: offered.validator,
+    };
+    let mode = match offered.mode {
+        wire::Mode::AttachOrCreate => Mode::AttachOrCreate,
+        wire::Mode::Create => Mode::CreateOnly,
+        wire::Mode::Attach => Mode::AttachOnly,
+        wire::Mode::Restart => Mode::Restart,
+    };
+    let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
+    let attached = match store.attach(offered.id, &spec, attach, SystemTime::now()) {
+        // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
+        Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
+            store.attach(offered.id, &spec, Attach { mode: Mode::Restart, ..attach }, SystemTime::now())?
+        }
+        other => other?,
+    };
+    Ok(match attached {
+        Attached::Partial { mut partial, durable, prefix, epoch } => {
+            partial.set_unix_mode(offered.unix_mode);
+            (Some(Place::File(partial)), Answer::Take { from: durable, prefix, epoch })
+        }
+        Attached::Present { digest, .. } => (None, Answer::Present { digest }),
+        Attached::Committed { digest, .. } => (None, Answer::Complete { digest }),
+    })
+}
