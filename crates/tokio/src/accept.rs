@@ -7,60 +7,20 @@ use std::fmt;
 use std::time::Duration;
 
 use bowline_handshake::server::{self, Handshake};
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use bowline_host::AcceptError;
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 pub use bowline_handshake::Config;
 pub use bowline_handshake::server::{Accept, negotiate};
+pub use bowline_host::accept::{Accepted, Decision};
 
 use crate::clock::Clock;
-use crate::error::AcceptError;
 use crate::exchange::exchange;
 
 /// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What to do with a request.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Decision {
-    /// Open the WebSocket.
-    Accept(Accept),
-    /// Answer by a redirect (with `Location`) or by an error. The status must be one of 300 to 599.
-    Reject(Response<Bytes>),
-}
-
-impl Decision {
-    /// Opens the WebSocket, without a subprotocol or headers of the application's own.
-    pub fn accept() -> Self {
-        Self::Accept(Accept::new())
-    }
-
-    /// Answers with this status and text.
-    pub fn reject(status: StatusCode, text: impl Into<String>) -> Self {
-        let mut response = Response::new(Bytes::from(text.into()));
-        *response.status_mut() = status;
-        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        Self::Reject(response)
-    }
-}
-
-/// A stream on which the way is free for frames: what [`Driver::server`](crate::Driver::server) wants.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Accepted<S> {
-    /// The stream.
-    pub stream: S,
-    /// What the client sent behind its request: the first bytes of frames.
-    pub leftover: Bytes,
-    /// The subprotocol that was chosen.
-    pub subprotocol: Option<String>,
-    /// The client's request. Credentials and cookies in it are marked as sensitive.
-    pub request: http::Request<()>,
-}
 
 /// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
 ///
@@ -159,9 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Asked<S> {
             return Err(self.fail(error).await);
         }
         match self.answer().await {
-            Ok(server::Upgraded { request, subprotocol, leftover, .. }) => {
-                Ok(Accepted { stream: self.stream, leftover, subprotocol, request })
-            }
+            Ok(upgraded) => Ok(Accepted::new(self.stream, upgraded)),
             Err(error) => Err(error.into()),
         }
     }

@@ -20,11 +20,12 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, Instant};
+use bowline_host::SleepWatch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::clock::{Clock, SleepWatch};
+use crate::clock::Clock;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;

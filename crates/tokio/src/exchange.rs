@@ -6,56 +6,14 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bowline_core::{End, Instant};
-use bowline_handshake::{client, server};
+use bowline_host::{Machine, read_end};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
-use crate::error::read_end;
 
 /// What is read at once. The limit on the head of a request or an answer is set in the handshake.
 const READ: usize = 4 << 10;
-
-/// What both roles of the handshake have in common.
-pub(crate) trait Machine {
-    fn handle_input(&mut self, now: Instant, bytes: &[u8]);
-    fn handle_written(&mut self, now: Instant, n: usize);
-    fn handle_end(&mut self, now: Instant, end: End);
-    fn handle_timeout(&mut self, now: Instant);
-    fn output(&self) -> &[u8];
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn wants_input(&self) -> bool;
-}
-
-macro_rules! machine {
-    ($handshake:ty) => {
-        impl Machine for $handshake {
-            fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-                self.handle_input(now, bytes);
-            }
-            fn handle_written(&mut self, now: Instant, n: usize) {
-                self.handle_written(now, n);
-            }
-            fn handle_end(&mut self, now: Instant, end: End) {
-                self.handle_end(now, end);
-            }
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-            fn output(&self) -> &[u8] {
-                self.output()
-            }
-            fn poll_timeout(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-            fn wants_input(&self) -> bool {
-                self.wants_input()
-            }
-        }
-    };
-}
-machine!(client::Handshake);
-machine!(server::Handshake);
 
 /// Reads and writes for `machine` until `outcome` finds that it has come to one.
 ///

@@ -14,14 +14,13 @@ mod client;
 mod clock;
 pub mod dial;
 mod driver;
-mod error;
 mod exchange;
 pub mod tcp;
 mod websocket;
 
-pub use clock::{Clock, SleepWatch};
+pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
+pub use clock::Clock;
 pub use driver::Driver;
-pub use error::{AcceptError, DialError, Stage};
 pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;

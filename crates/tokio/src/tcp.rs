@@ -2,32 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
+use bowline_host::socket::{STAGGER, interleave};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How many unsent bytes the system may hold for a connection before it takes no more.
-///
-/// 128 KiB keep a gigabit busy over common distances, while a ping behind them leaves within 0.3 s at 500 kB/s. With
-/// the systems' own buffers it would wait 8 s there.
-pub const UNSENT: u32 = 128 << 10;
-
-/// How long an address may keep us waiting before the next is tried beside it (RFC 8305 §5).
-const STAGGER: Duration = Duration::from_millis(250);
-
-/// Sets what every connection wants: small messages leave at once (`TCP_NODELAY`), and no more than [`UNSENT`] bytes
-/// wait in the system where it can be told so (`TCP_NOTSENT_LOWAT` on Linux and Android).
-///
-/// Call it on what a listener accepts; [`dial`](crate::dial) does it by itself. A system that refuses costs speed and
-/// no more, so nothing is reported.
-pub fn tune(stream: &TcpStream) {
-    // On some systems this cannot be set once the peer has gone; the first read will tell.
-    let _ = stream.set_nodelay(true);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
-}
+pub use bowline_host::socket::{UNSENT, tune};
 
 /// Connects to the first of these addresses that answers; each gets a head start over the next.
 ///
@@ -51,21 +32,6 @@ pub(crate) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream>
             else => return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
         }
     }
-}
-
-/// The addresses with the two families in turns, in the order of preference otherwise (RFC 8305 §4): where one family
-/// leads nowhere, the second attempt takes the other.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut ordered = Vec::with_capacity(first.len() + second.len());
-    while first.len() + second.len() > 0 {
-        ordered.extend(first.next());
-        ordered.extend(second.next());
-    }
-    ordered
 }
 
 #[cfg(test)]
@@ -127,13 +93,5 @@ mod tests {
         let (_listener, address) = listener().await;
         let stream = connect(vec![silent, address]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
-    }
-
-    #[test]
-    fn families_take_turns() {
-        let parse = |list: &[&str]| list.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>();
-        let given = parse(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"]);
-        let wanted = parse(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"]);
-        assert_eq!(interleave(given), wanted);
     }
 }

@@ -2,9 +2,7 @@
 
 mod ask;
 mod demand;
-mod ended;
 mod halves;
-mod joiner;
 mod look;
 mod pieces;
 mod spawned;
@@ -19,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{Config, Event, SendError};
 use bowline_core::{Close, Disconnect, Message};
+use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use thiserror::Error;
@@ -29,10 +28,7 @@ use crate::accept::{self, Accepted, Decision};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
-use crate::error::{AcceptError, DialError};
-use ended::{Ended, aborted};
 use halves::{Half, Halves};
-use joiner::Joiner;
 
 pub use spawned::{Receiver, Sender};
 

@@ -14,6 +14,8 @@ use bowline_core::session::{self, Session};
 use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
 use bowline_core::{Close, Disconnect};
 use bowline_handshake::client::Request;
+use bowline_host::DialError;
+use bowline_host::dial::place;
 use bowline_store::DiskStore;
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -23,7 +25,6 @@ use super::{ClientConfig, Command, LinkEvent, LinkState};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
-use crate::error::DialError;
 use crate::host::{Host, let_go, seed};
 use crate::pings::{Pings, Waiter};
 use crate::transfer::{Tracked, TransferError};
@@ -79,7 +80,7 @@ impl Task {
         let mut settings = session::Config::default();
         settings.adapt.mode = config.learning;
         settings.adapt.interval = config.connection.heartbeat.interval;
-        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&dial::place(&request)));
+        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&place(&request)));
         settings.unix = unix();
         settings.reconnect = config.reconnect;
         // The dial ends first, and says what it waited for.

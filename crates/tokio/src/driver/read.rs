@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use bowline_core::{End, Instant};
+use bowline_host::read_end;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{Driver, TURN, scratch};
-use crate::error::read_end;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when something came, if only the end.

@@ -11,6 +11,7 @@ use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, SendError, Stats};
 use bowline_core::message::{Piece, Unfinished};
 use bowline_core::{Close, Disconnect, Message, Timeline};
+use bowline_host::{Ended, Joiner, aborted};
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::error::TrySendError;
@@ -19,8 +20,6 @@ use tokio::sync::mpsc::{self, Permit};
 use super::WebSocket;
 use super::ask::{self, Asker};
 use super::demand::Demand;
-use super::ended::{Ended, aborted};
-use super::joiner::Joiner;
 use super::task::{Command, Task};
 
 /// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its settings: enough

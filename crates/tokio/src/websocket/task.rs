@@ -14,12 +14,12 @@ use std::sync::Arc;
 use bowline_core::connection::Event;
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Message};
+use bowline_host::aborted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use super::ask::{Answerer, Ask};
 use super::demand::Demand;
-use super::ended::aborted;
 use crate::driver::Driver;
 
 /// What the owner of the halves wants.

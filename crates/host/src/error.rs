@@ -16,8 +16,8 @@ pub enum DialError {
     /// The URL or another part of the request is not valid.
     #[error(transparent)]
     Request(#[from] client::RequestError),
-    /// The URL is `wss://`, and this function does not do TLS. [`dial::handshake`](crate::dial::handshake) takes any
-    /// stream, so also one of TLS.
+    /// The URL is `wss://`, and this function does not do TLS. A handshake over a stream that is
+    /// encrypted already needs no more than that stream.
     #[error("{place} asks for TLS (wss://), which is not built in")]
     Tls {
         /// Host and port.
@@ -133,7 +133,7 @@ pub enum AcceptError {
 }
 
 /// The end that this error of a read stands for.
-pub(crate) fn read_end(error: &io::Error) -> End {
+pub fn read_end(error: &io::Error) -> End {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
             End::Reset

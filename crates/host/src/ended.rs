@@ -5,30 +5,29 @@ use bowline_core::{Disconnect, Instant, Message, Role};
 
 /// How it ended, and whether that was told.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub struct Ended {
     disconnect: Option<Disconnect>,
     told: bool,
 }
 
 impl Ended {
-    pub(super) fn set(&mut self, disconnect: Disconnect) -> Disconnect {
+    /// It has ended like this.
+    pub fn set(&mut self, disconnect: Disconnect) -> Disconnect {
         self.disconnect.insert(disconnect).clone()
     }
 
-    pub(super) fn disconnect(&self) -> Option<&Disconnect> {
+    /// How it ended, once that is known.
+    pub fn disconnect(&self) -> Option<&Disconnect> {
         self.disconnect.as_ref()
     }
 
     /// Whether the stream has nothing more to yield.
-    pub(super) fn is_told(&self) -> bool {
+    pub fn is_told(&self) -> bool {
         self.told
     }
 
     /// What the stream yields for what was received: messages, an end that is not clean, and then nothing.
-    pub(super) fn item(
-        &mut self,
-        received: Result<Message, Disconnect>,
-    ) -> Option<Result<Message, Disconnect>> {
+    pub fn item(&mut self, received: Result<Message, Disconnect>) -> Option<Result<Message, Disconnect>> {
         match &received {
             Ok(_) => Some(received),
             Err(disconnect) => {
@@ -40,7 +39,7 @@ impl Ended {
 }
 
 /// The end of a connection that was dropped on this side, where nobody kept the account.
-pub(super) fn aborted() -> Disconnect {
+pub fn aborted() -> Disconnect {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
     closing.handle_end(Instant::ZERO, End::LocalAbort);
     closing.poll_disconnect(&Evidence::default()).expect("an end that was reported")

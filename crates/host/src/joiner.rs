@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 /// The message of which pieces have come.
 #[derive(Debug, Default)]
-pub(super) struct Joiner(Option<Begun>);
+pub struct Joiner(Option<Begun>);
 
 #[derive(Debug)]
 enum Begun {
@@ -16,7 +16,7 @@ enum Begun {
 
 impl Joiner {
     /// The next piece. Returns the message if this was its last one; one of a single piece is not copied.
-    pub(super) fn push(&mut self, piece: Piece) -> Option<Message> {
+    pub fn push(&mut self, piece: Piece) -> Option<Message> {
         if piece.is_last && self.0.is_none() {
             return Some(piece.part);
         }

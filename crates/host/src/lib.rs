@@ -1,0 +1,20 @@
+//! What the adapters of Bowline have in common, whoever moves the bytes: how a dial is told, how a socket is set up, how a
+//! sleep of the machine is noticed, how pieces become messages. For those who write an adapter of their own; who uses one
+//! finds all of it there.
+//!
+//! No I/O happens here, and no time is read but to notice a sleep.
+
+pub mod accept;
+pub mod dial;
+mod ended;
+mod error;
+mod joiner;
+mod machine;
+mod sleep;
+pub mod socket;
+
+pub use ended::{Ended, aborted};
+pub use error::{AcceptError, DialError, Stage, read_end};
+pub use joiner::Joiner;
+pub use machine::Machine;
+pub use sleep::SleepWatch;
