@@ -267,6 +267,8 @@ impl Session {
         // Damage on the way is nobody's fault, and may not happen again.
         let (close, advice) = match code {
             Code::CorruptFrame => (CloseCode::INTERNAL_ERROR, Some(Retry::Backoff)),
+            // It said so itself, and we take it at its word.
+            Code::ShuttingDown => (CloseCode::GOING_AWAY, Some(Retry::Backoff)),
             _ => (CloseCode::PROTOCOL_ERROR, None),
         };
         while text.len() > MAX_REASON {

@@ -1,9 +1,9 @@
-//! A bound on bytes per second.
+//! A bound on bytes, or frames, per second.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// Lets bytes pass at a given rate. A pass may overdraw once; the next waits until the debt is paid.
+/// Lets bytes, or whatever is counted, pass at a given rate. A pass may overdraw once; the next waits until the debt is paid.
 #[derive(Clone, Debug)]
 pub(super) struct Limiter {
     bytes_per_second: u64,

@@ -1,6 +1,7 @@
 //! What lives as long as one transport: handles, the control queue, the peer's limits, the flow controller.
 
 use super::flow::Flow;
+use super::guard::Guard;
 use super::limiter::Limiter;
 use super::wire::{self, Frame, Handle, Hello};
 use super::{Config, TransferId};
@@ -53,6 +54,7 @@ pub(super) struct Link {
     pub(super) peer: Option<Hello>,
     max_transfers: u32,
     pub(super) flow: Flow,
+    pub(super) guard: Guard,
     /// The peer, or we ourselves, want no new offers on this link.
     pub(super) closing: bool,
     /// The link broke the protocol: nothing from it counts any more.
@@ -79,6 +81,7 @@ impl Link {
             peer: None,
             max_transfers: config.max_transfers,
             flow: Flow::new(now, config.max_chunk, rtt),
+            guard: Guard::new(now, config),
             closing: false,
             broken: false,
             moved: 0,
@@ -92,7 +95,7 @@ impl Link {
             max_version: wire::VERSION,
             max_chunk: config.max_chunk,
             max_transfers: config.max_transfers,
-            max_offers_per_second: u32::MAX,
+            max_offers_per_second: config.max_offers_per_second.max(1),
             credit: config.link_credit,
             features: 0,
             instance: config.instance,

@@ -25,6 +25,7 @@ mod digest;
 mod event;
 mod feeding;
 mod flow;
+mod guard;
 mod id;
 mod kind;
 mod limiter;
@@ -207,6 +208,7 @@ impl Transfers {
             self.note(id);
         }
         self.feed();
+        self.guard_timeout();
     }
 
     // ----- outputs -----
@@ -218,7 +220,8 @@ impl Transfers {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.agenda.first(), earliest(self.sending_deadline(), self.feeding_deadline()))
+        let limits = earliest(self.sending_deadline(), self.feeding_deadline());
+        earliest(self.agenda.first(), earliest(limits, self.guard_deadline()))
     }
 
     // ----- looks -----

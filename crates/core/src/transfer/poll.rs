@@ -43,14 +43,16 @@ impl Transfers {
     }
 
     fn poll_request(&mut self) -> Option<Frame> {
-        let link = self.link.as_mut().filter(|link| !link.closing)?;
+        let now = self.now;
+        let link = self.link.as_mut().filter(|link| !link.closing && link.guard.admits_ours(now))?;
         if link.opened().wanted + link.opened().incoming >= link.max_transfers() {
             return None;
         }
         while let Some(id) = self.asking.pop_front() {
             let Some(wanted) = self.wanted.get_mut(&id).filter(|wanted| wanted.waits()) else { continue };
             let handle = link.open(Route::Wanted(id));
-            wanted.state = Asking::Asked { handle, since: self.now };
+            link.guard.handle_ours(now);
+            wanted.state = Asking::Asked { handle, since: now };
             let request = Request { id, name: wanted.name.clone(), from: 0, to: u64::MAX, if_digest: None };
             self.note(id);
             return Some(Frame::Request(handle, request));

@@ -1,6 +1,7 @@
 //! Messages in: each frame finds the transfer that it is for.
 
 use super::event::{Event, Failure};
+use super::limiter::Limiter;
 use super::link::Route;
 use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
@@ -37,6 +38,7 @@ impl Transfers {
             Ok(frame) => self.handle_frame(frame),
             Err(error) => self.handle_fault(kind, handle, error),
         }
+        self.judge();
         None
     }
 
@@ -44,6 +46,10 @@ impl Transfers {
         let damaged = error.fault == wire::Fault::Checksum;
         let route = self.link.as_ref().and_then(|link| link.route(handle));
         let late = self.link.as_ref().is_some_and(|link| link.was_open(handle));
+        let now = self.now;
+        if let Some(link) = self.link.as_mut().filter(|_| damaged) {
+            link.guard.handle_idle(now);
+        }
         match (damaged, kind, route) {
             // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
             (true, 0x20, Some(Route::Incoming(id))) => {
@@ -66,6 +72,7 @@ impl Transfers {
             }
             link.close(handle);
             link.control(Frame::Cancel(handle, refusal(failure)));
+            link.guard.handle_idle(self.now);
         }
     }
 
@@ -77,17 +84,25 @@ impl Transfers {
         if link.peer.is_none() {
             return self.break_link(Code::Protocol, "the first frame is not a HELLO");
         }
+        let now = self.now;
         match frame {
-            Frame::Hello(_) | Frame::Ignored(_) | Frame::ProbeAck(_) => {}
+            Frame::Hello(_) | Frame::Ignored(_) | Frame::ProbeAck(_) => link.guard.handle_idle(now),
             Frame::GoAway { code, retry_after } => {
                 link.closing = true;
-                self.events.push_back(Event::GoingAway { code, retry_after });
+                if link.guard.handle_leaving(now) {
+                    self.events.push_back(Event::GoingAway { code, retry_after });
+                } else {
+                    link.guard.handle_idle(now);
+                }
             }
             Frame::Error { code, text } => {
                 link.broken = true;
                 self.events.push_back(Event::Broken { code, text });
             }
-            Frame::Probe(opaque) => link.control(Frame::ProbeAck(opaque)),
+            Frame::Probe(opaque) => {
+                link.guard.handle_idle(now);
+                link.control(Frame::ProbeAck(opaque));
+            }
             Frame::Offer(handle, offer) => self.handle_offer(handle, offer),
             Frame::Request(handle, request) => self.handle_request(handle, request),
             Frame::Unsupported(0, kind) => {
@@ -119,11 +134,15 @@ impl Transfers {
             return self.break_link(Code::Unsupported, text);
         }
         link.flow.limit_chunk(hello.max_chunk);
+        link.guard.pace = Some(Limiter::new(self.now, hello.max_offers_per_second.max(1).into()));
         link.peer = Some(hello);
     }
 
     fn handle_offer(&mut self, handle: Handle, offer: Offer) {
         let id = offer.id;
+        if !self.wanted.contains_key(&id) && !self.admit(handle) {
+            return;
+        }
         if self.incoming.contains_key(&id) || self.sends(id) {
             return self.refuse(
                 handle,
@@ -152,12 +171,25 @@ impl Transfers {
         self.note(id);
     }
 
+    /// Whether an offer or a request comes in time. If it does not, it has been answered.
+    fn admit(&mut self, handle: Handle) -> bool {
+        let now = self.now;
+        let refused = self.link.as_mut().and_then(|link| link.guard.handle_offer(now));
+        if let Some(failure) = &refused {
+            self.refuse(handle, failure);
+        }
+        refused.is_none()
+    }
+
     fn refuse_busy(&mut self, handle: Handle) {
         let text = format!("{} transfers are open, no more are taken", self.config.max_transfers);
         self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
     }
 
     fn handle_request(&mut self, handle: Handle, request: Request) {
+        if !self.admit(handle) {
+            return;
+        }
         let Some(link) = &self.link else { return };
         let id = request.id;
         if request.from != 0 || request.to != u64::MAX || request.if_digest.is_some() {
@@ -180,11 +212,12 @@ impl Transfers {
     }
 
     fn handle_routed(&mut self, handle: Handle, frame: Frame) {
+        self.count_idle(&frame);
         let Some(link) = &mut self.link else { return };
         let now = self.now;
         match (link.route(handle), frame) {
             // What crossed the end of its transfer is late, not wrong.
-            (None, _) if link.was_open(handle) => {}
+            (None, frame) if link.was_open(handle) => self.count_late(&frame),
             (Some(Route::Outgoing(id)), frame) => {
                 self.outgoing_step(now, id, |outgoing, cx| match frame {
                     Frame::Accept(_, accept) => outgoing.handle_accept(cx, accept),

@@ -29,7 +29,7 @@ impl Transfers {
     pub(super) fn poll_offer(&mut self) -> Option<Parts> {
         let now = self.now;
         let mut cx = context!(self);
-        let link = cx.link.as_mut().filter(|link| !link.closing)?;
+        let link = cx.link.as_mut().filter(|link| !link.closing && link.guard.admits_ours(now))?;
         if link.opened().outgoing >= link.max_transfers() {
             return None;
         }
@@ -41,6 +41,9 @@ impl Transfers {
             };
             self.turns.join(id, outgoing.priority());
             outgoing.send_offer(&mut cx);
+            if let Some(link) = &mut cx.link {
+                link.guard.handle_ours(now);
+            }
             self.note(id);
             return self.link.as_mut()?.poll_control();
         }

@@ -22,6 +22,8 @@ pub(super) struct Acks {
     pub(super) chunks: u32,
     pub(super) last_sent: Option<Instant>,
     pub(super) last_seq: u32,
+    /// What was said last: received, durable, credit.
+    told: (u64, u64, u64),
     pub(super) rewind: Option<Rewind>,
 }
 
@@ -44,6 +46,12 @@ impl Incoming {
             return None;
         }
         self.extend_credit(cx);
+        let told = (self.received, self.durable, self.credit);
+        if told == self.ack.told && self.ack.chunks == 0 && self.ack.rewind.is_none() {
+            // There is nothing new to say.
+            self.ack.ready = false;
+            return None;
+        }
         self.heard = cx.now;
         let held = self.ack.since.map_or(Duration::ZERO, |since| cx.now - since);
         let ack = Ack {
@@ -54,7 +62,7 @@ impl Incoming {
             hold_us: held.as_micros().try_into().unwrap_or(u32::MAX),
             rewind: self.ack.rewind.take(),
         };
-        self.ack = Acks { last_sent: Some(cx.now), last_seq: self.ack.last_seq, ..Acks::default() };
+        self.ack = Acks { last_sent: Some(cx.now), last_seq: self.ack.last_seq, told, ..Acks::default() };
         Some(Frame::Ack(self.handle, ack))
     }
 

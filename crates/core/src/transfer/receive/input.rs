@@ -7,6 +7,10 @@ use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind, Whole};
 use alloc::format;
 
+/// How many chunks may wait, beside one for each KiB of credit: whoever sends smaller ones takes memory that no credit
+/// speaks of.
+const SPARE_CHUNKS: u64 = 64;
+const LEAST_MEAN: u64 = 1024;
 /// After so many damaged chunks in a row the path is given up.
 const MAX_CORRUPT: u8 = 3;
 
@@ -42,6 +46,9 @@ impl Incoming {
         }
         self.take(cx, &data);
         self.note_chunk(cx.now, cx.config);
+        if let Some(failure) = too_many(self.unwritten.len(), cx.config.credit) {
+            return self.fail(cx, failure);
+        }
         Fate::Lives
     }
 
@@ -59,6 +66,9 @@ impl Incoming {
         }
         self.early_len += len;
         self.early.push_back(data);
+        if let Some(failure) = too_many(self.early.len(), INITIAL_CREDIT) {
+            return self.fail(cx, failure);
+        }
         Fate::Lives
     }
 
@@ -72,6 +82,7 @@ impl Incoming {
         if let Some(link) = &mut cx.link {
             link.moved += data.len() as u64;
         }
+        self.unwritten.push_back(self.received);
         cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
     }
 
@@ -109,4 +120,11 @@ impl Incoming {
             .push_back(Event::Failed { id, failure: Failure { code, text, by_peer: true, retry_after } });
         Fate::Ended
     }
+}
+
+/// What is wrong with so many chunks that wait for the disk.
+fn too_many(chunks: usize, credit: u64) -> Option<Failure> {
+    let most = credit / LEAST_MEAN + SPARE_CHUNKS;
+    let text = || format!("{chunks} small chunks wait to be written, {most} may");
+    (chunks as u64 > most).then(|| Failure::local(Code::Protocol, text()))
 }

@@ -49,6 +49,8 @@ pub(super) struct Incoming {
     state: State,
     early: VecDeque<Data>,
     early_len: u64,
+    /// Where the chunks end that wait for the disk.
+    unwritten: VecDeque<u64>,
     fin: Option<Whole>,
 
     received: u64,
@@ -116,6 +118,7 @@ impl Incoming {
             state: State::Opening,
             early: VecDeque::new(),
             early_len: 0,
+            unwritten: VecDeque::new(),
             fin: None,
             received: 0,
             written: 0,
@@ -203,6 +206,9 @@ impl Incoming {
         let upto = upto.min(self.received);
         if upto > self.written {
             self.written = upto;
+            while self.unwritten.front().is_some_and(|end| *end <= upto) {
+                self.unwritten.pop_front();
+            }
             self.dirty_since.get_or_insert(cx.now);
             let left = self.credit - self.received;
             if self.credit < self.offer.length && left < self.ahead / 2 {
@@ -311,6 +317,10 @@ impl Incoming {
         };
         let Self { received, durable, duplicate, .. } = *self;
         Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.offer.length
     }
 
     pub(super) fn priority(&self) -> u16 {

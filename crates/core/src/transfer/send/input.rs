@@ -8,9 +8,15 @@ use crate::transfer::wire::{Accept, Ack, Cancel, Have, Whole};
 use alloc::format;
 use core::time::Duration;
 
+/// How often a receiver may ask to go back without having come any further. It gives up a path itself after three
+/// damaged chunks in a row.
+const MOST_REWINDS: u8 = 8;
+
 impl Outgoing {
     pub(in crate::transfer) fn handle_accept(&mut self, cx: &mut Context<'_>, accept: Accept) -> Fate {
-        let State::Offered { handle, early, fin } = self.state else { return Fate::Lives };
+        let State::Offered { handle, early, fin } = self.state else {
+            return self.give_up(cx, Failure::local(Code::Protocol, "a second ACCEPT"));
+        };
         self.heard = cx.now;
         if accept.resume > self.offer.length || accept.credit < accept.resume {
             let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.offer.length);
@@ -50,11 +56,22 @@ impl Outgoing {
             return Fate::Lives;
         };
         self.heard = cx.now;
-        if ack.received > self.reached.max(self.received) || ack.durable > ack.received {
+        if ack.received > self.reached.max(self.received) {
             let text = format!("{} bytes acknowledged, {} sent", ack.received, self.reached);
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
         }
+        if ack.durable > ack.received {
+            let text = format!("{} bytes called durable, {} received", ack.durable, ack.received);
+            return self.give_up(cx, Failure::local(Code::BadOffset, text));
+        }
+        if let Err(failure) = self.count_rewind(&ack) {
+            return self.give_up(cx, failure);
+        }
+        let brings = ack.received > self.received || ack.durable > self.durable || ack.credit > self.credit;
         let Some(link) = &mut cx.link else { return Fate::Lives };
+        if !brings && ack.rewind.is_none() {
+            link.guard.handle_idle(cx.now);
+        }
         let hold = Duration::from_micros(ack.hold_us.into());
         while self.flights.front().is_some_and(|flight| flight.end <= ack.received) {
             let Some(flight) = self.flights.pop_front() else { break };
@@ -77,13 +94,32 @@ impl Outgoing {
         Fate::Lives
     }
 
+    /// Whoever asks to go back to one place again and again makes us send the same bytes for ever.
+    fn count_rewind(&mut self, ack: &Ack) -> Result<(), Failure> {
+        if ack.received > self.received {
+            self.rewinds = 0;
+        }
+        self.rewinds += u8::from(ack.rewind.is_some());
+        if self.rewinds > MOST_REWINDS {
+            let text = format!("{} times asked to go back to {}", self.rewinds, ack.received);
+            return Err(Failure::local(Code::Protocol, text));
+        }
+        Ok(())
+    }
+
     pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
         self.heard = now;
     }
 
     pub(in crate::transfer) fn handle_done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
-        let (State::Sending { handle, .. } | State::Finishing { handle }) = self.state else {
-            return Fate::Lives;
+        let handle = match self.state {
+            State::Finishing { handle } => handle,
+            // We were told to go back after FIN; then it was not necessary.
+            State::Sending { handle, .. } if self.said_fin => handle,
+            _ => {
+                let text = format!("DONE after {} of {} bytes, before FIN", self.sent, self.offer.length);
+                return self.give_up(cx, Failure::local(Code::Protocol, text));
+            }
         };
         if let Some(link) = &mut cx.link {
             self.rewind(self.offer.length, link);

@@ -89,6 +89,10 @@ pub(super) struct Outgoing {
     flights: VecDeque<Flight>,
     received: u64,
     durable: u64,
+    /// How often in a row the receiver has asked to go back to the same place.
+    rewinds: u8,
+    /// FIN has been out on this link.
+    said_fin: bool,
     /// The receiver has acknowledged bytes that we sent: it had not got the file from elsewhere.
     carried: bool,
     credit: u64,
@@ -127,6 +131,8 @@ impl Outgoing {
             flights: VecDeque::new(),
             received: 0,
             durable: 0,
+            rewinds: 0,
+            said_fin: false,
             carried: false,
             credit: 0,
             max_chunk: u32::MAX,
@@ -162,6 +168,8 @@ impl Outgoing {
         self.rewind(0, link);
         self.reached = 0;
         self.seq = 0;
+        self.rewinds = 0;
+        self.said_fin = false;
         self.credit = if early { self.offer.length } else { 0 };
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));

@@ -88,6 +88,7 @@ impl Outgoing {
         };
         let digest = self.digest?;
         self.state = next;
+        self.said_fin = true;
         self.heard = now;
         Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
     }

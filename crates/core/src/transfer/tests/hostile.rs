@@ -1,5 +1,11 @@
 //! A peer that says what it must not: a clear answer, and nobody else is harmed.
 
+mod floods;
+mod frames;
+mod lies;
+mod names;
+mod waits;
+
 use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello, Whole};
 use super::super::*;
 use super::world::*;
@@ -19,12 +25,21 @@ impl Victim {
     }
 
     fn hear(&mut self, frame: Frame) -> Vec<Frame> {
-        self.hear_bytes(frame.encode().into_bytes())
+        self.hear_at(Instant::ZERO, frame)
+    }
+
+    fn hear_at(&mut self, now: Instant, frame: Frame) -> Vec<Frame> {
+        self.0.handle_message(now, frame.encode().into_bytes());
+        self.say(now)
     }
 
     fn hear_bytes(&mut self, bytes: Bytes) -> Vec<Frame> {
         self.0.handle_message(Instant::ZERO, bytes);
-        core::iter::from_fn(|| self.0.poll_message(Instant::ZERO, 1))
+        self.say(Instant::ZERO)
+    }
+
+    fn say(&mut self, now: Instant) -> Vec<Frame> {
+        core::iter::from_fn(|| self.0.poll_message(now, 1))
             .map(|message| wire::decode(message.into_bytes()).expect("we send what we can read"))
             .collect()
     }
@@ -55,6 +70,30 @@ fn cancelled(frames: &[Frame]) -> Option<Code> {
 
 fn broken(frames: &[Frame]) -> Option<Code> {
     frames.iter().find_map(|frame| if let Frame::Error { code, .. } = frame { Some(*code) } else { None })
+}
+
+/// What ended a transfer, in words.
+fn cancelled_because(frames: &[Frame]) -> Option<(Code, &str)> {
+    frames.iter().find_map(|frame| match frame {
+        Frame::Cancel(_, cancel) => Some((cancel.code, cancel.text.as_str())),
+        _ => None,
+    })
+}
+
+/// What ended the link, in words.
+fn broken_because(frames: &[Frame]) -> Option<(Code, &str)> {
+    frames.iter().find_map(|frame| match frame {
+        Frame::Error { code, text } => Some((*code, text.as_str())),
+        _ => None,
+    })
+}
+
+/// The bytes of a message with its checksum put right after something was changed in it.
+fn resealed(mut bytes: Vec<u8>) -> Bytes {
+    let end = bytes.len() - 4;
+    let crc = crc32c::crc32c(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_be_bytes());
+    bytes.into()
 }
 
 #[test]
@@ -178,9 +217,7 @@ fn unsafe_names_are_refused_without_harm_to_others() {
         let mut bytes = good.encode().into_bytes().to_vec();
         let end = bytes.len() - 4;
         bytes[end - 9..end].copy_from_slice(bad.as_bytes());
-        let crc = crc32c::crc32c(&bytes[..end]);
-        bytes[end..].copy_from_slice(&crc.to_be_bytes());
-        assert_eq!(cancelled(&victim.hear_bytes(bytes.into())), Some(Code::NameInvalid), "{bad}");
+        assert_eq!(cancelled(&victim.hear_bytes(resealed(bytes))), Some(Code::NameInvalid), "{bad}");
     }
     assert!(victim.0.progress(id(1)).is_some());
 }

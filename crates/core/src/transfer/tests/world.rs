@@ -42,7 +42,7 @@ pub(super) fn hello() -> Frame {
         max_version: 1,
         max_chunk: 1 << 20,
         max_transfers: 9,
-        max_offers_per_second: 9,
+        max_offers_per_second: 1000,
         credit: 1 << 20,
         features: 0,
         instance: [9; 16],

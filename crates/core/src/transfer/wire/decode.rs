@@ -61,8 +61,14 @@ fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: By
             let [text] = tlv::read(ext, [tlv::TEXT])?;
             Frame::Error { code: Code::from_u32(body.get_u32()), text: lossy(text) }
         }
-        kind::PROBE => Frame::Probe(body.get_u64()),
-        kind::PROBE_ACK => Frame::ProbeAck(body.get_u64()),
+        kind::PROBE => {
+            tlv::read(ext, [])?;
+            Frame::Probe(body.get_u64())
+        }
+        kind::PROBE_ACK => {
+            tlv::read(ext, [])?;
+            Frame::ProbeAck(body.get_u64())
+        }
         kind::OFFER => Frame::Offer(handle, read_offer(body, ext)?),
         kind::REQUEST => Frame::Request(handle, read_request(body, ext)?),
         kind::ACCEPT => Frame::Accept(handle, read_accept(body, ext)?),

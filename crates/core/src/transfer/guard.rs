@@ -1,0 +1,162 @@
+//! What a peer may ask of a link beside its transfers, and how long it may keep us waiting.
+
+use super::limiter::Limiter;
+use super::wire::{Frame, Handle};
+use super::{Code, Config, Failure, Transfers};
+use crate::Instant;
+use crate::time::earliest;
+use alloc::format;
+use core::time::Duration;
+
+/// So many frames that bring nothing may come in a second. Honest peers stay far below: they leave a few for each
+/// transfer that ends early.
+const MOST_IDLE: u32 = 1000;
+/// A chunk of fewer bytes brings too little for a frame, unless its file ends with it.
+const LEAST_CHUNK: usize = 64;
+/// What may come at once after a silence: a network that stalls lets go of everything in one moment.
+const BURST: Duration = Duration::from_secs(1);
+/// How much of that we ask of a peer, so that it never has a reason to refuse.
+const OUR_BURST: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Guard {
+    idle: Limiter,
+    /// There were more of them.
+    flooded: bool,
+    /// The offers and requests that come, and how many may.
+    offers: Limiter,
+    most_offers: u32,
+    /// The offers and requests of ours, once the peer has said how many it takes.
+    pub(super) pace: Option<Limiter>,
+    since: Instant,
+    /// When the peer said that it goes away.
+    left: Option<Instant>,
+}
+
+impl Guard {
+    pub(super) fn new(now: Instant, config: &Config) -> Self {
+        let most_offers = config.max_offers_per_second.max(1);
+        Self {
+            idle: Limiter::new(now, MOST_IDLE.into()),
+            flooded: false,
+            offers: Limiter::new(now, most_offers.into()),
+            most_offers,
+            pace: None,
+            since: now,
+            left: None,
+        }
+    }
+
+    /// A frame came that brings nothing.
+    pub(super) fn handle_idle(&mut self, now: Instant) {
+        if self.idle.free_at() > now + BURST {
+            self.flooded = true;
+        } else {
+            self.idle.pass(now, 1);
+        }
+    }
+
+    /// The peer says that it goes away. False if it has said so before.
+    pub(super) fn handle_leaving(&mut self, now: Instant) -> bool {
+        let first = self.left.is_none();
+        self.left.get_or_insert(now);
+        first
+    }
+
+    /// An offer or a request came: whether it is one too many, and what to tell the peer then.
+    pub(super) fn handle_offer(&mut self, now: Instant) -> Option<Failure> {
+        let most = now + BURST;
+        if self.offers.free_at() <= most {
+            self.offers.pass(now, 1);
+            return None;
+        }
+        let retry_after = (self.offers.free_at() - most).max(Duration::from_millis(1));
+        let text = format!("{} offers a second are taken, no more", self.most_offers);
+        Some(Failure { retry_after, ..Failure::local(Code::RateLimited, text) })
+    }
+
+    /// Whether an offer or a request of ours may leave.
+    pub(super) fn admits_ours(&self, now: Instant) -> bool {
+        self.our_turn() <= now
+    }
+
+    /// One of ours leaves.
+    pub(super) fn handle_ours(&mut self, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.pass(now, 1);
+        }
+    }
+
+    fn our_turn(&self) -> Instant {
+        self.pace.as_ref().map_or(Instant::ZERO, |pace| pace.free_at().saturating_sub(OUR_BURST))
+    }
+}
+
+impl Transfers {
+    /// Ends a link that is flooded.
+    pub(super) fn judge(&mut self) {
+        if self.link.as_ref().is_some_and(|link| link.guard.flooded) {
+            let text = format!("more than {MOST_IDLE} frames that bring nothing came in a second");
+            self.break_link(Code::Protocol, text);
+        }
+    }
+
+    /// Counts a frame for an open transfer that brings nothing, or too little.
+    pub(super) fn count_idle(&mut self, frame: &Frame) {
+        let idle = match frame {
+            Frame::Finishing(..) => true,
+            Frame::Data(handle, data) => data.payload.len() < LEAST_CHUNK && !self.ends(*handle, data),
+            _ => false,
+        };
+        let now = self.now;
+        if let Some(link) = self.link.as_mut().filter(|_| idle) {
+            link.guard.handle_idle(now);
+        }
+    }
+
+    /// Counts a frame for a transfer that has ended. The bytes of a chunk are its price.
+    pub(super) fn count_late(&mut self, frame: &Frame) {
+        let is_chunk = matches!(frame, Frame::Data(_, data) if data.payload.len() >= LEAST_CHUNK);
+        let now = self.now;
+        if let Some(link) = self.link.as_mut().filter(|_| !is_chunk) {
+            link.guard.handle_idle(now);
+        }
+    }
+
+    fn ends(&self, handle: Handle, data: &super::wire::Data) -> bool {
+        let Some(super::link::Route::Incoming(id)) = self.link.as_ref().and_then(|link| link.route(handle))
+        else {
+            return false;
+        };
+        let end = data.offset.saturating_add(data.payload.len() as u64);
+        self.incoming.get(&id).is_some_and(|incoming| incoming.length() == end)
+    }
+
+    /// Ends a link whose peer says nothing, or says that it goes and stays.
+    pub(super) fn guard_timeout(&mut self) {
+        if self.guard_deadline().is_none_or(|deadline| deadline > self.now) {
+            return;
+        }
+        let stall = self.config.stall_timeout.as_secs();
+        if self.peer().is_none() {
+            self.break_link(Code::Protocol, format!("no HELLO for {stall} s"));
+        } else {
+            let text = format!("the connection is still open {stall} s after GOAWAY, and transfers wait");
+            self.break_link(Code::ShuttingDown, text);
+        }
+    }
+
+    /// When the link has something to do, whatever its transfers do.
+    pub(super) fn guard_deadline(&self) -> Option<Instant> {
+        let link = self.link.as_ref().filter(|link| !link.broken)?;
+        let stall = self.config.stall_timeout;
+        let hello = link.peer.is_none().then(|| link.guard.since + stall);
+        let waits = self.turns.first_waiting().is_some() || !self.asking.is_empty();
+        let opened = link.opened();
+        let idle = opened.outgoing + opened.incoming + opened.wanted == 0;
+        let left = link.guard.left.filter(|_| waits && idle).map(|left| left + stall);
+        let ours = link.guard.our_turn();
+        let pace = Some(ours).filter(|ours| waits && !link.closing && *ours > self.now);
+        earliest(earliest(hello, left), pace)
+    }
+}

@@ -1,0 +1,297 @@
+//! Too much of what costs the peer nothing.
+
+use super::super::super::wire::{Cancel, Phase};
+use super::*;
+use std::format;
+
+const TOO_MANY: (Code, &str) = (Code::Protocol, "more than 1000 frames that bring nothing came in a second");
+
+/// How many of these frames are put up with, if all come at once.
+fn put_up_with(victim: &mut Victim, frame: impl Fn(u64) -> Frame) -> u64 {
+    for n in 0..3000 {
+        let said = victim.hear(frame(n));
+        if let Some(why) = broken_because(&said) {
+            assert_eq!(why, TOO_MANY);
+            assert!(matches!(victim.events().last(), Some(Event::Broken { code: Code::Protocol, .. })));
+            return n;
+        }
+        assert_eq!(cancelled(&said), None, "only the link may end");
+    }
+    panic!("no end of it");
+}
+
+impl Victim {
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.0.poll_event()).collect()
+    }
+
+    /// A client that has sent the first chunk of a file of this length.
+    pub(super) fn sending(length: usize) -> Self {
+        let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+        transfers.offer(Instant::ZERO, Offer::new(id(1), name("file"), length as u64)).expect("new");
+        transfers.handle_link_up(Instant::ZERO, None);
+        let mut victim = Self(transfers);
+        victim.hear(hello());
+        victim.hear(Frame::Accept(1, Accept { credit: 1 << 40, ..accept() }));
+        victim.read();
+        victim
+    }
+
+    /// Carries out the reads that are asked for, and sends what comes of it.
+    pub(super) fn read(&mut self) -> Vec<Frame> {
+        for event in self.events() {
+            if let Event::Read { id, offset, len } = event {
+                self.0.provide(Instant::ZERO, id, offset, contents(1, len).into());
+            }
+        }
+        self.say(Instant::ZERO)
+    }
+}
+
+#[test]
+fn probes_are_answered_and_a_flood_of_them_ends_the_link() {
+    let mut victim = Victim::new();
+    assert_eq!(victim.hear(Frame::Probe(7)), [Frame::ProbeAck(7)]);
+    assert!((1000..1005).contains(&put_up_with(&mut victim, Frame::Probe)));
+}
+
+#[test]
+fn a_flood_of_answers_that_nobody_asked_for_ends_the_link() {
+    assert!((1000..1005).contains(&put_up_with(&mut Victim::new(), Frame::ProbeAck)));
+}
+
+#[test]
+fn a_flood_of_unknown_frames_that_may_be_ignored_ends_the_link() {
+    assert!((1000..1005).contains(&put_up_with(&mut Victim::new(), |_| Frame::Ignored(0x99))));
+}
+
+#[test]
+fn a_flood_of_farewells_ends_the_link_and_is_told_once() {
+    let mut victim = Victim::new();
+    let goaway = |_| Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::ZERO };
+    victim.hear(goaway(0));
+    victim.hear(goaway(1));
+    assert!(matches!(victim.events()[..], [Event::GoingAway { .. }]));
+    assert!((999..1005).contains(&put_up_with(&mut victim, goaway)));
+}
+
+#[test]
+fn a_flood_of_signs_of_work_ends_the_link() {
+    let mut victim = Victim::sending(1_000_000);
+    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Finishing(1, Phase::Commit))));
+}
+
+#[test]
+fn a_flood_of_acknowledgements_that_say_nothing_new_ends_the_link() {
+    let mut victim = Victim::sending(1_000_000);
+    let ack = Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None };
+    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Ack(1, ack))));
+}
+
+#[test]
+fn a_flood_of_tiny_chunks_ends_the_link() {
+    let mut victim = Victim::with_transfer(1 << 20);
+    let tiny = |n| Frame::Data(1, Data { offset: n, seq: 0, payload: Bytes::from_static(b"x") });
+    assert!((1000..1005).contains(&put_up_with(&mut victim, tiny)));
+}
+
+#[test]
+fn a_flood_for_a_transfer_that_has_ended_ends_the_link() {
+    let mut victim = Victim::with_transfer(1 << 20);
+    victim.0.fail(Instant::ZERO, id(1), Failure::local(Code::Rejected, ""));
+    victim.say(Instant::ZERO);
+    victim.events();
+    // Chunks that were on their way are paid for by their bytes.
+    for n in 0..2000 {
+        assert!(victim.data(64 * n, 64).is_empty());
+    }
+    let cancel = Cancel {
+        code: Code::Cancelled,
+        retry_after: Duration::ZERO,
+        durable: 0,
+        discard: false,
+        text: String::new(),
+    };
+    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
+}
+
+#[test]
+fn the_ends_of_small_files_are_no_flood() {
+    let mut victim = Victim::new();
+    for n in 0..2000 {
+        let (handle, which) = (2 * n + 1, many(n));
+        victim.hear(Frame::Offer(handle, plain_offer(which, "file", 1)));
+        let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") };
+        assert_eq!(broken(&victim.hear(Frame::Data(handle, chunk))), None, "{n}");
+        victim.0.fail(Instant::ZERO, which, Failure::local(Code::Rejected, ""));
+    }
+}
+
+fn many(n: u32) -> TransferId {
+    let mut bytes = [7; 16];
+    bytes[..4].copy_from_slice(&n.to_be_bytes());
+    TransferId::from_bytes(bytes)
+}
+
+#[test]
+fn a_thousand_a_second_may_go_on_for_ever() {
+    let mut victim = Victim::new();
+    for n in 0..10_000 {
+        let said = victim.hear_at(Instant::from_millis(n), Frame::Probe(n));
+        assert_eq!(said, [Frame::ProbeAck(n)]);
+    }
+}
+
+#[test]
+fn an_empty_message_ends_the_link() {
+    let said = Victim::new().hear_bytes(Bytes::new());
+    assert_eq!(
+        broken_because(&said),
+        Some((Code::Protocol, "frame type 0x00, handle 0: 0 bytes are too few"))
+    );
+}
+
+#[test]
+fn small_chunks_that_wait_for_a_disk_are_counted() {
+    // A KiB each would be well.
+    let mut victim = Victim::with_transfer(8 << 20);
+    let ended = (0..).find_map(|n| {
+        let said = victim.hear_at(Instant::from_millis(n), Frame::Data(1, chunk(n * 100, 100)));
+        cancelled_because(&said).map(|(code, text)| (n, code, String::from(text)))
+    });
+    let text = "8257 small chunks wait to be written, 8256 may".into();
+    assert_eq!(ended, Some((8256, Code::Protocol, text)));
+}
+
+#[test]
+fn small_chunks_that_a_disk_keeps_up_with_are_well() {
+    let mut victim = Victim::with_transfer(8 << 20);
+    for n in 0..20_000 {
+        let said = victim.hear_at(Instant::from_millis(n), Frame::Data(1, chunk(n * 100, 100)));
+        assert_eq!(cancelled(&said), None, "{n}");
+        victim.0.written(Instant::from_millis(n), id(1), (n + 1) * 100);
+    }
+}
+
+fn chunk(offset: u64, len: usize) -> Data {
+    Data { offset, seq: 0, payload: contents(0, len).into() }
+}
+
+#[test]
+fn small_chunks_before_the_answer_to_an_offer_are_counted() {
+    let mut victim = Victim::new();
+    victim.offer(1, 1, 1 << 20);
+    let ended = (0..).find_map(|n| {
+        let said = victim.hear(Frame::Data(1, chunk(n * 100, 100)));
+        cancelled_because(&said).map(|(code, text)| (n, code, String::from(text)))
+    });
+    let text = "129 small chunks wait to be written, 128 may".into();
+    assert_eq!(ended, Some((128, Code::Protocol, text)));
+}
+
+#[test]
+fn more_offers_than_announced_are_told_how_long_to_wait() {
+    let config = Config { max_offers_per_second: 10, ..Config::default() };
+    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    let said = victim.hear(hello());
+    assert!(matches!(&said[..], [Frame::Hello(hello)] if hello.max_offers_per_second == 10));
+    let mut offer = |n: u8, now| {
+        let said = victim.hear_at(now, Frame::Offer(2 * u32::from(n) + 1, plain_offer(id(n), "file", 5)));
+        said.into_iter().find_map(|frame| match frame {
+            Frame::Cancel(_, cancel) => Some((cancel.code, cancel.retry_after.as_millis(), cancel.text)),
+            _ => None,
+        })
+    };
+    let refused = Some((Code::RateLimited, 100, "10 offers a second are taken, no more".into()));
+    for n in 0..11 {
+        assert_eq!(offer(n, Instant::ZERO), None, "{n}");
+    }
+    assert_eq!(offer(11, Instant::ZERO), refused);
+    assert_eq!(
+        offer(12, Instant::from_millis(99)).map(|(code, after, _)| (code, after)),
+        Some((Code::RateLimited, 1))
+    );
+    assert_eq!(offer(13, Instant::from_millis(100)), None);
+    assert_eq!(offer(14, Instant::from_secs(50)), None);
+}
+
+#[test]
+fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
+    let config = Config { max_offers_per_second: 1, ..Config::default() };
+    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    victim.hear(hello());
+    let mut ended = None;
+    for n in 0..2000_u32 {
+        let request =
+            wire::Request { id: many(n), name: name("file"), from: 0, to: u64::MAX, if_digest: None };
+        let said = victim.hear(Frame::Request(2 * n + 1, request));
+        let code = cancelled(&said);
+        assert_eq!(code, (n >= 2).then_some(Code::RateLimited), "{n}");
+        if let Some(why) = broken_because(&said) {
+            assert_eq!(why, TOO_MANY);
+            ended = Some(n);
+            break;
+        }
+    }
+    assert!(ended.is_some_and(|n| n < 1010), "{ended:?}");
+}
+
+#[test]
+fn we_offer_and_ask_no_faster_than_the_peer_takes() {
+    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    let Frame::Hello(hello) = hello() else { unreachable!() };
+    victim.hear(Frame::Hello(Hello { max_offers_per_second: 20, max_transfers: 1000, ..hello }));
+    for n in 0..100 {
+        victim.0.offer(Instant::ZERO, Offer::new(many(n), name("file"), 1 << 30)).expect("new");
+        victim.0.request(Instant::ZERO, many(1000 + n), name("file")).expect("new");
+    }
+    let mut times = Vec::new();
+    let mut now = Instant::ZERO;
+    while times.len() < 60 {
+        let said = victim.say(now);
+        let asked = said.iter().filter(|frame| matches!(frame, Frame::Offer(..) | Frame::Request(..)));
+        times.extend(asked.map(|_| now));
+        now = victim.0.poll_timeout().expect("more wait");
+        victim.0.handle_timeout(now);
+    }
+    for (n, at) in times.iter().enumerate() {
+        let allowed = 20 * (at.since_start() + Duration::from_secs(1)).as_millis() as usize / 1000;
+        assert!(n <= allowed, "number {n} at {at}");
+    }
+    assert!(times[59] < Instant::from_secs(4), "{:?}", times[59]);
+}
+
+#[test]
+fn absurd_limits_of_a_peer_bind_nobody_to_them() {
+    let Frame::Hello(hello) = hello() else { unreachable!() };
+    for (most, per_second) in [(0, 0), (u32::MAX, u32::MAX)] {
+        let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+        transfers.handle_link_up(Instant::ZERO, None);
+        let mut victim = Victim(transfers);
+        victim.hear(Frame::Hello(Hello {
+            max_transfers: most,
+            max_offers_per_second: per_second,
+            credit: 0,
+            features: u64::MAX,
+            ..hello.clone()
+        }));
+        for n in 0..1000 {
+            victim.0.offer(Instant::ZERO, Offer::new(many(n), name("file"), 1 << 30)).expect("new");
+        }
+        let offers = victim.say(Instant::ZERO).len();
+        assert_eq!(offers, if most == 0 { 1 } else { 256 }, "{most}");
+    }
+    for chunk in [0, (16 << 10) - 1, (16 << 20) + 1, u32::MAX] {
+        let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+        mute.handle_link_up(Instant::ZERO, None);
+        let said = Victim(mute).hear(Frame::Hello(Hello { max_chunk: chunk, ..hello.clone() }));
+        let text = format!("frame type 0x01, handle 0: max_chunk cannot be {chunk}");
+        assert_eq!(broken_because(&said), Some((Code::Protocol, text.as_str())));
+    }
+}

@@ -1,0 +1,253 @@
+//! Frames that are wrong by themselves, or that stand in the wrong place.
+
+use super::super::super::wire::{Cancel, Phase};
+use super::*;
+use std::format;
+
+/// A frame of any type, with these bytes behind the common header.
+fn raw(kind: u8, flags: u8, handle: u32, ext: &[u8], fixed: &[u8]) -> Bytes {
+    let mut bytes = std::vec![kind, flags];
+    bytes.extend((ext.len() as u16).to_be_bytes());
+    bytes.extend(handle.to_be_bytes());
+    bytes.extend(fixed);
+    bytes.extend(ext);
+    bytes.extend([0; 4]);
+    resealed(bytes)
+}
+
+fn whole(length: u64) -> Whole {
+    Whole { length, digest: Digest::of(b"x"), deduplicated: false }
+}
+
+fn ack() -> Ack {
+    Ack { received: 0, durable: 0, credit: 0, last_seq: 0, hold_us: 0, rewind: None }
+}
+
+#[test]
+fn an_unknown_type_ends_its_transfer_and_no_other() {
+    let mut victim = Victim::with_transfer(1000);
+    victim.offer(3, 2, 5);
+    let said = victim.hear_bytes(raw(0x7f, 0, 1, &[], &[]));
+    assert_eq!(cancelled_because(&said), Some((Code::Unsupported, "frame type 0x7f")));
+    assert!(victim.0.progress(id(1)).is_none() && victim.0.progress(id(2)).is_some());
+    let said = victim.hear_bytes(raw(0x7f, 0, 0, &[], &[]));
+    assert_eq!(broken_because(&said), Some((Code::Unsupported, "frame type 0x7f")));
+}
+
+#[test]
+fn an_unknown_type_that_may_be_ignored_changes_nothing() {
+    let mut victim = Victim::with_transfer(1000);
+    for handle in [0, 1, 99] {
+        assert_eq!(victim.hear_bytes(raw(0x80, 0x0f, handle, &[1, 2], &[3; 100])), []);
+    }
+    assert!(victim.0.progress(id(1)).is_some());
+}
+
+#[test]
+fn unknown_flags_end_the_link_in_the_low_nibble_only() {
+    let mut victim = Victim::new();
+    assert_eq!(victim.hear_bytes(raw(0x04, 0xf0, 0, &[], &[0; 8])), [Frame::ProbeAck(0)]);
+    let said = victim.hear_bytes(raw(0x04, 0x02, 0, &[], &[0; 8]));
+    assert_eq!(
+        broken_because(&said),
+        Some((Code::Protocol, "frame type 0x04, handle 0: unknown flags 0x02"))
+    );
+}
+
+#[test]
+fn bad_fields_of_an_offer_refuse_it_and_those_of_other_frames_end_the_link() {
+    let cases: [(&[u8], Code, &str); 4] = [
+        (&[0, 0x77, 0, 0], Code::Unsupported, "unknown field 0x0077"),
+        (&[0x80, 1, 0, 0, 0x80, 1, 0, 0], Code::Protocol, "field 0x8001 stands twice"),
+        (&[0x80, 1, 0, 9, 1], Code::Protocol, "a field is cut off"),
+        (&[0x80], Code::Protocol, "a field is cut off"),
+    ];
+    for (ext, code, why) in cases {
+        let mut victim = Victim::with_transfer(1000);
+        let mut fixed = [0; 72];
+        fixed[32] = 1;
+        let said = victim.hear_bytes(raw(0x10, 0, 3, ext, &fixed));
+        let text = format!("frame type 0x10, handle 3: {why}");
+        assert_eq!(cancelled_because(&said), Some((code, text.as_str())));
+        assert!(victim.0.progress(id(1)).is_some());
+        let said = victim.hear_bytes(raw(0x04, 0, 0, ext, &[0; 8]));
+        let text = format!("frame type 0x04, handle 0: {why}");
+        assert_eq!(broken_because(&said), Some((code, text.as_str())));
+    }
+}
+
+#[test]
+fn more_fields_than_any_frame_needs_are_refused() {
+    let ext: Vec<u8> = (0..65_u8).flat_map(|n| [0x90, n, 0, 0]).collect();
+    let said = Victim::new().hear_bytes(raw(0x04, 0, 0, &ext, &[0; 8]));
+    assert_eq!(broken_because(&said), Some((Code::Protocol, "frame type 0x04, handle 0: too many fields")));
+}
+
+#[test]
+fn frames_that_are_too_short_or_too_long_end_the_link() {
+    let said = Victim::new().hear_bytes(raw(0x04, 0, 0, &[], &[0; 7]));
+    assert_eq!(
+        broken_because(&said),
+        Some((Code::Protocol, "frame type 0x04, handle 0: 19 bytes are too few"))
+    );
+    let said = Victim::new().hear_bytes(raw(0x04, 0, 0, &[], &[0; 9]));
+    assert_eq!(
+        broken_because(&said),
+        Some((Code::Protocol, "frame type 0x04, handle 0: 21 bytes are too many"))
+    );
+    let said = Victim::new().hear_bytes(raw(0x04, 0, 0, &[], &std::vec![0; 20_000]));
+    assert_eq!(
+        broken_because(&said),
+        Some((Code::Protocol, "frame type 0x04, handle 0: 20012 bytes are too many"))
+    );
+}
+
+#[test]
+fn an_offer_of_an_absurd_length_is_refused() {
+    for length in [1 << 63, u64::MAX - 1] {
+        let mut victim = Victim::with_transfer(1000);
+        let said = victim.offer(3, 2, length);
+        let text = format!("frame type 0x10, handle 3: length cannot be {length}");
+        assert_eq!(cancelled_because(&said), Some((Code::Protocol, text.as_str())));
+        assert!(victim.0.progress(id(1)).is_some());
+    }
+}
+
+#[test]
+fn chunks_at_absurd_offsets_end_their_transfer() {
+    for (offset, end) in
+        [(1 << 63, (1 << 63) + 100), (u64::MAX, u64::MAX), (u64::MAX - 50, u64::MAX), (1000, 1100)]
+    {
+        let mut victim = Victim::with_transfer(1000);
+        let text = format!("a chunk ends at {end}, the file at 1000");
+        assert_eq!(cancelled_because(&victim.data(offset, 100)), Some((Code::LengthMismatch, text.as_str())));
+    }
+}
+
+#[test]
+fn of_a_chunk_that_overlaps_only_the_new_part_is_used_and_of_an_old_one_none() {
+    let mut victim = Victim::with_transfer(1000);
+    victim.data(0, 300);
+    victim.data(200, 300);
+    assert_eq!(cancelled(&victim.data(0, 400)), None);
+    let written: Vec<_> = core::iter::from_fn(|| victim.0.poll_event())
+        .filter_map(|event| {
+            if let Event::Write { offset, data, .. } = event { Some((offset, data.len())) } else { None }
+        })
+        .collect();
+    assert_eq!(written, [(0, 300), (300, 200)]);
+}
+
+#[test]
+fn a_fin_of_another_length_ends_its_transfer() {
+    for length in [0, 999, 1001, u64::MAX] {
+        let text = format!("1000 bytes were announced, and {length} sent");
+        let said = Victim::with_transfer(1000).hear(Frame::Fin(1, whole(length)));
+        assert_eq!(cancelled_because(&said), Some((Code::LengthMismatch, text.as_str())));
+    }
+}
+
+#[test]
+fn a_fin_before_its_bytes_is_answered_with_a_rewind() {
+    let said = Victim::with_transfer(1000).hear(Frame::Fin(1, whole(1000)));
+    assert!(
+        matches!(said[..], [Frame::Ack(1, Ack { received: 0, rewind: Some(wire::Rewind::Gap), .. })]),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn handles_may_not_be_chosen_again_nor_go_back_nor_be_of_the_other_side() {
+    for handle in [0, 2, u32::MAX - 1] {
+        let said = Victim::new().offer(handle, 1, 5);
+        let text = format!("handle {handle} cannot be opened");
+        assert_eq!(broken_because(&said), Some((Code::Protocol, text.as_str())));
+    }
+    for handle in [7, 5] {
+        let mut victim = Victim::new();
+        victim.offer(7, 1, 5);
+        let said = victim.offer(handle, 2, 5);
+        let text = format!("handle {handle} cannot be opened");
+        assert_eq!(broken_because(&said), Some((Code::Protocol, text.as_str())));
+    }
+    // The last one there is.
+    assert_eq!(broken(&Victim::new().offer(u32::MAX, 1, 5)), None);
+}
+
+#[test]
+fn a_refused_offer_uses_its_handle_up() {
+    let mut victim = Victim::new();
+    assert_eq!(cancelled(&victim.offer(1, 1, u64::MAX - 1)), Some(Code::Protocol));
+    assert_eq!(broken_because(&victim.offer(1, 1, 5)), Some((Code::Protocol, "handle 1 cannot be opened")));
+}
+
+#[test]
+fn an_id_that_is_open_already_is_refused_and_goes_on() {
+    let mut victim = Victim::with_transfer(1000);
+    let text = "the transfer is already open on this connection";
+    assert_eq!(cancelled_because(&victim.offer(3, 1, 1000)), Some((Code::Busy, text)));
+    let request = wire::Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None };
+    assert_eq!(cancelled_because(&victim.hear(Frame::Request(5, request))), Some((Code::Busy, text)));
+    assert_eq!(cancelled(&victim.data(0, 100)), None);
+}
+
+#[test]
+fn what_only_a_sender_may_hear_ends_a_receiver_and_no_other() {
+    let frames = [Frame::Accept(1, accept()), Frame::Ack(1, ack()), Frame::Done(1, whole(1000))];
+    for frame in frames {
+        let mut victim = Victim::with_transfer(1000);
+        victim.offer(3, 2, 5);
+        let said = victim.hear(frame.clone());
+        let (code, text) = cancelled_because(&said).expect("an end");
+        assert_eq!(code, Code::Protocol);
+        assert!(text.starts_with("unexpected frame: "), "{text}");
+        assert!(victim.0.progress(id(2)).is_some(), "{frame:?}");
+    }
+}
+
+#[test]
+fn what_only_a_receiver_may_hear_ends_a_sender() {
+    let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(&[7; 100]) };
+    for frame in [Frame::Data(1, chunk), Frame::Fin(1, whole(5))] {
+        let said = Victim::sending(1_000_000).hear(frame);
+        let (code, text) = cancelled_because(&said).expect("an end");
+        assert_eq!(code, Code::Protocol);
+        assert!(text.starts_with("unexpected frame: "), "{text}");
+    }
+}
+
+#[test]
+fn what_is_late_is_dropped_whatever_it_is() {
+    let mut victim = Victim::with_transfer(1000);
+    victim.0.fail(Instant::ZERO, id(1), Failure::local(Code::Rejected, ""));
+    assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::Rejected));
+    let cancel = Cancel {
+        code: Code::Cancelled,
+        retry_after: Duration::ZERO,
+        durable: 0,
+        discard: true,
+        text: String::new(),
+    };
+    let frames = [
+        Frame::Accept(1, accept()),
+        Frame::Ack(1, ack()),
+        Frame::Done(1, whole(1000)),
+        Frame::Fin(1, whole(7)),
+        Frame::Finishing(1, Phase::Sync),
+        Frame::Cancel(1, cancel),
+        Frame::Unsupported(1, 0x7f),
+    ];
+    for frame in frames {
+        assert_eq!(victim.hear(frame), []);
+    }
+}
+
+#[test]
+fn a_second_or_late_hello_ends_the_link() {
+    let mut victim = Victim::with_transfer(1000);
+    assert_eq!(broken_because(&victim.hear(hello())), Some((Code::Protocol, "a second HELLO")));
+    let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    mute.handle_link_up(Instant::ZERO, None);
+    let said = Victim(mute).hear(Frame::Probe(1));
+    assert_eq!(broken_because(&said), Some((Code::Protocol, "the first frame is not a HELLO")));
+}
