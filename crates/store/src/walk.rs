@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, StoreError};
 use crate::store::DiskStore;
 use crate::sys::{Folder, Kind, Meta};
 use bowline_core::transfer::listing::Entry;
-use bowline_core::transfer::{self, NameError, SafeName};
+use bowline_core::transfer::{self, NameError, SafeName, UnixMode};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::{fmt, io, vec};
@@ -71,6 +71,7 @@ pub struct Walk {
     /// The beginning, relative to the store.
     from: Option<SafeName>,
     staging: Option<Meta>,
+    beginning: Meta,
     /// The folders that the walk is in.
     levels: Vec<Level>,
 }
@@ -101,9 +102,10 @@ impl DiskStore {
                 Err(e) => return Err(e),
             },
         };
+        let beginning = folder.meta().map_err(StoreError::at(&at))?;
         let first = Level::read(folder, None).map_err(StoreError::at(&at))?;
         let staging = root.staging_folder().and_then(|folder| folder.meta()).ok();
-        Ok(Walk { store: self.clone(), from: from.cloned(), staging, levels: vec![first] })
+        Ok(Walk { store: self.clone(), from: from.cloned(), staging, beginning, levels: vec![first] })
     }
 }
 
@@ -116,6 +118,16 @@ impl Level {
 }
 
 impl Walk {
+    /// When the folder that the walk began in was changed last, in milliseconds since 1970.
+    pub fn mtime_ms(&self) -> i64 {
+        self.beginning.mtime_ms()
+    }
+
+    /// Who may use that folder, where the system knows.
+    pub fn unix_mode(&self) -> Option<UnixMode> {
+        self.beginning.mode
+    }
+
     /// Looks at the next name of the innermost folder; `None` if it has vanished since.
     fn look(&self, level: &Level, part: &OsString) -> Result<Option<(Entry, Option<Level>)>, LeftOut> {
         let part = part.to_str().ok_or(LeftOut::Name(NameError::NotUtf8))?;

@@ -29,7 +29,7 @@ mod pings;
 mod server;
 mod transfer;
 
-pub use client::{Client, ClientConfig, LinkEvent, LinkState};
+pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState};
 pub use paths::Paths;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use transfer::{Finished, Transfer, TransferError, TransferProgress};

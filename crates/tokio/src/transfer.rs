@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bowline_core::transfer::{Digest, Failure, SafeName, Stage, TransferId};
+use bowline_core::transfer::wire::INITIAL_CREDIT;
+use bowline_core::transfer::{Digest, Failure, Listing, SafeName, Stage, TransferId};
 use bowline_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::client::Command;
 
@@ -45,6 +46,8 @@ pub struct Finished {
     pub links: u32,
     /// How long it took, from the call on.
     pub seconds: f64,
+    /// What was fetched is a folder, and this is what it holds. Nothing was written.
+    pub listing: Option<Listing>,
 }
 
 /// Why a transfer is not complete.
@@ -174,7 +177,14 @@ impl Tracked {
         });
     }
 
-    pub(crate) fn finish(self, bytes: u64, digest: Digest, deduplicated: bool, resent: u64) {
+    pub(crate) fn finish(
+        self,
+        bytes: u64,
+        digest: Digest,
+        deduplicated: bool,
+        resent: u64,
+        listing: Option<Listing>,
+    ) {
         let Self { name, progress, end, began, links, .. } = self;
         progress.send_modify(|shown| {
             *shown =
@@ -182,9 +192,26 @@ impl Tracked {
         });
         let seconds = began.elapsed().as_secs_f64();
         // Nobody may be waiting.
-        let _ = end.send(Ok(Finished { name, bytes, digest, deduplicated, resent, links, seconds }));
+        let _ = end.send(Ok(Finished { name, bytes, digest, deduplicated, resent, links, seconds, listing }));
     }
 }
 
-/// A shared bound on the transfers under way.
-pub(crate) type Places = Arc<tokio::sync::Semaphore>;
+/// A shared bound on the transfers under way: some for large files, and more for those that cross in one round trip.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    large: Arc<Semaphore>,
+    small: Arc<Semaphore>,
+}
+
+impl Places {
+    pub(crate) fn new(large: usize, small: usize) -> Self {
+        Self { large: Arc::new(Semaphore::new(large)), small: Arc::new(Semaphore::new(small)) }
+    }
+
+    /// A place for a file of this length, if it is known. `None` never comes while the client is there.
+    pub(crate) async fn take(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
+        let is_small = length.is_some_and(|length| length <= INITIAL_CREDIT);
+        let places = if is_small { &self.small } else { &self.large };
+        Arc::clone(places).acquire_owned().await.ok()
+    }
+}

@@ -5,14 +5,13 @@ mod task;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Code, Failure, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::{Request, RequestError};
 use bowline_store::{DiskStore, Source, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
 use crate::host::seed;
 use crate::pings::{self, Waiter};
@@ -21,9 +20,12 @@ use task::Task;
 
 pub use config::{ClientConfig, LinkEvent, LinkState};
 
-/// How many transfers are under way at once; the others wait for a place. It hides the round trips of small files,
-/// and keeps the number of open files low.
-const PLACES: usize = 32;
+/// How many large transfers are under way at once; the others wait for a place. More of them would only share the link,
+/// and all end late.
+const LARGE: usize = 32;
+/// How many transfers beside them may be of files that cross in one round trip. Together as many as a server takes: that
+/// hides the round trips of a tree of small files, and bounds the number of open files.
+const SMALL: usize = 224;
 
 /// A client of one server. Clones share the connection; it is closed when the last one is dropped and no transfer is
 /// left.
@@ -50,11 +52,34 @@ pub struct Client {
     places: Places,
 }
 
+/// A file to fetch.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Download {
+    /// The transfer: the same id goes on where an earlier process stopped.
+    pub id: TransferId,
+    /// The name that the server knows it by.
+    pub name: SafeName,
+    /// The name that it gets here.
+    pub local: SafeName,
+    /// How many bytes it is expected to have. Small files wait less for a place.
+    pub length: Option<u64>,
+    /// Whether it gets the permissions that it has there.
+    pub unix_mode: bool,
+}
+
+impl Download {
+    /// The file of this name, under another name here; what else there is to say can be set afterwards.
+    pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
+        Self { id, name, local, length: None, unix_mode: false }
+    }
+}
+
 /// What the application asks of the task behind a client.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Upload { id: TransferId, source: Source, tracked: Tracked },
-    Download { id: TransferId, store: DiskStore, local: SafeName, tracked: Tracked },
+    Upload { offer: Offer, source: Option<Source>, tracked: Tracked },
+    Download { download: Download, store: DiskStore, tracked: Tracked },
     Cancel(TransferId),
     NetworkChanged,
     Ping(Waiter),
@@ -84,7 +109,7 @@ impl Client {
         let (events, _) = broadcast::channel(256);
         let task = Task::new(request, config, inbox, state, events.clone());
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, events, places: Arc::new(Semaphore::new(PLACES)) })
+        Ok(Self { commands, state: watch, events, places: Places::new(LARGE, SMALL) })
     }
 
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
@@ -100,15 +125,30 @@ impl Client {
         name: SafeName,
         id: TransferId,
     ) -> Result<Transfer, TransferError> {
-        let permit = self.permit().await?;
         let path = path.to_owned();
         let source = blocking(move || Source::open(&path)).await?;
-        let (tracked, transfer) = Tracked::new(id, name, self.commands.clone(), permit);
-        self.send(Command::Upload { id, source, tracked })?;
+        let mut offer = Offer::new(id, name, source.length());
+        offer.mtime_ms = source.mtime_ms();
+        offer.validator = Some(source.validator());
+        self.offer(offer, Some(source)).await
+    }
+
+    /// Sends what this offer says: a file with its source, or a folder without one. [`upload`](Self::upload) makes the
+    /// offer by itself.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
+    /// queued nothing.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
+        let permit = self.permit(Some(offer.length)).await?;
+        let (tracked, transfer) = Tracked::new(offer.id, offer.name.clone(), self.commands.clone(), permit);
+        self.send(Command::Upload { offer, source, tracked })?;
         Ok(transfer)
     }
 
-    /// Fetches the file of this name to a path. The same id goes on where an earlier process stopped.
+    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.
@@ -122,7 +162,6 @@ impl Client {
         id: TransferId,
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
-        let permit = self.permit().await?;
         let (dir, file) = place_of(to)?;
         let store = blocking(move || {
             let mut config = bowline_store::Config::default();
@@ -132,8 +171,24 @@ impl Client {
             DiskStore::open(&dir, config)
         })
         .await?;
-        let (tracked, transfer) = Tracked::new(id, name, self.commands.clone(), permit);
-        self.send(Command::Download { id, store, local: file, tracked })?;
+        self.fetch(&store, Download::new(id, name, file)).await
+    }
+
+    /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.
+    ///
+    /// If the name is that of a folder, nothing is written: the transfer brings
+    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
+    /// queued nothing.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub async fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
+        let permit = self.permit(download.length).await?;
+        let (tracked, transfer) =
+            Tracked::new(download.id, download.name.clone(), self.commands.clone(), permit);
+        self.send(Command::Download { download, store: store.clone(), tracked })?;
         Ok(transfer)
     }
 
@@ -176,8 +231,9 @@ impl Client {
         }
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, TransferError> {
-        Arc::clone(&self.places).acquire_owned().await.map_err(|_| TransferError::Closed)
+    /// A place for a file of this length.
+    async fn permit(&self, length: Option<u64>) -> Result<OwnedSemaphorePermit, TransferError> {
+        self.places.take(length).await.ok_or(TransferError::Closed)
     }
 
     fn send(&self, command: Command) -> Result<(), TransferError> {

@@ -11,7 +11,7 @@ use bowline_core::connection;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{SUBPROTOCOL, TransferId};
 use bowline_core::{Close, Disconnect};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::interval;
 
-use super::{ClientConfig, Command, LinkEvent, LinkState};
+use super::{ClientConfig, Command, Download, LinkEvent, LinkState};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
@@ -47,7 +47,8 @@ pub(super) struct Task {
     state: watch::Sender<LinkState>,
     events: broadcast::Sender<LinkEvent>,
     tracked: BTreeMap<TransferId, Tracked>,
-    places: BTreeMap<TransferId, (DiskStore, SafeName)>,
+    /// Where what we asked for goes.
+    places: BTreeMap<TransferId, (DiskStore, Download)>,
     history: History,
     pings: Pings,
     /// Numbers the pings: no two carry the same.

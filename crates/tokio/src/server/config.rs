@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bowline_core::transfer::{self, Digest, Failure, SafeName};
+use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName};
 use bowline_core::{Disconnect, connection};
 
 use crate::accept;
@@ -106,4 +106,8 @@ pub struct FileEvent {
     pub digest: Digest,
     /// The receiver had it already.
     pub deduplicated: bool,
+    /// It is a folder, made for itself.
+    pub folder: bool,
+    /// Which others it belongs to, if its sender has said so.
+    pub batch: Option<Batch>,
 }

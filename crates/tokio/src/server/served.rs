@@ -6,7 +6,7 @@ use std::time::Duration;
 use bowline_core::Close;
 use bowline_core::closing::CloseCode;
 use bowline_core::session;
-use bowline_core::transfer::{self, SafeName, TransferId};
+use bowline_core::transfer::{self, Batch, Kind, SafeName, TransferId};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
@@ -19,7 +19,15 @@ pub(super) struct Served<'a> {
     pub(super) server: &'a Server,
     pub(super) peer: String,
     pub(super) host: Host,
-    pub(super) names: BTreeMap<TransferId, (SafeName, Way)>,
+    pub(super) names: BTreeMap<TransferId, Subject>,
+}
+
+/// What a transfer is about.
+pub(super) struct Subject {
+    name: SafeName,
+    way: Way,
+    kind: Kind,
+    batch: Option<Batch>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,24 +89,27 @@ impl Served<'_> {
         let peer = self.peer.clone();
         match event {
             transfer::Event::Offered(offered) => {
-                self.names.insert(offered.id, (offered.name.clone(), Way::In));
+                let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
+                self.names.insert(offered.id, Subject { name, way: Way::In, kind, batch });
                 self.host.worker.attach(&self.server.store, offered);
             }
             transfer::Event::Requested { id, name } => {
-                self.names.insert(id, (name.clone(), Way::Out));
+                let (kind, batch) = (Kind::File, None);
+                self.names.insert(id, Subject { name: name.clone(), way: Way::Out, kind, batch });
                 self.host.worker.offer(&self.server.store, id, name);
             }
             transfer::Event::Done { id, length, digest, deduplicated, .. } => {
-                let Some((name, way)) = self.names.remove(&id) else { return };
+                let Some(Subject { name, way, kind, batch }) = self.names.remove(&id) else { return };
                 tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
-                let file = FileEvent { peer, name, bytes: length, digest, deduplicated };
+                let folder = kind == Kind::Folder;
+                let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
                 self.server.tell(match way {
                     Way::In => ServerEvent::Received(file),
                     Way::Out => ServerEvent::Sent(file),
                 });
             }
             transfer::Event::Failed { id, failure } => {
-                let name = self.names.remove(&id).map(|(name, _)| name);
+                let name = self.names.remove(&id).map(|subject| subject.name);
                 tracing::info!(%peer, ?name, %failure, "failed");
                 self.server.tell(ServerEvent::Failed { peer, name, failure });
             }

@@ -1,7 +1,7 @@
 //! The transfers of a client: what its application asks for, and what becomes of it.
 
 use super::{Command, Task};
-use bowline_core::transfer::{self, Code, Failure, Offer, Offered, TransferId};
+use bowline_core::transfer::{self, Code, Failure, Offered, TransferId};
 
 impl Task {
     pub(super) fn handle_command(&mut self, command: Command) {
@@ -15,20 +15,19 @@ impl Task {
         let now = self.host.clock.now();
         let session = &mut self.host.session;
         let (id, tracked, result) = match command {
-            Command::Upload { id, source, tracked } => {
-                let mut offer = Offer::new(id, tracked.name.clone(), source.length());
-                offer.mtime_ms = source.mtime_ms();
-                offer.validator = Some(source.validator());
+            Command::Upload { offer, source, tracked } => {
+                let id = offer.id;
                 let result = session.transfers_mut().offer(now, offer);
-                if result.is_ok() {
+                if let (Ok(()), Some(source)) = (&result, source) {
                     self.host.worker.add_source(id, source);
                 }
                 (id, tracked, result)
             }
-            Command::Download { id, store, local, tracked } => {
-                let result = session.transfers_mut().request(now, id, tracked.name.clone());
+            Command::Download { download, store, tracked } => {
+                let id = download.id;
+                let result = session.transfers_mut().request(now, id, download.name.clone());
                 if result.is_ok() {
-                    self.places.insert(id, (store, local));
+                    self.places.insert(id, (store, download));
                 }
                 (id, tracked, result)
             }
@@ -59,9 +58,10 @@ impl Task {
             }
             transfer::Event::Done { id, length, digest, deduplicated, resent } => {
                 self.places.remove(&id);
+                let listing = self.host.worker.take_listing(id);
                 if let Some(tracked) = self.tracked.remove(&id) {
                     tracing::info!(%id, length, %digest, deduplicated, resent, "done");
-                    tracked.finish(length, digest, deduplicated, resent);
+                    tracked.finish(length, digest, deduplicated, resent, listing);
                 }
             }
             transfer::Event::Failed { id, failure } => {
@@ -86,8 +86,9 @@ impl Task {
     fn handle_offered(&mut self, mut offered: Offered) {
         let id = offered.id;
         match self.places.get(&id) {
-            Some((store, local)) if offered.requested => {
-                offered.name = local.clone();
+            Some((store, download)) if offered.requested => {
+                offered.name = download.local.clone();
+                offered.unix_mode = offered.unix_mode.filter(|_| download.unix_mode);
                 self.host.worker.attach(store, offered);
                 self.count_link(id);
             }
