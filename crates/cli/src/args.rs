@@ -48,17 +48,22 @@ pub(crate) struct Serve {
     pub(crate) common: Common,
 }
 
-/// Send files to a server
+/// Send files and folders to a server
 ///
-/// Each arrives under its own name, without its folder. Up to 32 are on their way at once.
+/// Each arrives under its own name, without the folder that it is in; a folder with all that it holds. Links in a folder
+/// are not followed. Files keep the time of their last change. Up to 32 are on their way at once, and small ones beside
+/// them.
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// The files
+    /// The files and folders
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The server, such as ws://host:9000
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+    /// Send Unix permissions too, and the times of folders
+    #[arg(long)]
+    pub(crate) preserve: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
@@ -67,18 +72,23 @@ pub(crate) struct Send {
     pub(crate) common: Common,
 }
 
-/// Fetch a file from a server
+/// Fetch a file or a folder from a server
+///
+/// Of a folder, all that it holds comes into a folder here, and what is there already is not fetched again.
 #[derive(Debug, Args)]
 pub(crate) struct Fetch {
-    /// The server and the name of the file, such as ws://host:9000/holiday/beach.jpg
+    /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
     pub(crate) url: String,
-    /// Where to put it [default: under the last part of its name in this folder]
+    /// Where to put it, a file or a folder itself [default: under the last part of its name in this folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace another file of that name
+    /// Let a fetched file replace another one of its name
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Keep Unix permissions too, and the times of folders
+    #[arg(long)]
+    pub(crate) preserve: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]

@@ -3,11 +3,12 @@
 use crate::args::{Common, Reach, Token};
 use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
+use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
 use crate::signals::Interrupt;
 use crate::url;
 use bowline_core::transfer::{Code, Failure};
-use bowline_tokio::{Client, ClientConfig, Finished, LinkEvent, Transfer, TransferError};
+use bowline_tokio::{Client, ClientConfig, Finished, LinkEvent, TransferError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -21,9 +22,6 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const FIRST_CONTACT: Duration = Duration::from_secs(20);
 /// How long to try one that was reached before: it restarts, or a laptop changes places.
 const OUTAGE: Duration = Duration::from_secs(600);
-
-/// A file whose transfer has begun, or could not begin.
-pub(crate) type Started = (usize, Result<Transfer, TransferError>);
 
 /// What the command line says, for the adapter.
 fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
@@ -67,22 +65,25 @@ impl Courier {
         &self.server
     }
 
-    /// Follows the transfers; says the end of each, and gives the end of the command.
+    /// Follows the transfers; says the end of each, and gives the end of the command. Whoever queues them hears of each
+    /// end by `ended`.
     pub(crate) async fn follow(
         mut self,
-        mut started: mpsc::Receiver<Started>,
+        mut news: mpsc::Receiver<News>,
+        ended: mpsc::UnboundedSender<Ended>,
         mut report: Report,
         interrupt: Interrupt,
     ) -> Result<(), Trouble> {
         let outcome = tokio::select! {
-            outcome = self.run(&mut started, &mut report) => outcome,
+            outcome = self.run(&mut news, ended, &mut report) => outcome,
             () = interrupt.come() => Err(Trouble::interrupted()),
         };
         if let Err(trouble) = &outcome {
             report.abandon(trouble);
         }
+        report.sum_up();
         drop(report);
-        drop(started);
+        drop(news);
         // What was not told in this time is found out when the command is given again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
         self.memory.save();
@@ -91,34 +92,41 @@ impl Courier {
 
     async fn run(
         &mut self,
-        started: &mut mpsc::Receiver<Started>,
+        news: &mut mpsc::Receiver<News>,
+        ended: mpsc::UnboundedSender<Ended>,
         report: &mut Report,
     ) -> Result<(), Trouble> {
         let Self { client, events, server, .. } = self;
         let mut under = JoinSet::new();
-        let mut ends = Ends::new(server, report.count());
+        let mut ends = Ends::new(server, ended);
         let link = client.link();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut more, mut telling) = (true, true);
         while more || !under.is_empty() {
             tokio::select! {
-                next = started.recv(), if more => match next {
-                    Some((index, Ok(mut transfer))) => {
+                // What happened to the link is told before what it meant for a file.
+                biased;
+                event = events.recv(), if telling => match event {
+                    Ok(event) => report.link(&event),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => telling = false,
+                },
+                next = news.recv(), if more => match next {
+                    Some(News::Begun { index, result: Ok(mut transfer) }) => {
                         report.begin(index, transfer.progress());
                         under.spawn(async move { (index, transfer.finished().await) });
                     }
-                    Some((index, Err(error))) => ends.note(index, Err(error), report),
+                    Some(News::Begun { index, result: Err(error) }) => ends.note(index, Err(error), report),
+                    Some(News::Found { index, subject }) => report.add(index, subject),
+                    Some(News::Counted { files, bytes }) => report.expect(files, bytes),
+                    Some(News::LeftOut { name, why, lost: Lost::Nothing }) => report.leave_out(&name, &why),
+                    Some(News::LeftOut { name, why, lost: Lost::Missed }) => ends.miss(&name, &why, report),
                     None => more = false,
                 },
                 Some(ended) = under.join_next(), if !under.is_empty() => match ended {
                     Ok((index, result)) => ends.note(index, result, report),
                     Err(panic) => return Err(Trouble::failed(format!("internal error: {panic}"))),
-                },
-                event = events.recv(), if telling => match event {
-                    Ok(event) => report.link(&event),
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => telling = false,
                 },
                 _ = ticks.tick() => {
                     let state = link.borrow().clone();
@@ -126,7 +134,7 @@ impl Courier {
                 }
             }
         }
-        ends.verdict()
+        ends.verdict(report)
     }
 }
 
@@ -134,7 +142,8 @@ impl Courier {
 #[derive(Debug)]
 struct Ends<'a> {
     server: &'a str,
-    count: usize,
+    /// Hears of each.
+    ended: mpsc::UnboundedSender<Ended>,
     failed: usize,
     /// The first failure of a file.
     first: Option<Trouble>,
@@ -143,34 +152,60 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn new(server: &'a str, count: usize) -> Self {
-        Self { server, count, failed: 0, first: None, lost: None }
+    fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
+        Self { server, ended, failed: 0, first: None, lost: None }
     }
 
     fn note(&mut self, index: usize, result: Result<Finished, TransferError>, report: &mut Report) {
+        let listing = result.as_ref().ok().and_then(|finished| finished.listing.clone());
         let error = match result {
-            Ok(finished) => return report.done(index, &finished),
-            Err(error) => error,
+            Ok(_) if listing.is_some() => {
+                report.forget(index);
+                None
+            }
+            Ok(finished) => {
+                report.done(index, &finished);
+                None
+            }
+            Err(error) => Some(error),
         };
+        if let Some(error) = error {
+            self.note_failure(index, &error, report);
+        }
+        // Nobody may be queueing any more.
+        let _ = self.ended.send(Ended { index, listing });
+    }
+
+    fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
         self.failed += 1;
-        let (trouble, concerns) = explain(&error, report.name(index), self.server);
+        let (trouble, concerns) = explain(error, report.name(index), self.server);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
             self.lost.get_or_insert(trouble);
             return;
         }
-        if self.count > 1 {
+        if report.is_many() {
             report.complain(&trouble);
         }
         self.first.get_or_insert(trouble);
     }
 
+    /// Something that was never begun is missing.
+    fn miss(&mut self, name: &str, why: &str, report: &mut Report) {
+        self.failed += 1;
+        let trouble = Trouble::failed(format!("{name}: {why}"));
+        report.miss(name, &trouble);
+        report.complain(&trouble);
+        self.first.get_or_insert(trouble);
+    }
+
     /// The last word of the command.
-    fn verdict(self) -> Result<(), Trouble> {
-        let Self { count, failed, first, lost, .. } = self;
+    fn verdict(self, report: &Report) -> Result<(), Trouble> {
+        let Self { failed, first, lost, .. } = self;
+        let count = report.count();
         match (lost, first) {
             (None, None) => Ok(()),
-            (Some(only), _) | (None, Some(only)) if count == 1 => Err(only),
+            (Some(only), _) | (None, Some(only)) if !report.is_many() => Err(only),
             (Some(lost), _) => {
                 Err(Trouble::new(lost.exit, format!("{lost} ({failed} of {count} files are missing)")))
             }

@@ -1,9 +1,11 @@
-//! `bowline fetch`: a file from a server.
+//! `bowline fetch`: a file or a folder from a server.
 
 use crate::args::Fetch;
 use crate::courier::Courier;
 use crate::exit::Trouble;
+use crate::folder::Gatherer;
 use crate::identity::Identity;
+use crate::news::Subject;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::url;
@@ -17,18 +19,30 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let output = output(args.output.as_deref(), &name)?;
     let courier = Courier::new(&base, &args.reach, &args.token, &args.common)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), &output);
-    let report = Report::new(report::FETCH, args.common.output, [(name.as_str().to_owned(), 0)]);
-    let (tell, started) = mpsc::channel(1);
-    let queue = {
-        let client = courier.client();
-        async move {
-            let transfer = client.download(name, &output, id, args.overwrite).await;
-            // If nobody wants to know, the command has ended.
-            let _ = tell.send((0, transfer)).await;
-        }
+    let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
+    let report = Report::new(report::FETCH, args.common.output, vec![subject], false);
+    let (tell, news) = mpsc::channel(1);
+    let (ended, ends) = mpsc::unbounded_channel();
+    let gatherer = Gatherer {
+        client: courier.client(),
+        server: courier.server().to_owned(),
+        identity,
+        name: name.clone(),
+        place: place(args.output.as_deref(), &name)?,
+        overwrite: args.overwrite,
+        preserve: args.preserve,
+        tell,
+        ends,
     };
-    tokio::spawn(queue);
-    courier.follow(started, report, interrupt).await
+    tokio::spawn(gatherer.run(id, output));
+    courier.follow(news, ended, report, interrupt).await
+}
+
+/// Where a folder is to stand: there is no other folder that it could be put into, or the same command would find
+/// another place the second time.
+fn place(wanted: Option<&Path>, name: &SafeName) -> Result<PathBuf, Trouble> {
+    let path = wanted.unwrap_or(Path::new(name.file_name()));
+    path.canonicalize().or_else(|_| output(Some(path), name))
 }
 
 /// Where the file is to stand, by the one path that leads there.
@@ -71,6 +85,16 @@ mod tests {
         assert_eq!(output(Some(&place), &name()), Ok(place.clone()));
         assert_eq!(output(Some(&dir.join("sub/../out.bin")), &name()), Ok(place));
         assert_eq!(output(Some(&dir), &name()), Ok(dir.join("beach.jpg")));
+    }
+
+    #[test]
+    fn a_folder_stands_where_it_stood() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let dir = dir.path().canonicalize().expect("it exists");
+        assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
+        std::fs::create_dir(dir.join("new")).expect("writable");
+        assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
+        assert_eq!(place(Some(&dir.join("new/../new/")), &name()), Ok(dir.join("new")));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Identity {
         self.derive(&[b"send", server.as_bytes(), name.as_bytes(), source.as_bytes()])
     }
 
+    /// The id of a folder that is sent, or of what else belongs to it: under this name, to this server.
+    pub(crate) fn of_folder(&self, server: &str, name: &str, what: &str) -> TransferId {
+        self.derive(&[b"folder", server.as_bytes(), name.as_bytes(), what.as_bytes()])
+    }
+
     /// The id of a file that is fetched: this name, from this server, to this place.
     pub(crate) fn of_fetch(&self, server: &str, name: &str, output: &Path) -> TransferId {
         let output = output.as_os_str().as_encoded_bytes();
@@ -132,6 +137,9 @@ mod tests {
             identity.of_send("ws://h:1/", "a", &other_file),
             // The same bytes, cut elsewhere.
             identity.of_send("ws://h:1/a", "", &FILE),
+            identity.of_folder("ws://h:1/", "a", "folder"),
+            identity.of_folder("ws://h:1/", "a", "batch"),
+            identity.of_folder("ws://h:1/", "b", "folder"),
             identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/a")),
             identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/b")),
             Identity { secret: [2; 32] }.of_send("ws://h:1/", "a", &FILE),

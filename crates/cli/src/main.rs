@@ -5,14 +5,18 @@ mod courier;
 mod demo;
 mod exit;
 mod fetch;
+mod folder;
 mod identity;
 mod memory;
+mod nest;
+mod news;
 mod plain;
 mod report;
 mod send;
 mod serve;
 mod signals;
 mod state;
+mod tree;
 mod units;
 mod url;
 

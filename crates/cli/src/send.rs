@@ -1,25 +1,26 @@
-//! `bowline send`: files to a server.
+//! `bowline send`: files and folders to a server.
 
 use crate::args::Send;
-use crate::courier::{Courier, Started};
+use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::identity::Identity;
+use crate::nest::Nest;
+use crate::news::Subject;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
+use crate::tree::{Feeder, Over, Tree};
 use bowline_core::transfer::SafeName;
 use bowline_store::Source;
-use bowline_tokio::{Client, Transfer, TransferError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A file to send, under the name that it gets.
+/// Something to send, under the name that it gets.
 #[derive(Debug)]
-struct Parcel {
-    path: PathBuf,
-    name: SafeName,
-    bytes: u64,
+enum Parcel {
+    File { path: PathBuf, name: SafeName, bytes: u64 },
+    Tree(Tree),
 }
 
 pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
@@ -31,46 +32,59 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     }
     let parcels = parcels(&args.files)?;
     let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?;
-    let files = parcels.iter().map(|parcel| (parcel.name.as_str().to_owned(), parcel.bytes));
-    let report = Report::new(report::SEND, args.common.output, files);
-    let (tell, started) = mpsc::channel(1);
-    tokio::spawn(queue(courier.client(), courier.server().to_owned(), identity, parcels, tell));
-    courier.follow(started, report, interrupt).await
+    let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
+    let trees = parcels.len() - files.len();
+    let next = files.len();
+    let report = Report::new(report::SEND, args.common.output, files, trees > 0);
+    let (tell, news) = mpsc::channel(1);
+    let (ended, ends) = mpsc::unbounded_channel();
+    let feeder = Feeder {
+        client: courier.client(),
+        server: courier.server().to_owned(),
+        identity: Arc::new(identity),
+        preserve: args.preserve,
+        tell,
+        ends,
+        next,
+        nest: Nest::default(),
+    };
+    tokio::spawn(queue(feeder, parcels));
+    courier.follow(news, ended, report, interrupt).await
 }
 
-/// Queues one file after the other, as there is room.
-async fn queue(
-    client: Client,
-    server: String,
-    identity: Identity,
-    parcels: Vec<Parcel>,
-    tell: mpsc::Sender<Started>,
-) {
-    let identity = Arc::new(identity);
-    for (index, Parcel { path, name, .. }) in parcels.into_iter().enumerate() {
-        let transfer = begin(&client, &server, &identity, &path, name).await;
-        if tell.send((index, transfer)).await.is_err() {
-            return;
+/// Queues one after the other, as there is room.
+async fn queue(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
+    let mut files = 0;
+    for parcel in parcels {
+        match parcel {
+            Parcel::File { path, name, .. } => {
+                feeder.send_source(files, name, None, move || Source::open(&path)).await?;
+                files += 1;
+            }
+            Parcel::Tree(tree) => feeder.feed(tree).await?,
         }
     }
+    Ok(())
 }
 
-async fn begin(
-    client: &Client,
-    server: &str,
-    identity: &Arc<Identity>,
-    path: &Path,
-    name: SafeName,
-) -> Result<Transfer, TransferError> {
-    let (identity, server, file, label) =
-        (Arc::clone(identity), server.to_owned(), path.to_owned(), name.clone());
-    // A disk may take its time.
-    let id = tokio::task::spawn_blocking(move || {
-        let source = Source::open(&file)?.identity();
-        Ok(identity.of_send(&server, label.as_str(), &source))
-    });
-    let id = id.await.map_err(|_| TransferError::Closed)?.map_err(TransferError::File)?;
-    client.upload(path, name, id).await
+impl Parcel {
+    /// What is known of a file; what a tree holds is found later.
+    fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::File { name, bytes, .. } => {
+                Some(Subject { name: name.as_str().to_owned(), bytes: *bytes, folder: false })
+            }
+            Self::Tree(_) => None,
+        }
+    }
+
+    #[cfg(test)]
+    fn name(&self) -> &SafeName {
+        match self {
+            Self::File { name, .. } => name,
+            Self::Tree(tree) => &tree.name,
+        }
+    }
 }
 
 /// Checks what can be checked before anything is sent.
@@ -80,12 +94,11 @@ fn parcels(files: &[PathBuf]) -> Result<Vec<Parcel>, Trouble> {
     for path in files {
         let shown = path.display();
         let meta = std::fs::metadata(path);
-        if meta.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-            return Err(Trouble::usage(format!(
-                "{shown} is a folder; send its files, or pack it into one (tar)"
-            )));
-        }
-        let name = path.file_name().map(|name| name.to_str().ok_or("it is not UTF-8"));
+        let is_folder = meta.as_ref().is_ok_and(std::fs::Metadata::is_dir);
+        // Of a folder that is called by a way to it, such as "..", the name is found out.
+        let found = if is_folder && path.file_name().is_none() { path.canonicalize().ok() } else { None };
+        let name =
+            found.as_ref().unwrap_or(path).file_name().map(|name| name.to_str().ok_or("it is not UTF-8"));
         let name = name.unwrap_or(Err("it ends without one"));
         let name =
             name.map_err(str::to_owned).and_then(|name| SafeName::parse(name).map_err(|e| e.to_string()));
@@ -97,8 +110,12 @@ fn parcels(files: &[PathBuf]) -> Result<Vec<Parcel>, Trouble> {
                 "{other} and {shown} would get the same name; send them one by one"
             )));
         }
-        // A missing file is told when its turn comes, so that the others go on.
-        parcels.push(Parcel { path: path.clone(), name, bytes: meta.map_or(0, |meta| meta.len()) });
+        parcels.push(if is_folder {
+            Parcel::Tree(Tree::open(path, name).map_err(Trouble::failed)?)
+        } else {
+            // A missing file is told when its turn comes, so that the others go on.
+            Parcel::File { path: path.clone(), name, bytes: meta.map_or(0, |meta| meta.len()) }
+        });
     }
     Ok(parcels)
 }
@@ -115,7 +132,7 @@ mod tests {
     #[test]
     fn files_go_under_their_last_names() {
         let parcels = check(&["/nowhere/a.txt", "b/día.jpg"]).expect("good names");
-        let names: Vec<_> = parcels.iter().map(|parcel| parcel.name.as_str()).collect();
+        let names: Vec<_> = parcels.iter().map(|parcel| parcel.name().as_str()).collect();
         assert_eq!(names, ["a.txt", "día.jpg"]);
     }
 
@@ -127,12 +144,25 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_wrong_usage() {
-        for folder in ["/", "/tmp", ".", ".."] {
-            let trouble = check(&[folder]).expect_err(folder);
-            assert_eq!(trouble.exit, Exit::Usage, "{folder}");
-            assert!(trouble.to_string().contains("is a folder"), "{folder}");
+    fn a_folder_goes_under_its_last_name_however_it_is_called() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let photos = dir.path().join("photos");
+        std::fs::create_dir_all(photos.join("2026")).expect("made");
+        for way in ["photos", "photos/", "photos/.", "photos/2026/.."] {
+            let parcels = parcels(&[dir.path().join(way)]).expect(way);
+            assert_eq!(parcels[0].name().as_str(), "photos", "{way}");
+            assert!(matches!(parcels[0], Parcel::Tree(_)), "{way}");
         }
+        let trouble = check(&["/"]).expect_err("it has no name");
+        assert_eq!(trouble.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_folder_and_a_file_of_one_name_are_wrong_usage() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(dir.path().join("x/a")).expect("made");
+        let trouble = parcels(&[dir.path().join("x/a"), "y/a".into()]).expect_err("they collide");
+        assert_eq!(trouble.exit, Exit::Usage);
     }
 
     #[test]

@@ -125,17 +125,26 @@ fn line(event: &ServerEvent) -> Option<Line> {
 }
 
 fn crossed(event: &str, file: &FileEvent) -> Line {
-    Line::new(event)
+    let line = Line::new(event)
         .with("name", file.name.as_str())
         .with("bytes", file.bytes)
         .with("blake3", file.digest.to_string())
         .with("peer", file.peer.as_str())
-        .with("already_there", file.deduplicated)
+        .with("already_there", file.deduplicated);
+    let line = if file.folder { line.with("folder", true) } else { line };
+    match &file.batch {
+        Some(batch) => {
+            line.with("batch", batch.to_string()).with("index", batch.index).with("count", batch.count)
+        }
+        None => line,
+    }
 }
 
 /// An event for people: ends of files only.
 fn sentence(event: &ServerEvent) -> Option<String> {
     Some(match event {
+        // Most were made on the way to a file.
+        ServerEvent::Received(file) if file.folder => return None,
         ServerEvent::Received(file) if file.deduplicated => {
             format!("already there: {} ({}), offered by {}", file.name, Size(file.bytes), file.peer)
         }

@@ -3,17 +3,21 @@
 pub(crate) mod bar;
 pub(crate) mod json;
 pub(crate) mod meter;
+mod sums;
 
 use crate::args::Output;
 use crate::exit::Trouble;
+use crate::news::Subject;
 use crate::plain::plain;
 use crate::units::{Rate, Size, Span};
 use bar::{Bar, Mood};
 use bowline_core::transfer::Stage;
 use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
 use meter::Meter;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
+use sums::Sums;
 use tokio::sync::watch;
 
 /// How often [`Report::tick`] wants to be called.
@@ -31,11 +35,12 @@ pub(crate) struct Verb {
 pub(crate) const SEND: Verb = Verb { now: "sending", then: "sent" };
 pub(crate) const FETCH: Verb = Verb { now: "fetching", then: "fetched" };
 
-/// A file of the command.
+/// A file, or a folder, that is not over.
 #[derive(Debug)]
 struct Row {
     name: String,
     bytes: u64,
+    folder: bool,
     state: State,
 }
 
@@ -48,8 +53,6 @@ enum State {
         counted: u64,
         told: Option<(Instant, Stage)>,
     },
-    Done,
-    Failed,
 }
 
 /// Where the news go.
@@ -65,7 +68,9 @@ enum Voice {
 #[derive(Debug)]
 pub(crate) struct Report {
     verb: Verb,
-    rows: Vec<Row>,
+    /// What is not over, by the number that it has.
+    rows: BTreeMap<usize, Row>,
+    sums: Sums,
     voice: Voice,
     meter: Meter,
     /// Why the last dial has failed, until it is told.
@@ -75,13 +80,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// For these files; a length that is not known yet is 0.
-    pub(crate) fn new(verb: Verb, output: Output, files: impl IntoIterator<Item = (String, u64)>) -> Self {
-        let rows: Vec<_> = files
-            .into_iter()
-            .map(|(name, bytes)| Row { name: plain(&name).into_owned(), bytes, state: State::Queued })
-            .collect();
-        let title = if let [row] = &rows[..] { shortened(&row.name) } else { String::new() };
+    /// For these files, which have the numbers from 0; a length that is not known yet is 0. In a tree others are found
+    /// later.
+    pub(crate) fn new(verb: Verb, output: Output, files: Vec<Subject>, tree: bool) -> Self {
+        let title = match &files[..] {
+            [file] if !tree => shortened(&plain(&file.name)),
+            _ => String::new(),
+        };
         let voice = match output {
             Output { json: true, .. } => Voice::Json,
             Output { quiet: true, .. } => Voice::Nobody,
@@ -89,30 +94,63 @@ impl Report {
             Output { verbose: 0, .. } if std::io::stderr().is_terminal() => Voice::Bar(Bar::new(&title)),
             _ => Voice::Lines,
         };
-        Self { verb, rows, voice, meter: Meter::new(Instant::now()), unreachable: None, told: None }
+        let (rows, sums, meter) = (BTreeMap::new(), Sums::new(tree), Meter::new(Instant::now()));
+        let mut report = Self { verb, rows, sums, voice, meter, unreachable: None, told: None };
+        for (index, file) in files.into_iter().enumerate() {
+            report.add(index, file);
+        }
+        report
     }
 
-    /// How many files there are.
+    /// There is one more.
+    pub(crate) fn add(&mut self, index: usize, subject: Subject) {
+        let Subject { name, bytes, folder } = subject;
+        self.sums.found += 1;
+        let row = Row { name: plain(&name).into_owned(), bytes, folder, state: State::Queued };
+        self.rows.insert(index, row);
+    }
+
+    /// So many files there are, as far as it is known, and so many bytes.
+    pub(crate) fn expect(&mut self, files: u64, bytes: u64) {
+        self.sums.expect(files, bytes);
+    }
+
+    /// What has this number brought others, and is none of them.
+    pub(crate) fn forget(&mut self, index: usize) {
+        if self.rows.remove(&index).is_some() {
+            self.sums.found -= 1;
+        }
+        self.sums.tree = true;
+    }
+
+    /// How many files and folders there are, as far as it is known.
     pub(crate) fn count(&self) -> usize {
-        self.rows.len()
+        self.sums.found
+    }
+
+    /// Whether there is more than the one thing that the command names.
+    pub(crate) fn is_many(&self) -> bool {
+        self.sums.tree || self.sums.found > 1
     }
 
     pub(crate) fn name(&self, index: usize) -> &str {
-        &self.rows[index].name
+        self.rows.get(&index).map_or("", |row| &row.name)
     }
 
     /// A file has been queued; its progress can be watched.
     pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
-        self.rows[index].state = State::Under { progress, moving: false, counted: 0, told: None };
+        if let Some(row) = self.rows.get_mut(&index) {
+            row.state = State::Under { progress, moving: false, counted: 0, told: None };
+        }
     }
 
     pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
-        let row = &mut self.rows[index];
-        row.bytes = finished.bytes;
-        row.state = State::Done;
+        let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
+        self.sums.done(folder, finished);
         if matches!(self.voice, Voice::Json) {
-            json::done(finished).print();
-        } else {
+            let line = json::done(finished);
+            if folder { line.with("folder", true) } else { line }.print();
+        } else if !folder {
             // A whole digest breaks the line of a terminal.
             let digits = if matches!(self.voice, Voice::Bar(_)) { 16 } else { 64 };
             let line = done_line(self.verb, finished, digits);
@@ -122,19 +160,48 @@ impl Report {
 
     /// A file has failed; whoever calls says so in the end, unless there are several.
     pub(crate) fn failed(&mut self, index: usize, trouble: &Trouble) {
-        let row = &mut self.rows[index];
-        row.state = State::Failed;
+        let Some(row) = self.rows.remove(&index) else { return };
+        self.sums.fail(row.bytes);
         if matches!(self.voice, Voice::Json) {
             json::failed(&row.name, trouble).print();
         }
     }
 
+    /// Something that has no number is missing.
+    pub(crate) fn miss(&mut self, name: &str, trouble: &Trouble) {
+        self.sums.found += 1;
+        self.sums.fail(0);
+        if matches!(self.voice, Voice::Json) {
+            json::failed(&plain(name), trouble).print();
+        }
+    }
+
+    /// Something is nothing that could be transferred.
+    pub(crate) fn leave_out(&mut self, name: &str, why: &str) {
+        self.sums.left_out += 1;
+        if matches!(self.voice, Voice::Json) {
+            json::Line::new("left_out").with("name", &*plain(name)).with("why", why).print();
+        } else {
+            self.say(&format!("left out: {name}: {why}"));
+        }
+    }
+
+    /// Says how a tree went, all in all.
+    pub(crate) fn sum_up(&self) {
+        if !self.sums.tree {
+            return;
+        }
+        if matches!(self.voice, Voice::Json) {
+            self.sums.line().print();
+        } else {
+            self.say(&self.sums.sentence(self.verb));
+        }
+    }
+
     /// What is neither done nor failed will not be.
     pub(crate) fn abandon(&mut self, trouble: &Trouble) {
-        for index in 0..self.rows.len() {
-            if matches!(self.rows[index].state, State::Queued | State::Under { .. }) {
-                self.failed(index, trouble);
-            }
+        while let Some(index) = self.rows.keys().next().copied() {
+            self.failed(index, trouble);
         }
     }
 
@@ -171,16 +238,12 @@ impl Report {
     /// Looks at every file and shows how far it is.
     pub(crate) fn tick(&mut self, link: &LinkState) {
         let now = Instant::now();
-        let (mut position, mut total, mut moved) = (0, 0, 0);
-        let (mut over, mut finishing, mut under) = (0, 0, 0);
-        for row in &mut self.rows {
+        let (mut position, mut total, mut moved) =
+            (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
+        let (mut finishing, mut under) = (0, 0);
+        for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
-                State::Failed => over += 1,
-                State::Done => {
-                    over += 1;
-                    position += row.bytes;
-                }
                 State::Under { progress, moving, counted, told } => {
                     let progress = *progress.borrow_and_update();
                     row.bytes = row.bytes.max(progress.length);
@@ -202,14 +265,15 @@ impl Report {
             }
             total += row.bytes;
         }
+        total = total.max(self.sums.expected_bytes);
         match link {
             LinkState::Up => self.meter.note(now, moved),
             // What counts is how fast a link is while there is one.
             _ => self.meter = Meter::new(now),
         }
         let Voice::Bar(bar) = &self.voice else { return };
-        if self.rows.len() > 1 {
-            bar.set_title(format!("{over} of {} files", self.rows.len()));
+        if self.is_many() {
+            bar.set_title(self.sums.title());
         }
         let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
             Mood::Finishing

@@ -5,4 +5,5 @@ mod demo;
 mod files;
 mod refusals;
 mod resume;
+mod trees;
 mod usage;

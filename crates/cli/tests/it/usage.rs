@@ -12,7 +12,7 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
     let name_less = format!("{}/", server.url);
     let cases: &[(&[&str], &str)] = &[
         (&["send", "x/a", "y/a", &server.url], "would get the same name"),
-        (&["send", "x", &server.url], "x is a folder"),
+        (&["send", "/", &server.url], "ends without one"),
         (&["send", "x/a", "y/a"], "is no URL"),
         (&["send", "x/a", "http://127.0.0.1:1"], "http"),
         (&["send", &server.url], "<FILE>"),

@@ -1,0 +1,176 @@
+//! Fetching a folder: its listing first, then each file by its name, and the times of folders last.
+
+use crate::identity::Identity;
+use crate::news::{Ended, Ends, Lost, News, Subject};
+use bowline_core::transfer::listing::Entry;
+use bowline_core::transfer::{Kind, Listing, SafeName, TransferId};
+use bowline_store::{Config, DiskStore, FolderSpec, StoreError};
+use bowline_tokio::{Client, Download, LinkState, Transfer, TransferError};
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+/// Fetches what a name stands for: a file, or a folder with all that it holds.
+pub(crate) struct Gatherer {
+    pub(crate) client: Client,
+    pub(crate) server: String,
+    pub(crate) identity: Identity,
+    pub(crate) name: SafeName,
+    /// Where it goes if it is a folder.
+    pub(crate) place: PathBuf,
+    pub(crate) overwrite: bool,
+    /// Whether permissions, and the times of folders, are kept.
+    pub(crate) preserve: bool,
+    pub(crate) tell: mpsc::Sender<News>,
+    pub(crate) ends: Ends,
+}
+
+/// Nobody wants to know any more: the command has ended, or the server is out of reach for good.
+struct Over;
+
+impl Gatherer {
+    /// Asks for what the name stands for; a file goes to `output`.
+    pub(crate) async fn run(mut self, id: TransferId, output: PathBuf) {
+        // If nobody wants to know, the command has ended.
+        let _ = self.fetch(id, output).await;
+    }
+
+    async fn fetch(&mut self, id: TransferId, output: PathBuf) -> Result<(), Over> {
+        let result = self.first(id, &output).await;
+        self.begun(0, result).await?;
+        // The end of a file ends it all.
+        let Some(Ended { listing: Some(listing), .. }) = self.ends.recv().await else { return Ok(()) };
+        let totals = listing.totals();
+        self.tell(News::Counted { files: totals.files, bytes: totals.bytes }).await?;
+        let here = self.name.as_str();
+        if totals.skipped > 0 {
+            let why = format!("{} links and devices in it", totals.skipped);
+            self.leave_out(here, &why, Lost::Nothing).await?;
+        }
+        if totals.unnamed > 0 {
+            let why = format!("the server cannot read, or not name, {} things in it", totals.unnamed);
+            self.leave_out(here, &why, Lost::Missed).await?;
+        }
+        match self.open().await {
+            Ok(store) => self.gather(&store, &listing).await,
+            Err(error) => self.leave_out(here, &error, Lost::Missed).await,
+        }
+    }
+
+    async fn first(&self, id: TransferId, output: &std::path::Path) -> Result<Transfer, TransferError> {
+        let (Some(dir), Some(file)) = (output.parent(), output.file_name()) else {
+            return Err(TransferError::Closed);
+        };
+        let store = self.store(dir.to_owned()).await.map_err(TransferError::File)?;
+        let local = file.to_str().map_or(Err(bowline_core::transfer::NameError::NotUtf8), SafeName::parse);
+        let local = local.map_err(|why| {
+            let text = format!("{}: {why}", output.display());
+            bowline_core::transfer::Failure::local(bowline_core::transfer::Code::NameInvalid, text)
+        })?;
+        let mut download = Download::new(id, self.name.clone(), local);
+        download.unix_mode = self.preserve;
+        self.client.fetch(&store, download).await
+    }
+
+    /// The folder, made if need be, as a store.
+    async fn open(&self) -> Result<DiskStore, StoreError> {
+        let place = self.place.clone();
+        // What stands in its way is told by the store.
+        let _ = tokio::task::spawn_blocking(move || std::fs::create_dir(place)).await;
+        self.store(self.place.clone()).await
+    }
+
+    async fn store(&self, dir: PathBuf) -> Result<DiskStore, StoreError> {
+        let mut config = Config::default();
+        config.overwrite = self.overwrite;
+        config.adopt_folders = self.preserve;
+        // Nobody will ask for these transfers again: a file is there, or it is not.
+        config.keep_committed = None;
+        blocking(move || DiskStore::open(&dir, config)).await
+    }
+
+    async fn gather(&mut self, store: &DiskStore, listing: &Listing) -> Result<(), Over> {
+        let (mut next, mut open, mut folders) = (1, 0_usize, Vec::new());
+        for entry in listing.entries() {
+            while self.ends.try_recv().is_ok() {
+                open -= 1;
+            }
+            let name = match self.name.child(entry.name.as_str()) {
+                Ok(name) => name,
+                Err(why) => {
+                    self.leave_out(&format!("{}/{}", self.name, entry.name), &why, Lost::Missed).await?;
+                    continue;
+                }
+            };
+            let subject = Subject {
+                name: name.as_str().into(),
+                bytes: entry.length,
+                folder: entry.kind == Kind::Folder,
+            };
+            if subject.folder {
+                // Its time comes last, and a mode might keep its files out.
+                let plain = FolderSpec { name: entry.name.clone(), mtime_ms: 0, unix_mode: None };
+                match self.make(store, plain).await {
+                    Ok(()) => folders.push(entry),
+                    Err(error) => self.leave_out(name.as_str(), &error, Lost::Missed).await?,
+                }
+                continue;
+            }
+            self.tell(News::Found { index: next, subject }).await?;
+            let result = self.client.fetch(store, self.download(name, entry)).await;
+            self.begun(next, result).await?;
+            next += 1;
+            open += 1;
+        }
+        while open > 0 {
+            self.ends.recv().await.ok_or(Over)?;
+            open -= 1;
+        }
+        if self.preserve {
+            // The innermost first, for each changes nothing in those around it.
+            for Entry { name, mtime_ms, unix_mode, .. } in folders.into_iter().rev() {
+                let shown = format!("{}/{name}", self.name);
+                if let Err(error) = self.make(store, FolderSpec { name, mtime_ms, unix_mode }).await {
+                    self.leave_out(&shown, &error, Lost::Missed).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn download(&self, name: SafeName, entry: Entry) -> Download {
+        let place = self.place.join(entry.name.as_str());
+        let id = self.identity.of_fetch(&self.server, name.as_str(), &place);
+        let mut download = Download::new(id, name, entry.name);
+        download.length = Some(entry.length);
+        download.unix_mode = self.preserve;
+        download
+    }
+
+    async fn make(&self, store: &DiskStore, spec: FolderSpec) -> Result<(), StoreError> {
+        let store = store.clone();
+        blocking(move || store.make_folder(&spec).map(|_| ())).await
+    }
+
+    async fn begun(&self, index: usize, result: Result<Transfer, TransferError>) -> Result<(), Over> {
+        self.tell(News::Begun { index, result }).await?;
+        if let LinkState::Ended { .. } = *self.client.link().borrow() { Err(Over) } else { Ok(()) }
+    }
+
+    async fn leave_out(&self, name: &str, why: &impl ToString, lost: Lost) -> Result<(), Over> {
+        self.tell(News::LeftOut { name: name.into(), why: why.to_string(), lost }).await
+    }
+
+    async fn tell(&self, news: News) -> Result<(), Over> {
+        self.tell.send(news).await.map_err(|_| Over)
+    }
+}
+
+/// Runs a job that waits for a disk where it holds nobody up.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

@@ -1,0 +1,45 @@
+//! What whoever queues transfers and whoever follows them tell each other.
+
+use bowline_core::transfer::Listing;
+use bowline_tokio::{Transfer, TransferError};
+use tokio::sync::mpsc;
+
+/// What is told of the transfers of a command, as they are found and queued. Each has a number.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// There is one more file, or folder, to transfer.
+    Found { index: usize, subject: Subject },
+    /// A transfer has begun, or could not begin.
+    Begun { index: usize, result: Result<Transfer, TransferError> },
+    /// Something will not be transferred.
+    LeftOut { name: String, why: String, lost: Lost },
+    /// So many files there are, with so many bytes.
+    Counted { files: u64, bytes: u64 },
+}
+
+/// What a transfer is about, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) folder: bool,
+}
+
+/// What it means that something is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It is nothing that could be transferred: links and devices.
+    Nothing,
+    /// Somebody misses it: the command fails, though the others go on.
+    Missed,
+}
+
+/// A transfer has ended; if it was one of a folder's listing, this is it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) index: usize,
+    pub(crate) listing: Option<Listing>,
+}
+
+/// Ends of transfers, for whoever queues them. Bounded by the transfers that are under way.
+pub(crate) type Ends = mpsc::UnboundedReceiver<Ended>;

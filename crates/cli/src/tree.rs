@@ -1,0 +1,274 @@
+//! Sending a folder with all that it holds: a walk finds, transfers take, and folders come last.
+//!
+//! ```text
+//!  walk (a thread) ─ found ─▶ feed ─ one at a time, as places become free ─▶ client
+//!                              ▲                                               │
+//!                              └──────────── ended ◀── courier ◀───────────────┘
+//! ```
+
+use crate::identity::Identity;
+use crate::nest::{Nest, Ready};
+use crate::news::{Ended, Ends, Lost, News, Subject};
+use bowline_core::transfer::listing::Entry;
+use bowline_core::transfer::{Batch, Kind, Offer, SafeName};
+use bowline_store::{DiskStore, Found, LeftOut, Source, StoreError, Walk};
+use bowline_tokio::{Client, LinkState, Transfer, TransferError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::mpsc;
+
+/// How many things a walk is ahead of the transfers.
+const AHEAD: usize = 64;
+
+/// A folder to send, under the name that it gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) name: SafeName,
+    store: DiskStore,
+    path: PathBuf,
+}
+
+impl Tree {
+    pub(crate) fn open(path: &Path, name: SafeName) -> Result<Self, StoreError> {
+        let store = DiskStore::open(path, bowline_store::Config::default())?;
+        Ok(Self { name, store, path: path.to_owned() })
+    }
+}
+
+/// Queues files and folders, and tells of each.
+pub(crate) struct Feeder {
+    pub(crate) client: Client,
+    pub(crate) server: String,
+    pub(crate) identity: Arc<Identity>,
+    /// Whether permissions, and the times of folders, are sent.
+    pub(crate) preserve: bool,
+    pub(crate) tell: mpsc::Sender<News>,
+    pub(crate) ends: Ends,
+    /// The number of the next transfer.
+    pub(crate) next: usize,
+    pub(crate) nest: Nest,
+}
+
+/// Nobody wants to know any more: the command has ended, or the server is out of reach for good.
+#[derive(Debug)]
+pub(crate) struct Over;
+
+/// The transfers of one tree, counted.
+struct Counter {
+    id: [u8; 16],
+    index: u32,
+    /// How many there are; 0 until somebody has counted them.
+    count: Arc<AtomicU32>,
+}
+
+impl Counter {
+    fn next(&mut self) -> Batch {
+        let batch = Batch { id: self.id, index: self.index, count: self.count.load(Ordering::Relaxed) };
+        self.index = self.index.saturating_add(1);
+        batch
+    }
+}
+
+impl Feeder {
+    /// Queues a tree; at the end its last folders may still wait for what they hold.
+    pub(crate) async fn feed(&mut self, tree: Tree) -> Result<(), Over> {
+        let batch = self.identity.of_folder(&self.server, tree.name.as_str(), "batch");
+        let count = Arc::new(AtomicU32::new(0));
+        self.count(&tree, Arc::clone(&count));
+        let mut counter = Counter { id: *batch.as_bytes(), index: 0, count };
+        let walk = match tree.store.walk(None) {
+            Ok(walk) => walk,
+            Err(error) => return self.leave_out(tree.path.display().to_string(), &error, Lost::Missed).await,
+        };
+        self.nest.enter(Some(Entry {
+            name: tree.name.clone(),
+            kind: Kind::Folder,
+            length: 0,
+            mtime_ms: walk.mtime_ms(),
+            unix_mode: walk.unix_mode(),
+        }));
+        let mut found = ahead(walk);
+        loop {
+            self.settle(&mut counter).await?;
+            tokio::select! {
+                next = found.recv() => match next {
+                    Some(next) => self.take(&tree, next, &mut counter).await?,
+                    None => break,
+                },
+                Some(Ended { index, .. }) = self.ends.recv() => self.nest.end(index),
+            }
+        }
+        self.nest.leave();
+        // The walk is through: what is left to be sent are folders.
+        let all = counter.index.saturating_add(self.nest.to_send().try_into().unwrap_or(u32::MAX));
+        counter.count.store(all, Ordering::Relaxed);
+        self.finish(&mut counter).await
+    }
+
+    /// Waits until every folder has got what it holds, and been sent.
+    async fn finish(&mut self, counter: &mut Counter) -> Result<(), Over> {
+        loop {
+            self.settle(counter).await?;
+            if self.nest.is_empty() {
+                return Ok(());
+            }
+            let Ended { index, .. } = self.ends.recv().await.ok_or(Over)?;
+            self.nest.end(index);
+        }
+    }
+
+    /// Takes note of what has ended, and sends the folders that waited for it.
+    async fn settle(&mut self, counter: &mut Counter) -> Result<(), Over> {
+        while let Ok(Ended { index, .. }) = self.ends.try_recv() {
+            self.nest.end(index);
+        }
+        while let Some(ready) = self.nest.take_ready() {
+            self.send_folder(ready, counter).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, tree: &Tree, found: Found, counter: &mut Counter) -> Result<(), Over> {
+        match found {
+            Found::End(_) => self.nest.leave(),
+            Found::File(entry) => match tree.name.child(entry.name.as_str()) {
+                Ok(name) => return self.send_file(tree, entry, name, counter).await,
+                Err(why) => return self.leave_out(shown(tree, &entry), &why, Lost::Missed).await,
+            },
+            Found::Folder(entry) => match tree.name.child(entry.name.as_str()) {
+                Ok(name) => self.nest.enter(Some(Entry { name, ..entry })),
+                Err(why) => {
+                    self.nest.enter(None);
+                    return self.leave_out(shown(tree, &entry), &why, Lost::Missed).await;
+                }
+            },
+            Found::LeftOut { path, why } => {
+                let lost = if why.is_by_nature() { Lost::Nothing } else { Lost::Missed };
+                return self.leave_out(tree.path.join(path).display().to_string(), &why, lost).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_file(
+        &mut self,
+        tree: &Tree,
+        entry: Entry,
+        name: SafeName,
+        counter: &mut Counter,
+    ) -> Result<(), Over> {
+        let subject = Subject { name: name.as_str().into(), bytes: entry.length, folder: false };
+        let index = self.found(subject).await?;
+        let (store, batch) = (tree.store.clone(), counter.next());
+        self.nest.begin(index);
+        // Opened beneath the tree, whatever stands in the place of its folders by now.
+        self.send_source(index, name, Some(batch), move || store.source(&entry.name)).await
+    }
+
+    /// Opens a file, and sends what was opened: the id, the time and the bytes are those of one version.
+    pub(crate) async fn send_source(
+        &mut self,
+        index: usize,
+        name: SafeName,
+        batch: Option<Batch>,
+        open: impl FnOnce() -> Result<Source, StoreError> + Send + 'static,
+    ) -> Result<(), Over> {
+        // A disk may take its time.
+        let result = match tokio::task::spawn_blocking(open).await {
+            Err(_) => Err(TransferError::Closed),
+            Ok(Err(error)) => Err(TransferError::File(error)),
+            Ok(Ok(source)) => {
+                let id = self.identity.of_send(&self.server, name.as_str(), &source.identity());
+                let mut offer = Offer::new(id, name, source.length());
+                offer.mtime_ms = source.mtime_ms();
+                offer.unix_mode = source.unix_mode().filter(|_| self.preserve);
+                offer.validator = Some(source.validator());
+                offer.batch = batch;
+                self.client.offer(offer, Some(source)).await
+            }
+        };
+        self.begun(index, result).await
+    }
+
+    async fn send_folder(&mut self, ready: Ready, counter: &mut Counter) -> Result<(), Over> {
+        let Entry { name, mtime_ms, unix_mode, .. } = ready.entry.clone();
+        let subject = Subject { name: name.as_str().into(), bytes: 0, folder: true };
+        let index = self.found(subject).await?;
+        self.nest.begin_ready(&ready, index);
+        let id = self.identity.of_folder(&self.server, name.as_str(), "folder");
+        let mut offer = Offer::folder(id, name);
+        if self.preserve {
+            (offer.mtime_ms, offer.unix_mode) = (mtime_ms, unix_mode);
+        }
+        offer.batch = Some(counter.next());
+        let result = self.client.offer(offer, None).await;
+        self.begun(index, result).await
+    }
+
+    /// Tells of a transfer. Where the server is out of reach for good it tells so itself, and no other need try.
+    async fn begun(&self, index: usize, result: Result<Transfer, TransferError>) -> Result<(), Over> {
+        self.tell(News::Begun { index, result }).await?;
+        if let LinkState::Ended { .. } = *self.client.link().borrow() { Err(Over) } else { Ok(()) }
+    }
+
+    /// Counts what there is, beside the walk that sends it: a large tree need not wait for that.
+    fn count(&self, tree: &Tree, count: Arc<AtomicU32>) {
+        let (store, tell) = (tree.store.clone(), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let Ok(walk) = store.walk(None) else { return };
+            // The folder itself.
+            let (mut files, mut folders, mut bytes) = (0_u64, 1_u64, 0_u64);
+            for found in walk {
+                match found {
+                    Found::File(entry) => {
+                        files += 1;
+                        bytes = bytes.saturating_add(entry.length);
+                    }
+                    Found::Folder(_) => folders += 1,
+                    Found::End(_) | Found::LeftOut { .. } => {}
+                }
+                if tell.is_closed() {
+                    return;
+                }
+            }
+            count.store((files + folders).try_into().unwrap_or(0), Ordering::Relaxed);
+            let _ = tell.blocking_send(News::Counted { files, bytes });
+        });
+    }
+
+    /// A new transfer; gives its number.
+    async fn found(&mut self, subject: Subject) -> Result<usize, Over> {
+        let index = self.next;
+        self.next += 1;
+        self.tell(News::Found { index, subject }).await?;
+        Ok(index)
+    }
+
+    async fn leave_out(&self, name: String, why: &impl ToString, lost: Lost) -> Result<(), Over> {
+        self.tell(News::LeftOut { name, why: why.to_string(), lost }).await
+    }
+
+    async fn tell(&self, news: News) -> Result<(), Over> {
+        self.tell.send(news).await.map_err(|_| Over)
+    }
+}
+
+fn shown(tree: &Tree, entry: &Entry) -> String {
+    tree.path.join(entry.name.as_str()).display().to_string()
+}
+
+/// Walks on a thread of its own, a few steps ahead.
+fn ahead(walk: Walk) -> mpsc::Receiver<Found> {
+    let (tell, found) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        for found in walk {
+            // What is under way in an inbox is nothing that anybody misses.
+            let quiet = matches!(found, Found::LeftOut { why: LeftOut::Staging, .. });
+            if !quiet && tell.blocking_send(found).is_err() {
+                return;
+            }
+        }
+    });
+    found
+}

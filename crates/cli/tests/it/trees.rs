@@ -1,0 +1,358 @@
+//! Folders go there and back with all that they hold.
+
+use crate::common::{Done, Process, Relay, World, bytes};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What stands at a path: its bytes, or nothing for a folder; its mode; its time in milliseconds.
+type Thing = (Option<Vec<u8>>, u32, i64);
+
+/// All that a folder holds, the store's own left out.
+fn tree(dir: &Path) -> BTreeMap<String, Thing> {
+    let mut things = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.expect("an entry").path();
+            if path.ends_with(".bowline") {
+                continue;
+            }
+            let meta = fs::symlink_metadata(&path).expect("it is there");
+            let content = meta.is_file().then(|| fs::read(&path).expect("a file"));
+            let name = path.strip_prefix(dir).expect("beneath").to_str().expect("UTF-8").to_owned();
+            let time = meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000;
+            things.insert(name, (content, meta.mode() & 0o777, time));
+            if meta.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    things
+}
+
+/// Names and bytes only.
+fn content(dir: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
+    tree(dir).into_iter().map(|(name, (bytes, ..))| (name, bytes)).collect()
+}
+
+/// A folder with what is awkward in folders.
+fn photos(world: &World) {
+    for (name, len) in [
+        ("photos/2026/beach 1.jpg", 3000),
+        ("photos/2026/día 🏖/文件.bin", 70_000),
+        ("photos/2026/nothing", 0),
+        ("photos/2026-x", 1),
+        ("photos/.hidden", 65_536),
+        ("photos/a/b/c/d/e/f/deep", 1_500_000),
+    ] {
+        world.file(name, len);
+    }
+    for empty in ["photos/empty", "photos/a/b/also empty/and in it"] {
+        fs::create_dir_all(world.path(empty)).expect("made");
+    }
+}
+
+/// Gives everything a mode and a time of its own, what is inside first.
+fn dress(dir: &Path) {
+    let names: Vec<_> = tree(dir).into_keys().collect();
+    for (n, name) in names.iter().rev().map(|name| dir.join(name)).chain([dir.to_owned()]).enumerate() {
+        let n = n as u64;
+        let mode = if name.is_dir() { 0o750 | (n % 2) } else { 0o600 | (n % 5) };
+        fs::set_permissions(&name, fs::Permissions::from_mode(mode as u32)).expect("ours");
+        let time = UNIX_EPOCH + Duration::from_millis(1_500_000_000_123 + 1000 * n);
+        fs::File::open(&name).and_then(|file| file.set_modified(time)).expect("a time");
+    }
+}
+
+fn events(done: &Done, event: &str) -> Vec<Value> {
+    let all = done.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    all.filter(|line| line["event"] == event).collect()
+}
+
+/// The last line.
+fn summary(done: &Done) -> Value {
+    let summary: Value = serde_json::from_str(done.stdout.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(summary["event"], "summary", "{done:?}");
+    summary
+}
+
+#[test]
+fn a_folder_goes_there_and_back_as_it_was() {
+    let world = World::new();
+    photos(&world);
+    dress(&world.path("photos"));
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "--json", "--preserve", "photos", &server.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let was = tree(&world.path("photos"));
+    assert!(was == tree(&world.path("inbox/photos")), "{:?}", tree(&world.path("inbox/photos")).keys());
+    let top = |path: &str| {
+        let meta = fs::metadata(world.path(path)).expect("a folder");
+        (meta.mode(), meta.mtime())
+    };
+    assert_eq!(top("photos"), top("inbox/photos"));
+    let summary = summary(&sent);
+    let folders = was.values().filter(|(bytes, ..)| bytes.is_none()).count() + 1;
+    assert_eq!((summary["files"].as_u64(), summary["folders"].as_u64()), (Some(6), Some(folders as u64)));
+    assert_eq!(events(&sent, "done").len(), 6 + folders);
+
+    let fetched = world.run(["fetch", "--preserve", &format!("{}/photos", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    assert!(was == tree(&world.path("back")), "{:?}", tree(&world.path("back")));
+    assert!(!world.path("back/.bowline").exists(), "nothing is left over");
+}
+
+#[test]
+fn without_the_option_files_keep_their_times_and_nothing_else() {
+    let world = World::new();
+    photos(&world);
+    dress(&world.path("photos"));
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "photos", &server.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    fs::write(world.path("ordinary"), "").expect("written");
+    let ordinary = fs::metadata(world.path("ordinary")).expect("there").mode() & 0o777;
+    let (was, is) = (tree(&world.path("photos")), tree(&world.path("inbox/photos")));
+    assert_eq!(was.len(), is.len());
+    for ((name, was), (_, is)) in was.iter().zip(&is) {
+        assert!(was.0 == is.0, "{name}");
+        if is.0.is_some() {
+            assert_eq!((is.1, is.2), (ordinary, was.2), "{name}");
+        } else {
+            assert_ne!(is.2, was.2, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_can_be_called_by_any_way_to_it_and_sent_beside_files() {
+    let world = World::new();
+    photos(&world);
+    world.file("a", 100);
+    let server = world.serve(&[]);
+    for way in ["photos/", "./photos/../photos", "photos/2026/.."] {
+        let sent = world.run(["send", "a", way, &server.url]);
+        assert_eq!(sent.code, Some(0), "{way}: {sent:?}");
+    }
+    assert!(content(&world.path("photos")) == content(&world.path("inbox/photos")));
+    assert!(world.inbox("a") == bytes("a", 100));
+}
+
+#[test]
+fn a_thousand_small_files_arrive_and_the_second_time_they_are_there() {
+    let world = World::new();
+    for n in 0..1000 {
+        world.file(&format!("many/{}/{n}", n % 20), 1 + n % 700);
+    }
+    let server = world.serve(&[]);
+    for there in [0, 1000] {
+        let sent = world.run(["send", "--json", "many", &server.url]);
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+        let summary = summary(&sent);
+        assert_eq!((summary["files"].as_u64(), summary["folders"].as_u64()), (Some(1000), Some(21)));
+        assert_eq!((summary["already_there"].as_u64(), summary["failed"].as_u64()), (Some(there), Some(0)));
+    }
+    assert!(content(&world.path("many")) == content(&world.path("inbox/many")));
+    let fetched = world.run(["fetch", "--json", &format!("{}/many", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    assert!(content(&world.path("many")) == content(&world.path("back")));
+    assert_eq!(summary(&fetched)["files"], 1000);
+    // The sender keeps a secret, and nothing of what it has sent.
+    let kept: Vec<_> = fs::read_dir(world.path("state")).expect("a folder").collect();
+    assert!(kept.len() <= 2, "{kept:?}");
+}
+
+/// Twelve files of 1 MB.
+fn album(world: &World, dir: &str) {
+    for n in 0..12 {
+        world.file(&format!("{dir}/{}/{n}", n % 3), 1_000_000);
+    }
+}
+
+/// Reads until so many files are done, and kills the process.
+fn kill_after(mut process: Process, files: usize) {
+    for _ in 0..files {
+        process.event(|event| event["event"] == "done" && event["bytes"] == 1_000_000);
+    }
+    process.kill();
+}
+
+#[test]
+fn a_sender_that_was_killed_goes_on_with_what_is_missing() {
+    let world = World::new();
+    album(&world, "album");
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let args = ["send", "--json", "--limit-rate", "4M", "album", &relay.url];
+    kill_after(Process::start(&mut world.bowline(args)), 3);
+    let before = relay.up();
+    let sent = world.run(["send", "--json", "album", &relay.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
+    let again = relay.up();
+    assert!(before + again < 15_000_000, "{before} and then {again} bytes were sent");
+    assert!(summary(&sent)["already_there"].as_u64() >= Some(3), "{sent:?}");
+}
+
+#[test]
+fn a_fetch_that_was_killed_goes_on_with_what_is_missing() {
+    let world = World::new();
+    album(&world, "inbox/album");
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let url = format!("{}/album", relay.url);
+    kill_after(Process::start(&mut world.bowline(["fetch", "--json", "--limit-rate", "4M", &url])), 3);
+    let before = relay.down();
+    let fetched = world.run(["fetch", "--json", &url]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    assert!(content(&world.path("inbox/album")) == content(&world.path("album")));
+    let again = relay.down();
+    assert!(before + again < 15_000_000, "{before} and then {again} bytes were fetched");
+    assert!(!world.path("album/.bowline").exists(), "nothing is left over");
+}
+
+#[test]
+fn a_file_that_changed_in_between_arrives_as_it_is_in_the_end() {
+    let world = World::new();
+    album(&world, "album");
+    let server = world.serve(&[]);
+    let args = ["send", "--json", "--limit-rate", "4M", "album", &server.url];
+    kill_after(Process::start(&mut world.bowline(args)), 1);
+    // What had not arrived is another file now, of the same length.
+    let arrived = content(&world.path("inbox/album"));
+    for (name, bytes) in content(&world.path("album")) {
+        if bytes.is_some() && !arrived.contains_key(&name) {
+            fs::write(world.path("album").join(&name), crate::common::bytes("changed", 1_000_000))
+                .expect("ours");
+        }
+    }
+    let sent = world.run(["send", "album", &server.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
+}
+
+#[test]
+fn names_that_are_not_safe_are_named_and_hold_nobody_up() {
+    let world = World::new();
+    photos(&world);
+    world.file("photos/2026/what?", 10);
+    world.file("photos/nul.txt", 10);
+    world.file("photos/bad:folder/fine", 10);
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "--json", "photos", &server.url]);
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    for bad in
+        ["photos/2026/what?: the name holds the character '?'", "photos/nul.txt: ", "photos/bad:folder: "]
+    {
+        assert!(sent.stderr.contains(bad), "{bad}: {sent:?}");
+    }
+    assert_eq!(events(&sent, "failed").len(), 3, "{sent:?}");
+    let mut expected = content(&world.path("photos"));
+    expected.retain(|name, _| !name.contains(['?', ':']) && name != "nul.txt");
+    assert!(expected == content(&world.path("inbox/photos")));
+    assert_eq!(summary(&sent)["failed"], 3);
+}
+
+#[test]
+fn links_are_left_out_with_a_word_and_nothing_is_followed() {
+    let world = World::new();
+    photos(&world);
+    world.file("secret/key", 10);
+    symlink(world.path("secret"), world.path("photos/folder link")).expect("linked");
+    symlink(world.path("secret/key"), world.path("photos/2026/file link")).expect("linked");
+    symlink("nowhere", world.path("photos/dangling")).expect("linked");
+    let _socket = std::os::unix::net::UnixListener::bind(world.path("photos/socket")).expect("bound");
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "photos", &server.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    for (name, why) in [
+        ("folder link", "a symbolic link"),
+        ("2026/file link", "a symbolic link"),
+        ("dangling", "a symbolic link"),
+        ("socket", "neither a file nor a folder"),
+    ] {
+        assert!(sent.stderr.contains(&format!("left out: photos/{name}: {why}\n")), "{name}: {sent:?}");
+        assert!(fs::symlink_metadata(world.path("inbox/photos").join(name)).is_err(), "{name}");
+    }
+    assert!(sent.stderr.contains("4 left out"), "{sent:?}");
+
+    symlink(world.path("secret"), world.path("inbox/photos/link")).expect("linked");
+    let fetched = world.run(["fetch", &format!("{}/photos", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    assert!(fetched.stderr.contains("left out: photos: 1 links and devices in it"), "{fetched:?}");
+    assert!(!world.path("back/link").exists());
+    let through = world.run(["fetch", &format!("{}/photos/link/key", server.url)]);
+    assert_eq!(through.code, Some(1), "{through:?}");
+}
+
+#[test]
+fn a_file_that_is_in_the_way_is_named_and_the_others_come() {
+    let world = World::new();
+    photos(&world);
+    world.file("inbox/photos/2026/beach 1.jpg", 3000);
+    world.file("inbox/photos/a", 5);
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "photos", &server.url]);
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    assert!(
+        sent.stderr.contains("photos/2026/beach 1.jpg: the server has another file of that name"),
+        "{sent:?}"
+    );
+    assert!(sent.stderr.contains("photos/a/b/c/d/e/f/deep: "), "{sent:?}");
+    assert!(world.inbox("photos/.hidden") == bytes("photos/.hidden", 65_536));
+    assert!(world.inbox("photos/a") == bytes("inbox/photos/a", 5));
+}
+
+#[test]
+fn a_file_that_vanishes_before_its_turn_is_named_and_the_others_come() {
+    let world = World::new();
+    for n in 0..60 {
+        world.file(&format!("inbox/album/{n:02}"), 100_000);
+    }
+    let server = world.serve(&[]);
+    let url = format!("{}/album", server.url);
+    let mut fetch = Process::start(&mut world.bowline(["fetch", "--json", "--limit-rate", "1M", &url]));
+    fetch.event(|event| event["event"] == "done");
+    // No more than 32 of this size are asked for at once.
+    fs::remove_file(world.path("inbox/album/59")).expect("it was there");
+    let failed = fetch.event(|event| event["event"] == "failed");
+    assert_eq!(failed["name"], "album/59", "{failed}");
+    let done = fetch.finish();
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("album/59: the server has no such file"), "{done:?}");
+    assert!(content(&world.path("inbox/album")) == content(&world.path("album")));
+}
+
+#[test]
+fn a_server_that_is_not_there_fails_a_folder_too() {
+    let world = World::new();
+    photos(&world);
+    let sent = world.run(["send", "--give-up-after", "1s", "photos", "ws://127.0.0.1:1"]);
+    assert_eq!(sent.code, Some(3), "{sent:?}");
+    let fetched = world.run(["fetch", "--give-up-after", "1s", "ws://127.0.0.1:1/photos"]);
+    assert_eq!(fetched.code, Some(3), "{fetched:?}");
+}
+
+#[test]
+fn a_server_tells_what_belongs_together() {
+    let world = World::new();
+    world.file("pair/a", 10);
+    world.file("pair/b", 20);
+    let mut server = world.serve(&["--json"]);
+    assert_eq!(world.run(["send", "pair", &server.url]).code, Some(0));
+    let received: Vec<_> =
+        (0..3).map(|_| server.process.event(|event| event["event"] == "received")).collect();
+    assert!(
+        received.iter().all(|event| event["batch"] == received[0]["batch"] && event["batch"].is_string())
+    );
+    let mut order: Vec<_> = received.iter().map(|event| event["index"].as_u64()).collect();
+    order.sort_unstable();
+    assert_eq!(order, [Some(0), Some(1), Some(2)]);
+    // The folder comes last, when everything has been counted.
+    assert_eq!((&received[2]["name"], &received[2]["folder"]), (&"pair".into(), &true.into()));
+    assert_eq!(received[2]["count"], 3);
+}
