@@ -1,0 +1,159 @@
+//! The server's way to a connection: read the request, decide, answer.
+//!
+//! [`accept`] does all of it where the decision is at hand. Where it takes time (a look into a database, another
+//! service), [`receive`] gives the request first, and [`Asked::accept`] or [`Asked::reject`] answers it later.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::Instant;
+use bowline_handshake::server::{self, Handshake};
+use bowline_host::AcceptError;
+use http::{Response, StatusCode};
+
+pub use bowline_handshake::Config;
+pub use bowline_handshake::server::{Accept, negotiate};
+pub use bowline_host::accept::{Accepted, Decision};
+
+use crate::clock::Clock;
+use crate::exchange::exchange;
+use crate::stream::Stream;
+use crate::wait::{Interest, wait};
+
+/// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
+///
+/// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
+/// open a WebSocket with a visitor's cookies: a server for browsers checks the `Origin` (RFC 6455 §10.2). After a refusal
+/// the stream is read for up to a second, so that the client gets the answer.
+///
+/// # Errors
+/// Says why there is no WebSocket, rejections by `decide` included.
+pub fn accept<S: Stream>(
+    stream: S,
+    config: &Config,
+    decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
+) -> Result<Accepted<S>, AcceptError> {
+    let asked = receive(stream, config)?;
+    match decide(asked.request(), asked.subprotocols()) {
+        Decision::Accept(accept) => asked.accept(&accept),
+        Decision::Reject(response) => Err(asked.reject(&response)),
+    }
+}
+
+/// Reads a request for a WebSocket, to be answered by [`Asked::accept`] or [`Asked::reject`].
+///
+/// # Errors
+/// If something else came, or nothing in time. The client has got the right HTTP answer.
+pub fn receive<S: Stream>(mut stream: S, config: &Config) -> Result<Asked<S>, AcceptError> {
+    let clock = Clock::start();
+    let mut handshake = Handshake::new(config.clone(), clock.now());
+    let failed = exchange(&mut stream, &mut handshake, clock, |handshake| {
+        let is_asked = handshake.request().is_some();
+        handshake.poll_result().map(Some).or_else(|| is_asked.then_some(None))
+    });
+    match failed {
+        None => Ok(Asked { stream, handshake, clock }),
+        Some(Err(error)) => Err(refused(stream, error)),
+        // Nobody has accepted anything yet.
+        Some(Ok(_)) => Err(server::AnswerError::NoRequest.into()),
+    }
+}
+
+/// A request for a WebSocket that waits for its answer.
+///
+/// Dropping it ends the connection without one.
+pub struct Asked<S> {
+    stream: S,
+    handshake: Handshake,
+    clock: Clock,
+}
+
+impl<S: Stream> Asked<S> {
+    /// The request. Credentials and cookies in it are marked as sensitive.
+    pub fn request(&self) -> &http::Request<()> {
+        // It waits: that is what this type says.
+        self.handshake.request().expect("a request that waits")
+    }
+
+    /// The subprotocols it offers, the client's favourite first; see [`negotiate`].
+    pub fn subprotocols(&self) -> &[String] {
+        self.handshake.subprotocols()
+    }
+
+    /// Opens the WebSocket.
+    ///
+    /// # Errors
+    /// If the subprotocol was not offered (the client is answered with 500), or if the answer could not leave.
+    pub fn accept(mut self, accept: &Accept) -> Result<Accepted<S>, AcceptError> {
+        if let Err(error) = self.handshake.accept(self.clock.now(), accept) {
+            return Err(self.fail(error));
+        }
+        match self.answer() {
+            Ok(upgraded) => Ok(Accepted::new(self.stream, upgraded)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Answers without a WebSocket, and says what became of it: [`server::Error::Rejected`] if all went well.
+    pub fn reject<B: AsRef<[u8]>>(mut self, response: &Response<B>) -> AcceptError {
+        match self.handshake.reject(self.clock.now(), response) {
+            Ok(()) => match self.answer() {
+                Err(error) => refused(self.stream, error),
+                Ok(_) => server::AnswerError::NoRequest.into(),
+            },
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn answer(&mut self) -> Result<server::Upgraded, server::Error> {
+        exchange(&mut self.stream, &mut self.handshake, self.clock, Handshake::poll_result)
+    }
+
+    /// Our own application made a mistake.
+    fn fail(mut self, error: server::AnswerError) -> AcceptError {
+        let mut response = Response::new("the server's answer to this request is not valid\n");
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        if self.handshake.reject(self.clock.now(), &response).is_ok() && self.answer().is_err() {
+            linger(self.stream);
+        }
+        error.into()
+    }
+}
+
+impl<S> fmt::Debug for Asked<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("handshake", &self.handshake).finish_non_exhaustive()
+    }
+}
+
+fn refused<S: Stream>(stream: S, error: server::Error) -> AcceptError {
+    if error.status().is_some() {
+        linger(stream);
+    }
+    error.into()
+}
+
+/// Ends a stream gently. Who drops one with bytes unread makes the system reset it, and the answer is lost.
+fn linger<S: Stream>(mut stream: S) {
+    let clock = Clock::start();
+    let until = Instant::ZERO + LINGER;
+    // The answer has been given; how the stream ends is no news.
+    let _ = stream.finish_writing();
+    let mut forgotten = [0; 512];
+    while clock.now() < until {
+        match stream.read(&mut forgotten) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                let interest = Interest { read: true, write: false };
+                if wait(Some(stream.socket()), interest, None, Some(until - clock.now())).is_err() {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}

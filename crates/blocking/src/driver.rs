@@ -1,0 +1,240 @@
+//! Moves the bytes of one connection: between a stream, a clock, and a [`Connection`] that decides.
+//!
+//! ```text
+//!               ┌──────────────────── Driver ────────────────────┐
+//!   stream ───▶ │ handle_input                                   │
+//!   clock  ───▶ │ handle_wake, handle_timeout    Connection      │ ◀──▶ conn_mut(): send, close, poll_event
+//!   stream ◀─── │ outputs, handle_written, handle_blocked        │
+//!               └────────────────────────────────────────────────┘
+//! ```
+
+mod read;
+mod write;
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bowline_core::connection::{self, Transport};
+use bowline_core::{Connection, End, Instant};
+use bowline_host::SleepWatch;
+
+use crate::clock::Clock;
+use crate::stream::Stream;
+use crate::wait::{Interest, Wakened, wait};
+
+/// After so many bytes in one direction the other one, and the owner, get a turn.
+const TURN: usize = 1 << 20;
+
+/// One WebSocket connection on a stream, driven by whoever calls.
+///
+/// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself. It reads, writes
+/// and keeps the time; what to say and when to give up is up to the connection. It never waits for the stream alone, but
+/// always for the connection's next deadline as well, in both directions.
+///
+/// Take all events, send what there is room for, and then drive; when that comes back, begin again:
+///
+/// ```
+/// use bowline_blocking::{Driver, Stream};
+/// use bowline_core::{Disconnect, connection::Event};
+///
+/// /// Counts the bytes that come until the end.
+/// fn count<S: Stream>(mut driver: Driver<S>) -> (usize, Disconnect) {
+///     let mut bytes = 0;
+///     loop {
+///         while let Some(event) = driver.conn_mut().poll_event() {
+///             match event {
+///                 Event::Message(message) => bytes += message.len(),
+///                 Event::Closed(disconnect) => return (bytes, disconnect),
+///                 _ => {}
+///             }
+///         }
+///         driver.drive(None);
+///     }
+/// }
+/// ```
+pub struct Driver<S> {
+    /// Until the end.
+    stream: Option<S>,
+    conn: Connection,
+    clock: Clock,
+    watch: SleepWatch,
+    writing: Writing,
+    /// Whether the stream took bytes that it may still hold back.
+    unflushed: bool,
+    wakened: Option<Wakened>,
+}
+
+/// The way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// The stream takes no more for now, and the connection knows.
+    Blocked,
+    /// We ended it, or it broke.
+    Ended,
+}
+
+/// Why [`Driver::drive`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// Something happened: look at the connection.
+    Busy,
+    /// The time that was given has passed.
+    TimedOut,
+}
+
+impl<S: Stream> Driver<S> {
+    /// Drives a connection over a stream, with the clock that tells the connection the time.
+    ///
+    /// # Errors
+    /// If the stream cannot be told not to wait.
+    pub fn new(stream: S, conn: Connection, clock: Clock) -> io::Result<Self> {
+        stream.set_nonblocking()?;
+        Ok(Self {
+            stream: Some(stream),
+            conn,
+            clock,
+            watch: SleepWatch::start(),
+            writing: Writing::Open,
+            unflushed: false,
+            wakened: None,
+        })
+    }
+
+    /// The end that dialled, on a stream after the opening handshake. `leftover` is what came behind the answer.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    pub fn client(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
+        let conn = Connection::client(config, seed()?, clock.now());
+        Ok(Self::new(stream, conn, clock)?.with_leftover(leftover))
+    }
+
+    /// The end that accepted, on a stream after the opening handshake. `leftover` is what came behind the request.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    pub fn server(stream: S, leftover: &[u8], config: connection::Config, clock: Clock) -> io::Result<Self> {
+        let conn = Connection::server(config, seed()?, clock.now());
+        Ok(Self::new(stream, conn, clock)?.with_leftover(leftover))
+    }
+
+    fn with_leftover(mut self, leftover: &[u8]) -> Self {
+        if !leftover.is_empty() {
+            self.conn.handle_input(self.clock.now(), leftover);
+        }
+        self
+    }
+
+    /// Lets calls from other threads end a wait.
+    pub(crate) fn set_wakened(&mut self, wakened: Wakened) {
+        self.wakened = Some(wakened);
+    }
+
+    /// Reads what there is, reports the time, and writes what there is, in this order; and waits if there was nothing to
+    /// do. Comes back when something happened: bytes came, a deadline was reached, there is room again where there was none,
+    /// or the stream is gone; at the latest at `until`, if one is given. When [all is over](Self::is_over), at once.
+    pub fn drive(&mut self, until: Option<Instant>) -> Driven {
+        loop {
+            if self.step() || self.is_over() {
+                return Driven::Busy;
+            }
+            let now = self.clock.now();
+            if until.is_some_and(|until| until <= now) {
+                return Driven::TimedOut;
+            }
+            let due = [self.conn.poll_timeout(), until].into_iter().flatten().min();
+            let called = self.wait(due.map(|due| due - now));
+            // First, so that an end that is found after a sleep is not taken for the work of a silence.
+            if let Some(slept) = self.watch.slept() {
+                self.conn.handle_wake(self.clock.now(), slept);
+            }
+            if called {
+                return Driven::Busy;
+            }
+        }
+    }
+
+    /// Writes what the stream takes at once.
+    pub(crate) fn offer(&mut self) {
+        let now = self.clock.now();
+        self.write(now);
+    }
+
+    /// Does what can be done without waiting; says whether the owner has something to look at.
+    fn step(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut is_news = self.read(now);
+        is_news |= self.expire(now);
+        is_news |= self.write(now);
+        // What it took of the last words is all that it gets.
+        if self.conn.transport() == Transport::Drop {
+            self.stream = None;
+        }
+        is_news
+    }
+
+    /// Tells the connection that a deadline was reached; says whether one was.
+    fn expire(&mut self, now: Instant) -> bool {
+        let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
+        if is_due {
+            self.conn.handle_timeout(now);
+        }
+        is_due
+    }
+
+    fn wait(&mut self, time: Option<Duration>) -> bool {
+        let interest = Interest {
+            read: self.conn.wants_input(),
+            write: self.writing != Writing::Ended && (self.writing == Writing::Blocked || self.has_output()),
+        };
+        let waited = wait(self.stream.as_ref().map(Stream::socket), interest, self.wakened.as_ref(), time);
+        waited.unwrap_or_else(|_| {
+            // Without a way to wait there is none to go on.
+            self.conn.handle_end(self.clock.now(), End::ReadFailed);
+            false
+        })
+    }
+
+    /// The connection.
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// The connection, to send, to close and to take events. Drive afterwards.
+    pub fn conn_mut(&mut self) -> &mut Connection {
+        &mut self.conn
+    }
+
+    /// The time, as the connection is told it.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The stream, until the end.
+    pub fn stream(&self) -> Option<&S> {
+        self.stream.as_ref()
+    }
+
+    /// Whether the stream has been dropped. The last event, [`Event::Closed`](connection::Event::Closed), was taken or
+    /// waits to be.
+    pub fn is_over(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+impl<S> fmt::Debug for Driver<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("conn", &self.conn)
+            .field("writing", &self.writing)
+            .finish_non_exhaustive()
+    }
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}

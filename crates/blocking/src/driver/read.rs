@@ -1,0 +1,54 @@
+//! The way in.
+
+use std::cell::RefCell;
+use std::io;
+
+use bowline_core::{End, Instant};
+use bowline_host::read_end;
+
+use super::{Driver, TURN};
+use crate::stream::Stream;
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+thread_local! {
+    /// The place to read to, shared by all connections of a thread: one that waits holds no memory for what may come.
+    static PLACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<S: Stream> Driver<S> {
+    /// Reads what there is; says whether something came, if only the end.
+    pub(super) fn read(&mut self, now: Instant) -> bool {
+        let mut received = 0;
+        while received < TURN && self.conn.wants_input() {
+            match self.read_once(now) {
+                Ok(0) => {
+                    self.conn.handle_end(now, End::Eof);
+                    return true;
+                }
+                Ok(n) => received += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.conn.handle_end(now, read_end(&error));
+                    return true;
+                }
+            }
+        }
+        received > 0
+    }
+
+    fn read_once(&mut self, now: Instant) -> io::Result<usize> {
+        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
+        // Taken out meanwhile: the stream may itself be driven on this thread.
+        let mut place = PLACE.take();
+        place.resize(READ, 0);
+        let read = stream.read(&mut place);
+        if let Ok(n @ 1..) = read {
+            self.conn.handle_input(now, &place[..n]);
+        }
+        PLACE.set(place);
+        read
+    }
+}

@@ -1,0 +1,211 @@
+//! A thread for each client that comes.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use bowline_host::socket::tune;
+
+use crate::stream::Socket;
+use crate::wait::{Interest, Wakened, Waker, wait, waker};
+
+/// How long to wait after the system refused a connection for lack of something, before it is asked again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many clients are served at once if nothing else is said.
+const MOST: usize = 1024;
+
+/// Accepts connections, and serves each by a thread of its own.
+///
+/// ```
+/// use bowline_blocking::{Listener, WebSocket};
+/// use bowline_core::{Close, Message};
+/// use std::thread;
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = Listener::bind("127.0.0.1:0")?;
+/// let (address, stopper) = (listener.local_addr()?, listener.stopper());
+/// let server = thread::spawn(move || {
+///     listener.serve(|stream, _peer| {
+///         let Ok(mut socket) = WebSocket::accept(stream) else { return };
+///         while let Ok(message) = socket.receive() {
+///             // If it cannot be sent, the next call tells why.
+///             let _ = socket.send(message);
+///         }
+///     })
+/// });
+///
+/// let mut socket = WebSocket::connect(&format!("ws://{address}/"))?;
+/// socket.send(Message::text("hello"))?;
+/// assert_eq!(socket.receive()?, Message::text("hello"));
+/// socket.close(Close::normal())?;
+/// socket.ended();
+/// stopper.stop();
+/// let left = server.join().unwrap()?;
+/// assert!(left.wait(Duration::from_secs(10)), "all clients are gone");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    wakened: Wakened,
+    stopper: Stopper,
+    most: usize,
+}
+
+/// Stops a [`Listener`]. Clones stop the same one.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    is_stopped: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+/// The clients that were there when a listener stopped.
+#[derive(Clone, Debug, Default)]
+pub struct Left(Arc<Threads>);
+
+#[derive(Debug, Default)]
+struct Threads {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// One client's thread; counted until it is dropped, even by a panic.
+struct Counted {
+    left: Left,
+    waker: Waker,
+}
+
+impl Listener {
+    /// Listens at an address; port 0 is one that is free.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::new(TcpListener::bind(address)?)
+    }
+
+    /// Listens where somebody has begun to.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let (waker, wakened) = waker()?;
+        Ok(Self {
+            socket: listener,
+            wakened,
+            stopper: Stopper { is_stopped: Arc::default(), waker },
+            most: MOST,
+        })
+    }
+
+    /// Serves so many clients at once; others wait in the queue of the system. Default: 1024.
+    #[must_use]
+    pub fn with_most(self, most: usize) -> Self {
+        Self { most: most.max(1), ..self }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// What stops it.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Calls `serve` in a thread of its own for each client, until it is [stopped](Stopper::stop). The clients that are
+    /// there then are served on; what comes back can wait for them.
+    ///
+    /// # Errors
+    /// The listener cannot be used at all. A single connection that fails is no error.
+    pub fn serve(self, serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static) -> io::Result<Left> {
+        let serve = Arc::new(serve);
+        let left = Left::default();
+        while !self.stopper.is_stopped() {
+            let is_full = left.count() >= self.most;
+            let accepted = if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { self.socket.accept() };
+            match accepted {
+                Ok((stream, peer)) => {
+                    // On some systems it is like the listener.
+                    if stream.set_nonblocking(false).is_err() {
+                        continue;
+                    }
+                    tune(&stream);
+                    let counted = Counted::new(&left, self.stopper.waker.clone());
+                    let serve = Arc::clone(&serve);
+                    let client = thread::Builder::new().name(format!("bowline {peer}")).spawn(move || {
+                        let _counted = counted;
+                        serve(stream, peer);
+                    });
+                    if client.is_err() {
+                        thread::sleep(ACCEPT_PAUSE);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let interest = Interest { read: !is_full, write: false };
+                    wait(Some(self.socket.socket()), interest, Some(&self.wakened), None)?;
+                }
+                Err(error) if is_passing(&error) => thread::sleep(ACCEPT_PAUSE),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(left)
+    }
+}
+
+impl Stopper {
+    /// The listener accepts nobody any more, and [`Listener::serve`] returns.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Left {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until all are gone, no longer than this; says whether they are.
+    pub fn wait(&self, time: Duration) -> bool {
+        let count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.changed.wait_timeout_while(count, time, |count| *count > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
+    }
+}
+
+impl Counted {
+    fn new(left: &Left, waker: Waker) -> Self {
+        *left.0.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self { left: left.clone(), waker }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *self.left.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.left.0.changed.notify_all();
+        // There may be a place for somebody who waits.
+        self.waker.wake();
+    }
+}
+
+/// Whether a connection could not be accepted for a reason that passes.
+fn is_passing(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}

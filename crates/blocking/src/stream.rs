@@ -1,0 +1,71 @@
+//! What a connection can run on.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(unix)]
+pub use std::os::fd::BorrowedFd as Handle;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as AsFd;
+#[cfg(windows)]
+pub use std::os::windows::io::BorrowedSocket as Handle;
+
+/// A stream that can be told not to wait, and that the system can be asked to wait for.
+///
+/// Sockets are such streams. So is whatever encrypts one, if it does three things: it reads and writes without waiting
+/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, and `flush` brings on their way all
+/// that it holds back itself.
+pub trait Stream: Read + Write {
+    /// Calls return [`WouldBlock`](io::ErrorKind::WouldBlock) from here on, instead of waiting.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_nonblocking(&self) -> io::Result<()>;
+
+    /// The socket, to wait for.
+    fn socket(&self) -> Handle<'_>;
+
+    /// Ends the direction away from here: nothing more will be written.
+    ///
+    /// # Errors
+    /// What the system says; [`WouldBlock`](io::ErrorKind::WouldBlock) if it is to be called again.
+    fn finish_writing(&mut self) -> io::Result<()>;
+}
+
+/// What the system knows as a socket, under one name on all systems.
+pub(crate) trait Socket {
+    fn socket(&self) -> Handle<'_>;
+}
+
+impl<S: AsFd> Socket for S {
+    fn socket(&self) -> Handle<'_> {
+        #[cfg(unix)]
+        return self.as_fd();
+        #[cfg(windows)]
+        return self.as_socket();
+    }
+}
+
+macro_rules! stream {
+    ($stream:ty) => {
+        impl Stream for $stream {
+            fn set_nonblocking(&self) -> io::Result<()> {
+                self.set_nonblocking(true)
+            }
+
+            fn socket(&self) -> Handle<'_> {
+                Socket::socket(self)
+            }
+
+            fn finish_writing(&mut self) -> io::Result<()> {
+                self.shutdown(Shutdown::Write)
+            }
+        }
+    };
+}
+stream!(TcpStream);
+#[cfg(unix)]
+stream!(UnixStream);

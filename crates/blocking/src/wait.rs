@@ -1,0 +1,131 @@
+//! Waiting for a socket, a deadline, or a word from another thread.
+
+use std::io::{self, Read, Write};
+#[cfg(windows)]
+use std::net::{TcpListener, TcpStream as Pipe};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream as Pipe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::stream::Handle;
+
+/// Wakes a thread that waits for a socket. Clones wake the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(Arc<Pipe>);
+
+/// The end of it that the thread holds.
+#[derive(Debug)]
+pub(crate) struct Wakened(Pipe);
+
+/// A waker, and who is woken by it.
+pub(crate) fn waker() -> io::Result<(Waker, Wakened)> {
+    let (near, far) = pair()?;
+    near.set_nonblocking(true)?;
+    far.set_nonblocking(true)?;
+    Ok((Waker(Arc::new(near)), Wakened(far)))
+}
+
+#[cfg(unix)]
+fn pair() -> io::Result<(Pipe, Pipe)> {
+    Pipe::pair()
+}
+
+#[cfg(windows)]
+fn pair() -> io::Result<(Pipe, Pipe)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let near = Pipe::connect(listener.local_addr()?)?;
+    // Somebody else may have been quicker to come.
+    loop {
+        let (far, peer) = listener.accept()?;
+        if peer == near.local_addr()? {
+            return Ok((near, far));
+        }
+    }
+}
+
+impl Waker {
+    /// Wakes the thread, now or when it next waits.
+    pub(crate) fn wake(&self) {
+        // If it is full, the thread has been woken already; if the other end is gone, there is nobody to wake.
+        let _ = (&*self.0).write(&[1]);
+    }
+}
+
+impl Wakened {
+    /// Forgets all calls so far.
+    fn clear(&self) {
+        let mut calls = [0; 64];
+        while (&self.0).read(&mut calls).is_ok_and(|n| n == calls.len()) {}
+    }
+}
+
+/// What to wait for beside the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+/// Waits until the socket can do something of this, somebody calls, or so much time has passed; `None` is for ever. Says
+/// whether somebody has called.
+pub(crate) fn wait(
+    socket: Option<Handle<'_>>,
+    interest: Interest,
+    wakened: Option<&Wakened>,
+    time: Option<Duration>,
+) -> io::Result<bool> {
+    let mut fds = Vec::with_capacity(2);
+    if let Some(wakened) = wakened {
+        fds.push(PollFd::new(&wakened.0, PollFlags::IN));
+    }
+    if let Some(socket) = socket.as_ref().filter(|_| interest.read || interest.write) {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, interest.read);
+        flags.set(PollFlags::OUT, interest.write);
+        fds.push(PollFd::new(socket, flags));
+    }
+    let time = time.map(|time| Timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    });
+    match poll(&mut fds, time.as_ref()) {
+        // Whoever was interrupted by a signal looks again.
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let called = wakened.is_some() && fds[0].revents().contains(PollFlags::IN);
+    if let Some(wakened) = wakened.filter(|_| called) {
+        wakened.clear();
+    }
+    Ok(called)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const NOTHING: Interest = Interest { read: false, write: false };
+
+    #[test]
+    fn a_call_wakes_once_whether_it_comes_before_or_during_the_wait() {
+        let (waker, wakened) = waker().unwrap();
+        for _ in 0..1000 {
+            waker.wake();
+        }
+        let wait = |time| wait(None, NOTHING, Some(&wakened), time).unwrap();
+        assert!(wait(None), "before");
+        assert!(!wait(Some(Duration::ZERO)), "all calls are answered");
+        let later = thread::spawn(move || waker.wake());
+        assert!(wait(None), "during");
+        later.join().unwrap();
+    }
+
+    #[test]
+    fn the_time_ends_a_wait() {
+        assert!(!wait(None, NOTHING, None, Some(Duration::from_millis(5))).unwrap());
+    }
+}

@@ -1,0 +1,354 @@
+//! Messages in, messages out: a WebSocket for those who want no more than that.
+
+mod held;
+mod look;
+mod mailbox;
+mod spawned;
+mod thread;
+
+use std::fmt;
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bowline_core::closing::CloseError;
+use bowline_core::connection::{Config, Event, SendError};
+use bowline_core::message::Piece;
+use bowline_core::{Close, Disconnect, Message};
+use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
+
+use crate::accept::{self, Accepted, Decision};
+use crate::clock::Clock;
+use crate::dial::{self, Dialed};
+use crate::driver::{Driven, Driver};
+use crate::stream::Stream;
+use held::Held;
+
+pub use spawned::{Receiver, Sender};
+
+/// A WebSocket that works while its owner calls, over any stream.
+///
+/// ```
+/// use bowline_blocking::WebSocket;
+/// use bowline_core::{Close, Message};
+/// use std::net::TcpListener;
+/// use std::thread;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// let server = thread::spawn(move || {
+///     let mut socket = WebSocket::accept(listener.accept().unwrap().0).unwrap();
+///     let message = socket.receive().unwrap();
+///     socket.send(message).unwrap();
+///     socket.ended()
+/// });
+///
+/// let mut socket = WebSocket::connect(&url)?;
+/// socket.send(Message::text("hello"))?;
+/// assert_eq!(socket.receive()?, Message::text("hello"));
+/// socket.close(Close::normal())?;
+/// assert_eq!(socket.ended().to_string(), "sent 1000 (OK); then received 1000 (OK)");
+/// # server.join().unwrap();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Heartbeats
+/// Pings, pongs and deadlines are kept in both directions while a call waits; no call waits longer than the connection's
+/// next deadline without looking at it. An owner that does something else for a long time, longer than half the interval
+/// of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
+///
+/// # Both sides send
+/// While [`send`](Self::send) waits for the peer to take what was sent, it takes in what the peer sends, and holds it for
+/// the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. How much is
+/// held is [bounded](Self::set_ahead).
+///
+/// # The other side closes
+/// Its Close is answered when the owner asks for more after the last message, and what was sent before that leaves first.
+/// So a loop that receives and replies has replied to everything, whatever came behind it.
+pub struct WebSocket<S> {
+    driver: Driver<S>,
+    held: Held,
+    joiner: Joiner,
+    ended: Ended,
+}
+
+impl WebSocket<TcpStream> {
+    /// Dials a `ws://` URL with the default settings.
+    ///
+    /// # Errors
+    /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
+    pub fn connect(url: &str) -> Result<Self, DialError> {
+        let dialed = dial::connect(url, &dial::Config::default())?;
+        Self::client(dialed, Config::default()).map_err(DialError::Random)
+    }
+}
+
+impl<S: Stream> WebSocket<S> {
+    /// Accepts whatever WebSocket the client asks for, with the default settings; see [`accept`](crate::accept) for
+    /// more.
+    ///
+    /// # Errors
+    /// Says why there is no WebSocket. The client has been told.
+    pub fn accept(stream: S) -> Result<Self, AcceptError> {
+        let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept())?;
+        Self::server(accepted, Config::default()).map_err(AcceptError::Random)
+    }
+
+    /// The end that dialled.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    pub fn client(dialed: Dialed<S>, config: Config) -> io::Result<Self> {
+        let Dialed { stream, leftover, .. } = dialed;
+        Driver::client(stream, &leftover, config, Clock::start()).map(Self::new)
+    }
+
+    /// The end that accepted.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes, or the stream cannot be told not to wait.
+    pub fn server(accepted: Accepted<S>, config: Config) -> io::Result<Self> {
+        let Accepted { stream, leftover, .. } = accepted;
+        Driver::server(stream, &leftover, config, Clock::start()).map(Self::new)
+    }
+
+    /// A WebSocket on a connection that is ready for frames.
+    pub fn new(driver: Driver<S>) -> Self {
+        Self { driver, held: Held::default(), joiner: Joiner::default(), ended: Ended::default() }
+    }
+
+    // ----- receiving -----
+
+    /// The next message, or how the connection ended; that again and again. Where messages arrive in pieces it is put
+    /// together from those that have not been received.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive(&mut self) -> Result<Message, Disconnect> {
+        loop {
+            let piece = self.receive_piece()?;
+            if let Some(message) = self.joiner.push(piece) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message if one comes within this time.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, Disconnect> {
+        let until = self.driver.now() + time;
+        while let Some(piece) = self.piece(Some(until))? {
+            if let Some(message) = self.joiner.push(piece) {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next piece of a message, or how the connection ended; that again and again.
+    ///
+    /// With [`Config::delivery`] set to [`Pieces`](bowline_core::message::Delivery::Pieces) a piece is what has arrived, and
+    /// no more memory is used than the settings say, however long the message is. Otherwise each message is its own first
+    /// and last piece.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive_piece(&mut self) -> Result<Piece, Disconnect> {
+        loop {
+            if let Some(piece) = self.piece(None)? {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// The next thing that happens, be it a message, news of the connection, or the end; that again and again. For
+    /// owners that want to know more than messages.
+    pub fn event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.next_event(None) {
+                return event;
+            }
+        }
+    }
+
+    /// Waits for the end, and drops the messages that come before it.
+    pub fn ended(&mut self) -> Disconnect {
+        loop {
+            if let Err(disconnect) = self.receive_piece() {
+                return disconnect;
+            }
+        }
+    }
+
+    // ----- sending -----
+
+    /// Sends a message: waits until there is room, and writes what the stream takes at once. The rest leaves with the next
+    /// calls; [`flush`](Self::flush) waits for it.
+    ///
+    /// # Errors
+    /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and
+    /// [as much is held](Self::set_ahead) as may be: then receive first. The message comes back.
+    pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        match self.wait_for_room() {
+            Ok(()) => self.try_send(message)?,
+            Err(no) => return Err(no.of(message)),
+        }
+        self.driver.offer();
+        Ok(())
+    }
+
+    /// Queues a message if there is room for it at once. It leaves with the next call that waits.
+    ///
+    /// # Errors
+    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        let now = self.driver.now();
+        self.driver.conn_mut().send(now, message)
+    }
+
+    /// Sends the next piece of a message as [`send`](Self::send) does. The first one begins it, and until the
+    /// [last](Piece::last) one no other message can be sent.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send), or if the message was begun with pieces of the other kind. The piece comes back.
+    pub fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
+        match self.wait_for_room() {
+            Ok(()) => self.try_send_piece(piece)?,
+            Err(no) => return Err(no.of(piece)),
+        }
+        self.driver.offer();
+        Ok(())
+    }
+
+    /// Queues the next piece of a message if there is room for it at once.
+    ///
+    /// # Errors
+    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
+    /// comes back.
+    pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
+        let now = self.driver.now();
+        self.driver.conn_mut().send_piece(now, piece)
+    }
+
+    /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends. Gives up, and
+    /// says so by false, if the connection ends, or if as much is held as may be.
+    pub fn flush(&mut self) -> bool {
+        while self.driver.has_output() {
+            if !self.take_in() {
+                return false;
+            }
+            self.driver.drive(None);
+        }
+        !self.driver.is_over()
+    }
+
+    /// How many bytes of messages may be held for later while a call sends. `None` is no limit. Default: 16 MiB.
+    pub fn set_ahead(&mut self, most: Option<usize>) {
+        self.held.set_limit(most);
+    }
+
+    /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
+    /// [end](Self::ended): what the peer sends until it closes too is still received.
+    ///
+    /// # Errors
+    /// If this Close must not be sent, or the connection is closing already.
+    pub fn close(&mut self, close: Close) -> Result<(), CloseError> {
+        let now = self.driver.now();
+        self.driver.conn_mut().close(now, close)
+    }
+
+    /// The driver inside, for owners that want the connection itself from here on. Messages that are held are lost.
+    pub fn into_driver(self) -> Driver<S> {
+        self.driver
+    }
+
+    // ----- inside -----
+
+    /// The next piece; `None` when the time is over.
+    fn piece(&mut self, until: Option<bowline_core::Instant>) -> Result<Option<Piece>, Disconnect> {
+        loop {
+            match self.next_event(until) {
+                Some(Event::Message(message)) => return Ok(Some(message.into())),
+                Some(Event::Piece(piece)) => return Ok(Some(piece)),
+                Some(Event::Closed(disconnect)) => return Err(disconnect),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next event of any kind, the last one again and again; `None` when the time is over.
+    fn next_event(&mut self, until: Option<bowline_core::Instant>) -> Option<Event> {
+        loop {
+            if let Some(event) = self.held.pop() {
+                return Some(event);
+            }
+            if let Some(disconnect) = self.ended.disconnect() {
+                return Some(Event::Closed(disconnect.clone()));
+            }
+            match self.driver.conn_mut().poll_event() {
+                Some(Event::Closed(disconnect)) => return Some(Event::Closed(self.ended.set(disconnect))),
+                Some(event) => return Some(event),
+                // Somebody else took the end before this was made.
+                None if self.driver.is_over() => return Some(Event::Closed(self.ended.set(aborted()))),
+                None => {}
+            }
+            if self.driver.drive(until) == Driven::TimedOut {
+                return None;
+            }
+        }
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), NoRoom> {
+        loop {
+            match self.driver.conn() {
+                conn if !conn.is_open() => return Err(NoRoom::Closing),
+                conn if conn.room() > 0 => return Ok(()),
+                _ if !self.take_in() => {
+                    let (held, limit) = self.held.fill();
+                    return Err(NoRoom::Full { held, limit });
+                }
+                _ => {
+                    self.driver.drive(None);
+                }
+            }
+        }
+    }
+
+    /// Takes what has come out of the connection, so that it reads on. Not the peer's Close: that is answered when the
+    /// owner has seen what came before it. False if no more can be held, and the connection does not read.
+    fn take_in(&mut self) -> bool {
+        while self.driver.conn().has_messages() {
+            if self.held.is_full() {
+                return self.driver.conn().wants_input();
+            }
+            self.held.push(self.driver.conn_mut().poll_event());
+        }
+        true
+    }
+}
+
+/// Why nothing can be sent.
+enum NoRoom {
+    Closing,
+    Full { held: usize, limit: usize },
+}
+
+impl NoRoom {
+    fn of<T>(self, message: T) -> SendError<T> {
+        match self {
+            Self::Closing => SendError::Closing(message),
+            Self::Full { held, limit } => SendError::Full { message, held, limit },
+        }
+    }
+}
+
+impl<S> fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("driver", &self.driver).finish_non_exhaustive()
+    }
+}

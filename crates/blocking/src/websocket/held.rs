@@ -1,0 +1,58 @@
+//! What came while the owner was busy sending.
+
+use std::collections::VecDeque;
+
+use bowline_core::connection::Event;
+
+/// As much as a sender with the usual buffers has on its way, several times over.
+const LIMIT: usize = 16 << 20;
+
+/// Events that wait for the owner to receive.
+#[derive(Debug)]
+pub(super) struct Held {
+    events: VecDeque<Event>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { events: VecDeque::new(), bytes: 0, limit: LIMIT }
+    }
+}
+
+impl Held {
+    pub(super) fn set_limit(&mut self, most: Option<usize>) {
+        self.limit = most.unwrap_or(usize::MAX);
+    }
+
+    pub(super) fn push(&mut self, event: Option<Event>) {
+        self.bytes += event.as_ref().map_or(0, weight);
+        self.events.extend(event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.bytes -= weight(&event);
+        Some(event)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= self.limit
+    }
+
+    /// How many bytes are held, and how many may be.
+    pub(super) fn fill(&self) -> (usize, usize) {
+        (self.bytes, self.limit)
+    }
+}
+
+/// The memory that an event holds; an empty message has its price, too.
+fn weight(event: &Event) -> usize {
+    let bytes = match event {
+        Event::Message(message) => message.len(),
+        Event::Piece(piece) => piece.part.len(),
+        _ => 0,
+    };
+    bytes + size_of::<Event>()
+}

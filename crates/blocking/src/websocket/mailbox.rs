@@ -1,0 +1,124 @@
+//! Between the halves of a WebSocket and the thread that drives it.
+//!
+//! ```text
+//!   Sender ──── commands, questions ───▶ ┌────────┐
+//!   Sender ───────┘                      │ thread │ ◀──▶ Driver ◀──▶ stream
+//!   Receiver ◀─── arrivals ───────────── └────────┘
+//!       └──── has seen so many ─────────────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bowline_core::message::{Piece, Unfinished};
+use bowline_core::{Close, Disconnect, Message};
+
+use super::thread::Ask;
+use crate::wait::Waker;
+
+/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
+/// settings: enough that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
+pub(super) const QUEUE: usize = 32;
+
+/// What the owner of the halves wants.
+#[derive(Debug)]
+pub(super) enum Command {
+    Send(Message),
+    Piece(Piece),
+    Close(Close),
+}
+
+/// What both sides see, one at a time.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    state: Mutex<State>,
+    /// A command was taken, or none will be.
+    pub(super) room: Condvar,
+    /// Something has arrived for the receiver.
+    pub(super) arrived: Condvar,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) commands: VecDeque<Command>,
+    pub(super) asks: Vec<Ask>,
+    pub(super) senders: usize,
+    /// The message that is sent in pieces.
+    pub(super) unfinished: Unfinished,
+    /// Nothing can be sent any more.
+    pub(super) is_closed: bool,
+    /// The thread is gone.
+    pub(super) has_ended: bool,
+
+    pub(super) arrivals: VecDeque<Result<Piece, Disconnect>>,
+    pub(super) has_receiver: bool,
+    /// How many pieces have gone to the receiver, and how many its owner had taken when it last asked for one.
+    pub(super) delivered: u64,
+    pub(super) asked: u64,
+
+    /// The thread waits for the stream, and does not look here before it is woken.
+    pub(super) is_thread_waiting: bool,
+    /// The thread waits for the owner to ask for more.
+    pub(super) is_thread_behind: bool,
+}
+
+impl Mailbox {
+    pub(super) fn new(waker: Waker, unfinished: Unfinished) -> Self {
+        let state = State {
+            commands: VecDeque::new(),
+            asks: Vec::new(),
+            senders: 1,
+            unfinished,
+            is_closed: false,
+            has_ended: false,
+            arrivals: VecDeque::new(),
+            has_receiver: true,
+            delivered: 0,
+            asked: 0,
+            is_thread_waiting: false,
+            is_thread_behind: false,
+        };
+        Self { state: Mutex::new(state), room: Condvar::new(), arrived: Condvar::new(), waker }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a command was taken.
+    pub(super) fn wait_for_room<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.room.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something has arrived, or until then.
+    pub(super) fn wait_for_arrival<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        until: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        match until {
+            None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(until) => {
+                let time = until.saturating_duration_since(Instant::now());
+                self.arrived.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// Makes the thread look here, if it does not do so by itself.
+    pub(super) fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_thread_waiting) {
+            self.waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken.
+    pub(super) fn is_caught_up(&self) -> bool {
+        let has_seen = !self.has_receiver || self.asked == self.delivered;
+        has_seen && (self.is_closed || self.commands.is_empty())
+    }
+}

@@ -1,0 +1,334 @@
+//! A WebSocket driven by a thread of its own, as its owner has it.
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_core::closing::CloseError;
+use bowline_core::connection::{Event, PingError, SendError, Stats};
+use bowline_core::message::Piece;
+use bowline_core::{Close, Disconnect, Message, Timeline};
+use bowline_host::{Ended, Joiner};
+
+use super::WebSocket;
+use super::mailbox::{Command, Mailbox, QUEUE, State};
+use super::thread::{Ask, Thread};
+use crate::stream::Stream;
+use crate::wait::waker;
+
+impl<S: Stream + Send + 'static> WebSocket<S> {
+    /// Lets a thread drive this WebSocket, and returns two halves that reach it by queues; they may be used by different
+    /// threads.
+    ///
+    /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
+    /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. When both
+    /// the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000; the thread brings that to
+    /// its end. Messages that are [held](Self::set_ahead) come first.
+    ///
+    /// # Errors
+    /// If the system gives no thread, or no way to wake it.
+    pub fn spawn(self) -> io::Result<(Sender, Receiver)> {
+        let Self { mut driver, mut held, joiner, ended } = self;
+        let (waker, wakened) = waker()?;
+        driver.set_wakened(wakened);
+        let mailbox = Arc::new(Mailbox::new(waker, driver.conn().unfinished()));
+        let mut state = mailbox.lock();
+        while let Some(event) = held.pop() {
+            state.arrivals.extend(held_piece(event).map(Ok));
+        }
+        state.delivered = state.arrivals.len() as u64;
+        drop(state);
+        let thread = Thread::new(driver, Arc::clone(&mailbox));
+        thread::Builder::new().name("bowline".into()).spawn(move || thread.run())?;
+        let sender = Sender { mailbox: Arc::clone(&mailbox) };
+        Ok((sender, Receiver { mailbox, taken: 0, joiner, ended }))
+    }
+}
+
+/// The message or piece in an event that was held.
+fn held_piece(event: Event) -> Option<Piece> {
+    match event {
+        Event::Message(message) => Some(message.into()),
+        Event::Piece(piece) => Some(piece),
+        _ => None,
+    }
+}
+
+/// The half that sends. Clones send over the same connection.
+pub struct Sender {
+    mailbox: Arc<Mailbox>,
+}
+
+/// The half that receives.
+pub struct Receiver {
+    mailbox: Arc<Mailbox>,
+    /// How many pieces the owner has taken.
+    taken: u64,
+    joiner: Joiner,
+    ended: Ended,
+}
+
+impl Sender {
+    /// Waits until there is room in the queue, and hands a message to the connection. Whether it arrived, only an
+    /// answer of the peer's application tells.
+    ///
+    /// # Errors
+    /// If the connection is over, or a message in pieces has not ended; the message comes back.
+    pub fn send(&self, message: Message) -> Result<(), SendError<Message>> {
+        let state = self.place();
+        self.queue_message(state, message)
+    }
+
+    /// Hands a message to the connection if there is room in the queue at once.
+    ///
+    /// # Errors
+    /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
+    pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
+        let state = self.mailbox.lock();
+        if !state.is_closed && state.commands.len() >= QUEUE {
+            return Err(SendError::Full { message, held: QUEUE, limit: QUEUE });
+        }
+        self.queue_message(state, message)
+    }
+
+    /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
+    /// [`WebSocket::send_piece`] does. The pieces of one message may come from several clones; no other message comes
+    /// between them.
+    ///
+    /// # Errors
+    /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
+    pub fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
+        let mut state = self.place();
+        if state.is_closed {
+            return Err(SendError::Closing(piece));
+        }
+        if !state.unfinished.fits(&piece) {
+            return Err(SendError::OtherKind(piece));
+        }
+        state.unfinished.push(&piece);
+        self.queue(state, Command::Piece(piece));
+        Ok(())
+    }
+
+    /// Starts the closing handshake, behind the messages sent so far. What the peer sends until it closes too is still
+    /// received. If the connection is closing already, the first Close stands.
+    ///
+    /// # Errors
+    /// If this Close must not be sent, or the connection is over.
+    pub fn close(&self, close: Close) -> Result<(), CloseError> {
+        // One that was received perhaps must not be sent.
+        Close::new(close.code(), close.reason())?;
+        let state = self.place();
+        if state.is_closed {
+            return Err(CloseError::AlreadyClosing);
+        }
+        self.queue(state, Command::Close(close));
+        Ok(())
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.lock().is_closed
+    }
+
+    /// Pings the peer with this payload, and waits for its answer: the round trip; `None` if none comes within this time.
+    /// Choose payloads that differ.
+    ///
+    /// # Errors
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over.
+    pub fn ping(&self, payload: &[u8], time: Duration) -> Result<Option<Duration>, PingError> {
+        let (answer, answered) = mpsc::channel();
+        self.ask(Ask::Ping(payload.to_vec(), answer));
+        match answered.recv_timeout(time) {
+            Ok(answer) => answer.map(Some),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(PingError::Closing),
+        }
+    }
+
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
+    /// over.
+    pub fn rtt(&self) -> Option<Duration> {
+        let (answer, answered) = mpsc::channel();
+        self.ask(Ask::Rtt(answer));
+        answered.recv().ok().flatten()
+    }
+
+    /// What the connection has counted so far; `None` when it is over.
+    pub fn stats(&self) -> Option<Stats> {
+        let (answer, answered) = mpsc::channel();
+        self.ask(Ask::Stats(answer));
+        answered.recv().ok()
+    }
+
+    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
+    /// it.
+    pub fn timeline(&self) -> Option<Timeline> {
+        let (answer, answered) = mpsc::channel();
+        self.ask(Ask::Timeline(answer));
+        answered.recv().ok()
+    }
+
+    /// Waits for a place in the queue, or for the end.
+    fn place(&self) -> MutexGuard<'_, State> {
+        let mut state = self.mailbox.lock();
+        while !state.is_closed && state.commands.len() >= QUEUE {
+            state = self.mailbox.wait_for_room(state);
+        }
+        state
+    }
+
+    fn queue_message(
+        &self,
+        state: MutexGuard<'_, State>,
+        message: Message,
+    ) -> Result<(), SendError<Message>> {
+        if state.is_closed {
+            return Err(SendError::Closing(message));
+        }
+        if state.unfinished.is_some() {
+            return Err(SendError::Unfinished(message));
+        }
+        self.queue(state, Command::Send(message));
+        Ok(())
+    }
+
+    fn queue(&self, mut state: MutexGuard<'_, State>, command: Command) {
+        state.commands.push_back(command);
+        self.mailbox.wake(&mut state);
+    }
+
+    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    fn ask(&self, ask: Ask) {
+        let mut state = self.mailbox.lock();
+        if !state.has_ended {
+            state.asks.push(ask);
+            self.mailbox.wake(&mut state);
+        }
+    }
+}
+
+impl Receiver {
+    /// The next message, or how the connection ended; that again and again.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive(&mut self) -> Result<Message, Disconnect> {
+        loop {
+            let piece = self.receive_piece()?;
+            if let Some(message) = self.joiner.push(piece) {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message if one comes within this time.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, Disconnect> {
+        let until = Instant::now() + time;
+        while let Some(piece) = self.piece(Some(until))? {
+            if let Some(message) = self.joiner.push(piece) {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next piece of a message, as [`WebSocket::receive_piece`] has it.
+    ///
+    /// # Errors
+    /// The end, clean or not.
+    pub fn receive_piece(&mut self) -> Result<Piece, Disconnect> {
+        loop {
+            if let Some(piece) = self.piece(None)? {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// Waits for the end, and drops the messages that come before it.
+    pub fn ended(&mut self) -> Disconnect {
+        loop {
+            if let Err(disconnect) = self.receive_piece() {
+                return disconnect;
+            }
+        }
+    }
+
+    /// How the connection ended, once that was received.
+    pub fn disconnect(&self) -> Option<&Disconnect> {
+        self.ended.disconnect()
+    }
+
+    /// The next piece; `None` when the time is over.
+    fn piece(&mut self, until: Option<Instant>) -> Result<Option<Piece>, Disconnect> {
+        if let Some(disconnect) = self.ended.disconnect() {
+            return Err(disconnect.clone());
+        }
+        let mut state = self.mailbox.lock();
+        loop {
+            // Whoever asks has done with what came before.
+            state.asked = self.taken;
+            let was_full = state.arrivals.len() >= QUEUE;
+            match state.arrivals.pop_front() {
+                Some(Ok(piece)) => {
+                    self.taken += 1;
+                    if was_full {
+                        self.mailbox.wake(&mut state);
+                    }
+                    return Ok(Some(piece));
+                }
+                Some(Err(disconnect)) => return Err(self.ended.set(disconnect)),
+                None if until.is_some_and(|until| until <= Instant::now()) => return Ok(None),
+                None => {}
+            }
+            if state.is_thread_behind {
+                self.mailbox.wake(&mut state);
+            }
+            state = self.mailbox.wait_for_arrival(state, until);
+        }
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        self.mailbox.lock().senders += 1;
+        Self { mailbox: Arc::clone(&self.mailbox) }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let mut state = self.mailbox.lock();
+        state.senders -= 1;
+        if state.senders == 0 {
+            self.mailbox.wake(&mut state);
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let mut state = self.mailbox.lock();
+        state.has_receiver = false;
+        state.arrivals.clear();
+        self.mailbox.wake(&mut state);
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}

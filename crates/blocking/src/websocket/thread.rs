@@ -1,0 +1,149 @@
+//! The thread that drives a WebSocket for the owner of its halves.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use bowline_core::connection::{Event, PingError, Stats};
+use bowline_core::message::Piece;
+use bowline_core::{Close, Disconnect, Timeline};
+use bowline_host::aborted;
+
+use super::mailbox::{Command, Mailbox, QUEUE, State};
+use crate::driver::Driver;
+use crate::stream::Stream;
+
+/// A question, and where its answer goes.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Ping(Vec<u8>, mpsc::Sender<Result<Duration, PingError>>),
+    Rtt(mpsc::Sender<Option<Duration>>),
+    Stats(mpsc::Sender<Stats>),
+    Timeline(mpsc::Sender<Timeline>),
+}
+
+/// What the thread runs.
+pub(super) struct Thread<S> {
+    driver: Driver<S>,
+    mailbox: Arc<Mailbox>,
+    /// Pings that were sent, by their numbers.
+    pings: Vec<(u64, mpsc::Sender<Result<Duration, PingError>>)>,
+}
+
+impl<S: Stream> Thread<S> {
+    pub(super) fn new(driver: Driver<S>, mailbox: Arc<Mailbox>) -> Self {
+        Self { driver, mailbox, pings: Vec::new() }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            if let Some(disconnect) = self.exchange() {
+                return self.end(disconnect);
+            }
+            self.driver.drive(None);
+        }
+    }
+
+    /// Takes what the owner wants, and gives it what has come; says how the connection ended, if it did.
+    fn exchange(&mut self) -> Option<Disconnect> {
+        let mailbox = Arc::clone(&self.mailbox);
+        let mut state = mailbox.lock();
+        for ask in std::mem::take(&mut state.asks) {
+            self.answer(ask);
+        }
+        self.take_commands(&mut state);
+        // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
+        // and what it says to that has been sent. The end comes behind everything.
+        while state.arrivals.len() < QUEUE && self.has_next(&state) {
+            match self.driver.conn_mut().poll_event() {
+                Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
+                Some(Event::Piece(piece)) => self.deliver(&mut state, piece),
+                Some(Event::Answered { ping, rtt }) => self.handle_answered(ping, rtt),
+                Some(Event::Closed(disconnect)) => return Some(disconnect),
+                Some(_) => {}
+                None if self.driver.is_over() => return Some(aborted()),
+                None => break,
+            }
+        }
+        if !self.driver.conn().is_open() {
+            // Whoever sends gets its message back from now on.
+            state.is_closed = true;
+            state.commands.clear();
+            mailbox.room.notify_all();
+        } else if state.senders == 0 && !state.has_receiver && state.commands.is_empty() {
+            let now = self.driver.now();
+            let _ = self.driver.conn_mut().close(now, Close::normal());
+        }
+        state.is_thread_behind = self.driver.conn().has_events();
+        state.is_thread_waiting = true;
+        None
+    }
+
+    /// Carries out as many commands as there is room for.
+    fn take_commands(&mut self, state: &mut State) {
+        let now = self.driver.now();
+        let before = state.commands.len();
+        while self.driver.conn().room() > 0 {
+            let conn = self.driver.conn_mut();
+            // What comes too late is lost, as is what is on its way when a connection ends. Closing already is as good
+            // as closing.
+            match state.commands.pop_front() {
+                Some(Command::Send(message)) => drop(conn.send(now, message)),
+                Some(Command::Piece(piece)) => drop(conn.send_piece(now, piece)),
+                Some(Command::Close(close)) => drop(conn.close(now, close)),
+                None => break,
+            }
+        }
+        if state.commands.len() < before {
+            self.mailbox.room.notify_all();
+        }
+    }
+
+    fn deliver(&mut self, state: &mut State, piece: Piece) {
+        if state.has_receiver {
+            state.arrivals.push_back(Ok(piece));
+            state.delivered += 1;
+            self.mailbox.arrived.notify_one();
+        }
+    }
+
+    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
+    fn has_next(&self, state: &State) -> bool {
+        let conn = self.driver.conn();
+        conn.has_messages() || conn.has_news() || state.is_caught_up()
+    }
+
+    /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
+    fn answer(&mut self, ask: Ask) {
+        let now = self.driver.now();
+        match ask {
+            Ask::Ping(payload, answer) => match self.driver.conn_mut().ping(now, &payload) {
+                Ok(ping) => self.pings.push((ping, answer)),
+                Err(error) => drop(answer.send(Err(error))),
+            },
+            Ask::Rtt(answer) => drop(answer.send(self.driver.conn().rtt())),
+            Ask::Stats(answer) => drop(answer.send(self.driver.conn().stats())),
+            Ask::Timeline(answer) => drop(answer.send(self.driver.conn().timeline(now))),
+        }
+    }
+
+    /// The peer has answered a ping. They are answered in order, so one before it that is still waited for was given up.
+    fn handle_answered(&mut self, ping: u64, rtt: Duration) {
+        self.pings.retain(|(number, _)| *number >= ping);
+        if let Some(index) = self.pings.iter().position(|(number, _)| *number == ping) {
+            let _ = self.pings.remove(index).1.send(Ok(rtt));
+        }
+    }
+
+    fn end(self, disconnect: Disconnect) {
+        let Self { driver, mailbox, pings } = self;
+        // The stream ends before anybody hears of it, and questions have no answer.
+        drop((driver, pings));
+        let mut state = mailbox.lock();
+        (state.is_closed, state.has_ended) = (true, true);
+        state.commands.clear();
+        state.asks.clear();
+        state.arrivals.push_back(Err(disconnect));
+        mailbox.room.notify_all();
+        mailbox.arrived.notify_all();
+    }
+}

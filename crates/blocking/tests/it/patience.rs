@@ -1,0 +1,128 @@
+//! Peers that do nothing: no call waits longer for them than the settings say.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_blocking::{DialError, WebSocket, dial};
+use bowline_core::Close;
+use bowline_core::Message;
+use bowline_core::closing::Kind;
+use bowline_core::connection::Config;
+use bowline_handshake::client::Request;
+
+use crate::common::{heartbeat, pair, streams, within};
+
+/// How much later than it should a thread of a busy machine may come back.
+const SLACK: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send() {
+    within(|| {
+        let (dialed, silent) = streams();
+        let mut client = WebSocket::client(dialed, heartbeat(200, 500)).unwrap();
+        let start = Instant::now();
+        while client.send(Message::binary(vec![0; 256 << 10])).is_ok() {}
+        let disconnect = client.ended();
+        let took = start.elapsed();
+        assert!(matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall), "{disconnect}");
+        assert!(took < Duration::from_millis(700) + SLACK, "{took:?}");
+        drop(silent);
+    });
+}
+
+#[test]
+fn a_ping_leaves_while_a_send_waits() {
+    within(|| {
+        let (dialed, mut peer) = streams();
+        let sending = thread::spawn(move || {
+            let mut client = WebSocket::client(dialed, heartbeat(100, 30_000)).unwrap();
+            while client.send(Message::binary(vec![0; 64 << 10])).is_ok() {}
+        });
+        // It takes little at a time, and says nothing: a ping is due.
+        peer.stream.set_nonblocking(false).unwrap();
+        let mut place = vec![0; 64 << 10];
+        let mut frames = Frames::default();
+        loop {
+            let n = peer.stream.read(&mut place).unwrap();
+            if frames.pings(&place[..n]) > 0 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        drop(peer);
+        sending.join().unwrap();
+    });
+}
+
+/// Finds the pings in what a client sends: frames with a mask.
+#[derive(Default)]
+struct Frames {
+    bytes: Vec<u8>,
+    skip: usize,
+}
+
+impl Frames {
+    fn pings(&mut self, bytes: &[u8]) -> usize {
+        self.bytes.extend_from_slice(bytes);
+        let mut pings = 0;
+        loop {
+            let skipped = self.skip.min(self.bytes.len());
+            self.bytes.drain(..skipped);
+            self.skip -= skipped;
+            let [first, second, rest @ ..] = &self.bytes[..] else { return pings };
+            let (extra, len) = match (second & 0x7f, rest) {
+                (126, [a, b, ..]) => (2, usize::from(u16::from_be_bytes([*a, *b]))),
+                (126, _) => return pings,
+                (127, _) => panic!("the fragments of a connection are shorter"),
+                (len, _) => (0, usize::from(len)),
+            };
+            pings += usize::from(first & 0x0f == 9);
+            self.skip = 2 + extra + 4 + len;
+        }
+    }
+}
+
+#[test]
+fn a_close_takes_no_longer_than_its_time_out() {
+    within(|| {
+        let (dialed, silent) = streams();
+        let mut config = Config::default();
+        config.closing.close_timeout = Duration::from_millis(300);
+        let mut client = WebSocket::client(dialed, config).unwrap();
+        client.close(Close::normal()).unwrap();
+        let start = Instant::now();
+        assert_eq!(client.ended().kind(), Kind::CloseTimeout);
+        assert!(start.elapsed() >= Duration::from_millis(300));
+        assert!(start.elapsed() < Duration::from_millis(300) + SLACK);
+        drop(silent);
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let request = Request::new(&format!("ws://{}/", listener.local_addr().unwrap())).unwrap();
+    let mut config = dial::Config::default();
+    config.connect_timeout = Duration::from_millis(300);
+    let start = Instant::now();
+    let error = dial::connect_with(&request, &config).unwrap_err();
+    assert!(matches!(error, DialError::Handshake { .. }), "{error}");
+    assert!(start.elapsed() < Duration::from_millis(300) + SLACK);
+}
+
+#[test]
+fn nobody_there_is_said_in_one_sentence() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = WebSocket::connect(&format!("ws://{address}/")).unwrap_err();
+    assert_eq!(error.to_string(), format!("nobody listens at {address} (connection refused)"));
+}
+
+#[test]
+fn a_peer_that_goes_away_without_a_word_is_told() {
+    let (client, mut server) = pair(Config::default(), Config::default());
+    drop(client);
+    let disconnect = server.ended();
+    assert!(disconnect.to_string().starts_with("no close frame received or sent"), "{disconnect}");
+}

@@ -1,0 +1,125 @@
+//! Messages both ways, by ends that work while they are called.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_blocking::{Clock, Driver, WebSocket};
+use bowline_core::connection::{Config, SendError};
+use bowline_core::frame::Limits;
+use bowline_core::message::{Delivery, Piece};
+use bowline_core::{Close, Message};
+
+use crate::common::{pair, within};
+
+fn message(n: usize, len: usize) -> Message {
+    Message::binary(vec![n as u8; len])
+}
+
+#[test]
+fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other() {
+    const COUNT: usize = 64;
+    const LEN: usize = 256 << 10;
+    fn work(mut socket: WebSocket<std::net::TcpStream>) -> usize {
+        socket.set_ahead(None);
+        for n in 0..COUNT {
+            socket.send(message(n, LEN)).unwrap();
+        }
+        for n in 0..COUNT {
+            assert_eq!(socket.receive().unwrap(), message(n, LEN));
+        }
+        socket.flush();
+        COUNT
+    }
+    let counts = within(|| {
+        let (client, server) = pair(Config::default(), Config::default());
+        let other = thread::spawn(move || work(server));
+        (work(client), other.join().unwrap())
+    });
+    assert_eq!(counts, (COUNT, COUNT));
+}
+
+#[test]
+fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received() {
+    within(|| {
+        let (mut client, mut server) = pair(Config::default(), Config::default());
+        client.set_ahead(Some(1 << 20));
+        // The server sends and never receives, until it is told to.
+        let other = thread::spawn(move || {
+            server.set_ahead(Some(1 << 20));
+            let mut sent = 0;
+            while server.send(message(sent, 64 << 10)).is_ok() {
+                sent += 1;
+            }
+            (server, sent)
+        });
+        let mut sent = 0;
+        let refused = loop {
+            match client.send(message(sent, 64 << 10)) {
+                Ok(()) => sent += 1,
+                Err(error) => break error,
+            }
+        };
+        let SendError::Full { message: refused, held, limit } = refused else { panic!("{refused:?}") };
+        assert_eq!((refused, limit), (message(sent, 64 << 10), 1 << 20));
+        assert!(held >= limit, "{held} bytes are held");
+
+        for n in 0.. {
+            let Ok(Some(got)) = client.receive_timeout(Duration::from_millis(300)) else { break };
+            assert_eq!(got, message(n, 64 << 10));
+        }
+        client.close(Close::normal()).unwrap();
+        let (mut server, _) = other.join().unwrap();
+        let closing = thread::spawn(move || client.ended());
+        for n in 0..sent {
+            assert_eq!(server.receive().unwrap(), message(n, 64 << 10), "nothing was lost");
+        }
+        server.ended();
+        closing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_time_to_receive_is_kept() {
+    let (mut client, mut server) = pair(Config::default(), Config::default());
+    let start = Instant::now();
+    assert_eq!(client.receive_timeout(Duration::from_millis(50)).unwrap(), None);
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    server.send(Message::text("late")).unwrap();
+    assert_eq!(client.receive_timeout(Duration::from_secs(10)).unwrap(), Some(Message::text("late")));
+}
+
+#[test]
+fn a_message_of_unknown_length_goes_through_in_pieces() {
+    within(|| {
+        let mut config = Config::default();
+        config.delivery = Delivery::Pieces;
+        config.limits = Limits::none();
+        let (mut client, mut server) = pair(Config::default(), config);
+        let sending = thread::spawn(move || {
+            for _ in 0..100 {
+                client.send_piece(Piece::binary(vec![7; 100_000])).unwrap();
+            }
+            client.send_piece(Piece::binary("").last()).unwrap();
+            client.close(Close::normal()).unwrap();
+            client.ended().to_string()
+        });
+        let (mut bytes, mut lasts) = (0, 0);
+        while let Ok(piece) = server.receive_piece() {
+            bytes += piece.part.len();
+            lasts += usize::from(piece.is_last);
+        }
+        assert_eq!((bytes, lasts), (10_000_000, 1));
+        assert_eq!(sending.join().unwrap(), "sent 1000 (OK); then received 1000 (OK)");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_is_as_good() {
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let client = Driver::client(near, &[], Config::default(), Clock::start()).unwrap();
+    let server = Driver::server(far, &[], Config::default(), Clock::start()).unwrap();
+    let (mut client, mut server) = (WebSocket::new(client), WebSocket::new(server));
+    client.send(Message::text("over a file")).unwrap();
+    assert_eq!(server.receive().unwrap(), Message::text("over a file"));
+}

@@ -1,0 +1,136 @@
+//! WebSockets that a thread drives.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_core::connection::{Config, PingError, SendError};
+use bowline_core::message::Piece;
+use bowline_core::{Close, Message};
+
+use crate::common::{LIMIT, heartbeat, pair, within};
+
+#[test]
+fn messages_go_both_ways_in_order_between_threads() {
+    const COUNT: usize = 5000;
+    within(|| {
+        let (client, server) = pair(Config::default(), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        let echo = thread::spawn(move || {
+            while let Ok(message) = receiver.receive() {
+                sender.send(message).unwrap();
+            }
+            receiver.ended().to_string()
+        });
+        let (sender, mut receiver) = client.spawn().unwrap();
+        let sending = thread::spawn(move || {
+            for n in 0..COUNT {
+                sender.send(Message::text(n.to_string())).unwrap();
+            }
+            sender
+        });
+        for n in 0..COUNT {
+            assert_eq!(receiver.receive().unwrap(), Message::text(n.to_string()));
+        }
+        sending.join().unwrap().close(Close::normal()).unwrap();
+        assert_eq!(receiver.ended().to_string(), "sent 1000 (OK); then received 1000 (OK)");
+        assert_eq!(echo.join().unwrap(), "received 1000 (OK); then sent 1000 (OK)");
+    });
+}
+
+#[test]
+fn pings_are_answered_while_the_owner_sleeps() {
+    within(|| {
+        let (mut client, server) = pair(heartbeat(50, 2000), Config::default());
+        let halves = server.spawn().unwrap();
+        // Nobody touches the halves; without an answer the client would be dead.
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            assert_eq!(client.receive_timeout(Duration::from_millis(100)).unwrap(), None);
+        }
+        assert!(client.rtt().is_some());
+        drop(halves);
+    });
+}
+
+#[test]
+fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close() {
+    within(|| {
+        let (mut client, server) = pair(Config::default(), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        client.send(Message::text("question")).unwrap();
+        client.close(Close::normal()).unwrap();
+        let waiting = thread::spawn(move || (client.receive(), client.ended().to_string()));
+        assert_eq!(receiver.receive().unwrap(), Message::text("question"));
+        // The Close is there by now; it waits for us.
+        thread::sleep(Duration::from_millis(100));
+        sender.send(Message::text("answer")).unwrap();
+        assert_eq!(receiver.ended().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+        let (answer, end) = waiting.join().unwrap();
+        assert_eq!(answer.unwrap(), Message::text("answer"));
+        assert_eq!(end, "sent 1000 (OK); then received 1000 (OK)");
+    });
+}
+
+#[test]
+fn who_drops_both_halves_closes() {
+    within(|| {
+        let (mut client, server) = pair(Config::default(), Config::default());
+        let (sender, receiver) = server.spawn().unwrap();
+        sender.send(Message::text("farewell")).unwrap();
+        let other = sender.clone();
+        drop((sender, receiver));
+        assert_eq!(client.receive().unwrap(), Message::text("farewell"));
+        assert_eq!(client.receive_timeout(Duration::from_millis(100)).unwrap(), None, "one sender is left");
+        drop(other);
+        assert_eq!(client.ended().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+    });
+}
+
+#[test]
+fn a_receiver_that_does_not_receive_makes_the_sender_wait() {
+    within(|| {
+        let (client, server) = pair(Config::default(), Config::default());
+        let (sender, _receiver) = server.spawn().unwrap();
+        let (_client, mut client) = client.spawn().unwrap();
+        let sending = thread::spawn(move || {
+            for n in 0..400 {
+                sender.send(Message::binary(vec![n as u8; 256 << 10])).unwrap();
+            }
+        });
+        thread::sleep(Duration::from_millis(300));
+        assert!(!sending.is_finished(), "100 MB are in nobody's memory");
+        for n in 0..400 {
+            assert_eq!(client.receive().unwrap(), Message::binary(vec![n as u8; 256 << 10]));
+        }
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn after_the_end_messages_come_back_and_questions_have_no_answer() {
+    within(|| {
+        let (client, server) = pair(Config::default(), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        let unanswered = sender.ping(b"there?", Duration::from_millis(50));
+        assert_eq!(unanswered, Ok(None), "nobody drives the client");
+        drop(client);
+        receiver.ended();
+        assert_eq!(sender.send(Message::text("late")), Err(SendError::Closing(Message::text("late"))));
+        assert_eq!(sender.send_piece(Piece::text("late")), Err(SendError::Closing(Piece::text("late"))));
+        assert!(sender.is_closed() && sender.stats().is_none() && sender.rtt().is_none());
+        assert_eq!(sender.ping(b"late", LIMIT), Err(PingError::Closing));
+    });
+}
+
+#[test]
+fn questions_are_answered_while_nothing_else_happens() {
+    within(|| {
+        let (client, server) = pair(Config::default(), Config::default());
+        let (_sender, _receiver) = client.spawn().unwrap();
+        let (sender, _receiver2) = server.spawn().unwrap();
+        let rtt = sender.ping(b"there?", LIMIT).unwrap();
+        assert!(rtt.is_some_and(|rtt| rtt < LIMIT));
+        assert!(sender.timeline().is_some());
+        assert_eq!(sender.stats().unwrap().clock_regressions, 0);
+    });
+}
