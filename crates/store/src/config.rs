@@ -17,9 +17,15 @@ pub struct Config {
     /// when it asks again. Default one day: a laptop that was shut at the last byte is opened again by then. `None`
     /// removes journals at commit, and the staging folders as soon as they are empty.
     pub keep_committed: Option<Duration>,
-    /// How long after its last progress a partial file is swept away. Default seven days: long enough for a holiday
-    /// weekend, short enough that abandoned uploads do not fill the disk. `None` keeps them for good.
+    /// How long after its last progress a partial file expires: it is swept away, and its id is unknown. Default seven
+    /// days: long enough for a holiday weekend, short enough that abandoned uploads do not fill the disk. Only bytes
+    /// that became safe are progress. `None` keeps them for good.
     pub expire_after: Option<Duration>,
+    /// How long after its beginning it expires, whatever progress it makes. Default 30 days: whoever sends a byte a day
+    /// does not mean to finish. `None` sets no such end.
+    pub max_age: Option<Duration>,
+    /// What each principal may keep in partial files.
+    pub quota: Quota,
     /// Whether an attach fails with [`NoSpace`](crate::ErrorKind::NoSpace) when the rest of the file is larger than
     /// the free space. Default `true`: better refused at the first byte than stopped at the last. Switch it off where
     /// the file system compresses or reports no sizes.
@@ -41,11 +47,37 @@ impl Default for Config {
             overwrite: false,
             keep_committed: Some(Duration::from_secs(24 * 3600)),
             expire_after: Some(Duration::from_secs(7 * 24 * 3600)),
+            max_age: Some(Duration::from_secs(30 * 24 * 3600)),
+            quota: Quota::default(),
             check_space: true,
             adopt_folders: false,
             listings: 64 << 20,
             fsync: Durability::Full,
         }
+    }
+}
+
+/// What a principal may keep in partial files: beyond it an attach fails with [`Quota`](crate::ErrorKind::Quota).
+/// Finished files are not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Quota {
+    /// How many bytes. Of a file under way its whole length counts, of one at rest what is safe. Default 1 TiB: more
+    /// than is sent in a week of [`Config::expire_after`] over 10 Mbit/s, and nobody's whole archive. `None`: no limit.
+    pub bytes: Option<u64>,
+    /// How many files. Default 10,000: a link leaves up to 256 of them behind each time it is cut. `None`: no limit.
+    pub partials: Option<u64>,
+}
+
+impl Quota {
+    pub(crate) fn is_none(&self) -> bool {
+        self.bytes.is_none() && self.partials.is_none()
+    }
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { bytes: Some(1 << 40), partials: Some(10_000) }
     }
 }
 

@@ -23,6 +23,10 @@ pub enum ErrorKind {
     Exists,
     /// The disk or a quota is full. What arrived is kept.
     NoSpace,
+    /// The principal keeps as much in unfinished files as it may.
+    Quota,
+    /// Nobody came back for the transfer in time.
+    Expired,
     /// The system does not allow it: permissions, or a read-only file system.
     Denied,
     /// The source is not the file it was when the transfer began.
@@ -61,6 +65,8 @@ impl ErrorKind {
             Self::Fenced => "fenced: another connection took this transfer over; stop sending on this one",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
             Self::NoSpace => "no space left; free some, then resume: what arrived is kept",
+            Self::Quota => "quota exceeded; finish or cancel what is unfinished",
+            Self::Expired => "expired; send the file again from the start",
             Self::Denied => "not permitted; check the owner and the mode of the folder",
             Self::SourceChanged => "the source file changed; send it again from the start",
             Self::Busy => "another process is receiving this file; wait until it ends",
@@ -139,6 +145,8 @@ impl StoreError {
             ErrorKind::Fenced => Code::Fenced,
             ErrorKind::Exists => Code::Exists,
             ErrorKind::NoSpace => Code::NoSpace,
+            ErrorKind::Quota => Code::Quota,
+            ErrorKind::Expired => Code::Expired,
             ErrorKind::Denied | ErrorKind::NotAFile | ErrorKind::NotAFolder => Code::Rejected,
             ErrorKind::SourceChanged => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,

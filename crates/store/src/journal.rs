@@ -12,6 +12,7 @@
 //!
 //! Integers are big-endian; the checksum covers everything before it. The slot with the higher number counts.
 
+use crate::principal::Principal;
 use crate::sys::FileId;
 use bowline_core::transfer::{Checkpoint, Digest, SafeName, TransferId, Validator};
 use bytes::{Buf, BufMut};
@@ -67,7 +68,9 @@ pub(crate) enum State {
 /// Everything that a journal says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
+    /// What names it in staging: the id of the transfer, in the hands of its principal.
     pub(crate) id: TransferId,
+    pub(crate) principal: Principal,
     pub(crate) claim: Claim,
     pub(crate) spec: Spec,
     pub(crate) state: State,
@@ -108,6 +111,8 @@ pub(crate) fn encode(number: u64, record: &Record) -> Vec<u8> {
     record.checkpoint.encode(&mut out);
     out.put_u16(record.spec.name.as_str().len() as u16);
     out.put_slice(record.spec.name.as_str().as_bytes());
+    out.put_u8(record.principal.name().len() as u8);
+    out.put_slice(record.principal.name().as_bytes());
     if let State::Complete { digest, file } | State::Committed { digest, file } = &record.state {
         out.put_slice(digest.as_bytes());
         out.put_u64(file.dev);
@@ -151,6 +156,11 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
     let name = body.try_get_u16().ok()?;
     let name = std::str::from_utf8(split(&mut body, name.into())?).ok()?;
     let spec = Spec { name: SafeName::parse(name).ok()?, length, mtime_ms, validator };
+    let principal = body.try_get_u8().ok()?;
+    let principal = match std::str::from_utf8(split(&mut body, principal.into())?).ok()? {
+        "" => Principal::default(),
+        name => Principal::named(name).ok()?,
+    };
     let state = match state {
         1 => State::Open,
         2 => settled(&mut body).map(|(digest, file)| State::Complete { digest, file })?,
@@ -158,7 +168,8 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
         _ => return None,
     };
     let fits = checkpoint.offset() <= durable && durable <= length && body.is_empty();
-    fits.then_some((number, Record { id, claim, spec, state, durable, checkpoint, created, progressed }))
+    let record = Record { id, principal, claim, spec, state, durable, checkpoint, created, progressed };
+    fits.then_some((number, record))
 }
 
 fn settled(body: &mut &[u8]) -> Option<(Digest, FileId)> {

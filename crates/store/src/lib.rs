@@ -22,7 +22,7 @@
 //! drop(partial);                                   // ... and it does.
 //!
 //! let attached = store.attach(id, &spec, attach, SystemTime::now())?;
-//! let Attached::Partial { mut partial, durable, prefix, epoch } = attached else { panic!("it was begun") };
+//! let Attached::Partial { mut partial, durable, prefix, epoch, .. } = attached else { panic!("it was begun") };
 //! assert_eq!((durable, prefix, epoch), (5, Digest::of(b"hello"), 2));
 //! partial.write(5, b"world")?;
 //! let location = partial.commit(10, Digest::of(b"helloworld"))?;
@@ -46,6 +46,11 @@
 //! One holder at a time: whoever attached last. The one before is *fenced*, its next call fails, and what it had
 //! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal.
 //!
+//! # Whose it is
+//!
+//! A partial belongs to the [`Principal`] for whom it was begun ([`DiskStore::for_principal`]): for others its id is
+//! unknown. [`Quota`] bounds what each may keep; [`Config::expire_after`] and [`Config::max_age`] bound for how long.
+//!
 //! # On other systems
 //!
 //! On Unix every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
@@ -56,13 +61,16 @@ mod attach;
 mod commit;
 mod config;
 mod error;
+mod expiry;
 mod fault;
 mod folder;
 mod hashing;
 mod journal;
+mod ledger;
 mod listing;
 mod live;
 mod partial;
+mod principal;
 mod root;
 mod slots;
 mod source;
@@ -76,11 +84,12 @@ mod walk;
 pub mod worker;
 
 pub use attach::{Attach, Attached, Mode};
-pub use config::{Config, Durability};
+pub use config::{Config, Durability, Quota};
 pub use error::{ErrorKind, StoreError};
 pub use folder::FolderSpec;
 pub use journal::Spec;
 pub use partial::{Flush, Location, Partial};
+pub use principal::{Principal, PrincipalError};
 pub use source::Source;
 pub use store::DiskStore;
 pub use sweep::Swept;

@@ -9,6 +9,7 @@
 
 use crate::error::{ErrorKind, StoreError};
 use crate::journal::{Claim, Record, Spec};
+use crate::ledger::Hold;
 use crate::root::Root;
 use crate::slots::Slots;
 use crate::staging::Place;
@@ -127,6 +128,8 @@ pub(crate) struct Journal {
     /// Whether the names of the two files are durable.
     pub(crate) listed: bool,
     pub(crate) clock: Clock,
+    /// What it counts for.
+    pub(crate) hold: Hold,
 }
 
 /// The caller's time, going on.
@@ -235,6 +238,7 @@ impl Live {
         journal.record.checkpoint = checkpoint.clone();
         journal.record.progressed = journal.clock.millis();
         journal.save(root).map_err(|e| self.fail(at, e))?;
+        journal.hold.keep(upto);
         self.note_safe(upto);
         Ok(upto)
     }

@@ -143,6 +143,7 @@ impl Partial {
         let io = |e| StoreError::io(&self.path, e);
         if writer.hasher.digest() != digest {
             root.remove(&journal.place).map_err(io)?;
+            journal.hold.drop_all();
             return Err(self.error(ErrorKind::DigestMismatch));
         }
         commit::set_modified(&writer.part, self.spec.mtime_ms);
@@ -162,9 +163,11 @@ impl Partial {
             // the finished file: two synchronisations fewer for every small file.
             journal.slots.write(&root.faults, &journal.record).map_err(io)?;
         }
-        let Journal { place, mut slots, record, clock, .. } = journal;
+        let Journal { place, mut slots, record, clock, mut hold, .. } = journal;
+        hold.keep(length);
         match commit::settle(&self.store, &place, &mut slots, record, &clock)? {
             Settled::There { length, digest } => {
+                hold.drop_all();
                 live.note_safe(length);
                 Ok(Location { path: self.path.to_path_buf(), length, digest })
             }
@@ -194,8 +197,10 @@ impl Partial {
         let _gate = live.gate();
         live.check(self.holder, &self.path)?;
         match live.end() {
-            (_, Some(journal)) => {
-                self.store.root().remove(&journal.place).map_err(StoreError::at(&self.path))
+            (_, Some(mut journal)) => {
+                self.store.root().remove(&journal.place).map_err(StoreError::at(&self.path))?;
+                journal.hold.drop_all();
+                Ok(())
             }
             (_, None) => Ok(()),
         }

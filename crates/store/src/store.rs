@@ -3,8 +3,10 @@
 use crate::config::Config;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Faults;
+use crate::ledger::Ledger;
 use crate::listing::Budget;
 use crate::live::Registry;
+use crate::principal::Principal;
 use crate::root::Root;
 use crate::source::Source;
 use crate::sweep::Cursor;
@@ -23,12 +25,14 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone)]
 pub struct DiskStore {
     inner: Arc<Inner>,
+    principal: Principal,
 }
 
 struct Inner {
     root: Root,
     config: Config,
     registry: Arc<Registry>,
+    ledger: Arc<Ledger>,
     cursor: Mutex<Cursor>,
     /// What the listings hold that are being sent.
     listings: Arc<Budget>,
@@ -46,9 +50,21 @@ impl DiskStore {
 
     pub(crate) fn open_with(dir: &Path, config: Config, faults: Faults) -> Result<Self, StoreError> {
         let root = Root::open(dir, &config, faults)?;
-        let (registry, cursor) = (Arc::default(), Mutex::default());
+        let (registry, ledger, cursor) = (Arc::default(), Arc::default(), Mutex::default());
         let listings = Arc::new(Budget::new(config.listings));
-        Ok(Self { inner: Arc::new(Inner { root, config, registry, cursor, listings }) })
+        let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings });
+        Ok(Self { inner, principal: Principal::default() })
+    }
+
+    /// The same store, in the hands of this principal: what it attaches to is bound to it, and counts for it.
+    #[must_use]
+    pub fn for_principal(&self, principal: Principal) -> Self {
+        Self { inner: Arc::clone(&self.inner), principal }
+    }
+
+    /// Whose hands it is in.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// Opens a finished file, to be sent. Never one under way, and never through a symbolic link.
@@ -91,6 +107,10 @@ impl DiskStore {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.inner.registry
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.inner.ledger
     }
 
     pub(crate) fn cursor(&self) -> &Mutex<Cursor> {

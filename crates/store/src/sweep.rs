@@ -2,13 +2,13 @@
 
 use crate::commit::{self, Settled};
 use crate::error::StoreError;
-use crate::journal::{Record, State};
+use crate::journal::State;
 use crate::live::{Clock, lock, millis};
 use crate::store::DiskStore;
 use bowline_core::transfer::TransferId;
 use std::collections::BTreeSet;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,10 +94,11 @@ impl DiskStore {
         let useless = match record.filter(|record| record.id == id) {
             None => true,
             Some(record) => {
-                let expired = self.is_expired(&record, now);
+                let expired = record.is_expired(self.config(), millis(now));
                 if matches!(record.state, State::Complete { .. }) {
                     match commit::settle(self, &place, &mut slots, record, &Clock::started(now)) {
                         Ok(Settled::There { .. }) => {
+                            self.ledger().forget(id);
                             swept.finished += 1;
                             false
                         }
@@ -112,21 +113,11 @@ impl DiskStore {
         };
         if useless {
             self.root().remove(&place)?;
+            self.ledger().forget(id);
             swept.removed += 1;
             swept.freed += length;
         }
         Ok(())
-    }
-
-    fn is_expired(&self, record: &Record, now: SystemTime) -> bool {
-        let keep = match record.state {
-            State::Committed { .. } => Some(self.config().keep_committed.unwrap_or(Duration::ZERO)),
-            State::Open | State::Complete { .. } => self.config().expire_after,
-        };
-        keep.is_some_and(|keep| {
-            let end = record.progressed.saturating_add(keep.as_millis().try_into().unwrap_or(u64::MAX));
-            end <= millis(now)
-        })
     }
 }
 

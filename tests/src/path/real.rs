@@ -108,7 +108,8 @@ impl Adaptive {
                 let transfers = self.receiver.transfers_mut();
                 match event {
                     Event::Offered(offered) => {
-                        let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1 };
+                        let answer =
+                            Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1, expires: None };
                         transfers.answer(now, offered.id, answer);
                     }
                     Event::Write { id, offset, data } => {

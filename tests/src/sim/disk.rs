@@ -58,7 +58,12 @@ impl Disk {
         }
         part.data.truncate(part.safe);
         part.epoch += 1;
-        Answer::Take { from: part.safe as u64, prefix: Digest::of(&part.data), epoch: part.epoch }
+        Answer::Take {
+            from: part.safe as u64,
+            prefix: Digest::of(&part.data),
+            epoch: part.epoch,
+            expires: None,
+        }
     }
 
     /// The part, unless a later attachment has taken it over.

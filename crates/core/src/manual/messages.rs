@@ -30,7 +30,7 @@
 //!
 //!                 // The receiver's side. What is in memory is as durable as it will get.
 //!                 Event::Offered(offered) => {
-//!                     let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+//!                     let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
 //!                     transfers.answer(now(), offered.id, answer);
 //!                 }
 //!                 Event::Write { id, data, .. } => {

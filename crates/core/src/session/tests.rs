@@ -90,7 +90,7 @@ fn a_file_crosses_two_connections() {
             let transfers = pair.server.1.transfers_mut();
             match event {
                 Event::Transfer(transfer::Event::Offered(offered)) => {
-                    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+                    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
                     assert!(transfers.answer(pair.now, offered.id, answer));
                 }
                 Event::Transfer(transfer::Event::Write { id, offset, data }) => {
@@ -161,7 +161,7 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_thro
                 match event {
                     Event::Transfer(transfer::Event::Offered(offered)) => {
                         let from = link * 1000;
-                        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: 1 };
+                        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: 1, expires: None };
                         session.transfers_mut().answer(now, offered.id, answer);
                     }
                     Event::Transfer(transfer::Event::Write { .. }) => received = true,
@@ -253,7 +253,7 @@ fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
     pair.client.1.transfers_mut().offer(pair.now, second).expect("new");
     pump(pair.now, &mut pair.client.0, &mut pair.client.1);
     pair.client.0.close(pair.now, Close::normal()).expect("open");
-    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
     assert!(pair.server.1.transfers_mut().answer(pair.now, ID, answer));
     assert!(carry(pair.now, &mut pair.client.0, &mut pair.server.0) > 0);
 

@@ -177,6 +177,8 @@ pub enum Answer {
         prefix: Digest,
         /// The number of this attachment.
         epoch: u32,
+        /// When the part is thrown away if nothing more comes, in seconds since 1970; `None` if never.
+        expires: Option<u64>,
     },
     /// This very transfer was finished before.
     Complete {

@@ -5,11 +5,13 @@ use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::hashing::hash_file;
 use crate::journal::{Record, State};
+use crate::ledger::Hold;
 use crate::live::{Journal, Lease, Phase, Writer, lock};
 use crate::partial::Partial;
 use crate::slots::Slots;
 use bowline_core::transfer::{Checkpoint, Hasher};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 impl Attaching<'_> {
     fn check_space(&self, have: u64) -> Result<(), StoreError> {
@@ -23,9 +25,19 @@ impl Attaching<'_> {
         }
     }
 
+    /// Enters the whole file in the books of its principal.
+    fn hold(&self) -> Result<Hold, StoreError> {
+        let store = self.store;
+        let quota = &store.config().quota;
+        let entered =
+            store.ledger().enter(store.root(), quota, store.principal(), self.ticket.id(), self.spec.length);
+        entered.map_err(|why| StoreError::because(ErrorKind::Quota, &self.at, why))
+    }
+
     /// Begins from the first byte, in a journal that is there already or in a new one.
     pub(super) fn begin(self, slots: Option<Slots>, epoch: u32) -> Result<Attached, StoreError> {
         self.check_space(0)?;
+        let mut hold = self.hold()?;
         let root = self.store.root();
         let id = self.ticket.id();
         let (place, slots, used) = match slots {
@@ -37,6 +49,7 @@ impl Attaching<'_> {
         let now = self.clock.millis();
         let record = Record {
             id,
+            principal: self.store.principal().clone(),
             claim: self.claim(epoch),
             spec: self.spec.clone(),
             state: State::Open,
@@ -52,8 +65,10 @@ impl Attaching<'_> {
             root.sync_slots(&slots).map_err(|e| self.io(e))?;
         }
         let part = Arc::new(place.new_part(&root.faults).map_err(|e| self.io(e))?);
+        hold.keep(0);
+        let part_of_journal = Arc::clone(&part);
         let journal =
-            Journal { place, slots, record, part: Arc::clone(&part), listed: false, clock: self.clock };
+            Journal { place, slots, record, part: part_of_journal, listed: false, clock: self.clock, hold };
         Ok(self.install(Writer { part, hasher: Hasher::new() }, journal))
     }
 
@@ -70,6 +85,8 @@ impl Attaching<'_> {
             return self.begin(Some(slots), record.claim.epoch);
         }
         self.check_space(durable)?;
+        let mut hold = self.hold()?;
+        hold.keep(durable);
         let part = place.open_part().map_err(|e| self.io(e))?;
         // Beyond the last safe byte nobody knows what is there.
         root.faults.before(Op::WriteData).map_err(|e| self.io(e))?;
@@ -82,9 +99,9 @@ impl Attaching<'_> {
         root.confirm_slots(&slots, &record).map_err(|e| self.io(e))?;
         let part = Arc::new(part);
         record.claim = self.claim(record.claim.epoch);
-        record.progressed = self.clock.millis();
+        let part_of_journal = Arc::clone(&part);
         let mut journal =
-            Journal { place, slots, record, part: Arc::clone(&part), listed: false, clock: self.clock };
+            Journal { place, slots, record, part: part_of_journal, listed: false, clock: self.clock, hold };
         // An epoch that a power cut takes back would fence the one who was told it.
         journal.save(root).map_err(|e| self.io(e))?;
         Ok(self.install(Writer { part, hasher }, journal))
@@ -119,12 +136,16 @@ impl Attaching<'_> {
         }
         journal.clock = self.clock;
         journal.record.claim = lease.claim;
+        if hasher.offset() > journal.record.durable {
+            journal.record.progressed = self.clock.millis();
+        }
         journal.record.durable = hasher.offset();
         journal.record.checkpoint = hasher.checkpoint();
-        journal.record.progressed = self.clock.millis();
         journal.save(root).map_err(|e| live.fail(&self.at, e))?;
+        journal.hold.keep(hasher.offset());
+        let expires = journal.record.expires(self.store.config());
         live.note_safe(hasher.offset());
-        Ok(self.attached(&lease, &hasher))
+        Ok(self.attached(&lease, &hasher, expires))
     }
 
     fn install(&self, writer: Writer, journal: Journal) -> Attached {
@@ -135,14 +156,15 @@ impl Attaching<'_> {
             durable: journal.record.durable,
             phase: Phase::Held,
         };
-        let attached = self.attached(&lease, &writer.hasher);
+        let expires = journal.record.expires(self.store.config());
+        let attached = self.attached(&lease, &writer.hasher, expires);
         self.ticket.live().install(lease, writer, journal);
         attached
     }
 
-    fn attached(&self, lease: &Lease, hasher: &Hasher) -> Attached {
+    fn attached(&self, lease: &Lease, hasher: &Hasher, expires: Option<SystemTime>) -> Attached {
         let durable = hasher.offset();
         let partial = Partial::new(self.store.clone(), self.ticket.clone(), lease, &self.at, durable);
-        Attached::Partial { partial, durable, prefix: hasher.digest(), epoch: lease.claim.epoch }
+        Attached::Partial { partial, durable, prefix: hasher.digest(), epoch: lease.claim.epoch, expires }
     }
 }

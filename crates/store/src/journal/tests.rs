@@ -53,9 +53,11 @@ prop_compose! {
         more in 0..GROUP,
         created: u64,
         progressed: u64,
+        principal in prop::sample::select(vec!["", "a", "alice", "día"]),
     ) -> Record {
         Record {
             id: TransferId::from_bytes(id),
+            principal: Principal::named(principal).unwrap_or_default(),
             claim: Claim { epoch, owner },
             spec,
             state,
@@ -142,6 +144,7 @@ fn largest() -> Record {
     let name = vec!["é".repeat(127); 16].join("/");
     Record {
         id: TransferId::from_bytes([1; 16]),
+        principal: Principal::named(&"p".repeat(64)).expect("short"),
         claim: Claim { epoch: u32::MAX, owner: [2; 16] },
         spec: Spec {
             name: SafeName::parse(&name).expect("safe"),

@@ -52,7 +52,7 @@ fn a_new_process_goes_on_from_the_last_safe_byte() {
         let store = rig.other_process();
         let seen = n as u32;
         let attached = store.attach(id(1), &spec, attach(seen, BOB), day(0)).expect("ours");
-        let Attached::Partial { mut partial, durable, prefix, epoch } = attached else {
+        let Attached::Partial { mut partial, durable, prefix, epoch, .. } = attached else {
             panic!("no partial: {attached:?}")
         };
         assert_eq!((durable, epoch), (at, seen + 1));
@@ -211,7 +211,7 @@ fn a_file_that_does_not_fit_is_refused_at_once() {
     assert_eq!(kind(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
     assert!(files(rig.dir.path()).is_empty());
     // Nor is it when it is gone on with.
-    let rig = Rig::with(|config| config.check_space = false);
+    let rig = Rig::with(|config| (config.check_space, config.quota.bytes) = (false, None));
     let (mut partial, ..) = open(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0)));
     partial.write(0, b"abc").expect("in order");
     partial.detach().expect("safe");

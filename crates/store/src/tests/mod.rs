@@ -9,6 +9,7 @@ mod folders;
 mod names;
 #[cfg(unix)]
 mod power;
+mod quotas;
 mod races;
 mod sweeping;
 mod takeover;

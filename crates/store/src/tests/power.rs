@@ -24,7 +24,7 @@ impl Sender {
     fn attach(&mut self, store: &DiskStore) -> Result<Option<Partial>, StoreError> {
         let attach = Attach { mode: self.mode, epoch_seen: self.seen, owner: ALICE };
         match store.attach(id(0xEE), &self.spec, attach, day(0))? {
-            Attached::Partial { partial, durable, prefix, epoch } => {
+            Attached::Partial { partial, durable, prefix, epoch, .. } => {
                 assert!(!self.done, "a finished transfer begins again");
                 assert!(durable >= self.safe, "{} bytes were safe, {durable} are left", self.safe);
                 assert_eq!(prefix, digest(&self.data[..durable as usize]), "{durable} bytes");

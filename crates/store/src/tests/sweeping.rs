@@ -20,7 +20,10 @@ fn what_nobody_comes_back_for_is_removed_after_its_time() {
     assert_eq!(sweep(&rig.store, day(6), 100).removed, 0);
     let swept = sweep(&rig.store, day(8), 100);
     assert_eq!((swept.examined, swept.removed, swept.freed, swept.done), (2, 1, 3, true));
-    assert_eq!(open(rig.store.attach(id(2), &spec("f2", 6), attach(0, ALICE), day(8))).1, 3);
+    let (mut second, durable, _) = open(rig.store.attach(id(2), &spec("f2", 6), attach(0, ALICE), day(8)));
+    assert_eq!(durable, 3);
+    second.write(3, b"d").expect("in order");
+    second.detach().expect("safe");
     // Progress, not birth, is what counts.
     assert_eq!(sweep(&rig.store, day(13), 100).removed, 0);
     assert_eq!(sweep(&rig.store, day(16), 100).removed, 1);
@@ -29,7 +32,7 @@ fn what_nobody_comes_back_for_is_removed_after_its_time() {
 
 #[test]
 fn without_an_end_partials_stay() {
-    let rig = Rig::with(|config| config.expire_after = None);
+    let rig = Rig::with(|config| (config.expire_after, config.max_age) = (None, None));
     partial(&rig, 1, day(0));
     assert_eq!(sweep(&rig.store, day(10_000), 100).removed, 0);
 }

@@ -12,7 +12,7 @@ fn the_second_attach_fences_the_first_and_keeps_its_bytes() {
     old.write(3, b"def").expect("in order");
     let stale = old.flush();
     let attached = rig.store.attach(id(1), &spec, attach(0, BOB), day(0)).expect("taken over");
-    let Attached::Partial { partial: mut new, durable, prefix, epoch } = attached else {
+    let Attached::Partial { partial: mut new, durable, prefix, epoch, .. } = attached else {
         panic!("no partial")
     };
     assert_eq!((durable, epoch), (6, 2));

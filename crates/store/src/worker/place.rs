@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
 use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The longest listing that is taken: a million files with names of ordinary length.
 const MOST: u64 = 64 << 20;
@@ -81,7 +81,7 @@ pub(super) fn open(store: &DiskStore, offered: &Offered) -> Result<(Option<Place
             Err(StoreError::because(ErrorKind::TooMuchToList, store.dir(), why))
         }
         Kind::Listing => {
-            let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1 };
+            let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1, expires: None };
             Ok((Some(Place::Listing(Vec::new())), answer))
         }
     }
@@ -109,9 +109,10 @@ fn open_file(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Ans
         other => other?,
     };
     Ok(match attached {
-        Attached::Partial { mut partial, durable, prefix, epoch } => {
+        Attached::Partial { mut partial, durable, prefix, epoch, expires } => {
             partial.set_unix_mode(offered.unix_mode);
-            (Some(Place::File(partial)), Answer::Take { from: durable, prefix, epoch })
+            let expires = expires.and_then(|end| Some(end.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+            (Some(Place::File(partial)), Answer::Take { from: durable, prefix, epoch, expires })
         }
         Attached::Present { digest, .. } => (None, Answer::Present { digest }),
         Attached::Committed { digest, .. } => (None, Answer::Complete { digest }),

@@ -49,6 +49,8 @@ pub(super) struct Incoming {
     state: State,
     early: VecDeque<Data>,
     early_len: u64,
+    /// When the part is thrown away.
+    expires: Option<u64>,
     /// Where the chunks end that wait for the disk.
     unwritten: VecDeque<u64>,
     fin: Option<Whole>,
@@ -118,6 +120,7 @@ impl Incoming {
             state: State::Opening,
             early: VecDeque::new(),
             early_len: 0,
+            expires: None,
             unwritten: VecDeque::new(),
             fin: None,
             received: 0,
@@ -154,8 +157,9 @@ impl Incoming {
         let State::Opening = self.state else { return Fate::Lives };
         self.heard = cx.now;
         let (have, resume, prefix, epoch) = match answer {
-            Answer::Take { from, prefix, epoch } => {
+            Answer::Take { from, prefix, epoch, expires } => {
                 self.state = State::Receiving;
+                self.expires = expires;
                 (Have::Part, from.min(self.offer.length), prefix, epoch)
             }
             Answer::Present { digest } => {
@@ -194,7 +198,7 @@ impl Incoming {
             credit: self.credit.max(resume),
             max_chunk: cx.config.max_chunk,
             epoch,
-            expires: 0,
+            expires: self.expires.unwrap_or(0),
             ack_ms: cx.config.ack_delay.as_millis().try_into().unwrap_or(u32::MAX),
             have,
             prefix: (resume > 0).then_some(prefix),

@@ -303,7 +303,7 @@ fn what_was_on_its_way_before_the_answer_is_taken_whatever_the_limit() {
     for frame in [hello(), Frame::Offer(1, plain_offer(id(1), "file", 49_353))] {
         receiver.handle_message(now, frame.encode().into_bytes());
     }
-    receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+    receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None });
     let chunk = Data { offset: 0, seq: 0, payload: Bytes::from(contents(0, 49_152)) };
     receiver.handle_message(now, Frame::Data(1, chunk).encode().into_bytes());
     let events: Vec<_> = core::iter::from_fn(|| receiver.poll_event()).collect();

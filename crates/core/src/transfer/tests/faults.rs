@@ -46,7 +46,11 @@ impl Scripted {
     }
 
     fn take(&mut self, n: u8) {
-        self.0.answer(Instant::ZERO, id(n), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+        self.0.answer(
+            Instant::ZERO,
+            id(n),
+            Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None },
+        );
     }
 
     /// Sends a file whose offer is accepted, up to the first chunk. Nothing else has been read.
@@ -192,7 +196,7 @@ fn a_download_that_gets_on_may_be_interrupted_any_number_of_times() {
         assert!(receiver.0.poll_message(now, 1).is_some(), "asked for");
         let (handle, from) = (2 * n + 2, 1000 * u64::from(n));
         receiver.hear_offer(handle, 1, 1_000_000);
-        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: n };
+        let answer = Answer::Take { from, prefix: Digest::of(b""), epoch: n, expires: None };
         assert!(receiver.0.answer(now, id(1), answer));
         let data = Data { offset: from, seq: 0, payload: Bytes::from(contents(0, 1000)) };
         receiver.hear(Frame::Data(handle, data));

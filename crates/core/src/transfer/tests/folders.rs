@@ -69,7 +69,7 @@ fn a_receiver_that_takes_a_folder_for_an_empty_file_is_content_with_its_digest()
     world.link_up();
     world.settle_with(|effect, transfers, now| {
         let Event::Offered(offered) = effect else { return false };
-        let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 };
+        let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
         transfers.answer(now, offered.id, answer)
     });
     assert_eq!(done(&world.client, id(1)), Some((0, false)), "{:?}", world.client.told);

@@ -52,7 +52,11 @@ impl Victim {
     fn with_transfer(length: u64) -> Self {
         let mut victim = Self::new();
         victim.offer(1, 1, length);
-        victim.0.answer(Instant::ZERO, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+        victim.0.answer(
+            Instant::ZERO,
+            id(1),
+            Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None },
+        );
         assert!(victim.0.poll_message(Instant::ZERO, 1).is_some());
         victim
     }

@@ -34,7 +34,11 @@ fn receiver(open: u32) -> Transfers {
     let mut transfers = end(Role::Server);
     for n in 0..open {
         hear(&mut transfers, Frame::Offer(2 * n + 1, plain_offer(many(n), "file", 1 << 30)));
-        transfers.answer(Instant::ZERO, many(n), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1 });
+        transfers.answer(
+            Instant::ZERO,
+            many(n),
+            Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None },
+        );
     }
     settle(&mut transfers);
     transfers

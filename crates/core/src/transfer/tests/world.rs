@@ -156,7 +156,12 @@ impl End {
                 } else {
                     part.data.truncate(part.safe);
                     part.epoch += 1;
-                    Answer::Take { from: part.safe as u64, prefix: Digest::of(&part.data), epoch: part.epoch }
+                    Answer::Take {
+                        from: part.safe as u64,
+                        prefix: Digest::of(&part.data),
+                        epoch: part.epoch,
+                        expires: None,
+                    }
                 };
                 t.answer(now, offered.id, answer);
             }

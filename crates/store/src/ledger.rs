@@ -1,0 +1,154 @@
+//! How much of a store each principal holds in partial files.
+//!
+//! Of a file under way its whole length counts, since that is what it is going to take; of one at rest what is safe.
+//! What other processes keep in the same folder is known as of the first look.
+
+use crate::config::Quota;
+use crate::journal;
+use crate::live::lock;
+use crate::principal::Principal;
+use crate::root::Root;
+use crate::sys::Access;
+use bowline_core::transfer::TransferId;
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+use std::sync::{Arc, Mutex};
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    /// What lay in staging when the store was opened is entered.
+    counted: bool,
+    entries: BTreeMap<TransferId, (Principal, u64)>,
+    sums: BTreeMap<Principal, Sum>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    bytes: u64,
+    partials: u64,
+}
+
+impl Ledger {
+    /// Enters a file of this length that is about to begin, or to go on.
+    ///
+    /// # Errors
+    /// What the quota says against it, with both numbers; then nothing has changed.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        root: &Root,
+        quota: &Quota,
+        principal: &Principal,
+        key: TransferId,
+        length: u64,
+    ) -> Result<Hold, String> {
+        let mut books = lock(&self.books);
+        if !quota.is_none() && !books.counted {
+            books.count(root);
+        }
+        let before = books.entries.get(&key).map(|(_, bytes)| *bytes);
+        let sum = books.sums.get(principal).copied().unwrap_or_default();
+        let bytes = sum.bytes - before.unwrap_or(0);
+        let partials = sum.partials - u64::from(before.is_some());
+        if let Some(most) = quota.partials.filter(|most| partials >= *most) {
+            return Err(format!("{partials} unfinished files are kept here, {most} may be"));
+        }
+        if let Some(most) = quota.bytes.filter(|most| bytes.saturating_add(length) > *most) {
+            return Err(format!(
+                "{bytes} of {most} bytes are taken by unfinished files, {length} more are needed"
+            ));
+        }
+        books.set(key, Some((principal.clone(), length)));
+        let ledger = Arc::clone(self);
+        Ok(Hold {
+            ledger,
+            principal: principal.clone(),
+            key,
+            safe: before.unwrap_or(0),
+            kept: before.is_some(),
+        })
+    }
+
+    /// This file is no more.
+    pub(crate) fn forget(&self, key: TransferId) {
+        lock(&self.books).set(key, None);
+    }
+}
+
+impl Books {
+    fn set(&mut self, key: TransferId, entry: Option<(Principal, u64)>) {
+        let before = match entry.clone() {
+            Some(entry) => self.entries.insert(key, entry),
+            None => self.entries.remove(&key),
+        };
+        if let Some((principal, bytes)) = before {
+            let sum = self.sums.entry(principal.clone()).or_default();
+            (sum.bytes, sum.partials) = (sum.bytes - bytes, sum.partials - 1);
+            if sum.partials == 0 {
+                self.sums.remove(&principal);
+            }
+        }
+        if let Some((principal, bytes)) = entry {
+            let sum = self.sums.entry(principal).or_default();
+            (sum.bytes, sum.partials) = (sum.bytes.saturating_add(bytes), sum.partials + 1);
+        }
+    }
+
+    /// Enters what lies in staging. What cannot be read counts for nobody; a sweep removes it.
+    fn count(&mut self, root: &Root) {
+        self.counted = true;
+        for shard in root.shards().unwrap_or_default() {
+            let Ok(folder) = root.shard(&shard) else { continue };
+            for name in folder.names().unwrap_or_default() {
+                // Finished ones have a journal and no part.
+                let Some(hex) = name.strip_suffix(".part") else { continue };
+                let read = || -> io::Result<Vec<u8>> {
+                    let mut bytes = Vec::new();
+                    let file = folder.open_file(&format!("{hex}.jnl"), Access::Read)?;
+                    file.take(2 * journal::SLOT as u64).read_to_end(&mut bytes)?;
+                    Ok(bytes)
+                };
+                let record = read().ok().and_then(|bytes| journal::newest(&bytes));
+                let Some((_, record)) = record.filter(|(_, record)| record.id.to_hex() == hex) else {
+                    continue;
+                };
+                if !self.entries.contains_key(&record.id) {
+                    self.set(record.id, Some((record.principal, record.durable)));
+                }
+            }
+        }
+    }
+}
+
+/// A file under way, entered with its whole length. When it is let go of, what is safe of it counts.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    ledger: Arc<Ledger>,
+    principal: Principal,
+    key: TransferId,
+    safe: u64,
+    kept: bool,
+}
+
+impl Hold {
+    /// So much of it will stay.
+    pub(crate) fn keep(&mut self, safe: u64) {
+        (self.safe, self.kept) = (safe, true);
+    }
+
+    /// Nothing of it will stay.
+    pub(crate) fn drop_all(&mut self) {
+        self.kept = false;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let entry = self.kept.then(|| (self.principal.clone(), self.safe));
+        lock(&self.ledger.books).set(self.key, entry);
+    }
+}

@@ -1,0 +1,89 @@
+//! Whose a partial file is.
+
+use bowline_core::transfer::{Digest, TransferId};
+use std::fmt;
+use std::sync::Arc;
+
+/// The most bytes that the name of a principal may have: it stands in every journal.
+const MAX_NAME: usize = 64;
+
+/// Whoever is behind a transfer, as far as the application can tell: the user that a token names, say.
+///
+/// A partial file belongs to one principal. Others cannot go on with it, nor find out that it exists: the same id in
+/// the hands of two principals stands for two transfers. Quotas count for each principal. The default is nobody in
+/// particular, for a server that asks for no token, or knows only one.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Arc<str>);
+
+/// A name that no principal can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrincipalError(usize);
+
+impl Principal {
+    /// The principal of this name.
+    ///
+    /// # Errors
+    /// The name is empty, or longer than 64 bytes.
+    pub fn named(name: &str) -> Result<Self, PrincipalError> {
+        if name.is_empty() || name.len() > MAX_NAME {
+            Err(PrincipalError(name.len()))
+        } else {
+            Ok(Self(name.into()))
+        }
+    }
+
+    /// The name; empty for nobody in particular.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// What names this principal's transfer of this id among all transfers of a store.
+    pub(crate) fn key(&self, id: TransferId) -> TransferId {
+        if self.0.is_empty() {
+            return id;
+        }
+        let digest = Digest::of(&[self.0.as_bytes(), &[0], id.as_bytes()].concat());
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest.as_bytes()[..16]);
+        TransferId::from_bytes(key)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Principal({:?})", self.name())
+    }
+}
+
+impl fmt::Display for PrincipalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a name of {} bytes; 1 to {MAX_NAME} are allowed", self.0)
+    }
+}
+
+impl std::error::Error for PrincipalError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_means_something_else_for_everybody() {
+        let id = TransferId::from_bytes([7; 16]);
+        let keys = ["", "alice", "alic", "bob"]
+            .map(|name| Principal::named(name).unwrap_or_default().key(id).to_hex());
+        assert_eq!(keys[0], id.to_hex());
+        let different: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), 4);
+    }
+
+    #[test]
+    fn names_are_neither_empty_nor_long() {
+        assert_eq!(
+            Principal::named("").map_err(|e| e.to_string()),
+            Err("a name of 0 bytes; 1 to 64 are allowed".into())
+        );
+        assert!(Principal::named(&"x".repeat(64)).is_ok());
+        assert!(Principal::named(&"x".repeat(65)).is_err());
+    }
+}

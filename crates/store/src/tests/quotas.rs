@@ -1,0 +1,212 @@
+//! What a principal may keep, and that it is nobody else's.
+
+use super::*;
+use crate::{Principal, Quota};
+
+fn of(rig: &Rig, name: &str) -> DiskStore {
+    rig.store.for_principal(Principal::named(name).expect("a short name"))
+}
+
+fn with_quota(bytes: Option<u64>, partials: Option<u64>) -> Rig {
+    Rig::with(|config| config.quota = Quota { bytes, partials })
+}
+
+fn begin(store: &DiskStore, n: u8, length: usize) -> Result<Partial, StoreError> {
+    match store.attach(id(n), &spec(&format!("f{n}"), length), attach(0, ALICE), day(0))? {
+        Attached::Partial { partial, .. } => Ok(partial),
+        other => panic!("no partial: {other:?}"),
+    }
+}
+
+/// Why there is no place for it.
+fn refused(store: &DiskStore, n: u8, length: usize) -> String {
+    let error = begin(store, n, length).expect_err("too much");
+    assert_eq!(error.kind(), ErrorKind::Quota);
+    error.reason()
+}
+
+#[test]
+fn an_id_of_another_principal_is_unknown_and_stays_untouched() {
+    let rig = Rig::new();
+    let (alice, bob) = (of(&rig, "alice"), of(&rig, "bob"));
+    let mut partial = begin(&alice, 1, 6).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let only = Attach { mode: Mode::AttachOnly, ..attach(0, ALICE) };
+    let answer =
+        |store: &DiskStore, n| store.attach(id(n), &spec("f1", 6), only, day(0)).expect_err("unknown");
+    for stranger in [&bob, &rig.store] {
+        let (theirs, nobodys) = (answer(stranger, 1), answer(stranger, 2));
+        assert_eq!(theirs.kind(), ErrorKind::NotFound);
+        assert_eq!(theirs.to_string(), nobodys.to_string(), "no difference shows");
+        // Nor does the same id lead there by any other way.
+        let (partial, durable, epoch) = open(stranger.attach(id(1), &spec("f1", 6), attach(7, BOB), day(0)));
+        assert_eq!((durable, epoch), (0, 8));
+        partial.discard().expect("removed");
+    }
+    assert_eq!(open(alice.attach(id(1), &spec("f1", 6), attach(1, ALICE), day(0))).1, 3);
+}
+
+#[test]
+fn another_principal_does_not_fence_nor_end_a_transfer() {
+    let rig = Rig::new();
+    let mut held = begin(&of(&rig, "alice"), 1, 6).expect("new");
+    let rival = begin(&of(&rig, "bob"), 1, 6).expect("one of its own");
+    held.write(0, b"abcdef").expect("not fenced");
+    rival.discard().expect("removed");
+    held.commit(6, digest(b"abcdef")).expect("whole");
+}
+
+#[test]
+fn whose_a_partial_is_survives_a_restart() {
+    let rig = with_quota(Some(10), None);
+    let mut partial = begin(&of(&rig, "alice"), 1, 6).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let later = rig.other_process();
+    let alice = later.for_principal(Principal::named("alice").expect("short"));
+    let bob = later.for_principal(Principal::named("bob").expect("short"));
+    assert!(
+        refused(&alice, 2, 8).ends_with("(3 of 10 bytes are taken by unfinished files, 8 more are needed)")
+    );
+    assert_eq!(open(alice.attach(id(1), &spec("f1", 6), attach(1, ALICE), day(0))).1, 3);
+    begin(&bob, 1, 10).expect("bob has nothing");
+}
+
+#[test]
+fn files_under_way_count_whole_and_those_at_rest_as_far_as_they_are_safe() {
+    let rig = with_quota(Some(100), None);
+    let mut first = begin(&rig.store, 1, 60).expect("room");
+    assert_eq!(
+        refused(&rig.store, 2, 41),
+        "quota exceeded; finish or cancel what is unfinished (60 of 100 bytes are taken by unfinished files, \
+         41 more are needed)"
+    );
+    first.write(0, &content(10)).expect("in order");
+    first.detach().expect("safe");
+    let second = begin(&rig.store, 2, 90).expect("room: 10 bytes are safe of the first");
+    assert!(refused(&rig.store, 1, 60).contains("(90 of 100"), "it does not fit beside the second any more");
+    second.discard().expect("removed");
+    let mut first = begin(&rig.store, 1, 60).expect("room again");
+    first.write(10, &content(60)[10..]).expect("in order");
+    first.commit(60, digest(&content(60))).expect("whole");
+    begin(&rig.store, 3, 100).expect("finished files do not count");
+}
+
+#[test]
+fn what_is_dropped_or_damaged_counts_no_more_than_it_takes() {
+    let rig = with_quota(Some(100), None);
+    let mut partial = begin(&rig.store, 1, 100).expect("room");
+    partial.write(0, &content(30)).expect("in order");
+    assert_eq!(partial.flush().run().expect("safe"), 30);
+    partial.write(30, &content(10)).expect("in order");
+    drop(partial);
+    let mut other = begin(&rig.store, 2, 70).expect("30 are safe");
+    assert!(refused(&rig.store, 3, 1).contains("(100 of 100"));
+    other.write(0, &content(70)).expect("in order");
+    other.commit(70, digest(b"else")).expect_err("not these bytes");
+    begin(&rig.store, 3, 70).expect("they are gone");
+}
+
+#[test]
+fn unfinished_files_are_counted() {
+    let rig = with_quota(None, Some(2));
+    let first = begin(&rig.store, 1, 6).expect("one");
+    let _second = begin(&rig.store, 2, 6).expect("two");
+    assert!(refused(&rig.store, 3, 6).ends_with("(2 unfinished files are kept here, 2 may be)"));
+    first.detach().expect("safe");
+    assert!(refused(&rig.store, 3, 6).contains("(2 unfinished files"));
+    begin(&rig.store, 1, 6).expect("it is one of the two").discard().expect("removed");
+    begin(&rig.store, 3, 6).expect("room");
+}
+
+#[test]
+fn a_sweep_makes_room() {
+    let rig = with_quota(Some(10), None);
+    let mut partial = begin(&rig.store, 1, 10).expect("room");
+    partial.write(0, &content(10)).expect("in order");
+    partial.detach().expect("safe");
+    assert!(refused(&rig.store, 2, 1).contains("(10 of 10"));
+    rig.store.sweep(day(8), 100).expect("a folder");
+    begin(&rig.store, 2, 10).expect("room");
+}
+
+#[test]
+fn a_refusal_leaves_nothing_behind() {
+    let rig = with_quota(Some(10), None);
+    refused(&rig.store, 1, 11);
+    assert!(files(rig.dir.path()).is_empty());
+}
+
+#[test]
+fn the_quota_of_one_is_not_used_up_by_another() {
+    let rig = with_quota(Some(10), Some(1));
+    let _alices = begin(&of(&rig, "alice"), 1, 10).expect("room");
+    let _bobs = begin(&of(&rig, "bob"), 1, 10).expect("room");
+    assert!(refused(&of(&rig, "alice"), 2, 0).contains("(1 unfinished files"));
+}
+
+#[test]
+fn an_expired_transfer_begins_anew_whether_it_was_swept_or_not() {
+    for swept in [false, true] {
+        let rig = Rig::new();
+        let mut partial = begin(&rig.store, 1, 6).expect("new");
+        partial.write(0, b"abc").expect("in order");
+        partial.detach().expect("safe");
+        if swept {
+            rig.store.sweep(day(8), 100).expect("a folder");
+        }
+        let only = Attach { mode: Mode::AttachOnly, ..attach(1, ALICE) };
+        let gone = kind(rig.store.attach(id(1), &spec("f1", 6), only, day(8)));
+        assert_eq!(gone, if swept { ErrorKind::NotFound } else { ErrorKind::Expired });
+        let (_, durable, epoch) = open(rig.store.attach(id(1), &spec("f1", 6), attach(1, ALICE), day(8)));
+        assert_eq!((durable, epoch), (0, 2), "{swept}");
+    }
+}
+
+#[test]
+fn the_end_is_told_and_only_progress_moves_it() {
+    let rig = Rig::new();
+    let told = |at| match rig.store.attach(id(1), &spec("f1", 6), attach(0, ALICE), at) {
+        Ok(Attached::Partial { partial, expires, .. }) => (partial, expires.expect("an end")),
+        other => panic!("no partial: {other:?}"),
+    };
+    let near = |end: SystemTime, expected: SystemTime| {
+        end.duration_since(expected).expect("not before") < Duration::from_secs(60)
+    };
+    let (partial, end) = told(day(0));
+    assert!(near(end, day(7)));
+    drop(partial);
+    let (mut partial, end) = told(day(3));
+    assert!(near(end, day(7)), "to attach is no progress");
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    assert!(near(told(day(4)).1, day(10)));
+}
+
+#[test]
+fn nothing_is_kept_beyond_the_greatest_age() {
+    let rig = Rig::with(|config| config.expire_after = Some(Duration::from_secs(7 * 24 * 3600)));
+    for week in 0..6 {
+        let (mut partial, durable, _) =
+            open(rig.store.attach(id(1), &spec("f1", 60), attach(0, ALICE), day(6 * week)));
+        // On day 30 it begins anew.
+        assert_eq!(durable, if week == 5 { 0 } else { week }, "{week}");
+        partial.write(durable, b"x").expect("in order");
+        partial.detach().expect("safe");
+    }
+}
+
+#[test]
+fn a_committed_record_expires_too() {
+    let rig = Rig::new();
+    let mut partial = begin(&rig.store, 1, 3).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    let again = |at| rig.store.attach(id(1), &spec("f1", 3), attach(1, ALICE), at);
+    assert!(matches!(again(day(0)), Ok(Attached::Committed { .. })));
+    assert!(
+        matches!(again(day(2)), Ok(Attached::Present { .. })),
+        "the file is there, that is all that is known"
+    );
+}
