@@ -30,6 +30,34 @@ pub struct Config {
     pub ack_after: Duration,
     /// When a message counts as arrived. Default: when it was handed to the application.
     pub ack_on: AckOn,
+    /// What may come from the peer and wait for its confirmation. Default: as much as is kept for the peer.
+    pub window: Window,
+}
+
+/// How much one end takes that it has not acknowledged; a single longer message is taken when nothing else waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// So many messages.
+    pub messages: u32,
+    /// So many bytes.
+    pub bytes: u32,
+}
+
+impl Window {
+    /// No limit worth the name: for a peer that has not named one.
+    pub const MAX: Self = Self { messages: u32::MAX, bytes: u32::MAX };
+
+    /// Whether a message of so many bytes fits behind others.
+    pub(super) fn admits(self, messages: usize, bytes: usize, len: usize) -> bool {
+        messages == 0
+            || (messages < self.messages as usize && bytes.saturating_add(len) <= self.bytes as usize)
+    }
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { messages: 1024, bytes: 1 << 20 }
+    }
 }
 
 impl Default for Config {
@@ -41,6 +69,7 @@ impl Default for Config {
             ack_bytes: 64 << 10,
             ack_after: Duration::from_millis(200),
             ack_on: AckOn::Delivery,
+            window: Window::default(),
         }
     }
 }

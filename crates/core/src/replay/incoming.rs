@@ -2,6 +2,7 @@
 
 use super::{AckOn, Arrival, Config, Fault};
 use crate::{Instant, Message};
+use alloc::collections::VecDeque;
 
 /// The numbers of what has arrived: each is taken once, and none before the one before it.
 #[derive(Debug, Default)]
@@ -12,7 +13,10 @@ pub(super) struct Incoming {
     done: u64,
     /// The highest number that was acknowledged on the link of the day.
     told: u64,
-    /// Bytes that have arrived since the last acknowledgement, and since when it is owed.
+    /// The lengths of those that were delivered and may not be acknowledged, and their sum.
+    held: VecDeque<usize>,
+    held_bytes: usize,
+    /// Bytes that may be acknowledged and are not, and since when that is owed.
     bytes: usize,
     since: Option<Instant>,
     duplicates: u64,
@@ -35,8 +39,12 @@ impl Incoming {
         if number != expected {
             return Arrival::Fault(Fault::Gap { expected, got: number });
         }
+        if !config.window.admits(self.held.len(), self.held_bytes, message.len()) {
+            return Arrival::Fault(Fault::Flood { messages: self.held.len(), bytes: self.held_bytes });
+        }
         self.delivered = number;
-        self.bytes = self.bytes.saturating_add(message.len());
+        self.held.push_back(message.len());
+        self.held_bytes = self.held_bytes.saturating_add(message.len());
         if config.ack_on == AckOn::Delivery {
             self.confirm(now, number);
         }
@@ -44,7 +52,12 @@ impl Incoming {
     }
 
     pub(super) fn confirm(&mut self, now: Instant, number: u64) {
-        self.done = self.done.max(number.min(self.delivered));
+        while self.done < number.min(self.delivered) {
+            self.done += 1;
+            let len = self.held.pop_front().unwrap_or_default();
+            self.held_bytes -= len;
+            self.bytes = self.bytes.saturating_add(len);
+        }
         if self.done > self.told {
             self.since.get_or_insert(now);
         }

@@ -30,7 +30,7 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
-pub use config::{AckOn, Config};
+pub use config::{AckOn, Config, Window};
 
 use crate::{Instant, Message};
 use alloc::vec::Vec;
@@ -69,6 +69,8 @@ pub struct Replay {
     config: Config,
     link: Link,
     now: Instant,
+    /// What the peer takes.
+    window: Window,
     outgoing: Outgoing,
     incoming: Incoming,
 }
@@ -111,6 +113,14 @@ pub enum Fault {
         /// The last that was sent.
         sent: u64,
     },
+    /// More came than is taken before it is acknowledged.
+    #[error("more than the window: {messages} messages of {bytes} bytes wait already")]
+    Flood {
+        /// How many wait.
+        messages: usize,
+        /// How many bytes they have.
+        bytes: usize,
+    },
     /// It came before the peer had said how far it has come.
     #[error("a message or ack before the session was resumed")]
     TooEarly,
@@ -146,6 +156,7 @@ impl Replay {
             config,
             link: Link::Down,
             now: Instant::ZERO,
+            window: Window::MAX,
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
         }
@@ -174,6 +185,11 @@ impl Replay {
         }
         self.link = Link::Up;
         Ok(())
+    }
+
+    /// The peer has said how much it takes unacknowledged. Until it does, everything is handed over.
+    pub fn handle_window(&mut self, window: Window) {
+        self.window = window;
     }
 
     /// A message came with this number.
@@ -231,7 +247,7 @@ impl Replay {
 
     /// The next message to write, with its number.
     pub fn poll_message(&mut self) -> Option<(u64, Message)> {
-        if self.link == Link::Up { self.outgoing.next() } else { None }
+        if self.link == Link::Up { self.outgoing.next(self.window) } else { None }
     }
 
     /// The number to acknowledge, if it is time.
@@ -246,6 +262,11 @@ impl Replay {
         (self.link == Link::Up && self.incoming.is_owed()).then(|| self.incoming.acknowledge())
     }
 
+    /// The number to write into a frame that has a place for it. It is told by that.
+    pub fn acknowledge(&mut self) -> u64 {
+        self.incoming.acknowledge()
+    }
+
     /// When to call [`poll_ack`](Self::poll_ack).
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.link == Link::Up { self.incoming.due(&self.config) } else { None }
@@ -255,7 +276,7 @@ impl Replay {
 
     /// Whether a message may be written.
     pub fn has_message(&self) -> bool {
-        self.link == Link::Up && self.outgoing.has_next()
+        self.link == Link::Up && self.outgoing.has_next(self.window)
     }
 
     /// How many messages wait for their acknowledgement.
@@ -266,6 +287,11 @@ impl Replay {
     /// How many bytes they have.
     pub fn unacknowledged_bytes(&self) -> usize {
         self.outgoing.bytes()
+    }
+
+    /// How many messages are handed to this link for the second time, and not yet.
+    pub fn repeats(&self) -> u64 {
+        self.outgoing.repeats()
     }
 
     /// How many messages came twice.

@@ -1,6 +1,6 @@
 //! What was sent, until it is known to have arrived.
 
-use super::{Config, Fault, Unacknowledged};
+use super::{Config, Fault, Unacknowledged, Window};
 use crate::Message;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -15,8 +15,9 @@ pub(super) struct Outgoing {
     acked: u64,
     /// The highest number that was ever handed to a link.
     handed: u64,
-    /// The highest number that was handed to the link of the day.
+    /// The highest number that was handed to the link of the day, and the bytes of those that are not acknowledged.
     told: u64,
+    told_bytes: usize,
 }
 
 impl Outgoing {
@@ -33,10 +34,11 @@ impl Outgoing {
         Ok(number)
     }
 
-    /// The next one for the link of the day.
-    pub(super) fn next(&mut self) -> Option<(u64, Message)> {
-        let message = self.waiting.get((self.told - self.acked) as usize)?.clone();
+    /// The next one for the link of the day, if the peer takes it.
+    pub(super) fn next(&mut self, window: Window) -> Option<(u64, Message)> {
+        let message = self.admitted(window)?.clone();
         self.told += 1;
+        self.told_bytes = self.told_bytes.saturating_add(message.len());
         self.handed = self.handed.max(self.told);
         Some((self.told, message))
     }
@@ -57,7 +59,7 @@ impl Outgoing {
             return false;
         }
         self.drop_until(last);
-        self.told = last;
+        (self.told, self.told_bytes) = (last, 0);
         true
     }
 
@@ -79,9 +81,14 @@ impl Outgoing {
         self.bytes
     }
 
-    /// Whether there is one for the link of the day.
-    pub(super) fn has_next(&self) -> bool {
-        self.last() > self.told
+    /// Whether there is one for the link of the day that the peer takes.
+    pub(super) fn has_next(&self, window: Window) -> bool {
+        self.admitted(window).is_some()
+    }
+
+    /// How many were handed to an earlier link and are to be handed to this one.
+    pub(super) fn repeats(&self) -> u64 {
+        self.handed - self.told
     }
 
     #[cfg(test)]
@@ -89,10 +96,19 @@ impl Outgoing {
         self.waiting.iter()
     }
 
+    fn admitted(&self, window: Window) -> Option<&Message> {
+        let told = (self.told - self.acked) as usize;
+        self.waiting.get(told).filter(|message| window.admits(told, self.told_bytes, message.len()))
+    }
+
     fn drop_until(&mut self, last: u64) {
         while self.acked < last {
             self.acked += 1;
-            self.bytes -= self.waiting.pop_front().map_or(0, |message| message.len());
+            let len = self.waiting.pop_front().map_or(0, |message| message.len());
+            self.bytes -= len;
+            if self.acked <= self.told {
+                self.told_bytes -= len;
+            }
         }
     }
 

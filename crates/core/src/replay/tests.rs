@@ -3,9 +3,10 @@
 //! The buffer holds three messages and 20 bytes; acknowledgements are due after four messages, 10 bytes or 200 ms.
 //! Inputs: `send(x)`; `recv(n,x)` a message with its number; `ack(n)`; `up(n)` a link comes up, and the peer says that n
 //! was the last to arrive there (`tells n`: what we say); `link` and `resumed(n)` the two halves of that; `down`;
-//! `wait(ms)`; `along` something is written anyway; `confirm(n)`; `reset`; `limit(n)` another size of the buffer, and
-//! `confirmation` another kind of acknowledgement, both at the start. Messages that can be written are: after `=>`, as
-//! `number:message` (`takes n`: only so many). At the end what is kept.
+//! `wait(ms)`; `along` something is written anyway; `confirm(n)`; `reset`; `limit(n)` another size of the buffer,
+//! `window(n)` neither end takes more than n messages and 10 bytes unacknowledged, and `confirmation` another kind of
+//! acknowledgement, all three at the start. Messages that can be written are: after `=>`, as `number:message`
+//! (`takes n`: only so many). At the end what is kept.
 
 use super::*;
 use alloc::format;
@@ -33,7 +34,7 @@ impl Bench {
         while written.len() < most {
             assert_eq!(
                 self.replay.has_message(),
-                self.replay.outgoing.has_next() && self.replay.link == Link::Up
+                self.replay.outgoing.has_next(self.replay.window) && self.replay.link == Link::Up
             );
             let Some((number, message)) = self.replay.poll_message() else { break };
             written.push(format!("{number}:{}", text(&message)));
@@ -108,6 +109,12 @@ impl Bench {
                     });
                 let back: Vec<_> = back.collect();
                 if back.is_empty() { String::new() } else { format!("back({})", back.join(", ")) }
+            }
+            "window" => {
+                let window = Window { messages: number() as u32, bytes: 10 };
+                self.replay.config.window = window;
+                self.replay.handle_window(window);
+                String::new()
             }
             "limit" => {
                 self.replay.config.max_messages = number() as usize;
