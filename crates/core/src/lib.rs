@@ -15,7 +15,8 @@
 //! | [`Replay`] | messages that arrive once and in order, across many links |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
 //! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
-//! | [`Session`] | reconnect and transfers: the application's view across many links |
+//! | [`Messages`], [`Sessions`] | the two ends of a message session: replay on the wire, resumed and fenced |
+//! | [`Session`] | reconnect, transfers and messages: the application's view across many links |
 //!
 //! The [manual] shows drivers around them, and says what is done about which failure.
 //!
@@ -76,6 +77,8 @@ mod words;
 #[cfg(feature = "transfer")]
 mod envelope;
 #[cfg(feature = "transfer")]
+pub mod messages;
+#[cfg(feature = "transfer")]
 mod pump;
 #[cfg(feature = "transfer")]
 pub mod session;
@@ -88,6 +91,8 @@ pub use connection::Connection;
 pub use frame::Role;
 pub use heartbeat::Heartbeat;
 pub use message::Message;
+#[cfg(feature = "transfer")]
+pub use messages::{Messages, Sessions};
 #[cfg(feature = "transfer")]
 pub use pump::pump;
 pub use reconnect::Reconnect;

@@ -57,6 +57,9 @@ pub enum Fault {
     /// The name is not safe.
     #[error("{0}")]
     Name(NameError),
+    /// Text that is not UTF-8.
+    #[error("text that is not UTF-8")]
+    NotUtf8,
     /// A DATA frame without a payload.
     #[error("an empty chunk")]
     EmptyChunk,

@@ -14,11 +14,13 @@
 //! ```
 
 mod learning;
+mod speech;
 
 use crate::adapt;
 use crate::closing::{Close, CloseCode, Disconnect, MAX_REASON, Retry};
 use crate::connection;
 use crate::message::Parts;
+use crate::messages;
 use crate::reconnect::{self, GiveUp, Next, Reconnect};
 use crate::time::earliest;
 use crate::transfer::{self, Code, Transfers};
@@ -28,6 +30,7 @@ use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
 use learning::Learning;
+use speech::Speech;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,9 @@ pub struct Config {
     pub reconnect: reconnect::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
+    /// Whether messages are spoken, and a client's limits of them; a server's are those of its
+    /// [`Sessions`](crate::Sessions). Default: they are not.
+    pub messages: Option<messages::Config>,
     /// How the interval of the heartbeat follows from what is learned of the path, and where it starts. A server
     /// ignores it.
     pub adapt: adapt::Config,
@@ -70,12 +76,16 @@ pub enum Event {
     Link(connection::Event),
     /// A transfer wants something done, or tells something.
     Transfer(transfer::Event),
+    /// A client's message session tells something. Messages that came are taken by
+    /// [`Messages::poll_received`](messages::Messages::poll_received).
+    Messages(messages::Event),
 }
 
-/// Transfers across many links. See the [module](self).
+/// Transfers and messages across many links. See the [module](self).
 #[derive(Debug)]
 pub struct Session {
     transfers: Transfers,
+    speech: Speech,
     reconnect: Option<Reconnect>,
     learning: Option<Learning>,
     /// How the next end of a link is to be taken, if not as the connection saw it.
@@ -85,12 +95,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts.
+    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts, and
+    /// for the name and the secret of its messages: it must be random.
     pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
-        let mut reconnect = Reconnect::new(config.reconnect, &mut Rng::from_seed(seed), now);
+        let mut rng = Rng::from_seed(seed);
+        let mut reconnect = Reconnect::new(config.reconnect, &mut rng, now);
         let first = reconnect.handle_timeout(now);
         let learning = Learning::new(&config, now);
-        let mut session = Self::new(Role::Client, config.transfer, now);
+        let speech = Speech::client(config.messages, &mut rng, now);
+        let mut session = Self::new(Role::Client, config.transfer, speech, now);
         session.reconnect = Some(reconnect);
         session.learning = Some(learning);
         session.follow(first);
@@ -99,13 +112,16 @@ impl Session {
 
     /// The session of one link that a server has accepted.
     pub fn server(config: Config, now: Instant) -> Self {
-        Self::new(Role::Server, config.transfer, now)
+        let speech = Speech::server(config.messages);
+        Self::new(Role::Server, config.transfer, speech, now)
     }
 
-    fn new(role: Role, config: transfer::Config, now: Instant) -> Self {
-        let transfers = Transfers::new(role, config, now);
+    fn new(role: Role, config: transfer::Config, speech: Speech, now: Instant) -> Self {
+        let mut transfers = Transfers::new(role, config, now);
+        transfers.announce(speech.features());
         Self {
             transfers,
+            speech,
             reconnect: None,
             learning: None,
             advice: None,
@@ -125,15 +141,18 @@ impl Session {
         (self.advice, self.close) = (None, None);
         self.events.extend(self.learning.as_mut().and_then(|learning| learning.handle_link_up(now)));
         self.transfers.handle_link_up(now, rtt);
+        self.speech.handle_link_up(now);
         self.collect();
     }
 
     /// The link has ended. A client decides when to dial again.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
-        if let Some(reconnect) = self.reconnect.as_mut().filter(|_| self.transfers.moved() > 0) {
+        let carried = self.transfers.moved() > 0 || self.speech.has_carried();
+        if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
             reconnect.handle_progress(now);
         }
         self.transfers.handle_link_down(now);
+        self.speech.handle_link_down(now);
         self.collect();
         let retry = self.advice.take().unwrap_or(disconnect.retry());
         let learning = self.learning.as_mut();
@@ -171,7 +190,7 @@ impl Session {
 
     /// A binary message came. It is handed back if it is not of this protocol.
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
-        let foreign = self.transfers.handle_message(now, message);
+        let foreign = self.hear(now, message);
         self.collect();
         foreign
     }
@@ -184,6 +203,7 @@ impl Session {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.transfers.handle_timeout(now);
+        self.speech.handle_timeout(now);
         self.collect();
         let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_timeout(now));
         self.follow(next);
@@ -205,9 +225,10 @@ impl Session {
         self.events.pop_front()
     }
 
-    /// The next message to send, if `room` is not 0. See [`Transfers::poll_message`].
+    /// The next message to send, if `room` is not 0. See [`Transfers::poll_message`]. Control frames of transfers go
+    /// first, then messages of the application and chunks of files, which share the link.
     pub fn poll_message(&mut self, now: Instant, room: usize) -> Option<Parts> {
-        let message = self.transfers.poll_message(now, room);
+        let message = if room == 0 { None } else { self.speak(now) };
         self.collect();
         message
     }
@@ -221,13 +242,14 @@ impl Session {
     /// Another interval for the heartbeat of the link that is up. A client that [explores](adapt::Mode::Explore) its
     /// path tries longer ones, but not while a transfer is under way.
     pub fn poll_heartbeat(&mut self, now: Instant) -> Option<adapt::Change> {
-        let busy = !self.transfers.is_empty();
+        let busy = !self.transfers.is_empty() || self.speech.is_busy();
         self.learning.as_mut()?.poll_change(now, busy)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.transfers.poll_timeout(), self.reconnect.as_ref().and_then(Reconnect::poll_timeout))
+        let reconnect = self.reconnect.as_ref().and_then(Reconnect::poll_timeout);
+        earliest(earliest(self.transfers.poll_timeout(), self.speech.poll_timeout()), reconnect)
     }
 
     // ----- looks -----
@@ -255,6 +277,7 @@ impl Session {
     // ----- inside -----
 
     fn collect(&mut self) {
+        self.collect_messages();
         while let Some(event) = self.transfers.poll_event() {
             if let transfer::Event::Broken { code, text } = &event {
                 self.break_off(*code, text.clone());
@@ -264,9 +287,11 @@ impl Session {
     }
 
     fn break_off(&mut self, code: Code, mut text: String) {
-        // Damage on the way is nobody's fault, and may not happen again.
+        // Damage on the way is nobody's fault, and like a peer that does not answer it may not happen again.
         let (close, advice) = match code {
-            Code::CorruptFrame => (CloseCode::INTERNAL_ERROR, Some(Retry::Backoff)),
+            Code::CorruptFrame | Code::Stalled | Code::Internal => {
+                (CloseCode::INTERNAL_ERROR, Some(Retry::Backoff))
+            }
             // It said so itself, and we take it at its word.
             Code::ShuttingDown => (CloseCode::GOING_AWAY, Some(Retry::Backoff)),
             _ => (CloseCode::PROTOCOL_ERROR, None),

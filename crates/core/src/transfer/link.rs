@@ -70,7 +70,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(now: Instant, role: Role, config: &Config, rtt: Option<Duration>) -> Self {
+    pub(super) fn new(
+        now: Instant,
+        role: Role,
+        config: &Config,
+        features: u64,
+        rtt: Option<Duration>,
+    ) -> Self {
         let mut link = Self {
             role,
             next_handle: if role == Role::Client { 1 } else { 2 },
@@ -97,7 +103,7 @@ impl Link {
             max_transfers: config.max_transfers,
             max_offers_per_second: config.max_offers_per_second.max(1),
             credit: config.link_credit,
-            features: 0,
+            features,
             instance: config.instance,
             agent: config.agent.clone(),
         }));

@@ -102,6 +102,8 @@ pub struct AlreadyKnown(pub TransferId);
 pub struct Transfers {
     role: Role,
     config: Config,
+    /// What our HELLO says of optional features.
+    features: u64,
     now: Instant,
     link: Option<Link>,
     outgoing: BTreeMap<TransferId, Outgoing>,
@@ -139,6 +141,7 @@ impl Transfers {
         Self {
             role,
             config,
+            features: 0,
             now,
             link: None,
             outgoing: BTreeMap::new(),
@@ -160,7 +163,7 @@ impl Transfers {
     /// again.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         self.handle_link_down(now);
-        self.link = Some(Link::new(self.now, self.role, &self.config, rtt));
+        self.link = Some(Link::new(self.now, self.role, &self.config, self.features, rtt));
     }
 
     /// The link is gone. What was being received is made durable as far as it came; what was being sent waits.
@@ -270,6 +273,16 @@ impl Transfers {
         self.link.as_ref().and_then(|link| link.peer.as_ref())
     }
 
+    /// Says these features in the HELLO of each link to come.
+    pub(crate) fn announce(&mut self, features: u64) {
+        self.features = features;
+    }
+
+    /// Whether this link broke the protocol, so that nothing on it counts any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.broken)
+    }
+
     // ----- inside -----
 
     /// Time that steps back is time that stands still.
@@ -323,7 +336,7 @@ impl Transfers {
     }
 
     /// The link cannot go on.
-    fn break_link(&mut self, code: Code, text: impl Into<String>) {
+    pub(crate) fn break_link(&mut self, code: Code, text: impl Into<String>) {
         let text = text.into();
         if let Some(link) = self.link.as_mut().filter(|link| !link.broken) {
             link.control(Frame::Error { code, text: text.clone() });

@@ -12,10 +12,15 @@ impl Transfers {
     /// Chunks are cut here, as late as possible and never more than the window and the peer's credit allow; so call
     /// this only when the transport can take more. A message may be larger than `room`, by one chunk at most.
     pub fn poll_message(&mut self, now: Instant, room: usize) -> Option<Parts> {
-        self.advance(now);
         if room == 0 {
             return None;
         }
+        self.poll_control(now).or_else(|| self.poll_file())
+    }
+
+    /// The next message that is not of the bulk: nothing else goes before it.
+    pub(crate) fn poll_control(&mut self, now: Instant) -> Option<Parts> {
+        self.advance(now);
         let link = self.link.as_mut()?;
         if let Some(control) = link.poll_control() {
             return Some(control);
@@ -23,8 +28,13 @@ impl Transfers {
         if link.broken {
             return None;
         }
-        if let Some(frame) = self.poll_ack().or_else(|| self.poll_request()) {
-            return Some(frame.encode());
+        self.poll_ack().or_else(|| self.poll_request()).map(Frame::encode)
+    }
+
+    /// The next offer or chunk, once there is no [control](Self::poll_control).
+    pub(crate) fn poll_file(&mut self) -> Option<Parts> {
+        if self.is_broken() {
+            return None;
         }
         self.poll_offer().or_else(|| self.poll_bulk())
     }

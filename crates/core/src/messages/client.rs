@@ -1,0 +1,365 @@
+//! The client's end of a session.
+
+use super::channel::Channel;
+use super::wire::{self, Frame, Resume, Resumed, Why};
+use super::{Config, Event, Receipt, Received, Secret, SendError, SessionId};
+use crate::message::Parts;
+use crate::replay::{Fault, Unacknowledged};
+use crate::transfer::Code;
+use crate::{Instant, Message, Rng};
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::time::Duration;
+
+/// How long a server without room is left alone at least.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+
+/// The client's end of a session, across all of its links. See the [module](super).
+///
+/// ```
+/// use bowline_core::messages::{Config, LinkId, Messages, Sessions, SessionsConfig};
+/// use bowline_core::{Instant, Message};
+///
+/// let now = Instant::ZERO;
+/// let mut client = Messages::new(Config::default(), [1; 32], now);
+/// let mut server = Sessions::new(SessionsConfig::default(), [2; 32], now);
+/// // Sent before there is a link: it is kept.
+/// client.send(now, Message::text("hello"))?;
+///
+/// // A link comes up, on which both sides say that they speak of messages.
+/// let link = LinkId(1);
+/// client.handle_link_up(now);
+/// client.handle_peer(now, true);
+/// server.handle_link_up(now, link, b"somebody");
+/// loop {
+///     let (there, back) = (client.poll_frame(now), server.poll_frame(now, link));
+///     if there.is_none() && back.is_none() {
+///         break;
+///     }
+///     there.into_iter().for_each(|frame| server.handle_frame(now, link, frame.into_bytes()));
+///     back.into_iter().for_each(|frame| client.handle_frame(now, frame.into_bytes()));
+/// }
+/// let (session, received) = server.poll_received(now).unwrap();
+/// assert_eq!((session, received.message), (client.session(), Message::text("hello")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Messages {
+    config: Config,
+    rng: Rng,
+    now: Instant,
+    session: SessionId,
+    secret: Secret,
+    /// How often the session was found; 0 until the server has it.
+    epoch: u32,
+    link: Link,
+    channel: Channel,
+    events: VecDeque<Event>,
+    /// How many messages this link has carried, as far as both ends know.
+    carried: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down,
+    /// The peer has not said what it speaks.
+    Greet,
+    /// The session is to be asked for.
+    Ask,
+    /// It was, at this time.
+    Asked {
+        since: Instant,
+    },
+    Up,
+    /// The server has no room before this time.
+    Refused {
+        until: Instant,
+    },
+    /// The peer does not speak of messages, or broke the protocol.
+    Mute,
+}
+
+impl Messages {
+    /// A session that begins with the first link. The seed makes its name and secret: it must be random.
+    pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let (session, secret) = (SessionId::from_bytes(rng.bytes()), Secret::from_bytes(rng.bytes()));
+        Self {
+            config,
+            rng,
+            now,
+            session,
+            secret,
+            epoch: 0,
+            link: Link::Down,
+            channel: Channel::new(config),
+            events: VecDeque::new(),
+            carried: 0,
+        }
+    }
+
+    // ----- facts -----
+
+    /// A link is up.
+    pub fn handle_link_up(&mut self, now: Instant) {
+        self.handle_link_down(now);
+        self.link = Link::Greet;
+    }
+
+    /// The peer has said hello, and whether it [speaks](wire::FEATURE) of messages.
+    pub fn handle_peer(&mut self, now: Instant, speaks: bool) {
+        self.advance(now);
+        if self.link == Link::Greet {
+            self.link = if speaks { Link::Ask } else { Link::Mute };
+            self.events.extend((!speaks).then_some(Event::Unsupported));
+        }
+    }
+
+    /// A frame of the session came.
+    pub fn handle_frame(&mut self, now: Instant, frame: Bytes) {
+        self.advance(now);
+        if matches!(self.link, Link::Down | Link::Mute) {
+            return;
+        }
+        match wire::decode(frame) {
+            Ok(frame) => self.handle(frame),
+            Err(error) => self.break_link(error.fault.code(), &error.to_string()),
+        }
+    }
+
+    /// The link is gone. What is not acknowledged is kept for the next one.
+    pub fn handle_link_down(&mut self, now: Instant) {
+        self.advance(now);
+        self.link = Link::Down;
+        self.carried = 0;
+        self.channel.handle_link_down(self.now);
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        match self.link {
+            Link::Asked { since } if since + self.config.resume_timeout <= self.now => {
+                self.break_link(Code::Stalled, "the session was asked for, and there is no answer");
+            }
+            Link::Refused { until } if until <= self.now => self.link = Link::Ask,
+            _ => {}
+        }
+    }
+
+    // ----- commands -----
+
+    /// Takes a message, with or without a link, and says its number in this session.
+    ///
+    /// # Errors
+    /// If it is too long, or too many wait for their acknowledgement. The message comes back.
+    pub fn send(&mut self, now: Instant, message: Message) -> Result<u64, SendError> {
+        self.advance(now);
+        self.channel.send(message)
+    }
+
+    /// Sends a message at once or never: it is not sent again if the link is lost.
+    ///
+    /// # Errors
+    /// If it is too long, no session is established on a link, or too many wait. The message comes back.
+    pub fn send_volatile(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
+        self.advance(now);
+        if self.link == Link::Up {
+            self.channel.send_volatile(message)
+        } else {
+            Err(SendError::Down(message))
+        }
+    }
+
+    /// Everything up to this message is taken care of, and may be acknowledged: for
+    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation). A receipt of an earlier session says nothing.
+    pub fn confirm(&mut self, now: Instant, receipt: Receipt) {
+        self.advance(now);
+        if receipt.session == self.session {
+            self.channel.confirm(self.now, receipt.number);
+        }
+    }
+
+    /// Gives the session up, and begins a new one with the next link. Returns what is not known to have arrived.
+    pub fn reset(&mut self, now: Instant) -> Vec<Unacknowledged> {
+        self.advance(now);
+        self.link = if self.link == Link::Down { Link::Down } else { Link::Mute };
+        self.rename();
+        self.channel.reset(self.now)
+    }
+
+    // ----- outputs -----
+
+    /// The next frame to send.
+    pub fn poll_frame(&mut self, now: Instant) -> Option<Parts> {
+        self.advance(now);
+        match self.link {
+            Link::Ask => {
+                self.link = Link::Asked { since: self.now };
+                let Self { session, secret, epoch, .. } = *self;
+                let (last, window) = (self.channel.handle_link_up(self.now), self.channel.window());
+                Some(Frame::Resume(Resume { session, secret, epoch, window, last }).encode())
+            }
+            Link::Up => self.channel.poll_frame(self.now),
+            _ => None,
+        }
+    }
+
+    /// The next message that came. What is taken here counts as delivered.
+    pub fn poll_received(&mut self, now: Instant) -> Option<Received> {
+        self.advance(now);
+        self.channel.poll_received(self.now, self.session)
+    }
+
+    /// What is told next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_frame`](Self::poll_frame).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.link {
+            Link::Asked { since } => Some(since + self.config.resume_timeout),
+            Link::Refused { until } => Some(until),
+            Link::Up => self.channel.poll_timeout().filter(|_| !self.channel.has_frame(self.now)),
+            _ => None,
+        }
+    }
+
+    // ----- looks -----
+
+    /// The name of the session.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Whether the session is established on the link.
+    pub fn is_up(&self) -> bool {
+        self.link == Link::Up
+    }
+
+    /// How many messages wait for their acknowledgement.
+    pub fn unacknowledged(&self) -> usize {
+        self.channel.unacknowledged()
+    }
+
+    /// How many bytes they have.
+    pub fn unacknowledged_bytes(&self) -> usize {
+        self.channel.unacknowledged_bytes()
+    }
+
+    /// Whether a message waits to be [received](Self::poll_received).
+    pub fn has_received(&self) -> bool {
+        self.channel.has_received()
+    }
+
+    /// How many messages this link has carried, as far as both ends know.
+    pub fn carried(&self) -> u64 {
+        self.carried
+    }
+
+    // ----- inside -----
+
+    fn handle(&mut self, frame: Frame) {
+        match (self.link, frame) {
+            (Link::Asked { .. }, Frame::Resumed(resumed)) => self.handle_resumed(&resumed),
+            (Link::Asked { .. }, Frame::NewSession { why, retry_after }) => {
+                self.handle_new_session(why, retry_after);
+            }
+            (Link::Up, Frame::NewSession { why, .. }) => self.lose(why),
+            (Link::Up, Frame::Data(data)) => {
+                let result = self.channel.handle_data(self.now, data);
+                self.carry(result);
+            }
+            (Link::Up, Frame::Ack(last)) => {
+                let result = self.channel.handle_ack(self.now, last);
+                self.carry(result);
+            }
+            (_, Frame::Unsupported(kind)) => {
+                self.break_link(Code::Unsupported, &format!("frame type {kind:#04x}"));
+            }
+            (link, frame) => {
+                let text = format!("unexpected frame while {}: {frame:?}", link.words());
+                self.break_link(Code::Protocol, &text);
+            }
+        }
+    }
+
+    fn handle_resumed(&mut self, resumed: &Resumed) {
+        if resumed.epoch <= self.epoch {
+            let text = format!("epoch {} after {}", resumed.epoch, self.epoch);
+            return self.break_link(Code::Protocol, &text);
+        }
+        let is_new = self.epoch == 0;
+        if self.channel.handle_resumed(self.now, resumed.last, resumed.window).is_err() {
+            // This link has had its session; another one is for the next.
+            self.lose(Why::Numbers);
+            return self.break_link(Code::Internal, "the server does not remember the same messages");
+        }
+        (self.epoch, self.secret) = (resumed.epoch, resumed.secret);
+        self.link = Link::Up;
+        self.events.push_back(if is_new {
+            Event::Began(self.session)
+        } else {
+            let (replayed, duplicates) = (self.channel.repeats(), self.channel.duplicates());
+            Event::Resumed { replayed, duplicates }
+        });
+    }
+
+    fn handle_new_session(&mut self, why: Why, retry_after: Duration) {
+        if self.epoch > 0 {
+            return self.lose(why);
+        }
+        // There is nothing to lose yet, except that the name may be taken.
+        self.rename();
+        let retry_after = retry_after.max(MIN_WAIT);
+        self.link = Link::Refused { until: self.now + retry_after };
+        self.events.push_back(Event::Refused { retry_after });
+    }
+
+    /// The session is over, and the server is asked for a new one.
+    fn lose(&mut self, why: Why) {
+        self.rename();
+        self.link = Link::Ask;
+        let messages = self.channel.reset(self.now);
+        self.events.push_back(Event::Lost { why, messages });
+    }
+
+    fn rename(&mut self) {
+        self.session = SessionId::from_bytes(self.rng.bytes());
+        self.secret = Secret::from_bytes(self.rng.bytes());
+        self.epoch = 0;
+    }
+
+    fn carry(&mut self, result: Result<(), Fault>) {
+        match result {
+            Ok(()) => self.carried = self.carried.saturating_add(1),
+            Err(fault) => self.break_link(Code::Protocol, &fault.to_string()),
+        }
+    }
+
+    fn break_link(&mut self, code: Code, text: &str) {
+        self.link = Link::Mute;
+        self.channel.handle_link_down(self.now);
+        self.events.push_back(Event::Broken { code, text: text.into() });
+    }
+
+    /// Time that steps back is time that stands still.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+}
+
+impl Link {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Down | Self::Mute => "there is no session",
+            Self::Greet | Self::Ask | Self::Refused { .. } => "no session was asked for",
+            Self::Asked { .. } => "the session is not resumed",
+            Self::Up => "the session is up",
+        }
+    }
+}

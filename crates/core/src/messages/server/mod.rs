@@ -1,0 +1,324 @@
+//! The server's ends of all sessions, with and without links.
+
+mod config;
+mod frames;
+mod kept;
+mod lives;
+mod serve;
+
+pub use config::{LinkId, SessionsConfig, SessionsEvent};
+
+use super::wire::{self, Frame, Why};
+use super::{Receipt, Received, SendError, SessionId};
+use crate::message::Parts;
+use crate::replay::Unacknowledged;
+use crate::transfer::Code;
+use crate::{Instant, Message};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::time::Duration;
+use kept::{Kept, Place};
+
+/// The sessions of a server: bounded in number and memory, each on one link at most.
+///
+/// Tell it of each link's beginning and end, and of the frames that come; ask for those to send. A link that has been
+/// [overtaken](Ended::Superseded) or has broken the protocol is told by [`poll_end`](Self::poll_end). Together with a
+/// [`Session`](crate::Session), [`serve`](Self::serve) does all of that.
+#[derive(Debug)]
+pub struct Sessions {
+    config: SessionsConfig,
+    key: Key,
+    now: Instant,
+    kept: BTreeMap<SessionId, Kept>,
+    links: BTreeMap<LinkId, Link>,
+    /// Those without a link, the one that has waited longest first; and what all of them take.
+    detached: VecDeque<SessionId>,
+    detached_bytes: usize,
+    /// Sessions of late, and why they are no more. As many as there may be sessions.
+    gone: VecDeque<(SessionId, Why)>,
+    /// Those from which something may be received, in turn.
+    ready: VecDeque<SessionId>,
+    events: VecDeque<SessionsEvent>,
+}
+
+/// Makes the secrets. Whoever knows it can take every session over.
+struct Key([u8; 32]);
+
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+#[derive(Debug)]
+struct Link {
+    principal: Bytes,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It has no session.
+    Open {
+        /// What is to be answered.
+        answer: Option<Frame>,
+        /// It had one, and what the client sent before it heard of the end is late, not wrong.
+        late: bool,
+    },
+    /// The session that it has, and what is to be answered before all else.
+    Attached(SessionId, Option<Frame>),
+    /// It is to end, or has been told so.
+    Ended(Option<Ended>),
+}
+
+/// Why a link is to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its session was resumed on another link: close it with 1000. What still comes from it is not looked at.
+    Superseded,
+    /// It broke the protocol.
+    Broken {
+        /// What to tell the peer.
+        code: Code,
+        /// Why, in words.
+        text: String,
+    },
+}
+
+impl Ended {
+    fn broken(code: Code, text: String) -> Self {
+        Self::Broken { code, text }
+    }
+}
+
+impl Sessions {
+    /// No sessions yet. The key makes the secrets of the sessions: it must be random.
+    pub fn new(config: SessionsConfig, key: [u8; 32], now: Instant) -> Self {
+        Self {
+            config,
+            key: Key(key),
+            now,
+            kept: BTreeMap::new(),
+            links: BTreeMap::new(),
+            detached: VecDeque::new(),
+            detached_bytes: 0,
+            gone: VecDeque::new(),
+            ready: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    // ----- facts -----
+
+    /// A link is up. Only links of the same principal (a user, a token) can resume a session.
+    pub fn handle_link_up(&mut self, now: Instant, link: LinkId, principal: &[u8]) {
+        self.handle_link_down(now, link, false);
+        let principal = Bytes::copy_from_slice(principal);
+        self.links.insert(link, Link { principal, state: State::Open { answer: None, late: false } });
+    }
+
+    /// A frame of the session came on a link.
+    pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: Bytes) {
+        self.advance(now);
+        match self.links.get(&link) {
+            None | Some(Link { state: State::Ended(_), .. }) => return,
+            Some(_) => {}
+        }
+        match wire::decode(frame) {
+            Ok(frame) => self.handle(link, frame),
+            Err(error) => self.end_link(link, Ended::broken(error.fault.code(), error.to_string())),
+        }
+    }
+
+    /// A link is gone. Its session is kept for the next one, unless the client has said that it will not come back: by
+    /// Close 1000.
+    pub fn handle_link_down(&mut self, now: Instant, link: LinkId, is_last: bool) {
+        self.advance(now);
+        if let Some(Link { state: State::Attached(session, _), .. }) = self.links.remove(&link) {
+            if is_last {
+                self.end(session, Why::Closed);
+            } else {
+                self.detach(session);
+            }
+        }
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        while let Some(session) = self.detached.front().copied() {
+            let due = self.kept.get(&session).is_none_or(|kept| match kept.place {
+                Place::Detached { until } => until <= self.now,
+                Place::Attached(_) => false,
+            });
+            if !due {
+                return;
+            }
+            self.end(session, Why::Expired);
+        }
+    }
+
+    // ----- commands -----
+
+    /// Takes a message for a client, whether it is there or not, and says its number in the session.
+    ///
+    /// # Errors
+    /// If there is no such session, the message is too long, or too many wait. It comes back.
+    pub fn send(&mut self, now: Instant, session: SessionId, message: Message) -> Result<u64, SendError> {
+        self.advance(now);
+        let Some(kept) = self.kept.get_mut(&session) else { return Err(SendError::Unknown(message)) };
+        if kept.place.is_attached() {
+            return kept.channel.send(message);
+        }
+        let before = kept.channel.size();
+        if self.detached_bytes.saturating_add(message.len()) > self.config.max_detached_bytes {
+            return Err(SendError::Full(message));
+        }
+        let number = kept.channel.send(message)?;
+        self.detached_bytes += kept.channel.size() - before;
+        Ok(number)
+    }
+
+    /// Sends a message to a client at once or never.
+    ///
+    /// # Errors
+    /// If there is no such session, it is on no link, the message is too long, or too many wait. It comes back.
+    pub fn send_volatile(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        message: Message,
+    ) -> Result<(), SendError> {
+        self.advance(now);
+        match self.kept.get_mut(&session) {
+            None => Err(SendError::Unknown(message)),
+            Some(kept) if kept.place.is_attached() => kept.channel.send_volatile(message),
+            Some(_) => Err(SendError::Down(message)),
+        }
+    }
+
+    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation).
+    pub fn confirm(&mut self, now: Instant, receipt: Receipt) {
+        self.advance(now);
+        if let Some(kept) = self.kept.get_mut(&receipt.session) {
+            kept.channel.confirm(self.now, receipt.number);
+        }
+    }
+
+    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    pub fn close(&mut self, now: Instant, session: SessionId) -> Vec<Unacknowledged> {
+        self.advance(now);
+        let Some(Kept { place, mut channel, .. }) = self.remove(session) else { return Vec::new() };
+        self.bury(session, Why::Closed);
+        let link = if let Place::Attached(link) = place { self.links.get_mut(&link) } else { None };
+        if let Some(link) = link {
+            let answer = Frame::NewSession { why: Why::Closed, retry_after: Duration::ZERO };
+            link.state = State::Open { answer: Some(answer), late: true };
+        }
+        channel.reset(self.now)
+    }
+
+    // ----- outputs -----
+
+    /// The next frame for a link.
+    pub fn poll_frame(&mut self, now: Instant, link: LinkId) -> Option<Parts> {
+        self.advance(now);
+        match &mut self.links.get_mut(&link)?.state {
+            State::Open { answer, .. } => answer.take().map(Frame::encode),
+            State::Attached(_, answer) if answer.is_some() => answer.take().map(Frame::encode),
+            State::Attached(session, _) => self.kept.get_mut(session)?.channel.poll_frame(self.now),
+            State::Ended(_) => None,
+        }
+    }
+
+    /// Whether a link is to end, and why; told once.
+    pub fn poll_end(&mut self, link: LinkId) -> Option<Ended> {
+        match &mut self.links.get_mut(&link)?.state {
+            State::Ended(ended) => ended.take(),
+            _ => None,
+        }
+    }
+
+    /// The next message that came, and from whom: the sessions take turns. What is taken here counts as delivered.
+    pub fn poll_received(&mut self, now: Instant) -> Option<(SessionId, Received)> {
+        self.advance(now);
+        while let Some(session) = self.ready.pop_front() {
+            let Some(kept) = self.kept.get_mut(&session) else { continue };
+            let before = kept.channel.size();
+            let Some(received) = kept.channel.poll_received(self.now, session) else { continue };
+            if !kept.place.is_attached() {
+                self.detached_bytes -= before - kept.channel.size();
+            }
+            if kept.channel.has_received() {
+                self.ready.push_back(session);
+            }
+            return Some((session, received));
+        }
+        None
+    }
+
+    /// What is told next.
+    pub fn poll_event(&mut self) -> Option<SessionsEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.kept.get(self.detached.front()?)?.place {
+            Place::Detached { until } => Some(until),
+            Place::Attached(_) => None,
+        }
+    }
+
+    /// When to call [`poll_frame`](Self::poll_frame) for a link.
+    pub fn link_timeout(&self, link: LinkId) -> Option<Instant> {
+        let State::Attached(session, None) = &self.links.get(&link)?.state else { return None };
+        let channel = &self.kept.get(session)?.channel;
+        channel.poll_timeout().filter(|_| !channel.has_frame(self.now))
+    }
+
+    // ----- looks -----
+
+    /// The link that a session is on.
+    pub fn link(&self, session: SessionId) -> Option<LinkId> {
+        match self.kept.get(&session)?.place {
+            Place::Attached(link) => Some(link),
+            Place::Detached { .. } => None,
+        }
+    }
+
+    /// How many messages to a client wait for their acknowledgement.
+    pub fn unacknowledged(&self, session: SessionId) -> usize {
+        self.kept.get(&session).map_or(0, |kept| kept.channel.unacknowledged())
+    }
+
+    /// Whether a message waits to be [received](Self::poll_received).
+    pub fn has_received(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// About how many bytes are kept for sessions without a link.
+    pub fn detached_bytes(&self) -> usize {
+        self.detached_bytes
+    }
+
+    // ----- inside -----
+
+    /// Time that steps back is time that stands still.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+}

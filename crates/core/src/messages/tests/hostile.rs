@@ -1,0 +1,213 @@
+//! Peers that do not follow the rules: a clear word, bounded memory, and nobody else is harmed.
+
+use super::*;
+use crate::transfer::Code;
+use alloc::vec;
+
+fn window(messages: u32, bytes: u32) -> Config {
+    let mut config = Config::default();
+    config.replay.window = Window { messages, bytes };
+    config
+}
+
+#[test]
+fn a_server_may_not_speak_before_its_answer() {
+    let mut client = Client::asked(small());
+    client.hear_message(1, "a");
+    let (code, text) = client.broken();
+    assert_eq!(code, Code::Protocol);
+    assert!(text.starts_with("unexpected frame while the session is not resumed: Data"), "{text}");
+    client.hear_message(1, "a");
+    assert_eq!((client.taken().as_str(), client.messages.poll_event()), ("", None), "it is not listened to");
+}
+
+#[test]
+fn a_server_may_not_answer_what_was_not_asked() {
+    let mut client = Client::new(small());
+    client.messages.handle_link_up(client.now);
+    client.resumed(0);
+    assert!(client.broken().1.starts_with("unexpected frame while no session was asked for: Resumed"));
+    let mut client = Client::up(small());
+    client.resumed(0);
+    assert!(client.broken().1.starts_with("unexpected frame while the session is up: Resumed"));
+    let mut client = Client::up(small());
+    client.link_up();
+    client.epoch = 0;
+    client.resumed(0);
+    assert_eq!(client.broken().1, "epoch 1 after 1");
+}
+
+#[test]
+fn a_server_may_not_acknowledge_what_was_not_sent() {
+    for (ack, sent) in [(2, "a"), (u64::MAX, "a")] {
+        let mut client = Client::up(small());
+        client.send(sent).expect("room");
+        client.said();
+        client.hear(Frame::Ack(ack));
+        assert_eq!(client.broken().1, format!("ack of unsent: {ack}, but 1 was the last one sent"));
+        assert_eq!(client.messages.unacknowledged(), 1, "nothing is lost by it");
+    }
+    let mut client = Client::up(small());
+    client.hear(Frame::Data(Data { number: Some(1), ack: 9, message: text("x") }));
+    assert_eq!(client.broken().1, "ack of unsent: 9, but 0 was the last one sent");
+    assert_eq!(client.taken(), "");
+}
+
+#[test]
+fn a_client_may_not_speak_before_it_has_a_session() {
+    for frame in [Frame::Ack(0), Frame::Data(Data { number: Some(1), ack: 0, message: text("a") })] {
+        let mut server = Server::new(sessions_config(small()));
+        let link = server.link(b"me");
+        server.hear(link, frame.clone());
+        let text = server.broken(link);
+        assert!(text.starts_with("unexpected frame while there is no session"), "{text}");
+        server.hear(link, frame);
+        assert_eq!((server.sessions.poll_end(link), server.taken().as_str()), (None, ""));
+    }
+}
+
+#[test]
+fn a_client_may_not_ask_twice_nor_answer() {
+    let mut server = Server::new(sessions_config(small()));
+    let (link, known) = server.resume(Known::new(1), 0);
+    server.ask(link, known, 0);
+    assert!(server.broken(link).starts_with("unexpected frame while the session is up: Resume"));
+    server.resume(known, 0);
+    let link = server.link(b"me");
+    server.hear(link, Frame::NewSession { why: Why::Busy, retry_after: Duration::ZERO });
+    assert!(server.broken(link).starts_with("unexpected frame while there is no session: NewSession"));
+}
+
+#[test]
+fn whatever_breaks_a_link_leaves_its_session_for_the_next() {
+    let gap = Frame::Data(Data { number: Some(7), ack: 0, message: text("g") });
+    let cases = [
+        (gap, "gap: expected 2, got 7"),
+        (Frame::Ack(u64::MAX), "ack of unsent: 18446744073709551615, but 1 was the last one sent"),
+        (Frame::Unsupported(0x5e), "frame type 0x5e"),
+    ];
+    for (frame, expected) in cases {
+        let mut server = Server::new(sessions_config(small()));
+        let (link, known) = server.resume(Known::new(1), 0);
+        server.say(link, 1, "a");
+        server.sessions.send(server.now, known.session, text("x")).expect("room");
+        server.said(link);
+        server.hear(link, frame);
+        assert_eq!(server.broken(link), expected);
+        let (link, _) = server.resume(known, 0);
+        assert_eq!((server.taken().as_str(), server.said(link).as_str()), ("a", "1:x+ack1"));
+    }
+}
+
+#[test]
+fn damage_is_found_and_costs_only_the_link() {
+    let mut server = Server::new(sessions_config(small()));
+    let (link, known) = server.resume(Known::new(1), 0);
+    let mut frame = encoded(Frame::Data(Data { number: Some(1), ack: 0, message: text("a") })).to_vec();
+    frame[36] ^= 1;
+    server.sessions.handle_frame(server.now, link, frame.into());
+    assert_eq!(server.broken(link), "frame type 0x50, handle 0: checksum mismatch");
+    let (link, _) = server.resume(known, 0);
+    server.say(link, 1, "a");
+    assert_eq!(server.taken(), "a");
+}
+
+#[test]
+fn more_than_the_window_is_refused() {
+    for (config, most) in [(window(3, 1000), 3), (window(100, 20), 2)] {
+        let mut server = Server::new(sessions_config(config));
+        let (link, _) = server.resume(Known::new(1), 0);
+        for number in 1..=4 {
+            server.say(link, number, "0123456789");
+        }
+        assert!(server.broken(link).starts_with("more than the window"));
+        assert_eq!(server.taken().split(' ').count(), most);
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_in_the_window_and_what_was_taken_is_not() {
+    let mut server = Server::new(sessions_config(window(2, 1000)));
+    let (link, _) = server.resume(Known::new(1), 0);
+    for number in 1..=50 {
+        server.say(link, number, "x");
+        if number % 2 == 0 {
+            server.taken();
+        }
+    }
+    assert_eq!(server.sessions.poll_end(link), None);
+}
+
+#[test]
+fn a_single_message_may_be_larger_than_the_window() {
+    let mut server = Server::new(sessions_config(window(10, 5)));
+    let (link, _) = server.resume(Known::new(1), 0);
+    server.say(link, 1, "0123456789");
+    assert_eq!(server.taken(), "0123456789");
+}
+
+#[test]
+fn a_flood_of_volatile_messages_takes_bounded_memory() {
+    let config = Config { max_volatile_bytes: 10_000, ..Config::default() };
+    let mut server = Server::new(sessions_config(config));
+    let (link, known) = server.resume(Known::new(1), 0);
+    for _ in 0..1000 {
+        let message = Message::binary(vec![0; 1000]);
+        server.hear(link, Frame::Data(Data { number: None, ack: 0, message }));
+    }
+    server.sessions.handle_link_down(server.now, link, false);
+    assert!(server.sessions.detached_bytes() <= 10_000 + 64 * 64, "{}", server.sessions.detached_bytes());
+    let (link, _) = server.resume(known, 0);
+    assert_eq!(server.sessions.poll_end(link), None);
+}
+
+#[test]
+fn a_flood_of_sessions_takes_bounded_memory() {
+    let config = SessionsConfig { max_sessions: 10, ..sessions_config(small()) };
+    let mut server = Server::new(config);
+    for n in 0..1000_u32 {
+        let mut id = [0; 16];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        let known = Known { session: SessionId::from_bytes(id), secret: Secret::from_bytes(id), epoch: 0 };
+        let link = server.link(b"me");
+        server.ask(link, known, 0);
+        server.say(link, 1, "x");
+        server.sessions.handle_link_down(server.now, link, false);
+        assert!(server.sessions.len() <= 10);
+        while server.sessions.poll_event().is_some() {}
+    }
+    assert_eq!(server.taken().split(' ').count(), 10, "what is gone is not delivered any more");
+}
+
+#[test]
+fn questions_without_end_take_bounded_memory() {
+    let mut server = Server::new(sessions_config(small()));
+    let link = server.link(b"me");
+    for n in 0..1000 {
+        server.ask(link, Known { epoch: n + 1, ..Known::new(1) }, u64::from(n));
+    }
+    assert_eq!(server.said(link), "new session(Unknown)", "one answer waits");
+    assert_eq!(server.sessions.poll_event(), None);
+}
+
+#[test]
+fn epochs_end_where_they_end() {
+    let mut client = Client::asked(small());
+    client.epoch = u32::MAX - 1;
+    client.resumed(0);
+    assert!(matches!(client.messages.poll_event(), Some(Event::Began(_))));
+    assert_eq!(client.link_up().epoch, u32::MAX);
+    client.epoch = 0;
+    client.resumed(0);
+    assert_eq!(client.broken().1, format!("epoch 1 after {}", u32::MAX));
+}
+
+#[test]
+fn links_that_do_not_exist_are_nobody() {
+    let mut server = Server::new(sessions_config(small()));
+    let nobody = LinkId(99);
+    server.ask(nobody, Known::new(1), 0);
+    server.sessions.handle_link_down(server.now, nobody, true);
+    assert_eq!((server.said(nobody).as_str(), server.sessions.poll_end(nobody)), ("", None));
+    assert_eq!((server.sessions.link_timeout(nobody), server.sessions.len()), (None, 0));
+}

@@ -1,0 +1,228 @@
+//! Messages beside files on one link.
+
+use super::*;
+use crate::messages::{self, LinkId, Sessions, SessionsConfig, wire};
+use crate::transfer::wire as files;
+use alloc::format;
+use alloc::vec::Vec;
+
+const LINK: LinkId = LinkId(1);
+
+/// A client and a server that speak of messages, or do not.
+fn pair(client: bool, server: bool) -> (Session, Session, Sessions) {
+    let now = Instant::ZERO;
+    let config =
+        |speaks: bool| Config { messages: speaks.then(messages::Config::default), ..Config::default() };
+    let mut client = Session::client(config(client), SEED, now);
+    let mut server = Session::server(config(server), now);
+    let mut sessions = Sessions::new(SessionsConfig::default(), SEED, now);
+    client.handle_link_up(now, Some(Duration::from_millis(1)));
+    server.handle_link_up(now, None);
+    sessions.handle_link_up(now, LINK, b"");
+    (client, server, sessions)
+}
+
+/// What happens on a path that carries everything at once; the bytes of messages and of files that went up.
+fn settle(client: &mut Session, server: &mut Session, sessions: &mut Sessions) {
+    let now = Instant::ZERO;
+    loop {
+        let mut moved = sessions.serve(now, LINK, server);
+        while let Some(message) = client.poll_message(now, 1) {
+            assert_eq!(server.handle_message(now, message.into_bytes()), None);
+            moved = true;
+        }
+        while let Some(message) = server.poll_message(now, 1) {
+            assert_eq!(client.handle_message(now, message.into_bytes()), None);
+            moved = true;
+        }
+        if !moved {
+            return;
+        }
+    }
+}
+
+fn say(client: &mut Session, text: &str) {
+    let messages = client.messages_mut().expect("a client that speaks");
+    messages.send(Instant::ZERO, Message::text(text)).expect("room");
+}
+
+#[test]
+fn a_message_crosses_both_ways() {
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    say(&mut client, "hello");
+    settle(&mut client, &mut server, &mut sessions);
+    let (id, received) = sessions.poll_received(Instant::ZERO).expect("it came");
+    assert_eq!(received.message, Message::text("hello"));
+    sessions.send(Instant::ZERO, id, Message::text("you too")).expect("room");
+    settle(&mut client, &mut server, &mut sessions);
+    let messages = client.messages_mut().expect("a client that speaks");
+    let received = messages.poll_received(Instant::ZERO).expect("it came");
+    assert_eq!(received.message, Message::text("you too"));
+    assert_eq!(messages.unacknowledged(), 0, "the answer has taken the acknowledgement along");
+    let began = Event::Messages(messages::Event::Began(id));
+    assert!(events(&mut client).contains(&began));
+}
+
+#[test]
+fn who_does_not_speak_of_messages_is_not_spoken_to() {
+    for (speaks, listens) in [(true, false), (false, true), (false, false)] {
+        let (mut client, mut server, mut sessions) = pair(speaks, listens);
+        client.transfers_mut().offer(Instant::ZERO, offer(5)).expect("the first");
+        if speaks {
+            say(&mut client, "hello");
+        }
+        settle(&mut client, &mut server, &mut sessions);
+        assert_eq!((client.poll_close(), server.poll_close()), (None, None));
+        assert!(sessions.is_empty());
+        let told = events(&mut client).contains(&Event::Messages(messages::Event::Unsupported));
+        assert_eq!(told, speaks);
+        let offered = |event: &Event| matches!(event, Event::Transfer(transfer::Event::Offered(_)));
+        assert!(events(&mut server).iter().any(offered), "files go as ever");
+    }
+}
+
+#[test]
+fn frames_that_were_not_announced_break_the_link() {
+    let (mut client, mut server, mut sessions) = pair(false, true);
+    settle(&mut client, &mut server, &mut sessions);
+    server.handle_message(Instant::ZERO, wire::Frame::Ack(0).encode().into_bytes());
+    assert_eq!(server.poll_close().map(|close| close.code()), Some(CloseCode::PROTOCOL_ERROR));
+    let (_, mut server, _) = pair(true, true);
+    server.handle_message(Instant::ZERO, wire::Frame::Ack(0).encode().into_bytes());
+    let reason = server.poll_close().map(|close| String::from(close.reason()));
+    assert_eq!(reason.as_deref(), Some("the first frame is not a HELLO"));
+}
+
+#[test]
+fn what_breaks_the_messages_breaks_the_link_with_a_reason() {
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    settle(&mut client, &mut server, &mut sessions);
+    server.handle_message(Instant::ZERO, wire::Frame::Ack(7).encode().into_bytes());
+    assert!(sessions.serve(Instant::ZERO, LINK, &mut server));
+    let error = core::iter::from_fn(|| server.poll_message(Instant::ZERO, 1)).last().expect("an ERROR");
+    let expected = "ack of unsent: 7, but 0 was the last one sent";
+    let decoded = files::decode(error.clone().into_bytes());
+    assert_eq!(decoded, Ok(files::Frame::Error { code: Code::Protocol, text: expected.into() }));
+    assert_eq!(server.poll_close().map(|close| close.code()), Some(CloseCode::PROTOCOL_ERROR));
+    client.handle_message(Instant::ZERO, error.into_bytes());
+    assert!(client.poll_close().is_some());
+}
+
+#[test]
+fn a_link_that_was_overtaken_is_closed_at_once() {
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    server.transfers_mut().offer(Instant::ZERO, offer(1000)).expect("the first");
+    settle(&mut client, &mut server, &mut sessions);
+    let id = client.messages().expect("a client that speaks").session();
+    // The client comes back before the server has noticed that its link is gone.
+    let mut again = Session::server(
+        Config { messages: Some(messages::Config::default()), ..Config::default() },
+        Instant::ZERO,
+    );
+    again.handle_link_up(Instant::ZERO, None);
+    client.handle_link_up(Instant::ZERO, None);
+    sessions.handle_link_up(Instant::ZERO, LinkId(2), b"");
+    for _ in 0..3 {
+        while let Some(message) = client.poll_message(Instant::ZERO, 1) {
+            again.handle_message(Instant::ZERO, message.into_bytes());
+        }
+        sessions.serve(Instant::ZERO, LinkId(2), &mut again);
+        while let Some(message) = again.poll_message(Instant::ZERO, 1) {
+            client.handle_message(Instant::ZERO, message.into_bytes());
+        }
+    }
+    assert_eq!(sessions.link(id), Some(LinkId(2)));
+    assert!(sessions.serve(Instant::ZERO, LINK, &mut server));
+    server.transfers_mut().provide(Instant::ZERO, ID, 0, Bytes::from_static(&[0; 1000]));
+    assert_eq!(server.poll_message(Instant::ZERO, 1), None, "chunks do not go before it");
+    assert_eq!(server.poll_close(), Close::new(CloseCode::NORMAL, "superseded").ok());
+}
+
+/// Sends for so many bytes with a file and messages that never end; which frames went, by their first byte.
+fn shared(message: usize, most: usize) -> Vec<(u8, usize)> {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    client.transfers_mut().offer(now, offer(1 << 30)).expect("the first");
+    settle(&mut client, &mut server, &mut sessions);
+    let accept = files::Accept {
+        resume: 0,
+        credit: u64::MAX,
+        max_chunk: 1 << 20,
+        epoch: 1,
+        expires: 0,
+        ack_ms: 25,
+        have: files::Have::Part,
+        prefix: None,
+    };
+    client.handle_message(now, files::Frame::Accept(1, accept).encode().into_bytes());
+    let (mut went, mut sent, mut received, mut number) = (Vec::new(), 0, 0, 0);
+    while sent < most {
+        while let Some(event) = client.poll_event() {
+            if let Event::Transfer(transfer::Event::Read { offset, len, .. }) = event {
+                client.transfers_mut().provide(now, ID, offset, Bytes::from(alloc::vec![7; len]));
+            }
+        }
+        let messages = client.messages_mut().expect("a client that speaks");
+        while messages.send(now, Message::binary(alloc::vec![0; message])).is_ok() {}
+        let frame = client.poll_message(now, 1).expect("there is always something to say");
+        sent += frame.len();
+        let (kind, len) = (frame.head[0], frame.len());
+        went.push((kind, len));
+        // The path is short.
+        let ack = if kind == 0x50 {
+            number += 1;
+            wire::Frame::Ack(number).encode()
+        } else {
+            received += frame.body.len() as u64;
+            let credit = u64::MAX;
+            let ack = files::Ack { received, durable: 0, credit, last_seq: 0, hold_us: 0, rewind: None };
+            files::Frame::Ack(1, ack).encode()
+        };
+        client.handle_message(now, ack.into_bytes());
+    }
+    went
+}
+
+#[test]
+fn messages_and_a_file_share_the_link() {
+    for message in [100, 10_000, 500_000] {
+        let went = shared(message, 20 << 20);
+        let bytes = |kind| went.iter().filter(|(k, _)| *k == kind).map(|(_, len)| len).sum::<usize>();
+        let (messages, chunks) = (bytes(0x50), bytes(0x20));
+        let share = messages as f64 / (messages + chunks) as f64;
+        assert!((0.4..0.6).contains(&share), "{message}: {messages} and {chunks}");
+    }
+}
+
+#[test]
+fn a_message_does_not_wait_behind_a_file_that_is_under_way() {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    client.transfers_mut().offer(now, offer(60_000)).expect("the first");
+    settle(&mut client, &mut server, &mut sessions);
+    while let Some(event) = client.poll_event() {
+        if let Event::Transfer(transfer::Event::Read { id, offset, len }) = event {
+            client.transfers_mut().provide(now, id, offset, Bytes::from(alloc::vec![7; len]));
+        }
+    }
+    say(&mut client, "urgent");
+    let first = client.poll_message(now, 1).expect("there is something to say");
+    assert_eq!(first.head[0], 0x50, "{}", format!("{first:?}"));
+    let second = client.poll_message(now, 1).expect("there is something to say");
+    assert_eq!(second.head[0], 0x20);
+}
+
+#[test]
+fn a_flood_of_messages_does_not_keep_acknowledgements_of_files_waiting() {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    server.transfers_mut().offer(now, offer(10)).expect("the first");
+    settle(&mut client, &mut server, &mut sessions);
+    for _ in 0..100 {
+        say(&mut client, "chatter");
+    }
+    let refusal = transfer::Failure::local(Code::Rejected, "no");
+    client.transfers_mut().fail(now, ID, refusal);
+    let first = client.poll_message(now, 1).expect("there is something to say");
+    assert_eq!(first.into_bytes()[0], 0x42, "the answer to the offer");
+}
