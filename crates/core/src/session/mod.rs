@@ -1,9 +1,10 @@
-//! The application's view across many links: transfers that go on, and a client that dials again by itself.
+//! The application's view across many links: transfers and messages that go on, and a client that dials again by itself.
 //!
-//! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt) and [`Transfers`] together. A client's session says when to
-//! dial, and how often the connection is to ping; whoever dials tells it of each link's beginning and end, and
-//! [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of the day. A server's
-//! session lives as long as one link.
+//! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt), [`Transfers`] and [`Messages`](crate::Messages) together. A
+//! client's session says when to dial, and how often the connection is to ping; whoever dials tells it of each link's
+//! beginning and end, and [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of
+//! the day. A server's session lives as long as one link; its messages live in [`Sessions`](crate::Sessions), beside all
+//! links.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down

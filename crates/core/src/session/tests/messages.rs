@@ -3,7 +3,6 @@
 use super::*;
 use crate::messages::{self, LinkId, Sessions, SessionsConfig, wire};
 use crate::transfer::wire as files;
-use alloc::format;
 use alloc::vec::Vec;
 
 const LINK: LinkId = LinkId(1);
@@ -207,7 +206,7 @@ fn a_message_does_not_wait_behind_a_file_that_is_under_way() {
     }
     say(&mut client, "urgent");
     let first = client.poll_message(now, 1).expect("there is something to say");
-    assert_eq!(first.head[0], 0x50, "{}", format!("{first:?}"));
+    assert_eq!(first.head[0], 0x50, "{first:?}");
     let second = client.poll_message(now, 1).expect("there is something to say");
     assert_eq!(second.head[0], 0x20);
 }
