@@ -119,6 +119,7 @@ impl Courier {
                     }
                     Some(News::Begun { index, result: Err(error) }) => ends.note(index, Err(error), report),
                     Some(News::Found { index, subject }) => report.add(index, subject),
+                    Some(News::FolderMade) => report.made_folder(),
                     Some(News::Counted { files, bytes }) => report.expect(files, bytes),
                     Some(News::LeftOut { name, why, lost: Lost::Nothing }) => report.leave_out(&name, &why),
                     Some(News::LeftOut { name, why, lost: Lost::Missed }) => ends.miss(&name, &why, report),

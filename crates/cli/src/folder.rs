@@ -110,7 +110,10 @@ impl Gatherer {
                 // Its time comes last, and a mode might keep its files out.
                 let plain = FolderSpec { name: entry.name.clone(), mtime_ms: 0, unix_mode: None };
                 match self.make(store, plain).await {
-                    Ok(()) => folders.push(entry),
+                    Ok(()) => {
+                        self.tell(News::FolderMade).await?;
+                        folders.push(entry);
+                    }
                     Err(error) => self.leave_out(name.as_str(), &error, Lost::Missed).await?,
                 }
                 continue;
@@ -132,6 +135,10 @@ impl Gatherer {
                 if let Err(error) = self.make(store, FolderSpec { name, mtime_ms, unix_mode }).await {
                     self.leave_out(&shown, &error, Lost::Missed).await?;
                 }
+            }
+            let (store, mtime_ms, unix_mode) = (store.clone(), listing.mtime_ms(), listing.unix_mode());
+            if let Err(error) = blocking(move || store.dress(mtime_ms, unix_mode)).await {
+                self.leave_out(self.name.as_str(), &error, Lost::Missed).await?;
             }
         }
         Ok(())

@@ -13,6 +13,8 @@ pub(crate) enum News {
     Begun { index: usize, result: Result<Transfer, TransferError> },
     /// Something will not be transferred.
     LeftOut { name: String, why: String, lost: Lost },
+    /// A folder has been made here.
+    FolderMade,
     /// So many files there are, with so many bytes.
     Counted { files: u64, bytes: u64 },
 }

@@ -37,4 +37,16 @@ impl DiskStore {
         }
         Ok(existed)
     }
+
+    /// Gives the folder of the store itself a time and a mode. What is under way in it would change its time again, so
+    /// call this last.
+    ///
+    /// # Errors
+    /// `Denied`, `Io`: they would not survive a power cut.
+    pub fn dress(&self, mtime_ms: i64, unix_mode: Option<UnixMode>) -> Result<(), StoreError> {
+        let root = self.root();
+        let folder = root.again().map_err(StoreError::at(root.dir()))?;
+        let _ = folder.dress(sys::moment(mtime_ms), unix_mode);
+        root.sync_folder(&folder).map_err(StoreError::at(root.dir()))
+    }
 }

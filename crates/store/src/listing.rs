@@ -86,10 +86,11 @@ impl DiskStore {
     pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
         let at = self.root().path(name);
         let mut share = Share { budget: Arc::clone(self.listings()), bytes: 0 };
-        let mut writer = ListingWriter::default();
+        let walk = self.walk(Some(name))?;
+        let mut writer = ListingWriter::new(walk.mtime_ms(), walk.unix_mode());
         share.cover(writer.written(), &at)?;
         let (mut skipped, mut unnamed) = (0, 0);
-        for found in self.walk(Some(name))? {
+        for found in walk {
             match found {
                 Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
                 Found::End(_) => {}

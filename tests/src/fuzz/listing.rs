@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 /// Bytes as a listing, as they are and with the first line that they need: what is taken has each name once and in a
 /// folder, and is written as it was read.
 pub fn listing(data: &[u8]) {
-    let head = ListingWriter::default().finish(0, 0);
+    let head = ListingWriter::new(0, None).finish(0, 0);
     let head = &head[..=head.iter().position(|byte| *byte == b'\n').expect("a first line")];
     for text in [Bytes::copy_from_slice(data), [head, data].concat().into()] {
         let Ok(listing) = Listing::parse(text.clone()) else { continue };
-        let (mut kinds, mut writer) = (BTreeMap::new(), ListingWriter::default());
+        let (mut kinds, mut writer) =
+            (BTreeMap::new(), ListingWriter::new(listing.mtime_ms(), listing.unix_mode()));
         for entry in listing.entries() {
             let parent = entry.name.as_str().rsplit_once('/').map(|(parent, _)| parent.to_owned());
             if let Some(parent) = parent {
@@ -34,7 +35,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         Entry { name, kind, length, mtime_ms, unix_mode }
     };
     let text = |entries: &[Entry]| {
-        let mut writer = ListingWriter::default();
+        let mut writer = ListingWriter::new(1_767_225_600_000, Some(UnixMode::from_bits(0o755)));
         for entry in entries {
             writer.push(entry);
         }

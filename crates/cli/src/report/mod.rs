@@ -110,6 +110,11 @@ impl Report {
         self.rows.insert(index, row);
     }
 
+    /// A folder has been made here.
+    pub(crate) fn made_folder(&mut self) {
+        self.sums.folders += 1;
+    }
+
     /// So many files there are, as far as it is known, and so many bytes.
     pub(crate) fn expect(&mut self, files: u64, bytes: u64) {
         self.sums.expect(files, bytes);

@@ -19,8 +19,8 @@ pub(super) struct Sums {
     /// How many bytes somebody has counted.
     pub(super) expected_bytes: u64,
     pub(super) left_out: u64,
+    pub(super) folders: u64,
     files: u64,
-    folders: u64,
     failed: u64,
     already_there: u64,
     /// How many files somebody has counted.

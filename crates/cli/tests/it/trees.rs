@@ -103,6 +103,11 @@ fn a_folder_goes_there_and_back_as_it_was() {
     let fetched = world.run(["fetch", "--preserve", &format!("{}/photos", server.url), "-o", "back"]);
     assert_eq!(fetched.code, Some(0), "{fetched:?}");
     assert!(was == tree(&world.path("back")), "{:?}", tree(&world.path("back")));
+    assert_eq!(top("photos"), top("back"));
+    assert!(
+        fetched.stderr.contains(&format!("fetched 6 files, 1.6 MiB, {} folders, ", folders - 1)),
+        "{fetched:?}"
+    );
     assert!(!world.path("back/.bowline").exists(), "nothing is left over");
 }
 
@@ -355,4 +360,22 @@ fn a_server_tells_what_belongs_together() {
     // The folder comes last, when everything has been counted.
     assert_eq!((&received[2]["name"], &received[2]["folder"]), (&"pair".into(), &true.into()));
     assert_eq!(received[2]["count"], 3);
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_of_a_folder_is_waited_for() {
+    let world = World::new();
+    album(&world, "album");
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let args = ["send", "--json", "--limit-rate", "4M", "album", &relay.url];
+    let mut sender = Process::start(&mut world.bowline(args));
+    sender.event(|event| event["event"] == "done");
+    server.process.kill();
+    let server = world.serve(&[]);
+    relay.lead_to(server.address());
+    let sent = sender.finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
+    assert_eq!(summary(&sent)["files"], 12);
 }

@@ -1,14 +1,14 @@
 //! What a folder holds, as text: a line for each entry, and nothing in it that a receiver has to believe.
 //!
 //! ```text
-//! bowline listing 1
+//! bowline listing 1 755 1767225602000
 //! d 755 1767225600000 0 2026
 //! f 644 1767225601000 52428800 2026/beach 1.jpg
 //! f - 0 12 notes.txt
 //! end 3 1 0
 //! ```
 //!
-//! A line is the kind (`d` a folder, `f` a file), the mode in octal digits or `-`, the time in milliseconds since 1970
+//! The first line has the mode and the time of the folder itself. Any other is the kind (`d` a folder, `f` a file), the mode in octal digits or `-`, the time in milliseconds since 1970
 //! or 0, the length, and the name up to the end of the line, relative to the folder that is listed. The last line
 //! counts: the entries, what was left out because it is neither file nor folder, and what was left out because it could
 //! not be read or named.
@@ -24,7 +24,8 @@ use bytes::Bytes;
 use core::fmt::Write as _;
 use core::str;
 
-const HEAD: &str = "bowline listing 1\n";
+/// What every listing of this form begins with.
+const HEAD: &str = "bowline listing 1 ";
 
 /// One file or folder of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,10 @@ pub struct Entry {
 /// twice, and that each stands in a folder that comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    text: Bytes,
+    /// Without the first line.
+    lines: Bytes,
+    mtime_ms: i64,
+    unix_mode: Option<UnixMode>,
     totals: Totals,
 }
 
@@ -105,10 +109,22 @@ impl Listing {
     ///
     /// # Errors
     /// The first line that is wrong.
-    pub fn parse(text: Bytes) -> Result<Self, ListingError> {
+    pub fn parse(mut text: Bytes) -> Result<Self, ListingError> {
+        let (unix_mode, mtime_ms, end) = read_head(&text).map_err(|why| ListingError { line: 1, why })?;
+        let lines = text.split_off(end);
         let mut line = 1;
-        let totals = check(&text, &mut line).map_err(|why| ListingError { line, why })?;
-        Ok(Self { text, totals })
+        let totals = check(&lines, &mut line).map_err(|why| ListingError { line, why })?;
+        Ok(Self { lines, mtime_ms, unix_mode, totals })
+    }
+
+    /// When the folder itself was changed last, in milliseconds since 1970; 0 if unknown.
+    pub fn mtime_ms(&self) -> i64 {
+        self.mtime_ms
+    }
+
+    /// Who may use the folder itself, if that is known.
+    pub fn unix_mode(&self) -> Option<UnixMode> {
+        self.unix_mode
     }
 
     /// Its sums.
@@ -118,26 +134,38 @@ impl Listing {
 
     /// Its entries, a folder before what it holds.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + use<> {
-        let mut rest = self.text.clone();
-        let _ = rest.split_to(HEAD.len().min(rest.len()));
+        let mut rest = self.lines.clone();
         // Each line has been checked; the one that is no entry is the last.
         core::iter::from_fn(move || {
-            let end = rest.iter().position(|byte| *byte == b'\n')?;
-            let line = rest.split_to(end + 1);
-            read_entry(str::from_utf8(&line[..end]).ok()?).ok()
+            let (line, after) = split_line(&rest)?;
+            let entry = read_entry(line).ok();
+            rest = rest.slice_ref(after);
+            entry
         })
     }
 }
 
-fn check(text: &[u8], number: &mut u64) -> Result<Totals, Wrong> {
-    let mut lines = text.strip_prefix(HEAD.as_bytes()).ok_or(Wrong::Form)?;
+/// The first line, and what follows it.
+fn split_line(text: &[u8]) -> Option<(&str, &[u8])> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    Some((str::from_utf8(&text[..end]).ok()?, &text[end + 1..]))
+}
+
+/// The mode, the time, and where the first line ends.
+fn read_head(text: &[u8]) -> Result<(Option<UnixMode>, i64, usize), Wrong> {
+    let (line, after) = split_line(text).ok_or(Wrong::Form)?;
+    let fields = line.strip_prefix(HEAD).and_then(|fields| fields.split_once(' '));
+    let (mode, time) = fields.ok_or(Wrong::Form)?;
+    Ok((read_mode(mode)?, read_number(time).ok_or(Wrong::Form)?, text.len() - after.len()))
+}
+
+fn check(mut lines: &[u8], number: &mut u64) -> Result<Totals, Wrong> {
     let mut totals = Totals::default();
     let mut order = Order::default();
     loop {
         *number += 1;
-        let end = lines.iter().position(|byte| *byte == b'\n').ok_or(Wrong::Form)?;
-        let line = str::from_utf8(&lines[..end]).map_err(|_| Wrong::Form)?;
-        lines = &lines[end + 1..];
+        let (line, after) = split_line(lines).ok_or(Wrong::Form)?;
+        lines = after;
         if let Some(counts) = line.strip_prefix("end ") {
             let [counted, skipped, unnamed] = read_counts(counts).ok_or(Wrong::Form)?;
             let found = totals.files + totals.folders;
@@ -179,15 +207,21 @@ fn read_entry(line: &str) -> Result<Entry, Wrong> {
     let length =
         read_number(length).filter(|length| kind == Kind::File || *length == 0).ok_or(Wrong::Form)?;
     let mtime_ms = read_number(mtime_ms).ok_or(Wrong::Form)?;
-    let unix_mode = match mode {
-        "-" => None,
-        octal if octal.len() == 3 && octal.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) => {
-            u32::from_str_radix(octal, 8).ok().map(UnixMode::from_bits)
-        }
-        _ => return Err(Wrong::Form),
-    };
+    let unix_mode = read_mode(mode)?;
     let name = SafeName::parse(name).map_err(Wrong::Name)?;
     Ok(Entry { name, kind, length, mtime_ms, unix_mode })
+}
+
+/// Three octal digits, or none known.
+fn read_mode(text: &str) -> Result<Option<UnixMode>, Wrong> {
+    match text {
+        "-" => Ok(None),
+        octal if octal.len() == 3 && octal.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) => {
+            let bits = u32::from_str_radix(octal, 8).map_err(|_| Wrong::Form)?;
+            Ok(Some(UnixMode::from_bits(bits)))
+        }
+        _ => Err(Wrong::Form),
+    }
 }
 
 /// A number in the one way to write it.
@@ -235,19 +269,23 @@ pub struct ListingWriter {
     entries: u64,
 }
 
-impl Default for ListingWriter {
-    fn default() -> Self {
-        Self { text: HEAD.into(), entries: 0 }
-    }
-}
-
 impl ListingWriter {
+    /// The listing of a folder with this time and mode, and nothing in it so far.
+    pub fn new(mtime_ms: i64, unix_mode: Option<UnixMode>) -> Self {
+        let mut text = String::from(HEAD);
+        // Writing to a string does not fail.
+        let _ = match unix_mode {
+            Some(mode) => writeln!(text, "{mode} {mtime_ms}"),
+            None => writeln!(text, "- {mtime_ms}"),
+        };
+        Self { text, entries: 0 }
+    }
+
     /// Adds an entry.
     pub fn push(&mut self, entry: &Entry) {
         let Entry { name, kind, length, mtime_ms, unix_mode } = entry;
         let kind = if *kind == Kind::Folder { 'd' } else { 'f' };
         self.entries += 1;
-        // Writing to a string does not fail.
         let _ = match unix_mode {
             Some(mode) => writeln!(self.text, "{kind} {mode} {mtime_ms} {length} {name}"),
             None => writeln!(self.text, "{kind} - {mtime_ms} {length} {name}"),

@@ -271,11 +271,15 @@ fn a_listing_tells_what_a_folder_holds() {
     let mut of_d = folder("top/d");
     of_d.unix_mode = Some(UnixMode::from_bits(0o711));
     rig.store.make_folder(&of_d).expect("there");
+    let mut of_top = folder("top");
+    of_top.mtime_ms = 5;
+    rig.store.make_folder(&of_top).expect("there");
 
     let source = rig.store.listing(&name("top")).expect("a folder");
     assert_eq!(source.kind(), Kind::Listing);
     let text = source.read(0, source.length() as usize).expect("all of it");
-    let expected = "bowline listing 1\nd 711 1600000000123 0 d\nf 640 1700000000123 3 d/a 1\nend 2 1 1\n";
+    let expected =
+        "bowline listing 1 750 5\nd 711 1600000000123 0 d\nf 640 1700000000123 3 d/a 1\nend 2 1 1\n";
     assert_eq!(text, expected);
     assert_eq!(source.read(4, 4).expect("in the middle"), "ine ");
     assert_eq!(kind(source.read(source.length() - 1, 2)), ErrorKind::SourceChanged);

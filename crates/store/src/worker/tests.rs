@@ -272,7 +272,7 @@ fn what_only_claims_to_be_a_listing_is_refused() {
     let mut world = World::new();
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
     world.link_up();
-    let text = "bowline listing 1\nf - 0 0 ../../etc/passwd\nend 1 0 0\n";
+    let text = "bowline listing 1 - 0\nf - 0 0 ../../etc/passwd\nend 1 0 0\n";
     std::fs::write(world.to.path().join("lie"), text).expect("written");
     while !world.server.transfers.is_requested(ID) {
         step(&mut world.client, &mut world.server);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::vec;
 
 fn parse(body: &str) -> Result<Listing, ListingError> {
-    Listing::parse(Bytes::from(format!("{HEAD}{body}")))
+    Listing::parse(Bytes::from(format!("{HEAD}- 0\n{body}")))
 }
 
 fn wrong(body: &str) -> (u64, Wrong) {
@@ -40,23 +40,25 @@ fn what_is_written_is_what_is_read() {
         entry(Kind::File, "2026-x"),
         entry(Kind::File, "文件"),
     ];
-    let mut writer = ListingWriter::default();
+    let mut writer = ListingWriter::new(-7, Some(UnixMode::from_bits(0o711)));
     for entry in &entries {
         writer.push(entry);
     }
     let text = writer.finish(7, 1);
     let listing = Listing::parse(text.clone()).expect("a good listing");
     assert_eq!(listing.entries().collect::<Vec<_>>(), entries);
+    assert_eq!((listing.mtime_ms(), listing.unix_mode()), (-7, Some(UnixMode::from_bits(0o711))));
     let totals = Totals { files: 3, folders: 2, bytes: 52_428_800, skipped: 7, unnamed: 1 };
     assert_eq!(listing.totals(), totals);
     let lines: Vec<_> = str::from_utf8(&text).expect("text").lines().collect();
+    assert_eq!(lines[0], "bowline listing 1 711 -7");
     assert_eq!(lines[2], "f 640 -1 52428800 2026/beach 1 🏖.jpg");
     assert_eq!(lines[6], "end 5 7 1");
 }
 
 #[test]
 fn an_empty_folder_has_a_listing() {
-    let listing = Listing::parse(ListingWriter::default().finish(0, 0)).expect("a good listing");
+    let listing = Listing::parse(ListingWriter::new(0, None).finish(0, 0)).expect("a good listing");
     assert_eq!((listing.entries().next(), listing.totals()), (None, Totals::default()));
 }
 
@@ -119,15 +121,27 @@ fn every_field_has_one_form() {
 
 #[test]
 fn a_listing_is_whole_or_none() {
-    let good = format!("{HEAD}d - 0 0 a\nf - 0 9 a/文\nend 2 0 0\n");
+    let good = format!("{HEAD}- 0\nd - 0 0 a\nf - 0 9 a/文\nend 2 0 0\n");
     Listing::parse(Bytes::from(good.clone())).expect("a good listing");
     for cut in 0..good.len() {
         assert!(Listing::parse(Bytes::copy_from_slice(&good.as_bytes()[..cut])).is_err(), "{cut}");
     }
     assert_eq!(wrong("end 0 0 0\nf - 0 0 a\n"), (2, Wrong::Form));
     assert_eq!(wrong("f - 0 0 a\nend 2 0 0\n"), (3, Wrong::Count { counted: 2, found: 1 }));
-    assert!(Listing::parse(Bytes::from_static(b"bowline listing 2\nend 0 0 0\n")).is_err());
-    assert!(Listing::parse(Bytes::from_static(b"bowline listing 1\nf - 0 0 \xff\nend 1 0 0\n")).is_err());
+    for head in [
+        "",
+        "bowline listing 1",
+        "bowline listing 2 - 0",
+        "bowline listing 1 -",
+        "bowline listing 1 - x",
+        "bowline listing 1 - 00",
+        "bowline listing 1 9 0",
+        "bowline listing 1 - 0 ",
+    ] {
+        let error = Listing::parse(Bytes::from(format!("{head}\nend 0 0 0\n"))).expect_err(head);
+        assert_eq!(error, ListingError { line: 1, why: Wrong::Form }, "{head}");
+    }
+    assert!(Listing::parse(Bytes::from_static(b"bowline listing 1 - 0\nf - 0 0 \xff\nend 1 0 0\n")).is_err());
 }
 
 #[test]
@@ -141,7 +155,7 @@ proptest! {
     /// Of names and folders in any order, only those are taken whose entries are in their places.
     #[test]
     fn what_is_taken_has_unique_names_in_folders(lines in proptest::collection::vec((any::<bool>(), "[ab](/[ab]){0,2}"), 0..8)) {
-        let mut writer = ListingWriter::default();
+        let mut writer = ListingWriter::new(0, None);
         for (folder, name) in &lines {
             writer.push(&entry(if *folder { Kind::Folder } else { Kind::File }, name));
         }
@@ -162,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "(bowline listing 1\n)?([df] (-|[0-7]{3}) 0 0 [a/]{1,5}\n){0,5}(end [0-9] 0 0\n)?") {
+    fn no_text_panics(text in "(bowline listing 1 - 0\n)?([df] (-|[0-7]{3}) 0 0 [a/]{1,5}\n){0,5}(end [0-9] 0 0\n)?") {
         let _ = Listing::parse(Bytes::from(text));
     }
 }
