@@ -42,6 +42,15 @@ pub(crate) struct Serve {
     /// Let an upload replace another file of its name
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// How many bytes each client's unfinished files may take; those of one token are one client
+    #[arg(long, value_name = "SIZE", default_value = "1TiB", value_parser = parse_size)]
+    pub(crate) quota: u64,
+    /// How long after their last progress unfinished files are kept
+    #[arg(long, value_name = "TIME", default_value = "168h", value_parser = parse_duration)]
+    pub(crate) expire_after: Duration,
+    /// A file with a name and a token on each line: who may come, and whose unfinished files are whose
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tokens: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
@@ -166,7 +175,7 @@ pub(crate) struct Output {
     pub(crate) verbose: u8,
 }
 
-fn parse_token(text: &str) -> Result<String, String> {
+pub(crate) fn parse_token(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty; leave it away, or unset BOWLINE_TOKEN, to go without".into());
     }

@@ -1,40 +1,40 @@
 //! `bowline serve`: a folder that takes and offers files.
 
-use crate::args::Serve;
+use crate::args::{Serve, parse_token};
 use crate::exit::Trouble;
 use crate::report::json::Line;
 use crate::report::print_line;
 use crate::signals::Interrupt;
 use crate::units::Size;
 use bowline_core::transfer::SafeName;
-use bowline_store::{Config, DiskStore};
+use bowline_store::{Config, DiskStore, Principal};
 use bowline_tokio::{FileEvent, Server, ServerConfig, ServerEvent};
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let store = store(&args)?;
-    let server = Server::new(store.clone(), config(&args));
+    let server = Server::new(store, config(&args)?);
     let listener = TcpListener::bind(&args.listen).await.map_err(|e| {
         Trouble::failed(format!("cannot listen on {}: {e}; choose another --listen", args.listen))
     })?;
     let address = listener.local_addr().map_err(Trouble::failed)?;
     let output = args.common.output;
-    if !output.quiet && !address.ip().is_loopback() && args.token.token.is_none() {
+    let open = args.token.token.is_none() && args.tokens.is_none();
+    if !output.quiet && !address.ip().is_loopback() && open {
         print_line(
             "whoever reaches this address may send and fetch files; set BOWLINE_TOKEN to ask for a secret",
         );
     }
     let events = server.events();
     announce(&format!("listening on ws://{address}"))?;
-    let sweeping = tokio::spawn(sweep(store));
     let telling = tokio::spawn(tell(events, output.json, output.quiet));
     // The server goes with the block, so that its events have an end.
     let served = async move { server.serve(listener, interrupt.come()).await }.await;
-    sweeping.abort();
     // The last events are still to be told; to a reader who does not read, they are not.
     let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
     served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))
@@ -46,36 +46,45 @@ fn store(args: &Serve) -> Result<DiskStore, Trouble> {
     })?;
     let mut config = Config::default();
     config.overwrite = args.overwrite;
+    config.quota.bytes = Some(args.quota);
+    config.expire_after = Some(args.expire_after);
+    config.max_age = config.max_age.map(|age| age.max(args.expire_after));
     DiskStore::open(&args.dir, config).map_err(Trouble::failed)
 }
 
-/// Removes what nobody has come back for, at the beginning and then every hour.
-async fn sweep(store: DiskStore) {
-    let mut hours = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        hours.tick().await;
-        loop {
-            let store = store.clone();
-            let swept = tokio::task::spawn_blocking(move || store.sweep(SystemTime::now(), 256)).await;
-            match swept {
-                Ok(Ok(swept)) if !swept.done => {}
-                Ok(Ok(_)) | Err(_) => break,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "sweep");
-                    break;
-                }
-            }
-        }
-    }
-}
-
-fn config(args: &Serve) -> ServerConfig {
+fn config(args: &Serve) -> Result<ServerConfig, Trouble> {
     let mut config = ServerConfig::default();
     config.connection.heartbeat.interval = args.common.heartbeat;
     config.connection.heartbeat.timeout = args.common.timeout;
     config.transfer.limit_rate = args.common.limit_rate;
     config.token.clone_from(&args.token.token);
-    config
+    if let Some(path) = &args.tokens {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
+        config.tokens = tokens(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
+    }
+    Ok(config)
+}
+
+/// A line for each: a name and a token.
+fn tokens(text: &str) -> Result<Vec<(Principal, String)>, String> {
+    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let parsed: Vec<_> = lines
+        .map(|(n, line)| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let [name, token] = fields[..] else {
+                return Err(format!("line {n} has {} words; a name and a token are needed", fields.len()));
+            };
+            let who = Principal::named(name).map_err(|e| format!("line {n}: {e}"))?;
+            Ok((who, parse_token(token).map_err(|why| format!("line {n}: {why}"))?))
+        })
+        .collect::<Result<_, _>>()?;
+    let different: BTreeSet<_> = parsed.iter().map(|(_, token)| token).collect();
+    if different.len() < parsed.len() {
+        return Err("two names have the same token".into());
+    }
+    Ok(parsed)
 }
 
 /// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.
@@ -177,10 +186,22 @@ mod tests {
         let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line.split(' ')) else {
             panic!("{line}")
         };
-        let config = config(&args);
+        let config = config(&args).expect("it reads no file");
         let heartbeat = config.connection.heartbeat;
         assert_eq!((heartbeat.interval, heartbeat.timeout), (Duration::from_secs(3), Duration::from_secs(4)));
         assert_eq!(config.transfer.limit_rate, Some(5000));
         assert_eq!(config.token.as_deref(), Some("seven"));
+    }
+
+    #[test]
+    fn a_file_of_tokens_has_a_line_for_each_name() {
+        let parsed = tokens("# who may come\nalice one\n\n  bob\ttwo  \n").expect("good lines");
+        let parsed: Vec<_> = parsed.iter().map(|(who, token)| (who.name(), token.as_str())).collect();
+        assert_eq!(parsed, [("alice", "one"), ("bob", "two")]);
+        let why = |text| tokens(text).expect_err("not so");
+        assert_eq!(why("alice"), "line 1 has 1 words; a name and a token are needed");
+        assert_eq!(why("#\nalice one two"), "line 2 has 3 words; a name and a token are needed");
+        assert!(why("alice ö").starts_with("line 1: only printable ASCII"));
+        assert_eq!(why("alice one\nbob one"), "two names have the same token");
     }
 }

@@ -1,8 +1,10 @@
 //! The real binary, in processes of its own.
 
+mod changes;
 mod common;
 mod demo;
 mod files;
+mod quotas;
 mod refusals;
 mod resume;
 mod trees;

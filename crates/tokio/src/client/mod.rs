@@ -168,6 +168,8 @@ impl Client {
             config.overwrite = overwrite;
             // Nobody will ask for this transfer again: the file is there, or it is not.
             config.keep_committed = None;
+            // Whoever asks for a file has counted already.
+            (config.quota.bytes, config.quota.partials) = (None, None);
             DiskStore::open(&dir, config)
         })
         .await?;

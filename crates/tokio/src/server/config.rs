@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName};
 use bowline_core::{Disconnect, connection};
+use bowline_store::Principal;
 
 use crate::accept;
 
@@ -18,8 +19,18 @@ pub struct ServerConfig {
     pub transfer: transfer::Config,
     /// Limits of the opening handshake.
     pub accept: accept::Config,
-    /// What a client must prove to know, as `Authorization: Bearer`; never shown. Default: none, anybody may come.
+    /// What a client must prove to know, as `Authorization: Bearer`; never shown. It names nobody in particular. Default:
+    /// none, and anybody may come if there are no `tokens` either.
     pub token: Option<String>,
+    /// Tokens that name somebody: partial files are bound to whoever sends them, and quotas count for each. Never shown.
+    /// Default: none.
+    pub tokens: Vec<(Principal, String)>,
+    /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
+    /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
+    pub max_open: Option<usize>,
+    /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
+    /// waiting. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
+    pub sweep_every: Option<Duration>,
     /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
     /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
     pub max_connections: usize,
@@ -35,6 +46,9 @@ impl Default for ServerConfig {
             transfer: transfer::Config::default(),
             accept: accept::Config::default(),
             token: None,
+            tokens: Vec::new(),
+            max_open: Some(1024),
+            sweep_every: Some(Duration::from_secs(3600)),
             max_connections: 1024,
             drain: Duration::from_secs(3),
         }
@@ -48,6 +62,9 @@ impl fmt::Debug for ServerConfig {
             .field("transfer", &self.transfer)
             .field("accept", &self.accept)
             .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("tokens", &self.tokens.iter().map(|(who, _)| who).collect::<Vec<_>>())
+            .field("max_open", &self.max_open)
+            .field("sweep_every", &self.sweep_every)
             .field("max_connections", &self.max_connections)
             .field("drain", &self.drain)
             .finish()

@@ -1,7 +1,9 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
 mod config;
+mod seats;
 mod served;
+mod sweeping;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use bowline_core::message::Delivery;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Digest, SUBPROTOCOL};
-use bowline_store::DiskStore;
+use bowline_store::{DiskStore, Principal};
 use http::{StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -26,6 +28,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::host::{Host, seed};
 use crate::tcp;
+use seats::Seats;
 use served::Served;
 
 pub use config::{FileEvent, ServerConfig, ServerEvent};
@@ -55,6 +58,7 @@ pub struct Server {
     config: Arc<ServerConfig>,
     /// Names this process to its clients.
     instance: [u8; 16],
+    seats: Seats,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
 }
@@ -69,7 +73,7 @@ impl Server {
         instance.copy_from_slice(&seed()[..16]);
         let (events, _) = broadcast::channel(1024);
         let (stopping, _) = watch::channel(false);
-        Self { store, config: Arc::new(config), instance, events, stopping }
+        Self { store, config: Arc::new(config), instance, seats: Seats::default(), events, stopping }
     }
 
     /// What happens from now on. Who listens too slowly misses some of it.
@@ -86,6 +90,11 @@ impl Server {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.config.max_connections));
+        // Aborted with the set, when this returns or is dropped.
+        let mut sweeping = JoinSet::new();
+        if let Some(every) = self.config.sweep_every {
+            sweeping.spawn(sweeping::sweep(self.store.clone(), every));
+        }
         loop {
             let accepted = async {
                 // Never closed, so a place always comes free.
@@ -123,9 +132,11 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let decide = |request: &http::Request<()>, offered: &[String]| self.decide(request, offered);
+        let mut who = Principal::default();
+        let decide =
+            |request: &http::Request<()>, offered: &[String]| self.decide(request, offered, &mut who);
         match accept::accept(stream, &self.config.accept, decide).await {
-            Ok(accepted) => self.serve_link(accepted, peer).await,
+            Ok(accepted) => self.serve_link(accepted, who, peer).await,
             Err(error) => {
                 tracing::info!(%peer, %error, "rejected");
                 self.tell(ServerEvent::Rejected { peer, why: error.to_string() });
@@ -133,13 +144,11 @@ impl Server {
         }
     }
 
-    fn decide(&self, request: &http::Request<()>, offered: &[String]) -> Decision {
-        if let Some(token) = &self.config.token {
-            let shown =
-                request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
-            if !is_bearer(shown, token) {
-                return Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n");
-            }
+    fn decide(&self, request: &http::Request<()>, offered: &[String], who: &mut Principal) -> Decision {
+        let shown = request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
+        match self.name(shown) {
+            Some(principal) => *who = principal,
+            None => return Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n"),
         }
         match accept::negotiate(&[SUBPROTOCOL], offered) {
             Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
@@ -150,7 +159,20 @@ impl Server {
         }
     }
 
-    async fn serve_link<S>(&self, accepted: Accepted<S>, peer: String)
+    /// Whom a header names; nobody may come whom none of the tokens names, if there are any.
+    fn name(&self, shown: &[u8]) -> Option<Principal> {
+        let ServerConfig { token, tokens, .. } = &*self.config;
+        let anybody = (token.is_none() && tokens.is_empty()).then(Principal::default);
+        let known = token.iter().map(|token| (Principal::default(), token));
+        let named = tokens.iter().map(|(who, token)| (who.clone(), token));
+        // All of them are compared, so that the time tells nothing.
+        known.chain(named).fold(anybody, |found, (who, token)| {
+            let is_this = is_bearer(shown, token);
+            found.or_else(|| is_this.then_some(who))
+        })
+    }
+
+    async fn serve_link<S>(&self, accepted: Accepted<S>, who: Principal, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -171,7 +193,9 @@ impl Server {
         tracing::info!(%peer, "connected");
         self.tell(ServerEvent::Connected { peer: peer.clone() });
         let stopping = self.stopping.subscribe();
-        let link = Served { server: self, peer, host: Host::new(session, clock), names: BTreeMap::new() };
+        let store = self.store.for_principal(who);
+        let host = Host::new(session, clock);
+        let link = Served { server: self, store, peer, host, names: BTreeMap::new() };
         link.run(driver, stopping).await;
     }
 

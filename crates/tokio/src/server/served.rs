@@ -6,17 +6,24 @@ use std::time::Duration;
 use bowline_core::Close;
 use bowline_core::closing::CloseCode;
 use bowline_core::session;
-use bowline_core::transfer::{self, Batch, Kind, SafeName, TransferId};
+use bowline_core::transfer::{self, Batch, Code, Failure, Kind, SafeName, TransferId};
+use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
+use super::seats::Seat;
 use super::{FileEvent, Server, ServerEvent};
 use crate::driver::Driver;
 use crate::host::{Host, let_go};
 
+/// What a client is told to wait whose principal has too many transfers open.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+
 /// One client being served.
 pub(super) struct Served<'a> {
     pub(super) server: &'a Server,
+    /// In the hands of whom this client is.
+    pub(super) store: DiskStore,
     pub(super) peer: String,
     pub(super) host: Host,
     pub(super) names: BTreeMap<TransferId, Subject>,
@@ -28,6 +35,8 @@ pub(super) struct Subject {
     way: Way,
     kind: Kind,
     batch: Option<Batch>,
+    /// It counts until it has ended.
+    _seat: Seat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,21 +94,38 @@ impl Served<'_> {
         }
     }
 
+    /// Counts a transfer for the principal of this client. If it is one too many, the client is told to wait.
+    fn seat(&mut self, id: TransferId) -> Option<Seat> {
+        let most = self.server.config.max_open;
+        let seat = self.server.seats.take(self.store.principal(), most);
+        if let Err(open) = seat {
+            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
+            let mut failure = Failure::local(Code::Busy, text);
+            failure.retry_after = BUSY_WAIT;
+            let now = self.host.clock.now();
+            self.host.session.transfers_mut().fail(now, id, failure);
+        }
+        seat.ok()
+    }
+
     fn handle_transfer(&mut self, event: transfer::Event) {
         let peer = self.peer.clone();
         match event {
             transfer::Event::Offered(offered) => {
                 let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
-                self.names.insert(offered.id, Subject { name, way: Way::In, kind, batch });
-                self.host.worker.attach(&self.server.store, offered);
+                let Some(seat) = self.seat(offered.id) else { return };
+                self.names.insert(offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
+                self.host.worker.attach(&self.store, offered);
             }
             transfer::Event::Requested { id, name } => {
                 let (kind, batch) = (Kind::File, None);
-                self.names.insert(id, Subject { name: name.clone(), way: Way::Out, kind, batch });
-                self.host.worker.offer(&self.server.store, id, name);
+                let Some(seat) = self.seat(id) else { return };
+                self.names
+                    .insert(id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
+                self.host.worker.offer(&self.store, id, name);
             }
             transfer::Event::Done { id, length, digest, deduplicated, .. } => {
-                let Some(Subject { name, way, kind, batch }) = self.names.remove(&id) else { return };
+                let Some(Subject { name, way, kind, batch, .. }) = self.names.remove(&id) else { return };
                 tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
                 let folder = kind == Kind::Folder;
                 let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };

@@ -1,5 +1,7 @@
 //! Files over real sockets: whole, resumed, many at once, refused with a reason.
 
+mod principals;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +36,10 @@ impl Serving {
     async fn start(config: ServerConfig) -> Self {
         let dir = folder();
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).expect("a store");
+        Self::of(store, dir, config).await
+    }
+
+    async fn of(store: DiskStore, dir: TempDir, config: ServerConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();

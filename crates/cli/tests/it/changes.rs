@@ -1,0 +1,119 @@
+//! A file that changes is never sent half old and half new, and its sender keeps nothing but a key.
+
+use crate::common::{Process, Server, World, bytes};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+const BIG: usize = 8_000_000;
+const SLOW: [&str; 3] = ["--limit-rate", "2500k", "--json"];
+
+/// What may happen to a file between two looks at it, and what its bytes are then.
+type Change = fn(&Path) -> Vec<u8>;
+
+const CHANGES: [(&str, Change); 5] = [
+    ("other bytes under the same size and time", |path| {
+        let time = fs::metadata(path).and_then(|meta| meta.modified()).expect("a time");
+        let new = bytes("other", BIG);
+        fs::write(path, &new).expect("writable");
+        File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("set");
+        new
+    }),
+    ("more bytes", |path| {
+        let new = bytes("longer", BIG + 1000);
+        fs::write(path, &new).expect("writable");
+        new
+    }),
+    ("fewer bytes", |path| {
+        let new = bytes("shorter", BIG - 1000);
+        fs::write(path, &new).expect("writable");
+        new
+    }),
+    ("another time", |path| {
+        let later = SystemTime::now() + Duration::from_secs(5);
+        File::options().write(true).open(path).and_then(|file| file.set_modified(later)).expect("set");
+        fs::read(path).expect("readable")
+    }),
+    ("another file under the name", |path| {
+        let (old, time) =
+            (fs::read(path).expect("readable"), fs::metadata(path).expect("it is there").modified());
+        let new: Vec<u8> = old.iter().map(|byte| byte ^ 1).collect();
+        let beside = path.with_extension("new");
+        fs::write(&beside, &new).expect("writable");
+        File::options().write(true).open(&beside).and_then(|file| file.set_modified(time?)).expect("set");
+        fs::rename(&beside, path).expect("renamed over");
+        new
+    }),
+];
+
+/// A sender in the middle of a file.
+fn middle(world: &World, server: &Server) -> Process {
+    let args = ["send", "big", &server.url];
+    let mut sender = Process::start(&mut world.bowline(args.iter().chain(&SLOW)));
+    sender.middle();
+    sender
+}
+
+#[test]
+fn a_file_that_changed_while_its_sender_was_dead_is_sent_as_it_is_now() {
+    for (what, change) in CHANGES {
+        let world = World::new();
+        let path = world.file("big", BIG);
+        let server = world.serve(&[]);
+        middle(&world, &server).kill();
+        let new = change(&path);
+        let again = world.run(["send", "big", &server.url]);
+        assert_eq!(again.code, Some(0), "{what}: {again:?}");
+        assert!(world.inbox("big") == new, "{what}");
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_arrives_whole_or_not_at_all() {
+    for (what, change) in CHANGES {
+        let world = World::new();
+        let path = world.file("big", BIG);
+        let old = fs::read(&path).expect("readable");
+        let server = world.serve(&[]);
+        let sender = middle(&world, &server);
+        let new = change(&path);
+        let done = sender.finish();
+        let arrived = world.path("inbox/big").exists().then(|| world.inbox("big"));
+        if done.code == Some(0) {
+            // The file that was opened had not changed: only its name leads to another one by now.
+            assert!(arrived.as_ref() == Some(&old), "{what}: neither old nor nothing");
+        } else {
+            assert_eq!(done.code, Some(1), "{what}: {done:?}");
+            assert!(done.stderr.contains("changed"), "{what}: {done:?}");
+            assert!(arrived.is_none(), "{what}");
+        }
+        if arrived.is_none() {
+            assert_eq!(world.run(["send", "big", &server.url]).code, Some(0), "{what}");
+            assert!(world.inbox("big") == new, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_sender_leaves_nothing_behind_but_its_key_and_what_it_knows_of_the_path() {
+    let world = World::new();
+    world.file("docs/big", BIG);
+    let server = world.serve(&[]);
+    let listed = |dir: &str| {
+        let entries = fs::read_dir(world.path(dir)).expect("a folder");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    };
+    let args = ["send", "docs/big", &server.url];
+    let mut sender = Process::start(&mut world.bowline(args.iter().chain(&SLOW)));
+    sender.middle();
+    sender.kill();
+    assert_eq!(listed("docs"), ["big"], "after a crash");
+    assert_eq!(listed("state"), ["secret"], "after a crash");
+    assert_eq!(world.run(["send", "docs/big", &server.url]).code, Some(0));
+    assert_eq!(listed("docs"), ["big"]);
+    let state = listed("state");
+    assert!(state.iter().all(|name| name == "secret" || name == "paths"), "{state:?}");
+}

@@ -1,0 +1,53 @@
+//! Who may come to a server, and what he may leave there.
+
+use crate::common::{Process, World, bytes};
+use std::fs;
+
+#[test]
+fn a_file_larger_than_the_quota_is_refused_with_both_numbers() {
+    let world = World::new();
+    world.file("big", 5001);
+    world.file("small", 5000);
+    let server = world.serve(&["--quota", "5k"]);
+    let refused = world.run(["send", "big", &server.url]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let why = "quota exceeded; finish or cancel what is unfinished (0 of 5000 bytes are taken by unfinished files, \
+               5001 more are needed)";
+    assert!(refused.stderr.contains(why), "{refused:?}");
+    assert_eq!(world.run(["send", "small", &server.url]).code, Some(0));
+}
+
+#[test]
+fn each_token_has_a_quota_of_its_own() {
+    let world = World::new();
+    fs::write(world.path("who"), "alice one\nbob two\n").expect("writable");
+    world.file("a", 400_000);
+    world.file("b", 400_000);
+    let server = world.serve(&["--quota", "500k", "--tokens", "who", "--limit-rate", "200k"]);
+    let mut first =
+        Process::start(&mut world.bowline(["send", "a", &server.url, "--token", "one", "--json"]));
+    first.event(|event| event["event"] == "progress" && event["bytes"].as_u64() > Some(0));
+    let hers = world.run(["send", "b", &server.url, "--token", "one"]);
+    assert_eq!(hers.code, Some(1), "{hers:?}");
+    assert!(
+        hers.stderr.contains("(400000 of 500000 bytes are taken by unfinished files, 400000 more"),
+        "{hers:?}"
+    );
+    assert_eq!(world.run(["send", "b", &server.url, "--token", "two"]).code, Some(0));
+    assert_eq!(first.finish().code, Some(0));
+    let stranger = world.run(["send", "b", &server.url, "--token", "three"]);
+    assert_eq!(stranger.code, Some(1), "{stranger:?}");
+    assert!(world.inbox("a") == bytes("a", 400_000) && world.inbox("b") == bytes("b", 400_000));
+}
+
+#[test]
+fn a_file_of_tokens_that_cannot_be_read_is_told() {
+    let world = World::new();
+    fs::write(world.path("who"), "alice\n").expect("writable");
+    let served = world.run(["serve", "--listen", "127.0.0.1:0", "--tokens", "who"]);
+    assert_eq!(served.code, Some(2), "{served:?}");
+    assert_eq!(served.stderr, "bowline: who: line 1 has 1 words; a name and a token are needed\n");
+    let served = world.run(["serve", "--listen", "127.0.0.1:0", "--tokens", "nowhere"]);
+    assert_eq!(served.code, Some(1), "{served:?}");
+    assert!(served.stderr.starts_with("bowline: nowhere: "), "{served:?}");
+}
