@@ -107,6 +107,8 @@ impl Machine for Asking {
         self.handshake.handle_written(now, n);
     }
 
+    fn handle_blocked(&mut self, _: Instant) {}
+
     fn handle_end(&mut self, now: Instant, end: End) {
         self.handshake.handle_end(now, end);
     }

@@ -1,14 +1,16 @@
-//! One face for both roles of the opening handshake, so that each adapter carries its bytes in one place.
+//! One face for all that takes bytes, facts and the time: both roles of the opening handshake, and the connection after it.
 
-use bowline_core::{End, Instant};
+use bowline_core::{Connection, End, Instant};
 use bowline_handshake::{client, server};
 
-/// What both roles of the handshake have in common.
+/// What both roles of the handshake, and a connection, have in common: enough to carry the bytes of either.
 pub trait Machine {
     /// Bytes came.
     fn handle_input(&mut self, now: Instant, bytes: &[u8]);
     /// The transport took the first bytes of the output.
     fn handle_written(&mut self, now: Instant, n: usize);
+    /// The transport takes no more for now. Nothing to a handshake.
+    fn handle_blocked(&mut self, now: Instant);
     /// The transport has ended.
     fn handle_end(&mut self, now: Instant, end: End);
     /// Time has passed.
@@ -22,13 +24,16 @@ pub trait Machine {
 }
 
 macro_rules! machine {
-    ($handshake:ty) => {
-        impl Machine for $handshake {
+    ($machine:ty, $blocked:expr) => {
+        impl Machine for $machine {
             fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
                 self.handle_input(now, bytes);
             }
             fn handle_written(&mut self, now: Instant, n: usize) {
                 self.handle_written(now, n);
+            }
+            fn handle_blocked(&mut self, now: Instant) {
+                $blocked(self, now);
             }
             fn handle_end(&mut self, now: Instant, end: End) {
                 self.handle_end(now, end);
@@ -48,5 +53,6 @@ macro_rules! machine {
         }
     };
 }
-machine!(client::Handshake);
-machine!(server::Handshake);
+machine!(client::Handshake, |_: &mut Self, _| {});
+machine!(server::Handshake, |_: &mut Self, _| {});
+machine!(Connection, Connection::handle_blocked);
