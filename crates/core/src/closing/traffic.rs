@@ -65,7 +65,8 @@ impl Traffic {
 
     pub(super) fn handle_sent(&mut self, now: Instant) {
         let silence = self.idle(now);
-        if silence >= MIN_SILENCE || self.broken.is_none_or(|broken| broken.lasted < silence) {
+        // The longest counts, or the latest that an idle limit may have been at work in.
+        if self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
             self.broken = Some(Gap { lasted: silence, until: now });
         }
         self.sent = now;
