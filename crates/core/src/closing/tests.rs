@@ -10,6 +10,7 @@
 
 mod codes;
 mod laws;
+mod record;
 
 use super::*;
 use crate::{Instant, Role};
@@ -30,41 +31,6 @@ fn the_diagnosis_table_holds() {
 }
 
 #[test]
-fn the_record_keeps_the_evidence() {
-    let mut closing = Closing::new(Config::default(), Role::Client, Instant::from_secs(100));
-    closing.handle_received(Instant::from_secs(112));
-    closing.handle_close(Instant::from_secs(113), &1006_u16.to_be_bytes());
-    closing.handle_sent(Instant::from_secs(114));
-    closing.handle_end(Instant::from_secs(116), End::Reset);
-    let evidence = Evidence { cut: Cut::Header, incomplete_message: 7, ..Evidence::default() };
-    let disconnect = closing.poll_disconnect(&evidence).unwrap();
-    assert_eq!(disconnect.age(), Duration::from_secs(16));
-    assert_eq!(disconnect.idle(), Duration::from_secs(2));
-    assert_eq!(disconnect.longest_silence(), Duration::from_secs(12));
-    assert_eq!(disconnect.end(), Some(End::Reset));
-    assert_eq!(disconnect.cut(), Cut::Header);
-    assert_eq!(disconnect.incomplete_message(), 7);
-    assert_eq!(disconnect.flaw(), Some(Flaw::InvalidCode(1006)));
-    assert_eq!(disconnect.received().unwrap().code(), CloseCode::ABNORMAL);
-    assert_eq!(disconnect.sent().unwrap().code(), CloseCode::PROTOCOL_ERROR);
-    assert_eq!(disconnect.suspect(), None);
-}
-
-#[test]
-fn a_suspect_has_a_limit_with_or_without_a_name() {
-    let suspect = |idle| {
-        let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
-        closing.handle_end(Instant::from_secs(idle), End::Eof);
-        closing.poll_disconnect(&Evidence::default()).unwrap().suspect()
-    };
-    let limit = Duration::from_secs(55);
-    assert_eq!(suspect(56), Some(Suspect { limit, names: "Heroku router", seen_before: false }));
-    let limit = Duration::from_secs(47);
-    assert_eq!(suspect(47), Some(Suspect { limit, names: "", seen_before: false }));
-    assert_eq!(suspect(9), None);
-}
-
-#[test]
 fn pings_make_sense_until_our_close_has_left() {
     let now = Instant::ZERO;
     let mut closing = Closing::new(Config::default(), Role::Client, now);
@@ -73,6 +39,16 @@ fn pings_make_sense_until_our_close_has_left() {
     assert!(closing.wants_heartbeat()); // data may be waiting before it
     closing.handle_close_flushed(now);
     assert!(!closing.wants_heartbeat());
+}
+
+#[test]
+fn a_failure_is_known_though_we_had_closed_before() {
+    let now = Instant::ZERO;
+    let mut closing = Closing::new(Config::default(), Role::Client, now);
+    closing.close(now, Close::normal()).unwrap();
+    assert!(!closing.has_failed());
+    closing.fail(now, CloseCode::POLICY, "");
+    assert!(closing.has_failed());
 }
 
 fn check(table: &str) {

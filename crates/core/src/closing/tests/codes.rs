@@ -64,6 +64,13 @@ fn the_code_table_holds() {
 }
 
 #[test]
+fn a_code_turns_into_its_number() {
+    for number in [0, 1000, 4999, 65_535] {
+        assert_eq!(u16::from(CloseCode::from(number)), number);
+    }
+}
+
+#[test]
 fn the_kinds_of_the_peers_closes() {
     let table = "
         1000           => Clean no (finished)
@@ -117,10 +124,10 @@ fn a_close_that_cannot_be_sent_says_why() {
 #[test]
 fn a_reason_of_ours_is_cut_between_characters() {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
-    let payload = closing.fail(Instant::ZERO, CloseCode::POLICY, &"€".repeat(50)).unwrap();
+    let payload = closing.fail(Instant::ZERO, CloseCode::POLICY, &format!("a{}", "€".repeat(50))).unwrap();
     let (close, flaw) = Close::decode(&payload);
     assert_eq!(flaw, None);
-    assert_eq!(close.reason(), "€".repeat(41)); // 123 bytes
+    assert_eq!(close.reason(), format!("a{}", "€".repeat(40))); // 121 bytes: two more are no character
 }
 
 #[test]
