@@ -357,12 +357,36 @@ fn no_jitter_makes_an_interval_of_nothing() {
 }
 
 #[test]
+fn no_timeout_condemns_a_peer_in_the_instant_of_the_question() {
+    let config = Config { timeout: Duration::ZERO, timeout_max: Duration::ZERO, ..config(Mode::Full) };
+    let mut bench = Bench::new(Mode::Full);
+    bench.heartbeat = Heartbeat::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO);
+    bench.step(Instant::from_secs(10), "T");
+    assert_eq!(bench.next(), "dead@10.001");
+}
+
+#[test]
+fn what_lies_beyond_the_end_of_time_is_no_deadline() {
+    let config = Config { interval: Duration::MAX, ..config(Mode::Full) };
+    let heartbeat = Heartbeat::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO);
+    assert_eq!(heartbeat.poll_timeout(), None);
+}
+
+#[test]
 fn silence_is_counted_from_the_last_byte() {
     let mut bench = Bench::new(Mode::Full);
     for (at, input) in [(3, "rx"), (5, "pause"), (7, "resume")] {
         bench.step(Instant::from_secs(at), input);
     }
     assert_eq!(bench.heartbeat.silence(Instant::from_secs(9)), Duration::from_secs(6));
+}
+
+#[test]
+fn the_interval_is_told_as_it_was_set() {
+    let mut bench = Bench::new(Mode::Full);
+    assert_eq!(bench.heartbeat.interval(), Duration::from_secs(10));
+    bench.step(Instant::from_secs(3), "pace(30)");
+    assert_eq!(bench.heartbeat.interval(), Duration::from_secs(30));
 }
 
 #[test]

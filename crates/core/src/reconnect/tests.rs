@@ -121,6 +121,11 @@ a link that ends at a time of its own need not
     0 open; 60 lost(0.5,now) => DialAt(60500); 61 lost(0.5,now) => DialAt(62000) | n=2
 ";
 
+const SMALL_FLEET: &str = "
+the first window may be narrower than the base, which holds from the second on
+    0 open; 60 lost(1) => DialAt(60200); 60.2 lost(1) => DialAt(62200) | n=2
+";
+
 fn client(config: Config) -> Reconnect {
     Reconnect::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO)
 }
@@ -227,6 +232,11 @@ fn a_large_fleet_may_spread_wider() {
 }
 
 #[test]
+fn a_small_fleet_may_come_back_sooner() {
+    holds(Config { first_window: Duration::from_millis(200), ..Config::default() }, SMALL_FLEET);
+}
+
+#[test]
 fn quick_drops_are_counted_until_a_link_lasts() {
     let mut reconnect = client(Config::default());
     let counts: Vec<_> = [0, 10, 999, 1000, 5]
@@ -253,8 +263,9 @@ fn an_abandoned_dial_does_not_end_an_open_link() {
 fn no_configuration_makes_a_busy_loop() {
     let zero = Duration::ZERO;
     let config = Config { base: zero, cap: zero, floor: zero, first_window: zero, ..Config::default() };
-    let mut reconnect = client(config);
+    let mut reconnect = client(Config { connect_timeout: zero, ..config });
     reconnect.handle_timeout(Instant::ZERO);
+    assert_eq!(reconnect.poll_timeout(), Some(Instant::from_millis(1)));
     let next = reconnect.handle_dial_failed(Instant::ZERO, Retry::Backoff, Some(zero));
     assert_eq!(next, Some(Next::DialAt(Instant::from_millis(1))));
 }
@@ -264,6 +275,15 @@ fn the_widest_window_has_room_for_the_highest_draw() {
     let forever = Config { first_window: Duration::MAX, ..Config::default() };
     let next = client(forever).fail(Instant::ZERO, Retry::Backoff, None, 1.0 - f64::EPSILON / 2.0);
     assert_eq!(next, Some(Next::DialAt(Instant::MAX)));
+}
+
+#[test]
+fn what_lies_beyond_the_end_of_time_is_no_deadline() {
+    let mut reconnect = client(Config::default());
+    reconnect.handle_timeout(Instant::ZERO);
+    let never = Retry::BackoffAfter(Duration::MAX);
+    let next = reconnect.handle_dial_failed(Instant::ZERO, never, None);
+    assert_eq!((next, reconnect.poll_timeout()), (Some(Next::DialAt(Instant::MAX)), None));
 }
 
 #[test]
