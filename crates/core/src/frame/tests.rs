@@ -1,3 +1,5 @@
+mod memory;
+
 use super::*;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -71,6 +73,13 @@ fn the_examples_of_the_rfc_decode() {
 }
 
 #[test]
+fn each_bit_of_a_header_stands_at_its_place() {
+    let first = |fin, rsv1| Header { fin, rsv1, ..Header::new(Opcode::Pong, 0) }.encode()[0];
+    assert_eq!(first(true, false), 0b1000_1010);
+    assert_eq!(first(false, true), 0b0100_1010);
+}
+
+#[test]
 fn what_the_rfc_forbids_is_refused_with_its_code() {
     use FrameError as E;
     let (client, server) = (Role::Client, Role::Server);
@@ -127,15 +136,6 @@ fn the_longest_allowed_lengths_pass() {
 }
 
 #[test]
-fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
-    let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
-    decoder.push(b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff");
-    assert_eq!(decoder.decode(), Ok(None));
-    let room = decoder.input().capacity();
-    assert!((1 << 20..2 << 20).contains(&room), "{room}");
-}
-
-#[test]
 fn an_error_stays() {
     let mut decoder = decoder(Role::Client);
     decoder.push(b"\xff");
@@ -175,52 +175,6 @@ fn a_frame_that_is_not_taken_is_skipped() {
 }
 
 #[test]
-fn the_place_lent_is_as_long_as_what_is_wanted_next() {
-    let mut decoder = decoder(Role::Client);
-    let place = decoder.input();
-    let modest = place.capacity() - place.len();
-    assert!((4 << 10..8 << 10).contains(&modest), "{modest}");
-
-    let bytes = encode(Header::new(Opcode::Binary, 256 << 10), &vec![3; 256 << 10]);
-    decoder.input().extend_from_slice(&bytes[..4000]);
-    assert_eq!(decoder.decode(), Ok(None));
-    let missing = bytes.len() - 4000;
-    let place = decoder.input();
-    assert!(place.capacity() - place.len() >= missing + MAX_HEADER);
-    assert!(place.capacity() - place.len() < missing + 4096);
-    place.extend_from_slice(&bytes[4000..]);
-    place.extend_from_slice(&bytes[..MAX_HEADER]);
-    decoder.decode().unwrap().unwrap();
-    assert_eq!(decoder.take(), vec![3; 256 << 10]);
-
-    // The message has been dropped, so its memory serves again.
-    let before = decoder.input().capacity();
-    assert_eq!(decoder.decode(), Ok(None));
-    assert!(decoder.input().capacity() <= before + MAX_HEADER);
-}
-
-#[test]
-fn a_place_with_enough_room_is_lent_again() {
-    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
-    let mut decoder = decoder(Role::Client);
-    let before = decoder.input().capacity();
-    decoder.input().extend_from_slice(&bytes[..100]);
-    assert_eq!(decoder.decode(), Ok(None));
-    assert_eq!(decoder.input().capacity(), before);
-}
-
-#[test]
-fn a_place_is_not_so_small_that_reads_are_many() {
-    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
-    let mut decoder = decoder(Role::Client);
-    decoder.input().extend_from_slice(&bytes[..3000]);
-    assert_eq!(decoder.decode(), Ok(None));
-    // 504 bytes are missing, but more frames may follow them.
-    let place = decoder.input();
-    assert!(place.capacity() - place.len() >= 2 << 10);
-}
-
-#[test]
 fn what_is_printed_keeps_the_key_secret() {
     let header = Header::new(Opcode::Text, 5).masked([0xab, 0xcd, 0xef, 0x99]);
     let printed = alloc::format!(
@@ -232,42 +186,6 @@ fn what_is_printed_keeps_the_key_secret() {
         printed,
         "Header { fin: true, rsv1: false, opcode: Text, masked: true, len: 5 } EncodedHeader(6 bytes) Keys { .. }"
     );
-}
-
-#[test]
-fn a_large_payload_is_not_copied() {
-    let bytes = encode(Header::new(Opcode::Binary, 3000), &vec![3; 3000]);
-    let mut decoder = decoder(Role::Client);
-    decoder.push(&bytes);
-    decoder.decode().unwrap().unwrap();
-    let place = decoder.payload().as_ptr();
-    assert_eq!(decoder.take().as_ptr(), place);
-}
-
-#[test]
-fn a_small_payload_does_not_keep_the_buffer() {
-    let mut decoder = decoder(Role::Client);
-    decoder.push(&encode(Header::new(Opcode::Binary, 1000), &[3; 1000]));
-    decoder.decode().unwrap().unwrap();
-    let place = decoder.payload().as_ptr();
-    assert_ne!(decoder.take().as_ptr(), place);
-}
-
-#[test]
-fn a_stream_that_fills_its_place_gets_a_larger_one() {
-    let mut decoder = decoder(Role::Client);
-    let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
-    let mut stream = core::iter::repeat_n(frame, 10_000).flatten();
-    let mut rooms = Vec::new();
-    for _ in 0..20 {
-        let place = decoder.input();
-        rooms.push(place.capacity() - place.len());
-        place.extend(stream.by_ref().take(*rooms.last().unwrap()));
-        while decoder.decode().unwrap().is_some() {}
-    }
-    let most = rooms.iter().max().unwrap();
-    assert!((60 << 10..140 << 10).contains(most), "{rooms:?}");
-    assert!(rooms[0] < 8 << 10);
 }
 
 #[test]
@@ -285,35 +203,17 @@ fn a_decoder_that_was_cleared_takes_a_new_stream() {
 }
 
 #[test]
-fn an_idle_decoder_owns_no_memory() {
-    let mut decoder = decoder(Role::Client);
-    decoder.push(b"\x82\x01a\x82");
-    decoder.decode().unwrap();
-    assert!(!decoder.is_between_frames());
-    decoder.release();
-    assert!(!decoder.is_between_frames()); // half a header is kept
-    decoder.push(b"\x01b");
-    decoder.decode().unwrap().unwrap();
-    assert_eq!(decoder.payload(), b"b");
-    assert!(decoder.is_between_frames());
-    decoder.release();
-    assert_eq!(
-        alloc::format!("{decoder:?}"),
-        "Decoder { role: Client, buffered: 0, capacity: 0, frame: None, .. }"
-    );
-}
-
-#[test]
-fn a_place_that_was_cut_short_does_no_harm() {
-    let mut decoder = decoder(Role::Server);
-    let bytes = encode(Header::new(Opcode::Binary, 2000).masked([1; 4]), &[1; 2000]);
-    for len in [0, 1, 7, 8, 1000] {
-        decoder.push(&bytes);
-        let _ = decoder.decode();
-        decoder.input().truncate(len);
-        let _ = (decoder.decode(), decoder.payload().len(), decoder.take(), decoder.is_between_frames());
-        decoder.input().clear();
-    }
+fn the_rest_of_a_frame_stands_alone_once_some_of_it_was_taken() {
+    let mut decoder = Decoder::in_pieces(Role::Client, &Limits::default());
+    decoder.push(b"\x82\x03ab");
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.take_arrived(), "ab");
+    decoder.push(b"c\x81\x01d");
+    assert_eq!(decoder.decode().unwrap().map(|header| header.len), Some(3));
+    assert_eq!((decoder.arrived(), decoder.payload()), (3, &b"c"[..]));
+    // Not taken, so it is skipped.
+    assert_eq!(decoder.decode().unwrap().map(|header| header.opcode), Some(Opcode::Text));
+    assert_eq!(decoder.take(), "d");
 }
 
 fn frames() -> impl Strategy<Value = Vec<(Header, Vec<u8>)>> {

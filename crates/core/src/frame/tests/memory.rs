@@ -1,0 +1,166 @@
+//! The memory of a decoder: what it lends, what it shares, and what it gives back.
+
+use super::*;
+
+/// Fills each place that is lent with small frames, of which the last is whole; returns how much room there was.
+fn fill(decoder: &mut Decoder) -> Vec<usize> {
+    let frame = encode(Header::new(Opcode::Binary, 100), &[1; 100]);
+    let mut stream = frame.iter().copied().cycle();
+    let mut rooms = Vec::new();
+    for _ in 0..20 {
+        let place = decoder.input();
+        rooms.push(place.capacity() - place.len());
+        place.extend(stream.by_ref().take(*rooms.last().unwrap()));
+        while decoder.decode().unwrap().is_some() {}
+    }
+    decoder.push(&frame[rooms.iter().sum::<usize>() % frame.len()..]);
+    while decoder.decode().unwrap().is_some() {}
+    rooms
+}
+
+/// Whether a payload of this length is taken without a copy.
+fn is_shared(decoder: &mut Decoder, len: usize) -> bool {
+    decoder.push(&encode(Header::new(Opcode::Binary, len as u64), &vec![3; len]));
+    decoder.decode().unwrap().unwrap();
+    let place = decoder.payload().as_ptr();
+    decoder.take().as_ptr() == place
+}
+
+#[test]
+fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
+    let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
+    decoder.push(b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff");
+    assert_eq!(decoder.decode(), Ok(None));
+    let room = decoder.input().capacity();
+    assert!((1 << 20..2 << 20).contains(&room), "{room}");
+}
+
+#[test]
+fn the_place_lent_is_as_long_as_what_is_wanted_next() {
+    let mut decoder = decoder(Role::Client);
+    let place = decoder.input();
+    let modest = place.capacity() - place.len();
+    assert!((4 << 10..8 << 10).contains(&modest), "{modest}");
+
+    let bytes = encode(Header::new(Opcode::Binary, 256 << 10), &vec![3; 256 << 10]);
+    decoder.input().extend_from_slice(&bytes[..4000]);
+    assert_eq!(decoder.decode(), Ok(None));
+    let missing = bytes.len() - 4000;
+    let place = decoder.input();
+    assert!(place.capacity() - place.len() >= missing + MAX_HEADER);
+    assert!(place.capacity() - place.len() < missing + 4096);
+    place.extend_from_slice(&bytes[4000..]);
+    place.extend_from_slice(&bytes[..MAX_HEADER]);
+    decoder.decode().unwrap().unwrap();
+    assert_eq!(decoder.take(), vec![3; 256 << 10]);
+
+    // The message has been dropped, so its memory serves again.
+    let before = decoder.input().capacity();
+    assert_eq!(decoder.decode(), Ok(None));
+    assert!(decoder.input().capacity() <= before + MAX_HEADER);
+}
+
+#[test]
+fn a_place_with_enough_room_is_lent_again() {
+    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
+    let mut decoder = decoder(Role::Client);
+    let before = decoder.input().capacity();
+    decoder.input().extend_from_slice(&bytes[..100]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.input().capacity(), before);
+}
+
+#[test]
+fn a_place_with_just_enough_room_is_lent_again() {
+    let mut decoder = decoder(Role::Client);
+    let before = decoder.input().capacity();
+    let bytes = encode(Header::new(Opcode::Binary, before as u64 - 1000), &vec![3; before]);
+    decoder.input().extend_from_slice(&bytes[..before - (2 << 10)]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.input().capacity(), before);
+}
+
+#[test]
+fn a_place_begins_anew_when_all_of_it_is_decoded() {
+    let mut decoder = decoder(Role::Client);
+    decoder.input().extend_from_slice(b"\x81\x01a");
+    decoder.decode().unwrap().unwrap();
+    decoder.take();
+    assert!(decoder.input().is_empty());
+}
+
+#[test]
+fn a_place_is_not_so_small_that_reads_are_many() {
+    let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
+    let mut decoder = decoder(Role::Client);
+    decoder.input().extend_from_slice(&bytes[..3000]);
+    assert_eq!(decoder.decode(), Ok(None));
+    // 504 bytes are missing, but more frames may follow them.
+    let place = decoder.input();
+    assert!(place.capacity() - place.len() >= 2 << 10);
+}
+
+#[test]
+fn a_stream_that_fills_its_place_gets_a_larger_one() {
+    let rooms = fill(&mut decoder(Role::Client));
+    let most = rooms.iter().max().unwrap();
+    assert!((60 << 10..140 << 10).contains(most), "{rooms:?}");
+    assert!(rooms[0] < 8 << 10);
+}
+
+#[test]
+fn a_payload_is_shared_from_a_kibibyte_on() {
+    assert!(is_shared(&mut decoder(Role::Client), 1024));
+    assert!(!is_shared(&mut decoder(Role::Client), 1023));
+}
+
+#[test]
+fn a_payload_that_is_less_than_a_sixteenth_of_the_place_is_copied() {
+    let mut decoder = decoder(Role::Client);
+    fill(&mut decoder);
+    assert!(is_shared(&mut decoder, 4096));
+    assert!(!is_shared(&mut decoder, 4095));
+}
+
+#[test]
+fn an_idle_decoder_owns_no_memory() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(b"\x82\x01a\x82");
+    decoder.decode().unwrap();
+    assert!(!decoder.is_between_frames());
+    decoder.release();
+    assert!(!decoder.is_between_frames()); // half a header is kept
+    decoder.push(b"\x01b");
+    decoder.decode().unwrap().unwrap();
+    assert_eq!(decoder.payload(), b"b");
+    assert!(decoder.is_between_frames());
+    decoder.release();
+    assert_eq!(
+        alloc::format!("{decoder:?}"),
+        "Decoder { role: Client, buffered: 0, capacity: 0, frame: None, .. }"
+    );
+}
+
+#[test]
+fn a_decoder_that_failed_keeps_nothing() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(b"\xff");
+    assert!(decoder.decode().is_err());
+    for _ in 0..100 {
+        decoder.push(&[0; 1000]);
+    }
+    assert!(decoder.memory() < 4096);
+}
+
+#[test]
+fn a_place_that_was_cut_short_does_no_harm() {
+    let mut decoder = decoder(Role::Server);
+    let bytes = encode(Header::new(Opcode::Binary, 2000).masked([1; 4]), &[1; 2000]);
+    for len in [0, 1, 7, 8, 1000] {
+        decoder.push(&bytes);
+        let _ = decoder.decode();
+        decoder.input().truncate(len);
+        let _ = (decoder.decode(), decoder.payload().len(), decoder.take(), decoder.is_between_frames());
+        decoder.input().clear();
+    }
+}
