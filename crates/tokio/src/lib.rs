@@ -24,12 +24,14 @@ pub use driver::Driver;
 pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
+mod messages;
 mod paths;
 mod pings;
 mod server;
 mod transfer;
 
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState};
+pub use messages::{Heard, SessionLost};
 pub use paths::Paths;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use transfer::{Finished, Transfer, TransferError, TransferProgress};

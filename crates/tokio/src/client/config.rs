@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bowline_core::adapt;
+use bowline_core::messages;
 use bowline_core::reconnect;
 use bowline_core::transfer;
 use bowline_core::{Disconnect, connection};
@@ -28,6 +29,8 @@ pub struct ClientConfig {
     pub path: Option<String>,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
+    /// Whether messages are spoken, and their limits. Default: they are not.
+    pub messages: Option<messages::Config>,
     /// When to dial again, and when to give up.
     pub reconnect: reconnect::Config,
     /// How long one dial may take.
@@ -38,13 +41,14 @@ pub struct ClientConfig {
 
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, learning, paths, path, transfer, reconnect, dial, token } = self;
+        let Self { connection, learning, paths, path, transfer, messages, reconnect, dial, token } = self;
         f.debug_struct("ClientConfig")
             .field("connection", connection)
             .field("learning", learning)
             .field("paths", paths)
             .field("path", path)
             .field("transfer", transfer)
+            .field("messages", messages)
             .field("reconnect", reconnect)
             .field("dial", dial)
             .field("token", &token.as_ref().map(|_| ".."))

@@ -1,6 +1,7 @@
 //! A client that stays: it dials, dials again, and its transfers go on where they stopped.
 
 mod config;
+mod messages;
 mod task;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
+use bowline_core::messages::Receipt;
 use bowline_core::transfer::{Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::{Request, RequestError};
 use bowline_store::{DiskStore, Source, StoreError};
@@ -16,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use crate::host::seed;
 use crate::pings::{self, Waiter};
 use crate::transfer::{Places, Tracked, Transfer, TransferError};
+use messages::Line;
 use task::Task;
 
 pub use config::{ClientConfig, LinkEvent, LinkState};
@@ -27,8 +30,8 @@ const LARGE: usize = 32;
 /// hides the round trips of a tree of small files, and bounds the number of open files.
 const SMALL: usize = 224;
 
-/// A client of one server. Clones share the connection; it is closed when the last one is dropped and no transfer is
-/// left.
+/// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is left
+/// and every message has arrived.
 ///
 /// ```no_run
 /// use bowline_core::transfer::{SafeName, TransferId};
@@ -44,12 +47,51 @@ const SMALL: usize = 224;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// With [`ClientConfig::messages`] it sends and receives messages as well, which outlive its links:
+///
+/// ```
+/// use bowline_core::Message;
+/// use bowline_core::messages::{self, SessionsConfig};
+/// use bowline_store::DiskStore;
+/// use bowline_tokio::{Client, ClientConfig, Heard, Server, ServerConfig};
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let inbox = tempfile::tempdir()?;
+/// let store = DiskStore::open(inbox.path(), bowline_store::Config::default())?;
+/// let mut config = ServerConfig::default();
+/// config.messages = Some(SessionsConfig::default());
+/// let server = Server::new(store, config);
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("ws://{}", listener.local_addr()?);
+/// let serving = server.clone();
+/// tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+///
+/// let mut config = ClientConfig::default();
+/// config.messages = Some(messages::Config::default());
+/// let client = Client::new(&url, config)?;
+/// client.send(Message::text("hello")).await?; // whether a link is up or not
+/// let (session, greeting) = loop {
+///     if let (session, Heard::Message(received)) = server.receive().await {
+///         break (session, received.message);
+///     }
+/// };
+/// assert_eq!(greeting, Message::text("hello"));
+/// server.send(session, Message::text("you too")).await?; // whether the client is there or not
+/// client.flush().await?; // the greeting has arrived
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     commands: mpsc::UnboundedSender<Command>,
     state: watch::Receiver<LinkState>,
     events: broadcast::Sender<LinkEvent>,
     places: Places,
+    line: Line,
 }
 
 /// A file to fetch.
@@ -81,6 +123,7 @@ pub(crate) enum Command {
     Upload { offer: Offer, source: Option<Source>, tracked: Tracked },
     Download { download: Download, store: DiskStore, tracked: Tracked },
     Cancel(TransferId),
+    Confirm(Receipt),
     NetworkChanged,
     Ping(Waiter),
     Close(oneshot::Sender<()>),
@@ -107,9 +150,10 @@ impl Client {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
         let (events, _) = broadcast::channel(256);
-        let task = Task::new(request, config, inbox, state, events.clone());
+        let (line, far) = messages::line();
+        let task = Task::new(request, config, inbox, far, state, events.clone());
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, events, places: Places::new(LARGE, SMALL) })
+        Ok(Self { commands, state: watch, events, places: Places::new(LARGE, SMALL), line })
     }
 
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
@@ -144,7 +188,7 @@ impl Client {
     pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let permit = self.permit(Some(offer.length)).await?;
         let (tracked, transfer) = Tracked::new(offer.id, offer.name.clone(), self.commands.clone(), permit);
-        self.send(Command::Upload { offer, source, tracked })?;
+        self.command(Command::Upload { offer, source, tracked })?;
         Ok(transfer)
     }
 
@@ -190,7 +234,7 @@ impl Client {
         let permit = self.permit(download.length).await?;
         let (tracked, transfer) =
             Tracked::new(download.id, download.name.clone(), self.commands.clone(), permit);
-        self.send(Command::Download { download, store: store.clone(), tracked })?;
+        self.command(Command::Download { download, store: store.clone(), tracked })?;
         Ok(transfer)
     }
 
@@ -224,7 +268,7 @@ impl Client {
     }
 
     /// Closes the connection and waits until it is closed, no longer than the close time-out. Transfers under way end
-    /// with [`TransferError::Closed`].
+    /// with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first.
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {
@@ -238,7 +282,7 @@ impl Client {
         self.places.take(length).await.ok_or(TransferError::Closed)
     }
 
-    fn send(&self, command: Command) -> Result<(), TransferError> {
+    fn command(&self, command: Command) -> Result<(), TransferError> {
         self.commands.send(command).map_err(|_| TransferError::Closed)
     }
 }

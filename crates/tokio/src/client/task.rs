@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::interval;
 
+use super::messages::Far;
 use super::{ClientConfig, Command, Download, LinkEvent, LinkState};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
@@ -29,7 +30,10 @@ use crate::host::{Host, let_go, seed};
 use crate::pings::{Pings, Waiter};
 use crate::transfer::{Tracked, TransferError};
 
+mod messages;
 mod transfers;
+
+use messages::Talk;
 
 /// How often progress is published.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -60,6 +64,7 @@ pub(super) struct Task {
     why: String,
     ended: Option<Ended>,
     closing: Vec<oneshot::Sender<()>>,
+    talk: Talk,
 }
 
 /// Why there will be no other link.
@@ -74,6 +79,7 @@ impl Task {
         request: Request,
         config: ClientConfig,
         commands: mpsc::UnboundedReceiver<Command>,
+        line: Far,
         state: watch::Sender<LinkState>,
         events: broadcast::Sender<LinkEvent>,
     ) -> Self {
@@ -87,6 +93,8 @@ impl Task {
         // The dial ends first, and says what it waited for.
         settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
         settings.transfer = config.transfer.clone();
+        settings.messages = config.messages;
+        let talk = Talk::new(line, config.messages.is_some());
         let session = Session::client(settings, seed(), clock.now());
         Self {
             request,
@@ -107,6 +115,7 @@ impl Task {
             why: String::new(),
             ended: None,
             closing: Vec::new(),
+            talk,
         }
     }
 
@@ -116,10 +125,11 @@ impl Task {
         let mut wanted = true;
         loop {
             self.handle_events();
-            if !wanted && self.driver.is_none() && (self.tracked.is_empty() || !self.closing.is_empty()) {
+            self.say();
+            if !wanted && self.driver.is_none() && (self.is_idle() || !self.closing.is_empty()) {
                 break;
             }
-            let dialing = self.dial.is_some();
+            let (dialing, news, listens) = (self.dial.is_some(), self.has_news(), self.talk.listens());
             tokio::select! {
                 () = self.host.step(self.driver.as_mut()) => {}
                 result = dial_result(&mut self.dial), if dialing => self.handle_dialed(result),
@@ -134,9 +144,11 @@ impl Task {
                         wanted = false;
                     }
                 },
+                said = self.talk.line.said.recv(), if listens => self.handle_said(said),
+                Ok(place) = self.talk.line.heard.clone().reserve_owned(), if news => self.deliver(place),
                 _ = progress.tick() => self.publish(),
             }
-            if !wanted && self.tracked.is_empty() && self.closing.is_empty() {
+            if !wanted && self.is_idle() && self.closing.is_empty() {
                 self.close();
             }
         }
@@ -164,6 +176,7 @@ impl Task {
                     self.tell(LinkEvent::Notice(event));
                 }
                 session::Event::Transfer(event) => self.handle_transfer(event),
+                session::Event::Messages(event) => self.handle_messages(event),
                 _ => {}
             }
         }
@@ -271,6 +284,7 @@ impl Task {
         }
         self.places.clear();
         self.host.worker.drop_sources();
+        self.end_messages();
         self.set_state(LinkState::Ended { why: why.clone() });
         self.tell(LinkEvent::GaveUp { why, reached });
     }
@@ -290,6 +304,11 @@ impl Task {
             // Already closing is as good.
             let _ = driver.conn_mut().close(now, close);
         }
+    }
+
+    /// Whether nothing is under way.
+    fn is_idle(&self) -> bool {
+        self.tracked.is_empty() && self.is_silent()
     }
 
     fn set_state(&self, state: LinkState) {

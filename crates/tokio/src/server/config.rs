@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bowline_core::messages::SessionsConfig;
 use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName};
 use bowline_core::{Disconnect, connection};
 use bowline_store::Principal;
@@ -17,6 +18,8 @@ pub struct ServerConfig {
     pub connection: connection::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
+    /// Whether messages are spoken, and the limits of their sessions. Default: they are not.
+    pub messages: Option<SessionsConfig>,
     /// Limits of the opening handshake.
     pub accept: accept::Config,
     /// What a client must prove to know, as `Authorization: Bearer`; never shown. It names nobody in particular. Default:
@@ -44,6 +47,7 @@ impl Default for ServerConfig {
         Self {
             connection: connection::Config::default(),
             transfer: transfer::Config::default(),
+            messages: None,
             accept: accept::Config::default(),
             token: None,
             tokens: Vec::new(),
@@ -60,6 +64,7 @@ impl fmt::Debug for ServerConfig {
         f.debug_struct("ServerConfig")
             .field("connection", &self.connection)
             .field("transfer", &self.transfer)
+            .field("messages", &self.messages)
             .field("accept", &self.accept)
             .field("token", &self.token.as_ref().map(|_| ".."))
             .field("tokens", &self.tokens.iter().map(|(who, _)| who).collect::<Vec<_>>())

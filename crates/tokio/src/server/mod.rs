@@ -1,6 +1,7 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
 mod config;
+mod messages;
 mod seats;
 mod served;
 mod sweeping;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::host::{Host, seed};
 use crate::tcp;
+use messages::Talks;
 use seats::Seats;
 use served::Served;
 
@@ -61,6 +63,8 @@ pub struct Server {
     seats: Seats,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
+    /// The sessions of messages, if they are spoken.
+    talks: Option<Arc<Talks>>,
 }
 
 impl Server {
@@ -73,7 +77,8 @@ impl Server {
         instance.copy_from_slice(&seed()[..16]);
         let (events, _) = broadcast::channel(1024);
         let (stopping, _) = watch::channel(false);
-        Self { store, config: Arc::new(config), instance, seats: Seats::default(), events, stopping }
+        let talks = config.messages.map(|sessions| Arc::new(Talks::new(sessions)));
+        Self { store, config: Arc::new(config), instance, seats: Seats::default(), events, stopping, talks }
     }
 
     /// What happens from now on. Who listens too slowly misses some of it.
@@ -180,6 +185,7 @@ impl Server {
         let mut settings = session::Config::default();
         settings.transfer = self.config.transfer.clone();
         settings.transfer.instance = self.instance;
+        settings.messages = self.config.messages.map(|sessions| sessions.session);
         let mut session = Session::server(settings, clock.now());
         session.handle_link_up(clock.now(), None);
         let Accepted { stream, leftover, .. } = accepted;
@@ -193,9 +199,11 @@ impl Server {
         tracing::info!(%peer, "connected");
         self.tell(ServerEvent::Connected { peer: peer.clone() });
         let stopping = self.stopping.subscribe();
+        // Only the same principal can have its session of messages back.
+        let place = self.talks.as_ref().map(|talks| talks.join(who.name().as_bytes()));
         let store = self.store.for_principal(who);
         let host = Host::new(session, clock);
-        let link = Served { server: self, store, peer, host, names: BTreeMap::new() };
+        let link = Served { server: self, store, peer, host, names: BTreeMap::new(), place };
         link.run(driver, stopping).await;
     }
 

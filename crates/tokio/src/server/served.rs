@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bowline_core::Close;
-use bowline_core::closing::CloseCode;
+use bowline_core::closing::{CloseCode, Who};
 use bowline_core::session;
 use bowline_core::transfer::{self, Batch, Code, Failure, Kind, SafeName, TransferId};
+use bowline_core::{Close, Disconnect};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
+use super::messages::Place;
 use super::seats::Seat;
 use super::{FileEvent, Server, ServerEvent};
 use crate::driver::Driver;
@@ -27,6 +28,8 @@ pub(super) struct Served<'a> {
     pub(super) peer: String,
     pub(super) host: Host,
     pub(super) names: BTreeMap<TransferId, Subject>,
+    /// Among the sessions of messages.
+    pub(super) place: Option<Place>,
 }
 
 /// What a transfer is about.
@@ -61,6 +64,7 @@ impl Served<'_> {
                         tracing::debug!("{}", disconnect.explain());
                         // What is on its way to the disk arrives there before anybody is told.
                         while self.host.poll_event::<S>(None).is_some() {}
+                        self.leave(&disconnect);
                         let_go(driver);
                         self.host.rest().await;
                         let peer = self.peer;
@@ -69,14 +73,39 @@ impl Served<'_> {
                     _ => {}
                 }
             }
+            if self.serve() {
+                continue;
+            }
+            let place = self.place.as_ref();
+            let stirred = async {
+                match place {
+                    Some(place) => place.stirred().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = self.host.step(Some(&mut driver)) => {}
+                () = stirred => {}
                 // An error says that the server is gone: stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !told => {
                     told = true;
                     self.send_away(&mut driver);
                 }
             }
+        }
+    }
+
+    /// Moves messages between the link and its session; whether any has moved.
+    fn serve(&mut self) -> bool {
+        self.place.as_mut().is_some_and(|place| place.serve(&mut self.host.session))
+    }
+
+    /// The session is kept, unless the client has said that it is done. What has come on the link has come.
+    fn leave(&mut self, disconnect: &Disconnect) {
+        self.serve();
+        let goodbye = disconnect.received().is_some_and(|close| close.code() == CloseCode::NORMAL);
+        if let Some(place) = self.place.take() {
+            place.leave(goodbye && disconnect.who() == Who::Peer);
         }
     }
 

@@ -82,9 +82,3 @@ impl Kept {
         self.epoch == 0
     }
 }
-
-impl Place {
-    pub(super) fn is_attached(self) -> bool {
-        matches!(self, Self::Attached(_))
-    }
-}

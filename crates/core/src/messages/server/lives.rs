@@ -13,6 +13,7 @@ impl Sessions {
         if let Some(old) = old.filter(|old| *old != by) {
             kept.channel.handle_link_down(self.now);
             self.set_ended(old, Ended::Superseded);
+            self.stirred.insert(old);
         }
     }
 

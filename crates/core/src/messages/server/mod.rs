@@ -1,5 +1,6 @@
 //! The server's ends of all sessions, with and without links.
 
+mod commands;
 mod config;
 mod frames;
 mod kept;
@@ -9,16 +10,13 @@ mod serve;
 pub use config::{LinkId, SessionsConfig, SessionsEvent};
 
 use super::wire::{self, Frame, Why};
-use super::{Receipt, Received, SendError, SessionId};
+use super::{Received, SessionId};
+use crate::Instant;
 use crate::message::Parts;
-use crate::replay::Unacknowledged;
 use crate::transfer::Code;
-use crate::{Instant, Message};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use bytes::Bytes;
-use core::time::Duration;
 use kept::{Kept, Place};
 
 /// The sessions of a server: bounded in number and memory, each on one link at most.
@@ -40,6 +38,8 @@ pub struct Sessions {
     gone: VecDeque<(SessionId, Why)>,
     /// Those from which something may be received, in turn.
     ready: VecDeque<SessionId>,
+    /// Links that were told to end, or have something to say, by what happened elsewhere.
+    stirred: BTreeSet<LinkId>,
     events: VecDeque<SessionsEvent>,
 }
 
@@ -106,6 +106,7 @@ impl Sessions {
             detached_bytes: 0,
             gone: VecDeque::new(),
             ready: VecDeque::new(),
+            stirred: BTreeSet::new(),
             events: VecDeque::new(),
         }
     }
@@ -136,6 +137,7 @@ impl Sessions {
     /// Close 1000.
     pub fn handle_link_down(&mut self, now: Instant, link: LinkId, is_last: bool) {
         self.advance(now);
+        self.stirred.remove(&link);
         if let Some(Link { state: State::Attached(session, _), .. }) = self.links.remove(&link) {
             if is_last {
                 self.end(session, Why::Closed);
@@ -160,67 +162,6 @@ impl Sessions {
         }
     }
 
-    // ----- commands -----
-
-    /// Takes a message for a client, whether it is there or not, and says its number in the session.
-    ///
-    /// # Errors
-    /// If there is no such session, the message is too long, or too many wait. It comes back.
-    pub fn send(&mut self, now: Instant, session: SessionId, message: Message) -> Result<u64, SendError> {
-        self.advance(now);
-        let Some(kept) = self.kept.get_mut(&session) else { return Err(SendError::Unknown(message)) };
-        if kept.place.is_attached() {
-            return kept.channel.send(message);
-        }
-        let before = kept.channel.size();
-        if self.detached_bytes.saturating_add(message.len()) > self.config.max_detached_bytes {
-            return Err(SendError::Full(message));
-        }
-        let number = kept.channel.send(message)?;
-        self.detached_bytes += kept.channel.size() - before;
-        Ok(number)
-    }
-
-    /// Sends a message to a client at once or never.
-    ///
-    /// # Errors
-    /// If there is no such session, it is on no link, the message is too long, or too many wait. It comes back.
-    pub fn send_volatile(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        message: Message,
-    ) -> Result<(), SendError> {
-        self.advance(now);
-        match self.kept.get_mut(&session) {
-            None => Err(SendError::Unknown(message)),
-            Some(kept) if kept.place.is_attached() => kept.channel.send_volatile(message),
-            Some(_) => Err(SendError::Down(message)),
-        }
-    }
-
-    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
-    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation).
-    pub fn confirm(&mut self, now: Instant, receipt: Receipt) {
-        self.advance(now);
-        if let Some(kept) = self.kept.get_mut(&receipt.session) {
-            kept.channel.confirm(self.now, receipt.number);
-        }
-    }
-
-    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
-    pub fn close(&mut self, now: Instant, session: SessionId) -> Vec<Unacknowledged> {
-        self.advance(now);
-        let Some(Kept { place, mut channel, .. }) = self.remove(session) else { return Vec::new() };
-        self.bury(session, Why::Closed);
-        let link = if let Place::Attached(link) = place { self.links.get_mut(&link) } else { None };
-        if let Some(link) = link {
-            let answer = Frame::NewSession { why: Why::Closed, retry_after: Duration::ZERO };
-            link.state = State::Open { answer: Some(answer), late: true };
-        }
-        channel.reset(self.now)
-    }
-
     // ----- outputs -----
 
     /// The next frame for a link.
@@ -242,6 +183,12 @@ impl Sessions {
         }
     }
 
+    /// The next link that has to be looked at although nothing came on it: it was overtaken, or an application has said
+    /// something for it.
+    pub fn poll_stirred(&mut self) -> Option<LinkId> {
+        self.stirred.pop_first()
+    }
+
     /// The next message that came, and from whom: the sessions take turns. What is taken here counts as delivered.
     pub fn poll_received(&mut self, now: Instant) -> Option<(SessionId, Received)> {
         self.advance(now);
@@ -249,8 +196,10 @@ impl Sessions {
             let Some(kept) = self.kept.get_mut(&session) else { continue };
             let before = kept.channel.size();
             let Some(received) = kept.channel.poll_received(self.now, session) else { continue };
-            if !kept.place.is_attached() {
-                self.detached_bytes -= before - kept.channel.size();
+            match kept.place {
+                Place::Detached { .. } => self.detached_bytes -= before - kept.channel.size(),
+                // There is something to acknowledge.
+                Place::Attached(link) => drop(self.stirred.insert(link)),
             }
             if kept.channel.has_received() {
                 self.ready.push_back(session);

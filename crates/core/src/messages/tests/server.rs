@@ -57,6 +57,7 @@ fn who_resumes_a_session_fences_off_who_had_it() {
     server.say(old, 1, "a");
     server.sessions.send(server.now, known.session, text("x")).expect("room");
     let (new, _) = server.resume(known, 0);
+    assert_eq!((server.sessions.poll_stirred(), server.sessions.poll_stirred()), (Some(old), None));
     assert_eq!(server.sessions.poll_end(old), Some(Ended::Superseded));
     assert_eq!(server.sessions.poll_end(old), None, "told once");
     server.say(old, 2, "late");
@@ -224,7 +225,9 @@ fn an_acknowledgement_is_due_for_its_link() {
     let mut server = Server::new(sessions_config(small()));
     let (link, _) = server.resume(Known::new(1), 0);
     server.say(link, 1, "a");
+    assert_eq!(server.sessions.poll_stirred(), None, "that came on the link itself");
     assert_eq!((server.taken().as_str(), server.said(link).as_str()), ("a", ""));
+    assert_eq!(server.sessions.poll_stirred(), Some(link), "its timer is another one");
     let due = server.now + Duration::from_millis(200);
     assert_eq!((server.sessions.link_timeout(link), server.sessions.poll_timeout()), (Some(due), None));
     server.wait(Duration::from_millis(200));
@@ -237,6 +240,7 @@ fn what_is_volatile_needs_a_link() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     assert_eq!(server.sessions.send_volatile(server.now, known.session, text("x")), Ok(()));
+    assert_eq!(server.sessions.poll_stirred(), Some(link), "it has something to say");
     assert_eq!(server.said(link), "!x");
     server.sessions.handle_link_down(server.now, link, false);
     let down = server.sessions.send_volatile(server.now, known.session, text("x"));

@@ -35,6 +35,12 @@ impl Task {
                 return session.transfers_mut().fail(now, id, Failure::local(Code::Cancelled, "cancelled"));
             }
             Command::Ping(waiter) => return self.ping(waiter),
+            Command::Confirm(receipt) => {
+                if let Some(messages) = session.messages_mut() {
+                    messages.confirm(now, receipt);
+                }
+                return;
+            }
             Command::NetworkChanged => return session.handle_network_change(now),
             Command::Close(_) => return,
         };
