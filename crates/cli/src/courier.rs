@@ -18,6 +18,9 @@ use tokio::time::MissedTickBehavior;
 /// The longest time that a good end may take when somebody waits for it.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The number of what a fetch names: nothing else may turn out to be a folder.
+const NAMED: usize = 0;
+
 /// How long to try a server that was never reached: a person who mistyped its name still sits there.
 const FIRST_CONTACT: Duration = Duration::from_secs(20);
 /// How long to try one that was reached before: it restarts, or a laptop changes places.
@@ -158,20 +161,18 @@ impl<'a> Ends<'a> {
     }
 
     fn note(&mut self, index: usize, result: Result<Finished, TransferError>, report: &mut Report) {
-        let listing = result.as_ref().ok().and_then(|finished| finished.listing.clone());
-        let error = match result {
-            Ok(_) if listing.is_some() => {
+        let mut listing = None;
+        match result {
+            Ok(Finished { listing: Some(holds), .. }) if index == NAMED => {
                 report.forget(index);
-                None
+                listing = Some(holds);
             }
-            Ok(finished) => {
-                report.done(index, &finished);
-                None
+            Ok(Finished { listing: Some(_), .. }) => {
+                let failure = Failure::local(Code::SourceChanged, "it has become a folder; fetch that again");
+                self.note_failure(index, &failure.into(), report);
             }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = error {
-            self.note_failure(index, &error, report);
+            Ok(finished) => report.done(index, &finished),
+            Err(error) => self.note_failure(index, &error, report),
         }
         // Nobody may be queueing any more.
         let _ = self.ended.send(Ended { index, listing });

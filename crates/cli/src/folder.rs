@@ -43,11 +43,11 @@ impl Gatherer {
         self.tell(News::Counted { files: totals.files, bytes: totals.bytes }).await?;
         let here = self.name.as_str();
         if totals.skipped > 0 {
-            let why = format!("{} links and devices in it", totals.skipped);
+            let why = format!("links and devices in it: {}", totals.skipped);
             self.leave_out(here, &why, Lost::Nothing).await?;
         }
         if totals.unnamed > 0 {
-            let why = format!("the server cannot read, or not name, {} things in it", totals.unnamed);
+            let why = format!("not readable there, or with names that are not safe: {}", totals.unnamed);
             self.leave_out(here, &why, Lost::Missed).await?;
         }
         match self.open().await {

@@ -51,6 +51,12 @@
 //! A partial belongs to the [`Principal`] for whom it was begun ([`DiskStore::for_principal`]): for others its id is
 //! unknown. [`Quota`] bounds what each may keep; [`Config::expire_after`] and [`Config::max_age`] bound for how long.
 //!
+//! # Folders
+//!
+//! A file brings the folders on the way to it. [`DiskStore::make_folder`] makes one for itself, and gives it a time and a
+//! mode; [`DiskStore::walk`] goes through all that a folder holds, in a fixed order, and [`DiskStore::listing`] writes it
+//! down for somebody who asks.
+//!
 //! # On other systems
 //!
 //! On Unix every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
