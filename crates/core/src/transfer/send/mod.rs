@@ -159,8 +159,7 @@ impl Outgoing {
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
-        let early = self.offer.kind != Kind::Folder
-            && self.offer.length <= wire::INITIAL_CREDIT
+        let early = self.offer.length <= wire::INITIAL_CREDIT
             && self.offer.epoch_seen == 0
             && self.attempts == 0
             && self.offer.mode == Mode::AttachOrCreate;

@@ -31,12 +31,16 @@ fn a_folder_arrives_and_one_that_was_there_was_there_already() {
 }
 
 #[test]
-fn nothing_of_a_folder_is_read_or_hashed() {
+fn nothing_of_a_folder_is_read_hashed_or_sent() {
     let mut world = World::new();
     // There is no source that could be.
     world.client.transfers.offer(world.now, Offer::folder(id(1), name("folder"))).expect("new");
     world.link_up();
     while world.poll_messages() | world.deliver(true) | world.deliver(false) {
+        let frames = world.up.iter().map(|message| wire::decode(message.clone()).expect("a frame"));
+        for frame in frames {
+            assert!(matches!(frame, Frame::Hello(_) | Frame::Offer(..)), "{frame:?}");
+        }
         assert!(world.client.effects.is_empty(), "{:?}", world.client.effects);
         world.server.carry_out_one(world.now);
     }
