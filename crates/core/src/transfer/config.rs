@@ -32,6 +32,10 @@ pub struct Config {
     pub sync_delay: Duration,
     /// How long the peer may leave something unanswered while the link lives. 60 s: a busy disk takes a while.
     pub stall_timeout: Duration,
+    /// The least that a sender must bring while it is its turn, in bytes a second over a minute: all transfers of a link
+    /// together, or each its share of that. 1 KiB: less than any network that is still of use, and enough that nobody
+    /// holds a place for a day with a byte now and then. `None`: however slow, as long as something comes.
+    pub min_rate: Option<u64>,
     /// How often a transfer is offered again without any progress in between. 5.
     pub attempts: u32,
     /// The most bytes a second, sent and received each. `None`: no limit.
@@ -56,6 +60,7 @@ impl Default for Config {
             sync_bytes: 16 * 1024 * 1024,
             sync_delay: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(60),
+            min_rate: Some(1024),
             attempts: 5,
             limit_rate: None,
             instance: [0; 16],

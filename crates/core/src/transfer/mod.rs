@@ -33,6 +33,7 @@ mod link;
 pub mod listing;
 mod name;
 mod offer;
+mod pace;
 mod poll;
 mod receive;
 mod route;
@@ -319,7 +320,10 @@ impl Transfers {
     fn note(&mut self, id: TransferId) {
         let outgoing = self.outgoing.get(&id).and_then(|outgoing| outgoing.deadline(&self.config));
         let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(wanted));
-        let incoming = self.incoming.get_mut(&id);
+        let mut incoming = self.incoming.get_mut(&id);
+        if let Some(incoming) = &mut incoming {
+            incoming.track(self.now);
+        }
         let deadline = incoming.as_ref().and_then(|incoming| incoming.deadline(&self.config));
         self.agenda.enter(id, earliest(deadline, earliest(outgoing, wanted)));
         if incoming.is_some_and(Incoming::queue_ack) {

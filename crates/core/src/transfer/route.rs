@@ -235,6 +235,10 @@ impl Transfers {
                 self.incoming_step(now, id, |incoming, cx| match frame {
                     Frame::Data(_, data) => incoming.handle_data(cx, data),
                     Frame::Fin(_, whole) => incoming.handle_fin(cx, whole),
+                    Frame::Finishing(..) => {
+                        incoming.handle_finishing(cx.now);
+                        Fate::Lives
+                    }
                     Frame::Cancel(_, cancel) => incoming.handle_cancel(cx, cancel),
                     other => incoming.fail(cx, misplaced(&other)),
                 });

@@ -1,8 +1,10 @@
 //! What the sender says.
 
 use super::{Incoming, State};
+use crate::Instant;
 use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
+use crate::transfer::pace::longest_work;
 use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind, Whole};
 use alloc::format;
@@ -79,6 +81,8 @@ impl Incoming {
         let data = data.payload.slice(known as usize..);
         self.duplicate += known;
         self.received += data.len() as u64;
+        self.pace.handle_bytes(data.len() as u64);
+        self.working = None;
         if let Some(link) = &mut cx.link {
             link.moved += data.len() as u64;
         }
@@ -107,6 +111,14 @@ impl Incoming {
         }
         self.fin = Some(whole);
         self.step(cx)
+    }
+
+    /// The sender is at work on a digest, and has nothing to send until it is ready.
+    pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
+        let since = *self.working.get_or_insert(now);
+        if now - since <= longest_work(self.offer.length) {
+            self.heard = now;
+        }
     }
 
     pub(in crate::transfer) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {

@@ -14,6 +14,7 @@ mod acks;
 mod input;
 
 use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
+use super::pace::Pace;
 use super::send::{Context, Fate};
 use super::wire::{Accept, Cancel, Data, Frame, Handle, Have, Offer, Phase, Rewind, Whole};
 use super::{Code, Config, Digest};
@@ -78,6 +79,9 @@ pub(super) struct Incoming {
     dirty_since: Option<Instant>,
 
     heard: Instant,
+    pace: Pace,
+    /// Since when the sender says that it is at work, and does nothing else.
+    working: Option<Instant>,
     tell_finishing: Instant,
     ack: Acks,
 }
@@ -138,6 +142,8 @@ impl Incoming {
             synced: 0,
             dirty_since: None,
             heard: now,
+            pace: Pace::default(),
+            working: None,
             tell_finishing: now + FINISHING_EVERY,
             ack: Acks::default(),
         };
@@ -270,7 +276,7 @@ impl Incoming {
             State::Receiving => {
                 let sync = self.sync_due(config);
                 let idle = self.awaits_peer().then(|| self.heard + config.stall_timeout.saturating_mul(2));
-                earliest(earliest(self.ack.due, sync), idle)
+                earliest(earliest(self.ack.due, sync), earliest(idle, self.pace.deadline(config)))
             }
         }
     }
@@ -288,6 +294,10 @@ impl Incoming {
         if self.ack.due.is_some_and(|due| due <= cx.now) {
             self.ack.due = None;
             self.ack.ready = true;
+        }
+        if let Some((bytes, least)) = self.judge(cx) {
+            let text = format!("{bytes} bytes came in 60 s, {least} must at least");
+            return self.fail(cx, Failure::local(Code::Stalled, text));
         }
         match self.state {
             State::Opening | State::Finishing { .. } if self.tell_finishing <= cx.now => {
@@ -309,6 +319,18 @@ impl Incoming {
             _ => {}
         }
         self.step(cx)
+    }
+
+    /// Notes whether it is the sender's turn: it may send, and nothing of ours keeps it from it.
+    pub(super) fn track(&mut self, now: Instant) {
+        self.pace.turn(now, matches!(self.state, State::Receiving) && self.received < self.credit);
+    }
+
+    /// What the sender has brought in its time, if that was too little.
+    fn judge(&mut self, cx: &mut Context<'_>) -> Option<(u64, u64)> {
+        let State::Receiving = self.state else { return None };
+        let open = cx.link.as_ref()?.opened().incoming;
+        self.pace.judge(cx.now, cx.config, open)
     }
 
     // ----- looks -----

@@ -4,6 +4,7 @@ use super::{Context, Fate, Outgoing, State};
 use crate::Instant;
 use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
+use crate::transfer::pace::longest_work;
 use crate::transfer::wire::{Accept, Ack, Cancel, Have, Whole};
 use alloc::format;
 use core::time::Duration;
@@ -79,6 +80,9 @@ impl Outgoing {
             self.attempts = 0;
             self.carried = true;
         }
+        if brings {
+            self.working = None;
+        }
         link.moved += ack.received.saturating_sub(self.received);
         self.received = self.received.max(ack.received);
         self.durable = self.durable.max(ack.durable);
@@ -107,8 +111,12 @@ impl Outgoing {
         Ok(())
     }
 
+    /// The receiver is at work, and has nothing else to say until that is done.
     pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
-        self.heard = now;
+        let since = *self.working.get_or_insert(now);
+        if now - since <= longest_work(self.offer.length) {
+            self.heard = now;
+        }
     }
 
     pub(in crate::transfer) fn handle_done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {

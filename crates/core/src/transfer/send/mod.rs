@@ -16,7 +16,7 @@ pub(super) use output::Chunk;
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
-use super::wire::{self, Cancel, Frame, Handle, Have, Mode, Offer, Whole};
+use super::wire::{self, Cancel, Frame, Handle, Have, Mode, Offer, Phase, Whole};
 use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
@@ -39,6 +39,9 @@ impl Context<'_> {
         }
     }
 }
+
+/// How often the peer is told that a digest takes its time: often enough for its patience.
+const WORKING_EVERY: Duration = Duration::from_secs(10);
 
 /// Whether a transfer goes on after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,10 @@ pub(super) struct Outgoing {
     attempts: u32,
     /// When the peer was heard of last about this transfer.
     heard: Instant,
+    /// Since when it says that it is at work, and does nothing else.
+    working: Option<Instant>,
+    /// When it was told last that we are.
+    told: Instant,
 
     /// The next offset to send, the end of everything sent on this link, and of everything ever sent.
     sent: u64,
@@ -123,6 +130,8 @@ impl Outgoing {
             state: State::Waiting { until: None },
             attempts: 0,
             heard: now,
+            working: None,
+            told: now,
             sent: 0,
             reached: 0,
             highest: 0,
@@ -169,6 +178,7 @@ impl Outgoing {
         self.seq = 0;
         self.rewinds = 0;
         self.said_fin = false;
+        self.working = None;
         self.credit = if early { self.offer.length } else { 0 };
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));
@@ -241,8 +251,18 @@ impl Outgoing {
             State::Waiting { until } => until,
             State::Offered { .. } | State::Finishing { .. } => Some(self.heard + config.stall_timeout),
             // While it is our turn, nobody else is late.
-            State::Sending { .. } => self.awaits_peer().then(|| self.heard + config.stall_timeout),
+            State::Sending { .. } if self.awaits_peer() => Some(self.heard + config.stall_timeout),
+            State::Sending { .. } => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
             State::Verifying { .. } => None,
+        }
+    }
+
+    /// Whether nothing is left to be sent but the FIN, whose digest takes its time.
+    fn is_working(&self) -> bool {
+        match self.state {
+            State::Sending { have: Have::Present, .. } => true,
+            State::Sending { .. } => self.sent == self.offer.length,
+            _ => false,
         }
     }
 
@@ -257,6 +277,13 @@ impl Outgoing {
         if let State::Waiting { until } = &mut self.state {
             *until = None;
             return Fate::Lives;
+        }
+        if let State::Sending { handle, .. } = self.state {
+            if !self.awaits_peer() {
+                self.told = cx.now;
+                cx.control(Frame::Finishing(handle, Phase::Verify));
+                return Fate::Lives;
+            }
         }
         let text = format!("no answer for {} s", cx.config.stall_timeout.as_secs());
         let failure = Failure::local(Code::Stalled, text);

@@ -15,6 +15,145 @@ fn a_peer_that_never_says_hello_is_left() {
     assert_eq!(victim.0.poll_timeout(), None);
 }
 
+/// A server that is sent `len` bytes of the transfer every second; what it says of that, and when.
+fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String)> {
+    for second in 0..seconds {
+        let now = Instant::from_secs(second);
+        victim.0.handle_timeout(now);
+        let mut said = victim.say(now);
+        let offset = len as u64 * second;
+        said.extend(
+            victim.hear_at(now, Frame::Data(1, Data { offset, seq: 0, payload: contents(0, len).into() })),
+        );
+        if let Some((code, text)) = cancelled_because(&said) {
+            assert_eq!(code, Code::Stalled);
+            return Some((second, text.into()));
+        }
+        victim.0.written(now, id(1), offset + len as u64);
+    }
+    None
+}
+
+#[test]
+fn a_sender_that_trickles_is_left() {
+    let why = "60000 bytes came in 60 s, 61440 must at least".into();
+    assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1000, 100), Some((60, why)));
+}
+
+#[test]
+fn a_sender_that_is_slow_is_not_left() {
+    assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1030, 1000), None);
+}
+
+#[test]
+fn several_transfers_share_the_least_rate_of_a_link() {
+    let mut victim = Victim::with_transfer(1 << 30);
+    for n in 2..5 {
+        victim.offer(2 * u32::from(n) + 1, n, 1 << 20);
+    }
+    assert_eq!(trickle(&mut victim, 260, 500), None);
+    let mut victim = Victim::with_transfer(1 << 30);
+    victim.offer(3, 2, 1 << 20);
+    let why = "15600 bytes came in 60 s, 30720 must at least".into();
+    assert_eq!(trickle(&mut victim, 260, 500), Some((60, why)));
+}
+
+#[test]
+fn nobody_trickles_who_is_kept_waiting_by_our_own_disk() {
+    let mut victim = Victim::with_transfer(1 << 30);
+    let credit = Config::default().credit;
+    for n in 0..credit >> 20 {
+        assert_eq!(cancelled(&victim.data(n << 20, 1 << 20)), None);
+    }
+    // All credit is used up: for a quarter of an hour only our disk could change that.
+    for second in 0..900 {
+        victim.0.handle_timeout(Instant::from_secs(second));
+        assert_eq!(
+            cancelled(&victim.hear_at(Instant::from_secs(second), Frame::Finishing(1, wire::Phase::Verify))),
+            None
+        );
+    }
+}
+
+#[test]
+fn a_least_rate_is_an_option() {
+    let mut transfers =
+        Transfers::new(Role::Server, Config { min_rate: None, ..Config::default() }, Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    victim.hear(hello());
+    victim.offer(1, 1, 1 << 20);
+    victim.0.answer(
+        Instant::ZERO,
+        id(1),
+        Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None },
+    );
+    assert_eq!(trickle(&mut victim, 64, 1000), None);
+}
+
+/// A sender that only says, every second, that it is at work: when it is left, and why.
+fn at_work(victim: &mut Victim) -> (u64, String) {
+    let ended = (0..2000).find_map(|second| {
+        let now = Instant::from_secs(second);
+        victim.0.handle_timeout(now);
+        let mut said = victim.say(now);
+        said.extend(victim.hear_at(now, Frame::Finishing(1, wire::Phase::Verify)));
+        cancelled_because(&said).map(|(code, text)| (second, code, String::from(text)))
+    });
+    let (second, code, text) = ended.expect("an end");
+    assert_eq!(code, Code::Stalled);
+    (second, text)
+}
+
+#[test]
+fn a_sender_that_is_at_work_is_waited_for_but_not_for_ever() {
+    let mut victim = Victim::with_transfer(1000);
+    victim.data(0, 1000);
+    victim.0.written(Instant::ZERO, id(1), 1000);
+    let (second, why) = at_work(&mut victim);
+    // Ten minutes, and then as long as for any other silence.
+    assert_eq!((second, why.as_str()), (720, "nothing arrived for 120 s"));
+}
+
+#[test]
+fn who_could_send_is_not_at_work() {
+    let why = "0 bytes came in 60 s, 61440 must at least".into();
+    assert_eq!(at_work(&mut Victim::with_transfer(1 << 30)), (60, why));
+}
+
+#[test]
+fn a_sender_says_that_it_is_at_work_while_a_digest_takes_its_time() {
+    let data = contents(1, 70_000);
+    let mut world = World::new();
+    world.send(id(1), "file", data);
+    world.link_up();
+    // Everything but the digest is quick.
+    let mut hashes = Vec::new();
+    let end = world.now + Duration::from_secs(500);
+    while world.now < end {
+        for _ in 0..200 {
+            world.poll_messages();
+            world.deliver(true);
+            world.deliver(false);
+            world.client.collect();
+            let is_hash = |event: &Event| matches!(event, Event::Hash { .. });
+            while let Some(at) = world.client.effects.iter().position(is_hash) {
+                hashes.extend(world.client.effects.remove(at));
+            }
+            world.client.carry_out_one(world.now);
+            world.server.carry_out_one(world.now);
+        }
+        if !world.jump() {
+            break;
+        }
+    }
+    assert!(world.now >= end, "{:?}", world.now);
+    assert_eq!((world.client.failure(id(1)), world.server.failure(id(1))), (None, None));
+    world.client.effects.extend(hashes);
+    world.run(Duration::from_secs(10));
+    assert!(world.client.done(id(1)));
+}
+
 fn goaway() -> Frame {
     Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::from_secs(1) }
 }
