@@ -2,6 +2,7 @@
 
 use bowline_core::transfer::Code;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, io};
 
 /// A store could not do what was asked.
@@ -139,6 +140,19 @@ impl StoreError {
         }
     }
 
+    /// When to try again, where waiting may help; zero where it does not.
+    pub fn retry_after(&self) -> Duration {
+        Duration::from_secs(match self.kind {
+            // Somebody has to make room first.
+            ErrorKind::NoSpace => 30,
+            // As long as a listing takes to be sent, about.
+            ErrorKind::ListingsBusy => 1,
+            // An old process lets go once it notices that its link is gone; a disk is opened afresh.
+            ErrorKind::Busy | ErrorKind::Io => 5,
+            _ => 0,
+        })
+    }
+
     /// The number to send to the peer.
     pub fn code(&self) -> Code {
         match self.kind {
@@ -196,6 +210,34 @@ mod tests {
             "/srv/a.bin: no space left; free some, then resume: what arrived is kept (no storage space)"
         );
         assert_eq!(error.code().retry(), Retry::Wait);
+    }
+
+    #[test]
+    fn a_sender_that_is_to_wait_is_told_how_long() {
+        use ErrorKind as K;
+        let all = [
+            K::Fenced,
+            K::Exists,
+            K::NoSpace,
+            K::Denied,
+            K::SourceChanged,
+            K::Busy,
+            K::ListingsBusy,
+            K::BadName,
+            K::DigestMismatch,
+            K::LengthMismatch,
+            K::BadOffset,
+            K::NotFound,
+            K::NotAFile,
+            K::NotAFolder,
+            K::Corrupt,
+            K::Io,
+        ];
+        for kind in all {
+            let error = StoreError::new(kind, Path::new("x"));
+            // Told to wait without a time, it would give up.
+            assert_eq!(error.code().retry() == Retry::Wait, !error.retry_after().is_zero(), "{kind:?}");
+        }
     }
 
     #[test]

@@ -31,10 +31,6 @@ use sending::Sending;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What a peer is told to wait if it asks for one listing too many: as long as one takes to be sent, about.
-const LISTINGS_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs a job on another thread, soon. Jobs block on disks, and none waits for another.
 pub type Spawn = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
@@ -238,9 +234,7 @@ impl Reporter {
     fn report_result(&self, result: Result<Outcome, StoreError>) {
         self.report(result.unwrap_or_else(|error| {
             let mut failure = Failure::local(error.code(), error.reason());
-            if error.kind() == ErrorKind::ListingsBusy {
-                failure.retry_after = LISTINGS_WAIT;
-            }
+            failure.retry_after = error.retry_after();
             Outcome::Failed(failure)
         }));
     }
