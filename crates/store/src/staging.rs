@@ -70,7 +70,7 @@ impl Root {
         self.remove_part(place)?;
         // The journal last: its lock keeps others away until nothing is left.
         self.remove_file(place, &place.journal_name())?;
-        self.remove_empty(&place.hex[..2]);
+        self.remove_empty(Some(&place.hex[..2]));
         Ok(())
     }
 
@@ -87,9 +87,9 @@ impl Root {
         }
     }
 
-    /// Removes a folder of staging, and staging itself, where they are empty.
-    pub(crate) fn remove_empty(&self, shard: &str) {
-        let parts: Vec<_> = self.staging.components().chain([shard]).collect();
+    /// Removes a folder of staging, if one is named, and staging itself, where they are empty.
+    pub(crate) fn remove_empty(&self, shard: Option<&str>) {
+        let parts: Vec<_> = self.staging.components().chain(shard).collect();
         for depth in (0..parts.len()).rev() {
             if self.faults.before(Op::Remove).is_err() {
                 return;

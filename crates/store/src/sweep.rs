@@ -42,6 +42,7 @@ impl DiskStore {
         let mut swept = Swept::default();
         let root = self.root();
         let shards = root.shards().map_err(StoreError::at(root.dir()))?;
+        let is_empty = shards.is_empty();
         let from = cursor.get(..2).unwrap_or_default().to_owned();
         for shard in shards.into_iter().filter(|shard| *shard >= from) {
             for hex in self.ids(&shard)? {
@@ -59,7 +60,11 @@ impl DiskStore {
                 }
             }
             // A crash between the last file and its folder.
-            root.remove_empty(&shard);
+            root.remove_empty(Some(&shard));
+        }
+        if is_empty {
+            // A crash between the last of them and staging itself.
+            root.remove_empty(None);
         }
         cursor.clear();
         swept.done = true;

@@ -144,3 +144,11 @@ fn a_finished_file_without_a_name_is_kept_until_its_end() {
     assert_eq!(files(rig.dir.path()), ["a"]);
     assert_eq!(rig.read("a"), b"mine");
 }
+
+#[test]
+fn a_staging_folder_that_a_crash_has_left_empty_goes_too() {
+    let rig = Rig::new();
+    fs::create_dir(rig.path(".bowline")).expect("made");
+    sweep(&rig.store, day(0), 100);
+    assert!(!rig.path(".bowline").exists());
+}
