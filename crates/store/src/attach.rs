@@ -138,12 +138,25 @@ impl DiskStore {
         attach: Attach,
         now: SystemTime,
     ) -> Result<Attached, StoreError> {
+        self.attach_in_turn(self.registry().new_holder(), id, spec, attach, now)
+    }
+
+    /// The same for whoever came in this turn: it takes nothing from those who came later, however long it has waited
+    /// for the disk.
+    pub(crate) fn attach_in_turn(
+        &self,
+        holder: u64,
+        id: TransferId,
+        spec: &Spec,
+        attach: Attach,
+        now: SystemTime,
+    ) -> Result<Attached, StoreError> {
         self.root().check(&spec.name)?;
         let ticket = self.registry().enter(self.principal().key(id));
         let gate = ticket.live().gate();
         let at = self.root().path(&spec.name);
         let attaching =
-            Attaching { store: self, ticket: &ticket, spec, attach, at, clock: Clock::started(now) };
+            Attaching { store: self, ticket: &ticket, holder, spec, attach, at, clock: Clock::started(now) };
         let attached = attaching.run();
         drop(gate);
         attached
@@ -154,6 +167,7 @@ impl DiskStore {
 struct Attaching<'a> {
     store: &'a DiskStore,
     ticket: &'a Ticket,
+    holder: u64,
     spec: &'a Spec,
     attach: Attach,
     at: PathBuf,
@@ -167,6 +181,10 @@ impl Attaching<'_> {
             Break(committed) => return Ok(committed),
         };
         match &known {
+            Known::Held(lease) if lease.holder > self.holder => {
+                let why = "a later attach of the same transfer was faster";
+                return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
+            }
             Known::Held(lease) => self.admit(lease.claim, &lease.spec)?,
             Known::Open(_, record) => self.admit(record.claim, &record.spec)?,
             Known::Nothing(..) if self.attach.mode == Mode::AttachOnly => {
@@ -267,10 +285,6 @@ impl Attaching<'_> {
     fn claim(&self, epoch: u32) -> Claim {
         // Never 0, which stands for "none seen".
         Claim { epoch: epoch.checked_add(1).unwrap_or(1), owner: self.attach.owner }
-    }
-
-    fn new_holder(&self) -> u64 {
-        self.store.registry().new_holder()
     }
 
     fn error(&self, kind: ErrorKind) -> StoreError {

@@ -35,7 +35,7 @@ impl Registry {
         Ticket { registry: Arc::clone(self), id, live }
     }
 
-    /// A number that no holder had before: epochs may begin anew, these never do.
+    /// A number above that of every holder before: epochs may begin anew, these never do.
     pub(crate) fn new_holder(&self) -> u64 {
         self.holders.fetch_add(1, Ordering::Relaxed) + 1
     }

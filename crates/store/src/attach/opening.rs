@@ -111,7 +111,7 @@ impl Attaching<'_> {
     pub(super) fn start_over(self, lease: &Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
         // Fenced first, so that nothing of the old bytes comes in between.
-        live.regrant(self.new_holder(), self.claim(lease.claim.epoch));
+        live.regrant(self.holder, self.claim(lease.claim.epoch));
         let (_, journal) = live.end();
         self.begin(journal.map(|journal| journal.slots), lease.claim.epoch)
     }
@@ -119,7 +119,7 @@ impl Attaching<'_> {
     /// Takes over from somebody in this process, at the last byte that was written.
     pub(super) fn take_over(self, mut lease: Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
-        lease.holder = self.new_holder();
+        lease.holder = self.holder;
         lease.claim = self.claim(lease.claim.epoch);
         live.regrant(lease.holder, lease.claim);
         // From here on the old holder writes nothing: what it has written is all there is to make safe.
@@ -150,7 +150,7 @@ impl Attaching<'_> {
 
     fn install(&self, writer: Writer, journal: Journal) -> Attached {
         let lease = Lease {
-            holder: self.new_holder(),
+            holder: self.holder,
             claim: journal.record.claim,
             spec: Arc::new(self.spec.clone()),
             durable: journal.record.durable,

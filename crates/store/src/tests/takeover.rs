@@ -43,6 +43,18 @@ fn a_fenced_holder_neither_commits_nor_discards() {
 }
 
 #[test]
+fn an_attach_that_waited_for_the_disk_does_not_fence_a_later_one() {
+    let rig = Rig::new();
+    let spec = spec("a", 3);
+    let (first, second) = (rig.store.registry().new_holder(), rig.store.registry().new_holder());
+    let come = |turn| rig.store.attach_in_turn(turn, id(1), &spec, attach(0, ALICE), day(0));
+    let (mut held, ..) = open(come(second));
+    assert_eq!(kind(come(first)), ErrorKind::Fenced);
+    held.write(0, b"abc").expect("still attached");
+    held.commit(3, digest(b"abc")).expect("whole");
+}
+
+#[test]
 fn what_was_taken_over_is_safe_at_once() {
     let rig = Rig::new();
     let spec = spec("a", 9);

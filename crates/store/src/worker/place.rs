@@ -64,10 +64,14 @@ impl Place {
 }
 
 /// Opens a place for what is offered, and says how to answer.
-pub(super) fn open(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
+pub(super) fn open(
+    store: &DiskStore,
+    turn: u64,
+    offered: &Offered,
+) -> Result<(Option<Place>, Answer), StoreError> {
     let error = |kind| StoreError::new(kind, store.dir());
     match offered.kind {
-        Kind::File => open_file(store, offered),
+        Kind::File => open_file(store, turn, offered),
         // Nobody can ask for a folder, only for what it holds.
         Kind::Folder if offered.requested => Err(error(ErrorKind::NotAFile)),
         Kind::Folder => {
@@ -87,7 +91,11 @@ pub(super) fn open(store: &DiskStore, offered: &Offered) -> Result<(Option<Place
     }
 }
 
-fn open_file(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
+fn open_file(
+    store: &DiskStore,
+    turn: u64,
+    offered: &Offered,
+) -> Result<(Option<Place>, Answer), StoreError> {
     let spec = Spec {
         name: offered.name.clone(),
         length: offered.length,
@@ -101,10 +109,12 @@ fn open_file(store: &DiskStore, offered: &Offered) -> Result<(Option<Place>, Ans
         wire::Mode::Restart => Mode::Restart,
     };
     let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
-    let attached = match store.attach(offered.id, &spec, attach, SystemTime::now()) {
+    let restart = Attach { mode: Mode::Restart, ..attach };
+    let now = SystemTime::now();
+    let attached = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {
         // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
         Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
-            store.attach(offered.id, &spec, Attach { mode: Mode::Restart, ..attach }, SystemTime::now())?
+            store.attach_in_turn(turn, offered.id, &spec, restart, now)?
         }
         other => other?,
     };

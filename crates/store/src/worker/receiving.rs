@@ -29,8 +29,10 @@ impl Receiving {
     pub(super) fn attach(&mut self, reporter: Reporter, offered: Offered) {
         self.reporter = reporter.clone();
         let store = self.store.clone();
+        // Threads may run in any order, but whoever comes first must not fence its own successor.
+        let turn = store.registry().new_holder();
         self.writing.submit(move |place| {
-            let answer = place::open(&store, &offered).map(|(opened, answer)| {
+            let answer = place::open(&store, turn, &offered).map(|(opened, answer)| {
                 *place = opened;
                 Outcome::Attached(answer)
             });
