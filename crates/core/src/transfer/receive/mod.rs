@@ -363,15 +363,20 @@ impl Incoming {
 
     // ----- inside -----
 
-    /// Syncs and finishes when it is time.
+    /// Finishes and syncs when it is time; in this order, since a FIN that is taken back makes a sync due.
     fn step(&mut self, cx: &mut Context<'_>) -> Fate {
-        let id = self.offer.id;
-        if self.sync_due(cx.config).is_some_and(|due| due <= cx.now) {
+        let fate = self.look_at_fin(cx);
+        if fate == Fate::Lives && self.sync_due(cx.config).is_some_and(|due| due <= cx.now) {
             self.syncing = true;
             self.synced = self.written;
             self.dirty_since = None;
-            cx.events.push_back(Event::Sync { id });
+            cx.events.push_back(Event::Sync { id: self.offer.id });
         }
+        fate
+    }
+
+    fn look_at_fin(&mut self, cx: &mut Context<'_>) -> Fate {
+        let id = self.offer.id;
         let Some(whole) = self.fin else { return Fate::Lives };
         match self.state {
             State::Receiving if self.written == self.offer.length => {

@@ -7,5 +7,6 @@ mod folders;
 mod hostile;
 mod scale;
 mod schedules;
+mod timers;
 mod words;
 mod world;

@@ -1,0 +1,37 @@
+//! When a timer may ring, and that ringing it once is enough.
+
+use super::super::wire::{Data, Frame, Whole};
+use super::super::*;
+use super::world::*;
+use bytes::Bytes;
+
+#[test]
+fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
+    let now = Instant::from_secs(1);
+    let config = Config { sync_bytes: 1, ..Config::default() };
+    let mut receiver = Transfers::new(Role::Server, config, now);
+    receiver.handle_link_up(now, None);
+    let hear = |receiver: &mut Transfers, frame: Frame| {
+        receiver.handle_message(now, frame.encode().into_bytes());
+    };
+    let chunk = |offset| Frame::Data(1, Data { offset, seq: 0, payload: Bytes::from(contents(0, 100)) });
+    hear(&mut receiver, hello());
+    hear(&mut receiver, Frame::Offer(1, plain_offer(id(1), "file", 400)));
+    receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None });
+    hear(&mut receiver, chunk(0));
+    receiver.written(now, id(1), 100);
+    // While a synchronisation is at work more is written, and the end comes before the middle.
+    hear(&mut receiver, chunk(100));
+    receiver.written(now, id(1), 200);
+    hear(&mut receiver, chunk(300));
+    let whole = Whole { length: 400, digest: Digest::of(b""), deduplicated: false };
+    hear(&mut receiver, Frame::Fin(1, whole));
+    receiver.commit(now, id(1), 100);
+    hear(&mut receiver, chunk(100));
+
+    let late = now + Duration::from_millis(30);
+    receiver.handle_timeout(late);
+    assert!(receiver.poll_timeout().is_some_and(|next| next > late), "{:?}", receiver.poll_timeout());
+    let syncs = core::iter::from_fn(|| receiver.poll_event()).filter(|e| matches!(e, Event::Sync { .. }));
+    assert_eq!(syncs.count(), 2);
+}
