@@ -14,9 +14,8 @@ use crate::live::Clock;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;
-use crate::sys::{self, Access, Folder, Kind, Meta};
+use crate::sys::{self, Access, File, Folder, Kind, Meta};
 use bowline_core::transfer::Digest;
-use std::fs::File;
 use std::io;
 
 /// What became of a transfer that had all its bytes.
@@ -115,7 +114,7 @@ fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -
     let mut part = place.read_part()?;
     let copied = io::copy(&mut part, &mut copy).and_then(|_| {
         set_modified(&copy, record.spec.mtime_ms);
-        copy.set_permissions(part.metadata()?.permissions())?;
+        sys::meta(&part)?.mode.map_or(Ok(()), |mode| sys::set_mode(&copy, mode))?;
         store.root().sync_all(&copy)?;
         faults.before(Op::Place)?;
         move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)

@@ -1,8 +1,10 @@
-//! Where a test stops the store, makes the disk fail, or stands in for a device. Costs nothing outside of tests.
+//! Where a test stops the store, makes the disk fail, stands in for a device, or holds the clock. Costs nothing outside
+//! of tests.
 
 use crate::sys::Meta;
 #[cfg(test)]
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 use std::{fmt, io};
 
 /// A step that touches the disk, announced before it is taken.
@@ -34,6 +36,43 @@ pub(crate) trait Disk: Send + Sync {
     /// Takes the place of a synchronisation that [`before`](Self::before) let pass.
     fn sync(&self, what: Meta) {
         let _ = what;
+    }
+}
+
+/// The time of day.
+pub(crate) fn time_of_day() -> SystemTime {
+    #[cfg(test)]
+    if let Some(held) = held_clock::get() {
+        return held;
+    }
+    SystemTime::now()
+}
+
+/// How long ago that was.
+pub(crate) fn elapsed(since: Instant) -> Duration {
+    #[cfg(test)]
+    if held_clock::get().is_some() {
+        return Duration::ZERO;
+    }
+    since.elapsed()
+}
+
+/// The clock of a thread whose every run is to be the same.
+#[cfg(test)]
+pub(crate) mod held_clock {
+    use std::cell::Cell;
+    use std::time::SystemTime;
+
+    thread_local! {
+        static HELD: Cell<Option<SystemTime>> = const { Cell::new(None) };
+    }
+
+    pub(crate) fn set(time: SystemTime) {
+        HELD.set(Some(time));
+    }
+
+    pub(super) fn get() -> Option<SystemTime> {
+        HELD.get()
     }
 }
 

@@ -1,8 +1,7 @@
 //! Hashing what stands on the disk.
 
-use crate::sys::{self, Access, Folder};
+use crate::sys::{self, Access, File, Folder};
 use bowline_core::transfer::{Digest, Hasher};
-use std::fs::File;
 use std::io;
 
 /// Feeds a hasher with a file up to an offset; `false` if the file ends before.

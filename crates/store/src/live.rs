@@ -8,14 +8,15 @@
 //! fence falls at once; `writer` is held for one write, `journal` for one synchronisation.
 
 use crate::error::{ErrorKind, StoreError};
+use crate::fault;
 use crate::journal::{Claim, Record, Spec};
 use crate::ledger::Hold;
 use crate::root::Root;
 use crate::slots::Slots;
 use crate::staging::Place;
+use crate::sys::File;
 use bowline_core::transfer::{Checkpoint, Hasher, TransferId};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,7 +146,7 @@ impl Clock {
     }
 
     pub(crate) fn millis(&self) -> u64 {
-        millis(self.told).saturating_add(self.since.elapsed().as_millis() as u64)
+        millis(self.told).saturating_add(fault::elapsed(self.since).as_millis() as u64)
     }
 }
 

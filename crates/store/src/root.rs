@@ -12,10 +12,9 @@ use crate::fault::{Faults, Op};
 use crate::journal::Record;
 use crate::live::lock;
 use crate::slots::Slots;
-use crate::sys::{self, Folder, Meta};
+use crate::sys::{self, File, Folder, Meta};
 use bowline_core::transfer::SafeName;
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -49,15 +48,25 @@ fn parents(name: &SafeName) -> impl Iterator<Item = &str> {
 
 impl Root {
     pub(crate) fn open(path: &Path, config: &Config, faults: Faults) -> Result<Self, StoreError> {
+        let folder = Folder::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotADirectory => StoreError::new(ErrorKind::NotAFolder, path),
+            _ => StoreError::io(path, e),
+        });
+        Self::within(folder?, path, config, faults)
+    }
+
+    /// The same of a folder that is open already.
+    pub(crate) fn within(
+        folder: Folder,
+        path: &Path,
+        config: &Config,
+        faults: Faults,
+    ) -> Result<Self, StoreError> {
         let staging = config.staging.to_str().map(|name| SafeName::parse(&name.replace('\\', "/")));
         let Some(Ok(staging)) = staging else {
             let why = "the staging folder must be a plain relative path";
             return Err(StoreError::because(ErrorKind::BadName, &config.staging, why));
         };
-        let folder = Folder::open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotADirectory => StoreError::new(ErrorKind::NotAFolder, path),
-            _ => StoreError::io(path, e),
-        })?;
         let (listed, made) = Default::default();
         Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults, listed, made })
     }

@@ -2,8 +2,7 @@
 
 use crate::fault::{Faults, Op};
 use crate::journal::{self, Record, SLOT};
-use crate::sys::{self, Folder};
-use std::fs::File;
+use crate::sys::{self, File, Folder};
 use std::io;
 
 /// An open journal that no other process can open.

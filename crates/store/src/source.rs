@@ -2,10 +2,9 @@
 
 use crate::error::{ErrorKind, StoreError};
 use crate::listing::Text;
-use crate::sys::{self, FileId, Kind, Meta};
+use crate::sys::{self, File, FileId, Kind, Meta};
 use bowline_core::transfer::{self, Digest, Hasher, UnixMode, Validator};
 use bytes::Bytes;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -153,7 +152,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
     use std::time::{Duration, UNIX_EPOCH};
 
     fn file(content: &str) -> (tempfile::TempDir, PathBuf) {

@@ -4,9 +4,8 @@ use crate::fault::{Faults, Op};
 use crate::journal::Record;
 use crate::root::Root;
 use crate::slots::Slots;
-use crate::sys::{Access, Folder, Kind, Meta};
+use crate::sys::{Access, File, Folder, Kind, Meta};
 use bowline_core::transfer::TransferId;
-use std::fs::File;
 use std::io;
 
 impl Root {

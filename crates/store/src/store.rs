@@ -50,10 +50,21 @@ impl DiskStore {
 
     pub(crate) fn open_with(dir: &Path, config: Config, faults: Faults) -> Result<Self, StoreError> {
         let root = Root::open(dir, &config, faults)?;
+        Ok(Self::over(root, config))
+    }
+
+    /// A store over a folder that is no path: of a model.
+    #[cfg(test)]
+    pub(crate) fn within(folder: crate::sys::Folder, config: Config) -> Result<Self, StoreError> {
+        let root = Root::within(folder, Path::new("model"), &config, Faults::default())?;
+        Ok(Self::over(root, config))
+    }
+
+    fn over(root: Root, config: Config) -> Self {
         let (registry, ledger, cursor) = (Arc::default(), Arc::default(), Mutex::default());
         let listings = Arc::new(Budget::new(config.listings));
         let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings });
-        Ok(Self { inner, principal: Principal::default() })
+        Self { inner, principal: Principal::default() }
     }
 
     /// The same store, in the hands of this principal: what it attaches to is bound to it, and counts for it.

@@ -3,18 +3,30 @@
 //! A [`Folder`] is an open folder, not a path: what is done through it stays beneath it, whatever anybody renames
 //! meanwhile. No call on a `Folder` follows a symbolic link.
 
+#[cfg(test)]
+mod either;
+#[cfg(test)]
+pub(crate) mod model;
 #[cfg(any(not(unix), test))]
 mod portable;
 #[cfg(unix)]
 mod unix;
 
-#[cfg(not(unix))]
-pub(crate) use portable::{Folder, meta, open_source, read_at, set_mode, write_all_at};
-#[cfg(unix)]
-pub(crate) use unix::{Folder, meta, open_source, read_at, set_mode, write_all_at};
+/// The real thing.
+mod disk {
+    #[cfg(not(unix))]
+    pub(crate) use super::portable::{Folder, meta, open_source, read_at, set_mode, write_all_at};
+    #[cfg(unix)]
+    pub(crate) use super::unix::{Folder, meta, open_source, read_at, set_mode, write_all_at};
+    pub(crate) use std::fs::File;
+}
+
+#[cfg(not(test))]
+pub(crate) use disk::{File, Folder, meta, open_source, read_at, set_mode, write_all_at};
+#[cfg(test)]
+pub(crate) use either::{File, Folder, doom, meta, open_source, read_at, set_mode, write_all_at};
 
 use bowline_core::transfer::UnixMode;
-use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

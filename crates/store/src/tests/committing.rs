@@ -215,6 +215,7 @@ fn an_inode_proves_a_rename_without_reading_the_file() {
     // What only reading could tell.
     let file = fs::File::options().write(true).open(rig.path("a")).expect("there");
     let time = file.metadata().and_then(|meta| meta.modified()).expect("a time");
+    let file = crate::sys::File::Disk(file);
     crate::sys::write_all_at(&file, b"xyz", 0).expect("written");
     file.set_modified(time).expect("set");
     let again = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));

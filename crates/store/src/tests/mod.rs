@@ -11,6 +11,7 @@ mod names;
 mod power;
 mod quotas;
 mod races;
+mod schedules;
 mod sweeping;
 mod takeover;
 

@@ -1,9 +1,10 @@
 //! Where the bytes of one transfer go.
 
 use super::Outcome;
+use crate::fault::time_of_day;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
 use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 /// The longest listing that is taken: a million files with names of ordinary length.
 const MOST: u64 = 64 << 20;
@@ -91,11 +92,7 @@ pub(super) fn open(
     }
 }
 
-fn open_file(
-    store: &DiskStore,
-    turn: u64,
-    offered: &Offered,
-) -> Result<(Option<Place>, Answer), StoreError> {
+fn open_file(store: &DiskStore, turn: u64, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
     let spec = Spec {
         name: offered.name.clone(),
         length: offered.length,
@@ -110,7 +107,7 @@ fn open_file(
     };
     let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
     let restart = Attach { mode: Mode::Restart, ..attach };
-    let now = SystemTime::now();
+    let now = time_of_day();
     let attached = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {
         // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
         Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
