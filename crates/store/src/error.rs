@@ -1,6 +1,8 @@
 //! What can go wrong, in words that say what to do about it.
 
+use crate::slots::Overtaken;
 use bowline_core::transfer::Code;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, io};
@@ -101,7 +103,9 @@ impl StoreError {
 
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
         use io::ErrorKind as E;
+        let is_overtaken = cause.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Overtaken>);
         let kind = match cause.kind() {
+            _ if is_overtaken => ErrorKind::Fenced,
             E::NotFound => ErrorKind::NotFound,
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
@@ -193,7 +197,7 @@ impl fmt::Debug for StoreError {
     }
 }
 
-impl std::error::Error for StoreError {}
+impl Error for StoreError {}
 
 #[cfg(test)]
 mod tests {

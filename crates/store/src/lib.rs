@@ -44,7 +44,9 @@
 //! # Who may write
 //!
 //! One holder at a time: whoever attached last. The one before is *fenced*, its next call fails, and what it had
-//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal.
+//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal. Where locks
+//! do nothing, or a partition has taken one away, whoever finds the journal written by somebody else is fenced as well,
+//! at the next checkpoint, commit or discard.
 //!
 //! # Whose it is
 //!

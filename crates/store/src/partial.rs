@@ -142,7 +142,7 @@ impl Partial {
         let root = self.store.root();
         let io = |e| StoreError::io(&self.path, e);
         if writer.hasher.digest() != digest {
-            root.remove(&journal.place).map_err(io)?;
+            journal.slots.check().and_then(|()| root.remove(&journal.place)).map_err(io)?;
             journal.hold.drop_all();
             return Err(self.error(ErrorKind::DigestMismatch));
         }
@@ -198,7 +198,8 @@ impl Partial {
         live.check(self.holder, &self.path)?;
         match live.end() {
             (_, Some(mut journal)) => {
-                self.store.root().remove(&journal.place).map_err(StoreError::at(&self.path))?;
+                let removed = journal.slots.check().and_then(|()| self.store.root().remove(&journal.place));
+                removed.map_err(StoreError::at(&self.path))?;
                 journal.hold.drop_all();
                 Ok(())
             }

@@ -3,7 +3,20 @@
 use crate::fault::{Faults, Op};
 use crate::journal::{self, Record, SLOT};
 use crate::sys::{self, File, Folder};
-use std::io;
+use std::error::Error;
+use std::{fmt, io};
+
+/// Another process has written to the journal.
+#[derive(Debug)]
+pub(crate) struct Overtaken;
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another process has written to the journal")
+    }
+}
+
+impl Error for Overtaken {}
 
 /// An open journal that no other process can open.
 #[derive(Debug)]
@@ -21,9 +34,7 @@ impl Slots {
             let here = folder.stat(name)?;
             // Whoever held the lock until now may have removed the file; then the lock is on a file without a name.
             if here.is_some_and(|here| sys::meta(&file).is_ok_and(|meta| meta.is_same_inode(&here))) {
-                let mut bytes = vec![0; 2 * SLOT];
-                sys::read_full_at(&file, &mut bytes, 0)?;
-                let newest = journal::newest(&bytes);
+                let newest = read(&file)?;
                 let number = newest.as_ref().map_or(0, |(number, _)| *number);
                 return Ok((Self { file, number }, newest.map(|(_, record)| record)));
             }
@@ -45,7 +56,15 @@ impl Slots {
         self.sync(faults)
     }
 
+    /// Looks whether somebody else has written since: on a file system whose locks keep nobody out, or have been lost.
+    /// Without an error the transfer is ours, as far as anybody can know.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let number = read(&self.file)?.map_or(0, |(number, _)| number);
+        if number > self.number { Err(io::Error::other(Overtaken)) } else { Ok(()) }
+    }
+
     fn put(&self, faults: &Faults, number: u64, record: &Record) -> io::Result<()> {
+        self.check()?;
         let bytes = journal::encode(number, record);
         faults.before(Op::WriteSlot)?;
         sys::write_all_at(&self.file, &bytes, (number % 2) * SLOT as u64)
@@ -55,4 +74,11 @@ impl Slots {
     pub(crate) fn sync(&self, faults: &Faults) -> io::Result<()> {
         faults.sync(Op::SyncSlot, || sys::meta(&self.file), || self.file.sync_data())
     }
+}
+
+/// The newest whole slot of a journal.
+fn read(file: &File) -> io::Result<Option<(u64, Record)>> {
+    let mut bytes = vec![0; 2 * SLOT];
+    sys::read_full_at(file, &mut bytes, 0)?;
+    Ok(journal::newest(&bytes))
 }

@@ -12,6 +12,7 @@ mod power;
 mod quotas;
 mod races;
 mod schedules;
+mod split;
 mod sweeping;
 mod takeover;
 

@@ -1,0 +1,56 @@
+//! Two processes that both believe to hold a transfer, on a file system whose locks keep nobody out.
+
+use super::*;
+use crate::sys::Folder;
+use crate::sys::model::{Device, Kept};
+use bowline_core::Rng;
+
+fn start(device: &Device) -> DiskStore {
+    DiskStore::within(Folder::Model(device.top(device.start_process())), Config::default()).expect("a store")
+}
+
+/// One process has brought three bytes, the other took over and has brought six; all of them are safe.
+fn split() -> (Device, Partial, Partial, Spec) {
+    let device = Device::new(64, false);
+    let spec = spec("a", 9);
+    let (mut old, ..) = open(start(&device).attach(id(1), &spec, attach(0, ALICE), day(0)));
+    old.write(0, b"abc").expect("in order");
+    old.flush().run().expect("safe");
+    let (mut new, durable, epoch) = open(start(&device).attach(id(1), &spec, attach(0, BOB), day(0)));
+    assert_eq!((durable, epoch), (3, 2));
+    new.write(3, b"def").expect("in order");
+    assert_eq!(new.flush().run().expect("safe"), 6);
+    (device, old, new, spec)
+}
+
+#[test]
+fn the_old_one_is_fenced_at_its_next_checkpoint_and_takes_no_promise_back() {
+    let (device, mut old, _new, spec) = split();
+    old.write(3, b"d").expect("it does not know yet");
+    assert_eq!(kind(old.flush().run()), ErrorKind::Fenced);
+    device.lose_power(Kept::Everything, &mut Rng::from_seed([1; 32]));
+    assert_eq!(open(start(&device).attach(id(1), &spec, attach(0, BOB), day(0))).1, 6);
+}
+
+#[test]
+fn the_old_one_neither_commits_nor_discards() {
+    let ways: [fn(Partial) -> Result<(), StoreError>; 3] = [
+        |mut old| {
+            old.write(3, b"defghi")?;
+            old.commit(9, digest(b"abcdefghi")).map(drop)
+        },
+        |mut old| {
+            old.write(3, b"defghi")?;
+            old.commit(9, digest(b"another file")).map(drop)
+        },
+        Partial::discard,
+    ];
+    for way in ways {
+        let (device, old, mut new, spec) = split();
+        assert_eq!(kind(way(old)), ErrorKind::Fenced);
+        new.write(6, b"ghi").expect("it holds the transfer");
+        new.commit(9, digest(b"abcdefghi")).expect("whole");
+        let again = start(&device).attach(id(1), &spec, attach(0, BOB), day(0));
+        assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
+    }
+}
