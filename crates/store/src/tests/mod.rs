@@ -2,9 +2,12 @@
 
 mod attaching;
 mod committing;
+mod errors;
 mod failing;
 #[cfg(unix)]
 mod folders;
+#[cfg(unix)]
+mod killed;
 #[cfg(unix)]
 mod names;
 #[cfg(unix)]
@@ -12,6 +15,7 @@ mod power;
 mod quotas;
 mod races;
 mod schedules;
+mod sender;
 mod split;
 mod sweeping;
 mod takeover;

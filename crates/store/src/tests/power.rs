@@ -2,69 +2,10 @@
 
 mod device;
 
+use super::sender::{Sender, flushed_twice, in_many_links};
 use super::*;
-use device::{Device, Kept, Lost, fast_folder};
-
-/// The sending side: what it has, and what it was told.
-struct Sender {
-    spec: Spec,
-    data: Vec<u8>,
-    mode: Mode,
-    seen: u32,
-    safe: u64,
-    done: bool,
-}
-
-impl Sender {
-    fn new(file: &str, data: Vec<u8>) -> Self {
-        let spec = spec(file, data.len());
-        Self { spec, data, mode: Mode::AttachOrCreate, seen: 0, safe: 0, done: false }
-    }
-
-    fn attach(&mut self, store: &DiskStore) -> Result<Option<Partial>, StoreError> {
-        let attach = Attach { mode: self.mode, epoch_seen: self.seen, owner: ALICE };
-        match store.attach(id(0xEE), &self.spec, attach, day(0))? {
-            Attached::Partial { partial, durable, prefix, epoch, .. } => {
-                assert!(!self.done, "a finished transfer begins again");
-                assert!(durable >= self.safe, "{} bytes were safe, {durable} are left", self.safe);
-                assert_eq!(prefix, digest(&self.data[..durable as usize]), "{durable} bytes");
-                assert!(epoch > self.seen);
-                (self.mode, self.seen, self.safe) = (Mode::AttachOrCreate, epoch, durable);
-                Ok(Some(partial))
-            }
-            Attached::Committed { digest: d, .. } | Attached::Present { digest: d, .. } => {
-                assert_eq!(d, digest(&self.data));
-                self.done = true;
-                Ok(None)
-            }
-        }
-    }
-
-    fn write(&self, partial: &mut Partial, bytes: usize) -> Result<(), StoreError> {
-        let at = partial.written() as usize;
-        let end = self.data.len().min(at + bytes);
-        partial.write(at as u64, &self.data[at..end])
-    }
-
-    fn flush(&mut self, partial: &mut Partial) -> Result<(), StoreError> {
-        self.safe = partial.flush().run()?;
-        Ok(())
-    }
-
-    fn commit(&mut self, partial: Partial) -> Result<(), StoreError> {
-        partial.commit(self.data.len() as u64, digest(&self.data))?;
-        self.done = true;
-        Ok(())
-    }
-
-    fn finish(&mut self, store: &DiskStore) -> Result<(), StoreError> {
-        if let Some(mut partial) = self.attach(store)? {
-            self.write(&mut partial, usize::MAX / 2)?;
-            self.commit(partial)?;
-        }
-        Ok(())
-    }
-}
+pub(super) use device::fast_folder;
+use device::{Device, Kept, Lost};
 
 struct Story {
     config: Config,
@@ -130,17 +71,6 @@ impl Story {
     }
 }
 
-fn flushed_twice(store: &DiskStore, sender: &mut Sender) -> Result<(), StoreError> {
-    let mut partial = sender.attach(store)?.expect("nothing there yet");
-    sender.write(&mut partial, 40_000)?;
-    sender.flush(&mut partial)?;
-    sender.write(&mut partial, 60_000)?;
-    sender.write(&mut partial, 40_000)?;
-    sender.flush(&mut partial)?;
-    sender.write(&mut partial, 100_000)?;
-    sender.commit(partial)
-}
-
 #[test]
 fn a_long_upload_survives() {
     Story::new(flushed_twice).survives();
@@ -178,19 +108,7 @@ fn an_upload_to_another_file_system_survives() {
 
 #[test]
 fn an_upload_in_many_links_survives() {
-    Story::new(|store, sender| {
-        let mut first = sender.attach(store)?.expect("nothing there yet");
-        sender.write(&mut first, 50_000)?;
-        sender.flush(&mut first)?;
-        sender.write(&mut first, 50_000)?;
-        // Taken over while the first still holds it, then left in order, then found by the next.
-        let mut second = sender.attach(store)?.expect("under way");
-        assert_eq!(second.written(), 100_000);
-        sender.write(&mut second, 60_000)?;
-        sender.safe = second.detach()?;
-        sender.finish(store)
-    })
-    .survives();
+    Story::new(in_many_links).survives();
 }
 
 #[test]

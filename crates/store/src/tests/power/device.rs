@@ -227,7 +227,7 @@ fn restore(path: &Path, synced: Option<&(Vec<u8>, SystemTime)>, how: Much, journ
 }
 
 /// In memory where there is such a place: these tests write much, and synchronise nothing.
-pub(super) fn fast_folder() -> TempDir {
+pub(in crate::tests) fn fast_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
