@@ -14,7 +14,7 @@ use crate::live::Clock;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;
-use crate::sys::{self, Access, File, Folder, Kind, Meta};
+use crate::sys::{self, Access, File, FileId, Folder, Kind, Meta};
 use bowline_core::transfer::Digest;
 use std::io;
 
@@ -49,7 +49,7 @@ pub(crate) fn settle(
             let part = place.part_meta().map_err(StoreError::at(&at))?;
             if renamed {
                 // The crash came after the rename.
-            } else if part.is_some_and(|part| part.id.len == length) {
+            } else if part.is_some_and(|part| is_hashed(place, &part, &file, digest)) {
                 put_in_place(store, place, &record, digest)?;
             } else if !found.is_some_and(|found| holds(&found, record.spec.name.file_name(), length, digest))
             {
@@ -122,6 +122,15 @@ fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -
     copied.inspect_err(|_| {
         let _ = faults.before(Op::Remove).and_then(|()| folder.remove_file(&passing));
     })
+}
+
+/// Whether a part is the one whose digest was compared, or has the same bytes at least: somebody may have put another
+/// one in its place.
+fn is_hashed(place: &Place, part: &Meta, file: &FileId, digest: Digest) -> bool {
+    let digest_of_it = || digest_of(&place.folder, &place.part_name(), file.len);
+    part.id.len == file.len
+        && ((part.id.dev, part.id.ino) == (file.dev, file.ino)
+            || digest_of_it().is_ok_and(|found| found == Some(digest)))
 }
 
 /// Whether a file has these bytes.

@@ -221,3 +221,21 @@ fn an_inode_proves_a_rename_without_reading_the_file() {
     let again = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
     assert!(matches!(again, Ok(Attached::Committed { digest: d, .. }) if d == digest(b"abc")), "{again:?}");
 }
+
+#[test]
+fn a_part_that_was_put_in_the_place_of_the_right_one_does_not_get_its_name() {
+    for (bytes, is_it) in [(b"xyz", false), (b"abc", true)] {
+        let script = Arc::new(Script::default());
+        let rig = Rig::on(script.clone(), |_| {});
+        script.fail(Op::Place, io::ErrorKind::InvalidData);
+        commit(&rig, 1, "a", b"abc").expect_err("interrupted before the rename");
+        let path = rig.path(&part(&rig));
+        fs::write(rig.path("other"), bytes).expect("written");
+        fs::rename(rig.path("other"), path).expect("replaced");
+        match rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect("an answer") {
+            Attached::Committed { .. } => assert!(is_it),
+            Attached::Partial { durable, .. } => assert!(!is_it && durable == 0 && !rig.path("a").exists()),
+            Attached::Present { .. } => panic!("there is no such file"),
+        }
+    }
+}
