@@ -16,6 +16,7 @@ mod listing;
 mod pair;
 mod reader;
 mod seeds;
+mod session;
 mod transfers;
 mod wire;
 
@@ -27,6 +28,7 @@ pub use handshake::handshake;
 pub use listing::listing;
 pub use pair::pair;
 pub use seeds::{Seed, seeds};
+pub use session::session;
 pub use transfers::transfers;
 pub use wire::wire;
 
@@ -37,7 +39,7 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("decode", decode),
     ("connection", connection),
     ("pair", pair),
@@ -47,4 +49,5 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("wire", wire),
     ("transfers", transfers),
     ("listing", listing),
+    ("session", session),
 ];

@@ -1,6 +1,6 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
-use super::{closing, connection, decode, differential, handshake, listing, pair, wire};
+use super::{closing, connection, decode, differential, handshake, listing, pair, session, wire};
 
 /// An input of a corpus.
 #[derive(Clone, Debug)]
@@ -24,6 +24,7 @@ pub fn seeds() -> Vec<Seed> {
         ("handshake", handshake::seeds()),
         ("wire", wire::seeds()),
         ("listing", listing::seeds()),
+        ("session", session::seeds()),
     ];
     let seeds = made
         .into_iter()
