@@ -4,6 +4,10 @@ use alloc::string::String;
 use core::time::Duration;
 
 /// Settings of [`Transfers`](super::Transfers). Start from [`Config::default`] and change what you must.
+///
+/// They bound the memory of a receiving link, whatever its peer does, and if our own disk takes nothing: a quarter more
+/// than `link_credit`, 96 KiB for each of `max_transfers`, and 4 MiB; with the defaults 48 MiB. Events that nobody takes
+/// away come on top, a few for each frame.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
