@@ -1,4 +1,5 @@
-//! WebSocket connections on tokio that stay alive, end with a reason, and carry files that arrive whole.
+//! WebSocket connections on tokio that stay alive, end with a reason, and carry files that arrive whole and
+//! messages that arrive once.
 //!
 //! `bowline-core` decides everything; this crate gives it sockets and clocks. It is made of thin levels, each usable
 //! alone and over any `AsyncRead + AsyncWrite`:
@@ -8,6 +9,7 @@
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
+//! | [`Client`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 
 pub mod accept;
 mod client;
