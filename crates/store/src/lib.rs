@@ -72,6 +72,9 @@ mod error;
 mod expiry;
 mod fault;
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hashing;
 mod journal;
 mod ledger;

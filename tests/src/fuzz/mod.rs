@@ -10,8 +10,10 @@ mod closing;
 mod connection;
 mod decode;
 mod differential;
+mod exchange;
 mod feed;
 mod handshake;
+mod journal;
 mod listing;
 mod pair;
 mod reader;
@@ -24,7 +26,9 @@ pub use closing::closing;
 pub use connection::connection;
 pub use decode::decode;
 pub use differential::{conversation, differential, nearly_valid};
+pub use exchange::exchange;
 pub use handshake::handshake;
+pub use journal::journal;
 pub use listing::listing;
 pub use pair::pair;
 pub use seeds::{Seed, seeds};
@@ -39,7 +43,7 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("decode", decode),
     ("connection", connection),
     ("pair", pair),
@@ -50,4 +54,6 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("transfers", transfers),
     ("listing", listing),
     ("session", session),
+    ("journal", journal),
+    ("exchange", exchange),
 ];

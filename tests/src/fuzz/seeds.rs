@@ -1,6 +1,8 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
-use super::{closing, connection, decode, differential, handshake, listing, pair, session, wire};
+use super::{
+    closing, connection, decode, differential, exchange, handshake, journal, listing, pair, session, wire,
+};
 
 /// An input of a corpus.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub fn seeds() -> Vec<Seed> {
         ("wire", wire::seeds()),
         ("listing", listing::seeds()),
         ("session", session::seeds()),
+        ("journal", journal::seeds()),
+        ("exchange", exchange::seeds()),
     ];
     let seeds = made
         .into_iter()
