@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bowline_core::transfer::{SafeName, TransferId};
+use bowline_core::transfer::{Leftover, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, Durability};
 use bowline_tokio::{Client, ClientConfig, LinkState, Server, ServerConfig};
 use tokio::net::TcpListener;
@@ -82,6 +82,6 @@ async fn send(url: &str, file: &Path, time: Duration) -> Result<(), Box<dyn Erro
     {
         println!("{result}");
     }
-    upload.cancel();
+    upload.cancel(Leftover::Keep);
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(crate) struct Serve {
 ///
 /// Each arrives under its own name, without the folder that it is in; a folder with all that it holds. Links in a folder
 /// are not followed. Files keep the time of their last change. Up to 32 are on their way at once, and small ones beside
-/// them.
+/// them. SIGUSR1 pauses everything, SIGUSR2 resumes.
 #[derive(Debug, Args)]
 pub(crate) struct Send {
     /// The files and folders
@@ -83,7 +83,8 @@ pub(crate) struct Send {
 
 /// Fetch a file or a folder from a server
 ///
-/// Of a folder, all that it holds comes into a folder here, and what is there already is not fetched again.
+/// Of a folder, all that it holds comes into a folder here, and what is there already is not fetched again. SIGUSR1 pauses,
+/// SIGUSR2 resumes.
 #[derive(Debug, Args)]
 pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg

@@ -5,10 +5,10 @@ use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
-use crate::signals::Interrupt;
+use crate::signals::{Interrupt, Wish, Wishes};
 use crate::url;
-use bowline_core::transfer::{Code, Failure};
-use bowline_tokio::{Client, ClientConfig, Finished, LinkEvent, TransferError};
+use bowline_core::transfer::{Code, Failure, Leftover};
+use bowline_tokio::{Client, ClientConfig, Control, Finished, LinkEvent, TransferError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -106,6 +106,9 @@ impl Courier {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut more, mut telling) = (true, true);
+        let mut wishes = Wishes::listen()
+            .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
+        let mut controls = Controls::default();
         while more || !under.is_empty() {
             tokio::select! {
                 // What happened to the link is told before what it meant for a file.
@@ -118,6 +121,7 @@ impl Courier {
                 next = news.recv(), if more => match next {
                     Some(News::Begun { index, result: Ok(mut transfer) }) => {
                         report.begin(index, transfer.progress());
+                        controls.add(transfer.control());
                         under.spawn(async move { (index, transfer.finished().await) });
                     }
                     Some(News::Begun { index, result: Err(error) }) => ends.note(index, Err(error), report),
@@ -132,6 +136,10 @@ impl Courier {
                     Ok((index, result)) => ends.note(index, result, report),
                     Err(panic) => return Err(Trouble::failed(format!("internal error: {panic}"))),
                 },
+                wish = wishes.next() => {
+                    controls.carry_out(wish);
+                    report.wish(wish);
+                }
                 _ = ticks.tick() => {
                     let state = link.borrow().clone();
                     report.tick(&state);
@@ -139,6 +147,28 @@ impl Courier {
             }
         }
         ends.verdict(report)
+    }
+}
+
+/// The transfers that can be paused, all together.
+#[derive(Debug, Default)]
+struct Controls {
+    paused: bool,
+    all: Vec<Control>,
+}
+
+impl Controls {
+    /// One that begins while the others are paused is paused too.
+    fn add(&mut self, control: Control) {
+        if self.paused {
+            control.pause();
+        }
+        self.all.push(control);
+    }
+
+    fn carry_out(&mut self, wish: Wish) {
+        self.paused = wish == Wish::Pause;
+        self.all.iter().for_each(if self.paused { Control::pause } else { Control::resume });
     }
 }
 
@@ -252,6 +282,10 @@ fn advice(failure: &Failure) -> String {
             "another file stands in its place; choose a place with -o, or replace it with --overwrite".into()
         }
         (Code::NotFound, true) => "the server has no such file".into(),
+        (Code::Cancelled, true) => match failure.leftover {
+            Some(Leftover::Discard) => "cancelled by the server, which keeps nothing of it".into(),
+            _ => "cancelled by the server; the same command goes on with it".into(),
+        },
         _ => failure.to_string(),
     }
 }

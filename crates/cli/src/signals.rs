@@ -30,6 +30,50 @@ impl Interrupt {
     }
 }
 
+/// What somebody wants of the transfers meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Pause,
+    Resume,
+}
+
+/// Waits for SIGUSR1, which pauses, and SIGUSR2, which resumes.
+#[cfg(unix)]
+pub(crate) struct Wishes {
+    pause: tokio::signal::unix::Signal,
+    resume: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Wishes {
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { pause: signal(SignalKind::user_defined1())?, resume: signal(SignalKind::user_defined2())? })
+    }
+
+    pub(crate) async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.pause.recv() => Wish::Pause,
+            _ = self.resume.recv() => Wish::Resume,
+        }
+    }
+}
+
+/// Where there are no such signals, nobody wishes anything.
+#[cfg(not(unix))]
+pub(crate) struct Wishes;
+
+#[cfg(not(unix))]
+impl Wishes {
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn next(&mut self) -> Wish {
+        std::future::pending().await
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

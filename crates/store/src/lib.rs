@@ -68,6 +68,7 @@
 mod attach;
 mod commit;
 mod config;
+mod discard;
 mod error;
 mod expiry;
 mod fault;

@@ -36,4 +36,4 @@ pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState};
 pub use messages::{Heard, SessionLost};
 pub use paths::Paths;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
-pub use transfer::{Finished, Transfer, TransferError, TransferProgress};
+pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bowline_core::Transfers;
 use bowline_core::transfer::wire::INITIAL_CREDIT;
-use bowline_core::transfer::{Digest, Failure, Listing, SafeName, Stage, TransferId};
+use bowline_core::transfer::{Digest, Failure, Leftover, Listing, SafeName, Stage, TransferId};
 use bowline_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -105,10 +106,74 @@ impl Transfer {
         (&mut self.end).await.unwrap_or(Err(TransferError::Closed))
     }
 
-    /// Ends it before its time. The peer keeps the part that it has.
-    pub fn cancel(self) {
+    /// What pauses, resumes and cancels it, also from elsewhere.
+    pub fn control(&self) -> Control {
+        Control { id: self.id, commands: self.commands.clone() }
+    }
+
+    /// Stops its bytes until [`resume`](Self::resume), over as many links as it takes. Others use its share meanwhile.
+    pub fn pause(&self) {
+        self.control().pause();
+    }
+
+    /// Takes [`pause`](Self::pause) back. It moves again if the peer has not paused it too.
+    pub fn resume(&self) {
+        self.control().resume();
+    }
+
+    /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
+    /// [`TransferError::Failed`] and [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled).
+    pub fn cancel(&self, leftover: Leftover) {
+        self.control().cancel(leftover);
+    }
+}
+
+/// Pauses, resumes and cancels a [`Transfer`]; whoever waits for its end can keep it meanwhile. What has ended takes no
+/// notice.
+#[derive(Clone, Debug)]
+pub struct Control {
+    id: TransferId,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Control {
+    /// See [`Transfer::pause`].
+    pub fn pause(&self) {
+        self.send(Verb::Pause);
+    }
+
+    /// See [`Transfer::resume`].
+    pub fn resume(&self) {
+        self.send(Verb::Resume);
+    }
+
+    /// See [`Transfer::cancel`].
+    pub fn cancel(&self, leftover: Leftover) {
+        self.send(Verb::Cancel(leftover));
+    }
+
+    fn send(&self, verb: Verb) {
         // If the client is gone, so is the transfer.
-        let _ = self.commands.send(Command::Cancel(self.id));
+        let _ = self.commands.send(Command::Tell(self.id, verb));
+    }
+}
+
+/// What somebody wants of a transfer under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Pause,
+    Resume,
+    Cancel(Leftover),
+}
+
+impl Verb {
+    /// Does it. False if there is no such transfer, or if it is too late.
+    pub(crate) fn apply(self, now: bowline_core::Instant, transfers: &mut Transfers, id: TransferId) -> bool {
+        match self {
+            Self::Pause => transfers.pause(now, id),
+            Self::Resume => transfers.resume(now, id),
+            Self::Cancel(leftover) => transfers.cancel(now, id, leftover),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Feed, with_checksum};
 use crate::sim::{Disk, Worker};
-use bowline_core::transfer::{Offer, SafeName, TransferId, wire};
+use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId, wire};
 use bowline_core::{Instant, Role, Session, session};
 use bytes::Bytes;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl Host {
     }
 
     fn act(&mut self, feed: &mut Feed<'_>) {
-        match feed.byte() % 8 {
+        match feed.byte() % 10 {
             0..=2 => {
                 let len = feed.byte().into();
                 self.receive(with_checksum(feed.slice(len)));
@@ -80,10 +80,24 @@ impl Host {
                 let next = self.session.poll_timeout();
                 assert!(next.is_none_or(|next| next > self.now), "a deadline lies ahead");
             }
-            _ => self.session.handle_link_up(self.now, None),
+            7 => self.session.handle_link_up(self.now, None),
+            _ => self.verb(feed.byte(), feed.byte()),
         }
         let transfers = self.session.transfers();
         assert!(transfers.in_flight() <= transfers.window().max(1 << 20), "more is out than may be");
+    }
+
+    /// Pauses, resumes or cancels one of the transfers that there may be.
+    fn verb(&mut self, which: u8, what: u8) {
+        let transfers = self.session.transfers_mut();
+        let id = TransferId::from_bytes([which % 4; 16]);
+        let paused = transfers.is_paused(id);
+        match what % 8 {
+            0..3 => assert!(transfers.pause(self.now, id) == transfers.is_paused(id)),
+            3..6 => assert_eq!(transfers.resume(self.now, id), paused),
+            6 => drop(transfers.cancel(self.now, id, Leftover::Keep)),
+            _ => drop(transfers.cancel(self.now, id, Leftover::Discard)),
+        }
     }
 
     fn receive(&mut self, message: Bytes) {

@@ -22,7 +22,7 @@ pub(super) fn with_checksum(body: &[u8]) -> Bytes {
     [body, &crc32c::crc32c(body).to_be_bytes()].concat().into()
 }
 
-/// Offers with all that may be said of them. What belongs to the other frames stands in files of its own.
+/// Offers with all that may be said of them, and pauses. What belongs to the other frames stands in files of its own.
 pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let offer = |kind, length| {
         let offer = wire::Offer {
@@ -39,13 +39,21 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             epoch_seen: 0,
             digest: None,
         };
-        let bytes = Frame::Offer(1, offer).encode().into_bytes();
-        bytes[..bytes.len() - 4].to_vec()
+        body(Frame::Offer(1, offer))
     };
     vec![
         ("offer_of_a_file", offer(Kind::File, 7)),
         ("offer_of_a_folder", offer(Kind::Folder, 0)),
         ("offer_of_a_folder_with_a_length", offer(Kind::Folder, 7)),
         ("offer_of_a_listing", offer(Kind::Listing, 1 << 20)),
+        ("pause", body(Frame::Pause(1, wire::Pause { offset: 70_000, answer: false }))),
+        ("pause_answered", body(Frame::Pause(2, wire::Pause { offset: 70_000, answer: true }))),
+        ("resume", body(Frame::Resume(1, wire::Resume { offset: 70_000, pauses: 1 }))),
     ]
+}
+
+/// A frame without its checksum.
+fn body(frame: Frame) -> Vec<u8> {
+    let bytes = frame.encode().into_bytes();
+    bytes[..bytes.len() - 4].to_vec()
 }

@@ -222,6 +222,8 @@ fn is_effect(event: &Event) -> bool {
     !matches!(
         event,
         Event::Accepted { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
             | Event::Retrying { .. }
             | Event::Done { .. }
             | Event::Failed { .. }

@@ -18,6 +18,7 @@ pub(crate) enum Mood {
     Moving { verb: &'static str, rate: f64, left: Option<Duration> },
     Reconnecting { after: Duration },
     Finishing,
+    Paused,
 }
 
 impl Bar {
@@ -91,6 +92,7 @@ impl Mood {
             Self::Reconnecting { after } if after < Duration::from_secs(1) => "reconnecting".into(),
             Self::Reconnecting { after } => format!("reconnecting in {} s", after.as_secs()),
             Self::Finishing => "finishing".into(),
+            Self::Paused => "paused".into(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::args::Output;
 use crate::exit::Trouble;
 use crate::news::Subject;
 use crate::plain::plain;
+use crate::signals::Wish;
 use crate::units::{Rate, Size, Span};
 use bar::{Bar, Mood};
 use bowline_core::transfer::Stage;
@@ -225,6 +226,14 @@ impl Report {
         }
     }
 
+    /// Somebody has paused or resumed everything.
+    pub(crate) fn wish(&mut self, wish: Wish) {
+        self.say(match wish {
+            Wish::Pause => "paused; SIGUSR2 resumes",
+            Wish::Resume => "resumed",
+        });
+    }
+
     /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
     fn wait(&mut self, delay: Duration) {
         let why = self.unreachable.take();
@@ -245,7 +254,7 @@ impl Report {
         let now = Instant::now();
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
-        let (mut finishing, mut under) = (0, 0);
+        let (mut finishing, mut paused, mut under) = (0, 0, 0);
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
@@ -261,6 +270,7 @@ impl Report {
                     *counted = progress.received;
                     under += 1;
                     finishing += u32::from(progress.stage == Stage::Finishing);
+                    paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));
                     let news = told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage);
                     if news && matches!(self.voice, Voice::Json) {
                         *told = Some((now, progress.stage));
@@ -282,6 +292,8 @@ impl Report {
         }
         let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
             Mood::Finishing
+        } else if under > 0 && paused == under {
+            Mood::Paused
         } else {
             let left = self.meter.time_for(total.saturating_sub(position));
             Mood::Moving { verb: self.verb.now, rate: self.meter.rate(), left }
@@ -338,6 +350,7 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Opening => "opening",
         Stage::Moving => "moving",
         Stage::Finishing => "finishing",
+        Stage::Paused { .. } => "paused",
         _ => "other",
     }
 }

@@ -215,3 +215,20 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     let hi: f64 = hi.parse().expect("seconds");
     assert!(hi >= 1.0, "{kept}");
 }
+
+#[test]
+fn a_signal_pauses_and_another_resumes() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut sender = send(&world, &server.url);
+    sender.middle();
+    sender.signal(Signal::USR1);
+    let paused = sender.event(|event| event["stage"] == "paused");
+    let later = sender.event(|event| event["stage"] == "paused" && event != &paused);
+    assert!(later["received"].as_u64() < Some(BIG as u64), "{later}");
+    sender.signal(Signal::USR2);
+    sender.event(|event| event["event"] == "done");
+    assert_eq!(sender.finish().code, Some(0));
+    assert!(world.inbox("big") == bytes("big", BIG));
+}

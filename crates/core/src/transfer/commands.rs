@@ -26,7 +26,11 @@ impl Transfers {
             link.close(handle);
         }
         let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
-        let mode = wire::Mode::AttachOrCreate;
+        // What was to be thrown away is not gone on with.
+        let mode = match self.discards.remove(&id) {
+            Some(_) => wire::Mode::Restart,
+            None => wire::Mode::AttachOrCreate,
+        };
         let offer = wire::Offer {
             id,
             name,
@@ -44,6 +48,9 @@ impl Transfers {
         };
         self.outgoing.insert(id, Outgoing::new(self.now, offer, requested.is_some()));
         self.turns.wait(id);
+        if self.is_paused(id) {
+            self.pause(now, id);
+        }
         Ok(())
     }
 
@@ -58,6 +65,9 @@ impl Transfers {
         }
         self.wanted.insert(id, Wanted::new(name));
         self.asking.push_back(id);
+        if let Some(link) = &mut self.link {
+            link.withdrawn.remove(&id);
+        }
         Ok(())
     }
 
@@ -105,8 +115,7 @@ impl Transfers {
         self.incoming_step(now, id, Incoming::finish);
     }
 
-    /// Answers any effect that did not work out, or ends a transfer because somebody wants it ended. The peer is told
-    /// and an [`Event::Failed`] follows.
+    /// Answers any effect that did not work out, and ends a transfer. The peer is told and an [`Event::Failed`] follows.
     pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
         self.advance(now);
         if self.outgoing.contains_key(&id) {
@@ -115,11 +124,16 @@ impl Transfers {
             self.wanted.remove(&id);
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
         } else if let Some(handle) = self.asked.remove(&id) {
+            self.paused.remove(&id);
             self.refuse_open(handle, &failure);
             self.events.push_back(Event::Failed { id, failure });
         } else if let Some(wanted) = self.wanted.remove(&id) {
+            self.paused.remove(&id);
             if let Asking::Asked { handle, .. } = wanted.state {
                 self.refuse_open(handle, &failure);
+                if let Some(link) = &mut self.link {
+                    link.withdrawn.insert(id);
+                }
             }
             self.note(id);
             self.events.push_back(Event::Failed { id, failure });

@@ -40,6 +40,9 @@ pub struct Config {
     /// together, or each its share of that. 1 KiB: less than any network that is still of use, and enough that nobody
     /// holds a place for a day with a byte now and then. `None`: however slow, as long as something comes.
     pub min_rate: Option<u64>,
+    /// How long the peer may keep a transfer paused. 24 h: a laptop that was shut for the night goes on; a place is not
+    /// held for ever.
+    pub pause_timeout: Duration,
     /// How often a transfer is offered again without any progress in between. 5.
     pub attempts: u32,
     /// The most bytes a second, sent and received each. `None`: no limit.
@@ -65,6 +68,7 @@ impl Default for Config {
             sync_delay: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(60),
             min_rate: Some(1024),
+            pause_timeout: Duration::from_secs(24 * 3600),
             attempts: 5,
             limit_rate: None,
             instance: [0; 16],

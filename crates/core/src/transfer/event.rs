@@ -1,7 +1,7 @@
 //! What [`Transfers`](super::Transfers) wants done, and what it tells.
 
 use super::wire::Mode;
-use super::{Batch, Code, Digest, Kind, Retry, SafeName, TransferId, UnixMode, Validator};
+use super::{Batch, Code, Digest, Kind, Leftover, Retry, SafeName, TransferId, UnixMode, Validator};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -90,6 +90,16 @@ pub enum Event {
         id: TransferId,
         /// From where.
         resume: u64,
+    },
+    /// The peer has paused a transfer. Nothing needs to be done.
+    Paused {
+        /// Which transfer.
+        id: TransferId,
+    },
+    /// The peer has taken its pause back.
+    Resumed {
+        /// Which transfer.
+        id: TransferId,
     },
     /// A transfer is to be tried again after a while.
     Retrying {
@@ -210,12 +220,14 @@ pub struct Failure {
     pub by_peer: bool,
     /// When to try again, if a time is known.
     pub retry_after: Duration,
+    /// What becomes of the part that the receiver has, where one end has decided it.
+    pub leftover: Option<Leftover>,
 }
 
 impl Failure {
     /// A failure that this end found.
     pub fn local(code: Code, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO }
+        Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO, leftover: None }
     }
 
     /// How long to wait before another try, if one is of use after so many.
@@ -251,6 +263,13 @@ pub enum Stage {
     Opening,
     /// Bytes move.
     Moving,
+    /// One end has paused it, or both.
+    Paused {
+        /// This end.
+        here: bool,
+        /// The other end.
+        there: bool,
+    },
     /// All bytes have moved; digests are compared and disks waited for.
     Finishing,
 }

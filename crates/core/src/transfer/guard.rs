@@ -104,7 +104,7 @@ impl Transfers {
     /// Counts a frame for an open transfer that brings nothing, or too little.
     pub(super) fn count_idle(&mut self, frame: &Frame) {
         let idle = match frame {
-            Frame::Finishing(..) => true,
+            Frame::Finishing(..) | Frame::Pause(..) | Frame::Resume(..) => true,
             Frame::Data(handle, data) => data.payload.len() < LEAST_CHUNK && !self.ends(*handle, data),
             _ => false,
         };
@@ -151,7 +151,8 @@ impl Transfers {
         let link = self.link.as_ref().filter(|link| !link.broken)?;
         let stall = self.config.stall_timeout;
         let hello = link.peer.is_none().then(|| link.guard.since + stall);
-        let waits = self.turns.first_waiting().is_some() || !self.asking.is_empty();
+        let waits =
+            self.turns.first_waiting().is_some() || !self.asking.is_empty() || !self.discards.is_empty();
         let opened = link.opened();
         let idle = opened.outgoing + opened.incoming + opened.wanted == 0;
         let left = link.guard.left.filter(|_| waits && idle).map(|left| left + stall);

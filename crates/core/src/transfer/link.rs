@@ -7,7 +7,7 @@ use super::wire::{self, Frame, Handle, Hello};
 use super::{Config, TransferId};
 use crate::message::Parts;
 use crate::{Instant, Role};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
 /// Which of our maps a handle leads to.
@@ -50,7 +50,12 @@ pub(super) struct Link {
     last_peer_handle: Handle,
     routes: BTreeMap<Handle, Route>,
     open: Open,
+    /// Those whose transfer is paused, and how many of each side they are.
+    resting: BTreeSet<Handle>,
+    at_rest: Open,
     control: VecDeque<Parts>,
+    /// What we asked for on this link and then did not want: an offer of it may be on its way.
+    pub(super) withdrawn: BTreeSet<TransferId>,
     pub(super) peer: Option<Hello>,
     max_transfers: u32,
     pub(super) flow: Flow,
@@ -83,7 +88,10 @@ impl Link {
             last_peer_handle: 0,
             routes: BTreeMap::new(),
             open: Open::default(),
+            resting: BTreeSet::new(),
+            at_rest: Open::default(),
             control: VecDeque::new(),
+            withdrawn: BTreeSet::new(),
             peer: None,
             max_transfers: config.max_transfers,
             flow: Flow::new(now, config.max_chunk, rtt),
@@ -149,6 +157,7 @@ impl Link {
     }
 
     pub(super) fn close(&mut self, handle: Handle) {
+        self.rest(handle, false);
         if let Some(route) = self.routes.remove(&handle) {
             *self.open.of(route) -= 1;
         }
@@ -168,6 +177,26 @@ impl Link {
     /// How many handles are open.
     pub(super) fn opened(&self) -> Open {
         self.open
+    }
+
+    /// The same, without those whose transfer is paused: they take no share.
+    pub(super) fn busy(&self) -> Open {
+        let (open, at_rest) = (self.open, self.at_rest);
+        Open {
+            outgoing: open.outgoing - at_rest.outgoing,
+            incoming: open.incoming - at_rest.incoming,
+            ..open
+        }
+    }
+
+    /// Notes whether the transfer of an open handle is paused.
+    pub(super) fn rest(&mut self, handle: Handle, rests: bool) {
+        let Some(route) = self.route(handle) else { return };
+        if rests && self.resting.insert(handle) {
+            *self.at_rest.of(route) += 1;
+        } else if !rests && self.resting.remove(&handle) {
+            *self.at_rest.of(route) -= 1;
+        }
     }
 
     /// How many transfers may be open at once, each way: what both sides take. Before the peer has said so, a few.

@@ -18,6 +18,7 @@
 //! id; the receiver says how much it has made durable, and sending goes on from there.
 
 mod agenda;
+mod cancel;
 mod code;
 mod commands;
 mod config;
@@ -34,6 +35,7 @@ pub mod listing;
 mod name;
 mod offer;
 mod pace;
+mod pause;
 mod poll;
 mod receive;
 mod route;
@@ -49,7 +51,7 @@ pub mod wire;
 use crate::time::earliest;
 use crate::{Instant, Role};
 use agenda::Agenda;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -60,6 +62,7 @@ use turns::Turns;
 use wanted::{Asking, Wanted};
 use wire::Frame;
 
+pub use cancel::Leftover;
 pub use code::{Code, Retry};
 pub use config::Config;
 pub use digest::{Checkpoint, CheckpointError, Digest, GROUP, Hasher};
@@ -112,6 +115,10 @@ pub struct Transfers {
     wanted: BTreeMap<TransferId, Wanted>,
     /// What the peer asked for and we have not offered yet.
     asked: BTreeMap<TransferId, wire::Handle>,
+    /// What this end has paused, also while there is no link.
+    paused: BTreeSet<TransferId>,
+    /// What was cancelled, and whose part the peer is to throw away when there is a link.
+    discards: BTreeMap<TransferId, wire::Offer>,
     turns: Turns,
     /// Which incoming transfers have something to acknowledge.
     acks: VecDeque<TransferId>,
@@ -149,6 +156,8 @@ impl Transfers {
             incoming: BTreeMap::new(),
             wanted: BTreeMap::new(),
             asked: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            discards: BTreeMap::new(),
             turns: Turns::default(),
             acks: VecDeque::new(),
             shares: Turns::default(),
@@ -232,7 +241,9 @@ impl Transfers {
 
     /// How far a transfer has come; `None` once it has ended.
     pub fn progress(&self, id: TransferId) -> Option<Progress> {
-        let waiting = Progress { stage: Stage::Waiting, length: 0, received: 0, durable: 0, resent: 0 };
+        let paused = Stage::Paused { here: true, there: false };
+        let stage = if self.is_paused(id) { paused } else { Stage::Waiting };
+        let waiting = Progress { stage, length: 0, received: 0, durable: 0, resent: 0 };
         let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
         let incoming = || self.incoming.get(&id).map(Incoming::progress);
         outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
@@ -267,6 +278,11 @@ impl Transfers {
     /// How many bytes of files this link has carried: acknowledged by the peer, or received.
     pub fn moved(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.moved)
+    }
+
+    /// How many bytes this end has promised to hold for all transfers of this link together, beside what it holds.
+    pub fn promised(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.promised)
     }
 
     /// What the peer's HELLO said, once it is in.
@@ -319,7 +335,7 @@ impl Transfers {
     /// have changed.
     fn note(&mut self, id: TransferId) {
         let outgoing = self.outgoing.get(&id).and_then(|outgoing| outgoing.deadline(&self.config));
-        let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(wanted));
+        let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(id, wanted));
         let mut incoming = self.incoming.get_mut(&id);
         if let Some(incoming) = &mut incoming {
             incoming.track(self.now);
@@ -335,7 +351,7 @@ impl Transfers {
     fn refuse_open(&mut self, handle: wire::Handle, failure: &Failure) {
         if let Some(link) = &mut self.link {
             link.close(handle);
-            link.control(Frame::Cancel(handle, refusal(failure)));
+            link.control(Frame::Cancel(handle, cancel::cancel(failure, 0)));
         }
     }
 
@@ -347,16 +363,5 @@ impl Transfers {
             link.broken = true;
             self.events.push_back(Event::Broken { code, text });
         }
-    }
-}
-
-/// The CANCEL that answers a REQUEST or an OFFER.
-fn refusal(failure: &Failure) -> wire::Cancel {
-    wire::Cancel {
-        code: failure.code,
-        retry_after: failure.retry_after,
-        durable: 0,
-        discard: false,
-        text: failure.text.clone(),
     }
 }

@@ -21,6 +21,7 @@ impl Transfers {
     /// The next message that is not of the bulk: nothing else goes before it.
     pub(crate) fn poll_control(&mut self, now: Instant) -> Option<Parts> {
         self.advance(now);
+        self.tell_discard();
         let link = self.link.as_mut()?;
         if let Some(control) = link.poll_control() {
             return Some(control);
@@ -59,7 +60,9 @@ impl Transfers {
             return None;
         }
         while let Some(id) = self.asking.pop_front() {
-            let Some(wanted) = self.wanted.get_mut(&id).filter(|wanted| wanted.waits()) else { continue };
+            let paused = self.paused.contains(&id);
+            let wanted = self.wanted.get_mut(&id).filter(|wanted| wanted.waits() && !paused);
+            let Some(wanted) = wanted else { continue };
             let handle = link.open(Route::Wanted(id));
             link.guard.handle_ours(now);
             wanted.state = Asking::Asked { handle, since: now };

@@ -1,11 +1,12 @@
 //! Messages in: each frame finds the transfer that it is for.
 
+use super::cancel::cancel;
 use super::event::{Event, Failure};
 use super::limiter::Limiter;
 use super::link::Route;
 use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
-use super::{Asking, Code, Fate, TransferId, Transfers, refusal};
+use super::{Asking, Code, Fate, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
 use bytes::Bytes;
@@ -71,7 +72,7 @@ impl Transfers {
                 return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
             }
             link.close(handle);
-            link.control(Frame::Cancel(handle, refusal(failure)));
+            link.control(Frame::Cancel(handle, cancel(failure, 0)));
             link.guard.handle_idle(self.now);
         }
     }
@@ -114,6 +115,8 @@ impl Transfers {
             | Frame::Ack(handle, _)
             | Frame::Done(handle, _)
             | Frame::Finishing(handle, _)
+            | Frame::Pause(handle, _)
+            | Frame::Resume(handle, _)
             | Frame::Cancel(handle, _)
             | Frame::Unsupported(handle, _) => self.handle_routed(handle, frame),
         }
@@ -150,6 +153,9 @@ impl Transfers {
             );
         }
         let Some(link) = &mut self.link else { return };
+        if link.withdrawn.contains(&id) {
+            return self.refuse(handle, &Failure::local(Code::Cancelled, "cancelled"));
+        }
         let wanted = self.wanted.get_mut(&id);
         let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
         if earlier.is_none() && link.opened().incoming >= self.config.max_transfers as usize {
@@ -168,6 +174,9 @@ impl Transfers {
         let (incoming, event) = Incoming::new(self.now, handle, offer, instance, earlier);
         self.incoming.insert(id, incoming);
         self.events.push_back(event);
+        if self.is_paused(id) {
+            self.pause(self.now, id);
+        }
         self.note(id);
     }
 
@@ -228,6 +237,8 @@ impl Transfers {
                         outgoing.handle_finishing(cx.now);
                         Fate::Lives
                     }
+                    Frame::Pause(_, pause) => outgoing.handle_pause(cx, pause),
+                    Frame::Resume(_, resume) => outgoing.handle_resume(cx, resume),
                     other => outgoing.give_up(cx, misplaced(&other)),
                 });
             }
@@ -239,28 +250,25 @@ impl Transfers {
                         incoming.handle_finishing(cx.now);
                         Fate::Lives
                     }
+                    Frame::Pause(_, pause) => incoming.handle_pause(cx, pause),
+                    Frame::Resume(_, resume) => incoming.handle_resume(cx, resume),
                     Frame::Cancel(_, cancel) => incoming.handle_cancel(cx, cancel),
                     other => incoming.fail(cx, misplaced(&other)),
                 });
             }
             (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
-                self.events.push_back(Event::Failed { id, failure: by_peer(cancel) });
+                self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
                 self.forget_incoming(id);
             }
             (Some(Route::Asked(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
                 self.asked.remove(&id);
-                self.events.push_back(Event::Failed { id, failure: by_peer(cancel) });
+                self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }
             (_, frame) => self.break_link(Code::Protocol, misplaced(&frame).text),
         }
     }
-}
-
-fn by_peer(cancel: wire::Cancel) -> Failure {
-    let wire::Cancel { code, retry_after, text, .. } = cancel;
-    Failure { code, text, by_peer: true, retry_after }
 }
 
 fn misplaced(frame: &Frame) -> Failure {

@@ -18,8 +18,7 @@ impl Transfers {
         self.advance(now);
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
         if step(outgoing, &mut context!(self)) == Fate::Ended {
-            self.outgoing.remove(&id);
-            self.turns.leave(id);
+            self.forget_outgoing(id);
         }
         self.note(id);
         true
@@ -94,11 +93,17 @@ impl Transfers {
     pub(super) fn sending_timeout(&mut self, id: TransferId) {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
         if outgoing.handle_timeout(&mut context!(self)) == Fate::Ended {
-            self.outgoing.remove(&id);
-            self.turns.leave(id);
+            self.forget_outgoing(id);
         } else if outgoing.wants_offer(self.now) {
             self.turns.wait(id);
         }
+    }
+
+    /// A transfer that sends has ended, well or badly, and an event of it says how.
+    fn forget_outgoing(&mut self, id: TransferId) {
+        self.outgoing.remove(&id);
+        self.turns.leave(id);
+        self.paused.remove(&id);
     }
 
     /// When a limit on the rate lets the next chunk pass.

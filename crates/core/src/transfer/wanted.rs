@@ -37,6 +37,15 @@ impl Wanted {
         matches!(self.state, Asking::Waiting { until: None })
     }
 
+    /// Our side has resumed it: the time of another try may have passed meanwhile. Says whether it may be asked for at
+    /// once.
+    pub(super) fn wake(&mut self, now: Instant) -> bool {
+        if let Asking::Waiting { until } = &mut self.state {
+            *until = until.filter(|until| *until > now);
+        }
+        self.waits()
+    }
+
     /// A link has brought so much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
         if earlier.received > self.earlier.received {
@@ -60,7 +69,11 @@ impl Transfers {
         if let (Some(incoming), Some(link)) = (&incoming, &mut self.link) {
             incoming.release(link);
         }
-        let Some(mut wanted) = self.wanted.remove(&id) else { return };
+        let Some(mut wanted) = self.wanted.remove(&id) else {
+            self.paused.remove(&id);
+            return;
+        };
+        let paused = self.paused.remove(&id);
         if let Some(incoming) = incoming {
             wanted.learn(incoming.earlier());
         }
@@ -78,11 +91,14 @@ impl Transfers {
         wanted.attempts += 1;
         wanted.state = Asking::Waiting { until: Some(self.now + after) };
         self.wanted.insert(id, wanted);
+        if paused {
+            self.paused.insert(id);
+        }
     }
 
-    pub(super) fn wanted_deadline(&self, wanted: &Wanted) -> Option<Instant> {
+    pub(super) fn wanted_deadline(&self, id: TransferId, wanted: &Wanted) -> Option<Instant> {
         match wanted.state {
-            Asking::Waiting { until } => until,
+            Asking::Waiting { until } => until.filter(|_| !self.is_paused(id)),
             Asking::Asked { since, .. } => Some(since + self.config.stall_timeout),
             Asking::Offered => None,
         }

@@ -2,6 +2,7 @@
 
 mod attaching;
 mod committing;
+mod discarding;
 mod errors;
 mod failing;
 #[cfg(unix)]

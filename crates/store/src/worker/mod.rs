@@ -94,6 +94,16 @@ impl Worker {
         }));
     }
 
+    /// Throws away what an earlier process has left of a transfer that is not begun here. What is begun here is thrown away
+    /// by [`Event::Discard`].
+    pub fn discard(&mut self, store: &DiskStore, id: TransferId) {
+        if !self.receiving.contains_key(&id) {
+            let store = store.clone();
+            // What cannot be removed expires.
+            (self.spawn)(Box::new(move || drop(store.discard(id))));
+        }
+    }
+
     /// Carries out an effect on a file. Any other event is handed back; so is the end of a transfer, whose files are
     /// let go of.
     pub fn carry_out(&mut self, event: Event) -> Option<Event> {

@@ -73,10 +73,11 @@ impl Receiving {
     }
 
     pub(super) fn discard(self) {
-        self.writing.submit(|place| {
-            if let Some(place) = place.take() {
-                place.discard();
-            }
+        let (store, id) = (self.store, self.reporter.id);
+        self.writing.submit(move |place| match place.take() {
+            Some(place) => place.discard(),
+            // It is closed: what it left is found by its id. What cannot be removed expires.
+            None => drop(store.discard(id)),
         });
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::Config as StoreConfig;
 use bowline_core::Role;
-use bowline_core::transfer::{Code, Config, Offer, SafeName};
+use bowline_core::transfer::{Code, Config, Leftover, Offer, SafeName};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -350,4 +350,28 @@ fn a_file_that_is_opened_too_late_is_not_offered() {
     let opened = end.reports.try_recv().expect("it was opened");
     opened.apply(Instant::ZERO, &mut end.transfers, &mut end.worker);
     assert!(end.transfers.is_empty(), "nobody waits for it");
+}
+
+#[test]
+fn a_part_that_an_earlier_link_left_is_discarded_on_the_next_one() {
+    let mut world = World::new();
+    world.offer(&vec![7; 3_000_000]);
+    world.link_up();
+    world.exchange_until_received(1_000_000);
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    // Until it is at rest.
+    for _ in 0..50 {
+        world.server.turn(Instant::ZERO);
+    }
+    assert!(world.to.path().join(".bowline").exists());
+    assert!(world.client.transfers.cancel(Instant::ZERO, ID, Leftover::Discard));
+    world.link_up();
+    for _ in 0..10_000 {
+        world.exchange();
+        if !world.to.path().join(".bowline").exists() {
+            return;
+        }
+    }
+    panic!("something is left: {:?}", world.server.told);
 }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
 use crate::host::seed;
 use crate::pings::{self, Waiter};
-use crate::transfer::{Places, Tracked, Transfer, TransferError};
+use crate::transfer::{Places, Tracked, Transfer, TransferError, Verb};
 use messages::Line;
 use task::Task;
 
@@ -122,7 +122,7 @@ impl Download {
 pub(crate) enum Command {
     Upload { offer: Offer, source: Option<Source>, tracked: Tracked },
     Download { download: Download, store: DiskStore, tracked: Tracked },
-    Cancel(TransferId),
+    Tell(TransferId, Verb),
     Confirm(Receipt),
     NetworkChanged,
     Ping(Waiter),

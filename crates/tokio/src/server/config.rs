@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bowline_core::messages::SessionsConfig;
-use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName};
+use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName, TransferId};
 use bowline_core::{Disconnect, connection};
 use bowline_store::Principal;
 
@@ -98,6 +98,16 @@ pub enum ServerEvent {
         peer: String,
         /// Why, in one sentence.
         why: String,
+    },
+    /// A transfer has begun on a link, or goes on there. Its id is for [`Server::pause`](super::Server::pause) and its
+    /// relatives.
+    Began {
+        /// The client's address.
+        peer: String,
+        /// The transfer.
+        id: TransferId,
+        /// The file.
+        name: SafeName,
     },
     /// A file has arrived.
     Received(FileEvent),

@@ -2,6 +2,7 @@
 
 mod config;
 mod messages;
+mod orders;
 mod seats;
 mod served;
 mod sweeping;
@@ -30,6 +31,7 @@ use crate::driver::Driver;
 use crate::host::{Host, seed};
 use crate::tcp;
 use messages::Talks;
+use orders::Orders;
 use seats::Seats;
 use served::Served;
 
@@ -65,6 +67,7 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     /// The sessions of messages, if they are spoken.
     talks: Option<Arc<Talks>>,
+    orders: Orders,
 }
 
 impl Server {
@@ -78,7 +81,8 @@ impl Server {
         let (events, _) = broadcast::channel(1024);
         let (stopping, _) = watch::channel(false);
         let talks = config.messages.map(|sessions| Arc::new(Talks::new(sessions)));
-        Self { store, config: Arc::new(config), instance, seats: Seats::default(), events, stopping, talks }
+        let (seats, orders) = (Seats::default(), Orders::default());
+        Self { store, config: Arc::new(config), instance, seats, events, stopping, talks, orders }
     }
 
     /// What happens from now on. Who listens too slowly misses some of it.
@@ -202,8 +206,8 @@ impl Server {
         // Only the same principal can have its session of messages back.
         let place = self.talks.as_ref().map(|talks| talks.join(who.name().as_bytes()));
         let store = self.store.for_principal(who);
-        let host = Host::new(session, clock);
-        let link = Served { server: self, store, peer, host, names: BTreeMap::new(), place };
+        let (host, orders) = (Host::new(session, clock), self.orders.listen());
+        let link = Served { server: self, store, peer, host, orders, names: BTreeMap::new(), place };
         link.run(driver, stopping).await;
     }
 

@@ -9,13 +9,14 @@ use bowline_core::transfer::{self, Batch, Code, Failure, Kind, SafeName, Transfe
 use bowline_core::{Close, Disconnect};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use super::messages::Place;
 use super::seats::Seat;
 use super::{FileEvent, Server, ServerEvent};
 use crate::driver::Driver;
 use crate::host::{Host, let_go};
+use crate::transfer::Verb;
 
 /// What a client is told to wait whose principal has too many transfers open.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ pub(super) struct Served<'a> {
     pub(super) store: DiskStore,
     pub(super) peer: String,
     pub(super) host: Host,
+    pub(super) orders: broadcast::Receiver<(TransferId, Verb)>,
     pub(super) names: BTreeMap<TransferId, Subject>,
     /// Among the sessions of messages.
     pub(super) place: Option<Place>,
@@ -86,6 +88,11 @@ impl Served<'_> {
             tokio::select! {
                 () = self.host.step(Some(&mut driver)) => {}
                 () = stirred => {}
+                // Whoever is behind has missed some; the server itself lives as long as we do.
+                Ok((id, verb)) = self.orders.recv() => {
+                    let now = self.host.clock.now();
+                    verb.apply(now, self.host.session.transfers_mut(), id);
+                }
                 // An error says that the server is gone: stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !told => {
                     told = true;
@@ -137,23 +144,32 @@ impl Served<'_> {
         seat.ok()
     }
 
+    fn begin(&mut self, id: TransferId, subject: Subject) {
+        let name = subject.name.clone();
+        self.names.insert(id, subject);
+        if self.server.orders.is_paused(id) {
+            Verb::Pause.apply(self.host.clock.now(), self.host.session.transfers_mut(), id);
+        }
+        self.server.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
+    }
+
     fn handle_transfer(&mut self, event: transfer::Event) {
         let peer = self.peer.clone();
         match event {
             transfer::Event::Offered(offered) => {
                 let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
                 let Some(seat) = self.seat(offered.id) else { return };
-                self.names.insert(offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
+                self.begin(offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
                 self.host.worker.attach(&self.store, offered);
             }
             transfer::Event::Requested { id, name } => {
                 let (kind, batch) = (Kind::File, None);
                 let Some(seat) = self.seat(id) else { return };
-                self.names
-                    .insert(id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
+                self.begin(id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
                 self.host.worker.offer(&self.store, id, name);
             }
             transfer::Event::Done { id, length, digest, deduplicated, .. } => {
+                self.server.orders.forget(id);
                 let Some(Subject { name, way, kind, batch, .. }) = self.names.remove(&id) else { return };
                 tracing::info!(%peer, %name, length, %digest, deduplicated, ?way, "done");
                 let folder = kind == Kind::Folder;
@@ -164,6 +180,10 @@ impl Served<'_> {
                 });
             }
             transfer::Event::Failed { id, failure } => {
+                // A client whose link has ended asks again.
+                if failure.code != Code::Stalled {
+                    self.server.orders.forget(id);
+                }
                 let name = self.names.remove(&id).map(|subject| subject.name);
                 tracing::info!(%peer, ?name, %failure, "failed");
                 self.server.tell(ServerEvent::Failed { peer, name, failure });

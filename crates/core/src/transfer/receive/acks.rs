@@ -23,7 +23,7 @@ pub(super) struct Acks {
     pub(super) last_sent: Option<Instant>,
     pub(super) last_seq: u32,
     /// What was said last: received, durable, credit.
-    told: (u64, u64, u64),
+    pub(super) told: (u64, u64, u64),
     pub(super) rewind: Option<Rewind>,
 }
 
@@ -69,7 +69,10 @@ impl Incoming {
     /// What a sender may send before it has an answer may be on its way: it is taken whatever a limit on the rate says, and
     /// paid for by later credit.
     pub(super) fn promise_early(&mut self, cx: &mut Context<'_>, resume: u64) {
-        self.credit = resume.max(INITIAL_CREDIT.min(self.offer.length));
+        // Nothing follows that is not here if it has paused.
+        let early = if self.pauses.is_void { self.early_len } else { INITIAL_CREDIT };
+        self.credit = resume.max(early.min(self.offer.length));
+        self.promise(cx);
         if let Some(limiter) = cx.link.as_mut().and_then(|link| link.limit_in.as_mut()) {
             limiter.pass(cx.now, self.credit - resume);
         }
@@ -77,8 +80,8 @@ impl Incoming {
 
     /// Gives the sender as much credit as memory, and a limit on the rate, allow.
     pub(super) fn extend_credit(&mut self, cx: &mut Context<'_>) {
-        let Some(link) = &mut cx.link else { return };
-        let open = link.opened().incoming.max(1) as u64;
+        let Some(link) = cx.link.as_mut().filter(|_| self.pauses.gives_credit()) else { return };
+        let open = link.busy().incoming.max(1) as u64;
         self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
         // What others were promised when there were fewer of them stays promised.
         let others = link.promised.saturating_sub(self.promised);
@@ -95,13 +98,20 @@ impl Incoming {
             credit = allowed;
         }
         self.credit = self.credit.max(credit);
+        self.promise(cx);
+    }
+
+    /// Tells the link how much of its memory is ours.
+    pub(super) fn promise(&mut self, cx: &mut Context<'_>) {
+        let Some(link) = &mut cx.link else { return };
+        let others = link.promised.saturating_sub(self.promised);
         self.promised = self.credit - self.written;
         link.promised = others + self.promised;
     }
 
     /// Whether the sender can send nothing before a limit on the rate gives it more credit.
     pub(in crate::transfer) fn is_hungry(&self) -> bool {
-        self.hungry && matches!(self.state, State::Receiving)
+        self.hungry && self.pauses.gives_credit() && matches!(self.state, State::Receiving)
     }
 
     /// Gives credit to a sender whose turn it is. Returns how much.

@@ -122,14 +122,16 @@ impl Incoming {
     }
 
     pub(in crate::transfer) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
+        if self.is_finishing() && cancel.code == Code::Cancelled {
+            // Too late: what is there is whole, and on its way to its place.
+            return Fate::Lives;
+        }
         if let Some(link) = &mut cx.link {
             link.close(self.handle);
         }
         let id = self.offer.id;
         cx.events.push_back(if cancel.discard { Event::Discard { id } } else { Event::Detach { id } });
-        let Cancel { code, retry_after, text, .. } = cancel;
-        cx.events
-            .push_back(Event::Failed { id, failure: Failure { code, text, by_peer: true, retry_after } });
+        cx.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
         Fate::Ended
     }
 }

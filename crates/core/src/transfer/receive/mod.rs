@@ -12,18 +12,22 @@
 
 mod acks;
 mod input;
+mod pause;
 
+use super::cancel::cancel;
 use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
 use super::pace::Pace;
+use super::pause::Halt;
 use super::send::{Context, Fate};
-use super::wire::{Accept, Cancel, Data, Frame, Handle, Have, Offer, Phase, Rewind, Whole};
-use super::{Code, Config, Digest};
+use super::wire::{Accept, Data, Frame, Handle, Have, Offer, Phase, Rewind, Whole};
+use super::{Code, Config, Digest, Leftover};
 use crate::Instant;
 use crate::time::earliest;
 use acks::Acks;
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::time::Duration;
+use pause::Pauses;
 
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
@@ -84,6 +88,7 @@ pub(super) struct Incoming {
     working: Option<Instant>,
     tell_finishing: Instant,
     ack: Acks,
+    pauses: Pauses,
 }
 
 /// What earlier links brought of a file.
@@ -146,6 +151,7 @@ impl Incoming {
             working: None,
             tell_finishing: now + FINISHING_EVERY,
             ack: Acks::default(),
+            pauses: Pauses::default(),
         };
         (incoming, Event::Offered(offered))
     }
@@ -247,8 +253,12 @@ impl Incoming {
     /// Gives up, tells the sender, and tells the application.
     pub(super) fn fail(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
         self.cancel(cx, &failure);
-        cx.events.push_back(Event::Detach { id: self.offer.id });
-        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        let id = self.offer.id;
+        cx.events.push_back(match failure.leftover {
+            Some(Leftover::Discard) => Event::Discard { id },
+            _ => Event::Detach { id },
+        });
+        cx.events.push_back(Event::Failed { id, failure });
         Fate::Ended
     }
 
@@ -257,14 +267,7 @@ impl Incoming {
         if let Some(link) = &mut cx.link {
             link.close(self.handle);
         }
-        let cancel = Cancel {
-            code: failure.code,
-            retry_after: failure.retry_after,
-            durable: self.durable,
-            discard: false,
-            text: failure.text.clone(),
-        };
-        cx.control(Frame::Cancel(self.handle, cancel));
+        cx.control(Frame::Cancel(self.handle, cancel(failure, self.durable)));
     }
 
     // ----- time -----
@@ -272,12 +275,21 @@ impl Incoming {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self.state {
             State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
-            State::Present { .. } => Some(self.heard + config.stall_timeout.saturating_mul(2)),
+            State::Present { .. } => self.patience(config),
             State::Receiving => {
                 let sync = self.sync_due(config);
-                let idle = self.awaits_peer().then(|| self.heard + config.stall_timeout.saturating_mul(2));
-                earliest(earliest(self.ack.due, sync), earliest(idle, self.pace.deadline(config)))
+                let patience = self.patience(config);
+                earliest(earliest(self.ack.due, sync), earliest(patience, self.pace.deadline(config)))
             }
+        }
+    }
+
+    /// When the sender has been waited for long enough.
+    fn patience(&self, config: &Config) -> Option<Instant> {
+        match self.pauses.halt {
+            Halt { here: true, .. } => None,
+            Halt { there: Some(since), .. } => Some(since + config.pause_timeout),
+            _ => self.awaits_peer().then(|| self.heard + config.stall_timeout.saturating_mul(2)),
         }
     }
 
@@ -306,15 +318,14 @@ impl Incoming {
                 cx.control(Frame::Finishing(self.handle, phase));
                 return Fate::Lives;
             }
-            State::Receiving | State::Present { .. } => {
-                let idle = self.heard + cx.config.stall_timeout.saturating_mul(2);
-                if idle <= cx.now && self.awaits_peer() {
-                    let text = format!(
-                        "nothing arrived for {} s",
-                        (cx.config.stall_timeout.saturating_mul(2)).as_secs()
-                    );
-                    return self.fail(cx, Failure::local(Code::Stalled, text));
-                }
+            State::Receiving | State::Present { .. }
+                if self.patience(cx.config).is_some_and(|end| end <= cx.now) =>
+            {
+                let text = match self.pauses.halt.there {
+                    Some(since) => format!("paused by the other side for {} s", (cx.now - since).as_secs()),
+                    None => format!("nothing arrived for {} s", (cx.now - self.heard).as_secs()),
+                };
+                return self.fail(cx, Failure::local(Code::Stalled, text));
             }
             _ => {}
         }
@@ -323,7 +334,8 @@ impl Incoming {
 
     /// Notes whether it is the sender's turn: it may send, and nothing of ours keeps it from it.
     pub(super) fn track(&mut self, now: Instant) {
-        self.pace.turn(now, matches!(self.state, State::Receiving) && self.received < self.credit);
+        let may_send = matches!(self.state, State::Receiving) && self.received < self.credit;
+        self.pace.turn(now, may_send && !self.pauses.halt.is_on());
     }
 
     /// What the sender has brought in its time, if that was too little.
@@ -336,8 +348,12 @@ impl Incoming {
     // ----- looks -----
 
     pub(super) fn progress(&self) -> Progress {
+        let Halt { here, there, .. } = self.pauses.halt;
         let stage = match self.state {
             State::Opening => Stage::Opening,
+            State::Receiving | State::Present { .. } if self.pauses.halt.is_on() => {
+                Stage::Paused { here, there: there.is_some() }
+            }
             State::Receiving if self.received < self.offer.length => Stage::Moving,
             _ => Stage::Finishing,
         };
@@ -351,6 +367,11 @@ impl Incoming {
 
     pub(super) fn priority(&self) -> u16 {
         self.offer.priority
+    }
+
+    /// Whether the file is being put in its place.
+    pub(super) fn is_finishing(&self) -> bool {
+        matches!(self.state, State::Finishing { .. })
     }
 
     /// What the next link is to know of this one.

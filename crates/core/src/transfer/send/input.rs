@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
-use crate::transfer::wire::{Accept, Ack, Cancel, Have, Whole};
+use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Whole};
 use alloc::format;
 use core::time::Duration;
 
@@ -24,8 +24,10 @@ impl Outgoing {
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
         }
         self.offer.epoch_seen = accept.epoch;
+        // It has begun anew, if it was to do so.
+        self.offer.mode = Mode::AttachOrCreate;
         self.max_chunk = accept.max_chunk;
-        self.credit = self.credit.max(accept.credit).min(self.offer.length);
+        self.extend_credit(accept.credit);
         self.received = accept.resume;
         self.durable = accept.resume;
         if fin || accept.have == Have::Complete {
@@ -86,7 +88,7 @@ impl Outgoing {
         link.moved += ack.received.saturating_sub(self.received);
         self.received = self.received.max(ack.received);
         self.durable = self.durable.max(ack.durable);
-        self.credit = self.credit.max(ack.credit).min(self.offer.length);
+        self.extend_credit(ack.credit);
         // One damaged chunk after another asks twice to go back; the second time may be once too often.
         if ack.rewind.is_some() || ack.received > self.sent {
             self.rewind(ack.received, link);
@@ -109,6 +111,13 @@ impl Outgoing {
             return Err(Failure::local(Code::Protocol, text));
         }
         Ok(())
+    }
+
+    /// What was given before our last PAUSE is given no more.
+    fn extend_credit(&mut self, credit: u64) {
+        if !self.pauses.is_void {
+            self.credit = self.credit.max(credit).min(self.offer.length);
+        }
     }
 
     /// The receiver is at work, and has nothing else to say until that is done.
@@ -141,8 +150,7 @@ impl Outgoing {
     }
 
     pub(in crate::transfer) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
-        let Cancel { code, retry_after, text, .. } = cancel;
         self.close_handle(cx);
-        self.retry_or_end(cx, Failure { code, text, by_peer: true, retry_after })
+        self.retry_or_end(cx, Failure::by_peer(cancel))
     }
 }

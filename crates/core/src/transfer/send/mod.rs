@@ -10,19 +10,23 @@
 
 mod input;
 mod output;
+mod pause;
 
 pub(super) use output::Chunk;
 
+use super::cancel::cancel;
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
-use super::wire::{self, Cancel, Frame, Handle, Have, Mode, Offer, Phase, Whole};
+use super::pause::Halt;
+use super::wire::{self, Frame, Handle, Have, Mode, Offer, Phase, Whole};
 use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
 use alloc::format;
 use bytes::Bytes;
 use core::time::Duration;
+use pause::Pauses;
 
 /// What a step needs beside the transfer itself.
 pub(super) struct Context<'a> {
@@ -118,6 +122,8 @@ pub(super) struct Outgoing {
     asked_digest: bool,
     checked: bool,
     asked_check: bool,
+
+    pauses: Pauses,
 }
 
 impl Outgoing {
@@ -125,6 +131,7 @@ impl Outgoing {
         // There is nothing to be read, hashed or looked at in a folder.
         let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
+            pauses: Pauses::default(),
             offer,
             requested,
             state: State::Waiting { until: None },
@@ -161,7 +168,8 @@ impl Outgoing {
 
     /// Whether an OFFER should go out now.
     pub(super) fn wants_offer(&self, now: Instant) -> bool {
-        matches!(self.state, State::Waiting { until } if until.is_none_or(|until| until <= now))
+        let is_due = matches!(self.state, State::Waiting { until } if until.is_none_or(|until| until <= now));
+        is_due && !self.rests()
     }
 
     /// Sends the OFFER. A small file that nobody has heard of follows at once, within the initial credit.
@@ -180,16 +188,16 @@ impl Outgoing {
         self.said_fin = false;
         self.working = None;
         self.credit = if early { self.offer.length } else { 0 };
+        self.pauses.begin_link();
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));
-        if early {
-            self.read_ahead(cx);
-        }
+        self.step(cx);
     }
 
     /// The link is gone. Chunks that are out may or may not have arrived.
     pub(super) fn handle_link_down(&mut self, cx: &mut Context<'_>) -> Fate {
         self.flights.clear();
+        self.pauses.begin_link();
         if self.requested {
             let failure = Failure::local(Code::Stalled, "the connection ended; the other side may ask again");
             cx.events.push_back(Event::Failed { id: self.offer.id, failure });
@@ -248,11 +256,15 @@ impl Outgoing {
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self.state {
-            State::Waiting { until } => until,
+            State::Waiting { until } => until.filter(|_| !self.rests()),
             State::Offered { .. } | State::Finishing { .. } => Some(self.heard + config.stall_timeout),
-            // While it is our turn, nobody else is late.
-            State::Sending { .. } if self.awaits_peer() => Some(self.heard + config.stall_timeout),
-            State::Sending { .. } => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
+            State::Sending { .. } if self.pauses.halt.here => None,
+            State::Sending { .. } => match self.pauses.halt.there {
+                Some(since) => Some(since + config.pause_timeout),
+                None if self.awaits_peer() => Some(self.heard + config.stall_timeout),
+                // While it is our turn, nobody else is late.
+                None => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
+            },
             State::Verifying { .. } => None,
         }
     }
@@ -267,7 +279,12 @@ impl Outgoing {
     }
 
     fn awaits_peer(&self) -> bool {
-        !self.flights.is_empty() || (self.sent == self.credit && self.credit < self.offer.length)
+        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.offer.length)
+    }
+
+    /// Whether it waits for its own side to resume it. What the peer asked for is offered all the same.
+    fn rests(&self) -> bool {
+        self.pauses.halt.here && !self.requested
     }
 
     pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
@@ -279,13 +296,18 @@ impl Outgoing {
             return Fate::Lives;
         }
         if let State::Sending { handle, .. } = self.state {
-            if !self.awaits_peer() {
+            if !self.awaits_peer() && !self.pauses.halt.is_on() {
                 self.told = cx.now;
                 cx.control(Frame::Finishing(handle, Phase::Verify));
                 return Fate::Lives;
             }
         }
-        let text = format!("no answer for {} s", cx.config.stall_timeout.as_secs());
+        let text = match (self.state, self.pauses.halt.there) {
+            (State::Sending { .. }, Some(since)) => {
+                format!("paused by the other side for {} s", (cx.now - since).as_secs())
+            }
+            _ => format!("no answer for {} s", cx.config.stall_timeout.as_secs()),
+        };
         let failure = Failure::local(Code::Stalled, text);
         self.cancel(cx, &failure);
         self.retry_or_end(cx, failure)
@@ -294,14 +316,28 @@ impl Outgoing {
     // ----- looks -----
 
     pub(super) fn progress(&self) -> Progress {
+        let Halt { here, there, .. } = self.pauses.halt;
+        let paused = Stage::Paused { here, there: there.is_some() };
         let stage = match self.state {
+            State::Waiting { .. } if here => paused,
             State::Waiting { .. } => Stage::Waiting,
+            State::Sending { .. } if self.pauses.halt.is_on() => paused,
             State::Offered { .. } => Stage::Opening,
             State::Sending { have: Have::Part, .. } if self.received < self.offer.length => Stage::Moving,
             _ => Stage::Finishing,
         };
         let Self { received, durable, resent, .. } = *self;
         Progress { stage, length: self.offer.length, received, durable, resent }
+    }
+
+    /// What it offers.
+    pub(super) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// Whether the receiver has not heard of it on this link.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
     }
 
     pub(super) fn id(&self) -> TransferId {
@@ -350,29 +386,30 @@ impl Outgoing {
 
     fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
         if let Some(handle) = self.close_handle(cx) {
-            let cancel = Cancel {
-                code: failure.code,
-                retry_after: Duration::ZERO,
-                durable: 0,
-                // What is there of a file that has changed is of no use to anybody.
-                discard: failure.code == Code::SourceChanged,
-                text: failure.text.clone(),
-            };
+            let mut cancel = cancel(failure, 0);
+            // What is there of a file that has changed is of no use to anybody.
+            cancel.discard |= failure.code == Code::SourceChanged;
             cx.control(Frame::Cancel(handle, cancel));
         }
     }
 
     fn close_handle(&mut self, cx: &mut Context<'_>) -> Option<Handle> {
-        let (State::Offered { handle, .. } | State::Sending { handle, .. } | State::Finishing { handle }) =
-            self.state
-        else {
-            return None;
-        };
+        let handle = self.handle()?;
         if let Some(link) = &mut cx.link {
             let sent = self.sent;
             self.rewind(sent, link);
             link.close(handle);
         }
         Some(handle)
+    }
+
+    /// The handle, while the transfer is open on this link.
+    fn handle(&self) -> Option<Handle> {
+        match self.state {
+            State::Offered { handle, .. } | State::Sending { handle, .. } | State::Finishing { handle } => {
+                Some(handle)
+            }
+            State::Waiting { .. } | State::Verifying { .. } => None,
+        }
     }
 }

@@ -28,6 +28,10 @@ pub(in crate::transfer) enum Chunk {
 impl Outgoing {
     /// Asks for what will be needed next.
     pub(in crate::transfer) fn step(&mut self, cx: &mut Context<'_>) {
+        self.tell_pause(cx);
+        if self.pauses.halt.is_on() {
+            return;
+        }
         match self.state {
             State::Sending { have: Have::Present, .. } => self.ask_digest(cx),
             State::Offered { early: true, .. } | State::Sending { have: Have::Part, .. } => {
@@ -48,7 +52,7 @@ impl Outgoing {
 
     pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &cx.link else { return };
-        let open = link.opened().outgoing.max(1) as u64;
+        let open = link.busy().outgoing.max(1) as u64;
         let share = (cx.config.read_ahead / open).max(LEAST_READ);
         let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(1);
         // Whole chunks, so that no cut leaves a crumb.
@@ -86,6 +90,9 @@ impl Outgoing {
             }
             _ => return None,
         };
+        if self.pauses.halt.is_on() {
+            return None;
+        }
         let digest = self.digest?;
         self.state = next;
         self.said_fin = true;
@@ -100,6 +107,9 @@ impl Outgoing {
         else {
             return Chunk::Nothing;
         };
+        if self.pauses.is_void || self.pauses.halt.is_on() {
+            return Chunk::Nothing;
+        }
         let Some(front) = self.ready.front_mut() else { return Chunk::Nothing };
         let chunk = u64::from(flow.chunk().min(self.max_chunk)).min(most).min(front.len() as u64);
         let len = chunk.min(self.credit.saturating_sub(self.sent));

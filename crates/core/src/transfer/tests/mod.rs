@@ -1,10 +1,12 @@
 //! Two `Transfers` joined by lists of messages, in virtual time.
 
+mod cancels;
 mod exchange;
 mod faults;
 mod feeding;
 mod folders;
 mod hostile;
+mod pauses;
 mod scale;
 mod schedules;
 mod timers;

@@ -3,6 +3,7 @@
 use super::super::*;
 use super::world::*;
 use crate::Rng;
+use alloc::collections::BTreeSet;
 use std::vec::Vec;
 
 /// How many schedules one run of the tests tries; each is named by its seed.
@@ -13,6 +14,8 @@ struct Schedule {
     rng: Rng,
     files: Vec<(TransferId, Vec<u8>)>,
     downloads: Vec<(TransferId, Vec<u8>)>,
+    /// What somebody has cancelled.
+    cancelled: BTreeSet<TransferId>,
 }
 
 impl Schedule {
@@ -34,7 +37,34 @@ impl Schedule {
             world.client.transfers.request(world.now, *which, name(&file(*which))).expect("new");
         }
         world.link_up();
-        Self { world, rng, files, downloads }
+        Self { world, rng, files, downloads, cancelled: BTreeSet::new() }
+    }
+
+    /// Somebody at either end pauses, resumes or cancels one of the transfers.
+    fn verb(&mut self) {
+        let ids: Vec<_> = self.files.iter().chain(&self.downloads).map(|(which, _)| *which).collect();
+        let which = ids[self.rng.next_u32() as usize % ids.len()];
+        let World { client, server, now, .. } = &mut self.world;
+        let end = if self.rng.next_u32() % 2 == 0 { client } else { server };
+        match self.rng.next_u32() % 20 {
+            0..9 => drop(end.transfers.pause(*now, which)),
+            9..18 => drop(end.transfers.resume(*now, which)),
+            n => {
+                let leftover = if n == 18 { Leftover::Keep } else { Leftover::Discard };
+                if end.transfers.cancel(*now, which, leftover) {
+                    self.cancelled.insert(which);
+                }
+            }
+        }
+        end.collect();
+    }
+
+    fn resume_all(&mut self) {
+        for (which, _) in self.files.iter().chain(&self.downloads) {
+            let World { client, server, now, .. } = &mut self.world;
+            client.transfers.resume(*now, *which);
+            server.transfers.resume(*now, *which);
+        }
     }
 
     fn fault(&mut self) {
@@ -68,23 +98,28 @@ impl Schedule {
         self.world.link_up();
     }
 
-    fn run(&mut self, seed: u64) {
+    fn run(&mut self, seed: u64, verbs: bool) {
         for _ in 0..self.rng.next_u32() % 8 {
             for _ in 0..self.rng.next_u32() % 600 {
                 self.world.step(&mut self.rng);
+                if verbs && self.rng.next_u32() % 32 == 0 {
+                    self.verb();
+                }
             }
             self.fault();
         }
+        self.resume_all();
         self.world.run(Duration::from_secs(600));
         let World { client, server, .. } = &self.world;
-        for (which, data) in &self.files {
+        let lives = |which: &TransferId| !self.cancelled.contains(which) || client.done(*which);
+        for (which, data) in self.files.iter().filter(|(which, _)| lives(which)) {
             assert!(client.done(*which), "seed {seed}: {which} not done: {:?}", client.failure(*which));
             assert!(
                 server.disk[which].committed && server.disk[which].data == *data,
                 "seed {seed}: {which} differs"
             );
         }
-        for (which, data) in &self.downloads {
+        for (which, data) in self.downloads.iter().filter(|(which, _)| lives(which)) {
             assert!(client.done(*which), "seed {seed}: {which} not done: {:?}", client.failure(*which));
             assert!(
                 client.disk[which].committed && client.disk[which].data == *data,
@@ -105,7 +140,14 @@ fn file(which: TransferId) -> String {
 #[test]
 fn every_file_survives_every_schedule() {
     for seed in 0..SCHEDULES {
-        Schedule::new(seed).run(seed);
+        Schedule::new(seed).run(seed, false);
+    }
+}
+
+#[test]
+fn every_file_that_nobody_cancels_survives_pauses_too() {
+    for seed in 0..SCHEDULES {
+        Schedule::new(seed).run(seed, true);
     }
 }
 
@@ -113,7 +155,7 @@ fn every_file_survives_every_schedule() {
 fn the_same_schedule_runs_the_same_way_twice() {
     let trace = |seed| {
         let mut schedule = Schedule::new(seed);
-        schedule.run(seed);
+        schedule.run(seed, true);
         (schedule.world.now, schedule.world.client.told, schedule.world.server.told)
     };
     assert_eq!(trace(77), trace(77));

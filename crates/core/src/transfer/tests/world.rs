@@ -29,6 +29,8 @@ pub(super) struct End {
     pub(super) told: Vec<Event>,
     /// Bytes that wait to be written: memory that the credit bounds.
     pub(super) most_unwritten: usize,
+    /// The most that was safe of a part that was thrown away.
+    pub(super) discarded: u64,
 }
 
 pub(super) fn id(n: u8) -> TransferId {
@@ -88,6 +90,7 @@ impl End {
             effects: VecDeque::new(),
             told: Vec::new(),
             most_unwritten: 0,
+            discarded: 0,
         }
     }
 
@@ -96,6 +99,8 @@ impl End {
         while let Some(event) = self.transfers.poll_event() {
             match event {
                 Event::Accepted { .. }
+                | Event::Paused { .. }
+                | Event::Resumed { .. }
                 | Event::Retrying { .. }
                 | Event::Done { .. }
                 | Event::Failed { .. }
@@ -133,6 +138,8 @@ impl End {
                 t.provide_digest(now, id, upto, digest);
             }
             Event::Check { id } => t.confirm(now, id),
+            // Whoever asked has thought better of it.
+            Event::Requested { id, .. } if !t.is_requested(id) => {}
             Event::Requested { id, name } => match self.present.get(&name) {
                 Some(data) => {
                     let offer = Offer::new(id, name.clone(), data.len() as u64);
@@ -148,7 +155,13 @@ impl End {
             Event::Offered(offered) => {
                 let there =
                     self.present.get(&offered.name).filter(|data| data.len() as u64 == offered.length);
+                if offered.mode == wire::Mode::Attach && !self.disk.contains_key(&offered.id) {
+                    return t.fail(now, offered.id, Failure::local(Code::NotFound, "nothing to go on with"));
+                }
                 let part = self.disk.entry(offered.id).or_default();
+                if offered.mode == wire::Mode::Restart {
+                    *part = Part { epoch: part.epoch, ..Part::default() };
+                }
                 let answer = if part.committed {
                     Answer::Complete { digest: Digest::of(&part.data) }
                 } else if let Some(data) = there {
@@ -194,7 +207,8 @@ impl End {
                 }
             }
             Event::Discard { id } => {
-                self.disk.remove(&id);
+                let gone = self.disk.remove(&id);
+                self.discarded = self.discarded.max(gone.map_or(0, |part| part.safe as u64));
             }
             other => panic!("not an effect: {other:?}"),
         }
@@ -274,6 +288,31 @@ impl World {
         self.server.transfers = Transfers::new(Role::Server, config, self.now);
     }
 
+    /// The link breaks, and both ends remember what they were doing.
+    pub(super) fn cut_gently(&mut self) {
+        self.up.clear();
+        self.down.clear();
+        for end in [&mut self.client, &mut self.server] {
+            end.transfers.handle_link_down(self.now);
+            end.collect();
+            while end.carry_out_one(self.now) {}
+        }
+    }
+
+    /// Runs until some bytes of a transfer are written at the given end.
+    pub(super) fn run_until_written(&mut self, up: bool) {
+        let written = |world: &Self| {
+            if up { &world.server } else { &world.client }.disk.values().any(|part| !part.data.is_empty())
+        };
+        while !written(self) {
+            self.poll_messages();
+            self.deliver(true);
+            self.deliver(false);
+            self.client.carry_out_one(self.now);
+            self.server.carry_out_one(self.now);
+        }
+    }
+
     /// Runs until some bytes of the only transfer are written, and cuts the link there.
     pub(super) fn cut_in_the_middle(&mut self) {
         let written = |end: &End| end.disk.values().any(|part| !part.data.is_empty());
@@ -310,9 +349,9 @@ impl World {
             if up { (&mut self.up, &mut self.server) } else { (&mut self.down, &mut self.client) };
         let Some(message) = queue.pop_front() else { return false };
         if let Ok(Frame::Ack(_, ack)) = wire::decode(message.clone()) {
-            // Whoever sent this has at least so much on its disk.
+            // Whoever sent this has at least so much on its disk, or had it when it said so.
             let from = if up { &self.client } else { &self.server };
-            let safe = from.disk.values().map(|part| part.safe as u64).max().unwrap_or(0);
+            let safe = from.disk.values().map(|part| part.safe as u64).max().unwrap_or(0).max(from.discarded);
             let end = if up { &mut self.server } else { &mut self.client };
             assert!(ack.durable <= safe, "{} acknowledged, {safe} safe", ack.durable);
             end.transfers.handle_message(self.now, message);
@@ -358,8 +397,7 @@ impl World {
 
     /// Jumps to the next deadline; false if there is none.
     pub(super) fn jump(&mut self) -> bool {
-        let next = earliest(self.client.transfers.poll_timeout(), self.server.transfers.poll_timeout());
-        let Some(next) = next else { return false };
+        let Some(next) = self.next_deadline() else { return false };
         assert!(next > self.now, "a deadline in the past: {next} at {}", self.now);
         self.now = next;
         for end in [&mut self.client, &mut self.server] {
@@ -370,14 +408,20 @@ impl World {
         true
     }
 
+    fn next_deadline(&self) -> Option<Instant> {
+        earliest(self.client.transfers.poll_timeout(), self.server.transfers.poll_timeout())
+    }
+
     /// Runs until nothing is under way, or `limit` has passed.
     pub(super) fn run(&mut self, limit: Duration) {
         let end = self.now + limit;
         self.settle();
-        while self.now < end
-            && !(self.client.transfers.is_empty() && self.server.transfers.is_empty())
-            && self.jump()
-        {
+        while !(self.client.transfers.is_empty() && self.server.transfers.is_empty()) {
+            if self.next_deadline().is_none_or(|next| next > end) {
+                self.now = end;
+                return;
+            }
+            self.jump();
             self.settle();
         }
     }

@@ -1,7 +1,8 @@
 //! Bytes to frames. Nothing a peer sends is trusted before it has been checked here.
 
 use super::{
-    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
+    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
+    Rewind, Whole,
 };
 use super::{DATA_OVERHEAD, kind};
 use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
@@ -45,6 +46,7 @@ fn fixed_len(kind: u8) -> Option<usize> {
         kind::DATA => DATA_OVERHEAD - 12,
         kind::FIN | kind::DONE => 44,
         kind::ACK => 36,
+        kind::PAUSE | kind::RESUME => 12,
         kind::CANCEL => 20,
         _ => return None,
     })
@@ -91,6 +93,14 @@ fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: By
                 other => Phase::Other(other),
             };
             Frame::Finishing(handle, phase)
+        }
+        kind::PAUSE => {
+            tlv::read(ext, [])?;
+            Frame::Pause(handle, Pause { offset: body.get_u64(), answer: body.get_u32() & 1 != 0 })
+        }
+        kind::RESUME => {
+            tlv::read(ext, [])?;
+            Frame::Resume(handle, Resume { offset: body.get_u64(), pauses: body.get_u32() })
         }
         kind::CANCEL => {
             let [text] = tlv::read(ext, [tlv::TEXT])?;

@@ -1,7 +1,8 @@
 //! Frames to bytes.
 
 use super::{
-    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Phase, Request, Rewind, Whole,
+    Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
+    Rewind, Whole,
 };
 use super::{DATA_OVERHEAD, kind};
 use crate::envelope::{self, header, tlv, with_tlvs};
@@ -65,6 +66,12 @@ fn encode_control(frame: &Frame) -> Bytes {
             });
             out.put_u32(0);
             out
+        }
+        Frame::Pause(handle, Pause { offset, answer }) => {
+            encode_halt(kind::PAUSE, *handle, *offset, u32::from(*answer))
+        }
+        Frame::Resume(handle, Resume { offset, pauses }) => {
+            encode_halt(kind::RESUME, *handle, *offset, *pauses)
         }
         Frame::Cancel(handle, cancel) => encode_cancel(*handle, cancel),
         Frame::Ignored(kind) => header(*kind, 0, 12),
@@ -177,6 +184,13 @@ fn encode_ack(handle: Handle, ack: &Ack) -> BytesMut {
         Some(Rewind::Gap) => 1,
         Some(Rewind::Corrupt) => 2,
     });
+    out
+}
+
+fn encode_halt(kind: u8, handle: Handle, offset: u64, number: u32) -> BytesMut {
+    let mut out = header(kind, handle, 24);
+    out.put_u64(offset);
+    out.put_u32(number);
     out
 }
 

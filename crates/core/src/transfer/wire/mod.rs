@@ -49,6 +49,8 @@ pub(super) mod kind {
     pub(crate) const ACK: u8 = 0x30;
     pub(crate) const DONE: u8 = 0x31;
     pub(crate) const FINISHING: u8 = 0x32;
+    pub(crate) const PAUSE: u8 = 0x40;
+    pub(crate) const RESUME: u8 = 0x41;
     pub(crate) const CANCEL: u8 = 0x42;
     /// Types from here on may be ignored by those who do not know them.
     pub(crate) const OPTIONAL: u8 = 0x80;
@@ -94,6 +96,10 @@ pub enum Frame {
     Done(Handle, Whole),
     /// The receiver is still at work on the end.
     Finishing(Handle, Phase),
+    /// Either side wants no bytes to move for a while.
+    Pause(Handle, Pause),
+    /// Either side takes its PAUSE back. From a receiver it is also what credit begins anew with.
+    Resume(Handle, Resume),
     /// Either side gives up.
     Cancel(Handle, Cancel),
     /// A type that this version does not know and may ignore.
@@ -274,6 +280,24 @@ pub enum Phase {
     Commit,
     /// Something else.
     Other(u32),
+}
+
+/// No bytes move until a RESUME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// How far the one who says it has come: what it has sent, or received.
+    pub offset: u64,
+    /// A sender confirms the PAUSE of its receiver, and pauses nothing itself.
+    pub answer: bool,
+}
+
+/// The end of a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// How far the one who says it has come: what it has sent, or received.
+    pub offset: u64,
+    /// How many PAUSEs the receiver has heard on this handle; 0 from a sender.
+    pub pauses: u32,
 }
 
 /// The end of a transfer before its time.

@@ -1,7 +1,8 @@
 //! The transfers of a client: what its application asks for, and what becomes of it.
 
 use super::{Command, Task};
-use bowline_core::transfer::{self, Code, Failure, Offered, TransferId};
+use crate::transfer::Verb;
+use bowline_core::transfer::{self, Code, Failure, Leftover, Offered, TransferId};
 
 impl Task {
     pub(super) fn handle_command(&mut self, command: Command) {
@@ -31,8 +32,12 @@ impl Task {
                 }
                 (id, tracked, result)
             }
-            Command::Cancel(id) => {
-                return session.transfers_mut().fail(now, id, Failure::local(Code::Cancelled, "cancelled"));
+            Command::Tell(id, verb) => {
+                verb.apply(now, session.transfers_mut(), id);
+                if let (Verb::Cancel(Leftover::Discard), Some((store, _))) = (verb, self.places.get(&id)) {
+                    self.host.worker.discard(store, id);
+                }
+                return;
             }
             Command::Ping(waiter) => return self.ping(waiter),
             Command::Confirm(receipt) => {

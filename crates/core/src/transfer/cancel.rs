@@ -1,0 +1,113 @@
+//! Cancel: either end ends a transfer for good, and says what is to become of the part that the receiver has.
+//!
+//! | the transfer | what the peer hears |
+//! |---|---|
+//! | is open on this link: offered, moving, paused | CANCEL, at once |
+//! | is asked for | CANCEL, at once |
+//! | waits, or there is no link | to keep the part: nothing, until it expires; to discard it: an OFFER and a CANCEL on the next link |
+//! | is put in its place by the receiver | it is too late: the file is finished |
+
+use super::event::{Event, Failure};
+use super::link::Route;
+use super::send::Outgoing;
+use super::wire::{self, Frame, Mode};
+use super::{Code, TransferId, Transfers};
+use crate::Instant;
+
+/// What becomes of the part that a receiver has of a transfer that has ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// It stays, until it expires: the same id goes on from there.
+    Keep,
+    /// It is thrown away.
+    Discard,
+}
+
+impl Failure {
+    /// Somebody at this end wants a transfer ended.
+    fn cancelled(leftover: Leftover) -> Self {
+        Self { leftover: Some(leftover), ..Self::local(Code::Cancelled, "cancelled") }
+    }
+
+    /// What a CANCEL of the peer says.
+    pub(super) fn by_peer(cancel: wire::Cancel) -> Self {
+        let wire::Cancel { code, retry_after, discard, text, .. } = cancel;
+        let leftover = match (discard, code) {
+            (true, _) => Some(Leftover::Discard),
+            (false, Code::Cancelled) => Some(Leftover::Keep),
+            (false, _) => None,
+        };
+        Self { code, text, by_peer: true, retry_after, leftover }
+    }
+}
+
+impl Transfers {
+    /// Ends a transfer because somebody at this end wants it ended. An [`Event::Failed`] with [`Code::Cancelled`]
+    /// follows here, and one at the peer as soon as it hears of it.
+    ///
+    /// A sender cannot know what its receiver has already finished. A sender that is to discard and has no link tells
+    /// the receiver on the next one; should there be none, the part expires. Returns false if there is no such transfer
+    /// or if it is too late: the file is being put in its place here.
+    pub fn cancel(&mut self, now: Instant, id: TransferId, leftover: Leftover) -> bool {
+        self.advance(now);
+        let failure = Failure::cancelled(leftover);
+        if let Some(outgoing) = self.outgoing.get(&id) {
+            if let (Leftover::Discard, Some(offer)) = (leftover, outgoing.unheard_offer()) {
+                self.discards.insert(id, offer);
+            }
+            self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
+        } else if let Some(incoming) = self.incoming.get(&id) {
+            if incoming.is_finishing() {
+                return false;
+            }
+            self.wanted.remove(&id);
+            self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
+        } else if self.asked.contains_key(&id) {
+            self.fail(now, id, failure);
+        } else if self.wanted.contains_key(&id) {
+            if leftover == Leftover::Discard {
+                self.events.push_back(Event::Discard { id });
+            }
+            self.fail(now, id, failure);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Tells the receiver to throw a part away whose transfer was cancelled when it could not be told.
+    pub(super) fn tell_discard(&mut self) {
+        let Some(link) = self.link.as_mut() else { return };
+        if link.closing || link.broken || !link.guard.admits_ours(self.now) {
+            return;
+        }
+        if link.opened().outgoing >= link.max_transfers() {
+            return;
+        }
+        let Some((id, offer)) = self.discards.pop_first() else { return };
+        link.guard.handle_ours(self.now);
+        let handle = link.open(Route::Outgoing(id));
+        link.close(handle);
+        link.control(Frame::Offer(handle, offer));
+        link.control(Frame::Cancel(handle, cancel(&Failure::cancelled(Leftover::Discard), 0)));
+    }
+}
+
+impl Outgoing {
+    /// What the receiver must be offered before it can be told to discard; `None` if it knows the transfer on this link.
+    fn unheard_offer(&self) -> Option<wire::Offer> {
+        let offer = || wire::Offer { mode: Mode::Attach, ..self.offer().clone() };
+        self.is_waiting().then(offer)
+    }
+}
+
+/// The CANCEL that tells the peer of a failure.
+pub(super) fn cancel(failure: &Failure, durable: u64) -> wire::Cancel {
+    wire::Cancel {
+        code: failure.code,
+        retry_after: failure.retry_after,
+        durable,
+        discard: failure.leftover == Some(Leftover::Discard),
+        text: failure.text.clone(),
+    }
+}

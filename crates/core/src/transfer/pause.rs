@@ -1,0 +1,80 @@
+//! Pause and resume: either end stops the bytes of one transfer for a while, and the others get its share.
+//!
+//! A pause belongs to the end that said it. It outlives links: whoever begins transfers does not begin one that it has
+//! paused, and whoever answers pauses it again on the next link. Bytes move when neither end has paused.
+//!
+//! The credit of a paused transfer is void, so that the receiver can promise its memory to others. The sender says
+//! PAUSE as its last word before it stops, be it its own or the answer to its receiver's, and counts them; a RESUME of
+//! the receiver says how many it has heard. So both know which acknowledgements are older than the pause.
+
+use super::receive::Incoming;
+use super::send::Outgoing;
+use super::{TransferId, Transfers};
+use crate::Instant;
+
+/// Who has paused a transfer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Halt {
+    /// This end.
+    pub(super) here: bool,
+    /// Our PAUSE is out on this link, and no RESUME after it.
+    pub(super) said: bool,
+    /// The other end, since when.
+    pub(super) there: Option<Instant>,
+}
+
+impl Halt {
+    /// Whether no bytes may move.
+    pub(super) fn is_on(&self) -> bool {
+        self.here || self.there.is_some()
+    }
+
+    /// A new link: what the other end had said is said again, or over.
+    pub(super) fn begin_link(&mut self) {
+        *self = Self { here: self.here, ..Self::default() };
+    }
+}
+
+impl Transfers {
+    /// Stops the bytes of a transfer until [`resume`](Self::resume), on this link and on all that follow. What is on
+    /// its way arrives; what has arrived whole is finished. False if there is no such transfer.
+    ///
+    /// A pause of ours has no deadline. One of the peer is borne for
+    /// [`pause_timeout`](super::Config::pause_timeout).
+    pub fn pause(&mut self, now: Instant, id: TransferId) -> bool {
+        self.advance(now);
+        if !self.sends(id) && !self.receives(id) {
+            return false;
+        }
+        self.paused.insert(id);
+        self.outgoing_step(now, id, Outgoing::pause);
+        self.incoming_step(now, id, Incoming::pause);
+        self.note(id);
+        true
+    }
+
+    /// Takes our [`pause`](Self::pause) back. False if we had not paused it. Bytes move again if the peer has not paused
+    /// it too.
+    pub fn resume(&mut self, now: Instant, id: TransferId) -> bool {
+        self.advance(now);
+        if !self.paused.remove(&id) {
+            return false;
+        }
+        self.outgoing_step(now, id, Outgoing::resume);
+        self.incoming_step(now, id, Incoming::resume);
+        if self.outgoing.get(&id).is_some_and(|outgoing| outgoing.wants_offer(self.now)) {
+            self.turns.leave(id);
+            self.turns.wait(id);
+        }
+        if self.wanted.get_mut(&id).is_some_and(|wanted| wanted.wake(self.now)) {
+            self.asking.push_back(id);
+        }
+        self.note(id);
+        true
+    }
+
+    /// Whether this end has paused a transfer.
+    pub fn is_paused(&self, id: TransferId) -> bool {
+        self.paused.contains(&id)
+    }
+}

@@ -1,0 +1,217 @@
+//! Cancel, from either end, in every state, keeping the part or throwing it away.
+
+use super::super::wire::{Frame, Mode};
+use super::super::*;
+use super::world::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const LEN: usize = 3_000_000;
+
+fn moving(up: bool) -> World {
+    let mut world = World::new();
+    begin(&mut world, up);
+    world.link_up();
+    world.run_until_written(up);
+    world
+}
+
+fn begin(world: &mut World, up: bool) {
+    if up {
+        world.send(id(1), "file", contents(1, LEN));
+    } else {
+        world.server.present.insert(name("file"), contents(1, LEN));
+        world.client.transfers.request(world.now, id(1), name("file")).expect("new");
+    }
+}
+
+fn end(world: &mut World, client: bool) -> &mut End {
+    if client { &mut world.client } else { &mut world.server }
+}
+
+/// What the last failure of the transfer says of the part, and who said so.
+fn verdict(end: &End) -> Option<(Code, Option<Leftover>, bool)> {
+    end.told.iter().rev().find_map(|event| match event {
+        Event::Failed { failure, .. } => Some((failure.code, failure.leftover, failure.by_peer)),
+        _ => None,
+    })
+}
+
+#[test]
+fn both_ends_learn_what_becomes_of_the_part() {
+    for part in [Leftover::Keep, Leftover::Discard] {
+        for (up, client) in [(true, true), (true, false), (false, true), (false, false)] {
+            for paused in [false, true] {
+                let mut world = moving(up);
+                let now = world.now;
+                if paused {
+                    end(&mut world, !client).transfers.pause(now, id(1));
+                    world.settle();
+                }
+                assert!(end(&mut world, client).transfers.cancel(now, id(1), part));
+                world.settle();
+                assert_eq!(verdict(end(&mut world, client)), Some((Code::Cancelled, Some(part), false)));
+                assert_eq!(verdict(end(&mut world, !client)), Some((Code::Cancelled, Some(part), true)));
+                assert!(world.client.transfers.is_empty() && world.server.transfers.is_empty());
+                let there = end(&mut world, !up).disk.get(&id(1)).map(|part| part.safe);
+                assert_eq!(there.is_some_and(|safe| safe > 0), part == Leftover::Keep, "{there:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_kept_is_gone_on_with_and_what_was_discarded_begins_anew() {
+    for (part, epoch) in [(Leftover::Keep, 2), (Leftover::Discard, 1)] {
+        for up in [true, false] {
+            let mut world = moving(up);
+            world.client.transfers.cancel(world.now, id(1), part);
+            world.settle();
+            begin(&mut world, up);
+            world.run(MINUTE);
+            assert!(world.client.done(id(1)), "{:?}", world.client.told);
+            let disk = &end(&mut world, !up).disk[&id(1)];
+            assert_eq!((&disk.data, disk.epoch), (&contents(1, LEN), epoch));
+        }
+    }
+}
+
+#[test]
+fn a_part_is_discarded_on_the_next_link_if_there_is_none() {
+    let mut world = moving(true);
+    world.cut();
+    assert!(world.server.disk.contains_key(&id(1)));
+    world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
+    world.settle();
+    assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(Leftover::Discard), false)));
+    assert!(world.client.transfers.is_empty());
+    world.link_up();
+    world.settle();
+    assert!(!world.server.disk.contains_key(&id(1)), "{:?}", world.server.disk);
+    assert!(world.server.transfers.is_empty());
+    // It is told once.
+    world.cut();
+    world.server.told.clear();
+    world.link_up();
+    world.settle();
+    assert_eq!(world.server.told, []);
+}
+
+#[test]
+fn a_part_to_be_kept_is_not_mentioned_again() {
+    let mut world = moving(true);
+    world.cut();
+    world.client.transfers.cancel(world.now, id(1), Leftover::Keep);
+    world.link_up();
+    world.settle();
+    assert!(world.server.disk[&id(1)].safe > 0);
+    assert_eq!(world.server.told, []);
+}
+
+#[test]
+fn a_file_that_is_sent_again_before_its_part_is_discarded_begins_anew() {
+    let mut world = moving(true);
+    world.cut();
+    world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
+    begin(&mut world, true);
+    world.link_up();
+    world.poll_messages();
+    world.poll_messages();
+    let modes: Vec<_> = world
+        .up
+        .iter()
+        .filter_map(|message| match wire::decode(message.clone()) {
+            Ok(Frame::Offer(_, offer)) => Some(offer.mode),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(modes, [Mode::Restart]);
+    // Only the first time: what comes from then on is gone on with.
+    world.client.told.clear();
+    while world.client.told.is_empty() {
+        world.poll_messages();
+        world.deliver(true);
+        world.deliver(false);
+        world.server.carry_out_one(world.now);
+    }
+    assert!(matches!(world.client.told[..], [Event::Accepted { resume: 0, .. }]), "{:?}", world.client.told);
+    world.cut();
+    world.link_up();
+    world.poll_messages();
+    world.poll_messages();
+    let last = world.up.pop_back().map(wire::decode);
+    assert!(
+        matches!(&last, Some(Ok(Frame::Offer(_, offer))) if offer.mode == Mode::AttachOrCreate),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn a_download_is_cancelled_before_it_has_begun() {
+    for (linked, part) in [
+        (false, Leftover::Keep),
+        (false, Leftover::Discard),
+        (true, Leftover::Keep),
+        (true, Leftover::Discard),
+    ] {
+        let mut world = World::new();
+        begin(&mut world, false);
+        if linked {
+            world.link_up();
+            // REQUEST is out.
+            while world.poll_messages() {}
+        }
+        assert!(world.client.transfers.cancel(world.now, id(1), part));
+        world.settle();
+        assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(part), false)));
+        assert!(world.client.transfers.is_empty() && world.server.transfers.is_empty());
+        assert_eq!(world.client.disk.get(&id(1)).map_or(0, |part| part.data.len()), 0);
+    }
+}
+
+#[test]
+fn what_the_peer_asked_for_is_refused_by_a_cancel() {
+    let mut world = World::new();
+    begin(&mut world, false);
+    world.link_up();
+    while world.poll_messages() | world.deliver(true) {}
+    assert!(world.server.transfers.is_requested(id(1)));
+    world.server.effects.clear();
+    assert!(world.server.transfers.cancel(world.now, id(1), Leftover::Keep));
+    world.settle();
+    assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(Leftover::Keep), true)));
+}
+
+#[test]
+fn a_file_on_its_way_to_its_place_is_finished_whatever_is_said() {
+    for client in [true, false] {
+        let mut world = World::new();
+        world.send(id(1), "file", contents(1, 1000));
+        world.link_up();
+        let finishing = |end: &End| end.effects.iter().any(|effect| matches!(effect, Event::Finish { .. }));
+        while !finishing(&world.server) {
+            world.poll_messages();
+            world.deliver(true);
+            world.deliver(false);
+            world.client.carry_out_one(world.now);
+            if !finishing(&world.server) {
+                world.server.carry_out_one(world.now);
+            }
+        }
+        let now = world.now;
+        assert_eq!(end(&mut world, client).transfers.cancel(now, id(1), Leftover::Discard), client);
+        world.settle();
+        assert!(world.server.disk[&id(1)].committed);
+        assert!(world.server.done(id(1)), "{:?}", world.server.told);
+        assert_eq!(world.client.done(id(1)), !client);
+        assert!(world.client.transfers.is_empty() && world.server.transfers.is_empty());
+    }
+}
+
+#[test]
+fn there_is_nothing_to_cancel_but_what_lives() {
+    let mut world = World::new();
+    assert!(!world.client.transfers.cancel(world.now, id(1), Leftover::Discard));
+    world.send(id(1), "file", contents(1, 10));
+    assert!(world.client.transfers.cancel(world.now, id(1), Leftover::Keep));
+    assert!(!world.client.transfers.cancel(world.now, id(1), Leftover::Keep));
+}
