@@ -12,6 +12,7 @@ use bowline_core::messages::wire::{self, Data, Frame, Resume, Resumed};
 use bowline_core::messages::{Config, Event, LinkId, Messages, Received, Secret, SessionId, Why};
 use bowline_core::messages::{Sessions, SessionsConfig, SessionsEvent};
 use bowline_core::replay::{AckOn, Unacknowledged, Window};
+use bowline_core::transfer::Code;
 use bowline_core::{Instant, Message};
 use bytes::Bytes;
 use choices::{Act, Affair, Forged};
@@ -251,9 +252,12 @@ impl Run {
 
     /// What is kept is bounded, and what is told is heard.
     fn check(&mut self) {
+        let mut stalled = false;
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Lost { messages, .. } => self.sides[0].hand_back(messages),
+                // It waited for too long while nothing was carried.
+                Event::Broken { code: Code::Stalled, .. } => stalled = true,
                 Event::Broken { text, .. } => assert!(self.forged, "{text}"),
                 _ => {}
             }
@@ -262,6 +266,9 @@ impl Run {
             if let SessionsEvent::Session(_, Event::Lost { messages, .. }) = event {
                 self.sides[1].hand_back(messages);
             }
+        }
+        if stalled {
+            self.link_up();
         }
         let most = self.config.replay.max_messages;
         assert!(self.client.unacknowledged() <= most);
