@@ -7,7 +7,6 @@ mod feeding;
 mod folders;
 mod hostile;
 mod pauses;
-mod scale;
 mod schedules;
 mod timers;
 mod words;
