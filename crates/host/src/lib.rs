@@ -8,6 +8,7 @@ pub mod accept;
 pub mod dial;
 mod ended;
 mod error;
+mod gather;
 mod joiner;
 mod machine;
 mod sleep;
@@ -15,6 +16,7 @@ pub mod socket;
 
 pub use ended::{Ended, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
+pub use gather::gather;
 pub use joiner::Joiner;
 pub use machine::Machine;
 pub use sleep::SleepWatch;

@@ -1,18 +1,13 @@
 //! The way out.
 
-use std::io::{self, IoSlice};
+use std::io;
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
+use bowline_host::gather;
 
 use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
-
-/// The most that is handed to the stream in one write: what lies there, no ping overtakes. The connection shows no more
-/// than one fragment or 64 KiB at a time, so on a slow path it is less.
-const WRITE: usize = 256 << 10;
-/// In at most so many pieces; fragments of the usual size come in fewer.
-const PIECES: usize = 32;
 
 impl<S: Stream> Driver<S> {
     /// Writes what the stream takes; says whether the owner may send again, or there is more to write.
@@ -56,26 +51,15 @@ impl<S: Stream> Driver<S> {
     /// Offers what is to be written to the stream, once; `None` if there is nothing.
     fn write_once(&mut self) -> Option<io::Result<usize>> {
         let stream = self.stream.as_mut()?;
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let (mut count, mut offered) = (0, 0);
-        for (slice, piece) in slices.iter_mut().zip(self.conn.outputs()) {
-            let piece = &piece[..piece.len().min(WRITE - offered)];
-            *slice = IoSlice::new(piece);
-            offered += piece.len();
-            count += 1;
-            if offered == WRITE {
-                break;
+        gather(&self.conn, |slices, offered| {
+            let wrote = match slices {
+                [only] => stream.write(only),
+                several => stream.write_vectored(several),
+            };
+            match wrote? {
+                0 => Err(io::ErrorKind::WriteZero.into()),
+                n => Ok(n.min(offered)),
             }
-        }
-        let wrote = match &slices[..count] {
-            [] => return None,
-            [only] => stream.write(only),
-            several => stream.write_vectored(several),
-        };
-        Some(match wrote {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => Ok(n.min(offered)),
-            error => error,
         })
     }
 

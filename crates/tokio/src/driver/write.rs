@@ -1,21 +1,16 @@
 //! The way out.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::Transport;
 use bowline_core::{End, Instant};
+use bowline_host::gather;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
 use super::{Driver, TURN, Writing};
-
-/// The most that is handed to the stream in one write: what lies there, no ping overtakes. The connection shows no more
-/// than one fragment or 64 KiB at a time, so on a slow path it is less.
-const WRITE: usize = 256 << 10;
-/// In at most so many pieces; fragments of the usual size come in fewer.
-const PIECES: usize = 32;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the owner may send again, or when there is more to write.
@@ -60,26 +55,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Offers what is to be written to the stream, once; `None` if there is nothing.
     fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let stream = self.stream.as_mut()?;
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let (mut count, mut offered) = (0, 0);
-        for (slice, piece) in slices.iter_mut().zip(self.conn.outputs()) {
-            let piece = &piece[..piece.len().min(WRITE - offered)];
-            *slice = IoSlice::new(piece);
-            offered += piece.len();
-            count += 1;
-            if offered == WRITE {
-                break;
+        gather(&self.conn, |slices, offered| {
+            let wrote = match slices {
+                [only] => Pin::new(stream).poll_write(cx, only),
+                several => Pin::new(stream).poll_write_vectored(cx, several),
+            };
+            match wrote {
+                Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => Poll::Ready(Ok(n.min(offered))),
+                other => other,
             }
-        }
-        let wrote = match &slices[..count] {
-            [] => return None,
-            [only] => Pin::new(stream).poll_write(cx, only),
-            several => Pin::new(stream).poll_write_vectored(cx, several),
-        };
-        Some(match wrote {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Poll::Ready(Ok(n)) => Poll::Ready(Ok(n.min(offered))),
-            other => other,
         })
     }
 

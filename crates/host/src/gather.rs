@@ -1,0 +1,43 @@
+//! What to hand to a stream in one write.
+
+use std::io::IoSlice;
+
+use bowline_core::Connection;
+
+/// The most that is handed over in one write: what lies in the stream, no ping overtakes. The connection shows no more than
+/// one fragment or 64 KiB at a time, so on a slow path it is less.
+const WRITE: usize = 256 << 10;
+/// In at most so many pieces; fragments of the usual size come in fewer.
+const PIECES: usize = 32;
+
+/// Shows `write` what a connection has to say next, in one slice or several, with the number of their bytes; gives what it
+/// returns, or `None` if there is nothing to say.
+///
+/// ```
+/// use bowline_core::connection::Config;
+/// use bowline_core::{Connection, Instant, Message};
+/// use std::io::Write;
+///
+/// let mut connection = Connection::server(Config::default(), [7; 32], Instant::ZERO);
+/// let mut stream = Vec::new();
+/// assert!(bowline_host::gather(&connection, |slices, _| stream.write_vectored(slices)).is_none());
+/// connection.send(Instant::ZERO, Message::text("hello"))?;
+/// let written = bowline_host::gather(&connection, |slices, _| stream.write_vectored(slices)).unwrap()?;
+/// connection.handle_written(Instant::ZERO, written);
+/// assert_eq!(stream, b"\x81\x05hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn gather<T>(connection: &Connection, write: impl FnOnce(&[IoSlice<'_>], usize) -> T) -> Option<T> {
+    let mut slices = [IoSlice::new(&[]); PIECES];
+    let (mut count, mut offered) = (0, 0);
+    for (slice, piece) in slices.iter_mut().zip(connection.outputs()) {
+        let piece = &piece[..piece.len().min(WRITE - offered)];
+        *slice = IoSlice::new(piece);
+        offered += piece.len();
+        count += 1;
+        if offered == WRITE {
+            break;
+        }
+    }
+    (count > 0).then(|| write(&slices[..count], offered))
+}
