@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::units::{parse_duration, parse_rate, parse_size};
+use bowline_core::transfer::ByteRange;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,6 +94,10 @@ pub(crate) struct Fetch {
     /// Where to put it, a file or a folder itself [default: under the last part of its name in this folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Only these bytes of a file: FIRST-LAST, both counted from 0 and both fetched, or FIRST- up to the end. Without -o
+    /// the part is put under its name and the range, as in beach.jpg.0-999
+    #[arg(long, value_name = "A-B", default_value_t, hide_default_value = true)]
+    pub(crate) range: ByteRange,
     /// Let a fetched file replace another one of its name
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -233,6 +238,27 @@ mod tests {
     fn a_demo_has_a_size() {
         let Ok(Command::Demo(demo)) = parse("bowline demo --size 1.5MiB") else { panic!("it is a demo") };
         assert_eq!((demo.size, demo.seed), (1_572_864, 1));
+    }
+
+    #[test]
+    fn a_range_is_written_as_in_http() {
+        let range = |line: &str| match parse(line) {
+            Ok(Command::Fetch(fetch)) => Ok(fetch.range),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        };
+        assert_eq!(range("bowline fetch ws://h:1/a").expect("all of it"), ByteRange::WHOLE);
+        let part = ByteRange::new(100, 200).expect("not empty");
+        assert_eq!(range("bowline fetch ws://h:1/a --range 100-199").expect("a part"), part);
+        for (wrong, why) in [
+            ("9-5", "the first byte, 9, comes after the last, 5"),
+            ("5", "FIRST-LAST or FIRST-"),
+            ("-5", "FIRST-LAST or FIRST-"),
+        ] {
+            let error = range(&format!("bowline fetch ws://h:1/a --range={wrong}")).expect_err(wrong);
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `bowline fetch`: a file or a folder from a server.
+//! `bowline fetch`: a file, a part of one, or a folder from a server.
 
 use crate::args::Fetch;
 use crate::courier::Courier;
@@ -9,16 +9,17 @@ use crate::news::Subject;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::url;
-use bowline_core::transfer::SafeName;
+use bowline_core::transfer::{ByteRange, SafeName};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     let (base, name) =
         url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
-    let output = output(args.output.as_deref(), &name)?;
+    let local = local(&name, args.range);
+    let output = output(args.output.as_deref(), &local)?;
     let courier = Courier::new(&base, &args.reach, &args.token, &args.common)?;
-    let id = identity.of_fetch(courier.server(), name.as_str(), &output);
+    let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
     let report = Report::new(report::FETCH, args.common.output, vec![subject], false);
     let (tell, news) = mpsc::channel(1);
@@ -27,8 +28,9 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         client: courier.client(),
         server: courier.server().to_owned(),
         identity,
-        name: name.clone(),
-        place: place(args.output.as_deref(), &name)?,
+        place: place(args.output.as_deref(), &local)?,
+        name,
+        range: args.range,
         overwrite: args.overwrite,
         preserve: args.preserve,
         tell,
@@ -38,18 +40,23 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     courier.follow(news, ended, report, interrupt).await
 }
 
+/// What it is called here if nobody says otherwise. A part does not pass for the whole.
+fn local(name: &SafeName, range: ByteRange) -> String {
+    if range.is_whole() { name.file_name().into() } else { format!("{}.{range}", name.file_name()) }
+}
+
 /// Where a folder is to stand: there is no other folder that it could be put into, or the same command would find
 /// another place the second time.
-fn place(wanted: Option<&Path>, name: &SafeName) -> Result<PathBuf, Trouble> {
-    let path = wanted.unwrap_or(Path::new(name.file_name()));
-    path.canonicalize().or_else(|_| output(Some(path), name))
+fn place(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
+    let path = wanted.unwrap_or(Path::new(local));
+    path.canonicalize().or_else(|_| output(Some(path), local))
 }
 
 /// Where the file is to stand, by the one path that leads there.
-fn output(wanted: Option<&Path>, name: &SafeName) -> Result<PathBuf, Trouble> {
-    let mut path = wanted.unwrap_or(Path::new(name.file_name())).to_path_buf();
+fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
+    let mut path = wanted.unwrap_or(Path::new(local)).to_path_buf();
     if path.is_dir() {
-        path.push(name.file_name());
+        path.push(local);
     }
     let Some(file) = path.file_name() else {
         return Err(Trouble::usage(format!("{} names no file", path.display())));
@@ -66,8 +73,21 @@ mod tests {
     use super::*;
     use crate::exit::Exit;
 
-    fn name() -> SafeName {
-        SafeName::parse("holiday/beach.jpg").expect("a good name")
+    fn name() -> String {
+        local(&SafeName::parse("holiday/beach.jpg").expect("a good name"), ByteRange::WHOLE)
+    }
+
+    #[test]
+    fn a_part_is_called_after_its_range() {
+        let called = |range: &str| {
+            local(
+                &SafeName::parse("holiday/beach.jpg").expect("a good name"),
+                range.parse().expect("a good range"),
+            )
+        };
+        assert_eq!(called("0-999"), "beach.jpg.0-999");
+        assert_eq!(called("1000-"), "beach.jpg.1000-");
+        assert_eq!(called("0-"), "beach.jpg", "that is all of it");
     }
 
     #[test]

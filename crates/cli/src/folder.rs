@@ -3,7 +3,7 @@
 use crate::identity::Identity;
 use crate::news::{Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
-use bowline_core::transfer::{Kind, Listing, SafeName, TransferId};
+use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, FolderSpec, StoreError};
 use bowline_tokio::{Client, Download, LinkState, Transfer, TransferError};
 use std::path::PathBuf;
@@ -15,6 +15,8 @@ pub(crate) struct Gatherer {
     pub(crate) server: String,
     pub(crate) identity: Identity,
     pub(crate) name: SafeName,
+    /// Which bytes of it, if it is a file.
+    pub(crate) range: ByteRange,
     /// Where it goes if it is a folder.
     pub(crate) place: PathBuf,
     pub(crate) overwrite: bool,
@@ -67,6 +69,7 @@ impl Gatherer {
             bowline_core::transfer::Failure::local(bowline_core::transfer::Code::NameInvalid, text)
         })?;
         let mut download = Download::new(id, self.name.clone(), local);
+        download.range = self.range;
         download.unix_mode = self.preserve;
         self.client.fetch(&store, download).await
     }
@@ -146,7 +149,7 @@ impl Gatherer {
 
     fn download(&self, name: SafeName, entry: Entry) -> Download {
         let place = self.place.join(entry.name.as_str());
-        let id = self.identity.of_fetch(&self.server, name.as_str(), &place);
+        let id = self.identity.of_fetch(&self.server, name.as_str(), ByteRange::WHOLE, &place);
         let mut download = Download::new(id, name, entry.name);
         download.length = Some(entry.length);
         download.unix_mode = self.preserve;

@@ -4,7 +4,7 @@
 //! a private file: an id allows to go on with a transfer, so nobody else may be able to compute it.
 
 use crate::state;
-use bowline_core::transfer::{Digest, TransferId};
+use bowline_core::transfer::{ByteRange, Digest, TransferId};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
@@ -59,10 +59,14 @@ impl Identity {
         self.derive(&[b"folder", server.as_bytes(), name.as_bytes(), what.as_bytes()])
     }
 
-    /// The id of a file that is fetched: this name, from this server, to this place.
-    pub(crate) fn of_fetch(&self, server: &str, name: &str, output: &Path) -> TransferId {
+    /// The id of a file that is fetched, or of a part: this name, from this server, to this place.
+    pub(crate) fn of_fetch(&self, server: &str, name: &str, range: ByteRange, output: &Path) -> TransferId {
         let output = output.as_os_str().as_encoded_bytes();
-        self.derive(&[b"fetch", server.as_bytes(), name.as_bytes(), output])
+        if range.is_whole() {
+            return self.derive(&[b"fetch", server.as_bytes(), name.as_bytes(), output]);
+        }
+        let ends = [range.from().to_be_bytes(), range.to().to_be_bytes()].concat();
+        self.derive(&[b"range", server.as_bytes(), name.as_bytes(), output, &ends])
     }
 
     fn derive(&self, fields: &[&[u8]]) -> TransferId {
@@ -122,14 +126,17 @@ mod tests {
         let first = Identity::load(&state).expect("a new secret");
         let second = Identity::load(&state).expect("the same secret");
         assert_eq!(first.of_send("ws://h:1/", "a", &FILE), second.of_send("ws://h:1/", "a", &FILE));
-        let path = Path::new("/tmp/a");
-        assert_eq!(first.of_fetch("ws://h:1/", "a", path), second.of_fetch("ws://h:1/", "a", path));
+        let (path, all) = (Path::new("/tmp/a"), ByteRange::WHOLE);
+        assert_eq!(first.of_fetch("ws://h:1/", "a", all, path), second.of_fetch("ws://h:1/", "a", all, path));
     }
 
     #[test]
     fn whatever_differs_changes_the_id() {
         let identity = Identity { secret: [1; 32] };
         let other_file = Digest::from_bytes([8; 32]);
+        let of_fetch = |range: &str, path| {
+            identity.of_fetch("ws://h:1/", "a", range.parse().expect("a range"), Path::new(path))
+        };
         let ids = [
             identity.of_send("ws://h:1/", "a", &FILE),
             identity.of_send("ws://h:2/", "a", &FILE),
@@ -140,8 +147,12 @@ mod tests {
             identity.of_folder("ws://h:1/", "a", "folder"),
             identity.of_folder("ws://h:1/", "a", "batch"),
             identity.of_folder("ws://h:1/", "b", "folder"),
-            identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/a")),
-            identity.of_fetch("ws://h:1/", "a", Path::new("/tmp/b")),
+            of_fetch("0-", "/tmp/a"),
+            of_fetch("0-", "/tmp/b"),
+            of_fetch("0-9", "/tmp/a"),
+            of_fetch("1-9", "/tmp/a"),
+            of_fetch("1-", "/tmp/a"),
+            of_fetch("1-", "/tmp/b"),
             Identity { secret: [2; 32] }.of_send("ws://h:1/", "a", &FILE),
         ];
         let different: std::collections::BTreeSet<_> = ids.into_iter().collect();

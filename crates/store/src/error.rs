@@ -46,6 +46,8 @@ pub enum ErrorKind {
     BadOffset,
     /// There is no such file, or no such transfer.
     NotFound,
+    /// The file has none of the bytes that were asked for.
+    OutOfRange,
     /// A folder, a symbolic link, a device: nothing that is sent or replaced.
     NotAFile,
     /// The folder holds more than one listing may tell.
@@ -78,6 +80,7 @@ impl ErrorKind {
             Self::LengthMismatch => "the number of bytes is not the announced one; send the file again",
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
             Self::NotFound => "not found; check the name, or start from the beginning",
+            Self::OutOfRange => "there are no such bytes; ask for some that the file has",
             Self::NotAFile => "not a regular file; only regular files are transferred",
             Self::TooMuchToList => {
                 "the folder holds too much for one listing; fetch the folders in it one by one"
@@ -176,6 +179,7 @@ impl StoreError {
             ErrorKind::LengthMismatch => Code::LengthMismatch,
             ErrorKind::BadOffset => Code::BadOffset,
             ErrorKind::NotFound => Code::NotFound,
+            ErrorKind::OutOfRange => Code::OutOfRange,
             ErrorKind::Io => Code::StoreFailed,
         }
     }
@@ -232,6 +236,7 @@ mod tests {
             K::LengthMismatch,
             K::BadOffset,
             K::NotFound,
+            K::OutOfRange,
             K::NotAFile,
             K::NotAFolder,
             K::Corrupt,

@@ -157,7 +157,7 @@ impl Worker {
                 }
             }
             Event::Check { id } => transfers.confirm(now, id),
-            Event::Requested { id, name } => match disk.files.get(&name) {
+            Event::Requested { id, name, .. } => match disk.files.get(&name) {
                 Some(file) => {
                     let offer = Offer::new(id, name.clone(), file.len() as u64);
                     self.sending.insert(id, name);

@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::report::TICK;
 use crate::report::bar::Mood;
 use crate::units::{Size, Span};
-use bowline_core::transfer::{SafeName, Stage};
+use bowline_core::transfer::{ByteRange, SafeName, Stage};
 use bowline_store::{Config, DiskStore};
 use bowline_tokio::{
     Client, ClientConfig, Finished, LinkEvent, LinkState, Server, ServerConfig, ServerEvent, Transfer,
@@ -101,7 +101,7 @@ impl Scene {
         view: &mut View,
     ) -> Result<Finished, Trouble> {
         self.link.follow(plan);
-        let id = self.identity.of_fetch("", NAME, to);
+        let id = self.identity.of_fetch("", NAME, ByteRange::WHOLE, to);
         let transfer = self.client.download(self.name.clone(), to, id, false).await.map_err(failed)?;
         view.begin("down");
         self.news.watch(transfer, view).await

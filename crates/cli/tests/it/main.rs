@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod files;
 mod quotas;
+mod ranges;
 mod refusals;
 mod resume;
 mod trees;

@@ -146,7 +146,7 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_bytes_get_thro
             }
             while let Some(event) = server.poll_event() {
                 match event {
-                    transfer::Event::Requested { id, name } => {
+                    transfer::Event::Requested { id, name, .. } => {
                         server.offer(now, Offer::new(id, name, 1 << 30)).expect("new");
                     }
                     transfer::Event::Read { id, offset, len } => {

@@ -114,6 +114,8 @@ codes! {
     StoreFailed = 23, Wait, "storage error";
     /// The name is taken by another file.
     Exists = 24, Never, "another file has that name";
+    /// The file has none of the bytes that were asked for, or none were.
+    OutOfRange = 25, Never, "the file has no such bytes";
 }
 
 impl fmt::Display for Code {
@@ -134,14 +136,15 @@ mod tests {
         for number in 0..100 {
             assert_eq!(Code::from_u32(number).to_u32(), number);
         }
-        assert_eq!(Code::from_u32(25), Code::Unknown(25));
-        assert_eq!(Code::from_u32(24), Code::Exists);
+        assert_eq!(Code::from_u32(26), Code::Unknown(26));
+        assert_eq!(Code::from_u32(25), Code::OutOfRange);
     }
 
     #[test]
     fn a_fenced_sender_never_tries_again_while_a_full_disk_is_waited_for() {
         assert_eq!(Code::Fenced.retry(), Retry::Never);
         assert_eq!(Code::NoSpace.retry(), Retry::Wait);
+        assert_eq!(Code::OutOfRange.retry(), Retry::Never);
         assert_eq!(Code::Unknown(77).retry(), Retry::Never);
     }
 }

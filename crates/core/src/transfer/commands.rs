@@ -5,7 +5,7 @@ use super::receive::Incoming;
 use super::send::{Fate, Outgoing};
 use super::wanted::{Asking, Wanted};
 use super::wire::{self, Frame};
-use super::{AlreadyKnown, Code, Digest, Kind, Offer, SafeName, TransferId, Transfers};
+use super::{AlreadyKnown, ByteRange, Code, Digest, Kind, Offer, SafeName, TransferId, Transfers};
 use crate::Instant;
 use bytes::Bytes;
 use core::time::Duration;
@@ -59,11 +59,26 @@ impl Transfers {
     /// # Errors
     /// The id is already asked for, or under way.
     pub fn request(&mut self, now: Instant, id: TransferId, name: SafeName) -> Result<(), AlreadyKnown> {
+        self.request_range(now, id, name, ByteRange::WHOLE)
+    }
+
+    /// Asks the peer for a part of a file. It comes as a file of its own, whose bytes are counted from the beginning of
+    /// the part: each part needs an id that no other has.
+    ///
+    /// # Errors
+    /// The id is already asked for, or under way.
+    pub fn request_range(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        name: SafeName,
+        range: ByteRange,
+    ) -> Result<(), AlreadyKnown> {
         self.advance(now);
         if self.receives(id) || self.sends(id) {
             return Err(AlreadyKnown(id));
         }
-        self.wanted.insert(id, Wanted::new(name));
+        self.wanted.insert(id, Wanted::new(name, range));
         self.asking.push_back(id);
         if let Some(link) = &mut self.link {
             link.withdrawn.remove(&id);

@@ -1,7 +1,9 @@
 //! What [`Transfers`](super::Transfers) wants done, and what it tells.
 
 use super::wire::Mode;
-use super::{Batch, Code, Digest, Kind, Leftover, Retry, SafeName, TransferId, UnixMode, Validator};
+use super::{
+    Batch, ByteRange, Code, Digest, Kind, Leftover, Retry, SafeName, TransferId, UnixMode, Validator,
+};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -38,13 +40,17 @@ pub enum Event {
         /// Of which transfer.
         id: TransferId,
     },
-    /// The peer asks for a file, or for the listing of a folder. Answer with [`offer`](super::Transfers::offer) under this id, or with
-    /// [`fail`](super::Transfers::fail).
+    /// The peer asks for a file or a part of it, or for the listing of a folder. Answer with
+    /// [`offer`](super::Transfers::offer) under this id, or with [`fail`](super::Transfers::fail): with
+    /// [`Code::OutOfRange`] if the file has nothing of that part.
     Requested {
         /// The id that the transfer is to have.
         id: TransferId,
         /// Which file.
         name: SafeName,
+        /// Which bytes of it. What is offered is a file that has these only: its length, all offsets and digests, and
+        /// its validator are those of the part.
+        range: ByteRange,
     },
     /// The peer offers a file or a folder. Answer with [`answer`](super::Transfers::answer), or with
     /// [`fail`](super::Transfers::fail).

@@ -37,6 +37,7 @@ mod offer;
 mod pace;
 mod pause;
 mod poll;
+mod range;
 mod receive;
 mod route;
 mod send;
@@ -72,6 +73,7 @@ pub use kind::{Batch, Kind, UnixMode};
 pub use listing::Listing;
 pub use name::{NameError, SafeName};
 pub use offer::Offer;
+pub use range::{ByteRange, RangeError};
 pub use validator::{Validator, ValidatorError};
 pub use wire::SUBPROTOCOL;
 

@@ -66,7 +66,8 @@ impl Transfers {
             let handle = link.open(Route::Wanted(id));
             link.guard.handle_ours(now);
             wanted.state = Asking::Asked { handle, since: now };
-            let request = Request { id, name: wanted.name.clone(), from: 0, to: u64::MAX, if_digest: None };
+            let (name, range) = (wanted.name.clone(), wanted.range);
+            let request = Request { id, name, from: range.from(), to: range.to(), if_digest: None };
             self.note(id);
             return Some(Frame::Request(handle, request));
         }

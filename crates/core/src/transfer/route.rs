@@ -6,7 +6,7 @@ use super::limiter::Limiter;
 use super::link::Route;
 use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
-use super::{Asking, Code, Fate, TransferId, Transfers};
+use super::{Asking, ByteRange, Code, Fate, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
 use bytes::Bytes;
@@ -157,6 +157,7 @@ impl Transfers {
             return self.refuse(handle, &Failure::local(Code::Cancelled, "cancelled"));
         }
         let wanted = self.wanted.get_mut(&id);
+        let mismatch = wanted.as_ref().and_then(|wanted| wanted.mismatch(&offer));
         let earlier = wanted.as_ref().map(|wanted| wanted.earlier);
         if earlier.is_none() && link.opened().incoming >= self.config.max_transfers as usize {
             return self.refuse_busy(handle);
@@ -173,6 +174,9 @@ impl Transfers {
         let instance = link.peer.as_ref().map_or([0; 16], |peer| peer.instance);
         let (incoming, event) = Incoming::new(self.now, handle, offer, instance, earlier);
         self.incoming.insert(id, incoming);
+        if let Some(failure) = mismatch {
+            return self.fail(self.now, id, failure);
+        }
         self.events.push_back(event);
         if self.is_paused(id) {
             self.pause(self.now, id);
@@ -201,9 +205,16 @@ impl Transfers {
         }
         let Some(link) = &self.link else { return };
         let id = request.id;
-        if request.from != 0 || request.to != u64::MAX || request.if_digest.is_some() {
-            return self.refuse(handle, &Failure::local(Code::Unsupported, "only whole files are sent"));
+        if request.if_digest.is_some() {
+            let text = "a file is not asked for by its digest";
+            return self.refuse(handle, &Failure::local(Code::Unsupported, text));
         }
+        let range = match ByteRange::new(request.from, request.to) {
+            Ok(range) => range,
+            Err(error) => {
+                return self.refuse(handle, &Failure::local(Code::OutOfRange, format!("{error}")));
+            }
+        };
         if self.sends(id) || self.receives(id) {
             return self.refuse(
                 handle,
@@ -217,7 +228,7 @@ impl Transfers {
             return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
         }
         self.asked.insert(id, handle);
-        self.events.push_back(Event::Requested { id, name: request.name });
+        self.events.push_back(Event::Requested { id, name: request.name, range });
     }
 
     fn handle_routed(&mut self, handle: Handle, frame: Frame) {

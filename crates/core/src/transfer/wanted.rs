@@ -2,8 +2,8 @@
 
 use super::event::{Event, Failure};
 use super::receive::Earlier;
-use super::wire::Handle;
-use super::{Code, SafeName, TransferId, Transfers};
+use super::wire::{Handle, Offer};
+use super::{ByteRange, Code, Kind, SafeName, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
 
@@ -11,6 +11,7 @@ use alloc::format;
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) name: SafeName,
+    pub(super) range: ByteRange,
     /// How often in a row it came to nothing.
     attempts: u32,
     pub(super) state: Asking,
@@ -28,8 +29,22 @@ pub(super) enum Asking {
 }
 
 impl Wanted {
-    pub(super) fn new(name: SafeName) -> Self {
-        Self { name, attempts: 0, state: Asking::Waiting { until: None }, earlier: Earlier::default() }
+    pub(super) fn new(name: SafeName, range: ByteRange) -> Self {
+        let state = Asking::Waiting { until: None };
+        Self { name, range, attempts: 0, state, earlier: Earlier::default() }
+    }
+
+    /// What is wrong with an offer that comes for it: a part is a file, and not longer than what was asked for.
+    pub(super) fn mismatch(&self, offer: &Offer) -> Option<Failure> {
+        let range = self.range;
+        if !range.is_whole() && offer.kind != Kind::File {
+            return Some(Failure::local(
+                Code::Protocol,
+                "a part of a file was asked for, and something else came",
+            ));
+        }
+        let text = || format!("{} bytes are offered for bytes {range}", offer.length);
+        (!range.admits(offer.length)).then(|| Failure::local(Code::LengthMismatch, text()))
     }
 
     /// Whether it may be asked for at once.

@@ -19,10 +19,11 @@ mod sending;
 #[cfg(test)]
 mod tests;
 
+use crate::source::not_divided;
 use crate::{DiskStore, ErrorKind, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    Answer, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
+    Answer, ByteRange, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
 };
 use buffers::Buffers;
 use bytes::Bytes;
@@ -79,17 +80,20 @@ impl Worker {
         receiving.attach(reporter, offered);
     }
 
-    /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it.
-    pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName) {
+    /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it. Of a folder there is
+    /// nothing but the whole.
+    pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName, range: ByteRange) {
         let (reporter, store) = (self.reporter(id), store.clone());
         (self.spawn)(Box::new(move || {
             let source = store.source(&name).or_else(|error| match error.kind() {
+                ErrorKind::NotAFile if !range.is_whole() => Err(not_divided(error.path())),
                 ErrorKind::NotAFile => store.listing(&name).map_err(|other| match other.kind() {
                     ErrorKind::NotAFolder => error,
                     _ => other,
                 }),
                 _ => Err(error),
             });
+            let source = source.and_then(|source| source.range(range));
             reporter.report_result(source.map(|source| Outcome::Opened { name, source }));
         }));
     }

@@ -39,7 +39,9 @@ impl End {
         while let Some(event) = self.transfers.poll_event() {
             match self.worker.carry_out(event) {
                 Some(Event::Offered(offered)) => self.worker.attach(&self.store, offered),
-                Some(Event::Requested { id, name }) => self.worker.offer(&self.store, id, name),
+                Some(Event::Requested { id, name, range }) => {
+                    self.worker.offer(&self.store, id, name, range);
+                }
                 Some(other) => self.told.push(other),
                 None => {}
             }
@@ -227,6 +229,76 @@ fn a_source_that_changes_under_way_is_not_committed() {
     assert!(!world.to.path().join("file").exists());
 }
 
+/// Asks the server for some bytes of the file `there`.
+fn asking(contents: &[u8], range: &str) -> World {
+    let mut world = World::new();
+    std::fs::write(world.to.path().join("there"), contents).expect("written");
+    let (name, range) = (SafeName::parse("there").expect("safe"), range.parse().expect("a range"));
+    world.client.transfers.request_range(Instant::ZERO, ID, name, range).expect("new");
+    world.link_up();
+    world
+}
+
+#[test]
+fn a_part_that_is_asked_for_is_read_hashed_and_placed_as_a_file() {
+    let all = contents(3_000_000);
+    for (range, part) in
+        [("0-0", 0..1), ("65537-2000000", 65_537..2_000_001), ("2999990-", 2_999_990..3_000_000)]
+    {
+        let mut world = asking(&all, range);
+        assert_eq!(world.run(), Ok(()), "{range}");
+        assert!(std::fs::read(world.from.path().join("there")).expect("it arrived") == all[part], "{range}");
+    }
+}
+
+#[test]
+fn a_part_goes_on_after_a_cut_and_begins_anew_if_anything_of_the_file_has_changed() {
+    for changes in [false, true] {
+        let mut all = contents(8_000_000);
+        let mut world = asking(&all, "1000000-6999999");
+        while world.client.transfers.progress(ID).is_none_or(|progress| progress.received < 2_000_000) {
+            world.exchange();
+        }
+        world.client.transfers.handle_link_down(Instant::ZERO);
+        world.server.transfers.handle_link_down(Instant::ZERO);
+        for _ in 0..50 {
+            world.client.turn(Instant::ZERO);
+            world.server.turn(Instant::ZERO);
+        }
+        if changes {
+            all.push(7);
+            std::fs::write(world.to.path().join("there"), &all).expect("written");
+        }
+        world.server.told.clear();
+        world.link_up();
+        assert_eq!(world.run(), Ok(()));
+        let accepted =
+            |event: &Event| if let Event::Accepted { resume, .. } = event { Some(*resume) } else { None };
+        let resume = world.server.told.iter().find_map(accepted).expect("it was accepted");
+        assert_eq!(resume >= 1_000_000, !changes, "{resume}");
+        let arrived = std::fs::read(world.from.path().join("there")).expect("it arrived");
+        assert!(arrived == all[1_000_000..7_000_000]);
+    }
+}
+
+#[test]
+fn a_part_that_is_not_there_is_refused_and_so_is_one_of_a_folder() {
+    let mut world = asking(b"hello", "5-9");
+    assert_eq!(world.run(), Err(Code::OutOfRange));
+    let mut world = World::new();
+    std::fs::create_dir(world.to.path().join("top")).expect("made");
+    let (name, range) = (SafeName::parse("top").expect("safe"), "5-9".parse().expect("a range"));
+    world.client.transfers.request_range(Instant::ZERO, ID, name, range).expect("new");
+    world.link_up();
+    assert_eq!(world.run(), Err(Code::Rejected));
+    let why = world.client.told.iter().find_map(|event| match event {
+        Event::Failed { failure, .. } => Some(failure.to_string()),
+        _ => None,
+    });
+    assert!(why.is_some_and(|why| why.contains("nothing else has a range of bytes")));
+    assert_eq!(std::fs::read_dir(world.from.path()).expect("a folder").count(), 0);
+}
+
 #[test]
 fn a_folder_that_is_asked_for_is_listed_and_written_nowhere() {
     let mut world = World::new();
@@ -343,7 +415,7 @@ fn a_file_that_is_opened_too_late_is_not_offered() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("file"), contents(1000)).expect("a source");
     let (mut end, jobs) = by_hand(dir.path());
-    end.worker.offer(&end.store, ID, SafeName::parse("file").expect("safe"));
+    end.worker.offer(&end.store, ID, SafeName::parse("file").expect("safe"), ByteRange::WHOLE);
     for job in jobs.try_iter() {
         job();
     }

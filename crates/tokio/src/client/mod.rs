@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bowline_core::connection::PingError;
 use bowline_core::messages::Receipt;
-use bowline_core::transfer::{Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::{Request, RequestError};
 use bowline_store::{DiskStore, Source, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
@@ -94,7 +94,7 @@ pub struct Client {
     line: Line,
 }
 
-/// A file to fetch.
+/// A file to fetch, or a part of one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Download {
@@ -104,6 +104,8 @@ pub struct Download {
     pub name: SafeName,
     /// The name that it gets here.
     pub local: SafeName,
+    /// Which bytes of it. A part is a transfer with an id of its own, and a file of its own here. A folder has no parts.
+    pub range: ByteRange,
     /// How many bytes it is expected to have. Small files wait less for a place.
     pub length: Option<u64>,
     /// Whether it gets the permissions that it has there.
@@ -113,7 +115,7 @@ pub struct Download {
 impl Download {
     /// The file of this name, under another name here; what else there is to say can be set afterwards.
     pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
-        Self { id, name, local, length: None, unix_mode: false }
+        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false }
     }
 }
 

@@ -162,11 +162,11 @@ impl Served<'_> {
                 self.begin(offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
                 self.host.worker.attach(&self.store, offered);
             }
-            transfer::Event::Requested { id, name } => {
+            transfer::Event::Requested { id, name, range } => {
                 let (kind, batch) = (Kind::File, None);
                 let Some(seat) = self.seat(id) else { return };
                 self.begin(id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
-                self.host.worker.offer(&self.store, id, name);
+                self.host.worker.offer(&self.store, id, name, range);
             }
             transfer::Event::Done { id, length, digest, deduplicated, .. } => {
                 self.server.orders.forget(id);

@@ -4,6 +4,7 @@ mod floods;
 mod frames;
 mod lies;
 mod names;
+mod ranges;
 mod waits;
 
 use super::super::wire::{self, Accept, Ack, Data, Frame, Have, Hello, Whole};

@@ -7,6 +7,7 @@ mod feeding;
 mod folders;
 mod hostile;
 mod pauses;
+mod ranges;
 mod schedules;
 mod timers;
 mod words;

@@ -4,6 +4,7 @@ use super::super::wire::{self, Frame, Hello};
 use super::super::*;
 use crate::Rng;
 use alloc::collections::BTreeSet;
+use alloc::string::ToString as _;
 use bytes::Bytes;
 use std::vec::Vec;
 
@@ -140,12 +141,16 @@ impl End {
             Event::Check { id } => t.confirm(now, id),
             // Whoever asked has thought better of it.
             Event::Requested { id, .. } if !t.is_requested(id) => {}
-            Event::Requested { id, name } => match self.present.get(&name) {
-                Some(data) => {
-                    let offer = Offer::new(id, name.clone(), data.len() as u64);
-                    self.sources.insert(id, (name, data.clone()));
-                    t.offer(now, offer).expect("not under way yet");
-                }
+            Event::Requested { id, name, range } => match self.present.get(&name) {
+                Some(data) => match range.within(data.len() as u64) {
+                    Ok(part) => {
+                        let data = data[part.start as usize..part.end as usize].to_vec();
+                        let offer = Offer::new(id, name.clone(), data.len() as u64);
+                        self.sources.insert(id, (name, data));
+                        t.offer(now, offer).expect("not under way yet");
+                    }
+                    Err(error) => t.fail(now, id, Failure::local(Code::OutOfRange, error.to_string())),
+                },
                 None => t.fail(now, id, Failure::local(Code::NotFound, "no such file")),
             },
             Event::Offered(offered) if offered.kind == Kind::Folder => {

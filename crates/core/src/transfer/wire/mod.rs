@@ -182,7 +182,7 @@ pub struct Request {
     pub name: SafeName,
     /// From which offset on.
     pub from: u64,
-    /// Up to which offset; the greatest number stands for the end.
+    /// Up to which offset, which is not asked for itself; the greatest number stands for the end.
     pub to: u64,
     /// Only if the file still has this digest.
     pub if_digest: Option<Digest>,

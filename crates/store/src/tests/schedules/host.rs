@@ -120,7 +120,7 @@ impl Session {
             } else if let Some(event) = self.transfers.poll_event() {
                 match self.worker.carry_out(event) {
                     Some(Event::Offered(offered)) => self.worker.attach(store, offered),
-                    Some(Event::Requested { id, name }) => self.worker.offer(store, id, name),
+                    Some(Event::Requested { id, name, range }) => self.worker.offer(store, id, name, range),
                     Some(other) => self.told.push(other),
                     None => {}
                 }

@@ -26,7 +26,8 @@ impl Task {
             }
             Command::Download { download, store, tracked } => {
                 let id = download.id;
-                let result = session.transfers_mut().request(now, id, download.name.clone());
+                let (name, range) = (download.name.clone(), download.range);
+                let result = session.transfers_mut().request_range(now, id, name, range);
                 if result.is_ok() {
                     self.places.insert(id, (store, download));
                 }
