@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bowline_core::session::{Event, Session};
-use bowline_core::transfer::{self, Stage};
+use bowline_core::transfer;
 use bowline_core::{Instant, pump};
 use bowline_store::Worker;
 use bowline_store::worker::{Deliver, Report, Spawn};
@@ -130,7 +130,7 @@ impl Host {
 
     /// How far a transfer has come.
     pub(crate) fn progress(&self, id: transfer::TransferId) -> Option<transfer::Progress> {
-        self.session.transfers().progress(id).filter(|progress| progress.stage != Stage::Waiting)
+        self.session.transfers().progress(id)
     }
 
     /// Waits until all files are at rest: everything that was received is durable. Nothing is sent any more.

@@ -1,11 +1,13 @@
 //! One transfer, as the application that asked for it sees it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bowline_core::Transfers;
 use bowline_core::transfer::wire::INITIAL_CREDIT;
-use bowline_core::transfer::{Digest, Failure, Leftover, Listing, SafeName, Stage, TransferId};
+use bowline_core::transfer::{
+    Digest, Failure, Leftover, Listing, Meter, Progress, SafeName, Stage, TransferId,
+};
 use bowline_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -27,6 +29,12 @@ pub struct TransferProgress {
     pub resent: u64,
     /// How many links have carried it.
     pub links: u32,
+    /// How many bytes a second have come over the last five seconds, or since it began to move. `None` while it does not
+    /// move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the path carries
+    /// nothing. What earlier links or processes had brought does not count.
+    pub rate: Option<u64>,
+    /// How long the rest will take at this rate; `None` if there is none, or if it is 0.
+    pub time_left: Option<Duration>,
 }
 
 /// A transfer that is complete: verified by both ends, durable at the receiver.
@@ -186,6 +194,7 @@ pub(crate) struct Tracked {
     pub(crate) links: u32,
     /// The last link that was counted.
     pub(crate) link: u32,
+    meter: Meter,
     /// Frees the place of this transfer for the next one.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
@@ -204,11 +213,13 @@ impl Tracked {
             durable: 0,
             resent: 0,
             links: 0,
+            rate: None,
+            time_left: None,
         };
         let (progress, watch) = watch::channel(none);
         let (end, ended) = oneshot::channel();
-        let began = Instant::now();
-        let tracked = Self { name, progress, end, began, links: 0, link: 0, _permit: permit };
+        let (began, meter) = (Instant::now(), Meter::default());
+        let tracked = Self { name, progress, end, began, links: 0, link: 0, meter, _permit: permit };
         (tracked, Transfer { id, progress: watch, end: ended, commands })
     }
 
@@ -220,8 +231,10 @@ impl Tracked {
         }
     }
 
-    pub(crate) fn update(&self, progress: bowline_core::transfer::Progress) {
-        let links = self.links;
+    pub(crate) fn update(&mut self, now: bowline_core::Instant, progress: Progress) {
+        self.meter.handle_progress(now, &progress);
+        let (links, rate) = (self.links, self.meter.rate(now));
+        let time_left = self.meter.time_for(now, progress.length.saturating_sub(progress.received));
         self.progress.send_if_modified(|shown| {
             let new = TransferProgress {
                 stage: progress.stage,
@@ -235,6 +248,8 @@ impl Tracked {
                 durable: progress.durable.max(shown.durable),
                 resent: progress.resent.max(shown.resent),
                 links,
+                rate,
+                time_left,
             };
             let changed = new != *shown;
             *shown = new;
@@ -252,8 +267,16 @@ impl Tracked {
     ) {
         let Self { name, progress, end, began, links, .. } = self;
         progress.send_modify(|shown| {
-            *shown =
-                TransferProgress { received: bytes, durable: bytes, length: bytes, resent, links, ..*shown };
+            *shown = TransferProgress {
+                received: bytes,
+                durable: bytes,
+                length: bytes,
+                resent,
+                links,
+                rate: None,
+                time_left: None,
+                ..*shown
+            };
         });
         let seconds = began.elapsed().as_secs_f64();
         // Nobody may be waiting.

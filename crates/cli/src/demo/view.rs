@@ -4,9 +4,8 @@ use crate::args::Output;
 use crate::plain::plain;
 use crate::report::bar::{Bar, Mood};
 use crate::report::json::{self, Line};
-use crate::report::meter::Meter;
 use crate::units::{Size, Span};
-use bowline_core::transfer::Digest;
+use bowline_core::transfer::{Digest, Meter};
 use bowline_tokio::Finished;
 use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
@@ -62,7 +61,7 @@ impl View {
         let bar = (people && std::io::stderr().is_terminal()).then(|| Bar::new("making"));
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = wanted && std::io::stdout().is_terminal();
-        Self { started: Instant::now(), output, colour, bar, meter: Meter::new(Instant::now()), seen: 0 }
+        Self { started: Instant::now(), output, colour, bar, meter: Meter::default(), seen: 0 }
     }
 
     /// Says something, with the time and who it is about.
@@ -86,7 +85,7 @@ impl View {
 
     /// Begins to show the progress of a file.
     pub(super) fn begin(&mut self, title: &str) {
-        (self.meter, self.seen) = (Meter::new(Instant::now()), 0);
+        (self.meter, self.seen) = (Meter::default(), 0);
         if let Some(bar) = &self.bar {
             bar.set_title(title.to_owned());
         }
@@ -94,10 +93,12 @@ impl View {
 
     /// Shows how far the file is; `mood` says what else is the matter.
     pub(super) fn progress(&mut self, position: u64, total: u64, mood: Option<Mood>) {
-        self.meter.note(Instant::now(), position.saturating_sub(self.seen));
+        let now = self.started.elapsed().into();
+        self.meter.handle_moved(now, position.saturating_sub(self.seen));
         self.seen = self.seen.max(position);
         let Some(bar) = &self.bar else { return };
-        let (rate, left) = (self.meter.rate(), self.meter.time_for(total.saturating_sub(position)));
+        let left = self.meter.time_for(now, total.saturating_sub(position));
+        let rate = self.meter.rate(now).unwrap_or_default();
         bar.draw(position, total, &mood.unwrap_or(Mood::Moving { verb: "", rate, left }));
     }
 

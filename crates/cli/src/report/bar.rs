@@ -15,7 +15,7 @@ pub(crate) struct Bar {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     Connecting,
-    Moving { verb: &'static str, rate: f64, left: Option<Duration> },
+    Moving { verb: &'static str, rate: u64, left: Option<Duration> },
     Reconnecting { after: Duration },
     Finishing,
     Paused,
@@ -79,7 +79,7 @@ impl Mood {
             Self::Connecting => "connecting".into(),
             Self::Moving { verb, left: None, .. } => verb.into(),
             Self::Moving { rate, left: Some(left), .. } => {
-                let rate = Rate { bytes: rate as u64, seconds: 1.0 };
+                let rate = Rate { bytes: rate, seconds: 1.0 };
                 // Whole seconds: tenths of a forecast would only flicker.
                 let left = Span(left.max(Duration::from_secs(1)));
                 let left = if left.0 < Duration::from_secs(10) {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_state_is_told_in_a_few_words() {
-        let moving = |left| Mood::Moving { verb: "sending", rate: 3_145_728.0, left }.text();
+        let moving = |left| Mood::Moving { verb: "sending", rate: 3_145_728, left }.text();
         assert_eq!(moving(Some(Duration::from_millis(2700))), "3.0 MiB/s, 2 s left");
         assert_eq!(moving(Some(Duration::from_secs(200))), "3.0 MiB/s, 3 min 20 s left");
         assert_eq!(moving(None), "sending");

@@ -26,7 +26,7 @@ impl Line {
     /// Adds a time, to the millisecond.
     #[must_use]
     pub(crate) fn seconds(self, key: &str, seconds: f64) -> Self {
-        self.with(key, (seconds * 1000.0).round() / 1000.0)
+        self.with(key, rounded(seconds))
     }
 
     fn text(&self) -> String {
@@ -38,6 +38,10 @@ impl Line {
         let mut stdout = std::io::stdout().lock();
         let _ = stdout.write_all(self.text().as_bytes()).and_then(|()| stdout.flush());
     }
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 /// A file has been sent or fetched, and confirmed.
@@ -62,6 +66,8 @@ pub(crate) fn progress(name: &str, progress: &TransferProgress) -> Line {
         .with("durable", progress.durable)
         .with("resent_bytes", progress.resent)
         .with("links", progress.links)
+        .with("rate", progress.rate)
+        .with("seconds_left", progress.time_left.map(|left| rounded(left.as_secs_f64())))
 }
 
 /// A file was not sent or fetched.

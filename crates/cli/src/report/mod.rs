@@ -2,7 +2,6 @@
 
 pub(crate) mod bar;
 pub(crate) mod json;
-pub(crate) mod meter;
 mod sums;
 
 use crate::args::Output;
@@ -12,9 +11,8 @@ use crate::plain::plain;
 use crate::signals::Wish;
 use crate::units::{Rate, Size, Span};
 use bar::{Bar, Mood};
-use bowline_core::transfer::Stage;
+use bowline_core::transfer::{Meter, Stage};
 use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
-use meter::Meter;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -73,6 +71,7 @@ pub(crate) struct Report {
     rows: BTreeMap<usize, Row>,
     sums: Sums,
     voice: Voice,
+    began: Instant,
     meter: Meter,
     /// Why the last dial has failed, until it is told.
     unreachable: Option<String>,
@@ -95,8 +94,8 @@ impl Report {
             Output { verbose: 0, .. } if std::io::stderr().is_terminal() => Voice::Bar(Bar::new(&title)),
             _ => Voice::Lines,
         };
-        let (rows, sums, meter) = (BTreeMap::new(), Sums::new(tree), Meter::new(Instant::now()));
-        let mut report = Self { verb, rows, sums, voice, meter, unreachable: None, told: None };
+        let (rows, sums, began, meter) = (BTreeMap::new(), Sums::new(tree), Instant::now(), Meter::default());
+        let mut report = Self { verb, rows, sums, voice, began, meter, unreachable: None, told: None };
         for (index, file) in files.into_iter().enumerate() {
             report.add(index, file);
         }
@@ -281,10 +280,11 @@ impl Report {
             total += row.bytes;
         }
         total = total.max(self.sums.expected_bytes);
+        let now = (now - self.began).into();
         match link {
-            LinkState::Up => self.meter.note(now, moved),
+            LinkState::Up => self.meter.handle_moved(now, moved),
             // What counts is how fast a link is while there is one.
-            _ => self.meter = Meter::new(now),
+            _ => self.meter.stop(),
         }
         let Voice::Bar(bar) = &self.voice else { return };
         if self.is_many() {
@@ -295,8 +295,8 @@ impl Report {
         } else if under > 0 && paused == under {
             Mood::Paused
         } else {
-            let left = self.meter.time_for(total.saturating_sub(position));
-            Mood::Moving { verb: self.verb.now, rate: self.meter.rate(), left }
+            let left = self.meter.time_for(now, total.saturating_sub(position));
+            Mood::Moving { verb: self.verb.now, rate: self.meter.rate(now).unwrap_or_default(), left }
         });
         bar.draw(position, total, &mood);
     }

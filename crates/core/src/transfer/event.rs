@@ -280,7 +280,7 @@ pub enum Stage {
     Finishing,
 }
 
-/// How far a transfer has come.
+/// How far a transfer has come. A [`Meter`](super::Meter) makes a rate of several of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

@@ -1,6 +1,7 @@
 //! Files over real sockets: whole, resumed, many at once, refused with a reason.
 
 mod principals;
+mod progress;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

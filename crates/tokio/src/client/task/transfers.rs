@@ -118,10 +118,11 @@ impl Task {
         }
     }
 
-    pub(super) fn publish(&self) {
-        for (id, tracked) in &self.tracked {
+    pub(super) fn publish(&mut self) {
+        let now = self.host.clock.now();
+        for (id, tracked) in &mut self.tracked {
             if let Some(progress) = self.host.progress(*id) {
-                tracked.update(progress);
+                tracked.update(now, progress);
             }
         }
     }

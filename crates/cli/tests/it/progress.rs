@@ -1,0 +1,92 @@
+//! What is told of a transfer under way means something.
+
+use crate::common::{Process, Relay, World};
+use serde_json::Value;
+
+const BIG: usize = 8_000_000;
+
+fn send(world: &World, url: &str, rate: &str) -> Process {
+    Process::start(&mut world.bowline(["send", "big", url, "--json", "--limit-rate", rate]))
+}
+
+fn number(event: &Value, key: &str) -> f64 {
+    event[key].as_f64().unwrap_or_else(|| panic!("no {key}: {event}"))
+}
+
+fn has_rate(event: &Value) -> bool {
+    event["event"] == "progress" && event["rate"].is_u64()
+}
+
+#[test]
+fn the_rate_is_that_of_the_path_and_the_time_left_follows_from_it() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut sender = send(&world, &server.url, "2500k");
+    let told = sender.event(has_rate);
+    let (rate, left) = (number(&told, "rate"), number(&told, "seconds_left"));
+    assert!(rate > 0.0 && rate < 4_000_000.0, "{told}");
+    let expected = (number(&told, "bytes") - number(&told, "received")) / rate;
+    assert!((left - expected).abs() < 0.01, "{told}: {expected}");
+    sender.kill();
+}
+
+#[test]
+fn who_does_not_move_has_no_rate() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let sent = send(&world, &server.url, "4M").finish();
+    let told: Vec<Value> =
+        sent.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<_> = told.iter().filter(|event| event["event"] == "progress").collect();
+    assert!(told.iter().any(|event| event["stage"] == "moving") && told.iter().any(|event| has_rate(event)));
+    for event in told {
+        assert!(event.get("rate").is_some() && event.get("seconds_left").is_some(), "{event}");
+        let moves = event["stage"] == "moving";
+        assert!(moves || (event["rate"].is_null() && event["seconds_left"].is_null()), "{event}");
+    }
+}
+
+#[test]
+fn what_an_earlier_process_has_sent_is_not_fast() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut first = send(&world, &server.url, "2500k");
+    first.event(|event| event["durable"].as_u64() > Some(2_000_000));
+    first.kill();
+    let mut second = send(&world, &server.url, "1M");
+    let told = second.event(has_rate);
+    assert!(number(&told, "received") > 2_000_000.0, "{told}");
+    assert!(number(&told, "rate") < 2_000_000.0, "{told}");
+    second.kill();
+}
+
+#[test]
+fn a_path_that_carries_nothing_has_a_rate_of_zero_and_no_end() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url, "2500k");
+    sender.event(has_rate);
+    relay.fall_silent();
+    let stalled = sender.event(|event| event["rate"] == 0);
+    assert!(stalled["stage"] == "moving" && stalled["seconds_left"].is_null(), "{stalled}");
+    sender.kill();
+}
+
+#[test]
+fn a_link_that_is_lost_is_waited_for_and_not_measured() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut sender = send(&world, &server.url, "2500k");
+    sender.event(has_rate);
+    server.process.kill();
+    let waiting = sender.event(|event| event["stage"] == "waiting");
+    assert!(waiting["rate"].is_null() && waiting["seconds_left"].is_null(), "{waiting}");
+    assert!(number(&waiting, "received") > 0.0, "what was shown is not taken back: {waiting}");
+    sender.kill();
+}
