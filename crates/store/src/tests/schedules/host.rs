@@ -99,11 +99,11 @@ impl Session {
         }
     }
 
-    /// Takes a message from the link.
-    pub(super) fn receive(&mut self, now: Instant, message: Vec<u8>) {
+    /// Takes a message from the link. Says whether it is for somebody else, who would find it damaged: here are only files.
+    pub(super) fn receive(&mut self, now: Instant, message: Vec<u8>) -> bool {
         self.held.fetch_add(message.len(), Relaxed);
         let held = Held { message, held: Arc::clone(&self.held) };
-        self.transfers.handle_message(now, Bytes::from_owner(held));
+        self.transfers.handle_message(now, Bytes::from_owner(held)).is_some()
     }
 
     pub(super) fn held(&self) -> usize {

@@ -66,9 +66,7 @@ impl Watch {
     fn check_promise(&mut self, offer: &wire::Offer, safe: u64, device: &Device, goods: &mut [Goods]) {
         let Some(good) = goods.iter_mut().find(|good| good.id == offer.id) else { return };
         if !good.has_changed() {
-            // With no trace of it left, whoever missed the confirmation replaces the finished file by itself.
-            let is_traceless = self.config.overwrite && self.config.keep_committed.is_none();
-            let is_kept = safe >= good.promised || is_traceless && read(device, &good.name).is_some();
+            let is_kept = safe >= good.promised || self.is_replaced(device, &good.name);
             assert!(is_kept, "{}: {} bytes were safe, {safe} are", good.name, good.promised);
             good.promised = safe;
         }
@@ -77,6 +75,8 @@ impl Watch {
             return;
         }
         match self.recover(offer, device, goods) {
+            // What was said when the file was not yet in its place may be heard when it is.
+            Attached::Partial { .. } if self.is_replaced(device, offer.name.as_str()) => {}
             Attached::Partial { durable, prefix, .. } => {
                 assert!(durable >= safe, "{}: {safe} bytes were promised, {durable} are left", offer.name);
                 if let Some(version) = version {
@@ -85,6 +85,11 @@ impl Watch {
             }
             Attached::Committed { .. } | Attached::Present { .. } => {}
         }
+    }
+
+    /// With no trace of it left, whoever missed the confirmation replaces a finished file by itself, from the first byte.
+    fn is_replaced(&self, device: &Device, name: &str) -> bool {
+        self.config.overwrite && self.config.keep_committed.is_none() && read(device, name).is_some()
     }
 
     /// It is said to be in its place.

@@ -170,9 +170,12 @@ impl World {
         let Some(message) = queue.pop_front() else { return false };
         let store = host.store.clone();
         let session = host.session();
-        session.receive(self.now, message);
+        let is_damaged = session.receive(self.now, message);
         session.collect(self.now, &store);
         assert!(session.held() <= most, "{} bytes are held, {most} may be", session.held());
+        if is_damaged {
+            self.cut(true);
+        }
         self.hear();
         true
     }
