@@ -341,7 +341,7 @@ impl Incoming {
     /// What the sender has brought in its time, if that was too little.
     fn judge(&mut self, cx: &mut Context<'_>) -> Option<(u64, u64)> {
         let State::Receiving = self.state else { return None };
-        let open = cx.link.as_ref()?.opened().incoming;
+        let open = cx.link.as_ref().map_or(1, |link| link.opened().incoming);
         self.pace.judge(cx.now, cx.config, open)
     }
 

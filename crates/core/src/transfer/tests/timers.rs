@@ -4,6 +4,7 @@ use super::super::wire::{Data, Frame, Whole};
 use super::super::*;
 use super::world::*;
 use bytes::Bytes;
+use std::vec::Vec;
 
 #[test]
 fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
@@ -34,4 +35,28 @@ fn after_a_timer_no_deadline_is_over_even_if_a_fin_is_taken_back() {
     assert!(receiver.poll_timeout().is_some_and(|next| next > late), "{:?}", receiver.poll_timeout());
     let syncs = core::iter::from_fn(|| receiver.poll_event()).filter(|e| matches!(e, Event::Sync { .. }));
     assert_eq!(syncs.count(), 2);
+}
+
+#[test]
+fn on_a_broken_link_a_slow_sender_is_judged_as_on_any_other() {
+    let now = Instant::from_secs(1);
+    let mut receiver = Transfers::new(Role::Server, Config::default(), now);
+    receiver.handle_link_up(now, None);
+    let hear = |receiver: &mut Transfers, frame: Frame| {
+        receiver.handle_message(now, frame.encode().into_bytes());
+    };
+    hear(&mut receiver, hello());
+    hear(&mut receiver, Frame::Offer(1, plain_offer(id(1), "file", 400)));
+    receiver.answer(now, id(1), Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None });
+    hear(&mut receiver, hello());
+    assert!(receiver.is_broken(), "nobody says HELLO twice");
+
+    let due = core::iter::from_fn(|| {
+        let due = receiver.poll_timeout()?;
+        receiver.handle_timeout(due);
+        Some(due)
+    });
+    let due: Vec<_> = due.take(1000).collect();
+    assert!(due.windows(2).all(|two| two[0] < two[1]), "{due:?}");
+    assert!(receiver.is_empty());
 }
