@@ -82,12 +82,13 @@ fn check_torn(journal: &Journal) {
 impl Entry {
     fn slot(&self, number: u64) -> Vec<u8> {
         let letters = self.name.0.iter().map(|letter| char::from(b'a' + letter % 26));
-        let name: String = letters.take(200).collect();
+        // With digits in front it is no device of Windows.
+        let name: String = "10".chars().chain(letters.take(200)).collect();
         let slot = Slot {
             epoch: self.epoch,
             length: self.length,
             durable: self.durable.min(self.length),
-            name: if name.is_empty() { "x" } else { &name },
+            name: &name,
             validator: self.validator.as_ref().map(|bytes| &bytes.0[..bytes.0.len().min(64)]),
             state: self.state,
         };
