@@ -12,7 +12,7 @@ use alloc::format;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// What a peer with too many open transfers is told to wait.
+/// What a peer is told to wait that has too many open transfers, or this very one.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// How many answers may wait for a peer who does not read, beside those of its open transfers.
 const MOST_UNSENT: usize = 1024;
@@ -147,10 +147,7 @@ impl Transfers {
             return;
         }
         if self.incoming.contains_key(&id) || self.sends(id) {
-            return self.refuse(
-                handle,
-                &Failure::local(Code::Busy, "the transfer is already open on this connection"),
-            );
+            return self.refuse_known(handle);
         }
         let Some(link) = &mut self.link else { return };
         if link.withdrawn.contains(&id) {
@@ -194,6 +191,12 @@ impl Transfers {
         refused.is_none()
     }
 
+    /// A second try, mostly, of whoever has waited for too long: the first one may still come to its end.
+    fn refuse_known(&mut self, handle: Handle) {
+        let text = "the transfer is already open on this connection";
+        self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
+    }
+
     fn refuse_busy(&mut self, handle: Handle) {
         let text = format!("{} transfers are open, no more are taken", self.config.max_transfers);
         self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
@@ -216,10 +219,7 @@ impl Transfers {
             }
         };
         if self.sends(id) || self.receives(id) {
-            return self.refuse(
-                handle,
-                &Failure::local(Code::Busy, "the transfer is already open on this connection"),
-            );
+            return self.refuse_known(handle);
         }
         if link.opened().asked + link.opened().outgoing >= self.config.max_transfers as usize {
             return self.refuse_busy(handle);

@@ -1,6 +1,6 @@
 //! When a timer may ring, and that ringing it once is enough.
 
-use super::super::wire::{Data, Frame, Whole};
+use super::super::wire::{self, Data, Frame, Request, Whole};
 use super::super::*;
 use super::world::*;
 use bytes::Bytes;
@@ -59,4 +59,30 @@ fn on_a_broken_link_a_slow_sender_is_judged_as_on_any_other() {
     let due: Vec<_> = due.take(1000).collect();
     assert!(due.windows(2).all(|two| two[0] < two[1]), "{due:?}");
     assert!(receiver.is_empty());
+}
+
+#[test]
+fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
+    let now = Instant::from_secs(1);
+    let mut sender = Transfers::new(Role::Server, Config::default(), now);
+    sender.handle_link_up(now, None);
+    let ask = |handle| {
+        Frame::Request(
+            handle,
+            Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None },
+        )
+    };
+    // It has waited for too long, and what it waited for comes when it has given up.
+    for frame in [hello(), ask(1), ask(3)] {
+        sender.handle_message(now, frame.encode().into_bytes());
+    }
+    let said: Vec<_> = core::iter::from_fn(|| sender.poll_message(now, 1))
+        .map(|message| wire::decode(message.into_bytes()).expect("we send what we can read"))
+        .collect();
+    let refused = said.iter().find_map(|frame| match frame {
+        Frame::Cancel(3, cancel) => Some((cancel.code, cancel.retry_after)),
+        _ => None,
+    });
+    // Without a time it would tell its user that the file does not come.
+    assert_eq!(refused, Some((Code::Busy, Duration::from_secs(1))));
 }
