@@ -92,6 +92,14 @@ impl World {
         self.client.transfers.offer(Instant::ZERO, offer).expect("new");
     }
 
+    /// Offers what comes out of a reader.
+    fn offer_pipe(&mut self, reader: impl std::io::Read + Send + 'static) {
+        let pipe = Pipe::with_room(reader, 1 << 20).expect("a thread");
+        self.client.worker.add_pipe(ID, pipe);
+        let offer = Offer::of_unknown_length(ID, SafeName::parse("file").expect("safe"));
+        self.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    }
+
     fn link_up(&mut self) {
         self.client.transfers.handle_link_up(Instant::ZERO, None);
         self.server.transfers.handle_link_up(Instant::ZERO, None);
@@ -446,4 +454,59 @@ fn a_part_that_an_earlier_link_left_is_discarded_on_the_next_one() {
         }
     }
     panic!("something is left: {:?}", world.server.told);
+}
+
+/// A reader that gives little at a time.
+struct Slow(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Slow {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(1));
+        let most = into.len().min(10_000);
+        self.0.read(&mut into[..most])
+    }
+}
+
+#[test]
+fn what_comes_through_a_pipe_arrives_over_links_that_are_cut() {
+    for slow in [false, true] {
+        let data = contents(if slow { 900_000 } else { 5_000_000 });
+        let mut world = World::new();
+        let reader = std::io::Cursor::new(data.clone());
+        if slow {
+            world.offer_pipe(Slow(reader));
+        } else {
+            world.offer_pipe(reader);
+        }
+        for part in 1..6 {
+            world.link_up();
+            world.exchange_until_received(part * data.len() as u64 / 6);
+            world.client.transfers.handle_link_down(Instant::ZERO);
+            world.server.transfers.handle_link_down(Instant::ZERO);
+        }
+        world.link_up();
+        assert_eq!(world.run(), Ok(()), "{:?}", world.client.told);
+        assert!(std::fs::read(world.to.path().join("file")).expect("in its place") == data);
+    }
+}
+
+#[test]
+fn an_empty_pipe_is_an_empty_file() {
+    let mut world = World::new();
+    world.offer_pipe(std::io::empty());
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("in its place"), b"");
+}
+
+#[test]
+fn a_pipe_that_brings_too_much_is_stopped_where_the_quota_is() {
+    let mut world = World::new();
+    let mut config = StoreConfig::default();
+    config.quota.bytes = Some(1_000_000);
+    world.server.store = DiskStore::open(world.to.path(), config).expect("a folder");
+    world.offer_pipe(std::io::repeat(7));
+    world.link_up();
+    assert_eq!(world.run(), Err(Code::Quota));
+    assert!(!world.to.path().join("file").exists());
 }

@@ -19,7 +19,7 @@ use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
 use super::pace::Pace;
 use super::pause::Halt;
 use super::send::{Context, Fate};
-use super::wire::{Accept, Data, Frame, Handle, Have, Offer, Phase, Rewind, Whole};
+use super::wire::{Accept, Data, Frame, Handle, Have, MAX_LENGTH, Offer, Phase, Rewind, Whole};
 use super::{Code, Config, Digest, Leftover};
 use crate::Instant;
 use crate::time::earliest;
@@ -51,6 +51,8 @@ enum State {
 pub(super) struct Incoming {
     handle: Handle,
     offer: Offer,
+    /// How many bytes there are, once the offer or FIN has said so.
+    end: Option<u64>,
     state: State,
     early: VecDeque<Data>,
     early_len: u64,
@@ -125,6 +127,7 @@ impl Incoming {
         };
         let incoming = Self {
             handle,
+            end: offer.length,
             offer,
             state: State::Opening,
             early: VecDeque::new(),
@@ -169,17 +172,22 @@ impl Incoming {
         let State::Opening = self.state else { return Fate::Lives };
         self.heard = cx.now;
         let (have, resume, prefix, epoch) = match answer {
+            Answer::Take { from, .. } if self.offer.length.is_none() && from > self.bound() => {
+                let text = format!("{from} bytes are here, and {} were sent", self.bound());
+                return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+            }
             Answer::Take { from, prefix, epoch, expires } => {
                 self.state = State::Receiving;
                 self.expires = expires;
-                (Have::Part, from.min(self.offer.length), prefix, epoch)
+                (Have::Part, from.min(self.bound()), prefix, epoch)
             }
             Answer::Present { digest } => {
+                let Some(length) = self.offer.length else { return self.refuse_present(cx) };
                 self.state = State::Present { digest };
-                (Have::Present, self.offer.length, digest, 0)
+                (Have::Present, length, digest, 0)
             }
-            Answer::Complete { digest } => return self.complete(cx, digest, true),
-            Answer::Folder { existed } => return self.complete(cx, Digest::of(&[]), existed),
+            Answer::Complete { length, digest } => return self.complete(cx, length, digest, true),
+            Answer::Folder { existed } => return self.complete(cx, 0, Digest::of(&[]), existed),
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
@@ -197,9 +205,9 @@ impl Incoming {
     }
 
     /// Nothing is left to be sent.
-    fn complete(&mut self, cx: &mut Context<'_>, digest: Digest, deduplicated: bool) -> Fate {
-        let whole = Whole { length: self.offer.length, digest, deduplicated };
-        self.accept(cx, Have::Complete, self.offer.length, digest, 0);
+    fn complete(&mut self, cx: &mut Context<'_>, length: u64, digest: Digest, deduplicated: bool) -> Fate {
+        let whole = Whole { length, digest, deduplicated };
+        self.accept(cx, Have::Complete, length, digest, 0);
         self.done(cx, whole)
     }
 
@@ -227,7 +235,7 @@ impl Incoming {
             }
             self.dirty_since.get_or_insert(cx.now);
             let left = self.credit - self.received;
-            if self.credit < self.offer.length && left < self.ahead / 2 {
+            if self.credit < self.bound() && left < self.ahead / 2 {
                 self.ack.ready = true;
             }
         }
@@ -335,7 +343,8 @@ impl Incoming {
     /// Notes whether it is the sender's turn: it may send, and nothing of ours keeps it from it.
     pub(super) fn track(&mut self, now: Instant) {
         let may_send = matches!(self.state, State::Receiving) && self.received < self.credit;
-        self.pace.turn(now, may_send && !self.pauses.halt.is_on());
+        // A source without a known end may be slow: nobody can tell it from a slow peer.
+        self.pace.turn(now, may_send && self.end.is_some() && !self.pauses.halt.is_on());
     }
 
     /// What the sender has brought in its time, if that was too little.
@@ -354,15 +363,21 @@ impl Incoming {
             State::Receiving | State::Present { .. } if self.pauses.halt.is_on() => {
                 Stage::Paused { here, there: there.is_some() }
             }
-            State::Receiving if self.received < self.offer.length => Stage::Moving,
+            State::Receiving if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
         let Self { received, durable, duplicate, .. } = *self;
-        Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
+        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent: duplicate }
     }
 
-    pub(super) fn length(&self) -> u64 {
-        self.offer.length
+    /// How many bytes there are, once that is known.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// The end of the file, as far as anybody can tell: nothing is beyond it.
+    fn bound(&self) -> u64 {
+        self.end.unwrap_or(MAX_LENGTH)
     }
 
     pub(super) fn priority(&self) -> u16 {
@@ -400,13 +415,13 @@ impl Incoming {
         let id = self.offer.id;
         let Some(whole) = self.fin else { return Fate::Lives };
         match self.state {
-            State::Receiving if self.written == self.offer.length => {
+            State::Receiving if self.written == whole.length => {
                 self.state = State::Finishing { whole };
                 self.tell_finishing = cx.now + FINISHING_EVERY;
                 let Whole { length, digest, .. } = whole;
                 cx.events.push_back(Event::Finish { id, length, digest });
             }
-            State::Receiving if self.received < self.offer.length && !self.rewinding => {
+            State::Receiving if self.received < whole.length && !self.rewinding => {
                 // Something between the chunks and FIN was lost.
                 self.fin = None;
                 self.rewind(Rewind::Gap);
@@ -414,16 +429,19 @@ impl Incoming {
             State::Present { digest } if digest == whole.digest => {
                 return self.done(cx, Whole { deduplicated: true, ..whole });
             }
-            State::Present { .. } => {
-                let text = format!("another file named \"{}\" is already there", self.offer.name);
-                let failure = Failure::local(Code::Exists, text);
-                self.cancel(cx, &failure);
-                cx.events.push_back(Event::Failed { id, failure });
-                return Fate::Ended;
-            }
+            State::Present { .. } => return self.refuse_present(cx),
             _ => {}
         }
         Fate::Lives
+    }
+
+    /// Another file has the name.
+    fn refuse_present(&mut self, cx: &mut Context<'_>) -> Fate {
+        let text = format!("another file named \"{}\" is already there", self.offer.name);
+        let failure = Failure::local(Code::Exists, text);
+        self.cancel(cx, &failure);
+        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        Fate::Ended
     }
 
     fn done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {

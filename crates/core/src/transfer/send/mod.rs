@@ -80,6 +80,8 @@ struct Flight {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     offer: Offer,
+    /// How many bytes there are, once that is known.
+    end: Option<u64>,
     /// The peer asked for this file and will ask again: it ends with its link.
     requested: bool,
     state: State,
@@ -132,6 +134,7 @@ impl Outgoing {
         let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
             pauses: Pauses::default(),
+            end: offer.length,
             offer,
             requested,
             state: State::Waiting { until: None },
@@ -176,7 +179,8 @@ impl Outgoing {
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
-        let early = self.offer.length <= wire::INITIAL_CREDIT
+        let small = self.offer.length.filter(|length| *length <= wire::INITIAL_CREDIT);
+        let early = small.is_some()
             && self.offer.epoch_seen == 0
             && self.attempts == 0
             && self.offer.mode == Mode::AttachOrCreate;
@@ -187,7 +191,7 @@ impl Outgoing {
         self.rewinds = 0;
         self.said_fin = false;
         self.working = None;
-        self.credit = if early { self.offer.length } else { 0 };
+        self.credit = small.filter(|_| early).unwrap_or(0);
         self.pauses.begin_link();
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));
@@ -213,14 +217,45 @@ impl Outgoing {
 
     /// Takes a piece of the source. What is not wanted (any more) is dropped.
     pub(super) fn provide(&mut self, offset: u64, mut data: Bytes) {
+        let next = self.given();
+        if self.is_open_ended() && offset != next {
+            // The answer to a read that a rewind has taken back; the one that counts is still out.
+            return;
+        }
         self.reads = self.reads.saturating_sub(1);
-        let next = self.sent + self.ready_len;
         let Some(known) = next.checked_sub(offset) else { return };
         if known < data.len() as u64 && self.read_to > next {
             let _ = data.split_to(known as usize);
             data.truncate((self.read_to - next).min(usize::MAX as u64) as usize);
             self.ready_len += data.len() as u64;
             self.ready.push_back(data);
+        }
+        if self.is_open_ended() {
+            // What this answer did not bring is asked for again.
+            self.read_to = self.given();
+        }
+    }
+
+    /// The end of what the source has given.
+    pub(super) fn given(&self) -> u64 {
+        self.sent + self.ready_len
+    }
+
+    /// The end of what the source has ever given, but for what was never sent.
+    pub(super) fn known(&self) -> u64 {
+        self.given().max(self.highest)
+    }
+
+    pub(super) fn known_end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// The source ends here, whatever of it was asked for.
+    pub(super) fn set_end(&mut self, end: u64) {
+        if self.end.is_none() {
+            self.end = Some(end);
+            self.reads = 0;
+            self.read_to = self.given();
         }
     }
 
@@ -234,7 +269,7 @@ impl Outgoing {
                 self.prefix = None;
             }
         }
-        if upto == self.offer.length {
+        if Some(upto) == self.end {
             self.digest = Some(digest);
         }
         self.step(cx);
@@ -269,17 +304,27 @@ impl Outgoing {
         }
     }
 
-    /// Whether nothing is left to be sent but the FIN, whose digest takes its time.
+    /// Whether nothing is left to be sent but the FIN, whose digest takes its time, or nothing that the source has given.
     fn is_working(&self) -> bool {
         match self.state {
             State::Sending { have: Have::Present, .. } => true,
-            State::Sending { .. } => self.sent == self.offer.length,
+            State::Sending { .. } => self.end.map_or(self.ready_len == 0, |end| self.sent == end),
             _ => false,
         }
     }
 
+    /// What it is at work on.
+    fn phase(&self) -> Phase {
+        if self.end.is_some() { Phase::Verify } else { Phase::Source }
+    }
+
+    /// The end of the file, as far as anybody can tell: nothing is beyond it.
+    fn bound(&self) -> u64 {
+        self.end.unwrap_or(wire::MAX_LENGTH)
+    }
+
     fn awaits_peer(&self) -> bool {
-        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.offer.length)
+        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.bound())
     }
 
     /// Whether it waits for its own side to resume it. What the peer asked for is offered all the same.
@@ -298,7 +343,7 @@ impl Outgoing {
         if let State::Sending { handle, .. } = self.state {
             if !self.awaits_peer() && !self.pauses.halt.is_on() {
                 self.told = cx.now;
-                cx.control(Frame::Finishing(handle, Phase::Verify));
+                cx.control(Frame::Finishing(handle, self.phase()));
                 return Fate::Lives;
             }
         }
@@ -323,11 +368,11 @@ impl Outgoing {
             State::Waiting { .. } => Stage::Waiting,
             State::Sending { .. } if self.pauses.halt.is_on() => paused,
             State::Offered { .. } => Stage::Opening,
-            State::Sending { have: Have::Part, .. } if self.received < self.offer.length => Stage::Moving,
+            State::Sending { have: Have::Part, .. } if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
         let Self { received, durable, resent, .. } = *self;
-        Progress { stage, length: self.offer.length, received, durable, resent }
+        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent }
     }
 
     /// What it offers.
@@ -344,6 +389,11 @@ impl Outgoing {
         self.offer.id
     }
 
+    /// How much the receiver has called durable.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable
+    }
+
     pub(super) fn priority(&self) -> u16 {
         self.offer.priority
     }
@@ -351,11 +401,11 @@ impl Outgoing {
     // ----- inside -----
 
     fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
-        let (State::Verifying { whole }, Some(digest)) = (self.state, self.digest) else {
+        let (State::Verifying { whole }, Some(digest), Some(length)) = (self.state, self.digest, self.end)
+        else {
             return Fate::Lives;
         };
         let id = self.offer.id;
-        let length = self.offer.length;
         cx.events.push_back(if whole.digest == digest && whole.length == length {
             Event::Done {
                 id,

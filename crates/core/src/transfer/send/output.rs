@@ -58,29 +58,31 @@ impl Outgoing {
         // Whole chunks, so that no cut leaves a crumb.
         let chunk = (chunk * (LEAST_READ / chunk).max(1)).min(share);
         let ahead = share.min(chunk * 2);
-        while self.reads < MOST_READS && self.read_to < self.offer.length && self.read_to - self.sent < ahead
-        {
+        let end = self.bound();
+        // Nobody knows how much an answer of a pipe will bring.
+        let most = if self.is_open_ended() { 1 } else { MOST_READS };
+        while self.reads < most && self.read_to < end && self.read_to - self.sent < ahead {
             self.reads += 1;
-            let len = chunk.min(self.offer.length - self.read_to);
+            let len = chunk.min(end - self.read_to);
             cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });
             self.read_to += len;
         }
     }
 
     fn all_read(&self) -> bool {
-        self.sent + self.ready_len == self.offer.length
+        self.end == Some(self.given())
     }
 
     pub(super) fn ask_digest(&mut self, cx: &mut Context<'_>) {
-        if !self.asked_digest {
+        if let (false, Some(upto)) = (self.asked_digest, self.end) {
             self.asked_digest = true;
-            cx.events.push_back(Event::Hash { id: self.offer.id, upto: self.offer.length });
+            cx.events.push_back(Event::Hash { id: self.offer.id, upto });
         }
     }
 
     /// The FIN, if it is time for it.
     pub(in crate::transfer) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
-        let sent_all = self.sent == self.offer.length && self.checked && self.prefix.is_none();
+        let sent_all = self.end == Some(self.sent) && self.checked && self.prefix.is_none();
         let (handle, next) = match self.state {
             State::Sending { handle, have: Have::Present } => (handle, State::Finishing { handle }),
             State::Sending { handle, have: Have::Part } if sent_all => (handle, State::Finishing { handle }),
@@ -93,11 +95,11 @@ impl Outgoing {
         if self.pauses.halt.is_on() {
             return None;
         }
-        let digest = self.digest?;
+        let (digest, length) = (self.digest?, self.end?);
         self.state = next;
         self.said_fin = true;
         self.heard = now;
-        Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
+        Some(Frame::Fin(handle, Whole { length, digest, deduplicated: false }))
     }
 
     /// The next chunk.
@@ -146,6 +148,10 @@ impl Outgoing {
         self.ready.clear();
         self.ready_len = 0;
         self.read_to = offset;
+        if self.is_open_ended() {
+            // Whoever waits for its source does not wait for two places of it.
+            self.reads = 0;
+        }
         self.checked = false;
         self.asked_check = false;
     }
