@@ -11,6 +11,7 @@
 mod input;
 mod output;
 mod pause;
+mod time;
 
 pub(super) use output::Chunk;
 
@@ -19,11 +20,10 @@ use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::pause::Halt;
-use super::wire::{self, Frame, Handle, Have, Mode, Offer, Phase, Whole};
+use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
 use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
-use alloc::format;
 use bytes::Bytes;
 use core::time::Duration;
 use pause::Pauses;
@@ -250,67 +250,6 @@ impl Outgoing {
         self.cancel(cx, &failure);
         cx.events.push_back(Event::Failed { id: self.offer.id, failure });
         Fate::Ended
-    }
-
-    // ----- time -----
-
-    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        match self.state {
-            State::Waiting { until } => until.filter(|_| !self.rests()),
-            State::Offered { .. } | State::Finishing { .. } => Some(self.heard + config.stall_timeout),
-            State::Sending { .. } if self.pauses.halt.here => None,
-            State::Sending { .. } => match self.pauses.halt.there {
-                Some(since) => Some(since + config.pause_timeout),
-                None if self.awaits_peer() => Some(self.heard + config.stall_timeout),
-                // While it is our turn, nobody else is late.
-                None => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
-            },
-            State::Verifying { .. } => None,
-        }
-    }
-
-    /// Whether nothing is left to be sent but the FIN, whose digest takes its time.
-    fn is_working(&self) -> bool {
-        match self.state {
-            State::Sending { have: Have::Present, .. } => true,
-            State::Sending { .. } => self.sent == self.offer.length,
-            _ => false,
-        }
-    }
-
-    fn awaits_peer(&self) -> bool {
-        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.offer.length)
-    }
-
-    /// Whether it waits for its own side to resume it. What the peer asked for is offered all the same.
-    fn rests(&self) -> bool {
-        self.pauses.halt.here && !self.requested
-    }
-
-    pub(super) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
-        if self.deadline(cx.config).is_none_or(|deadline| deadline > cx.now) {
-            return Fate::Lives;
-        }
-        if let State::Waiting { until } = &mut self.state {
-            *until = None;
-            return Fate::Lives;
-        }
-        if let State::Sending { handle, .. } = self.state {
-            if !self.awaits_peer() && !self.pauses.halt.is_on() {
-                self.told = cx.now;
-                cx.control(Frame::Finishing(handle, Phase::Verify));
-                return Fate::Lives;
-            }
-        }
-        let text = match (self.state, self.pauses.halt.there) {
-            (State::Sending { .. }, Some(since)) => {
-                format!("paused by the other side for {} s", (cx.now - since).as_secs())
-            }
-            _ => format!("no answer for {} s", cx.config.stall_timeout.as_secs()),
-        };
-        let failure = Failure::local(Code::Stalled, text);
-        self.cancel(cx, &failure);
-        self.retry_or_end(cx, failure)
     }
 
     // ----- looks -----

@@ -1,0 +1,86 @@
+//! When a receiver has something to do, and how long its peer may take.
+
+use super::{FINISHING_EVERY, Incoming, State};
+use crate::Instant;
+use crate::time::earliest;
+use crate::transfer::event::Failure;
+use crate::transfer::pause::Halt;
+use crate::transfer::send::{Context, Fate};
+use crate::transfer::wire::{Frame, Phase};
+use crate::transfer::{Code, Config};
+use alloc::format;
+
+impl Incoming {
+    pub(in crate::transfer) fn deadline(&self, config: &Config) -> Option<Instant> {
+        match self.state {
+            State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
+            State::Present { .. } => self.patience(config),
+            State::Receiving => {
+                let sync = self.sync_due(config);
+                let patience = self.patience(config);
+                earliest(earliest(self.ack.due, sync), earliest(patience, self.pace.deadline(config)))
+            }
+        }
+    }
+
+    /// When the sender has been waited for long enough.
+    pub(super) fn patience(&self, config: &Config) -> Option<Instant> {
+        match self.pauses.halt {
+            Halt { here: true, .. } => None,
+            Halt { there: Some(since), .. } => Some(since + config.pause_timeout),
+            _ => self.awaits_peer().then(|| self.heard + config.stall_timeout.saturating_mul(2)),
+        }
+    }
+
+    pub(super) fn awaits_peer(&self) -> bool {
+        self.received < self.credit || self.fin.is_none()
+    }
+
+    pub(super) fn sync_due(&self, config: &Config) -> Option<Instant> {
+        let dirty = self.dirty_since.filter(|_| !self.syncing && self.fin.is_none())?;
+        Some(if self.written - self.synced >= config.sync_bytes { dirty } else { dirty + config.sync_delay })
+    }
+
+    pub(in crate::transfer) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
+        if self.ack.due.is_some_and(|due| due <= cx.now) {
+            self.ack.due = None;
+            self.ack.ready = true;
+        }
+        if let Some((bytes, least)) = self.judge(cx) {
+            let text = format!("{bytes} bytes came in 60 s, {least} must at least");
+            return self.fail(cx, Failure::local(Code::Stalled, text));
+        }
+        match self.state {
+            State::Opening | State::Finishing { .. } if self.tell_finishing <= cx.now => {
+                self.tell_finishing = cx.now + FINISHING_EVERY;
+                let phase = if let State::Opening = self.state { Phase::Verify } else { Phase::Commit };
+                cx.control(Frame::Finishing(self.handle, phase));
+                return Fate::Lives;
+            }
+            State::Receiving | State::Present { .. }
+                if self.patience(cx.config).is_some_and(|end| end <= cx.now) =>
+            {
+                let text = match self.pauses.halt.there {
+                    Some(since) => format!("paused by the other side for {} s", (cx.now - since).as_secs()),
+                    None => format!("nothing arrived for {} s", (cx.now - self.heard).as_secs()),
+                };
+                return self.fail(cx, Failure::local(Code::Stalled, text));
+            }
+            _ => {}
+        }
+        self.step(cx)
+    }
+
+    /// Notes whether it is the sender's turn: it may send, and nothing of ours keeps it from it.
+    pub(in crate::transfer) fn track(&mut self, now: Instant) {
+        let may_send = matches!(self.state, State::Receiving) && self.received < self.credit;
+        self.pace.turn(now, may_send && !self.pauses.halt.is_on());
+    }
+
+    /// What the sender has brought in its time, if that was too little.
+    pub(super) fn judge(&mut self, cx: &mut Context<'_>) -> Option<(u64, u64)> {
+        let State::Receiving = self.state else { return None };
+        let open = cx.link.as_ref().map_or(1, |link| link.opened().incoming);
+        self.pace.judge(cx.now, cx.config, open)
+    }
+}

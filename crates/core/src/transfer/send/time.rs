@@ -1,0 +1,69 @@
+//! When a sender has something to do, and how long its peer may take.
+
+use super::{Context, Fate, Outgoing, State, WORKING_EVERY};
+use crate::Instant;
+use crate::transfer::event::Failure;
+use crate::transfer::wire::{Frame, Have, Phase};
+use crate::transfer::{Code, Config};
+use alloc::format;
+
+impl Outgoing {
+    pub(in crate::transfer) fn deadline(&self, config: &Config) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => until.filter(|_| !self.rests()),
+            State::Offered { .. } | State::Finishing { .. } => Some(self.heard + config.stall_timeout),
+            State::Sending { .. } if self.pauses.halt.here => None,
+            State::Sending { .. } => match self.pauses.halt.there {
+                Some(since) => Some(since + config.pause_timeout),
+                None if self.awaits_peer() => Some(self.heard + config.stall_timeout),
+                // While it is our turn, nobody else is late.
+                None => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
+            },
+            State::Verifying { .. } => None,
+        }
+    }
+
+    /// Whether nothing is left to be sent but the FIN, whose digest takes its time.
+    pub(super) fn is_working(&self) -> bool {
+        match self.state {
+            State::Sending { have: Have::Present, .. } => true,
+            State::Sending { .. } => self.sent == self.offer.length,
+            _ => false,
+        }
+    }
+
+    pub(super) fn awaits_peer(&self) -> bool {
+        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.offer.length)
+    }
+
+    /// Whether it waits for its own side to resume it. What the peer asked for is offered all the same.
+    pub(super) fn rests(&self) -> bool {
+        self.pauses.halt.here && !self.requested
+    }
+
+    pub(in crate::transfer) fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Fate {
+        if self.deadline(cx.config).is_none_or(|deadline| deadline > cx.now) {
+            return Fate::Lives;
+        }
+        if let State::Waiting { until } = &mut self.state {
+            *until = None;
+            return Fate::Lives;
+        }
+        if let State::Sending { handle, .. } = self.state {
+            if !self.awaits_peer() && !self.pauses.halt.is_on() {
+                self.told = cx.now;
+                cx.control(Frame::Finishing(handle, Phase::Verify));
+                return Fate::Lives;
+            }
+        }
+        let text = match (self.state, self.pauses.halt.there) {
+            (State::Sending { .. }, Some(since)) => {
+                format!("paused by the other side for {} s", (cx.now - since).as_secs())
+            }
+            _ => format!("no answer for {} s", cx.config.stall_timeout.as_secs()),
+        };
+        let failure = Failure::local(Code::Stalled, text);
+        self.cancel(cx, &failure);
+        self.retry_or_end(cx, failure)
+    }
+}
