@@ -151,9 +151,9 @@ impl Disk for Far {
 
 /// The process that is killed.
 #[test]
-#[ignore = "the next test runs it"]
+#[ignore = "only a test that starts it with a story to tell can run it"]
 fn one_that_is_to_die() {
-    let env = |name| std::env::var(name).expect("the next test sets it");
+    let env = |name| std::env::var(name).expect("who starts it sets it");
     let story = STORIES.iter().find(|story| story.name == env("STORY")).expect("one of them");
     let store = story.store(Path::new(&env("FOLDER")));
     let mut sender = story.sender();
@@ -163,6 +163,7 @@ fn one_that_is_to_die() {
 }
 
 #[test]
+#[ignore = "has to run alone: between fork and exec, what it starts holds a copy of every lock of the tests beside it"]
 fn a_process_that_is_killed_at_any_call_loses_nothing_that_it_promised() {
     for story in STORIES {
         story.survives();
