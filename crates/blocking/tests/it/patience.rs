@@ -71,8 +71,10 @@ impl Frames {
             let [first, second, rest @ ..] = &self.bytes[..] else { return pings };
             let (extra, len) = match (second & 0x7f, rest) {
                 (126, [a, b, ..]) => (2, usize::from(u16::from_be_bytes([*a, *b]))),
-                (126, _) => return pings,
-                (127, _) => panic!("the fragments of a connection are shorter"),
+                (127, [a, b, c, d, e, f, g, h, ..]) => {
+                    (8, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) as usize)
+                }
+                (126 | 127, _) => return pings,
                 (len, _) => (0, usize::from(len)),
             };
             pings += usize::from(first & 0x0f == 9);
