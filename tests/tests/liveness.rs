@@ -204,6 +204,19 @@ fn the_default_heartbeat_passes_every_known_idle_limit() {
 }
 
 #[test]
+fn of_two_heartbeats_the_quicker_one_spares_the_other_its_pings() {
+    let (mut quick, mut slow) = (heartbeat(9 * SECOND, SECOND), heartbeat(10 * SECOND, SECOND));
+    (quick.heartbeat.jitter_percent, slow.heartbeat.jitter_percent) = (0, 0);
+    let link = Link::new(Path::default(), Instant::ZERO);
+    let mut pair = Pair::new(quick, slow, link, 15);
+    pair.run_for(MINUTE);
+    assert_alive(&pair);
+    let (client, server) = (pair.client.connection.stats(), pair.server.connection.stats());
+    assert_eq!((client.pings, client.pongs, server.pings_received), (6, 6, 6));
+    assert_eq!(server.pings, 0);
+}
+
+#[test]
 fn an_application_that_does_not_listen_is_not_taken_for_dead() {
     let mut pair = pair(&heartbeat(SECOND, SECOND), slow(128 << 10), 7);
     pair.client.bulk = Some(MESSAGE);

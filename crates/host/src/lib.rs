@@ -2,7 +2,7 @@
 //! sleep of the machine is noticed, how pieces become messages. For those who write an adapter of their own; who uses one
 //! finds all of it there.
 //!
-//! No I/O happens here, and no time is read but to notice a sleep.
+//! No I/O happens here but in [`nonblocking`], and no time is read but to notice a sleep.
 
 pub mod accept;
 pub mod dial;
@@ -11,6 +11,8 @@ mod error;
 mod gather;
 mod joiner;
 mod machine;
+pub mod nonblocking;
+mod seed;
 mod sleep;
 pub mod socket;
 
@@ -19,4 +21,5 @@ pub use error::{AcceptError, DialError, Stage, read_end};
 pub use gather::gather;
 pub use joiner::Joiner;
 pub use machine::Machine;
+pub use seed::seed;
 pub use sleep::SleepWatch;

@@ -4,6 +4,9 @@
 //! kill, and not while the transport drains (a busy upload is alive), not while we do not read (then we could not
 //! see the answer), and not when our own process did not run (then the delay is ours).
 //!
+//! Where both ends have a heartbeat, the one with the shorter interval pings. To the other its pings are signs of life,
+//! and it may never have to send one.
+//!
 //! ```text
 //!                      silent for `interval`: Ping
 //!            ┌───────┐ ───────────────────────────▶ ┌─────────┐  silent for `timeout`   ┌──────┐

@@ -76,6 +76,8 @@ pub struct Handshake {
     clock: Instant,
     output: Bytes,
     reader: HeadReader,
+    /// Whether the transport has said that nothing comes any more.
+    ended: bool,
     state: State,
 }
 
@@ -119,7 +121,15 @@ impl Handshake {
     /// Waits for a request on a transport that was just accepted.
     pub fn new(config: Config, now: Instant) -> Self {
         let reader = HeadReader::new(Expect::Request, &config);
-        Self { config, started: now, clock: now, output: Bytes::new(), reader, state: State::Head }
+        Self {
+            config,
+            started: now,
+            clock: now,
+            output: Bytes::new(),
+            reader,
+            ended: false,
+            state: State::Head,
+        }
     }
 
     /// These bytes came. Any number at a time.
@@ -144,6 +154,7 @@ impl Handshake {
     /// The transport ended. A client that only ended its own side still gets the answer to a request of no use.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.tick(now);
+        self.ended = true;
         let received = self.reader.len();
         match &self.state {
             State::Foreign { .. } => self.refuse_foreign(now),
@@ -274,7 +285,7 @@ impl Handshake {
 
     /// Whether to read on. What is handed in nevertheless behind a request is kept.
     pub fn wants_input(&self) -> bool {
-        matches!(self.state, State::Head | State::Foreign { .. } | State::Refusing { .. })
+        !self.ended && matches!(self.state, State::Head | State::Foreign { .. } | State::Refusing { .. })
     }
 
     fn tick(&mut self, now: Instant) -> Instant {

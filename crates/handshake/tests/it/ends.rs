@@ -277,7 +277,9 @@ fn a_client_that_goes_ends_the_handshake() {
 #[test]
 fn a_client_that_only_ended_its_side_still_gets_its_answer() {
     let mut server = crate::common::server("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(server.wants_input());
     server.handle_end(NOW, End::Eof);
+    assert!(!server.wants_input(), "a host would read the end again and again");
     assert!(text(server.output()).starts_with("HTTP/1.1 426 "));
     server.handle_end(NOW, End::WriteFailed);
     assert_eq!(server.poll_result().unwrap().unwrap_err(), server::Error::NoUpgrade);

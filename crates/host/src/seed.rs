@@ -1,0 +1,13 @@
+//! Randomness of the operating system.
+
+use std::io;
+
+/// 32 bytes that nobody can guess: what a [`Connection`](bowline_core::Connection) keys its masks with.
+///
+/// # Errors
+/// If the system gives none; then no connection is safe.
+pub fn seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}
