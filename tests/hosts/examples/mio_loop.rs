@@ -20,7 +20,7 @@ use std::time::{Duration, Instant as Clock};
 use bowline_core::connection::{Config, Event, Transport};
 use bowline_core::{Connection, Instant};
 use bowline_handshake::{Config as Limits, server::Accept, server::Handshake};
-use bowline_host::{Machine, nonblocking};
+use bowline_host::{Machine, nonblocking, socket::tune};
 use mio::{Events, Interest, Poll, Token, net::TcpListener, net::TcpStream};
 
 /// The number of the listener; links are counted from 1.
@@ -54,7 +54,6 @@ pub(crate) struct Loop {
     config: Config,
     /// Where all links read to, so that one that is idle owns no memory for it.
     place: Vec<u8>,
-    /// How links have ended.
     pub(crate) ends: Vec<String>,
 }
 
@@ -126,6 +125,7 @@ impl Loop {
             // A system that lacks a descriptor does not tell when it has one: ask again.
             Err(_) => return self.timers.push(Reverse((self.now() + Duration::from_millis(100), LISTENER))),
         };
+        tune(&stream);
         self.last += 1;
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(&mut stream, Token(self.last), interest).is_ok() {

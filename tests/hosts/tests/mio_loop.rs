@@ -24,6 +24,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Where the clients of another process find their server, and how many they are.
 const ORDERS: &str = "BOWLINE_MIO_CLIENTS";
 
+/// A frame in the same segment as the request; its mask is four zeros.
+const REQUEST_AND_FRAME: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x85\0\0\0\0hello";
+
 /// Both ends of a link close, the client first.
 const END: &str = "received 1000 (OK); then sent 1000 (OK)";
 
@@ -295,9 +300,26 @@ fn a_client_that_does_not_read_is_not_read_from_and_loses_nothing() {
 }
 
 #[test]
+fn what_comes_right_behind_the_request_is_heard() {
+    let ends = beside(&Config::default(), |server, _| {
+        let mut socket = TcpStream::connect_timeout(&server, LIMIT).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        socket.write_all(REQUEST_AND_FRAME).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n\x81\x05hello") {
+            let mut place = [0; 100];
+            let n = socket.read(&mut place).unwrap();
+            assert!(n > 0, "{:?}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&place[..n]);
+        }
+    });
+    assert_eq!(ends.len(), 1);
+}
+
+#[test]
 fn what_is_no_websocket_is_told_so() {
     let ends = beside(&Config::default(), |server, _| {
-        let mut socket = TcpStream::connect(server).unwrap();
+        let mut socket = TcpStream::connect_timeout(&server, LIMIT).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         socket.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
         let mut answer = String::new();
