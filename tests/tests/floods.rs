@@ -81,7 +81,7 @@ fn plain(n: u32) -> Offer {
     Offer {
         id: id(n),
         name: name(),
-        length: 1 << 40,
+        length: Some(1 << 40),
         mtime_ms: 0,
         validator: None,
         mode: Mode::AttachOrCreate,

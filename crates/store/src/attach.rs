@@ -273,13 +273,12 @@ impl Attaching<'_> {
         if self.store.config().overwrite && meta.kind != Kind::Folder {
             return Ok(None);
         }
-        if meta.kind != Kind::File || meta.id.len != self.spec.length {
-            return Err(self.error(ErrorKind::Exists));
-        }
+        let length = self.spec.length.filter(|length| meta.kind == Kind::File && meta.id.len == *length);
+        let Some(length) = length else { return Err(self.error(ErrorKind::Exists)) };
         let name = self.spec.name.file_name();
-        let digest = digest_of(&folder, name, self.spec.length).map_err(|e| self.io(e))?;
+        let digest = digest_of(&folder, name, length).map_err(|e| self.io(e))?;
         let digest = digest.ok_or_else(|| self.error(ErrorKind::Exists))?;
-        Ok(Some(Attached::Present { length: self.spec.length, digest }))
+        Ok(Some(Attached::Present { length, digest }))
     }
 
     fn claim(&self, epoch: u32) -> Claim {

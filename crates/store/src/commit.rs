@@ -36,7 +36,7 @@ pub(crate) fn settle(
 ) -> Result<Settled, StoreError> {
     let root = store.root();
     let at = root.path(&record.spec.name);
-    let length = record.spec.length;
+    let length = record.durable;
     let found = root.find(&record.spec.name)?;
     let digest = match record.state {
         State::Open => return Ok(Settled::Gone),
@@ -92,7 +92,7 @@ fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Diges
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
             let same =
-                meta.is_some_and(|meta| holds(&(folder, meta), name.file_name(), record.spec.length, digest));
+                meta.is_some_and(|meta| holds(&(folder, meta), name.file_name(), record.durable, digest));
             if same { Ok(()) } else { Err(StoreError::new(ErrorKind::Exists, &at)) }
         }
         moved => moved.map_err(StoreError::at(&at)),

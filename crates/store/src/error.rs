@@ -34,6 +34,10 @@ pub enum ErrorKind {
     Denied,
     /// The source is not the file it was when the transfer began.
     SourceChanged,
+    /// Bytes of a pipe are asked for that are forgotten, since the other side had called them safe, or that never came.
+    Forgotten,
+    /// A pipe cannot be read to its end.
+    PipeFailed,
     /// Another process is attached to the transfer.
     Busy,
     /// The name leads into the store's own folder.
@@ -74,6 +78,8 @@ impl ErrorKind {
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => "not permitted; check the owner and the mode of the folder",
             Self::SourceChanged => "the source file changed; send it again from the start",
+            Self::Forgotten => "the other side does not have what it said, and a pipe cannot be read again",
+            Self::PipeFailed => "the pipe reports an error; nothing is kept of what came through it",
             Self::Busy => "another process is receiving this file; wait until it ends",
             Self::BadName => "the name cannot be used here; choose another one",
             Self::DigestMismatch => "the bytes that arrived are not those that were sent; send them again",
@@ -169,7 +175,7 @@ impl StoreError {
             ErrorKind::Quota => Code::Quota,
             ErrorKind::Expired => Code::Expired,
             ErrorKind::Denied | ErrorKind::NotAFile | ErrorKind::NotAFolder => Code::Rejected,
-            ErrorKind::SourceChanged => Code::SourceChanged,
+            ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
             ErrorKind::TooMuchToList => Code::TooLarge,
             ErrorKind::Busy | ErrorKind::ListingsBusy => Code::Busy,
@@ -180,7 +186,8 @@ impl StoreError {
             ErrorKind::BadOffset => Code::BadOffset,
             ErrorKind::NotFound => Code::NotFound,
             ErrorKind::OutOfRange => Code::OutOfRange,
-            ErrorKind::Io => Code::StoreFailed,
+            // To a receiver it is the same what a source consists of.
+            ErrorKind::Io | ErrorKind::PipeFailed => Code::StoreFailed,
         }
     }
 }

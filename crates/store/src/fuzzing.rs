@@ -13,7 +13,7 @@ pub const SLOT: usize = crate::journal::SLOT;
 pub struct Slot<'a> {
     /// How often the transfer was attached to.
     pub epoch: u32,
-    /// How many bytes the file has.
+    /// How many bytes the file has; the greatest number if nobody knows.
     pub length: u64,
     /// How many of them are safe: not more.
     pub durable: u64,
@@ -36,7 +36,7 @@ impl Slot<'_> {
             claim: Claim { epoch, owner: [2; 16] },
             spec: Spec {
                 name: SafeName::parse(name).expect("a safe name"),
-                length,
+                length: Some(length).filter(|length| *length != u64::MAX),
                 mtime_ms: 0,
                 validator: validator.map(|bytes| Validator::from_bytes(bytes).expect("short")),
             },

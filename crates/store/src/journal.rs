@@ -31,8 +31,8 @@ const BLAKE3: u8 = 1;
 pub struct Spec {
     /// Where the finished file goes, relative to the served folder.
     pub name: SafeName,
-    /// How many bytes it has.
-    pub length: u64,
+    /// How many bytes it has; `None` if that is known only at its end.
+    pub length: Option<u64>,
     /// When it was last changed at the sender, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
     /// What tells this version of the source from any other, if the sender can say.
@@ -74,7 +74,7 @@ pub(crate) struct Record {
     pub(crate) claim: Claim,
     pub(crate) spec: Spec,
     pub(crate) state: State,
-    /// How many bytes of the part survive a power cut.
+    /// How many bytes of the part survive a power cut: all of them, once it is complete.
     pub(crate) durable: u64,
     /// The hash of the beginning, at most `durable` bytes of it.
     pub(crate) checkpoint: Checkpoint,
@@ -99,7 +99,7 @@ pub(crate) fn encode(number: u64, record: &Record) -> Vec<u8> {
     });
     out.put_u8(BLAKE3);
     out.put_slice(&record.claim.owner);
-    out.put_u64(record.spec.length);
+    out.put_u64(record.spec.length.unwrap_or(u64::MAX));
     out.put_u64(record.durable);
     out.put_i64(record.spec.mtime_ms);
     out.put_u64(record.created);
@@ -142,7 +142,7 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
         return None;
     }
     let claim = Claim { epoch, owner: take(&mut body)? };
-    let length = body.try_get_u64().ok()?;
+    let length = Some(body.try_get_u64().ok()?).filter(|length| *length != u64::MAX);
     let durable = body.try_get_u64().ok()?;
     let mtime_ms = body.try_get_i64().ok()?;
     let created = body.try_get_u64().ok()?;
@@ -167,7 +167,8 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
         3 => settled(&mut body).map(|(digest, file)| State::Committed { digest, file })?,
         _ => return None,
     };
-    let fits = checkpoint.offset() <= durable && durable <= length && body.is_empty();
+    let fits =
+        checkpoint.offset() <= durable && length.is_none_or(|length| durable <= length) && body.is_empty();
     let record = Record { id, principal, claim, spec, state, durable, checkpoint, created, progressed };
     fits.then_some((number, record))
 }

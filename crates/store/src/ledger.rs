@@ -1,6 +1,7 @@
 //! How much of a store each principal holds in partial files.
 //!
-//! Of a file under way its whole length counts, since that is what it is going to take; of one at rest what is safe.
+//! Of a file under way its whole length counts, since that is what it is going to take, or what is written if nobody
+//! knows its length; of one at rest what is safe.
 //! What other processes keep in the same folder is known as of the first look.
 
 use crate::config::Quota;
@@ -73,6 +74,23 @@ impl Ledger {
         })
     }
 
+    /// A file under way whose length nobody knows is about to have so many bytes.
+    ///
+    /// # Errors
+    /// What the quota says against it, with both numbers; then nothing has changed.
+    pub(crate) fn grow(&self, quota: &Quota, key: TransferId, length: u64) -> Result<(), String> {
+        let mut books = lock(&self.books);
+        let Some((principal, before)) = books.entries.get(&key).cloned() else { return Ok(()) };
+        let others = books.sums.get(&principal).map_or(0, |sum| sum.bytes) - before;
+        if let Some(most) = quota.bytes.filter(|most| others.saturating_add(length) > *most) {
+            return Err(format!(
+                "{others} of {most} bytes are taken by other unfinished files, this has {length}"
+            ));
+        }
+        books.set(key, Some((principal, length.max(before))));
+        Ok(())
+    }
+
     /// This file is no more.
     pub(crate) fn forget(&self, key: TransferId) {
         lock(&self.books).set(key, None);
@@ -124,7 +142,7 @@ impl Books {
     }
 }
 
-/// A file under way, entered with its whole length. When it is let go of, what is safe of it counts.
+/// A file under way, entered with what it is going to take. When it is let go of, what is safe of it counts.
 #[derive(Debug)]
 pub(crate) struct Hold {
     ledger: Arc<Ledger>,

@@ -12,7 +12,7 @@
 //! # let dir = tempfile::tempdir()?;
 //! let store = DiskStore::open(dir.path(), Config::default())?;
 //! let id = TransferId::from_bytes([7; 16]);
-//! let spec = Spec { name: SafeName::parse("notes/today.txt")?, length: 10, mtime_ms: 0, validator: None };
+//! let spec = Spec { name: SafeName::parse("notes/today.txt")?, length: Some(10), mtime_ms: 0, validator: None };
 //! let attach = Attach { mode: Mode::AttachOrCreate, epoch_seen: 0, owner: [1; 16] };
 //!
 //! let attached = store.attach(id, &spec, attach, SystemTime::now())?;
@@ -82,6 +82,7 @@ mod ledger;
 mod listing;
 mod live;
 mod partial;
+mod pipe;
 mod principal;
 mod root;
 mod slots;
@@ -101,6 +102,7 @@ pub use error::{ErrorKind, StoreError};
 pub use folder::FolderSpec;
 pub use journal::Spec;
 pub use partial::{Flush, Location, Partial};
+pub use pipe::Pipe;
 pub use principal::{Principal, PrincipalError};
 pub use source::Source;
 pub use store::DiskStore;

@@ -63,7 +63,8 @@ impl Partial {
     ///
     /// # Errors
     /// `BadOffset` if `offset` is not [`written`](Self::written), `LengthMismatch` if there would be more bytes than
-    /// announced, `Fenced`, `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
+    /// announced, `Quota` if nobody announced how many there would be and these are too many, `Fenced`, `NoSpace`, `Io`.
+    /// Nothing has changed then, and the same bytes may be tried again.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         let live = self.ticket.live();
         let mut writer = lock(&live.writer);
@@ -73,15 +74,24 @@ impl Partial {
             let why = format!("offset {offset}, {} is next", self.written);
             return Err(StoreError::because(ErrorKind::BadOffset, &self.path, why));
         }
-        if data.len() as u64 > self.spec.length - offset {
-            let why = format!("{} bytes at offset {offset} of {}", data.len(), self.spec.length);
-            return Err(StoreError::because(ErrorKind::LengthMismatch, &self.path, why));
+        let end = offset.saturating_add(data.len() as u64);
+        match self.spec.length {
+            Some(length) if end > length => {
+                let why = format!("{} bytes at offset {offset} of {length}", data.len());
+                return Err(StoreError::because(ErrorKind::LengthMismatch, &self.path, why));
+            }
+            Some(_) => {}
+            // What it is going to take was not entered, since nobody knew.
+            None => {
+                let grown = self.store.ledger().grow(&self.store.config().quota, self.ticket.id(), end);
+                grown.map_err(|why| StoreError::because(ErrorKind::Quota, &self.path, why))?;
+            }
         }
         let faults = &self.store.root().faults;
         let wrote = faults.before(Op::WriteData).and_then(|()| sys::write_all_at(&writer.part, data, offset));
         wrote.map_err(StoreError::at(&self.path))?;
         writer.hasher.update(data);
-        self.written = offset + data.len() as u64;
+        self.written = end;
         Ok(())
     }
 
@@ -128,9 +138,9 @@ impl Partial {
     /// - `Exists`: the name was taken meanwhile, by other bytes. They are kept, and an attach tries again.
     /// - `Fenced`, `NoSpace`, `Denied`, `Io`: what is safe is kept.
     pub fn commit(self, length: u64, digest: Digest) -> Result<Location, StoreError> {
-        if length != self.spec.length || length != self.written {
-            let why =
-                format!("{length} announced at the end, {} before, {} there", self.spec.length, self.written);
+        let announced = self.spec.length.unwrap_or(length);
+        if length != announced || length != self.written {
+            let why = format!("{length} announced at the end, {announced} before, {} there", self.written);
             let path = Arc::clone(&self.path);
             self.detach()?;
             return Err(StoreError::because(ErrorKind::LengthMismatch, &path, why));

@@ -42,10 +42,11 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         body(Frame::Offer(1, offer))
     };
     vec![
-        ("offer_of_a_file", offer(Kind::File, 7)),
-        ("offer_of_a_folder", offer(Kind::Folder, 0)),
-        ("offer_of_a_folder_with_a_length", offer(Kind::Folder, 7)),
-        ("offer_of_a_listing", offer(Kind::Listing, 1 << 20)),
+        ("offer_of_a_file", offer(Kind::File, Some(7))),
+        ("offer_of_a_file_without_a_length", offer(Kind::File, None)),
+        ("offer_of_a_folder", offer(Kind::Folder, Some(0))),
+        ("offer_of_a_folder_with_a_length", offer(Kind::Folder, Some(7))),
+        ("offer_of_a_listing", offer(Kind::Listing, Some(1 << 20))),
         ("pause", body(Frame::Pause(1, wire::Pause { offset: 70_000, answer: false }))),
         ("pause_answered", body(Frame::Pause(2, wire::Pause { offset: 70_000, answer: true }))),
         ("resume", body(Frame::Resume(1, wire::Resume { offset: 70_000, pauses: 1 }))),

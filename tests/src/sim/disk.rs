@@ -54,7 +54,7 @@ impl Disk {
         let part = self.parts.entry(id).or_default();
         part.name = Some(name);
         if part.committed {
-            return Answer::Complete { digest: Digest::of(&part.data) };
+            return Answer::Complete { length: part.data.len() as u64, digest: Digest::of(&part.data) };
         }
         part.data.truncate(part.safe);
         part.epoch += 1;

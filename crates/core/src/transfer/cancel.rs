@@ -84,7 +84,10 @@ impl Transfers {
         if link.opened().outgoing >= link.max_transfers() {
             return;
         }
-        let Some((id, offer)) = self.discards.pop_first() else { return };
+        let mut told =
+            self.discards.iter().filter(|(_, offer)| offer.length.is_some() || link.takes_unknown());
+        let Some(id) = told.next().map(|(id, _)| *id) else { return };
+        let Some(offer) = self.discards.remove(&id) else { return };
         link.guard.handle_ours(self.now);
         let handle = link.open(Route::Outgoing(id));
         link.close(handle);

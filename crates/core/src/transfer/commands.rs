@@ -21,6 +21,13 @@ impl Transfers {
         if self.outgoing.contains_key(&id) || self.receives(id) {
             return Err(AlreadyKnown(id));
         }
+        if let Some(failure) = self.unoffered(offer.length) {
+            if let Some(handle) = self.asked.remove(&id) {
+                self.refuse_open(handle, &failure);
+            }
+            self.events.push_back(Event::Failed { id, failure });
+            return Ok(());
+        }
         let requested = self.asked.remove(&id);
         if let (Some(handle), Some(link)) = (requested, &mut self.link) {
             link.close(handle);
@@ -36,7 +43,7 @@ impl Transfers {
             name,
             kind,
             // A folder is what it is, whatever was said of its length.
-            length: if kind == Kind::Folder { 0 } else { length },
+            length: if kind == Kind::Folder { Some(0) } else { length },
             mtime_ms,
             unix_mode,
             validator,
@@ -86,7 +93,8 @@ impl Transfers {
         Ok(())
     }
 
-    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`.
+    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`: all that were asked for, or one at
+    /// least if the offer had no length.
     pub fn provide(&mut self, now: Instant, id: TransferId, offset: u64, data: Bytes) {
         self.outgoing_step(now, id, |outgoing, cx| {
             outgoing.provide(offset, data);

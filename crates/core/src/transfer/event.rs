@@ -23,8 +23,17 @@ pub enum Event {
         id: TransferId,
         /// From where.
         offset: u64,
-        /// How many bytes.
+        /// How many bytes. Of a source that was offered without a length as many as there are, one at least; and of
+        /// two such reads only the later one need be answered.
         len: usize,
+    },
+    /// Everything below `upto` is durable at the receiver: a source of unknown length, which may not be readable again,
+    /// may forget it. No answer.
+    Release {
+        /// Of which transfer.
+        id: TransferId,
+        /// Up to where.
+        upto: u64,
     },
     /// Take the digest of the source's first bytes. Answer with [`provide_digest`](super::Transfers::provide_digest).
     Hash {
@@ -162,8 +171,8 @@ pub struct Offered {
     pub name: SafeName,
     /// What it is. A folder is answered with [`Answer::Folder`]; a listing comes only if it was asked for.
     pub kind: Kind,
-    /// How many bytes.
-    pub length: u64,
+    /// How many bytes. `None` if that is known only at the end: they may be more than there is room for.
+    pub length: Option<u64>,
     /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
     /// Who is to use it, if the sender cares.
@@ -198,11 +207,13 @@ pub enum Answer {
     },
     /// This very transfer was finished before.
     Complete {
+        /// How many bytes the file has.
+        length: u64,
         /// The digest of the file.
         digest: Digest,
     },
     /// A file of that name and length is there, from elsewhere. If the sender's digest is the same, nothing is left
-    /// to do; if not, the name is taken.
+    /// to do; if not, the name is taken. Of an unknown length no file is the same: that ends in [`Code::Exists`].
     Present {
         /// The digest of the file.
         digest: Digest,
@@ -245,6 +256,11 @@ impl Failure {
             Retry::Never | Retry::Restart => None,
         }
     }
+
+    /// Whether a sender gives up that hears of this from its receiver, and nobody else goes on in its place.
+    pub(super) fn is_final(&self) -> bool {
+        self.code != Code::Fenced && self.wait(0).is_none()
+    }
 }
 
 impl fmt::Display for Failure {
@@ -286,7 +302,7 @@ pub enum Stage {
 pub struct Progress {
     /// What it is doing.
     pub stage: Stage,
-    /// How many bytes the file has; 0 until it is known.
+    /// How many bytes the file has; 0 until it is known, which may be at its end.
     pub length: u64,
     /// How many bytes the receiver has in memory or better, from the beginning.
     pub received: u64,

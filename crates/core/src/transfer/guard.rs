@@ -129,7 +129,7 @@ impl Transfers {
             return false;
         };
         let end = data.offset.saturating_add(data.payload.len() as u64);
-        self.incoming.get(&id).is_some_and(|incoming| incoming.length() == end)
+        self.incoming.get(&id).is_some_and(|incoming| incoming.end() == Some(end))
     }
 
     /// Ends a link whose peer says nothing, or says that it goes and stays.

@@ -111,7 +111,7 @@ impl Link {
             max_transfers: config.max_transfers,
             max_offers_per_second: config.max_offers_per_second.max(1),
             credit: config.link_credit,
-            features,
+            features: features | wire::UNKNOWN_LENGTH,
             instance: config.instance,
             agent: config.agent.clone(),
         }));

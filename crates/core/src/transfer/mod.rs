@@ -35,6 +35,7 @@ pub mod listing;
 mod meter;
 mod name;
 mod offer;
+mod open_end;
 mod pace;
 mod pause;
 mod poll;

@@ -12,8 +12,9 @@ pub struct Offer {
     pub name: SafeName,
     /// What it is.
     pub kind: Kind,
-    /// How many bytes it has; a folder has none.
-    pub length: u64,
+    /// How many bytes it has; a folder has none. `None` if that is known only at its end: say so then, by
+    /// [`Transfers::end`](super::Transfers::end).
+    pub length: Option<u64>,
     /// When it was changed last, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
     /// Who may use it. `None` leaves that to the receiver.
@@ -33,13 +34,19 @@ impl Offer {
             id,
             name,
             kind: Kind::File,
-            length,
+            length: Some(length),
             mtime_ms: 0,
             unix_mode: None,
             validator: None,
             batch: None,
             priority: 0,
         }
+    }
+
+    /// The same for what has an end that nobody knows yet, such as what comes through a pipe. A peer that does not know
+    /// [the feature](super::wire::UNKNOWN_LENGTH) is not offered it: the transfer fails.
+    pub fn of_unknown_length(id: TransferId, name: SafeName) -> Self {
+        Self { length: None, ..Self::new(id, name, 0) }
     }
 
     /// A folder of this name; its other properties can be set afterwards.

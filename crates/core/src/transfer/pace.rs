@@ -57,7 +57,7 @@ impl Pace {
     }
 }
 
-/// How long an end of a transfer of this length may be at work on its digest and its disk.
+/// How long an end of a transfer may be at work on its digest and its disk: of this length, or so far.
 pub(super) fn longest_work(length: u64) -> Duration {
     WORK + Duration::from_secs(length / SLOW_DISK)
 }

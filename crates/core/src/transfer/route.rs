@@ -139,6 +139,7 @@ impl Transfers {
         link.flow.limit_chunk(hello.max_chunk);
         link.guard.pace = Some(Limiter::new(self.now, hello.max_offers_per_second.max(1).into()));
         link.peer = Some(hello);
+        self.offer_unknown();
     }
 
     fn handle_offer(&mut self, handle: Handle, offer: Offer) {
@@ -150,6 +151,10 @@ impl Transfers {
             return self.refuse_known(handle);
         }
         let Some(link) = &mut self.link else { return };
+        if offer.length.is_none() && !link.takes_unknown() {
+            let text = "an offer of unknown length, and no such feature in the HELLO";
+            return self.refuse(handle, &Failure::local(Code::Unsupported, text));
+        }
         if link.withdrawn.contains(&id) {
             return self.refuse(handle, &Failure::local(Code::Cancelled, "cancelled"));
         }
@@ -258,7 +263,7 @@ impl Transfers {
                     Frame::Data(_, data) => incoming.handle_data(cx, data),
                     Frame::Fin(_, whole) => incoming.handle_fin(cx, whole),
                     Frame::Finishing(..) => {
-                        incoming.handle_finishing(cx.now);
+                        incoming.handle_finishing(cx.now, cx.config);
                         Fate::Lives
                     }
                     Frame::Pause(_, pause) => incoming.handle_pause(cx, pause),

@@ -38,6 +38,10 @@ impl Transfers {
             else {
                 continue;
             };
+            if outgoing.is_open_ended() && !link.takes_unknown() {
+                // The peer's HELLO brings it back, or ends it.
+                continue;
+            }
             self.turns.join(id, outgoing.priority());
             outgoing.send_offer(&mut cx);
             if let Some(link) = &mut cx.link {

@@ -43,8 +43,12 @@ impl Wanted {
                 "a part of a file was asked for, and something else came",
             ));
         }
-        let text = || format!("{} bytes are offered for bytes {range}", offer.length);
-        (!range.admits(offer.length)).then(|| Failure::local(Code::LengthMismatch, text()))
+        let text = match offer.length {
+            Some(length) if !range.admits(length) => format!("{length} bytes are offered for bytes {range}"),
+            None if !range.is_whole() => format!("an unknown length is offered for bytes {range}"),
+            _ => return None,
+        };
+        Some(Failure::local(Code::LengthMismatch, text))
     }
 
     /// Whether it may be asked for at once.

@@ -15,7 +15,8 @@ use std::time::SystemTime;
 
 impl Attaching<'_> {
     fn check_space(&self, have: u64) -> Result<(), StoreError> {
-        let need = self.spec.length - have;
+        // Whether what has no known end finds room is seen as it comes.
+        let need = self.spec.length.map_or(0, |length| length - have);
         match self.store.root().free().filter(|_| self.store.config().check_space) {
             Some(free) if free < need => {
                 let why = format!("{need} bytes are needed, {free} are free");
@@ -25,19 +26,19 @@ impl Attaching<'_> {
         }
     }
 
-    /// Enters the whole file in the books of its principal.
-    fn hold(&self) -> Result<Hold, StoreError> {
+    /// Enters the whole file in the books of its principal; one without a known end as far as it is there.
+    fn hold(&self, have: u64) -> Result<Hold, StoreError> {
         let store = self.store;
         let quota = &store.config().quota;
-        let entered =
-            store.ledger().enter(store.root(), quota, store.principal(), self.ticket.id(), self.spec.length);
+        let length = self.spec.length.unwrap_or(have);
+        let entered = store.ledger().enter(store.root(), quota, store.principal(), self.ticket.id(), length);
         entered.map_err(|why| StoreError::because(ErrorKind::Quota, &self.at, why))
     }
 
     /// Begins from the first byte, in a journal that is there already or in a new one.
     pub(super) fn begin(self, slots: Option<Slots>, epoch: u32) -> Result<Attached, StoreError> {
         self.check_space(0)?;
-        let mut hold = self.hold()?;
+        let mut hold = self.hold(0)?;
         let root = self.store.root();
         let id = self.ticket.id();
         let (place, slots, used) = match slots {
@@ -85,7 +86,7 @@ impl Attaching<'_> {
             return self.begin(Some(slots), record.claim.epoch);
         }
         self.check_space(durable)?;
-        let mut hold = self.hold()?;
+        let mut hold = self.hold(durable)?;
         hold.keep(durable);
         let part = place.open_part().map_err(|e| self.io(e))?;
         // Beyond the last safe byte nobody knows what is there.

@@ -138,7 +138,7 @@ fn another_version_of_the_source_is_not_mixed_in() {
     partial.write(0, b"ab").expect("in order");
     let other_validator = Some(Validator::from_bytes(b"version 2").expect("short"));
     let changed = [
-        Spec { length: 5, ..first.clone() },
+        Spec { length: Some(5), ..first.clone() },
         Spec { mtime_ms: 0, ..first.clone() },
         Spec { validator: None, ..first.clone() },
         Spec { validator: other_validator, ..first.clone() },
@@ -162,7 +162,7 @@ fn another_version_of_the_source_is_not_mixed_in() {
         );
     }
     let restart = Attach { mode: Mode::Restart, epoch_seen: 0, owner: ALICE };
-    let second = Spec { length: 2, mtime_ms: 5, ..first };
+    let second = Spec { length: Some(2), mtime_ms: 5, ..first };
     let (mut partial, durable, _) = open(rig.store.attach(id(1), &second, restart, day(0)));
     assert_eq!(durable, 0);
     partial.write(0, b"xy").expect("in order");
@@ -207,7 +207,7 @@ fn a_journal_of_another_transfer_speaks_for_nobody() {
 fn a_file_that_does_not_fit_is_refused_at_once() {
     let rig = Rig::new();
     let mut huge = spec("a", 0);
-    huge.length = 1 << 60;
+    huge.length = Some(1 << 60);
     assert_eq!(kind(rig.store.attach(id(1), &huge, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
     assert!(files(rig.dir.path()).is_empty());
     // Nor is it when it is gone on with.

@@ -53,7 +53,7 @@ pub(crate) fn content(len: usize) -> Vec<u8> {
 
 pub(crate) fn spec(file: &str, length: usize) -> Spec {
     let validator = Some(Validator::from_bytes(b"version 1").expect("short"));
-    Spec { name: name(file), length: length as u64, mtime_ms: 1_700_000_000_123, validator }
+    Spec { name: name(file), length: Some(length as u64), mtime_ms: 1_700_000_000_123, validator }
 }
 
 pub(crate) fn attach(epoch_seen: u32, owner: [u8; 16]) -> Attach {

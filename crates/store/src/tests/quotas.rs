@@ -211,3 +211,53 @@ fn a_committed_record_expires_too() {
         "the file is there, that is all that is known"
     );
 }
+
+fn begin_unknown(store: &DiskStore, n: u8) -> Partial {
+    let spec = Spec { length: None, ..spec(&format!("f{n}"), 0) };
+    open(store.attach(id(n), &spec, attach(0, ALICE), day(0))).0
+}
+
+#[test]
+fn what_has_no_known_length_counts_as_far_as_it_has_come() {
+    let rig = with_quota(Some(10), None);
+    let mut growing = begin_unknown(&rig.store, 1);
+    growing.write(0, b"abcdef").expect("room");
+    let why = "6 of 10 bytes are taken by unfinished files, 5 more are needed";
+    assert!(refused(&rig.store, 2, 5).contains(why));
+    let known = begin(&rig.store, 2, 3).expect("room");
+    let error = growing.write(6, b"gh").expect_err("too much");
+    assert_eq!(error.kind(), ErrorKind::Quota);
+    assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, this has 8"));
+    // Nothing has changed: there is room again, and the same bytes come again.
+    known.discard().expect("removed");
+    growing.write(6, b"gh").expect("room");
+    assert_eq!(growing.detach().expect("safe"), 8);
+    refused(&rig.store, 2, 3);
+    let spec = Spec { length: None, ..spec("f1", 0) };
+    let (mut growing, durable, _) = open(rig.store.attach(id(1), &spec, attach(1, ALICE), day(0)));
+    assert_eq!(durable, 8);
+    growing.write(8, b"ij").expect("room");
+    growing.commit(10, digest(b"abcdefghij")).expect("whole");
+    begin(&rig.store, 2, 10).expect("nothing counts any more");
+}
+
+#[test]
+fn what_has_no_known_length_is_found_again_by_another_process() {
+    let rig = Rig::new();
+    let mut growing = begin_unknown(&rig.store, 1);
+    growing.write(0, b"abc").expect("in order");
+    growing.detach().expect("safe");
+    let other = rig.other_process();
+    let spec = Spec { length: None, ..spec("f1", 0) };
+    let known = Spec { length: Some(6), ..spec.clone() };
+    let error = other.attach(id(1), &known, attach(1, ALICE), day(0)).expect_err("another file");
+    assert_eq!(error.kind(), ErrorKind::SourceChanged);
+    let (mut growing, durable, _) = open(other.attach(id(1), &spec, attach(1, ALICE), day(0)));
+    assert_eq!(durable, 3);
+    growing.write(3, b"def").expect("in order");
+    growing.commit(6, digest(b"abcdef")).expect("whole");
+    let again = other.attach(id(1), &spec, attach(2, ALICE), day(0));
+    assert!(matches!(again, Ok(Attached::Committed { length: 6, .. })), "{again:?}");
+    let taken = other.attach(id(2), &spec, attach(0, ALICE), day(0)).expect_err("the name is taken");
+    assert_eq!(taken.kind(), ErrorKind::Exists);
+}

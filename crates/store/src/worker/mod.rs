@@ -13,6 +13,7 @@
 
 mod buffers;
 mod lane;
+mod piping;
 mod place;
 mod receiving;
 mod sending;
@@ -20,13 +21,14 @@ mod sending;
 mod tests;
 
 use crate::source::not_divided;
-use crate::{DiskStore, ErrorKind, Source, StoreError};
+use crate::{DiskStore, ErrorKind, Pipe, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
     Answer, ByteRange, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
 };
 use buffers::Buffers;
 use bytes::Bytes;
+use piping::Piping;
 use receiving::Receiving;
 use sending::Sending;
 use std::collections::BTreeMap;
@@ -46,6 +48,7 @@ pub struct Worker {
     /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
     generation: u64,
     sending: BTreeMap<TransferId, Sending>,
+    piping: BTreeMap<TransferId, Piping>,
     receiving: BTreeMap<TransferId, Receiving>,
     listings: BTreeMap<TransferId, Listing>,
 }
@@ -59,6 +62,7 @@ impl Worker {
             buffers: Buffers::default(),
             generation: 0,
             sending: BTreeMap::new(),
+            piping: BTreeMap::new(),
             receiving: BTreeMap::new(),
             listings: BTreeMap::new(),
         }
@@ -68,6 +72,12 @@ impl Worker {
     pub fn add_source(&mut self, id: TransferId, source: Source) {
         let reporter = self.reporter(id);
         self.sending.insert(id, Sending::new(&self.spawn, reporter, self.buffers.clone(), source));
+    }
+
+    /// Gives the pipe of a transfer that is about to be offered without a length.
+    pub fn add_pipe(&mut self, id: TransferId, pipe: Pipe) {
+        let reporter = self.reporter(id);
+        self.piping.insert(id, Piping::new(&self.spawn, reporter, pipe));
     }
 
     /// Opens a place for a file that the peer offers, or makes the folder, and answers the offer. A listing that was
@@ -112,9 +122,19 @@ impl Worker {
     /// let go of.
     pub fn carry_out(&mut self, event: Event) -> Option<Event> {
         match event {
-            Event::Read { id, offset, len } => self.sending.get(&id)?.read(offset, len),
-            Event::Hash { id, upto } => self.sending.get(&id)?.hash(upto),
-            Event::Check { id } => self.sending.get(&id)?.check(),
+            Event::Read { id, offset, len } => match self.piping.get(&id) {
+                Some(pipe) => pipe.read(offset, len),
+                None => self.sending.get(&id)?.read(offset, len),
+            },
+            Event::Hash { id, upto } => match self.piping.get(&id) {
+                Some(pipe) => pipe.hash(upto),
+                None => self.sending.get(&id)?.hash(upto),
+            },
+            Event::Check { id } => match self.piping.get(&id) {
+                Some(pipe) => pipe.check(),
+                None => self.sending.get(&id)?.check(),
+            },
+            Event::Release { id, upto } => self.piping.get(&id)?.release(upto),
             Event::Write { id, offset, data } => self.receiving.get(&id)?.write(offset, data),
             Event::Sync { id } => self.receiving.get(&id)?.sync(),
             Event::Finish { id, length, digest } => self.receiving.get(&id)?.finish(length, digest),
@@ -126,6 +146,7 @@ impl Worker {
             Event::Discard { id } => self.receiving.remove(&id)?.discard(),
             Event::Done { id, .. } | Event::Failed { id, .. } => {
                 self.sending.remove(&id);
+                self.piping.remove(&id);
                 self.receiving.remove(&id);
                 return Some(event);
             }
@@ -143,6 +164,7 @@ impl Worker {
     /// end.
     pub fn drop_sources(&mut self) {
         self.sending.clear();
+        self.piping.clear();
     }
 
     /// Makes the reports of a new source or attachment.
@@ -154,7 +176,8 @@ impl Worker {
     /// Whether a report is about what there is, and not about what there was before the link was lost, or the
     /// transfer ended.
     fn is_current(&self, report: &Report, transfers: &Transfers) -> bool {
-        let sending = self.sending.get(&report.id).map(Sending::generation);
+        let piping = || self.piping.get(&report.id).map(Piping::generation);
+        let sending = self.sending.get(&report.id).map(Sending::generation).or_else(piping);
         let present = sending.or_else(|| self.receiving.get(&report.id).map(Receiving::generation));
         // Without files there is only the look for one that the peer asks for.
         present.map_or_else(|| transfers.is_requested(report.id), |present| present == report.generation)
@@ -166,6 +189,7 @@ impl fmt::Debug for Worker {
         let (sending, receiving) = (self.sending.len(), self.receiving.len());
         f.debug_struct("Worker")
             .field("sending", &sending)
+            .field("piping", &self.piping.len())
             .field("receiving", &receiving)
             .finish_non_exhaustive()
     }
@@ -183,6 +207,7 @@ pub struct Report {
 enum Outcome {
     Opened { name: SafeName, source: Source },
     Read { offset: u64, data: Bytes },
+    Ended { length: u64 },
     Hashed { upto: u64, digest: Digest },
     Checked,
     Attached(Answer),
@@ -212,6 +237,7 @@ impl Report {
                 }
             }
             Outcome::Read { offset, data } => transfers.provide(now, id, offset, data),
+            Outcome::Ended { length } => transfers.end(now, id, length),
             Outcome::Hashed { upto, digest } => transfers.provide_digest(now, id, upto, digest),
             Outcome::Checked => transfers.confirm(now, id),
             Outcome::Attached(answer) => {

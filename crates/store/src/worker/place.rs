@@ -81,8 +81,9 @@ pub(super) fn open(
             Ok((None, Answer::Folder { existed }))
         }
         Kind::Listing if !offered.requested => Err(error(ErrorKind::NotAFile)),
-        Kind::Listing if offered.length > MOST => {
-            let why = format!("{} bytes, {MOST} are allowed", offered.length);
+        Kind::Listing if offered.length.is_none_or(|length| length > MOST) => {
+            let length = offered.length.map_or("who knows how many".into(), |length| length.to_string());
+            let why = format!("{length} bytes, {MOST} are allowed");
             Err(StoreError::because(ErrorKind::TooMuchToList, store.dir(), why))
         }
         Kind::Listing => {
@@ -122,6 +123,6 @@ fn open_file(store: &DiskStore, turn: u64, offered: &Offered) -> Result<(Option<
             (Some(Place::File(partial)), Answer::Take { from: durable, prefix, epoch, expires })
         }
         Attached::Present { digest, .. } => (None, Answer::Present { digest }),
-        Attached::Committed { digest, .. } => (None, Answer::Complete { digest }),
+        Attached::Committed { length, digest } => (None, Answer::Complete { length, digest }),
     })
 }

@@ -66,6 +66,8 @@ struct World {
     to: TempDir,
     client: End,
     server: End,
+    /// Stands still, but where a test waits for what only time brings.
+    now: Instant,
 }
 
 const ID: TransferId = TransferId::from_bytes([1; 16]);
@@ -75,7 +77,7 @@ impl World {
         let (from, to) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
         let client = End::new(Role::Client, from.path(), 1);
         let server = End::new(Role::Server, to.path(), 2);
-        Self { from, to, client, server }
+        Self { from, to, client, server, now: Instant::ZERO }
     }
 
     fn offer(&mut self, data: &[u8]) {
@@ -92,20 +94,58 @@ impl World {
         self.client.transfers.offer(Instant::ZERO, offer).expect("new");
     }
 
+    /// A receiver keeps nothing of what it cannot finish.
+    fn wait_until_nothing_is_left(&mut self) {
+        for _ in 0..10_000 {
+            self.exchange();
+            if !self.to.path().join(".bowline").exists() {
+                return;
+            }
+        }
+        panic!("something is left: {:?}", self.server.told);
+    }
+
+    /// Offers what comes out of a reader.
+    fn offer_pipe(&mut self, reader: impl std::io::Read + Send + 'static) {
+        // No time passes here, and so nothing is acknowledged but with chunks: there is room for all of them.
+        let pipe = Pipe::new(reader).expect("a thread");
+        self.client.worker.add_pipe(ID, pipe);
+        let offer = Offer::of_unknown_length(ID, SafeName::parse("file").expect("safe"));
+        self.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    }
+
     fn link_up(&mut self) {
         self.client.transfers.handle_link_up(Instant::ZERO, None);
         self.server.transfers.handle_link_up(Instant::ZERO, None);
     }
 
     fn exchange(&mut self) {
-        step(&mut self.client, &mut self.server);
-        step(&mut self.server, &mut self.client);
+        step(&mut self.client, &mut self.server, self.now);
+        step(&mut self.server, &mut self.client, self.now);
+    }
+
+    /// Lets time pass until the sender knows that so many bytes are safe.
+    fn run_until_safe(&mut self, bytes: u64) {
+        for _ in 0..100_000 {
+            if self.client.transfers.progress(ID).is_some_and(|progress| progress.durable == bytes) {
+                return;
+            }
+            self.exchange();
+            self.now += Duration::from_millis(20);
+            self.client.transfers.handle_timeout(self.now);
+            self.server.transfers.handle_timeout(self.now);
+        }
+        panic!("{bytes} bytes are not safe: {:?} {:?}", self.client.told, self.server.told);
     }
 
     fn exchange_until_received(&mut self, bytes: u64) {
-        while self.server.transfers.progress(ID).is_none_or(|progress| progress.received < bytes) {
+        for _ in 0..100_000 {
+            if self.server.transfers.progress(ID).is_some_and(|progress| progress.received >= bytes) {
+                return;
+            }
             self.exchange();
         }
+        panic!("{bytes} bytes do not come: {:?} {:?}", self.client.told, self.server.told);
     }
 
     fn run(&mut self) -> Result<(), Code> {
@@ -120,10 +160,10 @@ impl World {
 }
 
 /// One end does what it can, and the other hears what it has to say.
-fn step(from: &mut End, to: &mut End) {
-    from.turn(Instant::ZERO);
-    while let Some(message) = from.transfers.poll_message(Instant::ZERO, 1) {
-        to.transfers.handle_message(Instant::ZERO, message.into_bytes());
+fn step(from: &mut End, to: &mut End, now: Instant) {
+    from.turn(now);
+    while let Some(message) = from.transfers.poll_message(now, 1) {
+        to.transfers.handle_message(now, message.into_bytes());
     }
 }
 
@@ -347,7 +387,7 @@ fn what_only_claims_to_be_a_listing_is_refused() {
     let text = "bowline listing 1 - 0\nf - 0 0 ../../etc/passwd\nend 1 0 0\n";
     std::fs::write(world.to.path().join("lie"), text).expect("written");
     while !world.server.transfers.is_requested(ID) {
-        step(&mut world.client, &mut world.server);
+        step(&mut world.client, &mut world.server, Instant::ZERO);
         world.server.transfers.poll_event();
     }
     let source = Source::open(&world.to.path().join("lie")).expect("a file");
@@ -439,11 +479,7 @@ fn a_part_that_an_earlier_link_left_is_discarded_on_the_next_one() {
     assert!(world.to.path().join(".bowline").exists());
     assert!(world.client.transfers.cancel(Instant::ZERO, ID, Leftover::Discard));
     world.link_up();
-    for _ in 0..10_000 {
-        world.exchange();
-        if !world.to.path().join(".bowline").exists() {
-            return;
-        }
-    }
-    panic!("something is left: {:?}", world.server.told);
+    world.wait_until_nothing_is_left();
 }
+
+mod pipes;

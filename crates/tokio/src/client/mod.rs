@@ -12,7 +12,7 @@ use bowline_core::connection::PingError;
 use bowline_core::messages::Receipt;
 use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::{Request, RequestError};
-use bowline_store::{DiskStore, Source, StoreError};
+use bowline_store::{DiskStore, Pipe, Source, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
 use crate::host::seed;
@@ -119,10 +119,19 @@ impl Download {
     }
 }
 
+/// Where the bytes of an upload come from.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    /// A folder has none.
+    Nothing,
+    Source(Source),
+    Pipe(Pipe),
+}
+
 /// What the application asks of the task behind a client.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Upload { offer: Offer, source: Option<Source>, tracked: Tracked },
+    Upload { offer: Offer, feed: Feed, tracked: Tracked },
     Download { download: Download, store: DiskStore, tracked: Tracked },
     Tell(TransferId, Verb),
     Confirm(Receipt),
@@ -188,9 +197,27 @@ impl Client {
     /// # Errors
     /// The client has ended.
     pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
-        let permit = self.permit(Some(offer.length)).await?;
+        let permit = self.permit(offer.length).await?;
         let (tracked, transfer) = Tracked::new(offer.id, offer.name.clone(), self.commands.clone(), permit);
-        self.command(Command::Upload { offer, source, tracked })?;
+        let feed = source.map_or(Feed::Nothing, Feed::Source);
+        self.command(Command::Upload { offer, feed, tracked })?;
+        Ok(transfer)
+    }
+
+    /// Sends what comes through a pipe, under this name. Nobody needs to know how much it is; the server must know the
+    /// feature, or the transfer fails. It outlives its links, but not this process: what has come through a pipe cannot
+    /// be read again, so give it an id that is used once.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
+    /// queued nothing, and the pipe is gone.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub async fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
+        let permit = self.permit(None).await?;
+        let (tracked, transfer) = Tracked::new(id, name.clone(), self.commands.clone(), permit);
+        let offer = Offer::of_unknown_length(id, name);
+        self.command(Command::Upload { offer, feed: Feed::Pipe(pipe), tracked })?;
         Ok(transfer)
     }
 

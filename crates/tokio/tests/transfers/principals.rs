@@ -98,7 +98,7 @@ async fn a_server_sweeps_by_itself() {
     let mut config = bowline_store::Config::default();
     config.expire_after = Some(Duration::from_millis(1));
     let store = DiskStore::open(dir.path(), config).expect("a store");
-    let spec = bowline_store::Spec { name: name("file"), length: 10, mtime_ms: 0, validator: None };
+    let spec = bowline_store::Spec { name: name("file"), length: Some(10), mtime_ms: 0, validator: None };
     let attach =
         bowline_store::Attach { mode: bowline_store::Mode::AttachOrCreate, epoch_seen: 0, owner: [1; 16] };
     let attached = store.attach(id(1), &spec, attach, std::time::SystemTime::now()).expect("begun");

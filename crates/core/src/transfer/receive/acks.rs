@@ -71,7 +71,7 @@ impl Incoming {
     pub(super) fn promise_early(&mut self, cx: &mut Context<'_>, resume: u64) {
         // Nothing follows that is not here if it has paused.
         let early = if self.pauses.is_void { self.early_len } else { INITIAL_CREDIT };
-        self.credit = resume.max(early.min(self.offer.length));
+        self.credit = resume.max(early.min(self.bound()));
         self.promise(cx);
         if let Some(limiter) = cx.link.as_mut().and_then(|link| link.limit_in.as_mut()) {
             limiter.pass(cx.now, self.credit - resume);
@@ -86,7 +86,7 @@ impl Incoming {
         // What others were promised when there were fewer of them stays promised.
         let others = link.promised.saturating_sub(self.promised);
         let free = cx.config.link_credit.saturating_sub(others).max(INITIAL_CREDIT);
-        let mut credit = self.written.saturating_add(self.ahead.min(free)).min(self.offer.length);
+        let mut credit = self.written.saturating_add(self.ahead.min(free)).min(self.bound());
         if let Some(limiter) = &mut link.limit_in {
             // Who waits for the limit is not overtaken by who does not.
             let free = !link.hungry && limiter.free_at() <= cx.now;
@@ -141,7 +141,7 @@ impl Incoming {
         self.ack.since.get_or_insert(now);
         self.ack.chunks += 1;
         let rare = self.ack.last_sent.is_none_or(|last| now - last >= config.ack_delay);
-        let low = self.credit - self.received < self.ahead / 2 && self.credit < self.offer.length;
+        let low = self.credit - self.received < self.ahead / 2 && self.credit < self.bound();
         if rare || self.ack.chunks >= 2 || low {
             self.ack.ready = true;
         } else {

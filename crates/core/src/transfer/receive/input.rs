@@ -2,11 +2,11 @@
 
 use super::{Incoming, State};
 use crate::Instant;
-use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
 use crate::transfer::send::{Context, Fate};
-use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind, Whole};
+use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind};
+use crate::transfer::{Code, Config};
 use alloc::format;
 
 /// How many chunks may wait, beside one for each KiB of credit: whoever sends smaller ones takes memory that no credit
@@ -27,8 +27,8 @@ impl Incoming {
             State::Present { .. } | State::Finishing { .. } => return Fate::Lives,
         }
         let end = data.offset.saturating_add(data.payload.len() as u64);
-        if end > self.offer.length {
-            let text = format!("a chunk ends at {end}, the file at {}", self.offer.length);
+        if end > self.bound() {
+            let text = format!("a chunk ends at {end}, the file at {}", self.bound());
             return self.fail(cx, Failure::local(Code::LengthMismatch, text));
         }
         if end > self.credit {
@@ -57,7 +57,7 @@ impl Incoming {
     fn hold_early(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
         let len = data.payload.len() as u64;
         let end = data.offset.saturating_add(len);
-        if data.offset < self.early_len || end > INITIAL_CREDIT.min(self.offer.length) {
+        if data.offset < self.early_len || end > INITIAL_CREDIT.min(self.bound()) {
             let text = format!("{len} bytes at {} before the offer was answered", data.offset);
             return self.fail(cx, Failure::local(Code::Protocol, text));
         }
@@ -103,20 +103,10 @@ impl Incoming {
         Fate::Lives
     }
 
-    pub(in crate::transfer) fn handle_fin(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
-        self.heard = cx.now;
-        if whole.length != self.offer.length {
-            let text = format!("{} bytes were announced, and {} sent", self.offer.length, whole.length);
-            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
-        }
-        self.fin = Some(whole);
-        self.step(cx)
-    }
-
-    /// The sender is at work on a digest, and has nothing to send until it is ready.
-    pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
+    /// The sender is at work on a digest, or its source has nothing to give, and nothing comes until that is over.
+    pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant, config: &Config) {
         let since = *self.working.get_or_insert(now);
-        if now - since <= longest_work(self.offer.length) {
+        if now - since <= self.end.map_or(config.pause_timeout, longest_work) {
             self.heard = now;
         }
     }

@@ -11,6 +11,7 @@
 //! disk, which frees memory and gives credit), `durable` (safe, acknowledged as such).
 
 mod acks;
+mod ending;
 mod input;
 mod pause;
 mod time;
@@ -20,7 +21,7 @@ use super::event::{Answer, Event, Failure, Offered, Progress, Stage};
 use super::pace::Pace;
 use super::pause::Halt;
 use super::send::{Context, Fate};
-use super::wire::{Accept, Data, Frame, Handle, Have, Offer, Rewind, Whole};
+use super::wire::{Accept, Data, Frame, Handle, Have, MAX_LENGTH, Offer, Whole};
 use super::{Code, Digest, Leftover};
 use crate::Instant;
 use acks::Acks;
@@ -51,6 +52,8 @@ enum State {
 pub(super) struct Incoming {
     handle: Handle,
     offer: Offer,
+    /// How many bytes there are, once the offer or FIN has said so.
+    end: Option<u64>,
     state: State,
     early: VecDeque<Data>,
     early_len: u64,
@@ -125,6 +128,7 @@ impl Incoming {
         };
         let incoming = Self {
             handle,
+            end: offer.length,
             offer,
             state: State::Opening,
             early: VecDeque::new(),
@@ -169,17 +173,22 @@ impl Incoming {
         let State::Opening = self.state else { return Fate::Lives };
         self.heard = cx.now;
         let (have, resume, prefix, epoch) = match answer {
+            Answer::Take { from, .. } if self.offer.length.is_none() && from > self.bound() => {
+                let text = format!("{from} bytes are here, and {} were sent", self.bound());
+                return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+            }
             Answer::Take { from, prefix, epoch, expires } => {
                 self.state = State::Receiving;
                 self.expires = expires;
-                (Have::Part, from.min(self.offer.length), prefix, epoch)
+                (Have::Part, from.min(self.bound()), prefix, epoch)
             }
             Answer::Present { digest } => {
+                let Some(length) = self.offer.length else { return self.refuse_present(cx) };
                 self.state = State::Present { digest };
-                (Have::Present, self.offer.length, digest, 0)
+                (Have::Present, length, digest, 0)
             }
-            Answer::Complete { digest } => return self.complete(cx, digest, true),
-            Answer::Folder { existed } => return self.complete(cx, Digest::of(&[]), existed),
+            Answer::Complete { length, digest } => return self.complete(cx, length, digest, true),
+            Answer::Folder { existed } => return self.complete(cx, 0, Digest::of(&[]), existed),
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
@@ -197,9 +206,9 @@ impl Incoming {
     }
 
     /// Nothing is left to be sent.
-    fn complete(&mut self, cx: &mut Context<'_>, digest: Digest, deduplicated: bool) -> Fate {
-        let whole = Whole { length: self.offer.length, digest, deduplicated };
-        self.accept(cx, Have::Complete, self.offer.length, digest, 0);
+    fn complete(&mut self, cx: &mut Context<'_>, length: u64, digest: Digest, deduplicated: bool) -> Fate {
+        let whole = Whole { length, digest, deduplicated };
+        self.accept(cx, Have::Complete, length, digest, 0);
         self.done(cx, whole)
     }
 
@@ -227,7 +236,7 @@ impl Incoming {
             }
             self.dirty_since.get_or_insert(cx.now);
             let left = self.credit - self.received;
-            if self.credit < self.offer.length && left < self.ahead / 2 {
+            if self.credit < self.bound() && left < self.ahead / 2 {
                 self.ack.ready = true;
             }
         }
@@ -243,15 +252,12 @@ impl Incoming {
         self.step(cx)
     }
 
-    pub(super) fn finish(&mut self, cx: &mut Context<'_>) -> Fate {
-        match self.state {
-            State::Finishing { whole } => self.done(cx, whole),
-            _ => Fate::Lives,
-        }
-    }
-
     /// Gives up, tells the sender, and tells the application.
-    pub(super) fn fail(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+    pub(super) fn fail(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
+        if self.offer.length.is_none() && failure.is_final() {
+            // What came through a pipe cannot be read again: nobody goes on with it.
+            failure.leftover.get_or_insert(Leftover::Discard);
+        }
         self.cancel(cx, &failure);
         let id = self.offer.id;
         cx.events.push_back(match failure.leftover {
@@ -279,15 +285,21 @@ impl Incoming {
             State::Receiving | State::Present { .. } if self.pauses.halt.is_on() => {
                 Stage::Paused { here, there: there.is_some() }
             }
-            State::Receiving if self.received < self.offer.length => Stage::Moving,
+            State::Receiving if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
         let Self { received, durable, duplicate, .. } = *self;
-        Progress { stage, length: self.offer.length, received, durable, resent: duplicate }
+        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent: duplicate }
     }
 
-    pub(super) fn length(&self) -> u64 {
-        self.offer.length
+    /// How many bytes there are, once that is known.
+    pub(super) fn end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// The end of the file, as far as anybody can tell: nothing is beyond it.
+    fn bound(&self) -> u64 {
+        self.end.unwrap_or(MAX_LENGTH)
     }
 
     pub(super) fn priority(&self) -> u16 {
@@ -319,48 +331,5 @@ impl Incoming {
             cx.events.push_back(Event::Sync { id: self.offer.id });
         }
         fate
-    }
-
-    fn look_at_fin(&mut self, cx: &mut Context<'_>) -> Fate {
-        let id = self.offer.id;
-        let Some(whole) = self.fin else { return Fate::Lives };
-        match self.state {
-            State::Receiving if self.written == self.offer.length => {
-                self.state = State::Finishing { whole };
-                self.tell_finishing = cx.now + FINISHING_EVERY;
-                let Whole { length, digest, .. } = whole;
-                cx.events.push_back(Event::Finish { id, length, digest });
-            }
-            State::Receiving if self.received < self.offer.length && !self.rewinding => {
-                // Something between the chunks and FIN was lost.
-                self.fin = None;
-                self.rewind(Rewind::Gap);
-            }
-            State::Present { digest } if digest == whole.digest => {
-                return self.done(cx, Whole { deduplicated: true, ..whole });
-            }
-            State::Present { .. } => {
-                let text = format!("another file named \"{}\" is already there", self.offer.name);
-                let failure = Failure::local(Code::Exists, text);
-                self.cancel(cx, &failure);
-                cx.events.push_back(Event::Failed { id, failure });
-                return Fate::Ended;
-            }
-            _ => {}
-        }
-        Fate::Lives
-    }
-
-    fn done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
-        cx.control(Frame::Done(self.handle, whole));
-        if let Some(link) = &mut cx.link {
-            link.close(self.handle);
-        }
-        let Whole { length, digest, deduplicated } = whole;
-        // What earlier links brought was not there already.
-        let deduplicated = deduplicated && self.earlier.received == 0;
-        let resent = self.duplicate;
-        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated, resent });
-        Fate::Ended
     }
 }

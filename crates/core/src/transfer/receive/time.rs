@@ -74,7 +74,8 @@ impl Incoming {
     /// Notes whether it is the sender's turn: it may send, and nothing of ours keeps it from it.
     pub(in crate::transfer) fn track(&mut self, now: Instant) {
         let may_send = matches!(self.state, State::Receiving) && self.received < self.credit;
-        self.pace.turn(now, may_send && !self.pauses.halt.is_on());
+        // A source without a known end may be slow: nobody can tell it from a slow peer.
+        self.pace.turn(now, may_send && self.end.is_some() && !self.pauses.halt.is_on());
     }
 
     /// What the sender has brought in its time, if that was too little.

@@ -19,9 +19,13 @@ impl Outgoing {
             return self.give_up(cx, Failure::local(Code::Protocol, "a second ACCEPT"));
         };
         self.heard = cx.now;
-        if accept.resume > self.offer.length || accept.credit < accept.resume {
-            let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.offer.length);
+        if accept.resume > self.bound() || accept.credit < accept.resume {
+            let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.bound());
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
+        }
+        if accept.have != Have::Part && self.end.is_none() {
+            let text = format!("{:?} was said of a file whose end nobody knows", accept.have);
+            return self.give_up(cx, Failure::local(Code::Protocol, text));
         }
         self.offer.epoch_seen = accept.epoch;
         // It has begun anew, if it was to do so.
@@ -30,6 +34,7 @@ impl Outgoing {
         self.extend_credit(accept.credit);
         self.received = accept.resume;
         self.durable = accept.resume;
+        self.release(cx);
         if fin || accept.have == Have::Complete {
             self.state = State::Finishing { handle };
         } else {
@@ -87,6 +92,7 @@ impl Outgoing {
         }
         link.moved += ack.received.saturating_sub(self.received);
         self.received = self.received.max(ack.received);
+        let safer = ack.durable > self.durable;
         self.durable = self.durable.max(ack.durable);
         self.extend_credit(ack.credit);
         // One damaged chunk after another asks twice to go back; the second time may be once too often.
@@ -95,6 +101,9 @@ impl Outgoing {
             if let State::Finishing { handle } = self.state {
                 self.state = State::Sending { handle, have: Have::Part };
             }
+        }
+        if safer {
+            self.release(cx);
         }
         self.step(cx);
         Fate::Lives
@@ -116,14 +125,14 @@ impl Outgoing {
     /// What was given before our last PAUSE is given no more.
     fn extend_credit(&mut self, credit: u64) {
         if !self.pauses.is_void {
-            self.credit = self.credit.max(credit).min(self.offer.length);
+            self.credit = self.credit.max(credit).min(self.bound());
         }
     }
 
     /// The receiver is at work, and has nothing else to say until that is done.
     pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
         let since = *self.working.get_or_insert(now);
-        if now - since <= longest_work(self.offer.length) {
+        if now - since <= longest_work(self.end.unwrap_or(self.reached)) {
             self.heard = now;
         }
     }
@@ -134,16 +143,16 @@ impl Outgoing {
             // We were told to go back after FIN; then it was not necessary.
             State::Sending { handle, .. } if self.said_fin => handle,
             _ => {
-                let text = format!("DONE after {} of {} bytes, before FIN", self.sent, self.offer.length);
+                let text = format!("DONE after {} of {} bytes, before FIN", self.sent, self.bound());
                 return self.give_up(cx, Failure::local(Code::Protocol, text));
             }
         };
+        let end = self.end.unwrap_or(self.sent);
         if let Some(link) = &mut cx.link {
-            self.rewind(self.offer.length, link);
+            self.rewind(end, link);
             link.close(handle);
         }
-        self.received = self.offer.length;
-        self.durable = self.offer.length;
+        (self.received, self.durable) = (end, end);
         self.state = State::Verifying { whole };
         self.ask_digest(cx);
         self.verify(cx)

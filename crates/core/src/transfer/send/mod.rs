@@ -11,6 +11,7 @@
 mod input;
 mod output;
 mod pause;
+mod source;
 mod time;
 
 pub(super) use output::Chunk;
@@ -21,7 +22,7 @@ use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::pause::Halt;
 use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
-use super::{Code, Config, Digest, Kind, TransferId};
+use super::{Code, Config, Digest, Kind, Leftover, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
 use bytes::Bytes;
@@ -80,6 +81,8 @@ struct Flight {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     offer: Offer,
+    /// How many bytes there are, once that is known.
+    end: Option<u64>,
     /// The peer asked for this file and will ask again: it ends with its link.
     requested: bool,
     state: State,
@@ -132,6 +135,7 @@ impl Outgoing {
         let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
             pauses: Pauses::default(),
+            end: offer.length,
             offer,
             requested,
             state: State::Waiting { until: None },
@@ -176,7 +180,8 @@ impl Outgoing {
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
-        let early = self.offer.length <= wire::INITIAL_CREDIT
+        let small = self.offer.length.filter(|length| *length <= wire::INITIAL_CREDIT);
+        let early = small.is_some()
             && self.offer.epoch_seen == 0
             && self.attempts == 0
             && self.offer.mode == Mode::AttachOrCreate;
@@ -187,7 +192,7 @@ impl Outgoing {
         self.rewinds = 0;
         self.said_fin = false;
         self.working = None;
-        self.credit = if early { self.offer.length } else { 0 };
+        self.credit = small.filter(|_| early).unwrap_or(0);
         self.pauses.begin_link();
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));
@@ -211,42 +216,12 @@ impl Outgoing {
 
     // ----- what our own application says -----
 
-    /// Takes a piece of the source. What is not wanted (any more) is dropped.
-    pub(super) fn provide(&mut self, offset: u64, mut data: Bytes) {
-        self.reads = self.reads.saturating_sub(1);
-        let next = self.sent + self.ready_len;
-        let Some(known) = next.checked_sub(offset) else { return };
-        if known < data.len() as u64 && self.read_to > next {
-            let _ = data.split_to(known as usize);
-            data.truncate((self.read_to - next).min(usize::MAX as u64) as usize);
-            self.ready_len += data.len() as u64;
-            self.ready.push_back(data);
-        }
-    }
-
-    pub(super) fn provide_digest(&mut self, cx: &mut Context<'_>, upto: u64, digest: Digest) -> Fate {
-        if let Some((at, expected)) = self.prefix {
-            if at == upto && expected != digest {
-                let text = "the file changed since its beginning was sent; send it again from the start";
-                return self.give_up(cx, Failure::local(Code::SourceChanged, text));
-            }
-            if at == upto {
-                self.prefix = None;
-            }
-        }
-        if upto == self.offer.length {
-            self.digest = Some(digest);
-        }
-        self.step(cx);
-        self.verify(cx)
-    }
-
-    pub(super) fn confirm(&mut self) {
-        self.checked = self.asked_check;
-    }
-
     /// Gives up, tells the peer, and tells the application.
-    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
+        if self.is_open_ended() {
+            // What came through a pipe cannot be read again: nobody goes on with it.
+            failure.leftover.get_or_insert(Leftover::Discard);
+        }
         self.cancel(cx, &failure);
         cx.events.push_back(Event::Failed { id: self.offer.id, failure });
         Fate::Ended
@@ -262,11 +237,11 @@ impl Outgoing {
             State::Waiting { .. } => Stage::Waiting,
             State::Sending { .. } if self.pauses.halt.is_on() => paused,
             State::Offered { .. } => Stage::Opening,
-            State::Sending { have: Have::Part, .. } if self.received < self.offer.length => Stage::Moving,
+            State::Sending { have: Have::Part, .. } if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
         let Self { received, durable, resent, .. } = *self;
-        Progress { stage, length: self.offer.length, received, durable, resent }
+        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent }
     }
 
     /// What it offers.
@@ -283,6 +258,11 @@ impl Outgoing {
         self.offer.id
     }
 
+    /// How much the receiver has called durable.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable
+    }
+
     pub(super) fn priority(&self) -> u16 {
         self.offer.priority
     }
@@ -290,11 +270,11 @@ impl Outgoing {
     // ----- inside -----
 
     fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
-        let (State::Verifying { whole }, Some(digest)) = (self.state, self.digest) else {
+        let (State::Verifying { whole }, Some(digest), Some(length)) = (self.state, self.digest, self.end)
+        else {
             return Fate::Lives;
         };
         let id = self.offer.id;
-        let length = self.offer.length;
         cx.events.push_back(if whole.digest == digest && whole.length == length {
             Event::Done {
                 id,

@@ -1,19 +1,10 @@
-//! What a sender wants next: pieces of its source, digests, and room for chunks.
+//! What a sender has to say next: its FIN, or a chunk.
 
-use super::{Context, Flight, Outgoing, State};
+use super::{Flight, Outgoing, State};
 use crate::Instant;
-use crate::transfer::Kind;
-use crate::transfer::event::Event;
 use crate::transfer::flow::Flow;
 use crate::transfer::link::Link;
 use crate::transfer::wire::{Data, Frame, Handle, Have, Whole};
-
-/// The least that is read at a time, however many transfers share the memory.
-const LEAST_READ: u64 = 64 * 1024;
-
-/// The most reads at a time. Two or three are of use; the others answer for offsets that a rewind has left behind,
-/// and a receiver that rewinds without end must not pile them up.
-const MOST_READS: u32 = 8;
 
 /// What a transfer has for its turn.
 pub(in crate::transfer) enum Chunk {
@@ -26,61 +17,9 @@ pub(in crate::transfer) enum Chunk {
 }
 
 impl Outgoing {
-    /// Asks for what will be needed next.
-    pub(in crate::transfer) fn step(&mut self, cx: &mut Context<'_>) {
-        self.tell_pause(cx);
-        if self.pauses.halt.is_on() {
-            return;
-        }
-        match self.state {
-            State::Sending { have: Have::Present, .. } => self.ask_digest(cx),
-            State::Offered { early: true, .. } | State::Sending { have: Have::Part, .. } => {
-                self.read_ahead(cx);
-                if self.all_read() {
-                    self.ask_digest(cx);
-                    if self.offer.kind == Kind::Folder {
-                        self.checked = true;
-                    } else if !self.asked_check {
-                        self.asked_check = true;
-                        cx.events.push_back(Event::Check { id: self.offer.id });
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        let Some(link) = &cx.link else { return };
-        let open = link.busy().outgoing.max(1) as u64;
-        let share = (cx.config.read_ahead / open).max(LEAST_READ);
-        let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(1);
-        // Whole chunks, so that no cut leaves a crumb.
-        let chunk = (chunk * (LEAST_READ / chunk).max(1)).min(share);
-        let ahead = share.min(chunk * 2);
-        while self.reads < MOST_READS && self.read_to < self.offer.length && self.read_to - self.sent < ahead
-        {
-            self.reads += 1;
-            let len = chunk.min(self.offer.length - self.read_to);
-            cx.events.push_back(Event::Read { id: self.offer.id, offset: self.read_to, len: len as usize });
-            self.read_to += len;
-        }
-    }
-
-    fn all_read(&self) -> bool {
-        self.sent + self.ready_len == self.offer.length
-    }
-
-    pub(super) fn ask_digest(&mut self, cx: &mut Context<'_>) {
-        if !self.asked_digest {
-            self.asked_digest = true;
-            cx.events.push_back(Event::Hash { id: self.offer.id, upto: self.offer.length });
-        }
-    }
-
     /// The FIN, if it is time for it.
     pub(in crate::transfer) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
-        let sent_all = self.sent == self.offer.length && self.checked && self.prefix.is_none();
+        let sent_all = self.end == Some(self.sent) && self.checked && self.prefix.is_none();
         let (handle, next) = match self.state {
             State::Sending { handle, have: Have::Present } => (handle, State::Finishing { handle }),
             State::Sending { handle, have: Have::Part } if sent_all => (handle, State::Finishing { handle }),
@@ -93,11 +32,11 @@ impl Outgoing {
         if self.pauses.halt.is_on() {
             return None;
         }
-        let digest = self.digest?;
+        let (digest, length) = (self.digest?, self.end?);
         self.state = next;
         self.said_fin = true;
         self.heard = now;
-        Some(Frame::Fin(handle, Whole { length: self.offer.length, digest, deduplicated: false }))
+        Some(Frame::Fin(handle, Whole { length, digest, deduplicated: false }))
     }
 
     /// The next chunk.
@@ -146,6 +85,10 @@ impl Outgoing {
         self.ready.clear();
         self.ready_len = 0;
         self.read_to = offset;
+        if self.is_open_ended() {
+            // Whoever waits for its source does not wait for two places of it.
+            self.reads = 0;
+        }
         self.checked = false;
         self.asked_check = false;
     }

@@ -23,17 +23,22 @@ impl Outgoing {
         }
     }
 
-    /// Whether nothing is left to be sent but the FIN, whose digest takes its time.
+    /// Whether nothing is left to be sent but the FIN, whose digest takes its time, or nothing that the source has given.
     pub(super) fn is_working(&self) -> bool {
         match self.state {
             State::Sending { have: Have::Present, .. } => true,
-            State::Sending { .. } => self.sent == self.offer.length,
+            State::Sending { .. } => self.end.map_or(self.ready_len == 0, |end| self.sent == end),
             _ => false,
         }
     }
 
+    /// What it is at work on.
+    fn phase(&self) -> Phase {
+        if self.end.is_some() { Phase::Verify } else { Phase::Source }
+    }
+
     pub(super) fn awaits_peer(&self) -> bool {
-        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.offer.length)
+        !self.flights.is_empty() || (self.sent >= self.credit && self.credit < self.bound())
     }
 
     /// Whether it waits for its own side to resume it. What the peer asked for is offered all the same.
@@ -52,7 +57,7 @@ impl Outgoing {
         if let State::Sending { handle, .. } = self.state {
             if !self.awaits_peer() && !self.pauses.halt.is_on() {
                 self.told = cx.now;
-                cx.control(Frame::Finishing(handle, Phase::Verify));
+                cx.control(Frame::Finishing(handle, self.phase()));
                 return Fate::Lives;
             }
         }

@@ -10,5 +10,6 @@ mod pauses;
 mod ranges;
 mod schedules;
 mod timers;
+mod unknown;
 mod words;
 mod world;

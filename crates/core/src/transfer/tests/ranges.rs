@@ -118,10 +118,11 @@ fn answered(change: impl Fn(&mut Offer)) -> World {
 #[test]
 fn an_offer_that_is_not_the_part_is_refused() {
     type Change = fn(&mut Offer);
-    let lies: [(Change, Code, &str); 4] = [
-        (|offer| offer.length = 101, Code::LengthMismatch, "101 bytes are offered for bytes 100-199"),
-        (|offer| offer.length = 1 << 60, Code::LengthMismatch, "bytes are offered for bytes 100-199"),
-        (|offer| offer.length = 0, Code::LengthMismatch, "0 bytes are offered for bytes 100-199"),
+    let lies: [(Change, Code, &str); 5] = [
+        (|offer| offer.length = Some(101), Code::LengthMismatch, "101 bytes are offered for bytes 100-199"),
+        (|offer| offer.length = Some(1 << 60), Code::LengthMismatch, "bytes are offered for bytes 100-199"),
+        (|offer| offer.length = Some(0), Code::LengthMismatch, "0 bytes are offered for bytes 100-199"),
+        (|offer| offer.length = None, Code::LengthMismatch, "an unknown length is offered for bytes 100-199"),
         (|offer| offer.kind = Kind::Listing, Code::Protocol, "a part of a file was asked for"),
     ];
     for (lie, code, text) in lies {
@@ -139,6 +140,6 @@ fn an_offer_that_is_not_the_part_is_refused() {
 
 #[test]
 fn a_part_may_be_shorter_than_asked_for() {
-    let world = answered(|offer| offer.length = 99);
+    let world = answered(|offer| offer.length = Some(99));
     assert!(world.client.disk.contains_key(&id(9)), "{:?}", world.client.told);
 }

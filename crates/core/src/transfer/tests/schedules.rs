@@ -9,6 +9,9 @@ use std::vec::Vec;
 /// How many schedules one run of the tests tries; each is named by its seed.
 const SCHEDULES: u64 = 400;
 
+/// Above this number are the ids of those who begin a pipe anew.
+const PIPES: u8 = 100;
+
 struct Schedule {
     world: World,
     rng: Rng,
@@ -30,7 +33,7 @@ impl Schedule {
         let files: Vec<_> = (1..4).map(|n| (id(n), contents(n, len()))).collect();
         let downloads: Vec<_> = (11..13).map(|n| (id(n), contents(n, len()))).collect();
         for (which, data) in &files {
-            world.send(*which, &file(*which), data.clone());
+            begin(&mut world, *which, data.clone());
         }
         for (which, data) in &downloads {
             world.server.present.insert(name(&file(*which)), data.clone());
@@ -82,9 +85,15 @@ impl Schedule {
                 // The client dies and is started again with the same ids.
                 self.world.cut();
                 self.world.client.crash(Config { instance: [4; 16], ..self.world.config.clone() }, now);
+                // What came through a pipe begins anew, as another transfer.
+                let pipe = self.files[0].0;
+                if !self.world.client.done(pipe) {
+                    let [n, ..] = *pipe.as_bytes();
+                    self.files[0].0 = id(n.max(PIPES) + 1);
+                }
                 for (which, data) in self.files.clone() {
                     if !self.world.client.done(which) {
-                        self.world.send(which, &file(which), data);
+                        begin(&mut self.world, which, data);
                     }
                 }
                 for (which, _) in &self.downloads {
@@ -130,6 +139,15 @@ impl Schedule {
         // Three uploads at once may hold the credit of the link, and the initial credit of each.
         let bound = 600_000 + 5 * 65_536;
         assert!(server.most_unwritten <= bound, "seed {seed}: {} bytes in memory", server.most_unwritten);
+    }
+}
+
+/// Sends a file; the first one comes through a pipe, also if its process has died before.
+fn begin(world: &mut World, which: TransferId, data: Vec<u8>) {
+    if which == id(1) || which > id(PIPES) {
+        world.send_pipe(which, &file(which), data);
+    } else {
+        world.send(which, &file(which), data);
     }
 }
 

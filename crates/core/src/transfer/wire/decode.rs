@@ -4,7 +4,7 @@ use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
     Rewind, Whole,
 };
-use super::{DATA_OVERHEAD, kind};
+use super::{DATA_OVERHEAD, MAX_LENGTH, kind};
 use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
 use crate::transfer::{Batch, Code, Digest, Kind, NameError, SafeName, TransferId, UnixMode, Validator};
 use bytes::{Buf, Bytes};
@@ -90,6 +90,7 @@ fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: By
                 1 => Phase::Verify,
                 2 => Phase::Sync,
                 3 => Phase::Commit,
+                4 => Phase::Source,
                 other => Phase::Other(other),
             };
             Frame::Finishing(handle, phase)
@@ -155,13 +156,15 @@ fn read_offer(body: &mut Bytes, ext: &[u8]) -> Result<Offer, Fault> {
         3 => Mode::Restart,
         other => return Err(Fault::Value { name: "mode", value: other.into() }),
     };
-    // Lengths that no file system knows; the greatest number means "unknown", which is not spoken here.
-    if length > i64::MAX as u64 {
-        return Err(Fault::Value { name: "length", value: length });
-    }
+    let length = match length {
+        u64::MAX => None,
+        // Lengths that no file system knows.
+        length if length > MAX_LENGTH => return Err(Fault::Value { name: "length", value: length }),
+        length => Some(length),
+    };
     let kind = kind.map_or(Ok(Kind::File), read_kind)?;
-    if kind == Kind::Folder && length != 0 {
-        return Err(Fault::Value { name: "the length of a folder", value: length });
+    if kind == Kind::Folder && length != Some(0) {
+        return Err(Fault::Value { name: "the length of a folder", value: length.unwrap_or(u64::MAX) });
     }
     let validator = validator
         .map(|v| {

@@ -62,6 +62,7 @@ fn encode_control(frame: &Frame) -> Bytes {
                 Phase::Verify => 1,
                 Phase::Sync => 2,
                 Phase::Commit => 3,
+                Phase::Source => 4,
                 Phase::Other(other) => *other,
             });
             out.put_u32(0);
@@ -99,7 +100,7 @@ fn encode_hello(hello: &Hello) -> BytesMut {
 fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
     let mut out = header(kind::OFFER, handle, 160 + offer.name.as_str().len());
     out.put_slice(offer.id.as_bytes());
-    out.put_u64(offer.length);
+    out.put_u64(offer.length.unwrap_or(u64::MAX));
     out.put_i64(offer.mtime_ms);
     out.put_u8(1); // BLAKE3
     out.put_u8(match offer.mode {

@@ -32,6 +32,10 @@ pub const SUBPROTOCOL: &str = "bowline.v1";
 pub const INITIAL_CREDIT: u64 = 64 * 1024;
 /// The bytes of a DATA frame beside its payload.
 pub const DATA_OVERHEAD: usize = 24;
+/// The bit in the features of a HELLO that says: this side takes offers of unknown length.
+pub const UNKNOWN_LENGTH: u64 = 1 << 6;
+/// The greatest length that a file can have.
+pub const MAX_LENGTH: u64 = i64::MAX as u64;
 /// The least and the most that `max_frame` may allow as the payload of one DATA frame.
 pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
 
@@ -94,7 +98,7 @@ pub enum Frame {
     Ack(Handle, Ack),
     /// The receiver has the whole file, verified and in place.
     Done(Handle, Whole),
-    /// The receiver is still at work on the end.
+    /// The one who says it is still at work, or waits for what is not the peer's business.
     Finishing(Handle, Phase),
     /// Either side wants no bytes to move for a while.
     Pause(Handle, Pause),
@@ -153,8 +157,8 @@ pub struct Offer {
     pub name: SafeName,
     /// What it is.
     pub kind: Kind,
-    /// How many bytes; a folder has none.
-    pub length: u64,
+    /// How many bytes; a folder has none. `None` if FIN says it.
+    pub length: Option<u64>,
     /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
     /// Who is to use it, if the sender cares.
@@ -268,7 +272,7 @@ pub enum Rewind {
     Corrupt,
 }
 
-/// What a receiver does between the last byte and DONE.
+/// What an end is at work on: a receiver before ACCEPT, and between the last byte and DONE; a sender before FIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
@@ -278,6 +282,8 @@ pub enum Phase {
     Sync,
     /// Moving the file to its place.
     Commit,
+    /// A sender whose source has nothing to give for a while.
+    Source,
     /// Something else.
     Other(u32),
 }

@@ -40,7 +40,7 @@ fn some_frames() -> Vec<Frame> {
                 id,
                 name: name(),
                 kind: Kind::Listing,
-                length: 1 << 40,
+                length: Some(1 << 40),
                 mtime_ms: -5,
                 unix_mode: Some(UnixMode::from_bits(0o640)),
                 validator: Some(Validator::from_bytes(b"v1").expect("short")),
@@ -186,8 +186,10 @@ fn lengths_that_do_not_fit_are_refused() {
 #[test]
 fn absurd_numbers_are_refused_by_name() {
     let offer = some_frames().remove(5);
-    let length = |b: &mut Vec<u8>| b[24..32].copy_from_slice(&u64::MAX.to_be_bytes());
-    assert_eq!(tampered(offer, length), Err(Fault::Value { name: "length", value: u64::MAX }));
+    for value in [u64::MAX - 1, 1 << 63] {
+        let length = |b: &mut Vec<u8>| b[24..32].copy_from_slice(&value.to_be_bytes());
+        assert_eq!(tampered(offer.clone(), length), Err(Fault::Value { name: "length", value }));
+    }
     let hello = some_frames().remove(0);
     let tiny = |b: &mut Vec<u8>| b[12..16].copy_from_slice(&1_u32.to_be_bytes());
     assert_eq!(tampered(hello, tiny), Err(Fault::Value { name: "max_chunk", value: 1 }));
@@ -197,7 +199,7 @@ fn absurd_numbers_are_refused_by_name() {
 fn plain_offer(kind: Kind, length: u64) -> Frame {
     let Frame::Offer(handle, offer) = some_frames().remove(5) else { panic!("not an offer") };
     let (unix_mode, validator, batch) = (None, None, None);
-    Frame::Offer(handle, Offer { kind, length, unix_mode, validator, batch, ..offer })
+    Frame::Offer(handle, Offer { kind, length: Some(length), unix_mode, validator, batch, ..offer })
 }
 
 #[test]
@@ -207,6 +209,17 @@ fn a_file_says_nothing_of_its_kind() {
     for kind in [Kind::File, Kind::Folder, Kind::Listing] {
         assert_eq!(decode(encoded(plain_offer(kind, 0))), Ok(plain_offer(kind, 0)));
     }
+}
+
+#[test]
+fn the_greatest_number_is_a_length_that_nobody_knows() {
+    let Frame::Offer(handle, offer) = plain_offer(Kind::File, 0) else { panic!("not an offer") };
+    let unknown = Frame::Offer(handle, Offer { length: None, ..offer.clone() });
+    assert_eq!(encoded(unknown.clone())[24..32], [255; 8]);
+    assert_eq!(decode(encoded(unknown.clone())), Ok(unknown));
+    let folder = Frame::Offer(handle, Offer { length: None, kind: Kind::Folder, ..offer });
+    let fault = Fault::Value { name: "the length of a folder", value: u64::MAX };
+    assert_eq!(decode(encoded(folder)).map_err(|error| error.fault), Err(fault));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The transfers of a client: what its application asks for, and what becomes of it.
 
 use super::{Command, Task};
+use crate::client::Feed;
 use crate::transfer::Verb;
 use bowline_core::transfer::{self, Code, Failure, Leftover, Offered, TransferId};
 
@@ -16,11 +17,13 @@ impl Task {
         let now = self.host.clock.now();
         let session = &mut self.host.session;
         let (id, tracked, result) = match command {
-            Command::Upload { offer, source, tracked } => {
+            Command::Upload { offer, feed, tracked } => {
                 let id = offer.id;
                 let result = session.transfers_mut().offer(now, offer);
-                if let (Ok(()), Some(source)) = (&result, source) {
-                    self.host.worker.add_source(id, source);
+                match feed {
+                    Feed::Source(source) if result.is_ok() => self.host.worker.add_source(id, source),
+                    Feed::Pipe(pipe) if result.is_ok() => self.host.worker.add_pipe(id, pipe),
+                    _ => {}
                 }
                 (id, tracked, result)
             }

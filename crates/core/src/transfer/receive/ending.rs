@@ -1,0 +1,85 @@
+//! The end of a file: its FIN, its place, and DONE.
+
+use super::{FINISHING_EVERY, Incoming, State};
+use crate::transfer::Code;
+use crate::transfer::event::{Event, Failure};
+use crate::transfer::send::{Context, Fate};
+use crate::transfer::wire::{Frame, MAX_LENGTH, Rewind, Whole};
+use alloc::format;
+
+impl Incoming {
+    pub(in crate::transfer) fn handle_fin(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        self.heard = cx.now;
+        let came = self.received.max(self.early_len);
+        let wrong = match self.end {
+            Some(end) if whole.length != end => {
+                Some(format!("{end} bytes were announced, and {} sent", whole.length))
+            }
+            None if whole.length < came => Some(format!("{came} bytes came, and {} were sent", whole.length)),
+            None if whole.length > MAX_LENGTH => Some(format!("no file has {} bytes", whole.length)),
+            _ => None,
+        };
+        if let Some(text) = wrong {
+            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        }
+        self.end = Some(whole.length);
+        // What was promised beyond it is free for others, and nobody waits for it.
+        self.credit = self.credit.min(whole.length);
+        self.promise(cx);
+        self.fin = Some(whole);
+        self.step(cx)
+    }
+
+    pub(in crate::transfer) fn finish(&mut self, cx: &mut Context<'_>) -> Fate {
+        match self.state {
+            State::Finishing { whole } => self.done(cx, whole),
+            _ => Fate::Lives,
+        }
+    }
+
+    pub(super) fn look_at_fin(&mut self, cx: &mut Context<'_>) -> Fate {
+        let id = self.offer.id;
+        let Some(whole) = self.fin else { return Fate::Lives };
+        match self.state {
+            State::Receiving if self.written == whole.length => {
+                self.state = State::Finishing { whole };
+                self.tell_finishing = cx.now + FINISHING_EVERY;
+                let Whole { length, digest, .. } = whole;
+                cx.events.push_back(Event::Finish { id, length, digest });
+            }
+            State::Receiving if self.received < whole.length && !self.rewinding => {
+                // Something between the chunks and FIN was lost.
+                self.fin = None;
+                self.rewind(Rewind::Gap);
+            }
+            State::Present { digest } if digest == whole.digest => {
+                return self.done(cx, Whole { deduplicated: true, ..whole });
+            }
+            State::Present { .. } => return self.refuse_present(cx),
+            _ => {}
+        }
+        Fate::Lives
+    }
+
+    /// Another file has the name.
+    pub(super) fn refuse_present(&mut self, cx: &mut Context<'_>) -> Fate {
+        let text = format!("another file named \"{}\" is already there", self.offer.name);
+        let failure = Failure::local(Code::Exists, text);
+        self.cancel(cx, &failure);
+        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        Fate::Ended
+    }
+
+    pub(super) fn done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
+        cx.control(Frame::Done(self.handle, whole));
+        if let Some(link) = &mut cx.link {
+            link.close(self.handle);
+        }
+        let Whole { length, digest, deduplicated } = whole;
+        // What earlier links brought was not there already.
+        let deduplicated = deduplicated && self.earlier.received == 0;
+        let resent = self.duplicate;
+        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated, resent });
+        Fate::Ended
+    }
+}

@@ -1,0 +1,198 @@
+use super::*;
+use std::sync::mpsc;
+
+/// What somebody writes, as the reader of it sees it.
+struct Far {
+    written: mpsc::Receiver<Vec<u8>>,
+    rest: Vec<u8>,
+}
+
+impl Read for Far {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() {
+            // Whoever has gone has written everything.
+            self.rest = self.written.recv().unwrap_or_default();
+        }
+        let some = self.rest.len().min(into.len());
+        into[..some].copy_from_slice(&self.rest[..some]);
+        self.rest.drain(..some);
+        Ok(some)
+    }
+}
+
+/// The writing end: it waits until what it wrote last is taken.
+struct Near(mpsc::SyncSender<Vec<u8>>);
+
+impl Near {
+    fn write(&self, data: &[u8]) -> Result<(), mpsc::SendError<Vec<u8>>> {
+        data.chunks(BLOCK).try_for_each(|piece| self.0.send(piece.to_vec()))
+    }
+}
+
+/// A pipe with so much room, what is written into it, and what is told of it.
+fn pipe(room: u64) -> (Pipe, Near, mpsc::Receiver<Piece>) {
+    let (writer, written) = mpsc::sync_channel(0);
+    let pipe = Pipe::with_room(Far { written, rest: Vec::new() }, room).expect("a thread");
+    let (sender, told) = mpsc::channel();
+    pipe.connect(Box::new(move |piece| drop(sender.send(piece))));
+    (pipe, Near(writer), told)
+}
+
+fn contents(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+}
+
+/// Reads from `offset` to the end, in pieces of at most `len`.
+fn read_all(pipe: &Pipe, told: &mpsc::Receiver<Piece>, mut offset: u64, len: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        pipe.read(offset, len);
+        match told.recv().expect("an answer") {
+            Piece::Bytes { offset: at, data } => {
+                assert!(at == offset && !data.is_empty() && data.len() <= len);
+                offset += data.len() as u64;
+                all.extend_from_slice(&data);
+            }
+            Piece::End { length } => {
+                assert_eq!(length, offset);
+                return all;
+            }
+            Piece::Failed(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn what_was_written_is_read_from_anywhere() {
+    for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7] {
+        let (pipe, writer, told) = pipe(ROOM);
+        let data = contents(len);
+        let written = data.clone();
+        let writing = thread::spawn(move || writer.write(&written).expect("read"));
+        assert_eq!(read_all(&pipe, &told, 0, 100_000), data);
+        writing.join().expect("written");
+        assert_eq!(read_all(&pipe, &told, (len / 2) as u64, 1000), data[len / 2..]);
+        assert_eq!(pipe.digest(&Hasher::new(), len as u64).expect("all there"), Digest::of(&data));
+    }
+}
+
+#[test]
+fn a_read_waits_for_the_writer_and_takes_what_there_is() {
+    let (pipe, writer, told) = pipe(ROOM);
+    pipe.read(0, 1000);
+    assert!(told.try_recv().is_err());
+    writer.write(b"hello").expect("read");
+    let Piece::Bytes { offset: 0, data } = told.recv().expect("an answer") else { panic!("no bytes") };
+    assert_eq!(data, "hello");
+    // Of two reads the later one counts.
+    pipe.read(5, 1000);
+    pipe.read(2, 2);
+    let Piece::Bytes { offset: 2, data } = told.recv().expect("an answer") else { panic!("no bytes") };
+    assert_eq!(data, "ll");
+    drop(writer);
+    pipe.read(5, 1000);
+    assert!(matches!(told.recv(), Ok(Piece::End { length: 5 })));
+}
+
+#[test]
+fn a_writer_waits_while_nothing_becomes_durable() {
+    let room = 2 * BLOCK as u64;
+    let (pipe, writer, told) = pipe(room);
+    let data = contents(12 * BLOCK);
+    let (written, whole) = (data.clone(), data.len());
+    let writing = thread::spawn(move || writer.write(&written).expect("read"));
+    let (mut hasher, mut all) = (Hasher::new(), Vec::new());
+    while all.len() < data.len() {
+        pipe.read(all.len() as u64, BLOCK);
+        let Piece::Bytes { data, .. } = told.recv().expect("an answer") else { panic!("no bytes") };
+        all.extend_from_slice(&data);
+        let held = |spill: &Spill| (spill.end - spill.base, spill.blocks.len());
+        let (bytes, blocks) = held(&lock(&pipe.0.spill));
+        assert!(bytes <= room && blocks <= 3, "{bytes} bytes in {blocks} blocks");
+        if all.len() as u64 - hasher.offset() == room {
+            assert!(all.len() == whole || !writing.is_finished(), "after {} bytes", all.len());
+            // Full, and all of it is read: the writer goes on only after this.
+            pipe.hash(&mut hasher, all.len() as u64).expect("there");
+            pipe.forget(all.len() as u64);
+        }
+    }
+    writing.join().expect("written");
+    assert_eq!(all, data);
+    assert_eq!(pipe.digest(&hasher, data.len() as u64).expect("the rest"), Digest::of(&data));
+}
+
+#[test]
+fn what_is_forgotten_or_never_came_is_an_error_that_says_so() {
+    let (pipe, writer, told) = pipe(ROOM);
+    writer.write(&contents(1000)).expect("read");
+    drop(writer);
+    assert_eq!(read_all(&pipe, &told, 0, 5000).len(), 1000);
+    let mut hasher = Hasher::new();
+    pipe.hash(&mut hasher, 600).expect("there");
+    pipe.forget(600);
+    assert_eq!(read_all(&pipe, &told, 600, 5000), contents(1000)[600..]);
+    for offset in [599, 1001, u64::MAX] {
+        pipe.read(offset, 10);
+        let Ok(Piece::Failed(error)) = told.recv() else { panic!("no failure at {offset}") };
+        assert_eq!(error.kind(), ErrorKind::Forgotten, "{offset}");
+    }
+    assert_eq!(pipe.digest(&hasher, 599).expect_err("forgotten").kind(), ErrorKind::Forgotten);
+    let error = pipe.digest(&hasher, 1001).expect_err("never came");
+    assert_eq!(error.kind(), ErrorKind::Forgotten);
+    assert!(error.reason().contains("1001 bytes are asked for, and 1000 have come"), "{error}");
+}
+
+#[test]
+fn a_reader_that_fails_is_told_behind_what_it_has_read() {
+    struct Broken(bool);
+    impl Read for Broken {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("torn off"));
+            }
+            into[0] = 7;
+            Ok(1)
+        }
+    }
+    let pipe = Pipe::new(Broken(false)).expect("a thread");
+    let (sender, told) = mpsc::channel();
+    pipe.connect(Box::new(move |piece| drop(sender.send(piece))));
+    pipe.read(0, 10);
+    assert!(matches!(told.recv(), Ok(Piece::Bytes { offset: 0, .. })));
+    pipe.read(1, 10);
+    let Ok(Piece::Failed(error)) = told.recv() else { panic!("no failure") };
+    assert_eq!(error.kind(), ErrorKind::PipeFailed);
+    assert!(error.reason().contains("torn off"), "{error}");
+}
+
+#[test]
+fn a_reader_that_does_not_want_to_wait_is_asked_again() {
+    struct Hasty(u8);
+    impl Read for Hasty {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                1 | 2 => Err(io::ErrorKind::WouldBlock.into()),
+                3 => Err(io::ErrorKind::Interrupted.into()),
+                4 => {
+                    into[0] = 7;
+                    Ok(1)
+                }
+                _ => Ok(0),
+            }
+        }
+    }
+    let pipe = Pipe::new(Hasty(0)).expect("a thread");
+    let (sender, told) = mpsc::channel();
+    pipe.connect(Box::new(move |piece| drop(sender.send(piece))));
+    assert_eq!(read_all(&pipe, &told, 0, 10), [7]);
+}
+
+#[test]
+fn a_pipe_that_nobody_wants_is_not_read_on() {
+    let (pipe, writer, _told) = pipe(10);
+    writer.write(b"0123456789 and more").expect("read");
+    drop(pipe);
+    // The thread ends, and with it the other end.
+    assert!(writer.write(b"more").is_err());
+}
