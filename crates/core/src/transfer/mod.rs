@@ -104,7 +104,7 @@ pub struct AlreadyKnown(pub TransferId);
 /// while let Some(message) = sender.poll_message(now, usize::MAX) {
 ///     receiver.handle_message(now, message.into_bytes());
 /// }
-/// assert!(matches!(receiver.poll_event(), Some(Event::Offered(offered)) if offered.length == 5));
+/// assert!(matches!(receiver.poll_event(), Some(Event::Offered(offered)) if offered.length == Some(5)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
