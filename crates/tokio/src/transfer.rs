@@ -19,8 +19,8 @@ use crate::client::Command;
 pub struct TransferProgress {
     /// What it is doing.
     pub stage: Stage,
-    /// How many bytes the file has; 0 until it is known.
-    pub length: u64,
+    /// How many bytes the file has, once that is known; of what comes through a pipe that is at its end.
+    pub length: Option<u64>,
     /// How many bytes the receiver has, from the beginning.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.
@@ -33,7 +33,7 @@ pub struct TransferProgress {
     /// move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the path carries
     /// nothing. What earlier links or processes had brought does not count.
     pub rate: Option<u64>,
-    /// How long the rest will take at this rate; `None` if there is none, or if it is 0.
+    /// How long the rest will take at this rate; `None` if there is none, if it is 0, or if nobody knows how much is left.
     pub time_left: Option<Duration>,
 }
 
@@ -208,7 +208,7 @@ impl Tracked {
     ) -> (Self, Transfer) {
         let none = TransferProgress {
             stage: Stage::Waiting,
-            length: 0,
+            length: None,
             received: 0,
             durable: 0,
             resent: 0,
@@ -234,12 +234,13 @@ impl Tracked {
     pub(crate) fn update(&mut self, now: bowline_core::Instant, progress: Progress) {
         self.meter.handle_progress(now, &progress);
         let (links, rate) = (self.links, self.meter.rate(now));
-        let time_left = self.meter.time_for(now, progress.length.saturating_sub(progress.received));
+        let left = progress.length.map(|length| length.saturating_sub(progress.received));
+        let time_left = left.and_then(|left| self.meter.time_for(now, left));
         self.progress.send_if_modified(|shown| {
             let new = TransferProgress {
                 stage: progress.stage,
                 // A link that has ended takes back nothing that was shown.
-                length: progress.length.max(shown.length),
+                length: progress.length.or(shown.length),
                 received: if progress.stage == Stage::Moving {
                     progress.received
                 } else {
@@ -270,7 +271,7 @@ impl Tracked {
             *shown = TransferProgress {
                 received: bytes,
                 durable: bytes,
-                length: bytes,
+                length: Some(bytes),
                 resent,
                 links,
                 rate: None,

@@ -158,7 +158,7 @@ impl News {
                         Stage::Finishing => Some(Mood::Finishing),
                         _ => Mood::of(&self.state.borrow()),
                     };
-                    view.progress(progress.received, progress.length, mood);
+                    view.progress(progress.received, progress.length.unwrap_or(0), mood);
                 }
             }
         }
@@ -167,7 +167,7 @@ impl News {
 
 fn goes_on(progress: &TransferProgress) -> String {
     let TransferProgress { received, length, .. } = *progress;
-    let percent = received.saturating_mul(100).checked_div(length).unwrap_or(100);
+    let percent = received.saturating_mul(100).checked_div(length.unwrap_or(0)).unwrap_or(100);
     format!("connected again, goes on at {} ({percent} %)", Size(received))
 }
 

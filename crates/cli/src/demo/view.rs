@@ -99,7 +99,7 @@ impl View {
         let Some(bar) = &self.bar else { return };
         let left = self.meter.time_for(now, total.saturating_sub(position));
         let rate = self.meter.rate(now).unwrap_or_default();
-        bar.draw(position, total, &mood.unwrap_or(Mood::Moving { verb: "", rate, left }));
+        bar.draw(position, Some(total), &mood.unwrap_or(Mood::Moving { verb: "", rate, left }));
     }
 
     /// Compares the digests and shows what it has cost.

@@ -1,6 +1,6 @@
 //! The progress bar, for people at a terminal.
 
-use crate::units::{Rate, Span};
+use crate::units::{Rate, Size, Span};
 use bowline_tokio::LinkState;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
@@ -15,8 +15,18 @@ pub(crate) struct Bar {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     Connecting,
-    Moving { verb: &'static str, rate: u64, left: Option<Duration> },
-    Reconnecting { after: Duration },
+    Moving {
+        verb: &'static str,
+        rate: u64,
+        left: Option<Duration>,
+    },
+    /// The same where nobody knows the end.
+    Flowing {
+        rate: u64,
+    },
+    Reconnecting {
+        after: Duration,
+    },
     Finishing,
     Paused,
 }
@@ -28,25 +38,39 @@ impl Bar {
 
     fn on(target: ProgressDrawTarget, title: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        let style = ProgressStyle::with_template("{prefix:.bold} [{wide_bar}] {percent:>3}%  {msg}");
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("=> "));
-        }
         bar.set_prefix(title.to_owned());
-        Self { bar }
+        let bar = Self { bar };
+        bar.set_style(true);
+        bar
     }
 
     pub(crate) fn set_title(&self, title: String) {
         self.bar.set_prefix(title);
     }
 
-    /// Shows how far it is.
-    pub(crate) fn draw(&self, position: u64, total: u64, mood: &Mood) {
+    /// Shows how far it is; of how many, if that is known.
+    pub(crate) fn draw(&self, position: u64, total: Option<u64>, mood: &Mood) {
+        self.set_style(total.is_some());
         // An empty file is as far as it can be; an unknown one is at its start.
-        self.bar.set_length(total.max(1));
+        self.bar.set_length(total.unwrap_or(0).max(1));
         self.bar.set_position(position);
-        self.bar.set_message(mood.text());
+        self.bar.set_message(match total {
+            Some(_) => mood.text(),
+            None => format!("{}, {}", Size(position), mood.text()),
+        });
         self.bar.tick();
+    }
+
+    /// What has no known end has no share of it either.
+    fn set_style(&self, has_end: bool) {
+        let template = if has_end {
+            "{prefix:.bold} [{wide_bar}] {percent:>3}%  {msg}"
+        } else {
+            "{prefix:.bold}  {msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
     }
 
     /// Prints something above the bar.
@@ -78,6 +102,7 @@ impl Mood {
         match self {
             Self::Connecting => "connecting".into(),
             Self::Moving { verb, left: None, .. } => verb.into(),
+            Self::Flowing { rate } => Rate { bytes: rate, seconds: 1.0 }.to_string(),
             Self::Moving { rate, left: Some(left), .. } => {
                 let rate = Rate { bytes: rate, seconds: 1.0 };
                 // Whole seconds: tenths of a forecast would only flicker.
@@ -107,6 +132,7 @@ mod tests {
         assert_eq!(moving(Some(Duration::from_millis(2700))), "3.0 MiB/s, 2 s left");
         assert_eq!(moving(Some(Duration::from_secs(200))), "3.0 MiB/s, 3 min 20 s left");
         assert_eq!(moving(None), "sending");
+        assert_eq!(Mood::Flowing { rate: 3_145_728 }.text(), "3.0 MiB/s");
         assert_eq!(Mood::Reconnecting { after: Duration::from_millis(3200) }.text(), "reconnecting in 3 s");
         assert_eq!(Mood::Reconnecting { after: Duration::from_millis(200) }.text(), "reconnecting");
     }

@@ -60,7 +60,7 @@ pub(crate) fn done(finished: &Finished) -> Line {
 pub(crate) fn progress(name: &str, progress: &TransferProgress) -> Line {
     Line::new("progress")
         .with("name", name)
-        .with("stage", super::stage(progress.stage))
+        .with("stage", super::words::stage(progress.stage))
         .with("bytes", progress.length)
         .with("received", progress.received)
         .with("durable", progress.durable)

@@ -3,13 +3,14 @@
 pub(crate) mod bar;
 pub(crate) mod json;
 mod sums;
+mod words;
 
 use crate::args::Output;
 use crate::exit::Trouble;
 use crate::news::Subject;
 use crate::plain::plain;
 use crate::signals::Wish;
-use crate::units::{Rate, Size, Span};
+use crate::units::Span;
 use bar::{Bar, Mood};
 use bowline_core::transfer::{Meter, Stage};
 use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
@@ -18,6 +19,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 use sums::Sums;
 use tokio::sync::watch;
+use words::{done_line, shortened};
 
 /// How often [`Report::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
@@ -49,6 +51,8 @@ enum State {
     Under {
         progress: watch::Receiver<TransferProgress>,
         moving: bool,
+        /// Some of it came before anybody knew how much it is.
+        open: bool,
         counted: u64,
         told: Option<(Instant, Stage)>,
     },
@@ -145,7 +149,7 @@ impl Report {
     /// A file has been queued; its progress can be watched.
     pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
         if let Some(row) = self.rows.get_mut(&index) {
-            row.state = State::Under { progress, moving: false, counted: 0, told: None };
+            row.state = State::Under { progress, moving: false, open: false, counted: 0, told: None };
         }
     }
 
@@ -254,13 +258,16 @@ impl Report {
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
         let (mut finishing, mut paused, mut under) = (0, 0, 0);
+        let mut endless = false;
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
-                State::Under { progress, moving, counted, told } => {
+                State::Under { progress, moving, open, counted, told } => {
                     let progress = *progress.borrow_and_update();
-                    row.bytes = row.bytes.max(progress.length);
-                    position += progress.received.min(row.bytes);
+                    row.bytes = row.bytes.max(progress.length.unwrap_or(0));
+                    *open |= progress.length.is_none() && progress.received > 0;
+                    endless |= *open;
+                    position += if *open { progress.received } else { progress.received.min(row.bytes) };
                     // What an earlier link or process had brought does not count for the rate.
                     if *moving {
                         moved += progress.received.saturating_sub(*counted);
@@ -294,11 +301,13 @@ impl Report {
             Mood::Finishing
         } else if under > 0 && paused == under {
             Mood::Paused
+        } else if endless {
+            Mood::Flowing { rate: self.meter.rate(now).unwrap_or_default() }
         } else {
             let left = self.meter.time_for(now, total.saturating_sub(position));
             Mood::Moving { verb: self.verb.now, rate: self.meter.rate(now).unwrap_or_default(), left }
         });
-        bar.draw(position, total, &mood);
+        bar.draw(position, Some(total).filter(|_| !endless), &mood);
     }
 
     /// Tells people something, in one line.
@@ -327,39 +336,4 @@ pub(crate) fn complain(trouble: &Trouble) {
 /// Prints a line on stderr. If nobody reads it, nothing is lost that could be saved.
 pub(crate) fn print_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", plain(line));
-}
-
-fn done_line(verb: Verb, finished: &Finished, digits: usize) -> String {
-    let Finished { name, bytes, digest, deduplicated, resent, links, seconds, .. } = finished;
-    let digest = format!("blake3 {}", &digest.to_string()[..digits]);
-    if *deduplicated {
-        return format!("already there: {name} ({}), {digest}", Size(*bytes));
-    }
-    let (size, time) = (Size(*bytes), Span::seconds(*seconds));
-    // The rate of a moment says nothing.
-    let rate = Rate { bytes: *bytes, seconds: *seconds };
-    let rate = if *seconds < 0.1 { String::new() } else { format!(" ({rate})") };
-    let cost =
-        if *links > 1 { format!(", {links} connections, {} twice", Size(*resent)) } else { String::new() };
-    format!("{} {name}: {size} in {time}{rate}{cost}, {digest}", verb.then)
-}
-
-fn stage(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Waiting => "waiting",
-        Stage::Opening => "opening",
-        Stage::Moving => "moving",
-        Stage::Finishing => "finishing",
-        Stage::Paused { .. } => "paused",
-        _ => "other",
-    }
-}
-
-/// A name that leaves room for the bar.
-fn shortened(name: &str) -> String {
-    const MOST: usize = 24;
-    if name.chars().count() <= MOST {
-        return name.into();
-    }
-    name.chars().take(MOST - 1).chain(['…']).collect()
 }

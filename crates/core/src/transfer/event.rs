@@ -302,8 +302,8 @@ pub enum Stage {
 pub struct Progress {
     /// What it is doing.
     pub stage: Stage,
-    /// How many bytes the file has; 0 until it is known, which may be at its end.
-    pub length: u64,
+    /// How many bytes the file has, once that is known, which may be at its end.
+    pub length: Option<u64>,
     /// How many bytes the receiver has in memory or better, from the beginning.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.

@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn moving(received: u64) -> Progress {
-        Progress { stage: Stage::Moving, length: 1 << 40, received, durable: 0, resent: 0 }
+        Progress { stage: Stage::Moving, length: Some(1 << 40), received, durable: 0, resent: 0 }
     }
 
     /// A thousand bytes every tenth of a second, up to this time.

@@ -248,7 +248,7 @@ impl Transfers {
     pub fn progress(&self, id: TransferId) -> Option<Progress> {
         let paused = Stage::Paused { here: true, there: false };
         let stage = if self.is_paused(id) { paused } else { Stage::Waiting };
-        let waiting = Progress { stage, length: 0, received: 0, durable: 0, resent: 0 };
+        let waiting = Progress { stage, length: None, received: 0, durable: 0, resent: 0 };
         let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
         let incoming = || self.incoming.get(&id).map(Incoming::progress);
         outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))

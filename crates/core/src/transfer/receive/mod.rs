@@ -289,7 +289,7 @@ impl Incoming {
             _ => Stage::Finishing,
         };
         let Self { received, durable, duplicate, .. } = *self;
-        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent: duplicate }
+        Progress { stage, length: self.end, received, durable, resent: duplicate }
     }
 
     /// How many bytes there are, once that is known.

@@ -241,7 +241,7 @@ impl Outgoing {
             _ => Stage::Finishing,
         };
         let Self { received, durable, resent, .. } = *self;
-        Progress { stage, length: self.end.unwrap_or(0), received, durable, resent }
+        Progress { stage, length: self.end, received, durable, resent }
     }
 
     /// What it offers.

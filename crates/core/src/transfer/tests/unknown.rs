@@ -82,10 +82,10 @@ fn the_length_is_told_as_soon_as_it_is_known() {
     world.link_up();
     world.settle_with_pipe(b"hello", None);
     let look = |end: &End| end.transfers.progress(id(1)).map(|p| (p.stage, p.length, p.received));
-    assert_eq!(look(&world.client), Some((Stage::Moving, 0, 5)));
-    assert_eq!(look(&world.server), Some((Stage::Moving, 0, 5)));
+    assert_eq!(look(&world.client), Some((Stage::Moving, None, 5)));
+    assert_eq!(look(&world.server), Some((Stage::Moving, None, 5)));
     world.client.transfers.end(world.now, id(1), 5);
-    assert_eq!(look(&world.client), Some((Stage::Finishing, 5, 5)));
+    assert_eq!(look(&world.client), Some((Stage::Finishing, Some(5), 5)));
 }
 
 #[test]
