@@ -62,12 +62,16 @@ pub(crate) struct Serve {
 ///
 /// Each arrives under its own name, without the folder that it is in; a folder with all that it holds. Links in a folder
 /// are not followed. Files keep the time of their last change. Up to 32 are on their way at once, and small ones beside
-/// them. SIGUSR1 pauses everything, SIGUSR2 resumes.
+/// them. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin outlives lost connections, but not this
+/// process.
 #[derive(Debug, Args)]
 pub(crate) struct Send {
-    /// The files and folders
+    /// The files and folders; a single - sends what comes through stdin
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// The name of what comes through stdin
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// The server, such as ws://host:9000
     #[arg(value_name = "URL")]
     pub(crate) url: String,

@@ -44,6 +44,8 @@ pub(crate) struct Courier {
     events: broadcast::Receiver<LinkEvent>,
     server: String,
     memory: Memory,
+    /// What becomes of what has arrived if somebody ends the command.
+    leftover: Leftover,
 }
 
 impl Courier {
@@ -56,7 +58,13 @@ impl Courier {
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        Ok(Self { client, events, server: url::server(url), memory })
+        Ok(Self { client, events, server: url::server(url), memory, leftover: Leftover::Keep })
+    }
+
+    /// The same for what the same command would not go on with.
+    #[must_use]
+    pub(crate) fn keeping_nothing(self) -> Self {
+        Self { leftover: Leftover::Discard, ..self }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -77,10 +85,18 @@ impl Courier {
         mut report: Report,
         interrupt: Interrupt,
     ) -> Result<(), Trouble> {
+        let mut controls = Controls::default();
         let outcome = tokio::select! {
-            outcome = self.run(&mut news, ended, &mut report) => outcome,
-            () = interrupt.come() => Err(Trouble::interrupted()),
+            outcome = self.run(&mut news, ended, &mut report, &mut controls) => outcome,
+            () = interrupt.come() => Err(match self.leftover {
+                Leftover::Keep => Trouble::interrupted(),
+                Leftover::Discard => Trouble::interrupted_pipe(),
+            }),
         };
+        if self.leftover == Leftover::Discard {
+            // What has ended takes no notice.
+            controls.all.iter().for_each(|control| control.cancel(Leftover::Discard));
+        }
         if let Err(trouble) = &outcome {
             report.abandon(trouble);
         }
@@ -98,6 +114,7 @@ impl Courier {
         news: &mut mpsc::Receiver<News>,
         ended: mpsc::UnboundedSender<Ended>,
         report: &mut Report,
+        controls: &mut Controls,
     ) -> Result<(), Trouble> {
         let Self { client, events, server, .. } = self;
         let mut under = JoinSet::new();
@@ -108,7 +125,6 @@ impl Courier {
         let (mut more, mut telling) = (true, true);
         let mut wishes = Wishes::listen()
             .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
-        let mut controls = Controls::default();
         while more || !under.is_empty() {
             tokio::select! {
                 // What happened to the link is told before what it meant for a file.

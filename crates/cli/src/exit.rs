@@ -51,6 +51,11 @@ impl Trouble {
             "interrupted; what arrived is kept, and the same command goes on from there",
         )
     }
+
+    /// The same of what cannot be read again.
+    pub(crate) fn interrupted_pipe() -> Self {
+        Self::new(Exit::Interrupted, "interrupted; nothing is kept of what came through stdin")
+    }
 }
 
 impl fmt::Display for Trouble {

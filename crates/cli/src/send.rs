@@ -5,12 +5,12 @@ use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::nest::Nest;
-use crate::news::Subject;
+use crate::news::{News, Subject};
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::tree::{Feeder, Over, Tree};
-use bowline_core::transfer::SafeName;
-use bowline_store::Source;
+use bowline_core::transfer::{Digest, SafeName};
+use bowline_store::{Pipe, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +29,9 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
             "{} is no URL; the last word is the server's: ws://HOST:PORT",
             args.url
         )));
+    }
+    if let Some(name) = stdin(&args)? {
+        return send_stdin(name, args, interrupt).await;
     }
     let parcels = parcels(&args.files)?;
     let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?;
@@ -49,6 +52,44 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         nest: Nest::default(),
     };
     tokio::spawn(queue(feeder, parcels));
+    courier.follow(news, ended, report, interrupt).await
+}
+
+/// The name of what comes through stdin, if that is what is to be sent.
+fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
+    let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+    match (&args.name, args.files.iter().any(is_stdin)) {
+        (None, false) => Ok(None),
+        (Some(_), false) => Err(Trouble::usage("--name is for what comes through stdin, which is -")),
+        (None, true) => Err(Trouble::usage("- has no name; say --name NAME, or ./- for a file of that name")),
+        (Some(_), true) if args.files.len() > 1 => {
+            Err(Trouble::usage("- is sent alone; the files can be sent by another command"))
+        }
+        (Some(name), true) => SafeName::parse(name)
+            .map(Some)
+            .map_err(|why| Trouble::usage(format!("stdin cannot be sent as {name}: {why}"))),
+    }
+}
+
+async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
+    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?.keeping_nothing();
+    let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
+    // Another process cannot go on with it, so nobody needs to find it again.
+    let id = Identity::passing().map_err(Trouble::failed)?.of_send(
+        courier.server(),
+        name.as_str(),
+        &Digest::of(b""),
+    );
+    let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
+    let report = Report::new(report::SEND, args.common.output, vec![subject], false);
+    let (tell, news) = mpsc::channel(1);
+    let (ended, _ends) = mpsc::unbounded_channel();
+    let client = courier.client();
+    tokio::spawn(async move {
+        let result = client.pipe(pipe, name, id).await;
+        // Whoever follows may have gone.
+        let _ = tell.send(News::Begun { index: 0, result }).await;
+    });
     courier.follow(news, ended, report, interrupt).await
 }
 

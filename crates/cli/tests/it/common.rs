@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -139,6 +139,11 @@ impl Process {
         panic!("the output ended without the event; on stderr: {stderr}");
     }
 
+    /// Where to write what the process reads, if it was started with a pipe.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("it is piped")
+    }
+
     /// Waits until part of a file is safe, and part is not there yet: the middle. Gives the number of safe bytes.
     pub(crate) fn middle(&mut self) -> u64 {
         let number = |event: &Value, key: &str| event[key].as_u64().unwrap_or(0);
@@ -204,14 +209,16 @@ struct Shared {
     connections: AtomicU64,
     /// The first so many of them carry nothing any more.
     silent: AtomicU64,
+    /// Both ends of each.
+    streams: Mutex<Vec<TcpStream>>,
 }
 
 impl Relay {
     pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("bound"));
-        let (up, down, connections, silent) = Default::default();
-        let shared = Arc::new(Shared { server: Mutex::new(server), up, down, connections, silent });
+        let (up, down, connections, silent, streams) = Default::default();
+        let shared = Arc::new(Shared { server: Mutex::new(server), up, down, connections, silent, streams });
         let relay = Self { url, shared: Arc::clone(&shared) };
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
@@ -221,6 +228,7 @@ impl Relay {
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
                 let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
                 let (near_again, far_again) = (again(&near), again(&far));
+                shared.streams.lock().expect("no panic").extend([again(&near), again(&far)]);
                 let (up, down) = (Arc::clone(&shared), Arc::clone(&shared));
                 thread::spawn(move || up.carry(number, near, far, &up.up));
                 thread::spawn(move || down.carry(number, far_again, near_again, &down.down));
@@ -236,6 +244,14 @@ impl Relay {
     /// The connections that there are stay, and carry nothing any more; new ones do.
     pub(crate) fn fall_silent(&self) {
         self.shared.silent.store(self.shared.connections.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The connections that there are end, without a word.
+    pub(crate) fn cut(&self) {
+        for stream in self.shared.streams.lock().expect("no panic").drain(..) {
+            // One end may have gone already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 
     /// How many bytes have been sent to servers, since it was asked last.

@@ -4,6 +4,7 @@ mod changes;
 mod common;
 mod demo;
 mod files;
+mod pipes;
 mod progress;
 mod quotas;
 mod ranges;
