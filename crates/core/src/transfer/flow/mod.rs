@@ -5,12 +5,14 @@
 //! `Flow` serves all transfers of a link; it is told of chunks sent and acknowledged, and keeps no clock.
 //!
 //! ```text
-//!  window = min(rate x gain, pace) x (least round trip + allowance) + chunk
+//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach
 //!
 //!  rate   what was delivered while a chunk was under way, the best of nine rounds
 //!  pace   how close acknowledgements follow each other within a round: what the path takes while it is busy. It
 //!         shows in the first burst, long before a window has filled the path, and no window goes beyond it
-//!  gain   2 after a round that used the window and met no queue, 1 otherwise
+//!  gain   4 after a round that used the window and met no queue, 1 otherwise
+//!  reach  the first window and what was delivered, four times that far away: the first answers alone are no measure,
+//!         for a shaper lets some bytes pass at once before it holds the path to its rate
 //!
 //!             a stretch of acknowledgements well below the rate, behind a long queue
 //!    ┌───────────────────────────────────────────────────────────────────────────────┐
@@ -48,6 +50,8 @@ const STEP: u32 = 64 * 1024;
 const NEAR: Duration = Duration::from_millis(200);
 const NEAR_WINDOW: u64 = 64 * 1024;
 const FAR_WINDOW: u64 = 32 * 1024;
+/// Below this round-trip time a round costs little, and the window grows by what was delivered, not by four times that.
+const CLOSE: Duration = Duration::from_millis(20);
 /// By how much the window outgrows the rate while the path is not full.
 const GAIN: u64 = 4;
 
@@ -146,7 +150,13 @@ impl Flow {
         }
         let rate = rate.times(self.gain).min(self.ceiling());
         let path = rate.over(rtt + allowance(rtt));
-        path.saturating_add(chunk).max(chunk + u64::from(MIN_CHUNK))
+        path.saturating_add(chunk).min(self.reach()).max(chunk + u64::from(MIN_CHUNK))
+    }
+
+    /// How far the window may have grown, whatever the rate seems to be.
+    fn reach(&self) -> u64 {
+        let growth = if self.least.rtt() < CLOSE { 1 } else { GAIN };
+        self.delivered.saturating_mul(growth).saturating_add(self.first_window)
     }
 
     /// Whether a chunk of `len` bytes may leave.
@@ -196,7 +206,7 @@ impl Flow {
     /// No window goes beyond what was seen of the path while it was busy.
     fn ceiling(&self) -> Rate {
         match self.pace.max() {
-            Rate::ZERO => Rate::MAX,
+            Rate::ZERO => self.round.burst.pace().unwrap_or(Rate::MAX),
             pace => pace.max(self.rate.max()),
         }
     }
@@ -215,6 +225,10 @@ impl Flow {
     fn end_round(&mut self) {
         let Round { was_full, queueing, burst, .. } = self.round;
         if let Some(pace) = burst.pace() {
+            if self.pace.max() == Rate::ZERO {
+                // What was taken for the rate before is no measure.
+                self.rate.fall_to(pace);
+            }
             self.pace.sample(pace);
         }
         self.rate.next_round();

@@ -12,6 +12,8 @@ struct Path {
     bytes_per_second: u64,
     latency: Duration,
     free_at: Instant,
+    /// How many bytes a shaper lets pass at once before it holds the path to its rate.
+    bucket: u64,
     flying: VecDeque<(Instant, Stamp, u64)>,
     delivered: u64,
     most_in_flight: u64,
@@ -28,6 +30,7 @@ impl Path {
             bytes_per_second,
             latency,
             free_at: Instant::ZERO,
+            bucket: 0,
             flying: VecDeque::new(),
             delivered: 0,
             most_in_flight: 0,
@@ -46,7 +49,9 @@ impl Path {
             while self.flow.admits(self.flow.chunk().into()) && (self.flying.len() as u64) < self.source {
                 let len = u64::from(self.flow.chunk());
                 let stamp = self.flow.handle_sent(self.now, len);
-                let took = Duration::from_nanos(len * 1_000_000_000 / self.bytes_per_second);
+                let free = len.min(self.bucket);
+                self.bucket -= free;
+                let took = Duration::from_nanos((len - free) * 1_000_000_000 / self.bytes_per_second);
                 self.free_at = self.free_at.max(self.now) + took;
                 self.flying.push_back((self.free_at + self.latency * 2, stamp, len));
                 self.most_in_flight = self.most_in_flight.max(self.flow.in_flight());
@@ -58,6 +63,22 @@ impl Path {
             self.flow.handle_acked(at, stamp, len, Duration::ZERO);
         }
         self.delivered - before
+    }
+}
+
+#[test]
+fn what_a_shaper_lets_pass_at_first_is_no_measure_of_the_path() {
+    for mbit in [1, 10, 100] {
+        for bucket in [16 << 10, 32 << 10, 64 << 10] {
+            let mut path = Path::new(mbit * 125_000, Duration::from_micros(500));
+            path.bucket = bucket;
+            path.run(Duration::from_secs(10));
+            // Before a second answer shows the pace, no more than the first window, and as much again as was let pass.
+            let start = (64 << 10) + bucket + u64::from(MIN_CHUNK);
+            let steady = mbit * 125_000 / 5 + u64::from(MIN_CHUNK);
+            let (most, bound) = (path.most_in_flight, start.max(steady));
+            assert!(most <= bound, "{mbit} Mbit/s, {bucket} bytes: {most} of {bound} in flight");
+        }
     }
 }
 
@@ -125,14 +146,26 @@ fn burst(rtt: Duration) -> (Flow, [Stamp; 4]) {
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 #[test]
-fn the_window_grows_to_four_times_what_a_round_has_shown() {
-    let (mut flow, stamps) = burst(ROUND_TRIP);
-    for stamp in stamps {
-        flow.handle_acked(Instant::ZERO + ROUND_TRIP, stamp, 16 * 1024, Duration::ZERO);
+fn the_window_grows_by_four_times_what_was_delivered_far_away_and_by_as_much_close_by() {
+    for (rtt, growth) in [(ROUND_TRIP, 4), (Duration::from_millis(1), 1)] {
+        let (mut flow, stamps) = burst(rtt);
+        for stamp in stamps {
+            flow.handle_acked(Instant::ZERO + rtt, stamp, 16 * 1024, Duration::ZERO);
+        }
+        assert_eq!(flow.window(), 64 * 1024 + growth * 4 * 16 * 1024);
     }
-    let shown = 4 * 16 * 1024;
-    // In the round trip and the allowance of 50 ms, and a chunk.
-    assert_eq!(flow.window(), 4 * shown * 3 / 2 + 16 * 1024);
+}
+
+#[test]
+fn the_pace_of_the_first_answers_counts_before_their_round_is_over() {
+    let (mut flow, stamps) = burst(Duration::from_millis(1));
+    let mut now = Instant::from_millis(1);
+    for stamp in &stamps[..2] {
+        flow.handle_acked(now, *stamp, 16 * 1024, Duration::ZERO);
+        now += Duration::from_millis(16);
+    }
+    let pace = Rate::of(16 * 1024, Duration::from_millis(16));
+    assert_eq!(flow.window(), pace.over(Duration::from_millis(51)) + 16 * 1024);
 }
 
 #[test]
