@@ -1,8 +1,21 @@
 //! What a server decides about a request, and what comes of it.
 
+use std::io;
+use std::time::Duration;
+
 use bowline_handshake::server::{Accept, Upgraded};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+
+/// How long to wait after the system refused a connection for lack of something, before it is asked again.
+pub const PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether another try to accept a connection may work: one was gone already, or the system lacks something for the
+/// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
+pub fn is_passing(error: &io::Error) -> bool {
+    let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
+    !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
+}
 
 /// What to do with a request.
 #[derive(Debug)]
@@ -48,5 +61,20 @@ impl<S> Accepted<S> {
     pub fn new(stream: S, upgraded: Upgraded) -> Self {
         let Upgraded { request, subprotocol, leftover, .. } = upgraded;
         Self { stream, leftover, subprotocol, request }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_with_one_client_does_not_end_the_server() {
+        for passing in [1, 12, 23, 24, 64, 71, 92, 100, 101, 103, 105, 112, 113] {
+            assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
+        }
+        for fatal in [9, 22, 88] {
+            assert!(!is_passing(&io::Error::from_raw_os_error(fatal)), "{fatal}");
+        }
     }
 }

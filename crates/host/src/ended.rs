@@ -1,7 +1,12 @@
 //! The end of a stream of messages.
 
+use std::time::Duration;
+
 use bowline_core::closing::{Closing, Config, End, Evidence, Kind};
 use bowline_core::{Disconnect, Instant, Message, Role};
+
+/// How long a link whose end is known may take to say its last words.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How it ended, and whether that was told.
 #[derive(Debug, Default)]

@@ -1,10 +1,15 @@
 //! What the adapters of Bowline have in common, whoever moves the bytes: how a dial is told, how a socket is set up, how a
-//! sleep of the machine is noticed, how pieces become messages. For those who write an adapter of their own; who uses one
-//! finds all of it there.
+//! sleep of the machine is noticed, how pieces become messages, and (feature `transfer`) what becomes of the links and the
+//! transfers of [clients](client) and [servers](server). For those who write an adapter of their own; who uses one finds all
+//! of it there.
 //!
 //! No I/O happens here but in [`nonblocking`], and no time is read but to notice a sleep.
 
 pub mod accept;
+#[cfg(feature = "transfer")]
+pub mod client;
+#[cfg(feature = "transfer")]
+mod desk;
 pub mod dial;
 mod ended;
 mod error;
@@ -12,14 +17,20 @@ mod gather;
 mod joiner;
 mod machine;
 pub mod nonblocking;
+mod pings;
 mod seed;
+#[cfg(feature = "transfer")]
+pub mod server;
 mod sleep;
 pub mod socket;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 
-pub use ended::{Ended, aborted};
+pub use ended::{Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
 pub use gather::gather;
 pub use joiner::Joiner;
 pub use machine::Machine;
+pub use pings::Pings;
 pub use seed::seed;
 pub use sleep::SleepWatch;

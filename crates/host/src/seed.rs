@@ -11,3 +11,12 @@ pub fn seed() -> io::Result<[u8; 32]> {
     getrandom::fill(&mut seed).map_err(io::Error::other)?;
     Ok(seed)
 }
+
+/// The same for those who are nothing without it: their ids would collide.
+///
+/// # Panics
+/// If the system gives none.
+#[cfg(feature = "transfer")]
+pub(crate) fn certain_seed() -> [u8; 32] {
+    seed().expect("the operating system has randomness")
+}

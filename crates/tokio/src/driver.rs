@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, Instant};
-use bowline_host::SleepWatch;
+use bowline_host::{SleepWatch, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
@@ -259,12 +259,6 @@ impl<S> fmt::Debug for Driver<S> {
             .field("writing", &self.writing)
             .finish_non_exhaustive()
     }
-}
-
-fn seed() -> io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    Ok(seed)
 }
 
 #[cfg(test)]

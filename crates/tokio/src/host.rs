@@ -1,15 +1,13 @@
-//! What a client and a server have in common: a session, its files, and the link of the day.
+//! What a client and a server have in common: jobs on files, on the threads of tokio's blocking pool, what they report, and
+//! a timer for the machine that they are for.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use bowline_core::session::{Event, Session};
-use bowline_core::transfer;
-use bowline_core::{Instant, pump};
-use bowline_store::Worker;
+use bowline_core::Instant;
+use bowline_host::LAST_WORDS;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
@@ -19,18 +17,29 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use crate::clock::Clock;
 use crate::driver::Driver;
 
-/// How long a link may take to say its last words.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// A session and the files that it reads and writes, on the threads of tokio's blocking pool.
+/// Waits for whatever concerns a machine: its files, its deadline, its link.
 pub(crate) struct Host {
     pub(crate) clock: Clock,
-    pub(crate) session: Session,
-    pub(crate) worker: Worker,
     reports: mpsc::UnboundedReceiver<Report>,
     jobs: Arc<Jobs>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
+}
+
+/// What a machine needs to have files read and written.
+pub(crate) struct Hands {
+    pub(crate) spawn: Spawn,
+    pub(crate) deliver: Deliver,
+}
+
+/// What a host has waited for.
+pub(crate) enum Step {
+    /// Bytes have moved, or the connection has something to say.
+    Driven,
+    /// A job on files has come to this.
+    Report(Report),
+    /// The deadline is reached.
+    Due,
 }
 
 /// Counts the jobs on other threads, so that one can wait for the last.
@@ -53,25 +62,25 @@ impl Drop for Counted {
 
 impl Host {
     /// Must be called in a tokio runtime.
-    pub(crate) fn new(session: Session, clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> (Self, Hands) {
         // Unbounded, and yet bounded: there is one report for each effect, and effects are bounded by the credit.
         let (sender, reports) = mpsc::unbounded_channel();
         let deliver: Deliver = Arc::new(move |report| drop(sender.send(report)));
         let jobs = Arc::new(Jobs::default());
-        let worker = Worker::new(spawner(Arc::clone(&jobs)), deliver);
+        let spawn = spawner(Arc::clone(&jobs));
         let timer = Box::pin(sleep_until(tokio::time::Instant::now()));
-        Self { clock, session, worker, reports, jobs, timer, armed: None }
+        (Self { clock, reports, jobs, timer, armed: None }, Hands { spawn, deliver })
     }
 
-    /// Waits until bytes have moved, a file has answered or a deadline is reached, and tells the session.
+    /// Waits until bytes have moved, a file has answered, or this deadline is reached; the link has one of its own.
     ///
     /// Cancel-safe: what happened meanwhile is found by the next call.
-    pub(crate) async fn step<S>(&mut self, link: Option<&mut Driver<S>>)
+    pub(crate) async fn step<S>(&mut self, link: Option<&mut Driver<S>>, deadline: Option<Instant>) -> Step
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.arm();
-        let Self { clock, session, worker, reports, timer, armed, .. } = self;
+        self.arm(deadline);
+        let Self { reports, timer, armed, .. } = self;
         let bytes = async {
             match link {
                 Some(driver) => poll_fn(|cx| driver.poll_drive(cx)).await,
@@ -79,24 +88,21 @@ impl Host {
             }
         };
         tokio::select! {
-            () = bytes => {}
-            Some(report) = reports.recv() => {
-                let now = clock.now();
-                report.apply(now, session.transfers_mut(), worker);
-                while let Ok(report) = reports.try_recv() {
-                    report.apply(now, session.transfers_mut(), worker);
-                }
-            }
+            () = bytes => Step::Driven,
+            Some(report) = reports.recv() => Step::Report(report),
             () = timer, if armed.is_some() => {
                 *armed = None;
-                session.handle_timeout(clock.now());
+                Step::Due
             }
         }
     }
 
-    /// Sets the timer to the session's deadline; the link has one of its own.
-    fn arm(&mut self) {
-        let deadline = self.session.poll_timeout();
+    /// The next report, if there is one already.
+    pub(crate) fn poll_report(&mut self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+
+    fn arm(&mut self, deadline: Option<Instant>) {
         if deadline != self.armed {
             self.armed = deadline;
             if let Some(deadline) = deadline {
@@ -105,37 +111,8 @@ impl Host {
         }
     }
 
-    /// Moves messages between session and link, carries out effects on files, and returns the next event that is for
-    /// the owner. Call it until it returns nothing.
-    pub(crate) fn poll_event<S>(&mut self, link: Option<&mut Driver<S>>) -> Option<Event> {
-        if let Some(driver) = link {
-            self.flush(driver);
-        }
-        loop {
-            match self.session.poll_event()? {
-                Event::Transfer(event) => {
-                    if let Some(event) = self.worker.carry_out(event) {
-                        return Some(Event::Transfer(event));
-                    }
-                }
-                event => return Some(event),
-            }
-        }
-    }
-
-    /// Moves messages between session and link; what comes of it is found by [`poll_event`](Self::poll_event).
-    pub(crate) fn flush<S>(&mut self, link: &mut Driver<S>) {
-        pump(self.clock.now(), link.conn_mut(), &mut self.session);
-    }
-
-    /// How far a transfer has come.
-    pub(crate) fn progress(&self, id: transfer::TransferId) -> Option<transfer::Progress> {
-        self.session.transfers().progress(id)
-    }
-
-    /// Waits until all files are at rest: everything that was received is durable. Nothing is sent any more.
-    pub(crate) async fn rest(&mut self) {
-        self.worker.drop_sources();
+    /// Waits until all jobs have ended.
+    pub(crate) async fn rest(&self) {
         loop {
             let ended = self.jobs.ended.notified();
             if self.jobs.count.load(Ordering::Acquire) == 0 {
@@ -175,12 +152,4 @@ where
         };
         let _ = timeout(LAST_WORDS, over).await;
     });
-}
-
-/// 32 bytes that nobody can guess.
-pub(crate) fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    // Without randomness masks could be guessed and ids would collide: better no connection at all.
-    getrandom::fill(&mut seed).expect("the operating system has randomness");
-    seed
 }

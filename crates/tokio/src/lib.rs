@@ -27,13 +27,11 @@ pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
 mod messages;
-mod paths;
 mod pings;
 mod server;
 mod transfer;
 
-pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState};
+pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths};
 pub use messages::{Heard, SessionLost};
-pub use paths::Paths;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -9,36 +9,23 @@ use crate::driver::Driver;
 
 /// Where the answer to a ping goes.
 pub(crate) type Waiter = oneshot::Sender<Result<Duration, PingError>>;
+/// The pings of one connection that are not answered yet.
+pub(crate) type Pings = bowline_host::Pings<Waiter>;
 
-/// The pings of one connection that are not answered yet, by their numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Pings(Vec<(u64, Waiter)>);
-
-impl Pings {
-    /// Sends a ping, and remembers who waits for its answer. Whoever asked may be gone.
-    pub(crate) fn ask<S>(&mut self, driver: &mut Driver<S>, payload: &[u8], waiter: Waiter) {
-        let now = driver.now();
-        match driver.conn_mut().ping(now, payload) {
-            Ok(ping) => {
-                // What nobody waits for any more need not be remembered.
-                self.0.retain(|(_, waiter)| !waiter.is_closed());
-                self.0.push((ping, waiter));
-            }
-            Err(error) => drop(waiter.send(Err(error))),
-        }
+/// Sends a ping, and remembers who waits for its answer. Whoever asked may be gone.
+pub(crate) fn ask<S>(pings: &mut Pings, driver: &mut Driver<S>, payload: &[u8], waiter: Waiter) {
+    // What nobody waits for any more need not be remembered.
+    pings.retain(|waiter| !waiter.is_closed());
+    let now = driver.now();
+    if let Err((waiter, error)) = pings.ask(now, driver.conn_mut(), payload, waiter) {
+        let _ = waiter.send(Err(error));
     }
+}
 
-    /// The peer has answered a ping. They are answered in order, so one before it that is still waited for was given up.
-    pub(crate) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        self.0.retain(|(number, _)| *number >= ping);
-        if let Some(index) = self.0.iter().position(|(number, _)| *number == ping) {
-            let _ = self.0.remove(index).1.send(Ok(rtt));
-        }
-    }
-
-    /// The connection is gone, and with it every answer.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+/// The peer has answered a ping.
+pub(crate) fn answer(pings: &mut Pings, ping: u64, rtt: Duration) {
+    if let Some(waiter) = pings.handle_answered(ping) {
+        let _ = waiter.send(Ok(rtt));
     }
 }
 

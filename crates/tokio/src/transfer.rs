@@ -1,92 +1,22 @@
-//! One transfer, as the application that asked for it sees it.
+//! One transfer, as the application that asked for it has it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use bowline_core::Transfers;
-use bowline_core::transfer::wire::INITIAL_CREDIT;
-use bowline_core::transfer::{
-    Digest, Failure, Leftover, Listing, Meter, Progress, SafeName, Stage, TransferId,
-};
-use bowline_store::StoreError;
+use bowline_core::transfer::{Leftover, TransferId};
+use bowline_host::transfer::{Size, Verb};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+pub use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+
 use crate::client::Command;
-
-/// How far a transfer has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransferProgress {
-    /// What it is doing.
-    pub stage: Stage,
-    /// How many bytes the file has, once that is known; of what comes through a pipe that is at its end.
-    pub length: Option<u64>,
-    /// How many bytes the receiver has, from the beginning.
-    pub received: u64,
-    /// How many bytes would survive a crash of the receiver.
-    pub durable: u64,
-    /// How many bytes have crossed more than once, as far as this end can tell.
-    pub resent: u64,
-    /// How many links have carried it.
-    pub links: u32,
-    /// How many bytes a second have come over the last five seconds, or since it began to move. `None` while it does not
-    /// move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the path carries
-    /// nothing. What earlier links or processes had brought does not count.
-    pub rate: Option<u64>,
-    /// How long the rest will take at this rate; `None` if there is none, if it is 0, or if nobody knows how much is left.
-    pub time_left: Option<Duration>,
-}
-
-/// A transfer that is complete: verified by both ends, durable at the receiver.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Finished {
-    /// The name of the file, as the peer knows it.
-    pub name: SafeName,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// Their digest, which both ends have computed.
-    pub digest: Digest,
-    /// The receiver had the file already.
-    pub deduplicated: bool,
-    /// How many bytes have crossed more than once, as far as this end can tell.
-    pub resent: u64,
-    /// How many links have carried it.
-    pub links: u32,
-    /// How long it took, from the call on.
-    pub seconds: f64,
-    /// What was fetched is a folder, and this is what it holds. Nothing was written.
-    pub listing: Option<Listing>,
-}
-
-/// Why a transfer is not complete.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransferError {
-    /// A file on this side cannot be used.
-    #[error(transparent)]
-    File(#[from] StoreError),
-    /// The transfer has ended early.
-    #[error(transparent)]
-    Failed(#[from] Failure),
-    /// The server cannot be reached, and the time that was given for it is over.
-    #[error("{0}")]
-    Unreachable(String),
-    /// The server does not want this client, or is no server of this kind.
-    #[error("{0}")]
-    Refused(String),
-    /// The client was closed.
-    #[error("the client was closed")]
-    Closed,
-}
 
 /// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
 #[derive(Debug)]
 pub struct Transfer {
-    pub(crate) id: TransferId,
-    pub(crate) progress: watch::Receiver<TransferProgress>,
-    pub(crate) end: oneshot::Receiver<Result<Finished, TransferError>>,
-    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    id: TransferId,
+    progress: watch::Receiver<TransferProgress>,
+    end: oneshot::Receiver<Result<Finished, TransferError>>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 impl Transfer {
@@ -166,126 +96,37 @@ impl Control {
     }
 }
 
-/// What somebody wants of a transfer under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Pause,
-    Resume,
-    Cancel(Leftover),
-}
-
-impl Verb {
-    /// Does it. False if there is no such transfer, or if it is too late.
-    pub(crate) fn apply(self, now: bowline_core::Instant, transfers: &mut Transfers, id: TransferId) -> bool {
-        match self {
-            Self::Pause => transfers.pause(now, id),
-            Self::Resume => transfers.resume(now, id),
-            Self::Cancel(leftover) => transfers.cancel(now, id, leftover),
-        }
-    }
-}
-
 /// The other end of a [`Transfer`].
-pub(crate) struct Tracked {
-    pub(crate) name: SafeName,
+#[derive(Debug)]
+pub(crate) struct Ticket {
     pub(crate) progress: watch::Sender<TransferProgress>,
-    pub(crate) end: oneshot::Sender<Result<Finished, TransferError>>,
-    pub(crate) began: Instant,
-    pub(crate) links: u32,
-    /// The last link that was counted.
-    pub(crate) link: u32,
-    meter: Meter,
+    end: oneshot::Sender<Result<Finished, TransferError>>,
     /// Frees the place of this transfer for the next one.
-    pub(crate) _permit: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Tracked {
+impl Ticket {
     pub(crate) fn new(
         id: TransferId,
-        name: SafeName,
         commands: mpsc::UnboundedSender<Command>,
         permit: OwnedSemaphorePermit,
     ) -> (Self, Transfer) {
-        let none = TransferProgress {
-            stage: Stage::Waiting,
-            length: None,
-            received: 0,
-            durable: 0,
-            resent: 0,
-            links: 0,
-            rate: None,
-            time_left: None,
-        };
-        let (progress, watch) = watch::channel(none);
+        let (progress, watch) = watch::channel(TransferProgress::default());
         let (end, ended) = oneshot::channel();
-        let (began, meter) = (Instant::now(), Meter::default());
-        let tracked = Self { name, progress, end, began, links: 0, link: 0, meter, _permit: permit };
-        (tracked, Transfer { id, progress: watch, end: ended, commands })
+        (Self { progress, end, _permit: permit }, Transfer { id, progress: watch, end: ended, commands })
     }
 
-    /// The transfer moves on this link.
-    pub(crate) fn count_link(&mut self, link: u32) {
-        if link != self.link {
-            self.link = link;
-            self.links += 1;
-        }
-    }
-
-    pub(crate) fn update(&mut self, now: bowline_core::Instant, progress: Progress) {
-        self.meter.handle_progress(now, &progress);
-        let (links, rate) = (self.links, self.meter.rate(now));
-        let left = progress.length.map(|length| length.saturating_sub(progress.received));
-        let time_left = left.and_then(|left| self.meter.time_for(now, left));
-        self.progress.send_if_modified(|shown| {
-            let new = TransferProgress {
-                stage: progress.stage,
-                // A link that has ended takes back nothing that was shown.
-                length: progress.length.or(shown.length),
-                received: if progress.stage == Stage::Moving {
-                    progress.received
-                } else {
-                    progress.received.max(shown.received)
-                },
-                durable: progress.durable.max(shown.durable),
-                resent: progress.resent.max(shown.resent),
-                links,
-                rate,
-                time_left,
-            };
-            let changed = new != *shown;
-            *shown = new;
-            changed
+    /// Tells the end. Nobody may be waiting.
+    pub(crate) fn end(self, result: Result<(TransferProgress, Finished), TransferError>) {
+        let result = result.map(|(last, finished)| {
+            self.progress.send_replace(last);
+            finished
         });
-    }
-
-    pub(crate) fn finish(
-        self,
-        bytes: u64,
-        digest: Digest,
-        deduplicated: bool,
-        resent: u64,
-        listing: Option<Listing>,
-    ) {
-        let Self { name, progress, end, began, links, .. } = self;
-        progress.send_modify(|shown| {
-            *shown = TransferProgress {
-                received: bytes,
-                durable: bytes,
-                length: Some(bytes),
-                resent,
-                links,
-                rate: None,
-                time_left: None,
-                ..*shown
-            };
-        });
-        let seconds = began.elapsed().as_secs_f64();
-        // Nobody may be waiting.
-        let _ = end.send(Ok(Finished { name, bytes, digest, deduplicated, resent, links, seconds, listing }));
+        let _ = self.end.send(result);
     }
 }
 
-/// A shared bound on the transfers under way: some for large files, and more for those that cross in one round trip.
+/// A shared bound on the transfers under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     large: Arc<Semaphore>,
@@ -293,14 +134,17 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(crate) fn new(large: usize, small: usize) -> Self {
-        Self { large: Arc::new(Semaphore::new(large)), small: Arc::new(Semaphore::new(small)) }
+    pub(crate) fn new() -> Self {
+        let places = |size: Size| Arc::new(Semaphore::new(size.places()));
+        Self { large: places(Size::Large), small: places(Size::Small) }
     }
 
     /// A place for a file of this length, if it is known. `None` never comes while the client is there.
     pub(crate) async fn take(&self, length: Option<u64>) -> Option<OwnedSemaphorePermit> {
-        let is_small = length.is_some_and(|length| length <= INITIAL_CREDIT);
-        let places = if is_small { &self.small } else { &self.large };
+        let places = match Size::of(length) {
+            Size::Small => &self.small,
+            Size::Large => &self.large,
+        };
         Arc::clone(places).acquire_owned().await.ok()
     }
 }

@@ -1,34 +1,29 @@
 //! A client that stays: it dials, dials again, and its transfers go on where they stopped.
 
-mod config;
 mod messages;
 mod task;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
 use bowline_core::messages::Receipt;
-use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SUBPROTOCOL, SafeName, TransferId};
-use bowline_handshake::client::{Request, RequestError};
-use bowline_store::{DiskStore, Pipe, Source, StoreError};
+use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_handshake::client::RequestError;
+use bowline_host::client::{Feed, landing, offer_of};
+use bowline_host::transfer::Verb;
+use bowline_store::{DiskStore, Pipe, Source};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
-use crate::host::seed;
 use crate::pings::{self, Waiter};
-use crate::transfer::{Places, Tracked, Transfer, TransferError, Verb};
+use crate::transfer::{Places, Ticket, Transfer, TransferError};
 use messages::Line;
 use task::Task;
 
-pub use config::{ClientConfig, LinkEvent, LinkState};
+pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
 
-/// How many large transfers are under way at once; the others wait for a place. More of them would only share the link,
-/// and all end late.
-const LARGE: usize = 32;
-/// How many transfers beside them may be of files that cross in one round trip. Together as many as a server takes: that
-/// hides the round trips of a tree of small files, and bounds the number of open files.
-const SMALL: usize = 224;
+/// What a client's link is doing.
+pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 
 /// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is left
 /// and every message has arrived.
@@ -94,56 +89,16 @@ pub struct Client {
     line: Line,
 }
 
-/// A file to fetch, or a part of one.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Download {
-    /// The transfer: the same id goes on where an earlier process stopped.
-    pub id: TransferId,
-    /// The name that the server knows it by.
-    pub name: SafeName,
-    /// The name that it gets here.
-    pub local: SafeName,
-    /// Which bytes of it. A part is a transfer with an id of its own, and a file of its own here. A folder has no parts.
-    pub range: ByteRange,
-    /// How many bytes it is expected to have. Small files wait less for a place.
-    pub length: Option<u64>,
-    /// Whether it gets the permissions that it has there.
-    pub unix_mode: bool,
-}
-
-impl Download {
-    /// The file of this name, under another name here; what else there is to say can be set afterwards.
-    pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
-        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false }
-    }
-}
-
-/// Where the bytes of an upload come from.
-#[derive(Debug)]
-pub(crate) enum Feed {
-    /// A folder has none.
-    Nothing,
-    Source(Source),
-    Pipe(Pipe),
-}
-
 /// What the application asks of the task behind a client.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Upload { offer: Offer, feed: Feed, tracked: Tracked },
-    Download { download: Download, store: DiskStore, tracked: Tracked },
+    Upload { offer: Offer, feed: Feed, ticket: Ticket },
+    Download { download: Download, store: DiskStore, ticket: Ticket },
     Tell(TransferId, Verb),
     Confirm(Receipt),
     NetworkChanged,
     Ping(Waiter),
     Close(oneshot::Sender<()>),
-}
-
-impl fmt::Debug for Tracked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracked").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 impl Client {
@@ -152,19 +107,15 @@ impl Client {
     ///
     /// # Errors
     /// The URL or the token is not valid.
-    pub fn new(url: &str, mut config: ClientConfig) -> Result<Self, RequestError> {
-        let mut request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
-        if let Some(token) = &config.token {
-            request = request.with_header("authorization", format!("Bearer {token}"))?;
-        }
-        config.transfer.instance.copy_from_slice(&seed()[..16]);
+    pub fn new(url: &str, config: ClientConfig) -> Result<Self, RequestError> {
+        let request = config.request(url)?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
         let (events, _) = broadcast::channel(256);
         let (line, far) = messages::line();
         let task = Task::new(request, config, inbox, far, state, events.clone());
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, events, places: Places::new(LARGE, SMALL), line })
+        Ok(Self { commands, state: watch, events, places: Places::new(), line })
     }
 
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
@@ -181,10 +132,7 @@ impl Client {
         id: TransferId,
     ) -> Result<Transfer, TransferError> {
         let path = path.to_owned();
-        let source = blocking(move || Source::open(&path)).await?;
-        let mut offer = Offer::new(id, name, source.length());
-        offer.mtime_ms = source.mtime_ms();
-        offer.validator = Some(source.validator());
+        let (offer, source) = blocking(move || Ok(offer_of(&path, name, id)?)).await?;
         self.offer(offer, Some(source)).await
     }
 
@@ -198,9 +146,8 @@ impl Client {
     /// The client has ended.
     pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let permit = self.permit(offer.length).await?;
-        let (tracked, transfer) = Tracked::new(offer.id, offer.name.clone(), self.commands.clone(), permit);
-        let feed = source.map_or(Feed::Nothing, Feed::Source);
-        self.command(Command::Upload { offer, feed, tracked })?;
+        let (ticket, transfer) = Ticket::new(offer.id, self.commands.clone(), permit);
+        self.command(Command::Upload { offer, feed: source.into(), ticket })?;
         Ok(transfer)
     }
 
@@ -215,9 +162,9 @@ impl Client {
     /// The client has ended.
     pub async fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let permit = self.permit(None).await?;
-        let (tracked, transfer) = Tracked::new(id, name.clone(), self.commands.clone(), permit);
+        let (ticket, transfer) = Ticket::new(id, self.commands.clone(), permit);
         let offer = Offer::of_unknown_length(id, name);
-        self.command(Command::Upload { offer, feed: Feed::Pipe(pipe), tracked })?;
+        self.command(Command::Upload { offer, feed: Feed::Pipe(pipe), ticket })?;
         Ok(transfer)
     }
 
@@ -235,17 +182,8 @@ impl Client {
         id: TransferId,
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
-        let (dir, file) = place_of(to)?;
-        let store = blocking(move || {
-            let mut config = bowline_store::Config::default();
-            config.overwrite = overwrite;
-            // Nobody will ask for this transfer again: the file is there, or it is not.
-            config.keep_committed = None;
-            // Whoever asks for a file has counted already.
-            (config.quota.bytes, config.quota.partials) = (None, None);
-            DiskStore::open(&dir, config)
-        })
-        .await?;
+        let to = to.to_owned();
+        let (store, file) = blocking(move || landing(&to, overwrite)).await?;
         self.fetch(&store, Download::new(id, name, file)).await
     }
 
@@ -261,9 +199,8 @@ impl Client {
     /// The client has ended.
     pub async fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let permit = self.permit(download.length).await?;
-        let (tracked, transfer) =
-            Tracked::new(download.id, download.name.clone(), self.commands.clone(), permit);
-        self.command(Command::Download { download, store: store.clone(), tracked })?;
+        let (ticket, transfer) = Ticket::new(download.id, self.commands.clone(), permit);
+        self.command(Command::Download { download, store: store.clone(), ticket })?;
         Ok(transfer)
     }
 
@@ -318,20 +255,7 @@ impl Client {
 
 /// Runs a job that waits for a disk where it holds nobody up.
 async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    job: impl FnOnce() -> Result<T, TransferError> + Send + 'static,
 ) -> Result<T, TransferError> {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(TransferError::Closed),
-    }
-}
-
-/// The folder of a path, and the last part of it as a name.
-fn place_of(path: &Path) -> Result<(PathBuf, SafeName), TransferError> {
-    let unusable = |text: String| TransferError::Failed(Failure::local(Code::NameInvalid, text));
-    let file = path.file_name().and_then(|name| name.to_str());
-    let file = file.ok_or_else(|| unusable(format!("{} does not name a file", path.display())))?;
-    let name = SafeName::parse(file).map_err(|e| unusable(format!("{}: {e}", path.display())))?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((dir.to_owned(), name))
+    tokio::task::spawn_blocking(job).await.unwrap_or(Err(TransferError::Closed))
 }

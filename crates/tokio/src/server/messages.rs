@@ -7,12 +7,12 @@ use bowline_core::messages::SessionsEvent;
 use bowline_core::messages::{LinkId, Receipt, Received, SendError, SessionId, Sessions, SessionsConfig};
 use bowline_core::replay::Unacknowledged;
 use bowline_core::{Instant, Message, Session};
+use bowline_host::seed;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::Server;
 use crate::clock::Clock;
-use crate::host::seed;
 use crate::messages::Heard;
 
 /// All sessions, and who waits for something of them.
@@ -43,9 +43,12 @@ pub(super) struct Place {
 }
 
 impl Talks {
+    /// # Panics
+    /// If the operating system has no randomness.
     pub(super) fn new(config: SessionsConfig) -> Self {
         let clock = Clock::start();
-        let sessions = Sessions::new(config, seed(), clock.now());
+        let seed = seed().expect("the operating system has randomness");
+        let sessions = Sessions::new(config, seed, clock.now());
         let state = Mutex::new(State { sessions, links: BTreeMap::new(), next: 0 });
         Self { clock, state, news: Notify::new() }
     }

@@ -1,44 +1,35 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
-mod config;
 mod messages;
 mod orders;
-mod seats;
 mod served;
 mod sweeping;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bowline_core::message::Delivery;
-use bowline_core::session::{self, Session};
-use bowline_core::transfer::{Digest, SUBPROTOCOL};
+use bowline_core::transfer::TransferId;
+use bowline_host::accept::{PAUSE, is_passing};
+use bowline_host::server::House;
+use bowline_host::transfer::Verb;
 use bowline_store::{DiskStore, Principal};
-use http::{StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::accept::{self, Accept, Accepted, Decision};
+use crate::accept::{self, Accepted};
 use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::host::{Host, seed};
+use crate::host::{Hands, Host};
 use crate::tcp;
 use messages::Talks;
-use orders::Orders;
-use seats::Seats;
-use served::Served;
+use served::Link;
 
-pub use config::{FileEvent, ServerConfig, ServerEvent};
-
-/// How long to wait after the system refused a connection for lack of something, before it is asked again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub use bowline_host::server::{FileEvent, ServerConfig, ServerEvent};
 
 /// A server of one folder. Clones share it.
 ///
@@ -58,16 +49,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Server {
-    store: DiskStore,
-    config: Arc<ServerConfig>,
-    /// Names this process to its clients.
-    instance: [u8; 16],
-    seats: Seats,
+    house: Arc<House>,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
     /// The sessions of messages, if they are spoken.
     talks: Option<Arc<Talks>>,
-    orders: Orders,
+    orders: broadcast::Sender<(TransferId, Verb)>,
 }
 
 impl Server {
@@ -76,13 +63,11 @@ impl Server {
     /// # Panics
     /// If the operating system has no randomness.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
-        let mut instance = [0; 16];
-        instance.copy_from_slice(&seed()[..16]);
         let (events, _) = broadcast::channel(1024);
+        let (orders, _) = broadcast::channel(orders::BEHIND);
         let (stopping, _) = watch::channel(false);
         let talks = config.messages.map(|sessions| Arc::new(Talks::new(sessions)));
-        let (seats, orders) = (Seats::default(), Orders::default());
-        Self { store, config: Arc::new(config), instance, seats, events, stopping, talks, orders }
+        Self { house: Arc::new(House::new(store, config)), events, stopping, talks, orders }
     }
 
     /// What happens from now on. Who listens too slowly misses some of it.
@@ -98,11 +83,11 @@ impl Server {
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
-        let places = Arc::new(Semaphore::new(self.config.max_connections));
+        let places = Arc::new(Semaphore::new(self.house.config().max_connections));
         // Aborted with the set, when this returns or is dropped.
         let mut sweeping = JoinSet::new();
-        if let Some(every) = self.config.sweep_every {
-            sweeping.spawn(sweeping::sweep(self.store.clone(), every));
+        if let Some(every) = self.house.config().sweep_every {
+            sweeping.spawn(sweeping::sweep(Arc::clone(&self.house), every));
         }
         loop {
             let accepted = async {
@@ -123,7 +108,7 @@ impl Server {
                     }
                     Err(error) if is_passing(&error) => {
                         tracing::warn!(%error, "accept");
-                        sleep(ACCEPT_PAUSE).await;
+                        sleep(PAUSE).await;
                     }
                     Err(error) => return Err(error),
                 },
@@ -132,7 +117,8 @@ impl Server {
         }
         drop(listener);
         self.stopping.send_replace(true);
-        let _ = timeout(self.config.drain, async { while links.join_next().await.is_some() {} }).await;
+        let _ =
+            timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
         Ok(())
     }
 
@@ -142,43 +128,15 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut who = Principal::default();
-        let decide =
-            |request: &http::Request<()>, offered: &[String]| self.decide(request, offered, &mut who);
-        match accept::accept(stream, &self.config.accept, decide).await {
+        let decide = |request: &http::Request<()>, offered: &[String]| {
+            let (decision, principal) = self.house.decide(request, offered);
+            who = principal;
+            decision
+        };
+        match accept::accept(stream, &self.house.config().accept, decide).await {
             Ok(accepted) => self.serve_link(accepted, who, peer).await,
-            Err(error) => {
-                tracing::info!(%peer, %error, "rejected");
-                self.tell(ServerEvent::Rejected { peer, why: error.to_string() });
-            }
+            Err(error) => self.tell(ServerEvent::Rejected { peer, why: error.to_string() }),
         }
-    }
-
-    fn decide(&self, request: &http::Request<()>, offered: &[String], who: &mut Principal) -> Decision {
-        let shown = request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
-        match self.name(shown) {
-            Some(principal) => *who = principal,
-            None => return Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n"),
-        }
-        match accept::negotiate(&[SUBPROTOCOL], offered) {
-            Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
-            None => Decision::reject(
-                StatusCode::BAD_REQUEST,
-                format!("this server speaks the subprotocol {SUBPROTOCOL}\n"),
-            ),
-        }
-    }
-
-    /// Whom a header names; nobody may come whom none of the tokens names, if there are any.
-    fn name(&self, shown: &[u8]) -> Option<Principal> {
-        let ServerConfig { token, tokens, .. } = &*self.config;
-        let anybody = (token.is_none() && tokens.is_empty()).then(Principal::default);
-        let known = token.iter().map(|token| (Principal::default(), token));
-        let named = tokens.iter().map(|(who, token)| (who.clone(), token));
-        // All of them are compared, so that the time tells nothing.
-        known.chain(named).fold(anybody, |found, (who, token)| {
-            let is_this = is_bearer(shown, token);
-            found.or_else(|| is_this.then_some(who))
-        })
     }
 
     async fn serve_link<S>(&self, accepted: Accepted<S>, who: Principal, peer: String)
@@ -186,71 +144,32 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let clock = Clock::start();
-        let mut settings = session::Config::default();
-        settings.transfer = self.config.transfer.clone();
-        settings.transfer.instance = self.instance;
-        settings.messages = self.config.messages.map(|sessions| sessions.session);
-        let mut session = Session::server(settings, clock.now());
-        session.handle_link_up(clock.now(), None);
         let Accepted { stream, leftover, .. } = accepted;
-        let mut config = self.config.connection.clone();
-        // Chunks of files are messages of the protocol, and none is large.
-        config.delivery = Delivery::Whole;
-        let driver = match Driver::server(stream, &leftover, config, clock) {
+        let driver = match Driver::server(stream, &leftover, self.house.connection(), clock) {
             Ok(driver) => driver,
             Err(error) => return tracing::error!(%peer, %error, "no randomness"),
         };
-        tracing::info!(%peer, "connected");
-        self.tell(ServerEvent::Connected { peer: peer.clone() });
-        let stopping = self.stopping.subscribe();
+        let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
         // Only the same principal can have its session of messages back.
         let place = self.talks.as_ref().map(|talks| talks.join(who.name().as_bytes()));
-        let store = self.store.for_principal(who);
-        let (host, orders) = (Host::new(session, clock), self.orders.listen());
-        let link = Served { server: self, store, peer, host, orders, names: BTreeMap::new(), place };
-        link.run(driver, stopping).await;
+        let (host, Hands { spawn, deliver }) = Host::new(clock);
+        let served = self.house.serve(who, peer.clone(), spawn, deliver, clock.now());
+        Link { server: self, peer, host, served, orders, place }.run(driver, stopping).await;
     }
 
     fn tell(&self, event: ServerEvent) {
+        match &event {
+            ServerEvent::Connected { peer } => tracing::info!(%peer, "connected"),
+            ServerEvent::Disconnected { peer, disconnect } => {
+                tracing::info!(%peer, %disconnect, "disconnected");
+            }
+            ServerEvent::Rejected { peer, why } => tracing::info!(%peer, %why, "rejected"),
+            ServerEvent::Received(file) => tracing::info!(?file, "received"),
+            ServerEvent::Sent(file) => tracing::info!(?file, "sent"),
+            ServerEvent::Failed { peer, name, failure } => tracing::info!(%peer, ?name, %failure, "failed"),
+            event => tracing::debug!(?event, "server"),
+        }
         // Nobody may be listening.
         let _ = self.events.send(event);
-    }
-}
-
-/// Whether another try may work: one connection was gone already, or the system lacks something for the moment. Only
-/// a listener that is none cannot be used again; everything else may be the fault of a single client or network.
-fn is_passing(error: &io::Error) -> bool {
-    error.kind() != io::ErrorKind::InvalidInput && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
-}
-
-/// Whether a header shows this token. Takes the same time wherever they differ.
-fn is_bearer(shown: &[u8], token: &str) -> bool {
-    let Some((scheme, shown)) = shown.split_at_checked(7) else { return false };
-    let (shown, expected) = (Digest::of(shown), Digest::of(token.as_bytes()));
-    let differ = shown.as_bytes().iter().zip(expected.as_bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
-    scheme.eq_ignore_ascii_case(b"bearer ") && differ == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_went_wrong_with_one_client_does_not_end_the_server() {
-        for passing in [1, 12, 23, 24, 64, 71, 92, 100, 101, 103, 105, 112, 113] {
-            assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
-        }
-        for fatal in [9, 22, 88] {
-            assert!(!is_passing(&io::Error::from_raw_os_error(fatal)), "{fatal}");
-        }
-    }
-
-    #[test]
-    fn only_the_very_token_opens() {
-        assert!(is_bearer(b"Bearer secret", "secret"));
-        assert!(is_bearer(b"bearer secret", "secret"));
-        for shown in [&b"Bearer secre"[..], b"Bearer secrett", b"Basic secret", b"secret", b"Bearer", b""] {
-            assert!(!is_bearer(shown, "secret"), "{shown:?}");
-        }
     }
 }

@@ -1,24 +1,22 @@
 //! Removing what nobody came back for, beside everything else that a server does.
 
 use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
-use bowline_store::DiskStore;
+use bowline_host::server::House;
 use tokio::time::interval;
 
-/// How many transfers are looked at in one go: a moment's work of a thread that others may want.
-const BUDGET: usize = 256;
-
 /// Sweeps the store at once, and then every so often, until it is dropped.
-pub(super) async fn sweep(store: DiskStore, every: Duration) -> Infallible {
+pub(super) async fn sweep(house: Arc<House>, every: Duration) -> Infallible {
     let mut rounds = interval(every);
     loop {
         rounds.tick().await;
         loop {
-            let store = store.clone();
-            match tokio::task::spawn_blocking(move || store.sweep(SystemTime::now(), BUDGET)).await {
-                Ok(Ok(swept)) if !swept.done => {}
-                Ok(Ok(_)) | Err(_) => break,
+            let house = Arc::clone(&house);
+            match tokio::task::spawn_blocking(move || house.sweep()).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) | Err(_) => break,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "sweep");
                     break;

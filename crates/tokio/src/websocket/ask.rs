@@ -7,7 +7,7 @@ use bowline_core::connection::{PingError, Stats};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Driver;
-use crate::pings::{Pings, Waiter};
+use crate::pings::{self, Pings, Waiter};
 
 /// So many questions may wait for the task to look at them.
 const WAITING: usize = 8;
@@ -78,7 +78,7 @@ impl Answerer {
     pub(super) fn answer<S>(&mut self, ask: Ask, driver: &mut Driver<S>) {
         let now = driver.now();
         match ask {
-            Ask::Ping(payload, answer) => self.pings.ask(driver, &payload, answer),
+            Ask::Ping(payload, answer) => pings::ask(&mut self.pings, driver, &payload, answer),
             Ask::Rtt(answer) => drop(answer.send(driver.conn().rtt())),
             Ask::Stats(answer) => drop(answer.send(driver.conn().stats())),
             Ask::Timeline(answer) => drop(answer.send(driver.conn().timeline(now))),
@@ -87,6 +87,6 @@ impl Answerer {
 
     /// The peer has answered a ping.
     pub(super) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        self.pings.handle_answered(ping, rtt);
+        pings::answer(&mut self.pings, ping, rtt);
     }
 }

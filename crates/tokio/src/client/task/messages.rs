@@ -56,7 +56,7 @@ impl Talk {
 impl Task {
     pub(super) fn handle_said(&mut self, said: Option<Said>) {
         let now = self.host.clock.now();
-        let messages = self.host.session.messages_mut();
+        let messages = self.keeper.messages_mut();
         match (said, messages) {
             (None, _) | (_, None) => self.talk.silent = true,
             (Some(Said::Message(message)), _) => self.talk.waiting = Some(message),
@@ -74,13 +74,15 @@ impl Task {
         self.say();
     }
 
-    /// Puts into the session what waits, and tells those who wait what has arrived.
-    pub(super) fn say(&mut self) {
+    /// Puts into the session what waits, and tells those who wait what has arrived. Says whether there is something to
+    /// bring on its way.
+    pub(super) fn say(&mut self) -> bool {
         let now = self.host.clock.now();
-        let Some(messages) = self.host.session.messages_mut() else { return };
+        let Some(messages) = self.keeper.messages_mut() else { return false };
+        let mut is_news = false;
         if let Some(message) = self.talk.waiting.take() {
             match messages.send(now, message) {
-                Ok(number) => self.talk.last = number,
+                Ok(number) => (self.talk.last, is_news) = (number, true),
                 Err(SendError::Full(message)) => self.talk.waiting = Some(message),
                 Err(error) => tracing::error!(%error, "a message that cannot be sent"),
             }
@@ -93,6 +95,7 @@ impl Task {
             // Nobody may be waiting any more.
             let _ = done.send(());
         }
+        is_news
     }
 
     pub(super) fn handle_messages(&mut self, event: Event) {
@@ -109,7 +112,7 @@ impl Task {
     pub(super) fn end_messages(&mut self) {
         let now = self.host.clock.now();
         self.talk.line.said.close();
-        let Some(messages) = self.host.session.messages_mut() else { return };
+        let Some(messages) = self.keeper.messages_mut() else { return };
         let mut messages = messages.reset(now);
         let unsent = |message| Unacknowledged { message, maybe_delivered: false };
         messages.extend(self.talk.waiting.take().map(unsent));
@@ -123,7 +126,7 @@ impl Task {
 
     /// Whether there is something to hear.
     pub(super) fn has_news(&self) -> bool {
-        !self.talk.told.is_empty() || self.host.session.messages().is_some_and(Messages::has_received)
+        !self.talk.told.is_empty() || self.keeper.messages().is_some_and(Messages::has_received)
     }
 
     pub(super) fn deliver(&mut self, place: mpsc::OwnedPermit<Heard>) {
@@ -131,7 +134,7 @@ impl Task {
         if let Some(event) = self.talk.told.pop_front() {
             place.send(Heard::Session(event));
         } else if let Some(received) =
-            self.host.session.messages_mut().and_then(|messages| messages.poll_received(now))
+            self.keeper.messages_mut().and_then(|messages| messages.poll_received(now))
         {
             place.send(Heard::Message(received));
         }
@@ -140,7 +143,7 @@ impl Task {
     /// Whether everything that was said has arrived.
     pub(super) fn is_silent(&self) -> bool {
         self.talk.waiting.is_none()
-            && self.host.session.messages().is_none_or(|messages| messages.unacknowledged() == 0)
+            && self.keeper.messages().is_none_or(|messages| messages.unacknowledged() == 0)
             && (self.talk.silent || self.talk.line.said.is_empty())
     }
 }

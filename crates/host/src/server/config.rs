@@ -8,9 +8,7 @@ use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName, TransferId}
 use bowline_core::{Disconnect, connection};
 use bowline_store::Principal;
 
-use crate::accept;
-
-/// Settings of a [`Server`](super::Server).
+/// Settings of a server.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerConfig {
@@ -21,7 +19,7 @@ pub struct ServerConfig {
     /// Whether messages are spoken, and the limits of their sessions. Default: they are not.
     pub messages: Option<SessionsConfig>,
     /// Limits of the opening handshake.
-    pub accept: accept::Config,
+    pub accept: bowline_handshake::Config,
     /// What a client must prove to know, as `Authorization: Bearer`; never shown. It names nobody in particular. Default:
     /// none, and anybody may come if there are no `tokens` either.
     pub token: Option<String>,
@@ -48,7 +46,7 @@ impl Default for ServerConfig {
             connection: connection::Config::default(),
             transfer: transfer::Config::default(),
             messages: None,
-            accept: accept::Config::default(),
+            accept: bowline_handshake::Config::default(),
             token: None,
             tokens: Vec::new(),
             max_open: Some(1024),
@@ -99,8 +97,7 @@ pub enum ServerEvent {
         /// Why, in one sentence.
         why: String,
     },
-    /// A transfer has begun on a link, or goes on there. Its id is for [`Server::pause`](super::Server::pause) and its
-    /// relatives.
+    /// A transfer has begun on a link, or goes on there. Its id is for the server's `pause` and its relatives.
     Began {
         /// The client's address.
         peer: String,

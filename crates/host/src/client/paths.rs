@@ -13,7 +13,7 @@ use bowline_core::adapt::BadLine;
 /// between two runs, write its text somewhere, and read it at the next start:
 ///
 /// ```
-/// use bowline_tokio::{ClientConfig, Paths};
+/// use bowline_host::client::{ClientConfig, Paths};
 ///
 /// let kept = "example.org:443 45.000 60.040 1790000000\n";
 /// let (paths, bad) = Paths::read(kept);

@@ -3,17 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use bowline_core::adapt;
-use bowline_core::messages;
-use bowline_core::reconnect;
-use bowline_core::transfer;
-use bowline_core::{Disconnect, connection};
-use tokio::time::Instant;
+use bowline_core::transfer::{self, SUBPROTOCOL};
+use bowline_core::{Disconnect, Instant, adapt, connection, messages, reconnect};
+use bowline_handshake::client::{Request, RequestError};
 
+use super::Paths;
 use crate::dial;
-use crate::paths::Paths;
 
-/// Settings of a [`Client`](super::Client).
+/// Settings of a client.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ClientConfig {
@@ -39,6 +36,20 @@ pub struct ClientConfig {
     pub token: Option<String>,
 }
 
+impl ClientConfig {
+    /// The request to the server at this `ws://` URL.
+    ///
+    /// # Errors
+    /// The URL or the token is not valid.
+    pub fn request(&self, url: &str) -> Result<Request, RequestError> {
+        let request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
+        match &self.token {
+            Some(token) => request.with_header("authorization", format!("Bearer {token}")),
+            None => Ok(request),
+        }
+    }
+}
+
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, learning, paths, path, transfer, messages, reconnect, dial, token } = self;
@@ -56,10 +67,10 @@ impl fmt::Debug for ClientConfig {
     }
 }
 
-/// What a client's link is doing.
+/// What a client's link is doing. `I` is an instant of whatever clock its reader has.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum LinkState {
+pub enum LinkState<I = Instant> {
     /// It is being dialled.
     Dialing {
         /// Which attempt of this outage it is, from 1.
@@ -72,7 +83,7 @@ pub enum LinkState {
         /// Which attempt of this outage that will be, from 1.
         attempt: u32,
         /// When.
-        until: Instant,
+        until: I,
         /// Why it is down, in one sentence.
         why: String,
     },
@@ -81,6 +92,18 @@ pub enum LinkState {
         /// Why, in one sentence.
         why: String,
     },
+}
+
+impl<I> LinkState<I> {
+    /// The same, with the time as another clock shows it.
+    pub fn map<J>(self, time: impl FnOnce(I) -> J) -> LinkState<J> {
+        match self {
+            Self::Dialing { attempt } => LinkState::Dialing { attempt },
+            Self::Up => LinkState::Up,
+            Self::Waiting { attempt, until, why } => LinkState::Waiting { attempt, until: time(until), why },
+            Self::Ended { why } => LinkState::Ended { why },
+        }
+    }
 }
 
 /// A turn in the life of a client's link.

@@ -1,0 +1,103 @@
+//! The files of a client's transfers: where they come from, and where they go.
+
+use std::path::{Path, PathBuf};
+
+use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SafeName, TransferId};
+use bowline_store::{DiskStore, Pipe, Source, StoreError};
+
+use crate::transfer::TransferError;
+
+/// A file to fetch, or a part of one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Download {
+    /// The transfer: the same id goes on where an earlier process stopped.
+    pub id: TransferId,
+    /// The name that the server knows it by.
+    pub name: SafeName,
+    /// The name that it gets here.
+    pub local: SafeName,
+    /// Which bytes of it. A part is a transfer with an id of its own, and a file of its own here. A folder has no parts.
+    pub range: ByteRange,
+    /// How many bytes it is expected to have. Small files wait less for a place.
+    pub length: Option<u64>,
+    /// Whether it gets the permissions that it has there.
+    pub unix_mode: bool,
+}
+
+impl Download {
+    /// The file of this name, under another name here; what else there is to say can be set afterwards.
+    pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
+        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false }
+    }
+}
+
+/// Where the bytes of an upload come from.
+#[derive(Debug)]
+pub enum Feed {
+    /// A folder has none.
+    Nothing,
+    /// A file.
+    Source(Source),
+    /// What comes through a pipe.
+    Pipe(Pipe),
+}
+
+impl From<Option<Source>> for Feed {
+    fn from(source: Option<Source>) -> Self {
+        source.map_or(Self::Nothing, Self::Source)
+    }
+}
+
+/// The offer of a file under this name, and its source. Waits for the disk.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn offer_of(path: &Path, name: SafeName, id: TransferId) -> Result<(Offer, Source), StoreError> {
+    let source = Source::open(path)?;
+    let mut offer = Offer::new(id, name, source.length());
+    offer.mtime_ms = source.mtime_ms();
+    offer.validator = Some(source.validator());
+    Ok((offer, source))
+}
+
+/// Where a file goes that is fetched to this path: a store for nothing but that, and the name in it. Waits for the disk.
+///
+/// # Errors
+/// The path does not name a file, or the folder cannot be written to.
+pub fn landing(to: &Path, overwrite: bool) -> Result<(DiskStore, SafeName), TransferError> {
+    let (dir, file) = place_of(to)?;
+    let mut config = bowline_store::Config::default();
+    config.overwrite = overwrite;
+    // Nobody will ask for this transfer again: the file is there, or it is not.
+    config.keep_committed = None;
+    // Whoever asks for a file has counted already.
+    (config.quota.bytes, config.quota.partials) = (None, None);
+    Ok((DiskStore::open(&dir, config)?, file))
+}
+
+/// The folder of a path, and the last part of it as a name.
+fn place_of(path: &Path) -> Result<(PathBuf, SafeName), TransferError> {
+    let unusable = |text: String| TransferError::Failed(Failure::local(Code::NameInvalid, text));
+    let file = path.file_name().and_then(|name| name.to_str());
+    let file = file.ok_or_else(|| unusable(format!("{} does not name a file", path.display())))?;
+    let name = SafeName::parse(file).map_err(|e| unusable(format!("{}: {e}", path.display())))?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((dir.to_owned(), name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_folder_and_a_name_in_it() {
+        let (dir, name) = place_of(Path::new("a/b.txt")).unwrap();
+        assert_eq!((dir.as_path(), name.as_str()), (Path::new("a"), "b.txt"));
+        assert_eq!(place_of(Path::new("b.txt")).unwrap().0, Path::new("."));
+        for bad in ["..", "/", "a/nul\u{1}"] {
+            let error = place_of(Path::new(bad)).unwrap_err();
+            assert!(matches!(error, TransferError::Failed(f) if f.code == Code::NameInvalid), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Keeps the link of a client: when to dial, what to say of it, and what is left when it is given up.
+//!
+//! ```text
+//!                 Dial                handle_link_up              (the connection ends)
+//!  (new) ─────────────────▶ dialing ─────────────────▶ up ────────────────────────────┐
+//!    ▲                         │ handle_dial_failed                                   │
+//!    │                         ▼                                                      ▼
+//!    └─── time passes ──── waiting ◀──────────────────────────── given up ◀───────────┘
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bowline_core::closing::{History, Obstacle};
+use bowline_core::message::Delivery;
+use bowline_core::reconnect::GiveUp;
+use bowline_core::session::{self, Event, Session};
+use bowline_core::transfer::{self, SUBPROTOCOL, TransferId};
+use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection, messages};
+use bowline_handshake::client::Request;
+use bowline_store::worker::{Deliver, Report, Spawn};
+use bowline_store::{DiskStore, Worker};
+
+use super::{ClientConfig, Download, LinkEvent, LinkState};
+use crate::desk::Desk;
+use crate::dial::{Dialed, place};
+use crate::error::DialError;
+use crate::seed::certain_seed;
+use crate::transfer::{Finished, Tracked, TransferError, TransferProgress};
+
+/// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, tells the time, and
+/// does what comes out of [`poll_output`](Self::poll_output). `T` is what it needs to tell somebody of a transfer.
+///
+/// After each `handle_*` and each command: [`pump`](Self::pump), if there is a link, then take all outputs.
+#[derive(Debug)]
+pub struct Keeper<T> {
+    pub(super) config: ClientConfig,
+    pub(super) desk: Desk,
+    pub(super) tracked: BTreeMap<TransferId, Tracked<T>>,
+    /// Where what we asked for goes.
+    pub(super) places: BTreeMap<TransferId, (DiskStore, Download)>,
+    history: History,
+    is_up: bool,
+    /// How many links there have been.
+    pub(super) links: u32,
+    /// How many dials this outage has seen.
+    attempt: u32,
+    /// Why the link is down.
+    why: String,
+    pub(super) ended: Option<Ended>,
+    wanted: Wanted,
+    /// When progress is told next.
+    pub(super) due: Instant,
+    pub(super) outputs: VecDeque<Output<T>>,
+}
+
+/// What an adapter is to do, or to pass on.
+#[derive(Debug)]
+pub enum Output<T> {
+    /// Dial; [`spoken`] says what is to become of it.
+    Dial,
+    /// Give up the dial that may be under way.
+    Abandon,
+    /// The link is up to something else.
+    State(LinkState),
+    /// Something has happened to it.
+    Link(LinkEvent),
+    /// It has ended: let go of it, after its last words.
+    LetGo,
+    /// A transfer is over: complete, with its last progress, or not.
+    Ended {
+        /// Who is to hear of it.
+        ticket: T,
+        /// Which one it was.
+        id: TransferId,
+        /// What has come of it.
+        result: Result<(TransferProgress, Finished), TransferError>,
+    },
+    /// The session of messages tells something.
+    Messages(messages::Event),
+    /// Something else has happened to a transfer, for logs.
+    Transfer(transfer::Event),
+}
+
+/// Why there will be no other link.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    Unreachable(String),
+    Refused(String),
+}
+
+impl From<Ended> for TransferError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unreachable(why) => Self::Unreachable(why),
+            Ended::Refused(why) => Self::Refused(why),
+        }
+    }
+}
+
+/// What the application wants of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Service,
+    /// What is under way; nobody will ask for more.
+    Rest,
+    Nothing,
+}
+
+impl<T> Keeper<T> {
+    /// A client of the server that this request asks. Jobs on files go to `spawn`; what they report through `deliver` is
+    /// to come back by [`handle_report`](Self::handle_report).
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub fn new(
+        config: ClientConfig,
+        request: &Request,
+        spawn: Spawn,
+        deliver: Deliver,
+        now: Instant,
+    ) -> Self {
+        let mut settings = session::Config::default();
+        settings.adapt.mode = config.learning;
+        settings.adapt.interval = config.connection.heartbeat.interval;
+        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&place(request)));
+        settings.unix = unix();
+        settings.reconnect = config.reconnect;
+        // The dial ends first, and says what it waited for.
+        settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
+        settings.transfer = config.transfer.clone();
+        settings.transfer.instance.copy_from_slice(&certain_seed()[..16]);
+        settings.messages = config.messages;
+        let session = Session::client(settings, certain_seed(), now);
+        Self {
+            config,
+            desk: Desk { session, worker: Worker::new(spawn, deliver) },
+            tracked: BTreeMap::new(),
+            places: BTreeMap::new(),
+            history: History::default(),
+            is_up: false,
+            links: 0,
+            attempt: 0,
+            why: String::new(),
+            ended: None,
+            wanted: Wanted::Service,
+            due: now,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    // ----- facts -----
+
+    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs over it.
+    pub fn handle_link_up(&mut self, now: Instant, round_trip: Duration) {
+        self.is_up = true;
+        self.links += 1;
+        self.attempt = 0;
+        self.desk.session.handle_link_up(now, Some(round_trip));
+        self.remember();
+        self.outputs.push_back(Output::State(LinkState::Up));
+        self.tell(LinkEvent::Up { link: self.links });
+    }
+
+    /// A dial has failed.
+    pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
+        let (attempt, retry) = (self.attempt, disconnect.retry());
+        self.why = disconnect.to_string();
+        self.tell(LinkEvent::DialFailed { attempt, disconnect });
+        self.desk.session.handle_dial_failed(now, retry);
+    }
+
+    /// The network has changed: another interface, another address.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        self.desk.session.handle_network_change(now);
+    }
+
+    /// A job on files has come to this.
+    pub fn handle_report(&mut self, now: Instant, report: Report) {
+        self.desk.handle_report(now, report);
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.desk.session.handle_timeout(now);
+    }
+
+    /// Moves what can move between the link and the session, and closes the link if the client is done.
+    pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
+        self.desk.pump(now, connection);
+        if self.wanted == Wanted::Nothing && connection.is_open() {
+            // Already closing is as good.
+            let _ = connection.close(now, Close::normal());
+        }
+    }
+
+    // ----- commands about the link; those about transfers are in their own file -----
+
+    /// Nobody will ask for anything more: the link is closed when nothing is under way. `is_silent` says that about
+    /// messages. Call it again when that changes.
+    pub fn release(&mut self, is_silent: bool) {
+        if self.wanted == Wanted::Service {
+            self.wanted = Wanted::Rest;
+        }
+        if self.tracked.is_empty() && is_silent {
+            self.close();
+        }
+    }
+
+    /// Closes the link. Transfers under way come to nothing: their tickets are dropped.
+    pub fn close(&mut self) {
+        if self.wanted != Wanted::Nothing {
+            self.wanted = Wanted::Nothing;
+            self.tracked.clear();
+            self.outputs.push_back(Output::Abandon);
+        }
+    }
+
+    // ----- outputs -----
+
+    /// What to do or to tell next.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output<T>> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            let event = self.desk.poll_event()?;
+            self.handle_event(now, event);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), or to ask for [progress](Self::progress).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let progress = (!self.tracked.is_empty()).then_some(self.due);
+        [self.desk.session.poll_timeout(), progress].into_iter().flatten().min()
+    }
+
+    /// Whether the client was closed and nothing is left to do but to [rest](Self::rest).
+    pub fn is_over(&self) -> bool {
+        self.wanted == Wanted::Nothing && !self.is_up
+    }
+
+    /// Lets go of all sources: nothing is sent any more. What was received becomes durable; wait for the jobs that are
+    /// still under way.
+    pub fn rest(&mut self) {
+        self.desk.worker.drop_sources();
+    }
+
+    // ----- looks -----
+
+    /// The settings of a connection that begins now.
+    pub fn connection(&self, now: Instant) -> connection::Config {
+        let mut config = self.config.connection.clone();
+        // Chunks of files are messages of the protocol, and none is large.
+        config.delivery = Delivery::Whole;
+        config.history = self.history;
+        if let Some(interval) = self.desk.session.heartbeat_interval(now) {
+            config.heartbeat.interval = interval;
+        }
+        config
+    }
+
+    /// The session of messages, if they are spoken.
+    pub fn messages(&self) -> Option<&messages::Messages> {
+        self.desk.session.messages()
+    }
+
+    /// The session of messages, if they are spoken.
+    pub fn messages_mut(&mut self) -> Option<&mut messages::Messages> {
+        self.desk.session.messages_mut()
+    }
+
+    // ----- inside -----
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Dial => self.dial(),
+            Event::Waiting { until } => self.handle_waiting(now, until),
+            Event::GaveUp(why) => self.give_up(why),
+            Event::LinkDown(disconnect) => self.handle_link_down(disconnect),
+            Event::Link(event) => self.tell(LinkEvent::Notice(event)),
+            Event::Transfer(event) => self.handle_transfer(now, event),
+            Event::Messages(event) => self.outputs.push_back(Output::Messages(event)),
+            _ => {}
+        }
+    }
+
+    fn dial(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+        let attempt = self.attempt;
+        self.outputs.push_back(Output::State(LinkState::Dialing { attempt }));
+        self.tell(LinkEvent::Dialing { attempt });
+        self.outputs.push_back(Output::Dial);
+    }
+
+    fn handle_waiting(&mut self, now: Instant, until: Instant) {
+        let (attempt, why) = (self.attempt.saturating_add(1), self.why.clone());
+        self.outputs.push_back(Output::Abandon);
+        self.outputs.push_back(Output::State(LinkState::Waiting { attempt, until, why }));
+        self.tell(LinkEvent::Waiting { attempt, delay: until - now });
+    }
+
+    fn handle_link_down(&mut self, disconnect: Disconnect) {
+        self.is_up = false;
+        self.outputs.push_back(Output::LetGo);
+        self.history.record(&disconnect);
+        self.remember();
+        self.why = disconnect.to_string();
+        self.tell(LinkEvent::Down { disconnect });
+    }
+
+    /// Keeps what was learned of the path.
+    fn remember(&self) {
+        let known = |path: &&adapt::Path| self.config.paths.path(path.key()) == **path;
+        if let Some(path) = self.desk.session.path().filter(|path| !known(path)) {
+            self.config.paths.insert(path.clone());
+        }
+    }
+
+    fn give_up(&mut self, gave_up: GiveUp) {
+        self.outputs.push_back(Output::Abandon);
+        let reached = self.links > 0;
+        let (why, ended) = if let GiveUp::No(_) = gave_up {
+            (self.why.clone(), Ended::Refused(self.why.clone()))
+        } else {
+            let why = format!("{}; gave up: {gave_up}", self.why);
+            (why.clone(), Ended::Unreachable(why))
+        };
+        for (id, tracked) in std::mem::take(&mut self.tracked) {
+            let result = Err(ended.clone().into());
+            self.outputs.push_back(Output::Ended { ticket: tracked.ticket, id, result });
+        }
+        self.ended = Some(ended);
+        self.places.clear();
+        self.desk.worker.drop_sources();
+        self.outputs.push_back(Output::State(LinkState::Ended { why: why.clone() }));
+        self.tell(LinkEvent::GaveUp { why, reached });
+    }
+
+    fn tell(&mut self, event: LinkEvent) {
+        self.outputs.push_back(Output::Link(event));
+    }
+}
+
+/// A stream over which the protocol of the transfers is spoken, or why there is none.
+///
+/// # Errors
+/// The dial has failed, or the server speaks something else.
+pub fn spoken<S>(dialed: Result<Dialed<S>, DialError>) -> Result<Dialed<S>, Disconnect> {
+    match dialed {
+        Ok(dialed) if dialed.subprotocol.as_deref() == Some(SUBPROTOCOL) => Ok(dialed),
+        Ok(_) => {
+            let why = format!("the server speaks WebSocket, but not {SUBPROTOCOL}");
+            Err(Disconnect::connect_failed(Obstacle::NotWebSocket, why))
+        }
+        Err(error) => Err(error.disconnect()),
+    }
+}
+
+/// What the wall clock shows, in seconds since 1970.
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

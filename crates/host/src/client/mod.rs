@@ -1,0 +1,14 @@
+//! A client of files, without I/O: what happens to its links, and what becomes of its transfers.
+
+mod config;
+mod files;
+mod keeper;
+mod paths;
+#[cfg(test)]
+mod tests;
+mod transfers;
+
+pub use config::{ClientConfig, LinkEvent, LinkState};
+pub use files::{Download, Feed, landing, offer_of};
+pub use keeper::{Keeper, Output, spoken};
+pub use paths::Paths;

@@ -1,0 +1,135 @@
+//! The transfers of a client: what its application asks for, and what becomes of it.
+
+use std::time::Duration;
+
+use bowline_core::Instant;
+use bowline_core::transfer::{
+    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, TransferId,
+};
+use bowline_store::DiskStore;
+
+use super::{Download, Feed, Keeper, Output};
+use crate::transfer::{Done, Tracked, TransferError, TransferProgress, Verb};
+
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+impl<T> Keeper<T> {
+    /// Sends what this offer says.
+    pub fn upload(&mut self, now: Instant, offer: Offer, feed: Feed, ticket: T) {
+        let (id, name) = (offer.id, offer.name.clone());
+        self.begin(now, id, name, ticket, |keeper| {
+            keeper.desk.session.transfers_mut().offer(now, offer)?;
+            match feed {
+                Feed::Nothing => {}
+                Feed::Source(source) => keeper.desk.worker.add_source(id, source),
+                Feed::Pipe(pipe) => keeper.desk.worker.add_pipe(id, pipe),
+            }
+            Ok(())
+        });
+    }
+
+    /// Fetches a file into a store.
+    pub fn download(&mut self, now: Instant, download: Download, store: DiskStore, ticket: T) {
+        let (id, name, range) = (download.id, download.name.clone(), download.range);
+        self.begin(now, id, name.clone(), ticket, |keeper| {
+            keeper.desk.session.transfers_mut().request_range(now, id, name, range)?;
+            keeper.places.insert(id, (store, download));
+            Ok(())
+        });
+    }
+
+    /// Does this with a transfer; what has ended takes no notice.
+    pub fn tell_transfer(&mut self, now: Instant, id: TransferId, verb: Verb) {
+        verb.apply(now, self.desk.session.transfers_mut(), id);
+        if let (Verb::Cancel(Leftover::Discard), Some((store, _))) = (verb, self.places.get(&id)) {
+            self.desk.worker.discard(store, id);
+        }
+    }
+
+    /// What is to be told of the transfers under way, if it is time for that.
+    pub fn progress(&mut self, now: Instant) -> impl Iterator<Item = (&mut T, TransferProgress)> {
+        let is_due = self.due <= now;
+        if is_due {
+            self.due = now + PROGRESS_EVERY;
+        }
+        let transfers = self.desk.session.transfers();
+        self.tracked.iter_mut().filter(move |_| is_due).filter_map(move |(id, tracked)| {
+            let news = tracked.update(now, transfers.progress(*id)?)?;
+            Some((&mut tracked.ticket, news))
+        })
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        name: SafeName,
+        ticket: T,
+        begin: impl FnOnce(&mut Self) -> Result<(), AlreadyKnown>,
+    ) {
+        let begun = match self.ended.clone() {
+            Some(ended) => Err(ended.into()),
+            None => begin(self).map_err(|e| Failure::local(Code::Busy, e.to_string()).into()),
+        };
+        match begun {
+            Ok(()) => drop(self.tracked.insert(id, Tracked::new(now, name, ticket))),
+            Err(error) => self.end(id, ticket, error),
+        }
+    }
+
+    pub(super) fn handle_transfer(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Offered(offered) => self.handle_offered(now, offered),
+            Event::Accepted { id, .. } => {
+                self.count_link(id);
+                self.outputs.push_back(Output::Transfer(event));
+            }
+            Event::Done { id, length, digest, deduplicated, resent } => {
+                self.places.remove(&id);
+                let listing = self.desk.worker.take_listing(id);
+                let Some(tracked) = self.tracked.remove(&id) else { return };
+                let done = Done { length, digest, deduplicated, resent, listing };
+                let (ticket, progress, finished) = tracked.finish(now, done);
+                self.outputs.push_back(Output::Ended { ticket, id, result: Ok((progress, finished)) });
+            }
+            Event::Failed { id, failure } => {
+                self.places.remove(&id);
+                let Some(tracked) = self.tracked.remove(&id) else { return };
+                self.end(id, tracked.ticket, failure.into());
+            }
+            Event::Requested { id, .. } => {
+                let failure = Failure::local(Code::Unsupported, "this client gives no files away");
+                self.desk.session.transfers_mut().fail(now, id, failure);
+            }
+            other => self.outputs.push_back(Output::Transfer(other)),
+        }
+    }
+
+    fn handle_offered(&mut self, now: Instant, mut offered: Offered) {
+        let id = offered.id;
+        match self.places.get(&id) {
+            Some((store, download)) if offered.requested => {
+                offered.name = download.local.clone();
+                offered.unix_mode = offered.unix_mode.filter(|_| download.unix_mode);
+                self.desk.worker.attach(store, offered);
+                self.count_link(id);
+            }
+            _ => {
+                let failure = Failure::local(Code::Rejected, "this client takes only what it asked for");
+                self.desk.session.transfers_mut().fail(now, id, failure);
+            }
+        }
+    }
+
+    fn count_link(&mut self, id: TransferId) {
+        let links = self.links;
+        if let Some(tracked) = self.tracked.get_mut(&id) {
+            tracked.count_link(links);
+        }
+    }
+
+    fn end(&mut self, id: TransferId, ticket: T, error: TransferError) {
+        self.outputs.push_back(Output::Ended { ticket, id, result: Err(error) });
+    }
+}

@@ -1,0 +1,241 @@
+//! One client being served, from the end of its handshake to the end of its link.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_core::closing::{CloseCode, Who};
+use bowline_core::session::{self, Session};
+use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, TransferId};
+use bowline_core::{Close, Connection, Disconnect, Instant, connection};
+use bowline_store::worker::{Deliver, Report, Spawn};
+use bowline_store::{DiskStore, Principal, Worker};
+
+use super::seats::Seat;
+use super::{FileEvent, House, ServerEvent};
+use crate::desk::Desk;
+use crate::transfer::Verb;
+
+/// What a client is told to wait whose principal has too many transfers open.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// What a client is told to wait when the server stops.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// One client being served. The adapter carries bytes, tells the time, and passes on what comes out of
+/// [`poll_output`](Self::poll_output).
+///
+/// After each `handle_*` and each command: [`pump`](Self::pump), then take all outputs.
+#[derive(Debug)]
+pub struct Served {
+    house: Arc<House>,
+    /// In the hands of whom this client is.
+    store: DiskStore,
+    peer: String,
+    desk: Desk,
+    subjects: BTreeMap<TransferId, Subject>,
+    /// How the link has ended.
+    disconnect: Option<Disconnect>,
+    outputs: VecDeque<Output>,
+}
+
+/// What an adapter passes on.
+#[derive(Debug)]
+pub enum Output {
+    /// Something happens at the server.
+    Event(ServerEvent),
+    /// The link has ended, and nothing comes behind this. Let go of it, [rest](Served::rest), and tell
+    /// [`ServerEvent::Disconnected`].
+    Down(Disconnect),
+    /// The connection has noticed something, for logs.
+    Link(connection::Event),
+    /// Something else has happened to a transfer, for logs.
+    Transfer(Event),
+}
+
+/// What a transfer is about.
+#[derive(Debug)]
+struct Subject {
+    name: SafeName,
+    way: Way,
+    kind: Kind,
+    batch: Option<Batch>,
+    /// It counts until it has ended.
+    _seat: Seat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+}
+
+impl Served {
+    pub(super) fn new(
+        house: Arc<House>,
+        who: Principal,
+        peer: String,
+        spawn: Spawn,
+        deliver: Deliver,
+        now: Instant,
+    ) -> Self {
+        let mut settings = session::Config::default();
+        settings.transfer = house.config().transfer.clone();
+        settings.transfer.instance = house.instance;
+        settings.messages = house.config().messages.map(|sessions| sessions.session);
+        let mut session = Session::server(settings, now);
+        session.handle_link_up(now, None);
+        Self {
+            store: house.store.for_principal(who),
+            house,
+            outputs: VecDeque::from([Output::Event(ServerEvent::Connected { peer: peer.clone() })]),
+            peer,
+            desk: Desk { session, worker: Worker::new(spawn, deliver) },
+            subjects: BTreeMap::new(),
+            disconnect: None,
+        }
+    }
+
+    // ----- facts -----
+
+    /// A job on files has come to this.
+    pub fn handle_report(&mut self, now: Instant, report: Report) {
+        self.desk.handle_report(now, report);
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.desk.session.handle_timeout(now);
+    }
+
+    /// The application of the server wants this of a transfer, which may be somebody else's.
+    pub fn handle_order(&mut self, now: Instant, id: TransferId, verb: Verb) {
+        verb.apply(now, self.desk.session.transfers_mut(), id);
+    }
+
+    /// Moves what can move between the link and the session.
+    pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
+        self.desk.pump(now, connection);
+    }
+
+    // ----- commands -----
+
+    /// The server stops: tells the client to come back after a while.
+    pub fn send_away(&mut self, now: Instant, connection: &mut Connection) {
+        self.desk.session.transfers_mut().go_away(now, AWAY);
+        self.pump(now, connection);
+        if let Ok(close) = Close::new(CloseCode::SERVICE_RESTART, "the server is stopping") {
+            // Already closing is as good.
+            let _ = connection.close(now, close);
+        }
+    }
+
+    /// The session, for the [`Sessions`](bowline_core::Sessions) of a server that speaks of messages.
+    pub fn session_mut(&mut self) -> &mut Session {
+        &mut self.desk.session
+    }
+
+    /// Lets go of all sources: nothing is sent any more. What was received becomes durable; wait for the jobs that are
+    /// still under way.
+    pub fn rest(&mut self) {
+        self.desk.worker.drop_sources();
+    }
+
+    // ----- outputs -----
+
+    /// What to pass on next.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            match self.desk.poll_event() {
+                Some(session::Event::Transfer(event)) => self.handle_transfer(now, event),
+                Some(session::Event::Link(event)) => self.outputs.push_back(Output::Link(event)),
+                // What is on its way to the disk arrives there before anybody is told.
+                Some(session::Event::LinkDown(disconnect)) => self.disconnect = Some(disconnect),
+                Some(_) => {}
+                None => return self.disconnect.take().map(Output::Down),
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.desk.session.poll_timeout()
+    }
+
+    // ----- inside -----
+
+    fn tell(&mut self, event: ServerEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
+        self.desk.session.transfers_mut().fail(now, id, failure);
+    }
+
+    /// Counts a transfer for the principal of this client. If it is one too many, the client is told to wait.
+    fn seat(&mut self, now: Instant, id: TransferId) -> Option<Seat> {
+        let most = self.house.config().max_open;
+        let seat = self.house.seats.take(self.store.principal(), most);
+        if let Err(open) = seat {
+            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
+            let mut failure = Failure::local(Code::Busy, text);
+            failure.retry_after = BUSY_WAIT;
+            self.fail(now, id, failure);
+        }
+        seat.ok()
+    }
+
+    fn begin(&mut self, now: Instant, id: TransferId, subject: Subject) {
+        let name = subject.name.clone();
+        self.subjects.insert(id, subject);
+        if self.house.is_paused(id) {
+            self.handle_order(now, id, Verb::Pause);
+        }
+        self.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
+    }
+
+    fn handle_transfer(&mut self, now: Instant, event: Event) {
+        let peer = self.peer.clone();
+        match event {
+            Event::Offered(offered) => {
+                let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
+                let Some(seat) = self.seat(now, offered.id) else { return };
+                self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
+                self.desk.worker.attach(&self.store, offered);
+            }
+            Event::Requested { id, name, range } => {
+                let (kind, batch) = (Kind::File, None);
+                let Some(seat) = self.seat(now, id) else { return };
+                self.begin(now, id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
+                self.desk.worker.offer(&self.store, id, name, range);
+            }
+            Event::Done { id, length, digest, deduplicated, .. } => {
+                self.house.forget(id);
+                let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
+                let folder = kind == Kind::Folder;
+                let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
+                self.tell(match way {
+                    Way::In => ServerEvent::Received(file),
+                    Way::Out => ServerEvent::Sent(file),
+                });
+            }
+            Event::Failed { id, failure } => {
+                // A client whose link has ended asks again.
+                if failure.code != Code::Stalled {
+                    self.house.forget(id);
+                }
+                let name = self.subjects.remove(&id).map(|subject| subject.name);
+                self.tell(ServerEvent::Failed { peer, name, failure });
+            }
+            other => self.outputs.push_back(Output::Transfer(other)),
+        }
+    }
+}
+
+/// Whether a client has said that it is done: its session of messages is not kept then.
+pub fn is_goodbye(disconnect: &Disconnect) -> bool {
+    let is_normal = disconnect.received().is_some_and(|close| close.code() == CloseCode::NORMAL);
+    is_normal && disconnect.who() == Who::Peer
+}
