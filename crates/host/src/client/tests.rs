@@ -1,1 +1,165 @@
+//! The keeper alone: its time is made up, and what it says is looked at.
 
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bowline_core::closing::Obstacle;
+use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_core::{Connection, Disconnect, End, Instant};
+use bowline_handshake::client::Request;
+
+use super::*;
+use crate::error::DialError;
+use crate::transfer::TransferError;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn keeper(config: ClientConfig) -> Keeper<&'static str> {
+    let request = Request::new("ws://127.0.0.1:9000").unwrap();
+    Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), Instant::ZERO)
+}
+
+/// All that it says, in short.
+fn said(keeper: &mut Keeper<&'static str>, now: Instant) -> Vec<String> {
+    std::iter::from_fn(|| keeper.poll_output(now))
+        .map(|output| match output {
+            Output::State(LinkState::Dialing { attempt }) => format!("dialing {attempt}"),
+            Output::State(LinkState::Waiting { attempt, why, .. }) => format!("waiting for {attempt}: {why}"),
+            Output::State(LinkState::Ended { why }) => format!("ended: {why}"),
+            Output::State(state) => format!("{state:?}"),
+            Output::Link(LinkEvent::Up { link }) => format!("link {link}"),
+            Output::Link(LinkEvent::GaveUp { reached, .. }) => format!("gave up, reached: {reached}"),
+            Output::Link(event) => format!("{event:?}").split([' ', '{']).next().unwrap().to_owned(),
+            Output::Ended { ticket, result: Err(error), .. } => format!("{ticket}: {error}"),
+            Output::Ended { ticket, .. } => ticket.to_owned(),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+fn refused() -> Disconnect {
+    Disconnect::connect_failed(Obstacle::Refused, "nobody listens")
+}
+
+fn offer(n: u8) -> Offer {
+    Offer::new(TransferId::from_bytes([n; 16]), SafeName::parse("file").unwrap(), 10)
+}
+
+#[test]
+fn an_outage_is_counted_told_and_left_behind() {
+    let mut keeper = keeper(ClientConfig::default());
+    let now = Instant::ZERO;
+    assert_eq!(said(&mut keeper, now), ["dialing 1", "Dialing", "Dial"]);
+    keeper.handle_dial_failed(now, refused());
+    let expected = ["DialFailed", "Abandon", "waiting for 2: nobody listens", "Waiting"];
+    assert_eq!(said(&mut keeper, now), expected);
+
+    let now = keeper.poll_timeout().expect("it dials again");
+    keeper.handle_timeout(now);
+    assert_eq!(said(&mut keeper, now), ["dialing 2", "Dialing", "Dial"]);
+    keeper.handle_link_up(now, SECOND / 100);
+    assert_eq!(said(&mut keeper, now)[..2], ["Up", "link 1"]);
+
+    let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
+    keeper.pump(now, &mut connection);
+    connection.handle_end(now, End::Reset);
+    keeper.pump(now, &mut connection);
+    let told = said(&mut keeper, now);
+    assert_eq!(told[..2], ["LetGo", "Down"], "the link is gone before anybody hears of it");
+    assert!(told.iter().any(|line| line.starts_with("waiting for 1: ")), "a new outage: {told:?}");
+}
+
+#[test]
+fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
+    let mut config = ClientConfig::default();
+    config.reconnect.first_contact = Some(SECOND);
+    let mut keeper = keeper(config);
+    let mut now = Instant::ZERO;
+    keeper.upload(now, offer(1), Feed::Nothing, "first");
+    let told = loop {
+        let told = said(&mut keeper, now);
+        if told.iter().any(|line| line.starts_with("ended")) {
+            break told;
+        }
+        if told.last().is_some_and(|last| last == "Dial") {
+            keeper.handle_dial_failed(now, refused());
+            continue;
+        }
+        assert!(now < Instant::from_secs(60), "it goes on for ever");
+        keeper.progress(now).for_each(drop);
+        now = keeper.poll_timeout().expect("it is not over yet");
+        keeper.handle_timeout(now);
+    };
+    let first = told.iter().find(|line| line.starts_with("first: ")).expect("whoever waits is told");
+    assert!(first.starts_with("first: nobody listens; gave up: "), "{first}");
+    assert_eq!(told.last().unwrap(), "gave up, reached: false");
+    keeper.upload(now, offer(2), Feed::Nothing, "second");
+    let Some(Output::Ended { ticket: "second", result: Err(TransferError::Unreachable(_)), .. }) =
+        keeper.poll_output(now)
+    else {
+        panic!("it is told at once")
+    };
+    assert_eq!(keeper.poll_timeout(), None, "nothing is waited for");
+}
+
+#[test]
+fn an_id_is_taken_once() {
+    let mut keeper = keeper(ClientConfig::default());
+    said(&mut keeper, Instant::ZERO);
+    keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "first");
+    keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "second");
+    let told = said(&mut keeper, Instant::ZERO);
+    assert!(told.len() == 1 && told[0].starts_with("second: "), "{told:?}");
+}
+
+#[test]
+fn progress_is_told_ten_times_a_second_and_only_when_it_is_news() {
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "file");
+    let told = |keeper: &mut Keeper<_>, now| {
+        keeper.progress(now).map(|(who, p)| (*who, p.length)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut keeper, Instant::ZERO), [("file", Some(10))]);
+    assert_eq!(keeper.poll_timeout(), Some(Instant::from_millis(100)));
+    assert!(told(&mut keeper, Instant::from_millis(99)).is_empty());
+    assert_eq!(keeper.poll_timeout(), Some(Instant::from_millis(100)));
+    assert!(told(&mut keeper, Instant::from_millis(100)).is_empty(), "nothing has changed");
+    assert_eq!(keeper.poll_timeout(), Some(Instant::from_millis(200)));
+}
+
+#[test]
+fn it_is_over_when_it_was_closed_and_the_link_is_gone() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
+    keeper.upload(now, offer(1), Feed::Nothing, "file");
+    keeper.release(true);
+    keeper.pump(now, &mut connection);
+    assert!(!keeper.is_over() && connection.is_open(), "something is under way");
+    keeper.close();
+    keeper.pump(now, &mut connection);
+    assert!(!keeper.is_over() && !connection.is_open(), "it says goodbye");
+    connection.handle_end(now, End::Eof);
+    keeper.pump(now, &mut connection);
+    said(&mut keeper, now);
+    assert!(keeper.is_over());
+}
+
+#[test]
+fn it_is_over_at_once_without_a_link_and_without_work() {
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.release(false);
+    assert!(!keeper.is_over(), "messages are under way");
+    keeper.release(true);
+    assert!(keeper.is_over());
+    assert_eq!(said(&mut keeper, Instant::ZERO)[0], "Abandon", "no dial is waited for");
+}
+
+#[test]
+fn a_failed_dial_is_told_like_an_end() {
+    let error = DialError::Random(io::Error::other("?"));
+    let text = error.to_string();
+    assert_eq!(spoken::<()>(Err(error)).unwrap_err().to_string(), text);
+}
