@@ -69,13 +69,11 @@ impl Frames {
             self.bytes.drain(..skipped);
             self.skip -= skipped;
             let [first, second, rest @ ..] = &self.bytes[..] else { return pings };
-            let (extra, len) = match (second & 0x7f, rest) {
-                (126, [a, b, ..]) => (2, usize::from(u16::from_be_bytes([*a, *b]))),
-                (127, [a, b, c, d, e, f, g, h, ..]) => {
-                    (8, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) as usize)
-                }
-                (126 | 127, _) => return pings,
-                (len, _) => (0, usize::from(len)),
+            let (extra, len) = match (second & 0x7f, rest.first_chunk(), rest.first_chunk()) {
+                (126, Some(len), _) => (2, usize::from(u16::from_be_bytes(*len))),
+                (127, _, Some(len)) => (8, u64::from_be_bytes(*len) as usize),
+                (126 | 127, ..) => return pings,
+                (len, ..) => (0, usize::from(len)),
             };
             pings += usize::from(first & 0x0f == 9);
             self.skip = 2 + extra + 4 + len;
