@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, End, Instant};
-use bowline_host::SleepWatch;
+use bowline_host::{LAST_WORDS, SleepWatch, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
@@ -156,6 +156,14 @@ impl<S: Stream> Driver<S> {
         }
     }
 
+    /// Drives on until all is said whose end is known, if the peer takes it soon.
+    pub(crate) fn say_last_words(&mut self) {
+        let until = self.now() + LAST_WORDS;
+        while !self.is_over() && self.now() < until {
+            self.drive(Some(until));
+        }
+    }
+
     /// Writes what the stream takes at once.
     pub(crate) fn offer(&mut self) {
         let now = self.clock.now();
@@ -231,10 +239,4 @@ impl<S> fmt::Debug for Driver<S> {
             .field("writing", &self.writing)
             .finish_non_exhaustive()
     }
-}
-
-fn seed() -> io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    Ok(seed)
 }

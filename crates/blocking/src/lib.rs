@@ -1,4 +1,5 @@
-//! WebSocket connections on blocking sockets of the standard library, without a runtime.
+//! WebSocket connections on blocking sockets of the standard library, without a runtime, and files that arrive whole over
+//! as many of them as it takes.
 //!
 //! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]; this crate moves the bytes, reads the
 //! clock, and waits: for the socket and for the connection's next deadline at once, by `poll` of the system. So pings leave
@@ -11,21 +12,33 @@
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, while its owner calls or by a thread of its own |
 //! | [`Listener`] | a thread for each client that comes |
+//! | [`Client`], [`InlineClient`], [`Server`] | files, over as many links as it takes |
 
 pub mod accept;
+mod client;
 mod clock;
+mod count;
 pub mod dial;
 mod driver;
 mod exchange;
 mod listener;
+mod pool;
+mod post;
+mod server;
 mod stream;
+mod transfer;
 mod wait;
+mod watch;
 mod websocket;
 
 pub use bowline_host::socket::tune;
 pub use bowline_host::{AcceptError, DialError, Stage};
+pub use client::{Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, Underway};
 pub use clock::Clock;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
+pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
+pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};
+pub use watch::Watch;
 pub use websocket::{Receiver, Sender, WebSocket};

@@ -2,18 +2,18 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bowline_host::accept::{PAUSE, is_passing};
 use bowline_host::socket::tune;
 
+use crate::count::{Count, Counted};
 use crate::stream::Socket;
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 
-/// How long to wait after the system refused a connection for lack of something, before it is asked again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many clients are served at once if nothing else is said.
 const MOST: usize = 1024;
 
@@ -66,17 +66,11 @@ pub struct Stopper {
 
 /// The clients that were there when a listener stopped.
 #[derive(Clone, Debug, Default)]
-pub struct Left(Arc<Threads>);
+pub struct Left(Count);
 
-#[derive(Debug, Default)]
-struct Threads {
-    count: Mutex<usize>,
-    changed: Condvar,
-}
-
-/// One client's thread; counted until it is dropped, even by a panic.
-struct Counted {
-    left: Left,
+/// One client's thread, until it is dropped, even by a panic.
+struct Place {
+    counted: Option<Counted>,
     waker: Waker,
 }
 
@@ -141,21 +135,21 @@ impl Listener {
                         continue;
                     }
                     tune(&stream);
-                    let counted = Counted::new(&left, self.stopper.waker.clone());
+                    let place = Place { counted: Some(left.0.enter()), waker: self.stopper.waker.clone() };
                     let serve = Arc::clone(&serve);
                     let client = thread::Builder::new().name(format!("bowline {peer}")).spawn(move || {
-                        let _counted = counted;
+                        let _place = place;
                         serve(stream, peer);
                     });
                     if client.is_err() {
-                        thread::sleep(ACCEPT_PAUSE);
+                        thread::sleep(PAUSE);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let interest = Interest { read: !is_full, write: false };
                     wait(Some(self.socket.socket()), interest, Some(&self.wakened), None)?;
                 }
-                Err(error) if is_passing(&error) => thread::sleep(ACCEPT_PAUSE),
+                Err(error) if is_passing(&error) => thread::sleep(PAUSE),
                 Err(error) => return Err(error),
             }
         }
@@ -178,34 +172,19 @@ impl Stopper {
 impl Left {
     /// How many there are.
     pub fn count(&self) -> usize {
-        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.get()
     }
 
     /// Waits until all are gone, no longer than this; says whether they are.
     pub fn wait(&self, time: Duration) -> bool {
-        let count = self.0.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.changed.wait_timeout_while(count, time, |count| *count > 0);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
+        self.0.wait_for(time)
     }
 }
 
-impl Counted {
-    fn new(left: &Left, waker: Waker) -> Self {
-        *left.0.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Self { left: left.clone(), waker }
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Place {
     fn drop(&mut self) {
-        *self.left.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.left.0.changed.notify_all();
+        self.counted = None;
         // There may be a place for somebody who waits.
         self.waker.wake();
     }
-}
-
-/// Whether a connection could not be accepted for a reason that passes.
-fn is_passing(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }

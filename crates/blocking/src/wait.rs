@@ -17,15 +17,15 @@ use crate::stream::Handle;
 pub(crate) struct Waker(Arc<Pipe>);
 
 /// The end of it that the thread holds.
-#[derive(Debug)]
-pub(crate) struct Wakened(Pipe);
+#[derive(Clone, Debug)]
+pub(crate) struct Wakened(Arc<Pipe>);
 
 /// A waker, and who is woken by it.
 pub(crate) fn waker() -> io::Result<(Waker, Wakened)> {
     let (near, far) = pair()?;
     near.set_nonblocking(true)?;
     far.set_nonblocking(true)?;
-    Ok((Waker(Arc::new(near)), Wakened(far)))
+    Ok((Waker(Arc::new(near)), Wakened(Arc::new(far))))
 }
 
 #[cfg(unix)]
@@ -58,7 +58,7 @@ impl Wakened {
     /// Forgets all calls so far.
     fn clear(&self) {
         let mut calls = [0; 64];
-        while (&self.0).read(&mut calls).is_ok_and(|n| n == calls.len()) {}
+        while (&*self.0).read(&mut calls).is_ok_and(|n| n == calls.len()) {}
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn wait(
 ) -> io::Result<bool> {
     let mut fds = Vec::with_capacity(2);
     if let Some(wakened) = wakened {
-        fds.push(PollFd::new(&wakened.0, PollFlags::IN));
+        fds.push(PollFd::new(&*wakened.0, PollFlags::IN));
     }
     if let Some(socket) = socket.as_ref().filter(|_| interest.read || interest.write) {
         let mut flags = PollFlags::empty();

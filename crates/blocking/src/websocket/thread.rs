@@ -6,7 +6,7 @@ use std::time::Duration;
 use bowline_core::connection::{Event, PingError, Stats};
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Timeline};
-use bowline_host::aborted;
+use bowline_host::{Pings, aborted};
 
 use super::mailbox::{Command, Mailbox, QUEUE, State};
 use crate::driver::Driver;
@@ -25,13 +25,12 @@ pub(super) enum Ask {
 pub(super) struct Thread<S> {
     driver: Driver<S>,
     mailbox: Arc<Mailbox>,
-    /// Pings that were sent, by their numbers.
-    pings: Vec<(u64, mpsc::Sender<Result<Duration, PingError>>)>,
+    pings: Pings<mpsc::Sender<Result<Duration, PingError>>>,
 }
 
 impl<S: Stream> Thread<S> {
     pub(super) fn new(driver: Driver<S>, mailbox: Arc<Mailbox>) -> Self {
-        Self { driver, mailbox, pings: Vec::new() }
+        Self { driver, mailbox, pings: Pings::default() }
     }
 
     pub(super) fn run(mut self) {
@@ -116,21 +115,20 @@ impl<S: Stream> Thread<S> {
     fn answer(&mut self, ask: Ask) {
         let now = self.driver.now();
         match ask {
-            Ask::Ping(payload, answer) => match self.driver.conn_mut().ping(now, &payload) {
-                Ok(ping) => self.pings.push((ping, answer)),
-                Err(error) => drop(answer.send(Err(error))),
-            },
+            Ask::Ping(payload, answer) => {
+                if let Err((answer, error)) = self.pings.ask(now, self.driver.conn_mut(), &payload, answer) {
+                    let _ = answer.send(Err(error));
+                }
+            }
             Ask::Rtt(answer) => drop(answer.send(self.driver.conn().rtt())),
             Ask::Stats(answer) => drop(answer.send(self.driver.conn().stats())),
             Ask::Timeline(answer) => drop(answer.send(self.driver.conn().timeline(now))),
         }
     }
 
-    /// The peer has answered a ping. They are answered in order, so one before it that is still waited for was given up.
     fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        self.pings.retain(|(number, _)| *number >= ping);
-        if let Some(index) = self.pings.iter().position(|(number, _)| *number == ping) {
-            let _ = self.pings.remove(index).1.send(Ok(rtt));
+        if let Some(answer) = self.pings.handle_answered(ping) {
+            let _ = answer.send(Ok(rtt));
         }
     }
 

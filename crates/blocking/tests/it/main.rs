@@ -1,6 +1,7 @@
 //! Blocking WebSockets over real sockets.
 
 mod common;
+mod files;
 mod listener;
 mod patience;
 mod sending;

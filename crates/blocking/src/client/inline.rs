@@ -1,0 +1,263 @@
+//! A client that works while its owner calls.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use bowline_core::connection::PingError;
+use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId};
+use bowline_host::client::{Feed, landing, offer_of};
+use bowline_store::{DiskStore, Pipe, Source};
+
+use super::{Client, ClientConfig, Download, Line, LinkEvent, LinkState, Task};
+use crate::post::Post;
+use crate::transfer::{Control, Finished, Place, Places, Transfer, TransferError, TransferProgress};
+use crate::wait::waker;
+use crate::watch::{Audience, watch};
+
+/// A client of one server that works while its owner calls: it dials, pings and moves files inside the calls that wait. See
+/// [`Client`] for one with a thread of its own, which pings whatever its owner does; [`spawn`](Self::spawn) makes one of
+/// this.
+///
+/// ```no_run
+/// use bowline_blocking::{ClientConfig, InlineClient};
+/// use bowline_core::transfer::{SafeName, TransferId};
+/// use std::path::Path;
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = InlineClient::new("ws://127.0.0.1:9000", ClientConfig::default())?;
+/// let id = TransferId::from_bytes([7; 16]); // a random one, or one derived from the file
+/// let finished = client.upload(Path::new("a.tar"), SafeName::parse("a.tar")?, id)?.finished()?;
+/// println!("{} bytes, BLAKE3 {}", finished.bytes, finished.digest);
+/// client.close();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Files are read and written on a few threads meanwhile; the socket and all decisions are on this one. Dropping it ends the
+/// connection without a word; [`close`](Self::close) says goodbye.
+#[derive(Debug)]
+pub struct InlineClient {
+    client: Client,
+    task: Task,
+}
+
+/// A transfer of an [`InlineClient`]. It moves while its methods wait, or those of other transfers, or the client's.
+#[derive(Debug)]
+pub struct Underway<'a> {
+    task: &'a mut Task,
+    transfer: Transfer,
+}
+
+impl InlineClient {
+    /// A client of the server at this `ws://` URL. It dials as soon as a call waits.
+    ///
+    /// # Errors
+    /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives nothing to
+    /// wait with.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub fn new(url: &str, config: ClientConfig) -> io::Result<Self> {
+        let request =
+            config.request(url).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let (waker, wakened) = waker()?;
+        let post = Post::new(waker);
+        let (teller, state) = watch(LinkState::Dialing { attempt: 1 });
+        let events = Arc::new(Audience::default());
+        let task = Task::new(request, config, (post.clone(), wakened), teller, Arc::clone(&events));
+        let client = Client { line: Arc::new(Line(post)), state, events, places: Places::default() };
+        Ok(Self { client, task })
+    }
+
+    /// Lets a thread do the work from here on. Transfers that were begun go on.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn spawn(self) -> io::Result<Client> {
+        Client::start(self.task)?;
+        Ok(self.client)
+    }
+
+    /// Sends a file under this name. The same id goes on where an earlier process stopped.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the client has ended.
+    pub fn upload(
+        &mut self,
+        path: &Path,
+        name: SafeName,
+        id: TransferId,
+    ) -> Result<Underway<'_>, TransferError> {
+        let (offer, source) = offer_of(path, name, id)?;
+        self.offer(offer, Some(source))
+    }
+
+    /// Sends what this offer says, as [`Client::offer`] does.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn offer(&mut self, offer: Offer, source: Option<Source>) -> Result<Underway<'_>, TransferError> {
+        let place = self.place(offer.length)?;
+        let transfer = self.client.send(place, offer, source.into())?;
+        Ok(Underway { task: &mut self.task, transfer })
+    }
+
+    /// Sends what comes through a pipe, as [`Client::pipe`] does.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn pipe(
+        &mut self,
+        pipe: Pipe,
+        name: SafeName,
+        id: TransferId,
+    ) -> Result<Underway<'_>, TransferError> {
+        let place = self.place(None)?;
+        let transfer = self.client.send(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))?;
+        Ok(Underway { task: &mut self.task, transfer })
+    }
+
+    /// Fetches the file of this name to a path. The same id goes on where an earlier process stopped.
+    ///
+    /// # Errors
+    /// The path cannot be written to, or the client has ended.
+    pub fn download(
+        &mut self,
+        name: SafeName,
+        to: &Path,
+        id: TransferId,
+        overwrite: bool,
+    ) -> Result<Underway<'_>, TransferError> {
+        let (store, file) = landing(to, overwrite)?;
+        self.fetch(&store, Download::new(id, name, file))
+    }
+
+    /// Fetches a file into a store, or the listing of a folder, as [`Client::fetch`] does.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn fetch(&mut self, store: &DiskStore, download: Download) -> Result<Underway<'_>, TransferError> {
+        let place = self.place(download.length)?;
+        let transfer = self.client.receive(place, store, download)?;
+        Ok(Underway { task: &mut self.task, transfer })
+    }
+
+    /// Works for so long: keeps the connection alive, and moves transfers that were begun. False if the client has ended.
+    pub fn drive(&mut self, time: Duration) -> bool {
+        let until = self.task.now() + time;
+        while self.task.now() < until {
+            if !self.task.turn(Some(until)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The network has changed; see [`Client::network_changed`].
+    pub fn network_changed(&self) {
+        self.client.network_changed();
+    }
+
+    /// Sends a ping, and says how long the answer took; see [`Client::ping`].
+    ///
+    /// # Errors
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    pub fn ping(&mut self) -> Result<Duration, PingError> {
+        let answer = self.client.ask();
+        loop {
+            match answer.try_recv() {
+                Ok(result) => return result,
+                Err(mpsc::TryRecvError::Disconnected) => return Err(PingError::Closing),
+                Err(mpsc::TryRecvError::Empty) if !self.task.turn(None) => return Err(PingError::Closing),
+                Err(mpsc::TryRecvError::Empty) => {}
+            }
+        }
+    }
+
+    /// What the link is doing.
+    pub fn link(&self) -> LinkState {
+        self.client.state.get()
+    }
+
+    /// The turns of the link's life from now on. Who listens too slowly misses some of them.
+    pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
+        self.client.events()
+    }
+
+    /// Closes the connection and waits until it is closed, no longer than the close time-out, and until what was received
+    /// is durable. What was begun and has not ended comes to nothing.
+    pub fn close(self) {
+        let Self { client, mut task } = self;
+        drop(client.hang_up());
+        while task.turn(None) {}
+        task.end();
+    }
+
+    /// A place for a transfer; works until one is free.
+    fn place(&mut self, length: Option<u64>) -> Result<Place, TransferError> {
+        loop {
+            if let Some(place) = self.client.places.try_take(length) {
+                return Ok(place);
+            }
+            if !self.task.turn(None) {
+                return Err(TransferError::Closed);
+            }
+        }
+    }
+}
+
+impl Underway<'_> {
+    /// The id that it has on the wire. It is a secret between the two ends.
+    pub fn id(&self) -> TransferId {
+        self.transfer.id()
+    }
+
+    /// Works until there is something new to tell of its progress; `None` when it has ended.
+    pub fn progress(&mut self) -> Option<TransferProgress> {
+        loop {
+            if let Some(news) = self.transfer.news() {
+                return Some(news);
+            }
+            if self.transfer.is_over() || !self.task.turn(None) {
+                return None;
+            }
+        }
+    }
+
+    /// Works until its end.
+    ///
+    /// # Errors
+    /// Why the file has not arrived.
+    pub fn finished(mut self) -> Result<Finished, TransferError> {
+        loop {
+            if let Some(result) = self.transfer.end() {
+                return result;
+            }
+            if !self.task.turn(None) {
+                return Err(TransferError::Closed);
+            }
+        }
+    }
+
+    /// What pauses, resumes and cancels it, also from elsewhere.
+    pub fn control(&self) -> Control {
+        self.transfer.control()
+    }
+
+    /// Stops its bytes until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        self.transfer.pause();
+    }
+
+    /// Takes [`pause`](Self::pause) back.
+    pub fn resume(&self) {
+        self.transfer.resume();
+    }
+
+    /// Ends it before its time; see [`Transfer::cancel`].
+    pub fn cancel(&self, leftover: Leftover) {
+        self.transfer.cancel(leftover);
+    }
+}

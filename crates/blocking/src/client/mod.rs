@@ -1,0 +1,263 @@
+//! A client that stays: it dials, dials again, and its transfers go on where they stopped.
+
+mod inline;
+mod task;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_core::connection::PingError;
+use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_host::DialError;
+use bowline_host::client::{Feed, landing, offer_of};
+use bowline_host::transfer::Verb;
+use bowline_store::worker::Report;
+use bowline_store::{DiskStore, Pipe, Source};
+
+use crate::dial::Dialed;
+use crate::post::Post;
+use crate::transfer::{Place, Places, Ticket, Transfer, TransferError};
+use crate::watch::{Audience, Watch};
+use std::net::TcpStream;
+use task::Task;
+
+pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
+pub use inline::{InlineClient, Underway};
+
+/// What a client's link is doing.
+pub type LinkState = bowline_host::client::LinkState<Instant>;
+
+/// How many events may wait for whoever listens.
+const EVENTS: usize = 256;
+
+/// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped
+/// and no transfer is left.
+///
+/// ```no_run
+/// use bowline_blocking::{Client, ClientConfig};
+/// use bowline_core::transfer::{SafeName, TransferId};
+/// use std::path::Path;
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::new("ws://127.0.0.1:9000", ClientConfig::default())?;
+/// let id = TransferId::from_bytes([7; 16]); // a random one, or one derived from the file
+/// let mut upload = client.upload(Path::new("a.tar"), SafeName::parse("a.tar")?, id)?;
+/// for progress in upload.progress() {
+///     println!("{} bytes are there", progress.received);
+/// }
+/// let finished = upload.finished()?;
+/// println!("{} bytes over {} links, BLAKE3 {}", finished.bytes, finished.links, finished.digest);
+/// client.close();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`ClientConfig::messages`] is not looked at: this client carries files.
+#[derive(Clone, Debug)]
+pub struct Client {
+    line: Arc<Line>,
+    state: Watch<LinkState>,
+    events: Arc<Audience<LinkEvent>>,
+    places: Places,
+}
+
+/// What reaches the thread behind a client.
+#[derive(Debug)]
+pub(crate) enum Letter {
+    Upload {
+        offer: Offer,
+        feed: Feed,
+        ticket: Ticket,
+    },
+    Download {
+        download: Download,
+        store: DiskStore,
+        ticket: Ticket,
+    },
+    Tell(TransferId, Verb),
+    NetworkChanged,
+    Ping(Waiter),
+    Close(mpsc::Sender<()>),
+    /// Nobody can say anything any more.
+    Released,
+    /// The dial of this number has come to this.
+    Dialed(u64, Result<Dialed<TcpStream>, DialError>),
+    Report(Report),
+}
+
+/// Where the answer to a ping goes.
+pub(crate) type Waiter = mpsc::Sender<Result<Duration, PingError>>;
+
+/// The way to the thread, for all who have something to say.
+#[derive(Debug)]
+pub(crate) struct Line(Post<Letter>);
+
+impl Line {
+    /// False if the client has ended.
+    pub(crate) fn send(&self, letter: Letter) -> bool {
+        self.0.send(letter)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.send(Letter::Released);
+    }
+}
+
+impl Client {
+    /// Starts a client of the server at this `ws://` URL. It dials at once.
+    ///
+    /// # Errors
+    /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives no thread,
+    /// or no way to wake it.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub fn new(url: &str, config: ClientConfig) -> io::Result<Self> {
+        InlineClient::new(url, config)?.spawn()
+    }
+
+    /// Sends a file under this name. The same id goes on where an earlier process stopped.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the client has ended.
+    pub fn upload(&self, path: &Path, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
+        let (offer, source) = offer_of(path, name, id)?;
+        self.offer(offer, Some(source))
+    }
+
+    /// Sends what this offer says: a file with its source, or a folder without one. [`upload`](Self::upload) makes the
+    /// offer by itself.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
+        let place = self.places.take(offer.length);
+        self.send(place, offer, source.into())
+    }
+
+    /// Sends what comes through a pipe, under this name. Nobody needs to know how much it is; the server must know the
+    /// feature, or the transfer fails. It outlives its links, but not this process: what has come through a pipe cannot
+    /// be read again, so give it an id that is used once.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
+        let place = self.places.take(None);
+        self.send(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
+    }
+
+    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an earlier
+    /// process stopped.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way.
+    ///
+    /// # Errors
+    /// The path cannot be written to, or the client has ended.
+    pub fn download(
+        &self,
+        name: SafeName,
+        to: &Path,
+        id: TransferId,
+        overwrite: bool,
+    ) -> Result<Transfer, TransferError> {
+        let (store, file) = landing(to, overwrite)?;
+        self.fetch(&store, Download::new(id, name, file))
+    }
+
+    /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.
+    ///
+    /// If the name is that of a folder, nothing is written: the transfer brings
+    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself.
+    ///
+    /// Returns when the transfer is queued; waits while too many are under way.
+    ///
+    /// # Errors
+    /// The client has ended.
+    pub fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
+        let place = self.places.take(download.length);
+        self.receive(place, store, download)
+    }
+
+    /// The network has changed: another interface, another address. A server that could not be reached is dialled again
+    /// within half a second, unless it has asked for more time.
+    pub fn network_changed(&self) {
+        // Whoever has ended does not dial.
+        self.line.send(Letter::NetworkChanged);
+    }
+
+    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
+    /// left.
+    ///
+    /// # Errors
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    pub fn ping(&self) -> Result<Duration, PingError> {
+        self.ask().recv().unwrap_or(Err(PingError::Closing))
+    }
+
+    /// What the link is doing.
+    pub fn link(&self) -> Watch<LinkState> {
+        self.state.clone()
+    }
+
+    /// The turns of the link's life from now on. Who listens too slowly misses some of them. To hear of the very first,
+    /// listen to an [`InlineClient`] before it is [spawned](InlineClient::spawn).
+    pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
+        self.events.join(EVENTS)
+    }
+
+    /// Closes the connection and waits until it is closed, no longer than the close time-out, and until what was received
+    /// is durable. Transfers under way end with [`TransferError::Closed`].
+    pub fn close(self) {
+        // An error says that the thread has ended: closed as well.
+        let _ = self.hang_up().recv();
+    }
+
+    // ----- inside -----
+
+    fn send(&self, place: Place, offer: Offer, feed: Feed) -> Result<Transfer, TransferError> {
+        let (ticket, transfer) = Ticket::new(offer.id, Arc::clone(&self.line), place);
+        self.command(Letter::Upload { offer, feed, ticket }).map(|()| transfer)
+    }
+
+    fn receive(
+        &self,
+        place: Place,
+        store: &DiskStore,
+        download: Download,
+    ) -> Result<Transfer, TransferError> {
+        let (ticket, transfer) = Ticket::new(download.id, Arc::clone(&self.line), place);
+        self.command(Letter::Download { download, store: store.clone(), ticket }).map(|()| transfer)
+    }
+
+    fn command(&self, letter: Letter) -> Result<(), TransferError> {
+        if self.line.send(letter) { Ok(()) } else { Err(TransferError::Closed) }
+    }
+
+    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    fn ask(&self) -> mpsc::Receiver<Result<Duration, PingError>> {
+        let (waiter, answer) = mpsc::channel();
+        self.line.send(Letter::Ping(waiter));
+        answer
+    }
+
+    fn hang_up(&self) -> mpsc::Receiver<()> {
+        let (done, closed) = mpsc::channel();
+        self.line.send(Letter::Close(done));
+        closed
+    }
+
+    fn start(task: Task) -> io::Result<()> {
+        thread::Builder::new().name("bowline client".into()).spawn(move || task.run()).map(drop)
+    }
+}

@@ -1,0 +1,269 @@
+//! The work behind a client: it dials, carries bytes, and passes on what its keeper says.
+
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time;
+
+use bowline_core::closing::Obstacle;
+use bowline_core::{Disconnect, Instant, connection};
+use bowline_handshake::client::Request;
+use bowline_host::accept::PAUSE;
+use bowline_host::client::{ClientConfig, Keeper, Output, spoken};
+use bowline_host::{DialError, Pings};
+use bowline_store::worker::Deliver;
+
+use super::{Letter, LinkEvent, LinkState, Waiter};
+use crate::clock::Clock;
+use crate::count::Count;
+use crate::dial::{self, Dialed};
+use crate::driver::Driver;
+use crate::pool::Pool;
+use crate::post::Post;
+use crate::transfer::Ticket;
+use crate::wait::{Interest, Wakened, wait};
+use crate::watch::{Audience, Teller};
+
+/// How many threads work on the files of a client: reading, hashing, writing and syncing overlap.
+const FILES: usize = 4;
+
+/// The work behind a client, done by whoever calls.
+#[derive(Debug)]
+pub(super) struct Task {
+    request: Request,
+    limits: dial::Config,
+    clock: Clock,
+    keeper: Keeper<Ticket>,
+    driver: Option<Driver<TcpStream>>,
+    /// How many dials were begun, and whether what comes of the last one is wanted.
+    dials: u64,
+    is_dialing: bool,
+    post: Post<Letter>,
+    wakened: Wakened,
+    /// Nobody commands any more.
+    is_released: bool,
+    state: Teller<LinkState>,
+    events: Arc<Audience<LinkEvent>>,
+    pings: Pings<Waiter>,
+    /// Numbers the pings: no two carry the same.
+    pinged: u64,
+    closing: Vec<mpsc::Sender<()>>,
+    /// The jobs on files.
+    jobs: Count,
+}
+
+impl Task {
+    pub(super) fn new(
+        request: Request,
+        mut config: ClientConfig,
+        (post, wakened): (Post<Letter>, Wakened),
+        state: Teller<LinkState>,
+        events: Arc<Audience<LinkEvent>>,
+    ) -> Self {
+        config.messages = None;
+        let (clock, limits, jobs) = (Clock::start(), config.dial.clone(), Count::default());
+        let reports = post.clone();
+        // Whoever has ended needs no reports.
+        let deliver: Deliver = Arc::new(move |report| {
+            reports.send(Letter::Report(report));
+        });
+        let spawn = Pool::new(FILES).spawner(&jobs);
+        let keeper = Keeper::new(config, &request, spawn, deliver, clock.now());
+        Self {
+            request,
+            limits,
+            clock,
+            keeper,
+            driver: None,
+            dials: 0,
+            is_dialing: false,
+            post,
+            wakened,
+            is_released: false,
+            state,
+            events,
+            pings: Pings::default(),
+            pinged: 0,
+            closing: Vec::new(),
+            jobs,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while self.turn(None) {}
+        self.end();
+    }
+
+    /// Does what there is to do, and waits for more, at the latest until then; false if the client is over.
+    pub(super) fn turn(&mut self, until: Option<Instant>) -> bool {
+        for letter in self.post.take() {
+            self.handle_letter(letter);
+        }
+        self.work_off();
+        if self.keeper.is_over() {
+            return false;
+        }
+        let due = [self.keeper.poll_timeout(), until].into_iter().flatten().min();
+        self.wait(if self.post.may_wait() { due } else { Some(Instant::ZERO) });
+        self.keeper.handle_timeout(self.clock.now());
+        true
+    }
+
+    /// Brings the files to rest, and tells those who have waited for the end.
+    pub(super) fn end(mut self) {
+        self.keeper.rest();
+        self.jobs.wait();
+        drop(self.post.close());
+        self.events.leave();
+        let closing = std::mem::take(&mut self.closing);
+        drop(self);
+        for done in closing {
+            // Nobody may be waiting any more.
+            let _ = done.send(());
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Moves what can move without waiting, and passes on what there is to tell.
+    fn work_off(&mut self) {
+        let now = self.clock.now();
+        if self.is_released {
+            self.keeper.release(true);
+        }
+        if let Some(driver) = &mut self.driver {
+            self.keeper.pump(now, driver.conn_mut());
+        }
+        while let Some(output) = self.keeper.poll_output(now) {
+            self.handle_output(now, output);
+        }
+        for (ticket, progress) in self.keeper.progress(now) {
+            ticket.progress.tell(progress);
+        }
+    }
+
+    fn wait(&mut self, until: Option<Instant>) {
+        if let Some(driver) = &mut self.driver {
+            driver.drive(until);
+            return;
+        }
+        let interest = Interest { read: false, write: false };
+        let time = until.map(|until| until - self.clock.now());
+        if wait(None, interest, Some(&self.wakened), time).is_err() {
+            // Whoever cannot wait for all of it waits for a moment.
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn handle_letter(&mut self, letter: Letter) {
+        let now = self.clock.now();
+        match letter {
+            Letter::Upload { offer, feed, ticket } => self.keeper.upload(now, offer, feed, ticket),
+            Letter::Download { download, store, ticket } => {
+                self.keeper.download(now, download, store, ticket);
+            }
+            Letter::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
+            Letter::NetworkChanged => self.keeper.handle_network_change(now),
+            Letter::Ping(waiter) => self.ping(now, waiter),
+            Letter::Close(done) => {
+                self.closing.push(done);
+                self.keeper.close();
+            }
+            Letter::Released => self.is_released = true,
+            Letter::Dialed(number, result) if self.is_dialing && number == self.dials => {
+                self.handle_dialed(now, result);
+            }
+            // Nobody waits for that one any more.
+            Letter::Dialed(..) => {}
+            Letter::Report(report) => self.keeper.handle_report(now, report),
+        }
+    }
+
+    fn handle_output(&mut self, now: Instant, output: Output<Ticket>) {
+        match output {
+            Output::Dial => self.dial(now),
+            Output::Abandon => self.is_dialing = false,
+            Output::State(state) => {
+                self.state.tell(state.map(|until| time::Instant::now() + (until - now)));
+            }
+            Output::Link(event) => {
+                if let LinkEvent::Notice(connection::Event::Answered { ping, rtt }) = event {
+                    if let Some(waiter) = self.pings.handle_answered(ping) {
+                        // Nobody may be waiting.
+                        let _ = waiter.send(Ok(rtt));
+                    }
+                }
+                self.events.tell(&event);
+            }
+            Output::LetGo => {
+                self.pings.clear();
+                if let Some(driver) = self.driver.take() {
+                    let_go(driver);
+                }
+            }
+            Output::Ended { ticket, result, .. } => ticket.end(result),
+            Output::Messages(_) | Output::Transfer(_) => {}
+        }
+    }
+
+    /// Dials on another thread: that may take long, and what is told meanwhile is to be heard.
+    fn dial(&mut self, now: Instant) {
+        self.dials += 1;
+        self.is_dialing = true;
+        let (number, request, limits) = (self.dials, self.request.clone(), self.limits.clone());
+        let post = self.post.clone();
+        let dialing = thread::Builder::new().name("bowline dial".into()).spawn(move || {
+            let result = dial::connect_with(&request, &limits);
+            // Whoever has ended needs no connection.
+            post.send(Letter::Dialed(number, result));
+        });
+        if let Err(error) = dialing {
+            let why = format!("there is no thread to dial: {error}");
+            self.fail_dial(now, Disconnect::connect_failed(Obstacle::Local, why));
+        }
+    }
+
+    fn handle_dialed(&mut self, now: Instant, result: Result<Dialed<TcpStream>, DialError>) {
+        let link = spoken(result).and_then(|dialed| {
+            let config = self.keeper.connection(now);
+            match Driver::client(dialed.stream, &dialed.leftover, config, self.clock) {
+                Ok(driver) => Ok((driver, dialed.round_trip)),
+                Err(error) => Err(DialError::Random(error).disconnect()),
+            }
+        });
+        match link {
+            Ok((mut driver, round_trip)) => {
+                self.is_dialing = false;
+                driver.set_wakened(self.wakened.clone());
+                self.driver = Some(driver);
+                self.keeper.handle_link_up(now, round_trip);
+            }
+            Err(disconnect) => self.fail_dial(now, disconnect),
+        }
+    }
+
+    fn fail_dial(&mut self, now: Instant, disconnect: Disconnect) {
+        self.is_dialing = false;
+        self.keeper.handle_dial_failed(now, disconnect);
+    }
+
+    fn ping(&mut self, now: Instant, waiter: Waiter) {
+        // Without a link the waiter is dropped, which says so.
+        let Some(driver) = &mut self.driver else { return };
+        self.pinged += 1;
+        let payload = self.pinged.to_be_bytes();
+        if let Err((waiter, error)) = self.pings.ask(now, driver.conn_mut(), &payload, waiter) {
+            let _ = waiter.send(Err(error));
+        }
+    }
+}
+
+/// Lets a link go whose end is known: what is still to be said to the peer is said on another thread, if it takes it soon.
+fn let_go(mut driver: Driver<TcpStream>) {
+    if !driver.is_over() {
+        // Without a thread nothing more is said.
+        let _ = thread::Builder::new().name("bowline end".into()).spawn(move || driver.say_last_words());
+    }
+}

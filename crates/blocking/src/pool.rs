@@ -1,0 +1,151 @@
+//! Threads for work on files.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use bowline_store::worker::Spawn;
+
+use crate::count::Count;
+
+/// How long a thread waits for another job before it ends.
+const IDLE: Duration = Duration::from_secs(5);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A bounded number of threads that come when there is work, and go when there is none. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    most: usize,
+    state: Mutex<State>,
+    called: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Pool {
+    /// A pool of at most so many threads.
+    pub(crate) fn new(most: usize) -> Self {
+        let state = Mutex::new(State::default());
+        Self(Arc::new(Shared { most: most.max(1), state, called: Condvar::new() }))
+    }
+
+    /// What runs jobs here, and counts them until they have ended.
+    pub(crate) fn spawner(&self, jobs: &Count) -> Spawn {
+        let (pool, jobs) = (self.clone(), jobs.clone());
+        Arc::new(move |job| {
+            let counted = jobs.enter();
+            pool.run(Box::new(move || {
+                let _counted = counted;
+                job();
+            }));
+        })
+    }
+
+    fn run(&self, job: Job) {
+        let mut state = self.lock();
+        state.jobs.push_back(job);
+        if state.idle >= state.jobs.len() || state.threads == self.0.most {
+            drop(state);
+            return self.0.called.notify_one();
+        }
+        state.threads += 1;
+        drop(state);
+        let pool = self.clone();
+        if thread::Builder::new().name("bowline files".into()).spawn(move || pool.work()).is_err() {
+            let mut state = self.lock();
+            state.threads -= 1;
+            // Without a single thread the work is done here.
+            let job = if state.threads == 0 { state.jobs.pop_front() } else { None };
+            drop(state);
+            if let Some(job) = job {
+                job();
+            }
+        }
+    }
+
+    /// What a thread does.
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // A job that panics says so itself, and costs the pool no thread.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        }
+    }
+
+    /// The next job; `None` if none comes for a while, and the thread is to end.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        state.idle += 1;
+        let waited = self.0.called.wait_timeout_while(state, IDLE, |state| state.jobs.is_empty());
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.idle -= 1;
+        let job = state.jobs.pop_front();
+        if job.is_none() {
+            state.threads -= 1;
+        }
+        job
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Pool").field("threads", &state.threads).field("jobs", &state.jobs.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn jobs_run_beside_each_other_up_to_the_bound_and_survive_a_panic() {
+        let (pool, jobs) = (Pool::new(2), Count::default());
+        let spawn = pool.spawner(&jobs);
+        let (started, starts) = mpsc::channel();
+        let (go_on, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        for n in 0..3 {
+            let (started, gate) = (started.clone(), Arc::clone(&gate));
+            spawn(Box::new(move || {
+                started.send(n).unwrap();
+                gate.lock().unwrap_or_else(PoisonError::into_inner).recv().unwrap();
+                assert_ne!(n, 0, "on purpose");
+            }));
+        }
+        let long = Duration::from_secs(60);
+        assert_eq!(starts.recv_timeout(long).unwrap() + starts.recv_timeout(long).unwrap(), 1);
+        assert!(starts.recv_timeout(Duration::from_millis(100)).is_err(), "there are two threads");
+        for _ in 0..3 {
+            go_on.send(()).unwrap();
+        }
+        assert_eq!(starts.recv_timeout(long).unwrap(), 2);
+        assert!(jobs.wait_for(long));
+    }
+
+    #[test]
+    fn a_panic_does_not_cost_the_pool_its_only_thread() {
+        let (pool, jobs) = (Pool::new(1), Count::default());
+        let spawn = pool.spawner(&jobs);
+        spawn(Box::new(|| panic!("on purpose")));
+        assert!(jobs.wait_for(Duration::from_secs(60)));
+        let (done, ended) = mpsc::channel();
+        spawn(Box::new(move || done.send(()).unwrap()));
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+}

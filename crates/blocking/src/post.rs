@@ -1,0 +1,84 @@
+//! Letters to a thread that waits for a socket.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::wait::Waker;
+
+/// Where letters to a thread are left. It is woken when it waits. Clones are the same box.
+pub(crate) struct Post<M>(Arc<Shared<M>>);
+
+struct Shared<M> {
+    state: Mutex<State<M>>,
+    waker: Waker,
+}
+
+struct State<M> {
+    letters: VecDeque<M>,
+    /// The thread waits, and does not look here before it is woken.
+    is_waiting: bool,
+    /// Nobody will look any more.
+    is_closed: bool,
+}
+
+impl<M> Post<M> {
+    pub(crate) fn new(waker: Waker) -> Self {
+        let state = State { letters: VecDeque::new(), is_waiting: false, is_closed: false };
+        Self(Arc::new(Shared { state: Mutex::new(state), waker }))
+    }
+
+    /// Leaves a letter; false if nobody will look any more, and it is lost.
+    pub(crate) fn send(&self, letter: M) -> bool {
+        let mut state = self.lock();
+        if state.is_closed {
+            // What is in it may have something to say when it is dropped.
+            drop(state);
+            return false;
+        }
+        state.letters.push_back(letter);
+        let wakes = std::mem::take(&mut state.is_waiting);
+        drop(state);
+        if wakes {
+            self.0.waker.wake();
+        }
+        true
+    }
+
+    /// All letters so far.
+    pub(crate) fn take(&self) -> VecDeque<M> {
+        let mut state = self.lock();
+        state.is_waiting = false;
+        std::mem::take(&mut state.letters)
+    }
+
+    /// The thread is about to wait; false if there are letters, and it must not.
+    pub(crate) fn may_wait(&self) -> bool {
+        let mut state = self.lock();
+        state.is_waiting = state.letters.is_empty();
+        state.is_waiting
+    }
+
+    /// Nobody looks here any more. Gives back what was left.
+    pub(crate) fn close(&self) -> VecDeque<M> {
+        let mut state = self.lock();
+        state.is_closed = true;
+        std::mem::take(&mut state.letters)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M> Clone for Post<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M> fmt::Debug for Post<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").field("letters", &self.lock().letters.len()).finish_non_exhaustive()
+    }
+}

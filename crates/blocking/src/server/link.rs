@@ -1,0 +1,118 @@
+//! One client being served, from the end of its handshake to the end of its link.
+
+use std::io;
+use std::sync::Arc;
+
+use bowline_core::transfer::TransferId;
+use bowline_core::{Disconnect, End, Instant};
+use bowline_host::server::{Output, Served, ServerEvent};
+use bowline_host::transfer::Verb;
+use bowline_store::Principal;
+use bowline_store::worker::{Deliver, Report};
+
+use super::Server;
+use crate::accept::Accepted;
+use crate::clock::Clock;
+use crate::count::Count;
+use crate::driver::Driver;
+use crate::post::Post;
+use crate::stream::Stream;
+use crate::wait::waker;
+
+/// What reaches the thread of a link.
+#[derive(Debug)]
+pub(super) enum Letter {
+    Report(Report),
+    Order(TransferId, Verb),
+    /// The server stops: the client is to come back later.
+    Away,
+    /// The client has had time enough.
+    Abort,
+}
+
+/// One client being served.
+pub(super) struct Link<'a, S> {
+    server: &'a Server,
+    /// Its number among the links of the server.
+    number: u64,
+    peer: String,
+    served: Served,
+    driver: Driver<S>,
+    post: Post<Letter>,
+    /// The jobs on files.
+    jobs: Count,
+}
+
+impl<'a, S: Stream> Link<'a, S> {
+    pub(super) fn new(
+        server: &'a Server,
+        accepted: Accepted<S>,
+        who: Principal,
+        peer: String,
+    ) -> io::Result<Self> {
+        let (clock, house) = (Clock::start(), &server.0.house);
+        let Accepted { stream, leftover, .. } = accepted;
+        let mut driver = Driver::server(stream, &leftover, house.connection(), clock)?;
+        let (waker, wakened) = waker()?;
+        driver.set_wakened(wakened);
+        let (post, jobs) = (Post::new(waker), Count::default());
+        let reports = post.clone();
+        // Whoever has ended needs no reports.
+        let deliver: Deliver = Arc::new(move |report| {
+            reports.send(Letter::Report(report));
+        });
+        let spawn = server.0.pool.spawner(&jobs);
+        let served = house.serve(who, peer.clone(), spawn, deliver, clock.now());
+        Ok(Self { number: server.join(&post), server, peer, served, driver, post, jobs })
+    }
+
+    pub(super) fn run(mut self) {
+        let disconnect = loop {
+            for letter in self.post.take() {
+                self.handle_letter(letter);
+            }
+            if let Some(disconnect) = self.work_off() {
+                break disconnect;
+            }
+            let due = self.served.poll_timeout();
+            self.driver.drive(if self.post.may_wait() { due } else { Some(Instant::ZERO) });
+            self.served.handle_timeout(self.driver.now());
+        };
+        self.driver.say_last_words();
+        self.served.rest();
+        self.jobs.wait();
+        let peer = std::mem::take(&mut self.peer);
+        self.server.tell(&ServerEvent::Disconnected { peer, disconnect });
+    }
+
+    fn handle_letter(&mut self, letter: Letter) {
+        let now = self.driver.now();
+        match letter {
+            Letter::Report(report) => self.served.handle_report(now, report),
+            Letter::Order(id, verb) => self.served.handle_order(now, id, verb),
+            Letter::Away => self.served.send_away(now, self.driver.conn_mut()),
+            Letter::Abort => self.driver.conn_mut().handle_end(now, End::LocalAbort),
+        }
+    }
+
+    /// Moves what can move without waiting, and passes on what there is to tell; says how the link has ended, if it has.
+    fn work_off(&mut self) -> Option<Disconnect> {
+        let now = self.driver.now();
+        self.served.pump(now, self.driver.conn_mut());
+        while let Some(output) = self.served.poll_output(now) {
+            match output {
+                Output::Event(event) => self.server.tell(&event),
+                Output::Down(disconnect) => return Some(disconnect),
+                Output::Link(_) | Output::Transfer(_) => {}
+            }
+        }
+        None
+    }
+}
+
+impl<S> Drop for Link<'_, S> {
+    fn drop(&mut self) {
+        drop(self.post.close());
+        self.server.leave(self.number);
+    }
+}

@@ -1,0 +1,182 @@
+//! A server that takes files into a folder and gives them out again, by a thread for each client.
+
+mod link;
+mod sweeping;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+
+use bowline_core::transfer::{Leftover, TransferId};
+use bowline_host::LAST_WORDS;
+use bowline_host::server::House;
+use bowline_host::transfer::Verb;
+use bowline_store::{DiskStore, Principal};
+
+use crate::accept;
+use crate::listener::Listener;
+use crate::pool::Pool;
+use crate::post::Post;
+use crate::stream::Stream;
+use crate::watch::Audience;
+use link::{Letter, Link};
+use sweeping::Sweeping;
+
+pub use bowline_host::server::{FileEvent, ServerConfig, ServerEvent};
+
+/// How many threads work on the files of all clients: more than a disk has use for.
+const FILES: usize = 16;
+/// How many events may wait for whoever listens.
+const EVENTS: usize = 1024;
+
+/// A server of one folder. Clones share it.
+///
+/// ```no_run
+/// use bowline_blocking::{Listener, Server, ServerConfig};
+/// use bowline_store::DiskStore;
+/// use std::path::Path;
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
+/// let server = Server::new(store, ServerConfig::default());
+/// let listener = Listener::bind("127.0.0.1:9000")?;
+/// let stopper = listener.stopper(); // for whoever says when it is enough
+/// server.serve(listener)?;
+/// # drop(stopper);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`ServerConfig::messages`] is not looked at: this server carries files.
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    house: Arc<House>,
+    pool: Pool,
+    events: Audience<ServerEvent>,
+    links: Mutex<Links>,
+}
+
+/// The links that there are, by number.
+#[derive(Debug, Default)]
+struct Links {
+    posts: BTreeMap<u64, Post<Letter>>,
+    next: u64,
+    is_stopping: bool,
+}
+
+impl Server {
+    /// A server of the files in this store.
+    ///
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub fn new(store: DiskStore, mut config: ServerConfig) -> Self {
+        config.messages = None;
+        let house = Arc::new(House::new(store, config));
+        let (events, links) = (Audience::default(), Mutex::default());
+        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links }))
+    }
+
+    /// What happens from now on. Who listens too slowly misses some of it.
+    pub fn events(&self) -> mpsc::Receiver<ServerEvent> {
+        self.0.events.join(EVENTS)
+    }
+
+    /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop); then tells all clients to come
+    /// back later, makes durable what has come, and returns when they are gone, or a second after
+    /// [`ServerConfig::drain`] has passed.
+    ///
+    /// # Errors
+    /// The listener cannot be used at all. A single connection that fails is no error.
+    pub fn serve(&self, listener: Listener) -> io::Result<()> {
+        let config = self.0.house.config();
+        let _sweeping = config.sweep_every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
+        let server = self.clone();
+        let left = listener
+            .with_most(config.max_connections)
+            .serve(move |stream, peer| server.serve_stream(stream, peer.to_string()))?;
+        self.lock().is_stopping = true;
+        self.tell_links(|| Letter::Away);
+        if !left.wait(config.drain) {
+            self.tell_links(|| Letter::Abort);
+            left.wait(LAST_WORDS);
+        }
+        Ok(())
+    }
+
+    /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
+    /// events.
+    pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
+        let mut who = Principal::default();
+        let decide = |request: &http::Request<()>, offered: &[String]| {
+            let (decision, principal) = self.0.house.decide(request, offered);
+            who = principal;
+            decision
+        };
+        let accepted = accept::accept(stream, &self.0.house.config().accept, decide);
+        let link = accepted.map_err(|error| error.to_string()).and_then(|accepted| {
+            Link::new(self, accepted, who, peer.clone()).map_err(|error| error.to_string())
+        });
+        match link {
+            Ok(link) => link.run(),
+            Err(why) => self.tell(&ServerEvent::Rejected { peer, why }),
+        }
+    }
+
+    /// Stops the bytes of a transfer until [`resume`](Self::resume), also on its later links. The id is that of a
+    /// [`ServerEvent::Began`].
+    pub fn pause(&self, id: TransferId) {
+        self.order(id, Verb::Pause);
+    }
+
+    /// Takes a [`pause`](Self::pause) back. It moves again if the client has not paused it too.
+    pub fn resume(&self, id: TransferId) {
+        self.order(id, Verb::Resume);
+    }
+
+    /// Ends a transfer that is under way, and says what is to become of the part that its receiver has. The client is
+    /// told. One whose client is away is not ended: it offers again.
+    pub fn cancel(&self, id: TransferId, leftover: Leftover) {
+        self.order(id, Verb::Cancel(leftover));
+    }
+
+    // ----- inside -----
+
+    fn order(&self, id: TransferId, verb: Verb) {
+        self.0.house.order(id, verb);
+        self.tell_links(|| Letter::Order(id, verb));
+    }
+
+    fn tell(&self, event: &ServerEvent) {
+        self.0.events.tell(event);
+    }
+
+    fn tell_links(&self, letter: impl Fn() -> Letter) {
+        for post in self.lock().posts.values() {
+            // Whoever has ended need not be told.
+            post.send(letter());
+        }
+    }
+
+    /// A new link can be told something from here on.
+    fn join(&self, post: &Post<Letter>) -> u64 {
+        let mut links = self.lock();
+        links.next += 1;
+        let number = links.next;
+        links.posts.insert(number, post.clone());
+        if links.is_stopping {
+            post.send(Letter::Away);
+        }
+        number
+    }
+
+    fn leave(&self, number: u64) {
+        self.lock().posts.remove(&number);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Links> {
+        self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,218 @@
+//! One transfer, as the application that asked for it has it.
+
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bowline_core::transfer::{Leftover, TransferId};
+use bowline_host::transfer::{Size, Verb};
+
+pub use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+
+use crate::client::{Letter, Line};
+use crate::watch::{Teller, Watch, watch};
+
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
+#[derive(Debug)]
+pub struct Transfer {
+    progress: Watch<TransferProgress>,
+    end: mpsc::Receiver<Result<Finished, TransferError>>,
+    control: Control,
+}
+
+impl Transfer {
+    /// The id that it has on the wire. It is a secret between the two ends.
+    pub fn id(&self) -> TransferId {
+        self.control.id
+    }
+
+    /// How far it has come: the latest, and an iterator over what is told several times a second until its end.
+    pub fn progress(&self) -> Watch<TransferProgress> {
+        self.progress.clone()
+    }
+
+    /// Waits for the end. After it has returned once, it returns [`TransferError::Closed`].
+    ///
+    /// # Errors
+    /// Why the file has not arrived.
+    pub fn finished(&mut self) -> Result<Finished, TransferError> {
+        self.end.recv().unwrap_or(Err(TransferError::Closed))
+    }
+
+    /// Waits for the end, no longer than this.
+    pub fn finished_within(&mut self, time: Duration) -> Option<Result<Finished, TransferError>> {
+        match self.end.recv_timeout(time) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(TransferError::Closed)),
+        }
+    }
+
+    /// The end, if it has come.
+    pub(crate) fn end(&mut self) -> Option<Result<Finished, TransferError>> {
+        match self.end.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(TransferError::Closed)),
+        }
+    }
+
+    /// What was told of it since this was last asked.
+    pub(crate) fn news(&mut self) -> Option<TransferProgress> {
+        self.progress.news()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.progress.is_over()
+    }
+
+    /// What pauses, resumes and cancels it, also from elsewhere.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Stops its bytes until [`resume`](Self::resume), over as many links as it takes. Others use its share meanwhile.
+    pub fn pause(&self) {
+        self.control.pause();
+    }
+
+    /// Takes [`pause`](Self::pause) back. It moves again if the peer has not paused it too.
+    pub fn resume(&self) {
+        self.control.resume();
+    }
+
+    /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
+    /// [`TransferError::Failed`] and [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled).
+    pub fn cancel(&self, leftover: Leftover) {
+        self.control.cancel(leftover);
+    }
+}
+
+/// Pauses, resumes and cancels a [`Transfer`]; whoever waits for its end can keep it meanwhile. What has ended takes no
+/// notice.
+#[derive(Clone, Debug)]
+pub struct Control {
+    id: TransferId,
+    line: Arc<Line>,
+}
+
+impl Control {
+    /// See [`Transfer::pause`].
+    pub fn pause(&self) {
+        self.send(Verb::Pause);
+    }
+
+    /// See [`Transfer::resume`].
+    pub fn resume(&self) {
+        self.send(Verb::Resume);
+    }
+
+    /// See [`Transfer::cancel`].
+    pub fn cancel(&self, leftover: Leftover) {
+        self.send(Verb::Cancel(leftover));
+    }
+
+    fn send(&self, verb: Verb) {
+        // If the client is gone, so is the transfer.
+        self.line.send(Letter::Tell(self.id, verb));
+    }
+}
+
+/// The other end of a [`Transfer`].
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) progress: Teller<TransferProgress>,
+    end: mpsc::Sender<Result<Finished, TransferError>>,
+    /// Frees the place of this transfer for the next one.
+    _place: Place,
+}
+
+impl Ticket {
+    pub(crate) fn new(id: TransferId, line: Arc<Line>, place: Place) -> (Self, Transfer) {
+        let (teller, progress) = watch(TransferProgress::default());
+        let (end, ended) = mpsc::channel();
+        let transfer = Transfer { progress, end: ended, control: Control { id, line } };
+        (Self { progress: teller, end, _place: place }, transfer)
+    }
+
+    /// Tells the end. Nobody may be waiting.
+    pub(crate) fn end(self, result: Result<(TransferProgress, Finished), TransferError>) {
+        let result = result.map(|(last, finished)| {
+            self.progress.tell(last);
+            finished
+        });
+        let _ = self.end.send(result);
+    }
+}
+
+/// A shared bound on the transfers under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    taken: Mutex<Taken>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    large: usize,
+    small: usize,
+}
+
+/// The place of a transfer, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Places,
+    size: Size,
+}
+
+impl Places {
+    /// Waits for a place for a file of this length, if it is known.
+    pub(crate) fn take(&self, length: Option<u64>) -> Place {
+        let size = Size::of(length);
+        let taken = self.0.freed.wait_while(self.lock(), |taken| !taken.has_room(size));
+        self.seat(taken.unwrap_or_else(PoisonError::into_inner), size)
+    }
+
+    /// A place, if one is free.
+    pub(crate) fn try_take(&self, length: Option<u64>) -> Option<Place> {
+        let size = Size::of(length);
+        Some(self.lock()).filter(|taken| taken.has_room(size)).map(|taken| self.seat(taken, size))
+    }
+
+    fn seat(&self, mut taken: MutexGuard<'_, Taken>, size: Size) -> Place {
+        *taken.of(size) += 1;
+        Place { places: self.clone(), size }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn of(&mut self, size: Size) -> &mut usize {
+        match size {
+            Size::Large => &mut self.large,
+            Size::Small => &mut self.small,
+        }
+    }
+
+    fn has_room(&self, size: Size) -> bool {
+        let taken = match size {
+            Size::Large => self.large,
+            Size::Small => self.small,
+        };
+        taken < size.places()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.places.lock().of(self.size) -= 1;
+        // Whoever is woken may want a place of the other size.
+        self.places.0.freed.notify_all();
+    }
+}

@@ -1,0 +1,189 @@
+//! What changes now and then, and who looks at it.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+/// Something that changes, as it is at the moment. As an iterator it waits for each change, and ends when there will be no
+/// other; changes that follow each other quickly are one. Clones look for themselves.
+#[derive(Clone)]
+pub struct Watch<T> {
+    shared: Arc<Shared<T>>,
+    /// The change that was seen last.
+    seen: u64,
+}
+
+/// Who makes the changes. Dropping it says that there will be no other.
+pub(crate) struct Teller<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    value: T,
+    changes: u64,
+    is_over: bool,
+}
+
+/// Something to be watched, from this value on.
+pub(crate) fn watch<T: Clone>(value: T) -> (Teller<T>, Watch<T>) {
+    let state = Mutex::new(State { value, changes: 0, is_over: false });
+    let shared = Arc::new(Shared { state, changed: Condvar::new() });
+    (Teller(Arc::clone(&shared)), Watch { shared, seen: 0 })
+}
+
+impl<T: Clone> Watch<T> {
+    /// What it is at the moment.
+    pub fn get(&self) -> T {
+        self.shared.lock().value.clone()
+    }
+
+    /// The next change if one comes within this time.
+    pub fn next_within(&mut self, time: Duration) -> Option<T> {
+        self.change(Instant::now().checked_add(time))
+    }
+
+    /// Waits until it is like this, and says what it is; `None` if it never will be.
+    pub fn wait_for(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<T> {
+        let value = self.get();
+        if is_it(&value) { Some(value) } else { self.find(is_it) }
+    }
+
+    /// A change that was not seen, if there is one already.
+    pub(crate) fn news(&mut self) -> Option<T> {
+        self.change(Some(Instant::now()))
+    }
+
+    /// Whether there will be no other change.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.lock().is_over
+    }
+
+    fn change(&mut self, until: Option<Instant>) -> Option<T> {
+        let mut state = self.shared.lock();
+        while state.changes == self.seen && !state.is_over {
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return None,
+                Some(time) => {
+                    let waited = self.shared.changed.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        let is_news = state.changes != self.seen;
+        self.seen = state.changes;
+        is_news.then(|| state.value.clone())
+    }
+}
+
+impl<T: Clone> Iterator for Watch<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.change(None)
+    }
+}
+
+impl<T> Teller<T> {
+    pub(crate) fn tell(&self, value: T) {
+        let mut state = self.0.lock();
+        state.value = value;
+        state.changes += 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> Drop for Teller<T> {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Watch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watch").field(&self.shared.lock().value).finish()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Teller<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Teller").field(&self.0.lock().value).finish()
+    }
+}
+
+/// Those who want to hear of everything that happens.
+#[derive(Debug)]
+pub(crate) struct Audience<E>(Mutex<Vec<mpsc::SyncSender<E>>>);
+
+impl<E: Clone> Audience<E> {
+    /// What happens from now on. Who leaves so many events waiting misses what comes then.
+    pub(crate) fn join(&self, waiting: usize) -> mpsc::Receiver<E> {
+        let (sender, receiver) = mpsc::sync_channel(waiting);
+        self.lock().push(sender);
+        receiver
+    }
+
+    pub(crate) fn tell(&self, event: &E) {
+        let is_there = |sender: &mpsc::SyncSender<E>| {
+            !matches!(sender.try_send(event.clone()), Err(mpsc::TrySendError::Disconnected(_)))
+        };
+        self.lock().retain(is_there);
+    }
+
+    /// Nothing else will happen.
+    pub(crate) fn leave(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<mpsc::SyncSender<E>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E> Default for Audience<E> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_shows_the_latest_and_ends_with_its_teller() {
+        let (teller, mut look) = watch(0);
+        assert_eq!((look.get(), look.news()), (0, None));
+        teller.tell(1);
+        teller.tell(2);
+        let mut other = look.clone();
+        assert_eq!(look.next(), Some(2));
+        assert_eq!(look.next_within(Duration::from_millis(1)), None);
+        let counting = std::thread::spawn(move || (3..=5).for_each(|n| teller.tell(n)));
+        assert_eq!(look.wait_for(|n| *n == 5), Some(5));
+        assert_eq!(look.wait_for(|n| *n == 6), None, "it will not be");
+        assert_eq!((look.next(), other.next(), other.next()), (None, Some(5), None));
+        counting.join().unwrap();
+    }
+
+    #[test]
+    fn who_listens_too_slowly_misses_something_and_holds_nobody_up() {
+        let audience = Audience::default();
+        let (slow, gone) = (audience.join(2), audience.join(2));
+        drop(gone);
+        (0..5).for_each(|n| audience.tell(&n));
+        assert_eq!(audience.lock().len(), 1);
+        audience.leave();
+        assert_eq!(slow.iter().collect::<Vec<_>>(), [0, 1]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Files by a client that works while its owner calls, and the example. What both kinds of clients have in common is
+//! tested over all adapters, in the tests of the workspace.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bowline_blocking::{
+    ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, Stopper, TransferError,
+};
+use bowline_core::connection::PingError;
+use bowline_core::transfer::{Code, Leftover, SafeName, Stage, TransferId};
+use bowline_store::DiskStore;
+use tempfile::TempDir;
+
+use crate::common::within;
+
+#[path = "../../examples/blocking_upload.rs"]
+#[allow(dead_code)]
+mod blocking_upload;
+
+/// A server of a folder, until it is dropped.
+struct Serving {
+    dir: TempDir,
+    url: String,
+    server: Server,
+    stopper: Stopper,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Serving {
+    fn start(rate: Option<u64>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::default();
+        config.transfer.limit_rate = rate;
+        let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
+        let server = Server::new(store, config);
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let (url, stopper) = (format!("ws://{}", listener.local_addr().unwrap()), listener.stopper());
+        let serving = server.clone();
+        let thread = Some(thread::spawn(move || serving.serve(listener).unwrap()));
+        Self { dir, url, server, stopper, thread }
+    }
+
+    fn client(&self) -> InlineClient {
+        InlineClient::new(&self.url, ClientConfig::default()).unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stopper.stop();
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn name(text: &str) -> SafeName {
+    SafeName::parse(text).unwrap()
+}
+
+fn id(n: u8) -> TransferId {
+    TransferId::from_bytes([n; 16])
+}
+
+fn write(path: &Path, len: usize) -> Vec<u8> {
+    let bytes: Vec<u8> = (0..len).map(|i| (i ^ (i >> 8)) as u8).collect();
+    fs::write(path, &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn calls_of_the_owner_carry_files_both_ways() {
+    within(|| {
+        let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
+        let bytes = write(&dir.path().join("file"), 3_000_000);
+        let mut client = serving.client();
+        assert!(matches!(client.link(), LinkState::Dialing { attempt: 1 }));
+        assert_eq!(client.ping(), Err(PingError::Closing), "there is no link yet");
+        let sent = client.upload(&dir.path().join("file"), name("there"), id(1)).unwrap().finished().unwrap();
+        assert_eq!((sent.bytes, sent.links), (3_000_000, 1));
+        assert!(client.ping().is_ok() && matches!(client.link(), LinkState::Up));
+        let back = dir.path().join("back");
+        let got = client.download(name("there"), &back, id(2), false).unwrap().finished().unwrap();
+        assert_eq!(got.digest, sent.digest);
+        assert_eq!(fs::read(back).unwrap(), bytes);
+        client.close();
+    });
+}
+
+#[test]
+fn progress_is_told_while_it_moves_and_ends_with_it() {
+    within(|| {
+        let (serving, dir) = (Serving::start(Some(3_000_000)), tempfile::tempdir().unwrap());
+        write(&dir.path().join("file"), 3_000_000);
+        let mut client = serving.client();
+        let mut upload = client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap();
+        let mut told = Vec::new();
+        while let Some(progress) = upload.progress() {
+            told.push(progress);
+        }
+        assert!(told.iter().filter(|p| p.stage == Stage::Moving).count() > 3, "{told:?}");
+        assert!(told.is_sorted_by_key(|progress| progress.received));
+        assert_eq!(told.last().unwrap().durable, 3_000_000);
+        assert_eq!(upload.finished().unwrap().bytes, 3_000_000);
+    });
+}
+
+#[test]
+fn a_transfer_that_nobody_looks_at_moves_with_the_next_and_is_cancelled_from_elsewhere() {
+    within(|| {
+        let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
+        write(&dir.path().join("large"), 20_000_000);
+        let bytes = write(&dir.path().join("small"), 100_000);
+        let mut client = serving.client();
+        let control = client.upload(&dir.path().join("large"), name("large"), id(1)).unwrap().control();
+        client.upload(&dir.path().join("small"), name("small"), id(2)).unwrap().finished().unwrap();
+        assert_eq!(fs::read(serving.dir.path().join("small")).unwrap(), bytes);
+        assert!(serving.dir.path().join(".bowline").exists(), "it has begun");
+        control.cancel(Leftover::Discard);
+        assert!(client.drive(Duration::from_millis(200)));
+        // The name is free for another one.
+        client.upload(&dir.path().join("small"), name("large"), id(3)).unwrap().finished().unwrap();
+    });
+}
+
+#[test]
+fn a_thread_takes_over_what_the_owner_has_begun() {
+    within(|| {
+        let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
+        let bytes = write(&dir.path().join("file"), 1_000_000);
+        let mut client = serving.client();
+        let mut upload = client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap();
+        upload.progress().unwrap();
+        let events = serving.server.events();
+        let client = client.spawn().unwrap();
+        // It sends on by itself, and stays when nobody has said that it may go.
+        while !matches!(events.recv().unwrap(), bowline_blocking::ServerEvent::Received(_)) {}
+        assert_eq!(fs::read(serving.dir.path().join("file")).unwrap(), bytes);
+        assert!(client.ping().is_ok());
+        client.close();
+    });
+}
+
+#[test]
+fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
+    within(|| {
+        let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
+        write(&dir.path().join("file"), 1_000_000);
+        let client = serving.client().spawn().unwrap();
+        let (mut link, server) = (client.link(), serving.server.events());
+        drop(client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap());
+        drop(client);
+        assert_eq!(link.by_ref().count().min(1), 1, "its states end with it");
+        let left = server.iter().find_map(|event| match event {
+            bowline_blocking::ServerEvent::Disconnected { disconnect, .. } => Some(disconnect.to_string()),
+            _ => None,
+        });
+        assert_eq!(left.unwrap(), "received 1000 (OK); then sent 1000 (OK)");
+        assert_eq!(fs::metadata(serving.dir.path().join("file")).unwrap().len(), 1_000_000);
+    });
+}
+
+#[test]
+fn a_server_takes_any_stream() {
+    within(|| {
+        let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
+        let bytes = write(&dir.path().join("file"), 100_000);
+        // By somebody else's listener, as over TLS or a tunnel.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let server = serving.server.clone();
+        let link =
+            thread::spawn(move || server.serve_stream(listener.accept().unwrap().0, "a friend".into()));
+        let mut client = InlineClient::new(&url, ClientConfig::default()).unwrap();
+        client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap().finished().unwrap();
+        client.close();
+        link.join().unwrap();
+        assert_eq!(fs::read(serving.dir.path().join("file")).unwrap(), bytes);
+    });
+}
+
+#[test]
+fn what_cannot_be_is_said_at_once() {
+    assert!(InlineClient::new("http://example.org", ClientConfig::default()).is_err());
+    let serving = Serving::start(None);
+    let mut client = serving.client();
+    let missing = client.upload(Path::new("/nowhere/file"), name("file"), id(1));
+    assert!(matches!(missing, Err(TransferError::File(_))));
+    let nameless = client.download(name("file"), Path::new("/"), id(1), false);
+    assert!(matches!(nameless, Err(TransferError::Failed(failure)) if failure.code == Code::NameInvalid));
+}
+
+#[test]
+fn the_example_uploads_a_file() {
+    within(|| {
+        let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
+        let bytes = write(&dir.path().join("holiday.tar"), 1_000_000);
+        blocking_upload::upload(&dir.path().join("holiday.tar"), &serving.url).unwrap();
+        assert_eq!(fs::read(serving.dir.path().join("holiday.tar")).unwrap(), bytes);
+        let text = include_str!("../../examples/blocking_upload.rs");
+        assert!(text.lines().count() <= 40);
+    });
+}
