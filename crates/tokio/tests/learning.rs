@@ -137,21 +137,3 @@ async fn a_path_may_have_a_name_of_its_own() {
     assert_eq!(paths.to_string().lines().count(), 1);
     client.close().await;
 }
-
-#[tokio::test]
-async fn a_client_that_waits_dials_when_the_network_changes() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("bound");
-    drop(listener);
-    let mut config = ClientConfig::default();
-    let hour = Duration::from_secs(3600);
-    (config.reconnect.floor, config.reconnect.cap) = (hour, hour);
-    let client = Client::new(&format!("ws://{address}"), config).expect("a URL");
-    let mut events = client.events();
-    let waits = async { while !matches!(events.recv().await, Ok(LinkEvent::Waiting { .. })) {} };
-    timeout(LIMIT, waits).await.expect("nobody listens");
-
-    let listener = TcpListener::bind(address).await.expect("the port again");
-    client.network_changed();
-    timeout(LIMIT, listener.accept()).await.expect("in time").expect("a connection");
-}

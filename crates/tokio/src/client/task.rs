@@ -177,7 +177,9 @@ impl Task {
             }
             Output::Link(event) => self.handle_link(event),
             Output::LetGo => {
-                self.driver.take().map(let_go);
+                if let Some(driver) = self.driver.take() {
+                    let_go(driver);
+                }
                 self.pings.clear();
             }
             Output::Ended { ticket, id, result } => {

@@ -1,0 +1,88 @@
+//! Clients and servers of every adapter under one face, so that each test runs over all of them.
+
+mod blocking;
+mod tokio;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bowline_core::connection::PingError;
+use bowline_core::transfer::{Leftover, SafeName, TransferId};
+use bowline_host::client::{ClientConfig, Download, LinkEvent};
+use bowline_host::server::{ServerConfig, ServerEvent};
+use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+use bowline_store::{DiskStore, Pipe};
+
+/// Generous: no test waits for it when all is well.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Who moves the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adapter {
+    Tokio,
+    Blocking,
+}
+
+/// A client and a server, perhaps of different adapters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub(crate) client: Adapter,
+    pub(crate) server: Adapter,
+}
+
+pub(crate) type Begun = Result<Box<dyn Transfer>, TransferError>;
+
+/// A client; what waits gives up after the limit.
+pub(crate) trait Client {
+    fn upload(&self, path: &Path, name: SafeName, id: TransferId) -> Begun;
+    fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Begun;
+    fn download(&self, name: SafeName, to: &Path, id: TransferId, overwrite: bool) -> Begun;
+    fn fetch(&self, store: &DiskStore, download: Download) -> Begun;
+    fn ping(&self) -> Result<Duration, PingError>;
+    fn network_changed(&self);
+    fn until_up(&self);
+    /// The next turn of the link's life since the client was made.
+    fn event(&mut self) -> LinkEvent;
+    /// One that has come already.
+    fn try_event(&mut self) -> Option<LinkEvent>;
+    fn close(self: Box<Self>);
+}
+
+/// A transfer; what waits gives up after the limit.
+pub(crate) trait Transfer: Send {
+    fn finished(&mut self) -> Result<Finished, TransferError>;
+    fn progress(&self) -> TransferProgress;
+    fn until(&mut self, enough: &mut dyn FnMut(&TransferProgress) -> bool) -> TransferProgress;
+    fn pause(&self);
+    fn resume(&self);
+    fn cancel(&self, leftover: Leftover);
+}
+
+/// A server; what waits gives up after the limit.
+pub(crate) trait Server {
+    fn address(&self) -> SocketAddr;
+    fn event(&mut self) -> ServerEvent;
+    fn pause(&self, id: TransferId);
+    fn resume(&self, id: TransferId);
+    fn cancel(&self, id: TransferId, leftover: Leftover);
+    /// Tells it to stop, and waits until it has.
+    fn stop(&mut self);
+}
+
+impl Adapter {
+    pub(crate) fn client(self, url: &str, config: ClientConfig) -> Box<dyn Client> {
+        match self {
+            Self::Tokio => Box::new(tokio::Client::new(url, config)),
+            Self::Blocking => Box::new(blocking::Client::new(url, config)),
+        }
+    }
+
+    /// A server at this address; port 0 is one that is free.
+    pub(crate) fn server(self, at: SocketAddr, store: DiskStore, config: ServerConfig) -> Box<dyn Server> {
+        match self {
+            Self::Tokio => Box::new(tokio::Server::new(at, store, config)),
+            Self::Blocking => Box::new(blocking::Server::new(at, store, config)),
+        }
+    }
+}

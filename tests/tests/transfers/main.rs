@@ -1,0 +1,89 @@
+//! Files over real sockets, by every adapter, and by one at each end. A test is written once; here it is run over them.
+
+mod ends;
+mod files;
+mod killed;
+mod principals;
+mod progress;
+mod rig;
+mod verbs;
+
+/// Makes a test of each of these for each of these pairs.
+macro_rules! over {
+    ($($pair:ident: $client:ident to $server:ident,)* { $($file:ident: $($test:ident)*;)* }) => {
+        over!(@pairs [$($pair $client $server)*] [$($($file $test)*)*]);
+    };
+    (@pairs [] $tests:tt) => {};
+    (@pairs [$pair:ident $client:ident $server:ident $($more:ident)*] $tests:tt) => {
+        mod $pair {
+            use crate::ends::{Adapter, Pair};
+            const PAIR: Pair = Pair { client: Adapter::$client, server: Adapter::$server };
+            over!(@tests $tests);
+        }
+        over!(@pairs [$($more)*] $tests);
+    };
+    (@tests [$($file:ident $test:ident)*]) => {
+        $(#[test]
+        fn $test() {
+            crate::$file::$test(PAIR);
+        })*
+    };
+}
+
+over! {
+    tokio: Tokio to Tokio,
+    blocking: Blocking to Blocking,
+    {
+        files:
+            a_file_goes_up_and_comes_down
+            many_files_go_at_once
+            two_large_files_share_the_link
+            what_comes_through_a_pipe_arrives
+            a_link_that_is_cut_again_and_again_carries_a_file_both_ways
+            a_server_that_comes_back_goes_on_with_the_file
+            another_client_goes_on_where_one_was_closed
+            a_wrong_token_is_refused_at_once
+            a_server_that_stops_sends_its_clients_away_and_keeps_what_came
+            a_server_does_not_wait_for_a_client_that_does_not_leave
+            nobody_there_is_told_when_the_time_is_over
+            each_attempt_is_counted_and_told_like_an_end
+            a_server_that_never_answers_is_named_when_the_time_is_over
+            a_server_of_something_else_is_named
+            a_taken_name_and_a_missing_file_are_refused_by_the_server
+            two_senders_of_one_id_leave_one_winner
+            a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link
+            a_client_that_waits_dials_when_the_network_changes;
+        killed:
+            a_client_that_was_killed_goes_on_when_it_is_started_again
+            a_server_that_was_killed_goes_on_when_it_is_started_again;
+        principals:
+            whoever_a_token_names_goes_on_with_his_own_files_only
+            more_open_transfers_than_a_principal_may_have_are_told_to_wait
+            a_quota_is_told_with_both_numbers
+            a_server_sweeps_by_itself;
+        progress:
+            rate_and_time_left_are_known_while_it_moves_and_then_no_more
+            a_part_is_fetched_beside_the_whole
+            a_folder_is_listed_and_nothing_is_written;
+        verbs:
+            either_end_pauses_and_resumes
+            either_end_cancels_and_the_other_learns_what_is_left
+            a_download_is_begun_anew_after_its_part_was_discarded_without_a_link;
+    }
+}
+
+// What one adapter says to another.
+over! {
+    tokio_to_blocking: Tokio to Blocking,
+    blocking_to_tokio: Blocking to Tokio,
+    {
+        files:
+            a_file_goes_up_and_comes_down
+            many_files_go_at_once
+            a_link_that_is_cut_again_and_again_carries_a_file_both_ways
+            another_client_goes_on_where_one_was_closed
+            a_server_that_stops_sends_its_clients_away_and_keeps_what_came;
+        verbs:
+            either_end_cancels_and_the_other_learns_what_is_left;
+    }
+}

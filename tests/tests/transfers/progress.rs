@@ -1,0 +1,55 @@
+//! What an application is told of a transfer under way, and parts of files.
+
+use bowline_core::transfer::{Digest, Stage};
+use bowline_host::client::Download;
+use bowline_host::server::ServerConfig;
+
+use crate::ends::{LIMIT, Pair};
+use crate::rig::{Serving, contents, end, folder, id, name, quick, slow, source, store, until};
+
+pub(crate) fn rate_and_time_left_are_known_while_it_moves_and_then_no_more(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let client = serving.client(slow(2_000_000));
+    let mut upload = client.upload(&source(&dir, 4_000_000), name("file"), id(1)).expect("queued");
+    let first = upload.progress();
+    assert_eq!((first.rate, first.time_left), (None, None));
+    let told = until(&mut upload, |progress| progress.rate.is_some_and(|rate| rate > 0));
+    assert_eq!(told.stage, Stage::Moving);
+    let left = told.time_left.expect("it follows from the rate");
+    assert!(left < LIMIT && told.rate.is_some_and(|rate| rate < 4_000_000), "{told:?}");
+    upload.finished().expect("sent");
+    let last = upload.progress();
+    assert_eq!((last.received, last.durable, last.length), (4_000_000, 4_000_000, Some(4_000_000)));
+    assert_eq!((last.rate, last.time_left), (None, None));
+}
+
+pub(crate) fn a_part_is_fetched_beside_the_whole(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    std::fs::write(serving.dir.path().join("file"), contents(300_000)).expect("written");
+    let dir = folder();
+    let store = store(dir.path());
+    let client = serving.client(quick());
+    let whole = client.fetch(&store, Download::new(id(1), name("file"), name("whole")));
+    let mut download = Download::new(id(2), name("file"), name("part"));
+    download.range = "100000-199999".parse().expect("a range");
+    let part = client.fetch(&store, download);
+    assert_eq!(end(whole).expect("fetched").bytes, 300_000);
+    let got = end(part).expect("fetched");
+    assert_eq!((got.bytes, got.digest), (100_000, Digest::of(&contents(300_000)[100_000..200_000])));
+    let arrived = std::fs::read(dir.path().join("part")).expect("there");
+    assert!(arrived == contents(300_000)[100_000..200_000]);
+}
+
+pub(crate) fn a_folder_is_listed_and_nothing_is_written(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    std::fs::create_dir(serving.dir.path().join("folder")).expect("made");
+    std::fs::write(serving.dir.path().join("folder/file"), contents(10)).expect("written");
+    let dir = folder();
+    let store = store(dir.path());
+    let client = serving.client(quick());
+    let got =
+        end(client.fetch(&store, Download::new(id(1), name("folder"), name("folder")))).expect("listed");
+    assert!(got.listing.is_some_and(|listing| listing.entries().count() == 1));
+    assert!(!dir.path().join("folder").exists());
+}

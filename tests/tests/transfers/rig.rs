@@ -1,0 +1,174 @@
+//! A server with a folder, and what tests need around it.
+
+use std::io::{Read, Write, copy};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use bowline_core::transfer::{SafeName, TransferId};
+use bowline_host::client::ClientConfig;
+use bowline_host::server::ServerConfig;
+use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+use bowline_store::DiskStore;
+use tempfile::TempDir;
+
+use crate::ends::{Begun, Client, Pair, Server, Transfer};
+
+/// A server with its folder.
+pub(crate) struct Serving {
+    pair: Pair,
+    pub(crate) dir: TempDir,
+    pub(crate) server: Box<dyn Server>,
+}
+
+impl Serving {
+    pub(crate) fn start(pair: Pair, config: ServerConfig) -> Self {
+        let dir = folder();
+        let store = store(dir.path());
+        Self::of(pair, store, dir, config)
+    }
+
+    pub(crate) fn of(pair: Pair, store: DiskStore, dir: TempDir, config: ServerConfig) -> Self {
+        Self { server: pair.server.server(anywhere(), store, config), pair, dir }
+    }
+
+    /// Stops the server, and starts another one of the same folder at the same address.
+    pub(crate) fn restart(&mut self, config: ServerConfig) {
+        self.server.stop();
+        let address = self.server.address();
+        self.server = self.pair.server.server(address, store(self.dir.path()), config);
+    }
+
+    pub(crate) fn client(&self, config: ClientConfig) -> Box<dyn Client> {
+        self.client_at(self.server.address(), config)
+    }
+
+    /// A client that comes by another way.
+    pub(crate) fn client_at(&self, address: SocketAddr, config: ClientConfig) -> Box<dyn Client> {
+        self.pair.client.client(&format!("ws://{address}"), config)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.dir.path().join(name)).expect("it is there")
+    }
+}
+
+pub(crate) fn anywhere() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+pub(crate) fn store(dir: &Path) -> DiskStore {
+    DiskStore::open(dir, bowline_store::Config::default()).expect("a store")
+}
+
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// A client that dials again after milliseconds.
+pub(crate) fn quick() -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.reconnect.base = Duration::from_millis(50);
+    config.reconnect.first_window = Duration::from_millis(50);
+    config.reconnect.floor = Duration::from_millis(1);
+    config.reconnect.cap = Duration::from_millis(200);
+    config
+}
+
+/// The same, so slow that a transfer has a middle.
+pub(crate) fn slow(rate: u64) -> ClientConfig {
+    let mut config = quick();
+    config.transfer.limit_rate = Some(rate);
+    config
+}
+
+pub(crate) fn contents(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+}
+
+pub(crate) fn name(text: &str) -> SafeName {
+    SafeName::parse(text).expect("a safe name")
+}
+
+pub(crate) fn id(n: u8) -> TransferId {
+    TransferId::from_bytes([n; 16])
+}
+
+/// A file of so many bytes to send.
+pub(crate) fn source(dir: &TempDir, len: usize) -> PathBuf {
+    let path = dir.path().join(format!("source {len}"));
+    std::fs::write(&path, contents(len)).expect("written");
+    path
+}
+
+pub(crate) fn end(transfer: Begun) -> Result<Finished, TransferError> {
+    transfer.expect("queued").finished()
+}
+
+pub(crate) fn until(
+    transfer: &mut Box<dyn Transfer>,
+    mut enough: impl FnMut(&TransferProgress) -> bool,
+) -> TransferProgress {
+    transfer.until(&mut enough)
+}
+
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < crate::ends::LIMIT, "{what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// All files in a folder and those in it.
+pub(crate) fn walk(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// How many bytes are kept of files that have not arrived.
+pub(crate) fn kept(dir: &Path) -> u64 {
+    let staging = dir.join(".bowline");
+    let parts = if staging.exists() { walk(&staging) } else { Vec::new() };
+    let is_part = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "part");
+    parts.iter().filter(is_part).filter_map(|path| path.metadata().ok()).map(|data| data.len()).sum()
+}
+
+/// Passes bytes on, and cuts each connection after so many of them in either direction.
+pub(crate) fn cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for near in listener.incoming() {
+            let (Ok(near), Ok(far)) = (near, TcpStream::connect(to)) else { return };
+            let back = (far.try_clone().expect("cloned"), near.try_clone().expect("cloned"));
+            for (from, to) in [(near, far), back] {
+                thread::spawn(move || {
+                    let _ = copy(&mut (&from).take(after), &mut &to);
+                    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+                });
+            }
+        }
+    });
+    address
+}
+
+/// The address of something that answers every request in these words.
+pub(crate) fn answering(words: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(words.as_bytes());
+        }
+    });
+    address
+}
