@@ -3,7 +3,7 @@
 //! transfers of [clients](client) and [servers](server). For those who write an adapter of their own; who uses one finds all
 //! of it there.
 //!
-//! No I/O happens here but in [`nonblocking`], and no time is read but to notice a sleep.
+//! No I/O happens here but in [`nonblocking`] and over WebSockets of tungstenite's, and no time is read but to notice a sleep.
 
 pub mod accept;
 #[cfg(feature = "transfer")]
@@ -25,6 +25,8 @@ mod sleep;
 pub mod socket;
 #[cfg(feature = "transfer")]
 pub mod transfer;
+#[cfg(feature = "tungstenite")]
+pub mod tungstenite;
 
 pub use ended::{Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};

@@ -10,6 +10,9 @@
 //!    [`handle_blocked`](crate::Connection::handle_blocked).
 //! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached.
 //!
+//! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth. Set `TCP_NODELAY`, and let the
+//! system hold little (`bowline_host::socket::tune`).
+//!
 //! No order is wrong, only slower (see [the laws](crate#the-laws)). The opening handshake comes before all this, from
 //! `bowline-handshake` or from any HTTP server that can hand over its stream. `bowline-tokio` is the finished form of
 //! the second driver.
@@ -192,7 +195,8 @@
 //!
 //! [`Heartbeat`](crate::Heartbeat) needs to know when bytes come, and it wants pings sent. Here it watches over a
 //! `tungstenite` socket. A wrapper around the stream counts what is read, so that one byte of a huge message is life
-//! too. What it cannot do: its ping waits behind the data that tungstenite has buffered already.
+//! too. What it cannot do: its ping waits behind the data that tungstenite has buffered already. The finished form, with
+//! the diagnosis of the end and without a write that waits for ever, is `bowline_host::tungstenite`.
 //!
 //! ```
 //! use bowline_core::heartbeat::{Beat, Config};

@@ -1,0 +1,93 @@
+//! A stream that knows how much has crossed it.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::time::{Duration, Instant};
+
+/// A stream that counts its bytes. Put it below tungstenite: one byte of a huge message is a sign of life, long before there is
+/// a message.
+#[derive(Debug)]
+pub struct Counted<S> {
+    stream: S,
+    received: u64,
+    sent: u64,
+    /// When callers are turned away as if nothing could be moved: tungstenite goes on for as long as anything can.
+    until: Option<Instant>,
+    full: bool,
+}
+
+impl<S> Counted<S> {
+    /// Counts from now on.
+    pub fn new(stream: S) -> Self {
+        Self { stream, received: 0, sent: 0, until: None, full: false }
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// How many bytes were read.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many bytes were written.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+}
+
+impl<S> Counted<S> {
+    /// Moves bytes for so long from now on.
+    pub(super) fn allow(&mut self, time: Duration) {
+        (self.until, self.full) = (Instant::now().checked_add(time), false);
+    }
+
+    /// Whether the stream itself has said since then that it takes no more, or has taken less than it was given.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let is_late = self.until.is_some_and(|until| until <= Instant::now());
+        if is_late { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+
+    fn wrote(&mut self, offered: usize, wrote: io::Result<usize>) -> io::Result<usize> {
+        self.full |= match &wrote {
+            Ok(n) => {
+                self.sent += *n as u64;
+                *n < offered
+            }
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        wrote
+    }
+}
+
+impl<S: Read> Read for Counted<S> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        let n = self.stream.read(place)?;
+        self.received += n as u64;
+        Ok(n)
+    }
+}
+
+impl<S: Write> Write for Counted<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        let wrote = self.stream.write(bytes);
+        self.wrote(bytes.len(), wrote)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.check()?;
+        let wrote = self.stream.write_vectored(slices);
+        self.wrote(slices.iter().map(|slice| slice.len()).sum(), wrote)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}

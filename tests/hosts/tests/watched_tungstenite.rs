@@ -1,0 +1,62 @@
+//! A server of tungstenite's that is watched over, and clients of tungstenite's and of nobody's.
+
+#[allow(dead_code)]
+#[path = "../examples/watched_tungstenite.rs"]
+mod watched_tungstenite;
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use bowline_core::Disconnect;
+use bowline_core::closing::Kind;
+use bowline_host::tungstenite::Config;
+use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tungstenite::{Message, WebSocket};
+use watched_tungstenite::echo;
+
+/// Generous: nothing waits for it when all is well.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A client, and a server that echoes and says at last how it ended.
+fn pair(interval: u64, timeout: u64) -> (WebSocket<TcpStream>, thread::JoinHandle<Disconnect>) {
+    let mut config = Config::default();
+    config.heartbeat.interval = Duration::from_millis(interval);
+    config.heartbeat.timeout = Duration::from_millis(timeout);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || echo(listener.accept().unwrap().0, config).unwrap());
+    let stream = TcpStream::connect_timeout(&address, LIMIT).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    (tungstenite::client(format!("ws://{address}/"), stream).unwrap().0, server)
+}
+
+#[test]
+fn a_client_that_answers_lives_through_silence_and_says_goodbye() {
+    let (mut client, server) = pair(20, 20_000);
+    // tungstenite answers a ping when it reads the next.
+    for _ in 0..5 {
+        assert!(client.read().unwrap().is_ping());
+    }
+    client.send(Message::text("hello")).unwrap();
+    while client.read().unwrap() != Message::text("hello") {}
+    client.close(Some(CloseFrame { code: CloseCode::Away, reason: "night".into() })).unwrap();
+    while client.read().is_ok() {}
+    let end = server.join().unwrap();
+    assert_eq!(end.to_string(), "received 1001 (going away) night; then sent 1001 (going away) night");
+}
+
+#[test]
+fn a_client_that_hangs_is_found_dead() {
+    let (_client, server) = pair(50, 200);
+    let end = server.join().unwrap();
+    assert_eq!(end.kind(), Kind::KeepaliveTimeout, "{end}");
+}
+
+#[test]
+fn a_client_that_crashes_is_told_from_one_that_closes() {
+    let (client, server) = pair(20_000, 20_000);
+    drop(client);
+    let end = server.join().unwrap();
+    assert!(matches!(end.kind(), Kind::Eof | Kind::DroppedAtOnce { .. }), "{end}");
+}
