@@ -157,9 +157,13 @@ impl Partial {
             return Err(self.error(ErrorKind::DigestMismatch));
         }
         commit::set_modified(&writer.part, self.spec.mtime_ms);
-        if let Some(mode) = self.unix_mode {
-            let _ = sys::set_mode(&writer.part, mode);
-        }
+        let give_mode = |also: u32| {
+            if let Some(mode) = self.unix_mode {
+                let _ = sys::set_mode(&writer.part, UnixMode::from_bits(mode.bits() | also));
+            }
+        };
+        // A part that its owner cannot open would be in the way of another attempt.
+        give_mode(0o600);
         root.sync_all(&writer.part).map_err(io)?;
         let file = sys::meta(&writer.part).map_err(io)?.id;
         let promised = journal.record.durable > 0;
@@ -173,6 +177,8 @@ impl Partial {
             // the finished file: two synchronisations fewer for every small file.
             journal.slots.write(&root.faults, &journal.record).map_err(io)?;
         }
+        // From here on nobody opens it again to write.
+        give_mode(0);
         let Journal { place, mut slots, record, clock, mut hold, .. } = journal;
         hold.keep(length);
         match commit::settle(&self.store, &place, &mut slots, record, &clock)? {

@@ -32,6 +32,37 @@ fn put(rig: &Rig, n: u8, file: &str, unix_mode: Option<u32>) {
     partial.commit(3, digest(b"abc")).expect("whole");
 }
 
+/// A part that its owner cannot open would be in the way of its own next attempt, but as root.
+#[test]
+fn a_part_stays_open_to_its_owner_until_it_is_complete() {
+    for (op, flushed) in [(Op::SyncData, false), (Op::WriteSlot, false), (Op::SyncSlot, true)] {
+        let script = Arc::new(Script::default());
+        let rig = Rig::on(script.clone(), |_| {});
+        let mut partial = rig.begin(1, &spec("a", 3));
+        partial.set_unix_mode(Some(UnixMode::from_bits(0o444)));
+        partial.write(0, b"abc").expect("in order");
+        if flushed {
+            partial.flush().run().expect("safe");
+        }
+        script.fail(op, io::ErrorKind::InvalidData);
+        partial.commit(3, digest(b"abc")).expect_err("the disk says so");
+        let part = files(rig.dir.path()).into_iter().find(|file| file.contains(".part")).expect("a part");
+        assert_eq!(mode(&rig.path(&part)) & 0o600, 0o600, "{op:?}");
+
+        match rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect("an answer") {
+            Attached::Partial { mut partial, durable, .. } => {
+                partial.set_unix_mode(Some(UnixMode::from_bits(0o444)));
+                partial.write(durable, &b"abc"[durable as usize..]).expect("in order");
+                partial.commit(3, digest(b"abc")).expect("whole");
+                assert_eq!(mode(&rig.path("a")), 0o444, "{op:?}");
+            }
+            // Whoever finishes it does not know what was wished; the owner may write, and that is all.
+            Attached::Committed { .. } => assert_eq!(mode(&rig.path("a")), 0o644, "{op:?}"),
+            other @ Attached::Present { .. } => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_empty_folder_is_made_with_all_that_lead_to_it() {
     let rig = Rig::new();
