@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::units::{parse_duration, parse_rate, parse_size};
+use crate::units::{Least, parse_duration, parse_least, parse_rate, parse_size};
 use bowline_core::transfer::ByteRange;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -49,6 +49,9 @@ pub(crate) struct Serve {
     /// How long after their last progress unfinished files are kept
     #[arg(long, value_name = "TIME", default_value = "168h", value_parser = parse_duration)]
     pub(crate) expire_after: Duration,
+    /// The least that a client must bring over a minute in which it could, in bytes per second; "none": however slow
+    #[arg(long, value_name = "RATE", default_value = "1KiB", value_parser = parse_least)]
+    pub(crate) min_rate: Least,
     /// A file with a name and a token on each line: who may come, and whose unfinished files are whose
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,

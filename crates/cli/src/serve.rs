@@ -57,6 +57,7 @@ fn config(args: &Serve) -> Result<ServerConfig, Trouble> {
     config.connection.heartbeat.interval = args.common.heartbeat;
     config.connection.heartbeat.timeout = args.common.timeout;
     config.transfer.limit_rate = args.common.limit_rate;
+    config.transfer.min_rate = args.min_rate.0;
     config.token.clone_from(&args.token.token);
     if let Some(path) = &args.tokens {
         let text = std::fs::read_to_string(path);
@@ -191,6 +192,18 @@ mod tests {
         assert_eq!((heartbeat.interval, heartbeat.timeout), (Duration::from_secs(3), Duration::from_secs(4)));
         assert_eq!(config.transfer.limit_rate, Some(5000));
         assert_eq!(config.token.as_deref(), Some("seven"));
+        assert_eq!(config.transfer.min_rate, Some(1024));
+    }
+
+    #[test]
+    fn a_server_bears_what_it_is_told_to() {
+        for (option, least) in [("2k", Some(2000)), ("3MiB/s", Some(3 << 20)), ("none", None)] {
+            let line = ["bowline", "serve", "--min-rate", option];
+            let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line) else {
+                panic!("{line:?}")
+            };
+            assert_eq!(config(&args).expect("it reads no file").transfer.min_rate, least);
+        }
     }
 
     #[test]

@@ -48,6 +48,21 @@ pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// The least rate that is borne; `None` bears any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Least(pub(crate) Option<u64>);
+
+/// Reads a rate, or `none`.
+pub(crate) fn parse_least(text: &str) -> Result<Least, String> {
+    if text == "none" {
+        return Ok(Least(None));
+    }
+    match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
+        0 => Err("it must be more than nothing; say \"none\" to bear any".into()),
+        rate => Ok(Least(Some(rate))),
+    }
+}
+
 fn split(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
