@@ -1,6 +1,9 @@
 use super::*;
 use std::sync::mpsc;
 
+/// Far beyond what a thread takes to answer.
+const LONG: Duration = Duration::from_secs(60);
+
 /// What somebody writes, as the reader of it sees it.
 struct Far {
     written: mpsc::Receiver<Vec<u8>>,
@@ -47,7 +50,7 @@ fn read_all(pipe: &Pipe, told: &mpsc::Receiver<Piece>, mut offset: u64, len: usi
     let mut all = Vec::new();
     loop {
         pipe.read(offset, len);
-        match told.recv().expect("an answer") {
+        match told.recv_timeout(LONG).expect("an answer") {
             Piece::Bytes { offset: at, data } => {
                 assert!(at == offset && !data.is_empty() && data.len() <= len);
                 offset += data.len() as u64;
@@ -82,16 +85,20 @@ fn a_read_waits_for_the_writer_and_takes_what_there_is() {
     pipe.read(0, 1000);
     assert!(told.try_recv().is_err());
     writer.write(b"hello").expect("read");
-    let Piece::Bytes { offset: 0, data } = told.recv().expect("an answer") else { panic!("no bytes") };
+    let Piece::Bytes { offset: 0, data } = told.recv_timeout(LONG).expect("an answer") else {
+        panic!("no bytes")
+    };
     assert_eq!(data, "hello");
     // Of two reads the later one counts.
     pipe.read(5, 1000);
     pipe.read(2, 2);
-    let Piece::Bytes { offset: 2, data } = told.recv().expect("an answer") else { panic!("no bytes") };
+    let Piece::Bytes { offset: 2, data } = told.recv_timeout(LONG).expect("an answer") else {
+        panic!("no bytes")
+    };
     assert_eq!(data, "ll");
     drop(writer);
     pipe.read(5, 1000);
-    assert!(matches!(told.recv(), Ok(Piece::End { length: 5 })));
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::End { length: 5 })));
 }
 
 #[test]
@@ -104,7 +111,9 @@ fn a_writer_waits_while_nothing_becomes_durable() {
     let (mut hasher, mut all) = (Hasher::new(), Vec::new());
     while all.len() < data.len() {
         pipe.read(all.len() as u64, BLOCK);
-        let Piece::Bytes { data, .. } = told.recv().expect("an answer") else { panic!("no bytes") };
+        let Piece::Bytes { data, .. } = told.recv_timeout(LONG).expect("an answer") else {
+            panic!("no bytes")
+        };
         all.extend_from_slice(&data);
         let held = |spill: &Spill| (spill.end - spill.base, spill.blocks.len());
         let (bytes, blocks) = held(&lock(&pipe.0.spill));
@@ -133,13 +142,13 @@ fn what_is_forgotten_or_never_came_is_an_error_that_says_so() {
     assert_eq!(read_all(&pipe, &told, 600, 5000), contents(1000)[600..]);
     for offset in [599, 1001, u64::MAX] {
         pipe.read(offset, 10);
-        let Ok(Piece::Failed(error)) = told.recv() else { panic!("no failure at {offset}") };
+        let Ok(Piece::Failed(error)) = told.recv_timeout(LONG) else { panic!("no failure at {offset}") };
         assert_eq!(error.kind(), ErrorKind::Forgotten, "{offset}");
     }
     assert_eq!(pipe.digest(&hasher, 599).expect_err("forgotten").kind(), ErrorKind::Forgotten);
-    let error = pipe.digest(&hasher, 1001).expect_err("never came");
+    let error = pipe.digest(&hasher, 5000).expect_err("never came");
     assert_eq!(error.kind(), ErrorKind::Forgotten);
-    assert!(error.reason().contains("1001 bytes are asked for, and 1000 have come"), "{error}");
+    assert!(error.reason().contains("5000 bytes are asked for, and 1000 have come"), "{error}");
 }
 
 #[test]
@@ -158,9 +167,9 @@ fn a_reader_that_fails_is_told_behind_what_it_has_read() {
     let (sender, told) = mpsc::channel();
     pipe.connect(Box::new(move |piece| drop(sender.send(piece))));
     pipe.read(0, 10);
-    assert!(matches!(told.recv(), Ok(Piece::Bytes { offset: 0, .. })));
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Bytes { offset: 0, .. })));
     pipe.read(1, 10);
-    let Ok(Piece::Failed(error)) = told.recv() else { panic!("no failure") };
+    let Ok(Piece::Failed(error)) = told.recv_timeout(LONG) else { panic!("no failure") };
     assert_eq!(error.kind(), ErrorKind::PipeFailed);
     assert!(error.reason().contains("torn off"), "{error}");
 }

@@ -277,13 +277,7 @@ fn a_done_that_was_lost_comes_again() {
     let mut world = World::new();
     world.send_pipe(id(1), "pipe", contents(7, 300_000));
     world.link_up();
-    while !world.server.disk.get(&id(1)).is_some_and(|part| part.committed) {
-        world.poll_messages();
-        world.deliver(true);
-        world.deliver(false);
-        world.client.carry_out_one(world.now);
-        world.server.carry_out_one(world.now);
-    }
+    world.run_until(|world| world.server.disk.get(&id(1)).is_some_and(|part| part.committed));
     world.cut();
     assert!(!world.client.done(id(1)));
     world.link_up();
@@ -306,6 +300,37 @@ fn a_source_that_contradicts_itself_fails() {
         world.client.collect();
         assert_eq!(world.client.failure(id(1)), Some(Code::SourceChanged), "{ends:?}");
     }
+}
+
+#[test]
+fn an_end_in_place_of_a_piece_leaves_the_piece_to_be_asked_for_again() {
+    let mut t = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+    t.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
+    t.handle_link_up(Instant::ZERO, None);
+    let mut hear = |frame: Frame| {
+        t.handle_message(Instant::ZERO, frame.encode().into_bytes());
+        while t.poll_message(Instant::ZERO, 1).is_some() {}
+    };
+    hear(hello());
+    let accept = Accept {
+        resume: 0,
+        credit: 65_536,
+        max_chunk: 65_536,
+        epoch: 1,
+        expires: 0,
+        ack_ms: 25,
+        have: Have::Part,
+        prefix: None,
+    };
+    hear(Frame::Accept(1, accept));
+    t.provide(Instant::ZERO, id(1), 0, Bytes::from_static(b"hello"));
+    while t.poll_message(Instant::ZERO, 1).is_some() {}
+    let rewind = Some(wire::Rewind::Gap);
+    let back = Ack { received: 0, durable: 0, credit: 65_536, last_seq: 0, hold_us: 0, rewind };
+    t.handle_message(Instant::ZERO, Frame::Ack(1, back).encode().into_bytes());
+    while t.poll_event().is_some() {}
+    t.end(Instant::ZERO, id(1), 5);
+    assert!(matches!(t.poll_event(), Some(Event::Read { offset: 0, len: 5, .. })));
 }
 
 #[test]
@@ -380,7 +405,7 @@ impl World {
     /// if there are any, and stay open after that, until the end.
     fn settle_with_pipe(&mut self, bytes: &'static [u8], mut end: Option<u64>) {
         let mut bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
-        loop {
+        for _ in 0..1_000_000 {
             let moved = self.poll_messages() | self.deliver(true) | self.deliver(false);
             let carried = self.server.carry_out_one(self.now);
             self.client.collect();
@@ -406,6 +431,7 @@ impl World {
                 return;
             }
         }
+        panic!("live-lock");
     }
 }
 

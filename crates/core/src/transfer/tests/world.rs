@@ -341,7 +341,7 @@ impl World {
     }
 
     /// Runs without time passing until something is so.
-    fn run_until(&mut self, is_so: impl Fn(&Self) -> bool) {
+    pub(super) fn run_until(&mut self, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..1_000_000 {
             if is_so(self) {
                 return;
@@ -414,7 +414,7 @@ impl World {
 
     /// The same, with a server that answers effects by itself: those for which `answer` says false it carries out.
     pub(super) fn settle_with(&mut self, answer: impl Fn(&Event, &mut Transfers, Instant) -> bool) {
-        loop {
+        for _ in 0..1_000_000 {
             let moved = self.poll_messages() | self.deliver(true) | self.deliver(false);
             let carried = self.client.carry_out_one(self.now);
             self.server.collect();
@@ -429,6 +429,7 @@ impl World {
                 self.server.carry_out(self.now, effect);
             }
         }
+        panic!("live-lock");
     }
 
     /// Jumps to the next deadline; false if there is none.

@@ -92,6 +92,8 @@ fn some_frames() -> Vec<Frame> {
                 text: "full".into(),
             },
         ),
+        Frame::Request(5, Request { id, name: name(), from: 1 << 33, to: 1 << 34, if_digest: None }),
+        Frame::Finishing(1, Phase::Source),
     ]
 }
 

@@ -103,6 +103,7 @@ fn a_receiver_that_has_lost_what_was_durable_is_told_that_a_pipe_does_not_go_bac
         copy(&world.to.path().join(".bowline"), early.path());
         writer.send(contents(40_000)).expect("read");
         world.run_until_safe(70_000);
+        drop(writer);
         world.client.transfers.handle_link_down(world.now);
         // Another machine takes its place, with an older copy of its disk or an empty one.
         world.to = tempfile::tempdir().expect("a folder");
