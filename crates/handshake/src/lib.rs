@@ -4,6 +4,8 @@
 //! socket, a clock or a source of randomness: bytes and the time go in, bytes, a deadline and one result come out. What
 //! the peer sent behind its part of the handshake is handed on as `leftover`; it belongs to the frame decoder.
 //!
+//! Where an HTTP server of somebody else has read the request, [`server::Upgrade`] makes the answer by the same rules.
+//!
 //! Both are bounded in bytes, headers and time ([`Config`]), do the same however the input is split, look at each byte
 //! once even if bytes trickle in one by one, and never panic on what a peer sends. Their errors are written for the
 //! person who has to find out why there is no connection.

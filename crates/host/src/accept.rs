@@ -62,6 +62,12 @@ impl<S> Accepted<S> {
         let Upgraded { request, subprotocol, leftover, .. } = upgraded;
         Self { stream, leftover, subprotocol, request }
     }
+
+    /// A stream that an HTTP server of somebody else has handed over, after it has sent the answer to this request, in which
+    /// this subprotocol is chosen.
+    pub fn handed_over(stream: S, request: http::Request<()>, subprotocol: impl Into<String>) -> Self {
+        Self { stream, leftover: Bytes::new(), subprotocol: Some(subprotocol.into()), request }
+    }
 }
 
 #[cfg(test)]

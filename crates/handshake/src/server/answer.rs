@@ -1,14 +1,16 @@
 //! What a server answers.
 
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION,
-    TRANSFER_ENCODING, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, StatusCode};
 use thiserror::Error;
 
 use super::Error as Refused;
 use crate::headers::{HeaderError, own_header, write_headers};
+
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The answer that opens the WebSocket: its subprotocol, and headers of the application's own.
 ///
@@ -51,7 +53,33 @@ impl Accept {
         Ok(self)
     }
 
-    /// The bytes of the answer (RFC 6455 §4.2.2, 5).
+    /// RFC 6455 §4.2.2: a server must not choose what was not offered.
+    pub(super) fn check(&self, offered: &[String]) -> Result<(), AnswerError> {
+        match &self.subprotocol {
+            Some(subprotocol) if !offered.contains(subprotocol) => {
+                Err(AnswerError::NotOffered { subprotocol: subprotocol.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The answer as a value (RFC 6455 §4.2.2, 5).
+    pub(super) fn response(&self, accept_key: &str) -> http::Response<()> {
+        let mut response = http::Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        let subprotocol = self.subprotocol.as_deref().map(|name| (SEC_WEBSOCKET_PROTOCOL, name));
+        for (name, value) in [(SEC_WEBSOCKET_ACCEPT, accept_key)].into_iter().chain(subprotocol) {
+            // Base64, and a token that the client has offered: neither can be anything but a value.
+            headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        }
+        headers.extend(self.headers.clone());
+        response
+    }
+
+    /// The bytes of the answer.
     pub(super) fn encode(&self, accept_key: &str) -> Vec<u8> {
         let mut out = status_line(StatusCode::SWITCHING_PROTOCOLS);
         out.extend_from_slice(b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
@@ -113,7 +141,13 @@ pub(super) fn rejection<B: AsRef<[u8]>>(response: &http::Response<B>) -> Vec<u8>
 
 /// The bytes of the answer to a request that cannot be accepted; none if none can be given.
 pub(super) fn automatic(error: &Refused) -> Vec<u8> {
-    let Some(status) = error.status() else { return Vec::new() };
+    let Some((status, headers)) = automatic_head(error) else { return Vec::new() };
+    refusal(status, headers, format!("{error}\n").as_bytes())
+}
+
+/// Status and headers of that answer.
+pub(super) fn automatic_head(error: &Refused) -> Option<(StatusCode, HeaderMap)> {
+    let status = error.status()?;
     let mut headers = HeaderMap::new();
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("GET"));
@@ -121,9 +155,11 @@ pub(super) fn automatic(error: &Refused) -> Vec<u8> {
     if status == StatusCode::UPGRADE_REQUIRED {
         // RFC 9110 §15.5.22: it must name the protocol; RFC 6455 §4.2.2: and the versions spoken.
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
-    refusal(status, headers, format!("{error}\n").as_bytes())
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN));
+    Some((status, headers))
 }
 
 /// An answer behind which the connection ends.
@@ -135,7 +171,7 @@ fn refusal(status: StatusCode, mut headers: HeaderMap, body: &[u8]) -> Vec<u8> {
     let body = if status == StatusCode::NOT_MODIFIED { &[] } else { body };
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN));
     }
     let mut out = status_line(status);
     write_headers(&mut out, &headers);

@@ -43,7 +43,8 @@ pub(super) fn parse(head: &[u8]) -> Result<Asked, Error> {
     }
 }
 
-fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
+/// Checks a request whose method is GET, in HTTP/1.1 or later.
+pub(super) fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
     hide_secrets(request.headers_mut());
     let headers = request.headers();
     // RFC 6455 §4.2.1, 1: the target is a path, or a URL with one.

@@ -16,6 +16,7 @@ mod answer;
 mod check;
 mod error;
 mod extensions;
+mod upgrade;
 
 use std::fmt;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use bytes::{Buf, Bytes};
 
 pub use answer::{Accept, AnswerError, negotiate};
 pub use error::Error;
+pub use upgrade::Upgrade;
 
 use crate::Config;
 use crate::head::{Expect, HeadReader, Scan};
@@ -196,12 +198,8 @@ impl Handshake {
     pub fn accept(&mut self, now: Instant, accept: &Accept) -> Result<(), AnswerError> {
         let now = self.tick(now);
         let State::Asked(asked) = &mut self.state else { return Err(AnswerError::NoRequest) };
+        accept.check(&asked.subprotocols)?;
         let subprotocol = accept.subprotocol.clone();
-        if let Some(subprotocol) =
-            accept.subprotocol.clone().filter(|name| !asked.subprotocols.contains(name))
-        {
-            return Err(AnswerError::NotOffered { subprotocol });
-        }
         self.output = accept.encode(&asked.accept_key).into();
         let request = Box::new(std::mem::take(&mut asked.request));
         self.state = State::Accepting { request, subprotocol, since: now };

@@ -8,3 +8,4 @@ mod limits;
 mod peers;
 mod requests;
 mod splits;
+mod upgrade;

@@ -4,6 +4,7 @@ mod messages;
 mod orders;
 mod served;
 mod sweeping;
+mod upgrade;
 
 use std::future::Future;
 use std::io;
@@ -30,6 +31,7 @@ use messages::Talks;
 use served::Link;
 
 pub use bowline_host::server::{FileEvent, ServerConfig, ServerEvent};
+pub use upgrade::Guest;
 
 /// A server of one folder. Clones share it.
 ///

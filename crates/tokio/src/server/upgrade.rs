@@ -1,0 +1,77 @@
+//! A server that lives in an HTTP server of somebody else, on a route of it.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Arc;
+
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_handshake::server::Upgrade;
+use bowline_store::Principal;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Server, sweeping};
+use crate::accept::{Accepted, Decision};
+
+/// A client that may come, and in whose hands it is: see [`Server::answer`].
+#[derive(Debug)]
+#[must_use = "the client waits to be served"]
+pub struct Guest {
+    who: Principal,
+    request: Request<()>,
+}
+
+impl Server {
+    /// Answers a request that an HTTP server of somebody else has read, such as hyper or axum: whether it asks for a WebSocket
+    /// as it should, has a token, and speaks the protocol. Send the answer; if there is a guest, take over the stream behind
+    /// it, and [serve the guest](Self::serve_guest).
+    pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
+        let upgrade = match Upgrade::of(request) {
+            Ok(upgrade) => upgrade,
+            Err(error) => return (error.response().map(Bytes::from), None),
+        };
+        let (accept, who) = match self.house.decide(upgrade.request(), upgrade.subprotocols()) {
+            (Decision::Accept(accept), who) => (accept, who),
+            (Decision::Reject(answer), _) => return (answer, None),
+        };
+        match upgrade.accept(&accept) {
+            Ok(answer) => {
+                (answer.map(|()| Bytes::new()), Some(Guest { who, request: upgrade.into_request() }))
+            }
+            Err(error) => {
+                let mut answer = Response::new(Bytes::from(format!("{error}\n")));
+                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                (answer, None)
+            }
+        }
+    }
+
+    /// Serves a guest over the stream behind its answer, until the link ends. `peer` is for logs and events.
+    ///
+    /// The connections of a server count at whoever accepts them; none of [`ServerConfig::max_connections`] applies.
+    ///
+    /// [`ServerConfig::max_connections`]: super::ServerConfig::max_connections
+    pub async fn serve_guest<S>(&self, stream: S, guest: Guest, peer: String)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Guest { who, request } = guest;
+        self.serve_link(Accepted::handed_over(stream, request, SUBPROTOCOL), who, peer).await;
+    }
+
+    /// Tells all clients, and those who come from now on, to come back later. Each is gone when its
+    /// [`serve_guest`](Self::serve_guest) has returned.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Removes what nobody came back for, every now and then, as [`serve`](Self::serve) does by itself. Runs until it is
+    /// dropped.
+    pub async fn sweep(&self) -> Infallible {
+        match self.house.config().sweep_every {
+            Some(every) => sweeping::sweep(Arc::clone(&self.house), every).await,
+            None => pending().await,
+        }
+    }
+}
