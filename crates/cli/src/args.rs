@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Serve(Serve),
     Send(Send),
     Fetch(Fetch),
+    Probe(Probe),
     Demo(Demo),
 }
 
@@ -117,6 +118,39 @@ pub(crate) struct Fetch {
     pub(crate) token: Token,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// Find out what a WebSocket server, and the path to it, do
+///
+/// Any server will do. Tells how long it takes to connect, whether pings and a close are answered, and on request how large
+/// messages may be and how long a connection may be silent before something on the path drops it.
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// The server, such as ws://host:8080/chat
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// How many pings to send
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    pub(crate) pings: u32,
+    /// Find the longest silence that the path bears, with some connections side by side
+    #[arg(long)]
+    pub(crate) idle: bool,
+    /// The longest silence that is tried; the search may take three times as long
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
+    pub(crate) max: Duration,
+    /// Find the largest message that is taken, up to this size; the server gets messages of zeros
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "64MiB", value_parser = parse_size)]
+    pub(crate) largest: Option<u64>,
+    /// The subprotocol to ask for, instead of the one of bowline; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subprotocol: Vec<String>,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Watch a file survive a hostile network, on this machine alone

@@ -11,6 +11,7 @@ mod memory;
 mod nest;
 mod news;
 mod plain;
+mod probe;
 mod report;
 mod send;
 mod serve;
@@ -60,6 +61,7 @@ async fn run(command: Command) -> Result<(), Trouble> {
             let identity = identity(args.common.output)?;
             fetch::run(args, identity, interrupt).await
         }
+        Command::Probe(args) => probe::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
     }
 }
@@ -68,7 +70,9 @@ async fn run(command: Command) -> Result<(), Trouble> {
 /// has threads of its own, few of them.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     let mut builder = match command {
-        Command::Send(_) | Command::Fetch(_) => tokio::runtime::Builder::new_current_thread(),
+        Command::Send(_) | Command::Fetch(_) | Command::Probe(_) => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
     };
     builder
@@ -96,6 +100,7 @@ fn output(command: &Command) -> Output {
         Command::Serve(args) => args.common.output,
         Command::Send(args) => args.common.output,
         Command::Fetch(args) => args.common.output,
+        Command::Probe(args) => args.output,
         Command::Demo(args) => args.output,
     }
 }

@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod files;
 mod pipes;
+mod probe;
 mod progress;
 mod quotas;
 mod ranges;

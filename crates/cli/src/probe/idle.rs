@@ -1,0 +1,182 @@
+//! The longest silence that the path bears.
+//!
+//! Connections are left alone side by side, each for another time. Then a counter-test tells a limit on silence from one
+//! on age, and both from an accident: of two more connections, one stays silent and must die, and one does not and must
+//! live.
+
+use super::link::{Answer, Link, Target};
+use super::search::{Bounds, Search};
+use super::tell::Teller;
+use bowline_core::Disconnect;
+use bowline_core::connection::Event;
+use bowline_tokio::DialError;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// What a server says of itself at the beginning does not count as breaking the silence.
+const GREETING: Duration = Duration::from_millis(500);
+/// How often a silent connection is looked at, to see when the last byte came.
+const LOOK: Duration = Duration::from_millis(100);
+/// Whoever is found dead first is not alone for longer than this.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(super) enum Idle {
+    /// Silence of this length was borne, and longer ones were not tried.
+    Borne(Duration),
+    /// Silence is borne up to somewhere between the two.
+    Limit {
+        borne: Duration,
+        fatal: Duration,
+        /// Whether `fatal` is the moment itself.
+        exact: bool,
+        /// How it ended.
+        disconnect: Option<Disconnect>,
+        /// An interval at which pings keep the connection open.
+        heartbeat: Duration,
+    },
+    /// Connections do not live longer than this, silent or not.
+    Age(Duration, Disconnect),
+    /// The server itself breaks every silence of this length.
+    Spoken(Duration),
+    /// The results contradict each other; the end of a connection after this silence was not repeated.
+    Unclear(Duration, Option<Disconnect>),
+}
+
+/// What became of one silence.
+#[derive(Debug)]
+enum Silence {
+    Borne,
+    /// The other side spoke, after so long.
+    Broken(Duration),
+    /// The connection ended, after so long.
+    Ended(Duration, Disconnect),
+    /// It was dead when it was asked.
+    Dead(Option<Disconnect>),
+}
+
+pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller) -> Result<Idle, DialError> {
+    let mut search = Search::new(most);
+    let mut last = None;
+    loop {
+        let silences = search.next();
+        let Some(longest) = silences.iter().max().copied() else { break };
+        teller.silent(silences.len(), longest);
+        let mut links = JoinSet::new();
+        for silence in silences {
+            let (link, _) = target.open().await?;
+            let patience = target.patience();
+            links.spawn(async move { (silence, keep_silent(link, silence, patience).await) });
+        }
+        let mut until = None;
+        while let Some((silence, outcome)) = next(&mut links, until).await {
+            match outcome {
+                Silence::Borne => search.handle_borne(silence),
+                Silence::Broken(after) => return Ok(Idle::Spoken(after)),
+                Silence::Ended(after, disconnect) => {
+                    search.handle_fatal(after, true);
+                    last = Some(disconnect);
+                    // The others have been silent for as long.
+                    until = Some(Instant::now() + SLACK);
+                }
+                Silence::Dead(disconnect) => {
+                    search.handle_fatal(silence, false);
+                    last = disconnect.or(last);
+                }
+            }
+        }
+    }
+    let Bounds { borne, fatal, exact } = search.bounds();
+    let Some(fatal) = fatal else { return Ok(Idle::Borne(borne)) };
+    teller.doing("comparing with a connection that is not silent");
+    let heartbeat = if exact { fatal } else { borne.max(fatal / 2) } / 4 * 3;
+    Ok(match compare(target, fatal, heartbeat).await? {
+        (Silence::Borne, _) => Idle::Unclear(fatal, last),
+        (Silence::Broken(after), _) => Idle::Spoken(after),
+        (_, Some((age, disconnect))) => Idle::Age(age, disconnect),
+        (_, None) => Idle::Limit { borne: borne.min(fatal), fatal, exact, disconnect: last, heartbeat },
+    })
+}
+
+/// The next that is over; none if there is none, or not until then.
+async fn next<T: 'static>(links: &mut JoinSet<T>, until: Option<Instant>) -> Option<T> {
+    loop {
+        let joined = match until {
+            Some(until) => timeout_at(until, links.join_next()).await.ok()?,
+            None => links.join_next().await,
+        };
+        // Who was lost shows nothing.
+        if let Ok(outcome) = joined? {
+            return Some(outcome);
+        }
+    }
+}
+
+/// A connection that is silent for a little longer than what was fatal, beside one that is not. What became of the first,
+/// and how and when the second ended, if it did.
+async fn compare(
+    target: &Target,
+    fatal: Duration,
+    heartbeat: Duration,
+) -> Result<(Silence, Option<(Duration, Disconnect)>), DialError> {
+    let length = fatal + SLACK.max(fatal / 10);
+    let (silent, _) = target.open().await?;
+    let (mut busy, _) = target.open().await?;
+    let patience = target.patience();
+    let kept_busy = async move {
+        let start = Instant::now();
+        while start.elapsed() < length {
+            if let Answer::Ended(disconnect) = busy.ask(patience).await {
+                return Some((start.elapsed(), disconnect));
+            }
+            if let Some(disconnect) = rest(&mut busy, heartbeat.min(length)).await {
+                return Some((start.elapsed(), disconnect));
+            }
+        }
+        None
+    };
+    Ok(tokio::join!(keep_silent(silent, length, patience), kept_busy))
+}
+
+/// Lets time pass; the end, if it comes.
+async fn rest(link: &mut Link, time: Duration) -> Option<Disconnect> {
+    let ended = async {
+        loop {
+            if let Event::Closed(disconnect) = link.socket.event().await {
+                return disconnect;
+            }
+        }
+    };
+    timeout(time, ended).await.ok()
+}
+
+/// Says nothing for so long after the last byte, and asks then.
+async fn keep_silent(mut link: Link, length: Duration, patience: Duration) -> Silence {
+    let start = Instant::now();
+    let (mut bytes, mut since) = (0, start);
+    loop {
+        let now = Instant::now();
+        let received = link.socket.stats().bytes_received;
+        if received != bytes {
+            if start.elapsed() > GREETING {
+                return Silence::Broken(now - since);
+            }
+            (bytes, since) = (received, now);
+        }
+        let left = length.saturating_sub(now - since);
+        if left.is_zero() {
+            break;
+        }
+        let wait = LOOK.min(left);
+        if let Ok(Event::Closed(disconnect)) = timeout(wait, link.socket.event()).await {
+            return Silence::Ended(since.elapsed(), disconnect);
+        }
+    }
+    match link.ask(patience).await {
+        Answer::Came(_) => Silence::Borne,
+        Answer::None => Silence::Dead(None),
+        Answer::Ended(disconnect) => Silence::Dead(Some(disconnect)),
+    }
+}

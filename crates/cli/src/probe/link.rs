@@ -1,0 +1,172 @@
+//! A connection that does only what it is asked to, so that whatever else happens is the other side's doing.
+
+use crate::args::Probe;
+use bowline_core::connection::{Config, Event};
+use bowline_core::frame::Limits;
+use bowline_core::heartbeat;
+use bowline_core::message::Delivery;
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_core::{Close, Disconnect};
+use bowline_handshake::client::{Request, RequestError};
+use bowline_tokio::dial::{self, Dialed};
+use bowline_tokio::{DialError, WebSocket};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Between one ping and the next.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where to connect, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    request: Request,
+    /// How long an answer may take.
+    patience: Duration,
+}
+
+/// What opening a connection has shown.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    pub(super) peer: Option<SocketAddr>,
+    /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands.
+    pub(super) reached: Duration,
+    /// From request to answer.
+    pub(super) upgraded: Duration,
+    pub(super) subprotocol: Option<String>,
+    /// What the server says of itself.
+    pub(super) server: Option<String>,
+}
+
+/// What pings have shown.
+#[derive(Clone, Debug)]
+pub(super) struct Pings {
+    pub(super) asked: u32,
+    /// The round trips of those that were answered, the shortest first.
+    pub(super) round_trips: Vec<Duration>,
+    /// How long the last one was waited for, if it was not answered.
+    pub(super) waited: Duration,
+    /// Whether the connection ended meanwhile.
+    pub(super) end: Option<Disconnect>,
+}
+
+/// What closing has shown.
+#[derive(Clone, Debug)]
+pub(super) struct Closed {
+    pub(super) took: Duration,
+    pub(super) disconnect: Disconnect,
+}
+
+/// A connection without a heartbeat.
+pub(super) struct Link {
+    pub(super) socket: WebSocket<TcpStream>,
+    patience: Duration,
+}
+
+/// What became of a ping.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Came(Duration),
+    /// Nothing, for as long as there is patience.
+    None,
+    Ended(Disconnect),
+}
+
+impl Target {
+    pub(super) fn new(args: &Probe) -> Result<Self, RequestError> {
+        let mut request = Request::new(&args.url)?;
+        if args.subprotocol.is_empty() {
+            request = request.with_subprotocol(SUBPROTOCOL)?;
+        }
+        for name in &args.subprotocol {
+            request = request.with_subprotocol(name)?;
+        }
+        if let Some(token) = &args.token.token {
+            request = request.with_header("authorization", format!("Bearer {token}"))?;
+        }
+        Ok(Self { request, patience: args.timeout })
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(super) async fn open(&self) -> Result<(Link, Opened), DialError> {
+        let mut limits = dial::Config::default();
+        limits.connect_timeout = self.patience;
+        let start = Instant::now();
+        let dialed = dial::connect_with(&self.request, &limits).await?;
+        let took = start.elapsed();
+        let server = dialed.response.headers().get("server");
+        let opened = Opened {
+            peer: dialed.stream.peer_addr().ok(),
+            reached: took.saturating_sub(dialed.round_trip),
+            upgraded: dialed.round_trip,
+            subprotocol: dialed.subprotocol.clone(),
+            server: server.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()),
+        };
+        Ok((self.link(dialed)?, opened))
+    }
+
+    fn link(&self, dialed: Dialed<TcpStream>) -> Result<Link, DialError> {
+        let mut config = Config::default();
+        config.heartbeat.mode = heartbeat::Mode::Off;
+        config.closing.close_timeout = self.patience;
+        // An echo may be as large as what it answers, and is of no interest.
+        config.delivery = Delivery::Pieces;
+        config.limits = Limits::none();
+        let socket = WebSocket::client(dialed, config).map_err(DialError::Random)?;
+        Ok(Link { socket, patience: self.patience })
+    }
+}
+
+impl Link {
+    /// Pings so many times, one after the other; only as long as they are answered.
+    pub(super) async fn ping(&mut self, count: u32) -> Pings {
+        let mut pings = Pings { asked: 0, round_trips: Vec::new(), waited: Duration::ZERO, end: None };
+        while pings.asked < count {
+            if pings.asked > 0 {
+                sleep(PAUSE).await;
+            }
+            pings.asked += 1;
+            match self.ask(self.patience).await {
+                Answer::Came(round_trip) => pings.round_trips.push(round_trip),
+                Answer::None => {
+                    pings.waited = self.patience;
+                    break;
+                }
+                Answer::Ended(disconnect) => {
+                    pings.end = Some(disconnect);
+                    break;
+                }
+            }
+        }
+        pings.round_trips.sort();
+        pings
+    }
+
+    /// Asks whether anybody is there, and waits for the answer.
+    pub(super) async fn ask(&mut self, patience: Duration) -> Answer {
+        // Who is closing has nothing to say any more but its end.
+        let asked = self.socket.ping(b"").ok();
+        let until = Instant::now() + patience;
+        loop {
+            match timeout_at(until, self.socket.event()).await {
+                Err(_) => return Answer::None,
+                Ok(Event::Answered { ping, rtt }) if Some(ping) == asked => return Answer::Came(rtt),
+                Ok(Event::Closed(disconnect)) => return Answer::Ended(disconnect),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Closes, and waits for the end.
+    pub(super) async fn close(mut self) -> Closed {
+        let start = Instant::now();
+        // If it is closing already, so much the better.
+        let _ = self.socket.close(Close::normal());
+        let disconnect = self.socket.ended().await;
+        Closed { took: start.elapsed(), disconnect }
+    }
+}

@@ -1,0 +1,63 @@
+//! `bowline probe`: what a WebSocket server, and the path to it, do.
+//!
+//! ```text
+//!  Target ──▶ link     opens, pings, closes
+//!         ──▶ largest  messages of growing size, until one is refused
+//!         ──▶ idle     silences side by side, chosen by a search, until the longest that is borne is known
+//! ```
+//!
+//! Each part finds one thing out, and `tell` says it as soon as it is known.
+
+mod idle;
+mod largest;
+mod link;
+mod search;
+mod tell;
+
+use crate::args::Probe;
+use crate::exit::{Exit, Trouble};
+use crate::signals::Interrupt;
+use bowline_core::Retry;
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_tokio::DialError;
+use link::Target;
+use tell::{Finding, Teller};
+
+pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
+    let target = Target::new(&args).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let mut teller = Teller::new(&args);
+    tokio::select! {
+        outcome = look(&args, &target, &mut teller) => outcome,
+        () = interrupt.come() => {
+            Err(Trouble::new(Exit::Interrupted, "interrupted; what was found stands above"))
+        }
+    }
+}
+
+async fn look(args: &Probe, target: &Target, teller: &mut Teller) -> Result<(), Trouble> {
+    teller.doing("connecting");
+    let (mut link, opened) = target.open().await.map_err(|e| unreachable(&e))?;
+    let is_bowline = opened.subprotocol.as_deref() == Some(SUBPROTOCOL);
+    teller.tell(&Finding::Open(opened));
+    teller.doing("sending pings");
+    teller.tell(&Finding::Pings(link.ping(args.pings).await));
+    teller.doing("closing");
+    teller.tell(&Finding::Close(link.close().await));
+    if is_bowline && args.largest.is_some() {
+        teller.tell(&Finding::NoMessages);
+    } else if let Some(most) = args.largest {
+        let found = largest::search(target, most, teller).await.map_err(|e| unreachable(&e))?;
+        teller.tell(&Finding::Largest(found));
+    }
+    if args.idle {
+        let found = idle::search(target, args.max, teller).await.map_err(|e| unreachable(&e))?;
+        teller.tell(&Finding::Idle(found));
+    }
+    Ok(())
+}
+
+/// A server that cannot be reached may be reached later; one that does not want us will not.
+fn unreachable(error: &DialError) -> Trouble {
+    let exit = if let Retry::No(_) = error.retry() { Exit::Failed } else { Exit::Unreachable };
+    Trouble::new(exit, error)
+}

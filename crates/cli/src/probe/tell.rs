@@ -1,0 +1,307 @@
+//! The words for what was found.
+
+use super::idle::Idle;
+use super::largest::{Largest, Refusal};
+use super::link::{Closed, Opened, Pings};
+use crate::args::Probe;
+use crate::plain::plain;
+use crate::report::json::Line;
+use crate::report::print_line;
+use crate::units::{Size, Span};
+use bowline_core::Disconnect;
+use bowline_core::closing::Suspect;
+use bowline_core::transfer::SUBPROTOCOL;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// What the heartbeat does unless it is told otherwise.
+const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Something about the server, or the path to it.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    Open(Opened),
+    Pings(Pings),
+    Close(Closed),
+    Largest(Largest),
+    /// No message is as good as another.
+    NoMessages,
+    Idle(Idle),
+}
+
+/// Says what was found, and what is being done meanwhile.
+pub(super) struct Teller {
+    json: bool,
+    quiet: bool,
+    /// Only on a terminal.
+    bar: ProgressBar,
+}
+
+impl Teller {
+    pub(super) fn new(args: &Probe) -> Self {
+        let target = if args.output.json || args.output.quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Self { json: args.output.json, quiet: args.output.quiet, bar }
+    }
+
+    /// What is being done from here on.
+    pub(super) fn doing(&self, what: &str) {
+        self.bar.reset_elapsed();
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// So many connections are silent, up to so long.
+    pub(super) fn silent(&self, count: usize, longest: Duration) {
+        self.doing(&format!("{count} connections are silent, for up to {}", Span(longest)));
+    }
+
+    /// A message of this size is on its way.
+    pub(super) fn message(&self, size: u64) {
+        self.doing(&format!("sending a message of {}", Size(size)));
+    }
+
+    pub(super) fn tell(&self, finding: &Finding) {
+        if self.json {
+            return finding.line().print();
+        }
+        if !self.quiet {
+            let (what, text) = finding.text();
+            self.bar.suspend(|| print_line(&format!("{what:<11} {}", plain(&text))));
+        }
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Finding {
+    fn text(&self) -> (&'static str, String) {
+        match self {
+            Self::Open(opened) => ("connection", open(opened)),
+            Self::Pings(found) => ("pings", pings(found)),
+            Self::Close(Closed { took, disconnect }) => {
+                ("close", format!("{disconnect}; it took {}", time(*took)))
+            }
+            Self::Largest(found) => ("messages", largest(found)),
+            Self::NoMessages => (
+                "messages",
+                format!(
+                    "not tried: the server speaks {SUBPROTOCOL}, and takes no others (--subprotocol asks for another)"
+                ),
+            ),
+            Self::Idle(found) => ("silence", idle(found)),
+        }
+    }
+
+    fn line(&self) -> Line {
+        match self {
+            Self::Open(opened) => Line::new("open")
+                .with("peer", opened.peer.map(|peer| peer.to_string()))
+                .seconds("connect_seconds", opened.reached.as_secs_f64())
+                .seconds("handshake_seconds", opened.upgraded.as_secs_f64())
+                .with("subprotocol", opened.subprotocol.clone())
+                .with("server", opened.server.clone()),
+            Self::Pings(Pings { asked, round_trips, end, .. }) => {
+                let millis = |time: Option<&Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+                Line::new("pings")
+                    .with("asked", *asked)
+                    .with("answered", round_trips.len())
+                    .with("least_ms", millis(round_trips.first()))
+                    .with("median_ms", millis(round_trips.get(round_trips.len() / 2)))
+                    .with("most_ms", millis(round_trips.last()))
+                    .with("end", end.as_ref().map(ToString::to_string))
+            }
+            Self::Close(Closed { took, disconnect }) => Line::new("close")
+                .seconds("seconds", took.as_secs_f64())
+                .with("answered", disconnect.received().is_some())
+                .with("code", disconnect.code().as_u16())
+                .with("end", disconnect.to_string()),
+            Self::Largest(Largest { taken, refused }) => Line::new("largest")
+                .with("taken", *taken)
+                .with("refused", refused.as_ref().map(|(size, _)| *size))
+                .with("why", refused.as_ref().map(|(_, refusal)| why(refusal))),
+            Self::NoMessages => Line::new("largest").with("why", format!("the server speaks {SUBPROTOCOL}")),
+            Self::Idle(found) => idle_line(found),
+        }
+    }
+}
+
+fn open(opened: &Opened) -> String {
+    let Opened { peer, reached, upgraded, subprotocol, server } = opened;
+    let place = peer.map_or("reached".into(), |peer| format!("{peer} reached"));
+    let mut parts = vec![format!("{place} in {}, WebSocket {} later", time(*reached), time(*upgraded))];
+    parts.push(match subprotocol {
+        Some(name) => format!("subprotocol {name}"),
+        None => "no subprotocol".into(),
+    });
+    parts.extend(server.as_ref().map(|server| format!("the server calls itself {server}")));
+    parts.join("; ")
+}
+
+fn pings(found: &Pings) -> String {
+    let Pings { asked, round_trips, waited, end } = found;
+    let mut parts = vec![match round_trips[..] {
+        [] if *asked == 0 => "none were sent".into(),
+        [] if end.is_some() => "not answered".into(),
+        [] => return format!("not answered within {}", Span(*waited)),
+        [only] => format!("1 of {asked} answered, in {}", time(only)),
+        [least, .., most] => {
+            let median = round_trips[round_trips.len() / 2];
+            let (least, median, most) = (time(least), time(median), time(most));
+            let answered = format!("{} of {asked} answered", round_trips.len());
+            format!("{answered}, in {least} at least, {median} median, {most} at most")
+        }
+    }];
+    if let Some(disconnect) = end {
+        parts.push(format!("then {disconnect}"));
+    } else if *waited > Duration::ZERO {
+        parts.push(format!("the last one not within {}", Span(*waited)));
+    }
+    parts.join("; ")
+}
+
+fn largest(found: &Largest) -> String {
+    let Largest { taken, refused } = found;
+    match refused {
+        None => format!("{} are taken; larger ones were not tried", Size(*taken)),
+        Some((_, refusal)) if *taken == 0 => format!("none is taken, of whatever size: {}", why(refusal)),
+        Some((size, refusal)) => {
+            let doubt = if refusal.is_too_big() { "" } else { ", maybe for its size" };
+            format!("{} are taken, {} are not{doubt}: {}", Size(*taken), Size(*size), why(refusal))
+        }
+    }
+}
+
+fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Ended(disconnect) => disconnect.to_string(),
+        Refusal::Unanswered => "no ping after it was answered".into(),
+    }
+}
+
+fn idle(found: &Idle) -> String {
+    match found {
+        Idle::Borne(silence) => {
+            format!("{} are borne; longer ones were not tried (--max)", Span(*silence))
+        }
+        Idle::Spoken(after) => format!(
+            "the server breaks it, after {}: as long as it does, no limit on silence is met",
+            Span(*after)
+        ),
+        Idle::Age(age, disconnect) => format!(
+            "not the reason: a connection that was not silent ended at the age of {}, too: {disconnect}",
+            Span(*age)
+        ),
+        Idle::Unclear(after, disconnect) => {
+            let how = disconnect.as_ref().map(|end| format!(" ({end})")).unwrap_or_default();
+            format!("a connection ended after {}{how}, but a second one bore it: try again", Span(*after))
+        }
+        Idle::Limit { borne, fatal, exact, disconnect, heartbeat } => {
+            let limit = if *exact {
+                format!("a connection ends after {}", Span(*fatal))
+            } else {
+                format!("{} are borne, {} are not, and nobody is told", Span(*borne), Span(*fatal))
+            };
+            let end = match (suspect(disconnect.as_ref()), disconnect) {
+                (Some(names), _) => Some(format!("known for that: {names}")),
+                (None, end) => end.as_ref().map(ToString::to_string),
+            };
+            let cure = if *heartbeat >= USUAL_HEARTBEAT {
+                format!("the usual heartbeat of {} keeps it open", Span(USUAL_HEARTBEAT))
+            } else {
+                format!("--heartbeat {:.1}s keeps it open", heartbeat.as_secs_f64())
+            };
+            [Some(limit), end, Some(cure)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn idle_line(found: &Idle) -> Line {
+    let line = Line::new("idle");
+    match found {
+        Idle::Borne(silence) => {
+            line.with("found", "no_limit").seconds("borne_seconds", silence.as_secs_f64())
+        }
+        Idle::Spoken(after) => {
+            line.with("found", "server_speaks").seconds("after_seconds", after.as_secs_f64())
+        }
+        Idle::Age(age, disconnect) => line
+            .with("found", "age")
+            .seconds("age_seconds", age.as_secs_f64())
+            .with("end", disconnect.to_string()),
+        Idle::Unclear(after, disconnect) => line
+            .with("found", "unclear")
+            .seconds("after_seconds", after.as_secs_f64())
+            .with("end", disconnect.as_ref().map(ToString::to_string)),
+        Idle::Limit { borne, fatal, exact, disconnect, heartbeat } => line
+            .with("found", "limit")
+            .seconds("borne_seconds", borne.as_secs_f64())
+            .seconds("fatal_seconds", fatal.as_secs_f64())
+            .with("exact", *exact)
+            .with("suspect", suspect(disconnect.as_ref()))
+            .with("end", disconnect.as_ref().map(ToString::to_string))
+            .seconds("heartbeat_seconds", heartbeat.min(&USUAL_HEARTBEAT).as_secs_f64()),
+    }
+}
+
+/// Who is known for such an end.
+fn suspect(disconnect: Option<&Disconnect>) -> Option<&'static str> {
+    disconnect?.suspect().map(|Suspect { names, .. }| names).filter(|names| !names.is_empty())
+}
+
+/// Of a second or more in a few digits, below in milliseconds.
+fn time(time: Duration) -> String {
+    if time >= Duration::from_secs(1) {
+        return Span(time).to_string();
+    }
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn round_trips_are_told_from_the_least_to_the_most() {
+        let found =
+            Pings { asked: 3, round_trips: [1, 2, 30].map(millis).into(), waited: millis(0), end: None };
+        assert_eq!(pings(&found), "3 of 3 answered, in 1.0 ms at least, 2.0 ms median, 30.0 ms at most");
+    }
+
+    #[test]
+    fn a_ping_that_is_not_answered_is_told_with_the_patience() {
+        let found = Pings { asked: 1, round_trips: Vec::new(), waited: millis(10_000), end: None };
+        assert_eq!(pings(&found), "not answered within 10 s");
+    }
+
+    #[test]
+    fn a_limit_comes_with_a_heartbeat_that_keeps_below_it() {
+        let limit = |fatal: u64, exact| Idle::Limit {
+            borne: millis(fatal / 2),
+            fatal: millis(fatal),
+            exact,
+            disconnect: None,
+            heartbeat: millis(fatal / 4 * 3),
+        };
+        assert_eq!(idle(&limit(3000, true)), "a connection ends after 3.0 s; --heartbeat 2.2s keeps it open");
+        assert_eq!(
+            idle(&limit(60_000, false)),
+            "30 s are borne, 1 min 0 s are not, and nobody is told; the usual heartbeat of 20 s keeps it open"
+        );
+    }
+}

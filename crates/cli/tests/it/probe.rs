@@ -1,0 +1,228 @@
+//! What `probe` finds out about servers, and about what stands before them.
+
+use crate::common::{Done, World};
+use bowline_blocking::{Listener, WebSocket, accept};
+use bowline_core::connection::Config;
+use bowline_core::heartbeat::Mode;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server that echoes, says nothing by itself, and takes messages of up to 100 KiB.
+fn echo() -> SocketAddr {
+    let listener = Listener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        listener.serve(|stream, _| {
+            let mut config = Config::default();
+            config.heartbeat.mode = Mode::Off;
+            config.limits.message = Some(100 << 10);
+            let accepted =
+                accept::accept(stream, &accept::Config::default(), |_, _| accept::Decision::accept());
+            let Ok(mut socket) =
+                accepted.map(|accepted| WebSocket::server(accepted, config).expect("random bytes"))
+            else {
+                return;
+            };
+            while let Ok(message) = socket.receive() {
+                let _ = socket.send(message);
+            }
+        })
+    });
+    address
+}
+
+/// What a relay does to a connection whose time has come.
+#[derive(Clone, Copy)]
+enum End {
+    Fin,
+    /// It carries nothing any more, and tells nobody.
+    BlackHole,
+}
+
+/// What makes the time come.
+#[derive(Clone, Copy)]
+enum Limit {
+    Silence(Duration),
+    Age(Duration),
+}
+
+/// A way to this server that ends connections.
+fn relay(server: SocketAddr, limit: Limit, end: End) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let Ok(far) = TcpStream::connect(server) else { continue };
+            let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
+            let last = Arc::new(Mutex::new(Some(Instant::now())));
+            for (from, to) in [(again(&near), again(&far)), (again(&far), again(&near))] {
+                let last = Arc::clone(&last);
+                thread::spawn(move || carry(from, to, &last));
+            }
+            thread::spawn(move || watch(&[near, far], &last, limit, end));
+        }
+    });
+    url
+}
+
+/// Carries bytes as long as there is a time at which the last ones came.
+fn carry(mut from: TcpStream, mut to: TcpStream, last: &Mutex<Option<Instant>>) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        match &mut *last.lock().expect("no panic") {
+            Some(last) => *last = Instant::now(),
+            None => continue,
+        }
+        if to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+fn watch(streams: &[TcpStream; 2], last: &Mutex<Option<Instant>>, limit: Limit, end: End) {
+    let born = Instant::now();
+    loop {
+        thread::sleep(Duration::from_millis(10));
+        let mut last = last.lock().expect("no panic");
+        let is_over = match limit {
+            Limit::Silence(most) => last.is_none_or(|last| last.elapsed() >= most),
+            Limit::Age(most) => born.elapsed() >= most,
+        };
+        if is_over {
+            *last = None;
+            if let End::Fin = end {
+                for stream in streams {
+                    let _ = stream.shutdown(Shutdown::Both);
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// What `probe --json` has to say of this kind.
+fn found(done: &Done, event: &str) -> Value {
+    let mut lines = done.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    lines.find(|line| line["event"] == event).unwrap_or_else(|| panic!("no {event}: {done:?}"))
+}
+
+fn probe(url: &str, args: &[&str]) -> Done {
+    let done = World::new().run([&["probe", url, "--json"], args].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    done
+}
+
+#[test]
+fn a_good_server_answers_pings_and_a_close() {
+    let url = format!("ws://{}/", echo());
+    let done = probe(&url, &["--pings", "3"]);
+    let open = found(&done, "open");
+    assert_eq!((open["subprotocol"].is_null(), open["peer"].is_string()), (true, true), "{done:?}");
+    let pings = found(&done, "pings");
+    assert_eq!((&pings["asked"], &pings["answered"]), (&3.into(), &3.into()), "{done:?}");
+    assert!(pings["least_ms"].as_f64() <= pings["median_ms"].as_f64(), "{done:?}");
+    assert!(pings["median_ms"].as_f64() <= pings["most_ms"].as_f64(), "{done:?}");
+    let close = found(&done, "close");
+    assert_eq!((&close["answered"], &close["code"]), (&true.into(), &1000.into()), "{done:?}");
+
+    let done = World::new().run(["probe", &url]);
+    let lines: Vec<_> = done.stderr.lines().map(|line| line.split("  ").next().expect("a word")).collect();
+    assert_eq!(lines, ["connection", "pings", "close"], "{done:?}");
+}
+
+#[test]
+fn a_mute_server_is_told_by_name() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            // It shakes hands, and never says a word.
+            let accepted =
+                accept::accept(stream, &accept::Config::default(), |_, _| accept::Decision::accept());
+            kept.extend(accepted);
+        }
+    });
+    let done = probe(&url, &["--timeout", "300ms"]);
+    let pings = found(&done, "pings");
+    assert_eq!((&pings["asked"], &pings["answered"]), (&1.into(), &0.into()), "{done:?}");
+    let close = found(&done, "close");
+    assert_eq!(close["answered"], false, "{done:?}");
+    assert!(close["end"].as_str().is_some_and(|end| end.contains("sent 1000")), "{done:?}");
+}
+
+#[test]
+fn nobody_there_is_exit_code_3_and_no_websocket_is_1() {
+    let world = World::new();
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
+    let done = world.run(["probe", &format!("ws://{address}/")]);
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.stderr.contains("nobody listens"), "{done:?}");
+
+    let server = world.serve(&[]);
+    let done = world.run(["probe", &server.url, "--subprotocol", "chat"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("400"), "{done:?}");
+}
+
+#[test]
+fn the_largest_message_is_found() {
+    let done = probe(&format!("ws://{}/", echo()), &["--largest=1MiB"]);
+    let found = found(&done, "largest");
+    let (taken, refused) = (found["taken"].as_u64().expect("some"), found["refused"].as_u64().expect("some"));
+    assert!(taken <= 100 << 10 && 100 << 10 < refused && refused - taken <= taken / 16, "{done:?}");
+    assert!(found["why"].as_str().is_some_and(|why| why.contains("1009")), "{done:?}");
+}
+
+#[test]
+fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
+    let server = World::new().serve(&[]);
+    let done = World::new().run(["probe", &server.url, "--largest"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("messages    not tried: the server speaks bowline.v1"), "{done:?}");
+}
+
+#[test]
+fn a_proxy_that_cuts_what_is_silent_is_found_out_to_the_moment() {
+    let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::Fin);
+    let done = probe(&url, &["--idle", "--max", "6s"]);
+    let idle = found(&done, "idle");
+    assert_eq!((&idle["found"], &idle["exact"]), (&"limit".into(), &true.into()), "{done:?}");
+    let fatal = idle["fatal_seconds"].as_f64().expect("a time");
+    assert!((2.4..4.0).contains(&fatal), "{done:?}");
+    let heartbeat = idle["heartbeat_seconds"].as_f64().expect("a time");
+    assert!((heartbeat - fatal * 0.75).abs() < 0.01, "{done:?}");
+}
+
+#[test]
+fn a_nat_that_forgets_what_is_silent_is_closed_in_upon() {
+    let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::BlackHole);
+    let done = probe(&url, &["--idle", "--max", "4s", "--timeout", "1s"]);
+    let idle = found(&done, "idle");
+    assert_eq!((&idle["found"], &idle["exact"]), (&"limit".into(), &false.into()), "{done:?}");
+    let bounds =
+        (idle["borne_seconds"].as_f64().expect("a time"), idle["fatal_seconds"].as_f64().expect("a time"));
+    assert!(bounds.0 < 2.5 && 2.5 <= bounds.1 && bounds.1 - bounds.0 <= 1.0, "{done:?}");
+}
+
+#[test]
+fn what_limits_the_age_is_not_taken_for_a_limit_on_silence() {
+    let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::Fin);
+    let idle = found(&probe(&url, &["--idle", "--max", "4s"]), "idle");
+    assert_eq!(idle["found"], "age", "{idle}");
+}
+
+#[test]
+fn who_bears_every_silence_has_no_limit_and_who_speaks_shows_none() {
+    let idle = found(&probe(&format!("ws://{}/", echo()), &["--idle", "--max", "1s"]), "idle");
+    assert_eq!((&idle["found"], &idle["borne_seconds"]), (&"no_limit".into(), &1.0.into()), "{idle}");
+
+    let server = World::new().serve(&["--heartbeat", "1s"]);
+    let idle = found(&probe(&server.url, &["--idle", "--max", "4s"]), "idle");
+    assert_eq!(idle["found"], "server_speaks", "{idle}");
+}
