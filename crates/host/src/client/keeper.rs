@@ -11,22 +11,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bowline_core::closing::{History, Obstacle};
+use bowline_core::closing::History;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
-use bowline_core::transfer::{self, SUBPROTOCOL, TransferId};
+use bowline_core::transfer::TransferId;
 use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection, messages};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
-use super::{ClientConfig, Download, LinkEvent, LinkState};
+use super::output::Ended;
+use super::{ClientConfig, Download, LinkEvent, LinkState, Output};
 use crate::desk::Desk;
-use crate::dial::{Dialed, place};
-use crate::error::DialError;
+use crate::dial::place;
 use crate::seed::certain_seed;
-use crate::transfer::{Finished, Tracked, TransferError, TransferProgress};
+use crate::transfer::Tracked;
 
 /// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, tells the time, and
 /// does what comes out of [`poll_output`](Self::poll_output). `T` is what it needs to tell somebody of a transfer.
@@ -52,50 +52,6 @@ pub struct Keeper<T> {
     /// When progress is told next.
     pub(super) due: Instant,
     pub(super) outputs: VecDeque<Output<T>>,
-}
-
-/// What an adapter is to do, or to pass on.
-#[derive(Debug)]
-pub enum Output<T> {
-    /// Dial; [`spoken`] says what is to become of it.
-    Dial,
-    /// Give up the dial that may be under way.
-    Abandon,
-    /// The link is up to something else.
-    State(LinkState),
-    /// Something has happened to it.
-    Link(LinkEvent),
-    /// It has ended: let go of it, after its last words.
-    LetGo,
-    /// A transfer is over: complete, with its last progress, or not.
-    Ended {
-        /// Who is to hear of it.
-        ticket: T,
-        /// Which one it was.
-        id: TransferId,
-        /// What has come of it.
-        result: Result<(TransferProgress, Finished), TransferError>,
-    },
-    /// The session of messages tells something.
-    Messages(messages::Event),
-    /// Something else has happened to a transfer, for logs.
-    Transfer(transfer::Event),
-}
-
-/// Why there will be no other link.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    Unreachable(String),
-    Refused(String),
-}
-
-impl From<Ended> for TransferError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Unreachable(why) => Self::Unreachable(why),
-            Ended::Refused(why) => Self::Refused(why),
-        }
-    }
 }
 
 /// What the application wants of the client.
@@ -339,21 +295,6 @@ impl<T> Keeper<T> {
 
     fn tell(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Link(event));
-    }
-}
-
-/// A stream over which the protocol of the transfers is spoken, or why there is none.
-///
-/// # Errors
-/// The dial has failed, or the server speaks something else.
-pub fn spoken<S>(dialed: Result<Dialed<S>, DialError>) -> Result<Dialed<S>, Disconnect> {
-    match dialed {
-        Ok(dialed) if dialed.subprotocol.as_deref() == Some(SUBPROTOCOL) => Ok(dialed),
-        Ok(_) => {
-            let why = format!("the server speaks WebSocket, but not {SUBPROTOCOL}");
-            Err(Disconnect::connect_failed(Obstacle::NotWebSocket, why))
-        }
-        Err(error) => Err(error.disconnect()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod config;
 mod files;
 mod keeper;
+mod output;
 mod paths;
 #[cfg(test)]
 mod tests;
@@ -10,5 +11,6 @@ mod transfers;
 
 pub use config::{ClientConfig, LinkEvent, LinkState};
 pub use files::{Download, Feed, landing, offer_of};
-pub use keeper::{Keeper, Output, spoken};
+pub use keeper::Keeper;
+pub use output::{Output, spoken};
 pub use paths::Paths;
