@@ -14,8 +14,8 @@
 //! system hold little (`bowline_host::socket::tune`).
 //!
 //! No order is wrong, only slower (see [the laws](crate#the-laws)). The opening handshake comes before all this, from
-//! `bowline-handshake` or from any HTTP server that can hand over its stream. `bowline-tokio` is the finished form of
-//! the second driver.
+//! `bowline-handshake` or from any HTTP server that can hand over its stream. `bowline-blocking` is the finished form of
+//! the first driver, `bowline-tokio` that of the second; both carry files as well.
 //!
 //! # Blocking sockets
 //!
