@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
@@ -147,12 +148,13 @@ impl InlineClient {
     /// Works for so long: keeps the connection alive, and moves transfers that were begun. False if the client has ended.
     pub fn drive(&mut self, time: Duration) -> bool {
         let until = self.task.now() + time;
-        while self.task.now() < until {
-            if !self.task.turn(Some(until)) {
-                return false;
+        while self.task.work() {
+            if self.task.now() >= until {
+                return true;
             }
+            self.task.wait(Some(until));
         }
-        true
+        false
     }
 
     /// The network has changed; see [`Client::network_changed`].
@@ -166,14 +168,12 @@ impl InlineClient {
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
         let answer = self.client.ask();
-        loop {
-            match answer.try_recv() {
-                Ok(result) => return result,
-                Err(mpsc::TryRecvError::Disconnected) => return Err(PingError::Closing),
-                Err(mpsc::TryRecvError::Empty) if !self.task.turn(None) => return Err(PingError::Closing),
-                Err(mpsc::TryRecvError::Empty) => {}
-            }
-        }
+        let answered = self.task.work_until(|| match answer.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Disconnected) => Some(Err(PingError::Closing)),
+            Err(TryRecvError::Empty) => None,
+        });
+        answered.unwrap_or(Err(PingError::Closing))
     }
 
     /// What the link is doing.
@@ -191,20 +191,15 @@ impl InlineClient {
     pub fn close(self) {
         let Self { client, mut task } = self;
         drop(client.hang_up());
-        while task.turn(None) {}
+        // Until it is over.
+        task.work_until(|| None::<()>);
         task.end();
     }
 
     /// A place for a transfer; works until one is free.
     fn place(&mut self, length: Option<u64>) -> Result<Place, TransferError> {
-        loop {
-            if let Some(place) = self.client.places.try_take(length) {
-                return Ok(place);
-            }
-            if !self.task.turn(None) {
-                return Err(TransferError::Closed);
-            }
-        }
+        let Self { client, task } = self;
+        task.work_until(|| client.places.try_take(length)).ok_or(TransferError::Closed)
     }
 }
 
@@ -216,14 +211,12 @@ impl Underway<'_> {
 
     /// Works until there is something new to tell of its progress; `None` when it has ended.
     pub fn progress(&mut self) -> Option<TransferProgress> {
-        loop {
-            if let Some(news) = self.transfer.news() {
-                return Some(news);
-            }
-            if self.transfer.is_over() || !self.task.turn(None) {
-                return None;
-            }
-        }
+        let Self { task, transfer } = self;
+        let news = task.work_until(|| match transfer.news() {
+            None if transfer.is_over() => Some(None),
+            news => news.map(Some),
+        });
+        news.flatten()
     }
 
     /// Works until its end.
@@ -231,14 +224,8 @@ impl Underway<'_> {
     /// # Errors
     /// Why the file has not arrived.
     pub fn finished(mut self) -> Result<Finished, TransferError> {
-        loop {
-            if let Some(result) = self.transfer.end() {
-                return result;
-            }
-            if !self.task.turn(None) {
-                return Err(TransferError::Closed);
-            }
-        }
+        let Self { task, transfer } = &mut self;
+        task.work_until(|| transfer.end()).unwrap_or(Err(TransferError::Closed))
     }
 
     /// What pauses, resumes and cancels it, also from elsewhere.
@@ -259,5 +246,19 @@ impl Underway<'_> {
     /// Ends it before its time; see [`Transfer::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
         self.transfer.cancel(leftover);
+    }
+}
+
+impl Task {
+    /// Works until this finds something; `None` if the client is over before.
+    fn work_until<T>(&mut self, mut find: impl FnMut() -> Option<T>) -> Option<T> {
+        loop {
+            let is_over = !self.work();
+            let found = find();
+            if found.is_some() || is_over {
+                return found;
+            }
+            self.wait(None);
+        }
     }
 }

@@ -40,8 +40,6 @@ pub(super) struct Task {
     is_dialing: bool,
     post: Post<Letter>,
     wakened: Wakened,
-    /// Nobody commands any more.
-    is_released: bool,
     state: Teller<LinkState>,
     events: Arc<Audience<LinkEvent>>,
     pings: Pings<Waiter>,
@@ -79,7 +77,6 @@ impl Task {
             is_dialing: false,
             post,
             wakened,
-            is_released: false,
             state,
             events,
             pings: Pings::default(),
@@ -90,23 +87,36 @@ impl Task {
     }
 
     pub(super) fn run(mut self) {
-        while self.turn(None) {}
+        while self.work() {
+            self.wait(None);
+        }
         self.end();
     }
 
-    /// Does what there is to do, and waits for more, at the latest until then; false if the client is over.
-    pub(super) fn turn(&mut self, until: Option<Instant>) -> bool {
+    /// Does what can be done without waiting; false if the client is over.
+    pub(super) fn work(&mut self) -> bool {
         for letter in self.post.take() {
             self.handle_letter(letter);
         }
-        self.work_off();
-        if self.keeper.is_over() {
-            return false;
-        }
-        let due = [self.keeper.poll_timeout(), until].into_iter().flatten().min();
-        self.wait(if self.post.may_wait() { due } else { Some(Instant::ZERO) });
         self.keeper.handle_timeout(self.clock.now());
-        true
+        self.work_off();
+        !self.keeper.is_over()
+    }
+
+    /// Waits until there is more to do, at the latest until then.
+    pub(super) fn wait(&mut self, until: Option<Instant>) {
+        let due = [self.keeper.poll_timeout(), until].into_iter().flatten().min();
+        let due = if self.post.may_wait() { due } else { Some(Instant::ZERO) };
+        if let Some(driver) = &mut self.driver {
+            driver.drive(due);
+            return;
+        }
+        let interest = Interest { read: false, write: false };
+        let time = due.map(|due| due - self.clock.now());
+        if wait(None, interest, Some(&self.wakened), time).is_err() {
+            // Whoever cannot wait for all of it waits for a moment.
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Brings the files to rest, and tells those who have waited for the end.
@@ -127,12 +137,9 @@ impl Task {
         self.clock.now()
     }
 
-    /// Moves what can move without waiting, and passes on what there is to tell.
+    /// Moves what can move, and passes on what there is to tell.
     fn work_off(&mut self) {
         let now = self.clock.now();
-        if self.is_released {
-            self.keeper.release(true);
-        }
         if let Some(driver) = &mut self.driver {
             self.keeper.pump(now, driver.conn_mut());
         }
@@ -141,19 +148,6 @@ impl Task {
         }
         for (ticket, progress) in self.keeper.progress(now) {
             ticket.progress.tell(progress);
-        }
-    }
-
-    fn wait(&mut self, until: Option<Instant>) {
-        if let Some(driver) = &mut self.driver {
-            driver.drive(until);
-            return;
-        }
-        let interest = Interest { read: false, write: false };
-        let time = until.map(|until| until - self.clock.now());
-        if wait(None, interest, Some(&self.wakened), time).is_err() {
-            // Whoever cannot wait for all of it waits for a moment.
-            thread::sleep(PAUSE);
         }
     }
 
@@ -171,7 +165,9 @@ impl Task {
                 self.closing.push(done);
                 self.keeper.close();
             }
-            Letter::Released => self.is_released = true,
+            Letter::Released => {
+                self.keeper.release(true);
+            }
             Letter::Dialed(number, result) if self.is_dialing && number == self.dials => {
                 self.handle_dialed(now, result);
             }

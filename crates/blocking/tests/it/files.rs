@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowline_blocking::{
     ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, Stopper, TransferError,
@@ -71,8 +71,9 @@ fn write(path: &Path, len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn calls_of_the_owner_carry_files_both_ways() {
+fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end() {
     within(|| {
+        let start = Instant::now();
         let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
         let bytes = write(&dir.path().join("file"), 3_000_000);
         let mut client = serving.client();
@@ -86,6 +87,8 @@ fn calls_of_the_owner_carry_files_both_ways() {
         assert_eq!(got.digest, sent.digest);
         assert_eq!(fs::read(back).unwrap(), bytes);
         client.close();
+        // Nothing that wakes by itself does so earlier.
+        assert!(start.elapsed() < ClientConfig::default().connection.heartbeat.interval / 2);
     });
 }
 
@@ -146,6 +149,7 @@ fn a_thread_takes_over_what_the_owner_has_begun() {
 #[test]
 fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
     within(|| {
+        let start = Instant::now();
         let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
         write(&dir.path().join("file"), 1_000_000);
         let client = serving.client().spawn().unwrap();
@@ -159,6 +163,7 @@ fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
         });
         assert_eq!(left.unwrap(), "received 1000 (OK); then sent 1000 (OK)");
         assert_eq!(fs::metadata(serving.dir.path().join("file")).unwrap().len(), 1_000_000);
+        assert!(start.elapsed() < ClientConfig::default().connection.heartbeat.interval / 2);
     });
 }
 
