@@ -59,7 +59,9 @@ pub struct Keeper<T> {
 enum Wanted {
     Service,
     /// What is under way; nobody will ask for more.
-    Rest,
+    Rest {
+        is_silent: bool,
+    },
     Nothing,
 }
 
@@ -144,6 +146,10 @@ impl<T> Keeper<T> {
     /// Moves what can move between the link and the session, and closes the link if the client is done.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.desk.pump(now, connection);
+        // What is decided about events may have to be said.
+        while self.handle_events(now) && self.is_up {
+            self.desk.pump(now, connection);
+        }
         if self.wanted == Wanted::Nothing && connection.is_open() {
             // Already closing is as good.
             let _ = connection.close(now, Close::normal());
@@ -153,14 +159,15 @@ impl<T> Keeper<T> {
     // ----- commands about the link; those about transfers are in their own file -----
 
     /// Nobody will ask for anything more: the link is closed when nothing is under way. `is_silent` says that about
-    /// messages. Call it again when that changes.
-    pub fn release(&mut self, is_silent: bool) {
-        if self.wanted == Wanted::Service {
-            self.wanted = Wanted::Rest;
+    /// messages; call it again when that may have changed. Says whether the link is to be closed now, by
+    /// [`pump`](Self::pump).
+    pub fn release(&mut self, is_silent: bool) -> bool {
+        let is_news = self.wanted != Wanted::Nothing;
+        if is_news {
+            self.wanted = Wanted::Rest { is_silent };
+            self.settle();
         }
-        if self.tracked.is_empty() && is_silent {
-            self.close();
-        }
+        is_news && self.wanted == Wanted::Nothing
     }
 
     /// Closes the link. Transfers under way come to nothing: their tickets are dropped.
@@ -176,13 +183,10 @@ impl<T> Keeper<T> {
 
     /// What to do or to tell next.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output<T>> {
-        loop {
-            if let Some(output) = self.outputs.pop_front() {
-                return Some(output);
-            }
-            let event = self.desk.poll_event()?;
-            self.handle_event(now, event);
+        if self.outputs.is_empty() {
+            self.handle_events(now);
         }
+        self.outputs.pop_front()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), or to ask for [progress](Self::progress).
@@ -227,6 +231,17 @@ impl<T> Keeper<T> {
     }
 
     // ----- inside -----
+
+    /// Decides about everything that has happened; whether anything has.
+    fn handle_events(&mut self, now: Instant) -> bool {
+        let mut has_any = false;
+        while let Some(event) = self.desk.poll_event() {
+            has_any = true;
+            self.handle_event(now, event);
+        }
+        self.settle();
+        has_any
+    }
 
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
@@ -291,6 +306,13 @@ impl<T> Keeper<T> {
         self.desk.worker.drop_sources();
         self.outputs.push_back(Output::State(LinkState::Ended { why: why.clone() }));
         self.tell(LinkEvent::GaveUp { why, reached });
+    }
+
+    /// Closes the link if nobody wants it any more.
+    fn settle(&mut self) {
+        if self.wanted == (Wanted::Rest { is_silent: true }) && self.tracked.is_empty() {
+            self.close();
+        }
     }
 
     fn tell(&mut self, event: LinkEvent) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::closing::Obstacle;
-use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Connection, Disconnect, End, Instant};
 use bowline_handshake::client::Request;
 
 use super::*;
 use crate::error::DialError;
-use crate::transfer::TransferError;
+use crate::transfer::{TransferError, Verb};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -147,13 +147,27 @@ fn it_is_over_when_it_was_closed_and_the_link_is_gone() {
     assert!(keeper.is_over());
 }
 
+/// Otherwise it would be closed when something else wakes the adapter.
+#[test]
+fn the_last_transfer_takes_the_link_with_it_in_the_same_round() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
+    keeper.upload(now, offer(1), Feed::Nothing, "file");
+    assert!(!keeper.release(true));
+    keeper.pump(now, &mut connection);
+    keeper.tell_transfer(now, offer(1).id, Verb::Cancel(Leftover::Keep));
+    keeper.pump(now, &mut connection);
+    assert!(!connection.is_open());
+}
+
 #[test]
 fn it_is_over_at_once_without_a_link_and_without_work() {
     let mut keeper = keeper(ClientConfig::default());
-    keeper.release(false);
-    assert!(!keeper.is_over(), "messages are under way");
-    keeper.release(true);
-    assert!(keeper.is_over());
+    assert!(!keeper.release(false) && !keeper.is_over(), "messages are under way");
+    assert!(keeper.release(true) && keeper.is_over());
+    assert!(!keeper.release(true), "it is told once");
     assert_eq!(said(&mut keeper, Instant::ZERO)[0], "Abandon", "no dial is waited for");
 }
 

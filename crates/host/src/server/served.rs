@@ -115,6 +115,10 @@ impl Served {
     /// Moves what can move between the link and the session.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.desk.pump(now, connection);
+        // What is decided about events may have to be said.
+        while self.handle_events(now) && self.disconnect.is_none() {
+            self.desk.pump(now, connection);
+        }
     }
 
     // ----- commands -----
@@ -144,19 +148,11 @@ impl Served {
 
     /// What to pass on next.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
-        loop {
-            if let Some(output) = self.outputs.pop_front() {
-                return Some(output);
-            }
-            match self.desk.poll_event() {
-                Some(session::Event::Transfer(event)) => self.handle_transfer(now, event),
-                Some(session::Event::Link(event)) => self.outputs.push_back(Output::Link(event)),
-                // What is on its way to the disk arrives there before anybody is told.
-                Some(session::Event::LinkDown(disconnect)) => self.disconnect = Some(disconnect),
-                Some(_) => {}
-                None => return self.disconnect.take().map(Output::Down),
-            }
+        if self.outputs.is_empty() {
+            self.handle_events(now);
         }
+        // What is on its way to the disk arrives there before anybody is told.
+        self.outputs.pop_front().or_else(|| self.disconnect.take().map(Output::Down))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
@@ -165,6 +161,21 @@ impl Served {
     }
 
     // ----- inside -----
+
+    /// Decides about everything that has happened; whether anything has.
+    fn handle_events(&mut self, now: Instant) -> bool {
+        let mut has_any = false;
+        while let Some(event) = self.desk.poll_event() {
+            has_any = true;
+            match event {
+                session::Event::Transfer(event) => self.handle_transfer(now, event),
+                session::Event::Link(event) => self.outputs.push_back(Output::Link(event)),
+                session::Event::LinkDown(disconnect) => self.disconnect = Some(disconnect),
+                _ => {}
+            }
+        }
+        has_any
+    }
 
     fn tell(&mut self, event: ServerEvent) {
         self.outputs.push_back(Output::Event(event));

@@ -115,11 +115,10 @@ impl Task {
             while let Some(output) = self.keeper.poll_output(now) {
                 self.handle_output(output);
             }
-            if self.released {
-                self.keeper.release(self.is_silent());
-            }
-            // What was said is to leave at once.
-            if !self.say() {
+            // What was said is to leave at once, and so is the goodbye of those who have said everything.
+            let has_said = self.say();
+            let closes = self.released && self.keeper.release(self.is_silent());
+            if !has_said && !closes {
                 break;
             }
         }
