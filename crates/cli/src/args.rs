@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Send(Send),
     Fetch(Fetch),
     Probe(Probe),
+    Watch(Watch),
     Demo(Demo),
 }
 
@@ -147,6 +148,35 @@ pub(crate) struct Probe {
     /// How long an answer may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Keep a connection to a WebSocket server open, and show its life
+///
+/// Any server will do. Each turn is a line, with the sentence that explains an end; on a terminal the line at the bottom
+/// shows the present. Ctrl-C ends it, and sums up.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The server, such as ws://host:8080/chat
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// How long to watch [default: until Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) span: Option<Duration>,
+    /// How long it may be silent before a ping asks whether anybody is there
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) heartbeat: Duration,
+    /// How long that ping may stay unanswered before the connection counts as dead
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+    /// The subprotocol to ask for, instead of the one of bowline; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subprotocol: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]

@@ -17,9 +17,11 @@ mod send;
 mod serve;
 mod signals;
 mod state;
+mod target;
 mod tree;
 mod units;
 mod url;
+mod watch;
 
 use args::{Cli, Command, Output};
 use clap::Parser as _;
@@ -62,6 +64,7 @@ async fn run(command: Command) -> Result<(), Trouble> {
             fetch::run(args, identity, interrupt).await
         }
         Command::Probe(args) => probe::run(args, interrupt).await,
+        Command::Watch(args) => watch::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
     }
 }
@@ -70,7 +73,7 @@ async fn run(command: Command) -> Result<(), Trouble> {
 /// has threads of its own, few of them.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     let mut builder = match command {
-        Command::Send(_) | Command::Fetch(_) | Command::Probe(_) => {
+        Command::Send(_) | Command::Fetch(_) | Command::Probe(_) | Command::Watch(_) => {
             tokio::runtime::Builder::new_current_thread()
         }
         Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
@@ -101,6 +104,7 @@ fn output(command: &Command) -> Output {
         Command::Send(args) => args.common.output,
         Command::Fetch(args) => args.common.output,
         Command::Probe(args) => args.output,
+        Command::Watch(args) => args.output,
         Command::Demo(args) => args.output,
     }
 }

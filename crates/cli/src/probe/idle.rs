@@ -4,9 +4,10 @@
 //! on age, and both from an accident: of two more connections, one stays silent and must die, and one does not and must
 //! live.
 
-use super::link::{Answer, Link, Target};
+use super::link::{Answer, Link, open};
 use super::search::{Bounds, Search};
 use super::tell::Teller;
+use crate::target::Target;
 use bowline_core::Disconnect;
 use bowline_core::connection::Event;
 use bowline_tokio::DialError;
@@ -66,7 +67,7 @@ pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller)
         teller.silent(silences.len(), longest);
         let mut links = JoinSet::new();
         for silence in silences {
-            let (link, _) = target.open().await?;
+            let (link, _) = open(target).await?;
             let patience = target.patience();
             links.spawn(async move { (silence, keep_silent(link, silence, patience).await) });
         }
@@ -122,8 +123,8 @@ async fn compare(
     heartbeat: Duration,
 ) -> Result<(Silence, Option<(Duration, Disconnect)>), DialError> {
     let length = fatal + SLACK.max(fatal / 10);
-    let (silent, _) = target.open().await?;
-    let (mut busy, _) = target.open().await?;
+    let (silent, _) = open(target).await?;
+    let (mut busy, _) = open(target).await?;
     let patience = target.patience();
     let kept_busy = async move {
         let start = Instant::now();

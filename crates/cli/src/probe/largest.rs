@@ -1,7 +1,8 @@
 //! The largest message that a server takes.
 
-use super::link::{Answer, Link, Target};
+use super::link::{Answer, Link, open};
 use super::tell::Teller;
+use crate::target::Target;
 use bowline_core::closing::CloseCode;
 use bowline_core::{Disconnect, Message};
 use bowline_tokio::DialError;
@@ -43,14 +44,14 @@ pub(super) async fn search(target: &Target, most: u64, teller: &mut Teller) -> R
     let mut size = FIRST.min(most);
     loop {
         teller.message(size);
-        let mut open = match link.take() {
+        let mut current = match link.take() {
             Some(link) => link,
-            None => target.open().await?.0,
+            None => open(target).await?.0,
         };
-        match send(&mut open, size, target.patience()).await {
+        match send(&mut current, size, target.patience()).await {
             None => {
                 found.taken = size;
-                link = Some(open);
+                link = Some(current);
             }
             Some(refusal) => found.refused = Some((size, refusal)),
         }

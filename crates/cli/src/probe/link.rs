@@ -1,14 +1,11 @@
 //! A connection that does only what it is asked to, so that whatever else happens is the other side's doing.
 
-use crate::args::Probe;
+use crate::target::Target;
 use bowline_core::connection::{Config, Event};
 use bowline_core::frame::Limits;
 use bowline_core::heartbeat;
 use bowline_core::message::Delivery;
-use bowline_core::transfer::SUBPROTOCOL;
 use bowline_core::{Close, Disconnect};
-use bowline_handshake::client::{Request, RequestError};
-use bowline_tokio::dial::{self, Dialed};
 use bowline_tokio::{DialError, WebSocket};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,14 +14,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Between one ping and the next.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Where to connect, and how.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    request: Request,
-    /// How long an answer may take.
-    patience: Duration,
-}
 
 /// What opening a connection has shown.
 #[derive(Clone, Debug)]
@@ -73,52 +62,27 @@ pub(super) enum Answer {
     Ended(Disconnect),
 }
 
-impl Target {
-    pub(super) fn new(args: &Probe) -> Result<Self, RequestError> {
-        let mut request = Request::new(&args.url)?;
-        if args.subprotocol.is_empty() {
-            request = request.with_subprotocol(SUBPROTOCOL)?;
-        }
-        for name in &args.subprotocol {
-            request = request.with_subprotocol(name)?;
-        }
-        if let Some(token) = &args.token.token {
-            request = request.with_header("authorization", format!("Bearer {token}"))?;
-        }
-        Ok(Self { request, patience: args.timeout })
-    }
-
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
-    }
-
-    pub(super) async fn open(&self) -> Result<(Link, Opened), DialError> {
-        let mut limits = dial::Config::default();
-        limits.connect_timeout = self.patience;
-        let start = Instant::now();
-        let dialed = dial::connect_with(&self.request, &limits).await?;
-        let took = start.elapsed();
-        let server = dialed.response.headers().get("server");
-        let opened = Opened {
-            peer: dialed.stream.peer_addr().ok(),
-            reached: took.saturating_sub(dialed.round_trip),
-            upgraded: dialed.round_trip,
-            subprotocol: dialed.subprotocol.clone(),
-            server: server.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()),
-        };
-        Ok((self.link(dialed)?, opened))
-    }
-
-    fn link(&self, dialed: Dialed<TcpStream>) -> Result<Link, DialError> {
-        let mut config = Config::default();
-        config.heartbeat.mode = heartbeat::Mode::Off;
-        config.closing.close_timeout = self.patience;
-        // An echo may be as large as what it answers, and is of no interest.
-        config.delivery = Delivery::Pieces;
-        config.limits = Limits::none();
-        let socket = WebSocket::client(dialed, config).map_err(DialError::Random)?;
-        Ok(Link { socket, patience: self.patience })
-    }
+/// Opens a connection.
+pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
+    let start = Instant::now();
+    let dialed = target.dial().await?;
+    let took = start.elapsed();
+    let server = dialed.response.headers().get("server");
+    let opened = Opened {
+        peer: dialed.stream.peer_addr().ok(),
+        reached: took.saturating_sub(dialed.round_trip),
+        upgraded: dialed.round_trip,
+        subprotocol: dialed.subprotocol.clone(),
+        server: server.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()),
+    };
+    let mut config = Config::default();
+    config.heartbeat.mode = heartbeat::Mode::Off;
+    config.closing.close_timeout = target.patience();
+    // An echo may be as large as what it answers, and is of no interest.
+    config.delivery = Delivery::Pieces;
+    config.limits = Limits::none();
+    let socket = WebSocket::client(dialed, config).map_err(DialError::Random)?;
+    Ok((Link { socket, patience: target.patience() }, opened))
 }
 
 impl Link {

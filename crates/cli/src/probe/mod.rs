@@ -1,7 +1,7 @@
 //! `bowline probe`: what a WebSocket server, and the path to it, do.
 //!
 //! ```text
-//!  Target ──▶ link     opens, pings, closes
+//!  target ──▶ link     opens, pings, closes
 //!         ──▶ largest  messages of growing size, until one is refused
 //!         ──▶ idle     silences side by side, chosen by a search, until the longest that is borne is known
 //! ```
@@ -17,14 +17,15 @@ mod tell;
 use crate::args::Probe;
 use crate::exit::{Exit, Trouble};
 use crate::signals::Interrupt;
+use crate::target::Target;
 use bowline_core::Retry;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_tokio::DialError;
-use link::Target;
 use tell::{Finding, Teller};
 
 pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
-    let target = Target::new(&args).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let target = Target::new(&args.url, &args.subprotocol, &args.token, args.timeout)
+        .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let mut teller = Teller::new(&args);
     tokio::select! {
         outcome = look(&args, &target, &mut teller) => outcome,
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble
 
 async fn look(args: &Probe, target: &Target, teller: &mut Teller) -> Result<(), Trouble> {
     teller.doing("connecting");
-    let (mut link, opened) = target.open().await.map_err(|e| unreachable(&e))?;
+    let (mut link, opened) = link::open(target).await.map_err(|e| unreachable(&e))?;
     let is_bowline = opened.subprotocol.as_deref() == Some(SUBPROTOCOL);
     teller.tell(&Finding::Open(opened));
     teller.doing("sending pings");

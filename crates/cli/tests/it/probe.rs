@@ -1,109 +1,12 @@
 //! What `probe` finds out about servers, and about what stands before them.
 
 use crate::common::{Done, World};
-use bowline_blocking::{Listener, WebSocket, accept};
-use bowline_core::connection::Config;
-use bowline_core::heartbeat::Mode;
+use crate::path::{End, Limit, echo, relay};
+use bowline_blocking::accept;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::TcpListener;
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// A server that echoes, says nothing by itself, and takes messages of up to 100 KiB.
-fn echo() -> SocketAddr {
-    let listener = Listener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        listener.serve(|stream, _| {
-            let mut config = Config::default();
-            config.heartbeat.mode = Mode::Off;
-            config.limits.message = Some(100 << 10);
-            let accepted =
-                accept::accept(stream, &accept::Config::default(), |_, _| accept::Decision::accept());
-            let Ok(mut socket) =
-                accepted.map(|accepted| WebSocket::server(accepted, config).expect("random bytes"))
-            else {
-                return;
-            };
-            while let Ok(message) = socket.receive() {
-                let _ = socket.send(message);
-            }
-        })
-    });
-    address
-}
-
-/// What a relay does to a connection whose time has come.
-#[derive(Clone, Copy)]
-enum End {
-    Fin,
-    /// It carries nothing any more, and tells nobody.
-    BlackHole,
-}
-
-/// What makes the time come.
-#[derive(Clone, Copy)]
-enum Limit {
-    Silence(Duration),
-    Age(Duration),
-}
-
-/// A way to this server that ends connections.
-fn relay(server: SocketAddr, limit: Limit, end: End) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
-    thread::spawn(move || {
-        for near in listener.incoming().map_while(Result::ok) {
-            let Ok(far) = TcpStream::connect(server) else { continue };
-            let again = |stream: &TcpStream| stream.try_clone().expect("a handle");
-            let last = Arc::new(Mutex::new(Some(Instant::now())));
-            for (from, to) in [(again(&near), again(&far)), (again(&far), again(&near))] {
-                let last = Arc::clone(&last);
-                thread::spawn(move || carry(from, to, &last));
-            }
-            thread::spawn(move || watch(&[near, far], &last, limit, end));
-        }
-    });
-    url
-}
-
-/// Carries bytes as long as there is a time at which the last ones came.
-fn carry(mut from: TcpStream, mut to: TcpStream, last: &Mutex<Option<Instant>>) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(n @ 1..) = from.read(&mut buffer) {
-        match &mut *last.lock().expect("no panic") {
-            Some(last) => *last = Instant::now(),
-            None => continue,
-        }
-        if to.write_all(&buffer[..n]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
-}
-
-fn watch(streams: &[TcpStream; 2], last: &Mutex<Option<Instant>>, limit: Limit, end: End) {
-    let born = Instant::now();
-    loop {
-        thread::sleep(Duration::from_millis(10));
-        let mut last = last.lock().expect("no panic");
-        let is_over = match limit {
-            Limit::Silence(most) => last.is_none_or(|last| last.elapsed() >= most),
-            Limit::Age(most) => born.elapsed() >= most,
-        };
-        if is_over {
-            *last = None;
-            if let End::Fin = end {
-                for stream in streams {
-                    let _ = stream.shutdown(Shutdown::Both);
-                }
-            }
-            return;
-        }
-    }
-}
+use std::time::Duration;
 
 /// What `probe --json` has to say of this kind.
 fn found(done: &Done, event: &str) -> Value {

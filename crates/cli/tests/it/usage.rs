@@ -39,7 +39,7 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
 #[test]
 fn every_command_explains_itself() {
     let world = World::new();
-    for command in ["serve", "send", "fetch", "probe", "demo"] {
+    for command in ["serve", "send", "fetch", "probe", "watch", "demo"] {
         let done = world.run([command, "--help"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stdout.contains(&format!("Usage: bowline {command}")), "{done:?}");

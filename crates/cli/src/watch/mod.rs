@@ -1,0 +1,43 @@
+//! `bowline watch`: keeps a connection open, and shows its life.
+//!
+//! `keeper` dials, dials again and beats as a client does; `view` says what happens: a line for each turn, and on a
+//! terminal one below them that shows the present.
+
+mod keeper;
+mod view;
+
+use crate::args::Watch;
+use crate::exit::{Exit, Trouble};
+use crate::memory::Memory;
+use crate::signals::Interrupt;
+use crate::target::Target;
+use crate::url;
+use keeper::Keeper;
+use view::View;
+
+pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
+    let target = Target::new(&args.url, &args.subprotocol, &args.token, args.timeout)
+        .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let memory = Memory::of_user();
+    let mut keeper = Keeper::new(target, &args, memory.paths(), &url::server(&args.url));
+    let mut view = View::new(args.output);
+    let until = async {
+        match args.span {
+            Some(span) => tokio::time::sleep(span).await,
+            None => std::future::pending().await,
+        }
+    };
+    let why = tokio::select! {
+        why = keeper.keep(&mut view) => Some(why),
+        () = interrupt.come() => None,
+        () = until => None,
+    };
+    keeper.close(&mut view).await;
+    memory.save();
+    view.sum_up();
+    match why {
+        Some(why) => Err(Trouble::new(Exit::Unreachable, why)),
+        // Whoever watches ends it.
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,217 @@
+//! The life of a connection as lines, and its present below them.
+
+use crate::args::Output;
+use crate::plain::plain;
+use crate::report::json::{self, Line};
+use crate::report::print_line;
+use crate::units::Span;
+use bowline_core::connection::{Event, Lesson};
+use bowline_tokio::LinkEvent;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// What a link is like at this moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) up: Duration,
+    /// How long nothing has come.
+    pub(super) silence: Duration,
+    pub(super) round_trip: Option<Duration>,
+}
+
+pub(super) struct View {
+    output: Output,
+    /// Only on a terminal.
+    bar: ProgressBar,
+    heartbeat: Duration,
+    sums: Sums,
+}
+
+/// What there is to say at the end.
+#[derive(Debug)]
+struct Sums {
+    start: Instant,
+    links: u32,
+    /// How long there was a link, without the one that is up since then.
+    up: Duration,
+    since: Option<Instant>,
+    least: Option<Duration>,
+    most: Option<Duration>,
+}
+
+impl View {
+    pub(super) fn new(output: Output) -> Self {
+        let target = if output.json || output.quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        let sums = Sums {
+            start: Instant::now(),
+            links: 0,
+            up: Duration::ZERO,
+            since: None,
+            least: None,
+            most: None,
+        };
+        Self { output, bar, heartbeat: Duration::ZERO, sums }
+    }
+
+    /// A turn in the life of the connection.
+    pub(super) fn tell(&mut self, event: &LinkEvent) {
+        match event {
+            LinkEvent::Up { .. } => {
+                self.sums.links += 1;
+                self.sums.since = Some(Instant::now());
+            }
+            LinkEvent::Down { .. } => {
+                self.sums.up += self.sums.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+            }
+            _ => {}
+        }
+        if self.output.json {
+            return json::link(event).map_or((), Line::print);
+        }
+        match event {
+            LinkEvent::Dialing { attempt: 1 } => self.bar.set_message("connecting"),
+            LinkEvent::Dialing { attempt } => self.bar.set_message(format!("connecting, attempt {attempt}")),
+            LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
+            LinkEvent::DialFailed { disconnect, .. } => self.say(&format!("not reachable: {disconnect}")),
+            LinkEvent::Waiting { delay, .. } => self.say(&format!("connecting again in {}", Span(*delay))),
+            _ => {}
+        }
+    }
+
+    /// A link is up, with this heartbeat.
+    pub(super) fn opened(&mut self, round_trip: Duration, heartbeat: Duration) {
+        self.heartbeat = heartbeat;
+        let round_trip = precise(round_trip);
+        if !self.output.json {
+            self.say(&format!(
+                "connected, handshake in {round_trip}; pings after {} of silence",
+                Span(heartbeat)
+            ));
+        }
+    }
+
+    /// Something that the connection has noticed.
+    pub(super) fn notice(&mut self, event: Event) {
+        let text = match event {
+            Event::Pong { rtt } => {
+                self.sums.least = Some(self.sums.least.map_or(rtt, |least| least.min(rtt)));
+                self.sums.most = Some(self.sums.most.map_or(rtt, |most| most.max(rtt)));
+                if self.output.json {
+                    return Line::new("pong").with("round_trip_ms", rtt.as_secs_f64() * 1000.0).print();
+                }
+                // The line below shows it; where there is none, only who asks for details wants it.
+                if self.output.verbose == 0 {
+                    return;
+                }
+                format!("ping answered in {}", precise(rtt))
+            }
+            Event::HeartbeatChanged { to, why, .. } => {
+                self.heartbeat = to;
+                format!("pings after {} of silence from here on: {}", Span(to), lesson(why))
+            }
+            Event::Stalled { late } => format!("this process did not run for {}", Span(late)),
+            Event::Resumed { slept } => format!("this machine slept for {}", Span(slept)),
+            Event::PeerDoesNotPong => "the server talks, but answers no ping".into(),
+            Event::CloseReceived(close) => format!("the server closes: {close}"),
+            _ => return,
+        };
+        if self.output.json {
+            return Line::new("notice").with("text", text).print();
+        }
+        self.say(&text);
+    }
+
+    /// Shows the present, where there is somebody to see it.
+    pub(super) fn show(&self, now: Now) {
+        let Now { up, silence, round_trip } = now;
+        let ping = match self.heartbeat.saturating_sub(silence) {
+            Duration::ZERO => "asked whether anybody is there".into(),
+            left => format!("ping in {}", whole(left)),
+        };
+        let round_trip = round_trip.map_or("not known yet".into(), precise);
+        self.bar.set_message(format!(
+            "up for {}, round trip {round_trip}, silent for {}, {ping}",
+            whole(up),
+            whole(silence)
+        ));
+    }
+
+    /// The whole watch in one line.
+    pub(super) fn sum_up(&mut self) {
+        let Sums { start, links, up, least, most, .. } = self.sums;
+        let (all, up) = (start.elapsed(), up.as_secs_f64());
+        if self.output.json {
+            let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+            return Line::new("summary")
+                .seconds("seconds", all.as_secs_f64())
+                .with("links", links)
+                .seconds("up_seconds", up)
+                .with("least_ms", millis(least))
+                .with("most_ms", millis(most))
+                .print();
+        }
+        let share = 100.0 * up / all.as_secs_f64().max(f64::MIN_POSITIVE);
+        let connections = if links == 1 { "1 connection".into() } else { format!("{links} connections") };
+        let round_trips = match (least, most) {
+            (Some(least), Some(most)) => format!("; round trips of {} to {}", precise(least), precise(most)),
+            _ => String::new(),
+        };
+        self.say(&format!(
+            "watched for {}: {connections}, up for {share:.1} % of it{round_trips}",
+            Span(all)
+        ));
+    }
+
+    fn say(&self, text: &str) {
+        if !self.output.quiet {
+            self.bar.suspend(|| print_line(&format!("{} {}", time_of_day(), plain(text))));
+        }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn lesson(why: Lesson) -> String {
+    match why {
+        Lesson::Dropped { silence } => format!("a silence of {} was not borne", Span(silence)),
+        Lesson::Survived { silence } => format!("a silence of {} was borne", Span(silence)),
+        Lesson::Explores => "a longer silence is tried".into(),
+        Lesson::Busy => "nothing is put at risk while something is under way".into(),
+        Lesson::Forgotten => "what was known of the path is not believed any more".into(),
+        Lesson::TooManyPings => "the server does not want them so often".into(),
+        _ => "it was asked for".into(),
+    }
+}
+
+/// The time of the wall clock, as logs of servers have it.
+fn time_of_day() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
+    format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// In whole seconds: more would only flicker.
+fn whole(time: Duration) -> Span {
+    Span(Duration::from_secs(time.as_secs()))
+}
+
+/// With a tenth of a millisecond, as long as it matters.
+fn precise(time: Duration) -> String {
+    if time < Duration::from_millis(100) {
+        format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+    } else {
+        Span(time).to_string()
+    }
+}

@@ -1,0 +1,44 @@
+//! What `watch` shows of a connection's life.
+
+use crate::common::{Done, World};
+use crate::path::{End, Limit, echo, relay};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::time::Duration;
+
+fn lines(done: &Done) -> Vec<Value> {
+    done.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives() {
+    let url = relay(echo(), Limit::Silence(Duration::from_secs(2)), End::Fin);
+    let world = World::new();
+    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "8s", "--json"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let lines = lines(&done);
+    let downs: Vec<_> = lines.iter().filter(|line| line["state"] == "down").collect();
+    let [cut, closed] = downs[..] else { panic!("two connections: {done:?}") };
+    assert!(cut["why"].as_str().is_some_and(|why| why.contains("of silence; heartbeat set to")), "{done:?}");
+    assert_eq!(closed["why"], "sent 1000 (OK); then received 1000 (OK)", "{done:?}");
+    assert!(lines.iter().any(|line| line["event"] == "pong"), "the second one has pinged: {done:?}");
+    let summary = lines.last().expect("a summary");
+    assert_eq!((&summary["event"], &summary["links"]), (&"summary".into(), &2.into()), "{done:?}");
+
+    // Another process has learned from it.
+    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "3s"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let first = done.stderr.lines().next().expect("a line");
+    assert!(first.contains("connected, handshake in") && !first.contains("after 10 s of silence"), "{first}");
+    assert!(!done.stderr.contains("of silence;"), "{done:?}");
+    assert!(done.stderr.contains("1 connection, up for 9"), "{done:?}");
+}
+
+#[test]
+fn who_is_never_there_is_given_up_with_the_reason() {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
+    let done = World::new().run(["watch", &format!("ws://{address}/"), "--give-up-after", "1s"]);
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.stderr.contains("not reachable: nobody listens"), "{done:?}");
+    assert!(done.stderr.contains("gave up: never connected"), "{done:?}");
+}
