@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Probe(Probe),
     Watch(Watch),
     Demo(Demo),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Take uploads into a folder, and offer its files for download
@@ -199,6 +201,26 @@ pub(crate) struct Demo {
     pub(crate) output: Output,
 }
 
+/// Print what a shell needs to complete command lines
+///
+/// For bash: bowline completions bash > ~/.local/share/bash-completion/completions/bowline
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Print the manual page, of bowline or of one of its commands
+///
+/// To read it: bowline man send | man -l -
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Which command
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
 /// Who is let in.
 #[derive(Args)]
 pub(crate) struct Token {
@@ -239,7 +261,7 @@ pub(crate) struct Common {
 }
 
 /// How much to tell.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Output {
     /// Tell what happens as one JSON object a line on stdout
     #[arg(long)]

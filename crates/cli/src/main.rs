@@ -10,6 +10,7 @@ mod identity;
 mod memory;
 mod nest;
 mod news;
+mod papers;
 mod plain;
 mod probe;
 mod report;
@@ -66,6 +67,8 @@ async fn run(command: Command) -> Result<(), Trouble> {
         Command::Probe(args) => probe::run(args, interrupt).await,
         Command::Watch(args) => watch::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
+        Command::Completions(args) => papers::complete(&args),
+        Command::Man(args) => papers::explain(&args),
     }
 }
 
@@ -73,10 +76,8 @@ async fn run(command: Command) -> Result<(), Trouble> {
 /// has threads of its own, few of them.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     let mut builder = match command {
-        Command::Send(_) | Command::Fetch(_) | Command::Probe(_) | Command::Watch(_) => {
-            tokio::runtime::Builder::new_current_thread()
-        }
         Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
     };
     builder
         .worker_threads(2)
@@ -106,6 +107,7 @@ fn output(command: &Command) -> Output {
         Command::Probe(args) => args.output,
         Command::Watch(args) => args.output,
         Command::Demo(args) => args.output,
+        Command::Completions(_) | Command::Man(_) => Output::default(),
     }
 }
 

@@ -39,9 +39,27 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
 #[test]
 fn every_command_explains_itself() {
     let world = World::new();
-    for command in ["serve", "send", "fetch", "probe", "watch", "demo"] {
+    for command in ["serve", "send", "fetch", "probe", "watch", "demo", "completions", "man"] {
         let done = world.run([command, "--help"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stdout.contains(&format!("Usage: bowline {command}")), "{done:?}");
     }
+}
+
+#[test]
+fn shells_and_man_know_every_command_and_option() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let done = world.run(["completions", shell]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        for word in ["probe", "watch", "limit-rate"] {
+            assert!(done.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    let page = world.run(["man"]).stdout;
+    assert!(page.contains(".TH bowline 1") && page.contains("Exit codes"), "{page}");
+    let page = world.run(["man", "send"]).stdout;
+    assert!(page.contains("limit\\-rate"), "{page}");
+    let done = world.run(["man", "frobnicate"]);
+    assert_eq!(done.code, Some(2), "{done:?}");
 }

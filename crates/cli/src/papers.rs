@@ -1,0 +1,40 @@
+//! What shells and `man` want to know, made of the definitions of the command line.
+
+use crate::args::{Cli, Completions, Man};
+use crate::exit::Trouble;
+use clap::CommandFactory as _;
+use std::io::{self, Write as _};
+
+/// Prints the completions for a shell.
+pub(crate) fn complete(args: &Completions) -> Result<(), Trouble> {
+    // The generator would panic where nobody reads on.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "bowline", &mut script);
+    print(&script)
+}
+
+/// Prints a manual page: of the command, or of one of its commands.
+pub(crate) fn explain(args: &Man) -> Result<(), Trouble> {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = match &args.command {
+        None => cli,
+        Some(name) => {
+            let found = cli.find_subcommand(name).cloned();
+            found.ok_or_else(|| Trouble::usage(format!("there is no command {name}; see bowline --help")))?
+        }
+    };
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    rendered.map_err(|e| Trouble::failed(format!("the page cannot be written: {e}")))?;
+    print(&page)
+}
+
+fn print(text: &[u8]) -> Result<(), Trouble> {
+    match io::stdout().lock().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Trouble::failed(format!("stdout takes nothing: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
