@@ -1,7 +1,8 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
 use super::{
-    closing, connection, decode, differential, exchange, handshake, journal, listing, pair, session, wire,
+    closing, connection, decode, differential, exchange, handshake, journal, listing, pair, session,
+    transfers, wire,
 };
 
 /// An input of a corpus.
@@ -29,6 +30,7 @@ pub fn seeds() -> Vec<Seed> {
         ("session", session::seeds()),
         ("journal", journal::seeds()),
         ("exchange", exchange::seeds()),
+        ("transfers", transfers::seeds()),
     ];
     let seeds = made
         .into_iter()

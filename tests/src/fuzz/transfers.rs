@@ -2,7 +2,8 @@
 
 use super::{Feed, with_checksum};
 use crate::sim::{Disk, Worker};
-use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId, wire};
+use bowline_core::transfer::wire::{self, Frame};
+use bowline_core::transfer::{Digest, Kind, Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Instant, Role, Session, session};
 use bytes::Bytes;
 use std::time::Duration;
@@ -30,7 +31,7 @@ struct Host {
 }
 
 impl Host {
-    /// A host that offers one file, asks for another, and takes what it is offered.
+    /// A host that offers a file and a pipe, asks for another file, and takes what it is offered.
     fn new(role: Role) -> Self {
         let now = Instant::ZERO;
         let mut config = session::Config::default();
@@ -46,8 +47,11 @@ impl Host {
         disk.files.insert(mine.clone(), Bytes::from(vec![7; 100_000]));
         worker.send(id, mine.clone());
         let transfers = session.transfers_mut();
-        transfers.offer(now, Offer::new(id, mine, 100_000)).expect("the first");
+        transfers.offer(now, Offer::new(id, mine.clone(), 100_000)).expect("the first");
         transfers.request(now, TransferId::from_bytes([2; 16]), wanted).expect("the first");
+        let pipe = TransferId::from_bytes([3; 16]);
+        worker.pipe(pipe, mine.clone());
+        transfers.offer(now, Offer::of_unknown_length(pipe, mine)).expect("the first");
         session.handle_link_up(now, Some(Duration::from_millis(10)));
         Self { session, worker, disk, now }
     }
@@ -64,7 +68,7 @@ impl Host {
                 let (offset, len) = (feed.short().into(), feed.short().into());
                 let payload = Bytes::from(vec![7; len]);
                 let chunk = wire::Data { offset, seq, payload };
-                self.receive(wire::Frame::Data(handle, chunk).encode().into_bytes());
+                self.receive(Frame::Data(handle, chunk).encode().into_bytes());
             }
             4 => self.work(),
             5 => {
@@ -114,4 +118,76 @@ impl Host {
 
 fn name(name: &str) -> SafeName {
     SafeName::parse(name).expect("a safe name")
+}
+
+/// Inputs to start from.
+pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    const WORK: [u8; 1] = [4];
+    const POLL: [u8; 2] = [5, 255];
+    let hello = heard(Frame::Hello(wire::Hello {
+        min_version: 1,
+        max_version: 1,
+        max_chunk: 1 << 20,
+        max_transfers: 255,
+        max_offers_per_second: 255,
+        credit: 1 << 24,
+        features: wire::UNKNOWN_LENGTH,
+        instance: [9; 16],
+        agent: String::new(),
+    }));
+    let offer = heard(Frame::Offer(
+        1,
+        wire::Offer {
+            id: TransferId::from_bytes([8; 16]),
+            name: name("z"),
+            kind: Kind::File,
+            length: None,
+            mtime_ms: 0,
+            unix_mode: None,
+            validator: None,
+            batch: None,
+            mode: wire::Mode::AttachOrCreate,
+            priority: 0,
+            epoch_seen: 0,
+            digest: None,
+        },
+    ));
+    let chunk = [3, 1, 0, 0, 0, 0, 100];
+    let whole = wire::Whole { length: 100, digest: Digest::of(&[7; 100]), deduplicated: false };
+    let fin = heard(Frame::Fin(1, whole));
+    let to_a_server = [&[1][..], &hello, &offer, &WORK, &chunk, &WORK, &POLL, &fin, &WORK, &POLL].concat();
+
+    let accept = |resume| {
+        heard(Frame::Accept(
+            5,
+            wire::Accept {
+                resume,
+                credit: 1 << 20,
+                max_chunk: 1 << 20,
+                epoch: 1,
+                expires: 0,
+                ack_ms: 25,
+                have: wire::Have::Part,
+                prefix: None,
+            },
+        ))
+    };
+    let ack = |received, durable, rewind| {
+        let (credit, last_seq, hold_us) = (1 << 20, 0, 0);
+        heard(Frame::Ack(5, wire::Ack { received, durable, credit, last_seq, hold_us, rewind }))
+    };
+    let of_a_client = [&[0][..], &POLL, &hello[..], &POLL, &accept(0), &WORK, &POLL].concat();
+    let back = ack(10_000, 10_000, Some(wire::Rewind::Gap));
+    let goes_back = [&of_a_client[..], &back, &WORK, &POLL, &WORK, &POLL].concat();
+    // What was durable is there no more.
+    let again = [&[7][..], &POLL, &hello[..], &POLL, &accept(5000), &WORK, &POLL].concat();
+    let lost = [&goes_back[..], &again].concat();
+    vec![("a_pipe_to_a_server", to_a_server), ("a_pipe_goes_back", goes_back), ("a_pipe_is_lost", lost)]
+}
+
+/// A message that comes, as an input says it.
+fn heard(frame: Frame) -> Vec<u8> {
+    let message = frame.encode().into_bytes();
+    let body = &message[..message.len() - 4];
+    [&[0, body.len() as u8], body].concat()
 }

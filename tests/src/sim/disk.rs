@@ -88,6 +88,8 @@ pub struct Worker {
     pub told: Vec<(Instant, session::Event)>,
     waiting: VecDeque<(Instant, Event)>,
     sending: BTreeMap<TransferId, SafeName>,
+    /// How much is forgotten of what comes through a pipe.
+    piping: BTreeMap<TransferId, u64>,
     attached: BTreeMap<TransferId, u32>,
 }
 
@@ -95,6 +97,12 @@ impl Worker {
     /// This transfer sends the file of that name.
     pub fn send(&mut self, id: TransferId, name: SafeName) {
         self.sending.insert(id, name);
+    }
+
+    /// This transfer sends the same, as if it came through a pipe.
+    pub fn pipe(&mut self, id: TransferId, name: SafeName) {
+        self.piping.insert(id, 0);
+        self.send(id, name);
     }
 
     /// Takes the session's events and carries out what is due. Says whether there was anything.
@@ -139,6 +147,19 @@ impl Worker {
         let transfers = session.transfers_mut();
         let epoch = |id| self.attached.get(id);
         match effect {
+            Event::Read { id, offset, len } if self.piping.contains_key(&id) => {
+                let file = self.sending.get(&id).and_then(|name| disk.files.get(name));
+                let file = file.filter(|file| (self.piping[&id]..=file.len() as u64).contains(&offset));
+                match file.map(|file| file.slice(offset as usize..file.len().min(offset as usize + len))) {
+                    Some(rest) if rest.is_empty() => transfers.end(now, id, offset),
+                    Some(piece) => transfers.provide(now, id, offset, piece),
+                    None => transfers.fail(now, id, Failure::local(Code::SourceChanged, "forgotten")),
+                }
+            }
+            Event::Release { id, upto } => {
+                let forgotten = self.piping.entry(id).or_default();
+                *forgotten = upto.max(*forgotten);
+            }
             Event::Read { id, offset, len } => {
                 let file = self.sending.get(&id).and_then(|name| disk.files.get(name));
                 let range = offset as usize..offset as usize + len;
