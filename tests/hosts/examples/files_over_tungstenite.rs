@@ -61,12 +61,15 @@ pub(crate) struct End {
 }
 
 impl End {
-    pub(crate) fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role) -> io::Result<Self> {
         let (deliver, reports) = mpsc::channel();
         let deliver: Deliver = Arc::new(move |report| drop(deliver.send(report)));
         let spawn: Spawn = Arc::new(|job| drop(thread::spawn(job)));
-        let transfers = Transfers::new(role, Config::default(), Instant::ZERO);
-        Self { transfers, worker: Worker::new(spawn, deliver), reports, start: std::time::Instant::now() }
+        let mut config = Config::default();
+        // By this the other end knows it again on the next link.
+        config.instance.copy_from_slice(&bowline_host::seed()?[..16]);
+        let (transfers, worker) = (Transfers::new(role, config, Instant::ZERO), Worker::new(spawn, deliver));
+        Ok(Self { transfers, worker, reports, start: std::time::Instant::now() })
     }
 
     /// Sends a file over one link after the other, until it has arrived or cannot; says which.
@@ -170,7 +173,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let socket =
                     tungstenite::accept(Counted::new(listener.accept()?.0)).map_err(|e| e.to_string())?;
                 let mut link = Watched::server(socket, Watching::default())?;
-                println!("{} files came", End::new(Role::Server).receive(&store, &mut link).len());
+                println!("{} files came", End::new(Role::Server)?.receive(&store, &mut link).len());
             }
         }
         ["send", address, file] => {
@@ -183,7 +186,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     tungstenite::client(format!("ws://{address}/"), stream).map_err(io::Error::other)?.0;
                 Watched::client(socket, Watching::default())
             };
-            println!("{:?}", End::new(Role::Client).send(file, name, id, dial)?);
+            println!("{:?}", End::new(Role::Client)?.send(file, name, id, dial)?);
             Ok(())
         }
         _ => Err("receive ADDRESS FOLDER, or send ADDRESS FILE".into()),

@@ -61,10 +61,13 @@ fn crosses<A: Carrier, B: Carrier + Send + 'static>(mut dial: impl FnMut() -> (A
     let (links, to_serve) = channel();
     let serving = thread::spawn(move || {
         // One process, and one instance of it for each link.
-        to_serve.into_iter().flat_map(|mut link| End::new(Role::Server).receive(&store, &mut link)).count()
+        to_serve
+            .into_iter()
+            .flat_map(|mut link| End::new(Role::Server).unwrap().receive(&store, &mut link))
+            .count()
     });
     let mut messages = 3;
-    let end = End::new(Role::Client).send(
+    let end = End::new(Role::Client).unwrap().send(
         &file,
         SafeName::parse("copy").unwrap(),
         TransferId::from_bytes([7; 16]),

@@ -1,4 +1,4 @@
-//! A dial that led to no connection, in the same form as the end of one.
+//! A dial that led to no connection, and a link that was none of ours, in the same form as the end of a connection.
 
 use super::clause::Clause;
 use super::code::retry_status;
@@ -69,6 +69,23 @@ impl Disconnect {
             Obstacle::Local => (Who::Us, Retry::Backoff, "this side could not begin"),
         };
         Self::unopened(who, Kind::ConnectFailed(obstacle), retry, words.into(), || known.into())
+    }
+
+    /// A link has ended that is no [`Connection`](crate::Connection): a channel, a message bus, a WebSocket of somebody else's.
+    /// The words are the sentence; empty ones are replaced by some that say no more than this. The advice is to try again.
+    ///
+    /// ```
+    /// use bowline_core::closing::{Kind, Who};
+    /// use bowline_core::{Disconnect, Retry};
+    ///
+    /// let lost = Disconnect::link_lost("the bus has restarted");
+    /// assert_eq!(lost.to_string(), "the bus has restarted");
+    /// assert_eq!((lost.kind(), lost.who(), lost.retry()), (Kind::Eof, Who::PeerOrPath, Retry::Backoff));
+    /// ```
+    pub fn link_lost(words: impl Into<String>) -> Self {
+        Self::unopened(Who::PeerOrPath, Kind::Eof, Retry::Backoff, words.into(), || {
+            "the link has ended".into()
+        })
     }
 
     /// With other advice than the kind suggests, for who knows better.

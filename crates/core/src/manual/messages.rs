@@ -4,6 +4,10 @@
 //! as a browser's socket or a message bus. Here it is a pair of channels between two threads, and the files are in memory.
 //! Every event that wants something done is answered by one call.
 //!
+//! Give [`Config::instance`](crate::transfer::Config::instance) random bytes where a link may be followed by another: by them
+//! the receiver knows its sender again. A [`Session`](crate::Session) does so by itself, and says when to dial; the end of a
+//! link that is no connection of ours is a [`Disconnect::link_lost`](crate::Disconnect::link_lost).
+//!
 //! ```
 //! use bowline_core::transfer::{Answer, Code, Config, Digest, Event, Failure, Offer, SafeName, TransferId};
 //! use bowline_core::{Instant, Role, Transfers};

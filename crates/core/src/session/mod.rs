@@ -96,14 +96,19 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts, and
-    /// for the name and the secret of its messages: it must be random.
-    pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
+    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts, for
+    /// the name and the secret of its messages, and for its [instance](transfer::Config::instance) if it has none: it must
+    /// be random.
+    pub fn client(mut config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
         let mut reconnect = Reconnect::new(config.reconnect, &mut rng, now);
         let first = reconnect.handle_timeout(now);
         let learning = Learning::new(&config, now);
         let speech = Speech::client(config.messages, &mut rng, now);
+        // Without one it would look like its own rival after a link on which an answer was lost.
+        if config.transfer.instance == [0; 16] {
+            config.transfer.instance = rng.bytes();
+        }
         let mut session = Self::new(Role::Client, config.transfer, speech, now);
         session.reconnect = Some(reconnect);
         session.learning = Some(learning);

@@ -263,3 +263,22 @@ fn what_a_session_has_to_say_is_said_before_a_close_is_answered() {
     let output = pair.server.0.outputs().collect::<alloc::vec::Vec<_>>().concat();
     assert_eq!((output[0], &output[output.len() - 4..]), (0x82, &[0x88, 2, 0x03, 0xe8][..]));
 }
+
+#[test]
+fn a_client_is_known_again_by_an_instance_of_its_own() {
+    let instance = |seed: u8, given: [u8; 16]| {
+        let mut config = Config::default();
+        config.transfer.instance = given;
+        let mut client = Session::client(config, [seed; 32], Instant::ZERO);
+        let mut server = Session::server(Config::default(), Instant::ZERO);
+        client.handle_link_up(Instant::ZERO, None);
+        server.handle_link_up(Instant::ZERO, None);
+        while let Some(message) = client.poll_message(Instant::ZERO, usize::MAX) {
+            server.handle_message(Instant::ZERO, message.into_bytes());
+        }
+        server.transfers().peer().expect("its HELLO").instance
+    };
+    assert_ne!(instance(1, [0; 16]), [0; 16]);
+    assert_ne!(instance(1, [0; 16]), instance(2, [0; 16]));
+    assert_eq!(instance(1, [7; 16]), [7; 16]);
+}

@@ -47,8 +47,8 @@ pub struct Config {
     pub attempts: u32,
     /// The most bytes a second, sent and received each. `None`: no limit.
     pub limit_rate: Option<u64>,
-    /// Random bytes that name this process, so that a peer can tell its return from a rival. All zeros by default:
-    /// give each process its own.
+    /// Random bytes that name this process, so that a peer can tell its return from a rival. All zeros by default, so
+    /// that its return cannot be told: give each process its own. A client's [`Session`](crate::Session) does so by itself.
     pub instance: [u8; 16],
     /// The program and its version, for the peer's logs; at most 64 bytes are sent.
     pub agent: String,
