@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::closing::Obstacle;
+use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId};
-use bowline_core::{Connection, Disconnect, End, Instant};
+use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
 use bowline_handshake::client::Request;
 
 use super::*;
@@ -160,6 +161,42 @@ fn the_last_transfer_takes_the_link_with_it_in_the_same_round() {
     keeper.tell_transfer(now, offer(1).id, Verb::Cancel(Leftover::Keep));
     keeper.pump(now, &mut connection);
     assert!(!connection.is_open());
+}
+
+/// Brings what one end says to the other.
+fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
+    let mut carried = 0;
+    while !from.output().is_empty() {
+        let bytes = from.output().to_vec();
+        to.handle_input(now, &bytes);
+        from.handle_written(now, bytes.len());
+        carried += bytes.len();
+    }
+    carried
+}
+
+#[test]
+fn what_is_decided_about_an_event_is_said_in_the_same_round() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
+    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
+    let mut server = Session::server(session::Config::default(), now);
+    server.handle_link_up(now, None);
+    // Both say hello; then the server asks for a file, which a client does not give away.
+    for _ in 0..3 {
+        keeper.pump(now, &mut near);
+        pump(now, &mut far, &mut server);
+        carry(now, &mut near, &mut far);
+        carry(now, &mut far, &mut near);
+    }
+    let offer = offer(1);
+    server.transfers_mut().request(now, offer.id, offer.name).unwrap();
+    pump(now, &mut far, &mut server);
+    assert!(carry(now, &mut far, &mut near) > 0, "it asks");
+    keeper.pump(now, &mut near);
+    assert!(carry(now, &mut near, &mut far) > 0, "it is told at once");
 }
 
 #[test]
