@@ -181,22 +181,6 @@ pub(crate) fn a_server_that_stops_sends_its_clients_away_and_keeps_what_came(pai
     assert!(kept > 400_000, "{kept} bytes are kept");
 }
 
-pub(crate) fn a_server_does_not_wait_for_a_client_that_does_not_leave(pair: Pair) {
-    let mut config = ServerConfig::default();
-    config.drain = Duration::from_millis(300);
-    let mut serving = Serving::start(pair, config);
-    let dir = folder();
-    // What it reads it passes on, and from here on it reads nothing.
-    let stuck = std::net::TcpStream::connect(serving.server.address()).expect("connected");
-    let client = serving.client(slow(2_000_000));
-    let mut transfer = client.upload(&source(&dir, 50_000_000), name("file"), id(1)).expect("queued");
-    until(&mut transfer, |progress| progress.received > 0);
-    let start = std::time::Instant::now();
-    serving.server.stop();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    drop(stuck);
-}
-
 pub(crate) fn nobody_there_is_told_when_the_time_is_over(pair: Pair) {
     let free = TcpListener::bind(anywhere()).expect("a port").local_addr().expect("bound");
     let mut config = quick();

@@ -6,6 +6,7 @@ mod killed;
 mod principals;
 mod progress;
 mod rig;
+mod stuck;
 mod verbs;
 
 /// Makes a test of each of these for each of these pairs.
@@ -44,7 +45,6 @@ over! {
             another_client_goes_on_where_one_was_closed
             a_wrong_token_is_refused_at_once
             a_server_that_stops_sends_its_clients_away_and_keeps_what_came
-            a_server_does_not_wait_for_a_client_that_does_not_leave
             nobody_there_is_told_when_the_time_is_over
             each_attempt_is_counted_and_told_like_an_end
             a_server_that_never_answers_is_named_when_the_time_is_over
@@ -65,6 +65,10 @@ over! {
             rate_and_time_left_are_known_while_it_moves_and_then_no_more
             a_part_is_fetched_beside_the_whole
             a_folder_is_listed_and_nothing_is_written;
+        stuck:
+            a_peer_that_takes_no_more_is_found_and_the_file_goes_on
+            a_close_does_not_wait_for_a_peer_that_takes_no_more
+            a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave;
         verbs:
             either_end_pauses_and_resumes
             either_end_cancels_and_the_other_learns_what_is_left

@@ -142,21 +142,53 @@ pub(crate) fn kept(dir: &Path) -> u64 {
 
 /// Passes bytes on, and cuts each connection after so many of them in either direction.
 pub(crate) fn cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    proxy(to, move |_, _| Fate::Cut { after })
+}
+
+/// Passes bytes on, but reads no more than so many of those that the first client sends. It does not say so.
+pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    proxy(to, move |n, way| match (n, way) {
+        (0, Way::Up) => Fate::Stall { after },
+        _ => Fate::Cut { after: u64::MAX },
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// What becomes of one direction of a connection.
+#[derive(Clone, Copy)]
+enum Fate {
+    Cut { after: u64 },
+    Stall { after: u64 },
+}
+
+fn proxy(to: SocketAddr, fate: impl Fn(usize, Way) -> Fate + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind(anywhere()).expect("a port");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
-        for near in listener.incoming() {
+        for (n, near) in listener.incoming().enumerate() {
             let (Ok(near), Ok(far)) = (near, TcpStream::connect(to)) else { return };
             let back = (far.try_clone().expect("cloned"), near.try_clone().expect("cloned"));
-            for (from, to) in [(near, far), back] {
-                thread::spawn(move || {
-                    let _ = copy(&mut (&from).take(after), &mut &to);
-                    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-                });
+            for (fate, from, to) in [(fate(n, Way::Up), near, far), (fate(n, Way::Down), back.0, back.1)] {
+                thread::spawn(move || pass(fate, &from, &to));
             }
         }
     });
     address
+}
+
+fn pass(fate: Fate, mut from: &TcpStream, mut to: &TcpStream) {
+    let (Fate::Cut { after } | Fate::Stall { after }) = fate;
+    let passed = copy(&mut Read::by_ref(&mut from).take(after), &mut to);
+    // Whoever has ended by himself does not wait.
+    while matches!((fate, &passed), (Fate::Stall { .. }, Ok(n)) if *n == after) {
+        thread::park();
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
 /// The address of something that answers every request in these words.

@@ -1,0 +1,72 @@
+//! Ends that take nothing and say nothing: nobody waits for them longer than the settings say.
+
+use std::time::{Duration, Instant};
+
+use bowline_core::closing::Kind;
+use bowline_host::client::LinkEvent;
+use bowline_host::server::ServerConfig;
+use bowline_host::transfer::TransferError;
+
+use crate::ends::Pair;
+use crate::rig::{Serving, contents, folder, id, kept, name, quick, slow, source, stalling_proxy, until};
+
+/// More than what the system keeps between two sockets.
+const LEN: usize = 40_000_000;
+
+pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let proxy = stalling_proxy(serving.server.address(), 3_000_000);
+    let mut config = quick();
+    let heartbeat = &mut config.connection.heartbeat;
+    let (interval, timeout) = (Duration::from_millis(200), Duration::from_millis(500));
+    (heartbeat.interval, heartbeat.timeout, heartbeat.timeout_max) = (interval, timeout, timeout);
+    let mut client = serving.client_at(proxy, config);
+    let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
+    until(&mut transfer, |progress| progress.received > 0);
+    let start = Instant::now();
+    let disconnect = loop {
+        if let LinkEvent::Down { disconnect } = client.event() {
+            break disconnect;
+        }
+    };
+    assert!(matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall), "{disconnect}");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let sent = transfer.finished().expect("sent");
+    assert!(sent.links >= 2, "{sent:?}");
+    assert!(serving.file("file") == contents(LEN));
+}
+
+pub(crate) fn a_close_does_not_wait_for_a_peer_that_takes_no_more(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let proxy = stalling_proxy(serving.server.address(), 500_000);
+    let mut config = quick();
+    config.connection.closing.close_timeout = Duration::from_millis(300);
+    let client = serving.client_at(proxy, config);
+    let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
+    until(&mut transfer, |progress| progress.received > 0);
+    let start = Instant::now();
+    client.close();
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(matches!(transfer.finished(), Err(TransferError::Closed)));
+}
+
+pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave(pair: Pair) {
+    let mut config = ServerConfig::default();
+    config.drain = Duration::from_millis(300);
+    config.connection.closing.close_timeout = Duration::from_secs(30);
+    let mut serving = Serving::start(pair, config);
+    let dir = folder();
+    // Somebody who does not even ask, and somebody whose answer does not arrive.
+    let silent = std::net::TcpStream::connect(serving.server.address()).expect("connected");
+    let proxy = stalling_proxy(serving.server.address(), 1_000_000);
+    let client = serving.client_at(proxy, slow(2_000_000));
+    let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
+    until(&mut transfer, |progress| progress.received > 500_000);
+    let start = Instant::now();
+    serving.server.stop();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(kept(serving.dir.path()) > 400_000);
+    drop(silent);
+}
