@@ -21,12 +21,14 @@ pub(crate) const OVERHEAD: usize = HEADER + CHECKSUM;
 
 const HEADER: usize = 8;
 const CHECKSUM: usize = 4;
+/// As many bytes as most frames have beside a payload: room for them is made once.
+const ROOM: usize = 64;
 
 // ----- writing -----
 
-/// The header of a frame that will have `capacity` bytes in all, without its payload.
-pub(crate) fn header(kind: u8, handle: Handle, capacity: usize) -> BytesMut {
-    let mut out = BytesMut::with_capacity(capacity);
+/// The header of a frame.
+pub(crate) fn header(kind: u8, handle: Handle) -> BytesMut {
+    let mut out = BytesMut::with_capacity(ROOM);
     out.put_u8(kind);
     out.put_u8(0); // flags
     out.put_u16(0); // length of the TLVs

@@ -24,11 +24,6 @@ pub(crate) fn put(out: &mut BytesMut, kind: u16, value: &[u8]) {
     out.put_slice(value);
 }
 
-/// How many bytes [`put`] writes for a value.
-pub(crate) fn len(value: &[u8]) -> usize {
-    4 + value.len()
-}
-
 /// The values of the known fields, in the order of `known`.
 ///
 /// # Errors

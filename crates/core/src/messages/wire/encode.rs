@@ -1,6 +1,6 @@
 //! Frames to bytes.
 
-use super::{Data, Frame, OVERHEAD, Resume, Resumed, kind};
+use super::{Data, Frame, Resume, Resumed, kind};
 use crate::Message;
 use crate::envelope::{header, seal, seal_with};
 use crate::message::Parts;
@@ -19,7 +19,7 @@ impl Frame {
 }
 
 fn encode_data(Data { number, ack, message }: Data) -> Parts {
-    let mut head = header(kind::DATA, 0, OVERHEAD);
+    let mut head = header(kind::DATA, 0);
     head.put_u64(number.unwrap_or(0));
     head.put_u64(ack);
     let (form, payload) = match message {
@@ -34,25 +34,25 @@ fn encode_data(Data { number, ack, message }: Data) -> Parts {
 fn encode_control(frame: &Frame) -> Bytes {
     seal(match frame {
         Frame::Ack(last) => {
-            let mut out = header(kind::ACK, 0, 20);
+            let mut out = header(kind::ACK, 0);
             out.put_u64(*last);
             out
         }
         Frame::Resume(resume) => encode_resume(resume),
         Frame::Resumed(resumed) => encode_resumed(resumed),
         Frame::NewSession { why, retry_after } => {
-            let mut out = header(kind::NEW_SESSION, 0, 20);
+            let mut out = header(kind::NEW_SESSION, 0);
             out.put_u32(why.to_u32());
             out.put_u32(retry_after.as_millis().try_into().unwrap_or(u32::MAX));
             out
         }
-        Frame::Unsupported(kind) => header(*kind, 0, 12),
+        Frame::Unsupported(kind) => header(*kind, 0),
         Frame::Data(_) => BytesMut::new(), // has an encoder of its own
     })
 }
 
 fn encode_resume(resume: &Resume) -> BytesMut {
-    let mut out = header(kind::RESUME, 0, 68);
+    let mut out = header(kind::RESUME, 0);
     out.put_slice(resume.session.as_bytes());
     out.put_slice(resume.secret.as_bytes());
     out.put_u32(resume.epoch);
@@ -63,7 +63,7 @@ fn encode_resume(resume: &Resume) -> BytesMut {
 }
 
 fn encode_resumed(resumed: &Resumed) -> BytesMut {
-    let mut out = header(kind::RESUMED, 0, 52);
+    let mut out = header(kind::RESUMED, 0);
     out.put_u32(resumed.epoch);
     put_window(&mut out, resumed.window);
     out.put_u32(seconds(resumed.keep));

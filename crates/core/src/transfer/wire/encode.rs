@@ -1,10 +1,10 @@
 //! Frames to bytes.
 
+use super::kind;
 use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
     Rewind, Whole,
 };
-use super::{DATA_OVERHEAD, kind};
 use crate::envelope::{self, header, tlv, with_tlvs};
 use crate::message::Parts;
 use crate::transfer::{Batch, Kind};
@@ -25,7 +25,7 @@ impl Frame {
 }
 
 fn encode_data(handle: Handle, data: Data) -> Parts {
-    let mut head = header(kind::DATA, handle, DATA_OVERHEAD);
+    let mut head = header(kind::DATA, handle);
     head.put_u64(data.offset);
     head.put_u32(data.seq);
     envelope::seal_with(head, data.payload)
@@ -35,14 +35,14 @@ fn encode_control(frame: &Frame) -> Bytes {
     let out = match frame {
         Frame::Hello(hello) => encode_hello(hello),
         Frame::GoAway { code, retry_after } => {
-            let mut out = header(kind::GOAWAY, 0, 28);
+            let mut out = header(kind::GOAWAY, 0);
             out.put_u32(code.to_u32());
             out.put_u32(millis(*retry_after));
             out.put_bytes(0, 8);
             out
         }
         Frame::Error { code, text } => {
-            let mut out = header(kind::ERROR, 0, 24 + text.len());
+            let mut out = header(kind::ERROR, 0);
             out.put_u32(code.to_u32());
             out.put_u32(0);
             put_text(&mut out, text);
@@ -57,7 +57,7 @@ fn encode_control(frame: &Frame) -> Bytes {
         Frame::Done(handle, whole) => encode_whole(kind::DONE, *handle, whole),
         Frame::Ack(handle, ack) => encode_ack(*handle, ack),
         Frame::Finishing(handle, phase) => {
-            let mut out = header(kind::FINISHING, *handle, 20);
+            let mut out = header(kind::FINISHING, *handle);
             out.put_u32(match phase {
                 Phase::Verify => 1,
                 Phase::Sync => 2,
@@ -75,15 +75,15 @@ fn encode_control(frame: &Frame) -> Bytes {
             encode_halt(kind::RESUME, *handle, *offset, *pauses)
         }
         Frame::Cancel(handle, cancel) => encode_cancel(*handle, cancel),
-        Frame::Ignored(kind) => header(*kind, 0, 12),
-        Frame::Unsupported(handle, kind) => header(*kind, *handle, 12),
+        Frame::Ignored(kind) => header(*kind, 0),
+        Frame::Unsupported(handle, kind) => header(*kind, *handle),
         Frame::Data(..) => BytesMut::new(), // has an encoder of its own
     };
     envelope::seal(out)
 }
 
 fn encode_hello(hello: &Hello) -> BytesMut {
-    let mut out = header(kind::HELLO, 0, 64 + tlv::len(hello.agent.as_bytes()));
+    let mut out = header(kind::HELLO, 0);
     out.put_u8(hello.min_version);
     out.put_u8(hello.max_version);
     out.put_u16(0);
@@ -98,7 +98,7 @@ fn encode_hello(hello: &Hello) -> BytesMut {
 }
 
 fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
-    let mut out = header(kind::OFFER, handle, 160 + offer.name.as_str().len());
+    let mut out = header(kind::OFFER, handle);
     out.put_slice(offer.id.as_bytes());
     out.put_u64(offer.length.unwrap_or(u64::MAX));
     out.put_i64(offer.mtime_ms);
@@ -138,7 +138,7 @@ fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
 }
 
 fn encode_request(handle: Handle, request: &Request) -> BytesMut {
-    let mut out = header(kind::REQUEST, handle, 80 + request.name.as_str().len());
+    let mut out = header(kind::REQUEST, handle);
     out.put_slice(request.id.as_bytes());
     out.put_u64(request.from);
     out.put_u64(request.to);
@@ -148,7 +148,7 @@ fn encode_request(handle: Handle, request: &Request) -> BytesMut {
 }
 
 fn encode_accept(handle: Handle, accept: &Accept) -> BytesMut {
-    let mut out = header(kind::ACCEPT, handle, 84);
+    let mut out = header(kind::ACCEPT, handle);
     out.put_u64(accept.resume);
     out.put_u64(accept.credit);
     out.put_u32(accept.max_chunk);
@@ -166,7 +166,7 @@ fn encode_accept(handle: Handle, accept: &Accept) -> BytesMut {
 }
 
 fn encode_whole(kind: u8, handle: Handle, whole: &Whole) -> BytesMut {
-    let mut out = header(kind, handle, 56);
+    let mut out = header(kind, handle);
     out.put_u64(whole.length);
     out.put_slice(whole.digest.as_bytes());
     out.put_u32(u32::from(whole.deduplicated));
@@ -174,7 +174,7 @@ fn encode_whole(kind: u8, handle: Handle, whole: &Whole) -> BytesMut {
 }
 
 fn encode_ack(handle: Handle, ack: &Ack) -> BytesMut {
-    let mut out = header(kind::ACK, handle, 48);
+    let mut out = header(kind::ACK, handle);
     out.put_u64(ack.received);
     out.put_u64(ack.durable);
     out.put_u64(ack.credit);
@@ -189,14 +189,14 @@ fn encode_ack(handle: Handle, ack: &Ack) -> BytesMut {
 }
 
 fn encode_halt(kind: u8, handle: Handle, offset: u64, number: u32) -> BytesMut {
-    let mut out = header(kind, handle, 24);
+    let mut out = header(kind, handle);
     out.put_u64(offset);
     out.put_u32(number);
     out
 }
 
 fn encode_cancel(handle: Handle, cancel: &Cancel) -> BytesMut {
-    let mut out = header(kind::CANCEL, handle, 40 + cancel.text.len());
+    let mut out = header(kind::CANCEL, handle);
     out.put_u32(cancel.code.to_u32());
     out.put_u32(millis(cancel.retry_after));
     out.put_u64(cancel.durable);
@@ -206,7 +206,7 @@ fn encode_cancel(handle: Handle, cancel: &Cancel) -> BytesMut {
 }
 
 fn probe(kind: u8, opaque: u64) -> BytesMut {
-    let mut out = header(kind, 0, 20);
+    let mut out = header(kind, 0);
     out.put_u64(opaque);
     out
 }
