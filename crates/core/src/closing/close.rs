@@ -69,7 +69,7 @@ impl Close {
     }
 
     /// A Close of ours: the reason is cut at a character boundary where it is too long.
-    pub(super) fn ours(code: CloseCode, reason: &str) -> Self {
+    pub(crate) fn ours(code: CloseCode, reason: &str) -> Self {
         let mut end = reason.len().min(MAX_REASON);
         while !reason.is_char_boundary(end) {
             end -= 1;

@@ -215,13 +215,10 @@ impl Channel {
         self.replay.unacknowledged_bytes()
     }
 
-    /// About how much memory it takes.
+    /// About how much memory it takes without a link.
     pub(super) fn size(&self) -> usize {
-        let messages = self.replay.unacknowledged() + self.inbox.len() + self.volatile_out.len();
-        self.replay.unacknowledged_bytes()
-            + self.inbox_bytes
-            + self.volatile_out_size.bytes
-            + messages * OVERHEAD
+        let messages = self.replay.unacknowledged() + self.inbox.len();
+        self.replay.unacknowledged_bytes() + self.inbox_bytes + messages * OVERHEAD
     }
 
     pub(super) fn window(&self) -> Window {

@@ -64,6 +64,7 @@ pub struct Messages {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
+    /// There is none, or none of use: the peer does not speak of messages, or broke the protocol.
     Down,
     /// The peer has not said what it speaks.
     Greet,
@@ -78,8 +79,6 @@ enum Link {
     Refused {
         until: Instant,
     },
-    /// The peer does not speak of messages, or broke the protocol.
-    Mute,
 }
 
 impl Messages {
@@ -113,7 +112,7 @@ impl Messages {
     pub fn handle_peer(&mut self, now: Instant, speaks: bool) {
         self.advance(now);
         if self.link == Link::Greet {
-            self.link = if speaks { Link::Ask } else { Link::Mute };
+            self.link = if speaks { Link::Ask } else { Link::Down };
             self.events.extend((!speaks).then_some(Event::Unsupported));
         }
     }
@@ -121,7 +120,7 @@ impl Messages {
     /// A frame of the session came.
     pub fn handle_frame(&mut self, now: Instant, frame: Bytes) {
         self.advance(now);
-        if matches!(self.link, Link::Down | Link::Mute) {
+        if self.link == Link::Down {
             return;
         }
         match wire::decode(frame) {
@@ -186,7 +185,7 @@ impl Messages {
     /// Gives the session up, and begins a new one with the next link. Returns what is not known to have arrived.
     pub fn reset(&mut self, now: Instant) -> Vec<Unacknowledged> {
         self.advance(now);
-        self.link = if self.link == Link::Down { Link::Down } else { Link::Mute };
+        self.link = Link::Down;
         self.rename();
         self.channel.reset(self.now)
     }
@@ -342,7 +341,7 @@ impl Messages {
     }
 
     fn break_link(&mut self, code: Code, text: &str) {
-        self.link = Link::Mute;
+        self.link = Link::Down;
         self.channel.handle_link_down(self.now);
         self.events.push_back(Event::Broken { code, text: text.into() });
     }
@@ -356,7 +355,7 @@ impl Messages {
 impl Link {
     fn words(self) -> &'static str {
         match self {
-            Self::Down | Self::Mute => "there is no session",
+            Self::Down => "there is no session",
             Self::Greet | Self::Ask | Self::Refused { .. } => "no session was asked for",
             Self::Asked { .. } => "the session is not resumed",
             Self::Up => "the session is up",

@@ -18,7 +18,7 @@ mod learning;
 mod speech;
 
 use crate::adapt;
-use crate::closing::{Close, CloseCode, Disconnect, MAX_REASON, Retry};
+use crate::closing::{Close, CloseCode, Disconnect, Retry};
 use crate::connection;
 use crate::message::Parts;
 use crate::messages;
@@ -27,7 +27,6 @@ use crate::time::earliest;
 use crate::transfer::{self, Code, Transfers};
 use crate::{Instant, Rng, Role};
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
 use learning::Learning;
@@ -286,13 +285,13 @@ impl Session {
         self.collect_messages();
         while let Some(event) = self.transfers.poll_event() {
             if let transfer::Event::Broken { code, text } = &event {
-                self.break_off(*code, text.clone());
+                self.break_off(*code, text);
             }
             self.events.push_back(Event::Transfer(event));
         }
     }
 
-    fn break_off(&mut self, code: Code, mut text: String) {
+    fn break_off(&mut self, code: Code, text: &str) {
         // Damage on the way is nobody's fault, and like a peer that does not answer it may not happen again.
         let (close, advice) = match code {
             Code::CorruptFrame | Code::Stalled | Code::Internal => {
@@ -302,11 +301,8 @@ impl Session {
             Code::ShuttingDown => (CloseCode::GOING_AWAY, Some(Retry::Backoff)),
             _ => (CloseCode::PROTOCOL_ERROR, None),
         };
-        while text.len() > MAX_REASON {
-            text.pop();
-        }
         self.advice = advice;
-        self.close = Close::new(close, text).ok();
+        self.close = Some(Close::ours(close, text));
     }
 
     fn follow(&mut self, next: Option<Next>) {

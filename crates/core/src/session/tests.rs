@@ -1,6 +1,7 @@
 //! A client's session through links that begin and end, and the pump between session and connection.
 
 mod learning;
+mod links;
 mod messages;
 
 use super::*;

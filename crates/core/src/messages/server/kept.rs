@@ -82,3 +82,21 @@ impl Kept {
         self.epoch == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::Window;
+
+    #[test]
+    fn after_the_last_epoch_there_is_no_other() {
+        let (key, session, secret) = ([9; 32], SessionId::from_bytes([1; 16]), Secret::from_bytes([1; 16]));
+        let mut kept = Kept::new(Config::default(), LinkId(1), Bytes::new(), secret);
+        for (epoch, expected) in [(u32::MAX - 1, Ok(())), (u32::MAX, Err(Why::Epoch))] {
+            kept.epoch = epoch;
+            let secret = Secret::derive(&key, session, epoch);
+            let resume = Resume { session, secret, epoch, window: Window::MAX, last: 0 };
+            assert_eq!(kept.check(&key, b"", &resume), expected, "{epoch}");
+        }
+    }
+}

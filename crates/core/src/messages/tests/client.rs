@@ -15,7 +15,7 @@ fn what_is_acknowledged_frees_the_buffer_and_the_rest_is_sent_again() {
     client.resumed(2);
     assert_eq!(client.messages.poll_event(), Some(Event::Resumed { replayed: 2, duplicates: 0 }));
     assert_eq!(client.said(), "3:c 4:d");
-    assert_eq!(client.messages.unacknowledged(), 2);
+    assert_eq!((client.messages.unacknowledged(), client.messages.unacknowledged_bytes()), (2, 2));
 }
 
 #[test]
@@ -24,7 +24,9 @@ fn what_comes_is_delivered_once_and_in_order() {
     for (number, message) in [(1, "a"), (2, "b"), (2, "b"), (1, "a"), (3, "c")] {
         client.hear_message(number, message);
     }
+    assert_eq!((client.messages.has_received(), client.messages.carried()), (true, 5));
     assert_eq!(client.taken(), "a b c");
+    assert!(!client.messages.has_received());
     client.hear_message(5, "e");
     assert_eq!(client.broken().1, "gap: expected 4, got 5");
     client.link_up();
@@ -120,6 +122,7 @@ fn a_server_without_room_is_asked_again_when_it_says() {
 #[test]
 fn a_server_that_never_answers_is_given_up() {
     let mut client = Client::asked(small());
+    assert_eq!(client.messages.poll_timeout(), Some(client.now + Duration::from_secs(30)));
     client.wait(29_999);
     assert_eq!(client.messages.poll_event(), None);
     client.wait(1);
@@ -152,6 +155,7 @@ fn acknowledgements_wait_for_a_while_or_go_along() {
     client.hear_message(2, "b");
     client.taken();
     client.send("x").expect("room");
+    assert_eq!(client.messages.poll_timeout(), None, "it is there to be taken");
     assert_eq!(client.said(), "1:x+ack2");
     client.hear_message(3, "c");
     client.hear_message(4, "d");
@@ -206,7 +210,9 @@ fn what_is_volatile_leaves_at_once_or_not_at_all() {
     assert_eq!(volatile(&mut client, "x"), Err(SendError::Down(text("x"))));
     client.link_up();
     assert_eq!(volatile(&mut client, "x"), Err(SendError::Down(text("x"))), "the session is not resumed");
+    assert!(!client.messages.is_up());
     client.resumed(0);
+    assert!(client.messages.is_up());
     client.send("a").expect("room");
     client.send("b").expect("room");
     for message in ["x", "y"] {
@@ -233,12 +239,31 @@ fn volatile_messages_that_nobody_takes_are_dropped() {
 }
 
 #[test]
+fn the_room_of_volatile_messages_is_free_when_they_have_gone() {
+    let mut client = Client::up(Config { max_volatile_bytes: 15, ..Config::default() });
+    let long = "0123456789";
+    for round in 0..3 {
+        let sent = client.messages.send_volatile(client.now, text(long));
+        assert_eq!(sent, Ok(()), "{round}");
+        let second = client.messages.send_volatile(client.now, text(long));
+        assert_eq!(second, Err(SendError::Full(text(long))), "{round}");
+        assert_eq!(client.said(), "!0123456789");
+        for _ in 0..2 {
+            client.hear(Frame::Data(Data { number: None, ack: 0, message: text(long) }));
+        }
+        assert_eq!(client.taken(), long, "one is dropped");
+    }
+}
+
+#[test]
 fn a_message_that_is_too_long_comes_back() {
-    let mut client = Client::up(Config::default());
+    let mut client = Client::up(Config { max_volatile_bytes: MAX_MESSAGE, ..Config::default() });
     let long = Message::binary(alloc::vec![0; MAX_MESSAGE + 1]);
     assert_eq!(client.messages.send(client.now, long.clone()), Err(SendError::TooLong(long.clone())));
     assert_eq!(client.messages.send_volatile(client.now, long.clone()), Err(SendError::TooLong(long)));
-    assert!(client.messages.send(client.now, Message::binary(alloc::vec![0; MAX_MESSAGE])).is_ok());
+    let longest = Message::binary(alloc::vec![0; MAX_MESSAGE]);
+    assert!(client.messages.send(client.now, longest.clone()).is_ok());
+    assert!(client.messages.send_volatile(client.now, longest).is_ok());
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn whatever_breaks_a_link_leaves_its_session_for_the_next() {
         server.said(link);
         server.hear(link, frame);
         assert_eq!(server.broken(link), expected);
+        assert_eq!(server.sessions.link(known.session), None, "it waits as if the link were gone");
         let (link, _) = server.resume(known, 0);
         assert_eq!((server.taken().as_str(), server.said(link).as_str()), ("a", "1:x+ack1"));
     }

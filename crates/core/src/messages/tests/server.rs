@@ -14,7 +14,10 @@ fn a_session_waits_for_its_client() {
     );
     server.say(link, 1, "a");
     server.sessions.send(server.now, known.session, text("x")).expect("room");
+    assert!(server.sessions.has_received());
     assert_eq!((server.taken().as_str(), server.said(link).as_str()), ("a", "1:x+ack1"));
+    assert!(!server.sessions.has_received());
+    assert_eq!(server.sessions.unacknowledged(known.session), 1);
     server.sessions.handle_link_down(server.now, link, false);
     assert_eq!(server.sessions.poll_event(), Some(SessionsEvent::Detached(known.session)));
     server.sessions.send(server.now, known.session, text("y")).expect("room");
@@ -48,6 +51,7 @@ fn a_session_without_a_link_expires() {
     assert_eq!(unknown, Err(SendError::Unknown(text("w"))));
     assert_eq!(server.refused(known, 0), Why::Expired);
     assert_eq!((server.sessions.len(), server.sessions.detached_bytes()), (0, 0));
+    assert!(server.sessions.is_empty());
 }
 
 #[test]
@@ -209,6 +213,68 @@ fn when_too_much_is_kept_those_go_that_have_waited_longest() {
 }
 
 #[test]
+fn what_is_kept_without_a_link_is_counted_both_ways() {
+    let mut server = Server::new(sessions_config(Config::default()));
+    let (link, known) = server.resume(Known::new(1), 0);
+    assert!(!server.sessions.is_empty());
+    server.say(link, 1, "12345");
+    server.hear(link, Frame::Data(Data { number: None, ack: 0, message: text("123") }));
+    server.sessions.send(server.now, known.session, text("1234567")).expect("room");
+    assert_eq!(server.sessions.detached_bytes(), 0, "it has a link");
+    server.sessions.handle_link_down(server.now, link, false);
+    assert_eq!(server.sessions.detached_bytes(), (64 + 5) + (64 + 3) + (64 + 7));
+    server.sessions.poll_received(server.now).expect("it came");
+    assert_eq!(server.sessions.detached_bytes(), (64 + 3) + (64 + 7));
+    server.sessions.poll_received(server.now).expect("it came");
+    server.sessions.send(server.now, known.session, text("1")).expect("room");
+    assert_eq!(server.sessions.detached_bytes(), (64 + 7) + (64 + 1));
+    server.resume(known, 0);
+    assert_eq!(server.sessions.detached_bytes(), 0);
+}
+
+#[test]
+fn what_fits_exactly_is_kept() {
+    let config = SessionsConfig { max_detached_bytes: 64 + 10, ..sessions_config(Config::default()) };
+    let mut server = Server::new(config);
+    let (link, known) = server.resume(Known::new(1), 0);
+    server.sessions.send(server.now, known.session, text("0123456789")).expect("room");
+    server.sessions.handle_link_down(server.now, link, false);
+    assert_eq!(server.lost(), None);
+    let (link, known) = server.resume(known, 0);
+    server.hear(link, Frame::Ack(0));
+    assert_eq!(server.said(link), "1:0123456789");
+    server.hear(link, Frame::Ack(1));
+    server.sessions.handle_link_down(server.now, link, false);
+    let most = text(&"x".repeat(74));
+    assert_eq!(server.sessions.send(server.now, known.session, most), Ok(2));
+    assert!(matches!(server.sessions.send(server.now, known.session, text("")), Err(SendError::Full(_))));
+}
+
+#[test]
+fn the_ends_of_as_many_sessions_are_remembered_as_there_may_be() {
+    let mut server = Server::new(SessionsConfig { max_sessions: 2, ..sessions_config(small()) });
+    for n in 1..=3 {
+        let (_, known) = server.resume(Known::new(n), 0);
+        server.sessions.close(server.now, known.session);
+    }
+    let whys = [1, 2, 3].map(|n| server.refused(Known::new(n).at(1), 0));
+    assert_eq!(whys, [Why::Unknown, Why::Closed, Why::Closed]);
+}
+
+#[test]
+fn who_finds_no_room_is_told_when_to_ask_again_and_others_may_at_once() {
+    let mut server = Server::new(SessionsConfig { max_sessions: 1, ..sessions_config(small()) });
+    server.resume(Known::new(1), 0);
+    for (known, expected, seconds) in [(Known::new(2), Why::Busy, 10), (Known::new(2).at(1), Why::Unknown, 0)]
+    {
+        let link = server.link(b"me");
+        server.ask(link, known, 0);
+        let Some(Frame::NewSession { why, retry_after }) = server.answer(link) else { panic!("no answer") };
+        assert_eq!((why, retry_after), (expected, Duration::from_secs(seconds)));
+    }
+}
+
+#[test]
 fn sessions_take_turns() {
     let mut server = Server::new(sessions_config(Config::default()));
     let (first, _) = server.resume(Known::new(1), 0);
@@ -255,6 +321,16 @@ fn secrets_are_shown_to_nobody() {
     server.resume(Known::new(1), 0);
     let shown = format!("{:?} {}", server.sessions, Why::Epoch);
     assert!(!shown.contains("[9, 9") && !shown.contains("[1, 1"), "{shown}");
+}
+
+#[test]
+fn a_session_is_called_by_half_of_its_name_and_an_end_by_its_reason() {
+    let mut bytes = [0xab; 16];
+    bytes[8..].fill(0xcd);
+    let id = SessionId::from_bytes(bytes);
+    assert_eq!((format!("{id}"), format!("{id:?}")), ("ab".repeat(8), format!("SessionId({id})")));
+    assert_eq!(format!("{}", Why::Expired), "the session was without a link for too long");
+    assert_eq!(format!("{}", Why::Other(99)), "the session is gone, for unknown reason 99");
 }
 
 impl Known {

@@ -110,6 +110,34 @@ fn the_rules_of_all_frames_hold() {
     assert_eq!(decode(Bytes::from_static(b"short")).map_err(|e| e.fault), Err(Fault::TooShort(5)));
 }
 
+/// Puts a field of so many bytes in all, which may be ignored, behind the fixed part of a frame.
+fn padded(fixed: usize, len: usize) -> impl FnOnce(&mut Vec<u8>) {
+    move |bytes| {
+        bytes[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+        let value = [&[0xf0, 0][..], &(len as u16 - 4).to_be_bytes(), &vec![0; len - 4]].concat();
+        bytes.splice(8 + fixed..8 + fixed, value);
+    }
+}
+
+#[test]
+fn a_frame_without_a_payload_has_sixteen_kibibytes_at_most() {
+    let most = 16 * 1024;
+    assert_eq!(tampered(Frame::Ack(1), padded(8, most - 20)), Ok(Frame::Ack(1)));
+    assert_eq!(tampered(Frame::Ack(1), padded(8, most - 19)), Err(Fault::TooLong(most + 1)));
+}
+
+#[test]
+fn a_message_may_have_as_many_bytes_of_fields_beside_its_payload() {
+    let longest = || {
+        let message = Message::binary(vec![0; MAX_MESSAGE]);
+        Frame::Data(Data { number: Some(1), ack: 0, message })
+    };
+    let most = 16 * 1024;
+    assert_eq!(tampered(longest(), padded(28, most)), Ok(longest()));
+    let len = MAX_MESSAGE + OVERHEAD + most + 1;
+    assert_eq!(tampered(longest(), padded(28, most + 1)), Err(Fault::TooLong(len)));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
     let value = |name, value| Err(Fault::Value { name, value });

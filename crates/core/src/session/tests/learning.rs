@@ -13,6 +13,7 @@ fn learner(mode: Mode) -> Config {
     let mut config = Config::default();
     (config.adapt.mode, config.adapt.interval) = (mode, 40 * SECOND);
     config.unix = 1_790_000_000;
+    config.messages = Some(crate::messages::Config::default());
     config
 }
 
@@ -122,6 +123,12 @@ fn who_explores_changes_the_link_that_is_up() {
     session.transfers_mut().fail(now, ID, transfer::Failure::local(Code::Cancelled, "enough"));
     let again = session.poll_heartbeat(now).expect("the interval that was tried");
     assert_eq!((again.to, again.why), (60 * SECOND, Lesson::Explores));
+
+    // So it is while a message is under way.
+    let messages = session.messages_mut().expect("a client that speaks");
+    messages.send(now, Message::text("hello")).expect("room");
+    let calm = session.poll_heartbeat(now).expect("another interval");
+    assert_eq!((calm.to, calm.why), (40 * SECOND, Lesson::Busy));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::messages::{self, LinkId, Sessions, SessionsConfig, wire};
 use crate::transfer::wire as files;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 const LINK: LinkId = LinkId(1);
@@ -135,6 +136,28 @@ fn a_link_that_was_overtaken_is_closed_at_once() {
     server.transfers_mut().provide(Instant::ZERO, ID, 0, Bytes::from_static(&[0; 1000]));
     assert_eq!(server.poll_message(Instant::ZERO, 1), None, "chunks do not go before it");
     assert_eq!(server.poll_close(), Close::new(CloseCode::NORMAL, "superseded").ok());
+}
+
+#[test]
+fn a_server_takes_messages_from_their_sessions_no_sooner_than_its_link_needs_them() {
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    settle(&mut client, &mut server, &mut sessions);
+    let id = client.messages().expect("a client that speaks").session();
+    for _ in 0..10 {
+        sessions.send(Instant::ZERO, id, Message::binary(alloc::vec![0; 10_000])).expect("room");
+    }
+    let mut sent = 0;
+    // Two are more than 16 KiB, and after each that leaves there is room for one.
+    for expected in [2, 2, 2] {
+        sessions.serve(Instant::ZERO, LINK, &mut server);
+        assert!(!sessions.serve(Instant::ZERO, LINK, &mut server), "there is no more room");
+        assert!(server.poll_message(Instant::ZERO, 1).is_some());
+        sent += 1;
+        sessions.serve(Instant::ZERO, LINK, &mut server);
+        let staged = core::iter::from_fn(|| server.poll_message(Instant::ZERO, 1)).count();
+        assert_eq!(staged, expected, "after {sent}");
+        sent += staged;
+    }
 }
 
 /// Sends for so many bytes with a file and messages that never end; which frames went, by their first byte.

@@ -1,0 +1,179 @@
+//! What a session makes of what its links carry, of their ends, and of peers that are silent.
+
+use super::*;
+use crate::messages::wire as spoken;
+use crate::messages::{self, Secret, SendError};
+use crate::replay::Window;
+use crate::transfer::wire as files;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The HELLO of a peer that speaks of messages, and takes what others take.
+fn hello() -> Bytes {
+    let hello = files::Hello {
+        min_version: 1,
+        max_version: 1,
+        max_chunk: 1 << 20,
+        max_transfers: 9,
+        max_offers_per_second: 1000,
+        credit: 1 << 20,
+        features: spoken::FEATURE,
+        instance: [9; 16],
+        agent: String::new(),
+    };
+    files::Frame::Hello(hello).encode().into_bytes()
+}
+
+fn speaking() -> Config {
+    Config { messages: Some(messages::Config::default()), ..Config::default() }
+}
+
+/// A client on a link whose other end is played by the test, and has said HELLO.
+fn greeted(config: Config) -> Session {
+    let mut session = Session::client(config, SEED, Instant::ZERO);
+    session.handle_link_up(Instant::ZERO, Some(Duration::from_millis(100)));
+    session.handle_message(Instant::ZERO, hello());
+    session
+}
+
+fn said(session: &mut Session, now: Instant) -> Vec<Parts> {
+    core::iter::from_fn(|| session.poll_message(now, 1)).collect()
+}
+
+/// The server has found the session, for the `epoch`th time.
+fn resumed(session: &mut Session, now: Instant, epoch: u32) {
+    let (secret, last) = (Secret::from_bytes([1; 16]), 0);
+    let resumed = spoken::Resumed { epoch, window: Window::default(), keep: SECOND, secret, last };
+    session.handle_message(now, spoken::Frame::Resumed(resumed).encode().into_bytes());
+}
+
+/// The longest of the waits after twenty links that end early, if `carry` happens on each.
+fn longest_wait(carry: impl Fn(&mut Session, Instant, u32)) -> Duration {
+    let mut config = speaking();
+    config.reconnect.first_window = Duration::from_millis(500);
+    let mut session = Session::client(config, SEED, Instant::ZERO);
+    let mut now = Instant::ZERO;
+    let mut longest = Duration::ZERO;
+    for link in 1..=20 {
+        session.handle_link_up(now, None);
+        session.handle_message(now, hello());
+        said(&mut session, now);
+        carry(&mut session, now, link);
+        now += Duration::from_millis(900);
+        let mut connection = Connection::client(connection::Config::default(), SEED, now);
+        connection.handle_end(now, End::Reset);
+        pump(now, &mut connection, &mut session);
+        let at = session.poll_timeout().expect("it dials again");
+        longest = longest.max(at - now);
+        now = at;
+        session.handle_timeout(now);
+    }
+    longest
+}
+
+#[test]
+fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_messages_get_through() {
+    let with_messages = longest_wait(|session, now, link| {
+        resumed(session, now, link);
+        let message = Message::text("still here");
+        let data = spoken::Data { number: Some(link.into()), ack: 0, message };
+        session.handle_message(now, spoken::Frame::Data(data).encode().into_bytes());
+    });
+    assert!(with_messages <= SECOND, "{with_messages:?}");
+    let with_nothing = longest_wait(resumed);
+    assert!(with_nothing > 5 * SECOND, "{with_nothing:?}");
+}
+
+#[test]
+fn what_is_volatile_is_refused_from_the_end_of_a_link_on() {
+    let mut session = greeted(speaking());
+    said(&mut session, Instant::ZERO);
+    resumed(&mut session, Instant::ZERO, 1);
+    let send = |session: &mut Session| {
+        let messages = session.messages_mut().expect("a client that speaks");
+        messages.send_volatile(Instant::ZERO, Message::text("x"))
+    };
+    assert_eq!(send(&mut session), Ok(()));
+    let mut connection = Connection::client(connection::Config::default(), SEED, Instant::ZERO);
+    connection.handle_end(Instant::ZERO, End::Reset);
+    pump(Instant::ZERO, &mut connection, &mut session);
+    assert_eq!(send(&mut session), Err(SendError::Down(Message::text("x"))));
+}
+
+#[test]
+fn a_server_that_does_not_answer_for_the_messages_is_left_in_time() {
+    let mut session = greeted(speaking());
+    assert_eq!(said(&mut session, Instant::ZERO).len(), 2, "HELLO and RESUME");
+    let due = Instant::from_secs(30);
+    assert_eq!(session.poll_timeout(), Some(due));
+    session.handle_timeout(due);
+    let close = session.poll_close().expect("the link is of no use");
+    assert_eq!(close.to_string(), "1011 (internal error) the session was asked for, and there is no answer");
+}
+
+#[test]
+fn a_server_that_goes_away_and_stays_is_left_and_dialled_again() {
+    let mut session = greeted(Config::default());
+    let leaving = files::Frame::GoAway { code: Code::ShuttingDown, retry_after: SECOND };
+    session.handle_message(Instant::ZERO, leaving.encode().into_bytes());
+    session.transfers_mut().offer(Instant::ZERO, offer(5)).expect("new");
+    let due = Instant::from_secs(60);
+    session.handle_timeout(due);
+    let close = session.poll_close().expect("others may be there");
+    assert_eq!(close.code(), CloseCode::GOING_AWAY);
+    events(&mut session);
+    let mut connection = Connection::client(connection::Config::default(), SEED, due);
+    connection.close(due, close).expect("open");
+    connection.handle_end(due, End::Eof);
+    pump(due, &mut connection, &mut session);
+    let told = events(&mut session);
+    assert!(matches!(told[..], [Event::LinkDown(_), Event::Waiting { .. }]), "{told:?}");
+}
+
+#[test]
+fn of_a_long_reason_a_close_carries_the_beginning() {
+    for (text, expected) in [("x".repeat(123), 123), ("x".repeat(500), 123), ("ä".repeat(62), 122)] {
+        let mut session = Session::server(Config::default(), Instant::ZERO);
+        session.handle_link_up(Instant::ZERO, None);
+        session.break_link(Code::Protocol, text.clone());
+        let close = session.poll_close().expect("a broken link is closed");
+        assert_eq!((close.code(), close.reason()), (CloseCode::PROTOCOL_ERROR, &text[..expected]));
+    }
+}
+
+#[test]
+fn a_ping_that_is_faster_than_any_answer_narrows_the_window() {
+    let mut session = greeted(Config::default());
+    session.transfers_mut().offer(Instant::ZERO, offer(1 << 30)).expect("new");
+    said(&mut session, Instant::ZERO);
+    let accept = files::Accept {
+        resume: 0,
+        credit: u64::MAX,
+        max_chunk: 1 << 20,
+        epoch: 1,
+        expires: 0,
+        ack_ms: 25,
+        have: files::Have::Part,
+        prefix: None,
+    };
+    session.handle_message(Instant::ZERO, files::Frame::Accept(1, accept).encode().into_bytes());
+    session.transfers_mut().provide(Instant::ZERO, ID, 0, Bytes::from(alloc::vec![0; 16 << 10]));
+    assert_eq!(said(&mut session, Instant::ZERO).len(), 1, "a chunk");
+    let now = Instant::from_millis(100);
+    let ack = files::Ack {
+        received: 16 << 10,
+        durable: 0,
+        credit: u64::MAX,
+        last_seq: 0,
+        hold_us: 0,
+        rewind: None,
+    };
+    session.handle_message(now, files::Frame::Ack(1, ack).encode().into_bytes());
+    // Four times the rate, over the round trip and 50 ms, and a chunk.
+    let window = |rtt: u64| (4 * 10 * (16 << 10)) * (rtt + 50) / 1000 + (16 << 10);
+    assert_eq!(session.transfers().window(), window(100));
+    session.handle_rtt(now, Duration::from_millis(10));
+    assert_eq!(session.transfers().window(), window(10));
+}
