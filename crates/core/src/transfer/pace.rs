@@ -44,7 +44,7 @@ impl Pace {
         Some(self.since? + WINDOW.saturating_sub(self.spent))
     }
 
-    /// Looks at what it has brought, if its time is over, and begins again. Returns what it has brought and what it
+    /// Looks at what it has brought, if its time is over, and begins again with its next [turn](Self::turn). Returns what it has brought and what it
     /// should have, if that was not enough. So many transfers share a link and its least rate.
     pub(super) fn judge(&mut self, now: Instant, config: &Config, open: usize) -> Option<(u64, u64)> {
         if self.deadline(config)? > now {
@@ -52,7 +52,7 @@ impl Pace {
         }
         let least = config.min_rate?.saturating_mul(WINDOW.as_secs()) / open.max(1) as u64;
         let bytes = self.bytes;
-        *self = Self { since: Some(now), ..Self::default() };
+        *self = Self::default();
         (bytes < least).then_some((bytes, least))
     }
 }

@@ -58,7 +58,7 @@ impl Transfers {
             }
             (true, 0x20, None) if late => {}
             // An offer that cannot be taken concerns nobody else.
-            (false, 0x10 | 0x11, None) if handle != 0 => {
+            (false, 0x10 | 0x11, None) => {
                 self.refuse(handle, &Failure::local(error.fault.code(), format!("{error}")));
             }
             _ => self.break_link(error.fault.code(), format!("{error}")),

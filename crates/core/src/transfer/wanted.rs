@@ -123,18 +123,19 @@ impl Transfers {
         }
     }
 
+    /// The time of this transfer has come, be it [ours](Self::wanted_deadline) or not, if it is one that we asked for.
     pub(super) fn wanted_timeout(&mut self, id: TransferId) {
         let now = self.now;
-        let stall = self.config.stall_timeout;
         let Some(wanted) = self.wanted.get_mut(&id) else { return };
         match &mut wanted.state {
+            // If not, it has just been put off.
             Asking::Waiting { until } if until.is_some_and(|until| until <= now) => {
                 *until = None;
                 self.asking.push_back(id);
             }
-            Asking::Asked { handle, since } if *since + stall <= now => {
+            Asking::Asked { handle, .. } => {
                 let handle = *handle;
-                let text = format!("no answer for {} s", stall.as_secs());
+                let text = format!("no answer for {} s", self.config.stall_timeout.as_secs());
                 let failure = Failure::local(Code::Stalled, text);
                 self.refuse_open(handle, &failure);
                 self.events.push_back(Event::Failed { id, failure });
