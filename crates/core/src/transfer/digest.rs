@@ -158,11 +158,10 @@ impl Hasher {
     }
 }
 
-/// Merges the finished subtrees of equal size, so that the stack of `groups` groups can take one more.
+/// Merges the finished subtrees of equal size, so that the stack of `groups` groups can take one more. Of none there is
+/// nothing to merge.
 fn merge_equal(stack: &mut Vec<[u8; 32]>, groups: u64) {
-    if groups > 0 {
-        (0..groups.trailing_zeros()).for_each(|_| merge_last(stack));
-    }
+    (0..groups.trailing_zeros()).for_each(|_| merge_last(stack));
 }
 
 fn merge_last(stack: &mut Vec<[u8; 32]>) {
@@ -290,8 +289,9 @@ mod tests {
             assert_eq!(bytes.len(), checkpoint.encoded_len());
             let restored = Checkpoint::decode(&bytes).expect("what was encoded");
             assert_eq!(restored, checkpoint);
-            assert!(restored.offset() <= stop as u64);
-            assert!(restored.offset() == 0 || stop as u64 - restored.offset() < GROUP);
+            // The last whole group, if there are two.
+            let whole = if stop < 2 * group { 0 } else { stop / group * group };
+            assert_eq!(restored.offset(), whole as u64);
 
             let mut second = Hasher::resume(&restored);
             second.update(&data[restored.offset() as usize..stop]);
@@ -326,5 +326,18 @@ mod tests {
         assert!(Checkpoint::decode(&bytes[..7]).is_err());
         assert!(Checkpoint::decode(&[0, 0, 0, 0, 0, 0, 0, 1]).is_err());
         assert!(Checkpoint::decode(&[255; 8]).is_err());
+    }
+
+    #[test]
+    fn a_checkpoint_is_of_a_file_that_can_be_counted_in_bytes() {
+        let decoded = |groups: u64| {
+            let depth = 1 + (groups - 1).count_ones() as usize;
+            let mut bytes = vec![];
+            Checkpoint { groups, stack: vec![[0; 32]; depth] }.encode(&mut bytes);
+            Checkpoint::decode(&bytes).map(|checkpoint| checkpoint.offset()).ok()
+        };
+        let most = u64::MAX / GROUP;
+        let offsets = [most - 1, most, most + 1].map(decoded);
+        assert_eq!(offsets, [Some((most - 1) * GROUP), Some(most * GROUP), None]);
     }
 }

@@ -44,4 +44,10 @@ mod tests {
         limiter.pass(Instant::from_secs(2), 1000);
         assert_eq!(limiter.free_at(), Instant::from_secs(3), "idle time is not saved up");
     }
+
+    #[test]
+    fn a_burst_is_a_quarter_of_a_second_or_a_kibibyte() {
+        let burst = |rate| Limiter::new(Instant::ZERO, rate).burst();
+        assert_eq!([10, 4096, 4100, 1_000_002].map(burst), [1024, 1024, 1025, 250_000]);
+    }
 }

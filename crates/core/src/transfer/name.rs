@@ -211,4 +211,23 @@ mod tests {
             assert_eq!(SafeName::parse(name), Err(*reason), "{name:?}");
         }
     }
+
+    #[test]
+    fn the_longest_and_the_deepest_names_pass() {
+        let component = "x".repeat(255);
+        let deepest = "a/".repeat(63) + "a";
+        let longest = (component.clone() + "/").repeat(15) + &"x".repeat(254) + "/a";
+        assert_eq!(longest.len(), MAX_NAME);
+        for name in [component, deepest, longest] {
+            assert_eq!(SafeName::parse(&name).map(|n| n.0), Ok(name));
+        }
+    }
+
+    #[test]
+    fn the_last_part_is_what_a_file_is_called_in_its_folder() {
+        for (name, file) in [("a/b c/d.txt", "d.txt"), ("d.txt", "d.txt")] {
+            let safe = SafeName::parse(name).expect("a safe name");
+            assert_eq!((safe.file_name(), safe.as_ref()), (file, name));
+        }
+    }
 }

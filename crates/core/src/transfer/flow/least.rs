@@ -165,6 +165,15 @@ mod tests {
     }
 
     #[test]
+    fn the_usual_round_trip_follows_by_an_eighth() {
+        let mut least = of_30_ms();
+        least.handle_rtt(at(1), ms(110));
+        assert_eq!(least.smoothed(), ms(40));
+        least.handle_rtt(at(2), ms(0));
+        assert_eq!(least.smoothed(), ms(35));
+    }
+
+    #[test]
     fn a_sleep_is_no_round_trip() {
         let mut least = Least::new(at(0), None);
         least.handle_rtt(at(1), Duration::MAX);

@@ -251,6 +251,67 @@ fn the_chunk_shrinks_at_once_but_grows_only_on_the_third_wish() {
 }
 
 #[test]
+fn a_chunk_is_kept_from_three_quarters_to_half_as_much_again_of_what_is_wanted() {
+    for kib in [96, 192] {
+        let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+        flow.chunk = 128 * 1024;
+        flow.rate.sample(Rate::from_bytes_per_second(20 * kib * 1024));
+        for _ in 0..3 {
+            flow.fit_chunk();
+        }
+        assert_eq!(flow.chunk(), 128 * 1024, "{kib} KiB are wanted");
+    }
+}
+
+#[test]
+fn pauses_of_the_source_say_nothing_of_the_path() {
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+    let mut now = Instant::ZERO;
+    for _ in 0..20 {
+        let stamp = flow.handle_sent(now, 16 * 1024);
+        now += ROUND_TRIP;
+        flow.handle_acked(now, stamp, 16 * 1024, Duration::ZERO);
+        assert_eq!(flow.rate.max(), Rate::of(16 * 1024, ROUND_TRIP));
+        now += Duration::from_secs(10);
+    }
+}
+
+#[test]
+fn a_path_that_is_measured_anew_is_drained_to_half_of_what_it_holds() {
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+    flow.rate.sample(Rate::from_bytes_per_second(10_000_000));
+    flow.least.doubt(Instant::from_secs(5));
+    assert_eq!(flow.window(), 500_000);
+}
+
+#[test]
+fn the_window_outgrows_the_rate_after_a_round_that_used_it_and_met_no_queue() {
+    // 25 ms are half of what is allowed.
+    for (was_full, queueing, gain) in [(true, 24, 4), (true, 25, 1), (true, 60, 1), (false, 0, 1)] {
+        let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+        let queueing = Some(Duration::from_millis(queueing));
+        flow.round = Round { was_full, queueing, ..Round::default() };
+        flow.end_round();
+        assert_eq!(flow.gain, gain, "{was_full} {queueing:?}");
+    }
+}
+
+#[test]
+fn a_path_has_slowed_down_if_less_than_six_tenths_come_out_of_a_long_queue() {
+    // 200 ms are three allowances and half a round trip.
+    for (short, queueing, falls) in [(599_000, 201, true), (600_000, 201, false), (599_000, 200, false)] {
+        let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(ROUND_TRIP));
+        flow.rate.sample(Rate::from_bytes_per_second(1_000_000));
+        let (start, end) = (Instant::ZERO, Instant::from_millis(100));
+        flow.slump.handle_acked(start, 0, None, ROUND_TRIP);
+        flow.slump.handle_acked(end, short / 10, Some(start), ROUND_TRIP);
+        flow.fall(end, Duration::from_millis(queueing));
+        let rate = if falls { short } else { 1_000_000 };
+        assert_eq!(flow.rate.max(), Rate::from_bytes_per_second(rate), "{short} after {queueing} ms");
+    }
+}
+
+#[test]
 fn one_chunk_may_always_leave_and_lost_ones_free_the_window() {
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, None);
     assert!(flow.admits(1 << 40));

@@ -44,7 +44,9 @@ fn what_is_written_is_what_is_read() {
     for entry in &entries {
         writer.push(entry);
     }
+    let written = writer.written();
     let text = writer.finish(7, 1);
+    assert_eq!(written, text.len() - "end 5 7 1\n".len());
     let listing = Listing::parse(text.clone()).expect("a good listing");
     assert_eq!(listing.entries().collect::<Vec<_>>(), entries);
     assert_eq!((listing.mtime_ms(), listing.unix_mode()), (-7, Some(UnixMode::from_bits(0o711))));

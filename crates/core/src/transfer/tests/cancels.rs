@@ -169,6 +169,43 @@ fn a_download_is_cancelled_before_it_has_begun() {
 }
 
 #[test]
+fn what_a_download_without_a_link_has_is_kept_or_thrown_away() {
+    for part in [Leftover::Keep, Leftover::Discard] {
+        let mut world = moving(false);
+        world.cut();
+        assert!(world.client.disk[&id(1)].safe > 0);
+        assert!(world.client.transfers.cancel(world.now, id(1), part));
+        world.settle();
+        assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(part), false)));
+        assert_eq!(world.client.disk.contains_key(&id(1)), part == Leftover::Keep);
+    }
+}
+
+#[test]
+fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
+    let offers = |world: &mut World| -> Vec<_> {
+        while world.poll_messages() {}
+        let frames = world.up.drain(..).map(|message| wire::decode(message).expect("a frame"));
+        frames.filter_map(|f| if let Frame::Offer(_, offer) = f { Some(offer.mode) } else { None }).collect()
+    };
+    let leaving = Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::ZERO };
+    for bad in [leaving, Frame::Error { code: Code::Internal, text: String::new() }] {
+        let mut world = moving(true);
+        world.cut();
+        world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
+        world.link_up();
+        for frame in [hello(), bad] {
+            world.client.transfers.handle_message(world.now, frame.encode().into_bytes());
+        }
+        assert_eq!(offers(&mut world), []);
+        world.cut();
+        world.link_up();
+        // It may have expired: then nothing is to be begun for it.
+        assert_eq!(offers(&mut world), [Mode::Attach]);
+    }
+}
+
+#[test]
 fn what_the_peer_asked_for_is_refused_by_a_cancel() {
     let mut world = World::new();
     begin(&mut world, false);

@@ -143,7 +143,10 @@ fn an_equal_file_under_the_name_is_enough_and_another_is_not() {
             world.link_up();
             world.run(MINUTE);
             assert_eq!(world.client.failure(id(1)), code, "{len} bytes: {:?}", world.client.told);
-            assert_eq!(world.client.done(id(1)), code.is_none());
+            let there = |event: &Event| matches!(event, Event::Done { deduplicated: true, .. });
+            for end in [&world.client, &world.server] {
+                assert_eq!(end.told.iter().any(there), code.is_none(), "{:?}", end.told);
+            }
         }
     }
 }

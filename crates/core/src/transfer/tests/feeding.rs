@@ -1,23 +1,36 @@
 //! How a limit on what comes in is shared.
 
+use super::super::wire::Frame;
 use super::super::*;
+use super::script::*;
 use super::world::*;
 use std::vec::Vec;
 
-/// How much of each file has come after so many seconds, if the server takes 200 kB a second.
-fn shares(priorities: &[u16], seconds: u64) -> Vec<u64> {
-    let mut world = World::with(Config { limit_rate: Some(200_000), ..Config::default() });
-    // The sender has no limit, so it is the receiver's that decides.
-    world.client = End::new(Role::Client, Config::default());
-    let ids: Vec<_> = (1..).take(priorities.len()).map(id).collect();
-    for (which, priority) in ids.iter().zip(priorities) {
-        let data = contents(1, 20_000_000);
+/// Whose limit it is: the sender's, or the receiver's.
+const ENDS: [Role; 2] = [Role::Client, Role::Server];
+
+/// A client that sends files of these lengths and priorities, where one end takes or gives 200 kB a second.
+fn sending(limited: Role, files: &[(usize, u16)]) -> (World, Vec<TransferId>) {
+    let limit = |role| if role == limited { Some(200_000) } else { None };
+    let mut world = World::with(Config { limit_rate: limit(Role::Server), ..Config::default() });
+    let config = Config { limit_rate: limit(Role::Client), ..Config::default() };
+    world.client = End::new(Role::Client, config);
+    let ids: Vec<_> = (1..).take(files.len()).map(id).collect();
+    for (which, (len, priority)) in ids.iter().zip(files) {
+        let data = contents(1, *len);
         let mut offer = Offer::new(*which, name("file"), data.len() as u64);
         offer.priority = *priority;
         world.client.sources.insert(*which, (name("file"), data));
         world.client.transfers.offer(world.now, offer).expect("new");
     }
     world.link_up();
+    (world, ids)
+}
+
+/// How much of each large file has come after so many seconds.
+fn shares(limited: Role, priorities: &[u16], seconds: u64) -> Vec<u64> {
+    let files: Vec<_> = priorities.iter().map(|priority| (20_000_000, *priority)).collect();
+    let (mut world, ids) = sending(limited, &files);
     let end = world.now + Duration::from_secs(seconds);
     world.settle();
     while world.now < end && world.jump() {
@@ -29,16 +42,56 @@ fn shares(priorities: &[u16], seconds: u64) -> Vec<u64> {
 
 #[test]
 fn equal_files_get_equal_shares_of_a_limit() {
-    let shares = shares(&[0, 0, 0, 0], 40);
-    let sum: u64 = shares.iter().sum();
-    assert!((7_900_000..=8_300_000).contains(&sum), "{shares:?}");
-    for share in &shares {
-        assert!(share.abs_diff(sum / 4) <= 50_000, "{shares:?}");
+    for limited in ENDS {
+        let shares = shares(limited, &[0, 0, 0, 0], 40);
+        let sum: u64 = shares.iter().sum();
+        assert!((7_900_000..=8_300_000).contains(&sum), "{limited:?}: {shares:?}");
+        for share in &shares {
+            assert!(share.abs_diff(sum / 4) <= 50_000, "{limited:?}: {shares:?}");
+        }
     }
 }
 
 #[test]
 fn a_preferred_file_gets_more_of_a_limit() {
-    let shares = shares(&[0, 2], 40);
-    assert!(shares[1] > shares[0] * 5 / 2 && shares[1] < shares[0] * 7 / 2, "{shares:?}");
+    for limited in ENDS {
+        let shares = shares(limited, &[0, 2], 40);
+        let fair = shares[0] * 5 / 2..shares[0] * 7 / 2;
+        assert!(fair.contains(&shares[1]), "{limited:?}: {shares:?}");
+    }
+}
+
+#[test]
+fn when_a_file_is_whole_the_others_get_its_share() {
+    let (mut world, ids) = sending(Role::Server, &[(200_000, 0), (400_000, 0), (800_000, 0)]);
+    let start = world.now;
+    world.run(Duration::from_secs(60));
+    assert!(ids.iter().all(|which| world.client.done(*which)), "{:?}", world.client.told);
+    let took = (world.now - start).as_secs_f64();
+    assert!((6.0..8.0).contains(&took), "{took} s");
+    assert_eq!(world.server.transfers.shares.ids().count(), 0, "and nobody remembers it");
+}
+
+#[test]
+fn who_waits_behind_the_last_bytes_of_another_file_is_given_credit_in_time() {
+    let config = Config { limit_rate: Some(200_000), ..Config::default() };
+    let mut receiver = Scripted::new(Role::Server, config);
+    for (n, handle, length) in [(1, 1, 100_000), (2, 3, 1 << 30)] {
+        receiver.hear_offer(handle, n, length);
+        receiver.take(n);
+        receiver.hear_data(handle, 0, 65_536);
+    }
+    receiver.say();
+    // Neither sender can say anything more.
+    let mut given = Vec::new();
+    let mut now = Instant::ZERO;
+    while now < Instant::from_secs(2) {
+        now = receiver.0.poll_timeout().expect("somebody waits");
+        receiver.0.handle_timeout(now);
+        for frame in receiver.say_at(now) {
+            let Frame::Ack(handle, ack) = frame else { continue };
+            given.push((handle, ack.credit));
+        }
+    }
+    assert_eq!(given, [(1, 100_000), (3, 65_536 + 50_000)]);
 }

@@ -116,8 +116,14 @@ fn a_version_that_is_not_spoken_ends_the_link() {
     let mut mute = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
     mute.handle_link_up(Instant::ZERO, None);
     let Frame::Hello(hello) = hello() else { unreachable!() };
-    let future = Frame::Hello(Hello { min_version: 2, max_version: 3, ..hello });
-    assert_eq!(broken(&Victim(mute).hear(future)), Some(Code::Unsupported));
+    let mut victim = Victim(mute);
+    for (min_version, max_version, code) in
+        [(1, 9, None), (0, 0, Some(Code::Unsupported)), (2, 3, Some(Code::Unsupported))]
+    {
+        victim.0.handle_link_up(Instant::ZERO, None);
+        let spoken = Frame::Hello(Hello { min_version, max_version, ..hello.clone() });
+        assert_eq!(broken(&victim.hear(spoken)), code, "{min_version} to {max_version}");
+    }
 }
 
 #[test]
@@ -190,6 +196,14 @@ fn damage_outside_chunks_ends_the_link() {
 }
 
 #[test]
+fn a_damaged_chunk_of_a_transfer_that_never_was_ends_the_link() {
+    let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") };
+    let mut bytes = Frame::Data(9, chunk).encode().into_bytes().to_vec();
+    bytes[20] ^= 1;
+    assert_eq!(broken(&Victim::with_transfer(1000).hear_bytes(bytes.into())), Some(Code::CorruptFrame));
+}
+
+#[test]
 fn handles_of_the_wrong_parity_or_used_before_end_the_link() {
     assert_eq!(broken(&Victim::new().offer(2, 1, 5)), Some(Code::Protocol));
     assert_eq!(broken(&Victim::new().offer(0, 1, 5)), Some(Code::Protocol));
@@ -230,13 +244,28 @@ fn unsafe_names_are_refused_without_harm_to_others() {
 #[test]
 fn offers_without_end_are_told_to_wait() {
     let mut victim = Victim::new();
-    for n in 0..Config::default().max_transfers {
+    let numbered = |n: u32| {
         let mut bytes = [0; 16];
         bytes[..4].copy_from_slice(&n.to_be_bytes());
-        let offer = plain_offer(TransferId::from_bytes(bytes), "file", 1 << 30);
-        assert_eq!(cancelled(&victim.hear(Frame::Offer(2 * n + 1, offer))), None);
+        TransferId::from_bytes(bytes)
+    };
+    let request = |n: u32| {
+        let (id, name) = (numbered(n), name("file"));
+        Frame::Request(2 * n + 1, wire::Request { id, name, from: 0, to: u64::MAX, if_digest: None })
+    };
+    let offer = |n: u32| Frame::Offer(2 * n + 1, plain_offer(numbered(n), "file", 1 << 30));
+    let most = Config::default().max_transfers;
+    for n in 0..most {
+        assert_eq!(cancelled(&victim.hear(offer(n))), None);
     }
-    assert_eq!(cancelled(&victim.offer(9999, 255, 5)), Some(Code::Busy));
+    for n in most..2 * most {
+        assert_eq!(cancelled(&victim.hear(request(n))), None);
+    }
+    for (n, frame) in [(2 * most, offer(2 * most)), (2 * most + 1, request(2 * most + 1))] {
+        let said = victim.hear(frame);
+        let Some(Frame::Cancel(_, cancel)) = said.first() else { panic!("{n}: {said:?}") };
+        assert_eq!((cancel.code, cancel.retry_after), (Code::Busy, Duration::from_secs(1)));
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Two `Transfers` joined by lists of messages, in virtual time.
 
+mod asking;
 mod cancels;
 mod exchange;
 mod faults;
@@ -8,7 +9,10 @@ mod folders;
 mod hostile;
 mod pauses;
 mod ranges;
+mod receiving;
 mod schedules;
+mod script;
+mod sending;
 mod timers;
 mod unknown;
 mod words;

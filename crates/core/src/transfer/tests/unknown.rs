@@ -234,6 +234,22 @@ fn a_fin_before_the_answer_is_held_to_what_came_with_it() {
     victim.hear(fin(99));
     victim.take(100);
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::LengthMismatch));
+    // One that has just as much needs nothing more.
+    let mut victim = Receiver::opening();
+    victim.hear(fin(99));
+    victim.take(99);
+    assert!(victim.finishes_with(99));
+}
+
+#[test]
+fn what_was_asked_for_whole_may_come_through_a_pipe() {
+    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+    transfers.request(Instant::ZERO, id(1), name("pipe")).expect("new");
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut asking = Receiver(transfers);
+    asking.hear(hello());
+    assert_eq!(cancelled(&asking.hear(Frame::Offer(2, unknown_offer()))), None);
+    assert!(matches!(asking.0.poll_event(), Some(Event::Offered(offered)) if offered.requested));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is printed for people.
 
-use crate::transfer::{Code, Failure, TransferId};
+use crate::transfer::{Batch, Code, Digest, Failure, TransferId};
 use alloc::format;
 use alloc::string::ToString;
 
@@ -14,6 +14,17 @@ fn the_id_that_is_printed_is_not_the_id() {
     // It tells two transfers apart all the same.
     assert_ne!(printed, TransferId::from_bytes([0xa8; 16]).to_string());
     assert_eq!(id.to_hex(), "a7".repeat(16));
+}
+
+#[test]
+fn a_digest_is_printed_whole_and_a_batch_by_its_beginning() {
+    let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+    assert_eq!(Digest::of(b"").to_string(), empty);
+    let batch = Batch { id: [0xb0; 16], index: 3, count: 9 };
+    assert_eq!(
+        (batch.to_string(), format!("{batch:?}")),
+        ("b0b0b0b0".into(), "Batch(b0b0b0b0 3 of 9)".into())
+    );
 }
 
 #[test]

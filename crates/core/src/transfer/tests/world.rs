@@ -149,7 +149,7 @@ impl End {
             }
             Event::Release { id, upto } => {
                 let forgotten = self.pipes.get_mut(&id).expect("a pipe");
-                assert!(upto >= *forgotten, "{upto} is released, {forgotten} was");
+                assert!(upto >= *forgotten && upto > 0, "{upto} is released, {forgotten} was");
                 *forgotten = upto;
             }
             Event::Hash { id, upto } => {

@@ -120,8 +120,8 @@ fn the_ends_of_small_files_are_no_flood() {
     let mut victim = Victim::new();
     for n in 0..2000 {
         let (handle, which) = (2 * n + 1, many(n));
-        victim.hear(Frame::Offer(handle, plain_offer(which, "file", 1)));
-        let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") };
+        victim.hear(Frame::Offer(handle, plain_offer(which, "file", 2)));
+        let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"xy") };
         assert_eq!(broken(&victim.hear(Frame::Data(handle, chunk))), None, "{n}");
         victim.0.fail(Instant::ZERO, which, Failure::local(Code::Rejected, ""));
     }
@@ -265,6 +265,25 @@ fn we_offer_and_ask_no_faster_than_the_peer_takes() {
         assert!(n <= allowed, "number {n} at {at}");
     }
     assert!(times[59] < Instant::from_secs(4), "{:?}", times[59]);
+}
+
+#[test]
+fn nobody_is_woken_for_the_turn_of_what_does_not_wait() {
+    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    let Frame::Hello(hello) = hello() else { unreachable!() };
+    victim.hear(Frame::Hello(Hello { max_offers_per_second: 4, ..hello }));
+    for n in 0..3 {
+        victim.0.offer(Instant::ZERO, Offer::new(many(n), name("file"), 5)).expect("new");
+    }
+    assert_eq!(victim.say(Instant::ZERO).len(), 2);
+    assert_eq!(victim.0.poll_timeout(), Some(Instant::from_millis(250)), "the third one waits");
+    for n in 0..3 {
+        victim.0.fail(Instant::ZERO, many(n), Failure::local(Code::Cancelled, ""));
+    }
+    victim.say(Instant::ZERO);
+    assert_eq!(victim.0.poll_timeout(), None);
 }
 
 #[test]

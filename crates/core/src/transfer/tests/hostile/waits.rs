@@ -42,7 +42,7 @@ fn a_sender_that_trickles_is_left() {
 
 #[test]
 fn a_sender_that_is_slow_is_not_left() {
-    assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1030, 1000), None);
+    assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1024, 1000), None);
 }
 
 #[test]

@@ -1,0 +1,110 @@
+//! Files that we ask for: when they are asked for again, and when no more.
+
+use super::super::wire::Frame;
+use super::super::*;
+use super::script::*;
+use super::world::*;
+use std::vec::Vec;
+
+fn asking() -> Scripted {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver
+}
+
+/// Whether a file is asked for at this time, without a timer that rings.
+fn asks(receiver: &mut Scripted, now: Instant) -> bool {
+    receiver.say_at(now).iter().any(|frame| matches!(frame, Frame::Request(..)))
+}
+
+/// The same, if a timer rings then.
+fn asks_on_time(receiver: &mut Scripted, now: Instant) -> bool {
+    receiver.0.handle_timeout(now);
+    asks(receiver, now)
+}
+
+#[test]
+fn a_request_without_an_answer_is_taken_back_and_made_again() {
+    let mut receiver = asking();
+    assert!(asks(&mut receiver, Instant::ZERO));
+    let due = Instant::from_secs(60);
+    assert_eq!(receiver.0.poll_timeout(), Some(due));
+    receiver.0.handle_timeout(due);
+    let events = receiver.events();
+    let [Event::Retrying { failure, after, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((failure.text.as_str(), *after), ("no answer for 60 s", Duration::from_secs(1)));
+    assert_eq!(cancelled(&receiver.say_at(due)), Some(Code::Stalled), "the peer is told");
+    let again = Instant::from_secs(61);
+    assert_eq!(receiver.0.poll_timeout(), Some(again));
+    assert!(asks_on_time(&mut receiver, again));
+}
+
+#[test]
+fn a_download_that_gets_nowhere_is_given_up_after_a_few_tries() {
+    for offered in [false, true] {
+        let mut receiver = asking();
+        let mut now = Instant::ZERO;
+        let mut waits = Vec::new();
+        for n in 0.. {
+            assert!(asks_on_time(&mut receiver, now), "{offered} {n}");
+            let mut handle = 2 * n + 1;
+            if offered {
+                handle += 1;
+                receiver.hear_offer(handle, 1, 1000);
+                receiver.take(1);
+            }
+            receiver.hear(Frame::Cancel(handle, cancel(Code::Internal, Duration::ZERO)));
+            match receiver.events().pop() {
+                Some(Event::Retrying { after, .. }) => {
+                    waits.push(after.as_secs());
+                    let early = now + after - Duration::from_millis(1);
+                    assert!(!asks_on_time(&mut receiver, early), "{offered} {n}");
+                    now += after;
+                }
+                Some(Event::Failed { .. }) => break,
+                other => panic!("{other:?}"),
+            }
+            assert!(n < 10, "it goes on for ever");
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16]);
+        assert!(receiver.0.is_empty());
+    }
+}
+
+/// A download that is to be asked for again after seven seconds, and is paused meanwhile.
+fn paused() -> Scripted {
+    let mut receiver = asking();
+    receiver.say();
+    receiver.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::from_secs(7))));
+    assert!(receiver.0.pause(Instant::from_secs(1), id(1)));
+    receiver
+}
+
+#[test]
+fn a_pause_changes_nothing_of_the_time_of_another_try() {
+    let mut receiver = paused();
+    let early = Instant::from_secs(3);
+    assert!(receiver.0.resume(early, id(1)));
+    assert!(!asks(&mut receiver, early));
+    assert_eq!(receiver.0.poll_timeout(), Some(Instant::from_secs(7)));
+    assert!(asks_on_time(&mut receiver, Instant::from_secs(7)));
+    for late in [7, 10] {
+        let (mut receiver, late) = (paused(), Instant::from_secs(late));
+        assert!(!asks_on_time(&mut receiver, late));
+        assert!(receiver.0.resume(late, id(1)));
+        assert!(asks(&mut receiver, late), "at {late}, at once");
+    }
+}
+
+#[test]
+fn a_download_that_stalls_is_put_off_before_it_is_asked_for_again() {
+    let mut receiver = asking();
+    receiver.say();
+    receiver.hear_offer(2, 1, 1_000_000);
+    receiver.take(1);
+    let stalled = Instant::from_secs(121);
+    assert!(!asks_on_time(&mut receiver, stalled));
+    let events = receiver.events();
+    assert!(matches!(events.last(), Some(Event::Retrying { .. })), "{events:?}");
+    assert!(asks_on_time(&mut receiver, stalled + Duration::from_secs(1)));
+}

@@ -1,0 +1,163 @@
+//! What a receiver says, and when: acknowledgements, credit, signs of work; and when it asks for what of its disk.
+
+use super::super::wire::{Accept, Ack, Frame, Pause, Phase, Whole};
+use super::super::*;
+use super::script::*;
+use super::world::*;
+use std::vec::Vec;
+
+const CREDIT: u64 = 200_000;
+
+/// A server that takes a file of this length from the beginning on.
+fn receiving(length: u64) -> Scripted {
+    let mut receiver = Scripted::new(Role::Server, Config { credit: CREDIT, ..Config::default() });
+    receiver.hear_offer(1, 1, length);
+    receiver.take(1);
+    receiver.say();
+    receiver.events();
+    receiver
+}
+
+fn written(receiver: &mut Scripted, upto: u64) {
+    receiver.0.written(Instant::ZERO, id(1), upto);
+}
+
+/// The credit that is acknowledged, if something is.
+fn acknowledged(receiver: &mut Scripted) -> Option<u64> {
+    receiver
+        .say()
+        .iter()
+        .find_map(|frame| if let Frame::Ack(_, ack) = frame { Some(ack.credit) } else { None })
+}
+
+#[test]
+fn a_sender_without_credit_hears_when_the_disk_has_made_room() {
+    let mut receiver = receiving(1 << 30);
+    for n in 0..4 {
+        receiver.hear_data(1, n * 50_000, 50_000);
+        receiver.say();
+    }
+    written(&mut receiver, 50_000);
+    assert_eq!(acknowledged(&mut receiver), Some(CREDIT + 50_000));
+}
+
+#[test]
+fn a_sender_with_much_credit_does_not_hear_of_each_write() {
+    // With less than half of the credit left it would.
+    for second in [10_000, 50_000] {
+        let mut receiver = receiving(1 << 30);
+        receiver.hear_data(1, 0, 50_000);
+        assert_eq!(acknowledged(&mut receiver), Some(CREDIT));
+        receiver.hear_data(1, 50_000, second);
+        written(&mut receiver, 50_000 + second as u64);
+        assert_eq!(acknowledged(&mut receiver), None, "{second}");
+    }
+}
+
+#[test]
+fn a_sender_that_has_credit_up_to_the_end_waits_for_none() {
+    let mut receiver = receiving(150_000);
+    receiver.hear_data(1, 0, 50_000);
+    assert_eq!(acknowledged(&mut receiver), Some(150_000));
+    receiver.hear_data(1, 50_000, 50_000);
+    written(&mut receiver, 100_000);
+    assert_eq!(acknowledged(&mut receiver), None);
+}
+
+#[test]
+fn what_the_disk_says_twice_is_said_once() {
+    let mut receiver = receiving(1000);
+    receiver.hear_data(1, 0, 100);
+    written(&mut receiver, 100);
+    let mut now = Instant::from_secs(1);
+    receiver.0.handle_timeout(now);
+    let events = receiver.events();
+    assert!(matches!(events[..], [Event::Write { .. }, Event::Sync { .. }]), "{events:?}");
+    receiver.0.commit(now, id(1), 100);
+    now += Duration::from_millis(25);
+    receiver.0.handle_timeout(now);
+    let said = receiver.say_at(now);
+    assert!(matches!(said[..], [Frame::Ack(1, Ack { durable: 100, .. })]), "{said:?}");
+    let due = receiver.0.poll_timeout();
+    written(&mut receiver, 100);
+    receiver.0.commit(now, id(1), 100);
+    assert_eq!(receiver.0.poll_timeout(), due, "nothing is to be done for it");
+}
+
+#[test]
+fn a_receiver_proves_what_it_has_and_writes_only_what_it_has_not() {
+    for (from, writes) in [(0, &[(0, 100)][..]), (40, &[(40, 60)]), (100, &[])] {
+        let mut receiver = Scripted::server();
+        receiver.hear_offer(1, 1, 1000);
+        receiver.hear_data(1, 0, 100);
+        receiver.take_from(1, from);
+        let said = receiver.say();
+        let Some(Frame::Accept(1, Accept { resume, prefix, .. })) = said.first() else { panic!("{said:?}") };
+        assert_eq!((*resume, prefix.is_some()), (from, from > 0));
+        let written: Vec<_> = receiver
+            .events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Write { offset, data, .. } => Some((offset, data.len())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(written, writes, "from {from}");
+    }
+}
+
+#[test]
+fn a_disk_that_takes_long_for_the_end_is_spoken_for_every_second() {
+    let mut receiver = receiving(100);
+    receiver.hear_data(1, 0, 100);
+    written(&mut receiver, 100);
+    let mut now = Instant::from_millis(500);
+    let whole = Whole { length: 100, digest: Digest::of(b""), deduplicated: false };
+    receiver.hear_at(now, Frame::Fin(1, whole));
+    receiver.say_at(now);
+    for _ in 0..3 {
+        let before = now + Duration::from_millis(999);
+        receiver.0.handle_timeout(before);
+        assert_eq!(receiver.say_at(before), []);
+        now += Duration::from_secs(1);
+        assert_eq!(receiver.0.poll_timeout(), Some(now));
+        receiver.0.handle_timeout(now);
+        assert_eq!(receiver.say_at(now), [Frame::Finishing(1, Phase::Commit)]);
+    }
+}
+
+#[test]
+fn what_lost_links_brought_in_vain_is_counted() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    let resent = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.resent);
+    for (from, len, expected) in [(0, 1000, 0), (400, 100, 600), (900, 100, 600 + 100)] {
+        receiver.say();
+        receiver.hear_offer(2, 1, 1_000_000);
+        receiver.take_from(1, from);
+        receiver.hear_data(2, from, len);
+        assert_eq!(resent(&receiver), Some(expected), "from {from}");
+        receiver.relink();
+    }
+}
+
+#[test]
+fn a_paused_transfer_takes_no_share_of_the_credit() {
+    let config = Config { credit: 8 << 20, link_credit: 16 << 20, ..Config::default() };
+    let mut receiver = Scripted::new(Role::Server, config);
+    let handles = [1, 3, 5, 7];
+    for (n, handle) in (1..).zip(handles) {
+        receiver.hear_offer(handle, n, 1 << 30);
+    }
+    (1..=4).for_each(|n| receiver.take(n));
+    let said = receiver.say();
+    let shared = |frame: &Frame| matches!(frame, Frame::Accept(7, accept) if accept.credit == 4 << 20);
+    assert!(said.iter().any(shared), "{said:?}");
+    for (n, handle) in (1..).zip(&handles[..3]) {
+        receiver.0.pause(Instant::ZERO, id(n));
+        receiver.hear(Frame::Pause(*handle, Pause { offset: 0, answer: true }));
+    }
+    receiver.say();
+    receiver.hear_data(7, 0, 1000);
+    assert_eq!(acknowledged(&mut receiver), Some(8 << 20));
+}
