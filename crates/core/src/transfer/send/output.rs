@@ -46,7 +46,7 @@ impl Outgoing {
         else {
             return Chunk::Nothing;
         };
-        if self.pauses.is_void || self.pauses.halt.is_on() {
+        if self.pauses.halt.is_on() {
             return Chunk::Nothing;
         }
         let Some(front) = self.ready.front_mut() else { return Chunk::Nothing };
@@ -82,6 +82,10 @@ impl Outgoing {
             link.flow.handle_lost(flight.len);
         }
         self.sent = offset;
+        if self.pauses.is_void {
+            // What was lost before the pause has no credit either.
+            self.credit = offset;
+        }
         self.ready.clear();
         self.ready_len = 0;
         self.read_to = offset;

@@ -13,7 +13,7 @@ pub(super) struct Pauses {
     pub(super) halt: Halt,
     /// How many PAUSEs have gone out on this link.
     count: u32,
-    /// The credit from before the last of them counts no more, and there is none after it yet.
+    /// The credit from before the last of them counts no more, and there is none after it yet: it ends where we are.
     pub(super) is_void: bool,
 }
 

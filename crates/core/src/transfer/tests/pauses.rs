@@ -313,6 +313,22 @@ fn a_sender_answers_a_pause_once_and_believes_no_credit_from_before() {
 }
 
 #[test]
+fn who_goes_back_after_a_pause_sends_nothing_before_there_is_new_credit() {
+    let mut sender = Scripted::sender(1 << 20);
+    sender.0.pause(Instant::ZERO, id(1));
+    sender.0.resume(Instant::ZERO, id(1));
+    // It was on its way before the receiver heard of the pause.
+    let back = Ack { received: 0, durable: 0, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
+    let back = Ack { rewind: Some(wire::Rewind::Gap), ..back };
+    sender.hear(Frame::Ack(1, back));
+    sender.read();
+    assert_eq!(sender.hear(Frame::Probe(1)), [Frame::ProbeAck(1)]);
+    assert_eq!(sender.hear(resume(0, 1)), [], "what it had is as void as what it had not");
+    let said = sender.hear(ack(0, 1 << 20));
+    assert!(matches!(said.first(), Some(Frame::Data(1, data)) if data.offset == 0), "{said:?}");
+}
+
+#[test]
 fn a_receiver_gives_credit_for_each_pause_that_it_has_heard() {
     let mut receiver = Scripted::receiver(10_000_000);
     assert_eq!(receiver.hear(data(0, 1000)).len(), 2, "ACCEPT and ACK");
