@@ -240,7 +240,7 @@ fn volatile_messages_that_nobody_takes_are_dropped() {
 
 #[test]
 fn the_room_of_volatile_messages_is_free_when_they_have_gone() {
-    let mut client = Client::up(Config { max_volatile_bytes: 15, ..Config::default() });
+    let mut client = Client::up(Config { max_volatile_bytes: 10, ..Config::default() });
     let long = "0123456789";
     for round in 0..3 {
         let sent = client.messages.send_volatile(client.now, text(long));

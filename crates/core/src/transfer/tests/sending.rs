@@ -1,11 +1,12 @@
 //! What a sender makes of its source, and what it says of itself.
 
-use super::super::wire::Frame;
+use super::super::wire::{self, Ack, Frame};
 use super::super::*;
 use super::script::*;
 use super::world::*;
 use bytes::Bytes;
 use std::vec;
+use std::vec::Vec;
 
 impl Scripted {
     /// Sends all that it can, with a receiver that acknowledges each chunk; how many bytes came.
@@ -100,4 +101,168 @@ fn a_paused_transfer_takes_no_share_of_what_is_read_ahead() {
     }
     sender.hear_ack(0, None);
     assert_eq!(reads(&mut sender), [64 * 1024], "all of it, and no more than is of use");
+}
+
+#[test]
+fn the_source_is_asked_for_two_pieces_ahead() {
+    let mut sender = Scripted::sending(1 << 30);
+    assert_eq!(reads(&mut sender), [64 * 1024, 64 * 1024]);
+    sender.provide(0, 64 * 1024);
+    sender.provide(64 * 1024, 64 * 1024);
+    assert_eq!(sender.say().len(), 2, "as many chunks as the window admits");
+    assert_eq!(reads(&mut sender), [64 * 1024], "before the first piece is gone");
+}
+
+#[test]
+fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    sender.say();
+    let credit = 16 * 1024 + 100;
+    sender.hear(Frame::Accept(1, accept(credit)));
+    sender.read();
+    let sent = |said: &[Frame]| -> Vec<_> {
+        said.iter()
+            .filter_map(
+                |frame| if let Frame::Data(_, data) = frame { Some(data.payload.len()) } else { None },
+            )
+            .collect()
+    };
+    assert_eq!(sent(&sender.say()), [16 * 1024]);
+    let ack = Ack { received: 16 * 1024, durable: 0, credit, last_seq: 0, hold_us: 0, rewind: None };
+    sender.hear(Frame::Ack(1, ack));
+    assert_eq!(sent(&sender.say()), [100], "nothing else would bring more");
+}
+
+#[test]
+fn what_is_sent_twice_is_counted() {
+    let mut sender = Scripted::sending(1 << 20);
+    sender.read();
+    assert_eq!(sender.say().len(), 2);
+    sender.hear_ack(16 * 1024, Some(wire::Rewind::Gap));
+    sender.read();
+    sender.say();
+    assert_eq!(sender.0.progress(id(1)).map(|progress| progress.resent), Some(16 * 1024));
+}
+
+#[test]
+fn the_end_of_a_small_file_is_not_said_before_its_bytes_and_a_last_look() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.say();
+    sender.0.provide_digest(Instant::ZERO, id(1), 1000, Digest::of(&[0; 1000]));
+    assert_eq!(sender.say(), []);
+    sender.provide(0, 1000);
+    let said = sender.say();
+    assert!(matches!(said[..], [Frame::Data(1, _)]), "{said:?}");
+    sender.0.confirm(Instant::ZERO, id(1));
+    let said = sender.say();
+    assert!(matches!(said[..], [Frame::Fin(1, _)]), "{said:?}");
+}
+
+#[test]
+fn who_was_told_to_go_back_after_the_end_may_hear_that_it_was_not_necessary() {
+    let digest = Digest::of(&[0; 1000]);
+    let mut sender = Scripted::sending(1000);
+    sender.read();
+    sender.say();
+    sender.0.provide_digest(Instant::ZERO, id(1), 1000, digest);
+    sender.0.confirm(Instant::ZERO, id(1));
+    assert!(matches!(sender.say()[..], [Frame::Fin(1, _)]));
+    sender.hear_ack(0, Some(wire::Rewind::Gap));
+    sender.events();
+    sender.hear(Frame::Done(1, wire::Whole { length: 1000, digest, deduplicated: false }));
+    let events = sender.events();
+    assert!(matches!(events[..], [Event::Done { length: 1000, .. }]), "{events:?}");
+}
+
+#[test]
+fn a_pipe_hears_once_of_what_is_durable() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
+    sender.say();
+    sender.hear(Frame::Accept(1, accept(1 << 20)));
+    sender.events();
+    sender.provide(0, 1000);
+    sender.say();
+    for (durable, released) in [(0, None), (600, Some(600)), (600, None), (1000, Some(1000))] {
+        let ack = Ack { received: 1000, durable, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
+        sender.hear(Frame::Ack(1, ack));
+        let upto = sender.events().into_iter().find_map(|event| match event {
+            Event::Release { upto, .. } => Some(upto),
+            _ => None,
+        });
+        assert_eq!(upto, released, "{durable}");
+    }
+}
+
+/// A timer rings, a little late; whether the transfer is put off for want of an answer.
+fn stalls_at(sender: &mut Scripted, seconds: u64) -> bool {
+    let due = Instant::from_secs(seconds);
+    assert_eq!(sender.0.poll_timeout(), Some(due));
+    let late = due + Duration::from_millis(7);
+    sender.0.handle_timeout(late);
+    let told = cancelled(&sender.say_at(late)) == Some(Code::Stalled);
+    told && matches!(sender.events().last(), Some(Event::Retrying { .. }))
+}
+
+#[test]
+fn a_receiver_that_acknowledges_nothing_is_not_waited_for() {
+    let mut sender = Scripted::sending(1 << 20);
+    assert_eq!(sender.0.poll_timeout(), None, "it waits for its own source");
+    sender.read();
+    sender.say();
+    assert!(stalls_at(&mut sender, 60));
+}
+
+#[test]
+fn a_receiver_that_gives_no_credit_is_not_waited_for() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    sender.say();
+    sender.hear(Frame::Accept(1, accept(1000)));
+    sender.read();
+    assert_eq!(sender.say().len(), 1);
+    let ack = Ack { received: 1000, durable: 0, credit: 1000, last_seq: 0, hold_us: 0, rewind: None };
+    sender.hear_at(Instant::from_secs(3), Frame::Ack(1, ack));
+    assert!(stalls_at(&mut sender, 63));
+}
+
+#[test]
+fn who_takes_a_digest_for_a_file_that_is_there_says_so() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    sender.say();
+    let there = wire::Accept { have: wire::Have::Present, ..accept(1 << 20) };
+    sender.hear(Frame::Accept(1, there));
+    let due = Instant::from_secs(10);
+    assert_eq!(sender.0.poll_timeout(), Some(due));
+    sender.0.handle_timeout(due);
+    assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
+}
+
+/// An upload that is to be offered again after seven seconds, and is paused meanwhile.
+fn put_off() -> Scripted {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    sender.say();
+    sender.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::from_secs(7))));
+    assert!(sender.0.pause(Instant::from_secs(1), id(1)));
+    sender
+}
+
+#[test]
+fn a_pause_changes_nothing_of_the_time_of_another_offer() {
+    let mut sender = put_off();
+    let (early, due) = (Instant::from_secs(3), Instant::from_secs(7));
+    assert!(sender.0.resume(early, id(1)));
+    assert_eq!((sender.say_at(early), sender.0.poll_timeout()), (vec![], Some(due)));
+    sender.0.handle_timeout(due);
+    assert!(matches!(sender.say_at(due)[..], [Frame::Offer(..)]));
+    for late in [7, 10] {
+        let (mut sender, late) = (put_off(), Instant::from_secs(late));
+        assert!(sender.0.resume(late, id(1)));
+        assert_eq!(sender.0.poll_timeout(), None, "at {late}, at once");
+        assert!(matches!(sender.say_at(late)[..], [Frame::Offer(..)]));
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::envelope::tests::resealed;
+use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -222,6 +223,25 @@ fn the_greatest_number_is_a_length_that_nobody_knows() {
     let folder = Frame::Offer(handle, Offer { length: None, kind: Kind::Folder, ..offer });
     let fault = Fault::Value { name: "the length of a folder", value: u64::MAX };
     assert_eq!(decode(encoded(folder)).map_err(|error| error.fault), Err(fault));
+}
+
+#[test]
+fn a_long_text_is_cut_between_characters() {
+    for (text, len) in
+        [("x".repeat(512), 512), ("x".repeat(513), 512), ("x".to_string() + &"ä".repeat(300), 511)]
+    {
+        let error = Frame::Error { code: Code::Internal, text: text.clone() };
+        let Ok(Frame::Error { text: read, .. }) = decode(encoded(error)) else { panic!("not an error") };
+        assert_eq!(read, text[..len]);
+    }
+}
+
+#[test]
+fn a_file_may_be_as_long_as_a_signed_number() {
+    for (length, known) in [(MAX_LENGTH, true), (MAX_LENGTH + 1, false)] {
+        let offer = plain_offer(Kind::File, length);
+        assert_eq!(decode(encoded(offer.clone())).ok(), known.then_some(offer), "{length}");
+    }
 }
 
 #[test]
