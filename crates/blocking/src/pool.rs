@@ -11,8 +11,8 @@ use bowline_store::worker::Spawn;
 
 use crate::count::Count;
 
-/// How long a thread waits for another job before it ends.
-const IDLE: Duration = Duration::from_secs(5);
+/// Longer than the pauses of a transfer that moves.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -22,6 +22,8 @@ pub(crate) struct Pool(Arc<Shared>);
 
 struct Shared {
     most: usize,
+    /// How long a thread waits for another job before it ends.
+    patience: Duration,
     state: Mutex<State>,
     called: Condvar,
 }
@@ -36,8 +38,12 @@ struct State {
 impl Pool {
     /// A pool of at most so many threads.
     pub(crate) fn new(most: usize) -> Self {
-        let state = Mutex::new(State::default());
-        Self(Arc::new(Shared { most: most.max(1), state, called: Condvar::new() }))
+        Self::with_patience(most, PATIENCE)
+    }
+
+    fn with_patience(most: usize, patience: Duration) -> Self {
+        let (state, called) = (Mutex::new(State::default()), Condvar::new());
+        Self(Arc::new(Shared { most: most.max(1), patience, state, called }))
     }
 
     /// What runs jobs here, and counts them until they have ended.
@@ -86,7 +92,7 @@ impl Pool {
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         state.idle += 1;
-        let waited = self.0.called.wait_timeout_while(state, IDLE, |state| state.jobs.is_empty());
+        let waited = self.0.called.wait_timeout_while(state, self.0.patience, |state| state.jobs.is_empty());
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.idle -= 1;
         let job = state.jobs.pop_front();
@@ -112,6 +118,7 @@ impl fmt::Debug for Pool {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::time::Instant;
 
     #[test]
     fn jobs_run_beside_each_other_up_to_the_bound_and_survive_a_panic() {
@@ -147,5 +154,20 @@ mod tests {
         let (done, ended) = mpsc::channel();
         spawn(Box::new(move || done.send(()).unwrap()));
         ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn threads_that_have_gone_come_again() {
+        let (pool, jobs) = (Pool::with_patience(1, Duration::from_millis(1)), Count::default());
+        let spawn = pool.spawner(&jobs);
+        for _ in 0..3 {
+            spawn(Box::new(|| {}));
+            assert!(jobs.wait_for(Duration::from_secs(60)));
+            let start = Instant::now();
+            while pool.lock().threads > 0 {
+                assert!(start.elapsed() < Duration::from_secs(60), "it has nothing to wait for");
+                thread::yield_now();
+            }
+        }
     }
 }

@@ -82,3 +82,28 @@ impl<M> fmt::Debug for Post<M> {
         f.debug_struct("Post").field("letters", &self.lock().letters.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait::{Interest, wait, waker};
+    use std::time::Duration;
+
+    #[test]
+    fn a_letter_wakes_who_waits_and_nobody_waits_before_a_letter() {
+        let (waker, wakened) = waker().unwrap();
+        let post = Post::new(waker);
+        let woken = || {
+            let nothing = Interest { read: false, write: false };
+            wait(None, nothing, Some(&wakened), Some(Duration::ZERO)).unwrap()
+        };
+        assert!(post.send(1) && !woken(), "nobody waits");
+        assert!(!post.may_wait(), "there is a letter");
+        assert_eq!(post.take(), [1]);
+        assert!(post.may_wait(), "who could not wait would never rest");
+        assert!(post.send(2) && post.send(3) && woken());
+        assert!(!woken(), "once is enough");
+        assert_eq!(post.close(), [2, 3]);
+        assert!(!post.send(4), "nobody looks any more");
+    }
+}
