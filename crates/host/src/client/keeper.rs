@@ -87,7 +87,6 @@ impl<T> Keeper<T> {
         // The dial ends first, and says what it waited for.
         settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
         settings.transfer = config.transfer.clone();
-        settings.transfer.instance.copy_from_slice(&certain_seed()[..16]);
         settings.messages = config.messages;
         let session = Session::client(settings, certain_seed(), now);
         Self {
