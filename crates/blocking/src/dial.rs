@@ -35,7 +35,7 @@ pub fn connect(url: &str, config: &Config) -> Result<Dialed<TcpStream>, DialErro
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
 pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<TcpStream>, DialError> {
     if request.is_secure() {
-        return Err(DialError::Tls { place: place(request) });
+        return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
     let stream = tcp_connect(request, config, clock)?;

@@ -60,6 +60,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) papers: Papers,
+    #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
     pub(crate) common: Common,
@@ -87,6 +89,8 @@ pub(crate) struct Send {
     pub(crate) preserve: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
@@ -117,6 +121,8 @@ pub(crate) struct Fetch {
     pub(crate) preserve: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
@@ -151,6 +157,8 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -179,6 +187,8 @@ pub(crate) struct Watch {
     pub(crate) subprotocol: Vec<String>,
     #[command(flatten)]
     pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
@@ -234,6 +244,28 @@ impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("given", &self.token.is_some()).finish()
     }
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Believe a wss:// server whom these certificates (PEM) certify, instead of one whom the system trusts
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Believe any wss:// server, for tests: whoever answers reads everything, the token too
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+/// Who one is.
+#[derive(Debug, Args)]
+pub(crate) struct Papers {
+    /// Speak TLS (wss://) with these certificates (PEM), one's own first; SIGHUP reads them and the key again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// How long to try.

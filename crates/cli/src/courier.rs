@@ -1,11 +1,12 @@
 //! Follows the transfers of one command to their ends.
 
-use crate::args::{Common, Reach, Token};
+use crate::args::{Common, Reach, Token, Trust};
 use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
 use crate::signals::{Interrupt, Wish, Wishes};
+use crate::trust;
 use crate::url;
 use bowline_core::transfer::{Code, Failure, Leftover};
 use bowline_tokio::{Client, ClientConfig, Control, Finished, LinkEvent, TransferError};
@@ -27,7 +28,7 @@ const FIRST_CONTACT: Duration = Duration::from_secs(20);
 const OUTAGE: Duration = Duration::from_secs(600);
 
 /// What the command line says, for the adapter.
-fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
+fn config(reach: &Reach, token: &Token, trust: &Trust, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
     config.connection.heartbeat.interval = common.heartbeat;
     config.connection.heartbeat.timeout = common.timeout;
@@ -35,7 +36,8 @@ fn config(reach: &Reach, token: &Token, common: &Common) -> ClientConfig {
     config.reconnect.first_contact = Some(reach.give_up_after.unwrap_or(FIRST_CONTACT));
     config.reconnect.max_elapsed = Some(reach.give_up_after.unwrap_or(OUTAGE));
     config.token.clone_from(&token.token);
-    config
+    config.dial.tls = trust::client(trust)?;
+    Ok(config)
 }
 
 /// A client, and everything that is told of its link.
@@ -50,9 +52,15 @@ pub(crate) struct Courier {
 
 impl Courier {
     /// Begins to dial the server at this URL.
-    pub(crate) fn new(url: &str, reach: &Reach, token: &Token, common: &Common) -> Result<Self, Trouble> {
+    pub(crate) fn new(
+        url: &str,
+        reach: &Reach,
+        token: &Token,
+        trust: &Trust,
+        common: &Common,
+    ) -> Result<Self, Trouble> {
         let memory = Memory::of_user();
-        let mut config = config(reach, token, common);
+        let mut config = config(reach, token, trust, common)?;
         config.paths = memory.paths();
         let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
@@ -317,7 +325,7 @@ mod tests {
         let Ok(Cli { command: Command::Send(send) }) = Cli::try_parse_from(line.split_whitespace()) else {
             panic!("{line}")
         };
-        config(&send.reach, &send.token, &send.common)
+        config(&send.reach, &send.token, &send.trust, &send.common).expect("no files are named")
     }
 
     #[test]

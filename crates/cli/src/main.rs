@@ -20,6 +20,7 @@ mod signals;
 mod state;
 mod target;
 mod tree;
+mod trust;
 mod units;
 mod url;
 mod watch;

@@ -34,7 +34,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         return send_stdin(name, args, interrupt).await;
     }
     let parcels = parcels(&args.files)?;
-    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?;
+    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
     let next = files.len();
@@ -72,7 +72,8 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
 }
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
-    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.common)?.keeping_nothing();
+    let courier =
+        Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?.keeping_nothing();
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
     // Another process cannot go on with it, so nobody needs to find it again.
     let id = Identity::passing().map_err(Trouble::failed)?.of_send(

@@ -1,13 +1,15 @@
 //! `bowline serve`: a folder that takes and offers files.
 
-use crate::args::{Serve, parse_token};
+use crate::args::{Papers, Serve, parse_token};
 use crate::exit::Trouble;
 use crate::report::json::Line;
 use crate::report::print_line;
-use crate::signals::Interrupt;
+use crate::signals::{Hangups, Interrupt};
+use crate::trust;
 use crate::units::Size;
 use bowline_core::transfer::SafeName;
 use bowline_store::{Config, DiskStore, Principal};
+use bowline_tokio::tls::ServerTls;
 use bowline_tokio::{FileEvent, Server, ServerConfig, ServerEvent};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,10 +17,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 
 pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let store = store(&args)?;
-    let server = Server::new(store, config(&args)?);
+    let tls = trust::server(&args.papers)?;
+    let mut config = config(&args)?;
+    config.tls.clone_from(&tls);
+    let server = Server::new(store, config);
     let listener = TcpListener::bind(&args.listen).await.map_err(|e| {
         Trouble::failed(format!("cannot listen on {}: {e}; choose another --listen", args.listen))
     })?;
@@ -31,13 +37,44 @@ pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble
         );
     }
     let events = server.events();
-    announce(&format!("listening on ws://{address}"))?;
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    // Before anybody knows where we are: a signal that nobody waits for ends the process.
+    let _renewing = match tls {
+        Some(tls) => Some(renewing(tls, args.papers, output.quiet)?),
+        None => None,
+    };
+    announce(&format!("listening on {scheme}://{address}"))?;
     let telling = tokio::spawn(tell(events, output.json, output.quiet));
     // The server goes with the block, so that its events have an end.
     let served = async move { server.serve(listener, interrupt.come()).await }.await;
     // The last events are still to be told; to a reader who does not read, they are not.
     let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
     served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))
+}
+
+/// Ends a task with whoever started it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Takes other certificates whenever somebody says that there are some.
+fn renewing(tls: ServerTls, papers: Papers, quiet: bool) -> Result<AbortOnDrop, Trouble> {
+    let mut hangups = Hangups::listen()
+        .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
+    Ok(AbortOnDrop(tokio::spawn(async move {
+        loop {
+            hangups.next().await;
+            match trust::renew(&tls, &papers) {
+                Ok(()) if quiet => {}
+                Ok(()) => print_line("the certificate was read again"),
+                Err(trouble) => print_line(&format!("{trouble}; the certificate stays as it was")),
+            }
+        }
+    })))
 }
 
 fn store(args: &Serve) -> Result<DiskStore, Trouble> {

@@ -3,15 +3,17 @@
 use crate::args::Token;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::{Request, RequestError};
-use bowline_tokio::DialError;
 use bowline_tokio::dial::{self, Dialed};
+use bowline_tokio::tls::ClientTls;
+use bowline_tokio::{DialError, MaybeTlsStream};
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// Where to connect, and what to ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     request: Request,
+    /// Whom to believe; `None`: whom the system trusts.
+    tls: Option<ClientTls>,
     /// How long an answer may take.
     patience: Duration,
 }
@@ -23,6 +25,7 @@ impl Target {
         url: &str,
         subprotocols: &[String],
         token: &Token,
+        tls: Option<ClientTls>,
         patience: Duration,
     ) -> Result<Self, RequestError> {
         let mut request = Request::new(url)?;
@@ -35,16 +38,17 @@ impl Target {
         if let Some(token) = &token.token {
             request = request.with_header("authorization", format!("Bearer {token}"))?;
         }
-        Ok(Self { request, patience })
+        Ok(Self { request, tls, patience })
     }
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    pub(crate) async fn dial(&self) -> Result<Dialed<TcpStream>, DialError> {
+    pub(crate) async fn dial(&self) -> Result<Dialed<MaybeTlsStream>, DialError> {
         let mut limits = dial::Config::default();
         limits.connect_timeout = self.patience;
+        limits.tls.clone_from(&self.tls);
         dial::connect_with(&self.request, &limits).await
     }
 }

@@ -21,11 +21,19 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// The limits of the handshake. Its own time-out counts from the connection on; the earlier of the two ends it.
     pub handshake: bowline_handshake::Config,
+    /// Whom to believe behind a `wss://` URL. Default: whom the operating system trusts, which is asked at the first dial.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::ClientTls>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), handshake: bowline_handshake::Config::default() }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            handshake: bowline_handshake::Config::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 }
 

@@ -16,12 +16,20 @@ pub enum DialError {
     /// The URL or another part of the request is not valid.
     #[error(transparent)]
     Request(#[from] client::RequestError),
-    /// The URL is `wss://`, and this function does not do TLS. A handshake over a stream that is
-    /// encrypted already needs no more than that stream.
+    /// The URL is `wss://`, and this program does no TLS: it is built without that feature, or by an adapter that has none.
+    /// A handshake over a stream that is encrypted already needs no more than that stream.
     #[error("{place} asks for TLS (wss://), which is not built in")]
+    NoTls {
+        /// Host and port.
+        place: String,
+    },
+    /// The server did not prove who it is, or does not speak TLS.
+    #[error("{place}: {}", tls(source))]
     Tls {
         /// Host and port.
         place: String,
+        /// What is wrong.
+        source: io::Error,
     },
     /// There is no address to connect to.
     #[error("{place} has no known address: {}", lookup(source))]
@@ -72,17 +80,22 @@ pub enum Stage {
     Resolve,
     /// No address had answered.
     Connect,
+    /// The server had not proved who it is.
+    Tls,
 }
 
 impl DialError {
     /// Whether to dial again, and when: what a server that could not be reached has in common with one that is lost.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Request(_) | Self::Tls { .. } => Retry::No(Why::SameAgain),
+            Self::Request(_) | Self::NoTls { .. } => Retry::No(Why::SameAgain),
+            Self::Tls { source, .. } if !is_cut(source) => Retry::No(Why::SameAgain),
             Self::Handshake { source, .. } => source.retry(),
-            Self::Resolve { .. } | Self::Connect { .. } | Self::TimedOut { .. } | Self::Random(_) => {
-                Retry::Backoff
-            }
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Tls { .. }
+            | Self::Random(_) => Retry::Backoff,
         }
     }
 
@@ -100,7 +113,8 @@ impl DialError {
 
     fn obstacle(&self) -> Obstacle {
         match self {
-            Self::Request(_) | Self::Tls { .. } => Obstacle::Request,
+            Self::Request(_) | Self::NoTls { .. } => Obstacle::Request,
+            Self::Tls { .. } => Obstacle::Tls,
             Self::Resolve { .. } | Self::TimedOut { stage: Stage::Resolve, .. } => Obstacle::Unresolved,
             Self::Connect { source, .. } => match source.kind() {
                 io::ErrorKind::ConnectionRefused => Obstacle::Refused,
@@ -150,14 +164,51 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Resolve => "was not found in the name service",
             Self::Connect => "did not answer",
+            Self::Tls => "did not prove who it is",
         })
     }
+}
+
+/// Whether it is the way that ended, and not the server that is wrong.
+fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof)
 }
 
 fn lookup(error: &io::Error) -> String {
     let text = error.to_string();
     // The system's own words come behind a preamble of the standard library.
     text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+}
+
+/// In words where rustls has only a name for it.
+#[cfg(feature = "tls")]
+fn tls(error: &io::Error) -> String {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
+    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let words = match cause {
+        Some(InvalidCertificate(UnknownIssuer | BadSignature)) => {
+            "nobody whom we trust has certified this server"
+        }
+        Some(InvalidCertificate(Expired | ExpiredContext { .. })) => {
+            "the certificate of this server has expired"
+        }
+        Some(InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+            "the certificate of this server is for another name"
+        }
+        Some(InvalidMessage(_)) => "what answers does not speak TLS",
+        _ => return format!("no TLS with this server: {error}"),
+    };
+    words.to_owned()
+}
+
+/// Nobody does TLS.
+#[cfg(not(feature = "tls"))]
+fn tls(error: &io::Error) -> String {
+    error.to_string()
 }
 
 fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
@@ -232,7 +283,8 @@ mod tests {
             (connect(io::ErrorKind::ConnectionRefused), Obstacle::Refused),
             (connect(io::ErrorKind::HostUnreachable), Obstacle::Unreachable),
             (connect(io::ErrorKind::TimedOut), Obstacle::TimedOut),
-            (DialError::Tls { place: place() }, Obstacle::Request),
+            (DialError::NoTls { place: place() }, Obstacle::Request),
+            (DialError::Tls { place: place(), source: io::Error::other("?") }, Obstacle::Tls),
             (DialError::Resolve { place: place(), source: io::Error::other("?") }, Obstacle::Unresolved),
             (DialError::TimedOut { place: place(), stage: Stage::Resolve, after }, Obstacle::Unresolved),
             (DialError::TimedOut { place: place(), stage: Stage::Connect, after }, Obstacle::TimedOut),

@@ -23,6 +23,8 @@ mod seed;
 pub mod server;
 mod sleep;
 pub mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 #[cfg(feature = "tungstenite")]

@@ -15,17 +15,19 @@ use tokio::time::timeout_at;
 
 use crate::clock::Clock;
 use crate::exchange::exchange;
+use crate::maybe_tls::MaybeTlsStream;
 use crate::tcp;
 
 pub use bowline_host::dial::{Config, Dialed};
 
-/// Dials a `ws://` URL: the first address that answers, tuned for short queues ([`tcp::tune`]).
+/// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
+/// ([`tcp::tune`]).
 ///
 /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
-pub async fn connect(url: &str, config: &Config) -> Result<Dialed<TcpStream>, DialError> {
+pub async fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
     connect_with(&Request::new(url)?, config).await
 }
 
@@ -35,17 +37,40 @@ pub async fn connect(url: &str, config: &Config) -> Result<Dialed<TcpStream>, Di
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
-pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<TcpStream>, DialError> {
-    if request.is_secure() {
-        return Err(DialError::Tls { place: place(request) });
+pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
+    if request.is_secure() && !cfg!(feature = "tls") {
+        return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
     let stream = tcp_connect(request, config, clock).await?;
+    let stream = encrypt(stream, request, config, clock).await?;
 
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
     limits.timeout = timeout;
     shake_hands(stream, request, limits, clock, started).await
+}
+
+#[cfg(feature = "tls")]
+async fn encrypt(
+    stream: TcpStream,
+    request: &Request,
+    config: &Config,
+    clock: Clock,
+) -> Result<MaybeTlsStream, DialError> {
+    if !request.is_secure() {
+        return Ok(stream.into());
+    }
+    let after = config.connect_timeout;
+    let encrypted =
+        timeout_at(clock.deadline(Instant::ZERO + after), crate::tls::connect(stream, request, config));
+    encrypted.await.map_err(|_| DialError::TimedOut { place: place(request), stage: Stage::Tls, after })?
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "the form for TLS needs it")]
+async fn encrypt(stream: TcpStream, _: &Request, _: &Config, _: Clock) -> Result<MaybeTlsStream, DialError> {
+    Ok(stream.into())
 }
 
 /// Asks for a WebSocket over a stream that is connected, and encrypted if the URL asks for it.

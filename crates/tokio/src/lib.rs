@@ -17,12 +17,16 @@ mod clock;
 pub mod dial;
 mod driver;
 mod exchange;
+mod maybe_tls;
 pub mod tcp;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod websocket;
 
 pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
 pub use clock::Clock;
 pub use driver::Driver;
+pub use maybe_tls::MaybeTlsStream;
 pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;

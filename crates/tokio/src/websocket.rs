@@ -22,12 +22,12 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::accept::{self, Accepted, Decision};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
+use crate::maybe_tls::MaybeTlsStream;
 use halves::{Half, Halves};
 
 pub use spawned::{Receiver, Sender};
@@ -95,8 +95,8 @@ pub struct WebSocket<S> {
 #[error("the connection takes no more messages")]
 pub struct NotOpen;
 
-impl WebSocket<TcpStream> {
-    /// Dials a `ws://` URL with the default settings.
+impl WebSocket<MaybeTlsStream> {
+    /// Dials a `ws://` URL, or with feature `tls` a `wss://` one, with the default settings.
     ///
     /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
     ///

@@ -6,10 +6,9 @@ use bowline_core::frame::Limits;
 use bowline_core::heartbeat;
 use bowline_core::message::Delivery;
 use bowline_core::{Close, Disconnect};
-use bowline_tokio::{DialError, WebSocket};
+use bowline_tokio::{DialError, MaybeTlsStream, WebSocket};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Between one ping and the next.
@@ -19,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(super) struct Opened {
     pub(super) peer: Option<SocketAddr>,
+    /// Which version of TLS is spoken, if any is.
+    pub(super) tls: Option<&'static str>,
     /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands.
     pub(super) reached: Duration,
     /// From request to answer.
@@ -49,7 +50,7 @@ pub(super) struct Closed {
 
 /// A connection without a heartbeat.
 pub(super) struct Link {
-    pub(super) socket: WebSocket<TcpStream>,
+    pub(super) socket: WebSocket<MaybeTlsStream>,
     patience: Duration,
 }
 
@@ -69,7 +70,8 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     let took = start.elapsed();
     let server = dialed.response.headers().get("server");
     let opened = Opened {
-        peer: dialed.stream.peer_addr().ok(),
+        peer: dialed.stream.tcp().peer_addr().ok(),
+        tls: dialed.stream.tls_version(),
         reached: took.saturating_sub(dialed.round_trip),
         upgraded: dialed.round_trip,
         subprotocol: dialed.subprotocol.clone(),

@@ -18,13 +18,15 @@ use crate::args::Probe;
 use crate::exit::{Exit, Trouble};
 use crate::signals::Interrupt;
 use crate::target::Target;
+use crate::trust;
 use bowline_core::Retry;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_tokio::DialError;
 use tell::{Finding, Teller};
 
 pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
-    let target = Target::new(&args.url, &args.subprotocol, &args.token, args.timeout)
+    let tls = trust::client(&args.trust)?;
+    let target = Target::new(&args.url, &args.subprotocol, &args.token, tls, args.timeout)
         .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let mut teller = Teller::new(&args);
     tokio::select! {

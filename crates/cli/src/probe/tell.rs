@@ -110,6 +110,7 @@ impl Finding {
                 .with("peer", opened.peer.map(|peer| peer.to_string()))
                 .seconds("connect_seconds", opened.reached.as_secs_f64())
                 .seconds("handshake_seconds", opened.upgraded.as_secs_f64())
+                .with("tls", opened.tls)
                 .with("subprotocol", opened.subprotocol.clone())
                 .with("server", opened.server.clone()),
             Self::Pings(Pings { asked, round_trips, end, .. }) => {
@@ -138,9 +139,15 @@ impl Finding {
 }
 
 fn open(opened: &Opened) -> String {
-    let Opened { peer, reached, upgraded, subprotocol, server } = opened;
+    let Opened { peer, tls, reached, upgraded, subprotocol, server } = opened;
     let place = peer.map_or("reached".into(), |peer| format!("{peer} reached"));
     let mut parts = vec![format!("{place} in {}, WebSocket {} later", time(*reached), time(*upgraded))];
+    parts.push(match tls {
+        Some("TLSv1_3") => "TLS 1.3".into(),
+        Some("TLSv1_2") => "TLS 1.2".into(),
+        Some(other) => (*other).to_owned(),
+        None => "no TLS".into(),
+    });
     parts.push(match subprotocol {
         Some(name) => format!("subprotocol {name}"),
         None => "no subprotocol".into(),

@@ -10,9 +10,8 @@ use bowline_core::frame::Limits;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::{self, Next};
 use bowline_core::{Close, Disconnect, Instant, Reconnect, Rng};
-use bowline_tokio::{Clock, LinkEvent, Paths, WebSocket};
+use bowline_tokio::{Clock, LinkEvent, MaybeTlsStream, Paths, WebSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::net::TcpStream;
 use tokio::time::{interval, sleep_until};
 
 /// How long to try a server that was never reached, and one that was.
@@ -31,7 +30,7 @@ pub(super) struct Keeper {
     paths: Paths,
     history: History,
     links: u32,
-    link: Option<WebSocket<TcpStream>>,
+    link: Option<WebSocket<MaybeTlsStream>>,
 }
 
 impl Keeper {
@@ -130,7 +129,7 @@ impl Keeper {
         config
     }
 
-    fn open(&mut self, link: WebSocket<TcpStream>, round_trip: Duration, view: &mut View) {
+    fn open(&mut self, link: WebSocket<MaybeTlsStream>, round_trip: Duration, view: &mut View) {
         self.reconnect.handle_open(self.clock.now());
         self.adapt.handle_open(unix());
         self.remember();

@@ -11,12 +11,14 @@ use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::signals::Interrupt;
 use crate::target::Target;
+use crate::trust;
 use crate::url;
 use keeper::Keeper;
 use view::View;
 
 pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
-    let target = Target::new(&args.url, &args.subprotocol, &args.token, args.timeout)
+    let tls = trust::client(&args.trust)?;
+    let target = Target::new(&args.url, &args.subprotocol, &args.token, tls, args.timeout)
         .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let memory = Memory::of_user();
     let mut keeper = Keeper::new(target, &args, memory.paths(), &url::server(&args.url));

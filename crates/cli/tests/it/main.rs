@@ -3,6 +3,7 @@
 mod changes;
 mod common;
 mod demo;
+mod encrypted;
 mod files;
 mod path;
 mod pipes;

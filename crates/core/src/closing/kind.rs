@@ -111,6 +111,8 @@ pub enum Obstacle {
     TimedOut,
     /// The transport ended before the handshake did.
     Ended,
+    /// The server did not prove who it is, or speaks no TLS.
+    Tls,
     /// What answers is no WebSocket server, or not one for this application.
     NotWebSocket,
     /// Something on this side, such as a system that gives no random bytes.

@@ -63,6 +63,7 @@ impl Disconnect {
             Obstacle::Ended => {
                 (Who::PeerOrPath, Retry::Backoff, "the transport ended before the handshake did")
             }
+            Obstacle::Tls => (Who::PeerOrPath, Retry::No(Why::Invalid), "the server did not prove who it is"),
             Obstacle::NotWebSocket => {
                 (Who::PeerOrPath, Retry::No(Why::Invalid), "what answers is not the WebSocket server")
             }
@@ -155,6 +156,7 @@ mod tests {
             (Obstacle::Unreachable, "no way leads there [path, backoff]"),
             (Obstacle::TimedOut, "nobody answered in time [peer or path, backoff]"),
             (Obstacle::Ended, "the transport ended before the handshake did [peer or path, backoff]"),
+            (Obstacle::Tls, "the server did not prove who it is [peer or path, no (invalid)]"),
             (Obstacle::NotWebSocket, "what answers is not the WebSocket server [peer or path, no (invalid)]"),
             (Obstacle::Local, "this side could not begin [us, backoff]"),
         ];

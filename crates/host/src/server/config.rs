@@ -35,6 +35,10 @@ pub struct ServerConfig {
     /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
     /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
     pub max_connections: usize,
+    /// Encrypts every connection that is accepted. Default: none is encrypted, but one that is over a stream of the
+    /// application's own.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::ServerTls>,
     /// How long clients may take to leave when the server stops. Default: 3 s, a little less than people wait before
     /// they kill.
     pub drain: Duration,
@@ -52,6 +56,8 @@ impl Default for ServerConfig {
             max_open: Some(1024),
             sweep_every: Some(Duration::from_secs(3600)),
             max_connections: 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
             drain: Duration::from_secs(3),
         }
     }
@@ -59,7 +65,10 @@ impl Default for ServerConfig {
 
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerConfig")
+        let mut fields = f.debug_struct("ServerConfig");
+        #[cfg(feature = "tls")]
+        fields.field("tls", &self.tls.is_some());
+        fields
             .field("connection", &self.connection)
             .field("transfer", &self.transfer)
             .field("messages", &self.messages)

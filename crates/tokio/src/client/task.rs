@@ -8,7 +8,6 @@ use bowline_core::transfer;
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{Keeper, Output, spoken};
-use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::messages::Far;
@@ -17,6 +16,7 @@ use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::host::{Hands, Host, Step, let_go};
+use crate::maybe_tls::MaybeTlsStream;
 use crate::pings::{self, Pings, Waiter};
 use crate::transfer::Ticket;
 
@@ -24,7 +24,7 @@ mod messages;
 
 use messages::Talk;
 
-type Dial = Pin<Box<dyn Future<Output = Result<Dialed<TcpStream>, DialError>> + Send>>;
+type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError>> + Send>>;
 
 /// The task behind a client.
 pub(super) struct Task {
@@ -32,7 +32,7 @@ pub(super) struct Task {
     limits: dial::Config,
     host: Host,
     keeper: Keeper<Ticket>,
-    driver: Option<Driver<TcpStream>>,
+    driver: Option<Driver<MaybeTlsStream>>,
     dial: Option<Dial>,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Nobody commands any more.
@@ -217,7 +217,7 @@ impl Task {
         let _ = self.events.send(event);
     }
 
-    fn handle_dialed(&mut self, result: Result<Dialed<TcpStream>, DialError>) {
+    fn handle_dialed(&mut self, result: Result<Dialed<MaybeTlsStream>, DialError>) {
         self.dial = None;
         let now = self.host.clock.now();
         let link = spoken(result).and_then(|dialed| {
@@ -256,7 +256,7 @@ fn log(event: &transfer::Event) {
     }
 }
 
-async fn dial_result(dial: &mut Option<Dial>) -> Result<Dialed<TcpStream>, DialError> {
+async fn dial_result(dial: &mut Option<Dial>) -> Result<Dialed<MaybeTlsStream>, DialError> {
     match dial {
         Some(dial) => dial.await,
         None => std::future::pending().await,

@@ -17,7 +17,7 @@ use bowline_host::server::House;
 use bowline_host::transfer::Verb;
 use bowline_store::{DiskStore, Principal};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -39,7 +39,7 @@ pub use upgrade::Guest;
 /// use bowline_store::DiskStore;
 /// use bowline_tokio::{Server, ServerConfig};
 /// use std::path::Path;
-/// use tokio::net::TcpListener;
+/// use tokio::net::{TcpListener, TcpStream};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = DiskStore::open(Path::new("inbox"), bowline_store::Config::default())?;
@@ -104,7 +104,7 @@ impl Server {
                         tcp::tune(&stream);
                         let server = self.clone();
                         links.spawn(async move {
-                            server.serve_stream(stream, peer.to_string()).await;
+                            server.serve_tcp(stream, peer.to_string()).await;
                             drop(place);
                         });
                     }
@@ -122,6 +122,25 @@ impl Server {
         let _ =
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
         Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn serve_tcp(&self, stream: TcpStream, peer: String) {
+        self.serve_stream(stream, peer).await;
+    }
+
+    #[cfg(feature = "tls")]
+    async fn serve_tcp(&self, stream: TcpStream, peer: String) {
+        let Some(tls) = &self.house.config().tls else {
+            return Box::pin(self.serve_stream(stream, peer)).await;
+        };
+        let patience = self.house.config().accept.timeout;
+        let why = match timeout(patience, crate::tls::accept(stream, tls)).await {
+            Ok(Ok(stream)) => return Box::pin(self.serve_stream(stream, peer)).await,
+            Ok(Err(error)) => format!("no TLS: {error}"),
+            Err(_) => format!("no TLS within {patience:?}"),
+        };
+        self.tell(ServerEvent::Rejected { peer, why });
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.

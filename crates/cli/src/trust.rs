@@ -1,0 +1,46 @@
+//! TLS as the command line asks for it: whom to believe, and who one is.
+
+use crate::args::{Papers, Trust};
+use crate::exit::Trouble;
+use crate::report::print_line;
+use bowline_tokio::tls::{ClientTls, ServerTls, TlsError};
+use std::fs;
+use std::path::Path;
+
+/// Whom a client believes behind `wss://`; `None`: whom the system trusts.
+pub(crate) fn client(trust: &Trust) -> Result<Option<ClientTls>, Trouble> {
+    if trust.insecure {
+        print_line(
+            "WARNING: --insecure believes anybody: whoever answers can read and change everything, the token too",
+        );
+        return Ok(Some(ClientTls::trusting_anybody()));
+    }
+    let Some(path) = &trust.ca else { return Ok(None) };
+    let tls = ClientTls::trusting(&read(path)?);
+    tls.map(Some).map_err(|error| unusable(path, &error))
+}
+
+/// Who a server is; `None`: nobody asks.
+pub(crate) fn server(papers: &Papers) -> Result<Option<ServerTls>, Trouble> {
+    let (Some(certificate), Some(key)) = (&papers.tls_cert, &papers.tls_key) else { return Ok(None) };
+    let tls = ServerTls::new(&read(certificate)?, &read(key)?);
+    tls.map(Some).map_err(|error| blame(certificate, key, &error))
+}
+
+/// Reads the files again. If they cannot be used, nothing changes.
+pub(crate) fn renew(tls: &ServerTls, papers: &Papers) -> Result<(), Trouble> {
+    let (Some(certificate), Some(key)) = (&papers.tls_cert, &papers.tls_key) else { return Ok(()) };
+    tls.replace(&read(certificate)?, &read(key)?).map_err(|error| blame(certificate, key, &error))
+}
+
+fn blame(certificate: &Path, key: &Path, error: &TlsError) -> Trouble {
+    unusable(if let TlsError::NoKey = error { key } else { certificate }, error)
+}
+
+fn unusable(path: &Path, error: &TlsError) -> Trouble {
+    Trouble::failed(format!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    fs::read(path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))
+}

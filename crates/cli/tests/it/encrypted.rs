@@ -1,0 +1,95 @@
+//! `wss://`, from the certificate's file to the file that arrives.
+
+use crate::common::{LIMIT, Process, World};
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustix::process::Signal;
+use std::fs;
+use std::time::Instant;
+
+/// Puts a certificate and its key where `serve` is told to look; whoever trusts `name`.pem trusts this server.
+fn write_papers(world: &World, name: &str) {
+    let mut params = CertificateParams::new(["127.0.0.1".into()]).expect("a good name");
+    params.distinguished_name.push(DnType::CommonName, name);
+    let key = KeyPair::generate().expect("random bytes");
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    fs::write(world.path(&format!("{name}.pem")), &certificate).expect("written");
+    fs::write(world.path("server.pem"), certificate).expect("written");
+    fs::write(world.path("key.pem"), key.serialize_pem()).expect("written");
+}
+
+fn serve(world: &World) -> (Process, String) {
+    let tls = ["--tls-cert", "server.pem", "--tls-key", "key.pem"];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+    let mut process = Process::start(&mut world.bowline(serve.into_iter().chain(tls)));
+    let line = process.line().expect("a server says where it listens");
+    let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
+    assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
+    (process, url)
+}
+
+#[test]
+fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
+    let world = World::new();
+    write_papers(&world, "first");
+    let (_server, url) = serve(&world);
+    world.file("a.bin", 1_000_000);
+    let done = world.run(["send", "a.bin", &url, "--ca", "first.pem"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(world.inbox("a.bin") == fs::read(world.path("a.bin")).expect("it is there"));
+
+    let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    let words = ["nobody whom we trust has certified this server", "this system has no root certificates"];
+    assert!(words.iter().any(|words| done.stderr.contains(words)), "{done:?}");
+    let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin", "--insecure"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.starts_with("WARNING: --insecure believes anybody"), "{done:?}");
+
+    let done = world.run(["probe", &url, "--ca", "first.pem"]);
+    assert!(done.code == Some(0) && done.stderr.contains("; TLS 1.3; subprotocol"), "{done:?}");
+    let done = world.run(["probe", &url.replace("wss", "ws"), "--timeout", "5s"]);
+    assert_ne!(done.code, Some(0), "{done:?}");
+}
+
+#[test]
+fn a_new_certificate_is_taken_without_a_restart() {
+    let world = World::new();
+    write_papers(&world, "first");
+    let (server, url) = serve(&world);
+    let is_believed = |by: &str| world.run(["probe", &url, "--ca", by]).code == Some(0);
+    fs::write(world.path("key.pem"), "nonsense").expect("written");
+    server.signal(Signal::HUP);
+    assert!(is_believed("first.pem"), "nothing has changed");
+
+    write_papers(&world, "second");
+    server.signal(Signal::HUP);
+    let start = Instant::now();
+    while !is_believed("second.pem") {
+        assert!(start.elapsed() < LIMIT, "it was told");
+    }
+    assert!(!is_believed("first.pem"));
+
+    server.signal(Signal::INT);
+    let done = server.finish();
+    let told = |words: &str| done.stderr.find(words).unwrap_or_else(|| panic!("{words}: {done:?}"));
+    assert!(
+        told("key.pem: there is no private key in it") < told("the certificate was read again"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn papers_that_cannot_be_used_are_told_by_their_name() {
+    let world = World::new();
+    write_papers(&world, "first");
+    for (args, code, words) in [
+        (["--tls-cert", "server.pem", "--tls-key", "none.pem"].as_slice(), 1, "none.pem: "),
+        (&["--tls-cert", "key.pem", "--tls-key", "key.pem"], 1, "key.pem: there is no certificate in it"),
+        (&["--tls-cert", "server.pem"], 2, "--tls-key"),
+    ] {
+        let done = world.run([&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        assert!(done.code == Some(code) && done.stderr.contains(words), "{done:?}");
+    }
+    let done = world.run(["probe", "wss://127.0.0.1:1/", "--ca", "none.pem"]);
+    assert!(done.code == Some(1) && done.stderr.contains("none.pem: "), "{done:?}");
+}
