@@ -13,10 +13,11 @@ use bowline_core::connection::{Config, Event};
 use bowline_core::{Close, Disconnect, Message};
 use bowline_tokio::accept::{self, Decision};
 use bowline_tokio::dial;
-use bowline_tokio::{Clock, Driver};
+use bowline_tokio::{Clock, Driver, MaybeTlsStream};
 use bytes::Bytes;
 use peer::{Peer, node, python, within};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -127,7 +128,7 @@ fn messages() -> BTreeMap<&'static str, Message> {
     ])
 }
 
-async fn dial(url: &str) -> Driver<TcpStream> {
+async fn dial(url: &str) -> Driver<MaybeTlsStream> {
     let dialed = dial::connect(url, &dial::Config::default()).await.unwrap();
     Driver::client(dialed.stream, &dialed.leftover, config(), Clock::start()).unwrap()
 }
@@ -205,7 +206,10 @@ fn url(address: SocketAddr) -> String {
     format!("ws://{address}")
 }
 
-async fn event<T>(driver: &mut Driver<TcpStream>, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+async fn event<S: AsyncRead + AsyncWrite + Unpin, T>(
+    driver: &mut Driver<S>,
+    mut wanted: impl FnMut(Event) -> Option<T>,
+) -> T {
     within(async {
         loop {
             match driver.conn_mut().poll_event() {
@@ -222,7 +226,7 @@ async fn event<T>(driver: &mut Driver<TcpStream>, mut wanted: impl FnMut(Event) 
     .await
 }
 
-async fn end(driver: &mut Driver<TcpStream>) -> Disconnect {
+async fn end<S: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<S>) -> Disconnect {
     within(async {
         loop {
             match driver.conn_mut().poll_event() {

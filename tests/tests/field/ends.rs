@@ -5,8 +5,8 @@ use std::time::Duration;
 use bowline_core::connection::Config;
 use bowline_core::{Disconnect, Message};
 use bowline_tokio::accept::{self, Decision};
-use bowline_tokio::{WebSocket, dial, tcp};
-use tokio::net::{TcpListener, TcpStream};
+use bowline_tokio::{MaybeTlsStream, WebSocket, dial, tcp};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -42,7 +42,7 @@ pub(crate) async fn send(url: &str, config: Config, time: Duration, size: usize)
 }
 
 /// Dials.
-pub(crate) async fn dial(url: &str, config: Config) -> WebSocket<TcpStream> {
+pub(crate) async fn dial(url: &str, config: Config) -> WebSocket<MaybeTlsStream> {
     let dialed = dial::connect(url, &dial::Config::default()).await.unwrap();
     WebSocket::client(dialed, config).unwrap()
 }
@@ -76,10 +76,10 @@ pub(crate) async fn listen() -> (String, TcpListener) {
 }
 
 /// Accepts the next client.
-pub(crate) async fn accept(listener: &TcpListener, config: Config) -> WebSocket<TcpStream> {
+pub(crate) async fn accept(listener: &TcpListener, config: Config) -> WebSocket<MaybeTlsStream> {
     let (stream, _) = listener.accept().await.unwrap();
     tcp::tune(&stream);
     let accepted =
-        accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).await.unwrap();
+        accept::accept(stream.into(), &accept::Config::default(), |_, _| Decision::accept()).await.unwrap();
     WebSocket::server(accepted, config).unwrap()
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bowline_core::closing::Kind;
 use bowline_core::{Disconnect, Message};
-use bowline_tokio::WebSocket;
-use tokio::net::TcpStream;
+use bowline_tokio::{MaybeTlsStream, WebSocket};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -86,7 +85,7 @@ async fn is_noticed(path: Path, traffic: Traffic) {
 }
 
 /// Drives one end, sending without a pause or not at all, and tells its end and the time of that.
-fn end_of(mut socket: WebSocket<TcpStream>, sends: bool) -> oneshot::Receiver<(Disconnect, Instant)> {
+fn end_of(mut socket: WebSocket<MaybeTlsStream>, sends: bool) -> oneshot::Receiver<(Disconnect, Instant)> {
     let (teller, end) = oneshot::channel();
     tokio::spawn(async move {
         let message = Message::binary(vec![0; 16 << 10]);

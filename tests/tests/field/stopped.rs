@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use bowline_core::Message;
 use bowline_core::connection::{Config, Event};
-use bowline_tokio::Driver;
+use bowline_tokio::{Driver, MaybeTlsStream};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
@@ -124,7 +123,7 @@ struct Driving {
 }
 
 impl Driving {
-    fn start(mut driver: Driver<TcpStream>) -> Self {
+    fn start(mut driver: Driver<MaybeTlsStream>) -> Self {
         let (ask, mut asked) = tokio::sync::mpsc::unbounded_channel();
         let (teller, told) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -186,7 +185,7 @@ async fn the_other_process() {
         tell(&json!({"port": port}));
         accept(&listener, config).await
     };
-    let mut driver: Driver<TcpStream> = socket.into_driver();
+    let mut driver: Driver<MaybeTlsStream> = socket.into_driver();
     tell(&json!("open"));
     loop {
         while let Some(event) = driver.conn_mut().poll_event() {
