@@ -161,3 +161,54 @@ fn a_paused_transfer_takes_no_share_of_the_credit() {
     receiver.hear_data(7, 0, 1000);
     assert_eq!(acknowledged(&mut receiver), Some(8 << 20));
 }
+
+#[test]
+fn a_sender_that_has_used_half_of_its_credit_hears_at_once() {
+    let mut receiver = receiving(1 << 30);
+    receiver.hear_data(1, 0, 50_000);
+    receiver.say();
+    receiver.hear_data(1, 50_000, 50_001);
+    assert_eq!(acknowledged(&mut receiver), Some(CREDIT));
+}
+
+#[test]
+fn what_comes_twice_is_acknowledged_and_counted() {
+    let mut receiver = receiving(1 << 30);
+    let resent = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.resent);
+    for (millis, offset, expected) in [(25, 0, 0), (50, 0, 1000), (75, 500, 1500)] {
+        receiver.hear_data(1, offset, 1000);
+        assert_eq!(resent(&receiver), Some(expected), "at {offset}");
+        let late = Instant::from_millis(millis);
+        receiver.0.handle_timeout(late);
+        let said = receiver.say_at(late);
+        assert!(matches!(said[..], [Frame::Ack(..)]), "at {offset}: {said:?}");
+    }
+}
+
+#[test]
+fn a_disk_is_asked_for_one_sync_at_a_time_by_size_and_by_time() {
+    let mut receiver = Scripted::new(Role::Server, Config { sync_bytes: 1000, ..Config::default() });
+    receiver.hear_offer(1, 1, 1 << 30);
+    receiver.take(1);
+    let mut end = 0;
+    let mut write = |receiver: &mut Scripted, len: u64| {
+        receiver.hear_data(1, end, len as usize);
+        end += len;
+        written(receiver, end);
+        receiver.say();
+        receiver.events().iter().any(|event| matches!(event, Event::Sync { .. }))
+    };
+    assert!(!write(&mut receiver, 500));
+    assert!(write(&mut receiver, 500));
+    assert!(!write(&mut receiver, 1000), "it is at work");
+    receiver.0.commit(Instant::ZERO, id(1), 1000);
+    let again = receiver.events();
+    assert!(matches!(again[..], [Event::Sync { .. }]), "{again:?}");
+    receiver.0.commit(Instant::ZERO, id(1), 2000);
+    assert!(!write(&mut receiver, 500), "that is not much");
+    receiver.0.handle_timeout(Instant::from_millis(999));
+    assert_eq!(receiver.events(), []);
+    receiver.0.handle_timeout(Instant::from_secs(1));
+    let late = receiver.events();
+    assert!(matches!(late[..], [Event::Sync { .. }]), "{late:?}");
+}

@@ -266,3 +266,81 @@ fn a_pause_changes_nothing_of_the_time_of_another_offer() {
         assert!(matches!(sender.say_at(late)[..], [Frame::Offer(..)]));
     }
 }
+
+/// A sender of a small file that has been offered.
+fn small() -> Scripted {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.say();
+    assert_eq!(reads(&mut sender), [1000]);
+    sender
+}
+
+/// What it sends.
+fn chunks(sender: &mut Scripted) -> Vec<(u64, usize)> {
+    let chunk = |frame| match frame {
+        Frame::Data(_, data) => Some((data.offset, data.payload.len())),
+        _ => None,
+    };
+    sender.say().into_iter().filter_map(chunk).collect()
+}
+
+#[test]
+fn a_small_file_is_not_read_or_sent_again_when_its_offer_is_answered() {
+    for sent_before in [false, true] {
+        let mut sender = small();
+        sender.provide(0, 1000);
+        if sent_before {
+            assert_eq!(chunks(&mut sender), [(0, 1000)]);
+        }
+        sender.hear(Frame::Accept(1, accept(1 << 20)));
+        assert_eq!(reads(&mut sender), []);
+        assert_eq!(chunks(&mut sender).is_empty(), sent_before);
+    }
+}
+
+#[test]
+fn of_a_small_file_only_what_is_missing_is_sent() {
+    let mut sender = small();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 600, ..accept(1 << 20) }));
+    assert_eq!(reads(&mut sender), [400]);
+    sender.provide(600, 400);
+    assert_eq!(chunks(&mut sender), [(600, 400)]);
+}
+
+#[test]
+fn the_beginning_of_what_is_not_there_is_not_compared() {
+    let hashes = |sender: &mut Scripted| sender.events().iter().any(|e| matches!(e, Event::Hash { .. }));
+    for (resume, compares) in [(0, false), (1, true)] {
+        let mut sender = Scripted::client();
+        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+        sender.say();
+        let prefix = Some(Digest::of(b""));
+        sender.hear(Frame::Accept(1, wire::Accept { resume, prefix, ..accept(1 << 20) }));
+        assert_eq!(hashes(&mut sender), compares);
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_brings_anything_is_no_flood() {
+    let flooded = |ack: fn(u64) -> (u64, u64, u64)| {
+        let mut sender = Scripted::client();
+        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+        sender.say();
+        sender.hear(Frame::Accept(1, accept(20_000)));
+        sender.read();
+        sender.say();
+        (1..=1500).any(|n| {
+            let (received, durable, credit) = ack(n);
+            sender.hear(Frame::Ack(
+                1,
+                Ack { received, durable, credit, last_seq: 0, hold_us: 0, rewind: None },
+            ));
+            sender.0.is_broken()
+        })
+    };
+    assert!(!flooded(|n| (n, 0, 20_000)));
+    assert!(!flooded(|n| (1500, n, 20_000)));
+    assert!(!flooded(|n| (1500, 0, 20_000 + n)));
+    assert!(flooded(|_| (1500, 0, 20_000)));
+}

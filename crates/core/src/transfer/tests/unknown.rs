@@ -213,6 +213,8 @@ fn a_fin_with_another_length_than_came_is_a_rewind_or_an_end() {
     assert_eq!(cancelled(&short.hear(fin(99))), Some(Code::LengthMismatch));
     let mut absurd = Receiver::with_bytes(100);
     assert_eq!(cancelled(&absurd.hear(fin(u64::MAX))), Some(Code::LengthMismatch));
+    let mut longest = Receiver::with_bytes(100);
+    assert_eq!(cancelled(&longest.hear(fin(wire::MAX_LENGTH))), None);
     let mut long = Receiver::with_bytes(100);
     let said = long.hear(fin(101));
     assert!(said.iter().any(|f| matches!(f, Frame::Ack(_, Ack { received: 100, rewind: Some(_), .. }))));
