@@ -3,6 +3,8 @@
 mod args;
 mod courier;
 mod demo;
+#[cfg(test)]
+mod documents;
 mod exit;
 mod fetch;
 mod folder;

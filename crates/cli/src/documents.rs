@@ -1,0 +1,118 @@
+//! The documents say what is so: every command line in them is one, and every sentence that they explain is said.
+
+use crate::args::Cli;
+use clap::Parser as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    let docs =
+        fs::read_dir(root().join("docs")).expect("a folder").map(|entry| entry.expect("readable").path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let all = ["README.md", "SECURITY.md", "CONTRIBUTING.md"]
+        .map(|name| root().join(name))
+        .into_iter()
+        .chain(pages);
+    all.map(|path| (path.clone(), fs::read_to_string(path).expect("UTF-8"))).collect()
+}
+
+/// The lines of blocks of shell.
+fn commands(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    blocks.flat_map(str::lines)
+}
+
+/// The words of a call of ours: behind what is set for it or piped into it, and before comments.
+fn call(line: &str) -> Option<Vec<&str>> {
+    let line = line.split(" #").next().unwrap_or_default();
+    let line = line.rsplit(" | ").next().unwrap_or_default();
+    let words: Vec<_> = line.split_whitespace().skip_while(|word| word.contains('=')).collect();
+    (words.first() == Some(&"bowline")).then_some(words)
+}
+
+#[test]
+fn every_command_line_in_the_documents_is_one() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        for line in commands(&text) {
+            let Some(words) = call(line) else { continue };
+            count += 1;
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{}: {line}\n{error}", path.display());
+            }
+        }
+    }
+    assert!(count >= 8, "{count} were found");
+}
+
+#[test]
+fn every_option_in_the_readme_is_known() {
+    let cli = <Cli as clap::CommandFactory>::command();
+    let known: Vec<_> = cli
+        .get_subcommands()
+        .flat_map(|command| command.get_arguments().filter_map(|a| a.get_long()))
+        .collect();
+    let text = fs::read_to_string(root().join("README.md")).expect("UTF-8");
+    // The table of the command; options of cargo stand elsewhere.
+    let table = text.lines().filter(|line| line.starts_with("| `"));
+    let options = table.flat_map(|line| {
+        line.split("--").skip(1).map(|rest| {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches('-')
+        })
+    });
+    let options: Vec<_> = options.filter(|option| !option.is_empty()).collect();
+    assert!(options.len() > 20, "{options:?}");
+    for option in options {
+        assert!(known.contains(&option), "--{option}");
+    }
+}
+
+/// All of our source, without the tests.
+fn sources(folder: &Path, all: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "tests") {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|end| end == "rs")
+            && path.file_name().is_some_and(|n| n != "documents.rs")
+        {
+            *all += &fs::read_to_string(path).expect("UTF-8");
+        }
+    }
+}
+
+#[test]
+fn every_sentence_that_is_explained_is_said() {
+    let mut all = String::new();
+    for entry in fs::read_dir(root().join("crates")).expect("a folder") {
+        sources(&entry.expect("readable").path().join("src"), &mut all);
+    }
+    let page = fs::read_to_string(root().join("docs/troubleshooting.md")).expect("UTF-8");
+    let quoted = page
+        .lines()
+        .filter(|line| line.starts_with("## \""))
+        .flat_map(|line| line.split('"').skip(1).step_by(2));
+    let (mut count, mut missing) = (0, Vec::new());
+    for sentence in quoted {
+        for part in sentence.split(" ... ") {
+            count += 1;
+            // Codes are put in by the program.
+            let words = part.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+            let words = words
+                .split(|c: char| c.is_ascii_digit() || "()/".contains(c))
+                .max_by_key(|words| words.len());
+            let words = words.unwrap_or_default().trim();
+            if !all.contains(words) {
+                missing.push(words.to_owned());
+            }
+        }
+    }
+    assert!(count >= 8 && missing.is_empty(), "{count}, not said: {missing:?}");
+}
