@@ -1,9 +1,10 @@
 //! What a receiver says, and when: acknowledgements, credit, signs of work; and when it asks for what of its disk.
 
-use super::super::wire::{Accept, Ack, Frame, Pause, Phase, Whole};
+use super::super::wire::{Accept, Ack, Data, Frame, Pause, Phase, Whole};
 use super::super::*;
 use super::script::*;
 use super::world::*;
+use bytes::Bytes;
 use std::vec::Vec;
 
 const CREDIT: u64 = 200_000;
@@ -211,4 +212,68 @@ fn a_disk_is_asked_for_one_sync_at_a_time_by_size_and_by_time() {
     receiver.0.handle_timeout(Instant::from_secs(1));
     let late = receiver.events();
     assert!(matches!(late[..], [Event::Sync { .. }]), "{late:?}");
+}
+
+#[test]
+fn while_it_is_paused_no_credit_is_given_and_nothing_is_said_twice() {
+    let mut receiver = receiving(1 << 30);
+    receiver.hear_data(1, 0, 50_000);
+    receiver.say();
+    receiver.0.pause(Instant::ZERO, id(1));
+    receiver.0.pause(Instant::ZERO, id(1));
+    assert_eq!(receiver.say(), [Frame::Pause(1, Pause { offset: 50_000, answer: false })]);
+    written(&mut receiver, 50_000);
+    // That was on its way.
+    receiver.hear_data(1, 50_000, 60_000);
+    assert_eq!(acknowledged(&mut receiver), Some(CREDIT));
+    written(&mut receiver, 110_000);
+    assert_eq!(receiver.say(), []);
+}
+
+#[test]
+fn a_file_on_its_way_to_its_place_is_neither_paused_nor_spoken_for_too_soon() {
+    let mut receiver = receiving(100);
+    receiver.hear_data(1, 0, 50);
+    receiver.say();
+    receiver.hear_data(1, 50, 50);
+    let whole = Whole { length: 100, digest: Digest::of(b""), deduplicated: false };
+    receiver.hear(Frame::Fin(1, whole));
+    written(&mut receiver, 100);
+    receiver.0.pause(Instant::ZERO, id(1));
+    assert_eq!(receiver.say(), []);
+    let late = Instant::from_millis(25);
+    receiver.0.handle_timeout(late);
+    let said = receiver.say_at(late);
+    assert!(said.iter().all(|frame| matches!(frame, Frame::Ack(..))), "{said:?}");
+}
+
+#[test]
+fn each_acknowledgement_names_the_last_chunk_and_waits_in_one_place() {
+    let mut receiver = receiving(1 << 30);
+    for seq in 0..9 {
+        let payload = Bytes::from(contents(0, 20_000));
+        receiver.hear(Frame::Data(1, Data { offset: u64::from(seq) * 20_000, seq, payload }));
+    }
+    assert_eq!(receiver.0.acks.len(), 1);
+    let last = |receiver: &mut Scripted| match receiver.say()[..] {
+        [Frame::Ack(1, ack)] => ack.last_seq,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!(last(&mut receiver), 8);
+    written(&mut receiver, 180_000);
+    assert_eq!(last(&mut receiver), 8, "it brings credit only");
+}
+
+#[test]
+fn a_sender_that_ends_with_a_gap_and_says_no_more_is_left() {
+    let mut receiver = Scripted::new(Role::Server, Config { min_rate: None, ..Config::default() });
+    receiver.hear_offer(1, 1, 1000);
+    receiver.take(1);
+    receiver.hear_data(1, 100, 10);
+    let whole = Whole { length: 1000, digest: Digest::of(b""), deduplicated: false };
+    receiver.hear(Frame::Fin(1, whole));
+    receiver.say();
+    let late = Instant::from_secs(120);
+    receiver.0.handle_timeout(late);
+    assert_eq!(cancelled(&receiver.say_at(late)), Some(Code::Stalled));
 }
