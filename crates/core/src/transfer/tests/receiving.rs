@@ -277,3 +277,30 @@ fn a_sender_that_ends_with_a_gap_and_says_no_more_is_left() {
     receiver.0.handle_timeout(late);
     assert_eq!(cancelled(&receiver.say_at(late)), Some(Code::Stalled));
 }
+
+#[test]
+fn what_is_here_already_is_not_paid_for_under_a_limit_on_the_rate() {
+    let mut server = Scripted::new(Role::Server, Config { limit_rate: Some(100_000), ..Config::default() });
+    server.hear_offer(1, 1, 10_000_000);
+    server.take_from(1, 5_000_000);
+    let mut credits = Vec::new();
+    for tenth in 0..20 {
+        let now = Instant::from_millis(tenth * 100);
+        server.0.handle_timeout(now);
+        for frame in server.say_at(now) {
+            let (Frame::Accept(_, Accept { credit, .. }) | Frame::Ack(_, Ack { credit, .. })) = frame else {
+                continue;
+            };
+            // It sends all that it may, and that is written at once.
+            let start = credits.last().copied().unwrap_or(5_000_000);
+            if credit == start {
+                continue;
+            }
+            credits.push(credit);
+            server.hear_data_at(now, 1, start, (credit - start) as usize);
+            server.0.written(now, id(1), credit);
+        }
+    }
+    let last = credits.last().expect("an answer") - 5_000_000;
+    assert!((150_000..=225_000).contains(&last), "two seconds of the rate: {credits:?}");
+}

@@ -64,8 +64,12 @@ impl Scripted {
 
     /// A chunk of a file comes.
     pub(super) fn hear_data(&mut self, handle: u32, offset: u64, len: usize) {
+        self.hear_data_at(Instant::ZERO, handle, offset, len);
+    }
+
+    pub(super) fn hear_data_at(&mut self, now: Instant, handle: u32, offset: u64, len: usize) {
         let data = Data { offset, seq: 0, payload: Bytes::from(contents(0, len)) };
-        self.hear(Frame::Data(handle, data));
+        self.hear_at(now, Frame::Data(handle, data));
     }
 
     /// The link is gone, and there is another one, whose peer says HELLO.
