@@ -43,6 +43,8 @@ pub(crate) fn a_close_does_not_wait_for_a_peer_that_takes_no_more(pair: Pair) {
     let proxy = stalling_proxy(serving.server.address(), 500_000);
     let mut config = quick();
     config.connection.closing.close_timeout = Duration::from_millis(300);
+    // What counts if the Close cannot leave.
+    config.connection.closing.stall_timeout = Duration::from_millis(300);
     let client = serving.client_at(proxy, config);
     let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
     until(&mut transfer, |progress| progress.received > 0);

@@ -216,7 +216,8 @@ impl Client {
         self.events.join(EVENTS)
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out, and until what was received
+    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
+    /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)), and until what was received
     /// is durable. Transfers under way end with [`TransferError::Closed`].
     pub fn close(self) {
         // An error says that the thread has ended: closed as well.

@@ -233,7 +233,8 @@ impl Client {
         self.events.subscribe()
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out. Transfers under way end
+    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
+    /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)). Transfers under way end
     /// with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first.
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
