@@ -22,19 +22,14 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// The number of what a fetch names: nothing else may turn out to be a folder.
 const NAMED: usize = 0;
 
-/// How long to try a server that was never reached: a person who mistyped its name still sits there.
-const FIRST_CONTACT: Duration = Duration::from_secs(20);
-/// How long to try one that was reached before: it restarts, or a laptop changes places.
-const OUTAGE: Duration = Duration::from_secs(600);
-
 /// What the command line says, for the adapter.
 fn config(reach: &Reach, token: &Token, trust: &Trust, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
     config.connection.heartbeat.interval = common.heartbeat;
     config.connection.heartbeat.timeout = common.timeout;
     config.transfer.limit_rate = common.limit_rate;
-    config.reconnect.first_contact = Some(reach.give_up_after.unwrap_or(FIRST_CONTACT));
-    config.reconnect.max_elapsed = Some(reach.give_up_after.unwrap_or(OUTAGE));
+    config.reconnect.first_contact = Some(reach.first_contact());
+    config.reconnect.max_elapsed = Some(reach.outage());
     config.token.clone_from(&token.token);
     config.dial.tls = trust::client(trust)?;
     Ok(config)

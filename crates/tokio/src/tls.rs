@@ -1,7 +1,6 @@
 //! TLS over TCP: the client's and the server's handshake.
 
 use std::io;
-use std::sync::Arc;
 
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
@@ -48,5 +47,5 @@ pub(crate) async fn accept(
     stream: TcpStream,
     tls: &ServerTls,
 ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
-    TlsAcceptor::from(Arc::clone(&tls.config())).accept(stream).await
+    TlsAcceptor::from(tls.config()).accept(stream).await
 }

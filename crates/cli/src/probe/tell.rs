@@ -6,12 +6,11 @@ use super::link::{Closed, Opened, Pings};
 use crate::args::Probe;
 use crate::plain::plain;
 use crate::report::json::Line;
-use crate::report::print_line;
+use crate::report::{StatusLine, print_line};
 use crate::units::{Size, Span};
 use bowline_core::Disconnect;
 use bowline_core::closing::Suspect;
 use bowline_core::transfer::SUBPROTOCOL;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
 /// What the heartbeat does unless it is told otherwise.
@@ -34,28 +33,18 @@ pub(super) struct Teller {
     json: bool,
     quiet: bool,
     /// Only on a terminal.
-    bar: ProgressBar,
+    line: StatusLine,
 }
 
 impl Teller {
     pub(super) fn new(args: &Probe) -> Self {
-        let target = if args.output.json || args.output.quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(10)
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{msg}, {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_secs(1));
-        Self { json: args.output.json, quiet: args.output.quiet, bar }
+        let line = StatusLine::new(args.output, "{msg}, {elapsed}").counting();
+        Self { json: args.output.json, quiet: args.output.quiet, line }
     }
 
     /// What is being done from here on.
     pub(super) fn doing(&self, what: &str) {
-        self.bar.reset_elapsed();
-        self.bar.set_message(what.to_owned());
+        self.line.begin(what);
     }
 
     /// So many connections are silent, up to so long.
@@ -74,14 +63,8 @@ impl Teller {
         }
         if !self.quiet {
             let (what, text) = finding.text();
-            self.bar.suspend(|| print_line(&format!("{what:<11} {}", plain(&text))));
+            self.line.above(|| print_line(&format!("{what:<11} {}", plain(&text))));
         }
-    }
-}
-
-impl Drop for Teller {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

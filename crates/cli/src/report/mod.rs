@@ -2,8 +2,11 @@
 
 pub(crate) mod bar;
 pub(crate) mod json;
+mod status;
 mod sums;
 mod words;
+
+pub(crate) use status::StatusLine;
 
 use crate::args::Output;
 use crate::exit::Trouble;

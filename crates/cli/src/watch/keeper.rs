@@ -14,9 +14,6 @@ use bowline_tokio::{Clock, LinkEvent, MaybeTlsStream, Paths, WebSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{interval, sleep_until};
 
-/// How long to try a server that was never reached, and one that was.
-const FIRST_CONTACT: Duration = Duration::from_secs(20);
-const OUTAGE: Duration = Duration::from_secs(600);
 /// How often the present is shown.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -36,13 +33,14 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(target: Target, args: &Watch, paths: Paths, server: &str) -> Self {
         let mut config = reconnect::Config::default();
-        config.first_contact = Some(args.reach.give_up_after.unwrap_or(FIRST_CONTACT));
-        config.max_elapsed = Some(args.reach.give_up_after.unwrap_or(OUTAGE));
+        config.first_contact = Some(args.reach.first_contact());
+        config.max_elapsed = Some(args.reach.outage());
         // The dial ends first, and says what it waited for.
         config.connect_timeout = target.patience() + Duration::from_secs(1);
         let mut learning = adapt::Config::default();
         learning.interval = args.heartbeat;
-        let (clock, mut rng) = (Clock::start(), Rng::from_seed(seed()));
+        // Without randomness no connection can be dialled either, and that is told; here it only spreads attempts.
+        let (clock, mut rng) = (Clock::start(), Rng::from_seed(bowline_host::seed().unwrap_or_default()));
         Self {
             reconnect: Reconnect::new(config, &mut rng, clock.now()),
             adapt: Adapt::new(learning, paths.path(server)),
@@ -186,14 +184,6 @@ impl Keeper {
         let disconnect = link.ended().await;
         view.tell(&LinkEvent::Down { disconnect });
     }
-}
-
-/// What nobody can guess; only the spread of attempts depends on it.
-fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    // Without randomness no connection can be dialled either, and that is told.
-    let _ = getrandom::fill(&mut seed);
-    seed
 }
 
 /// What the wall clock shows, in seconds since 1970.

@@ -3,11 +3,10 @@
 use crate::args::Output;
 use crate::plain::plain;
 use crate::report::json::{self, Line};
-use crate::report::print_line;
+use crate::report::{StatusLine, print_line};
 use crate::units::Span;
 use bowline_core::connection::{Event, Lesson};
 use bowline_tokio::LinkEvent;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -23,7 +22,7 @@ pub(super) struct Now {
 pub(super) struct View {
     output: Output,
     /// Only on a terminal.
-    bar: ProgressBar,
+    line: StatusLine,
     heartbeat: Duration,
     sums: Sums,
 }
@@ -42,15 +41,7 @@ struct Sums {
 
 impl View {
     pub(super) fn new(output: Output) -> Self {
-        let target = if output.json || output.quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(10)
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
-        }
+        let line = StatusLine::new(output, "{msg}");
         let sums = Sums {
             start: Instant::now(),
             links: 0,
@@ -59,7 +50,7 @@ impl View {
             least: None,
             most: None,
         };
-        Self { output, bar, heartbeat: Duration::ZERO, sums }
+        Self { output, line, heartbeat: Duration::ZERO, sums }
     }
 
     /// A turn in the life of the connection.
@@ -78,8 +69,8 @@ impl View {
             return json::link(event).map_or((), Line::print);
         }
         match event {
-            LinkEvent::Dialing { attempt: 1 } => self.bar.set_message("connecting"),
-            LinkEvent::Dialing { attempt } => self.bar.set_message(format!("connecting, attempt {attempt}")),
+            LinkEvent::Dialing { attempt: 1 } => self.line.say("connecting"),
+            LinkEvent::Dialing { attempt } => self.line.say(format!("connecting, attempt {attempt}")),
             LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
             LinkEvent::DialFailed { disconnect, .. } => self.say(&format!("not reachable: {disconnect}")),
             LinkEvent::Waiting { delay, .. } => self.say(&format!("connecting again in {}", Span(*delay))),
@@ -138,7 +129,7 @@ impl View {
             left => format!("ping in {}", whole(left)),
         };
         let round_trip = round_trip.map_or("not known yet".into(), precise);
-        self.bar.set_message(format!(
+        self.line.say(format!(
             "up for {}, round trip {round_trip}, silent for {}, {ping}",
             whole(up),
             whole(silence)
@@ -173,14 +164,8 @@ impl View {
 
     fn say(&self, text: &str) {
         if !self.output.quiet {
-            self.bar.suspend(|| print_line(&format!("{} {}", time_of_day(), plain(text))));
+            self.line.above(|| print_line(&format!("{} {}", time_of_day(), plain(text))));
         }
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

@@ -1,0 +1,105 @@
+//! Options that several commands have.
+
+use crate::units::{parse_duration, parse_rate};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Who is let in.
+#[derive(Args)]
+pub(crate) struct Token {
+    /// The secret that both sides know; better given by BOWLINE_TOKEN, where no list of processes shows it
+    #[arg(long, value_name = "T", env = "BOWLINE_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    pub(crate) token: Option<String>,
+}
+
+impl std::fmt::Debug for Token {
+    /// Whether there is one, never what it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("given", &self.token.is_some()).finish()
+    }
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Believe a wss:// server whom these certificates (PEM) certify, instead of one whom the system trusts
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Believe any wss:// server, for tests: whoever answers reads everything, the token too
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+/// Who one is.
+#[derive(Debug, Args)]
+pub(crate) struct Papers {
+    /// Speak TLS (wss://) with these certificates (PEM), one's own first; SIGHUP reads them and the key again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// How long to try.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// How long to try without a connection [default: 20s for a server never reached, 10m after that]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) give_up_after: Option<Duration>,
+}
+
+impl Reach {
+    /// How long to try a server that was never reached: a person who mistyped its name still sits there.
+    pub(crate) fn first_contact(&self) -> Duration {
+        self.give_up_after.unwrap_or(Duration::from_secs(20))
+    }
+
+    /// How long to try one that was reached before: it restarts, or a laptop changes places.
+    pub(crate) fn outage(&self) -> Duration {
+        self.give_up_after.unwrap_or(Duration::from_secs(600))
+    }
+}
+
+/// What every side of a connection may choose.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// How long it may be silent before a ping asks whether anybody is there
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) heartbeat: Duration,
+    /// How long that ping may stay unanswered before the connection counts as dead
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) timeout: Duration,
+    /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) limit_rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Output {
+    /// Tell what happens as one JSON object a line on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Log to stderr what happens; twice for details
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+pub(crate) fn parse_token(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty; leave it away, or unset BOWLINE_TOKEN, to go without".into());
+    }
+    // It travels in a header of HTTP.
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.into())
+    } else {
+        Err("only printable ASCII characters without spaces may be used".into())
+    }
+}
