@@ -8,10 +8,11 @@ use crate::report::{Report, TICK};
 use crate::signals::{Interrupt, Wish, Wishes};
 use crate::trust;
 use crate::url;
+use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::transfer::{Code, Failure, Leftover};
-use bowline_tokio::{Client, ClientConfig, Control, Finished, LinkEvent, TransferError};
+use bowline_tokio::{Client, ClientConfig, Control, Finished, LinkEvent, LinkState, TransferError};
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -41,6 +42,8 @@ pub(crate) struct Courier {
     events: broadcast::Receiver<LinkEvent>,
     server: String,
     memory: Memory,
+    /// There has been a link.
+    reached: bool,
     /// What becomes of what has arrived if somebody ends the command.
     leftover: Leftover,
 }
@@ -61,7 +64,14 @@ impl Courier {
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        Ok(Self { client, events, server: url::server(url), memory, leftover: Leftover::Keep })
+        Ok(Self {
+            client,
+            events,
+            server: url::server(url),
+            memory,
+            reached: false,
+            leftover: Leftover::Keep,
+        })
     }
 
     /// The same for what the same command would not go on with.
@@ -93,7 +103,7 @@ impl Courier {
             outcome = self.run(&mut news, ended, &mut report, &mut controls) => outcome,
             () = interrupt.come() => Err(match self.leftover {
                 Leftover::Keep => Trouble::interrupted(),
-                Leftover::Discard => Trouble::interrupted_pipe(),
+                Leftover::Discard => Trouble::interrupted_pipe(!self.reached || self.is_up()),
             }),
         };
         if self.leftover == Leftover::Discard {
@@ -104,12 +114,24 @@ impl Courier {
             report.abandon(trouble);
         }
         report.sum_up();
-        drop(report);
+        let mut story = report.into_story();
         drop(news);
         // What was not told in this time is found out when the command is given again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => story.link(&event),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
         self.memory.save();
+        story.tell();
         outcome
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(*self.client.link().borrow(), LinkState::Up)
     }
 
     async fn run(
@@ -119,7 +141,7 @@ impl Courier {
         report: &mut Report,
         controls: &mut Controls,
     ) -> Result<(), Trouble> {
-        let Self { client, events, server, .. } = self;
+        let Self { client, events, server, reached, .. } = self;
         let mut under = JoinSet::new();
         let mut ends = Ends::new(server, ended);
         let link = client.link();
@@ -133,7 +155,11 @@ impl Courier {
                 // What happened to the link is told before what it meant for a file.
                 biased;
                 event = events.recv(), if telling => match event {
-                    Ok(event) => report.link(&event),
+                    Ok(event) => {
+                        *reached |= matches!(event, LinkEvent::Up { .. });
+                        ends.heed(&event);
+                        report.link(&event);
+                    }
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => telling = false,
                 },
@@ -195,6 +221,8 @@ impl Controls {
 #[derive(Debug)]
 struct Ends<'a> {
     server: &'a str,
+    /// What to look at if the server does not want us.
+    remedy: &'static str,
     /// Hears of each.
     ended: mpsc::UnboundedSender<Ended>,
     failed: usize,
@@ -206,7 +234,14 @@ struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
-        Self { server, ended, failed: 0, first: None, lost: None }
+        Self { server, remedy: "check the URL", ended, failed: 0, first: None, lost: None }
+    }
+
+    /// Looks for what would help.
+    fn heed(&mut self, event: &LinkEvent) {
+        if let LinkEvent::DialFailed { disconnect, .. } | LinkEvent::Down { disconnect } = event {
+            self.remedy = remedy(disconnect.kind());
+        }
     }
 
     fn note(&mut self, index: usize, result: Result<Finished, TransferError>, report: &mut Report) {
@@ -229,7 +264,7 @@ impl<'a> Ends<'a> {
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
         self.failed += 1;
-        let (trouble, concerns) = explain(error, report.name(index), self.server);
+        let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
             self.lost.get_or_insert(trouble);
@@ -273,7 +308,7 @@ enum Concerns {
 }
 
 /// Says what happened and what to do about it.
-fn explain(error: &TransferError, name: &str, server: &str) -> (Trouble, Concerns) {
+fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Trouble, Concerns) {
     match error {
         // It names the file and the remedy by itself.
         TransferError::File(error) => (Trouble::failed(error), Concerns::One),
@@ -284,10 +319,18 @@ fn explain(error: &TransferError, name: &str, server: &str) -> (Trouble, Concern
             let text = format!("{why}; the same command goes on when {server} is back");
             (Trouble::new(Exit::Unreachable, text), Concerns::All)
         }
-        TransferError::Refused(why) => {
-            (Trouble::failed(format!("{why}; check the URL and the token")), Concerns::All)
-        }
+        TransferError::Refused(why) => (Trouble::failed(format!("{why}; {remedy}")), Concerns::All),
         other => (Trouble::failed(format!("{name}: {other}; give the same command again")), Concerns::One),
+    }
+}
+
+/// What to look at when a link ended like this, or did not come about, and another dial is of no use.
+fn remedy(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ConnectFailed(Obstacle::Tls) => "check its certificate, or say with --ca whom to believe",
+        Kind::HandshakeRejected(401 | 403) => "check the token",
+        Kind::HandshakeRejected(_) | Kind::ConnectFailed(_) => "check the URL",
+        _ => "check that both ends are of one version",
     }
 }
 
@@ -349,7 +392,7 @@ mod tests {
             failure.by_peer = by_peer;
             TransferError::Failed(failure)
         };
-        let text = |code, by_peer| explain(&failure(code, by_peer), "a", "ws://h/").0.to_string();
+        let text = |code, by_peer| explain(&failure(code, by_peer), "a", "ws://h/", "").0.to_string();
         assert!(text(Code::Exists, true).contains("serve with --overwrite"));
         assert!(text(Code::Exists, false).contains("-o"));
         assert_eq!(text(Code::NotFound, true), "a: the server has no such file");

@@ -52,9 +52,16 @@ impl Trouble {
         )
     }
 
-    /// The same of what cannot be read again.
-    pub(crate) fn interrupted_pipe() -> Self {
-        Self::new(Exit::Interrupted, "interrupted; nothing is kept of what came through stdin")
+    /// The same of what cannot be read again. `told`: there is a server, and it can be told to throw away what it has.
+    pub(crate) fn interrupted_pipe(told: bool) -> Self {
+        Self::new(
+            Exit::Interrupted,
+            if told {
+                "interrupted; nothing is kept of what came through stdin"
+            } else {
+                "interrupted; the server cannot be told, and keeps what came through stdin until it expires"
+            },
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use crate::identity::Identity;
 use crate::news::Subject;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
+use crate::story::Story;
 use crate::url;
 use bowline_core::transfer::{ByteRange, SafeName};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let courier = Courier::new(&base, &args.reach, &args.token, &args.trust, &args.common)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
-    let report = Report::new(report::FETCH, args.common.output, vec![subject], false);
+    let story = Story::new(&args.record, courier.server());
+    let report = Report::new(report::FETCH, args.common.output, story, vec![subject], false);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let gatherer = Gatherer {

@@ -20,6 +20,7 @@ mod send;
 mod serve;
 mod signals;
 mod state;
+mod story;
 mod target;
 mod tree;
 mod trust;

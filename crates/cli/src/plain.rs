@@ -9,6 +9,22 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
 }
 
+/// Breaks a text into lines of at most `columns` characters, at spaces where there are any.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines
+            .last_mut()
+            .filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= columns);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => line.extend([" ", word]),
+            None => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +42,12 @@ mod tests {
             assert!(!plain(active).contains(is_active), "{active:?}");
         }
         assert_eq!(plain("a\rb"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn long_sentences_are_broken_between_words() {
+        assert_eq!(wrapped("one two three four", 9), ["one two", "three", "four"]);
+        assert_eq!(wrapped("unbreakable no", 5), ["unbreakable", "no"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 }

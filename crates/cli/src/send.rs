@@ -8,6 +8,7 @@ use crate::nest::Nest;
 use crate::news::{News, Subject};
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
+use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::{Pipe, Source};
@@ -38,7 +39,8 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
     let next = files.len();
-    let report = Report::new(report::SEND, args.common.output, files, trees > 0);
+    let story = Story::new(&args.record, courier.server());
+    let report = Report::new(report::SEND, args.common.output, story, files, trees > 0);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let feeder = Feeder {
@@ -82,7 +84,8 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
         &Digest::of(b""),
     );
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
-    let report = Report::new(report::SEND, args.common.output, vec![subject], false);
+    let story = Story::new(&args.record, courier.server());
+    let report = Report::new(report::SEND, args.common.output, story, vec![subject], false);
     let (tell, news) = mpsc::channel(1);
     let (ended, _ends) = mpsc::unbounded_channel();
     let client = courier.client();

@@ -2,7 +2,7 @@
 
 mod shared;
 
-pub(crate) use shared::{Common, Output, Papers, Reach, Token, Trust, parse_token};
+pub(crate) use shared::{Common, Output, Papers, Reach, Record, Token, Trust, parse_token};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;
@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up: not reachable, \
-                          130 interrupted (the same command goes on).";
+                          130 interrupted (the same command goes on; what comes through a pipe must be sent anew).";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -98,6 +98,8 @@ pub(crate) struct Send {
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
+    pub(crate) record: Record,
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
@@ -129,6 +131,8 @@ pub(crate) struct Fetch {
     pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
+    #[command(flatten)]
+    pub(crate) record: Record,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -196,6 +200,8 @@ pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) token: Token,
     #[command(flatten)]
+    pub(crate) record: Record,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -211,6 +217,8 @@ pub(crate) struct Demo {
     /// What the random bytes and the mishaps are drawn from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) record: Record,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -78,6 +78,14 @@ pub(crate) struct Common {
     pub(crate) output: Output,
 }
 
+/// What to keep of what happens.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Record {
+    /// Print on stderr at the end what happened and when, to the server and on each connection
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Output {

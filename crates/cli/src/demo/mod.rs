@@ -16,6 +16,7 @@ mod view;
 use crate::args::Demo;
 use crate::exit::{Exit, Trouble};
 use crate::signals::Interrupt;
+use crate::story::Story;
 use crate::units::{Rate, Size};
 use plan::{Plan, Way};
 use scene::Scene;
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: Demo, interrupt: Interrupt) -> Result<(), Trouble>
 }
 
 async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
-    let Demo { size, seed, output } = *args;
+    let Demo { size, seed, output, .. } = *args;
     let mut view = View::new(output);
     let (up, down) = (Plan::draw(Way::Up, size, seed), Plan::draw(Way::Down, size, seed));
     let rate = Rate { bytes: up.rate, seconds: 1.0 };
@@ -44,18 +45,20 @@ async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
 
     let (first, back) = (folder.join("first.bin"), folder.join("back.bin"));
     let original = file::make(first.clone(), size, seed).await.map_err(|e| disk(&e))?;
-    let mut scene = Scene::set(&folder.join("server"), up).await?;
+    let story = Story::new(&args.record, "the server, by the link");
+    let mut scene = Scene::set(&folder.join("server"), up, story).await?;
     view.say(Who::Demo, "up it goes");
     let finished = scene.send(&first, &mut view).await?;
     let up = Crossing { finished, carried: scene.carried() };
     view.say(Who::Demo, "down it comes");
     let finished = scene.fetch(&back, down, &mut view).await?;
     let down = Crossing { finished, carried: scene.carried() };
-    scene.strike().await;
+    let story = scene.strike().await;
 
     let back = file::digest(back).await.map_err(|e| disk(&e))?;
     let outcome = Outcome { original, back, bytes: size, up, down };
     view.finish(&outcome);
+    story.tell();
     if outcome.is_equal() {
         Ok(())
     } else {

@@ -7,6 +7,7 @@ use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::report::TICK;
 use crate::report::bar::Mood;
+use crate::story::Story;
 use crate::units::{Size, Span};
 use bowline_core::transfer::{ByteRange, SafeName, Stage};
 use bowline_store::{Config, DiskStore};
@@ -47,12 +48,13 @@ struct News {
     mishaps: mpsc::UnboundedReceiver<Mishap>,
     client: broadcast::Receiver<LinkEvent>,
     server: broadcast::Receiver<ServerEvent>,
+    story: Story,
     state: watch::Receiver<LinkState>,
 }
 
 impl Scene {
     /// Sets everything up on this machine, on ports that are free.
-    pub(super) async fn set(folder: &Path, plan: Plan) -> Result<Self, Trouble> {
+    pub(super) async fn set(folder: &Path, plan: Plan, story: Story) -> Result<Self, Trouble> {
         std::fs::create_dir(folder).map_err(failed)?;
         let mut config = ServerConfig::default();
         (config.connection.heartbeat.interval, config.connection.heartbeat.timeout) = (HEARTBEAT, HEARTBEAT);
@@ -73,7 +75,8 @@ impl Scene {
         config.reconnect.stable_after = Duration::from_millis(500);
         let client = Client::new(&format!("ws://{near}/"), config).map_err(failed)?;
 
-        let news = News { mishaps, client: client.events(), server: server.events(), state: client.link() };
+        let (client_events, state) = (client.events(), client.link());
+        let news = News { mishaps, client: client_events, server: server.events(), story, state };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = async move {
             // Told to stop, or nobody is left to tell it.
@@ -112,12 +115,16 @@ impl Scene {
         self.link.carried()
     }
 
-    /// Ends everything.
-    pub(super) async fn strike(self) {
-        let Self { server, stop, client, .. } = self;
+    /// Ends everything; what has happened to the client's link.
+    pub(super) async fn strike(self) -> Story {
+        let Self { server, stop, client, mut news, .. } = self;
         client.close().await;
+        while let Ok(event) = news.client.try_recv() {
+            news.story.link(&event);
+        }
         let _ = stop.send(());
         let _ = timeout(FAREWELL, server).await;
+        news.story
     }
 }
 
@@ -135,6 +142,7 @@ impl News {
                 biased;
                 Some(mishap) = self.mishaps.recv() => view.say(Who::Link, &mishap.to_string()),
                 Ok(event) = self.client.recv() => {
+                    self.story.link(&event);
                     back |= matches!(event, LinkEvent::Up { link: 2.. });
                     if let Some(comment) = of_client(&event) {
                         view.say(Who::Client, &comment);

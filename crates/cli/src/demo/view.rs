@@ -1,7 +1,7 @@
 //! What the demo shows: a commentary that reads well in eighty columns, a bar beneath it, and a table at the end.
 
 use crate::args::Output;
-use crate::plain::plain;
+use crate::plain::{plain, wrapped};
 use crate::report::bar::{Bar, Mood};
 use crate::report::json::{self, Line};
 use crate::units::{Size, Span};
@@ -178,32 +178,4 @@ impl Who {
 /// The first digits are enough to compare by eye.
 fn start(digest: Digest) -> String {
     format!("{}...", &digest.to_string()[..16])
-}
-
-/// Breaks a text into lines of at most `columns` characters, at spaces where there are any.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines
-            .last_mut()
-            .filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= columns);
-        match line {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) => line.extend([" ", word]),
-            None => lines.push(word.into()),
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_sentences_are_broken_between_words() {
-        assert_eq!(wrapped("one two three four", 9), ["one two", "three", "four"]);
-        assert_eq!(wrapped("unbreakable no", 5), ["unbreakable", "no"]);
-        assert_eq!(wrapped("", 5), [""]);
-    }
 }

@@ -13,6 +13,7 @@ use crate::exit::Trouble;
 use crate::news::Subject;
 use crate::plain::plain;
 use crate::signals::Wish;
+use crate::story::Story;
 use crate::units::Span;
 use bar::{Bar, Mood};
 use bowline_core::transfer::{Meter, Stage};
@@ -84,12 +85,13 @@ pub(crate) struct Report {
     unreachable: Option<String>,
     /// What was told last of that.
     told: Option<String>,
+    story: Story,
 }
 
 impl Report {
     /// For these files, which have the numbers from 0; a length that is not known yet is 0. In a tree others are found
     /// later.
-    pub(crate) fn new(verb: Verb, output: Output, files: Vec<Subject>, tree: bool) -> Self {
+    pub(crate) fn new(verb: Verb, output: Output, story: Story, files: Vec<Subject>, tree: bool) -> Self {
         let title = match &files[..] {
             [file] if !tree => shortened(&plain(&file.name)),
             _ => String::new(),
@@ -102,7 +104,7 @@ impl Report {
             _ => Voice::Lines,
         };
         let (rows, sums, began, meter) = (BTreeMap::new(), Sums::new(tree), Instant::now(), Meter::default());
-        let mut report = Self { verb, rows, sums, voice, began, meter, unreachable: None, told: None };
+        let mut report = Self { verb, rows, sums, voice, began, meter, unreachable: None, told: None, story };
         for (index, file) in files.into_iter().enumerate() {
             report.add(index, file);
         }
@@ -159,6 +161,9 @@ impl Report {
     pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
         let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
+        if !folder {
+            self.story.done(done_line(self.verb, finished, 16));
+        }
         if matches!(self.voice, Voice::Json) {
             let line = json::done(finished);
             if folder { line.with("folder", true) } else { line }.print();
@@ -173,6 +178,7 @@ impl Report {
     /// A file has failed; whoever calls says so in the end, unless there are several.
     pub(crate) fn failed(&mut self, index: usize, trouble: &Trouble) {
         let Some(row) = self.rows.remove(&index) else { return };
+        self.story.failed(trouble);
         self.sums.fail(row.bytes);
         if matches!(self.voice, Voice::Json) {
             json::failed(&row.name, trouble).print();
@@ -181,6 +187,7 @@ impl Report {
 
     /// Something that has no number is missing.
     pub(crate) fn miss(&mut self, name: &str, trouble: &Trouble) {
+        self.story.failed(trouble);
         self.sums.found += 1;
         self.sums.fail(0);
         if matches!(self.voice, Voice::Json) {
@@ -218,6 +225,7 @@ impl Report {
     }
 
     pub(crate) fn link(&mut self, event: &LinkEvent) {
+        self.story.link(event);
         if matches!(self.voice, Voice::Json) {
             return json::link(event).map_or((), json::Line::print);
         }
@@ -230,6 +238,11 @@ impl Report {
             LinkEvent::Waiting { delay, .. } => self.wait(*delay),
             _ => {}
         }
+    }
+
+    /// Nothing more is told but the story.
+    pub(crate) fn into_story(self) -> Story {
+        self.story
     }
 
     /// Somebody has paused or resumed everything.

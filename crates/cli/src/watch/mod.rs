@@ -10,6 +10,7 @@ use crate::args::Watch;
 use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::signals::Interrupt;
+use crate::story::Story;
 use crate::target::Target;
 use crate::trust;
 use crate::url;
@@ -21,8 +22,9 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     let target = Target::new(&args.url, &args.subprotocol, &args.token, tls, args.timeout)
         .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let memory = Memory::of_user();
-    let mut keeper = Keeper::new(target, &args, memory.paths(), &url::server(&args.url));
-    let mut view = View::new(args.output);
+    let server = url::server(&args.url);
+    let mut keeper = Keeper::new(target, &args, memory.paths(), &server);
+    let mut view = View::new(args.output, Story::new(&args.record, &server));
     let until = async {
         match args.span {
             Some(span) => tokio::time::sleep(span).await,
@@ -36,7 +38,7 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     };
     keeper.close(&mut view).await;
     memory.save();
-    view.sum_up();
+    view.finish();
     match why {
         Some(why) => Err(Trouble::new(Exit::Unreachable, why)),
         // Whoever watches ends it.

@@ -4,6 +4,7 @@ use crate::args::Output;
 use crate::plain::plain;
 use crate::report::json::{self, Line};
 use crate::report::{StatusLine, print_line};
+use crate::story::Story;
 use crate::units::Span;
 use bowline_core::connection::{Event, Lesson};
 use bowline_tokio::LinkEvent;
@@ -25,6 +26,7 @@ pub(super) struct View {
     line: StatusLine,
     heartbeat: Duration,
     sums: Sums,
+    story: Story,
 }
 
 /// What there is to say at the end.
@@ -40,7 +42,7 @@ struct Sums {
 }
 
 impl View {
-    pub(super) fn new(output: Output) -> Self {
+    pub(super) fn new(output: Output, story: Story) -> Self {
         let line = StatusLine::new(output, "{msg}");
         let sums = Sums {
             start: Instant::now(),
@@ -50,11 +52,12 @@ impl View {
             least: None,
             most: None,
         };
-        Self { output, line, heartbeat: Duration::ZERO, sums }
+        Self { output, line, heartbeat: Duration::ZERO, sums, story }
     }
 
     /// A turn in the life of the connection.
     pub(super) fn tell(&mut self, event: &LinkEvent) {
+        self.story.link(event);
         match event {
             LinkEvent::Up { .. } => {
                 self.sums.links += 1;
@@ -136,8 +139,13 @@ impl View {
         ));
     }
 
-    /// The whole watch in one line.
-    pub(super) fn sum_up(&mut self) {
+    /// The whole watch in one line, and its story.
+    pub(super) fn finish(&mut self) {
+        self.sum_up();
+        self.line.above(|| self.story.tell());
+    }
+
+    fn sum_up(&mut self) {
         let Sums { start, links, up, least, most, .. } = self.sums;
         let (all, up) = (start.elapsed(), up.as_secs_f64());
         if self.output.json {

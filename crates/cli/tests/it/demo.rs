@@ -5,12 +5,14 @@ use crate::common::World;
 #[test]
 fn the_demo_ends_with_equal_digests_and_plain_text() {
     let world = World::new();
-    let mut command = world.bowline(["demo", "--size", "2MiB", "--seed", "7"]);
+    let mut command = world.bowline(["demo", "--size", "2MiB", "--seed", "7", "--explain"]);
     let temporary = world.path("tmp");
     std::fs::create_dir(&temporary).expect("a folder");
     let done = crate::common::Process::start(command.env("TMPDIR", &temporary)).finish();
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.stderr.is_empty(), "{done:?}");
+    assert!(done.stderr.starts_with("\nWhat happened, from the start of the command on:\n"), "{done:?}");
+    assert!(done.stderr.contains("\nConnection 2, from "), "{done:?}");
+    assert!(done.stderr.lines().all(|line| line.chars().count() <= 80), "{done:?}");
     assert!(done.stdout.contains("all digests are equal"), "{done:?}");
     for mishap in ["resets the connection", "carries nothing", "goes silent", "slows down", "in the middle"] {
         assert!(done.stdout.contains(mishap), "{mishap}: {done:?}");

@@ -13,6 +13,7 @@ mod quotas;
 mod ranges;
 mod refusals;
 mod resume;
+mod story;
 mod trees;
 mod usage;
 mod watch;

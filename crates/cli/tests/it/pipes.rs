@@ -145,6 +145,22 @@ fn an_interrupted_pipe_leaves_nothing_and_says_so() {
 }
 
 #[test]
+fn an_interrupted_pipe_to_a_server_that_is_gone_does_not_say_that_nothing_is_kept() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let (mut sender, stdin) = send(&world, &server.url);
+    write(stdin);
+    sender.event(safe(2_000_000));
+    server.process.kill();
+    sender.event(|event| event["state"] == "unreachable");
+    sender.signal(Signal::INT);
+    let done = sender.finish();
+    assert_eq!(done.code, Some(130), "{done:?}");
+    let words = "the server cannot be told, and keeps what came through stdin until it expires\n";
+    assert!(done.stderr.ends_with(words), "{done:?}");
+}
+
+#[test]
 fn a_pipe_that_fills_its_quota_is_refused_and_makes_room() {
     let world = World::new();
     let server = world.serve(&["--quota", "1M"]);

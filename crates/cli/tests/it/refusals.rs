@@ -98,7 +98,7 @@ fn a_web_server_is_told_from_a_server_of_files() {
     });
     let done = world.run(["send", "a", &url]);
     let line = complaint(&done, 1);
-    assert!(line.contains("200 OK") && line.ends_with("check the URL and the token"), "{line}");
+    assert!(line.contains("200 OK") && line.ends_with("; check the URL"), "{line}");
     // Nothing of what a server says reaches the terminal as it is.
     assert!(!line.contains('\x1b'), "{line:?}");
     server.join().expect("no panic");

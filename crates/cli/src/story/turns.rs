@@ -1,0 +1,48 @@
+//! The turns of a story: all of a short one, of a long one the first and the last.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// So many are kept from the beginning, ...
+pub(super) const FIRST: usize = 32;
+/// ... and so many from the end.
+const LAST: usize = 224;
+
+/// Something that has happened.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    /// How long after the beginning.
+    pub(super) at: Duration,
+    pub(super) text: String,
+}
+
+/// What has happened, in the order of time.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    first: Vec<Turn>,
+    last: VecDeque<Turn>,
+    left_out: u64,
+}
+
+impl Turns {
+    pub(super) fn push(&mut self, at: Duration, text: String) {
+        let turn = Turn { at, text };
+        if self.first.len() < FIRST {
+            return self.first.push(turn);
+        }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+            self.left_out += 1;
+        }
+        self.last.push_back(turn);
+    }
+
+    /// How many between the first and the last are not kept.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Turn> {
+        self.first.iter().chain(&self.last)
+    }
+}
