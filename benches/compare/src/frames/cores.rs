@@ -1,0 +1,197 @@
+//! Contenders below any stream: those that can be used without one.
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bowline_core::connection::{Config, Event};
+use bowline_core::frame::{Decoder, Limits};
+use bowline_core::{Connection, Instant, Message, Role};
+use bytes::BytesMut;
+use tokio_util::codec::{Decoder as _, Encoder as _};
+
+use super::parse::Job;
+use super::serialise::Job as Out;
+use crate::cpu;
+use crate::stream::Memory;
+
+const NOW: Instant = Instant::ZERO;
+const LIMIT: usize = 64 << 20;
+
+fn connection_of(role: Role) -> Connection {
+    match role {
+        Role::Client => Connection::client(Config::default(), [1; 32], NOW),
+        Role::Server => Connection::server(Config::default(), [1; 32], NOW),
+    }
+}
+
+pub(super) fn connection(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut conn = connection_of(job.role);
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        memory.fill(conn.input());
+        conn.handle_read(NOW);
+        while let Some(event) = conn.poll_event() {
+            if let Event::Message(message) = event {
+                black_box(message.len());
+                left = left.saturating_sub(1);
+            }
+        }
+    }
+    cpu::thread() - before
+}
+
+pub(super) fn decoder(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut decoder = Decoder::new(job.role, &Limits::default());
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        memory.fill(decoder.input());
+        while decoder.decode().expect("a wire without a fault").is_some() {
+            black_box(decoder.take());
+            left = left.saturating_sub(1);
+        }
+    }
+    cpu::thread() - before
+}
+
+pub(super) fn tungstenite(job: &Job) -> Duration {
+    let mut socket = tungstenite_on(Memory::new(Rc::clone(&job.wire)), job.role);
+    let before = cpu::thread();
+    for _ in 0..job.messages {
+        black_box(socket.read().expect("a message"));
+    }
+    cpu::thread() - before
+}
+
+pub(super) fn yawc(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut decoder = yawc::codec::Decoder::new(yawc_role(job.role), LIMIT);
+    let mut input = BytesMut::new();
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        // As `FramedRead` of tokio-util does.
+        input.reserve(1);
+        memory.fill(&mut input);
+        while let Some(frame) = decoder.decode(&mut input).expect("a wire without a fault") {
+            black_box(frame);
+            left = left.saturating_sub(1);
+        }
+    }
+    cpu::thread() - before
+}
+
+pub(super) fn sockudo(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut protocol = sockudo_ws::protocol::Protocol::new(sockudo_role(job.role), LIMIT, LIMIT);
+    let mut input = BytesMut::with_capacity(sockudo_ws::RECV_BUFFER_SIZE);
+    let mut messages = Vec::new();
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        input.reserve(1);
+        memory.fill(&mut input);
+        protocol.process_into(&mut input, &mut messages).expect("a wire without a fault");
+        left = left.saturating_sub(messages.len());
+        black_box(messages.drain(..).count());
+    }
+    cpu::thread() - before
+}
+
+// The way out.
+
+pub(super) fn connection_out(job: Out) -> Duration {
+    let mut memory = Memory::new([].into());
+    let mut conn = connection_of(job.role);
+    let before = cpu::thread();
+    for (n, body) in job.bodies.into_iter().enumerate() {
+        let mut message = Message::Binary(body.into_bytes());
+        while let Err(error) = conn.send(NOW, message) {
+            message = error.into_inner();
+            leave(&mut conn, &mut memory);
+        }
+        if (n + 1) % job.batch == 0 {
+            leave(&mut conn, &mut memory);
+        }
+    }
+    leave(&mut conn, &mut memory);
+    cpu::thread() - before
+}
+
+/// As an adapter does: all that is ready in one write, up to eight pieces.
+fn leave(conn: &mut Connection, memory: &mut Memory) {
+    while !conn.output().is_empty() {
+        let n = memory.take_pieces(conn.outputs());
+        conn.handle_written(NOW, n);
+    }
+}
+
+pub(super) fn tungstenite_out(job: Out) -> Duration {
+    let mut socket = tungstenite_on(Memory::new([].into()), job.role);
+    let before = cpu::thread();
+    for (n, body) in job.bodies.into_iter().enumerate() {
+        socket.write(tungstenite::Message::Binary(body.into_bytes())).expect("room");
+        if (n + 1) % job.batch == 0 {
+            socket.flush().expect("a stream that takes everything");
+        }
+    }
+    socket.flush().expect("a stream that takes everything");
+    cpu::thread() - before
+}
+
+pub(super) fn yawc_out(job: Out) -> Duration {
+    let mut memory = Memory::new([].into());
+    let mut encoder = yawc::codec::Encoder::new(yawc_role(job.role));
+    let mut output = BytesMut::new();
+    let before = cpu::thread();
+    for (n, body) in job.bodies.into_iter().enumerate() {
+        encoder.encode(yawc::Frame::binary(body.into_bytes()), &mut output).expect("a frame");
+        if (n + 1) % job.batch == 0 {
+            memory.take_buffer(&mut output);
+        }
+    }
+    memory.take_buffer(&mut output);
+    cpu::thread() - before
+}
+
+pub(super) fn sockudo_out(job: Out) -> Duration {
+    let mut memory = Memory::new([].into());
+    let mut protocol = sockudo_ws::protocol::Protocol::new(sockudo_role(job.role), LIMIT, LIMIT);
+    let mut output = BytesMut::new();
+    let before = cpu::thread();
+    for (n, body) in job.bodies.into_iter().enumerate() {
+        let message = sockudo_ws::Message::Binary(body.into_bytes());
+        protocol.encode_message(&message, &mut output).expect("a message");
+        if (n + 1) % job.batch == 0 {
+            memory.take_buffer(&mut output);
+        }
+    }
+    memory.take_buffer(&mut output);
+    cpu::thread() - before
+}
+
+fn tungstenite_on(memory: Memory, role: Role) -> tungstenite::WebSocket<Memory> {
+    let role = match role {
+        Role::Client => tungstenite::protocol::Role::Client,
+        Role::Server => tungstenite::protocol::Role::Server,
+    };
+    tungstenite::WebSocket::from_raw_socket(memory, role, None)
+}
+
+fn yawc_role(role: Role) -> yawc::Role {
+    match role {
+        Role::Client => yawc::Role::Client,
+        Role::Server => yawc::Role::Server,
+    }
+}
+
+fn sockudo_role(role: Role) -> sockudo_ws::Role {
+    match role {
+        Role::Client => sockudo_ws::Role::Client,
+        Role::Server => sockudo_ws::Role::Server,
+    }
+}
