@@ -16,8 +16,8 @@ pub enum DialError {
     /// The URL or another part of the request is not valid.
     #[error(transparent)]
     Request(#[from] client::RequestError),
-    /// The URL is `wss://`, and this program does no TLS: it is built without that feature, or by an adapter that has none.
-    /// A handshake over a stream that is encrypted already needs no more than that stream.
+    /// The URL is `wss://`, and this program does no TLS: the adapter is built without that feature. A handshake over a
+    /// stream that is encrypted already needs no more than that stream.
     #[error("{place} asks for TLS (wss://), which is not built in")]
     NoTls {
         /// Host and port.

@@ -3,7 +3,9 @@
 //! Built on rustls with ring. Both ends speak TLS 1.2 and 1.3, and HTTP/1.1 in it.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -63,6 +65,19 @@ impl ClientTls {
             return Err(TlsError::NoRoots(found.errors.iter().map(ToString::to_string).collect()));
         }
         Ok(Self::new(builder().with_root_certificates(roots).with_no_client_auth()))
+    }
+
+    /// The same, but read once in the life of the process: for dials that are told nothing else.
+    ///
+    /// # Errors
+    /// [`TlsError::NoRoots`]; the next call looks again.
+    pub fn system_once() -> Result<Self, TlsError> {
+        static SYSTEM: Mutex<Option<ClientTls>> = Mutex::new(None);
+        let mut system = SYSTEM.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*system {
+            Some(tls) => Ok(tls.clone()),
+            None => Ok(system.insert(Self::system()?).clone()),
+        }
     }
 
     /// Trusts those whose certificates these are, or who were certified by them, and nobody else. In PEM.
@@ -144,6 +159,20 @@ impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServerTls")
     }
+}
+
+/// The name that a server must prove to have, from the host of a URL: an address of IPv6 stands in brackets there.
+///
+/// # Errors
+/// What can be no name of a server.
+pub fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    ServerName::try_from(name.to_owned()).map_err(io::Error::other)
+}
+
+/// The error of a handshake of TLS that has not ended within this time.
+pub fn timed_out(after: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("it took longer than {after:?}"))
 }
 
 fn builder() -> rustls::ConfigBuilder<ClientConfig, WantsVerifier> {
@@ -232,6 +261,15 @@ mod tests {
         let broken = why("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", &key);
         assert!(broken.starts_with("it is not valid PEM: "), "{broken}");
         assert!(ClientTls::trusting(key.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_server_is_called_as_in_its_url() {
+        let name = |host| server_name(host).unwrap().to_str().into_owned();
+        assert_eq!(name("example.org"), "example.org");
+        assert_eq!(name("127.0.0.1"), "127.0.0.1");
+        assert_eq!(name("[::1]"), "::1");
+        assert!(server_name("no name").is_err());
     }
 
     #[test]

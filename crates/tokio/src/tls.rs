@@ -1,12 +1,14 @@
 //! TLS over TCP: the client's and the server's handshake.
 
 use std::io;
+use std::time::Duration;
 
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::dial::place;
+use bowline_host::tls::{server_name, timed_out};
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 pub use bowline_host::tls::{ClientTls, ServerTls, TlsError};
@@ -25,27 +27,23 @@ pub(crate) async fn connect(
         Some(tls) => tls.clone(),
         None => system().await.map_err(failed)?,
     };
-    // An address of IPv6 stands in brackets in a URL.
-    let host = request.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(host).map_err(|error| failed(io::Error::other(error)))?;
+    let name = server_name(request.host()).map_err(failed)?;
     let stream = TlsConnector::from(tls.config()).connect(name, stream).await.map_err(failed)?;
     Ok(MaybeTlsStream::Tls(Box::new(stream)))
 }
 
-/// Whom the system trusts; its files are read once.
+/// Whom the system trusts. Its files may have to be read.
 async fn system() -> io::Result<ClientTls> {
-    static SYSTEM: tokio::sync::OnceCell<ClientTls> = tokio::sync::OnceCell::const_new();
-    let read = || async {
-        let read = tokio::task::spawn_blocking(ClientTls::system).await.map_err(io::Error::other)?;
-        read.map_err(io::Error::other)
-    };
-    SYSTEM.get_or_try_init(read).await.cloned()
+    let read = tokio::task::spawn_blocking(ClientTls::system_once).await.map_err(io::Error::other)?;
+    read.map_err(io::Error::other)
 }
 
-/// Encrypts a server's connection.
+/// Encrypts a server's connection, if the client does its part in this time.
 pub(crate) async fn accept(
     stream: TcpStream,
     tls: &ServerTls,
+    patience: Duration,
 ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
-    TlsAcceptor::from(tls.config()).accept(stream).await
+    let accepted = timeout(patience, TlsAcceptor::from(tls.config()).accept(stream)).await;
+    accepted.unwrap_or_else(|_| Err(timed_out(patience)))
 }

@@ -63,12 +63,22 @@ impl Default for ServerConfig {
     }
 }
 
+impl ServerConfig {
+    /// Whether every connection that is accepted is to be encrypted: for an adapter that cannot, and must not serve it as
+    /// it is.
+    pub fn wants_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+}
+
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = f.debug_struct("ServerConfig");
-        #[cfg(feature = "tls")]
-        fields.field("tls", &self.tls.is_some());
         fields
+            .field("tls", &self.wants_tls())
             .field("connection", &self.connection)
             .field("transfer", &self.transfer)
             .field("messages", &self.messages)

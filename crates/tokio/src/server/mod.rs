@@ -126,6 +126,9 @@ impl Server {
 
     #[cfg(not(feature = "tls"))]
     async fn serve_tcp(&self, stream: TcpStream, peer: String) {
+        if self.house.config().wants_tls() {
+            return self.tell(ServerEvent::Rejected { peer, why: "no TLS: it is not built in".into() });
+        }
         self.serve_stream(stream, peer).await;
     }
 
@@ -134,13 +137,10 @@ impl Server {
         let Some(tls) = &self.house.config().tls else {
             return Box::pin(self.serve_stream(stream, peer)).await;
         };
-        let patience = self.house.config().accept.timeout;
-        let why = match timeout(patience, crate::tls::accept(stream, tls)).await {
-            Ok(Ok(stream)) => return Box::pin(self.serve_stream(stream, peer)).await,
-            Ok(Err(error)) => format!("no TLS: {error}"),
-            Err(_) => format!("no TLS within {patience:?}"),
-        };
-        self.tell(ServerEvent::Rejected { peer, why });
+        match crate::tls::accept(stream, tls, self.house.config().accept.timeout).await {
+            Ok(stream) => Box::pin(self.serve_stream(stream, peer)).await,
+            Err(error) => self.tell(ServerEvent::Rejected { peer, why: format!("no TLS: {error}") }),
+        }
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
