@@ -18,7 +18,7 @@ pub use bowline_host::accept::{Accepted, Decision};
 use crate::clock::Clock;
 use crate::exchange::exchange;
 use crate::stream::Stream;
-use crate::wait::{Interest, wait};
+use crate::wait::{Interest, wait_for};
 
 /// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -149,7 +149,7 @@ fn linger<S: Stream>(mut stream: S) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 let interest = Interest { read: true, write: false };
-                if wait(Some(stream.socket()), interest, None, Some(until - clock.now())).is_err() {
+                if wait_for(&stream, interest, None, Some(until - clock.now())).is_err() {
                     return;
                 }
             }

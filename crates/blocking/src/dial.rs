@@ -17,15 +17,17 @@ use bowline_host::{DialError, Stage};
 
 use crate::clock::Clock;
 use crate::exchange::exchange;
+use crate::maybe_tls::MaybeTlsStream;
 use crate::stream::Stream;
 
 pub use bowline_host::dial::{Config, Dialed};
 
-/// Dials a `ws://` URL: the first address that answers, tuned for short queues.
+/// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
+/// ([`tune`]).
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
-pub fn connect(url: &str, config: &Config) -> Result<Dialed<TcpStream>, DialError> {
+pub fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
     connect_with(&Request::new(url)?, config)
 }
 
@@ -33,17 +35,42 @@ pub fn connect(url: &str, config: &Config) -> Result<Dialed<TcpStream>, DialErro
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
-pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<TcpStream>, DialError> {
-    if request.is_secure() {
+pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
+    if request.is_secure() && !cfg!(feature = "tls") {
         return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
     let stream = tcp_connect(request, config, clock)?;
+    let stream = encrypt(stream, request, config, clock)?;
 
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
     limits.timeout = timeout;
     shake_hands(stream, request, limits, clock, started)
+}
+
+#[cfg(feature = "tls")]
+fn encrypt(
+    stream: TcpStream,
+    request: &Request,
+    config: &Config,
+    clock: Clock,
+) -> Result<MaybeTlsStream, DialError> {
+    if !request.is_secure() {
+        return Ok(stream.into());
+    }
+    let after = config.connect_timeout;
+    match crate::tls::connect(stream, request, config, clock, Instant::ZERO + after) {
+        Some(Ok(stream)) => Ok(stream.into()),
+        Some(Err(source)) => Err(DialError::Tls { place: place(request), source }),
+        None => Err(DialError::TimedOut { place: place(request), stage: Stage::Tls, after }),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "the form for TLS needs it")]
+fn encrypt(stream: TcpStream, _: &Request, _: &Config, _: Clock) -> Result<MaybeTlsStream, DialError> {
+    Ok(stream.into())
 }
 
 /// Asks for a WebSocket over a stream that is connected, and encrypted if the URL asks for it.

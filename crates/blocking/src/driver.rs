@@ -21,7 +21,7 @@ use bowline_host::{LAST_WORDS, SleepWatch, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
-use crate::wait::{Interest, Wakened, wait};
+use crate::wait::{Interest, Wakened, wait_for};
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
@@ -197,8 +197,8 @@ impl<S: Stream> Driver<S> {
             read: self.conn.wants_input(),
             write: self.writing != Writing::Ended && (self.writing == Writing::Blocked || self.has_output()),
         };
-        let waited = wait(self.stream.as_ref().map(Stream::socket), interest, self.wakened.as_ref(), time);
-        waited.unwrap_or_else(|_| {
+        let Some(stream) = &self.stream else { return false };
+        wait_for(stream, interest, self.wakened.as_ref(), time).unwrap_or_else(|_| {
             // Without a way to wait there is none to go on.
             self.conn.handle_end(self.clock.now(), End::ReadFailed);
             false
@@ -240,3 +240,6 @@ impl<S> fmt::Debug for Driver<S> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

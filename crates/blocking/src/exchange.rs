@@ -7,7 +7,7 @@ use bowline_host::{Machine, read_end};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
-use crate::wait::{Interest, wait};
+use crate::wait::{Interest, wait_for};
 
 /// What is read at once. The limit on the head of a request or an answer is set in the handshake.
 const READ: usize = 4 << 10;
@@ -93,7 +93,7 @@ impl<S: Stream, M: Machine> Link<'_, S, M> {
     fn wait(&mut self) {
         let interest = Interest { read: self.wants_input(), write: !self.machine.output().is_empty() };
         let time = self.machine.poll_timeout().map(|due| due - self.clock.now());
-        if wait(Some(self.stream.socket()), interest, None, time).is_err() {
+        if wait_for(self.stream, interest, None, time).is_err() {
             self.end(End::ReadFailed);
         }
     }

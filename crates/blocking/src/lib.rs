@@ -6,6 +6,9 @@
 //! while a call waits for a peer that takes nothing, a dead peer is found on time, and a close never takes longer than its
 //! time-out.
 //!
+//! With feature `tls` the same over TLS by rustls: `wss://` wherever a URL is dialled, `ServerConfig::tls`, and a stream for
+//! whoever accepts or connects by other means ([`tls`]).
+//!
 //! | level | one job |
 //! |---|---|
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
@@ -22,10 +25,13 @@ pub mod dial;
 mod driver;
 mod exchange;
 mod listener;
+mod maybe_tls;
 mod pool;
 mod post;
 mod server;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transfer;
 mod wait;
 mod watch;
@@ -37,6 +43,7 @@ pub use client::{Client, ClientConfig, Download, InlineClient, LinkEvent, LinkSt
 pub use clock::Clock;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
+pub use maybe_tls::MaybeTlsStream;
 pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -15,9 +15,9 @@ pub use std::os::windows::io::BorrowedSocket as Handle;
 
 /// A stream that can be told not to wait, and that the system can be asked to wait for.
 ///
-/// Sockets are such streams. So is whatever encrypts one, if it does three things: it reads and writes without waiting
-/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, and `flush` brings on their way all
-/// that it holds back itself.
+/// Sockets are such streams. So is whatever encrypts one, if it does four things: it reads and writes without waiting
+/// (`WouldBlock`), it keeps back no bytes that came when it says that there are none, it [says](Self::has_input) when it
+/// holds some that nobody has asked for, and `flush` brings on their way all that it holds back itself.
 pub trait Stream: Read + Write {
     /// Calls return [`WouldBlock`](io::ErrorKind::WouldBlock) from here on, instead of waiting.
     ///
@@ -33,6 +33,12 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// What the system says; [`WouldBlock`](io::ErrorKind::WouldBlock) if it is to be called again.
     fn finish_writing(&mut self) -> io::Result<()>;
+
+    /// Whether there is something to read in here that the socket does not show: then nobody waits for the socket. A stream
+    /// that holds no bytes has no need of it.
+    fn has_input(&self) -> bool {
+        false
+    }
 }
 
 /// What the system knows as a socket, under one name on all systems.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::stream::Handle;
+use crate::stream::{Handle, Stream};
 
 /// Wakes a thread that waits for a socket. Clones wake the same one.
 #[derive(Clone, Debug)]
@@ -67,6 +67,17 @@ impl Wakened {
 pub(crate) struct Interest {
     pub(crate) read: bool,
     pub(crate) write: bool,
+}
+
+/// Waits for a stream as [`wait`] does for a socket; not at all if it is to be read, and holds something.
+pub(crate) fn wait_for<S: Stream>(
+    stream: &S,
+    interest: Interest,
+    wakened: Option<&Wakened>,
+    time: Option<Duration>,
+) -> io::Result<bool> {
+    let holds = interest.read && stream.has_input();
+    wait(Some(stream.socket()), interest, wakened, if holds { Some(Duration::ZERO) } else { time })
 }
 
 /// Waits until the socket can do something of this, somebody calls, or so much time has passed; `None` is for ever. Says

@@ -8,7 +8,6 @@ mod thread;
 
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
 use std::time::Duration;
 
 use bowline_core::closing::CloseError;
@@ -21,6 +20,7 @@ use crate::accept::{self, Accepted, Decision};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::{Driven, Driver};
+use crate::maybe_tls::MaybeTlsStream;
 use crate::stream::Stream;
 use held::Held;
 
@@ -74,8 +74,8 @@ pub struct WebSocket<S> {
     ended: Ended,
 }
 
-impl WebSocket<TcpStream> {
-    /// Dials a `ws://` URL with the default settings.
+impl WebSocket<MaybeTlsStream> {
+    /// Dials a `ws://` URL, or with feature `tls` a `wss://` one, with the default settings.
     ///
     /// # Errors
     /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.

@@ -52,7 +52,7 @@ pub struct Underway<'a> {
 }
 
 impl InlineClient {
-    /// A client of the server at this `ws://` URL. It dials as soon as a call waits.
+    /// A client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials as soon as a call waits.
     ///
     /// # Errors
     /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives nothing to

@@ -18,10 +18,10 @@ use bowline_store::worker::Report;
 use bowline_store::{DiskStore, Pipe, Source};
 
 use crate::dial::Dialed;
+use crate::maybe_tls::MaybeTlsStream;
 use crate::post::Post;
 use crate::transfer::{Place, Places, Ticket, Transfer, TransferError};
 use crate::watch::{Audience, Watch};
-use std::net::TcpStream;
 use task::Task;
 
 pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
@@ -84,7 +84,7 @@ pub(crate) enum Letter {
     /// Nobody can say anything any more.
     Released,
     /// The dial of this number has come to this.
-    Dialed(u64, Result<Dialed<TcpStream>, DialError>),
+    Dialed(u64, Result<Dialed<MaybeTlsStream>, DialError>),
     Report(Report),
 }
 
@@ -109,7 +109,7 @@ impl Drop for Line {
 }
 
 impl Client {
-    /// Starts a client of the server at this `ws://` URL. It dials at once.
+    /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once.
     ///
     /// # Errors
     /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives no thread,

@@ -1,6 +1,5 @@
 //! The work behind a client: it dials, carries bytes, and passes on what its keeper says.
 
-use std::net::TcpStream;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time;
@@ -18,6 +17,7 @@ use crate::clock::Clock;
 use crate::count::Count;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
+use crate::maybe_tls::MaybeTlsStream;
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::transfer::Ticket;
@@ -34,7 +34,7 @@ pub(super) struct Task {
     limits: dial::Config,
     clock: Clock,
     keeper: Keeper<Ticket>,
-    driver: Option<Driver<TcpStream>>,
+    driver: Option<Driver<MaybeTlsStream>>,
     /// How many dials were begun, and whether what comes of the last one is wanted.
     dials: u64,
     is_dialing: bool,
@@ -221,7 +221,7 @@ impl Task {
         }
     }
 
-    fn handle_dialed(&mut self, now: Instant, result: Result<Dialed<TcpStream>, DialError>) {
+    fn handle_dialed(&mut self, now: Instant, result: Result<Dialed<MaybeTlsStream>, DialError>) {
         let link = spoken(result).and_then(|dialed| {
             let config = self.keeper.connection(now);
             match Driver::client(dialed.stream, &dialed.leftover, config, self.clock) {
@@ -257,7 +257,7 @@ impl Task {
 }
 
 /// Lets a link go whose end is known: what is still to be said to the peer is said on another thread, if it takes it soon.
-fn let_go(mut driver: Driver<TcpStream>) {
+fn let_go(mut driver: Driver<MaybeTlsStream>) {
     if !driver.is_over() {
         // Without a thread nothing more is said.
         let _ = thread::Builder::new().name("bowline end".into()).spawn(move || driver.say_last_words());

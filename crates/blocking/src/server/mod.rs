@@ -5,6 +5,7 @@ mod sweeping;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use bowline_core::transfer::{Leftover, TransferId};
@@ -18,6 +19,8 @@ use crate::listener::Listener;
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::stream::Stream;
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
 use crate::watch::Audience;
 use link::{Letter, Link};
 use sweeping::Sweeping;
@@ -96,7 +99,7 @@ impl Server {
         let server = self.clone();
         let left = listener
             .with_most(config.max_connections)
-            .serve(move |stream, peer| server.serve_stream(stream, peer.to_string()))?;
+            .serve(move |stream, peer| server.serve_tcp(stream, peer.to_string()))?;
         self.lock().is_stopping = true;
         self.tell_links(|| Letter::Away);
         if !left.wait(config.drain) {
@@ -104,6 +107,24 @@ impl Server {
             left.wait(LAST_WORDS);
         }
         Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn serve_tcp(&self, stream: TcpStream, peer: String) {
+        if self.0.house.config().wants_tls() {
+            return self.tell(&ServerEvent::Rejected { peer, why: "no TLS: it is not built in".into() });
+        }
+        self.serve_stream(stream, peer);
+    }
+
+    #[cfg(feature = "tls")]
+    fn serve_tcp(&self, stream: TcpStream, peer: String) {
+        let config = self.0.house.config();
+        let Some(tls) = &config.tls else { return self.serve_stream(stream, peer) };
+        match TlsStream::accept(stream, tls, config.accept.timeout) {
+            Ok(stream) => self.serve_stream(stream, peer),
+            Err(error) => self.tell(&ServerEvent::Rejected { peer, why: format!("no TLS: {error}") }),
+        }
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for

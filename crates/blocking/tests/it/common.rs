@@ -1,33 +1,94 @@
 //! Two ends over loopback.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use bowline_blocking::accept::{self, Decision};
-use bowline_blocking::{WebSocket, dial};
+use bowline_blocking::{MaybeTlsStream, WebSocket, dial};
 use bowline_core::connection::Config;
 
 /// Generous: no test waits for it when all is well.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+/// What two ends talk over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Over {
+    Tcp,
+    #[cfg(feature = "tls")]
+    Tls,
+}
+
 /// A client and a server that have shaken hands.
-pub(crate) fn pair(client: Config, server: Config) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
-    let (dialed, accepted) = streams();
+pub(crate) fn pair(over: Over, client: Config, server: Config) -> (Socket, Socket) {
+    let (dialed, accepted) = streams(over);
     (WebSocket::client(dialed, client).unwrap(), WebSocket::server(accepted, server).unwrap())
 }
 
+/// Either end of such a connection.
+pub(crate) type Socket = WebSocket<MaybeTlsStream>;
+
 /// Two ends of a connection after the handshake, on which nobody speaks yet.
-pub(crate) fn streams() -> (dial::Dialed<TcpStream>, accept::Accepted<TcpStream>) {
+pub(crate) fn streams(over: Over) -> (dial::Dialed<MaybeTlsStream>, accept::Accepted<MaybeTlsStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
-        let stream = listener.accept().unwrap().0;
+        let stream = encrypted(over, listener.accept().unwrap().0);
         accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).unwrap()
     });
-    let dialed = dial::connect(&url, &dial::Config::default()).unwrap();
-    (dialed, server.join().unwrap())
+    let (url, config) = dialing(over, address);
+    (dial::connect(&url, &config).unwrap(), server.join().unwrap())
+}
+
+#[cfg(not(feature = "tls"))]
+fn encrypted(Over::Tcp: Over, stream: TcpStream) -> MaybeTlsStream {
+    stream.into()
+}
+
+#[cfg(feature = "tls")]
+fn encrypted(over: Over, stream: TcpStream) -> MaybeTlsStream {
+    use bowline_blocking::tls::TlsStream;
+    match over {
+        Over::Tcp => stream.into(),
+        Over::Tls => TlsStream::accept(stream, &papers().server, LIMIT).unwrap().into(),
+    }
+}
+
+/// How to dial a server at this address.
+#[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+pub(crate) fn dialing(over: Over, address: SocketAddr) -> (String, dial::Config) {
+    let mut config = dial::Config::default();
+    let scheme = match over {
+        Over::Tcp => "ws",
+        #[cfg(feature = "tls")]
+        Over::Tls => {
+            config.tls = Some(papers().client.clone());
+            "wss"
+        }
+    };
+    (format!("{scheme}://{address}/"), config)
+}
+
+/// Who the servers of these tests are, and who believes it.
+#[cfg(feature = "tls")]
+pub(crate) struct Papers {
+    pub(crate) server: bowline_blocking::tls::ServerTls,
+    pub(crate) client: bowline_blocking::tls::ClientTls,
+}
+
+#[cfg(feature = "tls")]
+pub(crate) fn papers() -> &'static Papers {
+    use bowline_blocking::tls::{ClientTls, ServerTls};
+    static PAPERS: std::sync::OnceLock<Papers> = std::sync::OnceLock::new();
+    PAPERS.get_or_init(|| {
+        let pair = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
+        let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+        Papers {
+            server: ServerTls::new(certificate.as_bytes(), key.as_bytes()).unwrap(),
+            client: ClientTls::trusting(certificate.as_bytes()).unwrap(),
+        }
+    })
 }
 
 /// A heartbeat of so many milliseconds each.

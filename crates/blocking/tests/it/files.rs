@@ -8,14 +8,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bowline_blocking::{
-    ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, Stopper, TransferError,
+    ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, Stopper, TransferError, dial,
 };
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Leftover, SafeName, Stage, TransferId};
 use bowline_store::DiskStore;
 use tempfile::TempDir;
 
-use crate::common::within;
+#[cfg(feature = "tls")]
+use crate::common::papers;
+use crate::common::{Over, dialing, within};
 
 #[path = "../../examples/blocking_upload.rs"]
 #[allow(dead_code)]
@@ -25,6 +27,7 @@ mod blocking_upload;
 struct Serving {
     dir: TempDir,
     url: String,
+    dial: dial::Config,
     server: Server,
     stopper: Stopper,
     thread: Option<JoinHandle<()>>,
@@ -32,20 +35,30 @@ struct Serving {
 
 impl Serving {
     fn start(rate: Option<u64>) -> Self {
+        Self::over(Over::Tcp, rate)
+    }
+
+    fn over(over: Over, rate: Option<u64>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
         config.transfer.limit_rate = rate;
+        #[cfg(feature = "tls")]
+        if matches!(over, Over::Tls) {
+            config.tls = Some(papers().server.clone());
+        }
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
         let server = Server::new(store, config);
         let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let (url, stopper) = (format!("ws://{}", listener.local_addr().unwrap()), listener.stopper());
+        let ((url, dial), stopper) = (dialing(over, listener.local_addr().unwrap()), listener.stopper());
         let serving = server.clone();
         let thread = Some(thread::spawn(move || serving.serve(listener).unwrap()));
-        Self { dir, url, server, stopper, thread }
+        Self { dir, url, dial, server, stopper, thread }
     }
 
     fn client(&self) -> InlineClient {
-        InlineClient::new(&self.url, ClientConfig::default()).unwrap()
+        let mut config = ClientConfig::default();
+        config.dial = self.dial.clone();
+        InlineClient::new(&self.url, config).unwrap()
     }
 }
 
@@ -70,11 +83,10 @@ fn write(path: &Path, len: usize) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end() {
-    within(|| {
+pub(crate) fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end(over: Over) {
+    within(move || {
         let start = Instant::now();
-        let (serving, dir) = (Serving::start(None), tempfile::tempdir().unwrap());
+        let (serving, dir) = (Serving::over(over, None), tempfile::tempdir().unwrap());
         let bytes = write(&dir.path().join("file"), 3_000_000);
         let mut client = serving.client();
         assert!(matches!(client.link(), LinkState::Dialing { attempt: 1 }));
@@ -128,10 +140,9 @@ fn a_transfer_that_nobody_looks_at_moves_with_the_next_and_is_cancelled_from_els
     });
 }
 
-#[test]
-fn a_thread_takes_over_what_the_owner_has_begun() {
-    within(|| {
-        let (serving, dir) = (Serving::start(Some(2_000_000)), tempfile::tempdir().unwrap());
+pub(crate) fn a_thread_takes_over_what_the_owner_has_begun(over: Over) {
+    within(move || {
+        let (serving, dir) = (Serving::over(over, Some(2_000_000)), tempfile::tempdir().unwrap());
         let bytes = write(&dir.path().join("file"), 1_000_000);
         let mut client = serving.client();
         let mut upload = client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap();

@@ -1,4 +1,4 @@
-//! Blocking WebSockets over real sockets.
+//! Blocking WebSockets over real sockets. A test that takes `Over` is written once, and run over TCP and over TLS.
 
 mod common;
 mod files;
@@ -6,3 +6,43 @@ mod listener;
 mod patience;
 mod sending;
 mod spawned;
+
+macro_rules! over {
+    ($($file:ident: $($test:ident)*;)*) => {
+        over!(@over tcp Tcp $($($file $test)*)*);
+        #[cfg(feature = "tls")]
+        over!(@over tls Tls $($($file $test)*)*);
+    };
+    (@over $kind:ident $over:ident $($file:ident $test:ident)*) => {
+        mod $kind {
+            $(#[test]
+            fn $test() {
+                crate::$file::$test(crate::common::Over::$over);
+            })*
+        }
+    };
+}
+
+over! {
+    files:
+        calls_of_the_owner_carry_files_both_ways_and_return_at_their_end
+        a_thread_takes_over_what_the_owner_has_begun;
+    patience:
+        a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send
+        a_ping_leaves_while_a_send_waits
+        a_close_takes_no_longer_than_its_time_out
+        a_peer_that_goes_away_without_a_word_is_told;
+    sending:
+        two_ends_that_send_before_they_receive_do_not_wait_for_each_other
+        who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received
+        a_time_to_receive_is_kept
+        a_message_of_unknown_length_goes_through_in_pieces;
+    spawned:
+        messages_go_both_ways_in_order_between_threads
+        pings_are_answered_while_the_owner_sleeps
+        what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close
+        who_drops_both_halves_closes
+        a_receiver_that_does_not_receive_makes_the_sender_wait
+        after_the_end_messages_come_back_and_questions_have_no_answer
+        questions_are_answered_while_nothing_else_happens;
+}

@@ -1,6 +1,6 @@
 //! Peers that do nothing: no call waits longer for them than the settings say.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,12 +12,11 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::Config;
 use bowline_handshake::client::{Error, Request};
 
-use crate::common::{heartbeat, pair, streams, within};
+use crate::common::{Over, heartbeat, pair, streams, within};
 
-#[test]
-fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send() {
-    within(|| {
-        let (dialed, silent) = streams();
+pub(crate) fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send(over: Over) {
+    within(move || {
+        let (dialed, silent) = streams(over);
         let mut client = WebSocket::client(dialed, heartbeat(200, 500)).unwrap();
         while client.send(Message::binary(vec![0; 256 << 10])).is_ok() {}
         let disconnect = client.ended();
@@ -29,24 +28,22 @@ fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send() {
     });
 }
 
-#[test]
-fn a_ping_leaves_while_a_send_waits() {
-    within(|| {
-        let (dialed, mut peer) = streams();
+pub(crate) fn a_ping_leaves_while_a_send_waits(over: Over) {
+    within(move || {
+        let (dialed, mut peer) = streams(over);
         let sending = thread::spawn(move || {
             let mut client = WebSocket::client(dialed, heartbeat(100, 30_000)).unwrap();
             while client.send(Message::binary(vec![0; 64 << 10])).is_ok() {}
         });
         // It takes little at a time, and says nothing: a ping is due.
-        peer.stream.set_nonblocking(false).unwrap();
         let mut place = vec![0; 64 << 10];
         let mut frames = Frames::default();
         loop {
-            let n = peer.stream.read(&mut place).unwrap();
-            if frames.pings(&place[..n]) > 0 {
-                break;
+            match peer.stream.read(&mut place) {
+                Ok(n) if frames.pings(&place[..n]) > 0 => break,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => panic!("{error}"),
+                _ => thread::sleep(Duration::from_millis(2)),
             }
-            thread::sleep(Duration::from_millis(2));
         }
         drop(peer);
         sending.join().unwrap();
@@ -81,10 +78,9 @@ impl Frames {
     }
 }
 
-#[test]
-fn a_close_takes_no_longer_than_its_time_out() {
-    within(|| {
-        let (dialed, silent) = streams();
+pub(crate) fn a_close_takes_no_longer_than_its_time_out(over: Over) {
+    within(move || {
+        let (dialed, silent) = streams(over);
         let mut config = Config::default();
         config.closing.close_timeout = Duration::from_millis(300);
         let mut client = WebSocket::client(dialed, config).unwrap();
@@ -116,9 +112,8 @@ fn nobody_there_is_said_in_one_sentence() {
     assert_eq!(error.to_string(), format!("nobody listens at {address} (connection refused)"));
 }
 
-#[test]
-fn a_peer_that_goes_away_without_a_word_is_told() {
-    let (client, mut server) = pair(Config::default(), Config::default());
+pub(crate) fn a_peer_that_goes_away_without_a_word_is_told(over: Over) {
+    let (client, mut server) = pair(over, Config::default(), Config::default());
     drop(client);
     let disconnect = server.ended();
     assert!(disconnect.to_string().starts_with("no close frame received or sent"), "{disconnect}");

@@ -9,17 +9,16 @@ use bowline_core::frame::Limits;
 use bowline_core::message::{Delivery, Piece};
 use bowline_core::{Close, Message};
 
-use crate::common::{pair, within};
+use crate::common::{Over, Socket, pair, within};
 
 fn message(n: usize, len: usize) -> Message {
     Message::binary(vec![n as u8; len])
 }
 
-#[test]
-fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other() {
+pub(crate) fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other(over: Over) {
     const COUNT: usize = 64;
     const LEN: usize = 256 << 10;
-    fn work(mut socket: WebSocket<std::net::TcpStream>) -> usize {
+    fn work(mut socket: Socket) -> usize {
         socket.set_ahead(None);
         for n in 0..COUNT {
             socket.send(message(n, LEN)).unwrap();
@@ -30,18 +29,17 @@ fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other() {
         socket.flush();
         COUNT
     }
-    let counts = within(|| {
-        let (client, server) = pair(Config::default(), Config::default());
+    let counts = within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
         let other = thread::spawn(move || work(server));
         (work(client), other.join().unwrap())
     });
     assert_eq!(counts, (COUNT, COUNT));
 }
 
-#[test]
-fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received() {
-    within(|| {
-        let (mut client, mut server) = pair(Config::default(), Config::default());
+pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received(over: Over) {
+    within(move || {
+        let (mut client, mut server) = pair(over, Config::default(), Config::default());
         client.set_ahead(Some(1 << 20));
         // The server sends and never receives, until it is told to.
         let other = thread::spawn(move || {
@@ -79,9 +77,8 @@ fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received
     });
 }
 
-#[test]
-fn a_time_to_receive_is_kept() {
-    let (mut client, mut server) = pair(Config::default(), Config::default());
+pub(crate) fn a_time_to_receive_is_kept(over: Over) {
+    let (mut client, mut server) = pair(over, Config::default(), Config::default());
     let start = Instant::now();
     assert_eq!(client.receive_timeout(Duration::from_millis(50)).unwrap(), None);
     assert!(start.elapsed() >= Duration::from_millis(50));
@@ -89,13 +86,12 @@ fn a_time_to_receive_is_kept() {
     assert_eq!(client.receive_timeout(Duration::from_secs(10)).unwrap(), Some(Message::text("late")));
 }
 
-#[test]
-fn a_message_of_unknown_length_goes_through_in_pieces() {
-    within(|| {
+pub(crate) fn a_message_of_unknown_length_goes_through_in_pieces(over: Over) {
+    within(move || {
         let mut config = Config::default();
         config.delivery = Delivery::Pieces;
         config.limits = Limits::none();
-        let (mut client, mut server) = pair(Config::default(), config);
+        let (mut client, mut server) = pair(over, Config::default(), config);
         let sending = thread::spawn(move || {
             for _ in 0..100 {
                 client.send_piece(Piece::binary(vec![7; 100_000])).unwrap();

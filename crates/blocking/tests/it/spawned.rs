@@ -7,13 +7,12 @@ use bowline_core::connection::{Config, PingError, SendError};
 use bowline_core::message::Piece;
 use bowline_core::{Close, Message};
 
-use crate::common::{LIMIT, heartbeat, pair, within};
+use crate::common::{LIMIT, Over, heartbeat, pair, within};
 
-#[test]
-fn messages_go_both_ways_in_order_between_threads() {
+pub(crate) fn messages_go_both_ways_in_order_between_threads(over: Over) {
     const COUNT: usize = 5000;
-    within(|| {
-        let (client, server) = pair(Config::default(), Config::default());
+    within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
         let echo = thread::spawn(move || {
             while let Ok(message) = receiver.receive() {
@@ -37,10 +36,9 @@ fn messages_go_both_ways_in_order_between_threads() {
     });
 }
 
-#[test]
-fn pings_are_answered_while_the_owner_sleeps() {
-    within(|| {
-        let (mut client, server) = pair(heartbeat(50, 2000), Config::default());
+pub(crate) fn pings_are_answered_while_the_owner_sleeps(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, heartbeat(50, 2000), Config::default());
         let halves = server.spawn().unwrap();
         // Nobody touches the halves; without an answer the client would be dead.
         let until = Instant::now() + Duration::from_secs(3);
@@ -52,10 +50,9 @@ fn pings_are_answered_while_the_owner_sleeps() {
     });
 }
 
-#[test]
-fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close() {
-    within(|| {
-        let (mut client, server) = pair(Config::default(), Config::default());
+pub(crate) fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, Config::default(), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
         client.send(Message::text("question")).unwrap();
         client.close(Close::normal()).unwrap();
@@ -71,10 +68,9 @@ fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close() {
     });
 }
 
-#[test]
-fn who_drops_both_halves_closes() {
-    within(|| {
-        let (mut client, server) = pair(Config::default(), Config::default());
+pub(crate) fn who_drops_both_halves_closes(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, Config::default(), Config::default());
         let (sender, receiver) = server.spawn().unwrap();
         sender.send(Message::text("farewell")).unwrap();
         let other = sender.clone();
@@ -86,10 +82,9 @@ fn who_drops_both_halves_closes() {
     });
 }
 
-#[test]
-fn a_receiver_that_does_not_receive_makes_the_sender_wait() {
-    within(|| {
-        let (client, server) = pair(Config::default(), Config::default());
+pub(crate) fn a_receiver_that_does_not_receive_makes_the_sender_wait(over: Over) {
+    within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
         let (sender, _receiver) = server.spawn().unwrap();
         let (_client, mut client) = client.spawn().unwrap();
         let sending = thread::spawn(move || {
@@ -106,10 +101,9 @@ fn a_receiver_that_does_not_receive_makes_the_sender_wait() {
     });
 }
 
-#[test]
-fn after_the_end_messages_come_back_and_questions_have_no_answer() {
-    within(|| {
-        let (client, server) = pair(Config::default(), Config::default());
+pub(crate) fn after_the_end_messages_come_back_and_questions_have_no_answer(over: Over) {
+    within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
         let unanswered = sender.ping(b"there?", Duration::from_millis(50));
         assert_eq!(unanswered, Ok(None), "nobody drives the client");
@@ -122,10 +116,9 @@ fn after_the_end_messages_come_back_and_questions_have_no_answer() {
     });
 }
 
-#[test]
-fn questions_are_answered_while_nothing_else_happens() {
-    within(|| {
-        let (client, server) = pair(Config::default(), Config::default());
+pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
+    within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
         let (_sender, _receiver) = client.spawn().unwrap();
         let (sender, _receiver2) = server.spawn().unwrap();
         let rtt = sender.ping(b"there?", LIMIT).unwrap();

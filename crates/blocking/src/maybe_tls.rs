@@ -1,0 +1,102 @@
+//! A TCP connection, or TLS over one.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::TcpStream;
+
+use crate::stream::{Handle, Stream};
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
+
+/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, and for `wss://` (feature `tls`) TLS
+/// over one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MaybeTlsStream {
+    /// As it is.
+    Plain(TcpStream),
+    /// Encrypted.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl MaybeTlsStream {
+    /// The TCP connection, to look at.
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+
+    /// Which version of TLS it is, such as `TLSv1_3`; `None` without TLS.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        match self {
+            Self::Plain(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.tls_version(),
+        }
+    }
+}
+
+impl From<TcpStream> for MaybeTlsStream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Plain(stream)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<TlsStream<TcpStream>> for MaybeTlsStream {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream))
+    }
+}
+
+/// Calls a function of whichever stream it is.
+macro_rules! delegate {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self {
+            MaybeTlsStream::Plain($stream) => $call,
+            #[cfg(feature = "tls")]
+            MaybeTlsStream::Tls($stream) => $call,
+        }
+    };
+}
+
+impl Read for MaybeTlsStream {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        delegate!(self, stream => stream.read(place))
+    }
+}
+
+impl Write for MaybeTlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        delegate!(self, stream => stream.write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        delegate!(self, stream => stream.write_vectored(slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        delegate!(self, stream => stream.flush())
+    }
+}
+
+impl Stream for MaybeTlsStream {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        Stream::set_nonblocking(self.tcp())
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Stream::socket(self.tcp())
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        delegate!(self, stream => stream.finish_writing())
+    }
+
+    fn has_input(&self) -> bool {
+        delegate!(self, stream => stream.has_input())
+    }
+}

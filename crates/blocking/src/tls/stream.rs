@@ -1,0 +1,236 @@
+//! TLS over any stream, by a session of rustls that does no I/O itself.
+//!
+//! ```text
+//!             ┌──────── session ────────┐
+//!   read  ◀── │ plaintext ◀── records   │ ◀── stream.read
+//!   write ──▶ │ plaintext ──▶ records   │ ──▶ stream.write
+//!             └─────────────────────────┘
+//! ```
+
+use std::fmt;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::time::Duration;
+
+use bowline_core::Instant;
+use bowline_host::tls::{ClientTls, ServerTls, server_name, timed_out};
+use rustls::{ClientConnection, Connection, ServerConnection};
+
+use crate::clock::Clock;
+use crate::stream::{Handle, Stream};
+use crate::wait::{Interest, wait};
+
+/// TLS over a stream, of either role.
+///
+/// Neither direction waits for the other: a read takes in what has come even if nothing can leave, and a write goes on
+/// whether or not anything comes. So two ends that both send at first do not wait for each other.
+///
+/// ```
+/// use bowline_blocking::accept::{self, Decision};
+/// use bowline_blocking::tls::{ClientTls, ServerTls, TlsStream};
+/// use bowline_blocking::{Listener, WebSocket, dial};
+/// use std::time::Duration;
+///
+/// /// A server that greets everybody, over TLS.
+/// fn greet(listener: Listener, tls: ServerTls) -> std::io::Result<()> {
+///     listener.serve(move |stream, _peer| {
+///         let Ok(stream) = TlsStream::accept(stream, &tls, Duration::from_secs(10)) else { return };
+///         let Ok(mut socket) = WebSocket::accept(stream) else { return };
+///         let _ = socket.send(bowline_core::Message::text("hello"));
+///         let _ = socket.close(bowline_core::Close::normal());
+///         socket.ended();
+///     })?;
+///     Ok(())
+/// }
+/// ```
+pub struct TlsStream<S> {
+    stream: S,
+    session: Connection,
+}
+
+impl<S: Stream> TlsStream<S> {
+    /// Encrypts a connection to a server, which must prove that it is this host (a name or an address, as in a URL) before
+    /// so much time has passed.
+    ///
+    /// # Errors
+    /// The server is not whom it should be, speaks no TLS, ends the connection, or takes too long
+    /// ([`TimedOut`](ErrorKind::TimedOut)).
+    pub fn connect(stream: S, host: &str, tls: &ClientTls, time: Duration) -> io::Result<Self> {
+        Self::client(stream, host, tls)?.shake_hands_within(time)
+    }
+
+    /// Encrypts a connection from a client, if it does its part before so much time has passed.
+    ///
+    /// # Errors
+    /// The client does not believe us, speaks no TLS, ends the connection, or takes too long
+    /// ([`TimedOut`](ErrorKind::TimedOut)).
+    pub fn accept(stream: S, tls: &ServerTls, time: Duration) -> io::Result<Self> {
+        let session = ServerConnection::new(tls.config()).map_err(io::Error::other)?;
+        Self { stream, session: session.into() }.shake_hands_within(time)
+    }
+
+    /// The stream below, to look at.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Which version of TLS it is, such as `TLSv1_3`.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        self.session.protocol_version().and_then(|version| version.as_str())
+    }
+
+    // ----- the handshake -----
+
+    /// The end of a client, which has not shaken hands.
+    pub(super) fn client(stream: S, host: &str, tls: &ClientTls) -> io::Result<Self> {
+        let session = ClientConnection::new(tls.config(), server_name(host)?).map_err(io::Error::other)?;
+        Ok(Self { stream, session: session.into() })
+    }
+
+    fn shake_hands_within(self, time: Duration) -> io::Result<Self> {
+        self.shake_hands(Clock::start(), Instant::ZERO + time).unwrap_or_else(|| Err(timed_out(time)))
+    }
+
+    /// Shakes hands; `None` if the peer has not done its part by then.
+    pub(super) fn shake_hands(mut self, clock: Clock, until: Instant) -> Option<io::Result<Self>> {
+        let mut step = self.stream.set_nonblocking().map(|()| false);
+        loop {
+            match step {
+                Ok(true) => return Some(Ok(self)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let write = self.session.wants_write();
+                    let interest = Interest { read: !write, write };
+                    let time = until - clock.now();
+                    if let Err(error) = wait(Some(self.stream.socket()), interest, None, Some(time)) {
+                        return Some(Err(error));
+                    }
+                }
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Some(Err(error)),
+                // However much it says, its time goes by.
+                _ => {}
+            }
+            if clock.now() >= until {
+                return None;
+            }
+            step = self.step();
+        }
+    }
+
+    /// Takes the next step of the handshake; says whether it was the last.
+    fn step(&mut self) -> io::Result<bool> {
+        self.flush()?;
+        if self.session.is_handshaking() && self.receive()? == 0 {
+            return Err(io::Error::new(
+                ErrorKind::UnexpectedEof,
+                "the connection ended during the handshake",
+            ));
+        }
+        Ok(!self.session.is_handshaking() && !self.session.wants_write())
+    }
+
+    // ----- what is encrypted -----
+
+    /// Reads from the stream once, and decrypts what is complete.
+    fn receive(&mut self) -> io::Result<usize> {
+        let n = self.session.read_tls(&mut self.stream)?;
+        if let Err(error) = self.session.process_new_packets() {
+            // The peer is told why, if it takes that at once.
+            let _ = self.send();
+            return Err(io::Error::new(ErrorKind::InvalidData, error));
+        }
+        Ok(n)
+    }
+
+    /// Writes to the stream all that is encrypted.
+    fn send(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            match self.session.write_tls(&mut self.stream) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Encrypts what there is room for, and sends it as far as the stream takes it.
+    fn write_by(&mut self, encrypt: impl Fn(&mut Connection) -> io::Result<usize>) -> io::Result<usize> {
+        let mut taken = encrypt(&mut self.session)?;
+        loop {
+            match self.send() {
+                // There was no room for anything; there is room for all of it.
+                Ok(()) if taken == 0 => {
+                    taken = encrypt(&mut self.session)?;
+                    if taken == 0 {
+                        return Ok(0);
+                    }
+                }
+                // What was taken leaves with the next call, or when it is flushed.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && taken > 0 => return Ok(taken),
+                sent => return sent.map(|()| taken),
+            }
+        }
+    }
+}
+
+impl<S: Stream> Read for TlsStream<S> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(place) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // Bytes, TLS's own farewell (no bytes), or the lack of it: `UnexpectedEof`.
+                read => return read,
+            }
+            self.receive()?;
+            // What TLS itself has to say to that, such as to a change of keys. If it cannot leave, it does so before the next
+            // bytes; and whoever writes those hears why.
+            let _ = self.send();
+        }
+    }
+}
+
+impl<S: Stream> Write for TlsStream<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_by(|session| session.writer().write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_by(|session| session.writer().write_vectored(slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.stream.flush()
+    }
+}
+
+impl<S: Stream> Stream for TlsStream<S> {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.stream.set_nonblocking()
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        self.stream.socket()
+    }
+
+    /// Says farewell in the words of TLS, too.
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.session.send_close_notify();
+        self.flush()?;
+        self.stream.finish_writing()
+    }
+
+    fn has_input(&self) -> bool {
+        // What is decrypted, or the peer's farewell.
+        !self.session.wants_read() || self.stream.has_input()
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for TlsStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.session.protocol_version();
+        f.debug_struct("TlsStream").field("stream", &self.stream).field("version", &version).finish()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

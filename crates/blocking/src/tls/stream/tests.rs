@@ -1,0 +1,269 @@
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Instant as Time;
+
+use super::*;
+use crate::wait::wait_for;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A server's certificate, and who believes it.
+fn papers() -> (ServerTls, ClientTls) {
+    let pair = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let server = ServerTls::new(certificate.as_bytes(), key.as_bytes()).unwrap();
+    (server, ClientTls::trusting(certificate.as_bytes()).unwrap())
+}
+
+/// Two ends that have shaken hands.
+fn pair<S: Stream + Send + 'static>(near: S, far: S) -> (TlsStream<S>, TlsStream<S>) {
+    let (server, client) = papers();
+    let accepting = thread::spawn(move || TlsStream::accept(far, &server, LONG).unwrap());
+    let near = TlsStream::connect(near, "localhost", &client, LONG).unwrap();
+    (near, accepting.join().unwrap())
+}
+
+fn sockets() -> (TlsStream<UnixStream>, TlsStream<UnixStream>) {
+    let (near, far) = UnixStream::pair().unwrap();
+    pair(near, far)
+}
+
+fn contents(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i ^ (i >> 8)) as u8).collect()
+}
+
+/// What a call comes to that may not be able to do anything.
+fn now<T>(result: io::Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Moves what can move, from one end to the other.
+fn carry<S: Stream>(from: &mut TlsStream<S>, rest: &mut &[u8], to: &mut TlsStream<S>, got: &mut Vec<u8>) {
+    if let Some(n) = now(from.write(rest)) {
+        *rest = &rest[n..];
+    }
+    now(from.flush());
+    let mut place = [0; 5000];
+    if let Some(n) = now(to.read(&mut place)) {
+        got.extend_from_slice(&place[..n]);
+    }
+}
+
+/// A stream that takes and gives a few bytes at a time, and often nothing.
+struct Trickle {
+    stream: UnixStream,
+    calls: usize,
+}
+
+impl Trickle {
+    fn turn(&mut self) -> io::Result<usize> {
+        self.calls += 1;
+        match self.calls % 5 {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            1 => Err(ErrorKind::Interrupted.into()),
+            n => Ok(n * n * n * 7),
+        }
+    }
+}
+
+impl Read for Trickle {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let most = self.turn()?.min(place.len());
+        self.stream.read(&mut place[..most])
+    }
+}
+
+impl Write for Trickle {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = self.turn()?.min(bytes.len());
+        self.stream.write(&bytes[..most])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Stream for Trickle {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.stream.set_nonblocking(true)
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Stream::socket(&self.stream)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.turn()?;
+        self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+#[test]
+fn bytes_cross_in_whatever_pieces_the_stream_takes_and_gives() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let trickle = |stream| Trickle { stream, calls: 0 };
+    let (mut near, mut far) = pair(trickle(near), trickle(far));
+    let bytes = contents(300_000);
+    let (mut up, mut down, mut above, mut below) = (&bytes[..], &bytes[..], Vec::new(), Vec::new());
+    while above.len() < bytes.len() || below.len() < bytes.len() {
+        carry(&mut near, &mut up, &mut far, &mut above);
+        carry(&mut far, &mut down, &mut near, &mut below);
+    }
+    assert!(above == bytes && below == bytes);
+
+    // The farewell as well.
+    while now(near.finish_writing()).is_none() {}
+    let end = loop {
+        if let Some(n) = now(far.read(&mut [0; 100])) {
+            break n;
+        }
+    };
+    assert_eq!(end, 0);
+}
+
+#[test]
+fn ends_that_both_write_until_nothing_is_taken_read_each_other() {
+    let (mut near, mut far) = sockets();
+    let bytes = contents(4_000_000);
+    let mut sent = [0, 0];
+    for (end, sent) in [&mut near, &mut far].into_iter().zip(&mut sent) {
+        while let Some(n) = now(end.write(&bytes[*sent..])) {
+            *sent += n;
+        }
+        assert!((1..bytes.len()).contains(sent), "{sent} bytes were taken");
+    }
+    for (end, sent) in [(&mut near, sent[1]), (&mut far, sent[0])] {
+        let (mut got, mut place) = (Vec::new(), vec![0; 64 << 10]);
+        while let Some(n) = now(end.read(&mut place)) {
+            got.extend_from_slice(&place[..n]);
+        }
+        // The rest, with a record of which not all has left, waits in the other end until that is called.
+        assert!(sent - got.len() <= 80 << 10 && got == bytes[..got.len()], "{} of {sent}", got.len());
+    }
+}
+
+#[test]
+fn what_is_decrypted_is_not_waited_for() {
+    let (mut near, mut far) = sockets();
+    near.write_all(&contents(3000)).unwrap();
+    let interest = Interest { read: true, write: false };
+    wait_for(&far, interest, None, Some(LONG)).unwrap();
+    assert_eq!(far.read(&mut [0; 1000]).unwrap(), 1000);
+    let start = Time::now();
+    assert!(far.has_input());
+    wait_for(&far, interest, None, Some(LONG)).unwrap();
+    assert!(start.elapsed() < LONG / 2, "the socket has nothing to show");
+    assert_eq!(far.read(&mut [0; 9000]).unwrap(), 2000);
+    assert!(!far.has_input());
+}
+
+#[test]
+fn a_farewell_is_told_from_a_cut() {
+    let (mut near, mut far) = sockets();
+    near.write_all(b"last words").unwrap();
+    near.finish_writing().unwrap();
+    let mut place = [0; 100];
+    assert_eq!(far.read(&mut place).unwrap(), 10);
+    assert_eq!(far.read(&mut place).unwrap(), 0);
+    // The other direction goes on.
+    far.write_all(b"an answer").unwrap();
+    assert_eq!(near.read(&mut place).unwrap(), 9);
+
+    let (mut near, mut far) = sockets();
+    near.write_all(b"last words").unwrap();
+    // Whoever goes with bytes unread makes the system reset the connection.
+    assert!(now(near.read(&mut place)).is_none());
+    drop(near);
+    assert_eq!(far.read(&mut place).unwrap(), 10);
+    for _ in 0..2 {
+        assert_eq!(far.read(&mut place).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+}
+
+#[test]
+fn keys_change_while_bytes_cross() {
+    let (mut near, mut far) = sockets();
+    let bytes = contents(1_000_000);
+    let (mut up, mut down, mut above, mut below) = (&bytes[..], &bytes[..], Vec::new(), Vec::new());
+    let mut turns = 0;
+    while above.len() < bytes.len() || below.len() < bytes.len() {
+        turns += 1;
+        if turns % 7 == 0 {
+            near.session.refresh_traffic_keys().unwrap();
+        }
+        carry(&mut near, &mut up, &mut far, &mut above);
+        carry(&mut far, &mut down, &mut near, &mut below);
+    }
+    assert!(above == bytes && below == bytes);
+}
+
+#[test]
+fn an_answer_of_tls_itself_leaves_by_a_read() {
+    let (mut near, mut far) = sockets();
+    near.session.refresh_traffic_keys().unwrap();
+    near.flush().unwrap();
+    assert!(now(far.read(&mut [0; 100])).is_none(), "TLS talks to itself");
+    assert!(!far.session.wants_write());
+}
+
+#[test]
+fn what_is_no_tls_any_more_ends_it() {
+    let (mut near, mut far) = sockets();
+    near.stream.write_all(b"a byte of somebody else's and some more").unwrap();
+    assert_eq!(far.read(&mut [0; 100]).unwrap_err().kind(), ErrorKind::InvalidData);
+    // It says so to the peer.
+    let told = near.read(&mut [0; 100]).unwrap_err();
+    assert!(told.to_string().contains("fatal alert"), "{told}");
+}
+
+#[test]
+fn a_handshake_is_given_up_with_whoever_is_silent_or_says_something_else() {
+    let time = Duration::from_millis(200);
+    let (server, client) = papers();
+    let failing = |what: &dyn Fn(&mut UnixStream)| {
+        let ends = || {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            what(&mut far);
+            (near, far)
+        };
+        let start = Time::now();
+        let (near, peer) = ends();
+        let first = TlsStream::connect(near, "localhost", &client, time).unwrap_err();
+        let (near, other) = ends();
+        let second = TlsStream::accept(near, &server, time).unwrap_err();
+        drop((peer, other));
+        (first.kind(), second.kind(), start.elapsed())
+    };
+    let (first, second, took) = failing(&|_| {});
+    assert_eq!((first, second), (ErrorKind::TimedOut, ErrorKind::TimedOut));
+    assert!((2 * time..LONG).contains(&took), "{took:?}");
+    // The beginning of something long.
+    let (first, second, _) = failing(&|far| far.write_all(&[22, 3, 3, 40, 0, 2, 0, 99]).unwrap());
+    assert_eq!((first, second), (ErrorKind::TimedOut, ErrorKind::TimedOut));
+    let (first, second, _) = failing(&|far| far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap());
+    assert_eq!((first, second), (ErrorKind::InvalidData, ErrorKind::InvalidData));
+    let (first, second, _) = failing(&|far| far.shutdown(Shutdown::Both).unwrap());
+    let ends = [ErrorKind::UnexpectedEof, ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+    assert!(ends.contains(&first) && ends.contains(&second), "{first} {second}");
+}
+
+#[test]
+fn nobody_is_believed_to_be_somebody_else() {
+    let (server, client) = papers();
+    let (_, stranger) = papers();
+    for (host, tls) in [("example.org", &client), ("127.0.0.1", &client), ("localhost", &stranger)] {
+        let (near, far) = UnixStream::pair().unwrap();
+        let server = server.clone();
+        let accepting = thread::spawn(move || TlsStream::accept(far, &server, LONG).map(drop));
+        let error = TlsStream::connect(near, host, tls, LONG).unwrap_err();
+        assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+        let error = accepting.join().unwrap().unwrap_err();
+        assert!(error.to_string().contains("fatal alert"), "it is told: {error}");
+    }
+}
