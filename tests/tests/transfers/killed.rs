@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use bowline_host::server::ServerConfig;
 
 use crate::ends::{Adapter, Client, Pair};
+use crate::papers::{Over, PAPERS, papers};
 use crate::rig::{
     Serving, anywhere, contents, eventually, folder, id, kept, name, quick, slow, source, store, until,
 };
@@ -21,11 +22,20 @@ const PART: &str = "BOWLINE_TEST_PART";
 struct Process(Child);
 
 impl Process {
-    fn start(adapter: Adapter, role: &str, place: &str, path: &Path) -> Self {
-        let part = format!("{adapter:?}\n{role}\n{place}\n{}", path.display());
+    fn client(pair: Pair, server: SocketAddr, path: &Path) -> Self {
+        Self::start(pair.client, pair.over, "client", server, path)
+    }
+
+    fn server(pair: Pair, at: SocketAddr, path: &Path) -> Self {
+        Self::start(pair.server, pair.over, "server", at, path)
+    }
+
+    fn start(adapter: Adapter, over: Over, role: &str, address: SocketAddr, path: &Path) -> Self {
+        let part = format!("{adapter:?}\n{over:?}\n{role}\n{address}\n{}", path.display());
         let child = Command::new(std::env::current_exe().expect("this test"))
             .args(["--exact", "killed::the_other_process", "--ignored", "--nocapture"])
             .env(PART, part)
+            .env(PAPERS, &papers().pem)
             .stdout(Stdio::piped())
             .spawn();
         Self(child.expect("a process"))
@@ -51,13 +61,17 @@ impl Drop for Process {
 #[ignore = "a part of the tests in this file, which start it"]
 fn the_other_process() {
     let Ok(part) = std::env::var(PART) else { return };
-    let [adapter, role, place, path] = part.split('\n').collect::<Vec<_>>()[..] else { panic!("{part}") };
+    let [adapter, over, role, address, path] = part.split('\n').collect::<Vec<_>>()[..] else {
+        panic!("{part}")
+    };
     let adapter = if adapter == "Tokio" { Adapter::Tokio } else { Adapter::Blocking };
+    let over = if over == "Tcp" { Over::Tcp } else { Over::Tls };
+    let address: SocketAddr = address.parse().expect("an address");
     if role == "client" {
-        upload(&*adapter.client(place, slow(RATE)), Path::new(path));
+        upload(&*adapter.client(&over.url(address), over.client(slow(RATE))), Path::new(path));
     } else {
-        let address: SocketAddr = place.parse().expect("an address");
-        let _server = adapter.server(address, store(Path::new(path)), ServerConfig::default());
+        let config = over.server(ServerConfig::default());
+        let _server = adapter.server(address, store(Path::new(path)), config);
         loop {
             std::thread::park();
         }
@@ -75,11 +89,11 @@ fn upload(client: &dyn Client, path: &Path) {
 pub(crate) fn a_client_that_was_killed_goes_on_when_it_is_started_again(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
-    let (path, url) = (source(&dir, LEN), format!("ws://{}", serving.server.address()));
-    let first = Process::start(pair.client, "client", &url, &path);
+    let (path, address) = (source(&dir, LEN), serving.server.address());
+    let first = Process::client(pair, address, &path);
     eventually("something came", || kept(serving.dir.path()) > 2_000_000);
     drop(first);
-    let told = Process::start(pair.client, "client", &url, &path).output();
+    let told = Process::client(pair, address, &path).output();
     let began = told.split("it began with ").nth(1).and_then(|rest| rest.split(' ').next()).expect("told");
     assert!(began.parse::<u64>().is_ok_and(|began| began > 1_000_000), "{told}");
     assert_eq!(serving.file("file"), contents(LEN));
@@ -88,11 +102,11 @@ pub(crate) fn a_client_that_was_killed_goes_on_when_it_is_started_again(pair: Pa
 pub(crate) fn a_server_that_was_killed_goes_on_when_it_is_started_again(pair: Pair) {
     let address = TcpListener::bind(anywhere()).expect("a port").local_addr().expect("bound");
     let (inbox, dir) = (folder(), folder());
-    let start = || Process::start(pair.server, "server", &address.to_string(), inbox.path());
+    let start = || Process::server(pair, address, inbox.path());
     let first = start();
     let mut config = quick();
     config.transfer.limit_rate = Some(RATE);
-    let client = pair.client.client(&format!("ws://{address}"), config);
+    let client = pair.client.client(&pair.over.url(address), pair.over.client(config));
     let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
     let durable = until(&mut transfer, |progress| progress.durable > 1_000_000).durable;
     drop(first);

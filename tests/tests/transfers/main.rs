@@ -3,22 +3,26 @@
 mod ends;
 mod files;
 mod killed;
+mod papers;
 mod principals;
 mod progress;
 mod rig;
+mod secure;
 mod stuck;
 mod verbs;
 
 /// Makes a test of each of these for each of these pairs.
 macro_rules! over {
-    ($($pair:ident: $client:ident to $server:ident,)* { $($file:ident: $($test:ident)*;)* }) => {
-        over!(@pairs [$($pair $client $server)*] [$($($file $test)*)*]);
+    ($($pair:ident: $client:ident to $server:ident over $over:ident,)* { $($file:ident: $($test:ident)*;)* }) => {
+        over!(@pairs [$($pair $client $server $over)*] [$($($file $test)*)*]);
     };
     (@pairs [] $tests:tt) => {};
-    (@pairs [$pair:ident $client:ident $server:ident $($more:ident)*] $tests:tt) => {
+    (@pairs [$pair:ident $client:ident $server:ident $over:ident $($more:ident)*] $tests:tt) => {
         mod $pair {
             use crate::ends::{Adapter, Pair};
-            const PAIR: Pair = Pair { client: Adapter::$client, server: Adapter::$server };
+            use crate::papers::Over;
+            const PAIR: Pair =
+                Pair { client: Adapter::$client, server: Adapter::$server, over: Over::$over };
             over!(@tests $tests);
         }
         over!(@pairs [$($more)*] $tests);
@@ -32,8 +36,8 @@ macro_rules! over {
 }
 
 over! {
-    tokio: Tokio to Tokio,
-    blocking: Blocking to Blocking,
+    tokio: Tokio to Tokio over Tcp,
+    blocking: Blocking to Blocking over Tcp,
     {
         files:
             a_file_goes_up_and_comes_down
@@ -78,8 +82,8 @@ over! {
 
 // What one adapter says to another.
 over! {
-    tokio_to_blocking: Tokio to Blocking,
-    blocking_to_tokio: Blocking to Tokio,
+    tokio_to_blocking: Tokio to Blocking over Tcp,
+    blocking_to_tokio: Blocking to Tokio over Tcp,
     {
         files:
             a_file_goes_up_and_comes_down
@@ -89,5 +93,46 @@ over! {
             a_server_that_stops_sends_its_clients_away_and_keeps_what_came;
         verbs:
             either_end_cancels_and_the_other_learns_what_is_left;
+    }
+}
+
+// Over TLS what may depend on it: how bytes and ends come.
+over! {
+    tokio_tls: Tokio to Tokio over Tls,
+    blocking_tls: Blocking to Blocking over Tls,
+    {
+        files:
+            a_file_goes_up_and_comes_down
+            many_files_go_at_once
+            what_comes_through_a_pipe_arrives
+            a_link_that_is_cut_again_and_again_carries_a_file_both_ways
+            a_server_that_stops_sends_its_clients_away_and_keeps_what_came
+            a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link;
+        killed:
+            a_client_that_was_killed_goes_on_when_it_is_started_again
+            a_server_that_was_killed_goes_on_when_it_is_started_again;
+        secure:
+            who_is_not_who_it_should_be_is_told_in_words
+            a_server_without_tls_is_told_apart
+            a_server_that_says_nothing_is_named_when_the_time_is_over
+            a_client_without_tls_is_told_to_whoever_listens_to_the_server
+            a_client_that_says_nothing_is_let_go_when_the_time_is_over
+            a_certificate_can_be_replaced_while_connections_live
+            a_cut_below_tls_is_told_from_an_end_of_the_server
+            a_server_stops_in_time_whoever_is_shaking_hands;
+        stuck:
+            a_peer_that_takes_no_more_is_found_and_the_file_goes_on
+            a_close_does_not_wait_for_a_peer_that_takes_no_more
+            a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave;
+    }
+}
+
+over! {
+    tokio_to_blocking_tls: Tokio to Blocking over Tls,
+    blocking_to_tokio_tls: Blocking to Tokio over Tls,
+    {
+        files:
+            many_files_go_at_once
+            a_link_that_is_cut_again_and_again_carries_a_file_both_ways;
     }
 }

@@ -30,13 +30,14 @@ impl Serving {
     }
 
     pub(crate) fn of(pair: Pair, store: DiskStore, dir: TempDir, config: ServerConfig) -> Self {
-        Self { server: pair.server.server(anywhere(), store, config), pair, dir }
+        Self { server: pair.server.server(anywhere(), store, pair.over.server(config)), pair, dir }
     }
 
     /// Stops the server, and starts another one of the same folder at the same address.
     pub(crate) fn restart(&mut self, config: ServerConfig) {
         self.server.stop();
         let address = self.server.address();
+        let config = self.pair.over.server(config);
         self.server = self.pair.server.server(address, store(self.dir.path()), config);
     }
 
@@ -46,7 +47,8 @@ impl Serving {
 
     /// A client that comes by another way.
     pub(crate) fn client_at(&self, address: SocketAddr, config: ClientConfig) -> Box<dyn Client> {
-        self.pair.client.client(&format!("ws://{address}"), config)
+        let Pair { client, over, .. } = self.pair;
+        client.client(&over.url(address), over.client(config))
     }
 
     pub(crate) fn file(&self, name: &str) -> Vec<u8> {

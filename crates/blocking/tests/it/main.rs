@@ -6,12 +6,14 @@ mod listener;
 mod patience;
 mod sending;
 mod spawned;
+#[cfg(feature = "tls")]
+mod tls;
 
 macro_rules! over {
     ($($file:ident: $($test:ident)*;)*) => {
-        over!(@over tcp Tcp $($($file $test)*)*);
+        over!(@over over_tcp Tcp $($($file $test)*)*);
         #[cfg(feature = "tls")]
-        over!(@over tls Tls $($($file $test)*)*);
+        over!(@over over_tls Tls $($($file $test)*)*);
     };
     (@over $kind:ident $over:ident $($file:ident $test:ident)*) => {
         mod $kind {

@@ -14,6 +14,8 @@ use bowline_host::server::{ServerConfig, ServerEvent};
 use bowline_host::transfer::{Finished, TransferError, TransferProgress};
 use bowline_store::{DiskStore, Pipe};
 
+use crate::papers::Over;
+
 /// Generous: no test waits for it when all is well.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
@@ -24,11 +26,12 @@ pub(crate) enum Adapter {
     Blocking,
 }
 
-/// A client and a server, perhaps of different adapters.
+/// A client and a server, perhaps of different adapters, and what lies between them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pair {
     pub(crate) client: Adapter,
     pub(crate) server: Adapter,
+    pub(crate) over: Over,
 }
 
 pub(crate) type Begun = Result<Box<dyn Transfer>, TransferError>;
