@@ -67,6 +67,7 @@ over! {
             a_server_sweeps_by_itself;
         progress:
             rate_and_time_left_are_known_while_it_moves_and_then_no_more
+            what_a_link_carries_is_told_and_adds_up
             a_part_is_fetched_beside_the_whole
             a_folder_is_listed_and_nothing_is_written;
         stuck:

@@ -24,6 +24,26 @@ pub(crate) fn rate_and_time_left_are_known_while_it_moves_and_then_no_more(pair:
     assert_eq!((last.rate, last.time_left), (None, None));
 }
 
+pub(crate) fn what_a_link_carries_is_told_and_adds_up(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let client = serving.client(slow(2_000_000));
+    let mut upload = client.upload(&source(&dir, 2_000_000), name("file"), id(1)).expect("queued");
+    until(&mut upload, |progress| progress.received > 500_000);
+    let traffic = client.traffic();
+    assert!(traffic.moved > 0 && traffic.moved < 2_000_000, "{traffic:?}");
+    assert!(
+        traffic.chunk.is_some() && traffic.window.is_some() && traffic.round_trip.is_some(),
+        "{traffic:?}"
+    );
+    upload.finished().expect("sent");
+    assert_eq!(client.traffic().moved, 2_000_000);
+
+    let back = client.download(name("file"), &dir.path().join("back"), id(2), false);
+    assert_eq!(end(back).expect("fetched").bytes, 2_000_000);
+    assert_eq!(client.traffic().moved, 4_000_000);
+}
+
 pub(crate) fn a_part_is_fetched_beside_the_whole(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
     std::fs::write(serving.dir.path().join("file"), contents(300_000)).expect("written");

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId};
+use bowline_core::transfer::{Leftover, Offer, SafeName, Traffic, TransferId};
 use bowline_host::client::{Feed, landing, offer_of};
 use bowline_store::{DiskStore, Pipe, Source};
 
@@ -67,8 +67,11 @@ impl InlineClient {
         let post = Post::new(waker);
         let (teller, state) = watch(LinkState::Dialing { attempt: 1 });
         let events = Arc::new(Audience::default());
-        let task = Task::new(request, config, (post.clone(), wakened), teller, Arc::clone(&events));
-        let client = Client { line: Arc::new(Line(post)), state, events, places: Places::default() };
+        let (traffic, carried) = watch(Traffic::default());
+        let inbox = (post.clone(), wakened);
+        let task = Task::new(request, config, inbox, teller, traffic, Arc::clone(&events));
+        let line = Arc::new(Line(post));
+        let client = Client { line, state, traffic: carried, events, places: Places::default() };
         Ok(Self { client, task })
     }
 
@@ -179,6 +182,11 @@ impl InlineClient {
     /// What the link is doing.
     pub fn link(&self) -> LinkState {
         self.client.state.get()
+    }
+
+    /// What the links carry.
+    pub fn traffic(&self) -> Traffic {
+        self.client.traffic.get()
     }
 
     /// The turns of the link's life from now on. Who listens too slowly misses some of them.

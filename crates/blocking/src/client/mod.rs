@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_host::DialError;
 use bowline_host::client::{Feed, landing, offer_of};
 use bowline_host::transfer::Verb;
@@ -60,6 +60,7 @@ const EVENTS: usize = 256;
 pub struct Client {
     line: Arc<Line>,
     state: Watch<LinkState>,
+    traffic: Watch<Traffic>,
     events: Arc<Audience<LinkEvent>>,
     places: Places,
 }
@@ -208,6 +209,11 @@ impl Client {
     /// What the link is doing.
     pub fn link(&self) -> Watch<LinkState> {
         self.state.clone()
+    }
+
+    /// What the links carry, ten times a second while a transfer is under way, and when one has ended.
+    pub fn traffic(&self) -> Watch<Traffic> {
+        self.traffic.clone()
     }
 
     /// The turns of the link's life from now on. Who listens too slowly misses some of them. To hear of the very first,

@@ -5,6 +5,7 @@ use std::thread;
 use std::time;
 
 use bowline_core::closing::Obstacle;
+use bowline_core::transfer::Traffic;
 use bowline_core::{Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::accept::PAUSE;
@@ -41,6 +42,7 @@ pub(super) struct Task {
     post: Post<Letter>,
     wakened: Wakened,
     state: Teller<LinkState>,
+    traffic: Teller<Traffic>,
     events: Arc<Audience<LinkEvent>>,
     pings: Pings<Waiter>,
     /// Numbers the pings: no two carry the same.
@@ -56,6 +58,7 @@ impl Task {
         mut config: ClientConfig,
         (post, wakened): (Post<Letter>, Wakened),
         state: Teller<LinkState>,
+        traffic: Teller<Traffic>,
         events: Arc<Audience<LinkEvent>>,
     ) -> Self {
         config.messages = None;
@@ -78,6 +81,7 @@ impl Task {
             post,
             wakened,
             state,
+            traffic,
             events,
             pings: Pings::default(),
             pinged: 0,
@@ -146,6 +150,9 @@ impl Task {
         while let Some(output) = self.keeper.poll_output(now) {
             self.handle_output(now, output);
         }
+        if self.keeper.is_due(now) {
+            self.traffic.tell(self.keeper.traffic());
+        }
         for (ticket, progress) in self.keeper.progress(now) {
             ticket.progress.tell(progress);
         }
@@ -178,6 +185,10 @@ impl Task {
     }
 
     fn handle_output(&mut self, now: Instant, output: Output<Ticket>) {
+        if let Output::Ended { .. } | Output::LetGo = output {
+            // Whoever hears of an end finds all that was carried until then.
+            self.traffic.tell(self.keeper.traffic());
+        }
         match output {
             Output::Dial => self.dial(now),
             Output::Abandon => self.is_dialing = false,

@@ -66,6 +66,8 @@ pub(super) struct Link {
     pub(super) broken: bool,
     /// How many bytes of files this link has carried, as far as the receiver has said so.
     pub(super) moved: u64,
+    /// How many bytes the last chunk had that came.
+    pub(super) last_received: Option<u32>,
     /// How many bytes our credit promises to hold, for all transfers together.
     pub(super) promised: u64,
     pub(super) limit_out: Option<Limiter>,
@@ -99,6 +101,7 @@ impl Link {
             closing: false,
             broken: false,
             moved: 0,
+            last_received: None,
             promised: 0,
             limit_out: config.limit_rate.map(|rate| Limiter::new(now, rate)),
             limit_in: config.limit_rate.map(|rate| Limiter::new(now, rate)),

@@ -46,6 +46,7 @@ mod send;
 mod sending;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod turns;
 mod validator;
 mod wanted;
@@ -77,6 +78,7 @@ pub use meter::Meter;
 pub use name::{NameError, SafeName};
 pub use offer::Offer;
 pub use range::{ByteRange, RangeError};
+pub use traffic::Traffic;
 pub use validator::{Validator, ValidatorError};
 pub use wire::SUBPROTOCOL;
 
@@ -115,6 +117,8 @@ pub struct Transfers {
     features: u64,
     now: Instant,
     link: Option<Link>,
+    /// How many bytes of files the links before this one have carried.
+    carried: u64,
     outgoing: BTreeMap<TransferId, Outgoing>,
     incoming: BTreeMap<TransferId, Incoming>,
     wanted: BTreeMap<TransferId, Wanted>,
@@ -157,6 +161,7 @@ impl Transfers {
             features: 0,
             now,
             link: None,
+            carried: 0,
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -184,9 +189,8 @@ impl Transfers {
     /// The link is gone. What was being received is made durable as far as it came; what was being sent waits.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.advance(now);
-        if self.link.take().is_none() {
-            return;
-        }
+        let Some(link) = self.link.take() else { return };
+        self.carried += link.moved;
         self.asked.clear();
         let mut cx = context!(self);
         for (id, incoming) in &mut self.incoming {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, TransferId,
+    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, Traffic, TransferId,
 };
 use bowline_store::DiskStore;
 
@@ -47,9 +47,19 @@ impl<T> Keeper<T> {
         }
     }
 
+    /// Whether it is time to tell what the links carry, and the [progress](Self::progress) of the transfers under way.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.due <= now
+    }
+
+    /// What the links carry. Worth telling when it [is time](Self::is_due), and before a transfer or a link ends.
+    pub fn traffic(&self) -> Traffic {
+        self.desk.session.transfers().traffic()
+    }
+
     /// What is to be told of the transfers under way, if it is time for that.
     pub fn progress(&mut self, now: Instant) -> impl Iterator<Item = (&mut T, TransferProgress)> {
-        let is_due = self.due <= now;
+        let is_due = self.is_due(now);
         if is_due {
             self.due = now + PROGRESS_EVERY;
         }

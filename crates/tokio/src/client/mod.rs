@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bowline_core::connection::PingError;
 use bowline_core::messages::Receipt;
-use bowline_core::transfer::{Offer, SafeName, TransferId};
+use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_handshake::client::RequestError;
 use bowline_host::client::{Feed, landing, offer_of};
 use bowline_host::transfer::Verb;
@@ -84,6 +84,7 @@ pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 pub struct Client {
     commands: mpsc::UnboundedSender<Command>,
     state: watch::Receiver<LinkState>,
+    traffic: watch::Receiver<Traffic>,
     events: broadcast::Sender<LinkEvent>,
     places: Places,
     line: Line,
@@ -111,11 +112,12 @@ impl Client {
         let request = config.request(url)?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
+        let (traffic, carried) = watch::channel(Traffic::default());
         let (events, _) = broadcast::channel(256);
         let (line, far) = messages::line();
-        let task = Task::new(request, config, inbox, far, state, events.clone());
+        let task = Task::new(request, config, inbox, far, state, traffic, events.clone());
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, events, places: Places::new(), line })
+        Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), line })
     }
 
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
@@ -226,6 +228,11 @@ impl Client {
     /// What the link is doing.
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+
+    /// What the links carry, ten times a second while a transfer is under way, and when one has ended.
+    pub fn traffic(&self) -> watch::Receiver<Traffic> {
+        self.traffic.clone()
     }
 
     /// The turns of the link's life from now on.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bowline_core::connection;
-use bowline_core::transfer;
+use bowline_core::transfer::{self, Traffic};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{Keeper, Output, spoken};
@@ -38,6 +38,7 @@ pub(super) struct Task {
     /// Nobody commands any more.
     released: bool,
     state: watch::Sender<LinkState>,
+    traffic: watch::Sender<Traffic>,
     events: broadcast::Sender<LinkEvent>,
     pings: Pings,
     /// Numbers the pings: no two carry the same.
@@ -53,6 +54,7 @@ impl Task {
         commands: mpsc::UnboundedReceiver<Command>,
         line: Far,
         state: watch::Sender<LinkState>,
+        traffic: watch::Sender<Traffic>,
         events: broadcast::Sender<LinkEvent>,
     ) -> Self {
         let clock = Clock::start();
@@ -70,6 +72,7 @@ impl Task {
             commands,
             released: false,
             state,
+            traffic,
             events,
             pings: Pings::default(),
             pinged: 0,
@@ -122,6 +125,9 @@ impl Task {
                 break;
             }
         }
+        if self.keeper.is_due(now) {
+            self.traffic.send_replace(self.keeper.traffic());
+        }
         for (ticket, progress) in self.keeper.progress(now) {
             ticket.progress.send_replace(progress);
         }
@@ -164,6 +170,10 @@ impl Task {
     }
 
     fn handle_output(&mut self, output: Output<Ticket>) {
+        if let Output::Ended { .. } | Output::LetGo = output {
+            // Whoever hears of an end finds all that was carried until then.
+            self.traffic.send_replace(self.keeper.traffic());
+        }
         match output {
             Output::Dial => {
                 let (request, limits) = (self.request.clone(), self.limits.clone());

@@ -11,7 +11,7 @@ use bowline_blocking::{
     ServerEvent, Stopper, TransferError, TransferProgress,
 };
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Leftover, SafeName, TransferId};
+use bowline_core::transfer::{Leftover, SafeName, Traffic, TransferId};
 use bowline_store::{DiskStore, Pipe};
 
 use super::{Begun, LIMIT};
@@ -56,6 +56,10 @@ impl super::Client for Client {
 
     fn network_changed(&self) {
         self.inner.network_changed();
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.inner.traffic().get()
     }
 
     fn until_up(&self) {

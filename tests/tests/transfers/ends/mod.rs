@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Leftover, SafeName, TransferId};
+use bowline_core::transfer::{Leftover, SafeName, Traffic, TransferId};
 use bowline_host::client::{ClientConfig, Download, LinkEvent};
 use bowline_host::server::{ServerConfig, ServerEvent};
 use bowline_host::transfer::{Finished, TransferError, TransferProgress};
@@ -44,6 +44,7 @@ pub(crate) trait Client {
     fn fetch(&self, store: &DiskStore, download: Download) -> Begun;
     fn ping(&self) -> Result<Duration, PingError>;
     fn network_changed(&self);
+    fn traffic(&self) -> Traffic;
     fn until_up(&self);
     /// The next turn of the link's life since the client was made.
     fn event(&mut self) -> LinkEvent;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_core::connection::PingError;
-use bowline_core::transfer::{Leftover, SafeName, TransferId};
+use bowline_core::transfer::{Leftover, SafeName, Traffic, TransferId};
 use bowline_store::{DiskStore, Pipe};
 use bowline_tokio::{
     ClientConfig, Download, Finished, LinkEvent, LinkState, ServerConfig, ServerEvent, TransferError,
@@ -76,6 +76,10 @@ impl super::Client for Client {
 
     fn network_changed(&self) {
         self.inner.network_changed();
+    }
+
+    fn traffic(&self) -> Traffic {
+        *self.inner.traffic().borrow()
     }
 
     fn until_up(&self) {

@@ -64,6 +64,8 @@ pub(super) struct Flow {
     wishes: u32,
     first_window: u64,
     in_flight: u64,
+    /// How many bytes the last chunk had.
+    last_sent: Option<u32>,
     delivered: u64,
     last_ack: Option<Instant>,
     least: Least,
@@ -104,6 +106,7 @@ impl Flow {
             wishes: 0,
             first_window: if near { NEAR_WINDOW } else { FAR_WINDOW },
             in_flight: 0,
+            last_sent: None,
             delivered: 0,
             last_ack: None,
             least: Least::new(now, rtt),
@@ -130,6 +133,21 @@ impl Flow {
     /// How many bytes the next chunk may have.
     pub(super) fn chunk(&self) -> u32 {
         self.chunk
+    }
+
+    /// How many bytes the last chunk had; `None` before the first.
+    pub(super) fn last_sent(&self) -> Option<u32> {
+        self.last_sent
+    }
+
+    /// The usual round trip, with its queues; `None` before the first.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        Some(self.least.smoothed()).filter(|rtt| !rtt.is_zero())
+    }
+
+    /// How much longer than the least round trip the usual one is.
+    pub(super) fn control_delay(&self) -> Option<Duration> {
+        self.round_trip().map(|rtt| rtt.saturating_sub(self.least.rtt()))
     }
 
     /// How many bytes are sent and not acknowledged.
@@ -169,6 +187,7 @@ impl Flow {
         // After a pause the time since the last acknowledgement says nothing about the path.
         let delivered_at = if self.in_flight == 0 { now } else { self.last_ack.unwrap_or(now) };
         self.in_flight += len;
+        self.last_sent = u32::try_from(len).ok();
         self.round.was_full |= !self.admits(u64::from(self.chunk));
         Stamp { sent: now, delivered: self.delivered, delivered_at }
     }

@@ -78,6 +78,53 @@ fn what_a_transfer_is_doing_is_told_at_both_ends() {
     assert_eq!((sender.0.moved(), receiver.0.moved()), (100_000, 100_000));
 }
 
+#[test]
+fn what_crosses_is_told_at_both_ends() {
+    let at = Instant::from_millis;
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 100_000);
+    receiver.take(1);
+    assert_eq!(receiver.0.traffic().chunk, None);
+    receiver.hear_data(1, 0, 30_000);
+    let traffic = receiver.0.traffic();
+    assert_eq!((traffic.moved, traffic.chunk, traffic.window), (30_000, Some(30_000), None));
+    assert_eq!(traffic.control_delay, None, "nothing was measured");
+
+    let mut sender = Scripted::sending(100_000);
+    assert_eq!(sender.0.traffic(), Traffic::default());
+    let millis = |millis| Some(Duration::from_millis(millis));
+    for rtt in [40, 120] {
+        sender.0.handle_rtt(at(0), Duration::from_millis(rtt));
+    }
+    let traffic = sender.0.traffic();
+    assert_eq!(
+        (traffic.round_trip, traffic.control_delay),
+        (millis(50), millis(10)),
+        "40 and an eighth of 80"
+    );
+    sender.read();
+    let sent: usize = sender
+        .say()
+        .iter()
+        .map(|frame| match frame {
+            Frame::Data(_, data) => data.payload.len(),
+            _ => 0,
+        })
+        .sum();
+    let traffic = sender.0.traffic();
+    assert_eq!((traffic.moved, traffic.in_flight), (0, sent as u64));
+    assert_eq!((traffic.chunk, traffic.window), (Some(16_384), Some(sender.0.window())));
+
+    sender.hear_ack(sent as u64, None);
+    let traffic = sender.0.traffic();
+    assert_eq!((traffic.moved, traffic.in_flight), (sent as u64, 0));
+
+    sender.0.handle_link_down(at(3));
+    assert_eq!(sender.0.traffic(), Traffic { moved: sent as u64, ..Traffic::default() });
+    sender.0.handle_link_up(at(4), None);
+    assert_eq!(sender.0.traffic().moved, sent as u64, "what was carried before counts");
+}
+
 /// The lengths of the reads that are asked for.
 fn reads(sender: &mut Scripted) -> Vec<usize> {
     let len = |event| if let Event::Read { len, .. } = event { Some(len) } else { None };
