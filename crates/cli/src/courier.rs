@@ -95,9 +95,10 @@ impl Courier {
         mut self,
         mut news: mpsc::Receiver<News>,
         ended: mpsc::UnboundedSender<Ended>,
-        mut report: Report,
+        report: Report,
         interrupt: Interrupt,
     ) -> Result<(), Trouble> {
+        let mut report = report.watching(self.client.traffic());
         let mut controls = Controls::default();
         let outcome = tokio::select! {
             outcome = self.run(&mut news, ended, &mut report, &mut controls) => outcome,
@@ -115,6 +116,7 @@ impl Courier {
         }
         report.sum_up();
         let mut story = report.into_story();
+        story.end(&outcome);
         drop(news);
         // What was not told in this time is found out when the command is given again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
@@ -126,8 +128,7 @@ impl Courier {
             }
         }
         self.memory.save();
-        story.tell();
-        outcome
+        outcome.and(story.tell())
     }
 
     fn is_up(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
+use crate::url;
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::{Pipe, Source};
 use std::collections::BTreeMap;
@@ -35,11 +36,11 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         return send_stdin(name, args, interrupt).await;
     }
     let parcels = parcels(&args.files)?;
+    let story = Story::new(&args.record, "send", title(&parcels), &url::server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
     let next = files.len();
-    let story = Story::new(&args.record, courier.server());
     let report = Report::new(report::SEND, args.common.output, story, files, trees > 0);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
@@ -74,6 +75,7 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
 }
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
+    let story = Story::new(&args.record, "send", name.as_str().to_owned(), &url::server(&args.url))?;
     let courier =
         Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?.keeping_nothing();
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
@@ -84,7 +86,6 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
         &Digest::of(b""),
     );
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
-    let story = Story::new(&args.record, courier.server());
     let report = Report::new(report::SEND, args.common.output, story, vec![subject], false);
     let (tell, news) = mpsc::channel(1);
     let (ended, _ends) = mpsc::unbounded_channel();
@@ -123,12 +124,19 @@ impl Parcel {
         }
     }
 
-    #[cfg(test)]
     fn name(&self) -> &SafeName {
         match self {
             Self::File { name, .. } => name,
             Self::Tree(tree) => &tree.name,
         }
+    }
+}
+
+/// What is to be sent, in a few words.
+fn title(parcels: &[Parcel]) -> String {
+    match parcels {
+        [parcel] => parcel.name().as_str().to_owned(),
+        parcels => format!("{} files and folders", parcels.len()),
     }
 }
 

@@ -199,8 +199,9 @@ pub(crate) struct Watch {
     pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
-    #[command(flatten)]
-    pub(crate) record: Record,
+    /// Print on stderr at the end what happened and when, to the server and on each connection
+    #[arg(long)]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

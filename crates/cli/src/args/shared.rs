@@ -84,6 +84,9 @@ pub(crate) struct Record {
     /// Print on stderr at the end what happened and when, to the server and on each connection
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Write a page at the end that shows in a browser what happened: rates, round trips, cuts, with plots over time
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// How much to tell.

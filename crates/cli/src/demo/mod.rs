@@ -45,7 +45,8 @@ async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
 
     let (first, back) = (folder.join("first.bin"), folder.join("back.bin"));
     let original = file::make(first.clone(), size, seed).await.map_err(|e| disk(&e))?;
-    let story = Story::new(&args.record, "the server, by the link");
+    let title = format!("{} there and back", Size(size));
+    let story = Story::new(&args.record, "demo", title, "a server on this machine, behind a bad link")?;
     let mut scene = Scene::set(&folder.join("server"), up, story).await?;
     view.say(Who::Demo, "up it goes");
     let finished = scene.send(&first, &mut view).await?;
@@ -58,7 +59,7 @@ async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
     let back = file::digest(back).await.map_err(|e| disk(&e))?;
     let outcome = Outcome { original, back, bytes: size, up, down };
     view.finish(&outcome);
-    story.tell();
+    story.tell()?;
     if outcome.is_equal() {
         Ok(())
     } else {

@@ -76,6 +76,7 @@ impl Scene {
         let client = Client::new(&format!("ws://{near}/"), config).map_err(failed)?;
 
         let (client_events, state) = (client.events(), client.link());
+        let story = story.watching(client.traffic());
         let news = News { mishaps, client: client_events, server: server.events(), story, state };
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = async move {
@@ -118,6 +119,7 @@ impl Scene {
     /// Ends everything; what has happened to the client's link.
     pub(super) async fn strike(self) -> Story {
         let Self { server, stop, client, mut news, .. } = self;
+        news.story.end(&Ok(()));
         client.close().await;
         while let Ok(event) = news.client.try_recv() {
             news.story.link(&event);
@@ -154,9 +156,13 @@ impl News {
                     }
                 }
                 finished = transfer.finished() => {
-                    return finished.map_err(|e| Trouble::failed(format!("the transfer has failed: {e}")));
+                    let finished =
+                        finished.map_err(|e| Trouble::failed(format!("the transfer has failed: {e}")))?;
+                    self.story.done(format!("{} has crossed", finished.name), (&finished).into());
+                    return Ok(finished);
                 }
                 _ = ticks.tick() => {
+                    self.story.tick();
                     let progress = *progress.borrow();
                     if back && progress.stage == Stage::Moving {
                         back = false;

@@ -16,7 +16,7 @@ use crate::signals::Wish;
 use crate::story::Story;
 use crate::units::Span;
 use bar::{Bar, Mood};
-use bowline_core::transfer::{Meter, Stage};
+use bowline_core::transfer::{Meter, Stage, Traffic};
 use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -162,7 +162,7 @@ impl Report {
         let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
         if !folder {
-            self.story.done(done_line(self.verb, finished, 16));
+            self.story.done(done_line(self.verb, finished, 16), finished.into());
         }
         if matches!(self.voice, Voice::Json) {
             let line = json::done(finished);
@@ -240,6 +240,12 @@ impl Report {
         }
     }
 
+    /// The story looks at what the links carry.
+    #[must_use]
+    pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
+        Self { story: self.story.watching(traffic), ..self }
+    }
+
     /// Nothing more is told but the story.
     pub(crate) fn into_story(self) -> Story {
         self.story
@@ -270,6 +276,7 @@ impl Report {
 
     /// Looks at every file and shows how far it is.
     pub(crate) fn tick(&mut self, link: &LinkState) {
+        self.story.tick();
         let now = Instant::now();
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);

@@ -1,41 +1,69 @@
-//! What has happened during a command, for whoever asks afterwards: `--explain` prints it.
+//! What has happened during a command, for whoever asks afterwards: `--explain` prints it, `--report` draws it.
 //!
-//! However long a command runs, little is kept: the first turns and the last ones, and the records of the last connections.
+//! However long a command runs, little is kept: the first turns and the last ones, the records of the last connections, and
+//! measurements that become coarser.
 
+mod lines;
+mod page;
+mod plot;
+mod samples;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use crate::args::Record;
 use crate::exit::Trouble;
-use crate::plain::wrapped;
 use crate::report::print_line;
 use bowline_core::Disconnect;
-use bowline_tokio::LinkEvent;
+use bowline_core::transfer::{Digest, Traffic};
+use bowline_tokio::{Finished, LinkEvent};
+use plot::Outage;
+use samples::Samples;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
-use turns::Turns;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+use turns::{Kind, Turns};
 
 /// The records of so many connections are kept.
 const LIVES: usize = 16;
 /// So many files are told one by one.
-const FILES: u32 = 32;
-/// What fits into a line of a terminal.
-const COLUMNS: usize = 80;
-/// How wide a time is, as in the records of connections.
-const TIME: usize = 13;
+const FILES: u64 = 32;
+/// So many times without a connection are drawn.
+const OUTAGES: usize = 500;
 
 /// What has happened so far.
 #[derive(Debug)]
 pub(crate) struct Story {
     record: Record,
+    /// Which command it is, and what it is about.
+    command: &'static str,
+    title: String,
     server: String,
+    day: SystemTime,
     start: Instant,
     turns: Turns,
-    /// How many connections there have been.
+    /// How many connections there have been, and how many of them ended early.
     links: u32,
-    /// When the one that is up came about.
-    since: Duration,
+    cuts: u32,
+    state: State,
     lives: VecDeque<Life>,
-    files: u32,
+    outages: Vec<Outage>,
+    /// How long there was none after a connection that had ended early.
+    without: Duration,
+    traffic: Option<watch::Receiver<Traffic>>,
+    samples: Samples,
+    sums: Sums,
+    named: Vec<Arrival>,
+    end: End,
+}
+
+/// Whether there is a connection, and since when.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Up { since: Duration },
+    Down { since: Duration, is_cut: bool },
 }
 
 /// A connection that has ended.
@@ -46,60 +74,124 @@ struct Life {
     disconnect: Disconnect,
 }
 
+/// A file that has arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    name: String,
+    bytes: u64,
+    resent: u64,
+    links: u32,
+    seconds: f64,
+    deduplicated: bool,
+    digest: Digest,
+}
+
+/// All files that have arrived.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    files: u64,
+    bytes: u64,
+    resent: u64,
+}
+
+/// When it was over, and what had gone wrong.
+#[derive(Debug)]
+struct End {
+    at: Duration,
+    trouble: Option<String>,
+}
+
 impl Story {
-    /// Of a command about this server, as far as somebody wants to hear it.
-    pub(crate) fn new(record: &Record, server: &str) -> Self {
-        Self {
+    /// Of a command about these files at this server, as far as somebody wants to hear it.
+    ///
+    /// # Errors
+    /// Where the page is to stand, none can.
+    pub(crate) fn new(
+        record: &Record,
+        command: &'static str,
+        title: String,
+        server: &str,
+    ) -> Result<Self, Trouble> {
+        if let Some(path) = &record.report {
+            let folder = folder_of(path);
+            if path.is_dir() || !folder.is_dir() {
+                let why = if path.is_dir() { "it is a folder" } else { "its folder is missing" };
+                return Err(Trouble::usage(format!("{}: no report can stand there: {why}", path.display())));
+            }
+        }
+        Ok(Self {
             record: record.clone(),
+            command,
+            title,
             server: server.to_owned(),
+            day: SystemTime::now(),
             start: Instant::now(),
             turns: Turns::default(),
             links: 0,
-            since: Duration::ZERO,
+            cuts: 0,
+            state: State::Down { since: Duration::ZERO, is_cut: false },
             lives: VecDeque::new(),
-            files: 0,
+            outages: Vec::new(),
+            without: Duration::ZERO,
+            traffic: None,
+            samples: Samples::default(),
+            sums: Sums::default(),
+            named: Vec::new(),
+            end: End { at: Duration::MAX, trouble: None },
+        })
+    }
+
+    /// Looks at what the links carry, from here on.
+    #[must_use]
+    pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
+        Self { traffic: Some(traffic), ..self }
+    }
+
+    /// Looks at what the links carry.
+    pub(crate) fn tick(&mut self) {
+        let at = self.start.elapsed();
+        // Between two news there is nothing new to measure.
+        let news = self.traffic.as_mut().filter(|traffic| traffic.has_changed().unwrap_or(false));
+        if let Some(traffic) = news.map(|traffic| *traffic.borrow_and_update()) {
+            self.samples.observe(at, &traffic);
         }
     }
 
     /// The link has come to another turn.
     pub(crate) fn link(&mut self, event: &LinkEvent) {
-        let now = self.start.elapsed();
+        self.tick();
         match event {
-            LinkEvent::Dialing { attempt: 1 } => self.turn(format!("dials {}", self.server)),
-            LinkEvent::Dialing { attempt } => self.turn(format!("dials again, attempt {attempt}")),
+            LinkEvent::Dialing { attempt: 1 } => self.turn(Kind::Dial, format!("dials {}", self.server)),
+            LinkEvent::Dialing { attempt } => {
+                self.turn(Kind::Dial, format!("dials again, attempt {attempt}"));
+            }
             LinkEvent::DialFailed { disconnect, .. } => {
-                self.turn(format!("not reachable: {disconnect}"));
+                self.turn(Kind::Failure, format!("not reachable: {disconnect}"));
             }
-            LinkEvent::Up { link } => {
-                (self.links, self.since) = (*link, now);
-                self.turn(format!("connection {link} is up"));
-            }
-            LinkEvent::Down { disconnect } => {
-                self.turn(format!("connection {} has ended: {disconnect}", self.links));
-                if self.lives.len() == LIVES {
-                    self.lives.pop_front();
-                }
-                let (link, began) = (self.links, self.since);
-                self.lives.push_back(Life { link, began, disconnect: disconnect.clone() });
-            }
+            LinkEvent::Up { link } => self.up(*link),
+            LinkEvent::Down { disconnect } => self.down(disconnect),
             LinkEvent::Waiting { delay, .. } => {
-                self.turn(format!("waits for {:.1} s", delay.as_secs_f64()));
+                self.turn(Kind::Wait, format!("waits for {:.1} s", delay.as_secs_f64()));
             }
             // After an end that was asked for there is nothing to give up.
             LinkEvent::GaveUp { why, .. } => {
                 if let Some((_, why)) = why.rsplit_once("; gave up: ") {
-                    self.turn(format!("gives up: {why}"));
+                    self.turn(Kind::Failure, format!("gives up: {why}"));
                 }
             }
             _ => {}
         }
     }
 
-    /// A file is complete; in words.
-    pub(crate) fn done(&mut self, words: String) {
-        self.files += 1;
-        if self.files <= FILES {
-            self.turn(words);
+    /// A file is complete; in words, and what there is to know of it.
+    pub(crate) fn done(&mut self, words: String, arrival: Arrival) {
+        self.tick();
+        self.sums.files += 1;
+        self.sums.bytes += arrival.bytes;
+        self.sums.resent += arrival.resent;
+        if self.sums.files <= FILES {
+            self.named.push(arrival);
+            self.turn(Kind::Done, words);
         }
     }
 
@@ -108,123 +200,93 @@ impl Story {
         let text = trouble.to_string();
         // What concerns all files is told once.
         if self.turns.iter().next_back().is_none_or(|turn| turn.text != text) {
-            self.turn(text);
+            self.turn(Kind::Failure, text);
+        }
+    }
+
+    /// The command has come to this; what is left is to close the connection.
+    pub(crate) fn end(&mut self, outcome: &Result<(), Trouble>) {
+        self.tick();
+        let at = self.start.elapsed();
+        self.end = End { at, trouble: outcome.as_ref().err().map(ToString::to_string) };
+        if let State::Down { since, is_cut } = self.state {
+            self.away(Outage { from: since, to: at, is_cut });
         }
     }
 
     /// Tells it to whoever wants to hear it.
-    pub(crate) fn tell(&self) {
+    ///
+    /// # Errors
+    /// The page cannot be written.
+    pub(crate) fn tell(&self) -> Result<(), Trouble> {
         if self.record.explain {
             self.lines().iter().for_each(|line| print_line(line));
         }
+        let Some(path) = &self.record.report else { return Ok(()) };
+        let written = write(path, &page::page(self));
+        written.map_err(|e| Trouble::failed(format!("{}: the report cannot be written: {e}", path.display())))
     }
 
-    fn turn(&mut self, text: String) {
-        self.turns.push(self.start.elapsed(), text);
+    fn up(&mut self, link: u32) {
+        let now = self.start.elapsed();
+        self.turn(Kind::Up, format!("connection {link} is up"));
+        if let State::Down { since, is_cut } = self.state {
+            self.away(Outage { from: since, to: now, is_cut });
+        }
+        (self.links, self.state) = (link, State::Up { since: now });
     }
 
-    /// All of it, for a terminal.
-    fn lines(&self) -> Vec<String> {
-        let mut lines =
-            vec![String::new(), "What happened, from the start of the command on:".into(), String::new()];
-        for (index, turn) in self.turns.iter().enumerate() {
-            if index == turns::FIRST && self.turns.left_out() > 0 {
-                lines.push(format!("{:TIME$}  ... {} more are not kept ...", "", self.turns.left_out()));
-            }
-            let time = format!("{:.3} s", turn.at.as_secs_f64());
-            let (width, mut label) = (time.len().max(TIME), time.as_str());
-            for line in wrapped(&turn.text, COLUMNS - width - 2) {
-                lines.push(format!("{label:>width$}  {line}"));
-                label = "";
-            }
+    fn down(&mut self, disconnect: &Disconnect) {
+        let (link, now) = (self.links, self.start.elapsed());
+        self.turn(Kind::Down, format!("connection {link} has ended: {disconnect}"));
+        let is_cut = now < self.end.at;
+        self.cuts += u32::from(is_cut);
+        if self.lives.len() == LIVES {
+            self.lives.pop_front();
         }
-        if self.files > FILES {
-            lines.push(format!("{:TIME$}  {} files in all", "", self.files));
+        if let State::Up { since: began } = self.state {
+            self.lives.push_back(Life { link, began, disconnect: disconnect.clone() });
         }
-        for Life { link, began, disconnect } in &self.lives {
-            // One that never got as far as a connection has none.
-            let Some(timeline) = disconnect.timeline() else { continue };
-            let began = format!("Connection {link}, from {:.3} s on:", began.as_secs_f64());
-            lines.extend([String::new(), began, String::new()]);
-            lines.extend(timeline.to_string().lines().map(str::to_owned));
+        self.state = State::Down { since: now, is_cut };
+    }
+
+    fn away(&mut self, outage: Outage) {
+        if outage.is_cut {
+            self.without += outage.to.saturating_sub(outage.from);
         }
-        lines
+        if self.outages.len() < OUTAGES {
+            self.outages.push(outage);
+        }
+    }
+
+    fn turn(&mut self, kind: Kind, text: String) {
+        self.turns.push(self.start.elapsed(), kind, text);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bowline_core::Instant as Time;
-    use bowline_core::closing::Obstacle;
-    use bowline_core::connection::{Config, Connection, Event};
-
-    fn story() -> Story {
-        Story::new(&Record { explain: true }, "ws://h/")
-    }
-
-    /// The end of a connection that lived for so many seconds.
-    fn end(seconds: u64) -> Disconnect {
-        let mut connection = Connection::client(Config::default(), [1; 32], Time::ZERO);
-        connection.handle_end(Time::from_secs(seconds), bowline_core::End::Eof);
-        std::iter::from_fn(|| connection.poll_event())
-            .find_map(|event| if let Event::Closed(end) = event { Some(end) } else { None })
-            .expect("it has ended")
-    }
-
-    fn text(story: &Story) -> String {
-        story.lines().join("\n")
-    }
-
-    #[test]
-    fn each_turn_is_a_line_and_each_connection_has_its_record() {
-        let mut story = story();
-        let failed = Disconnect::connect_failed(Obstacle::Refused, "nobody listens at h:80".to_owned());
-        story.link(&LinkEvent::Dialing { attempt: 1 });
-        story.link(&LinkEvent::DialFailed { attempt: 1, disconnect: failed });
-        story.link(&LinkEvent::Waiting { attempt: 2, delay: Duration::from_millis(1500) });
-        story.link(&LinkEvent::Dialing { attempt: 2 });
-        story.link(&LinkEvent::Up { link: 1 });
-        story.link(&LinkEvent::Down { disconnect: end(7) });
-        let text = text(&story);
-        for words in [
-            "  dials ws://h/\n",
-            "  not reachable: nobody listens at h:80\n",
-            "  waits for 1.5 s\n",
-            "  dials again, attempt 2\n",
-            "  connection 1 is up\n",
-            "  connection 1 has ended: no close frame received or sent;",
-            "Connection 1, from 0.0",
-            "      0.000 s  opened as the client; heartbeat 20.0 s, time-out 20.0 s\n",
-            "      7.000 s  ",
-        ] {
-            assert!(text.contains(words), "{words:?} in\n{text}");
+impl From<&Finished> for Arrival {
+    fn from(finished: &Finished) -> Self {
+        let Finished { name, bytes, resent, links, seconds, deduplicated, digest, .. } = finished;
+        Self {
+            name: name.as_str().to_owned(),
+            bytes: *bytes,
+            resent: *resent,
+            links: *links,
+            seconds: *seconds,
+            deduplicated: *deduplicated,
+            digest: *digest,
         }
-        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
     }
+}
 
-    #[test]
-    fn of_many_connections_the_last_are_kept() {
-        let mut story = story();
-        for link in 1..=400 {
-            story.link(&LinkEvent::Up { link });
-            story.link(&LinkEvent::Down { disconnect: end(1) });
-        }
-        let text = text(&story);
-        assert!(!text.contains("Connection 384, from") && text.contains("Connection 385, from"), "{text}");
-        assert!(text.contains("Connection 400, from"), "{text}");
-        assert!(text.contains("connection 1 is up") && text.contains("connection 400 is up"), "{text}");
-        assert!(text.contains("... 544 more are not kept ..."), "{text}");
-    }
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
 
-    #[test]
-    fn of_many_files_the_first_are_named() {
-        let mut story = story();
-        for number in 1..=FILES + 2 {
-            story.done(format!("sent {number}.txt"));
-        }
-        let text = text(&story);
-        assert!(text.contains("sent 32.txt") && !text.contains("sent 33.txt"), "{text}");
-        assert!(text.ends_with("  34 files in all"), "{text}");
-    }
+/// Writes a file whole or not at all.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }

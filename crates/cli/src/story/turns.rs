@@ -13,7 +13,19 @@ const LAST: usize = 224;
 pub(super) struct Turn {
     /// How long after the beginning.
     pub(super) at: Duration,
+    pub(super) kind: Kind,
     pub(super) text: String,
+}
+
+/// What kind of thing it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Dial,
+    Up,
+    Down,
+    Wait,
+    Done,
+    Failure,
 }
 
 /// What has happened, in the order of time.
@@ -25,8 +37,8 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    pub(super) fn push(&mut self, at: Duration, text: String) {
-        let turn = Turn { at, text };
+    pub(super) fn push(&mut self, at: Duration, kind: Kind, text: String) {
+        let turn = Turn { at, kind, text };
         if self.first.len() < FIRST {
             return self.first.push(turn);
         }

@@ -6,7 +6,7 @@
 mod keeper;
 mod view;
 
-use crate::args::Watch;
+use crate::args::{Record, Watch};
 use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::signals::Interrupt;
@@ -24,7 +24,8 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     let memory = Memory::of_user();
     let server = url::server(&args.url);
     let mut keeper = Keeper::new(target, &args, memory.paths(), &server);
-    let mut view = View::new(args.output, Story::new(&args.record, &server));
+    let record = Record { explain: args.explain, report: None };
+    let mut view = View::new(args.output, Story::new(&record, "watch", String::new(), &server)?);
     let until = async {
         match args.span {
             Some(span) => tokio::time::sleep(span).await,

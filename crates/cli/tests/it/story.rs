@@ -2,6 +2,7 @@
 
 use crate::common::{Process, Relay, World};
 use rustix::process::Signal;
+use std::fs;
 use std::net::TcpListener;
 
 fn is_readable(text: &str) -> bool {
@@ -86,4 +87,62 @@ fn nobody_who_has_not_asked_is_told_a_story() {
     world.file("a.bin", 1000);
     let done = world.run(["send", "a.bin", &server.url]);
     assert_eq!((done.code, done.stderr.lines().count()), (Some(0), 1), "{done:?}");
+}
+
+/// What stands under this word in the tiles of a page.
+fn tile<'a>(page: &'a str, name: &str) -> &'a str {
+    let start = format!("<dt>{name}</dt><dd>");
+    let (_, rest) = page.split_once(&start).unwrap_or_else(|| panic!("{name} in\n{page}"));
+    rest.split('<').next().unwrap_or_default()
+}
+
+#[test]
+fn a_page_tells_what_the_transfer_tells() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    world.file("a&b.bin", 8_000_000);
+    let args = [
+        "send",
+        "a&b.bin",
+        &relay.url,
+        "--json",
+        "--limit-rate",
+        "1500k",
+        "--report",
+        "page.html",
+        "--quiet",
+    ];
+    let mut sender = Process::start(&mut world.bowline(args));
+    sender.middle();
+    relay.cut();
+    let told = sender.event(|event| event["event"] == "done");
+    let done = sender.finish();
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:?}");
+    let page = fs::read_to_string(world.path("page.html")).expect("it was written");
+    assert!(page.contains("<title>bowline send: a&amp;b.bin</title>"), "{page}");
+    assert!(page.contains("It took 2 connections: the link broke once"), "{page}");
+    assert_eq!((tile(&page, "In one file"), tile(&page, "Connections")), ("7.6 MiB", "2"));
+    let resent = told["resent_bytes"].as_u64().expect("a number");
+    let shown =
+        if resent < 1024 { format!("{resent} B") } else { format!("{:.1} KiB", resent as f64 / 1024.0) };
+    assert_eq!(tile(&page, "Crossed again"), shown);
+    assert!(page.contains(told["blake3"].as_str().expect("a digest")), "{page}");
+    let names = ["Throughput", "Window", "Chunk", "Round trip", "Control delay"];
+    assert!(names.iter().all(|name| page.contains(&format!("<figcaption><b>{name}</b>"))), "{page}");
+    assert!(!page.contains("<script"), "{page}");
+    let left = fs::read_dir(world.path("")).expect("a folder").filter_map(Result::ok);
+    let odd: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".tmp")).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
+#[test]
+fn a_fetch_that_fails_has_a_page_too() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let url = format!("{}/nothing", server.url);
+    let done = world.run(["fetch", &url, "--report", "page.html"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    let page = fs::read_to_string(world.path("page.html")).expect("it was written");
+    assert!(page.contains("Not everything has arrived: nothing: the server has no such file."), "{page}");
 }

@@ -19,6 +19,7 @@ pub struct Traffic {
     /// The usual round trip on this link, with the queues that it meets; `None` before the first.
     pub round_trip: Option<Duration>,
     /// How much longer that is than the least one: what waits in queues ahead of a ping, or anything else that is urgent.
+    /// `None` unless this end has sent some on this link.
     pub control_delay: Option<Duration>,
 }
 
@@ -34,7 +35,7 @@ impl Transfers {
             in_flight: flow.in_flight(),
             window: sent.map(|_| flow.window()),
             round_trip: flow.round_trip(),
-            control_delay: flow.control_delay(),
+            control_delay: sent.and(flow.control_delay()),
         }
     }
 }
