@@ -151,6 +151,7 @@ impl DiskStore {
         attach: Attach,
         now: SystemTime,
     ) -> Result<Attached, StoreError> {
+        let spec = &Spec { name: self.whole(&spec.name)?, ..spec.clone() };
         self.root().check(&spec.name)?;
         let ticket = self.registry().enter(self.principal().key(id));
         let gate = ticket.live().gate();

@@ -27,9 +27,9 @@ impl DiskStore {
     /// # Errors
     /// `Exists` if something else has the name; `BadName` in the staging folder; `Denied`, `NoSpace`, `Io`.
     pub fn make_folder(&self, spec: &FolderSpec) -> Result<bool, StoreError> {
-        let root = self.root();
-        let at = root.path(&spec.name);
-        let (folder, existed) = root.make_folder(&spec.name)?;
+        let (root, name) = (self.root(), self.whole(&spec.name)?);
+        let at = root.path(&name);
+        let (folder, existed) = root.make_folder(&name)?;
         let meta = folder.meta().map_err(StoreError::at(&at))?;
         if self.config().adopt_folders || root.has_made(&meta) {
             let _ = folder.dress(sys::moment(spec.mtime_ms), spec.unix_mode);

@@ -84,7 +84,7 @@ impl DiskStore {
     /// `TooMuchToList` and `ListingsBusy` if [`Config::listings`](crate::Config::listings) does not allow it, ever or
     /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `Denied`, `Io`.
     pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
-        let at = self.root().path(name);
+        let at = self.root().path(&self.whole(name)?);
         let mut share = Share { budget: Arc::clone(self.listings()), bytes: 0 };
         let walk = self.walk(Some(name))?;
         let mut writer = ListingWriter::new(walk.mtime_ms(), walk.unix_mode());

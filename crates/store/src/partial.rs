@@ -83,7 +83,7 @@ impl Partial {
             Some(_) => {}
             // What it is going to take was not entered, since nobody knew.
             None => {
-                let grown = self.store.ledger().grow(&self.store.config().quota, self.ticket.id(), end);
+                let grown = self.store.ledger().grow(self.store.quota(), self.ticket.id(), end);
                 grown.map_err(|why| StoreError::because(ErrorKind::Quota, &self.path, why))?;
             }
         }

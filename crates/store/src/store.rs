@@ -1,6 +1,6 @@
 //! The store: a folder that files are received into and sent from.
 
-use crate::config::Config;
+use crate::config::{Config, Quota};
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
@@ -26,6 +26,10 @@ use std::sync::{Arc, Mutex};
 pub struct DiskStore {
     inner: Arc<Inner>,
     principal: Principal,
+    /// What all names are in; `None`: in the folder that was opened.
+    folder: Option<SafeName>,
+    /// What the principal may keep, if not what the configuration says.
+    quota: Option<Quota>,
 }
 
 struct Inner {
@@ -64,13 +68,26 @@ impl DiskStore {
         let (registry, ledger, cursor) = (Arc::default(), Arc::default(), Mutex::default());
         let listings = Arc::new(Budget::new(config.listings));
         let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings });
-        Self { inner, principal: Principal::default() }
+        Self { inner, principal: Principal::default(), folder: None, quota: None }
     }
 
     /// The same store, in the hands of this principal: what it attaches to is bound to it, and counts for it.
     #[must_use]
     pub fn for_principal(&self, principal: Principal) -> Self {
-        Self { inner: Arc::clone(&self.inner), principal }
+        Self { principal, ..self.clone() }
+    }
+
+    /// The same store, but whatever is named is in this folder of it, which comes to be with the first file in it.
+    /// Nothing outside of it can be named.
+    #[must_use]
+    pub fn in_folder(&self, folder: SafeName) -> Self {
+        Self { folder: Some(folder), ..self.clone() }
+    }
+
+    /// The same store, with a quota for its principal that is not that of the configuration.
+    #[must_use]
+    pub fn with_quota(&self, quota: Quota) -> Self {
+        Self { quota: Some(quota), ..self.clone() }
     }
 
     /// Whose hands it is in.
@@ -83,7 +100,7 @@ impl DiskStore {
     /// # Errors
     /// `NotFound`; `NotAFile` for anything but a regular file; `BadName` in the staging folder; `Denied`, `Io`.
     pub fn source(&self, name: &SafeName) -> Result<Source, StoreError> {
-        let root = self.root();
+        let (root, name) = (self.root(), &self.whole(name)?);
         let at = root.path(name);
         let (folder, meta) = match root.find(name) {
             Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
@@ -106,6 +123,23 @@ impl DiskStore {
     /// How the folder is treated.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// What the principal may keep.
+    pub fn quota(&self) -> &Quota {
+        self.quota.as_ref().unwrap_or(&self.inner.config.quota)
+    }
+
+    /// What all names are in, if not in the folder that was opened.
+    pub(crate) fn folder(&self) -> Option<&SafeName> {
+        self.folder.as_ref()
+    }
+
+    /// The name from the folder that was opened on.
+    pub(crate) fn whole(&self, name: &SafeName) -> Result<SafeName, StoreError> {
+        let Some(folder) = &self.folder else { return Ok(name.clone()) };
+        let whole = folder.child(name.as_str());
+        whole.map_err(|e| StoreError::because(ErrorKind::BadName, &self.root().path(name), e.to_string()))
     }
 
     pub(crate) fn root(&self) -> &Root {

@@ -91,6 +91,8 @@ impl DiskStore {
     /// `NotFound`; `NotAFolder` if the name is that of something else; `BadName` in the staging folder; `Denied`, `Io`.
     pub fn walk(&self, from: Option<&SafeName>) -> Result<Walk, StoreError> {
         let root = self.root();
+        let from = from.map(|name| self.whole(name)).transpose()?.or_else(|| self.folder().cloned());
+        let from = from.as_ref();
         let at = from.map_or_else(|| root.dir().to_owned(), |name| root.path(name));
         let folder = match from {
             None => root.again().map_err(StoreError::at(&at))?,

@@ -29,7 +29,7 @@ impl Attaching<'_> {
     /// Enters the whole file in the books of its principal; one without a known end as far as it is there.
     fn hold(&self, have: u64) -> Result<Hold, StoreError> {
         let store = self.store;
-        let quota = &store.config().quota;
+        let quota = store.quota();
         let length = self.spec.length.unwrap_or(have);
         let entered = store.ledger().enter(store.root(), quota, store.principal(), self.ticket.id(), length);
         entered.map_err(|why| StoreError::because(ErrorKind::Quota, &self.at, why))

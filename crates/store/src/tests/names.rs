@@ -1,4 +1,5 @@
 use super::*;
+use crate::{FolderSpec, Found, Walk};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn send(rig: &Rig, file: &str) -> Result<(), StoreError> {
@@ -149,4 +150,38 @@ fn folders_are_made_at_the_commit() {
     assert!(!rig.path("d").exists());
     partial.commit(3, digest(b"abc")).expect("whole");
     assert_eq!(rig.read("d/e/a"), b"abc");
+}
+
+#[test]
+fn a_store_in_a_folder_names_nothing_outside_of_it() {
+    let rig = Rig::new();
+    send(&rig, "outside").expect("a fine name");
+    let inner = Rig { store: rig.store.in_folder(name("home/alice")), dir: rig.dir };
+    assert_eq!(kind(inner.store.source(&name("outside"))), ErrorKind::NotFound);
+    assert_eq!(kind(inner.store.listing(&name("home"))), ErrorKind::NotFound);
+    let mut partial = inner.begin(2, &spec("a/b", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(inner.read("home/alice/a/b"), b"abc");
+    assert_eq!(inner.store.source(&name("a/b")).expect("there").length(), 3);
+    let folder = FolderSpec { name: name("empty"), mtime_ms: 0, unix_mode: None };
+    assert!(!inner.store.make_folder(&folder).expect("made"));
+    assert!(inner.path("home/alice/empty").is_dir());
+    let names = |walk: Walk| {
+        walk.filter_map(|found| match found {
+            Found::File(entry) | Found::Folder(entry) => Some(entry.name.to_string()),
+            _ => None,
+        })
+    };
+    let walk = inner.store.walk(None).expect("a folder");
+    assert_eq!(names(walk).collect::<Vec<_>>(), ["a", "a/b", "empty"]);
+    let walk = inner.store.walk(Some(&name("a"))).expect("a folder");
+    assert_eq!(names(walk).collect::<Vec<_>>(), ["b"]);
+    // What stands at the root as staging is an ordinary name in it.
+    let mut partial = inner.begin(3, &spec(".bowline/x", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    // Names that are too long together are told, and lead nowhere.
+    let long = name(&["x"; 64].join("/"));
+    assert_eq!(kind(inner.store.source(&long)), ErrorKind::BadName);
 }

@@ -261,3 +261,23 @@ fn what_has_no_known_length_is_found_again_by_another_process() {
     let taken = other.attach(id(2), &spec, attach(0, ALICE), day(0)).expect_err("the name is taken");
     assert_eq!(taken.kind(), ErrorKind::Exists);
 }
+
+#[test]
+fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
+    let rig = with_quota(Some(10), None);
+    let quota = |bytes| Quota { bytes: Some(bytes), partials: None };
+    let alice = of(&rig, "alice").with_quota(quota(20));
+    let held = begin(&alice, 1, 20).expect("hers");
+    assert!(refused(&alice, 2, 1).contains("20 of 20 bytes"), "{}", refused(&alice, 2, 1));
+    assert!(refused(&of(&rig, "bob"), 3, 11).contains("0 of 10 bytes"));
+    let narrow = of(&rig, "carol").with_quota(quota(5));
+    let name = spec("open", 0);
+    let open = Spec { length: None, ..name };
+    let mut growing = match narrow.attach(id(4), &open, attach(0, ALICE), day(0)).expect("new") {
+        Attached::Partial { partial, .. } => partial,
+        other => panic!("no partial: {other:?}"),
+    };
+    growing.write(0, b"abcde").expect("so much may come");
+    assert_eq!(growing.write(5, b"f").expect_err("no more").kind(), ErrorKind::Quota);
+    drop(held);
+}
