@@ -44,7 +44,7 @@ pub use clock::Clock;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
 pub use maybe_tls::MaybeTlsStream;
-pub use server::{FileEvent, Server, ServerConfig, ServerEvent};
+pub use server::{Access, FileEvent, Grant, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};
 pub use watch::Watch;

@@ -31,7 +31,8 @@ fn config(reach: &Reach, token: &Token, trust: &Trust, common: &Common) -> Resul
     config.transfer.limit_rate = common.limit_rate;
     config.reconnect.first_contact = Some(reach.first_contact());
     config.reconnect.max_elapsed = Some(reach.outage());
-    config.token.clone_from(&token.token);
+    config.token = token.read(common.output.quiet)?;
+    config.token_file.clone_from(&token.token_file);
     config.dial.tls = trust::client(trust)?;
     Ok(config)
 }

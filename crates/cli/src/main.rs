@@ -14,6 +14,7 @@ mod nest;
 mod news;
 mod papers;
 mod plain;
+mod private;
 mod probe;
 mod report;
 mod send;

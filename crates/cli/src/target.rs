@@ -1,6 +1,5 @@
 //! Any WebSocket server, and how to dial it.
 
-use crate::args::Token;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::{Request, RequestError};
 use bowline_tokio::dial::{self, Dialed};
@@ -24,7 +23,7 @@ impl Target {
     pub(crate) fn new(
         url: &str,
         subprotocols: &[String],
-        token: &Token,
+        token: Option<&str>,
         tls: Option<ClientTls>,
         patience: Duration,
     ) -> Result<Self, RequestError> {
@@ -35,7 +34,7 @@ impl Target {
         for name in subprotocols {
             request = request.with_subprotocol(name)?;
         }
-        if let Some(token) = &token.token {
+        if let Some(token) = token {
             request = request.with_header("authorization", format!("Bearer {token}"))?;
         }
         Ok(Self { request, tls, patience })

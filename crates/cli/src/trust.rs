@@ -2,6 +2,7 @@
 
 use crate::args::{Papers, Trust};
 use crate::exit::Trouble;
+use crate::private::warn_if_exposed;
 use crate::report::print_line;
 use bowline_tokio::tls::{ClientTls, ServerTls, TlsError};
 use std::fs;
@@ -21,8 +22,9 @@ pub(crate) fn client(trust: &Trust) -> Result<Option<ClientTls>, Trouble> {
 }
 
 /// Who a server is; `None`: nobody asks.
-pub(crate) fn server(papers: &Papers) -> Result<Option<ServerTls>, Trouble> {
+pub(crate) fn server(papers: &Papers, quiet: bool) -> Result<Option<ServerTls>, Trouble> {
     let (Some(certificate), Some(key)) = (&papers.tls_cert, &papers.tls_key) else { return Ok(None) };
+    warn_if_exposed(key, quiet);
     let tls = ServerTls::new(&read(certificate)?, &read(key)?);
     tls.map(Some).map_err(|error| blame(certificate, key, &error))
 }

@@ -1,7 +1,7 @@
 //! Durations, sizes and rates, as people write them and as people read them.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Reads `500ms`, `20s`, `1.5m`, `2h`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -38,6 +38,38 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     };
     let bytes = number * scale as f64;
     if bytes < 9e18 { Ok(bytes.round() as u64) } else { Err("that is too much".into()) }
+}
+
+/// Reads a day or a moment of UTC: `2030-12-31`, which begins then, or `2030-12-31T23:59:59Z`.
+pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
+    let wrong = || "a day such as 2030-12-31, or a moment such as 2030-12-31T23:59:59Z, is needed".to_owned();
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, time.strip_suffix('Z').ok_or_else(wrong)?),
+        None => (text, "00:00:00"),
+    };
+    let numbers = |text: &str, by: char, widths: [usize; 3]| -> Option<[u64; 3]> {
+        let parts: Vec<_> = text.split(by).collect();
+        let parts: [&str; 3] = parts.try_into().ok()?;
+        let fits = parts
+            .iter()
+            .zip(widths)
+            .all(|(part, width)| part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let read = parts.map(|part| part.parse().ok());
+        if let ([Some(a), Some(b), Some(c)], true) = (read, fits) { Some([a, b, c]) } else { None }
+    };
+    let [year, month, day] = numbers(day, '-', [4, 2, 2]).ok_or_else(wrong)?;
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2]).ok_or_else(wrong)?;
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let months = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let length = months.get((month as usize).wrapping_sub(1)).copied().unwrap_or(0);
+    if year < 1970 || day == 0 || day > length || hour > 23 || minute > 59 || second > 59 {
+        return Err(format!("there is no {text}"));
+    }
+    let before = year - 1;
+    let years = (year - 1970) * 365 + (before / 4 - before / 100 + before / 400)
+        - (1969 / 4 - 1969 / 100 + 1969 / 400);
+    let days = years + months[..month as usize - 1].iter().sum::<u64>() + day - 1;
+    Ok(UNIX_EPOCH + Duration::from_secs(days * 86400 + hour * 3600 + minute * 60 + second))
 }
 
 /// Reads a size per second; a `/s` at the end is welcome.
@@ -170,6 +202,27 @@ mod tests {
         assert!(parse_size("1 parsec").is_err());
         assert!(parse_size("99999999TiB").is_err());
         assert!(parse_size("").is_err());
+    }
+
+    #[test]
+    fn moments_are_read_as_utc() {
+        for (text, seconds) in [
+            ("1970-01-01", 0),
+            ("2000-02-29", 951_782_400),
+            ("2030-12-31T23:59:59Z", 1_924_991_999),
+            ("2100-03-01", 4_107_542_400),
+        ] {
+            assert_eq!(parse_moment(text), Ok(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse_moment("2100-02-29"), Err("there is no 2100-02-29".into()));
+        for text in ["1969-12-31", "2030-00-01", "2030-13-01", "2030-01-00", "2030-01-01T24:00:00Z"] {
+            assert!(parse_moment(text).is_err_and(|why| why.starts_with("there is no ")), "{text}");
+        }
+        for text in
+            ["", "tomorrow", "2030-1-1", "+203-01-01", "2030-01-01T10:00", "2030-01-01T10:00:00+01:00"]
+        {
+            assert!(parse_moment(text).is_err_and(|why| why.contains("is needed")), "{text}");
+        }
     }
 
     #[test]

@@ -37,5 +37,5 @@ mod transfer;
 
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths};
 pub use messages::{Heard, SessionLost};
-pub use server::{FileEvent, Guest, Server, ServerConfig, ServerEvent};
+pub use server::{Access, FileEvent, Grant, Guest, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum_uploads::serve;
 use bowline_core::transfer::{SafeName, TransferId};
-use bowline_tokio::{Client, ClientConfig, ServerConfig};
+use bowline_tokio::{Access, Client, ClientConfig, ServerConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,7 +92,7 @@ async fn files_come_by_one_route_and_go_by_another() {
 #[tokio::test]
 async fn whoever_asks_for_no_link_of_ours_is_told_why() {
     let mut config = ServerConfig::default();
-    config.token = Some("secret".to_owned());
+    config.access = Access::by_token("secret");
     let running = start(config).await;
     let address = running.address;
     let answer = ask(address, "GET /link HTTP/1.1").await;

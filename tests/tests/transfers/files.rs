@@ -9,7 +9,7 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Digest};
 use bowline_host::client::LinkEvent;
-use bowline_host::server::ServerConfig;
+use bowline_host::server::{Access, ServerConfig};
 use bowline_host::transfer::TransferError;
 use bowline_store::Pipe;
 
@@ -146,7 +146,7 @@ pub(crate) fn another_client_goes_on_where_one_was_closed(pair: Pair) {
 
 pub(crate) fn a_wrong_token_is_refused_at_once(pair: Pair) {
     let mut config = ServerConfig::default();
-    config.token = Some("right".into());
+    config.access = Access::by_token("right");
     let serving = Serving::start(pair, config);
     let dir = folder();
     let path = source(&dir, 10);

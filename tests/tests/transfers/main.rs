@@ -64,6 +64,10 @@ over! {
             whoever_a_token_names_goes_on_with_his_own_files_only
             more_open_transfers_than_a_principal_may_have_are_told_to_wait
             a_quota_is_told_with_both_numbers
+            a_token_allows_what_it_says_and_no_more
+            a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdrawn
+            a_token_that_expires_ends_its_connection
+            what_a_token_allows_may_change_under_way
             a_server_sweeps_by_itself;
         progress:
             rate_and_time_left_are_known_while_it_moves_and_then_no_more

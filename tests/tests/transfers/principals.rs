@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use bowline_core::transfer::Code;
-use bowline_host::client::ClientConfig;
-use bowline_host::server::ServerConfig;
+use bowline_host::client::{ClientConfig, LinkEvent};
+use bowline_host::server::{Access, Grant, Secret, ServerConfig};
 use bowline_host::transfer::TransferError;
 use bowline_store::{DiskStore, Principal};
 
-use crate::ends::Pair;
-use crate::rig::{Serving, end, eventually, folder, id, name, quick, source, until};
+use crate::ends::{Client, Pair};
+use crate::rig::{Serving, contents, end, eventually, folder, id, name, quick, source, until};
 
-fn of(name: &str, token: &str) -> (Principal, String) {
-    (Principal::named(name).expect("short"), token.into())
+fn of(name: &str) -> Grant {
+    Grant::to(Principal::named(name).expect("short"))
+}
+
+fn alice_and_bob() -> Access {
+    let access = Access::nobody().with_token(Secret::of("one"), of("alice"));
+    access.with_token(Secret::of("two"), of("bob"))
 }
 
 fn with_token(token: &str) -> ClientConfig {
@@ -24,7 +29,7 @@ fn with_token(token: &str) -> ClientConfig {
 
 pub(crate) fn whoever_a_token_names_goes_on_with_his_own_files_only(pair: Pair) {
     let mut config = ServerConfig::default();
-    config.tokens = vec![of("alice", "one"), of("bob", "two")];
+    config.access = alice_and_bob();
     config.transfer.limit_rate = Some(2_000_000);
     let serving = Serving::start(pair, config);
     let dir = folder();
@@ -51,7 +56,7 @@ pub(crate) fn whoever_a_token_names_goes_on_with_his_own_files_only(pair: Pair) 
 
 pub(crate) fn more_open_transfers_than_a_principal_may_have_are_told_to_wait(pair: Pair) {
     let mut config = ServerConfig::default();
-    config.tokens = vec![of("alice", "one"), of("bob", "two")];
+    config.access = alice_and_bob();
     config.max_open = Some(1);
     config.transfer.limit_rate = Some(500_000);
     let serving = Serving::start(pair, config);
@@ -111,4 +116,123 @@ pub(crate) fn a_server_sweeps_by_itself(pair: Pair) {
     config.sweep_every = Some(Duration::from_millis(20));
     let _serving = Serving::of(pair, store, folder(), config);
     eventually("it is swept", || !dir.path().join(".bowline").exists());
+}
+
+pub(crate) fn a_token_allows_what_it_says_and_no_more(pair: Pair) {
+    let mut sends = of("alice");
+    (sends.may_fetch, sends.folder, sends.quota) = (false, Some(name("in/alice")), Some(1000));
+    let mut fetches = of("bob");
+    fetches.may_send = false;
+    let mut config = ServerConfig::default();
+    config.access =
+        Access::nobody().with_token(Secret::of("one"), sends).with_token(Secret::of("two"), fetches);
+    let serving = Serving::start(pair, config);
+    let dir = folder();
+    let small = source(&dir, 1000);
+    let alice = serving.client(with_token("one"));
+    end(alice.upload(&small, name("file"), id(1))).expect("she may");
+    assert_eq!(serving.file("in/alice/file"), contents(1000), "her names are in her folder");
+    let why = |begun| match end(begun).expect_err("refused") {
+        TransferError::Failed(failure) => (failure.code, failure.text),
+        other => panic!("{other:?}"),
+    };
+    let place = dir.path().join("place");
+    let refused = why(alice.download(name("file"), &place, id(2), false));
+    assert_eq!(refused, (Code::Rejected, "you may not fetch files from this server".into()));
+    let (code, text) = why(alice.upload(&source(&dir, 1001), name("large"), id(3)));
+    assert!(code == Code::Quota && text.contains("0 of 1000 bytes"), "{text}");
+
+    let bob = serving.client(with_token("two"));
+    let refused = why(bob.upload(&small, name("other"), id(4)));
+    assert_eq!(refused, (Code::Rejected, "you may not send files to this server".into()));
+    end(bob.download(name("in/alice/file"), &place, id(5), false)).expect("he may, and sees everything");
+    assert_eq!(std::fs::read(place).expect("it is there"), contents(1000));
+}
+
+/// The sentence of the first end of a link.
+fn first_end(client: &mut Box<dyn Client>) -> String {
+    loop {
+        match client.event() {
+            LinkEvent::Down { disconnect } => return disconnect.to_string(),
+            LinkEvent::GaveUp { why, .. } => panic!("{why}"),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdrawn(pair: Pair) {
+    let access = |token| Access::nobody().with_token(Secret::of(token), of("alice"));
+    let mut config = ServerConfig::default();
+    config.access = access("first");
+    config.transfer.limit_rate = Some(2_000_000);
+    let serving = Serving::start(pair, config);
+    let dir = folder();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "first\n").expect("written");
+    let mut config = quick();
+    config.token_file = Some(file.clone());
+    let mut client = serving.client(config);
+    let mut upload = client.upload(&source(&dir, 4_000_000), name("file"), id(1)).expect("queued");
+    until(&mut upload, |progress| progress.durable > 500_000);
+    // The token in the file.
+    std::fs::write(&file, "second\n").expect("written");
+    serving.server.set_access(access("second"));
+    let why = first_end(&mut client);
+    assert!(why.contains("the token was withdrawn"), "{why}");
+    until(&mut upload, |progress| progress.links == 2 && progress.durable > 2_000_000);
+    // The token that the application sets, where no file has another.
+    std::fs::remove_file(&file).expect("removed");
+    client.set_token("third");
+    serving.server.set_access(access("third"));
+    let finished = upload.finished().expect("sent");
+    assert_eq!((finished.links, finished.bytes), (3, 4_000_000));
+    assert!(finished.resent < 2_000_000, "{} bytes again", finished.resent);
+    assert_eq!(serving.file("file"), contents(4_000_000));
+    // Who has no other is not let in again.
+    let mut other = client.upload(&source(&dir, 3_000_000), name("other"), id(2)).expect("queued");
+    until(&mut other, |progress| progress.received > 0);
+    serving.server.set_access(access("fourth"));
+    let refused = other.finished().expect_err("refused");
+    assert!(matches!(&refused, TransferError::Refused(why) if why.contains("401")), "{refused:?}");
+}
+
+pub(crate) fn a_token_that_expires_ends_its_connection(pair: Pair) {
+    let mut grant = of("alice");
+    let lifetime = Duration::from_millis(1500);
+    grant.until = Some(std::time::SystemTime::now() + lifetime);
+    let mut config = ServerConfig::default();
+    config.access = Access::nobody().with_token(Secret::of("one"), grant);
+    let serving = Serving::start(pair, config);
+    let mut client = serving.client(with_token("one"));
+    client.until_up();
+    let why = first_end(&mut client);
+    assert!(why.contains("the token has expired"), "{why}");
+    loop {
+        if let LinkEvent::GaveUp { why, .. } = client.event() {
+            assert!(why.contains("401"), "{why}");
+            break;
+        }
+    }
+}
+
+pub(crate) fn what_a_token_allows_may_change_under_way(pair: Pair) {
+    let mut config = ServerConfig::default();
+    config.access = alice_and_bob();
+    config.transfer.limit_rate = Some(1_000_000);
+    let serving = Serving::start(pair, config);
+    let dir = folder();
+    let (mut alice, bob) = (serving.client(with_token("one")), serving.client(with_token("two")));
+    let mut hers = alice.upload(&source(&dir, 2_000_000), name("hers"), id(1)).expect("queued");
+    let mut his = bob.upload(&source(&dir, 2_000_000), name("his"), id(1)).expect("queued");
+    until(&mut hers, |progress| progress.received > 100_000);
+    until(&mut his, |progress| progress.received > 100_000);
+    let mut less = of("alice");
+    less.may_send = false;
+    let access = Access::nobody().with_token(Secret::of("one"), less);
+    serving.server.set_access(access.with_token(Secret::of("two"), of("bob")));
+    let why = first_end(&mut alice);
+    assert!(why.contains("what this token allows has changed"), "{why}");
+    let TransferError::Failed(failure) = hers.finished().expect_err("refused") else { panic!() };
+    assert_eq!(failure.code, Code::Rejected, "{failure}");
+    assert_eq!(his.finished().expect("nobody disturbed him").links, 1);
 }

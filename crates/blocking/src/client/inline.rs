@@ -160,6 +160,14 @@ impl InlineClient {
         false
     }
 
+    /// Shows another token from the next dial on; see [`Client::set_token`].
+    ///
+    /// # Errors
+    /// The token cannot stand in a header of HTTP ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    pub fn set_token(&self, token: &str) -> io::Result<()> {
+        self.client.set_token(token)
+    }
+
     /// The network has changed; see [`Client::network_changed`].
     pub fn network_changed(&self) {
         self.client.network_changed();

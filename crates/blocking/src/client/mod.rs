@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_host::DialError;
-use bowline_host::client::{Feed, landing, offer_of};
+use bowline_host::client::{Feed, check_token, landing, offer_of};
 use bowline_host::transfer::Verb;
 use bowline_store::worker::Report;
 use bowline_store::{DiskStore, Pipe, Source};
@@ -80,6 +80,7 @@ pub(crate) enum Letter {
     },
     Tell(TransferId, Verb),
     NetworkChanged,
+    Token(String),
     Ping(Waiter),
     Close(mpsc::Sender<()>),
     /// Nobody can say anything any more.
@@ -188,6 +189,18 @@ impl Client {
     pub fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let place = self.places.take(download.length);
         self.receive(place, store, download)
+    }
+
+    /// Shows another token from the next dial on: a link that the server ends because its token is not good any more is
+    /// followed by one with this. The link that is up stays as it is.
+    ///
+    /// # Errors
+    /// The token cannot stand in a header of HTTP ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    pub fn set_token(&self, token: &str) -> io::Result<()> {
+        check_token(token).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        // A client that has ended needs none.
+        self.line.send(Letter::Token(token.to_owned()));
+        Ok(())
     }
 
     /// The network has changed: another interface, another address. A server that could not be reached is dialled again

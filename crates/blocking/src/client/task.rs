@@ -1,5 +1,6 @@
 //! The work behind a client: it dials, carries bytes, and passes on what its keeper says.
 
+use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time;
@@ -9,7 +10,7 @@ use bowline_core::transfer::Traffic;
 use bowline_core::{Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::accept::PAUSE;
-use bowline_host::client::{ClientConfig, Keeper, Output, spoken};
+use bowline_host::client::{ClientConfig, Keeper, Output, renewed, spoken};
 use bowline_host::{DialError, Pings};
 use bowline_store::worker::Deliver;
 
@@ -32,6 +33,7 @@ const FILES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Task {
     request: Request,
+    token_file: Option<PathBuf>,
     limits: dial::Config,
     clock: Clock,
     keeper: Keeper<Ticket>,
@@ -63,6 +65,7 @@ impl Task {
     ) -> Self {
         config.messages = None;
         let (clock, limits, jobs) = (Clock::start(), config.dial.clone(), Count::default());
+        let token_file = config.token_file.clone();
         let reports = post.clone();
         // Whoever has ended needs no reports.
         let deliver: Deliver = Arc::new(move |report| {
@@ -72,6 +75,7 @@ impl Task {
         let keeper = Keeper::new(config, &request, spawn, deliver, clock.now());
         Self {
             request,
+            token_file,
             limits,
             clock,
             keeper,
@@ -168,6 +172,12 @@ impl Task {
             Letter::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
             Letter::NetworkChanged => self.keeper.handle_network_change(now),
             Letter::Ping(waiter) => self.ping(now, waiter),
+            Letter::Token(token) => {
+                // It was looked at when it was set.
+                if let Ok(request) = self.request.clone().with_bearer(&token) {
+                    self.request = request;
+                }
+            }
             Letter::Close(done) => {
                 self.closing.push(done);
                 self.keeper.close();
@@ -220,8 +230,9 @@ impl Task {
         self.dials += 1;
         self.is_dialing = true;
         let (number, request, limits) = (self.dials, self.request.clone(), self.limits.clone());
-        let post = self.post.clone();
+        let (post, token_file) = (self.post.clone(), self.token_file.clone());
         let dialing = thread::Builder::new().name("bowline dial".into()).spawn(move || {
+            let request = renewed(&request, token_file.as_deref());
             let result = dial::connect_with(&request, &limits);
             // Whoever has ended needs no connection.
             post.send(Letter::Dialed(number, result));

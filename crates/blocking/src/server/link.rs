@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bowline_core::transfer::TransferId;
 use bowline_core::{Disconnect, End, Instant};
-use bowline_host::server::{Output, Served, ServerEvent};
+use bowline_host::server::{Output, Pass, Served, ServerEvent};
 use bowline_host::transfer::Verb;
-use bowline_store::Principal;
 use bowline_store::worker::{Deliver, Report};
 
 use super::Server;
@@ -24,6 +23,8 @@ use crate::wait::waker;
 pub(super) enum Letter {
     Report(Report),
     Order(TransferId, Verb),
+    /// Something has changed that each link looks at by itself.
+    Look,
     /// The server stops: the client is to come back later.
     Away,
     /// The client has had time enough.
@@ -35,7 +36,6 @@ pub(super) struct Link<'a, S> {
     server: &'a Server,
     /// Its number among the links of the server.
     number: u64,
-    peer: String,
     served: Served,
     driver: Driver<S>,
     post: Post<Letter>,
@@ -47,7 +47,7 @@ impl<'a, S: Stream> Link<'a, S> {
     pub(super) fn new(
         server: &'a Server,
         accepted: Accepted<S>,
-        who: Principal,
+        pass: Pass,
         peer: String,
     ) -> io::Result<Self> {
         let (clock, house) = (Clock::start(), &server.0.house);
@@ -62,8 +62,8 @@ impl<'a, S: Stream> Link<'a, S> {
             reports.send(Letter::Report(report));
         });
         let spawn = server.0.pool.spawner(&jobs);
-        let served = house.serve(who, peer.clone(), spawn, deliver, clock.now());
-        Ok(Self { number: server.join(&post), server, peer, served, driver, post, jobs })
+        let served = house.serve(pass, peer, spawn, deliver, clock.now());
+        Ok(Self { number: server.join(&post), server, served, driver, post, jobs })
     }
 
     pub(super) fn run(mut self) {
@@ -81,7 +81,7 @@ impl<'a, S: Stream> Link<'a, S> {
         self.driver.say_last_words();
         self.served.rest();
         self.jobs.wait();
-        let peer = std::mem::take(&mut self.peer);
+        let peer = self.served.peer().clone();
         self.server.tell(&ServerEvent::Disconnected { peer, disconnect });
     }
 
@@ -90,6 +90,7 @@ impl<'a, S: Stream> Link<'a, S> {
         match letter {
             Letter::Report(report) => self.served.handle_report(now, report),
             Letter::Order(id, verb) => self.served.handle_order(now, id, verb),
+            Letter::Look => {}
             Letter::Away => self.served.send_away(now, self.driver.conn_mut()),
             Letter::Abort => self.driver.conn_mut().handle_end(now, End::LocalAbort),
         }

@@ -12,7 +12,7 @@ use bowline_core::transfer::{Leftover, TransferId};
 use bowline_host::LAST_WORDS;
 use bowline_host::server::House;
 use bowline_host::transfer::Verb;
-use bowline_store::{DiskStore, Principal};
+use bowline_store::DiskStore;
 
 use crate::accept;
 use crate::listener::Listener;
@@ -25,7 +25,7 @@ use crate::watch::Audience;
 use link::{Letter, Link};
 use sweeping::Sweeping;
 
-pub use bowline_host::server::{FileEvent, ServerConfig, ServerEvent};
+pub use bowline_host::server::{Access, FileEvent, Grant, Peer, Secret, ServerConfig, ServerEvent};
 
 /// How many threads work on the files of all clients: more than a disk has use for.
 const FILES: usize = 16;
@@ -130,20 +130,30 @@ impl Server {
     /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
     /// events.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
-        let mut who = Principal::default();
+        let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
-            let (decision, principal) = self.0.house.decide(request, offered);
-            who = principal;
+            let (decision, may) = self.0.house.decide(request, offered);
+            pass = may;
             decision
         };
         let accepted = accept::accept(stream, &self.0.house.config().accept, decide);
         let link = accepted.map_err(|error| error.to_string()).and_then(|accepted| {
-            Link::new(self, accepted, who, peer.clone()).map_err(|error| error.to_string())
+            let link = pass.map(|pass| Link::new(self, accepted, pass, peer.clone()));
+            link.transpose().map_err(|error| error.to_string())
         });
         match link {
-            Ok(link) => link.run(),
+            Ok(Some(link)) => link.run(),
+            Ok(None) => {}
             Err(why) => self.tell(&ServerEvent::Rejected { peer, why }),
         }
+    }
+
+    /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
+    /// something else, end with a sentence; their clients come again with the token that they have by then, and their
+    /// transfers go on.
+    pub fn set_access(&self, access: Access) {
+        self.0.house.set_access(access);
+        self.tell_links(|| Letter::Look);
     }
 
     /// Stops the bytes of a transfer until [`resume`](Self::resume), also on its later links. The id is that of a

@@ -60,9 +60,15 @@ pub(crate) struct Serve {
     /// The least that a client must bring over a minute in which it could, in bytes per second; "none": however slow
     #[arg(long, value_name = "RATE", default_value = "1KiB", value_parser = parse_least)]
     pub(crate) min_rate: Least,
-    /// A file with a name and a token on each line: who may come, and whose unfinished files are whose
+    /// A file with a name, a token and what it allows on each line: who may come, and what he may do; SIGHUP reads it again
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
+    /// Give files out, and take none
+    #[arg(long, conflicts_with = "write_only")]
+    pub(crate) read_only: bool,
+    /// Take files, and give none out
+    #[arg(long)]
+    pub(crate) write_only: bool,
     #[command(flatten)]
     pub(crate) papers: Papers,
     #[command(flatten)]
@@ -317,7 +323,7 @@ mod tests {
         assert!(parse_token("").is_err());
         assert!(parse_token("a b").is_err());
         assert!(parse_token("a\nb").is_err());
-        let token = Token { token: parse_token("s3cret").ok() };
+        let token = Token { token: parse_token("s3cret").ok(), token_file: None };
         assert_eq!(format!("{token:?}"), "Token { given: true }");
     }
 

@@ -1,22 +1,44 @@
 //! Options that several commands have.
 
+use crate::exit::Trouble;
+use crate::private::warn_if_exposed;
 use crate::units::{parse_duration, parse_rate};
+use bowline_host::client::read_token;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Who is let in.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(crate) struct Token {
     /// The secret that both sides know; better given by BOWLINE_TOKEN, where no list of processes shows it
     #[arg(long, value_name = "T", env = "BOWLINE_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub(crate) token: Option<String>,
+    /// A file with that secret, instead; it is read again at each connection, and by a server at SIGHUP
+    #[arg(long, value_name = "FILE", env = "BOWLINE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl Token {
+    /// Whether no secret is named.
+    pub(crate) fn is_none(&self) -> bool {
+        self.token.is_none() && self.token_file.is_none()
+    }
+
+    /// The secret, from its file if there is one.
+    pub(crate) fn read(&self, quiet: bool) -> Result<Option<String>, Trouble> {
+        let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
+        warn_if_exposed(path, quiet);
+        let text = read_token(path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
+        let token = parse_token(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
+        Ok(Some(token))
+    }
 }
 
 impl std::fmt::Debug for Token {
     /// Whether there is one, never what it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token").field("given", &self.token.is_some()).finish()
+        f.debug_struct("Token").field("given", &!self.is_none()).finish()
     }
 }
 

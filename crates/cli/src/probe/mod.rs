@@ -26,7 +26,8 @@ use tell::{Finding, Teller};
 
 pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
     let tls = trust::client(&args.trust)?;
-    let target = Target::new(&args.url, &args.subprotocol, &args.token, tls, args.timeout)
+    let token = args.token.read(args.output.quiet)?;
+    let target = Target::new(&args.url, &args.subprotocol, token.as_deref(), tls, args.timeout)
         .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let mut teller = Teller::new(&args);
     tokio::select! {

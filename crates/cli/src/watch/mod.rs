@@ -19,7 +19,8 @@ use view::View;
 
 pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
     let tls = trust::client(&args.trust)?;
-    let target = Target::new(&args.url, &args.subprotocol, &args.token, tls, args.timeout)
+    let token = args.token.read(args.output.quiet)?;
+    let target = Target::new(&args.url, &args.subprotocol, token.as_deref(), tls, args.timeout)
         .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let memory = Memory::of_user();
     let server = url::server(&args.url);

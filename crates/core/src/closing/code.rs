@@ -48,6 +48,8 @@ impl CloseCode {
     pub const BAD_GATEWAY: Self = Self(1014);
     /// Local name for a TLS handshake that did not succeed; never on the wire.
     pub const TLS_HANDSHAKE: Self = Self(1015);
+    /// The client's credentials are missing, wrong, or not good any more (registered with IANA).
+    pub const UNAUTHORIZED: Self = Self(3000);
 
     /// The code with this number.
     pub const fn new(code: u16) -> Self {

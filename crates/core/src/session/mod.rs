@@ -299,6 +299,8 @@ impl Session {
             }
             // It said so itself, and we take it at its word.
             Code::ShuttingDown => (CloseCode::GOING_AWAY, Some(Retry::Backoff)),
+            // Whoever has other credentials by now comes again with them; for the others the next handshake says no.
+            Code::Unauthorized => (CloseCode::UNAUTHORIZED, Some(Retry::Backoff)),
             _ => (CloseCode::PROTOCOL_ERROR, None),
         };
         self.advice = advice;

@@ -171,4 +171,11 @@ impl Transfers {
             link.control(Frame::GoAway { code: Code::ShuttingDown, retry_after });
         }
     }
+
+    /// The peer has to show anew who it is, on another link: this one ends, by an [`Event::Broken`] with
+    /// [`Code::Unauthorized`] at both ends. What has come is kept.
+    pub fn revoke(&mut self, now: Instant, why: &str) {
+        self.advance(now);
+        self.break_link(Code::Unauthorized, why);
+    }
 }

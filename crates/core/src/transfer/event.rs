@@ -152,7 +152,8 @@ pub enum Event {
         /// After how long.
         retry_after: Duration,
     },
-    /// The peer, or the path, broke the protocol: this link cannot go on. Close it.
+    /// The peer, or the path, broke the protocol, or the peer's credentials are not good any more: this link cannot go
+    /// on. Close it.
     Broken {
         /// Why.
         code: Code,

@@ -76,6 +76,15 @@ impl Request {
         Ok(self)
     }
 
+    /// Shows this token as `Authorization: Bearer` (RFC 6750), in place of any credentials that there are.
+    ///
+    /// # Errors
+    /// If it cannot stand in a header.
+    pub fn with_bearer(mut self, token: &str) -> Result<Self, RequestError> {
+        self.headers.remove(AUTHORIZATION);
+        self.with_header(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
     /// Offers a subprotocol, less welcome than those offered before it (RFC 6455 §1.9).
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Settings of a client, and what it tells of its link.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bowline_core::transfer::{self, SUBPROTOCOL};
@@ -34,6 +35,9 @@ pub struct ClientConfig {
     pub dial: dial::Config,
     /// What proves to the server who we are; sent as `Authorization: Bearer`, never shown.
     pub token: Option<String>,
+    /// A file with a token, which is read at each dial: a link that ends because its token is not good any more is followed
+    /// by one with the token of that moment. What `token` says counts where it cannot be read. Default: none.
+    pub token_file: Option<PathBuf>,
 }
 
 impl ClientConfig {
@@ -44,6 +48,7 @@ impl ClientConfig {
     pub fn request(&self, url: &str) -> Result<Request, RequestError> {
         let request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
         match &self.token {
+            // Beside a user and a password in the URL there is no room for it.
             Some(token) => request.with_header("authorization", format!("Bearer {token}")),
             None => Ok(request),
         }
@@ -52,7 +57,18 @@ impl ClientConfig {
 
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection, learning, paths, path, transfer, messages, reconnect, dial, token } = self;
+        let Self {
+            connection,
+            learning,
+            paths,
+            path,
+            transfer,
+            messages,
+            reconnect,
+            dial,
+            token,
+            token_file,
+        } = self;
         f.debug_struct("ClientConfig")
             .field("connection", connection)
             .field("learning", learning)
@@ -63,6 +79,7 @@ impl fmt::Debug for ClientConfig {
             .field("reconnect", reconnect)
             .field("dial", dial)
             .field("token", &token.as_ref().map(|_| ".."))
+            .field("token_file", token_file)
             .finish()
     }
 }

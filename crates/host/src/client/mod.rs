@@ -1,6 +1,7 @@
 //! A client of files, without I/O: what happens to its links, and what becomes of its transfers.
 
 mod config;
+mod credentials;
 mod files;
 mod keeper;
 mod output;
@@ -10,6 +11,7 @@ mod tests;
 mod transfers;
 
 pub use config::{ClientConfig, LinkEvent, LinkState};
+pub use credentials::{check_token, read_token, renewed};
 pub use files::{Download, Feed, landing, offer_of};
 pub use keeper::Keeper;
 pub use output::{Output, spoken};

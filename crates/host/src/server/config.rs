@@ -6,7 +6,8 @@ use std::time::Duration;
 use bowline_core::messages::SessionsConfig;
 use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName, TransferId};
 use bowline_core::{Disconnect, connection};
-use bowline_store::Principal;
+
+use super::{Access, Peer};
 
 /// Settings of a server.
 #[derive(Clone)]
@@ -20,12 +21,8 @@ pub struct ServerConfig {
     pub messages: Option<SessionsConfig>,
     /// Limits of the opening handshake.
     pub accept: bowline_handshake::Config,
-    /// What a client must prove to know, as `Authorization: Bearer`; never shown. It names nobody in particular. Default:
-    /// none, and anybody may come if there are no `tokens` either.
-    pub token: Option<String>,
-    /// Tokens that name somebody: partial files are bound to whoever sends them, and quotas count for each. Never shown.
-    /// Default: none.
-    pub tokens: Vec<(Principal, String)>,
+    /// Who may come, and what he may do. Default: anybody, everything. To change it later, tell the server.
+    pub access: Access,
     /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
     /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
@@ -51,8 +48,7 @@ impl Default for ServerConfig {
             transfer: transfer::Config::default(),
             messages: None,
             accept: bowline_handshake::Config::default(),
-            token: None,
-            tokens: Vec::new(),
+            access: Access::default(),
             max_open: Some(1024),
             sweep_every: Some(Duration::from_secs(3600)),
             max_connections: 1024,
@@ -83,8 +79,7 @@ impl fmt::Debug for ServerConfig {
             .field("transfer", &self.transfer)
             .field("messages", &self.messages)
             .field("accept", &self.accept)
-            .field("token", &self.token.as_ref().map(|_| ".."))
-            .field("tokens", &self.tokens.iter().map(|(who, _)| who).collect::<Vec<_>>())
+            .field("access", &self.access)
             .field("max_open", &self.max_open)
             .field("sweep_every", &self.sweep_every)
             .field("max_connections", &self.max_connections)
@@ -99,13 +94,13 @@ impl fmt::Debug for ServerConfig {
 pub enum ServerEvent {
     /// A client has connected.
     Connected {
-        /// Its address.
-        peer: String,
+        /// Who it is.
+        peer: Peer,
     },
     /// A client is gone; the disconnect says why in one sentence.
     Disconnected {
-        /// Its address.
-        peer: String,
+        /// Who it was.
+        peer: Peer,
         /// Everything known about the end.
         disconnect: Disconnect,
     },
@@ -118,8 +113,8 @@ pub enum ServerEvent {
     },
     /// A transfer has begun on a link, or goes on there. Its id is for the server's `pause` and its relatives.
     Began {
-        /// The client's address.
-        peer: String,
+        /// The client.
+        peer: Peer,
         /// The transfer.
         id: TransferId,
         /// The file.
@@ -131,8 +126,8 @@ pub enum ServerEvent {
     Sent(FileEvent),
     /// A transfer has ended early.
     Failed {
-        /// The client's address.
-        peer: String,
+        /// The client.
+        peer: Peer,
         /// The file, if it was known.
         name: Option<SafeName>,
         /// Why.
@@ -144,8 +139,8 @@ pub enum ServerEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileEvent {
-    /// The client's address.
-    pub peer: String,
+    /// The client.
+    pub peer: Peer,
     /// The file.
     pub name: SafeName,
     /// How many bytes it has.

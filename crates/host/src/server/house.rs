@@ -1,19 +1,20 @@
 //! What all links of a server share.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use bowline_core::message::Delivery;
-use bowline_core::transfer::{Digest, SUBPROTOCOL, TransferId};
+use bowline_core::transfer::{SUBPROTOCOL, TransferId};
 use bowline_core::{Instant, connection};
 use bowline_handshake::server::{Accept, negotiate};
 use bowline_store::worker::{Deliver, Spawn};
-use bowline_store::{DiskStore, Principal, StoreError};
-use http::{StatusCode, header};
+use bowline_store::{DiskStore, StoreError};
+use http::StatusCode;
 
 use super::seats::Seats;
-use super::{Served, ServerConfig};
+use super::{Access, Pass, Peer, Served, ServerConfig};
 use crate::accept::Decision;
 use crate::seed::certain_seed;
 use crate::transfer::Verb;
@@ -29,6 +30,11 @@ pub struct House {
     /// Names this process to its clients.
     pub(super) instance: [u8; 16],
     pub(super) seats: Seats,
+    /// Who may come at present.
+    access: RwLock<Arc<Access>>,
+    edition: AtomicU64,
+    /// How many links there have been.
+    links: AtomicU64,
     /// Pauses outlive links.
     paused: Mutex<BTreeSet<TransferId>>,
 }
@@ -41,7 +47,9 @@ impl House {
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let mut instance = [0; 16];
         instance.copy_from_slice(&certain_seed()[..16]);
-        Self { store, config, instance, seats: Seats::default(), paused: Mutex::default() }
+        let access = RwLock::new(Arc::new(config.access.clone()));
+        let (edition, links, seats, paused) = Default::default();
+        Self { store, config, instance, seats, access, edition, links, paused }
     }
 
     /// Its settings.
@@ -49,21 +57,24 @@ impl House {
         &self.config
     }
 
-    /// What to answer to a request, and in whose hands the client is if it may come.
-    pub fn decide(&self, request: &http::Request<()>, offered: &[String]) -> (Decision, Principal) {
-        let shown = request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
-        let Some(principal) = self.name(shown) else {
-            let refusal = Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n");
-            return (refusal, Principal::default());
+    /// What to answer to a request, and what its client may do if it may come.
+    pub fn decide(&self, request: &http::Request<()>, offered: &[String]) -> (Decision, Option<Pass>) {
+        let Some(pass) = self.access().pass(request.headers(), SystemTime::now()) else {
+            return (Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n"), None);
         };
-        let decision = match negotiate(&[SUBPROTOCOL], offered) {
-            Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
-            None => Decision::reject(
-                StatusCode::BAD_REQUEST,
-                format!("this server speaks the subprotocol {SUBPROTOCOL}\n"),
-            ),
-        };
-        (decision, principal)
+        if let Some(name) = negotiate(&[SUBPROTOCOL], offered) {
+            return (Decision::Accept(Accept::new().with_subprotocol(name)), Some(pass));
+        }
+        let why = format!("this server speaks the subprotocol {SUBPROTOCOL}\n");
+        (Decision::reject(StatusCode::BAD_REQUEST, why), None)
+    }
+
+    /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
+    /// something else, end with a sentence at their next [`pump`](Served::pump): have each pumped. Their clients come
+    /// again with the token that they have by then.
+    pub fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        self.edition.fetch_add(1, Ordering::Release);
     }
 
     /// The settings of a connection that begins.
@@ -74,17 +85,19 @@ impl House {
         config
     }
 
-    /// Serves a client over a connection with [these settings](Self::connection). `peer` is for events. Jobs on files go
+    /// Serves a client over a connection with [these settings](Self::connection). The address is for events. Jobs on files go
     /// to `spawn`; what they report through `deliver` is to come back by [`Served::handle_report`].
     pub fn serve(
         self: &Arc<Self>,
-        who: Principal,
-        peer: String,
+        pass: Pass,
+        address: String,
         spawn: Spawn,
         deliver: Deliver,
         now: Instant,
     ) -> Served {
-        Served::new(Arc::clone(self), who, peer, spawn, deliver, now)
+        let link = self.links.fetch_add(1, Ordering::Relaxed) + 1;
+        let peer = Peer { link, address, who: pass.grant.principal.clone() };
+        Served::new(Arc::clone(self), pass, peer, spawn, deliver, now)
     }
 
     /// Remembers an order that the application gives about a transfer. Bring it to [all links](Served::handle_order).
@@ -103,6 +116,15 @@ impl House {
         self.store.sweep(SystemTime::now(), SWEEP).map(|swept| !swept.done)
     }
 
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Which edition of the access it is: each change makes another one.
+    pub(super) fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_paused(&self, id: TransferId) -> bool {
         self.paused().contains(&id)
     }
@@ -114,40 +136,5 @@ impl House {
 
     fn paused(&self) -> MutexGuard<'_, BTreeSet<TransferId>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whom a header names; nobody may come whom none of the tokens names, if there are any.
-    fn name(&self, shown: &[u8]) -> Option<Principal> {
-        let ServerConfig { token, tokens, .. } = &self.config;
-        let anybody = (token.is_none() && tokens.is_empty()).then(Principal::default);
-        let known = token.iter().map(|token| (Principal::default(), token));
-        let named = tokens.iter().map(|(who, token)| (who.clone(), token));
-        // All of them are compared, so that the time tells nothing.
-        known.chain(named).fold(anybody, |found, (who, token)| {
-            let is_this = is_bearer(shown, token);
-            found.or_else(|| is_this.then_some(who))
-        })
-    }
-}
-
-/// Whether a header shows this token. Takes the same time wherever they differ.
-fn is_bearer(shown: &[u8], token: &str) -> bool {
-    let Some((scheme, shown)) = shown.split_at_checked(7) else { return false };
-    let (shown, expected) = (Digest::of(shown), Digest::of(token.as_bytes()));
-    let differ = shown.as_bytes().iter().zip(expected.as_bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
-    scheme.eq_ignore_ascii_case(b"bearer ") && differ == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_very_token_opens() {
-        assert!(is_bearer(b"Bearer secret", "secret"));
-        assert!(is_bearer(b"bearer secret", "secret"));
-        for shown in [&b"Bearer secre"[..], b"Bearer secrett", b"Basic secret", b"secret", b"Bearer", b""] {
-            assert!(!is_bearer(shown, "secret"), "{shown:?}");
-        }
     }
 }

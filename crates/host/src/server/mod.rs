@@ -1,12 +1,16 @@
 //! A server of files, without I/O: who may come, what is served over a link, and what is told of it.
 
+mod access;
 mod config;
 mod house;
+mod peer;
 mod seats;
 mod served;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, Grant, Pass, Secret};
 pub use config::{FileEvent, ServerConfig, ServerEvent};
 pub use house::House;
+pub use peer::Peer;
 pub use served::{Output, Served, is_goodbye};

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bowline_core::closing::{CloseCode, Who};
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, TransferId};
 use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
-use bowline_store::{DiskStore, Principal, Worker};
+use bowline_store::{DiskStore, Quota, Worker};
 
 use super::seats::Seat;
-use super::{FileEvent, House, ServerEvent};
+use super::{FileEvent, Grant, House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
 use crate::transfer::Verb;
 
@@ -30,7 +30,12 @@ pub struct Served {
     house: Arc<House>,
     /// In the hands of whom this client is.
     store: DiskStore,
-    peer: String,
+    peer: Peer,
+    pass: Pass,
+    /// Under which edition of the access the pass was looked at last.
+    edition: u64,
+    /// When the pass ends.
+    until: Option<Instant>,
     desk: Desk,
     subjects: BTreeMap<TransferId, Subject>,
     /// How the link has ended.
@@ -72,8 +77,8 @@ enum Way {
 impl Served {
     pub(super) fn new(
         house: Arc<House>,
-        who: Principal,
-        peer: String,
+        pass: Pass,
+        peer: Peer,
         spawn: Spawn,
         deliver: Deliver,
         now: Instant,
@@ -81,11 +86,18 @@ impl Served {
         let mut settings = session::Config::default();
         settings.transfer = house.config().transfer.clone();
         settings.transfer.instance = house.instance;
+        let limits = [settings.transfer.limit_rate, pass.grant.limit_rate];
+        settings.transfer.limit_rate = limits.into_iter().flatten().min();
         settings.messages = house.config().messages.map(|sessions| sessions.session);
         let mut session = Session::server(settings, now);
         session.handle_link_up(now, None);
+        let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
-            store: house.store.for_principal(who),
+            store: store(&house.store, &pass.grant),
+            // Whatever has changed since the pass was given is seen at the first look.
+            edition: 0,
+            until: left.map(|left| now + left),
+            pass,
             house,
             outputs: VecDeque::from([Output::Event(ServerEvent::Connected { peer: peer.clone() })]),
             peer,
@@ -105,6 +117,10 @@ impl Served {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.desk.session.handle_timeout(now);
+        if self.until.is_some_and(|until| until <= now) {
+            self.until = None;
+            self.turn_out(now, "the token has expired");
+        }
     }
 
     /// The application of the server wants this of a transfer, which may be somebody else's.
@@ -114,6 +130,7 @@ impl Served {
 
     /// Moves what can move between the link and the session.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
+        self.look_at_pass(now);
         self.desk.pump(now, connection);
         // What is decided about events may have to be said.
         while self.handle_events(now) && self.disconnect.is_none() {
@@ -157,10 +174,33 @@ impl Served {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.desk.session.poll_timeout()
+        self.desk.session.poll_timeout().into_iter().chain(self.until).min()
+    }
+
+    // ----- looks -----
+
+    /// The client.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     // ----- inside -----
+
+    /// Whether the client may still do what it was allowed when it came.
+    fn look_at_pass(&mut self, now: Instant) {
+        let edition = self.house.edition();
+        if edition != self.edition {
+            self.edition = edition;
+            if let Some(why) = self.house.access().objection(&self.pass) {
+                self.turn_out(now, why);
+            }
+        }
+    }
+
+    /// The client has to show who it is once more, on another link.
+    fn turn_out(&mut self, now: Instant, why: &str) {
+        self.desk.session.transfers_mut().revoke(now, why);
+    }
 
     /// Decides about everything that has happened; whether anything has.
     fn handle_events(&mut self, now: Instant) -> bool {
@@ -185,8 +225,19 @@ impl Served {
         self.desk.session.transfers_mut().fail(now, id, failure);
     }
 
-    /// Counts a transfer for the principal of this client. If it is one too many, the client is told to wait.
-    fn seat(&mut self, now: Instant, id: TransferId) -> Option<Seat> {
+    /// Lets a transfer in, and counts it for the principal of this client. If that may not send, or fetch, or has too many
+    /// open, the client is told.
+    fn seat(&mut self, now: Instant, id: TransferId, way: Way) -> Option<Seat> {
+        let Grant { may_send, may_fetch, .. } = self.pass.grant;
+        let refusal = match way {
+            Way::In if !may_send => Some("you may not send files to this server"),
+            Way::Out if !may_fetch => Some("you may not fetch files from this server"),
+            _ => None,
+        };
+        if let Some(text) = refusal {
+            self.fail(now, id, Failure::local(Code::Rejected, text));
+            return None;
+        }
         let most = self.house.config().max_open;
         let seat = self.house.seats.take(self.store.principal(), most);
         if let Err(open) = seat {
@@ -212,13 +263,13 @@ impl Served {
         match event {
             Event::Offered(offered) => {
                 let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
-                let Some(seat) = self.seat(now, offered.id) else { return };
+                let Some(seat) = self.seat(now, offered.id, Way::In) else { return };
                 self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
                 self.desk.worker.attach(&self.store, offered);
             }
             Event::Requested { id, name, range } => {
                 let (kind, batch) = (Kind::File, None);
-                let Some(seat) = self.seat(now, id) else { return };
+                let Some(seat) = self.seat(now, id, Way::Out) else { return };
                 self.begin(now, id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
                 self.desk.worker.offer(&self.store, id, name, range);
             }
@@ -243,6 +294,20 @@ impl Served {
             other => self.outputs.push_back(Output::Transfer(other)),
         }
     }
+}
+
+/// What somebody with this grant sees of a store.
+fn store(whole: &DiskStore, grant: &Grant) -> DiskStore {
+    let mut store = whole.for_principal(grant.principal.clone());
+    if let Some(folder) = &grant.folder {
+        store = store.in_folder(folder.clone());
+    }
+    if let Some(bytes) = grant.quota {
+        let mut quota: Quota = *store.quota();
+        quota.bytes = Some(bytes);
+        store = store.with_quota(quota);
+    }
+    store
 }
 
 /// Whether a client has said that it is done: its session of messages is not kept then.

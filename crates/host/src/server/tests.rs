@@ -35,17 +35,18 @@ fn status(decision: &Decision) -> u16 {
 #[test]
 fn a_token_says_who_comes_and_the_subprotocol_what_for() {
     let alice = Principal::named("alice").unwrap();
-    let (token, tokens) = (Some("common".into()), vec![(alice.clone(), "hers".into())]);
-    let config = ServerConfig { token, tokens, ..ServerConfig::default() };
+    let access = Access::by_token("common").with_token(Secret::of("hers"), Grant::to(alice.clone()));
+    let config = ServerConfig { access, ..ServerConfig::default() };
     let (_dir, house) = house(config);
     let ours = [SUBPROTOCOL.to_owned()];
     for (shown, expected, who) in [
-        (Some("Bearer hers"), 101, alice),
-        (Some("Bearer common"), 101, Principal::default()),
-        (Some("Bearer other"), 401, Principal::default()),
-        (None, 401, Principal::default()),
+        (Some("Bearer hers"), 101, Some(alice)),
+        (Some("Bearer common"), 101, Some(Principal::default())),
+        (Some("Bearer other"), 401, None),
+        (None, 401, None),
     ] {
-        let (decision, principal) = house.decide(&request(shown), &ours);
+        let (decision, pass) = house.decide(&request(shown), &ours);
+        let principal = pass.map(|pass| pass.principal().clone());
         assert_eq!((status(&decision), principal), (expected, who), "{shown:?}");
     }
     let (decision, _) = house.decide(&request(Some("Bearer common")), &["chat".to_owned()]);
@@ -75,7 +76,8 @@ fn the_end_of_a_link_is_told_last() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig::default());
     let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
-    let mut served = house.serve(Principal::default(), "peer".into(), spawn, Arc::new(drop), now);
+    let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
+    let mut served = house.serve(pass.unwrap(), "peer".into(), spawn, Arc::new(drop), now);
     let mut connection = Connection::server(Config::default(), [7; 32], now);
     served.pump(now, &mut connection);
     served.send_away(now, &mut connection);

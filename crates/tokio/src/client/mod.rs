@@ -10,7 +10,7 @@ use bowline_core::connection::PingError;
 use bowline_core::messages::Receipt;
 use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_handshake::client::RequestError;
-use bowline_host::client::{Feed, landing, offer_of};
+use bowline_host::client::{Feed, check_token, landing, offer_of};
 use bowline_host::transfer::Verb;
 use bowline_store::{DiskStore, Pipe, Source};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
@@ -98,6 +98,7 @@ pub(crate) enum Command {
     Tell(TransferId, Verb),
     Confirm(Receipt),
     NetworkChanged,
+    Token(String),
     Ping(Waiter),
     Close(oneshot::Sender<()>),
 }
@@ -204,6 +205,18 @@ impl Client {
         let (ticket, transfer) = Ticket::new(download.id, self.commands.clone(), permit);
         self.command(Command::Download { download, store: store.clone(), ticket })?;
         Ok(transfer)
+    }
+
+    /// Shows another token from the next dial on: a link that the server ends because its token is not good any more is
+    /// followed by one with this. The link that is up stays as it is.
+    ///
+    /// # Errors
+    /// The token cannot stand in a header of HTTP.
+    pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
+        check_token(token)?;
+        // A client that has ended needs none.
+        let _ = self.commands.send(Command::Token(token.to_owned()));
+        Ok(())
     }
 
     /// The network has changed: another interface, another address. A server that could not be reached is dialled again

@@ -1,13 +1,14 @@
 //! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use bowline_core::connection;
 use bowline_core::transfer::{self, Traffic};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
-use bowline_host::client::{Keeper, Output, spoken};
+use bowline_host::client::{Keeper, Output, renewed, spoken};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::messages::Far;
@@ -29,6 +30,7 @@ type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError
 /// The task behind a client.
 pub(super) struct Task {
     request: Request,
+    token_file: Option<PathBuf>,
     limits: dial::Config,
     host: Host,
     keeper: Keeper<Ticket>,
@@ -59,11 +61,12 @@ impl Task {
     ) -> Self {
         let clock = Clock::start();
         let talk = Talk::new(line, config.messages.is_some());
-        let limits = config.dial.clone();
+        let (limits, token_file) = (config.dial.clone(), config.token_file.clone());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let keeper = Keeper::new(config, &request, spawn, deliver, clock.now());
         Self {
             request,
+            token_file,
             limits,
             host,
             keeper,
@@ -162,6 +165,12 @@ impl Task {
                 }
             }
             Command::NetworkChanged => self.keeper.handle_network_change(now),
+            Command::Token(token) => {
+                // It was looked at when it was set.
+                if let Ok(request) = self.request.clone().with_bearer(&token) {
+                    self.request = request;
+                }
+            }
             Command::Close(done) => {
                 self.closing.push(done);
                 self.keeper.close();
@@ -177,7 +186,11 @@ impl Task {
         match output {
             Output::Dial => {
                 let (request, limits) = (self.request.clone(), self.limits.clone());
-                self.dial = Some(Box::pin(async move { dial::connect_with(&request, &limits).await }));
+                let token_file = self.token_file.clone();
+                self.dial = Some(Box::pin(async move {
+                    let request = with_token(request, token_file).await;
+                    dial::connect_with(&request, &limits).await
+                }));
             }
             Output::Abandon => self.dial = None,
             Output::State(state) => {
@@ -252,6 +265,13 @@ impl Task {
         self.pinged += 1;
         pings::ask(&mut self.pings, driver, &self.pinged.to_be_bytes(), waiter);
     }
+}
+
+/// The request with the token that is in this file by now.
+async fn with_token(request: Request, token_file: Option<PathBuf>) -> Request {
+    let Some(path) = token_file else { return request };
+    let before = request.clone();
+    tokio::task::spawn_blocking(move || renewed(&request, Some(&path))).await.unwrap_or(before)
 }
 
 fn log(event: &transfer::Event) {

@@ -11,11 +11,9 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bowline_core::transfer::TransferId;
 use bowline_host::accept::{PAUSE, is_passing};
 use bowline_host::server::House;
-use bowline_host::transfer::Verb;
-use bowline_store::{DiskStore, Principal};
+use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -28,9 +26,11 @@ use crate::driver::Driver;
 use crate::host::{Hands, Host};
 use crate::tcp;
 use messages::Talks;
+use orders::Order;
 use served::Link;
 
-pub use bowline_host::server::{FileEvent, ServerConfig, ServerEvent};
+use bowline_host::server::Pass;
+pub use bowline_host::server::{Access, FileEvent, Grant, Peer, Secret, ServerConfig, ServerEvent};
 pub use upgrade::Guest;
 
 /// A server of one folder. Clones share it.
@@ -56,7 +56,7 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     /// The sessions of messages, if they are spoken.
     talks: Option<Arc<Talks>>,
-    orders: broadcast::Sender<(TransferId, Verb)>,
+    orders: broadcast::Sender<Order>,
 }
 
 impl Server {
@@ -148,19 +148,21 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut who = Principal::default();
+        let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
-            let (decision, principal) = self.house.decide(request, offered);
-            who = principal;
+            let (decision, may) = self.house.decide(request, offered);
+            pass = may;
             decision
         };
-        match accept::accept(stream, &self.house.config().accept, decide).await {
-            Ok(accepted) => self.serve_link(accepted, who, peer).await,
-            Err(error) => self.tell(ServerEvent::Rejected { peer, why: error.to_string() }),
+        let accepted = accept::accept(stream, &self.house.config().accept, decide).await;
+        match (accepted, pass) {
+            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer).await,
+            (Ok(_), None) => {}
+            (Err(error), _) => self.tell(ServerEvent::Rejected { peer, why: error.to_string() }),
         }
     }
 
-    async fn serve_link<S>(&self, accepted: Accepted<S>, who: Principal, peer: String)
+    async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -172,10 +174,10 @@ impl Server {
         };
         let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
         // Only the same principal can have its session of messages back.
-        let place = self.talks.as_ref().map(|talks| talks.join(who.name().as_bytes()));
+        let place = self.talks.as_ref().map(|talks| talks.join(pass.principal().name().as_bytes()));
         let (host, Hands { spawn, deliver }) = Host::new(clock);
-        let served = self.house.serve(who, peer.clone(), spawn, deliver, clock.now());
-        Link { server: self, peer, host, served, orders, place }.run(driver, stopping).await;
+        let served = self.house.serve(pass, peer, spawn, deliver, clock.now());
+        Link { server: self, host, served, orders, place }.run(driver, stopping).await;
     }
 
     fn tell(&self, event: ServerEvent) {

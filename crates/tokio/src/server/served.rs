@@ -1,13 +1,12 @@
 //! One client being served, from the end of its handshake to the end of its link.
 
 use bowline_core::Disconnect;
-use bowline_core::transfer::TransferId;
 use bowline_host::server::{Output, Served, is_goodbye};
-use bowline_host::transfer::Verb;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{broadcast, watch};
 
 use super::messages::Place;
+use super::orders::Order;
 use super::{Server, ServerEvent};
 use crate::driver::Driver;
 use crate::host::{Host, Step, let_go};
@@ -15,10 +14,9 @@ use crate::host::{Host, Step, let_go};
 /// One client being served.
 pub(super) struct Link<'a> {
     pub(super) server: &'a Server,
-    pub(super) peer: String,
     pub(super) host: Host,
     pub(super) served: Served,
-    pub(super) orders: broadcast::Receiver<(TransferId, Verb)>,
+    pub(super) orders: broadcast::Receiver<Order>,
     /// Among the sessions of messages.
     pub(super) place: Option<Place>,
 }
@@ -35,7 +33,7 @@ impl Link<'_> {
                 let_go(driver);
                 self.served.rest();
                 self.host.rest().await;
-                let peer = self.peer;
+                let peer = self.served.peer().clone();
                 return self.server.tell(ServerEvent::Disconnected { peer, disconnect });
             }
             let place = self.place.as_ref();
@@ -51,7 +49,10 @@ impl Link<'_> {
                 step = self.host.step(Some(&mut driver), deadline) => self.handle_step(step),
                 () = stirred => {}
                 // Whoever is behind has missed some; the server itself lives as long as we do.
-                Ok((id, verb)) = self.orders.recv() => self.served.handle_order(now.now(), id, verb),
+                Ok(order) = self.orders.recv() => match order {
+                    Order::Tell(id, verb) => self.served.handle_order(now.now(), id, verb),
+                    Order::Look => {}
+                },
                 // An error says that the server is gone: stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !told => {
                     told = true;
@@ -69,8 +70,10 @@ impl Link<'_> {
             while let Some(output) = self.served.poll_output(now) {
                 match output {
                     Output::Event(event) => self.server.tell(event),
-                    Output::Link(event) => tracing::debug!(peer = %self.peer, ?event, "link"),
-                    Output::Transfer(event) => tracing::debug!(peer = %self.peer, ?event, "transfer"),
+                    Output::Link(event) => tracing::debug!(peer = %self.served.peer(), ?event, "link"),
+                    Output::Transfer(event) => {
+                        tracing::debug!(peer = %self.served.peer(), ?event, "transfer");
+                    }
                     Output::Down(disconnect) => return Some(disconnect),
                 }
             }

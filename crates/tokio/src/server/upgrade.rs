@@ -6,19 +6,18 @@ use std::sync::Arc;
 
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::server::Upgrade;
-use bowline_store::Principal;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Server, sweeping};
+use super::{Pass, Server, sweeping};
 use crate::accept::{Accepted, Decision};
 
 /// A client that may come, and in whose hands it is: see [`Server::answer`].
 #[derive(Debug)]
 #[must_use = "the client waits to be served"]
 pub struct Guest {
-    who: Principal,
+    pass: Pass,
     request: Request<()>,
 }
 
@@ -31,13 +30,14 @@ impl Server {
             Ok(upgrade) => upgrade,
             Err(error) => return (error.response().map(Bytes::from), None),
         };
-        let (accept, who) = match self.house.decide(upgrade.request(), upgrade.subprotocols()) {
-            (Decision::Accept(accept), who) => (accept, who),
+        let (accept, pass) = match self.house.decide(upgrade.request(), upgrade.subprotocols()) {
+            (Decision::Accept(accept), pass) => (accept, pass),
             (Decision::Reject(answer), _) => return (answer, None),
         };
         match upgrade.accept(&accept) {
             Ok(answer) => {
-                (answer.map(|()| Bytes::new()), Some(Guest { who, request: upgrade.into_request() }))
+                let guest = pass.map(|pass| Guest { pass, request: upgrade.into_request() });
+                (answer.map(|()| Bytes::new()), guest)
             }
             Err(error) => {
                 let mut answer = Response::new(Bytes::from(format!("{error}\n")));
@@ -56,8 +56,8 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Guest { who, request } = guest;
-        self.serve_link(Accepted::handed_over(stream, request, SUBPROTOCOL), who, peer).await;
+        let Guest { pass, request } = guest;
+        self.serve_link(Accepted::handed_over(stream, request, SUBPROTOCOL), pass, peer).await;
     }
 
     /// Tells all clients, and those who come from now on, to come back later. Each is gone when its

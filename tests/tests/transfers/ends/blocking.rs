@@ -54,6 +54,10 @@ impl super::Client for Client {
         self.inner.ping()
     }
 
+    fn set_token(&self, token: &str) {
+        self.inner.set_token(token).expect("a good token");
+    }
+
     fn network_changed(&self) {
         self.inner.network_changed();
     }
@@ -141,6 +145,10 @@ impl super::Server for Server {
 
     fn event(&mut self) -> ServerEvent {
         self.events.recv_timeout(LIMIT).expect("in time")
+    }
+
+    fn set_access(&self, access: bowline_host::server::Access) {
+        self.inner.set_access(access);
     }
 
     fn pause(&self, id: TransferId) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Leftover, SafeName, Traffic, TransferId};
 use bowline_host::client::{ClientConfig, Download, LinkEvent};
-use bowline_host::server::{ServerConfig, ServerEvent};
+use bowline_host::server::{Access, ServerConfig, ServerEvent};
 use bowline_host::transfer::{Finished, TransferError, TransferProgress};
 use bowline_store::{DiskStore, Pipe};
 
@@ -45,6 +45,7 @@ pub(crate) trait Client {
     fn ping(&self) -> Result<Duration, PingError>;
     fn network_changed(&self);
     fn traffic(&self) -> Traffic;
+    fn set_token(&self, token: &str);
     fn until_up(&self);
     /// The next turn of the link's life since the client was made.
     fn event(&mut self) -> LinkEvent;
@@ -67,6 +68,7 @@ pub(crate) trait Transfer: Send {
 pub(crate) trait Server {
     fn address(&self) -> SocketAddr;
     fn event(&mut self) -> ServerEvent;
+    fn set_access(&self, access: Access);
     fn pause(&self, id: TransferId);
     fn resume(&self, id: TransferId);
     fn cancel(&self, id: TransferId, leftover: Leftover);

@@ -74,6 +74,10 @@ impl super::Client for Client {
         within(&self.runtime, self.inner.ping())
     }
 
+    fn set_token(&self, token: &str) {
+        self.inner.set_token(token).expect("a good token");
+    }
+
     fn network_changed(&self) {
         self.inner.network_changed();
     }
@@ -170,6 +174,10 @@ impl super::Server for Server {
 
     fn event(&mut self) -> ServerEvent {
         within(&self.runtime, self.events.recv()).expect("it lives")
+    }
+
+    fn set_access(&self, access: bowline_host::server::Access) {
+        self.inner.set_access(access);
     }
 
     fn pause(&self, id: TransferId) {

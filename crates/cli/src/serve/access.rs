@@ -1,0 +1,239 @@
+//! Who may come, as the command line, the environment and a file say: a line for each name.
+//!
+//! ```text
+//! # name   token                 what it allows; without a word, everything
+//! alice    blake3:25c7...        send fetch folder=alice quota=50GiB rate=2MiB until=2030-12-31
+//! camera   Fh2kq8...             send folder=camera
+//! public   -                     fetch
+//! ```
+
+use crate::args::{Serve, Token, parse_token};
+use crate::exit::Trouble;
+use crate::private::warn_if_exposed;
+use crate::units::{parse_moment, parse_rate, parse_size};
+use bowline_core::transfer::{Digest, SafeName};
+use bowline_store::Principal;
+use bowline_tokio::{Access, Grant, Secret};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Lines as of a file, for who has no place for one.
+const LINES: &str = "BOWLINE_TOKENS";
+
+/// Where it stands who may come.
+#[derive(Debug)]
+pub(super) struct Doors {
+    token: Token,
+    file: Option<PathBuf>,
+    lines: Option<Lines>,
+    may_send: bool,
+    may_fetch: bool,
+}
+
+/// What the environment has said.
+struct Lines(String);
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines(..)")
+    }
+}
+
+/// A name, and what is said of it. `None` for a secret: nobody asks for one.
+#[derive(Debug)]
+struct Entry {
+    secret: Option<Secret>,
+    /// To find two that are the same.
+    digest: Option<Digest>,
+    grant: Grant,
+}
+
+impl Doors {
+    pub(super) fn of(args: &Serve) -> Self {
+        let lines = std::env::var(LINES).ok().map(Lines);
+        let (token, file) = (args.token.clone(), args.tokens.clone());
+        Self { token, file, lines, may_send: !args.read_only, may_fetch: !args.write_only }
+    }
+
+    /// Whether whoever reaches the server may come in, as far as is known without a look into files.
+    pub(super) fn are_open(&self) -> bool {
+        let Self { token, file, lines, .. } = self;
+        token.is_none() && file.is_none() && lines.is_none()
+    }
+
+    /// Whether there are files to be read again.
+    pub(super) fn has_files(&self) -> bool {
+        self.file.is_some() || self.token.token_file.is_some()
+    }
+
+    /// Reads all of it.
+    pub(super) fn open(&self, quiet: bool) -> Result<Access, Trouble> {
+        if self.are_open() {
+            return Ok(Access::anybody(self.narrowed(Grant::default())));
+        }
+        let mut entries = Vec::new();
+        if let Some(path) = &self.file {
+            warn_if_exposed(path, quiet);
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
+            let read = parse(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
+            entries.extend(read);
+        }
+        if let Some(Lines(text)) = &self.lines {
+            entries.extend(parse(text).map_err(|why| Trouble::usage(format!("{LINES}: {why}")))?);
+        }
+        // It names nobody in particular.
+        if let Some(token) = self.token.read(quiet)? {
+            let digest = Some(Digest::of(token.as_bytes()));
+            let secret = digest.map(Secret::with_digest);
+            entries.push(Entry { secret, digest, grant: Grant::default() });
+        }
+        self.access(entries).map_err(Trouble::usage)
+    }
+
+    fn access(&self, entries: Vec<Entry>) -> Result<Access, String> {
+        let mut known = BTreeSet::new();
+        let mut access = Access::nobody();
+        let mut visitors = entries.iter().filter(|entry| entry.secret.is_none());
+        if let Some(visitor) = visitors.next() {
+            access = Access::anybody(self.narrowed(visitor.grant.clone()));
+        }
+        if visitors.next().is_some() {
+            return Err("two lines are for whoever has no token".into());
+        }
+        for Entry { secret, digest, grant } in entries {
+            let (Some(secret), Some(digest)) = (secret, digest) else { continue };
+            if !known.insert(*digest.as_bytes()) {
+                return Err("two names have the same token".into());
+            }
+            access = access.with_token(secret, self.narrowed(grant));
+        }
+        Ok(access)
+    }
+
+    /// What the server does not do nobody may ask for.
+    fn narrowed(&self, mut grant: Grant) -> Grant {
+        grant.may_send &= self.may_send;
+        grant.may_fetch &= self.may_fetch;
+        grant
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Entry>, String> {
+    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line.trim()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|(n, line)| entry(line).map_err(|why| format!("line {n}: {why}"))).collect()
+}
+
+fn entry(line: &str) -> Result<Entry, String> {
+    let mut words = line.split_whitespace();
+    let (Some(name), Some(token)) = (words.next(), words.next()) else {
+        return Err("it has one word; a name and a token are needed".into());
+    };
+    let digest = match (token, token.strip_prefix("blake3:")) {
+        ("-", _) => None,
+        (_, Some(hex)) => {
+            let hash = blake3::Hash::from_hex(hex).map_err(|_| "a digest has 64 hexadecimal digits")?;
+            Some(Digest::from_bytes(*hash.as_bytes()))
+        }
+        (token, None) => Some(Digest::of(parse_token(token)?.as_bytes())),
+    };
+    let mut grant = Grant::to(Principal::named(name).map_err(|e| e.to_string())?);
+    let (mut sends, mut fetches) = (false, false);
+    for word in words {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "send" if value.is_empty() => sends = true,
+            "fetch" if value.is_empty() => fetches = true,
+            "folder" => {
+                let folder = SafeName::parse(value).map_err(|why| format!("folder: {why}"))?;
+                grant.folder = Some(folder);
+            }
+            "quota" => grant.quota = Some(parse_size(value).map_err(|why| format!("quota: {why}"))?),
+            "rate" => grant.limit_rate = Some(parse_rate(value).map_err(|why| format!("rate: {why}"))?),
+            "until" => grant.until = Some(parse_moment(value).map_err(|why| format!("until: {why}"))?),
+            // It may be a second token, which is not to be shown.
+            _ => {
+                return Err(
+                    "behind the token may stand send, fetch, folder=, quota=, rate= and until=".into()
+                );
+            }
+        }
+    }
+    if sends || fetches {
+        (grant.may_send, grant.may_fetch) = (sends, fetches);
+    }
+    Ok(Entry { secret: digest.map(Secret::with_digest), digest, grant })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn why(text: &str) -> String {
+        parse(text).expect_err("not so")
+    }
+
+    #[test]
+    fn each_line_has_a_name_a_token_and_what_it_allows() {
+        let text =
+            "# who may come\n\nalice one\n  bob\ttwo send folder=in/bob quota=5k rate=2M until=1970-01-02 \n";
+        let [alice, bob] = &parse(text).expect("good lines")[..] else { panic!("two") };
+        assert_eq!(alice.grant, Grant::to(Principal::named("alice").expect("short")));
+        assert_eq!(alice.digest, Some(Digest::of(b"one")));
+        let grant = &bob.grant;
+        assert_eq!((grant.principal.name(), grant.may_send, grant.may_fetch), ("bob", true, false));
+        assert_eq!(grant.folder.as_ref().map(SafeName::as_str), Some("in/bob"));
+        assert_eq!((grant.quota, grant.limit_rate), (Some(5000), Some(2_000_000)));
+        assert_eq!(grant.until, Some(UNIX_EPOCH + Duration::from_secs(24 * 3600)));
+    }
+
+    #[test]
+    fn a_token_may_be_given_by_its_digest_or_be_left_away() {
+        let hex = Digest::of(b"one").to_string();
+        let read = parse(&format!("alice blake3:{hex}\npublic - fetch")).expect("good lines");
+        assert_eq!(read[0].digest, Some(Digest::of(b"one")));
+        assert!(read[1].secret.is_none() && !read[1].grant.may_send);
+        assert_eq!(why("alice blake3:12"), "line 1: a digest has 64 hexadecimal digits");
+    }
+
+    #[test]
+    fn a_line_that_says_something_else_is_told_by_its_number_and_not_by_its_words() {
+        assert_eq!(why("alice"), "line 1: it has one word; a name and a token are needed");
+        let behind = "line 2: behind the token may stand send, fetch, folder=, quota=, rate= and until=";
+        for word in ["two", "SEND", "send=yes", "ways=send"] {
+            assert_eq!(why(&format!("#\nalice one {word}")), behind);
+        }
+        assert!(why("alice ö").starts_with("line 1: only printable ASCII"));
+        assert_eq!(why("alice one folder=../x"), "line 1: folder: a part of the name is '.' or '..'");
+        assert_eq!(why("alice one quota=much"), "line 1: quota: a number is needed first");
+        assert!(why("alice one until=soon").starts_with("line 1: until: "));
+    }
+
+    fn doors(may_send: bool, may_fetch: bool) -> Doors {
+        let token = Token { token: None, token_file: None };
+        Doors { token, file: None, lines: None, may_send, may_fetch }
+    }
+
+    #[test]
+    fn nobody_has_the_token_of_another() {
+        let access = |text: &str| doors(true, true).access(parse(text).expect("good lines")).map(drop);
+        assert_eq!(access("alice one\nbob one"), Err("two names have the same token".into()));
+        let hex = Digest::of(b"one").to_string();
+        assert!(access(&format!("alice one\nbob blake3:{hex}")).is_err());
+        assert_eq!(access("alice -\nbob -"), Err("two lines are for whoever has no token".into()));
+        assert_eq!(access("alice one\nalice two\npublic -"), Ok(()));
+    }
+
+    #[test]
+    fn what_a_server_does_not_do_no_token_allows() {
+        let all = Grant::default();
+        assert_eq!(doors(true, true).narrowed(all.clone()), all);
+        let read_only = doors(false, true).narrowed(all.clone());
+        assert!(!read_only.may_send && read_only.may_fetch);
+        let fetches = read_only;
+        let nothing = doors(true, false).narrowed(fetches);
+        assert!(!nothing.may_send && !nothing.may_fetch);
+    }
+}

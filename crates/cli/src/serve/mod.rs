@@ -1,0 +1,162 @@
+//! `bowline serve`: a folder that takes and offers files.
+
+mod access;
+mod tell;
+
+use crate::args::{Papers, Serve};
+use crate::exit::Trouble;
+use crate::report::print_line;
+use crate::signals::{Hangups, Interrupt};
+use crate::trust;
+use access::Doors;
+use bowline_store::{Config, DiskStore};
+use bowline_tokio::tls::ServerTls;
+use bowline_tokio::{Server, ServerConfig};
+use std::io::Write as _;
+use std::time::Duration;
+use tell::tell;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
+    let output = args.common.output;
+    let store = store(&args)?;
+    let tls = trust::server(&args.papers, output.quiet)?;
+    let doors = Doors::of(&args);
+    let mut config = config(&args);
+    config.access = doors.open(output.quiet)?;
+    config.tls.clone_from(&tls);
+    let server = Server::new(store, config);
+    let listener = TcpListener::bind(&args.listen).await.map_err(|e| {
+        Trouble::failed(format!("cannot listen on {}: {e}; choose another --listen", args.listen))
+    })?;
+    let address = listener.local_addr().map_err(Trouble::failed)?;
+    if !output.quiet && !address.ip().is_loopback() && doors.are_open() {
+        print_line(
+            "whoever reaches this address may come in without a secret; ask for one by BOWLINE_TOKEN or --tokens",
+        );
+    }
+    let events = server.events();
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    // Before anybody knows where we are: a signal that nobody waits for ends the process.
+    let has_files = tls.is_some() || doors.has_files();
+    let files = Files { tls, papers: args.papers, doors, server: server.clone() };
+    let renewing = if has_files { Some(renewing(files, output.quiet)?) } else { None };
+    announce(&format!("listening on {scheme}://{address}"))?;
+    let telling = tokio::spawn(tell(events, output.json, output.quiet));
+    let served = server.serve(listener, interrupt.come()).await;
+    // Events have an end when nobody has the server any more.
+    drop((server, renewing));
+    // The last events are still to be told; to a reader who does not read, they are not.
+    let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+    served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))
+}
+
+/// Ends a task with whoever started it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What is read again when somebody says that it has changed.
+struct Files {
+    tls: Option<ServerTls>,
+    papers: Papers,
+    doors: Doors,
+    server: Server,
+}
+
+/// Takes other certificates and tokens whenever somebody says that there are some.
+fn renewing(files: Files, quiet: bool) -> Result<AbortOnDrop, Trouble> {
+    let mut hangups = Hangups::listen()
+        .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
+    Ok(AbortOnDrop(tokio::spawn(async move {
+        loop {
+            hangups.next().await;
+            files.renew(quiet);
+        }
+    })))
+}
+
+impl Files {
+    fn renew(&self, quiet: bool) {
+        if let Some(tls) = &self.tls {
+            tell_renewed(quiet, "certificate", trust::renew(tls, &self.papers));
+        }
+        if self.doors.has_files() {
+            let renewed = self.doors.open(quiet).map(|access| self.server.set_access(access));
+            tell_renewed(quiet, "list of tokens", renewed);
+        }
+    }
+}
+
+fn tell_renewed(quiet: bool, what: &str, renewed: Result<(), Trouble>) {
+    match renewed {
+        Ok(()) if quiet => {}
+        Ok(()) => print_line(&format!("the {what} was read again")),
+        Err(trouble) => print_line(&format!("{trouble}; the {what} stays as it was")),
+    }
+}
+
+fn store(args: &Serve) -> Result<DiskStore, Trouble> {
+    std::fs::create_dir_all(&args.dir).map_err(|e| {
+        Trouble::failed(format!("{}: cannot be made: {e}; choose another --dir", args.dir.display()))
+    })?;
+    let mut config = Config::default();
+    config.overwrite = args.overwrite;
+    config.quota.bytes = Some(args.quota);
+    config.expire_after = Some(args.expire_after);
+    config.max_age = config.max_age.map(|age| age.max(args.expire_after));
+    DiskStore::open(&args.dir, config).map_err(Trouble::failed)
+}
+
+fn config(args: &Serve) -> ServerConfig {
+    let mut config = ServerConfig::default();
+    config.connection.heartbeat.interval = args.common.heartbeat;
+    config.connection.heartbeat.timeout = args.common.timeout;
+    config.transfer.limit_rate = args.common.limit_rate;
+    config.transfer.min_rate = args.min_rate.0;
+    config
+}
+
+/// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.
+fn announce(line: &str) -> Result<(), Trouble> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(|e| Trouble::failed(format!("cannot write to stdout: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    #[test]
+    fn a_server_does_what_the_command_line_says() {
+        let line = "bowline serve --heartbeat 3s --timeout 4s --limit-rate 5k";
+        let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line.split(' ')) else {
+            panic!("{line}")
+        };
+        let config = config(&args);
+        let heartbeat = config.connection.heartbeat;
+        assert_eq!((heartbeat.interval, heartbeat.timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+        assert_eq!(config.transfer.limit_rate, Some(5000));
+        assert_eq!(config.transfer.min_rate, Some(1024));
+    }
+
+    #[test]
+    fn a_server_bears_what_it_is_told_to() {
+        for (option, least) in [("2k", Some(2000)), ("3MiB/s", Some(3 << 20)), ("none", None)] {
+            let line = ["bowline", "serve", "--min-rate", option];
+            let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line) else {
+                panic!("{line:?}")
+            };
+            assert_eq!(config(&args).transfer.min_rate, least);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Who may come to a server, and what he may do there.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use bowline_core::transfer::{Digest, SafeName};
+use bowline_store::Principal;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+/// What opens a server to somebody. Only the digest of it is kept, and nothing of that is shown.
+#[derive(Clone, Copy)]
+pub struct Secret(Digest);
+
+/// What somebody may do at a server. The default is everything, for nobody in particular.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// Who it is: unfinished files are bound to him, and quotas count for him.
+    pub principal: Principal,
+    /// Whether he may send files to the server.
+    pub may_send: bool,
+    /// Whether he may fetch files from it.
+    pub may_fetch: bool,
+    /// The folder of the store that all his names are in; nothing outside of it can be named. `None`: the store itself.
+    pub folder: Option<SafeName>,
+    /// How many bytes of unfinished files are kept for him. `None`: what the store has for everybody.
+    pub quota: Option<u64>,
+    /// The most bytes a second, on each of his connections and in each direction. What the server sets for everybody
+    /// holds as well.
+    pub limit_rate: Option<u64>,
+    /// When it ends, by the clock of the machine; connections that are there end then, too. `None`: never.
+    pub until: Option<SystemTime>,
+}
+
+/// Who may come to a server, and what he may do there. By default anybody may do everything.
+#[derive(Clone, Debug)]
+pub struct Access {
+    anybody: Option<Grant>,
+    tokens: Vec<(Secret, Grant)>,
+}
+
+/// What somebody who has come may do, and by which secret.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    secret: Option<Secret>,
+    pub(super) grant: Grant,
+}
+
+impl Secret {
+    /// This text, which a client shows as `Authorization: Bearer`.
+    pub fn of(text: &str) -> Self {
+        Self(Digest::of(text.as_bytes()))
+    }
+
+    /// The text with this BLAKE3 digest. A digest keeps a secret if nobody can guess it: one of random bytes, not a word.
+    pub fn with_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// Takes the same time wherever they differ.
+    fn is(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        ours.iter().zip(theirs).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    }
+}
+
+impl Grant {
+    /// Everything, for this principal.
+    pub fn to(principal: Principal) -> Self {
+        Self { principal, ..Self::default() }
+    }
+
+    fn has_ended(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self {
+            principal: Principal::default(),
+            may_send: true,
+            may_fetch: true,
+            folder: None,
+            quota: None,
+            limit_rate: None,
+            until: None,
+        }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self::anybody(Grant::default())
+    }
+}
+
+impl Access {
+    /// Nobody, before there are [tokens](Self::with_token).
+    pub fn nobody() -> Self {
+        Self { anybody: None, tokens: Vec::new() }
+    }
+
+    /// Whoever comes without a token has this grant. Unknown tokens are refused if there are any.
+    pub fn anybody(grant: Grant) -> Self {
+        Self { anybody: Some(grant), tokens: Vec::new() }
+    }
+
+    /// Whoever knows this secret may do everything.
+    pub fn by_token(text: &str) -> Self {
+        Self::nobody().with_token(Secret::of(text), Grant::default())
+    }
+
+    /// Whoever knows this secret has this grant; of two with the same secret the first counts.
+    #[must_use]
+    pub fn with_token(mut self, secret: Secret, grant: Grant) -> Self {
+        self.tokens.push((secret, grant));
+        self
+    }
+
+    /// What whoever shows these headers may do; `None` if he may not come.
+    pub(super) fn pass(&self, headers: &HeaderMap, now: SystemTime) -> Option<Pass> {
+        let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let secret = shown.map(|shown| bearer(shown).unwrap_or(&[])).map(|text| Secret(Digest::of(text)));
+        let anybody = || self.anybody.clone().map(|grant| Pass { secret: None, grant });
+        let pass = match secret {
+            Some(secret) if !self.tokens.is_empty() => self.named(&secret),
+            _ => anybody(),
+        };
+        pass.filter(|pass| !pass.grant.has_ended(now))
+    }
+
+    /// Why a pass that was given earlier is not good any more, if it is not.
+    pub(super) fn objection(&self, pass: &Pass) -> Option<&'static str> {
+        let present = match &pass.secret {
+            Some(secret) => self.named(secret).map(|pass| pass.grant),
+            None => self.anybody.clone(),
+        };
+        match present {
+            Some(grant) if grant == pass.grant => None,
+            Some(_) => Some("what this token allows has changed"),
+            None => Some("the token was withdrawn"),
+        }
+    }
+
+    /// All of them are compared, so that the time tells nothing.
+    fn named(&self, shown: &Secret) -> Option<Pass> {
+        self.tokens.iter().fold(None, |found, (secret, grant)| {
+            let is_this = secret.is(shown);
+            found.or_else(|| is_this.then(|| Pass { secret: Some(*secret), grant: grant.clone() }))
+        })
+    }
+}
+
+impl Pass {
+    /// Who it is.
+    pub fn principal(&self) -> &Principal {
+        &self.grant.principal
+    }
+}
+
+/// The token in the value of a header.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+}
+
+impl fmt::Debug for Secret {
+    /// Nothing of it, not even its digest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn headers(value: Option<&str>) -> HeaderMap {
+        let values = value.map(|value| (AUTHORIZATION, value.parse().unwrap()));
+        values.into_iter().collect()
+    }
+
+    fn name(access: &Access, value: Option<&str>) -> Option<String> {
+        let pass = access.pass(&headers(value), UNIX_EPOCH)?;
+        Some(pass.grant.principal.name().to_owned())
+    }
+
+    fn alice() -> Grant {
+        Grant::to(Principal::named("alice").unwrap())
+    }
+
+    #[test]
+    fn only_the_very_token_opens() {
+        let access = Access::nobody().with_token(Secret::of("secret"), alice());
+        for shown in ["Bearer secret", "bearer secret"] {
+            assert_eq!(name(&access, Some(shown)).as_deref(), Some("alice"), "{shown}");
+        }
+        for shown in ["Bearer secre", "Bearer secrett", "Basic secret", "secret", "Bearer", ""] {
+            assert_eq!(name(&access, Some(shown)), None, "{shown:?}");
+        }
+        assert_eq!(name(&access, None), None);
+        let hashed = Access::nobody().with_token(Secret::with_digest(Digest::of(b"secret")), alice());
+        assert_eq!(name(&hashed, Some("Bearer secret")).as_deref(), Some("alice"));
+    }
+
+    #[test]
+    fn who_shows_nothing_is_anybody_and_who_shows_what_is_unknown_is_nobody() {
+        let anybody = Grant { may_send: false, ..Grant::to(Principal::named("visitor").unwrap()) };
+        let access = Access::anybody(anybody).with_token(Secret::of("one"), alice());
+        assert_eq!(name(&access, None).as_deref(), Some("visitor"));
+        assert_eq!(name(&access, Some("Bearer one")).as_deref(), Some("alice"));
+        assert_eq!(name(&access, Some("Bearer two")), None);
+        // Where there are no tokens, none is asked for.
+        assert_eq!(name(&Access::default(), Some("Bearer two")).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_grant_ends_at_its_time() {
+        let noon = UNIX_EPOCH + Duration::from_secs(12 * 3600);
+        let grant = Grant { until: Some(noon), ..alice() };
+        let access = Access::nobody().with_token(Secret::of("one"), grant);
+        let shown = headers(Some("Bearer one"));
+        assert!(access.pass(&shown, noon - Duration::from_secs(1)).is_some());
+        assert!(access.pass(&shown, noon).is_none());
+    }
+
+    #[test]
+    fn a_pass_is_good_as_long_as_its_secret_grants_the_same() {
+        let access = |secret, grant| Access::nobody().with_token(Secret::of(secret), grant);
+        let pass = access("one", alice()).pass(&headers(Some("Bearer one")), UNIX_EPOCH).unwrap();
+        assert_eq!(access("one", alice()).objection(&pass), None);
+        let less = Grant { may_fetch: false, ..alice() };
+        assert_eq!(access("one", less).objection(&pass), Some("what this token allows has changed"));
+        assert_eq!(access("two", alice()).objection(&pass), Some("the token was withdrawn"));
+        assert_eq!(Access::default().objection(&pass), Some("the token was withdrawn"));
+        let visitor = Access::default().pass(&headers(None), UNIX_EPOCH).unwrap();
+        assert_eq!(Access::default().objection(&visitor), None);
+        assert!(access("one", alice()).objection(&visitor).is_some());
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_shown() {
+        let access = Access::by_token("s3cret");
+        let digest = Digest::of(b"s3cret").to_string();
+        let shown = format!("{access:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains(&digest[..8]), "{shown}");
+    }
+}
