@@ -50,6 +50,8 @@ impl World {
         command
             .env("BOWLINE_STATE_DIR", self.path("state"))
             .env_remove("BOWLINE_TOKEN")
+            .env_remove("BOWLINE_TOKEN_FILE")
+            .env_remove("BOWLINE_TOKENS")
             .env_remove("RUST_LOG");
         command
     }

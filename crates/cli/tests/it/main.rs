@@ -1,5 +1,7 @@
 //! The real binary, in processes of its own.
 
+#[cfg(unix)]
+mod access;
 mod changes;
 mod common;
 mod demo;

@@ -177,3 +177,24 @@ fn a_ping_that_is_faster_than_any_answer_narrows_the_window() {
     session.handle_rtt(now, Duration::from_millis(10));
     assert_eq!(session.transfers().window(), window(10));
 }
+
+#[test]
+fn whoever_has_to_show_who_he_is_once_more_dials_again() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
+    pair.settle();
+    pair.server.1.transfers_mut().revoke(pair.now, "the token has expired");
+    pair.settle();
+    pair.client.0.handle_end(pair.now, End::Eof);
+    pair.settle();
+    let told = events(&mut pair.client.1);
+    let broken = |event: &Event| match event {
+        Event::Transfer(transfer::Event::Broken { code, text }) => Some((*code, text.clone())),
+        _ => None,
+    };
+    let (code, text) = told.iter().find_map(broken).expect("it is told why");
+    assert_eq!((code, text.as_str()), (Code::Unauthorized, "the token has expired"));
+    let [.., Event::LinkDown(disconnect), Event::Waiting { .. }] = &told[..] else { panic!("{told:?}") };
+    let close = disconnect.received().expect("the server has closed");
+    assert_eq!((close.code(), close.reason()), (CloseCode::UNAUTHORIZED, "the token has expired"));
+}
