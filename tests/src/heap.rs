@@ -7,7 +7,7 @@
 //! static HEAP: bowline_tests::heap::Counting = bowline_tests::heap::Counting;
 //!
 //! let (boxed, used) = bowline_tests::heap::measure(|| vec![0_u8; 1000]);
-//! assert_eq!((used.kept, used.peak), (1000, 1000));
+//! assert_eq!((used.kept, used.peak, used.calls), (1000, 1000, 1));
 //! drop(boxed);
 //! ```
 #![allow(unsafe_code)]
@@ -19,27 +19,31 @@ use std::cell::Cell;
 #[derive(Debug)]
 pub struct Counting;
 
-/// What a piece of work took, in bytes.
+/// What a piece of work took: bytes, and calls of the allocator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
     /// More than before it, or less.
     pub kept: isize,
     /// The most that it had at any time, beyond what there was before it.
     pub peak: usize,
+    /// How often it asked for memory, if only for more of what it had.
+    pub calls: usize,
 }
 
 thread_local! {
     /// Bytes that this thread has and had not given back, and the most there have been.
     static COUNT: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+    static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Does the work and says what it took: nothing where the binary has another allocator.
 pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Used) {
     let (before, _) = COUNT.get();
+    let calls = CALLS.get();
     COUNT.set((before, before));
     let done = work();
     let (after, most) = COUNT.get();
-    (done, Used { kept: after - before, peak: (most - before).unsigned_abs() })
+    (done, Used { kept: after - before, peak: (most - before).unsigned_abs(), calls: CALLS.get() - calls })
 }
 
 /// Whether anything is counted.
@@ -63,6 +67,7 @@ fn count(bytes: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(size(layout));
+        let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }

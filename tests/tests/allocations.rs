@@ -1,0 +1,199 @@
+//! How often a connection asks for memory while messages go through it, and what it keeps while none do.
+
+use bowline_core::connection::{Config, Event};
+use bowline_core::{Connection, Instant, Message, Role};
+use bowline_tests::heap::{self, Used};
+use bytes::Bytes;
+use std::time::Duration;
+
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
+
+const LENGTHS: [usize; 6] = [16, 125, 1 << 10, 16 << 10, 64 << 10, 256 << 10];
+/// What one read brings at most.
+const READ: usize = 64 << 10;
+const MESSAGES: usize = 8;
+const ROLES: [Role; 2] = [Role::Client, Role::Server];
+/// Each message is a frame.
+const WHOLE: usize = usize::MAX;
+/// Each message is cut to frames of this length.
+const CUT: usize = 16 << 10;
+
+/// Two ends that talk, at a time that goes on by a millisecond for each message.
+struct Pair {
+    now: Instant,
+    sender: Connection,
+    receiver: Connection,
+    received: usize,
+}
+
+impl Pair {
+    /// The sender has this role, and cuts its messages so.
+    fn new(role: Role, fragment: usize) -> Self {
+        let now = Instant::ZERO;
+        let mut config = Config::default();
+        config.fragment = Some(fragment);
+        let client = Connection::client(config.clone(), [1; 32], now);
+        let server = Connection::server(config, [2; 32], now);
+        let (sender, receiver) = match role {
+            Role::Client => (client, server),
+            Role::Server => (server, client),
+        };
+        Self { now, sender, receiver, received: 0 }
+    }
+
+    /// One message crosses; says what each end asked for.
+    fn pass(&mut self, message: &Message, wire: &mut Vec<u8>) -> [Used; 2] {
+        self.now += Duration::from_millis(1);
+        wire.clear();
+        let (now, sender, receiver) = (self.now, &mut self.sender, &mut self.receiver);
+        let (message, cloned) = heap::measure(|| message.clone());
+        assert_eq!(cloned.calls, 0, "it is shared, and was before");
+        let ((), sent) = heap::measure(|| {
+            sender.send(now, message).expect("there is room");
+            while !sender.output().is_empty() {
+                let mut written = 0;
+                for piece in sender.outputs() {
+                    wire.extend_from_slice(piece);
+                    written += piece.len();
+                }
+                sender.handle_written(now, written);
+            }
+        });
+        let received = &mut self.received;
+        let ((), taken) = heap::measure(|| {
+            let mut rest = wire.as_slice();
+            while !rest.is_empty() {
+                let place = receiver.input();
+                let n = rest.len().min(READ).min(place.capacity() - place.len());
+                place.extend_from_slice(&rest[..n]);
+                rest = &rest[n..];
+                receiver.handle_read(now);
+                while let Some(event) = receiver.poll_event() {
+                    *received += usize::from(matches!(event, Event::Message(_)));
+                }
+            }
+        });
+        [sent, taken]
+    }
+
+    /// Only heartbeats cross.
+    fn idle(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.now += Duration::from_secs(1);
+            let now = self.now;
+            cross(now, &mut self.sender, &mut self.receiver);
+            cross(now, &mut self.receiver, &mut self.sender);
+        }
+    }
+}
+
+/// What one end has to say reaches the other at once.
+fn cross(now: Instant, from: &mut Connection, to: &mut Connection) {
+    from.handle_timeout(now);
+    while !from.output().is_empty() {
+        let n = from.output().len();
+        to.handle_input(now, from.output());
+        from.handle_written(now, n);
+    }
+    // As an adapter does that found nothing more to read.
+    to.handle_read(now);
+    while to.poll_event().is_some() {}
+}
+
+/// A body that somebody else has, too.
+fn shared(len: usize) -> Message {
+    let body = Bytes::from(vec![b'a'; len]);
+    drop(body.clone());
+    Message::Binary(body)
+}
+
+fn text(len: usize) -> Message {
+    Message::text("a".repeat(len))
+}
+
+/// How often the ends ask for memory once they have what they need: for each message, the most.
+fn steady(role: Role, fragment: usize, message: &Message) -> [usize; 2] {
+    let mut pair = Pair::new(role, fragment);
+    // Nothing is counted of the wire itself.
+    let mut wire = Vec::with_capacity(2 * message.len() + READ);
+    for _ in 0..MESSAGES {
+        pair.pass(message, &mut wire);
+    }
+    let mut most = [0, 0];
+    for _ in 0..MESSAGES {
+        for (most, used) in most.iter_mut().zip(pair.pass(message, &mut wire)) {
+            *most = used.calls.max(*most);
+        }
+    }
+    assert_eq!(pair.received, 2 * MESSAGES, "of {} bytes", message.len());
+    most
+}
+
+#[test]
+fn sending_asks_for_no_memory() {
+    for role in ROLES {
+        for len in LENGTHS {
+            let [sent, _] = steady(role, WHOLE, &shared(len));
+            assert_eq!(sent, 0, "{role:?}, {len} bytes");
+            let [sent, _] = steady(role, CUT, &shared(len));
+            assert_eq!(sent, 0, "{role:?}, {len} bytes in fragments");
+        }
+    }
+}
+
+/// A short text is copied, and a long one shared, which takes a few words of memory.
+#[test]
+fn sending_a_text_asks_for_memory_once_if_it_is_long() {
+    for role in ROLES {
+        for len in LENGTHS {
+            let [sent, _] = steady(role, WHOLE, &text(len));
+            assert!(sent <= usize::from(len > 1 << 10), "{role:?}, {len} bytes: {sent}");
+        }
+    }
+}
+
+#[test]
+fn receiving_asks_for_memory_once_at_most() {
+    for role in ROLES {
+        for len in LENGTHS {
+            for message in [shared(len), text(len)] {
+                let [_, received] = steady(role, WHOLE, &message);
+                assert!(received <= 1, "{role:?} sends {message:?}: {received}");
+            }
+        }
+    }
+}
+
+/// Nobody knows how long it will become, so its memory doubles as it grows.
+#[test]
+fn receiving_in_fragments_asks_for_memory_as_often_as_the_message_doubles() {
+    for role in ROLES {
+        for len in LENGTHS {
+            let [_, received] = steady(role, CUT, &shared(len));
+            let doublings = (len / CUT).max(1).ilog2() as usize;
+            assert!(received <= 3 + doublings, "{role:?} sends {len} bytes: {received}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_keeps_less_than_a_kib() {
+    const IDLE: Duration = Duration::from_secs(120);
+    for role in ROLES {
+        for message in [shared(100), text(1 << 10), shared(1 << 20)] {
+            let mut wire = Vec::with_capacity(4 << 20);
+            let mut pair = Pair::new(role, CUT);
+            pair.pass(&message, &mut wire);
+            pair.idle(IDLE);
+            let pings = pair.sender.stats().pings + pair.receiver.stats().pings;
+            assert!(pings >= 3, "the heartbeat went on: {pings}");
+            for (name, end) in [("sender", pair.sender), ("receiver", pair.receiver)] {
+                let ((), used) = heap::measure(|| drop(end));
+                let kept = -used.kept;
+                assert!(0 < kept && kept <= 1 << 10, "{name}, {role:?} sends {message:?}: {kept} bytes");
+            }
+        }
+    }
+}
