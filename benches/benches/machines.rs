@@ -3,14 +3,28 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bowline_core::transfer::wire::{self, Data, Frame};
-use bowline_core::transfer::{Answer, Config, Digest, Hasher, Offer, SafeName, TransferId};
+use bowline_benches::paths;
+use bowline_core::transfer::wire::{Data, Frame};
+use bowline_core::transfer::{Answer, Config, Digest, Offer, SafeName, TransferId};
 use bowline_core::{Connection, Instant, Message, Role, Transfers, connection};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const SIZES: [usize; 4] = [125, 1024, 64 * 1024, 1024 * 1024];
 const NOW: Instant = Instant::ZERO;
+
+/// Each hot path by itself.
+fn hot(c: &mut Criterion) {
+    for make in paths::all() {
+        let mut path = make();
+        let mut group = c.benchmark_group("hot");
+        if path.bytes > 0 {
+            group.throughput(Throughput::Bytes(path.bytes));
+        }
+        group.bench_function(path.name.clone(), |b| b.iter(|| path.step()));
+        group.finish();
+    }
+}
 
 /// A message from a client to a server, through both connections: masked, framed, read, unmasked.
 fn connections(c: &mut Criterion) {
@@ -32,38 +46,6 @@ fn connections(c: &mut Criterion) {
             });
         });
     }
-    group.finish();
-}
-
-/// A chunk to a frame of the transfer protocol and back, checksum included.
-fn chunks(c: &mut Criterion) {
-    let mut group = c.benchmark_group("transfer/chunk");
-    for size in SIZES {
-        group.throughput(Throughput::Bytes(size as u64));
-        let payload = Bytes::from(vec![7; size]);
-        group.bench_function(BenchmarkId::new("encode", size), |b| {
-            b.iter(|| Frame::Data(1, Data { offset: 5, seq: 6, payload: payload.clone() }).encode());
-        });
-        let frame =
-            Frame::Data(1, Data { offset: 5, seq: 6, payload: payload.clone() }).encode().into_bytes();
-        group.bench_function(BenchmarkId::new("decode", size), |b| b.iter(|| wire::decode(frame.clone())));
-    }
-    group.finish();
-}
-
-/// The digest that can stop and go on, beside the plain one.
-fn digests(c: &mut Criterion) {
-    let mut group = c.benchmark_group("digest/1MiB");
-    let data = vec![7; 1024 * 1024];
-    group.throughput(Throughput::Bytes(data.len() as u64));
-    group.bench_function("plain", |b| b.iter(|| Digest::of(&data)));
-    group.bench_function("resumable", |b| {
-        b.iter(|| {
-            let mut hasher = Hasher::new();
-            hasher.update(&data);
-            hasher.digest()
-        });
-    });
     group.finish();
 }
 
@@ -136,5 +118,5 @@ fn settle(transfers: &mut Transfers) {
     transfers.handle_timeout(NOW);
 }
 
-criterion_group!(machines, connections, chunks, digests, open_transfers);
+criterion_group!(machines, hot, connections, open_transfers);
 criterion_main!(machines);

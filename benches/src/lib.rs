@@ -1,1 +1,3 @@
 //! Benchmarks of Bowline: `benches/README.md` says which there are.
+
+pub mod paths;

@@ -1,0 +1,124 @@
+//! Messages to frames and back.
+
+use std::hint::black_box;
+
+use bowline_core::connection::{Config, Event};
+use bowline_core::frame::{Decoder, Header, Limits, Opcode};
+use bowline_core::{Connection, Instant, Message, Role, mask};
+use bytes::Bytes;
+
+use super::{HotPath, Make};
+
+const NOW: Instant = Instant::ZERO;
+
+pub(super) const PATHS: &[Make] = &[
+    || decoder(Role::Server, 16),
+    || decoder(Role::Server, 1 << 10),
+    || decoder(Role::Server, 64 << 10),
+    || decoder(Role::Client, 16),
+    || decoder(Role::Client, 64 << 10),
+    || receive(Role::Server, Opcode::Binary, 16),
+    || receive(Role::Server, Opcode::Binary, 125),
+    || receive(Role::Server, Opcode::Binary, 1 << 10),
+    || receive(Role::Server, Opcode::Binary, 64 << 10),
+    || receive(Role::Server, Opcode::Text, 125),
+    || receive(Role::Server, Opcode::Text, 64 << 10),
+    || receive(Role::Client, Opcode::Binary, 125),
+    || receive(Role::Client, Opcode::Binary, 64 << 10),
+    || receive(Role::Server, Opcode::Ping, 4),
+    || send(Role::Server, 16, 1),
+    || send(Role::Server, 1 << 10, 1),
+    || send(Role::Server, 64 << 10, 1),
+    || send(Role::Server, 16, 64),
+    || send(Role::Client, 16, 1),
+    || send(Role::Client, 1 << 10, 1),
+    || send(Role::Client, 64 << 10, 1),
+    || send(Role::Client, 16, 64),
+];
+
+/// Frames that stand one behind the other in a read of at most 64 KiB, or one frame that is longer.
+struct Wire {
+    bytes: Vec<u8>,
+    frames: usize,
+}
+
+fn wire(to: Role, opcode: Opcode, len: usize) -> Wire {
+    let mut header = Header::new(opcode, len as u64);
+    if to == Role::Server {
+        header = header.masked([0x37, 0xfa, 0x21, 0x3d]);
+    }
+    let mut frame = header.encode().to_vec();
+    let start = frame.len();
+    frame.resize(start + len, b'a');
+    if let Some(key) = header.mask {
+        mask::apply(&mut frame[start..], key, 0);
+    }
+    // What one read brings of a busy peer.
+    let frames = ((32 << 10) / frame.len()).clamp(1, 64);
+    Wire { bytes: frame.repeat(frames), frames }
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::Client => "client",
+        Role::Server => "server",
+    }
+}
+
+/// A read, and the frames that are in it.
+fn decoder(role: Role, len: usize) -> HotPath {
+    let wire = wire(role, Opcode::Binary, len);
+    let mut decoder = Decoder::new(role, &Limits::default());
+    HotPath::new(format!("decode/{}/{len} x {}", name(role), wire.frames), len * wire.frames, move || {
+        decoder.input().extend_from_slice(&wire.bytes);
+        while decoder.decode().expect("a wire without a fault").is_some() {
+            black_box(decoder.take());
+        }
+    })
+}
+
+/// A read, and the messages that come of it.
+fn receive(role: Role, opcode: Opcode, len: usize) -> HotPath {
+    let wire = wire(role, opcode, len);
+    let mut connection = connection(role);
+    let kind = match opcode {
+        Opcode::Text => "text",
+        Opcode::Ping => "ping",
+        _ => "binary",
+    };
+    let title = format!("receive/{}/{kind}/{len} x {}", name(role), wire.frames);
+    HotPath::new(title, len * wire.frames, move || {
+        connection.input().extend_from_slice(&wire.bytes);
+        connection.handle_read(NOW);
+        while let Some(event) = connection.poll_event() {
+            assert!(matches!(black_box(event), Event::Message(_)));
+        }
+        write(&mut connection);
+    })
+}
+
+/// So many messages of somebody who has them, too; written together.
+fn send(role: Role, len: usize, batch: usize) -> HotPath {
+    let mut connection = connection(role);
+    let message = Message::Binary(Bytes::from(vec![b'a'; len]));
+    HotPath::new(format!("send/{}/{len} x {batch}", name(role)), len * batch, move || {
+        for _ in 0..batch {
+            connection.send(NOW, message.clone()).expect("there is room");
+        }
+        write(&mut connection);
+    })
+}
+
+fn connection(role: Role) -> Connection {
+    match role {
+        Role::Client => Connection::client(Config::default(), [1; 32], NOW),
+        Role::Server => Connection::server(Config::default(), [1; 32], NOW),
+    }
+}
+
+fn write(connection: &mut Connection) {
+    while !connection.output().is_empty() {
+        let n = connection.outputs().map(black_box).map(<[u8]>::len).sum();
+        connection.handle_written(NOW, n);
+    }
+}
