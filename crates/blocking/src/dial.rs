@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
+use bowline_handshake::proxy::{Proxy, Tunnel};
 use bowline_host::dial::{Asking, handshake_time, place};
+use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::socket::{STAGGER, interleave, tune};
 use bowline_host::{DialError, Stage};
 
@@ -23,7 +25,7 @@ use crate::stream::Stream;
 pub use bowline_host::dial::{Config, Dialed};
 
 /// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
-/// ([`tune`]).
+/// ([`tune`]), or a [proxy](Config::proxies).
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
@@ -40,7 +42,10 @@ pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTl
         return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
-    let stream = tcp_connect(request, config, clock)?;
+    let stream = match config.proxies.choose(request)? {
+        Some(proxy) => tunnel(proxy, request, config, clock)?,
+        None => tcp_connect(request.host(), request.port(), &place(request), config, clock)?,
+    };
     let stream = encrypt(stream, request, config, clock)?;
 
     let mut limits = config.handshake.clone();
@@ -85,14 +90,31 @@ pub fn handshake<S: Stream>(
     shake_hands(stream, request, limits.clone(), Clock::start(), Instant::ZERO)
 }
 
-fn tcp_connect(request: &Request, config: &Config, clock: Clock) -> Result<TcpStream, DialError> {
+/// Connects to a proxy, and through it to the server.
+fn tunnel(proxy: &Proxy, request: &Request, config: &Config, clock: Clock) -> Result<TcpStream, DialError> {
+    let place = proxy_place(proxy);
+    let mut stream = tcp_connect(proxy.host(), proxy.port(), &place, config, clock)?;
+    let mut limits = config.handshake.clone();
+    let (started, timeout) = handshake_time(config, clock.now());
+    limits.timeout = timeout;
+    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, limits, started);
+    let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result);
+    result.map(|()| stream).map_err(|source| refused(proxy, request, source))
+}
+
+fn tcp_connect(
+    host: &str,
+    port: u16,
+    place: &str,
+    config: &Config,
+    clock: Clock,
+) -> Result<TcpStream, DialError> {
     let after = config.connect_timeout;
     let left = || Instant::ZERO + after - clock.now();
-    let timed_out = |stage| DialError::TimedOut { place: place(request), stage, after };
-    let unknown = |source| DialError::Resolve { place: place(request), source };
+    let timed_out = |stage| DialError::TimedOut { place: place.to_owned(), stage, after };
+    let unknown = |source| DialError::Resolve { place: place.to_owned(), source };
 
-    let addresses =
-        resolve(request.host(), request.port(), left()).ok_or_else(|| timed_out(Stage::Resolve))?;
+    let addresses = resolve(host, port, left()).ok_or_else(|| timed_out(Stage::Resolve))?;
     let addresses = addresses.map_err(unknown)?;
     if addresses.is_empty() {
         return Err(unknown(io::Error::other("the name has no address")));
@@ -101,7 +123,7 @@ fn tcp_connect(request: &Request, config: &Config, clock: Clock) -> Result<TcpSt
     let count = addresses.len();
     let stream = connect_first(addresses, left).ok_or_else(|| timed_out(Stage::Connect))?;
     let stream =
-        stream.map_err(|source| DialError::Connect { place: place(request), addresses: count, source })?;
+        stream.map_err(|source| DialError::Connect { place: place.to_owned(), addresses: count, source })?;
     tune(&stream);
     Ok(stream)
 }

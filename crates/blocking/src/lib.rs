@@ -37,6 +37,7 @@ mod wait;
 mod watch;
 mod websocket;
 
+pub use bowline_host::proxy;
 pub use bowline_host::socket::tune;
 pub use bowline_host::{AcceptError, DialError, Stage};
 pub use client::{Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, Underway};

@@ -1,6 +1,6 @@
 //! Follows the transfers of one command to their ends.
 
-use crate::args::{Common, Reach, Token, Trust};
+use crate::args::{Common, Reach, Way};
 use crate::exit::{Exit, Trouble};
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
@@ -24,16 +24,17 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const NAMED: usize = 0;
 
 /// What the command line says, for the adapter.
-fn config(reach: &Reach, token: &Token, trust: &Trust, common: &Common) -> Result<ClientConfig, Trouble> {
+fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
     config.connection.heartbeat.interval = common.heartbeat;
     config.connection.heartbeat.timeout = common.timeout;
     config.transfer.limit_rate = common.limit_rate;
     config.reconnect.first_contact = Some(reach.first_contact());
     config.reconnect.max_elapsed = Some(reach.outage());
-    config.token = token.read(common.output.quiet)?;
-    config.token_file.clone_from(&token.token_file);
-    config.dial.tls = trust::client(trust)?;
+    config.token = way.token.read(common.output.quiet)?;
+    config.token_file.clone_from(&way.token.token_file);
+    config.dial.tls = trust::client(&way.trust)?;
+    config.dial.proxies = way.proxies();
     Ok(config)
 }
 
@@ -51,15 +52,9 @@ pub(crate) struct Courier {
 
 impl Courier {
     /// Begins to dial the server at this URL.
-    pub(crate) fn new(
-        url: &str,
-        reach: &Reach,
-        token: &Token,
-        trust: &Trust,
-        common: &Common,
-    ) -> Result<Self, Trouble> {
+    pub(crate) fn new(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<Self, Trouble> {
         let memory = Memory::of_user();
-        let mut config = config(reach, token, trust, common)?;
+        let mut config = config(reach, way, common)?;
         config.paths = memory.paths();
         let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
@@ -330,6 +325,7 @@ fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Tr
 fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::ConnectFailed(Obstacle::Tls) => "check its certificate, or say with --ca whom to believe",
+        Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or say --proxy none",
         Kind::HandshakeRejected(401 | 403) => "check the token",
         Kind::HandshakeRejected(_) | Kind::ConnectFailed(_) => "check the URL",
         _ => "check that both ends are of one version",
@@ -365,7 +361,7 @@ mod tests {
         let Ok(Cli { command: Command::Send(send) }) = Cli::try_parse_from(line.split_whitespace()) else {
             panic!("{line}")
         };
-        config(&send.reach, &send.token, &send.trust, &send.common).expect("no files are named")
+        config(&send.reach, &send.way, &send.common).expect("no files are named")
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let local = local(&name, args.range);
     let output = output(args.output.as_deref(), &local)?;
     let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &url::server(&base))?;
-    let courier = Courier::new(&base, &args.reach, &args.token, &args.trust, &args.common)?;
+    let courier = Courier::new(&base, &args.reach, &args.way, &args.common)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
     let report = Report::new(report::FETCH, args.common.output, story, vec![subject], false);

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     }
     let parcels = parcels(&args.files)?;
     let story = Story::new(&args.record, "send", title(&parcels), &url::server(&args.url))?;
-    let courier = Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?;
+    let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
     let next = files.len();
@@ -76,8 +76,7 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
     let story = Story::new(&args.record, "send", name.as_str().to_owned(), &url::server(&args.url))?;
-    let courier =
-        Courier::new(&args.url, &args.reach, &args.token, &args.trust, &args.common)?.keeping_nothing();
+    let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?.keeping_nothing();
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
     // Another process cannot go on with it, so nobody needs to find it again.
     let id = Identity::passing().map_err(Trouble::failed)?.of_send(

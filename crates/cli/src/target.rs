@@ -1,9 +1,11 @@
 //! Any WebSocket server, and how to dial it.
 
+use crate::args::Way;
+use crate::exit::Trouble;
+use crate::trust;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::{Request, RequestError};
 use bowline_tokio::dial::{self, Dialed};
-use bowline_tokio::tls::ClientTls;
 use bowline_tokio::{DialError, MaybeTlsStream};
 use std::time::Duration;
 
@@ -11,10 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     request: Request,
-    /// Whom to believe; `None`: whom the system trusts.
-    tls: Option<ClientTls>,
-    /// How long an answer may take.
-    patience: Duration,
+    limits: dial::Config,
 }
 
 impl Target {
@@ -23,31 +22,40 @@ impl Target {
     pub(crate) fn new(
         url: &str,
         subprotocols: &[String],
-        token: Option<&str>,
-        tls: Option<ClientTls>,
+        way: &Way,
+        quiet: bool,
         patience: Duration,
-    ) -> Result<Self, RequestError> {
-        let mut request = Request::new(url)?;
-        if subprotocols.is_empty() {
-            request = request.with_subprotocol(SUBPROTOCOL)?;
-        }
-        for name in subprotocols {
-            request = request.with_subprotocol(name)?;
-        }
-        if let Some(token) = token {
-            request = request.with_header("authorization", format!("Bearer {token}"))?;
-        }
-        Ok(Self { request, tls, patience })
+    ) -> Result<Self, Trouble> {
+        let token = way.token.read(quiet)?;
+        let request = request(url, subprotocols, token.as_deref());
+        let request = request.map_err(|why| Trouble::usage(format!("{url}: {why}")))?;
+        let mut limits = dial::Config::default();
+        limits.connect_timeout = patience;
+        limits.tls = trust::client(&way.trust)?;
+        limits.proxies = way.proxies();
+        Ok(Self { request, limits })
     }
 
+    /// How long an answer may take.
     pub(crate) fn patience(&self) -> Duration {
-        self.patience
+        self.limits.connect_timeout
     }
 
     pub(crate) async fn dial(&self) -> Result<Dialed<MaybeTlsStream>, DialError> {
-        let mut limits = dial::Config::default();
-        limits.connect_timeout = self.patience;
-        limits.tls.clone_from(&self.tls);
-        dial::connect_with(&self.request, &limits).await
+        dial::connect_with(&self.request, &self.limits).await
     }
+}
+
+fn request(url: &str, subprotocols: &[String], token: Option<&str>) -> Result<Request, RequestError> {
+    let mut request = Request::new(url)?;
+    if subprotocols.is_empty() {
+        request = request.with_subprotocol(SUBPROTOCOL)?;
+    }
+    for name in subprotocols {
+        request = request.with_subprotocol(name)?;
+    }
+    if let Some(token) = token {
+        request = request.with_header("authorization", format!("Bearer {token}"))?;
+    }
+    Ok(request)
 }

@@ -45,6 +45,7 @@ mod headers;
 mod retry_after;
 
 pub mod client;
+pub mod proxy;
 pub mod server;
 
 pub use config::Config;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::error::DialError;
 use crate::machine::Machine;
+use crate::proxy::Proxies;
 
 /// How long dialling may take, and what the handshake may use.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// The limits of the handshake. Its own time-out counts from the connection on; the earlier of the two ends it.
     pub handshake: bowline_handshake::Config,
+    /// Which proxies to go through. Default: none.
+    pub proxies: Proxies,
     /// Whom to believe behind a `wss://` URL. Default: whom the operating system trusts, which is asked at the first dial.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::ClientTls>,
@@ -31,6 +34,7 @@ impl Default for Config {
         Self {
             connect_timeout: Duration::from_secs(10),
             handshake: bowline_handshake::Config::default(),
+            proxies: Proxies::none(),
             #[cfg(feature = "tls")]
             tls: None,
         }

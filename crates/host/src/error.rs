@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bowline_core::closing::{Obstacle, Why};
 use bowline_core::{Disconnect, End, Retry};
+use bowline_handshake::proxy::{self, ProxyError};
 use bowline_handshake::{client, server};
 use thiserror::Error;
 
@@ -22,6 +23,24 @@ pub enum DialError {
     NoTls {
         /// Host and port.
         place: String,
+    },
+    /// A variable of the environment names a proxy that cannot be used.
+    #[error("{variable} in the environment: {source}")]
+    ProxyVariable {
+        /// Its name.
+        variable: &'static str,
+        /// What is wrong with it.
+        source: ProxyError,
+    },
+    /// A proxy on the way did not let us through.
+    #[error("{place}: the proxy {proxy} {source}")]
+    Proxy {
+        /// Host and port of the server.
+        place: String,
+        /// Which proxy, without user and password.
+        proxy: String,
+        /// What it said.
+        source: proxy::Error,
     },
     /// The server did not prove who it is, or does not speak TLS.
     #[error("{place}: {}", tls(source))]
@@ -88,7 +107,8 @@ impl DialError {
     /// Whether to dial again, and when: what a server that could not be reached has in common with one that is lost.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Request(_) | Self::NoTls { .. } => Retry::No(Why::SameAgain),
+            Self::Request(_) | Self::NoTls { .. } | Self::ProxyVariable { .. } => Retry::No(Why::SameAgain),
+            Self::Proxy { source, .. } => source.retry(),
             Self::Tls { source, .. } if !is_cut(source) => Retry::No(Why::SameAgain),
             Self::Handshake { source, .. } => source.retry(),
             Self::Resolve { .. }
@@ -113,7 +133,8 @@ impl DialError {
 
     fn obstacle(&self) -> Obstacle {
         match self {
-            Self::Request(_) | Self::NoTls { .. } => Obstacle::Request,
+            Self::Request(_) | Self::NoTls { .. } | Self::ProxyVariable { .. } => Obstacle::Request,
+            Self::Proxy { .. } => Obstacle::Proxy,
             Self::Tls { .. } => Obstacle::Tls,
             Self::Resolve { .. } | Self::TimedOut { stage: Stage::Resolve, .. } => Obstacle::Unresolved,
             Self::Connect { source, .. } => match source.kind() {
@@ -278,6 +299,7 @@ mod tests {
         let connect =
             |kind: io::ErrorKind| DialError::Connect { place: place(), addresses: 1, source: kind.into() };
         let handshake = |source| DialError::Handshake { place: place(), source };
+        let through = |source| DialError::Proxy { place: place(), proxy: "http://p:1".to_owned(), source };
         let after = Duration::from_secs(1);
         for (error, obstacle) in [
             (connect(io::ErrorKind::ConnectionRefused), Obstacle::Refused),
@@ -291,6 +313,8 @@ mod tests {
             (handshake(client::Error::TimedOut { after, received: 0 }), Obstacle::TimedOut),
             (handshake(client::Error::Closed { end: End::Eof, received: 0 }), Obstacle::Ended),
             (handshake(client::Error::OldHttp), Obstacle::NotWebSocket),
+            (through(proxy::Error::WrongLogin), Obstacle::Proxy),
+            (DialError::ProxyVariable { variable: "ALL_PROXY", source: ProxyError::Host }, Obstacle::Request),
             (DialError::Random(io::Error::other("?")), Obstacle::Local),
         ] {
             let disconnect = error.disconnect();

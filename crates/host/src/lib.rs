@@ -18,6 +18,7 @@ mod joiner;
 mod machine;
 pub mod nonblocking;
 mod pings;
+pub mod proxy;
 mod seed;
 #[cfg(feature = "transfer")]
 pub mod server;

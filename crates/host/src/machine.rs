@@ -1,7 +1,8 @@
-//! One face for all that takes bytes, facts and the time: both roles of the opening handshake, and the connection after it.
+//! One face for all that takes bytes, facts and the time: the way through a proxy, both roles of the opening
+//! handshake, and the connection after it.
 
 use bowline_core::{Connection, End, Instant};
-use bowline_handshake::{client, server};
+use bowline_handshake::{client, proxy, server};
 
 /// What both roles of the handshake, and a connection, have in common: enough to carry the bytes of either.
 pub trait Machine {
@@ -55,4 +56,5 @@ macro_rules! machine {
 }
 machine!(client::Handshake, |_: &mut Self, _| {});
 machine!(server::Handshake, |_: &mut Self, _| {});
+machine!(proxy::Tunnel, |_: &mut Self, _| {});
 machine!(Connection, Connection::handle_blocked);

@@ -7,7 +7,9 @@ use std::io;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
+use bowline_handshake::proxy::{Proxy, Tunnel};
 use bowline_host::dial::{Asking, handshake_time, place};
+use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -21,7 +23,7 @@ use crate::tcp;
 pub use bowline_host::dial::{Config, Dialed};
 
 /// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
-/// ([`tcp::tune`]).
+/// ([`tcp::tune`]), or a [proxy](Config::proxies).
 ///
 /// Cancel-safe: dropping the future drops the connection and leaves nothing behind.
 ///
@@ -42,7 +44,10 @@ pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<M
         return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
-    let stream = tcp_connect(request, config, clock).await?;
+    let stream = match config.proxies.choose(request)? {
+        Some(proxy) => tunnel(proxy, request, config, clock).await?,
+        None => tcp_connect(request.host(), request.port(), &place(request), config, clock).await?,
+    };
     let stream = encrypt(stream, request, config, clock).await?;
 
     let mut limits = config.handshake.clone();
@@ -90,13 +95,36 @@ where
     shake_hands(stream, request, limits.clone(), Clock::start(), Instant::ZERO).await
 }
 
-async fn tcp_connect(request: &Request, config: &Config, clock: Clock) -> Result<TcpStream, DialError> {
+/// Connects to a proxy, and through it to the server.
+async fn tunnel(
+    proxy: &Proxy,
+    request: &Request,
+    config: &Config,
+    clock: Clock,
+) -> Result<TcpStream, DialError> {
+    let place = proxy_place(proxy);
+    let mut stream = tcp_connect(proxy.host(), proxy.port(), &place, config, clock).await?;
+    let mut limits = config.handshake.clone();
+    let (started, timeout) = handshake_time(config, clock.now());
+    limits.timeout = timeout;
+    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, limits, started);
+    let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result).await;
+    result.map(|()| stream).map_err(|source| refused(proxy, request, source))
+}
+
+async fn tcp_connect(
+    host: &str,
+    port: u16,
+    place: &str,
+    config: &Config,
+    clock: Clock,
+) -> Result<TcpStream, DialError> {
     let after = config.connect_timeout;
     let deadline = clock.deadline(Instant::ZERO + after);
-    let timed_out = |stage| DialError::TimedOut { place: place(request), stage, after };
-    let unknown = |source| DialError::Resolve { place: place(request), source };
+    let timed_out = |stage| DialError::TimedOut { place: place.to_owned(), stage, after };
+    let unknown = |source| DialError::Resolve { place: place.to_owned(), source };
 
-    let lookup = tokio::net::lookup_host((request.host(), request.port()));
+    let lookup = tokio::net::lookup_host((host, port));
     let addresses = timeout_at(deadline, lookup).await.map_err(|_| timed_out(Stage::Resolve))?;
     let addresses: Vec<_> = addresses.map_err(unknown)?.collect();
     if addresses.is_empty() {
@@ -107,7 +135,7 @@ async fn tcp_connect(request: &Request, config: &Config, clock: Clock) -> Result
     let stream =
         timeout_at(deadline, tcp::connect(addresses)).await.map_err(|_| timed_out(Stage::Connect))?;
     let stream =
-        stream.map_err(|source| DialError::Connect { place: place(request), addresses: count, source })?;
+        stream.map_err(|source| DialError::Connect { place: place.to_owned(), addresses: count, source })?;
     tcp::tune(&stream);
     Ok(stream)
 }

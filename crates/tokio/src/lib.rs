@@ -23,6 +23,7 @@ pub mod tcp;
 pub mod tls;
 mod websocket;
 
+pub use bowline_host::proxy;
 pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
 pub use clock::Clock;
 pub use driver::Driver;

@@ -6,6 +6,7 @@ mod killed;
 mod papers;
 mod principals;
 mod progress;
+mod proxies;
 mod rig;
 mod secure;
 mod stuck;
@@ -74,6 +75,12 @@ over! {
             what_a_link_carries_is_told_and_adds_up
             a_part_is_fetched_beside_the_whole
             a_folder_is_listed_and_nothing_is_written;
+        proxies:
+            a_file_crosses_proxies_of_both_kinds
+            a_proxy_that_wants_a_login_is_named_with_its_status
+            a_proxy_that_does_not_reach_the_server_is_asked_again
+            a_proxy_that_is_not_there_is_named
+            a_proxy_that_says_nothing_is_named_when_the_time_is_over;
         stuck:
             a_peer_that_takes_no_more_is_found_and_the_file_goes_on
             a_close_does_not_wait_for_a_peer_that_takes_no_more
@@ -116,6 +123,8 @@ over! {
         killed:
             a_client_that_was_killed_goes_on_when_it_is_started_again
             a_server_that_was_killed_goes_on_when_it_is_started_again;
+        proxies:
+            a_file_crosses_proxies_of_both_kinds;
         secure:
             who_is_not_who_it_should_be_is_told_in_words
             a_server_without_tls_is_told_apart

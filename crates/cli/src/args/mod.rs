@@ -2,7 +2,7 @@
 
 mod shared;
 
-pub(crate) use shared::{Common, Output, Papers, Reach, Record, Token, Trust, parse_token};
+pub(crate) use shared::{Common, Output, Papers, Reach, Record, Token, Trust, Way, parse_token};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;
@@ -100,9 +100,7 @@ pub(crate) struct Send {
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
-    pub(crate) trust: Trust,
-    #[command(flatten)]
-    pub(crate) token: Token,
+    pub(crate) way: Way,
     #[command(flatten)]
     pub(crate) record: Record,
     #[command(flatten)]
@@ -134,9 +132,7 @@ pub(crate) struct Fetch {
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
-    pub(crate) trust: Trust,
-    #[command(flatten)]
-    pub(crate) token: Token,
+    pub(crate) way: Way,
     #[command(flatten)]
     pub(crate) record: Record,
     #[command(flatten)]
@@ -171,9 +167,7 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
-    pub(crate) trust: Trust,
-    #[command(flatten)]
-    pub(crate) token: Token,
+    pub(crate) way: Way,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -202,9 +196,7 @@ pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
-    pub(crate) trust: Trust,
-    #[command(flatten)]
-    pub(crate) token: Token,
+    pub(crate) way: Way,
     /// Print on stderr at the end what happened and when, to the server and on each connection
     #[arg(long)]
     pub(crate) explain: bool,

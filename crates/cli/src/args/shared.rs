@@ -4,6 +4,7 @@ use crate::exit::Trouble;
 use crate::private::warn_if_exposed;
 use crate::units::{parse_duration, parse_rate};
 use bowline_host::client::read_token;
+use bowline_tokio::proxy::{Proxies, ProxyError};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,27 @@ impl std::fmt::Debug for Token {
     /// Whether there is one, never what it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("given", &!self.is_none()).finish()
+    }
+}
+
+/// How to come to a server.
+#[derive(Debug, Args)]
+pub(crate) struct Way {
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+    #[command(flatten)]
+    pub(crate) token: Token,
+    /// Go through this proxy: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host if it wants
+    /// them; "none": through none. Without it, the one that HTTPS_PROXY (for wss://), HTTP_PROXY (for ws://) or
+    /// ALL_PROXY name, but not to this machine nor to hosts in NO_PROXY
+    #[arg(long, value_name = "URL", value_parser = parse_proxy)]
+    pub(crate) proxy: Option<Proxies>,
+}
+
+impl Way {
+    /// Which proxies to go through.
+    pub(crate) fn proxies(&self) -> Proxies {
+        self.proxy.clone().unwrap_or_else(Proxies::from_env)
     }
 }
 
@@ -123,6 +145,13 @@ pub(crate) struct Output {
     /// Log to stderr what happens; twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+fn parse_proxy(text: &str) -> Result<Proxies, String> {
+    match text {
+        "none" => Ok(Proxies::none()),
+        url => url.parse().map(Proxies::always).map_err(|error: ProxyError| error.to_string()),
+    }
 }
 
 pub(crate) fn parse_token(text: &str) -> Result<String, String> {

@@ -18,17 +18,13 @@ use crate::args::Probe;
 use crate::exit::{Exit, Trouble};
 use crate::signals::Interrupt;
 use crate::target::Target;
-use crate::trust;
 use bowline_core::Retry;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_tokio::DialError;
 use tell::{Finding, Teller};
 
 pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
-    let tls = trust::client(&args.trust)?;
-    let token = args.token.read(args.output.quiet)?;
-    let target = Target::new(&args.url, &args.subprotocol, token.as_deref(), tls, args.timeout)
-        .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, args.timeout)?;
     let mut teller = Teller::new(&args);
     tokio::select! {
         outcome = look(&args, &target, &mut teller) => outcome,

@@ -12,16 +12,12 @@ use crate::memory::Memory;
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::target::Target;
-use crate::trust;
 use crate::url;
 use keeper::Keeper;
 use view::View;
 
 pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
-    let tls = trust::client(&args.trust)?;
-    let token = args.token.read(args.output.quiet)?;
-    let target = Target::new(&args.url, &args.subprotocol, token.as_deref(), tls, args.timeout)
-        .map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
+    let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, args.timeout)?;
     let memory = Memory::of_user();
     let server = url::server(&args.url);
     let mut keeper = Keeper::new(target, &args, memory.paths(), &server);

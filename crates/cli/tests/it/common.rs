@@ -53,6 +53,9 @@ impl World {
             .env_remove("BOWLINE_TOKEN_FILE")
             .env_remove("BOWLINE_TOKENS")
             .env_remove("RUST_LOG");
+        for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+            command.env_remove(name).env_remove(name.to_uppercase());
+        }
         command
     }
 

@@ -11,6 +11,7 @@ mod path;
 mod pipes;
 mod probe;
 mod progress;
+mod proxies;
 mod quotas;
 mod ranges;
 mod refusals;

@@ -113,6 +113,8 @@ pub enum Obstacle {
     Ended,
     /// The server did not prove who it is, or speaks no TLS.
     Tls,
+    /// A proxy on the way did not let us through.
+    Proxy,
     /// What answers is no WebSocket server, or not one for this application.
     NotWebSocket,
     /// Something on this side, such as a system that gives no random bytes.

@@ -64,6 +64,7 @@ impl Disconnect {
                 (Who::PeerOrPath, Retry::Backoff, "the transport ended before the handshake did")
             }
             Obstacle::Tls => (Who::PeerOrPath, Retry::No(Why::Invalid), "the server did not prove who it is"),
+            Obstacle::Proxy => (Who::Path, Retry::Backoff, "a proxy on the way did not let us through"),
             Obstacle::NotWebSocket => {
                 (Who::PeerOrPath, Retry::No(Why::Invalid), "what answers is not the WebSocket server")
             }
@@ -157,6 +158,7 @@ mod tests {
             (Obstacle::TimedOut, "nobody answered in time [peer or path, backoff]"),
             (Obstacle::Ended, "the transport ended before the handshake did [peer or path, backoff]"),
             (Obstacle::Tls, "the server did not prove who it is [peer or path, no (invalid)]"),
+            (Obstacle::Proxy, "a proxy on the way did not let us through [path, backoff]"),
             (Obstacle::NotWebSocket, "what answers is not the WebSocket server [peer or path, no (invalid)]"),
             (Obstacle::Local, "this side could not begin [us, backoff]"),
         ];

@@ -14,8 +14,8 @@ use crate::headers::{elements, hide_secrets, single};
 
 /// An answer's head.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// It came as HTTP/1.0.
     old_http: bool,
@@ -23,7 +23,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Parses a whole head.
-    pub(super) fn parse(head: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse(head: &[u8]) -> Result<Self, Error> {
         // The parser refuses HTTP/1.0, in which simple servers still say that they know no such path.
         let old_http = head.starts_with(b"HTTP/1.0");
         let newer = old_http.then(|| [b"HTTP/1.1", &head[8..]].concat());

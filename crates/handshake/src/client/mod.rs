@@ -16,7 +16,7 @@ mod body;
 mod check;
 mod error;
 mod request;
-mod url;
+pub(crate) mod url;
 
 use std::fmt;
 use std::time::Duration;
@@ -36,7 +36,7 @@ use crate::excerpt::redact;
 use crate::head::{Expect, HeadReader, Scan};
 use crate::retry_after::retry_after;
 use body::BodyStart;
-use check::Answer;
+pub(crate) use check::Answer;
 
 /// How long to wait for the rest of an answer that opens no WebSocket, only to show it.
 const LINGER: Duration = Duration::from_secs(1);

@@ -45,7 +45,7 @@ impl Url {
     }
 }
 
-fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestError> {
+pub(crate) fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestError> {
     let no_host = || RequestError::Host { host: crate::excerpt::text(host_and_port.as_bytes()) };
     if let Some(bracketed) = host_and_port.strip_prefix('[') {
         let (host, port) = bracketed.split_once(']').ok_or_else(no_host)?;
@@ -62,7 +62,7 @@ fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestError> {
 }
 
 /// The user and the password of a URL as HTTP Basic joins them (RFC 7617 §2).
-fn credentials(userinfo: &str) -> Result<Vec<u8>, RequestError> {
+pub(crate) fn credentials(userinfo: &str) -> Result<Vec<u8>, RequestError> {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
     let mut joined = decode(user)?;
     // A colon in the user's name would move the border between name and password.

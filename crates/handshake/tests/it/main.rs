@@ -6,6 +6,7 @@ mod common;
 mod ends;
 mod limits;
 mod peers;
+mod proxies;
 mod requests;
 mod splits;
 mod upgrade;

@@ -81,7 +81,7 @@ impl<T> Keeper<T> {
         let mut settings = session::Config::default();
         settings.adapt.mode = config.learning;
         settings.adapt.interval = config.connection.heartbeat.interval;
-        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&place(request)));
+        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&way(&config, request)));
         settings.unix = unix();
         settings.reconnect = config.reconnect;
         // The dial ends first, and says what it waited for.
@@ -316,6 +316,14 @@ impl<T> Keeper<T> {
 
     fn tell(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Link(event));
+    }
+}
+
+/// What a path is known by: the server, and the proxy on the way, whose patience may be shorter.
+fn way(config: &ClientConfig, request: &Request) -> String {
+    match config.dial.proxies.choose(request) {
+        Ok(Some(proxy)) => format!("{} through {proxy}", place(request)),
+        _ => place(request),
     }
 }
 

@@ -1,0 +1,109 @@
+//! Proxies, from the command line and from the environment.
+
+use crate::common::{Process, World};
+use std::fs;
+use std::io::{Read as _, Write as _, copy};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A proxy that leads everybody to one server, and remembers whom they asked for and how.
+struct Proxy {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn to(server: SocketAddr, answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for mut near in listener.incoming().map_while(Result::ok) {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    near.read_exact(&mut byte).expect("a whole request");
+                    head.extend(byte);
+                }
+                log.lock().expect("no panic").push(String::from_utf8(head).expect("text"));
+                near.write_all(answer.as_bytes()).expect("it reads");
+                let far = TcpStream::connect(server).expect("the server is there");
+                let back = (far.try_clone().expect("a handle"), near.try_clone().expect("a handle"));
+                for (mut from, mut to) in [(near, far), back] {
+                    thread::spawn(move || {
+                        let _ = copy(&mut from, &mut to);
+                        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+                    });
+                }
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().expect("no panic"))
+    }
+}
+
+const OPEN: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
+
+#[test]
+fn a_proxy_of_the_environment_leads_to_other_machines_and_not_to_this_one() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let proxy = Proxy::to(server.address(), OPEN);
+    world.file("a.bin", 100_000);
+    let run = |args: &[&str]| {
+        let mut command = world.bowline(args);
+        Process::start(command.env("HTTP_PROXY", &proxy.url).env("NO_PROXY", "near.example")).finish()
+    };
+    // Nobody but the proxy knows this name.
+    let done = run(&["send", "a.bin", "ws://files.example:81/"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(world.inbox("a.bin") == fs::read(world.path("a.bin")).expect("it is there"));
+    let asked = proxy.asked();
+    assert!(asked.len() == 1 && asked[0].starts_with("CONNECT files.example:81 HTTP/1.1\r\n"), "{asked:?}");
+
+    assert_eq!(run(&["probe", "ws://files.example:81/"]).code, Some(0));
+    assert_eq!(proxy.asked().len(), 1, "probe goes the same way");
+    assert_eq!(run(&["probe", &server.url]).code, Some(0));
+    let far = ["probe", "ws://files.example:81/", "--proxy", "none", "--timeout", "5s"];
+    assert_ne!(run(&far).code, Some(0), "who wants no proxy has none");
+    assert_ne!(run(&["probe", "ws://near.example/", "--timeout", "5s"]).code, Some(0));
+    assert!(proxy.asked().is_empty());
+}
+
+#[test]
+fn a_proxy_of_the_command_line_leads_everywhere_and_its_password_is_told_nobody_else() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let proxy = Proxy::to(server.address(), OPEN);
+    world.file("a.bin", 1000);
+    let url = proxy.url.replace("://", "://ann:geheim@");
+    let done = world.run(["send", "a.bin", &server.url, "--proxy", &url, "-vv", "--explain"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let asked = proxy.asked();
+    assert!(
+        asked.len() == 1 && asked[0].contains("Proxy-Authorization: Basic YW5uOmdlaGVpbQ=="),
+        "{asked:?}"
+    );
+    assert!(!done.stderr.contains("geheim") && !done.stderr.contains("YW5uOmdl"), "{done:?}");
+}
+
+#[test]
+fn a_proxy_that_wants_a_password_is_named() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let proxy = Proxy::to(server.address(), "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    let done = world.run(["fetch", &format!("{}/a", server.url), "--proxy", &proxy.url]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    let words =
+        format!("the proxy {} answered 407 Proxy Authentication Required: it wants a user", proxy.url);
+    assert!(done.stderr.contains(&words), "{done:?}");
+    assert!(done.stderr.ends_with("; check the proxy, or say --proxy none\n"), "{done:?}");
+    let done = world.run(["watch", &server.url, "--proxy", "ftp://x"]);
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert!(done.stderr.contains("the scheme of a proxy is `http` or `socks5`, not `ftp`"), "{done:?}");
+}

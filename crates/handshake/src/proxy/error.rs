@@ -1,0 +1,148 @@
+//! Why a proxy did not let us through, in words.
+
+use std::time::Duration;
+
+use bowline_core::closing::{Why, retry_status};
+use bowline_core::{End, Retry};
+use bytes::Bytes;
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::excerpt::{raw, speaker};
+
+/// Why there is no way through a proxy. Each is what can be said of "the proxy".
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It answered CONNECT with this status.
+    #[error("answered {status}{}", hint(*status, *had_credentials))]
+    Refused {
+        /// Its answer.
+        status: StatusCode,
+        /// It was told a user and a password.
+        had_credentials: bool,
+    },
+    /// It does not speak HTTP/1.
+    #[error("does not speak HTTP: it said \"{}\"{}", raw(start), speaker(start))]
+    NotHttp {
+        /// The first bytes, up to the end of a line.
+        start: Bytes,
+    },
+    /// Its answer cannot be parsed.
+    #[error("sent a broken answer: {reason}")]
+    Malformed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The head of its answer does not end within the limit.
+    #[error("sent a head of more than {limit} bytes")]
+    TooLarge {
+        /// [`Config::head_bytes`](crate::Config::head_bytes).
+        limit: usize,
+    },
+    /// Its answer has more headers than the limit.
+    #[error("sent more than {limit} headers")]
+    TooManyHeaders {
+        /// [`Config::headers`](crate::Config::headers).
+        limit: usize,
+    },
+    /// It sent more than its answer, before the server was asked anything.
+    #[error("sent {bytes} bytes that nobody had asked for")]
+    Surplus {
+        /// How many.
+        bytes: usize,
+    },
+    /// It does not speak SOCKS 5.
+    #[error("does not speak SOCKS 5: its answer begins with the byte {first}{}", if *first == b'H' { ", as HTTP does" } else { "" })]
+    NotSocks {
+        /// Its first byte.
+        first: u8,
+    },
+    /// It wants another way to log in than those it was offered.
+    #[error("{}", if *had_credentials { "wants to know who we are, in a way that is not known here" } else { WANTS_LOGIN })]
+    NoLogin {
+        /// It was offered a user and a password.
+        had_credentials: bool,
+    },
+    /// It does not take the user and the password.
+    #[error("does not take the user and the password")]
+    WrongLogin,
+    /// It says, by a code of SOCKS, that it does not reach the server.
+    #[error("says: {}", reply(*code))]
+    Unreachable {
+        /// RFC 1928 §6.
+        code: u8,
+    },
+    /// The name of the server is longer than SOCKS can carry.
+    #[error("cannot be asked for a name of {length} bytes; SOCKS carries 255")]
+    LongName {
+        /// How long it is.
+        length: usize,
+    },
+    /// The connection ended before the answer was complete.
+    #[error("ended the connection before it had answered, after {received} bytes")]
+    Closed {
+        /// How it ended.
+        end: End,
+        /// How many bytes of an answer had come.
+        received: usize,
+    },
+    /// The answer did not come in time.
+    #[error("did not answer within {after:?}, {received} bytes came")]
+    TimedOut {
+        /// [`Config::timeout`](crate::Config::timeout).
+        after: Duration,
+        /// How many bytes of an answer had come.
+        received: usize,
+    },
+}
+
+const WANTS_LOGIN: &str = "wants a user and a password; write them before its host, as USER:PASSWORD@";
+
+impl Error {
+    /// Whether to ask again. A proxy that does not reach the server now may reach it later; one that does not want us, or
+    /// speaks something else, will not change its mind.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Refused { status, .. } => retry_status(status.as_u16()),
+            Self::Closed { end: End::LocalAbort, .. } => Retry::No(Why::Asked),
+            // RFC 1928 §6: not allowed, command or address not known.
+            Self::Unreachable { code: 2 | 7 | 8 } | Self::NoLogin { .. } | Self::WrongLogin => {
+                Retry::No(Why::Refused)
+            }
+            Self::Unreachable { .. } | Self::Closed { .. } | Self::TimedOut { .. } => Retry::Backoff,
+            Self::NotHttp { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. }
+            | Self::TooManyHeaders { .. }
+            | Self::Surplus { .. }
+            | Self::NotSocks { .. }
+            | Self::LongName { .. } => Retry::No(Why::Invalid),
+        }
+    }
+}
+
+fn hint(status: StatusCode, had_credentials: bool) -> String {
+    match status.as_u16() {
+        407 if had_credentials => ": it does not take the user and the password".into(),
+        407 => format!(": it {WANTS_LOGIN}"),
+        403 => ": it does not allow connections to this server".into(),
+        502..=504 => ": it does not reach the server".into(),
+        _ => String::new(),
+    }
+}
+
+/// RFC 1928 §6.
+fn reply(code: u8) -> String {
+    match code {
+        1 => "something went wrong here".into(),
+        2 => "connections to this server are not allowed".into(),
+        3 => "no way leads to the network of the server".into(),
+        4 => "no way leads to the server, or its name is not known".into(),
+        5 => "nobody listens there (connection refused)".into(),
+        6 => "the server is too far away (TTL expired)".into(),
+        7 => "connections are not what this proxy is for".into(),
+        8 => "this kind of address is not known".into(),
+        code => format!("no, for a reason with the number {code}"),
+    }
+}

@@ -1,0 +1,206 @@
+//! The way through a proxy: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS 5 (RFC 1928, RFC 1929), without I/O.
+//!
+//! ```text
+//!                   HTTP: 2xx                                  SOCKS: method     login    reply
+//!  CONNECT ─────────────────────────▶ open        greeting ─────────▶ (login) ─────▶ request ─────▶ open
+//! ```
+//!
+//! A [`Tunnel`] asks the proxy for a connection to a server. When it is open, what the client then writes goes to that server:
+//! TLS, or the opening handshake of a WebSocket.
+
+mod error;
+mod http;
+mod socks;
+mod url;
+
+pub use error::Error;
+pub use url::{Proxy, ProxyError};
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::{End, Instant};
+use bytes::{Buf, Bytes};
+
+use crate::Config;
+use http::Connect;
+use socks::Socks;
+
+/// How long to read what a proxy says that takes nothing any more.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Asks a proxy for a connection to a server.
+///
+/// Write [`output`](Self::output) and report it, hand in what is read, and ask [`poll_result`](Self::poll_result) after each
+/// call.
+///
+/// ```
+/// use bowline_core::Instant;
+/// use bowline_handshake::Config;
+/// use bowline_handshake::proxy::{Proxy, Tunnel};
+///
+/// let now = Instant::ZERO;
+/// let proxy: Proxy = "http://ann:secret@proxy.example:3128".parse()?;
+/// let mut tunnel = Tunnel::new(&proxy, "example.org", 443, Config::default(), now);
+/// assert!(tunnel.output().starts_with(b"CONNECT example.org:443 HTTP/1.1\r\n"));
+/// tunnel.handle_written(now, tunnel.output().len());
+/// tunnel.handle_input(now, b"HTTP/1.1 200 Connection established\r\n\r\n");
+/// assert_eq!(tunnel.poll_result(), Some(Ok(())));
+/// assert_eq!(proxy.to_string(), "http://proxy.example:3128", "secrets are not shown");
+/// # Ok::<(), bowline_handshake::proxy::ProxyError>(())
+/// ```
+pub struct Tunnel {
+    timeout: Duration,
+    started: Instant,
+    /// The latest time told: time that steps back stands still.
+    clock: Instant,
+    output: Bytes,
+    /// When a write did not succeed. What the proxy had to say may still be read.
+    broken: Option<Instant>,
+    received: usize,
+    state: State,
+}
+
+enum State {
+    Asking(Talk),
+    Open,
+    Failed(Error),
+    /// The result was given out.
+    Over,
+}
+
+enum Talk {
+    Http(Box<Connect>),
+    Socks(Socks),
+}
+
+/// What bytes of a proxy have led to.
+pub(crate) enum Step {
+    /// More must come.
+    Wait,
+    /// This is to be said next.
+    Say(Vec<u8>),
+    Open,
+    Failed(Error),
+}
+
+impl Tunnel {
+    /// Asks for a connection to this host, a name or an address without brackets, over a transport that is connected to the
+    /// proxy.
+    pub fn new(proxy: &Proxy, host: &str, port: u16, config: Config, now: Instant) -> Self {
+        let timeout = config.timeout;
+        let (state, output) = if proxy.is_socks() {
+            match Socks::new(proxy, host, port) {
+                Ok((socks, output)) => (State::Asking(Talk::Socks(socks)), output),
+                Err(error) => (State::Failed(error), Vec::new()),
+            }
+        } else {
+            let (connect, output) = Connect::new(proxy, host, port, &config);
+            (State::Asking(Talk::Http(Box::new(connect))), output)
+        };
+        Self { timeout, started: now, clock: now, output: output.into(), broken: None, received: 0, state }
+    }
+
+    /// These bytes came. Any number at a time.
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        self.tick(now);
+        self.received = self.received.saturating_add(bytes.len());
+        let step = match &mut self.state {
+            State::Asking(Talk::Http(connect)) => connect.handle_input(bytes),
+            State::Asking(Talk::Socks(socks)) => socks.handle_input(bytes),
+            // The server's first words come after the client's.
+            State::Open if !bytes.is_empty() => Step::Failed(Error::Surplus { bytes: bytes.len() }),
+            State::Open | State::Failed(_) | State::Over => Step::Wait,
+        };
+        match step {
+            Step::Wait => {}
+            Step::Say(words) => self.output = [&self.output[..], &words].concat().into(),
+            Step::Open => self.state = State::Open,
+            Step::Failed(error) => self.state = State::Failed(error),
+        }
+    }
+
+    /// The transport took the first `n` bytes of [`output`](Self::output).
+    pub fn handle_written(&mut self, now: Instant, n: usize) {
+        self.tick(now);
+        self.output.advance(n.min(self.output.len()));
+    }
+
+    /// The transport ended. After [`End::WriteFailed`] go on reading: a proxy that refuses early is heard only so.
+    pub fn handle_end(&mut self, now: Instant, end: End) {
+        self.tick(now);
+        if end == End::WriteFailed && self.wants_input() {
+            self.broken.get_or_insert(self.clock);
+            return;
+        }
+        self.conclude(Error::Closed { end, received: self.received });
+    }
+
+    /// Time has passed; early and repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tick(now);
+        if self.poll_timeout().is_some_and(|due| due <= self.clock) {
+            let received = self.received;
+            self.conclude(match self.broken {
+                Some(_) => Error::Closed { end: End::WriteFailed, received },
+                None => Error::TimedOut { after: self.timeout, received },
+            });
+        }
+    }
+
+    /// The bytes to write next.
+    pub fn output(&self) -> &[u8] {
+        let is_asking = matches!(self.state, State::Asking(_));
+        if is_asking && self.broken.is_none() { &self.output } else { &[] }
+    }
+
+    /// How it went: once, and then the tunnel is over. After an error the transport is of no use: drop it.
+    pub fn poll_result(&mut self) -> Option<Result<(), Error>> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Open => Some(Ok(())),
+            State::Failed(error) => Some(Err(error)),
+            unfinished => {
+                self.state = unfinished;
+                None
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let due = self.started + self.timeout;
+        self.wants_input().then(|| self.broken.map_or(due, |since| due.min(since + LINGER)))
+    }
+
+    /// Whether to read on.
+    pub fn wants_input(&self) -> bool {
+        matches!(self.state, State::Asking(_))
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.clock = self.clock.max(now);
+    }
+
+    fn conclude(&mut self, error: Error) {
+        if let State::Asking(talk) = &self.state {
+            let said = if let Talk::Http(connect) = talk { connect.foreign() } else { None };
+            self.state = State::Failed(said.unwrap_or(error));
+        }
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Asking(_) => "Asking",
+            State::Open => "Open",
+            State::Failed(_) => "Failed",
+            State::Over => "Over",
+        };
+        f.debug_struct("Tunnel")
+            .field("state", &format_args!("{state}"))
+            .field("output", &self.output.len())
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
