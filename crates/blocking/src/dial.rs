@@ -97,7 +97,7 @@ fn tunnel(proxy: &Proxy, request: &Request, config: &Config, clock: Clock) -> Re
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
     limits.timeout = timeout;
-    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, limits, started);
+    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
     let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result);
     result.map(|()| stream).map_err(|source| refused(proxy, request, source))
 }

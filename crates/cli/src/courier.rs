@@ -35,6 +35,7 @@ fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Tro
     config.token_file.clone_from(&way.token.token_file);
     config.dial.tls = trust::client(&way.trust)?;
     config.dial.proxies = way.proxies();
+    config.headers.extend(way.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
     Ok(config)
 }
 

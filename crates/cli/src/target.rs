@@ -1,6 +1,6 @@
 //! Any WebSocket server, and how to dial it.
 
-use crate::args::Way;
+use crate::args::{Header, Way};
 use crate::exit::Trouble;
 use crate::trust;
 use bowline_core::transfer::SUBPROTOCOL;
@@ -27,7 +27,7 @@ impl Target {
         patience: Duration,
     ) -> Result<Self, Trouble> {
         let token = way.token.read(quiet)?;
-        let request = request(url, subprotocols, token.as_deref());
+        let request = request(url, subprotocols, token.as_deref(), &way.headers);
         let request = request.map_err(|why| Trouble::usage(format!("{url}: {why}")))?;
         let mut limits = dial::Config::default();
         limits.connect_timeout = patience;
@@ -46,7 +46,12 @@ impl Target {
     }
 }
 
-fn request(url: &str, subprotocols: &[String], token: Option<&str>) -> Result<Request, RequestError> {
+fn request(
+    url: &str,
+    subprotocols: &[String],
+    token: Option<&str>,
+    headers: &[Header],
+) -> Result<Request, RequestError> {
     let mut request = Request::new(url)?;
     if subprotocols.is_empty() {
         request = request.with_subprotocol(SUBPROTOCOL)?;
@@ -56,6 +61,9 @@ fn request(url: &str, subprotocols: &[String], token: Option<&str>) -> Result<Re
     }
     if let Some(token) = token {
         request = request.with_header("authorization", format!("Bearer {token}"))?;
+    }
+    for header in headers {
+        request = request.with_header(&header.name, header.value.clone())?;
     }
     Ok(request)
 }

@@ -129,7 +129,7 @@ pub fn proxy_place(proxy: &Proxy) -> String {
 }
 
 /// Asks this proxy for a connection to the server of a request.
-pub fn tunnel(proxy: &Proxy, request: &Request, limits: Config, started: Instant) -> Tunnel {
+pub fn tunnel(proxy: &Proxy, request: &Request, limits: &Config, started: Instant) -> Tunnel {
     Tunnel::new(proxy, request.host(), request.port(), limits, started)
 }
 

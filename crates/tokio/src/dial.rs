@@ -107,7 +107,7 @@ async fn tunnel(
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
     limits.timeout = timeout;
-    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, limits, started);
+    let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
     let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result).await;
     result.map(|()| stream).map_err(|source| refused(proxy, request, source))
 }

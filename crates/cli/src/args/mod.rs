@@ -2,7 +2,7 @@
 
 mod shared;
 
-pub(crate) use shared::{Common, Output, Papers, Reach, Record, Token, Trust, Way, parse_token};
+pub(crate) use shared::{Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;

@@ -3,9 +3,11 @@
 use crate::exit::Trouble;
 use crate::private::warn_if_exposed;
 use crate::units::{parse_duration, parse_rate};
+use bowline_handshake::client::Request;
 use bowline_host::client::read_token;
 use bowline_tokio::proxy::{Proxies, ProxyError};
 use clap::Args;
+use http::{HeaderName, HeaderValue};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,6 +57,22 @@ pub(crate) struct Way {
     /// ALL_PROXY name, but not to this machine nor to hosts in NO_PROXY
     #[arg(long, value_name = "URL", value_parser = parse_proxy)]
     pub(crate) proxy: Option<Proxies>,
+    /// Send this header too when a connection is opened, as in "Cookie: a=b"; may be given more than once
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
+    pub(crate) headers: Vec<Header>,
+}
+
+/// A header. Its value is secret.
+#[derive(Clone)]
+pub(crate) struct Header {
+    pub(crate) name: HeaderName,
+    pub(crate) value: HeaderValue,
+}
+
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Header({})", self.name)
+    }
 }
 
 impl Way {
@@ -145,6 +163,19 @@ pub(crate) struct Output {
     /// Log to stderr what happens; twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// The value is not repeated where it is wrong: it may be secret.
+fn parse_header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("a header is written \"NAME: VALUE\"")?;
+    let name: HeaderName = name.trim().parse().map_err(|_| "this is not the name of a header")?;
+    let mut value: HeaderValue =
+        value.trim().parse().map_err(|_| format!("the value of {name} holds what HTTP cannot carry"))?;
+    value.set_sensitive(true);
+    // Whether it may be sent at all is found out as for any request.
+    let request = Request::new("ws://localhost/").map_err(|e| e.to_string())?;
+    request.with_header(&name, value.clone()).map_err(|e| e.to_string())?;
+    Ok(Header { name, value })
 }
 
 fn parse_proxy(text: &str) -> Result<Proxies, String> {

@@ -7,6 +7,7 @@ mod common;
 mod demo;
 mod encrypted;
 mod files;
+mod headers;
 mod path;
 mod pipes;
 mod probe;

@@ -41,7 +41,7 @@ const LINGER: Duration = Duration::from_secs(1);
 ///
 /// let now = Instant::ZERO;
 /// let proxy: Proxy = "http://ann:secret@proxy.example:3128".parse()?;
-/// let mut tunnel = Tunnel::new(&proxy, "example.org", 443, Config::default(), now);
+/// let mut tunnel = Tunnel::new(&proxy, "example.org", 443, &Config::default(), now);
 /// assert!(tunnel.output().starts_with(b"CONNECT example.org:443 HTTP/1.1\r\n"));
 /// tunnel.handle_written(now, tunnel.output().len());
 /// tunnel.handle_input(now, b"HTTP/1.1 200 Connection established\r\n\r\n");
@@ -87,7 +87,7 @@ pub(crate) enum Step {
 impl Tunnel {
     /// Asks for a connection to this host, a name or an address without brackets, over a transport that is connected to the
     /// proxy.
-    pub fn new(proxy: &Proxy, host: &str, port: u16, config: Config, now: Instant) -> Self {
+    pub fn new(proxy: &Proxy, host: &str, port: u16, config: &Config, now: Instant) -> Self {
         let timeout = config.timeout;
         let (state, output) = if proxy.is_socks() {
             match Socks::new(proxy, host, port) {
@@ -95,7 +95,7 @@ impl Tunnel {
                 Err(error) => (State::Failed(error), Vec::new()),
             }
         } else {
-            let (connect, output) = Connect::new(proxy, host, port, &config);
+            let (connect, output) = Connect::new(proxy, host, port, config);
             (State::Asking(Talk::Http(Box::new(connect))), output)
         };
         Self { timeout, started: now, clock: now, output: output.into(), broken: None, received: 0, state }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::common::{NOW, text};
 
 fn tunnel(proxy: &str, host: &str) -> Tunnel {
-    Tunnel::new(&proxy.parse().unwrap(), host, 443, Config::default(), NOW)
+    Tunnel::new(&proxy.parse().unwrap(), host, 443, &Config::default(), NOW)
 }
 
 /// What the tunnel says now; it leaves.
@@ -218,7 +218,7 @@ fn a_proxy_that_takes_nothing_is_heard_for_a_while() {
 fn a_password_is_never_shown_even_if_the_proxy_repeats_it() {
     let proxy: Proxy = "http://ann:pass%20word@p:1".parse().unwrap();
     assert_eq!((proxy.to_string(), format!("{proxy:?}")), ("http://p:1".into(), "Proxy(http://p:1)".into()));
-    let mut tunnel = Tunnel::new(&proxy, "h", 1, Config::default(), NOW);
+    let mut tunnel = Tunnel::new(&proxy, "h", 1, &Config::default(), NOW);
     assert!(!format!("{tunnel:?}").contains("YW5u"), "{tunnel:?}");
     tunnel.handle_input(NOW, b"no: pass word or YW5uOnBhc3Mgd29yZA==\r\n");
     let error = tunnel.poll_result().unwrap().unwrap_err();

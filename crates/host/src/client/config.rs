@@ -7,6 +7,7 @@ use std::time::Duration;
 use bowline_core::transfer::{self, SUBPROTOCOL};
 use bowline_core::{Disconnect, Instant, adapt, connection, messages, reconnect};
 use bowline_handshake::client::{Request, RequestError};
+use http::HeaderMap;
 
 use super::Paths;
 use crate::dial;
@@ -38,20 +39,27 @@ pub struct ClientConfig {
     /// A file with a token, which is read at each dial: a link that ends because its token is not good any more is followed
     /// by one with the token of that moment. What `token` says counts where it cannot be read. Default: none.
     pub token_file: Option<PathBuf>,
+    /// Further headers of the request, such as `Cookie` or what a gateway wants to see. Their values are never shown.
+    pub headers: HeaderMap,
 }
 
 impl ClientConfig {
     /// The request to the server at this `ws://` URL.
     ///
     /// # Errors
-    /// The URL or the token is not valid.
+    /// The URL, the token or a header is not valid.
     pub fn request(&self, url: &str) -> Result<Request, RequestError> {
-        let request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
-        match &self.token {
+        let mut request = Request::new(url)?.with_subprotocol(SUBPROTOCOL)?;
+        if let Some(token) = &self.token {
             // Beside a user and a password in the URL there is no room for it.
-            Some(token) => request.with_header("authorization", format!("Bearer {token}")),
-            None => Ok(request),
+            request = request.with_header("authorization", format!("Bearer {token}"))?;
         }
+        for (name, value) in &self.headers {
+            let mut value = value.clone();
+            value.set_sensitive(true);
+            request = request.with_header(name, value)?;
+        }
+        Ok(request)
     }
 }
 
@@ -68,6 +76,7 @@ impl fmt::Debug for ClientConfig {
             dial,
             token,
             token_file,
+            headers,
         } = self;
         f.debug_struct("ClientConfig")
             .field("connection", connection)
@@ -80,6 +89,7 @@ impl fmt::Debug for ClientConfig {
             .field("dial", dial)
             .field("token", &token.as_ref().map(|_| ".."))
             .field("token_file", token_file)
+            .field("headers", &headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -165,4 +175,38 @@ pub enum LinkEvent {
     },
     /// Something else that the connection has noticed.
     Notice(connection::Event),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_handshake::HeaderError;
+    use http::HeaderValue;
+    use http::header::{AUTHORIZATION, COOKIE, HOST};
+
+    #[test]
+    fn headers_are_asked_with_and_not_shown() {
+        let mut config = ClientConfig { token: Some("geheim".into()), ..ClientConfig::default() };
+        config.headers.append("x-team", HeaderValue::from_static("blue"));
+        config.headers.append("x-team", HeaderValue::from_static("green"));
+        config.headers.append(COOKIE, HeaderValue::from_static("a=secret"));
+        let request = config.request("ws://h/").expect("valid");
+        let all: Vec<_> = request.headers().get_all("x-team").iter().collect();
+        assert_eq!(all, ["blue", "green"]);
+        assert!(request.headers().values().all(HeaderValue::is_sensitive));
+        for shown in [format!("{config:?}"), format!("{request:?}")] {
+            assert!(shown.contains("x-team") && !shown.contains("blue"), "{shown}");
+            assert!(!shown.contains("secret") && !shown.contains("geheim"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn headers_that_others_write_are_refused() {
+        let mut config = ClientConfig { token: Some("geheim".into()), ..ClientConfig::default() };
+        config.headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic x"));
+        assert_eq!(config.request("ws://h/"), Err(RequestError::Credentials));
+        config.headers.clear();
+        config.headers.insert(HOST, HeaderValue::from_static("other"));
+        assert_eq!(config.request("ws://h/"), Err(RequestError::Header(HeaderError::Owned { name: HOST })));
+    }
 }
