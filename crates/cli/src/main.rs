@@ -9,6 +9,7 @@ mod exit;
 mod fetch;
 mod folder;
 mod identity;
+mod log;
 mod memory;
 mod nest;
 mod news;
@@ -34,13 +35,12 @@ use clap::Parser as _;
 use exit::{Exit, Trouble};
 use identity::Identity;
 use signals::Interrupt;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    log(output(&command));
+    log::start(output(&command));
     let outcome = runtime(&command).and_then(|runtime| {
         let outcome = runtime.block_on(run(command));
         // A disk that hangs must not keep us.
@@ -114,20 +114,4 @@ fn output(command: &Command) -> Output {
         Command::Demo(args) => args.output,
         Command::Completions(_) | Command::Man(_) => Output::default(),
     }
-}
-
-/// Logs to stderr what was asked for; RUST_LOG chooses more finely.
-fn log(output: Output) {
-    use tracing_subscriber::EnvFilter;
-    let filter = match output.verbose {
-        0 => return,
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
 }

@@ -91,6 +91,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// The bytes and the files of all principals.
+    pub(crate) fn total(&self, root: &Root) -> (u64, u64) {
+        let mut books = lock(&self.books);
+        if !books.counted {
+            books.count(root);
+        }
+        let add =
+            |(bytes, files): (u64, u64), sum: &Sum| (bytes.saturating_add(sum.bytes), files + sum.partials);
+        books.sums.values().fold((0, 0), add)
+    }
+
     /// This file is no more.
     pub(crate) fn forget(&self, key: TransferId) {
         lock(&self.books).set(key, None);

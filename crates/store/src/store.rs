@@ -120,6 +120,17 @@ impl DiskStore {
         self.root().dir()
     }
 
+    /// How many bytes are free on its disk, where the system says so.
+    pub fn free(&self) -> Option<u64> {
+        self.root().free()
+    }
+
+    /// How many bytes and how many files are kept of what is not finished, for all principals together. Of a file under way
+    /// its whole length counts, as for the [quota](Quota).
+    pub fn unfinished(&self) -> (u64, u64) {
+        self.ledger().total(self.root())
+    }
+
     /// How the folder is treated.
     pub fn config(&self) -> &Config {
         &self.inner.config

@@ -9,8 +9,9 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use bowline_core::transfer::{Leftover, TransferId};
+use bowline_host::AcceptError;
 use bowline_host::LAST_WORDS;
-use bowline_host::server::House;
+use bowline_host::server::{Figures, House, Refusal};
 use bowline_host::transfer::Verb;
 use bowline_store::DiskStore;
 
@@ -82,6 +83,12 @@ impl Server {
         Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links }))
     }
 
+    /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
+    /// disk.
+    pub fn figures(&self) -> Figures {
+        self.0.house.figures()
+    }
+
     /// What happens from now on. Who listens too slowly misses some of it.
     pub fn events(&self) -> mpsc::Receiver<ServerEvent> {
         self.0.events.join(EVENTS)
@@ -112,7 +119,7 @@ impl Server {
     #[cfg(not(feature = "tls"))]
     fn serve_tcp(&self, stream: TcpStream, peer: String) {
         if self.0.house.config().wants_tls() {
-            return self.tell(&ServerEvent::Rejected { peer, why: "no TLS: it is not built in".into() });
+            return self.tell(&self.0.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
         self.serve_stream(stream, peer);
     }
@@ -123,7 +130,7 @@ impl Server {
         let Some(tls) = &config.tls else { return self.serve_stream(stream, peer) };
         match TlsStream::accept(stream, tls, config.accept.timeout) {
             Ok(stream) => self.serve_stream(stream, peer),
-            Err(error) => self.tell(&ServerEvent::Rejected { peer, why: format!("no TLS: {error}") }),
+            Err(error) => self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
         }
     }
 
@@ -137,14 +144,14 @@ impl Server {
             decision
         };
         let accepted = accept::accept(stream, &self.0.house.config().accept, decide);
-        let link = accepted.map_err(|error| error.to_string()).and_then(|accepted| {
+        let link = accepted.and_then(|accepted| {
             let link = pass.map(|pass| Link::new(self, accepted, pass, peer.clone()));
-            link.transpose().map_err(|error| error.to_string())
+            link.transpose().map_err(AcceptError::Random)
         });
         match link {
             Ok(Some(link)) => link.run(),
             Ok(None) => {}
-            Err(why) => self.tell(&ServerEvent::Rejected { peer, why }),
+            Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
         }
     }
 

@@ -69,6 +69,9 @@ pub(crate) struct Serve {
     /// Take files, and give none out
     #[arg(long)]
     pub(crate) write_only: bool,
+    /// Where Prometheus finds figures, as http://HOST:PORT/metrics; whoever reaches it reads them
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics: Option<String>,
     #[command(flatten)]
     pub(crate) papers: Papers,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! Options that several commands have.
 
 use crate::exit::Trouble;
+use crate::log::{Format, Level};
 use crate::private::warn_if_exposed;
 use crate::units::{parse_duration, parse_rate};
 use bowline_handshake::client::Request;
@@ -163,6 +164,12 @@ pub(crate) struct Output {
     /// Log to stderr what happens; twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// How much to log to stderr: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", value_enum, hide_possible_values = true)]
+    pub(crate) log_level: Option<Level>,
+    /// How to log: text, or json, one object a line
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
+    pub(crate) log_format: Option<Format>,
 }
 
 /// The value is not repeated where it is wrong: it may be secret.

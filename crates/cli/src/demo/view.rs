@@ -57,7 +57,7 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn new(output: Output) -> Self {
-        let people = !output.json && !output.quiet && output.verbose == 0;
+        let people = !output.json && !output.quiet && output.level().is_none();
         let bar = (people && std::io::stderr().is_terminal()).then(|| Bar::new("making"));
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = wanted && std::io::stdout().is_terminal();

@@ -100,7 +100,9 @@ impl Report {
             Output { json: true, .. } => Voice::Json,
             Output { quiet: true, .. } => Voice::Nobody,
             // The log would tear the bar apart.
-            Output { verbose: 0, .. } if std::io::stderr().is_terminal() => Voice::Bar(Bar::new(&title)),
+            output if output.level().is_none() && std::io::stderr().is_terminal() => {
+                Voice::Bar(Bar::new(&title))
+            }
             _ => Voice::Lines,
         };
         let (rows, sums, began, meter) = (BTreeMap::new(), Sums::new(tree), Instant::now(), Meter::default());

@@ -1,6 +1,7 @@
 //! `bowline serve`: a folder that takes and offers files.
 
 mod access;
+mod metrics;
 mod tell;
 
 use crate::args::{Papers, Serve};
@@ -42,11 +43,21 @@ pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble
     let has_files = tls.is_some() || doors.has_files();
     let files = Files { tls, papers: args.papers, doors, server: server.clone() };
     let renewing = if has_files { Some(renewing(files, output.quiet)?) } else { None };
+    let figures = match &args.metrics {
+        Some(at) => Some(metrics::listen(at).await?),
+        None => None,
+    };
+    let answering = figures.map(|(listener, address)| {
+        if !output.quiet {
+            print_line(&format!("figures for Prometheus: http://{address}/metrics"));
+        }
+        AbortOnDrop(tokio::spawn(metrics::answer(listener, server.clone())))
+    });
     announce(&format!("listening on {scheme}://{address}"))?;
     let telling = tokio::spawn(tell(events, output.json, output.quiet));
     let served = server.serve(listener, interrupt.come()).await;
     // Events have an end when nobody has the server any more.
-    drop((server, renewing));
+    drop((server, renewing, answering));
     // The last events are still to be told; to a reader who does not read, they are not.
     let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
     served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))

@@ -103,7 +103,7 @@ impl View {
                     return Line::new("pong").with("round_trip_ms", rtt.as_secs_f64() * 1000.0).print();
                 }
                 // The line below shows it; where there is none, only who asks for details wants it.
-                if self.output.verbose == 0 {
+                if self.output.level().is_none() {
                     return;
                 }
                 format!("ping answered in {}", precise(rtt))

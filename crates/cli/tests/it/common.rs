@@ -113,8 +113,13 @@ impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("the binary starts");
+        let pipe = child.stderr.take().expect("it is piped");
+        Self::of(child, pipe)
+    }
+
+    /// One that was started elsewhere, with what is left of its stderr.
+    pub(crate) fn of(mut child: Child, mut pipe: impl Read + Send + 'static) -> Self {
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut pipe = child.stderr.take().expect("it is piped");
         let (tell, stderr) = mpsc::channel();
         // Read as it comes, so that nobody waits for us.
         thread::spawn(move || {

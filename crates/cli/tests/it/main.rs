@@ -6,6 +6,7 @@ mod changes;
 mod common;
 mod demo;
 mod encrypted;
+mod figures;
 mod files;
 mod headers;
 mod path;

@@ -13,8 +13,10 @@ use bowline_store::worker::{Deliver, Spawn};
 use bowline_store::{DiskStore, StoreError};
 use http::StatusCode;
 
+use super::figures::Tally;
 use super::seats::Seats;
-use super::{Access, Pass, Peer, Served, ServerConfig};
+use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent};
+use crate::AcceptError;
 use crate::accept::Decision;
 use crate::seed::certain_seed;
 use crate::transfer::Verb;
@@ -30,6 +32,7 @@ pub struct House {
     /// Names this process to its clients.
     pub(super) instance: [u8; 16],
     pub(super) seats: Seats,
+    pub(super) tally: Tally,
     /// Who may come at present.
     access: RwLock<Arc<Access>>,
     edition: AtomicU64,
@@ -48,8 +51,8 @@ impl House {
         let mut instance = [0; 16];
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
-        let (edition, links, seats, paused) = Default::default();
-        Self { store, config, instance, seats, access, edition, links, paused }
+        let (edition, links, seats, tally, paused) = Default::default();
+        Self { store, config, instance, seats, tally, access, edition, links, paused }
     }
 
     /// Its settings.
@@ -98,6 +101,27 @@ impl House {
         let link = self.links.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Peer { link, address, who: pass.grant.principal.clone() };
         Served::new(Arc::clone(self), pass, peer, spawn, deliver, now)
+    }
+
+    /// Counts a client for whom there is no connection, and says so. Its address is for events.
+    pub fn refuse(&self, address: String, why: Refusal, text: String) -> ServerEvent {
+        self.tally.handle_refused(why);
+        ServerEvent::Rejected { peer: address, why: text }
+    }
+
+    /// The same for one whose handshake came to this.
+    pub fn refuse_handshake(&self, address: String, error: &AcceptError) -> ServerEvent {
+        let is_token = matches!(error, AcceptError::Handshake(error) if error.status() == Some(StatusCode::UNAUTHORIZED));
+        let why = if is_token { Refusal::Token } else { Refusal::Handshake };
+        self.refuse(address, why, error.to_string())
+    }
+
+    /// What the server has done so far, and what it has at the moment. Waits for the disk.
+    pub fn figures(&self) -> Figures {
+        let mut figures = self.tally.figures();
+        (figures.unfinished_bytes, figures.unfinished_files) = self.store.unfinished();
+        figures.free_bytes = self.store.free();
+        figures
     }
 
     /// Remembers an order that the application gives about a transfer. Bring it to [all links](Served::handle_order).

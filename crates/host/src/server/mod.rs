@@ -2,6 +2,7 @@
 
 mod access;
 mod config;
+mod figures;
 mod house;
 mod peer;
 mod seats;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use access::{Access, Grant, Pass, Secret};
 pub use config::{FileEvent, ServerConfig, ServerEvent};
+pub use figures::{Figures, Moved, ROUND_TRIPS, Refusal, Stages, Traffic};
 pub use house::House;
 pub use peer::Peer;
 pub use served::{Output, Served, is_goodbye};

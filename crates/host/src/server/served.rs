@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use bowline_core::closing::{CloseCode, Who};
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, TransferId};
+use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, Stage, TransferId};
 use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Quota, Worker};
 
+use super::figures::{Share, Stages, Way};
 use super::seats::Seat;
 use super::{FileEvent, Grant, House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
@@ -18,6 +19,8 @@ use crate::transfer::Verb;
 
 /// What a client is told to wait whose principal has too many transfers open.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// How soon the figures show another stage of a transfer.
+const COUNT_EVERY: Duration = Duration::from_millis(200);
 /// What a client is told to wait when the server stops.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -38,6 +41,9 @@ pub struct Served {
     until: Option<Instant>,
     desk: Desk,
     subjects: BTreeMap<TransferId, Subject>,
+    share: Share,
+    /// When the stages of the transfers are counted next, if anything may have changed.
+    count: Option<Instant>,
     /// How the link has ended.
     disconnect: Option<Disconnect>,
     outputs: VecDeque<Output>,
@@ -68,12 +74,6 @@ struct Subject {
     _seat: Seat,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    In,
-    Out,
-}
-
 impl Served {
     pub(super) fn new(
         house: Arc<House>,
@@ -91,6 +91,7 @@ impl Served {
         settings.messages = house.config().messages.map(|sessions| sessions.session);
         let mut session = Session::server(settings, now);
         session.handle_link_up(now, None);
+        let share = house.tally.join();
         let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
             store: store(&house.store, &pass.grant),
@@ -103,6 +104,8 @@ impl Served {
             peer,
             desk: Desk { session, worker: Worker::new(spawn, deliver) },
             subjects: BTreeMap::new(),
+            share,
+            count: None,
             disconnect: None,
         }
     }
@@ -121,6 +124,10 @@ impl Served {
             self.until = None;
             self.turn_out(now, "the token has expired");
         }
+        if self.count.is_some_and(|at| at <= now) {
+            self.count = None;
+            self.share.handle_open(self.stages());
+        }
     }
 
     /// The application of the server wants this of a transfer, which may be somebody else's.
@@ -135,6 +142,10 @@ impl Served {
         // What is decided about events may have to be said.
         while self.handle_events(now) && self.disconnect.is_none() {
             self.desk.pump(now, connection);
+        }
+        self.share.handle_stats(&connection.stats());
+        if !self.subjects.is_empty() {
+            self.count.get_or_insert(now + COUNT_EVERY);
         }
     }
 
@@ -174,7 +185,7 @@ impl Served {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.desk.session.poll_timeout().into_iter().chain(self.until).min()
+        [self.desk.session.poll_timeout(), self.until, self.count].into_iter().flatten().min()
     }
 
     // ----- looks -----
@@ -209,12 +220,34 @@ impl Served {
             has_any = true;
             match event {
                 session::Event::Transfer(event) => self.handle_transfer(now, event),
-                session::Event::Link(event) => self.outputs.push_back(Output::Link(event)),
-                session::Event::LinkDown(disconnect) => self.disconnect = Some(disconnect),
+                session::Event::Link(event) => {
+                    if let connection::Event::Pong { rtt } = event {
+                        self.share.handle_round_trip(rtt);
+                    }
+                    self.outputs.push_back(Output::Link(event));
+                }
+                session::Event::LinkDown(disconnect) => {
+                    self.share.handle_ended(&disconnect);
+                    self.disconnect = Some(disconnect);
+                }
                 _ => {}
             }
         }
         has_any
+    }
+
+    /// How many transfers are in each stage, on their way in and out.
+    fn stages(&self) -> (Stages, Stages) {
+        let mut stages = (Stages::default(), Stages::default());
+        let transfers = self.desk.session.transfers();
+        for (id, subject) in &self.subjects {
+            let stage = transfers.progress(*id).map_or(Stage::Opening, |progress| progress.stage);
+            match subject.way {
+                Way::In => stages.0.count(stage),
+                Way::Out => stages.1.count(stage),
+            }
+        }
+        stages
     }
 
     fn tell(&mut self, event: ServerEvent) {
@@ -276,6 +309,8 @@ impl Served {
             Event::Done { id, length, digest, deduplicated, .. } => {
                 self.house.forget(id);
                 let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
+                self.share.handle_done(way, length, deduplicated);
+                self.count = Some(now);
                 let folder = kind == Kind::Folder;
                 let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
                 self.tell(match way {
@@ -288,7 +323,12 @@ impl Served {
                 if failure.code != Code::Stalled {
                     self.house.forget(id);
                 }
-                let name = self.subjects.remove(&id).map(|subject| subject.name);
+                self.count = Some(now);
+                let subject = self.subjects.remove(&id);
+                if let Some(Subject { way, .. }) = &subject {
+                    self.share.handle_failed(*way, failure.code);
+                }
+                let name = subject.map(|subject| subject.name);
                 self.tell(ServerEvent::Failed { peer, name, failure });
             }
             other => self.outputs.push_back(Output::Transfer(other)),

@@ -263,6 +263,21 @@ fn what_has_no_known_length_is_found_again_by_another_process() {
 }
 
 #[test]
+fn what_is_unfinished_is_counted_for_all_together() {
+    let rig = with_quota(None, None);
+    let held = begin(&of(&rig, "alice"), 1, 20).expect("new");
+    let mut other = begin(&of(&rig, "bob"), 2, 30).expect("new");
+    assert_eq!(rig.store.unfinished(), (50, 2));
+    other.write(0, b"abc").expect("in order");
+    other.detach().expect("safe");
+    assert_eq!(rig.store.unfinished(), (23, 2));
+    held.discard().expect("removed");
+    assert_eq!(rig.store.unfinished(), (3, 1));
+    // Where nobody is counted for a quota, the disk is looked at.
+    assert_eq!(rig.other_process().unfinished(), (3, 1));
+}
+
+#[test]
 fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
     let rig = with_quota(Some(10), None);
     let quota = |bytes| Quota { bytes: Some(bytes), partials: None };

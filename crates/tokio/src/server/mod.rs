@@ -1,5 +1,6 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
+mod log;
 mod messages;
 mod orders;
 mod served;
@@ -12,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bowline_host::accept::{PAUSE, is_passing};
-use bowline_host::server::House;
+use bowline_host::server::{Figures, House, Refusal};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -72,6 +73,12 @@ impl Server {
         Self { house: Arc::new(House::new(store, config)), events, stopping, talks, orders }
     }
 
+    /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
+    /// disk.
+    pub fn figures(&self) -> Figures {
+        self.house.figures()
+    }
+
     /// What happens from now on. Who listens too slowly misses some of it.
     pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
         self.events.subscribe()
@@ -127,7 +134,7 @@ impl Server {
     #[cfg(not(feature = "tls"))]
     async fn serve_tcp(&self, stream: TcpStream, peer: String) {
         if self.house.config().wants_tls() {
-            return self.tell(ServerEvent::Rejected { peer, why: "no TLS: it is not built in".into() });
+            return self.tell(self.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
         self.serve_stream(stream, peer).await;
     }
@@ -139,7 +146,7 @@ impl Server {
         };
         match crate::tls::accept(stream, tls, self.house.config().accept.timeout).await {
             Ok(stream) => Box::pin(self.serve_stream(stream, peer)).await,
-            Err(error) => self.tell(ServerEvent::Rejected { peer, why: format!("no TLS: {error}") }),
+            Err(error) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
         }
     }
 
@@ -158,7 +165,7 @@ impl Server {
         match (accepted, pass) {
             (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer).await,
             (Ok(_), None) => {}
-            (Err(error), _) => self.tell(ServerEvent::Rejected { peer, why: error.to_string() }),
+            (Err(error), _) => self.tell(self.house.refuse_handshake(peer, &error)),
         }
     }
 
@@ -181,17 +188,7 @@ impl Server {
     }
 
     fn tell(&self, event: ServerEvent) {
-        match &event {
-            ServerEvent::Connected { peer } => tracing::info!(%peer, "connected"),
-            ServerEvent::Disconnected { peer, disconnect } => {
-                tracing::info!(%peer, %disconnect, "disconnected");
-            }
-            ServerEvent::Rejected { peer, why } => tracing::info!(%peer, %why, "rejected"),
-            ServerEvent::Received(file) => tracing::info!(?file, "received"),
-            ServerEvent::Sent(file) => tracing::info!(?file, "sent"),
-            ServerEvent::Failed { peer, name, failure } => tracing::info!(%peer, ?name, %failure, "failed"),
-            event => tracing::debug!(?event, "server"),
-        }
+        log::log(&event);
         // Nobody may be listening.
         let _ = self.events.send(event);
     }

@@ -1,0 +1,130 @@
+//! An address where Prometheus finds the figures of the server.
+
+use crate::exit::Trouble;
+use bowline_host::server::Figures;
+use bowline_tokio::Server;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// How long a question and its answer may take together.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest head of a request that is read.
+const LONGEST: usize = 8 * 1024;
+/// How many may ask at once.
+const ASKERS: usize = 8;
+/// How long to wait where the system gives no more sockets.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens there.
+pub(super) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Trouble> {
+    let failed = |e| Trouble::failed(format!("cannot listen on {address}: {e}; choose another --metrics"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Answers whoever asks, until it is dropped.
+pub(super) async fn answer(listener: TcpListener, server: Server) {
+    let places = Arc::new(Semaphore::new(ASKERS));
+    loop {
+        // Never closed, so a place always comes free.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let server = server.clone();
+        tokio::spawn(async move {
+            // Whoever asks and goes needs no answer.
+            let _ = timeout(PATIENCE, serve(stream, server)).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve(mut stream: TcpStream, server: Server) -> io::Result<()> {
+    let Some(head) = read_head(&mut stream).await? else { return Ok(()) };
+    let (status, kind, body) = match asked(&head) {
+        Asked::Figures => {
+            // Looks at the disk.
+            let figures = tokio::task::spawn_blocking(move || server.figures()).await;
+            match figures {
+                Ok(figures) => ("200 OK", Figures::CONTENT_TYPE, figures.prometheus()),
+                Err(_) => ("500 Internal Server Error", "text/plain", "no figures\n".into()),
+            }
+        }
+        Asked::Elsewhere => ("404 Not Found", "text/plain", "the figures are at /metrics\n".into()),
+        Asked::Otherwise => ("405 Method Not Allowed", "text/plain", "only GET is answered\n".into()),
+        Asked::Nonsense => ("400 Bad Request", "text/plain", "this is not HTTP\n".into()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// The head of a request, or nothing if it has no end.
+async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut head = Vec::with_capacity(1024);
+    while head.len() < LONGEST {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Ok(None);
+        }
+        if head.windows(4).any(|end| end == b"\r\n\r\n") {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Figures,
+    Elsewhere,
+    Otherwise,
+    Nonsense,
+}
+
+fn asked(head: &[u8]) -> Asked {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let words: Vec<_> = line.split(|byte| *byte == b' ').collect();
+    match words[..] {
+        [method, target, version] if version.starts_with(b"HTTP/1.") => {
+            let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+            match (method, path) {
+                (b"GET", b"/metrics") => Asked::Figures,
+                (b"GET", _) => Asked::Elsewhere,
+                _ => Asked::Otherwise,
+            }
+        }
+        _ => Asked::Nonsense,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_figures_are_there() {
+        for (head, expected) in [
+            ("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n", Asked::Figures),
+            ("GET /metrics?x=1 HTTP/1.0\r\n\r\n", Asked::Figures),
+            ("GET / HTTP/1.1\r\n\r\n", Asked::Elsewhere),
+            ("POST /metrics HTTP/1.1\r\n\r\n", Asked::Otherwise),
+            ("GET /metrics\r\n\r\n", Asked::Nonsense),
+            ("\r\n\r\n", Asked::Nonsense),
+        ] {
+            assert_eq!(asked(head.as_bytes()), expected, "{head}");
+        }
+    }
+}
