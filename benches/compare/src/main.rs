@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         ("frames", Box::new(|| frames::parse(rounds(15, 5)))),
         ("frames", Box::new(|| frames::serialise(rounds(15, 5)))),
         ("streams", Box::new(|| streams::streams(rounds(7, 3), mib))),
-        ("echo", Box::new(|| echo::echo(rounds(7, 3), options.quick))),
+        ("echo", Box::new(|| echo::echo(rounds(5, 3), options.quick))),
         ("control", Box::new(control::control)),
     ];
     let mut tables = Vec::new();

@@ -19,7 +19,7 @@ use crate::table::{Better, Goal, Table};
 
 const LEN: usize = 32;
 /// How many times fewer messages a quick run has.
-const QUICK: usize = 4;
+const QUICK: usize = 2;
 
 /// Who talks how much with whom.
 #[derive(Clone, Copy)]
@@ -48,12 +48,12 @@ struct Both {
 type Work = fn(&Job) -> Option<Sample>;
 
 const COLUMNS: [(&str, Job); 4] = [
-    ("1 connection", Job { connections: 1, in_flight: 1, messages: 40_000, held: false }),
-    ("64 connections", Job { connections: 64, in_flight: 1, messages: 2_500, held: false }),
-    ("64 connections, 16 in flight", Job { connections: 64, in_flight: 16, messages: 5_000, held: false }),
+    ("1 connection", Job { connections: 1, in_flight: 1, messages: 20_000, held: false }),
+    ("64 connections", Job { connections: 64, in_flight: 1, messages: 1_250, held: false }),
+    ("64 connections, 16 in flight", Job { connections: 64, in_flight: 16, messages: 2_500, held: false }),
     (
         "the same, held while more has come",
-        Job { connections: 64, in_flight: 16, messages: 5_000, held: true },
+        Job { connections: 64, in_flight: 16, messages: 2_500, held: true },
     ),
 ];
 

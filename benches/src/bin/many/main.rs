@@ -1,0 +1,65 @@
+//! What many connections, many uploads, and large and many messages and files cost: tables that show whether it grows faster
+//! than the work.
+//!
+//! ```text
+//! many [--only idle|sockets|messages|files|transfers|uploads] [--quick] [--out DIR]
+//! many serve DIR       a server for the uploads, which starts it itself
+//! ```
+
+mod costs;
+mod idle;
+mod machine;
+mod sockets;
+mod table;
+mod uploads;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use table::Table;
+
+type Part = fn(bool) -> Result<Table, Box<dyn Error>>;
+
+const PARTS: [(&str, Part); 6] = [
+    ("idle", |quick| Ok(idle::idle(quick))),
+    ("sockets", sockets::sockets),
+    ("messages", |quick| Ok(costs::messages(quick))),
+    ("files", |quick| Ok(costs::files(quick))),
+    ("transfers", |quick| Ok(costs::transfers(quick))),
+    ("uploads", uploads::uploads),
+];
+
+#[allow(clippy::print_stdout)]
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut words = std::env::args().skip(1);
+    let (mut only, mut quick, mut out) = (None, false, None::<PathBuf>);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "serve" => return uploads::serve(Path::new(&words.next().ok_or("serve DIR")?)),
+            "--quick" => quick = true,
+            "--only" => only = words.next(),
+            "--out" => out = words.next().map(Into::into),
+            other => return Err(format!("unknown: {other}").into()),
+        }
+    }
+    let mut tables = Vec::new();
+    for (name, part) in PARTS {
+        if only.as_ref().is_none_or(|only| only == name) {
+            let table = part(quick)?;
+            println!("{}", table.markdown());
+            tables.push(table);
+        }
+    }
+    if let Some(out) = out {
+        std::fs::create_dir_all(&out)?;
+        let all: Vec<String> = tables.iter().map(Table::markdown).collect();
+        std::fs::write(
+            out.join("many.md"),
+            format!("# Many, and large\n\n{}\n\n{}", machine::describe(), all.join("\n")),
+        )?;
+        for table in &tables {
+            std::fs::write(out.join(format!("many-{}.csv", table.name)), table.csv())?;
+        }
+    }
+    Ok(())
+}
