@@ -9,7 +9,7 @@ use bowline_core::connection::Config;
 use bowline_core::heartbeat::Mode;
 use serde_json::Value;
 
-use crate::ends::{Fate, heartbeat, receive, send};
+use crate::ends::{Adapter, Fate, heartbeat};
 use crate::peer::{Peer, python};
 use crate::relay::Relay;
 
@@ -68,41 +68,44 @@ const TIGHT_LOOP: Program = Program {
     ..SLOW_LINK
 };
 
+over! {
+    a_slow_link_at_full_speed_lives
+    a_slower_link_lives_with_the_default_settings
+    a_slow_receiver_is_not_taken_for_dead
+    a_sender_in_a_tight_loop_is_not_taken_for_dead
+    python_sees_a_slow_link_live
+    python_sees_a_slower_link_live
+    python_as_a_slow_receiver_is_not_taken_for_dead
+    python_does_not_take_a_tight_loop_for_dead
+}
+
 // ----- both ends are ours -----
 
-#[tokio::test]
-#[ignore = "takes a minute: tests/interop/field runs it"]
-async fn a_slow_link_at_full_speed_lives() {
-    lives(SLOW_LINK).await;
+async fn a_slow_link_at_full_speed_lives(adapter: Adapter) {
+    lives(adapter, SLOW_LINK).await;
 }
 
-#[tokio::test]
-#[ignore = "takes two minutes: tests/interop/field runs it"]
-async fn a_slower_link_lives_with_the_default_settings() {
-    lives(SLOWER_LINK).await;
+async fn a_slower_link_lives_with_the_default_settings(adapter: Adapter) {
+    lives(adapter, SLOWER_LINK).await;
 }
 
-#[tokio::test]
-#[ignore = "takes a minute: tests/interop/field runs it"]
-async fn a_slow_receiver_is_not_taken_for_dead() {
-    lives(SLOW_RECEIVER).await;
+async fn a_slow_receiver_is_not_taken_for_dead(adapter: Adapter) {
+    lives(adapter, SLOW_RECEIVER).await;
 }
 
-#[tokio::test]
-#[ignore = "takes 20 s: tests/interop/field runs it"]
-async fn a_sender_in_a_tight_loop_is_not_taken_for_dead() {
-    lives(TIGHT_LOOP).await;
+async fn a_sender_in_a_tight_loop_is_not_taken_for_dead(adapter: Adapter) {
+    lives(adapter, TIGHT_LOOP).await;
 }
 
-async fn lives(program: Program) {
-    let (server, received) = receive(settings(program.receiver), program.each).await;
+async fn lives(adapter: Adapter, program: Program) {
+    let (server, received) = adapter.receive(settings(program.receiver), program.each).await;
     let (relay, url) = link(program, &server).await;
-    let sent = send(&url, settings(program.sender), program.time, program.size).await;
+    let sent = adapter.send(&url, settings(program.sender), program.time, program.size).await;
     drop(relay);
-    check(program, &sent);
+    check(adapter, program, &sent);
     // The sender is gone without a word: that is how it ends, and not earlier.
     let received = crate::peer::within(received).await.unwrap();
-    println!("{}: {} MB received", program.name, received.bytes / 1_000_000);
+    println!("{adapter:?}: {}: {} MB received", program.name, received.bytes / 1_000_000);
     assert!(
         received.lived >= program.time,
         "the receiver died after {:?}: {:?}",
@@ -113,38 +116,30 @@ async fn lives(program: Program) {
 
 // ----- the receiver is python websockets -----
 
-#[tokio::test]
-#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
-async fn python_sees_a_slow_link_live() {
-    lives_for_python(SLOW_LINK).await;
+async fn python_sees_a_slow_link_live(adapter: Adapter) {
+    lives_for_python(adapter, SLOW_LINK).await;
 }
 
-#[tokio::test]
-#[ignore = "takes two minutes, and needs python websockets: tests/interop/field runs it"]
-async fn python_sees_a_slower_link_live() {
-    lives_for_python(SLOWER_LINK).await;
+async fn python_sees_a_slower_link_live(adapter: Adapter) {
+    lives_for_python(adapter, SLOWER_LINK).await;
 }
 
-#[tokio::test]
-#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
-async fn python_as_a_slow_receiver_is_not_taken_for_dead() {
-    lives_for_python(SLOW_RECEIVER).await;
+async fn python_as_a_slow_receiver_is_not_taken_for_dead(adapter: Adapter) {
+    lives_for_python(adapter, SLOW_RECEIVER).await;
 }
 
-#[tokio::test]
-#[ignore = "takes 20 s, and needs python websockets: tests/interop/field runs it"]
-async fn python_does_not_take_a_tight_loop_for_dead() {
-    lives_for_python(TIGHT_LOOP).await;
+async fn python_does_not_take_a_tight_loop_for_dead(adapter: Adapter) {
+    lives_for_python(adapter, TIGHT_LOOP).await;
 }
 
-async fn lives_for_python(program: Program) {
+async fn lives_for_python(adapter: Adapter, program: Program) {
     let (mut receiver, server) = python_receiver(program).await;
     let (relay, url) = link(program, &server).await;
-    let sent = send(&url, settings(program.sender), program.time, program.size).await;
-    check(program, &sent);
+    let sent = adapter.send(&url, settings(program.sender), program.time, program.size).await;
+    check(adapter, program, &sent);
     drop(relay);
     let received = crate::peer::within(receiver.line()).await.unwrap();
-    println!("{}, for python: {received}", program.name);
+    println!("{adapter:?}: {}, for python: {received}", program.name);
     assert!(received["after"].as_f64().unwrap() >= program.time.as_secs_f64() - 0.1, "{received}");
 }
 
@@ -212,8 +207,13 @@ fn arguments(seconds: Option<(u64, u64)>) -> [String; 2] {
     [interval.to_string(), timeout.to_string()]
 }
 
-fn check(program: Program, sent: &Fate) {
-    println!("{}: {} MB sent in {:.1} s", program.name, sent.bytes / 1_000_000, sent.lived.as_secs_f64());
+fn check(adapter: Adapter, program: Program, sent: &Fate) {
+    println!(
+        "{adapter:?}: {}: {} MB sent in {:.1} s",
+        program.name,
+        sent.bytes / 1_000_000,
+        sent.lived.as_secs_f64()
+    );
     if let Some(end) = &sent.end {
         panic!("{}: died after {:.1} s: {end}", program.name, sent.lived.as_secs_f64());
     }

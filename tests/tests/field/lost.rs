@@ -6,12 +6,9 @@
 use std::time::Duration;
 
 use bowline_core::closing::Kind;
-use bowline_core::{Disconnect, Message};
-use bowline_tokio::{MaybeTlsStream, WebSocket};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::ends::{accept, dial, heartbeat, listen};
+use crate::ends::{Adapter, heartbeat, listen};
 use crate::relay::{Path, Relay};
 
 /// What crosses until the path falls silent.
@@ -22,31 +19,30 @@ enum Traffic {
     Download,
 }
 
-#[tokio::test]
-#[ignore = "real sockets against the clock: tests/interop/field runs it"]
-async fn a_path_that_loses_everything_is_noticed_when_idle() {
-    is_noticed(Path::Lossy, Traffic::None).await;
+over! {
+    a_path_that_loses_everything_is_noticed_when_idle
+    a_path_that_takes_nothing_is_noticed_when_idle
+    a_path_that_takes_nothing_is_noticed_during_an_upload
+    a_path_that_takes_nothing_is_noticed_during_a_download
 }
 
-#[tokio::test]
-#[ignore = "real sockets against the clock: tests/interop/field runs it"]
-async fn a_path_that_takes_nothing_is_noticed_when_idle() {
-    is_noticed(Path::Stuck, Traffic::None).await;
+async fn a_path_that_loses_everything_is_noticed_when_idle(adapter: Adapter) {
+    is_noticed(adapter, Path::Lossy, Traffic::None).await;
 }
 
-#[tokio::test]
-#[ignore = "real sockets against the clock: tests/interop/field runs it"]
-async fn a_path_that_takes_nothing_is_noticed_during_an_upload() {
-    is_noticed(Path::Stuck, Traffic::Upload).await;
+async fn a_path_that_takes_nothing_is_noticed_when_idle(adapter: Adapter) {
+    is_noticed(adapter, Path::Stuck, Traffic::None).await;
 }
 
-#[tokio::test]
-#[ignore = "real sockets against the clock: tests/interop/field runs it"]
-async fn a_path_that_takes_nothing_is_noticed_during_a_download() {
-    is_noticed(Path::Stuck, Traffic::Download).await;
+async fn a_path_that_takes_nothing_is_noticed_during_an_upload(adapter: Adapter) {
+    is_noticed(adapter, Path::Stuck, Traffic::Upload).await;
 }
 
-async fn is_noticed(path: Path, traffic: Traffic) {
+async fn a_path_that_takes_nothing_is_noticed_during_a_download(adapter: Adapter) {
+    is_noticed(adapter, Path::Stuck, Traffic::Download).await;
+}
+
+async fn is_noticed(adapter: Adapter, path: Path, traffic: Traffic) {
     let mut config = heartbeat(3, 2);
     // Full queues make long round trips, for which the time-out would stretch.
     config.heartbeat.timeout_max = config.heartbeat.timeout;
@@ -55,12 +51,12 @@ async fn is_noticed(path: Path, traffic: Traffic) {
     let relay = Relay::start(&url, None).await;
     let server = tokio::spawn({
         let config = config.clone();
-        async move { accept(&listener, config).await }
+        async move { adapter.accept(&listener, config).await }
     });
-    let client = dial(&relay.url(), config).await;
+    let client = adapter.dial(&relay.url(), config).await;
     let server = server.await.unwrap();
-    let client = end_of(client, traffic == Traffic::Upload);
-    let server = end_of(server, traffic == Traffic::Download);
+    let client = client.end(traffic == Traffic::Upload);
+    let server = server.end(traffic == Traffic::Download);
 
     // Longer than an interval: both have pinged and been answered, or carried something instead.
     sleep(Duration::from_secs(4)).await;
@@ -72,7 +68,7 @@ async fn is_noticed(path: Path, traffic: Traffic) {
             timeout(Duration::from_secs(60), end).await.expect("it is never noticed").unwrap();
         let after = at - silent;
         println!(
-            "{path:?}, {traffic:?}: the {role} noticed after {:.2} s: {disconnect}",
+            "{adapter:?}: {path:?}, {traffic:?}: the {role} noticed after {:.2} s: {disconnect}",
             after.as_secs_f64()
         );
         assert!(
@@ -82,17 +78,4 @@ async fn is_noticed(path: Path, traffic: Traffic) {
         );
         assert!(after <= limit, "the {role} noticed only after {after:?}");
     }
-}
-
-/// Drives one end, sending without a pause or not at all, and tells its end and the time of that.
-fn end_of(mut socket: WebSocket<MaybeTlsStream>, sends: bool) -> oneshot::Receiver<(Disconnect, Instant)> {
-    let (teller, end) = oneshot::channel();
-    tokio::spawn(async move {
-        let message = Message::binary(vec![0; 16 << 10]);
-        while sends && socket.send(message.clone()).await.is_ok() {}
-        let disconnect = socket.ended().await;
-        // Nobody may want to know any more.
-        let _ = teller.send((disconnect, Instant::now()));
-    });
-    end
 }

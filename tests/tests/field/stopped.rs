@@ -4,27 +4,33 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use bowline_core::Message;
 use bowline_core::connection::{Config, Event};
-use bowline_tokio::{Driver, MaybeTlsStream};
+use bowline_core::{Connection, Message};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
-use crate::ends::{accept, dial, heartbeat, listen};
+use crate::ends::{Adapter, Socket, heartbeat, listen};
 use crate::peer::{Peer, python, within};
 
 const STILL: Duration = Duration::from_secs(60);
 
-/// What the other process is to do: `client URL` or `server`.
+/// What the other process is to do, and by which adapter: `Tokio client URL`, `Blocking server`.
 const TASK: &str = "BOWLINE_FIELD_TASK";
 
-#[tokio::test]
-#[ignore = "takes a minute: tests/interop/field runs it"]
-async fn a_client_that_stood_still_goes_on() {
+over! {
+    a_client_that_stood_still_goes_on
+    a_server_that_stood_still_goes_on
+    a_client_that_stood_still_does_not_blame_python
+    a_server_of_python_may_stand_still
+}
+
+async fn a_client_that_stood_still_goes_on(adapter: Adapter) {
     let (url, listener) = listen().await;
-    let mut client = Peer::start(ourself(&format!("client {url}")));
-    let mut server = Driving::start(accept(&listener, patient()).await.into_driver());
+    let mut client = Peer::start(ourself(adapter, &format!("client {url}")));
+    let mut server = Driving::start(adapter.accept(&listener, patient()).await);
     assert_eq!(within(client.line()).await, Some(json!("open")));
     server.echoes().await;
 
@@ -35,12 +41,10 @@ async fn a_client_that_stood_still_goes_on() {
     server.lives().await;
 }
 
-#[tokio::test]
-#[ignore = "takes a minute: tests/interop/field runs it"]
-async fn a_server_that_stood_still_goes_on() {
-    let mut server = Peer::start(ourself("server"));
+async fn a_server_that_stood_still_goes_on(adapter: Adapter) {
+    let mut server = Peer::start(ourself(adapter, "server"));
     let url = server.url().await;
-    let mut client = Driving::start(dial(&url, patient()).await.into_driver());
+    let mut client = Driving::start(adapter.dial(&url, patient()).await);
     assert_eq!(within(server.line()).await, Some(json!("open")));
     client.echoes().await;
 
@@ -51,14 +55,12 @@ async fn a_server_that_stood_still_goes_on() {
     client.lives().await;
 }
 
-#[tokio::test]
-#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
-async fn a_client_that_stood_still_does_not_blame_python() {
+async fn a_client_that_stood_still_does_not_blame_python(adapter: Adapter) {
     let mut server = python("field.py");
     server.args(["idle", "0", "0"]);
     let mut server = Peer::start(server);
     let url = server.url().await;
-    let mut client = Peer::start(ourself(&format!("client {url}")));
+    let mut client = Peer::start(ourself(adapter, &format!("client {url}")));
     assert_eq!(within(client.line()).await, Some(json!("open")));
 
     stand_still(&client).await;
@@ -66,14 +68,12 @@ async fn a_client_that_stood_still_does_not_blame_python() {
     blames_nobody(&mut client).await;
 }
 
-#[tokio::test]
-#[ignore = "takes a minute, and needs python websockets: tests/interop/field runs it"]
-async fn a_server_of_python_may_stand_still() {
+async fn a_server_of_python_may_stand_still(adapter: Adapter) {
     let mut server = python("field.py");
     server.args(["idle", "0", "0"]);
     let mut server = Peer::start(server);
     let url = server.url().await;
-    let mut client = Driving::start(dial(&url, patient()).await.into_driver());
+    let mut client = Driving::start(adapter.dial(&url, patient()).await);
     client.echoes().await;
 
     stand_still(&server).await;
@@ -118,33 +118,27 @@ async fn blames_nobody(peer: &mut Peer) {
 
 /// Our end in this process, driven meanwhile.
 struct Driving {
-    ask: tokio::sync::mpsc::UnboundedSender<()>,
-    told: tokio::sync::mpsc::UnboundedReceiver<Event>,
+    ask: UnboundedSender<()>,
+    told: UnboundedReceiver<Event>,
 }
 
 impl Driving {
-    fn start(mut driver: Driver<MaybeTlsStream>) -> Self {
-        let (ask, mut asked) = tokio::sync::mpsc::unbounded_channel();
-        let (teller, told) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            loop {
-                while let Some(event) = driver.conn_mut().poll_event() {
-                    if matches!(event, Event::Message(_) | Event::Closed(_)) && teller.send(event).is_err() {
-                        return;
-                    }
-                }
-                tokio::select! {
-                    () = driver.drive() => {}
-                    asked = asked.recv() => match asked {
-                        Some(()) => {
-                            let now = driver.now();
-                            driver.conn_mut().send(now, Message::text("are you there")).unwrap();
-                        }
-                        None => return,
-                    },
+    fn start(socket: Socket) -> Self {
+        let (ask, mut asked) = unbounded_channel();
+        let (teller, told) = unbounded_channel();
+        let look = move |now, conn: &mut Connection| {
+            while let Some(event) = conn.poll_event() {
+                if matches!(event, Event::Message(_) | Event::Closed(_)) && teller.send(event).is_err() {
+                    return false;
                 }
             }
-        });
+            match asked.try_recv() {
+                Ok(()) => conn.send(now, Message::text("are you there")).is_ok(),
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Disconnected) => false,
+            }
+        };
+        tokio::spawn(socket.drive(Some(Duration::from_millis(50)), look));
         Self { ask, told }
     }
 
@@ -165,10 +159,10 @@ impl Driving {
 // ----- the other process -----
 
 /// This very program, told to be one end and nothing else.
-fn ourself(task: &str) -> Command {
+fn ourself(adapter: Adapter, task: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "stopped::the_other_process", "--nocapture", "--test-threads=1"]);
-    command.env(TASK, task).stderr(Stdio::inherit());
+    command.env(TASK, format!("{adapter:?} {task}")).stderr(Stdio::inherit());
     command
 }
 
@@ -176,29 +170,33 @@ fn ourself(task: &str) -> Command {
 #[tokio::test]
 async fn the_other_process() {
     let Ok(task) = std::env::var(TASK) else { return };
+    let (adapter, task) = task.split_once(' ').unwrap();
+    let adapter = if adapter == "Tokio" { Adapter::Tokio } else { Adapter::Blocking };
     let config = heartbeat(2, 2);
     let socket = if let Some((_, url)) = task.split_once(' ') {
-        dial(url, config).await
+        adapter.dial(url, config).await
     } else {
         let (url, listener) = listen().await;
         let port: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
         tell(&json!({"port": port}));
-        accept(&listener, config).await
+        adapter.accept(&listener, config).await
     };
-    let mut driver: Driver<MaybeTlsStream> = socket.into_driver();
     tell(&json!("open"));
-    loop {
-        while let Some(event) = driver.conn_mut().poll_event() {
-            let now = driver.now();
+    let look = |now, conn: &mut Connection| {
+        while let Some(event) = conn.poll_event() {
             match event {
-                Event::Message(message) => driver.conn_mut().send(now, message).unwrap(),
+                Event::Message(message) => conn.send(now, message).unwrap(),
                 Event::Stalled { late } => tell(&json!({"stalled": late.as_secs_f64()})),
-                Event::Closed(disconnect) => return tell(&json!({"closed": disconnect.to_string()})),
+                Event::Closed(disconnect) => {
+                    tell(&json!({"closed": disconnect.to_string()}));
+                    return false;
+                }
                 _ => {}
             }
         }
-        driver.drive().await;
-    }
+        true
+    };
+    socket.drive(None, look).await;
 }
 
 fn tell(what: &Value) {

@@ -1,13 +1,18 @@
 //! A server that lets everybody in and shows them the door at once: a client of ours does not make it worse.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use bowline_core::Close;
 use bowline_core::transfer::SUBPROTOCOL;
+use bowline_host::client::ClientConfig;
+use bowline_tokio::WebSocket;
 use bowline_tokio::accept::{self, Accept, Decision};
-use bowline_tokio::{Client, ClientConfig, WebSocket};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
+
+use crate::ends::{Adapter, aside};
 
 const WATCHED: Duration = Duration::from_secs(30);
 const MOST: usize = 12;
@@ -23,42 +28,47 @@ enum Door {
     ClosedWithCode(u16),
 }
 
-#[tokio::test]
-#[ignore = "takes half a minute: tests/interop/field runs it"]
-async fn a_server_that_slams_the_door_is_not_stormed() {
-    is_not_stormed(Door::Slammed).await;
+over! {
+    a_server_that_slams_the_door_is_not_stormed
+    a_server_that_accepts_then_drops_is_not_stormed
+    a_server_that_accepts_then_goes_away_is_not_stormed
+    a_server_that_accepts_then_reports_an_error_is_not_stormed
 }
 
-#[tokio::test]
-#[ignore = "takes half a minute: tests/interop/field runs it"]
-async fn a_server_that_accepts_then_drops_is_not_stormed() {
-    is_not_stormed(Door::ShutAfterHandshake).await;
+async fn a_server_that_slams_the_door_is_not_stormed(adapter: Adapter) {
+    is_not_stormed(adapter, Door::Slammed).await;
 }
 
-#[tokio::test]
-#[ignore = "takes half a minute: tests/interop/field runs it"]
-async fn a_server_that_accepts_then_goes_away_is_not_stormed() {
-    is_not_stormed(Door::ClosedWithCode(1001)).await;
+async fn a_server_that_accepts_then_drops_is_not_stormed(adapter: Adapter) {
+    is_not_stormed(adapter, Door::ShutAfterHandshake).await;
 }
 
-#[tokio::test]
-#[ignore = "takes half a minute: tests/interop/field runs it"]
-async fn a_server_that_accepts_then_reports_an_error_is_not_stormed() {
-    is_not_stormed(Door::ClosedWithCode(1011)).await;
+async fn a_server_that_accepts_then_goes_away_is_not_stormed(adapter: Adapter) {
+    is_not_stormed(adapter, Door::ClosedWithCode(1001)).await;
 }
 
-async fn is_not_stormed(door: Door) {
+async fn a_server_that_accepts_then_reports_an_error_is_not_stormed(adapter: Adapter) {
+    is_not_stormed(adapter, Door::ClosedWithCode(1011)).await;
+}
+
+async fn is_not_stormed(adapter: Adapter, door: Door) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client =
-        Client::new(&format!("ws://{}", listener.local_addr().unwrap()), ClientConfig::default()).unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let (enough, watching) = mpsc::channel::<()>();
+    let client = thread::spawn(move || {
+        let _client = adapter.client(&url, ClientConfig::default());
+        // It lives for as long as somebody may say something.
+        let _ = watching.recv();
+    });
     let until = Instant::now() + WATCHED;
     let mut connections = 0;
     while let Ok(accepted) = timeout_at(until, listener.accept()).await {
         connections += 1;
         tokio::spawn(show_out(accepted.unwrap().0, door));
     }
-    drop(client);
-    println!("{door:?}: {connections} connections in {} s", WATCHED.as_secs());
+    drop(enough);
+    aside(|| client.join()).await.unwrap();
+    println!("{adapter:?}: {door:?}: {connections} connections in {} s", WATCHED.as_secs());
     // Fewer than two would be no attempt to come back.
     assert!((2..=MOST).contains(&connections), "{door:?}: {connections} connections");
 }

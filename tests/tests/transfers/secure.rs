@@ -59,6 +59,11 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
     assert_refused(client(stranger.client()), "nobody whom we trust has certified this server");
     assert!(next_link(&mut client(ClientTls::trusting_anybody())).is_ok(), "whoever asks no questions");
 
+    // By another name of the same machine.
+    let url = pair.over.url(server.server.address()).replace("127.0.0.1", "localhost");
+    let client = pair.client.client(&url, believing(known.client()));
+    assert_refused(client, "the certificate of this server is for another name");
+
     let other = Papers::of("example.org");
     let server = serving(pair, &other);
     assert_refused(
@@ -115,18 +120,20 @@ pub(crate) fn a_certificate_can_be_replaced_while_connections_live(pair: Pair) {
     let tls = first.server();
     let mut config = ServerConfig::default();
     config.tls = Some(tls.clone());
-    let server = Serving::start(pair, config);
-    let link = |papers: &Papers| {
+    let mut server = Serving::start(pair, config);
+    let link = |server: &Serving, papers: &Papers| {
         let mut client = server.client(believing(papers.client()));
         next_link(&mut client).map(|()| client)
     };
-    let old = link(&first).expect("a link");
+    let old = link(&server, &first).expect("a link");
+    let event = server.server.event();
+    assert!(matches!(&event, ServerEvent::Connected { peer } if peer.starts_with("127.0.0.1:")), "{event:?}");
 
     assert!(tls.replace(b"nonsense", second.pem.as_bytes()).is_err());
-    assert!(link(&first).is_ok(), "nothing has changed");
+    assert!(link(&server, &first).is_ok(), "nothing has changed");
     tls.replace(second.pem.as_bytes(), second.pem.as_bytes()).expect("usable");
-    assert!(link(&second).is_ok());
-    assert!(link(&first).is_err());
+    assert!(link(&server, &second).is_ok());
+    assert!(link(&server, &first).is_err());
     assert!(old.ping().is_ok(), "the old connection lives");
 }
 

@@ -180,10 +180,8 @@ impl<S: Stream> Read for TlsStream<S> {
                 // Bytes, TLS's own farewell (no bytes), or the lack of it: `UnexpectedEof`.
                 read => return read,
             }
+            // What TLS itself has to say to that, such as to a change of keys, leaves before the next bytes.
             self.receive()?;
-            // What TLS itself has to say to that, such as to a change of keys. If it cannot leave, it does so before the next
-            // bytes; and whoever writes those hears why.
-            let _ = self.send();
         }
     }
 }

@@ -204,15 +204,6 @@ fn keys_change_while_bytes_cross() {
 }
 
 #[test]
-fn an_answer_of_tls_itself_leaves_by_a_read() {
-    let (mut near, mut far) = sockets();
-    near.session.refresh_traffic_keys().unwrap();
-    near.flush().unwrap();
-    assert!(now(far.read(&mut [0; 100])).is_none(), "TLS talks to itself");
-    assert!(!far.session.wants_write());
-}
-
-#[test]
 fn what_is_no_tls_any_more_ends_it() {
     let (mut near, mut far) = sockets();
     near.stream.write_all(b"a byte of somebody else's and some more").unwrap();
