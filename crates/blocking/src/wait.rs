@@ -98,10 +98,8 @@ pub(crate) fn wait(
         flags.set(PollFlags::OUT, interest.write);
         fds.push(PollFd::new(socket, flags));
     }
-    let time = time.map(|time| Timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    });
+    // A time that the system cannot tell is as long as for ever.
+    let time = time.and_then(|time| Timespec::try_from(time).ok());
     match poll(&mut fds, time.as_ref()) {
         // Whoever was interrupted by a signal looks again.
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -138,5 +136,16 @@ mod tests {
     #[test]
     fn the_time_ends_a_wait() {
         assert!(!wait(None, NOTHING, None, Some(Duration::from_millis(5))).unwrap());
+    }
+
+    #[test]
+    fn a_time_without_end_is_waited_for() {
+        let (waker, wakened) = waker().unwrap();
+        let later = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            waker.wake();
+        });
+        assert!(wait(None, NOTHING, Some(&wakened), Some(Duration::MAX)).unwrap());
+        later.join().unwrap();
     }
 }
