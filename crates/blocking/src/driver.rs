@@ -26,6 +26,10 @@ use crate::wait::{Interest, Wakened, wait_for};
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
 
+/// How long an owner that only sends, and whose sends do not wait, hears nothing: little beside any heartbeat, and long
+/// enough that a look costs nothing.
+const DEAF: Duration = Duration::from_millis(5);
+
 /// One WebSocket connection on a stream, driven by whoever calls.
 ///
 /// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself. It reads, writes
@@ -59,6 +63,8 @@ pub struct Driver<S> {
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
+    /// When all was done last that can be done without waiting.
+    stepped: Instant,
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
@@ -94,6 +100,7 @@ impl<S: Stream> Driver<S> {
         Ok(Self {
             stream: Some(stream),
             conn,
+            stepped: clock.now(),
             clock,
             watch: SleepWatch::start(),
             writing: Writing::Open,
@@ -164,15 +171,21 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Writes what the stream takes at once.
+    /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
+    /// deadlines: the peer's pings are answered, and ours leave.
     pub(crate) fn offer(&mut self) {
         let now = self.clock.now();
-        self.write(now);
+        if now - self.stepped < DEAF {
+            self.write(now);
+        } else {
+            self.step();
+        }
     }
 
     /// Does what can be done without waiting; says whether the owner has something to look at.
     fn step(&mut self) -> bool {
         let now = self.clock.now();
+        self.stepped = now;
         let mut is_news = self.read(now);
         is_news |= self.expire(now);
         is_news |= self.write(now);

@@ -22,7 +22,7 @@ use crate::dial::{self, Dialed};
 use crate::driver::{Driven, Driver};
 use crate::maybe_tls::MaybeTlsStream;
 use crate::stream::Stream;
-use held::Held;
+use held::{Held, NoRoom};
 
 pub use spawned::{Receiver, Sender};
 
@@ -55,9 +55,9 @@ pub use spawned::{Receiver, Sender};
 /// ```
 ///
 /// # Heartbeats
-/// Pings, pongs and deadlines are kept in both directions while a call waits; no call waits longer than the connection's
-/// next deadline without looking at it. An owner that does something else for a long time, longer than half the interval
-/// of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
+/// Pings, pongs and deadlines are kept in both directions while a call waits, and by sends that do not; no call waits longer
+/// than the connection's next deadline without looking at it. An owner that does something else for a long time, longer
+/// than half the interval of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
 ///
 /// # Both sides send
 /// While [`send`](Self::send) waits for the peer to take what was sent, it takes in what the peer sends, and holds it for
@@ -197,7 +197,7 @@ impl<S: Stream> WebSocket<S> {
             Ok(()) => self.try_send(message)?,
             Err(no) => return Err(no.of(message)),
         }
-        self.driver.offer();
+        self.offer();
         Ok(())
     }
 
@@ -220,7 +220,7 @@ impl<S: Stream> WebSocket<S> {
             Ok(()) => self.try_send_piece(piece)?,
             Err(no) => return Err(no.of(piece)),
         }
-        self.driver.offer();
+        self.offer();
         Ok(())
     }
 
@@ -319,6 +319,12 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
+    /// Writes what the stream takes at once, and takes in what comes meanwhile, as far as it may be held.
+    fn offer(&mut self) {
+        self.driver.offer();
+        self.take_in();
+    }
+
     /// Takes what has come out of the connection, so that it reads on. Not the peer's Close: that is answered when the
     /// owner has seen what came before it. False if no more can be held, and the connection does not read.
     fn take_in(&mut self) -> bool {
@@ -329,21 +335,6 @@ impl<S: Stream> WebSocket<S> {
             self.held.push(self.driver.conn_mut().poll_event());
         }
         true
-    }
-}
-
-/// Why nothing can be sent.
-enum NoRoom {
-    Closing,
-    Full { held: usize, limit: usize },
-}
-
-impl NoRoom {
-    fn of<T>(self, message: T) -> SendError<T> {
-        match self {
-            Self::Closing => SendError::Closing(message),
-            Self::Full { held, limit } => SendError::Full { message, held, limit },
-        }
     }
 }
 

@@ -61,7 +61,7 @@ pub use spawned::{Receiver, Sender};
 /// ```
 ///
 /// # Heartbeats
-/// Pings, pongs and deadlines are kept while the owner receives, waits for room, or flushes. An owner that does
+/// Pings, pongs and deadlines are kept while the owner receives, sends, or flushes. An owner that does
 /// something else for a long time, longer than half the interval of the heartbeat, should let a task drive the
 /// WebSocket: [`spawn`](Self::spawn).
 ///
@@ -256,10 +256,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Writes what the stream takes at once.
+    /// Writes what the stream takes at once. It reads as well, and looks at the deadlines: an owner may do nothing but send,
+    /// and never wait.
     async fn offer(&mut self) {
         poll_fn(|cx| {
-            let _ = self.drive_half(Half::Send, cx, Driver::poll_flush);
+            let _ = self.drive_half(Half::Send, cx, Driver::poll_drive);
             Poll::Ready(())
         })
         .await;

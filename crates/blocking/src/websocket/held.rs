@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bowline_core::connection::Event;
+use bowline_core::connection::{Event, SendError};
 
 /// As much as a sender with the usual buffers has on its way, several times over.
 const LIMIT: usize = 16 << 20;
@@ -55,4 +55,20 @@ fn weight(event: &Event) -> usize {
         _ => 0,
     };
     bytes + size_of::<Event>()
+}
+
+/// Why nothing can be sent.
+pub(super) enum NoRoom {
+    Closing,
+    Full { held: usize, limit: usize },
+}
+
+impl NoRoom {
+    /// The same, with what could not be sent.
+    pub(super) fn of<T>(self, message: T) -> SendError<T> {
+        match self {
+            Self::Closing => SendError::Closing(message),
+            Self::Full { held, limit } => SendError::Full { message, held, limit },
+        }
+    }
 }

@@ -32,6 +32,7 @@ over! {
     patience:
         a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send
         a_ping_leaves_while_a_send_waits
+        an_owner_that_only_sends_still_pings_and_answers
         a_close_takes_no_longer_than_its_time_out
         a_peer_that_goes_away_without_a_word_is_told;
     sending:

@@ -12,7 +12,7 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::Config;
 use bowline_handshake::client::{Error, Request};
 
-use crate::common::{Over, heartbeat, pair, streams, within};
+use crate::common::{LIMIT, Over, heartbeat, pair, streams, within};
 
 pub(crate) fn a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send(over: Over) {
     within(move || {
@@ -47,6 +47,23 @@ pub(crate) fn a_ping_leaves_while_a_send_waits(over: Over) {
         }
         drop(peer);
         sending.join().unwrap();
+    });
+}
+
+/// None of its sends ever waits.
+pub(crate) fn an_owner_that_only_sends_still_pings_and_answers(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, heartbeat(50, 30_000), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        let receiving = thread::spawn(move || while receiver.receive().is_ok() {});
+        let asking = thread::spawn(move || sender.ping(b"are you there", LIMIT).unwrap());
+        while client.rtt().is_none() || !asking.is_finished() {
+            client.send(Message::text("another")).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(asking.join().unwrap().is_some());
+        drop(client);
+        receiving.join().unwrap();
     });
 }
 

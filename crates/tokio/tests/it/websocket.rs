@@ -49,6 +49,30 @@ async fn messages_cross_a_real_socket() {
     assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
 }
 
+/// None of its sends ever waits.
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_only_sends_still_pings_and_answers() {
+    let (mut client, mut server) = pair(config(), config());
+    let receiving = tokio::spawn(async move {
+        server.ping(b"are you there").unwrap();
+        let mut is_answered = false;
+        loop {
+            match server.event().await {
+                Event::Answered { .. } => is_answered = true,
+                Event::Closed(_) => return is_answered,
+                _ => {}
+            }
+        }
+    });
+    for _ in 0..600 {
+        client.send(Message::text("another")).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(client.rtt().is_some(), "it has pinged, and heard the answer");
+    drop(client);
+    assert!(receiving.await.unwrap(), "it has answered");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_after_a_clean_end_without_an_error() {
     let (mut client, mut server) = pair(config(), config());
