@@ -107,7 +107,7 @@ pub(crate) fn calls_of_the_owner_carry_files_both_ways_and_return_at_their_end(o
 #[test]
 fn progress_is_told_while_it_moves_and_ends_with_it() {
     within(|| {
-        let (serving, dir) = (Serving::start(Some(3_000_000)), tempfile::tempdir().unwrap());
+        let (serving, dir) = (Serving::start(Some(1_000_000)), tempfile::tempdir().unwrap());
         write(&dir.path().join("file"), 3_000_000);
         let mut client = serving.client();
         let mut upload = client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap();
