@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
 use bowline_handshake::proxy::{Proxy, Tunnel};
+#[cfg(unix)]
+use bowline_host::dial::no_tls;
 use bowline_host::dial::{Asking, handshake_time, place};
 use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::socket::{STAGGER, interleave, tune};
@@ -42,11 +45,15 @@ pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTl
         return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
-    let stream = match config.proxies.choose(request)? {
-        Some(proxy) => tunnel(proxy, request, config, clock)?,
-        None => tcp_connect(request.host(), request.port(), &place(request), config, clock)?,
+    let stream = if let Some(path) = &config.unix {
+        unix_connect(path, request)?
+    } else {
+        let stream = match config.proxies.choose(request)? {
+            Some(proxy) => tunnel(proxy, request, config, clock)?,
+            None => tcp_connect(request.host(), request.port(), &place(request), config, clock)?,
+        };
+        encrypt(stream, request, config, clock)?
     };
-    let stream = encrypt(stream, request, config, clock)?;
 
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
@@ -88,6 +95,21 @@ pub fn handshake<S: Stream>(
     limits: &bowline_handshake::Config,
 ) -> Result<Dialed<S>, DialError> {
     shake_hands(stream, request, limits.clone(), Clock::start(), Instant::ZERO)
+}
+
+/// The system answers at once, whether anybody listens there or not.
+#[cfg(unix)]
+fn unix_connect(path: &Path, request: &Request) -> Result<MaybeTlsStream, DialError> {
+    let failed = |source| DialError::Unix { path: path.to_owned(), source };
+    if request.is_secure() {
+        return Err(failed(no_tls()));
+    }
+    std::os::unix::net::UnixStream::connect(path).map(MaybeTlsStream::Unix).map_err(failed)
+}
+
+#[cfg(not(unix))]
+fn unix_connect(path: &Path, _: &Request) -> Result<MaybeTlsStream, DialError> {
+    Err(DialError::Unix { path: path.to_owned(), source: io::ErrorKind::Unsupported.into() })
 }
 
 /// Connects to a proxy, and through it to the server.

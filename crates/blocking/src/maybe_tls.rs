@@ -2,13 +2,15 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 
 use crate::stream::{Handle, Stream};
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
-/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, and for `wss://` (feature `tls`) TLS
-/// over one.
+/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
+/// one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTlsStream {
@@ -17,15 +19,20 @@ pub enum MaybeTlsStream {
     /// Encrypted.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
+    /// On this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
 }
 
 impl MaybeTlsStream {
-    /// The TCP connection, to look at.
-    pub fn tcp(&self) -> &TcpStream {
+    /// The TCP connection, to look at, if it is one.
+    pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(stream) => stream,
+            Self::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref(),
+            Self::Tls(stream) => Some(stream.get_ref()),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
 
@@ -33,6 +40,8 @@ impl MaybeTlsStream {
     pub fn tls_version(&self) -> Option<&'static str> {
         match self {
             Self::Plain(_) => None,
+            #[cfg(unix)]
+            Self::Unix(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.tls_version(),
         }
@@ -59,6 +68,8 @@ macro_rules! delegate {
             MaybeTlsStream::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             MaybeTlsStream::Tls($stream) => $call,
+            #[cfg(unix)]
+            MaybeTlsStream::Unix($stream) => $call,
         }
     };
 }
@@ -85,11 +96,23 @@ impl Write for MaybeTlsStream {
 
 impl Stream for MaybeTlsStream {
     fn set_nonblocking(&self) -> io::Result<()> {
-        Stream::set_nonblocking(self.tcp())
+        match self {
+            Self::Plain(stream) => Stream::set_nonblocking(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Stream::set_nonblocking(&**stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => Stream::set_nonblocking(stream),
+        }
     }
 
     fn socket(&self) -> Handle<'_> {
-        Stream::socket(self.tcp())
+        match self {
+            Self::Plain(stream) => Stream::socket(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Stream::socket(&**stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => Stream::socket(stream),
+        }
     }
 
     fn finish_writing(&mut self) -> io::Result<()> {

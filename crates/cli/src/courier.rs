@@ -7,7 +7,6 @@ use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
 use crate::signals::{Interrupt, Wish, Wishes};
 use crate::trust;
-use crate::url;
 use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::transfer::{Code, Failure, Leftover};
 use bowline_tokio::{Client, ClientConfig, Control, Finished, LinkEvent, LinkState, TransferError};
@@ -35,6 +34,7 @@ fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Tro
     config.token_file.clone_from(&way.token.token_file);
     config.dial.tls = trust::client(&way.trust)?;
     config.dial.proxies = way.proxies();
+    config.dial.unix.clone_from(&way.unix);
     config.headers.extend(way.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
     Ok(config)
 }
@@ -61,14 +61,7 @@ impl Courier {
         let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        Ok(Self {
-            client,
-            events,
-            server: url::server(url),
-            memory,
-            reached: false,
-            leftover: Leftover::Keep,
-        })
+        Ok(Self { client, events, server: way.server(url), memory, reached: false, leftover: Leftover::Keep })
     }
 
     /// The same for what the same command would not go on with.

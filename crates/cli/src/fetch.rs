@@ -19,7 +19,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", args.url)))?;
     let local = local(&name, args.range);
     let output = output(args.output.as_deref(), &local)?;
-    let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &url::server(&base))?;
+    let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &args.way.server(&base))?;
     let courier = Courier::new(&base, &args.reach, &args.way, &args.common)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };

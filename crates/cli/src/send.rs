@@ -10,7 +10,6 @@ use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
-use crate::url;
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::{Pipe, Source};
 use std::collections::BTreeMap;
@@ -36,7 +35,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         return send_stdin(name, args, interrupt).await;
     }
     let parcels = parcels(&args.files)?;
-    let story = Story::new(&args.record, "send", title(&parcels), &url::server(&args.url))?;
+    let story = Story::new(&args.record, "send", title(&parcels), &args.way.server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
@@ -75,7 +74,7 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
 }
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
-    let story = Story::new(&args.record, "send", name.as_str().to_owned(), &url::server(&args.url))?;
+    let story = Story::new(&args.record, "send", name.as_str().to_owned(), &args.way.server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?.keeping_nothing();
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
     // Another process cannot go on with it, so nobody needs to find it again.

@@ -33,6 +33,7 @@ impl Target {
         limits.connect_timeout = patience;
         limits.tls = trust::client(&way.trust)?;
         limits.proxies = way.proxies();
+        limits.unix.clone_from(&way.unix);
         Ok(Self { request, limits })
     }
 

@@ -1,6 +1,7 @@
 //! What dialling needs, whoever moves the bytes.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bowline_core::{End, Instant};
@@ -24,6 +25,9 @@ pub struct Config {
     pub handshake: bowline_handshake::Config,
     /// Which proxies to go through. Default: none.
     pub proxies: Proxies,
+    /// A Unix socket to connect to, instead of the host in the URL and without any proxy. The URL says the rest: what the
+    /// server is asked for. It must be a `ws://` one. Default: none.
+    pub unix: Option<PathBuf>,
     /// Whom to believe behind a `wss://` URL. Default: whom the operating system trusts, which is asked at the first dial.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::ClientTls>,
@@ -35,6 +39,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             handshake: bowline_handshake::Config::default(),
             proxies: Proxies::none(),
+            unix: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -147,6 +152,11 @@ impl Machine for Asking {
 pub fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
     let (total, own) = (config.connect_timeout, config.handshake.timeout);
     if Instant::ZERO + total < now + own { (Instant::ZERO, total) } else { (now, own) }
+}
+
+/// Why a `wss://` URL does not go together with a Unix socket, which needs no encryption.
+pub fn no_tls() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "no TLS is spoken there; write ws://")
 }
 
 /// Host and port, as a URL would write them.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bowline_core::closing::{Obstacle, Why};
@@ -23,6 +24,14 @@ pub enum DialError {
     NoTls {
         /// Host and port.
         place: String,
+    },
+    /// The Unix socket cannot be connected to.
+    #[error("{}: {}", path.display(), unix(source))]
+    Unix {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
     /// A variable of the environment names a proxy that cannot be used.
     #[error("{variable} in the environment: {source}")]
@@ -109,12 +118,16 @@ impl DialError {
         match self {
             Self::Request(_) | Self::NoTls { .. } | Self::ProxyVariable { .. } => Retry::No(Why::SameAgain),
             Self::Proxy { source, .. } => source.retry(),
+            Self::Unix { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
+                Retry::No(Why::SameAgain)
+            }
             Self::Tls { source, .. } if !is_cut(source) => Retry::No(Why::SameAgain),
             Self::Handshake { source, .. } => source.retry(),
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::TimedOut { .. }
             | Self::Tls { .. }
+            | Self::Unix { .. }
             | Self::Random(_) => Retry::Backoff,
         }
     }
@@ -135,6 +148,11 @@ impl DialError {
         match self {
             Self::Request(_) | Self::NoTls { .. } | Self::ProxyVariable { .. } => Obstacle::Request,
             Self::Proxy { .. } => Obstacle::Proxy,
+            Self::Unix { source, .. } => match source.kind() {
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Obstacle::Refused,
+                io::ErrorKind::Unsupported => Obstacle::Request,
+                _ => Obstacle::Unreachable,
+            },
             Self::Tls { .. } => Obstacle::Tls,
             Self::Resolve { .. } | Self::TimedOut { stage: Stage::Resolve, .. } => Obstacle::Unresolved,
             Self::Connect { source, .. } => match source.kind() {
@@ -194,6 +212,14 @@ impl fmt::Display for Stage {
 fn is_cut(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | TimedOut | UnexpectedEof)
+}
+
+fn unix(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "nobody listens at this socket (connection refused)".to_owned(),
+        _ => format!("the socket cannot be used: {error}"),
+    }
 }
 
 fn lookup(error: &io::Error) -> String {
@@ -299,6 +325,7 @@ mod tests {
         let connect =
             |kind: io::ErrorKind| DialError::Connect { place: place(), addresses: 1, source: kind.into() };
         let handshake = |source| DialError::Handshake { place: place(), source };
+        let socket = |kind: io::ErrorKind| DialError::Unix { path: "/s".into(), source: kind.into() };
         let through = |source| DialError::Proxy { place: place(), proxy: "http://p:1".to_owned(), source };
         let after = Duration::from_secs(1);
         for (error, obstacle) in [
@@ -313,6 +340,9 @@ mod tests {
             (handshake(client::Error::TimedOut { after, received: 0 }), Obstacle::TimedOut),
             (handshake(client::Error::Closed { end: End::Eof, received: 0 }), Obstacle::Ended),
             (handshake(client::Error::OldHttp), Obstacle::NotWebSocket),
+            (socket(io::ErrorKind::NotFound), Obstacle::Refused),
+            (socket(io::ErrorKind::PermissionDenied), Obstacle::Unreachable),
+            (socket(io::ErrorKind::Unsupported), Obstacle::Request),
             (through(proxy::Error::WrongLogin), Obstacle::Proxy),
             (DialError::ProxyVariable { variable: "ALL_PROXY", source: ProxyError::Host }, Obstacle::Request),
             (DialError::Random(io::Error::other("?")), Obstacle::Local),

@@ -30,6 +30,8 @@ pub mod tls;
 pub mod transfer;
 #[cfg(feature = "tungstenite")]
 pub mod tungstenite;
+#[cfg(unix)]
+pub mod unix;
 
 pub use ended::{Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};

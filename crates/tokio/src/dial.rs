@@ -4,10 +4,13 @@
 //! socket, a pipe in memory.
 
 use std::io;
+use std::path::Path;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
 use bowline_handshake::proxy::{Proxy, Tunnel};
+#[cfg(unix)]
+use bowline_host::dial::no_tls;
 use bowline_host::dial::{Asking, handshake_time, place};
 use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
@@ -44,11 +47,15 @@ pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<M
         return Err(DialError::NoTls { place: place(request) });
     }
     let clock = Clock::start();
-    let stream = match config.proxies.choose(request)? {
-        Some(proxy) => tunnel(proxy, request, config, clock).await?,
-        None => tcp_connect(request.host(), request.port(), &place(request), config, clock).await?,
+    let stream = if let Some(path) = &config.unix {
+        unix_connect(path, request, config, clock).await?
+    } else {
+        let stream = match config.proxies.choose(request)? {
+            Some(proxy) => tunnel(proxy, request, config, clock).await?,
+            None => tcp_connect(request.host(), request.port(), &place(request), config, clock).await?,
+        };
+        encrypt(stream, request, config, clock).await?
     };
-    let stream = encrypt(stream, request, config, clock).await?;
 
     let mut limits = config.handshake.clone();
     let (started, timeout) = handshake_time(config, clock.now());
@@ -93,6 +100,30 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     shake_hands(stream, request, limits.clone(), Clock::start(), Instant::ZERO).await
+}
+
+#[cfg(unix)]
+async fn unix_connect(
+    path: &Path,
+    request: &Request,
+    config: &Config,
+    clock: Clock,
+) -> Result<MaybeTlsStream, DialError> {
+    let failed = |source| DialError::Unix { path: path.to_owned(), source };
+    if request.is_secure() {
+        return Err(failed(no_tls()));
+    }
+    let after = config.connect_timeout;
+    let connecting = timeout_at(clock.deadline(Instant::ZERO + after), tokio::net::UnixStream::connect(path));
+    let timed_out =
+        |_| DialError::TimedOut { place: path.display().to_string(), stage: Stage::Connect, after };
+    connecting.await.map_err(timed_out)?.map(MaybeTlsStream::Unix).map_err(failed)
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "the form for other systems needs it")]
+async fn unix_connect(path: &Path, _: &Request, _: &Config, _: Clock) -> Result<MaybeTlsStream, DialError> {
+    Err(DialError::Unix { path: path.to_owned(), source: io::ErrorKind::Unsupported.into() })
 }
 
 /// Connects to a proxy, and through it to the server.

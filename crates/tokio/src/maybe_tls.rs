@@ -6,9 +6,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
-/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, and for `wss://` (feature `tls`) TLS
-/// over one.
+/// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
+/// one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTlsStream {
@@ -17,15 +19,20 @@ pub enum MaybeTlsStream {
     /// Encrypted.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    /// On this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
 }
 
 impl MaybeTlsStream {
-    /// The TCP connection, to look at.
-    pub fn tcp(&self) -> &TcpStream {
+    /// The TCP connection, to look at, if it is one.
+    pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(stream) => stream,
+            Self::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
 
@@ -33,6 +40,8 @@ impl MaybeTlsStream {
     pub fn tls_version(&self) -> Option<&'static str> {
         match self {
             Self::Plain(_) => None,
+            #[cfg(unix)]
+            Self::Unix(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
         }
@@ -52,6 +61,8 @@ macro_rules! delegate {
             MaybeTlsStream::Plain($stream) => $call,
             #[cfg(feature = "tls")]
             MaybeTlsStream::Tls($stream) => $call,
+            #[cfg(unix)]
+            MaybeTlsStream::Unix($stream) => $call,
         }
     };
 }

@@ -29,7 +29,7 @@ async fn a_websocket_over_tls_knows_what_is_below_it() {
     config.tls = Some(ClientTls::trusting(certificate.as_bytes()).unwrap());
     let dialed = dial::connect(&format!("wss://{address}/"), &config).await.unwrap();
     assert_eq!(dialed.stream.tls_version(), Some("TLSv1_3"));
-    assert_eq!(dialed.stream.tcp().peer_addr().unwrap(), address);
+    assert_eq!(dialed.stream.tcp().unwrap().peer_addr().unwrap(), address);
     let mut socket = WebSocket::client(dialed, Config::default()).unwrap();
     socket.send(Message::text("hello")).await.unwrap();
     assert_eq!(socket.receive().await.unwrap(), Message::text("hello"));

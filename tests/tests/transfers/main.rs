@@ -77,6 +77,7 @@ over! {
             a_folder_is_listed_and_nothing_is_written;
         proxies:
             a_file_crosses_proxies_of_both_kinds
+            a_file_crosses_a_unix_socket
             a_proxy_that_wants_a_login_is_named_with_its_status
             a_proxy_that_does_not_reach_the_server_is_asked_again
             a_proxy_that_is_not_there_is_named

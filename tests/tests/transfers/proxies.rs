@@ -129,6 +129,31 @@ pub(crate) fn a_file_crosses_proxies_of_both_kinds(pair: Pair) {
     }
 }
 
+pub(crate) fn a_file_crosses_a_unix_socket(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let path = dir.path().join("socket");
+    let (listener, _file) = bowline_host::unix::listen(&path).expect("a socket");
+    let server = serving.server.address();
+    thread::spawn(move || {
+        let (near, _) = listener.accept().expect("a client");
+        let far = TcpStream::connect(server).expect("the server");
+        let (back, forth) = (near.try_clone().expect("cloned"), far.try_clone().expect("cloned"));
+        thread::spawn(move || {
+            let _ = copy(&mut &far, &mut &back);
+            let _ = back.shutdown(Shutdown::Both);
+        });
+        let _ = copy(&mut &near, &mut &forth);
+        let _ = forth.shutdown(Shutdown::Both);
+    });
+    let mut config = quick();
+    config.dial.unix = Some(path);
+    let client = serving.client(config);
+    end(client.upload(&source(&dir, 300_000), name("file"), id(1))).expect("sent");
+    assert!(serving.file("file") == contents(300_000));
+    client.close();
+}
+
 /// Why a file does not go through this proxy.
 fn refusal(pair: Pair, proxy: &str) -> TransferError {
     let serving = Serving::start(pair, ServerConfig::default());

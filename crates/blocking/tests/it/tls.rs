@@ -14,7 +14,8 @@ fn both_ends_know_what_is_below_a_websocket() {
     for stream in [&dialed.stream, &accepted.stream] {
         assert_eq!(stream.tls_version(), Some("TLSv1_3"));
     }
-    assert_eq!(dialed.stream.tcp().local_addr().unwrap(), accepted.stream.tcp().peer_addr().unwrap());
+    let address = dialed.stream.tcp().unwrap().local_addr().unwrap();
+    assert_eq!(address, accepted.stream.tcp().unwrap().peer_addr().unwrap());
     let (dialed, accepted) = streams(Over::Tcp);
     assert_eq!((dialed.stream.tls_version(), accepted.stream.tls_version()), (None, None));
 }

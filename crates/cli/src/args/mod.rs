@@ -42,7 +42,7 @@ pub(crate) enum Command {
 /// and what has arrived of unfinished files is kept.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// Where to listen; port 0 takes a free one. Or a Unix socket, for this user alone: unix:PATH
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     pub(crate) listen: String,
     /// The folder; it is made if there is none

@@ -4,6 +4,7 @@ use crate::exit::Trouble;
 use crate::log::{Format, Level};
 use crate::private::warn_if_exposed;
 use crate::units::{parse_duration, parse_rate};
+use crate::url;
 use bowline_handshake::client::Request;
 use bowline_host::client::read_token;
 use bowline_tokio::proxy::{Proxies, ProxyError};
@@ -58,6 +59,9 @@ pub(crate) struct Way {
     /// ALL_PROXY name, but not to this machine nor to hosts in NO_PROXY
     #[arg(long, value_name = "URL", value_parser = parse_proxy)]
     pub(crate) proxy: Option<Proxies>,
+    /// Connect to this Unix socket instead of the host in the URL, which still says the rest: ws://localhost/NAME
+    #[arg(long, value_name = "PATH", conflicts_with = "proxy")]
+    pub(crate) unix: Option<PathBuf>,
     /// Send this header too when a connection is opened, as in "Cookie: a=b"; may be given more than once
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     pub(crate) headers: Vec<Header>,
@@ -77,6 +81,12 @@ impl std::fmt::Debug for Header {
 }
 
 impl Way {
+    /// The server at this URL, written in one way only, and told apart from others of this URL at other sockets.
+    pub(crate) fn server(&self, url: &str) -> String {
+        let socket = self.unix.as_ref().map_or(String::new(), |path| format!(" at {}", path.display()));
+        url::server(url) + &socket
+    }
+
     /// Which proxies to go through.
     pub(crate) fn proxies(&self) -> Proxies {
         self.proxy.clone().unwrap_or_else(Proxies::from_env)

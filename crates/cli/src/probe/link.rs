@@ -70,7 +70,7 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     let took = start.elapsed();
     let server = dialed.response.headers().get("server");
     let opened = Opened {
-        peer: dialed.stream.tcp().peer_addr().ok(),
+        peer: dialed.stream.tcp().and_then(|stream| stream.peer_addr().ok()),
         tls: dialed.stream.tls_version(),
         reached: took.saturating_sub(dialed.round_trip),
         upgraded: dialed.round_trip,

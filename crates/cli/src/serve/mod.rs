@@ -1,6 +1,7 @@
 //! `bowline serve`: a folder that takes and offers files.
 
 mod access;
+mod door;
 mod metrics;
 mod tell;
 
@@ -13,10 +14,10 @@ use access::Doors;
 use bowline_store::{Config, DiskStore};
 use bowline_tokio::tls::ServerTls;
 use bowline_tokio::{Server, ServerConfig};
+use door::Door;
 use std::io::Write as _;
 use std::time::Duration;
 use tell::tell;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
@@ -28,17 +29,14 @@ pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble
     config.access = doors.open(output.quiet)?;
     config.tls.clone_from(&tls);
     let server = Server::new(store, config);
-    let listener = TcpListener::bind(&args.listen).await.map_err(|e| {
-        Trouble::failed(format!("cannot listen on {}: {e}; choose another --listen", args.listen))
-    })?;
-    let address = listener.local_addr().map_err(Trouble::failed)?;
-    if !output.quiet && !address.ip().is_loopback() && doors.are_open() {
+    let door = Door::open(&args.listen, tls.is_some()).await?;
+    let name = door.name(tls.is_some());
+    if !output.quiet && door.is_public() && doors.are_open() {
         print_line(
             "whoever reaches this address may come in without a secret; ask for one by BOWLINE_TOKEN or --tokens",
         );
     }
     let events = server.events();
-    let scheme = if tls.is_some() { "wss" } else { "ws" };
     // Before anybody knows where we are: a signal that nobody waits for ends the process.
     let has_files = tls.is_some() || doors.has_files();
     let files = Files { tls, papers: args.papers, doors, server: server.clone() };
@@ -53,9 +51,9 @@ pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble
         }
         AbortOnDrop(tokio::spawn(metrics::answer(listener, server.clone())))
     });
-    announce(&format!("listening on {scheme}://{address}"))?;
+    announce(&format!("listening on {name}"))?;
     let telling = tokio::spawn(tell(events, output.json, output.quiet));
-    let served = server.serve(listener, interrupt.come()).await;
+    let served = door.serve(&server, interrupt.come()).await;
     // Events have an end when nobody has the server any more.
     drop((server, renewing, answering));
     // The last events are still to be told; to a reader who does not read, they are not.

@@ -12,14 +12,13 @@ use crate::memory::Memory;
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::target::Target;
-use crate::url;
 use keeper::Keeper;
 use view::View;
 
 pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
     let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, args.timeout)?;
     let memory = Memory::of_user();
-    let server = url::server(&args.url);
+    let server = args.way.server(&args.url);
     let mut keeper = Keeper::new(target, &args, memory.paths(), &server);
     let record = Record { explain: args.explain, report: None };
     let mut view = View::new(args.output, Story::new(&record, "watch", String::new(), &server)?);

@@ -20,5 +20,6 @@ mod refusals;
 mod resume;
 mod story;
 mod trees;
+mod unix;
 mod usage;
 mod watch;

@@ -321,6 +321,9 @@ impl<T> Keeper<T> {
 
 /// What a path is known by: the server, and the proxy on the way, whose patience may be shorter.
 fn way(config: &ClientConfig, request: &Request) -> String {
+    if let Some(path) = &config.dial.unix {
+        return format!("unix:{}", path.display());
+    }
     match config.dial.proxies.choose(request) {
         Ok(Some(proxy)) => format!("{} through {proxy}", place(request)),
         _ => place(request),

@@ -1,5 +1,6 @@
 //! A server that takes files into a folder and gives them out again, for many clients at once.
 
+mod door;
 mod log;
 mod messages;
 mod orders;
@@ -16,6 +17,8 @@ use bowline_host::accept::{PAUSE, is_passing};
 use bowline_host::server::{Figures, House, Refusal};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::task::JoinSet;
@@ -26,6 +29,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::host::{Hands, Host};
 use crate::tcp;
+use door::{Caller, Door};
 use messages::Talks;
 use orders::Order;
 use served::Link;
@@ -90,6 +94,23 @@ impl Server {
     /// # Errors
     /// The listener cannot be used at all. A single connection that fails is no error.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        self.serve_at(Door::Tcp(listener), shutdown).await
+    }
+
+    /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
+    ///
+    /// # Errors
+    /// The listener cannot be used at all. A single connection that fails is no error.
+    #[cfg(unix)]
+    pub async fn serve_unix(
+        &self,
+        listener: UnixListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        self.serve_at(Door::Unix(listener), shutdown).await
+    }
+
+    async fn serve_at(&self, door: Door, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.house.config().max_connections));
@@ -102,16 +123,15 @@ impl Server {
             let accepted = async {
                 // Never closed, so a place always comes free.
                 let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-                listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+                door.accept().await.map(|caller| (caller, place))
             };
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = accepted => match accepted {
-                    Ok((stream, peer, place)) => {
-                        tcp::tune(&stream);
+                    Ok((caller, place)) => {
                         let server = self.clone();
                         links.spawn(async move {
-                            server.serve_tcp(stream, peer.to_string()).await;
+                            server.serve_caller(caller).await;
                             drop(place);
                         });
                     }
@@ -124,11 +144,22 @@ impl Server {
                 Some(_) = links.join_next() => {}
             }
         }
-        drop(listener);
+        drop(door);
         self.stopping.send_replace(true);
         let _ =
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
         Ok(())
+    }
+
+    async fn serve_caller(&self, caller: Caller) {
+        match caller {
+            Caller::Tcp(stream, peer) => {
+                tcp::tune(&stream);
+                self.serve_tcp(stream, peer).await;
+            }
+            #[cfg(unix)]
+            Caller::Unix(stream, peer) => Box::pin(self.serve_stream(stream, peer)).await,
+        }
     }
 
     #[cfg(not(feature = "tls"))]

@@ -136,7 +136,7 @@ async fn a_socket_that_was_dialled_sends_at_once() {
         let (stream, _) = listener.accept().await.unwrap();
         accept::accept(stream, &limits, |_, _| Decision::accept()).await.unwrap()
     });
-    assert!(dialed.unwrap().stream.tcp().nodelay().unwrap());
+    assert!(dialed.unwrap().stream.tcp().unwrap().nodelay().unwrap());
 }
 
 #[tokio::test]

@@ -1,0 +1,56 @@
+//! Servers and clients at Unix sockets.
+
+use crate::common::{Process, World, bytes};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+fn serve(world: &World) -> Process {
+    let serve = ["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"];
+    let mut server = Process::start(&mut world.bowline(serve));
+    assert_eq!(server.line().as_deref(), Some("listening on unix:bowline.sock"));
+    server
+}
+
+#[test]
+fn a_file_crosses_a_socket_both_ways_and_the_socket_goes_with_the_server() {
+    let world = World::new();
+    let server = serve(&world);
+    let mode = fs::metadata(world.path("bowline.sock")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    world.file("a.bin", 1_000_000);
+    let done = world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock", "--explain"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(world.inbox("a.bin") == bytes("a.bin", 1_000_000));
+    assert!(done.stderr.contains("dials ws://localhost/ at bowline.sock\n"), "{done:?}");
+    let done = world.run(["fetch", "ws://localhost/a.bin", "-o", "back", "--unix", "bowline.sock"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(fs::read(world.path("back")).expect("it came") == bytes("a.bin", 1_000_000));
+    let done = world.run(["probe", "ws://localhost/", "--unix", "bowline.sock"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+
+    server.signal(Signal::TERM);
+    let done = server.finish();
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!world.path("bowline.sock").exists());
+    let done =
+        world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock", "--give-up-after", "1s"]);
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.stderr.contains("bowline.sock: there is no such socket"), "{done:?}");
+}
+
+#[test]
+fn the_socket_of_a_server_that_was_killed_is_replaced_and_that_of_another_is_not() {
+    let world = World::new();
+    serve(&world).kill();
+    let done = world.run(["fetch", "ws://localhost/a", "--unix", "bowline.sock", "--give-up-after", "1s"]);
+    assert!(done.stderr.contains("bowline.sock: nobody listens at this socket"), "{done:?}");
+    let _server = serve(&world);
+    let done = world.run(["serve", "--listen", "unix:bowline.sock", "--dir", "other"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("cannot listen on bowline.sock: somebody listens there"), "{done:?}");
+    world.file("a.bin", 10);
+    assert_eq!(world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock"]).code, Some(0));
+    let done = world.run(["send", "a.bin", "wss://localhost", "--unix", "bowline.sock"]);
+    assert!(done.code == Some(1) && done.stderr.contains("no TLS is spoken there; write ws://"), "{done:?}");
+}

@@ -1,0 +1,140 @@
+//! Unix sockets: one at a path, for this user alone, which goes with whoever listens there.
+
+use std::fs;
+use std::io::{self, Error, ErrorKind};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// How many clients may wait to be accepted, as for TCP in the standard library.
+const BACKLOG: i32 = 128;
+
+/// The file of a socket. It is removed when this is dropped, unless somebody has put another there meanwhile.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    node: Node,
+}
+
+/// Which file it is: the number of one that is gone is given to the next, so there is its time, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Node {
+    device: u64,
+    number: u64,
+    made: (i64, i64),
+}
+
+/// Listens at this path. Only this user can connect: the file has its permissions before anybody can. A socket that a process
+/// has left behind is replaced.
+///
+/// # Errors
+/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if somebody listens there, or if the file is no socket.
+pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            remove_stale(path)?;
+            socket.bind(&address)?;
+        }
+        bound => bound?,
+    }
+    let node = node(path)?;
+    let file = SocketFile { path: path.to_owned(), node };
+    // Nobody can connect before `listen`.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), file))
+}
+
+/// Removes the file of a socket that nobody listens at.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(Error::new(ErrorKind::AddrInUse, "there is a file that is no socket"));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::new(ErrorKind::AddrInUse, "somebody listens there")),
+    }
+}
+
+fn node(path: &Path) -> io::Result<Node> {
+    let data = fs::symlink_metadata(path)?;
+    Ok(Node { device: data.dev(), number: data.ino(), made: (data.mtime(), data.mtime_nsec()) })
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if node(&self.path).is_ok_and(|node| node == self.node) {
+            // If it cannot be removed, the next who listens here does.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        (dir, path)
+    }
+
+    #[test]
+    fn a_socket_is_for_this_user_alone_and_goes_with_its_owner() {
+        let (_dir, path) = place();
+        let (listener, file) = listen(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        UnixStream::connect(&path).unwrap();
+        listener.accept().unwrap();
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_socket_that_was_left_behind_is_replaced() {
+        let (_dir, path) = place();
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let (_listener, _file) = listen(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_in_use_is_left_alone() {
+        let (_dir, path) = place();
+        let (_listener, _file) = listen(&path).unwrap();
+        let error = listen(&path).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::AddrInUse, "somebody listens there".into())
+        );
+        UnixStream::connect(&path).unwrap();
+
+        let (_dir, path) = place();
+        fs::write(&path, "precious").unwrap();
+        assert_eq!(listen(&path).unwrap_err().to_string(), "there is a file that is no socket");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn the_socket_of_a_successor_stays() {
+        let (dir, path) = place();
+        let (listener, file) = listen(&path).unwrap();
+        drop(listener);
+        // The clock of files is coarse: it has to have moved on.
+        let later = dir.path().join("later");
+        while {
+            fs::write(&later, "").unwrap();
+            node(&later).unwrap().made <= file.node.made
+        } {}
+        let (_listener, _file) = listen(&path).unwrap();
+        drop(file);
+        UnixStream::connect(&path).unwrap();
+    }
+}

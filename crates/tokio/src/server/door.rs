@@ -1,0 +1,42 @@
+//! Where clients come in.
+
+use std::io;
+
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+
+/// What a server listens at.
+pub(super) enum Door {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// Who has come, and what to call them in logs and events.
+pub(super) enum Caller {
+    Tcp(TcpStream, String),
+    #[cfg(unix)]
+    Unix(UnixStream, String),
+}
+
+impl Door {
+    /// Waits for the next. Cancel-safe.
+    pub(super) async fn accept(&self) -> io::Result<Caller> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Caller::Tcp(stream, peer.to_string()))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Who has gone again has no name; reading will tell.
+                let peer = stream
+                    .peer_cred()
+                    .map_or_else(|_| "unix".into(), |peer| format!("unix:user={}", peer.uid()));
+                Ok(Caller::Unix(stream, peer))
+            }
+        }
+    }
+}
