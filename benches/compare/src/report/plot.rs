@@ -1,4 +1,5 @@
-//! A table as bars: a group for each column, each as high as its share of the best of the group.
+//! A table as bars: a group for each column, each as high as its share of the highest contender of the group. A limit above
+//! that is cut off.
 
 use std::fmt::Write;
 
@@ -34,10 +35,14 @@ pub(super) fn plot(table: &Table) -> String {
     for (column, title) in table.columns.iter().enumerate() {
         let start = LEFT + column * group;
         let figures = table.rows.iter().map(|row| table.figure(row, column));
-        let highest = figures.clone().flatten().map(|figure| figure.median).fold(f64::MIN_POSITIVE, f64::max);
+        let contenders = table.rows.iter().filter(|row| row.kind != Kind::Limit);
+        let highest = contenders
+            .filter_map(|row| table.figure(row, column))
+            .map(|figure| figure.median)
+            .fold(f64::MIN_POSITIVE, f64::max);
         for (n, figure) in figures.enumerate() {
             let Some(figure) = figure else { continue };
-            let tall = (figure.median / highest * HEIGHT as f64).max(1.0);
+            let tall = (figure.median / highest * HEIGHT as f64).clamp(1.0, HEIGHT as f64);
             let _ = writeln!(
                 out,
                 "<rect x=\"{}\" y=\"{:.1}\" width=\"{}\" height=\"{tall:.1}\" fill=\"{}\"><title>{}: {}</title></rect>",
