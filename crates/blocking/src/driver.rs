@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, End, Instant};
-use bowline_host::{LAST_WORDS, SleepWatch, seed};
+use bowline_host::{DEAF, LAST_WORDS, SleepWatch, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
@@ -25,10 +25,6 @@ use crate::wait::{Interest, Wakened, wait_for};
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
-
-/// How long an owner that only sends, and whose sends do not wait, hears nothing: little beside any heartbeat, and long
-/// enough that a look costs nothing.
-const DEAF: Duration = Duration::from_millis(5);
 
 /// One WebSocket connection on a stream, driven by whoever calls.
 ///

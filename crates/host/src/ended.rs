@@ -5,6 +5,10 @@ use std::time::Duration;
 use bowline_core::closing::{Closing, Config, End, Evidence, Kind};
 use bowline_core::{Disconnect, Instant, Message, Role};
 
+/// How long an owner that only sends, and whose sends never wait, hears nothing: little beside any heartbeat, and long
+/// enough that listening costs nothing.
+pub const DEAF: Duration = Duration::from_millis(5);
+
 /// How long a link whose end is known may take to say its last words.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -33,7 +33,7 @@ pub mod tungstenite;
 #[cfg(unix)]
 pub mod unix;
 
-pub use ended::{Ended, LAST_WORDS, aborted};
+pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
 pub use gather::gather;
 pub use joiner::Joiner;

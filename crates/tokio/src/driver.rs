@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, Instant};
-use bowline_host::{SleepWatch, seed};
+use bowline_host::{DEAF, SleepWatch, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
@@ -73,6 +73,8 @@ pub struct Driver<S> {
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
     turn: Turn,
+    /// When it was driven last.
+    driven: Instant,
     /// Whether the last bytes came in small numbers; so will the next.
     expects_little: bool,
 }
@@ -104,6 +106,7 @@ impl<S> Driver<S> {
         Self {
             stream: Some(stream),
             conn,
+            driven: clock.now(),
             clock,
             watch: SleepWatch::start(),
             sleep: None,
@@ -186,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// woken when that changes. Ready at once when [all is over](Self::is_over), and at the first call.
     pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.clock.now();
+        self.driven = now;
         let turn = std::mem::replace(&mut self.turn, Turn::Busy);
 
         let mut is_news = turn == Turn::First;
@@ -213,6 +217,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let now = self.clock.now();
         while self.poll_write(cx, now).is_ready() && self.has_output() {}
         if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
+    /// deadlines: the peer's pings are answered, and ours leave.
+    pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_deaf = self.clock.now() - self.driven >= DEAF;
+        if is_deaf { self.poll_drive(cx) } else { self.poll_flush(cx) }
     }
 
     /// Tells the connection if the machine slept while we waited; says whether it did.

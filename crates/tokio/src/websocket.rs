@@ -256,11 +256,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Writes what the stream takes at once. It reads as well, and looks at the deadlines: an owner may do nothing but send,
-    /// and never wait.
+    /// Writes what the stream takes at once.
     async fn offer(&mut self) {
         poll_fn(|cx| {
-            let _ = self.drive_half(Half::Send, cx, Driver::poll_drive);
+            let _ = self.drive_half(Half::Send, cx, Driver::poll_offer);
             Poll::Ready(())
         })
         .await;

@@ -56,7 +56,13 @@ pub(crate) fn an_owner_that_only_sends_still_pings_and_answers(over: Over) {
         let (mut client, server) = pair(over, heartbeat(50, 30_000), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
         let receiving = thread::spawn(move || while receiver.receive().is_ok() {});
-        let asking = thread::spawn(move || sender.ping(b"are you there", LIMIT).unwrap());
+        let asking = thread::spawn(move || {
+            // Behind more than a connection takes in without an owner that receives.
+            for _ in 0..128 {
+                sender.send(Message::binary(vec![0; 64 << 10])).unwrap();
+            }
+            sender.ping(b"are you there", LIMIT).unwrap()
+        });
         while client.rtt().is_none() || !asking.is_finished() {
             client.send(Message::text("another")).unwrap();
             thread::sleep(Duration::from_millis(1));
