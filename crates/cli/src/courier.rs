@@ -318,7 +318,9 @@ fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Tr
 /// What to look at when a link ended like this, or did not come about, and another dial is of no use.
 fn remedy(kind: Kind) -> &'static str {
     match kind {
-        Kind::ConnectFailed(Obstacle::Tls) => "check its certificate, or say with --ca whom to believe",
+        Kind::ConnectFailed(Obstacle::Tls) => {
+            "check its certificate, or say with --ca or --pin whom to believe"
+        }
         Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or say --proxy none",
         Kind::HandshakeRejected(401 | 403) => "check the token",
         Kind::HandshakeRejected(_) | Kind::ConnectFailed(_) => "check the URL",
@@ -352,7 +354,8 @@ mod tests {
 
     fn config_of(options: &str) -> ClientConfig {
         let line = format!("bowline send a ws://h:1 {options}");
-        let Ok(Cli { command: Command::Send(send) }) = Cli::try_parse_from(line.split_whitespace()) else {
+        let Ok(Cli { command: Command::Send(send), .. }) = Cli::try_parse_from(line.split_whitespace())
+        else {
             panic!("{line}")
         };
         config(&send.reach, &send.way, &send.common).expect("no files are named")

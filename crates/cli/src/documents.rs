@@ -54,6 +54,7 @@ fn every_option_in_the_readme_is_known() {
     let cli = <Cli as clap::CommandFactory>::command();
     let known: Vec<_> = cli
         .get_subcommands()
+        .chain([&cli])
         .flat_map(|command| command.get_arguments().filter_map(|a| a.get_long()))
         .collect();
     let text = fs::read_to_string(root().join("README.md")).expect("UTF-8");

@@ -1,6 +1,7 @@
 //! `bowline`: sends and fetches files over WebSocket connections that break.
 
 mod args;
+mod config;
 mod courier;
 mod demo;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod plain;
 mod private;
 mod probe;
 mod report;
+mod self_signed;
 mod send;
 mod serve;
 mod signals;
@@ -39,7 +41,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let words = match config::command_line(std::env::args_os().collect()) {
+        Ok(words) => words,
+        Err(trouble) => {
+            report::complain(&trouble);
+            return trouble.exit.into();
+        }
+    };
+    let command = Cli::parse_from(words).command;
     log::start(output(&command));
     let outcome = runtime(&command).and_then(|runtime| {
         let outcome = runtime.block_on(run(command));

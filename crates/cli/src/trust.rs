@@ -4,7 +4,7 @@ use crate::args::{Papers, Trust};
 use crate::exit::Trouble;
 use crate::private::warn_if_exposed;
 use crate::report::print_line;
-use bowline_tokio::tls::{ClientTls, ServerTls, TlsError};
+use bowline_tokio::tls::{ClientTls, Fingerprint, ServerTls, TlsError};
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +16,9 @@ pub(crate) fn client(trust: &Trust) -> Result<Option<ClientTls>, Trouble> {
         );
         return Ok(Some(ClientTls::trusting_anybody()));
     }
+    if let Some(fingerprint) = trust.pin {
+        return Ok(Some(ClientTls::pinned(fingerprint)));
+    }
     let Some(path) = &trust.ca else { return Ok(None) };
     let tls = ClientTls::trusting(&read(path)?);
     tls.map(Some).map_err(|error| unusable(path, &error))
@@ -23,15 +26,24 @@ pub(crate) fn client(trust: &Trust) -> Result<Option<ClientTls>, Trouble> {
 
 /// Who a server is; `None`: nobody asks.
 pub(crate) fn server(papers: &Papers, quiet: bool) -> Result<Option<ServerTls>, Trouble> {
-    let (Some(certificate), Some(key)) = (&papers.tls_cert, &papers.tls_key) else { return Ok(None) };
+    let (Some(certificate), Some(key)) = (&papers.cert, &papers.key) else { return Ok(None) };
     warn_if_exposed(key, quiet);
     let tls = ServerTls::new(&read(certificate)?, &read(key)?);
     tls.map(Some).map_err(|error| blame(certificate, key, &error))
 }
 
+/// What a client has to pin.
+pub(crate) fn fingerprint(papers: &Papers) -> Result<Option<Fingerprint>, Trouble> {
+    let Some(certificate) = papers.cert.as_deref().filter(|_| papers.self_signed) else {
+        return Ok(None);
+    };
+    let fingerprint = Fingerprint::of(&read(certificate)?);
+    fingerprint.map(Some).map_err(|error| unusable(certificate, &error))
+}
+
 /// Reads the files again. If they cannot be used, nothing changes.
 pub(crate) fn renew(tls: &ServerTls, papers: &Papers) -> Result<(), Trouble> {
-    let (Some(certificate), Some(key)) = (&papers.tls_cert, &papers.tls_key) else { return Ok(()) };
+    let (Some(certificate), Some(key)) = (&papers.cert, &papers.key) else { return Ok(()) };
     tls.replace(&read(certificate)?, &read(key)?).map_err(|error| blame(certificate, key, &error))
 }
 

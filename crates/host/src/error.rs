@@ -232,7 +232,8 @@ fn lookup(error: &io::Error) -> String {
 #[cfg(feature = "tls")]
 fn tls(error: &io::Error) -> String {
     use rustls::CertificateError::{
-        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+        ApplicationVerificationFailure, BadSignature, Expired, ExpiredContext, NotValidForName,
+        NotValidForNameContext, UnknownIssuer,
     };
     use rustls::Error::{InvalidCertificate, InvalidMessage};
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
@@ -245,6 +246,9 @@ fn tls(error: &io::Error) -> String {
         }
         Some(InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
             "the certificate of this server is for another name"
+        }
+        Some(InvalidCertificate(ApplicationVerificationFailure)) => {
+            "the certificate of this server is not the one that was named"
         }
         Some(InvalidMessage(_)) => "what answers does not speak TLS",
         _ => return format!("no TLS with this server: {error}"),

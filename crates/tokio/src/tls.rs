@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-pub use bowline_host::tls::{ClientTls, ServerTls, TlsError};
+pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError};
 
 use crate::dial::Config;
 use crate::maybe_tls::MaybeTlsStream;

@@ -19,6 +19,10 @@ use std::time::Duration;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// A file with options (TOML): below [serve] those of serve, and so on; what stands here wins [default:
+    /// ~/.config/bowline/config.toml, or else /etc/bowline/config.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up: not reachable, \
@@ -72,6 +76,9 @@ pub(crate) struct Serve {
     /// Where Prometheus finds figures, as http://HOST:PORT/metrics; whoever reaches it reads them
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<String>,
+    /// Look whether all settings can be used, and end
+    #[arg(long)]
+    pub(crate) check: bool,
     #[command(flatten)]
     pub(crate) papers: Papers,
     #[command(flatten)]

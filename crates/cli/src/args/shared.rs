@@ -8,6 +8,7 @@ use crate::url;
 use bowline_handshake::client::Request;
 use bowline_host::client::read_token;
 use bowline_tokio::proxy::{Proxies, ProxyError};
+use bowline_tokio::tls::Fingerprint;
 use clap::Args;
 use http::{HeaderName, HeaderValue};
 use std::path::PathBuf;
@@ -99,6 +100,9 @@ pub(crate) struct Trust {
     /// Believe a wss:// server whom these certificates (PEM) certify, instead of one whom the system trusts
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,
+    /// Believe the wss:// server with this very certificate (sha256:HEX), and no other
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["ca", "insecure"])]
+    pub(crate) pin: Option<Fingerprint>,
     /// Believe any wss:// server, for tests: whoever answers reads everything, the token too
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -108,11 +112,14 @@ pub(crate) struct Trust {
 #[derive(Debug, Args)]
 pub(crate) struct Papers {
     /// Speak TLS (wss://) with these certificates (PEM), one's own first; SIGHUP reads them and the key again
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
+    #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Speak TLS with a certificate that is made at the first time and kept; clients believe it by --pin
+    #[arg(long = "tls-self-signed", conflicts_with = "cert")]
+    pub(crate) self_signed: bool,
 }
 
 /// How long to try.

@@ -8,6 +8,7 @@ mod tell;
 use crate::args::{Papers, Serve};
 use crate::exit::Trouble;
 use crate::report::print_line;
+use crate::self_signed;
 use crate::signals::{Hangups, Interrupt};
 use crate::trust;
 use access::Doors;
@@ -20,21 +21,29 @@ use std::time::Duration;
 use tell::tell;
 use tokio::task::JoinHandle;
 
-pub(crate) async fn run(args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
+pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let output = args.common.output;
-    let store = store(&args)?;
+    if args.papers.self_signed {
+        args.papers = self_signed::papers()?;
+    }
     let tls = trust::server(&args.papers, output.quiet)?;
     let doors = Doors::of(&args);
     let mut config = config(&args);
     config.access = doors.open(output.quiet)?;
     config.tls.clone_from(&tls);
-    let server = Server::new(store, config);
+    if args.check {
+        return announce("the settings can be used");
+    }
+    let server = Server::new(store(&args)?, config);
     let door = Door::open(&args.listen, tls.is_some()).await?;
     let name = door.name(tls.is_some());
     if !output.quiet && door.is_public() && doors.are_open() {
         print_line(
             "whoever reaches this address may come in without a secret; ask for one by BOWLINE_TOKEN or --tokens",
         );
+    }
+    if let Some(fingerprint) = trust::fingerprint(&args.papers)?.filter(|_| !output.quiet) {
+        print_line(&format!("to send a file here: bowline send FILE {name} --pin {fingerprint}"));
     }
     let events = server.events();
     // Before anybody knows where we are: a signal that nobody waits for ends the process.
@@ -148,7 +157,7 @@ mod tests {
     #[test]
     fn a_server_does_what_the_command_line_says() {
         let line = "bowline serve --heartbeat 3s --timeout 4s --limit-rate 5k";
-        let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line.split(' ')) else {
+        let Ok(Cli { command: Command::Serve(args), .. }) = Cli::try_parse_from(line.split(' ')) else {
             panic!("{line}")
         };
         let config = config(&args);
@@ -162,7 +171,7 @@ mod tests {
     fn a_server_bears_what_it_is_told_to() {
         for (option, least) in [("2k", Some(2000)), ("3MiB/s", Some(3 << 20)), ("none", None)] {
             let line = ["bowline", "serve", "--min-rate", option];
-            let Ok(Cli { command: Command::Serve(args) }) = Cli::try_parse_from(line) else {
+            let Ok(Cli { command: Command::Serve(args), .. }) = Cli::try_parse_from(line) else {
                 panic!("{line:?}")
             };
             assert_eq!(config(&args).transfer.min_rate, least);

@@ -49,6 +49,7 @@ impl World {
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
         command
             .env("BOWLINE_STATE_DIR", self.path("state"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
             .env_remove("BOWLINE_TOKEN")
             .env_remove("BOWLINE_TOKEN_FILE")
             .env_remove("BOWLINE_TOKENS")

@@ -18,6 +18,7 @@ mod quotas;
 mod ranges;
 mod refusals;
 mod resume;
+mod settings;
 mod story;
 mod trees;
 mod unix;

@@ -1,0 +1,92 @@
+//! Options from a file, and a server that has a certificate at once.
+
+use crate::common::{Process, World, bytes};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+#[test]
+fn a_server_does_what_its_file_says() {
+    let world = World::new();
+    world.file("a", 10);
+    let text = "[serve]\nlisten = \"127.0.0.1:0\"\ndir = \"inbox\"\nread-only = true\n";
+    fs::create_dir_all(world.path("config/bowline")).expect("a folder");
+    for place in ["config/bowline/config.toml", "named.toml"] {
+        fs::write(world.path(place), text).expect("writable");
+    }
+    for args in [&["serve"][..], &["serve", "--config", "named.toml"]] {
+        let mut process = Process::start(&mut world.bowline(args));
+        let line = process.line().expect("it listens");
+        let url = line.strip_prefix("listening on ").expect("the agreed words");
+        assert!(!url.ends_with(":9000"), "{url}");
+        let refused = world.run(["send", "a", url]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("may not send"), "{refused:?}");
+        process.signal(Signal::INT);
+        assert_eq!(process.finish().code, Some(0));
+    }
+}
+
+#[test]
+fn settings_are_looked_at_without_a_start() {
+    let world = World::new();
+    fs::write(world.path("who"), "alice one\n").expect("writable");
+    fs::set_permissions(world.path("who"), fs::Permissions::from_mode(0o600)).expect("ours");
+    let done = world.run(["serve", "--check", "--tokens", "who", "--dir", "fresh"]);
+    assert_eq!(
+        (done.code, done.stdout.as_str(), done.stderr.as_str()),
+        (Some(0), "the settings can be used\n", "")
+    );
+    assert!(!world.path("fresh").exists(), "nothing was made");
+    let done = world.run(["serve", "--check", "--tokens", "nobody"]);
+    assert!(done.code == Some(1) && done.stderr.starts_with("bowline: nobody: "), "{done:?}");
+    fs::write(world.path("bad.toml"), "[serve]\ntokens = \"who\"\ntoken = \"a b\"\n").expect("writable");
+    let done = world.run(["serve", "--check", "--config", "bad.toml"]);
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert!(done.stderr.starts_with("bowline: bad.toml: line 3: token: only printable ASCII"), "{done:?}");
+    let done = world.run(["serve", "--check", "--config", "none.toml"]);
+    assert!(done.code == Some(1) && done.stderr.starts_with("bowline: none.toml: "), "{done:?}");
+}
+
+/// A server that has made its certificate itself, and its URL.
+fn self_signed(world: &World) -> (Process, String) {
+    let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"];
+    let mut process = Process::start(&mut world.bowline(args));
+    let line = process.line().expect("it listens");
+    let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
+    (process, url)
+}
+
+#[test]
+fn a_server_with_a_certificate_of_its_own_tells_how_to_come_to_it() {
+    let world = World::new();
+    world.file("a", 100_000);
+    let (server, url) = self_signed(&world);
+    let key = fs::metadata(world.path("state/self-signed.key")).expect("it is kept").permissions();
+    assert_eq!(key.mode() & 0o777, 0o600);
+    let by_file = world.run(["send", "a", &url, "--ca", "state/self-signed.pem"]);
+    assert_eq!(by_file.code, Some(0), "{by_file:?}");
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    let refused = world.run(["fetch", &format!("{url}/a"), "-o", "back", "--pin", &wrong]);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("is not the one that was named"),
+        "{refused:?}"
+    );
+    server.signal(Signal::INT);
+    let told = server.finish().stderr;
+    let command =
+        told.lines().find_map(|line| line.strip_prefix("to send a file here: bowline ")).expect("told");
+    assert!(command.starts_with(&format!("send FILE {url} --pin sha256:")), "{command}");
+
+    // The certificate stays, and so does the fingerprint.
+    let certificate = fs::read(world.path("state/self-signed.pem")).expect("it is kept");
+    let (server, again) = self_signed(&world);
+    world.file("b", 1000);
+    let command = command.replace("FILE", "b").replace(&url, &again);
+    let sent = world.run(command.split(' '));
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(world.inbox("b") == bytes("b", 1000));
+    assert!(certificate == fs::read(world.path("state/self-signed.pem")).expect("it is kept"));
+    drop(server);
+    let pair = ["serve", "--tls-self-signed", "--tls-cert", "x", "--tls-key", "y"];
+    assert_eq!(world.run(pair).code, Some(2));
+}
