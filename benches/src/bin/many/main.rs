@@ -15,6 +15,7 @@ mod uploads;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use table::Table;
 
@@ -42,23 +43,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => return Err(format!("unknown: {other}").into()),
         }
     }
-    let mut tables = Vec::new();
-    for (name, part) in PARTS {
-        if only.as_ref().is_none_or(|only| only == name) {
-            let table = part(quick)?;
-            println!("{}", table.markdown());
-            tables.push(table);
-        }
-    }
+    let Some(only) = only else { return each_by_itself() };
+    let (_, part) = PARTS.into_iter().find(|(name, _)| *name == only).ok_or("no such part")?;
+    let table = part(quick)?;
+    println!("{}", table.markdown());
     if let Some(out) = out {
         std::fs::create_dir_all(&out)?;
-        let all: Vec<String> = tables.iter().map(Table::markdown).collect();
-        std::fs::write(
-            out.join("many.md"),
-            format!("# Many, and large\n\n{}\n\n{}", machine::describe(), all.join("\n")),
-        )?;
-        for table in &tables {
-            std::fs::write(out.join(format!("many-{}.csv", table.name)), table.csv())?;
+        let page = format!("{}\n{}\n", table.markdown(), machine::describe());
+        std::fs::write(out.join(format!("many-{}.md", table.name)), page)?;
+        std::fs::write(out.join(format!("many-{}.csv", table.name)), table.csv())?;
+    }
+    Ok(())
+}
+
+/// Each part in a process of its own: memory that one has given back would hide what the next one takes.
+fn each_by_itself() -> Result<(), Box<dyn Error>> {
+    for (name, _) in PARTS {
+        let words = ["--only", name].map(String::from).into_iter().chain(std::env::args().skip(1));
+        let status = Command::new(std::env::current_exe()?).args(words).status()?;
+        if !status.success() {
+            return Err(format!("{name}: {status}").into());
         }
     }
     Ok(())
