@@ -6,6 +6,7 @@ mod courier;
 mod demo;
 #[cfg(test)]
 mod documents;
+mod ends;
 mod exit;
 mod fetch;
 mod folder;

@@ -1,0 +1,197 @@
+//! How the transfers of a command ended, and what to say of it.
+
+use crate::exit::{Exit, Trouble};
+use crate::news::Ended;
+use crate::report::Report;
+use bowline_core::CloseCode;
+use bowline_core::closing::{Kind, Obstacle};
+use bowline_core::transfer::{Code, Failure, Leftover};
+use bowline_tokio::{Finished, LinkEvent, TransferError};
+use tokio::sync::mpsc;
+
+/// The number of what a fetch names: nothing else may turn out to be a folder.
+const NAMED: usize = 0;
+
+/// How the files ended.
+#[derive(Debug)]
+pub(crate) struct Ends<'a> {
+    server: &'a str,
+    /// What to look at if the server does not want us.
+    remedy: &'static str,
+    /// Hears of each.
+    ended: mpsc::UnboundedSender<Ended>,
+    failed: usize,
+    /// The first failure of a file.
+    first: Option<Trouble>,
+    /// What went wrong with the server, and so with all files.
+    lost: Option<Trouble>,
+}
+
+impl<'a> Ends<'a> {
+    pub(crate) fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
+        Self { server, remedy: "check the URL", ended, failed: 0, first: None, lost: None }
+    }
+
+    /// Looks for what would help.
+    pub(crate) fn heed(&mut self, event: &LinkEvent) {
+        if let LinkEvent::DialFailed { disconnect, .. } | LinkEvent::Down { disconnect } = event {
+            self.remedy = remedy(disconnect.kind());
+        }
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        index: usize,
+        result: Result<Finished, TransferError>,
+        report: &mut Report,
+    ) {
+        let mut listing = None;
+        match result {
+            Ok(Finished { listing: Some(holds), .. }) if index == NAMED => {
+                report.forget(index);
+                listing = Some(holds);
+            }
+            Ok(Finished { listing: Some(_), .. }) => {
+                let failure = Failure::local(Code::SourceChanged, "it has become a folder; fetch that again");
+                self.note_failure(index, &failure.into(), report);
+            }
+            Ok(finished) => report.done(index, &finished),
+            Err(error) => self.note_failure(index, &error, report),
+        }
+        // Nobody may be queueing any more.
+        let _ = self.ended.send(Ended { index, listing });
+    }
+
+    fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
+        self.failed += 1;
+        let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy);
+        report.failed(index, &trouble);
+        if concerns == Concerns::All {
+            self.lost.get_or_insert(trouble);
+            return;
+        }
+        if report.is_many() {
+            report.complain(&trouble);
+        }
+        self.first.get_or_insert(trouble);
+    }
+
+    /// Something that was never begun is missing.
+    pub(crate) fn miss(&mut self, name: &str, why: &str, report: &mut Report) {
+        self.failed += 1;
+        let trouble = Trouble::failed(format!("{name}: {why}"));
+        report.miss(name, &trouble);
+        report.complain(&trouble);
+        self.first.get_or_insert(trouble);
+    }
+
+    /// The last word of the command.
+    pub(crate) fn verdict(self, report: &Report) -> Result<(), Trouble> {
+        let Self { failed, first, lost, .. } = self;
+        let count = report.count();
+        match (lost, first) {
+            (None, None) => Ok(()),
+            (Some(only), _) | (None, Some(only)) if !report.is_many() => Err(only),
+            (Some(lost), _) => {
+                Err(Trouble::new(lost.exit, format!("{lost} ({failed} of {count} files are missing)")))
+            }
+            (None, Some(_)) => Err(Trouble::failed(format!("{failed} of {count} files failed; see above"))),
+        }
+    }
+}
+
+/// What a failure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concerns {
+    One,
+    All,
+}
+
+/// Says what happened and what to do about it.
+fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Trouble, Concerns) {
+    match error {
+        // It names the file and the remedy by itself.
+        TransferError::File(error) => (Trouble::failed(error), Concerns::One),
+        TransferError::Failed(failure) => {
+            (Trouble::failed(format!("{name}: {}", advice(failure))), Concerns::One)
+        }
+        TransferError::Unreachable(why) => {
+            let text = format!("{why}; the same command goes on when {server} is back");
+            (Trouble::new(Exit::Unreachable, text), Concerns::All)
+        }
+        TransferError::Refused(why) => (Trouble::failed(format!("{why}; {remedy}")), Concerns::All),
+        other => (Trouble::failed(format!("{name}: {other}; give the same command again")), Concerns::One),
+    }
+}
+
+/// What to look at when a link ended like this, or did not come about, and another dial is of no use.
+fn remedy(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ConnectFailed(Obstacle::Tls) => {
+            "check its certificate, or say with --ca or --pin whom to believe"
+        }
+        Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or say --proxy none",
+        Kind::HandshakeRejected(401 | 403) | Kind::Rejected(CloseCode::POLICY | CloseCode::UNAUTHORIZED) => {
+            "check the token"
+        }
+        Kind::HandshakeRejected(_) | Kind::ConnectFailed(_) => "check the URL",
+        _ => "check that both ends are of one version",
+    }
+}
+
+/// What to do, in the words of this command.
+fn advice(failure: &Failure) -> String {
+    match (failure.code, failure.by_peer) {
+        (Code::Exists, true) => {
+            "the server has another file of that name; rename yours, or serve with --overwrite".into()
+        }
+        (Code::Exists, false) => {
+            "another file stands in its place; choose a place with -o, or replace it with --overwrite".into()
+        }
+        (Code::NotFound, true) => "the server has no such file".into(),
+        (Code::Cancelled, true) => match failure.leftover {
+            Some(Leftover::Discard) => "cancelled by the server, which keeps nothing of it".into(),
+            _ => "cancelled by the server; the same command goes on with it".into(),
+        },
+        _ => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_in_the_words_of_the_command() {
+        let failure = |code, by_peer| {
+            let mut failure = Failure::local(code, "no");
+            failure.by_peer = by_peer;
+            TransferError::Failed(failure)
+        };
+        let text = |code, by_peer| explain(&failure(code, by_peer), "a", "ws://h/", "").0.to_string();
+        assert!(text(Code::Exists, true).contains("serve with --overwrite"));
+        assert!(text(Code::Exists, false).contains("-o"));
+        assert_eq!(text(Code::NotFound, true), "a: the server has no such file");
+        assert_eq!(text(Code::NoSpace, true), "a: the other side says: no");
+    }
+
+    #[test]
+    fn who_is_refused_is_told_what_to_look_at() {
+        let text =
+            |kind| explain(&TransferError::Refused("no".into()), "a", "ws://h/", remedy(kind)).0.to_string();
+        for (kind, words) in [
+            (Kind::HandshakeRejected(401), "no; check the token"),
+            (Kind::Rejected(CloseCode::POLICY), "no; check the token"),
+            (Kind::HandshakeRejected(404), "no; check the URL"),
+            (Kind::ConnectFailed(Obstacle::NotWebSocket), "no; check the URL"),
+            (
+                Kind::ConnectFailed(Obstacle::Tls),
+                "no; check its certificate, or say with --ca or --pin whom to believe",
+            ),
+            (Kind::ConnectFailed(Obstacle::Proxy), "no; check the proxy, or say --proxy none"),
+            (Kind::ProtocolViolation, "no; check that both ends are of one version"),
+        ] {
+            assert_eq!(text(kind), words);
+        }
+    }
+}
