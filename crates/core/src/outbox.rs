@@ -11,6 +11,7 @@
 
 mod controls;
 mod outgoing;
+mod pieces;
 mod unit;
 mod units;
 
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use controls::Controls;
 use core::fmt;
 use outgoing::{Outgoing, Piece};
-use unit::Unit;
+use pieces::Pieces;
 use units::Units;
 
 /// What is shorter is copied behind its header; a piece of its own costs more than that.
@@ -96,9 +97,9 @@ impl Outbox {
         self.push(opcode, parts, true);
     }
 
-    /// Queues a message of these pieces if it can be copied to what leaves next; says whether it was.
-    pub(crate) fn send_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3]) -> bool {
-        self.push_small(opcode, pieces, true)
+    /// Queues a message if it can be copied to what leaves next; says whether it was.
+    pub(crate) fn send_small(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
+        self.push_small(opcode, [payload], true)
     }
 
     /// Queues a part of a message of this opcode.
@@ -119,15 +120,13 @@ impl Outbox {
         }
     }
 
-    fn push_small(&mut self, opcode: Opcode, pieces: [&[u8]; 3], fin: bool) -> bool {
-        let len = pieces.iter().map(|piece| piece.len()).sum();
+    fn push_small<const N: usize>(&mut self, opcode: Opcode, payload: [&[u8]; N], fin: bool) -> bool {
+        let len = payload.iter().map(|piece| piece.len()).sum();
         let is_small = len < COPY_BELOW && len <= self.fragment;
         let fits = is_small && self.data.is_empty() && self.make_place(len, false);
         if fits {
             let header = Header { fin, ..self.header(opcode, len) };
-            if let Some(unit) = self.units.last_mut() {
-                unit.append(&header, pieces);
-            }
+            self.units.append(&header, payload);
         }
         fits
     }
@@ -187,11 +186,8 @@ impl Outbox {
     }
 
     /// The pieces to write next, in order; none is empty.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let begun = usize::from(self.units.is_begun());
-        let units = |skip, take| self.units.iter().skip(skip).take(take).flat_map(Unit::rest);
-        let controls = core::iter::once(self.controls.rest());
-        units(0, begun).chain(controls).chain(units(begun, usize::MAX)).filter(|piece| !piece.is_empty())
+    pub(crate) fn pieces(&self) -> Pieces<'_> {
+        Pieces::new(self)
     }
 
     /// The transport took the first `n` bytes of [`pieces`](Self::pieces).
@@ -217,7 +213,7 @@ impl Outbox {
 
     /// Whether nothing waits to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.pieces().next().is_none()
+        self.units.left() == 0 && self.controls.rest().is_empty()
     }
 
     /// Bytes of messages that wait to be written, with the headers of those that are cut already.
@@ -255,9 +251,7 @@ impl Outbox {
             let payload = payload.clone();
             if self.make_place(payload.len(), false) {
                 let header = self.header(Opcode::Close, short(&payload).len());
-                if let Some(unit) = self.units.last_mut() {
-                    unit.append_close(&header, short(&payload));
-                }
+                self.units.append_close(&header, short(&payload));
                 self.farewell = Farewell::Ready(payload);
             }
         }
@@ -266,15 +260,15 @@ impl Outbox {
     /// Moves the first `len` bytes of the first message to the last unit.
     fn cut(&mut self, len: usize) {
         let key = self.key();
-        let (Some(message), Some(unit)) = (self.data.front_mut(), self.units.last_mut()) else { return };
+        let Some(message) = self.data.front_mut() else { return };
         let is_last = len == message.len();
         let opcode = message.next_opcode();
         let header = Header { fin: is_last && message.fin(), mask: key, ..Header::new(opcode, len as u64) };
         let pieces = message.cut(len);
         if len < COPY_BELOW || key.is_some() && !pieces.iter().all(Piece::can_be_masked) {
-            unit.append(&header, pieces.each_ref().map(Piece::as_slice));
+            self.units.append(&header, pieces.each_ref().map(Piece::as_slice));
         } else {
-            unit.append_shared(&header, pieces);
+            self.units.append_shared(&header, pieces);
         }
         self.waiting -= len;
         if is_last {

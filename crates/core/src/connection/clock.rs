@@ -8,16 +8,10 @@ use core::time::Duration;
 impl Connection {
     /// The time to go by: one that steps back stands still. A deadline that nobody came for tells that this process
     /// did not run.
+    #[inline]
     pub(super) fn at(&mut self, now: Instant) -> Instant {
-        let passed = now - self.now;
-        if now < self.now {
-            self.stats.clock_regressions += 1;
-            self.note_clock(self.now - now);
-        } else {
-            self.now = now;
-        }
-        if passed > self.heartbeat.grace() {
-            self.notice_stall(self.now);
+        if now != self.now {
+            self.step(now);
         }
         self.tell_reading();
         if self.owes_answer() {
@@ -28,6 +22,20 @@ impl Connection {
             self.tell_fault(self.now);
         }
         self.now
+    }
+
+    /// Time has passed, or the clock was set back.
+    fn step(&mut self, now: Instant) {
+        let passed = now - self.now;
+        if now < self.now {
+            self.stats.clock_regressions += 1;
+            self.note_clock(self.now - now);
+        } else {
+            self.now = now;
+        }
+        if passed > self.heartbeat.grace() {
+            self.notice_stall(self.now);
+        }
     }
 
     /// When something is due, whoever reads.

@@ -15,10 +15,13 @@ impl Connection {
     /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError<Message>> {
         self.at(now);
-        let message = self.check_message(message)?;
+        if let Err(refusal) = self.check_message() {
+            return Err(refusal.of(message));
+        }
         match message {
-            Message::Text(text) if self.outbox.send_small(Opcode::Text, [text.as_bytes(), &[], &[]]) => {}
+            Message::Text(text) if self.outbox.send_small(Opcode::Text, text.as_bytes()) => {}
             Message::Text(text) => self.outbox.send(Opcode::Text, text.into_bytes().into()),
+            Message::Binary(bytes) if self.outbox.send_small(Opcode::Binary, &bytes) => {}
             Message::Binary(bytes) => self.outbox.send(Opcode::Binary, bytes.into()),
         }
         self.stats.messages_sent += 1;
@@ -31,7 +34,9 @@ impl Connection {
     /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn send_parts(&mut self, now: Instant, parts: Parts) -> Result<(), SendError<Parts>> {
         self.at(now);
-        let parts = self.check_message(parts)?;
+        if let Err(refusal) = self.check_message() {
+            return Err(refusal.of(parts));
+        }
         self.outbox.send(Opcode::Binary, parts);
         self.stats.messages_sent += 1;
         Ok(())
@@ -69,7 +74,9 @@ impl Connection {
     /// comes back.
     pub fn send_piece(&mut self, now: Instant, piece: Piece) -> Result<(), SendError<Piece>> {
         self.at(now);
-        let piece = self.check_room(piece)?;
+        if let Err(refusal) = self.check_room() {
+            return Err(refusal.of(piece));
+        }
         if !self.unfinished.fits(&piece) {
             return Err(SendError::OtherKind(piece));
         }
@@ -128,19 +135,19 @@ impl Connection {
         self.handle_end(now, End::LocalAbort);
     }
 
-    /// Hands a message back that cannot be sent now.
-    fn check_message<T>(&self, message: T) -> Result<T, SendError<T>> {
-        match () {
-            () if self.unfinished.is_some() && self.is_open() => Err(SendError::Unfinished(message)),
-            () => self.check_room(message),
+    /// Whether another message can be sent now.
+    fn check_message(&self) -> Result<(), SendError<()>> {
+        if self.unfinished.is_some() && self.is_open() {
+            return Err(SendError::Unfinished(()));
         }
+        self.check_room()
     }
 
-    fn check_room<T>(&self, message: T) -> Result<T, SendError<T>> {
+    fn check_room(&self) -> Result<(), SendError<()>> {
         match self.room() {
-            _ if !self.is_open() => Err(SendError::Closing(message)),
-            0 => Err(SendError::Full { message, held: self.outbox.weight(), limit: self.send_buffer }),
-            _ => Ok(message),
+            _ if !self.is_open() => Err(SendError::Closing(())),
+            0 => Err(SendError::Full { message: (), held: self.outbox.weight(), limit: self.send_buffer }),
+            _ => Ok(()),
         }
     }
 }

@@ -7,19 +7,22 @@ use bytes::Bytes;
 
 impl Connection {
     /// Draws the conclusions of what has just happened.
+    #[inline]
     pub(super) fn settle(&mut self, now: Instant) {
         if self.closing.is_over() && !self.inbox.is_closed() {
-            self.tell_end(
-                now,
-                match self.probe {
-                    Probe::Answered => closing::Ping::None,
-                    Probe::Queued { .. } => closing::Ping::Unsent,
-                    Probe::Left { at, .. } => closing::Ping::Unanswered(now - at),
-                },
-            );
-            self.outbox.clear();
+            self.finish(now);
         }
         self.tell_reading();
+    }
+
+    fn finish(&mut self, now: Instant) {
+        let ping = match self.probe {
+            Probe::Answered => closing::Ping::None,
+            Probe::Queued { .. } => closing::Ping::Unsent,
+            Probe::Left { at, .. } => closing::Ping::Unanswered(now - at),
+        };
+        self.tell_end(now, ping);
+        self.outbox.clear();
     }
 
     /// Whether the application has been handed the peer's Close, and the answer is due.

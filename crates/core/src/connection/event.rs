@@ -131,6 +131,16 @@ impl<T> SendError<T> {
             | Self::OtherKind(message) => message,
         }
     }
+
+    /// The same refusal, of this message.
+    pub(super) fn of<U>(self, message: U) -> SendError<U> {
+        match self {
+            Self::Full { held, limit, .. } => SendError::Full { message, held, limit },
+            Self::Closing(_) => SendError::Closing(message),
+            Self::Unfinished(_) => SendError::Unfinished(message),
+            Self::OtherKind(_) => SendError::OtherKind(message),
+        }
+    }
 }
 
 impl fmt::Display for Lesson {

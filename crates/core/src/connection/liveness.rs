@@ -65,18 +65,23 @@ impl Connection {
     }
 
     /// Tells the machines that judge silence whether anybody listens.
+    #[inline]
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();
         if reading != self.told_reading {
-            if reading {
-                self.note_deaf(self.now, self.now - self.told_at);
-            }
-            self.told_reading = reading;
-            self.told_at = self.now;
-            self.heartbeat.set_reading(self.now, reading);
-            self.pace.restart(self.now);
-            self.closing.set_reading(self.now, reading);
+            self.change_reading(reading);
         }
+    }
+
+    fn change_reading(&mut self, reading: bool) {
+        if reading {
+            self.note_deaf(self.now, self.now - self.told_at);
+        }
+        self.told_reading = reading;
+        self.told_at = self.now;
+        self.heartbeat.set_reading(self.now, reading);
+        self.pace.restart(self.now);
+        self.closing.set_reading(self.now, reading);
     }
 
     /// Whether the peer is expected to bring its message to an end.

@@ -13,6 +13,7 @@ pub struct EncodedHeader {
 
 impl Header {
     /// The header as it stands on the wire, its length in the shortest form.
+    #[inline]
     pub fn encode(&self) -> EncodedHeader {
         let mut bytes = [0; MAX_HEADER];
         bytes[0] = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
@@ -35,6 +36,13 @@ impl Header {
             len += 4;
         }
         EncodedHeader { bytes, len: len as u8 }
+    }
+}
+
+impl EncodedHeader {
+    /// The bytes, and zeros behind them up to the longest header.
+    pub(crate) fn padded(&self) -> &[u8; MAX_HEADER] {
+        &self.bytes
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::Rng;
 use crate::frame::{Decoder, Limits, Role};
 use crate::message::{Assembler, Message};
+use crate::outbox::unit::Unit;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;

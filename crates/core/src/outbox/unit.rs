@@ -1,7 +1,7 @@
 //! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied.
 
 use super::outgoing::Piece;
-use crate::frame::Header;
+use crate::frame::{Header, MAX_HEADER};
 use crate::mask;
 use alloc::vec::Vec;
 
@@ -49,11 +49,10 @@ impl Unit {
     }
 
     /// Copies a frame to the end, masked if its header says so.
-    pub(super) fn append(&mut self, header: &Header, payload: [&[u8]; 3]) {
-        let encoded = header.encode();
-        let len = encoded.len() + payload.iter().map(|piece| piece.len()).sum::<usize>();
-        let (head, mut rest) = self.grow(len).split_at_mut(encoded.len());
-        head.copy_from_slice(&encoded);
+    #[inline]
+    pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
+        let len = payload.iter().map(|piece| piece.len()).sum();
+        let mut rest = self.append_header(header, len);
         let mut phase = 0;
         for piece in payload {
             let (to, behind) = rest.split_at_mut(piece.len());
@@ -68,8 +67,7 @@ impl Unit {
 
     /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) {
-        let encoded = header.encode();
-        self.grow(encoded.len()).copy_from_slice(&encoded);
+        self.append_header(header, 0);
         for piece in &mut payload {
             if let Some(key) = header.mask {
                 piece.mask(key, self.pieces_len);
@@ -81,22 +79,27 @@ impl Unit {
 
     /// Ends the unit with a Close.
     pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
-        self.append(header, [payload, &[], &[]]);
+        self.append(header, [payload]);
         self.has_close = true;
     }
 
-    /// What has not been written, in order.
-    pub(super) fn rest(&self) -> [&[u8]; 4] {
-        let mut written = self.written;
-        let [a, b, c] = &self.pieces;
-        [&self.bytes[..self.len], a.as_slice(), b.as_slice(), c.as_slice()].map(|piece| {
-            let skipped = written.min(piece.len());
-            written -= skipped;
-            &piece[skipped..]
-        })
+    /// What has not been written of one of its pieces, the first of which is what was copied.
+    #[inline]
+    pub(super) fn rest(&self, index: usize) -> &[u8] {
+        let copied = &self.bytes[..self.len];
+        let Some(index) = index.checked_sub(1) else { return copied.get(self.written..).unwrap_or_default() };
+        let before = self.pieces[..index].iter().map(Piece::len).sum::<usize>();
+        let skipped = self.written.saturating_sub(self.len + before);
+        self.pieces[index].as_slice().get(skipped..).unwrap_or_default()
+    }
+
+    /// How many pieces it has.
+    pub(super) fn pieces(&self) -> usize {
+        if self.pieces_len == 0 { 1 } else { 1 + self.pieces.len() }
     }
 
     /// Up to `n` bytes were written. Returns how many of them were of this unit.
+    #[inline]
     pub(super) fn advance(&mut self, n: usize) -> usize {
         let taken = n.min(self.left());
         self.written += taken;
@@ -104,19 +107,26 @@ impl Unit {
     }
 
     /// Makes the unit empty, and keeps its memory for the next one.
+    #[inline]
     pub(super) fn reset(&mut self) {
-        let bytes = core::mem::take(&mut self.bytes);
-        *self = Self { bytes, ..Self::default() };
+        (self.len, self.written, self.has_close) = (0, 0, false);
+        if self.pieces_len > 0 {
+            (self.pieces, self.pieces_len) = Default::default();
+        }
     }
 
-    /// The next `n` bytes of the first piece.
-    fn grow(&mut self, n: usize) -> &mut [u8] {
-        let start = self.len;
-        self.len += n;
-        if self.bytes.len() < self.len {
-            self.bytes.resize(self.len, 0);
+    /// Appends a header and a place for `len` bytes behind it.
+    #[inline]
+    fn append_header(&mut self, header: &Header, len: usize) -> &mut [u8] {
+        let (start, encoded) = (self.len, header.encode());
+        self.len += encoded.len() + len;
+        // To copy as many bytes each time takes a few instructions; what is too many is written over.
+        let end = self.len.max(start + MAX_HEADER);
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
         }
-        &mut self.bytes[start..self.len]
+        self.bytes[start..start + MAX_HEADER].copy_from_slice(encoded.padded());
+        &mut self.bytes[start + encoded.len()..self.len]
     }
 
     #[cfg(test)]
