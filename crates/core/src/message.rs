@@ -14,6 +14,9 @@ use bytes::{Bytes, BytesMut};
 use core::fmt;
 use core::ops::Deref;
 
+/// Messages up to this length can be lent to the application.
+const MAX_SHORT: u64 = 1 << 10;
+
 /// A binary message in up to three pieces, so that a header and a checksum can stand around a body that nobody copied.
 ///
 /// On the wire it is one message: the bytes of `head`, `body` and `tail` in this order.
@@ -198,6 +201,12 @@ pub struct Assembler {
     checked: usize,
 }
 
+/// A message that lies in the decoder, whole.
+pub(crate) enum Short<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
 /// A message of which a fragment has come.
 struct Begun {
     text: bool,
@@ -225,6 +234,25 @@ impl Assembler {
         Ok(())
     }
 
+    /// The message that lies in the decoder, if it is short and has only the frame at hand, which is whole. Otherwise
+    /// [`handle_frame`](Self::handle_frame) takes it.
+    pub(crate) fn short_message<'a>(
+        &mut self,
+        decoder: &'a Decoder,
+    ) -> Result<Option<Short<'a>>, FrameError> {
+        let Some(header) = decoder.header() else { return Ok(None) };
+        if !header.fin || self.begun.is_some() || header.len > MAX_SHORT {
+            return Ok(None);
+        }
+        self.check_limits(header)?;
+        if header.opcode == Opcode::Binary {
+            return Ok(Some(Short::Binary(decoder.payload())));
+        }
+        self.utf8 = Validator::new();
+        self.checked = 0;
+        utf8(decoder.payload()).map(|text| Some(Short::Text(text)))
+    }
+
     /// Takes the whole data frame that lies in the decoder. Returns the message if this completes one.
     ///
     /// # Errors
@@ -242,7 +270,7 @@ impl Assembler {
             None if header.fin => {
                 self.utf8 = Validator::new();
                 self.checked = 0;
-                Ok(Some(Message::Text(text(decoder.payload())?)))
+                Ok(Some(Message::Text(utf8(decoder.payload())?.into())))
             }
             _ => {
                 self.handle_arrived(header, decoder.payload())?;
@@ -264,7 +292,7 @@ impl Assembler {
         let Some(begun) = self.begun.take() else { return Ok(None) };
         if begun.text {
             self.utf8.finish()?;
-            Ok(Some(Message::Text(text(&begun.bytes)?)))
+            Ok(Some(Message::Text(utf8(&begun.bytes)?.into())))
         } else {
             Ok(Some(Message::Binary(begun.bytes.freeze())))
         }
@@ -292,12 +320,10 @@ impl fmt::Debug for Assembler {
     }
 }
 
-/// The bytes as a text message.
-fn text(bytes: &[u8]) -> Result<Text, Utf8Error> {
-    match simdutf8::compat::from_utf8(bytes) {
-        Ok(text) => Ok(text.into()),
-        Err(error) => Err(Utf8Error { at: error.valid_up_to() as u64 }),
-    }
+/// The bytes as text.
+fn utf8(bytes: &[u8]) -> Result<&str, FrameError> {
+    simdutf8::compat::from_utf8(bytes)
+        .map_err(|error| FrameError::from(Utf8Error { at: error.valid_up_to() as u64 }))
 }
 
 #[cfg(test)]

@@ -71,6 +71,18 @@ pub enum Event {
     Closed(Disconnect),
 }
 
+/// An event as [`Connection::poll_lent`](super::Connection::poll_lent) gives it.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lent<'a> {
+    /// The peer sent a short text.
+    Text(&'a str),
+    /// The peer sent a short binary message.
+    Binary(&'a [u8]),
+    /// Anything else; messages that are not short are among it.
+    Event(Event),
+}
+
 /// Why a heartbeat changes its pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

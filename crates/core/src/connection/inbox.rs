@@ -1,16 +1,28 @@
 //! Events that wait for the application.
 
-use super::Event;
+use super::{Event, Lent};
+use crate::message::Message;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::mem;
 
 /// What an event counts for beyond the bytes of its message, so that empty messages fill the queue too.
 const EVENT_WEIGHT: usize = 64;
 /// So much other news may wait: an application that does not listen for hours misses what was old then.
 const MAX_NEWS: usize = 64;
+/// A queue that has run empty keeps room for this many events, until [`Inbox::release`].
+const KEPT: usize = 64;
+/// What has been handed out of the short messages is dropped from this length on.
+const SPENT: usize = 4 << 10;
 
 #[derive(Debug)]
 pub(super) struct Inbox {
-    events: VecDeque<Event>,
+    entries: VecDeque<Entry>,
+    /// Once there has been one, until [`release`](Self::release).
+    short: Option<Box<Short>>,
     limit: usize,
     weight: usize,
     /// How many of the events are no messages.
@@ -22,10 +34,30 @@ pub(super) struct Inbox {
     is_closed: bool,
 }
 
+#[derive(Debug)]
+enum Entry {
+    Event(Event),
+    /// The next text in [`Short`], of this length.
+    Text(usize),
+    /// The next binary message there.
+    Binary(usize),
+}
+
+/// Short messages one behind the other: whoever has them lent needs no allocation for each.
+#[derive(Debug, Default)]
+struct Short {
+    texts: String,
+    binaries: Vec<u8>,
+    /// How much of them has been handed out.
+    texts_taken: usize,
+    binaries_taken: usize,
+}
+
 impl Inbox {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            events: VecDeque::new(),
+            entries: VecDeque::new(),
+            short: None,
             limit: limit.max(1),
             weight: 0,
             news: 0,
@@ -41,7 +73,8 @@ impl Inbox {
             return;
         }
         match &event {
-            Event::Message(_) | Event::Piece(_) => self.weight = self.weight.saturating_add(weight(&event)),
+            Event::Message(message) => self.grow(message.len()),
+            Event::Piece(piece) => self.grow(piece.len()),
             Event::CloseReceived(_) => {
                 self.news += 1;
                 self.has_close = true;
@@ -51,25 +84,67 @@ impl Inbox {
             _ if self.news >= MAX_NEWS => return,
             _ => self.news += 1,
         }
-        self.events.push_back(event);
+        self.entries.push_back(Entry::Event(event));
+    }
+
+    /// Queues a short text, which is copied.
+    pub(super) fn push_text(&mut self, text: &str) {
+        self.grow(text.len());
+        self.entries.push_back(Entry::Text(text.len()));
+        self.short.get_or_insert_default().push_text(text);
+    }
+
+    /// Queues a short binary message, which is copied.
+    pub(super) fn push_binary(&mut self, bytes: &[u8]) {
+        self.grow(bytes.len());
+        self.entries.push_back(Entry::Binary(bytes.len()));
+        self.short.get_or_insert_default().push_binary(bytes);
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front();
-        self.is_awaited = event.is_none();
-        let event = event?;
+        self.lend().map(|lent| match lent {
+            Lent::Event(event) => event,
+            Lent::Text(text) => Event::Message(Message::text(text)),
+            Lent::Binary(bytes) => Event::Message(Message::Binary(Bytes::copy_from_slice(bytes))),
+        })
+    }
+
+    /// The next event, as it lies here.
+    pub(super) fn lend(&mut self) -> Option<Lent<'_>> {
+        let entry = self.entries.pop_front();
+        self.is_awaited = entry.is_none();
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            self.entries = VecDeque::new();
+        }
+        let event = match entry? {
+            Entry::Text(len) => {
+                self.shrink(len);
+                return self.short.as_mut().map(|short| Lent::Text(short.take_text(len)));
+            }
+            Entry::Binary(len) => {
+                self.shrink(len);
+                return self.short.as_mut().map(|short| Lent::Binary(short.take_binary(len)));
+            }
+            Entry::Event(event) => event,
+        };
         match &event {
-            Event::Message(_) | Event::Piece(_) => self.weight -= weight(&event),
+            Event::Message(message) => self.shrink(message.len()),
+            Event::Piece(piece) => self.shrink(piece.len()),
             Event::CloseReceived(_) => {
                 self.news = self.news.saturating_sub(1);
                 self.has_close = false;
             }
             _ => self.news = self.news.saturating_sub(1),
         }
-        if self.events.is_empty() && self.events.capacity() > 4 {
-            self.events = VecDeque::new();
+        Some(Lent::Event(event))
+    }
+
+    /// Gives spare memory back, if nothing waits.
+    pub(super) fn release(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+            self.short = None;
         }
-        Some(event)
     }
 
     /// Whether as many bytes wait as may.
@@ -78,7 +153,7 @@ impl Inbox {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.entries.is_empty()
     }
 
     /// Whether messages wait.
@@ -88,9 +163,12 @@ impl Inbox {
 
     /// Whether the next one is neither a message nor the peer's Close nor the end.
     pub(super) fn has_news(&self) -> bool {
-        let is_more =
-            |event: &Event| matches!(event, Event::Message(_) | Event::CloseReceived(_) | Event::Closed(_));
-        self.events.front().is_some_and(|event| !is_more(event))
+        self.entries.front().is_some_and(|entry| match entry {
+            Entry::Event(event) => {
+                !matches!(event, Event::Message(_) | Event::CloseReceived(_) | Event::Closed(_))
+            }
+            Entry::Text(_) | Entry::Binary(_) => false,
+        })
     }
 
     /// Whether the peer's Close waits to be taken.
@@ -107,12 +185,52 @@ impl Inbox {
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }
+
+    fn grow(&mut self, len: usize) {
+        self.weight = self.weight.saturating_add(EVENT_WEIGHT.saturating_add(len));
+    }
+
+    fn shrink(&mut self, len: usize) {
+        self.weight -= EVENT_WEIGHT.saturating_add(len);
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let short = self.short.as_ref().map_or(0, |short| short.texts.capacity() + short.binaries.capacity());
+        self.entries.capacity() * size_of::<Entry>() + short
+    }
 }
 
-fn weight(event: &Event) -> usize {
-    match event {
-        Event::Message(message) => EVENT_WEIGHT.saturating_add(message.len()),
-        Event::Piece(piece) => EVENT_WEIGHT.saturating_add(piece.len()),
-        _ => 0,
+impl Short {
+    fn push_text(&mut self, text: &str) {
+        if is_spent(self.texts_taken, self.texts.len()) {
+            self.texts.drain(..mem::take(&mut self.texts_taken));
+        }
+        self.texts.push_str(text);
     }
+
+    fn push_binary(&mut self, bytes: &[u8]) {
+        if is_spent(self.binaries_taken, self.binaries.len()) {
+            self.binaries.drain(..mem::take(&mut self.binaries_taken));
+        }
+        self.binaries.extend_from_slice(bytes);
+    }
+
+    fn take_text(&mut self, len: usize) -> &str {
+        let start = self.texts_taken;
+        self.texts_taken += len;
+        self.texts.get(start..self.texts_taken).unwrap_or_default()
+    }
+
+    fn take_binary(&mut self, len: usize) -> &[u8] {
+        let start = self.binaries_taken;
+        self.binaries_taken += len;
+        self.binaries.get(start..self.binaries_taken).unwrap_or_default()
+    }
+}
+
+/// Whether most of it has been handed out, so that to move the rest is cheap. Somebody may take messages for ever and
+/// never run out of them.
+fn is_spent(taken: usize, len: usize) -> bool {
+    taken == len || taken >= SPENT && taken >= len / 2
 }

@@ -2,8 +2,8 @@
 
 use super::{Connection, Event};
 use crate::Instant;
-use crate::frame::{Decoder, FrameError, Header, Limits, Role};
-use crate::message::{Assembler, Delivery, Slicer};
+use crate::frame::{Decoder, FrameError, Limits, Role};
+use crate::message::{Assembler, Delivery, Short, Slicer};
 use alloc::boxed::Box;
 
 /// What becomes of data frames.
@@ -48,16 +48,31 @@ impl Intake {
 
 impl Connection {
     /// A data frame is whole.
-    pub(super) fn handle_data(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
+    pub(super) fn handle_data(&mut self, now: Instant) -> Result<(), FrameError> {
         if !self.closing.handle_data(now) {
             return Ok(());
         }
-        let Intake::Whole(assembler) = &mut self.intake else { return self.slice(header) };
-        if let Some(message) = assembler.handle_frame(header, &mut self.decoder)? {
-            self.stats.messages_received += 1;
-            self.stats.longest_received = self.stats.longest_received.max(message.len() as u64);
-            self.inbox.push(Event::Message(message));
-        }
+        let Intake::Whole(assembler) = &mut self.intake else { return self.slice() };
+        let len = match assembler.short_message(&self.decoder)? {
+            Some(Short::Text(text)) => {
+                self.inbox.push_text(text);
+                text.len()
+            }
+            Some(Short::Binary(bytes)) => {
+                self.inbox.push_binary(bytes);
+                bytes.len()
+            }
+            None => {
+                let Some(&header) = self.decoder.header() else { return Ok(()) };
+                let message = assembler.handle_frame(&header, &mut self.decoder)?;
+                let Some(message) = message else { return Ok(()) };
+                let len = message.len();
+                self.inbox.push(Event::Message(message));
+                len
+            }
+        };
+        self.stats.messages_received += 1;
+        self.stats.longest_received = self.stats.longest_received.max(len as u64);
         Ok(())
     }
 
@@ -74,14 +89,16 @@ impl Connection {
         }
         match &mut self.intake {
             Intake::Whole(assembler) => assembler.handle_arrived(&header, self.decoder.payload()),
-            Intake::Pieces(_) => self.slice(&header),
+            Intake::Pieces(_) => self.slice(),
         }
     }
 
-    fn slice(&mut self, header: &Header) -> Result<(), FrameError> {
-        let Intake::Pieces(slicer) = &mut self.intake else { return Ok(()) };
+    fn slice(&mut self) -> Result<(), FrameError> {
+        let (Intake::Pieces(slicer), Some(&header)) = (&mut self.intake, self.decoder.header()) else {
+            return Ok(());
+        };
         let before = slicer.unfinished().unwrap_or(0);
-        let (piece, result) = slicer.handle_arrived(header, &mut self.decoder);
+        let (piece, result) = slicer.handle_arrived(&header, &mut self.decoder);
         if let Some(piece) = piece {
             let so_far = slicer.unfinished().unwrap_or(before + piece.len() as u64);
             self.stats.longest_received = self.stats.longest_received.max(so_far);

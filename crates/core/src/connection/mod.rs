@@ -26,6 +26,7 @@ mod intake;
 mod jam;
 mod liveness;
 mod look;
+mod output;
 mod pace;
 mod pings;
 mod receive;
@@ -35,7 +36,7 @@ mod transmit;
 
 pub use crate::closing::Transport;
 pub use config::Config;
-pub use event::{Event, Lesson, SendError};
+pub use event::{Event, Lent, Lesson, SendError};
 pub use pings::PingError;
 pub use stats::Stats;
 
@@ -187,7 +188,10 @@ impl Connection {
             return self.decoder.clear();
         }
         match self.decoder.buffered().saturating_sub(self.known) {
-            0 => self.decoder.release(),
+            0 => {
+                self.decoder.release();
+                self.inbox.release();
+            }
             fresh => self.receive(now, fresh as u64),
         }
         self.settle(now);
@@ -279,48 +283,6 @@ impl Connection {
         self.tell_reading();
     }
 
-    // Outputs.
-
-    /// What to write next, in one piece; empty if there is nothing. See [`outputs`](Self::outputs) for all of it.
-    ///
-    /// What is shown may change with every call of a method, until its first byte is reported as written. When the
-    /// transport is to be dropped, offer it what is left once, if at all.
-    pub fn output(&self) -> &[u8] {
-        self.outbox.pieces().next().unwrap_or_default()
-    }
-
-    /// All that can be written next, in some pieces: for vectored writes.
-    pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
-        self.outbox.pieces()
-    }
-
-    /// What happened, in order. The last one is [`Event::Closed`].
-    ///
-    /// The peer's Close is answered when this hands it out, and not before: until then a message that came before it can
-    /// be replied to. An application that does not come for it has half of
-    /// [`close_timeout`](crate::closing::Config::close_timeout).
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.inbox.pop()
-    }
-
-    /// The longest silence in both directions that was survived since the last call, from a second on: what an
-    /// [`Adapt`](crate::Adapt) that explores wants to know while the connection lives.
-    pub fn poll_survived(&mut self) -> Option<Duration> {
-        self.closing.poll_survived()
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout). Ask again after any other call.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.closing.is_over() {
-            return None;
-        }
-        if self.told_reading != self.is_reading() || self.owes_answer() || self.owes_refusal() {
-            // At once: `poll_event` has made room or handed out what came before an end, and what follows from that needs a time.
-            return Some(self.told_at);
-        }
-        self.deadline()
-    }
-
     // Private.
 
     fn is_reading(&self) -> bool {
@@ -332,6 +294,7 @@ impl Connection {
         self.decoder.release();
         self.known = self.decoder.buffered();
         self.outbox.release();
+        self.inbox.release();
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Connection, Event, Probe};
 use crate::Instant;
 use crate::closing::{Close, CloseCode};
-use crate::frame::{FrameError, Header, Opcode};
+use crate::frame::{FrameError, Opcode};
 use core::mem::replace;
 
 impl Connection {
@@ -24,9 +24,9 @@ impl Connection {
     /// Takes all frames out of the decoder.
     pub(super) fn decode(&mut self, now: Instant) {
         while self.closing.wants_frames() && self.fault.is_none() {
-            let (result, is_last) = match self.decoder.decode() {
-                Ok(Some(header)) => (self.handle_frame(now, &header), false),
-                Ok(None) => (self.look_ahead(), true),
+            let (result, is_last) = match self.decoder.step_on() {
+                Ok(true) => (self.handle_frame(now), false),
+                Ok(false) => (self.look_ahead(), true),
                 Err(error) => {
                     // There are no frames any more in what follows.
                     self.decoder.release();
@@ -46,13 +46,13 @@ impl Connection {
         self.known = self.decoder.buffered();
     }
 
-    fn handle_frame(&mut self, now: Instant, header: &Header) -> Result<(), FrameError> {
-        match header.opcode {
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => return self.handle_data(now, header),
-            Opcode::Ping => self.handle_ping(now),
-            Opcode::Pong if !self.closing.handle_pong(now) => {}
-            Opcode::Pong => self.handle_pong(now),
-            Opcode::Close => self.handle_close(now),
+    fn handle_frame(&mut self, now: Instant) -> Result<(), FrameError> {
+        match self.decoder.header().map(|header| header.opcode) {
+            Some(Opcode::Ping) => self.handle_ping(now),
+            Some(Opcode::Pong) if !self.closing.handle_pong(now) => {}
+            Some(Opcode::Pong) => self.handle_pong(now),
+            Some(Opcode::Close) => self.handle_close(now),
+            _ => return self.handle_data(now),
         }
         Ok(())
     }

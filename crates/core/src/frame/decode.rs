@@ -117,18 +117,26 @@ impl Decoder {
     /// # Errors
     /// What the peer did wrong; the same from then on, for what follows cannot be told apart.
     pub fn decode(&mut self) -> Result<Option<Header>, FrameError> {
+        let is_whole = self.step_on()?;
+        Ok(self.header().filter(|_| is_whole).copied())
+    }
+
+    /// [`decode`](Self::decode), but says only whether there is a whole frame: to copy its header costs as much as to
+    /// find it.
+    #[inline]
+    pub(crate) fn step_on(&mut self) -> Result<bool, FrameError> {
         if self.missing() == 0 {
             self.skip();
         }
         if let State::Header = self.state {
             match self.parse() {
-                Ok(Some(header)) => self.state = State::Payload { header, taken: 0, done: 0 },
-                Ok(None) => return Ok(None),
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
                 Err(error) => self.state = State::Failed(error),
             }
         }
         match &mut self.state {
-            State::Header => Ok(None),
+            State::Header => Ok(false),
             State::Failed(error) => Err(*error),
             State::Payload { header, taken, done } => {
                 let rest = self.buf.get_mut(self.pos..).unwrap_or_default();
@@ -139,7 +147,7 @@ impl Decoder {
                     mask::apply(fresh, key, (*taken % 4) as usize + *done);
                 }
                 *done = arrived;
-                Ok((arrived as u64 == left).then_some(*header))
+                Ok(arrived as u64 == left)
             }
         }
     }

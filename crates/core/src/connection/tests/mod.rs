@@ -4,6 +4,7 @@ mod ending;
 mod farewell;
 mod faults;
 mod laws;
+mod lending;
 mod liveness;
 mod pieces;
 mod pings;

@@ -1,13 +1,14 @@
 //! The header of a frame, and everything that can be wrong with it.
 
-use super::{Decoder, FrameError, Header, MAX_CONTROL, Opcode, Role};
+use super::{Decoder, FrameError, Header, MAX_CONTROL, Opcode, Role, State};
 
 impl Decoder {
-    /// Reads the header at `pos` and steps over it, if all of it is there. What is wrong is told in the order of the
+    /// Reads the header at `pos` and steps behind it, if all of it is there. What is wrong is told in the order of the
     /// bytes, so that it does not depend on how they were cut.
-    pub(super) fn parse(&mut self) -> Result<Option<Header>, FrameError> {
+    #[inline]
+    pub(super) fn parse(&mut self) -> Result<bool, FrameError> {
         let bytes = self.buf.get(self.pos..).unwrap_or_default();
-        let Some(&first) = bytes.first() else { return Ok(None) };
+        let Some(&first) = bytes.first() else { return Ok(false) };
         let (fin, reserved) = (first & 0x80 != 0, first >> 4 & 0b111);
         // An extension that claims RSV1 sets it on the first frame of a message; none is spoken yet.
         if reserved != 0 {
@@ -23,7 +24,7 @@ impl Decoder {
             _ => {}
         }
 
-        let Some(&second) = bytes.get(1) else { return Ok(None) };
+        let Some(&second) = bytes.get(1) else { return Ok(false) };
         // RFC 6455 §5.1: a client masks every frame, a server none.
         let masked = match (self.role, second & 0x80 != 0) {
             (Role::Server, false) => return Err(FrameError::Unmasked),
@@ -38,11 +39,11 @@ impl Decoder {
         let rest = &bytes[2..];
         let (len, rest) = match short {
             126 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(false) };
                 (u64::from(u16::from_be_bytes(*long)), rest)
             }
             127 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(false) };
                 (u64::from_be_bytes(*long), rest)
             }
             short => (u64::from(short), rest),
@@ -60,13 +61,15 @@ impl Decoder {
 
         let (mask, rest) = match rest.split_first_chunk() {
             Some((key, rest)) if masked => (Some(*key), rest),
-            None if masked => return Ok(None),
+            None if masked => return Ok(false),
             _ => (None, rest),
         };
         if !opcode.is_control() {
             self.in_message = !fin;
         }
         self.pos += bytes.len() - rest.len();
-        Ok(Some(Header { fin, rsv1: false, opcode, mask, len }))
+        let header = Header { fin, rsv1: false, opcode, mask, len };
+        self.state = State::Payload { header, taken: 0, done: 0 };
+        Ok(true)
     }
 }

@@ -1,0 +1,67 @@
+//! What comes out of a connection: bytes for the transport, events for the application, and when to wake up.
+
+use super::{Connection, Event, Lent};
+use crate::Instant;
+use core::time::Duration;
+
+impl Connection {
+    /// What to write next, in one piece; empty if there is nothing. See [`outputs`](Self::outputs) for all of it.
+    ///
+    /// What is shown may change with every call of a method, until its first byte is reported as written. When the
+    /// transport is to be dropped, offer it what is left once, if at all.
+    pub fn output(&self) -> &[u8] {
+        self.outbox.pieces().next().unwrap_or_default()
+    }
+
+    /// All that can be written next, in some pieces: for vectored writes.
+    pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
+        self.outbox.pieces()
+    }
+
+    /// What happened, in order. The last one is [`Event::Closed`].
+    ///
+    /// The peer's Close is answered when this hands it out, and not before: until then a message that came before it can
+    /// be replied to. An application that does not come for it has half of
+    /// [`close_timeout`](crate::closing::Config::close_timeout).
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.inbox.pop()
+    }
+
+    /// The same, but short messages are lent and not given away: nothing is allocated for them. For programs that live on
+    /// very many small messages.
+    ///
+    /// ```
+    /// use bowline_core::connection::{Config, Connection, Lent};
+    /// use bowline_core::{Instant, Message};
+    ///
+    /// let now = Instant::ZERO;
+    /// let mut client = Connection::client(Config::default(), [1; 32], now);
+    /// let mut server = Connection::server(Config::default(), [2; 32], now);
+    ///
+    /// client.send(now, Message::text("hello")).unwrap();
+    /// server.handle_input(now, client.output());
+    /// assert_eq!(server.poll_lent(), Some(Lent::Text("hello")));
+    /// assert_eq!(server.poll_lent(), None);
+    /// ```
+    pub fn poll_lent(&mut self) -> Option<Lent<'_>> {
+        self.inbox.lend()
+    }
+
+    /// The longest silence in both directions that was survived since the last call, from a second on: what an
+    /// [`Adapt`](crate::Adapt) that explores wants to know while the connection lives.
+    pub fn poll_survived(&mut self) -> Option<Duration> {
+        self.closing.poll_survived()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout). Ask again after any other call.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.closing.is_over() {
+            return None;
+        }
+        if self.told_reading != self.is_reading() || self.owes_answer() || self.owes_refusal() {
+            // At once: `poll_event` has made room or handed out what came before an end, and what follows from that needs a time.
+            return Some(self.told_at);
+        }
+        self.deadline()
+    }
+}
