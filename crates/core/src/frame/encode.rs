@@ -1,13 +1,14 @@
 //! Headers to bytes.
 
-use super::{Header, MAX_HEADER};
+use super::Header;
 use core::fmt;
 use core::ops::Deref;
 
 /// A header as it stands on the wire; dereferences to its bytes.
 #[derive(Clone, Copy)]
 pub struct EncodedHeader {
-    bytes: [u8; MAX_HEADER],
+    /// Its bytes, the first one lowest, and zeros behind them. In one number it is made without a detour over memory.
+    word: [u8; EncodedHeader::PADDED],
     len: u8,
 }
 
@@ -15,42 +16,42 @@ impl Header {
     /// The header as it stands on the wire, its length in the shortest form.
     #[inline]
     pub fn encode(&self) -> EncodedHeader {
-        let mut bytes = [0; MAX_HEADER];
-        bytes[0] = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
+        let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
         let masked = u8::from(self.mask.is_some()) << 7;
         // RFC 6455 §5.2: the minimal number of bytes must be used.
-        let mut len = if self.len <= 125 {
-            bytes[1] = masked | self.len as u8;
-            2
+        let (second, long, mut len) = if self.len <= 125 {
+            (self.len as u8, 0, 2)
         } else if let Ok(short) = u16::try_from(self.len) {
-            bytes[1] = masked | 0x7e;
-            bytes[2..4].copy_from_slice(&short.to_be_bytes());
-            4
+            (0x7e, u64::from(short.swap_bytes()), 4)
         } else {
-            bytes[1] = masked | 0x7f;
-            bytes[2..10].copy_from_slice(&self.len.to_be_bytes());
-            10
+            (0x7f, self.len.swap_bytes(), 10)
         };
+        let mut word = u128::from(first) | u128::from(masked | second) << 8 | u128::from(long) << 16;
         if let Some(key) = self.mask {
-            bytes[len..len + 4].copy_from_slice(&key);
+            word |= u128::from(u32::from_le_bytes(key)) << (8 * len);
             len += 4;
         }
-        EncodedHeader { bytes, len: len as u8 }
+        EncodedHeader { word: word.to_le_bytes(), len }
     }
 }
 
 impl EncodedHeader {
-    /// The bytes, and zeros behind them up to the longest header.
-    pub(crate) fn padded(&self) -> &[u8; MAX_HEADER] {
-        &self.bytes
+    /// The length with the zeros.
+    pub(crate) const PADDED: usize = size_of::<u128>();
+
+    /// The bytes, with zeros behind them up to a length that is always the same.
+    #[inline]
+    pub(crate) fn padded(&self) -> &[u8; Self::PADDED] {
+        &self.word
     }
 }
 
 impl Deref for EncodedHeader {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.word[..usize::from(self.len)]
     }
 }
 

@@ -1,7 +1,7 @@
 //! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied.
 
 use super::outgoing::Piece;
-use crate::frame::{Header, MAX_HEADER};
+use crate::frame::{EncodedHeader, Header};
 use crate::mask;
 use alloc::vec::Vec;
 
@@ -121,11 +121,11 @@ impl Unit {
         let (start, encoded) = (self.len, header.encode());
         self.len += encoded.len() + len;
         // To copy as many bytes each time takes a few instructions; what is too many is written over.
-        let end = self.len.max(start + MAX_HEADER);
+        let end = self.len.max(start + EncodedHeader::PADDED);
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
         }
-        self.bytes[start..start + MAX_HEADER].copy_from_slice(encoded.padded());
+        self.bytes[start..start + EncodedHeader::PADDED].copy_from_slice(encoded.padded());
         &mut self.bytes[start + encoded.len()..self.len]
     }
 
