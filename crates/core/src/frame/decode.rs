@@ -98,7 +98,9 @@ impl Decoder {
         let missing = usize::try_from(self.missing()).unwrap_or(usize::MAX);
         let wanted = missing.saturating_add(MAX_HEADER);
         if wanted <= self.stride {
-            self.make_room(wanted.max(self.stride / 2), self.stride);
+            // More than is wanted saves reads, but not if what has come of a large frame would have to move for it.
+            let least = if self.buffered() > self.stride { wanted } else { wanted.max(self.stride / 2) };
+            self.make_room(least, self.stride);
         } else if self.whole {
             let most = wanted.min(self.buffered().max(ON_TRUST));
             self.make_room(most, most);

@@ -109,6 +109,24 @@ fn a_stream_that_fills_its_place_gets_a_larger_one() {
 }
 
 #[test]
+fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
+    const LEN: usize = 256 << 10;
+    let mut decoder = decoder(Role::Client);
+    let stream = [&Header::new(Opcode::Binary, LEN as u64).encode(), &[7; LEN][..]].concat().repeat(6);
+    let mut rest = &stream[..];
+    while !rest.is_empty() {
+        let place = decoder.input();
+        assert!(place.capacity() < LEN + 100, "{} bytes", place.capacity());
+        let (read, behind) = rest.split_at((place.capacity() - place.len()).min(64 << 10).min(rest.len()));
+        place.extend_from_slice(read);
+        rest = behind;
+        while decoder.decode().unwrap().is_some() {
+            assert_eq!(decoder.take().len(), LEN);
+        }
+    }
+}
+
+#[test]
 fn a_payload_is_shared_from_a_kibibyte_on() {
     assert!(is_shared(&mut decoder(Role::Client), 1024));
     assert!(!is_shared(&mut decoder(Role::Client), 1023));
