@@ -6,7 +6,7 @@ use bowline_core::Connection;
 
 /// The most that is handed over in one write: what lies in the stream, no ping overtakes. The connection shows no more than
 /// one fragment or 64 KiB at a time, so on a slow path it is less.
-const WRITE: usize = 256 << 10;
+const WRITE: usize = (1 << 20) + (4 << 10);
 /// In at most so many pieces; fragments of the usual size come in fewer.
 const PIECES: usize = 32;
 

@@ -13,6 +13,9 @@ const MIN_STRIDE: usize = 4 << 10;
 const MAX_STRIDE: usize = 64 << 10;
 /// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived.
 const ON_TRUST: usize = 1 << 20;
+/// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one
+/// before. So a stream of frames of one length goes through one place, however it is cut.
+const BESIDE: usize = 2 * MAX_HEADER;
 /// Payloads below this, or below a sixteenth of the buffer, are copied out, and larger ones are shared. A copy of this
 /// size costs no more than counting references, and a short message that is kept does not keep a large buffer with it.
 const COPY_BELOW: usize = 1 << 10;
@@ -41,6 +44,8 @@ pub struct Decoder {
     buf: BytesMut,
     pos: usize,
     stride: usize,
+    /// The length of the last data frame, if it was large: the next one is likely to be as long.
+    recent: u64,
     /// Whether frames are collected until they are whole, rather than taken as they arrive.
     whole: bool,
     state: State,
@@ -74,6 +79,7 @@ impl Decoder {
             buf: BytesMut::new(),
             pos: 0,
             stride: MIN_STRIDE,
+            recent: 0,
             whole: false,
             state: State::Header,
             in_message: false,
@@ -95,8 +101,7 @@ impl Decoder {
         if filled && self.stride < MAX_STRIDE {
             self.stride *= 2;
         }
-        let missing = usize::try_from(self.missing()).unwrap_or(usize::MAX);
-        let wanted = missing.saturating_add(MAX_HEADER);
+        let wanted = self.wanted();
         if wanted <= self.stride {
             // More than is wanted saves reads, but not if what has come of a large frame would have to move for it.
             let least = if self.buffered() > self.stride { wanted } else { wanted.max(self.stride / 2) };
@@ -247,7 +252,7 @@ impl Decoder {
     fn skip(&mut self) {
         if let State::Payload { done, .. } = self.state {
             self.pos += done;
-            self.state = State::Header;
+            self.finish();
         }
     }
 
@@ -257,8 +262,18 @@ impl Decoder {
             *taken += *done as u64;
             *done = 0;
             if *taken == header.len {
-                self.state = State::Header;
+                self.finish();
             }
+        }
+    }
+
+    /// The frame at hand is behind us.
+    fn finish(&mut self) {
+        if let State::Payload { header, .. } = &self.state {
+            if !header.opcode.is_control() {
+                self.recent = if header.len > MAX_STRIDE as u64 { header.len } else { 0 };
+            }
+            self.state = State::Header;
         }
     }
 
@@ -273,6 +288,15 @@ impl Decoder {
             State::Payload { header, taken, done } => header.len - taken - *done as u64,
             _ => 0,
         }
+    }
+
+    /// How much is wanted next: the rest of the frame at hand or, after a large one, another like it.
+    fn wanted(&self) -> usize {
+        let missing = match &self.state {
+            State::Header if self.whole => self.recent.saturating_sub(self.buffered() as u64),
+            _ => self.missing(),
+        };
+        usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
     fn spare(&self) -> usize {

@@ -127,6 +127,36 @@ fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
 }
 
 #[test]
+fn after_a_large_frame_there_is_room_for_another_one() {
+    let large = encode(Header::new(Opcode::Binary, 200_000), &vec![7; 200_000]);
+    let small = encode(Header::new(Opcode::Binary, 10), &[1; 10]);
+    let ping = encode(Header::new(Opcode::Ping, 2), b"hi");
+    let mut decoder = decoder(Role::Client);
+    let mut room_after = |bytes: &[u8]| {
+        decoder.push(bytes);
+        while decoder.decode().unwrap().is_some() {
+            decoder.take();
+        }
+        let place = decoder.input();
+        place.capacity() - place.len()
+    };
+    assert!(room_after(&small) <= 8 << 10);
+    // With the header of the one after it, one read is enough for each.
+    assert!((200_014..210_000).contains(&room_after(&large)));
+    assert!((200_014..210_000).contains(&room_after(&ping)));
+    assert!(room_after(&large[..100]) >= 200_014 - 100);
+    assert!(room_after(&large[100..]) >= 200_014);
+    let mut decoder = self::decoder(Role::Client);
+    decoder.push(&large);
+    decoder.decode().unwrap().unwrap();
+    decoder.take();
+    decoder.push(&small);
+    decoder.decode().unwrap().unwrap();
+    decoder.release();
+    assert!(decoder.input().capacity() <= 8 << 10, "it may have been the last");
+}
+
+#[test]
 fn a_payload_is_shared_from_a_kibibyte_on() {
     assert!(is_shared(&mut decoder(Role::Client), 1024));
     assert!(!is_shared(&mut decoder(Role::Client), 1023));
