@@ -64,6 +64,8 @@ pub struct Driver<S> {
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
+    /// Whether the last read brought much; so may the next.
+    reads_large: bool,
     wakened: Option<Wakened>,
 }
 
@@ -101,6 +103,7 @@ impl<S: Stream> Driver<S> {
             watch: SleepWatch::start(),
             writing: Writing::Open,
             unflushed: false,
+            reads_large: false,
             wakened: None,
         })
     }

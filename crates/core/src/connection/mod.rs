@@ -180,6 +180,12 @@ impl Connection {
         self.decoder.input()
     }
 
+    /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
+    /// for the header of the next. For a host that reads to a place of its own while little is expected.
+    pub fn wanted(&self) -> usize {
+        self.decoder.wanted()
+    }
+
     /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read: then memory that
     /// waited for them is given back.
     pub fn handle_read(&mut self, now: Instant) {

@@ -107,13 +107,23 @@ impl Decoder {
             let least = if self.buffered() > self.stride { wanted } else { wanted.max(self.stride / 2) };
             self.make_room(least, self.stride);
         } else if self.whole {
-            let most = wanted.min(self.buffered().max(ON_TRUST));
+            let most = wanted.min(self.buffered().max(ON_TRUST + BESIDE));
             self.make_room(most, most);
         } else {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);
         }
         &mut self.buf
+    }
+
+    /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
+    /// for the header of the next.
+    pub fn wanted(&self) -> usize {
+        let missing = match &self.state {
+            State::Header if self.whole => self.recent.saturating_sub(self.buffered() as u64),
+            _ => self.missing(),
+        };
+        usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
     /// The next whole frame, or `None` until more bytes have come.
@@ -288,15 +298,6 @@ impl Decoder {
             State::Payload { header, taken, done } => header.len - taken - *done as u64,
             _ => 0,
         }
-    }
-
-    /// How much is wanted next: the rest of the frame at hand or, after a large one, another like it.
-    fn wanted(&self) -> usize {
-        let missing = match &self.state {
-            State::Header if self.whole => self.recent.saturating_sub(self.buffered() as u64),
-            _ => self.missing(),
-        };
-        usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
     fn spare(&self) -> usize {

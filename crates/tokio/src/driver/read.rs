@@ -14,7 +14,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when something came, if only the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let mut received = 0;
-        let mut is_little = self.expects_little;
+        let mut is_little = self.expects_little && self.conn.wanted() <= scratch::LEN;
         while received < TURN && self.conn.wants_input() {
             let end = match self.poll_read_once(cx, now, is_little) {
                 Poll::Ready(Ok(0)) => End::Eof,
