@@ -15,7 +15,7 @@ use core::fmt;
 use core::ops::Deref;
 
 /// Messages up to this length can be lent to the application.
-const MAX_SHORT: u64 = 1 << 10;
+const MAX_SHORT: u64 = 512;
 
 /// A binary message in up to three pieces, so that a header and a checksum can stand around a body that nobody copied.
 ///

@@ -112,7 +112,7 @@ fn a_stream_that_fills_its_place_gets_a_larger_one() {
 fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
     const LEN: usize = 256 << 10;
     let mut decoder = decoder(Role::Client);
-    let stream = [&Header::new(Opcode::Binary, LEN as u64).encode(), &[7; LEN][..]].concat().repeat(6);
+    let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(6);
     let mut rest = &stream[..];
     while !rest.is_empty() {
         let place = decoder.input();
