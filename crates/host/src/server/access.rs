@@ -34,6 +34,18 @@ pub struct Grant {
 }
 
 /// Who may come to a server, and what he may do there. By default anybody may do everything.
+///
+/// ```
+/// use bowline_core::transfer::SafeName;
+/// use bowline_host::server::{Access, Grant, Secret, ServerConfig};
+/// use bowline_store::Principal;
+///
+/// let mut camera = Grant::to(Principal::named("camera")?);
+/// (camera.may_fetch, camera.folder) = (false, Some(SafeName::parse("camera")?));
+/// let mut config = ServerConfig::default();
+/// config.access = Access::nobody().with_token(Secret::of("a secret of random bytes"), camera);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Access {
     anybody: Option<Grant>,
