@@ -1,5 +1,5 @@
-//! WebSocket connections on blocking sockets of the standard library, without a runtime, and files that arrive whole over
-//! as many of them as it takes.
+//! WebSocket connections on blocking sockets of the standard library, without a runtime, and files that arrive whole
+//! and messages that arrive once, over as many of them as it takes.
 //!
 //! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]; this crate moves the bytes, reads the
 //! clock, and waits: for the socket and for the connection's next deadline at once, by `poll` of the system. So pings leave
@@ -15,7 +15,7 @@
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, while its owner calls or by a thread of its own |
 //! | [`Listener`] | a thread for each client that comes |
-//! | [`Client`], [`InlineClient`], [`Server`] | files, over as many links as it takes |
+//! | [`Client`], [`InlineClient`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 
 pub mod accept;
 mod client;
@@ -37,6 +37,7 @@ mod wait;
 mod watch;
 mod websocket;
 
+pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
 pub use bowline_host::socket::tune;
 pub use bowline_host::{AcceptError, DialError, Stage};

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bowline_host::messages::Wake;
+
 use crate::wait::Waker;
 
 /// Where letters to a thread are left. It is woken when it waits. Clones are the same box.
@@ -18,13 +20,16 @@ struct State<M> {
     letters: VecDeque<M>,
     /// The thread waits, and does not look here before it is woken.
     is_waiting: bool,
+    /// Somebody has called without a letter.
+    is_stirred: bool,
     /// Nobody will look any more.
     is_closed: bool,
 }
 
 impl<M> Post<M> {
     pub(crate) fn new(waker: Waker) -> Self {
-        let state = State { letters: VecDeque::new(), is_waiting: false, is_closed: false };
+        let state =
+            State { letters: VecDeque::new(), is_waiting: false, is_stirred: false, is_closed: false };
         Self(Arc::new(Shared { state: Mutex::new(state), waker }))
     }
 
@@ -45,17 +50,28 @@ impl<M> Post<M> {
         true
     }
 
+    /// Makes the thread look around, whether it waits or is about to.
+    pub(crate) fn stir(&self) {
+        let mut state = self.lock();
+        state.is_stirred = true;
+        let wakes = std::mem::take(&mut state.is_waiting);
+        drop(state);
+        if wakes {
+            self.0.waker.wake();
+        }
+    }
+
     /// All letters so far.
     pub(crate) fn take(&self) -> VecDeque<M> {
         let mut state = self.lock();
-        state.is_waiting = false;
+        (state.is_waiting, state.is_stirred) = (false, false);
         std::mem::take(&mut state.letters)
     }
 
-    /// The thread is about to wait; false if there are letters, and it must not.
+    /// The thread is about to wait; false if there are letters or calls, and it must not.
     pub(crate) fn may_wait(&self) -> bool {
         let mut state = self.lock();
-        state.is_waiting = state.letters.is_empty();
+        state.is_waiting = state.letters.is_empty() && !state.is_stirred;
         state.is_waiting
     }
 
@@ -68,6 +84,14 @@ impl<M> Post<M> {
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Send + 'static> Post<M> {
+    /// What [stirs](Self::stir) the thread.
+    pub(crate) fn waker(&self) -> Wake {
+        let post = self.clone();
+        Arc::new(move || post.stir())
     }
 }
 
@@ -103,6 +127,12 @@ mod tests {
         assert!(post.may_wait(), "who could not wait would never rest");
         assert!(post.send(2) && post.send(3) && woken());
         assert!(!woken(), "once is enough");
+        assert_eq!(post.take(), [2, 3]);
+        post.stir();
+        assert!(!post.may_wait() && !woken(), "it was called, and does not wait");
+        assert!(post.take().is_empty() && post.may_wait());
+        post.stir();
+        assert!(woken() && post.send(2) && post.send(3));
         assert_eq!(post.close(), [2, 3]);
         assert!(!post.send(4), "nobody looks any more");
     }

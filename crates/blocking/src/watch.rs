@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use bowline_host::messages::Wake;
+
 /// Something that changes, as it is at the moment. As an iterator it waits for each change, and ends when there will be no
 /// other; changes that follow each other quickly are one. Clones look for themselves.
 #[derive(Clone)]
@@ -96,6 +98,13 @@ impl<T> Teller<T> {
     }
 }
 
+impl Teller<()> {
+    /// What says that there is news.
+    pub(crate) fn into_wake(self) -> Wake {
+        Arc::new(move || self.tell(()))
+    }
+}
+
 impl<T> Drop for Teller<T> {
     fn drop(&mut self) {
         self.0.lock().is_over = true;
@@ -118,6 +127,25 @@ impl<T: fmt::Debug> fmt::Debug for Watch<T> {
 impl<T: fmt::Debug> fmt::Debug for Teller<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Teller").field(&self.0.lock().value).finish()
+    }
+}
+
+/// Looks for something, and again whenever there is news, until it is found or this time has come. Whoever has found nothing
+/// may say when to look again in any case.
+pub(crate) fn look<T>(
+    news: &Watch<()>,
+    until: Option<Instant>,
+    mut find: impl FnMut() -> Result<T, Option<Instant>>,
+) -> Option<T> {
+    let mut news = news.clone();
+    loop {
+        // What is told from here on is not missed.
+        news.news();
+        match find() {
+            Ok(found) => return Some(found),
+            Err(_) if until.is_some_and(|until| until <= Instant::now()) => return None,
+            Err(due) => news.change([due, until].into_iter().flatten().min()),
+        };
     }
 }
 
@@ -174,6 +202,34 @@ mod tests {
         assert_eq!(look.wait_for(|n| *n == 6), None, "it will not be");
         assert_eq!((look.next(), other.next(), other.next()), (None, Some(5), None));
         counting.join().unwrap();
+    }
+
+    #[test]
+    fn who_looks_for_something_looks_again_at_news_and_at_times_of_his_own() {
+        let (teller, news) = watch(());
+        teller.tell(());
+        let mut looks = 0;
+        let mut third = |due: Option<Duration>| {
+            looks += 1;
+            if looks % 3 == 0 { Ok(looks) } else { Err(due.map(|time| Instant::now() + time)) }
+        };
+        let soon = Duration::from_millis(1);
+        assert_eq!(look(&news, None, || third(Some(soon))), Some(3));
+        assert_eq!(look(&news, Some(Instant::now() + soon), || third(None)), None, "nothing is told");
+        let telling = std::thread::spawn(move || {
+            while !news_is_enough(&teller) {
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(look(&news, None, || third(None)), Some(6));
+        drop(news);
+        telling.join().unwrap();
+    }
+
+    /// Tells until nobody looks any more.
+    fn news_is_enough(teller: &Teller<()>) -> bool {
+        teller.tell(());
+        Arc::strong_count(&teller.0) == 1
     }
 
     #[test]

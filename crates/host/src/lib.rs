@@ -1,6 +1,6 @@
 //! What the adapters of Bowline have in common, whoever moves the bytes: how a dial is told, how a socket is set up, how a
-//! sleep of the machine is noticed, how pieces become messages, and (feature `transfer`) what becomes of the links and the
-//! transfers of clients and servers. For those who write an adapter of their own; who uses one finds all
+//! sleep of the machine is noticed, how pieces become messages, and (feature `transfer`) what becomes of the links, the
+//! transfers and the messages of clients and servers. For those who write an adapter of their own; who uses one finds all
 //! of it there.
 //!
 //! No I/O happens here but in [`nonblocking`] and over WebSockets of tungstenite's, and no time is read but to notice a sleep.
@@ -16,6 +16,8 @@ mod error;
 mod gather;
 mod joiner;
 mod machine;
+#[cfg(feature = "transfer")]
+pub mod messages;
 pub mod nonblocking;
 mod pings;
 pub mod proxy;

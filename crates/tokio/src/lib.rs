@@ -31,12 +31,12 @@ pub use maybe_tls::MaybeTlsStream;
 pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
 
 mod host;
-mod messages;
+mod news;
 mod pings;
 mod server;
 mod transfer;
 
+pub use bowline_host::messages::{FlushError, Heard};
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths};
-pub use messages::{Heard, SessionLost};
 pub use server::{Access, FileEvent, Grant, Guest, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -1,8 +1,9 @@
-//! Files over real sockets, by every adapter, and by one at each end. A test is written once; here it is run over them.
+//! Files and messages over real sockets, by every adapter, and by one at each end. A test is written once; here it is run over them.
 
 mod ends;
 mod files;
 mod killed;
+mod messages;
 mod papers;
 mod principals;
 mod progress;
@@ -61,6 +62,22 @@ over! {
         killed:
             a_client_that_was_killed_goes_on_when_it_is_started_again
             a_server_that_was_killed_goes_on_when_it_is_started_again;
+        messages:
+            messages_cross_links_that_are_cut_once_and_in_order
+            what_is_said_without_a_link_waits_for_one
+            who_does_not_listen_stops_the_other_end_before_memory_grows
+            a_message_passes_a_file
+            a_session_that_the_server_ends_is_handed_back_and_followed_by_another
+            what_is_confirmed_is_acknowledged
+            a_client_confirms_what_it_has_taken_care_of
+            a_client_that_says_goodbye_ends_its_session
+            a_client_that_is_closed_hands_back_what_has_not_arrived
+            a_client_that_nobody_holds_goes_when_its_messages_have_arrived
+            a_session_whose_client_is_gone_expires
+            who_waits_for_room_in_a_session_that_expires_is_told
+            a_server_that_stops_hands_back_what_has_not_arrived
+            a_client_that_gives_up_hands_back_what_it_has
+            ends_that_do_not_speak_of_messages_say_so;
         principals:
             whoever_a_token_names_goes_on_with_his_own_files_only
             more_open_transfers_than_a_principal_may_have_are_told_to_wait
@@ -104,6 +121,13 @@ over! {
             a_link_that_is_cut_again_and_again_carries_a_file_both_ways
             another_client_goes_on_where_one_was_closed
             a_server_that_stops_sends_its_clients_away_and_keeps_what_came;
+        messages:
+            messages_cross_links_that_are_cut_once_and_in_order
+            what_is_said_without_a_link_waits_for_one
+            who_does_not_listen_stops_the_other_end_before_memory_grows
+            a_session_that_the_server_ends_is_handed_back_and_followed_by_another
+            a_client_that_says_goodbye_ends_its_session
+            ends_that_do_not_speak_of_messages_say_so;
         verbs:
             either_end_cancels_and_the_other_learns_what_is_left;
     }

@@ -147,6 +147,16 @@ pub(crate) fn cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |_, _| Fate::Cut { after })
 }
 
+/// The same after different numbers of bytes, from the least to the most.
+pub(crate) fn uneven_proxy(to: SocketAddr, least: u64, most: u64) -> SocketAddr {
+    proxy(to, move |n, _| Fate::Cut { after: least + (n as u64 * 7919 + 431) % (most - least) })
+}
+
+/// Passes bytes on, and cuts the first connection after so many of them; others carry nothing.
+pub(crate) fn lone_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    proxy(to, move |n, _| Fate::Cut { after: if n == 0 { after } else { 0 } })
+}
+
 /// Passes bytes on, but reads no more than so many of those that the first client sends. It does not say so.
 pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |n, way| match (n, way) {

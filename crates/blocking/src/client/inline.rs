@@ -1,14 +1,17 @@
 //! A client that works while its owner calls.
 
+mod messages;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
+use bowline_core::Instant;
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Leftover, Offer, SafeName, Traffic, TransferId};
-use bowline_host::client::{Feed, landing, offer_of};
+use bowline_host::client::{Feed, Talk, landing, offer_of};
 use bowline_store::{DiskStore, Pipe, Source};
 
 use super::{Client, ClientConfig, Download, Line, LinkEvent, LinkState, Task};
@@ -17,7 +20,8 @@ use crate::transfer::{Control, Finished, Place, Places, Transfer, TransferError,
 use crate::wait::waker;
 use crate::watch::{Audience, watch};
 
-/// A client of one server that works while its owner calls: it dials, pings and moves files inside the calls that wait. See
+/// A client of one server that works while its owner calls: it dials, pings and moves files and messages inside the calls
+/// that wait. See
 /// [`Client`] for one with a thread of its own, which pings whatever its owner does; [`spawn`](Self::spawn) makes one of
 /// this.
 ///
@@ -68,10 +72,12 @@ impl InlineClient {
         let (teller, state) = watch(LinkState::Dialing { attempt: 1 });
         let events = Arc::new(Audience::default());
         let (traffic, carried) = watch(Traffic::default());
+        let (news, changes) = watch(());
+        let talk = Talk::new(post.waker(), news.into_wake());
         let inbox = (post.clone(), wakened);
-        let task = Task::new(request, config, inbox, teller, traffic, Arc::clone(&events));
-        let line = Arc::new(Line(post));
-        let client = Client { line, state, traffic: carried, events, places: Places::default() };
+        let task = Task::new(request, config, inbox, teller, traffic, Arc::clone(&events), talk.clone());
+        let (line, places) = (Arc::new(Line(post)), Places::default());
+        let client = Client { line, state, traffic: carried, events, places, talk, news: changes };
         Ok(Self { client, task })
     }
 
@@ -104,7 +110,7 @@ impl InlineClient {
     /// The client has ended.
     pub fn offer(&mut self, offer: Offer, source: Option<Source>) -> Result<Underway<'_>, TransferError> {
         let place = self.place(offer.length)?;
-        let transfer = self.client.send(place, offer, source.into())?;
+        let transfer = self.client.begin(place, offer, source.into())?;
         Ok(Underway { task: &mut self.task, transfer })
     }
 
@@ -119,7 +125,7 @@ impl InlineClient {
         id: TransferId,
     ) -> Result<Underway<'_>, TransferError> {
         let place = self.place(None)?;
-        let transfer = self.client.send(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))?;
+        let transfer = self.client.begin(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))?;
         Ok(Underway { task: &mut self.task, transfer })
     }
 
@@ -144,18 +150,20 @@ impl InlineClient {
     /// The client has ended.
     pub fn fetch(&mut self, store: &DiskStore, download: Download) -> Result<Underway<'_>, TransferError> {
         let place = self.place(download.length)?;
-        let transfer = self.client.receive(place, store, download)?;
+        let transfer = self.client.begin_download(place, store, download)?;
         Ok(Underway { task: &mut self.task, transfer })
     }
 
-    /// Works for so long: keeps the connection alive, and moves transfers that were begun. False if the client has ended.
+    /// Works for so long: keeps the connection alive, and moves messages, and transfers that were begun. Without time it does
+    /// what can be done at once. False if the client has ended.
     pub fn drive(&mut self, time: Duration) -> bool {
         let until = self.task.now() + time;
         while self.task.work() {
-            if self.task.now() >= until {
-                return true;
-            }
+            let is_last = self.task.now() >= until;
             self.task.wait(Some(until));
+            if is_last {
+                return self.task.work();
+            }
         }
         false
     }
@@ -179,7 +187,7 @@ impl InlineClient {
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
         let answer = self.client.ask();
-        let answered = self.task.work_until(|| match answer.try_recv() {
+        let answered = self.task.work_until(None, || match answer.try_recv() {
             Ok(result) => Some(result),
             Err(TryRecvError::Disconnected) => Some(Err(PingError::Closing)),
             Err(TryRecvError::Empty) => None,
@@ -209,14 +217,14 @@ impl InlineClient {
         let Self { client, mut task } = self;
         drop(client.hang_up());
         // Until it is over.
-        task.work_until(|| None::<()>);
+        task.work_until(None, || None::<()>);
         task.end();
     }
 
     /// A place for a transfer; works until one is free.
     fn place(&mut self, length: Option<u64>) -> Result<Place, TransferError> {
         let Self { client, task } = self;
-        task.work_until(|| client.places.try_take(length)).ok_or(TransferError::Closed)
+        task.work_until(None, || client.places.try_take(length)).ok_or(TransferError::Closed)
     }
 }
 
@@ -229,7 +237,7 @@ impl Underway<'_> {
     /// Works until there is something new to tell of its progress; `None` when it has ended.
     pub fn progress(&mut self) -> Option<TransferProgress> {
         let Self { task, transfer } = self;
-        let news = task.work_until(|| match transfer.news() {
+        let news = task.work_until(None, || match transfer.news() {
             None if transfer.is_over() => Some(None),
             news => news.map(Some),
         });
@@ -242,7 +250,7 @@ impl Underway<'_> {
     /// Why the file has not arrived.
     pub fn finished(mut self) -> Result<Finished, TransferError> {
         let Self { task, transfer } = &mut self;
-        task.work_until(|| transfer.end()).unwrap_or(Err(TransferError::Closed))
+        task.work_until(None, || transfer.end()).unwrap_or(Err(TransferError::Closed))
     }
 
     /// What pauses, resumes and cancels it, also from elsewhere.
@@ -267,15 +275,15 @@ impl Underway<'_> {
 }
 
 impl Task {
-    /// Works until this finds something; `None` if the client is over before.
-    fn work_until<T>(&mut self, mut find: impl FnMut() -> Option<T>) -> Option<T> {
+    /// Works until this finds something; `None` if the client is over before, or the time.
+    fn work_until<T>(&mut self, until: Option<Instant>, mut find: impl FnMut() -> Option<T>) -> Option<T> {
         loop {
-            let is_over = !self.work();
+            let is_over = !self.work() || until.is_some_and(|until| self.now() >= until);
             let found = find();
             if found.is_some() || is_over {
                 return found;
             }
-            self.wait(None);
+            self.wait(until);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A client that stays: it dials, dials again, and its transfers go on where they stopped.
 
 mod inline;
+mod messages;
 mod task;
 
 use std::io;
@@ -9,10 +10,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_core::Message;
 use bowline_core::connection::PingError;
+use bowline_core::messages::{Receipt, SendError};
 use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_host::DialError;
-use bowline_host::client::{Feed, check_token, landing, offer_of};
+use bowline_host::client::{Feed, Talk, check_token, landing, offer_of};
 use bowline_host::transfer::Verb;
 use bowline_store::worker::Report;
 use bowline_store::{DiskStore, Pipe, Source};
@@ -33,8 +36,8 @@ pub type LinkState = bowline_host::client::LinkState<Instant>;
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 256;
 
-/// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped
-/// and no transfer is left.
+/// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped,
+/// no transfer is left and every message has arrived.
 ///
 /// ```no_run
 /// use bowline_blocking::{Client, ClientConfig};
@@ -55,7 +58,44 @@ const EVENTS: usize = 256;
 /// # }
 /// ```
 ///
-/// [`ClientConfig::messages`] is not looked at: this client carries files.
+/// With [`ClientConfig::messages`] it sends and receives messages as well, which outlive its links:
+///
+/// ```
+/// use bowline_blocking::{Client, ClientConfig, Heard, Listener, Server, ServerConfig};
+/// use bowline_core::Message;
+/// use bowline_core::messages::{self, SessionsConfig};
+/// use bowline_store::DiskStore;
+/// use std::thread;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let inbox = tempfile::tempdir()?;
+/// let store = DiskStore::open(inbox.path(), bowline_store::Config::default())?;
+/// let mut config = ServerConfig::default();
+/// config.messages = Some(SessionsConfig::default());
+/// let server = Server::new(store, config);
+/// let listener = Listener::bind("127.0.0.1:0")?;
+/// let (url, stopper) = (format!("ws://{}", listener.local_addr()?), listener.stopper());
+/// let serving = server.clone();
+/// let thread = thread::spawn(move || serving.serve(listener));
+///
+/// let mut config = ClientConfig::default();
+/// config.messages = Some(messages::Config::default());
+/// let client = Client::new(&url, config)?;
+/// client.send(Message::text("hello"))?; // whether a link is up or not
+/// let (session, greeting) = loop {
+///     if let (session, Heard::Message(received)) = server.receive().ok_or("it has stopped")? {
+///         break (session, received.message);
+///     }
+/// };
+/// assert_eq!(greeting, Message::text("hello"));
+/// server.send(session, Message::text("you too"))?; // whether the client is there or not
+/// client.flush()?; // the greeting has arrived
+/// client.close();
+/// # stopper.stop();
+/// # thread.join().expect("no panic")?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     line: Arc<Line>,
@@ -63,6 +103,9 @@ pub struct Client {
     traffic: Watch<Traffic>,
     events: Arc<Audience<LinkEvent>>,
     places: Places,
+    talk: Talk,
+    /// Something may be heard or said, where it could not before.
+    news: Watch<()>,
 }
 
 /// What reaches the thread behind a client.
@@ -79,6 +122,8 @@ pub(crate) enum Letter {
         ticket: Ticket,
     },
     Tell(TransferId, Verb),
+    Volatile(Message, mpsc::Sender<Result<(), SendError>>),
+    Confirm(Receipt),
     NetworkChanged,
     Token(String),
     Ping(Waiter),
@@ -143,7 +188,7 @@ impl Client {
     /// The client has ended.
     pub fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let place = self.places.take(offer.length);
-        self.send(place, offer, source.into())
+        self.begin(place, offer, source.into())
     }
 
     /// Sends what comes through a pipe, under this name. Nobody needs to know how much it is; the server must know the
@@ -156,7 +201,7 @@ impl Client {
     /// The client has ended.
     pub fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let place = self.places.take(None);
-        self.send(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
+        self.begin(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
     }
 
     /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an earlier
@@ -188,7 +233,7 @@ impl Client {
     /// The client has ended.
     pub fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let place = self.places.take(download.length);
-        self.receive(place, store, download)
+        self.begin_download(place, store, download)
     }
 
     /// Shows another token from the next dial on: a link that the server ends because its token is not good any more is
@@ -237,7 +282,9 @@ impl Client {
 
     /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
     /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)), and until what was received
-    /// is durable. Transfers under way end with [`TransferError::Closed`].
+    /// is durable. Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so
+    /// [`flush`](Self::flush) them first. Those that are not known to have arrived are handed to whoever still
+    /// [receives](Self::receive).
     pub fn close(self) {
         // An error says that the thread has ended: closed as well.
         let _ = self.hang_up().recv();
@@ -245,12 +292,12 @@ impl Client {
 
     // ----- inside -----
 
-    fn send(&self, place: Place, offer: Offer, feed: Feed) -> Result<Transfer, TransferError> {
+    fn begin(&self, place: Place, offer: Offer, feed: Feed) -> Result<Transfer, TransferError> {
         let (ticket, transfer) = Ticket::new(offer.id, Arc::clone(&self.line), place);
         self.command(Letter::Upload { offer, feed, ticket }).map(|()| transfer)
     }
 
-    fn receive(
+    fn begin_download(
         &self,
         place: Place,
         store: &DiskStore,

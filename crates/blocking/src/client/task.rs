@@ -10,7 +10,7 @@ use bowline_core::transfer::Traffic;
 use bowline_core::{Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::accept::PAUSE;
-use bowline_host::client::{ClientConfig, Keeper, Output, renewed, spoken};
+use bowline_host::client::{ClientConfig, Keeper, Output, Talk, renewed, spoken};
 use bowline_host::{DialError, Pings};
 use bowline_store::worker::Deliver;
 
@@ -57,13 +57,13 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         request: Request,
-        mut config: ClientConfig,
+        config: ClientConfig,
         (post, wakened): (Post<Letter>, Wakened),
         state: Teller<LinkState>,
         traffic: Teller<Traffic>,
         events: Arc<Audience<LinkEvent>>,
+        talk: Talk,
     ) -> Self {
-        config.messages = None;
         let (clock, limits, jobs) = (Clock::start(), config.dial.clone(), Count::default());
         let token_file = config.token_file.clone();
         let reports = post.clone();
@@ -72,7 +72,7 @@ impl Task {
             reports.send(Letter::Report(report));
         });
         let spawn = Pool::new(FILES).spawner(&jobs);
-        let keeper = Keeper::new(config, &request, spawn, deliver, clock.now());
+        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now());
         Self {
             request,
             token_file,
@@ -129,7 +129,7 @@ impl Task {
 
     /// Brings the files to rest, and tells those who have waited for the end.
     pub(super) fn end(mut self) {
-        self.keeper.rest();
+        self.keeper.rest(self.clock.now());
         self.jobs.wait();
         drop(self.post.close());
         self.events.leave();
@@ -170,6 +170,11 @@ impl Task {
                 self.keeper.download(now, download, store, ticket);
             }
             Letter::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
+            Letter::Volatile(message, done) => {
+                // Nobody may be waiting for the answer.
+                let _ = done.send(self.keeper.send_volatile(now, message));
+            }
+            Letter::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Letter::NetworkChanged => self.keeper.handle_network_change(now),
             Letter::Ping(waiter) => self.ping(now, waiter),
             Letter::Token(token) => {
@@ -182,9 +187,7 @@ impl Task {
                 self.closing.push(done);
                 self.keeper.close();
             }
-            Letter::Released => {
-                self.keeper.release(true);
-            }
+            Letter::Released => self.keeper.release(),
             Letter::Dialed(number, result) if self.is_dialing && number == self.dials => {
                 self.handle_dialed(now, result);
             }
@@ -221,7 +224,7 @@ impl Task {
                 }
             }
             Output::Ended { ticket, result, .. } => ticket.end(result),
-            Output::Messages(_) | Output::Transfer(_) => {}
+            Output::Transfer(_) => {}
         }
     }
 

@@ -11,7 +11,6 @@ use bowline_store::worker::{Deliver, Report};
 
 use super::Server;
 use crate::accept::Accepted;
-use crate::clock::Clock;
 use crate::count::Count;
 use crate::driver::Driver;
 use crate::post::Post;
@@ -50,7 +49,7 @@ impl<'a, S: Stream> Link<'a, S> {
         pass: Pass,
         peer: String,
     ) -> io::Result<Self> {
-        let (clock, house) = (Clock::start(), &server.0.house);
+        let (clock, house) = (server.0.clock, &server.0.house);
         let Accepted { stream, leftover, .. } = accepted;
         let mut driver = Driver::server(stream, &leftover, house.connection(), clock)?;
         let (waker, wakened) = waker()?;
@@ -62,7 +61,7 @@ impl<'a, S: Stream> Link<'a, S> {
             reports.send(Letter::Report(report));
         });
         let spawn = server.0.pool.spawner(&jobs);
-        let served = house.serve(pass, peer, spawn, deliver, clock.now());
+        let served = house.serve(pass, peer, spawn, deliver, post.waker(), clock.now());
         Ok(Self { number: server.join(&post), server, served, driver, post, jobs })
     }
 

@@ -1,6 +1,7 @@
 //! A server that takes files into a folder and gives them out again, by a thread for each client.
 
 mod link;
+mod messages;
 mod sweeping;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,14 @@ use bowline_host::transfer::Verb;
 use bowline_store::DiskStore;
 
 use crate::accept;
+use crate::clock::Clock;
 use crate::listener::Listener;
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
-use crate::watch::Audience;
+use crate::watch::{Audience, Watch, watch};
 use link::{Letter, Link};
 use sweeping::Sweeping;
 
@@ -51,7 +53,7 @@ const EVENTS: usize = 1024;
 /// # }
 /// ```
 ///
-/// [`ServerConfig::messages`] is not looked at: this server carries files.
+/// With [`ServerConfig::messages`] it speaks of messages as well; see [`Client`](crate::Client).
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Shared>);
 
@@ -61,6 +63,10 @@ struct Shared {
     pool: Pool,
     events: Audience<ServerEvent>,
     links: Mutex<Links>,
+    /// One clock for all links, which share the sessions of messages.
+    clock: Clock,
+    /// Something may have come of those, or there may be room again.
+    news: Watch<()>,
 }
 
 /// The links that there are, by number.
@@ -76,11 +82,11 @@ impl Server {
     ///
     /// # Panics
     /// If the operating system has no randomness.
-    pub fn new(store: DiskStore, mut config: ServerConfig) -> Self {
-        config.messages = None;
-        let house = Arc::new(House::new(store, config));
+    pub fn new(store: DiskStore, config: ServerConfig) -> Self {
+        let (clock, (teller, news)) = (Clock::start(), watch(()));
+        let house = Arc::new(House::new(store, config, teller.into_wake(), clock.now()));
         let (events, links) = (Audience::default(), Mutex::default());
-        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links }))
+        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links, clock, news }))
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -107,13 +113,21 @@ impl Server {
         let left = listener
             .with_most(config.max_connections)
             .serve(move |stream, peer| server.serve_tcp(stream, peer.to_string()))?;
-        self.lock().is_stopping = true;
-        self.tell_links(|| Letter::Away);
+        self.stop();
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
             left.wait(LAST_WORDS);
         }
         Ok(())
+    }
+
+    /// Tells all clients, and those who come from now on, to come back later. For whoever accepts streams by himself: each
+    /// client is gone when its [`serve_stream`](Self::serve_stream) has returned. A [`serve`](Self::serve) goes on, and ends by
+    /// its listener.
+    pub fn stop(&self) {
+        self.lock().is_stopping = true;
+        self.tell_links(|| Letter::Away);
+        self.0.house.talks().stop(self.0.clock.now());
     }
 
     #[cfg(not(feature = "tls"))]

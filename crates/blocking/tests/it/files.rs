@@ -24,7 +24,7 @@ use crate::common::{Over, dialing, within};
 mod blocking_upload;
 
 /// A server of a folder, until it is dropped.
-struct Serving {
+pub(crate) struct Serving {
     dir: TempDir,
     url: String,
     dial: dial::Config,
@@ -39,13 +39,17 @@ impl Serving {
     }
 
     fn over(over: Over, rate: Option<u64>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig::default();
         config.transfer.limit_rate = rate;
         #[cfg(feature = "tls")]
         if matches!(over, Over::Tls) {
             config.tls = Some(papers().server.clone());
         }
+        Self::of(over, config)
+    }
+
+    pub(crate) fn of(over: Over, config: ServerConfig) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
         let server = Server::new(store, config);
         let listener = Listener::bind("127.0.0.1:0").unwrap();
@@ -55,8 +59,15 @@ impl Serving {
         Self { dir, url, dial, server, stopper, thread }
     }
 
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
     fn client(&self) -> InlineClient {
-        let mut config = ClientConfig::default();
+        self.client_of(ClientConfig::default())
+    }
+
+    pub(crate) fn client_of(&self, mut config: ClientConfig) -> InlineClient {
         config.dial = self.dial.clone();
         InlineClient::new(&self.url, config).unwrap()
     }

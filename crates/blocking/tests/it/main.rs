@@ -3,6 +3,7 @@
 mod common;
 mod files;
 mod listener;
+mod messages;
 mod patience;
 mod sending;
 mod spawned;

@@ -16,13 +16,14 @@ use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
 use bowline_core::transfer::TransferId;
-use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection, messages};
+use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
 use super::output::Ended;
-use super::{ClientConfig, Download, LinkEvent, LinkState, Output};
+use super::talk::Anchor;
+use super::{ClientConfig, Download, LinkEvent, LinkState, Output, Talk};
 use crate::desk::Desk;
 use crate::dial::place;
 use crate::seed::certain_seed;
@@ -49,6 +50,7 @@ pub struct Keeper<T> {
     why: String,
     pub(super) ended: Option<Ended>,
     wanted: Wanted,
+    pub(super) talk: Anchor,
     /// When progress is told next.
     pub(super) due: Instant,
     pub(super) outputs: VecDeque<Output<T>>,
@@ -59,15 +61,14 @@ pub struct Keeper<T> {
 enum Wanted {
     Service,
     /// What is under way; nobody will ask for more.
-    Rest {
-        is_silent: bool,
-    },
+    Rest,
     Nothing,
 }
 
 impl<T> Keeper<T> {
     /// A client of the server that this request asks. Jobs on files go to `spawn`; what they report through `deliver` is
-    /// to come back by [`handle_report`](Self::handle_report).
+    /// to come back by [`handle_report`](Self::handle_report). If [`ClientConfig::messages`] is set, the application says
+    /// and hears them by `talk`.
     ///
     /// # Panics
     /// If the operating system has no randomness.
@@ -76,8 +77,12 @@ impl<T> Keeper<T> {
         request: &Request,
         spawn: Spawn,
         deliver: Deliver,
+        talk: Talk,
         now: Instant,
     ) -> Self {
+        if config.messages.is_some() {
+            talk.open();
+        }
         let mut settings = session::Config::default();
         settings.adapt.mode = config.learning;
         settings.adapt.interval = config.connection.heartbeat.interval;
@@ -101,6 +106,7 @@ impl<T> Keeper<T> {
             why: String::new(),
             ended: None,
             wanted: Wanted::Service,
+            talk: Anchor(talk),
             due: now,
             outputs: VecDeque::new(),
         }
@@ -142,31 +148,28 @@ impl<T> Keeper<T> {
         self.desk.session.handle_timeout(now);
     }
 
-    /// Moves what can move between the link and the session, and closes the link if the client is done.
+    /// Moves what can move between the link, the session and the application, and closes the link if the client is done.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.desk.pump(now, connection);
-        // What is decided about events may have to be said.
-        while self.handle_events(now) && self.is_up {
+        // What is decided about events may have to be said, and so does what the application says.
+        while (self.handle_events(now) | self.converse(now)) && self.is_up {
             self.desk.pump(now, connection);
         }
+        self.settle();
         if self.wanted == Wanted::Nothing && connection.is_open() {
             // Already closing is as good.
             let _ = connection.close(now, Close::normal());
         }
     }
 
-    // ----- commands about the link; those about transfers are in their own file -----
+    // ----- commands about the link; those about transfers and messages are in files of their own -----
 
-    /// Nobody will ask for anything more: the link is closed when nothing is under way. `is_silent` says that about
-    /// messages; call it again when that may have changed. Says whether the link is to be closed now, by
-    /// [`pump`](Self::pump).
-    pub fn release(&mut self, is_silent: bool) -> bool {
-        let is_news = self.wanted != Wanted::Nothing;
-        if is_news {
-            self.wanted = Wanted::Rest { is_silent };
+    /// Nobody will ask for anything more: the link is closed when no transfer is under way and every message has arrived.
+    pub fn release(&mut self) {
+        if self.wanted == Wanted::Service {
+            self.wanted = Wanted::Rest;
             self.settle();
         }
-        is_news && self.wanted == Wanted::Nothing
     }
 
     /// Closes the link. Transfers under way come to nothing: their tickets are dropped.
@@ -174,6 +177,7 @@ impl<T> Keeper<T> {
         if self.wanted != Wanted::Nothing {
             self.wanted = Wanted::Nothing;
             self.tracked.clear();
+            self.talk.0.close();
             self.outputs.push_back(Output::Abandon);
         }
     }
@@ -184,6 +188,11 @@ impl<T> Keeper<T> {
     pub fn poll_output(&mut self, now: Instant) -> Option<Output<T>> {
         if self.outputs.is_empty() {
             self.handle_events(now);
+            // With a link, pump does that: it brings on its way what comes of it.
+            if !self.is_up {
+                self.converse(now);
+            }
+            self.settle();
         }
         self.outputs.pop_front()
     }
@@ -199,10 +208,11 @@ impl<T> Keeper<T> {
         self.wanted == Wanted::Nothing && !self.is_up
     }
 
-    /// Lets go of all sources: nothing is sent any more. What was received becomes durable; wait for the jobs that are
-    /// still under way.
-    pub fn rest(&mut self) {
+    /// Lets go of all sources: nothing is sent any more, and messages that are not known to have arrived are handed back.
+    /// What was received becomes durable; wait for the jobs that are still under way.
+    pub fn rest(&mut self, now: Instant) {
         self.desk.worker.drop_sources();
+        self.end_talk(now);
     }
 
     // ----- looks -----
@@ -219,16 +229,6 @@ impl<T> Keeper<T> {
         config
     }
 
-    /// The session of messages, if they are spoken.
-    pub fn messages(&self) -> Option<&messages::Messages> {
-        self.desk.session.messages()
-    }
-
-    /// The session of messages, if they are spoken.
-    pub fn messages_mut(&mut self) -> Option<&mut messages::Messages> {
-        self.desk.session.messages_mut()
-    }
-
     // ----- inside -----
 
     /// Decides about everything that has happened; whether anything has.
@@ -238,7 +238,6 @@ impl<T> Keeper<T> {
             has_any = true;
             self.handle_event(now, event);
         }
-        self.settle();
         has_any
     }
 
@@ -246,11 +245,11 @@ impl<T> Keeper<T> {
         match event {
             Event::Dial => self.dial(),
             Event::Waiting { until } => self.handle_waiting(now, until),
-            Event::GaveUp(why) => self.give_up(why),
+            Event::GaveUp(why) => self.give_up(now, why),
             Event::LinkDown(disconnect) => self.handle_link_down(disconnect),
             Event::Link(event) => self.tell(LinkEvent::Notice(event)),
             Event::Transfer(event) => self.handle_transfer(now, event),
-            Event::Messages(event) => self.outputs.push_back(Output::Messages(event)),
+            Event::Messages(event) => self.talk.0.tell(event),
             _ => {}
         }
     }
@@ -287,7 +286,7 @@ impl<T> Keeper<T> {
         }
     }
 
-    fn give_up(&mut self, gave_up: GiveUp) {
+    fn give_up(&mut self, now: Instant, gave_up: GiveUp) {
         self.outputs.push_back(Output::Abandon);
         let reached = self.links > 0;
         let (why, ended) = if let GiveUp::No(_) = gave_up {
@@ -303,13 +302,14 @@ impl<T> Keeper<T> {
         self.ended = Some(ended);
         self.places.clear();
         self.desk.worker.drop_sources();
+        self.end_talk(now);
         self.outputs.push_back(Output::State(LinkState::Ended { why: why.clone() }));
         self.tell(LinkEvent::GaveUp { why, reached });
     }
 
     /// Closes the link if nobody wants it any more.
     fn settle(&mut self) {
-        if self.wanted == (Wanted::Rest { is_silent: true }) && self.tracked.is_empty() {
+        if self.wanted == Wanted::Rest && self.tracked.is_empty() && self.is_silent() {
             self.close();
         }
     }

@@ -1,11 +1,13 @@
-//! A client of files, without I/O: what happens to its links, and what becomes of its transfers.
+//! A client of files and messages, without I/O: what happens to its links, and what becomes of its transfers.
 
 mod config;
 mod credentials;
 mod files;
 mod keeper;
+mod messages;
 mod output;
 mod paths;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -16,3 +18,4 @@ pub use files::{Download, Feed, landing, offer_of};
 pub use keeper::Keeper;
 pub use output::{Output, spoken};
 pub use paths::Paths;
+pub use talk::{Mark, Talk};

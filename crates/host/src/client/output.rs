@@ -1,8 +1,8 @@
 //! What a keeper says, and what its adapter asks a dial.
 
+use bowline_core::Disconnect;
 use bowline_core::closing::Obstacle;
 use bowline_core::transfer::{self, SUBPROTOCOL, TransferId};
-use bowline_core::{Disconnect, messages};
 
 use super::{LinkEvent, LinkState};
 use crate::dial::Dialed;
@@ -31,8 +31,6 @@ pub enum Output<T> {
         /// What has come of it.
         result: Result<(TransferProgress, Finished), TransferError>,
     },
-    /// The session of messages tells something.
-    Messages(messages::Event),
     /// Something else has happened to a transfer, for logs.
     Transfer(transfer::Event),
 }

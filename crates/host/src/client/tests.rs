@@ -18,7 +18,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn keeper(config: ClientConfig) -> Keeper<&'static str> {
     let request = Request::new("ws://127.0.0.1:9000").unwrap();
-    Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), Instant::ZERO)
+    let talk = Talk::new(Arc::new(|| ()), Arc::new(|| ()));
+    Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), talk, Instant::ZERO)
 }
 
 /// All that it says, in short.
@@ -136,7 +137,7 @@ fn it_is_over_when_it_was_closed_and_the_link_is_gone() {
     keeper.handle_link_up(now, SECOND);
     let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
     keeper.upload(now, offer(1), Feed::Nothing, "file");
-    keeper.release(true);
+    keeper.release();
     keeper.pump(now, &mut connection);
     assert!(!keeper.is_over() && connection.is_open(), "something is under way");
     keeper.close();
@@ -156,7 +157,7 @@ fn the_last_transfer_takes_the_link_with_it_in_the_same_round() {
     keeper.handle_link_up(now, SECOND);
     let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
     keeper.upload(now, offer(1), Feed::Nothing, "file");
-    assert!(!keeper.release(true));
+    keeper.release();
     keeper.pump(now, &mut connection);
     keeper.tell_transfer(now, offer(1).id, Verb::Cancel(Leftover::Keep));
     keeper.pump(now, &mut connection);
@@ -202,10 +203,11 @@ fn what_is_decided_about_an_event_is_said_in_the_same_round() {
 #[test]
 fn it_is_over_at_once_without_a_link_and_without_work() {
     let mut keeper = keeper(ClientConfig::default());
-    assert!(!keeper.release(false) && !keeper.is_over(), "messages are under way");
-    assert!(keeper.release(true) && keeper.is_over());
-    assert!(!keeper.release(true), "it is told once");
-    assert_eq!(said(&mut keeper, Instant::ZERO)[0], "Abandon", "no dial is waited for");
+    keeper.release();
+    assert!(keeper.is_over());
+    keeper.release();
+    let told = said(&mut keeper, Instant::ZERO);
+    assert_eq!(told.iter().filter(|line| *line == "Abandon").count(), 1, "no dial is waited for: {told:?}");
 }
 
 #[test]

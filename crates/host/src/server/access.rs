@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use bowline_core::transfer::{Digest, SafeName};
-use bowline_store::Principal;
+use bowline_store::{DiskStore, Principal, Quota};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
@@ -81,6 +81,20 @@ impl Grant {
     /// Everything, for this principal.
     pub fn to(principal: Principal) -> Self {
         Self { principal, ..Self::default() }
+    }
+
+    /// What somebody with this grant sees of a store.
+    pub(super) fn view(&self, whole: &DiskStore) -> DiskStore {
+        let mut store = whole.for_principal(self.principal.clone());
+        if let Some(folder) = &self.folder {
+            store = store.in_folder(folder.clone());
+        }
+        if let Some(bytes) = self.quota {
+            let mut quota: Quota = *store.quota();
+            quota.bytes = Some(bytes);
+            store = store.with_quota(quota);
+        }
+        store
     }
 
     fn has_ended(&self, now: SystemTime) -> bool {

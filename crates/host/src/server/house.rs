@@ -15,16 +15,18 @@ use http::StatusCode;
 
 use super::figures::Tally;
 use super::seats::Seats;
-use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent};
+use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent, Talks};
 use crate::AcceptError;
 use crate::accept::Decision;
+use crate::messages::Wake;
 use crate::seed::certain_seed;
 use crate::transfer::Verb;
 
 /// How many transfers are looked at in one go of a sweep: a moment's work of a thread that others may want.
 const SWEEP: usize = 256;
 
-/// What all links of a server share: its folder, its settings, who has how much open, and what is paused.
+/// What all links of a server share: its folder, its settings, who has how much open, what is paused, and its sessions of
+/// messages.
 #[derive(Debug)]
 pub struct House {
     pub(super) store: DiskStore,
@@ -40,24 +42,32 @@ pub struct House {
     links: AtomicU64,
     /// Pauses outlive links.
     paused: Mutex<BTreeSet<TransferId>>,
+    talks: Talks,
 }
 
 impl House {
-    /// A server of the files in this store.
+    /// A server of the files in this store. `news` is to wake whoever waits for something of its [talks](Self::talks). All
+    /// times that are told to it and to its links are of one clock.
     ///
     /// # Panics
     /// If the operating system has no randomness.
-    pub fn new(store: DiskStore, config: ServerConfig) -> Self {
+    pub fn new(store: DiskStore, config: ServerConfig, news: Wake, now: Instant) -> Self {
         let mut instance = [0; 16];
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
+        let talks = Talks::new(config.messages, news, now);
         let (edition, links, seats, tally, paused) = Default::default();
-        Self { store, config, instance, seats, tally, access, edition, links, paused }
+        Self { store, config, instance, seats, tally, access, edition, links, paused, talks }
     }
 
     /// Its settings.
     pub fn config(&self) -> &ServerConfig {
         &self.config
+    }
+
+    /// Its sessions of messages.
+    pub fn talks(&self) -> &Talks {
+        &self.talks
     }
 
     /// What to answer to a request, and what its client may do if it may come.
@@ -89,18 +99,22 @@ impl House {
     }
 
     /// Serves a client over a connection with [these settings](Self::connection). The address is for events. Jobs on files go
-    /// to `spawn`; what they report through `deliver` is to come back by [`Served::handle_report`].
+    /// to `spawn`; what they report through `deliver` is to come back by [`Served::handle_report`]. `stir` is to wake whoever
+    /// serves the link: there is something to [pump](Served::pump).
     pub fn serve(
         self: &Arc<Self>,
         pass: Pass,
         address: String,
         spawn: Spawn,
         deliver: Deliver,
+        stir: Wake,
         now: Instant,
     ) -> Served {
         let link = self.links.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Peer { link, address, who: pass.grant.principal.clone() };
-        Served::new(Arc::clone(self), pass, peer, spawn, deliver, now)
+        // Only the same principal can have its session of messages back.
+        let place = Talks::join(self, peer.who.name().as_bytes(), stir, now);
+        Served::new(Arc::clone(self), pass, peer, (spawn, deliver), place, now)
     }
 
     /// Counts a client for whom there is no connection, and says so. Its address is for events.

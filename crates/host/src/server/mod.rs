@@ -1,4 +1,4 @@
-//! A server of files, without I/O: who may come, what is served over a link, and what is told of it.
+//! A server of files and messages, without I/O: who may come, what is served over a link, and what is told of it.
 
 mod access;
 mod config;
@@ -7,6 +7,7 @@ mod house;
 mod peer;
 mod seats;
 mod served;
+mod talks;
 #[cfg(test)]
 mod tests;
 
@@ -15,4 +16,5 @@ pub use config::{FileEvent, ServerConfig, ServerEvent};
 pub use figures::{Figures, Moved, ROUND_TRIPS, Refusal, Stages, Traffic};
 pub use house::House;
 pub use peer::Peer;
-pub use served::{Output, Served, is_goodbye};
+pub use served::{Output, Served};
+pub use talks::Talks;

@@ -9,10 +9,11 @@ use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, Stage, TransferId};
 use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
-use bowline_store::{DiskStore, Quota, Worker};
+use bowline_store::{DiskStore, Worker};
 
 use super::figures::{Share, Stages, Way};
 use super::seats::Seat;
+use super::talks::Place;
 use super::{FileEvent, Grant, House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
 use crate::transfer::Verb;
@@ -44,6 +45,8 @@ pub struct Served {
     share: Share,
     /// When the stages of the transfers are counted next, if anything may have changed.
     count: Option<Instant>,
+    /// Among the sessions of messages.
+    place: Option<Place>,
     /// How the link has ended.
     disconnect: Option<Disconnect>,
     outputs: VecDeque<Output>,
@@ -79,8 +82,8 @@ impl Served {
         house: Arc<House>,
         pass: Pass,
         peer: Peer,
-        spawn: Spawn,
-        deliver: Deliver,
+        (spawn, deliver): (Spawn, Deliver),
+        place: Option<Place>,
         now: Instant,
     ) -> Self {
         let mut settings = session::Config::default();
@@ -94,7 +97,7 @@ impl Served {
         let share = house.tally.join();
         let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
-            store: store(&house.store, &pass.grant),
+            store: pass.grant.view(&house.store),
             // Whatever has changed since the pass was given is seen at the first look.
             edition: 0,
             until: left.map(|left| now + left),
@@ -106,6 +109,7 @@ impl Served {
             subjects: BTreeMap::new(),
             share,
             count: None,
+            place,
             disconnect: None,
         }
     }
@@ -135,12 +139,12 @@ impl Served {
         verb.apply(now, self.desk.session.transfers_mut(), id);
     }
 
-    /// Moves what can move between the link and the session.
+    /// Moves what can move between the link and its sessions.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.look_at_pass(now);
         self.desk.pump(now, connection);
-        // What is decided about events may have to be said.
-        while self.handle_events(now) && self.disconnect.is_none() {
+        // What is decided about events may have to be said, and so does what the application says.
+        while (self.handle_events(now) | self.converse(now)) && self.disconnect.is_none() {
             self.desk.pump(now, connection);
         }
         self.share.handle_stats(&connection.stats());
@@ -159,11 +163,6 @@ impl Served {
             // Already closing is as good.
             let _ = connection.close(now, close);
         }
-    }
-
-    /// The session, for the [`Sessions`](bowline_core::Sessions) of a server that speaks of messages.
-    pub fn session_mut(&mut self) -> &mut Session {
-        &mut self.desk.session
     }
 
     /// Lets go of all sources: nothing is sent any more. What was received becomes durable; wait for the jobs that are
@@ -185,7 +184,9 @@ impl Served {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.desk.session.poll_timeout(), self.until, self.count].into_iter().flatten().min()
+        let messages = self.place.as_ref().and_then(Place::poll_timeout);
+        let deadlines = [self.desk.session.poll_timeout(), messages, self.until, self.count];
+        deadlines.into_iter().flatten().min()
     }
 
     // ----- looks -----
@@ -226,14 +227,26 @@ impl Served {
                     }
                     self.outputs.push_back(Output::Link(event));
                 }
-                session::Event::LinkDown(disconnect) => {
-                    self.share.handle_ended(&disconnect);
-                    self.disconnect = Some(disconnect);
-                }
+                session::Event::LinkDown(disconnect) => self.handle_link_down(now, disconnect),
                 _ => {}
             }
         }
         has_any
+    }
+
+    /// Moves messages between the link and its session; whether any has moved.
+    fn converse(&mut self, now: Instant) -> bool {
+        self.place.as_mut().is_some_and(|place| place.serve(now, &mut self.desk.session))
+    }
+
+    /// The session of messages is kept, unless the client has said that it is done. What has come on the link has come.
+    fn handle_link_down(&mut self, now: Instant, disconnect: Disconnect) {
+        self.converse(now);
+        if let Some(mut place) = self.place.take() {
+            place.leave(now, is_goodbye(&disconnect));
+        }
+        self.share.handle_ended(&disconnect);
+        self.disconnect = Some(disconnect);
     }
 
     /// How many transfers are in each stage, on their way in and out.
@@ -336,22 +349,8 @@ impl Served {
     }
 }
 
-/// What somebody with this grant sees of a store.
-fn store(whole: &DiskStore, grant: &Grant) -> DiskStore {
-    let mut store = whole.for_principal(grant.principal.clone());
-    if let Some(folder) = &grant.folder {
-        store = store.in_folder(folder.clone());
-    }
-    if let Some(bytes) = grant.quota {
-        let mut quota: Quota = *store.quota();
-        quota.bytes = Some(bytes);
-        store = store.with_quota(quota);
-    }
-    store
-}
-
-/// Whether a client has said that it is done: its session of messages is not kept then.
-pub fn is_goodbye(disconnect: &Disconnect) -> bool {
+/// Whether a client has said that it is done.
+fn is_goodbye(disconnect: &Disconnect) -> bool {
     let is_normal = disconnect.received().is_some_and(|close| close.code() == CloseCode::NORMAL);
     is_normal && disconnect.who() == Who::Peer
 }

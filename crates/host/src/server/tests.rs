@@ -14,7 +14,7 @@ use crate::transfer::Verb;
 fn house(config: ServerConfig) -> (tempfile::TempDir, Arc<House>) {
     let dir = tempfile::tempdir().unwrap();
     let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
-    (dir, Arc::new(House::new(store, config)))
+    (dir, Arc::new(House::new(store, config, Arc::new(|| ()), Instant::ZERO)))
 }
 
 fn request(authorization: Option<&str>) -> http::Request<()> {
@@ -77,7 +77,8 @@ fn the_end_of_a_link_is_told_last() {
     let (_dir, house) = house(ServerConfig::default());
     let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
     let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
-    let mut served = house.serve(pass.unwrap(), "peer".into(), spawn, Arc::new(drop), now);
+    let (deliver, stir) = (Arc::new(drop), Arc::new(|| ()));
+    let mut served = house.serve(pass.unwrap(), "peer".into(), spawn, deliver, stir, now);
     let mut connection = Connection::server(Config::default(), [7; 32], now);
     served.pump(now, &mut connection);
     served.send_away(now, &mut connection);

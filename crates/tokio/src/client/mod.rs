@@ -6,18 +6,19 @@ mod task;
 use std::path::Path;
 use std::time::Duration;
 
+use bowline_core::Message;
 use bowline_core::connection::PingError;
-use bowline_core::messages::Receipt;
+use bowline_core::messages::{Receipt, SendError};
 use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
 use bowline_handshake::client::RequestError;
-use bowline_host::client::{Feed, check_token, landing, offer_of};
+use bowline_host::client::{Feed, Talk, check_token, landing, offer_of};
 use bowline_host::transfer::Verb;
 use bowline_store::{DiskStore, Pipe, Source};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 
+use crate::news::{News, Stir};
 use crate::pings::{self, Waiter};
 use crate::transfer::{Places, Ticket, Transfer, TransferError};
-use messages::Line;
 use task::Task;
 
 pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
@@ -69,7 +70,7 @@ pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 /// let client = Client::new(&url, config)?;
 /// client.send(Message::text("hello")).await?; // whether a link is up or not
 /// let (session, greeting) = loop {
-///     if let (session, Heard::Message(received)) = server.receive().await {
+///     if let (session, Heard::Message(received)) = server.receive().await.ok_or("it has stopped")? {
 ///         break (session, received.message);
 ///     }
 /// };
@@ -87,7 +88,8 @@ pub struct Client {
     traffic: watch::Receiver<Traffic>,
     events: broadcast::Sender<LinkEvent>,
     places: Places,
-    line: Line,
+    talk: Talk,
+    news: News,
 }
 
 /// What the application asks of the task behind a client.
@@ -96,6 +98,7 @@ pub(crate) enum Command {
     Upload { offer: Offer, feed: Feed, ticket: Ticket },
     Download { download: Download, store: DiskStore, ticket: Ticket },
     Tell(TransferId, Verb),
+    Volatile(Message, oneshot::Sender<Result<(), SendError>>),
     Confirm(Receipt),
     NetworkChanged,
     Token(String),
@@ -115,10 +118,11 @@ impl Client {
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
         let (traffic, carried) = watch::channel(Traffic::default());
         let (events, _) = broadcast::channel(256);
-        let (line, far) = messages::line();
-        let task = Task::new(request, config, inbox, far, state, traffic, events.clone());
+        let (stir, news) = (Stir::default(), News::default());
+        let talk = Talk::new(stir.waker(), news.teller());
+        let task = Task::new(request, config, inbox, (talk.clone(), stir), state, traffic, events.clone());
         tokio::spawn(task.run());
-        Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), line })
+        Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), talk, news })
     }
 
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
@@ -255,7 +259,8 @@ impl Client {
 
     /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
     /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)). Transfers under way end
-    /// with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first.
+    /// with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first. Those that are not
+    /// known to have arrived are handed to whoever still [receives](Self::receive).
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {

@@ -8,22 +8,18 @@ use bowline_core::connection;
 use bowline_core::transfer::{self, Traffic};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
-use bowline_host::client::{Keeper, Output, renewed, spoken};
+use bowline_host::client::{Keeper, Output, Talk, renewed, spoken};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::messages::Far;
 use super::{ClientConfig, Command, LinkEvent, LinkState};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::host::{Hands, Host, Step, let_go};
 use crate::maybe_tls::MaybeTlsStream;
+use crate::news::Stir;
 use crate::pings::{self, Pings, Waiter};
 use crate::transfer::Ticket;
-
-mod messages;
-
-use messages::Talk;
 
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError>> + Send>>;
 
@@ -46,7 +42,8 @@ pub(super) struct Task {
     /// Numbers the pings: no two carry the same.
     pinged: u64,
     closing: Vec<oneshot::Sender<()>>,
-    talk: Talk,
+    /// The application has said something, or has room for more.
+    stir: Stir,
 }
 
 impl Task {
@@ -54,16 +51,15 @@ impl Task {
         request: Request,
         config: ClientConfig,
         commands: mpsc::UnboundedReceiver<Command>,
-        line: Far,
+        (talk, stir): (Talk, Stir),
         state: watch::Sender<LinkState>,
         traffic: watch::Sender<Traffic>,
         events: broadcast::Sender<LinkEvent>,
     ) -> Self {
         let clock = Clock::start();
-        let talk = Talk::new(line, config.messages.is_some());
         let (limits, token_file) = (config.dial.clone(), config.token_file.clone());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
-        let keeper = Keeper::new(config, &request, spawn, deliver, clock.now());
+        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now());
         Self {
             request,
             token_file,
@@ -80,7 +76,7 @@ impl Task {
             pings: Pings::default(),
             pinged: 0,
             closing: Vec::new(),
-            talk,
+            stir,
         }
     }
 
@@ -90,21 +86,24 @@ impl Task {
             if self.keeper.is_over() {
                 break;
             }
-            let (dialing, news, listens) = (self.dial.is_some(), self.has_news(), self.talk.listens());
+            let dialing = self.dial.is_some();
             let (deadline, takes_commands) =
                 (self.keeper.poll_timeout(), !self.released && self.closing.is_empty());
             tokio::select! {
                 step = self.host.step(self.driver.as_mut(), deadline) => self.handle_step(step),
                 result = dial_result(&mut self.dial), if dialing => self.handle_dialed(result),
-                command = self.commands.recv(), if takes_commands => match command {
-                    Some(command) => self.handle_command(command),
-                    None => self.released = true,
-                },
-                said = self.talk.line.said.recv(), if listens => self.handle_said(said),
-                Ok(place) = self.talk.line.heard.clone().reserve_owned(), if news => self.deliver(place),
+                command = self.commands.recv(), if takes_commands => {
+                    if let Some(command) = command {
+                        self.handle_command(command);
+                    } else {
+                        self.released = true;
+                        self.keeper.release();
+                    }
+                }
+                () = self.stir.stirred() => {}
             }
         }
-        self.keeper.rest();
+        self.keeper.rest(self.host.clock.now());
         self.host.rest().await;
         for done in self.closing {
             let _ = done.send(());
@@ -114,19 +113,11 @@ impl Task {
     /// Moves what can move without waiting, and passes on what there is to tell.
     fn work_off(&mut self) {
         let now = self.host.clock.now();
-        loop {
-            if let Some(driver) = &mut self.driver {
-                self.keeper.pump(now, driver.conn_mut());
-            }
-            while let Some(output) = self.keeper.poll_output(now) {
-                self.handle_output(output);
-            }
-            // What was said is to leave at once, and so is the goodbye of those who have said everything.
-            let has_said = self.say();
-            let closes = self.released && self.keeper.release(self.is_silent());
-            if !has_said && !closes {
-                break;
-            }
+        if let Some(driver) = &mut self.driver {
+            self.keeper.pump(now, driver.conn_mut());
+        }
+        while let Some(output) = self.keeper.poll_output(now) {
+            self.handle_output(output);
         }
         if self.keeper.is_due(now) {
             self.traffic.send_replace(self.keeper.traffic());
@@ -159,11 +150,11 @@ impl Task {
             }
             Command::Tell(id, verb) => self.keeper.tell_transfer(now, id, verb),
             Command::Ping(waiter) => self.ping(waiter),
-            Command::Confirm(receipt) => {
-                if let Some(messages) = self.keeper.messages_mut() {
-                    messages.confirm(now, receipt);
-                }
+            Command::Volatile(message, done) => {
+                // Nobody may be waiting for the answer.
+                let _ = done.send(self.keeper.send_volatile(now, message));
             }
+            Command::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Command::NetworkChanged => self.keeper.handle_network_change(now),
             Command::Token(token) => {
                 // It was looked at when it was set.
@@ -211,7 +202,6 @@ impl Task {
                 }
                 ticket.end(result);
             }
-            Output::Messages(event) => self.handle_messages(event),
             Output::Transfer(event) => log(&event),
         }
     }
@@ -224,10 +214,7 @@ impl Task {
                 tracing::debug!("{}", disconnect.explain());
             }
             LinkEvent::DialFailed { disconnect, .. } => tracing::info!(%disconnect, "dial failed"),
-            LinkEvent::GaveUp { why, .. } => {
-                tracing::info!(%why, "gave up");
-                self.end_messages();
-            }
+            LinkEvent::GaveUp { why, .. } => tracing::info!(%why, "gave up"),
             LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why }) => {
                 tracing::info!(?from, ?to, %why, "another heartbeat");
             }

@@ -28,9 +28,9 @@ use crate::accept::{self, Accepted};
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::host::{Hands, Host};
+use crate::news::{News, Stir};
 use crate::tcp;
 use door::{Caller, Door};
-use messages::Talks;
 use orders::Order;
 use served::Link;
 
@@ -59,13 +59,15 @@ pub struct Server {
     house: Arc<House>,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
-    /// The sessions of messages, if they are spoken.
-    talks: Option<Arc<Talks>>,
+    /// One clock for all links, which share the sessions of messages.
+    clock: Clock,
+    /// Something may have come of those, or there may be room again.
+    news: News,
     orders: broadcast::Sender<Order>,
 }
 
 impl Server {
-    /// A server of the files in this store.
+    /// A server of the files in this store. It may speak of messages as well: [`ServerConfig::messages`].
     ///
     /// # Panics
     /// If the operating system has no randomness.
@@ -73,8 +75,9 @@ impl Server {
         let (events, _) = broadcast::channel(1024);
         let (orders, _) = broadcast::channel(orders::BEHIND);
         let (stopping, _) = watch::channel(false);
-        let talks = config.messages.map(|sessions| Arc::new(Talks::new(sessions)));
-        Self { house: Arc::new(House::new(store, config)), events, stopping, talks, orders }
+        let (clock, news) = (Clock::start(), News::default());
+        let house = Arc::new(House::new(store, config, news.teller(), clock.now()));
+        Self { house, events, stopping, clock, news, orders }
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -148,6 +151,8 @@ impl Server {
         self.stopping.send_replace(true);
         let _ =
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
+        // Links whose time is over go with their set, and the sessions with the last one.
+        self.house.talks().stop(self.clock.now());
         Ok(())
     }
 
@@ -204,18 +209,17 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let clock = Clock::start();
+        let clock = self.clock;
         let Accepted { stream, leftover, .. } = accepted;
         let driver = match Driver::server(stream, &leftover, self.house.connection(), clock) {
             Ok(driver) => driver,
             Err(error) => return tracing::error!(%peer, %error, "no randomness"),
         };
         let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
-        // Only the same principal can have its session of messages back.
-        let place = self.talks.as_ref().map(|talks| talks.join(pass.principal().name().as_bytes()));
         let (host, Hands { spawn, deliver }) = Host::new(clock);
-        let served = self.house.serve(pass, peer, spawn, deliver, clock.now());
-        Link { server: self, host, served, orders, place }.run(driver, stopping).await;
+        let stir = Stir::default();
+        let served = self.house.serve(pass, peer, spawn, deliver, stir.waker(), clock.now());
+        Link { server: self, host, served, orders, stir }.run(driver, stopping).await;
     }
 
     fn tell(&self, event: ServerEvent) {

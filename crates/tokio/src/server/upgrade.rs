@@ -64,6 +64,7 @@ impl Server {
     /// [`serve_guest`](Self::serve_guest) has returned.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+        self.house.talks().stop(self.clock.now());
     }
 
     /// Removes what nobody came back for, every now and then, as [`serve`](Self::serve) does by itself. Runs until it is

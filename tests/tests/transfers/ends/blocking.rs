@@ -1,7 +1,10 @@
 //! The adapter for blocking sockets.
 
+mod messages;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -80,6 +83,10 @@ impl super::Client for Client {
 
     fn try_event(&mut self) -> Option<LinkEvent> {
         self.events.try_recv().ok()
+    }
+
+    fn talk(&self) -> Arc<dyn super::Talk> {
+        Arc::new(self.inner.clone())
     }
 
     fn close(self: Box<Self>) {
@@ -161,6 +168,10 @@ impl super::Server for Server {
 
     fn cancel(&self, id: TransferId, leftover: Leftover) {
         self.inner.cancel(id, leftover);
+    }
+
+    fn talks(&self) -> Arc<dyn super::Talks> {
+        Arc::new(self.inner.clone())
     }
 
     fn stop(&mut self) {

@@ -5,11 +5,16 @@ mod tokio;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bowline_core::Message;
 use bowline_core::connection::PingError;
+use bowline_core::messages::{Receipt, SendError, SessionId};
+use bowline_core::replay::Unacknowledged;
 use bowline_core::transfer::{Leftover, SafeName, Traffic, TransferId};
 use bowline_host::client::{ClientConfig, Download, LinkEvent};
+use bowline_host::messages::{FlushError, Heard};
 use bowline_host::server::{Access, ServerConfig, ServerEvent};
 use bowline_host::transfer::{Finished, TransferError, TransferProgress};
 use bowline_store::{DiskStore, Pipe};
@@ -51,7 +56,36 @@ pub(crate) trait Client {
     fn event(&mut self) -> LinkEvent;
     /// One that has come already.
     fn try_event(&mut self) -> Option<LinkEvent>;
+    /// Messages to and from the server, also from other threads.
+    fn talk(&self) -> Arc<dyn Talk>;
     fn close(self: Box<Self>);
+}
+
+/// The messages of a client; what waits gives up after the limit.
+pub(crate) trait Talk: Send + Sync {
+    fn send(&self, message: Message) -> Result<(), SendError>;
+    /// `None` if there is no room for it within this time.
+    fn send_within(&self, message: Message, time: Duration) -> Option<Result<(), SendError>>;
+    fn send_volatile(&self, message: Message) -> Result<(), SendError>;
+    fn flush(&self) -> Result<(), FlushError>;
+    fn flush_within(&self, time: Duration) -> Option<Result<(), FlushError>>;
+    fn receive(&self) -> Option<Heard>;
+    fn confirm(&self, receipt: Receipt);
+}
+
+/// The messages of a server; what waits gives up after the limit.
+pub(crate) trait Talks: Send + Sync {
+    fn send(&self, session: SessionId, message: Message) -> Result<(), SendError>;
+    fn send_within(
+        &self,
+        session: SessionId,
+        message: Message,
+        time: Duration,
+    ) -> Option<Result<(), SendError>>;
+    fn send_volatile(&self, session: SessionId, message: Message) -> Result<(), SendError>;
+    fn receive(&self) -> Option<(SessionId, Heard)>;
+    fn confirm(&self, receipt: Receipt);
+    fn end_session(&self, session: SessionId) -> Vec<Unacknowledged>;
 }
 
 /// A transfer; what waits gives up after the limit.
@@ -72,6 +106,8 @@ pub(crate) trait Server {
     fn pause(&self, id: TransferId);
     fn resume(&self, id: TransferId);
     fn cancel(&self, id: TransferId, leftover: Leftover);
+    /// Messages to and from its clients, also from other threads.
+    fn talks(&self) -> Arc<dyn Talks>;
     /// Tells it to stop, and waits until it has.
     fn stop(&mut self);
 }

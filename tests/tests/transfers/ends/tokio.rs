@@ -1,5 +1,7 @@
 //! The adapter for tokio.
 
+mod messages;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(url: &str, config: ClientConfig) -> Self {
         let (runtime, url) = (runtime(), url.to_owned());
+        // A client may have work to do after its last handle is gone.
+        std::mem::forget(Arc::clone(&runtime));
         // On the only thread of the runtime, so that nothing happens before somebody listens.
         let made = runtime.spawn(async move {
             let client = bowline_tokio::Client::new(&url, config).expect("a URL");
@@ -97,6 +101,10 @@ impl super::Client for Client {
 
     fn try_event(&mut self) -> Option<LinkEvent> {
         self.events.try_recv().ok()
+    }
+
+    fn talk(&self) -> Arc<dyn super::Talk> {
+        Arc::new(messages::Talk { client: self.inner.clone(), runtime: Arc::clone(&self.runtime) })
     }
 
     fn close(self: Box<Self>) {
@@ -190,6 +198,10 @@ impl super::Server for Server {
 
     fn cancel(&self, id: TransferId, leftover: Leftover) {
         self.inner.cancel(id, leftover);
+    }
+
+    fn talks(&self) -> Arc<dyn super::Talks> {
+        Arc::new(messages::Talks { server: self.inner.clone(), runtime: Arc::clone(&self.runtime) })
     }
 
     fn stop(&mut self) {

@@ -1,9 +1,9 @@
 //! What the application of a server says to its sessions.
 
 use super::kept::{Kept, Place};
-use super::{Sessions, State};
+use super::{Sessions, SessionsEvent, State};
 use crate::messages::wire::{Frame, Why};
-use crate::messages::{Receipt, SendError, SessionId};
+use crate::messages::{Event, Receipt, SendError, SessionId};
 use crate::replay::Unacknowledged;
 use crate::{Instant, Message};
 use alloc::vec::Vec;
@@ -71,5 +71,15 @@ impl Sessions {
             self.stirred.insert(link);
         }
         channel.reset(self.now)
+    }
+
+    /// Ends all sessions, for a server that stops for good. Each is told as [`Event::Lost`], with what is not known to have
+    /// arrived.
+    pub fn close_all(&mut self, now: Instant) {
+        while let Some(session) = self.kept.keys().next().copied() {
+            let messages = self.close(now, session);
+            let event = Event::Lost { why: Why::Closed, messages };
+            self.events.push_back(SessionsEvent::Session(session, event));
+        }
     }
 }

@@ -168,6 +168,23 @@ fn a_session_that_the_application_closes_is_over_at_once() {
 }
 
 #[test]
+fn a_server_that_stops_ends_all_sessions_and_hands_back_what_is_left() {
+    let mut server = Server::new(sessions_config(small()));
+    let (here, first) = server.resume(Known::new(1), 0);
+    let (gone, second) = server.resume(Known::new(2), 0);
+    server.sessions.send(server.now, first.session, text("x")).expect("room");
+    server.sessions.send(server.now, second.session, text("y")).expect("room");
+    assert_eq!(server.said(here), "1:x");
+    server.sessions.handle_link_down(server.now, gone, false);
+    server.sessions.close_all(server.now);
+    assert_eq!(server.lost(), Some((first.session, Why::Closed, "x?".into())));
+    assert_eq!(server.lost(), Some((second.session, Why::Closed, "y".into())));
+    assert_eq!(server.lost(), None);
+    assert_eq!(server.said(here), "new session(Closed)");
+    assert_eq!((server.sessions.len(), server.sessions.detached_bytes()), (0, 0));
+}
+
+#[test]
 fn when_there_are_too_many_those_go_that_have_waited_longest() {
     let mut server = Server::new(SessionsConfig { max_sessions: 2, ..sessions_config(small()) });
     let (first, known) = server.resume(Known::new(1), 0);

@@ -1,0 +1,101 @@
+//! Messages: what the application of a server says and hears.
+
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use bowline_core::Message;
+use bowline_core::messages::{Receipt, SendError, SessionId};
+use bowline_core::replay::Unacknowledged;
+use bowline_host::messages::Heard;
+
+use super::Server;
+use crate::watch::look;
+
+impl Server {
+    /// Sends a message to a client: it arrives once and in order, however many links it takes. Needs
+    /// [`ServerConfig::messages`](super::ServerConfig::messages).
+    ///
+    /// Returns when it is queued, and waits while too much is unacknowledged, with or without a link.
+    ///
+    /// # Errors
+    /// There is no such session (any more), or the message is too long. It comes back.
+    pub fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
+        self.queue(session, message, None)
+    }
+
+    /// Sends a message to a client, and waits no longer than this until it is queued.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send); after that time, [`SendError::Full`].
+    pub fn send_timeout(
+        &self,
+        session: SessionId,
+        message: Message,
+        time: Duration,
+    ) -> Result<(), SendError> {
+        self.queue(session, message, Instant::now().checked_add(time))
+    }
+
+    /// Sends a message to a client at once or never.
+    ///
+    /// # Errors
+    /// The session is on no link or does not exist, the message is too long, or too many wait. The message comes back.
+    pub fn send_volatile(&self, session: SessionId, message: Message) -> Result<(), SendError> {
+        self.0.house.talks().send_volatile(self.0.clock.now(), session, message)
+    }
+
+    /// The next message of any client, or the next turn in the life of a session. With several callers, each hears
+    /// something else. `None` if the server has stopped and its last client is gone, or if it does not speak of messages
+    /// ([`ServerConfig::messages`](super::ServerConfig::messages)).
+    ///
+    /// While nobody calls, clients are stopped before memory grows, and turns of sessions beyond 4096 are forgotten, the
+    /// oldest first, but for those that hand messages back.
+    pub fn receive(&self) -> Option<(SessionId, Heard)> {
+        self.heard(None).ok()
+    }
+
+    /// The next of these if it comes within this time.
+    ///
+    /// # Errors
+    /// It has not come ([`RecvTimeoutError::Timeout`]), or none will come.
+    pub fn receive_timeout(&self, time: Duration) -> Result<(SessionId, Heard), RecvTimeoutError> {
+        self.heard(Instant::now().checked_add(time))
+    }
+
+    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
+    pub fn confirm(&self, receipt: Receipt) {
+        self.0.house.talks().confirm(self.0.clock.now(), receipt);
+    }
+
+    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    pub fn end_session(&self, session: SessionId) -> Vec<Unacknowledged> {
+        self.0.house.talks().end_session(self.0.clock.now(), session)
+    }
+
+    // ----- inside -----
+
+    fn queue(&self, session: SessionId, message: Message, until: Option<Instant>) -> Result<(), SendError> {
+        let (talks, clock) = (self.0.house.talks(), self.0.clock);
+        let send = || match talks.send(clock.now(), session, message.clone()) {
+            Err(SendError::Full(_)) => Err(self.expiry()),
+            result => Ok(result),
+        };
+        look(&self.0.news, until, send).unwrap_or(Err(SendError::Full(message)))
+    }
+
+    fn heard(&self, until: Option<Instant>) -> Result<(SessionId, Heard), RecvTimeoutError> {
+        let receive = || match self.0.house.talks().receive(self.0.clock.now()) {
+            Ok(heard) => Ok(Ok(heard)),
+            Err(TryRecvError::Empty) => Err(self.expiry()),
+            Err(TryRecvError::Disconnected) => Ok(Err(RecvTimeoutError::Disconnected)),
+        };
+        look(&self.0.news, until, receive).unwrap_or(Err(RecvTimeoutError::Timeout))
+    }
+
+    /// When the next session expires.
+    fn expiry(&self) -> Option<Instant> {
+        let due = self.0.house.talks().poll_timeout()?;
+        Instant::now().checked_add(due - self.0.clock.now())
+    }
+}

@@ -1,0 +1,278 @@
+//! What the application of a client says and hears, on its way to and from the session of messages.
+//!
+//! ```text
+//!                send                           serve
+//!  application ────────▶ said, at most 16 ─────────────▶ session
+//!      ▲                                                   │
+//!      └──────── receive ─ heard, at most 16 ◀─────────────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::mpsc::TryRecvError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bowline_core::messages::{Event, MAX_MESSAGE, Messages, SendError, Why};
+use bowline_core::replay::Unacknowledged;
+use bowline_core::{Instant, Message};
+
+use crate::messages::{FlushError, Heard, Wake};
+
+#[cfg(test)]
+mod tests;
+
+/// How many messages wait on their way, in each direction; those that wait for the peer are counted in the session.
+const WAITING: usize = 16;
+/// How many turns in the life of the session wait to be heard. Whoever does not listen misses some, but no message.
+const TURNS: usize = 64;
+
+/// What the application of a client says and hears. Clones are the same one: the application has some, and the
+/// [`Keeper`](super::Keeper) has one. Nothing here waits: after whatever is not possible yet, look again when woken.
+#[derive(Clone)]
+pub struct Talk(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes whoever works for the keeper.
+    stir: Wake,
+    /// Wakes those of the application who wait.
+    news: Wake,
+}
+
+#[derive(Debug)]
+struct State {
+    stage: Stage,
+    said: VecDeque<Message>,
+    heard: VecDeque<Heard>,
+    /// How many of the heard are messages.
+    messages: usize,
+    /// How many messages sessions have taken, and how many of them they do not wait for any more.
+    taken: u64,
+    settled: u64,
+    /// How many sessions were lost.
+    losses: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Nothing else may be said.
+    Closing,
+    /// Nothing else will be heard either.
+    Over,
+}
+
+/// Everything that was said up to a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    said: u64,
+    losses: u64,
+}
+
+impl Talk {
+    /// Nobody speaks, before a [`Keeper`](super::Keeper) does. `stir` wakes whoever works for that: it is to
+    /// [pump](super::Keeper::pump). `news` wakes those of the application who wait: they are to look again.
+    pub fn new(stir: Wake, news: Wake) -> Self {
+        let state = State {
+            stage: Stage::Over,
+            said: VecDeque::new(),
+            heard: VecDeque::new(),
+            messages: 0,
+            taken: 0,
+            settled: 0,
+            losses: 0,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), stir, news }))
+    }
+
+    // ----- the application -----
+
+    /// Takes a message, which goes into the session as soon as that has room.
+    ///
+    /// # Errors
+    /// The message is too long, too many wait ([`SendError::Full`]: look again), or nobody speaks (any more). It comes
+    /// back.
+    pub fn send(&self, message: Message) -> Result<(), SendError> {
+        if message.len() > MAX_MESSAGE {
+            return Err(SendError::TooLong(message));
+        }
+        let mut state = self.lock();
+        if state.stage != Stage::Open {
+            return Err(SendError::Unknown(message));
+        }
+        if state.said.len() >= WAITING {
+            return Err(SendError::Full(message));
+        }
+        state.said.push_back(message);
+        drop(state);
+        (self.0.stir)();
+        Ok(())
+    }
+
+    /// The next message, or the next turn in the life of the session.
+    ///
+    /// # Errors
+    /// There is none yet: look again. Or there will be none.
+    pub fn receive(&self) -> Result<Heard, TryRecvError> {
+        let mut state = self.lock();
+        let Some(heard) = state.heard.pop_front() else {
+            let is_over = state.stage == Stage::Over;
+            return Err(if is_over { TryRecvError::Disconnected } else { TryRecvError::Empty });
+        };
+        if let Heard::Message(_) = heard {
+            state.messages -= 1;
+            let wants_more = state.messages == WAITING / 2;
+            drop(state);
+            if wants_more {
+                (self.0.stir)();
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Everything that was said so far.
+    ///
+    /// # Errors
+    /// Nobody speaks (any more).
+    pub fn mark(&self) -> Result<Mark, FlushError> {
+        let state = self.lock();
+        match state.stage {
+            Stage::Open | Stage::Closing => {
+                Ok(Mark { said: state.taken + state.said.len() as u64, losses: state.losses })
+            }
+            Stage::Over => Err(FlushError::Lost),
+        }
+    }
+
+    /// Whether everything up to this mark has arrived; `None` if it may still do so: look again.
+    pub fn flushed(&self, mark: Mark) -> Option<Result<(), FlushError>> {
+        let state = self.lock();
+        if state.losses != mark.losses {
+            return Some(Err(FlushError::Lost));
+        }
+        if state.settled >= mark.said {
+            return Some(Ok(()));
+        }
+        (state.stage == Stage::Over).then_some(Err(FlushError::Lost))
+    }
+
+    /// Whether as many messages wait to be received as may: the peer is stopped until then.
+    pub fn is_full(&self) -> bool {
+        self.lock().messages >= WAITING
+    }
+
+    // ----- the keeper -----
+
+    pub(super) fn open(&self) {
+        self.lock().stage = Stage::Open;
+    }
+
+    /// Moves what can move between the application and the session. Says whether there is something to bring on its way:
+    /// a message, or an acknowledgement.
+    pub(super) fn serve(&self, now: Instant, session: &mut Messages) -> bool {
+        let mut state = self.lock();
+        let before = (state.said.len(), state.heard.len(), state.settled);
+        while let Some(message) = state.said.pop_front() {
+            if let Err(error) = session.send(now, message) {
+                state.said.push_front(error.into_message());
+                break;
+            }
+            state.taken += 1;
+        }
+        while state.messages < WAITING {
+            let Some(received) = session.poll_received(now) else { break };
+            state.messages += 1;
+            state.heard.push_back(Heard::Message(received));
+        }
+        state.settled = state.taken - session.unacknowledged() as u64;
+        let after = (state.said.len(), state.heard.len(), state.settled);
+        drop(state);
+        if before != after {
+            (self.0.news)();
+        }
+        (before.0, before.1) != (after.0, after.1)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.lock().tell(event);
+        (self.0.news)();
+    }
+
+    /// Whether nothing that was said waits for the session.
+    pub(super) fn is_silent(&self) -> bool {
+        self.lock().said.is_empty()
+    }
+
+    /// Nothing else may be said.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        if state.stage == Stage::Open {
+            state.stage = Stage::Closing;
+            drop(state);
+            (self.0.news)();
+        }
+    }
+
+    /// There will be no other session: what the last one has not brought to the peer is handed back, and what was not even
+    /// in it.
+    pub(super) fn end(&self, mut messages: Vec<Unacknowledged>) {
+        let mut state = self.lock();
+        if state.stage == Stage::Over {
+            return;
+        }
+        state.stage = Stage::Over;
+        let unsent = std::mem::take(&mut state.said).into_iter();
+        messages.extend(unsent.map(|message| Unacknowledged { message, maybe_delivered: false }));
+        state.tell(Event::Lost { why: Why::Closed, messages });
+        drop(state);
+        (self.0.news)();
+    }
+
+    /// Nothing under this lock panics half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self, event: Event) {
+        if let Event::Lost { .. } = event {
+            self.losses += 1;
+        }
+        match (self.heard.back_mut(), event) {
+            // Nobody need hear of each link.
+            (
+                Some(Heard::Session(Event::Resumed { replayed, duplicates })),
+                Event::Resumed { replayed: more, duplicates: all },
+            ) => (*replayed, *duplicates) = (*replayed + more, all),
+            (_, event) => self.heard.push_back(Heard::Session(event)),
+        }
+        if self.heard.len() - self.messages > TURNS {
+            if let Some(oldest) = self.heard.iter().position(Heard::is_passing) {
+                self.heard.remove(oldest);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Talk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Talk")
+            .field("stage", &state.stage)
+            .field("said", &state.said.len())
+            .field("heard", &state.heard.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keeper's clone. Whoever waits for somebody who is gone is told.
+#[derive(Debug)]
+pub(super) struct Anchor(pub(super) Talk);
+
+impl Drop for Anchor {
+    fn drop(&mut self) {
+        self.0.lock().stage = Stage::Over;
+        (self.0.0.news)();
+    }
+}

@@ -1,0 +1,183 @@
+//! What waits between an application and its session, without a link and without a keeper.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bowline_core::messages::Config;
+
+use super::*;
+
+const NOW: Instant = Instant::ZERO;
+
+/// A talk that is open, and how often either side was woken since this was last asked.
+struct Rig {
+    talk: Talk,
+    session: Messages,
+    stirred: Arc<AtomicUsize>,
+    told: Arc<AtomicUsize>,
+}
+
+fn counter() -> (Arc<AtomicUsize>, Wake) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    (count, Arc::new(move || counted.store(counted.load(Ordering::Relaxed) + 1, Ordering::Relaxed)))
+}
+
+impl Rig {
+    /// A session that takes so many messages.
+    fn new(room: usize) -> Self {
+        let mut config = Config::default();
+        config.replay.max_messages = room;
+        let ((stirred, stir), (told, news)) = (counter(), counter());
+        let talk = Talk::new(stir, news);
+        talk.open();
+        Self { talk, session: Messages::new(config, [1; 32], NOW), stirred, told }
+    }
+
+    fn serve(&mut self) -> bool {
+        self.talk.serve(NOW, &mut self.session)
+    }
+
+    fn wakes(&self) -> (usize, usize) {
+        (self.stirred.swap(0, Ordering::Relaxed), self.told.swap(0, Ordering::Relaxed))
+    }
+}
+
+fn text(n: usize) -> Message {
+    Message::text(n.to_string())
+}
+
+fn lost(count: usize) -> Event {
+    let unknown = |n| Unacknowledged { message: text(n), maybe_delivered: true };
+    Event::Lost { why: Why::Closed, messages: (0..count).map(unknown).collect() }
+}
+
+#[test]
+fn what_is_said_waits_for_the_session_and_then_for_a_place() {
+    let mut rig = Rig::new(2);
+    for n in 0..WAITING {
+        assert_eq!(rig.talk.send(text(n)), Ok(()));
+    }
+    assert_eq!(rig.talk.send(text(99)), Err(SendError::Full(text(99))));
+    assert_eq!(rig.wakes(), (WAITING, 0));
+    assert!(rig.serve(), "there is something to bring on its way");
+    assert_eq!((rig.session.unacknowledged(), rig.wakes()), (2, (0, 1)), "whoever waits for a place is told");
+    assert!(!rig.serve() && rig.wakes() == (0, 0), "nothing has changed");
+    assert_eq!((rig.talk.send(text(16)), rig.talk.send(text(17))), (Ok(()), Ok(())));
+    assert_eq!(rig.talk.send(text(18)), Err(SendError::Full(text(18))));
+    assert!(!rig.talk.is_silent());
+}
+
+#[test]
+fn a_mark_is_reached_by_what_was_said_before_and_missed_by_what_is_lost() {
+    let mut rig = Rig::new(8);
+    let nothing = rig.talk.mark().unwrap();
+    assert_eq!(rig.talk.flushed(nothing), Some(Ok(())));
+    rig.talk.send(text(0)).unwrap();
+    let first = rig.talk.mark().unwrap();
+    assert_eq!(rig.talk.flushed(first), None, "it is not even in the session");
+    rig.serve();
+    assert_eq!(rig.talk.flushed(first), None, "it has not arrived");
+    assert_eq!(rig.talk.flushed(nothing), Some(Ok(())));
+    rig.session.reset(NOW);
+    rig.talk.tell(lost(1));
+    rig.serve();
+    assert_eq!(rig.talk.flushed(first), Some(Err(FlushError::Lost)));
+    let second = rig.talk.mark().unwrap();
+    assert_eq!(rig.talk.flushed(second), Some(Ok(())), "nobody waits for what is lost");
+    rig.talk.send(text(1)).unwrap();
+    let third = rig.talk.mark().unwrap();
+    rig.talk.end(Vec::new());
+    assert_eq!(rig.talk.flushed(third), Some(Err(FlushError::Lost)));
+    assert!(matches!(rig.talk.mark(), Err(FlushError::Lost)));
+}
+
+#[test]
+fn the_end_hands_back_what_was_in_the_session_and_what_was_not() {
+    let mut rig = Rig::new(1);
+    (0..3).for_each(|n| rig.talk.send(text(n)).unwrap());
+    rig.serve();
+    rig.talk.close();
+    assert_eq!(rig.talk.send(text(3)), Err(SendError::Unknown(text(3))));
+    assert_eq!(rig.talk.receive(), Err(TryRecvError::Empty), "something may still come");
+    let unacknowledged = rig.session.reset(NOW);
+    rig.talk.end(unacknowledged);
+    rig.talk.end(Vec::new());
+    let Ok(Heard::Session(Event::Lost { messages, .. })) = rig.talk.receive() else { panic!("not told") };
+    assert_eq!(messages.iter().map(|lost| lost.message.clone()).collect::<Vec<_>>(), [0, 1, 2].map(text));
+    assert_eq!(rig.talk.receive(), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn who_does_not_listen_misses_turns_and_no_message() {
+    let rig = Rig::new(1);
+    rig.talk.tell(lost(1));
+    for _ in 0..3 * TURNS {
+        rig.talk.tell(Event::Unsupported);
+        rig.talk.tell(lost(0));
+    }
+    let heard: Vec<_> = std::iter::from_fn(|| rig.talk.receive().ok()).collect();
+    assert_eq!(heard.len(), TURNS);
+    assert_eq!(heard[0], Heard::Session(lost(1)));
+    assert_eq!(heard[TURNS - 1], Heard::Session(lost(0)), "the latest is kept");
+}
+
+#[test]
+fn resumes_that_follow_each_other_are_told_as_one() {
+    let rig = Rig::new(1);
+    rig.talk.tell(Event::Resumed { replayed: 2, duplicates: 1 });
+    rig.talk.tell(Event::Resumed { replayed: 3, duplicates: 4 });
+    assert_eq!(rig.talk.receive(), Ok(Heard::Session(Event::Resumed { replayed: 5, duplicates: 4 })));
+    assert_eq!(rig.talk.receive(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn who_waits_for_a_keeper_that_is_gone_is_told() {
+    let rig = Rig::new(1);
+    rig.wakes();
+    drop(Anchor(rig.talk.clone()));
+    assert_eq!(rig.talk.receive(), Err(TryRecvError::Disconnected));
+    assert_eq!(rig.wakes(), (0, 1));
+}
+
+/// The way back: a session with messages in it, as its peer brings them.
+#[test]
+fn messages_wait_in_the_session_while_nobody_receives_them() {
+    use bowline_core::messages::{LinkId, Sessions, SessionsConfig};
+    let mut rig = Rig::new(1);
+    let (link, mut server) = (LinkId(1), Sessions::new(SessionsConfig::default(), [2; 32], NOW));
+    rig.session.handle_link_up(NOW);
+    rig.session.handle_peer(NOW, true);
+    server.handle_link_up(NOW, link, b"");
+    let carry = |session: &mut Messages, server: &mut Sessions| {
+        loop {
+            let (there, back) = (session.poll_frame(NOW), server.poll_frame(NOW, link));
+            if there.is_none() && back.is_none() {
+                return;
+            }
+            if let Some(frame) = there {
+                server.handle_frame(NOW, link, frame.into_bytes());
+            }
+            if let Some(frame) = back {
+                session.handle_frame(NOW, frame.into_bytes());
+            }
+        }
+    };
+    carry(&mut rig.session, &mut server);
+    for n in 0..2 * WAITING {
+        server.send(NOW, rig.session.session(), text(n)).unwrap();
+    }
+    carry(&mut rig.session, &mut server);
+    assert!(rig.serve() && rig.talk.is_full() && rig.session.has_received());
+    for n in 0..2 * WAITING {
+        rig.wakes();
+        let Ok(Heard::Message(received)) = rig.talk.receive() else { panic!("{n} of them") };
+        assert_eq!(received.message, text(n));
+        let (calls, _) = rig.wakes();
+        // Once for each half that is taken, while more can come.
+        assert_eq!(calls, usize::from([7, 15, 23].contains(&n)), "{n}");
+        if calls > 0 {
+            rig.serve();
+        }
+    }
+    assert!(!rig.session.has_received());
+}

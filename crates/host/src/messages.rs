@@ -1,0 +1,48 @@
+//! Messages of sessions, as applications say and hear them.
+
+use std::sync::Arc;
+
+use bowline_core::messages::{Event, Received};
+use thiserror::Error;
+
+/// What an application hears of a session of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Heard {
+    /// A message has come.
+    Message(Received),
+    /// The session has begun, goes on, or is over; [`Event::Lost`] has the messages that may not have arrived.
+    Session(Event),
+    /// The client is without a link. Its session is kept for a while. Told on servers only.
+    Detached,
+}
+
+impl Heard {
+    /// Whether whoever does not hear this has lost no message.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Message(_) => false,
+            Self::Session(Event::Lost { messages, .. }) => messages.is_empty(),
+            Self::Session(_) | Self::Detached => true,
+        }
+    }
+}
+
+/// Why it is not known that all messages have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// Nobody will ever know.
+    #[error("the session was lost, or the client was closed")]
+    Lost,
+    /// They have not, within the time that was given.
+    #[error("messages have not arrived within the time that was given")]
+    TimedOut,
+    /// As many messages wait to be received as may, and the peer may be waiting for that. Told where nobody else can
+    /// receive them meanwhile.
+    #[error("messages wait to be received, and the peer may wait for that")]
+    Unheard,
+}
+
+/// Wakes somebody, from any thread, whether he waits or is about to. Must not wait itself.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -1,0 +1,291 @@
+//! The sessions of messages of a server, between its links and its application.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::mpsc::TryRecvError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bowline_core::messages::{
+    LinkId, Receipt, SendError, SessionId, Sessions, SessionsConfig, SessionsEvent,
+};
+use bowline_core::replay::Unacknowledged;
+use bowline_core::{Instant, Message, Session};
+
+use super::House;
+use crate::messages::{Heard, Wake};
+use crate::seed::certain_seed;
+
+/// How many turns in the lives of all sessions wait to be heard. Whoever does not listen misses some, but no message.
+const TURNS: usize = 4096;
+
+/// The sessions of messages of a server, for its application. Nothing here waits: after whatever is not possible yet, look
+/// again when woken by the `news` of [`House::new`], and at [`poll_timeout`](Self::poll_timeout).
+pub struct Talks {
+    /// None if no messages are spoken.
+    state: Option<Mutex<State>>,
+    news: Wake,
+}
+
+#[derive(Debug)]
+struct State {
+    sessions: Sessions,
+    turns: VecDeque<(SessionId, Heard)>,
+    links: BTreeMap<LinkId, Stir>,
+    next: u64,
+    is_stopping: bool,
+}
+
+/// Wakes whoever serves a link.
+#[derive(Clone)]
+struct Stir(Wake);
+
+/// One link's place among the sessions. Dropping it leaves the session to the next link.
+#[derive(Debug)]
+pub(super) struct Place {
+    house: Arc<House>,
+    link: LinkId,
+    /// The latest time that was told.
+    now: Instant,
+    /// When the link has something to say of itself.
+    due: Option<Instant>,
+    has_left: bool,
+}
+
+impl Talks {
+    /// # Panics
+    /// If the operating system has no randomness.
+    pub(super) fn new(config: Option<SessionsConfig>, news: Wake, now: Instant) -> Self {
+        let state = config.map(|config| {
+            Mutex::new(State {
+                sessions: Sessions::new(config, certain_seed(), now),
+                turns: VecDeque::new(),
+                links: BTreeMap::new(),
+                next: 0,
+                is_stopping: false,
+            })
+        });
+        Self { state, news }
+    }
+
+    // ----- the application -----
+
+    /// Takes a message for a client, whether it is there or not.
+    ///
+    /// # Errors
+    /// There is no such session (any more), the message is too long, or too much waits ([`SendError::Full`]: look again).
+    /// It comes back.
+    pub fn send(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
+        self.with(now, message, |state, message| state.sessions.send(now, session, message).map(drop))
+            .unwrap_or_else(|message| Err(SendError::Unknown(message)))
+    }
+
+    /// Sends a message to a client at once or never.
+    ///
+    /// # Errors
+    /// The session is on no link or does not exist, the message is too long, or too many wait. It comes back.
+    pub fn send_volatile(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
+        self.with(now, message, |state, message| state.sessions.send_volatile(now, session, message))
+            .unwrap_or_else(|message| Err(SendError::Unknown(message)))
+    }
+
+    /// The next message of any client, or the next turn in the life of a session.
+    ///
+    /// # Errors
+    /// There is none yet: look again. Or there will be none: no messages are spoken, or the server has
+    /// [stopped](Self::stop), and no link is left.
+    pub fn receive(&self, now: Instant) -> Result<(SessionId, Heard), TryRecvError> {
+        let heard = self.with(now, (), |state, ()| match state.hear(now) {
+            None if state.is_over() => Err(TryRecvError::Disconnected),
+            heard => heard.ok_or(TryRecvError::Empty),
+        });
+        heard.unwrap_or(Err(TryRecvError::Disconnected))
+    }
+
+    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
+    pub fn confirm(&self, now: Instant, receipt: Receipt) {
+        // Without messages there is nothing to confirm.
+        let _ = self.with(now, (), |state, ()| state.sessions.confirm(now, receipt));
+    }
+
+    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    pub fn end_session(&self, now: Instant, session: SessionId) -> Vec<Unacknowledged> {
+        let messages = self.with(now, (), |state, ()| state.sessions.close(now, session));
+        (self.news)();
+        messages.unwrap_or_default()
+    }
+
+    /// The server stops for good: as soon as no link is left, all sessions are over, and what may not have arrived is handed
+    /// back.
+    pub fn stop(&self, now: Instant) {
+        let _ = self.with(now, (), |state, ()| {
+            state.is_stopping = true;
+            state.settle(now);
+        });
+        (self.news)();
+    }
+
+    /// When to look again in any case: a session expires.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.lock()?.sessions.poll_timeout()
+    }
+
+    // ----- the links -----
+
+    /// A link is up. `stir` is to wake whoever serves it. `None` if no messages are spoken.
+    pub(super) fn join(house: &Arc<House>, principal: &[u8], stir: Wake, now: Instant) -> Option<Place> {
+        let talks = house.talks();
+        let link = talks.with(now, stir, |state, stir| {
+            state.next += 1;
+            let link = LinkId(state.next);
+            state.links.insert(link, Stir(stir));
+            state.sessions.handle_link_up(now, link, principal);
+            link
+        });
+        let link = link.ok()?;
+        Some(Place { house: Arc::clone(house), link, now, due: None, has_left: false })
+    }
+
+    /// Does something with the sessions and what it needs for that, and wakes the links that it concerns. If no messages are
+    /// spoken, that comes back.
+    fn with<A, T>(&self, now: Instant, needs: A, act: impl FnOnce(&mut State, A) -> T) -> Result<T, A> {
+        let Some(mut state) = self.lock() else { return Err(needs) };
+        state.sessions.handle_timeout(now);
+        let result = act(&mut state, needs);
+        state.listen();
+        let mut stirred = Vec::new();
+        while let Some(link) = state.sessions.poll_stirred() {
+            stirred.extend(state.links.get(&link).cloned());
+        }
+        drop(state);
+        for Stir(wake) in stirred {
+            wake();
+        }
+        Ok(result)
+    }
+
+    /// Nothing in here panics; and if it did, the sessions would still be sessions.
+    fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.as_ref().map(|state| state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn hear(&mut self, now: Instant) -> Option<(SessionId, Heard)> {
+        self.listen();
+        let message = |(session, received)| (session, Heard::Message(received));
+        self.turns.pop_front().or_else(|| self.sessions.poll_received(now).map(message))
+    }
+
+    /// Keeps what the sessions tell until somebody hears it.
+    fn listen(&mut self) {
+        while let Some(event) = self.sessions.poll_event() {
+            match event {
+                SessionsEvent::Session(session, event) => {
+                    self.turns.push_back((session, Heard::Session(event)));
+                }
+                SessionsEvent::Detached(session) => self.turns.push_back((session, Heard::Detached)),
+                _ => {}
+            }
+        }
+        while self.turns.len() > TURNS {
+            let Some(oldest) = self.turns.iter().position(|(_, turn)| turn.is_passing()) else { return };
+            self.turns.remove(oldest);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_stopping && self.links.is_empty()
+    }
+
+    /// Nobody can come back to a server that has stopped.
+    fn settle(&mut self, now: Instant) {
+        if self.is_over() {
+            self.sessions.close_all(now);
+        }
+    }
+}
+
+impl Place {
+    /// Moves what can move between this link and its session; whether anything has moved.
+    pub(super) fn serve(&mut self, now: Instant, session: &mut Session) -> bool {
+        let link = self.link;
+        let served = self.house.talks().with(now, session, |state, session| {
+            let moved = state.sessions.serve(now, link, session);
+            (moved, state.sessions.link_timeout(link))
+        });
+        let (moved, due) = served.unwrap_or_default();
+        (self.now, self.due) = (now, due);
+        if moved {
+            (self.house.talks().news)();
+        }
+        moved
+    }
+
+    /// When to [serve](Self::serve) again in any case.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The link is gone; for good if its client has said so.
+    pub(super) fn leave(&mut self, now: Instant, is_last: bool) {
+        self.has_left = true;
+        let link = self.link;
+        let _ = self.house.talks().with(now, (), |state, ()| {
+            state.links.remove(&link);
+            state.sessions.handle_link_down(now, link, is_last);
+            state.settle(now);
+        });
+        (self.house.talks().news)();
+    }
+}
+
+impl Drop for Place {
+    /// Whoever is dropped in the middle leaves, too.
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.leave(self.now, false);
+        }
+    }
+}
+
+impl fmt::Debug for Talks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Talks").field("state", &self.lock()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Stir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stir")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::messages::{Event, Why};
+
+    #[test]
+    fn an_application_that_does_not_listen_misses_turns_and_no_message() {
+        let talks = Talks::new(Some(SessionsConfig::default()), Arc::new(|| ()), Instant::ZERO);
+        let session = SessionId::from_bytes([1; 16]);
+        let unknown = Unacknowledged { message: Message::text("a"), maybe_delivered: true };
+        let lost = Heard::Session(Event::Lost { why: Why::Expired, messages: vec![unknown] });
+        let mut state = talks.lock().expect("spoken");
+        state.turns.push_back((session, lost.clone()));
+        state.turns.extend((0..2 * TURNS).map(|_| (session, Heard::Detached)));
+        state.listen();
+        drop(state);
+        let heard: Vec<_> = std::iter::from_fn(|| talks.receive(Instant::ZERO).ok()).collect();
+        assert_eq!((heard.len(), &heard[0]), (TURNS, &(session, lost)));
+    }
+
+    #[test]
+    fn nothing_else_is_heard_once_a_server_has_stopped() {
+        let talks = Talks::new(Some(SessionsConfig::default()), Arc::new(|| ()), Instant::ZERO);
+        assert_eq!(talks.receive(Instant::ZERO), Err(TryRecvError::Empty));
+        talks.stop(Instant::ZERO);
+        assert_eq!(talks.receive(Instant::ZERO), Err(TryRecvError::Disconnected));
+    }
+}
