@@ -19,7 +19,9 @@ impl Transfers {
         let Some((place, id)) = first else { return };
         if let Some(incoming) = self.incoming.get_mut(&id) {
             let given = incoming.feed(&mut context!(self));
-            self.shares.serve(place, given);
+            self.shares.skip(place);
+            self.shares.serve(given);
+            self.shares.wake_all();
         }
         if let Some(link) = &mut self.link {
             link.hungry |= others;

@@ -129,6 +129,8 @@ pub struct Transfers {
     /// What was cancelled, and whose part the peer is to throw away when there is a link.
     discards: BTreeMap<TransferId, wire::Offer>,
     turns: Turns,
+    /// Which outgoing transfers have sent everything, and their FIN is next.
+    fins: VecDeque<TransferId>,
     /// Which incoming transfers have something to acknowledge.
     acks: VecDeque<TransferId>,
     /// Who is given credit next where a limit on the rate makes it scarce.
@@ -169,6 +171,7 @@ impl Transfers {
             paused: BTreeSet::new(),
             discards: BTreeMap::new(),
             turns: Turns::default(),
+            fins: VecDeque::new(),
             acks: VecDeque::new(),
             shares: Turns::default(),
             asking: VecDeque::new(),
@@ -343,7 +346,12 @@ impl Transfers {
     /// Something has happened to this transfer: when it has something to do, and whether it has something to say, may
     /// have changed.
     fn note(&mut self, id: TransferId) {
-        let outgoing = self.outgoing.get(&id).and_then(|outgoing| outgoing.deadline(&self.config));
+        let mut outgoing = self.outgoing.get_mut(&id);
+        if outgoing.as_mut().is_some_and(|outgoing| outgoing.queue_fin()) {
+            self.fins.push_back(id);
+        }
+        let outgoing = outgoing.and_then(|outgoing| outgoing.deadline(&self.config));
+        self.turns.wake(id);
         let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(id, wanted));
         let mut incoming = self.incoming.get_mut(&id);
         if let Some(incoming) = &mut incoming {

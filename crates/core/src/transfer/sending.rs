@@ -6,6 +6,7 @@ use super::wire::Frame;
 use super::{TransferId, Transfers, context};
 use crate::Instant;
 use crate::message::Parts;
+use core::iter;
 
 impl Transfers {
     /// Lets something happen to a transfer that sends; false if there is no such transfer.
@@ -56,7 +57,8 @@ impl Transfers {
     /// A FIN, or the chunk of the transfer whose turn it is.
     pub(super) fn poll_bulk(&mut self) -> Option<Parts> {
         let now = self.now;
-        let fin = self.turns.ids().find_map(|id| Some((id, self.outgoing.get_mut(&id)?.poll_fin(now)?)));
+        let fin = iter::from_fn(|| self.fins.pop_front())
+            .find_map(|id| Some((id, self.outgoing.get_mut(&id)?.poll_fin(now)?)));
         if let Some((id, fin)) = fin {
             self.note(id);
             return Some(fin.encode());
@@ -67,22 +69,24 @@ impl Transfers {
             Some(limiter) => limiter.burst(),
             None => u64::MAX,
         };
-        let mut chunk = None;
-        for (place, id) in self.turns.ids().enumerate() {
-            let Some(outgoing) = self.outgoing.get_mut(&id) else { continue };
-            match outgoing.poll_data(now, &mut link.flow, most) {
-                Chunk::Nothing => {}
+        let (mut idle, mut chunk) = (0, None);
+        for id in self.turns.ids() {
+            let polled =
+                self.outgoing.get_mut(&id).map(|outgoing| outgoing.poll_data(now, &mut link.flow, most));
+            match polled {
+                None | Some(Chunk::Nothing) => idle += 1,
                 // The window is everybody's: nobody else may use up what this one waits for.
-                Chunk::Full => return None,
-                Chunk::Sent(handle, data) => {
-                    chunk = Some((place, id, handle, data));
+                Some(Chunk::Full) => break,
+                Some(Chunk::Sent(handle, data)) => {
+                    chunk = Some((id, handle, data));
                     break;
                 }
             }
         }
-        let (place, id, handle, data) = chunk?;
+        self.turns.skip(idle);
+        let (id, handle, data) = chunk?;
         let len = data.payload.len() as u64;
-        self.turns.serve(place, len);
+        self.turns.serve(len);
         if let Some(limiter) = &mut link.limit_out {
             limiter.pass(now, len);
         }

@@ -5,8 +5,9 @@
 //! comes next. So small files do not wait behind large ones, and the order of chunks does not depend on their sizes.
 
 use super::TransferId;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::mem;
 
 /// A byte counts for so much, divided by the weight.
 const UNIT: u64 = 1 << 16;
@@ -16,10 +17,14 @@ const UNIT: u64 = 1 << 16;
 pub(super) struct Turns {
     /// To be offered.
     waiting: VecDeque<TransferId>,
-    /// Under way, or waiting for the time of another try; the least due first.
+    /// Under way; the least due first.
     shares: Vec<Share>,
+    /// Those of which nothing is to be sent before something happens to them: a great many may wait for an answer.
+    asleep: BTreeMap<TransferId, Share>,
     /// The due of whoever was served last.
     clock: u64,
+    /// Whoever wakes up now owes at least this.
+    floor: u64,
 }
 
 #[derive(Debug)]
@@ -32,12 +37,13 @@ struct Share {
 impl Turns {
     /// A new transfer, or one that is to be offered again.
     pub(super) fn wait(&mut self, id: TransferId) {
-        self.shares.retain(|share| share.id != id);
+        self.drop_share(id);
         self.waiting.push_back(id);
     }
 
     /// The link is gone: what was under way is offered first on the next one, in the order of now.
     pub(super) fn wait_all(&mut self, waits: impl Fn(TransferId) -> bool) {
+        self.wake_all();
         for share in self.shares.iter().rev().filter(|share| waits(share.id)) {
             self.waiting.push_front(share.id);
         }
@@ -56,39 +62,64 @@ impl Turns {
 
     /// This transfer is open. Each step of priority is another share of the link.
     pub(super) fn join(&mut self, id: TransferId, priority: u16) {
-        self.shares.retain(|share| share.id != id);
+        self.drop_share(id);
         self.insert(Share { id, weight: u64::from(priority) + 1, due: self.clock });
     }
 
     /// This transfer has ended.
     pub(super) fn leave(&mut self, id: TransferId) {
-        let before = self.shares.len();
-        self.shares.retain(|share| share.id != id);
-        if self.shares.len() == before {
+        if !self.drop_share(id) {
             self.waiting.retain(|waiting| *waiting != id);
         }
     }
 
-    /// The transfers under way, the one whose turn it is first.
-    pub(super) fn ids(&self) -> impl DoubleEndedIterator<Item = TransferId> {
+    /// Something has happened to this transfer, which may have something to send.
+    pub(super) fn wake(&mut self, id: TransferId) {
+        if let Some(share) = self.asleep.remove(&id) {
+            self.insert(Share { due: share.due.max(self.floor), ..share });
+        }
+    }
+
+    /// Something has happened to all of them.
+    pub(super) fn wake_all(&mut self) {
+        for share in mem::take(&mut self.asleep).into_values() {
+            self.insert(Share { due: share.due.max(self.floor), ..share });
+        }
+    }
+
+    /// The transfers under way that may have something to send, the one whose turn it is first.
+    pub(super) fn ids(&self) -> impl Iterator<Item = TransferId> {
         self.shares.iter().map(|share| share.id)
     }
 
-    /// The transfer at this place of [`ids`](Self::ids) has sent so many bytes; those before it had nothing to send.
-    pub(super) fn serve(&mut self, place: usize, len: u64) {
-        if place >= self.shares.len() {
+    /// The first `count` of [`ids`](Self::ids) have nothing to send until they are [woken](Self::wake).
+    pub(super) fn skip(&mut self, count: usize) {
+        let count = count.min(self.shares.len());
+        self.asleep.extend(self.shares.drain(..count).map(|share| (share.id, share)));
+    }
+
+    /// The first of [`ids`](Self::ids) has sent so many bytes.
+    pub(super) fn serve(&mut self, len: u64) {
+        if self.shares.is_empty() {
             return;
         }
-        let mut served = self.shares.remove(place);
+        let mut served = self.shares.remove(0);
         self.clock = self.clock.max(served.due);
         let cost = len.saturating_mul(UNIT);
         // Who has nothing to send may catch up on two such chunks, but does not save its turns for ever.
-        let floor = self.clock.saturating_sub(cost.saturating_mul(2));
-        for share in &mut self.shares[..place] {
-            share.due = share.due.max(floor);
-        }
+        self.floor = self.clock.saturating_sub(cost.saturating_mul(2));
         served.due = served.due.saturating_add(cost / served.weight);
         self.insert(served);
+    }
+
+    /// Forgets the share of this transfer; says whether it had one.
+    fn drop_share(&mut self, id: TransferId) -> bool {
+        if self.asleep.remove(&id).is_some() {
+            return true;
+        }
+        let before = self.shares.len();
+        self.shares.retain(|share| share.id != id);
+        self.shares.len() < before
     }
 
     fn insert(&mut self, share: Share) {
@@ -106,15 +137,17 @@ mod tests {
         TransferId::from_bytes([n; 16])
     }
 
-    /// How many of the next `chunks` each transfer sends, if those in `dry` have none.
+    /// How many of the next `chunks` each transfer sends, if those in `dry` have none; then these have.
     fn served(turns: &mut Turns, chunks: usize, len: u64, dry: &[u8]) -> BTreeMap<TransferId, usize> {
         let mut counts = BTreeMap::new();
         for _ in 0..chunks {
             let next = turns.ids().enumerate().find(|(_, next)| !dry.iter().any(|n| id(*n) == *next));
             let Some((place, next)) = next else { break };
             *counts.entry(next).or_default() += 1;
-            turns.serve(place, len);
+            turns.skip(place);
+            turns.serve(len);
         }
+        dry.iter().for_each(|n| turns.wake(id(*n)));
         counts
     }
 
@@ -159,14 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn who_has_nothing_to_send_is_passed_over_until_it_wakes_up() {
+        let mut turns = Turns::default();
+        (1..=4).for_each(|n| turns.join(id(n), 0));
+        turns.skip(2);
+        assert_eq!(turns.ids().collect::<Vec<_>>(), [id(3), id(4)]);
+        turns.wake(id(2));
+        assert_eq!(turns.ids().collect::<Vec<_>>(), [id(3), id(4), id(2)]);
+        turns.leave(id(1));
+        turns.wake(id(1));
+        assert_eq!(turns.ids().count(), 3, "who has left does not come back");
+        turns.skip(1);
+        turns.wait(id(3));
+        turns.wake(id(3));
+        assert_eq!((turns.ids().count(), turns.first_waiting()), (2, Some(id(3))));
+    }
+
+    #[test]
     fn what_was_under_way_is_offered_before_what_still_waited() {
         let mut turns = Turns::default();
         turns.wait(id(3));
         turns.join(id(1), 0);
         turns.join(id(2), 0);
         turns.join(id(4), 0);
+        turns.skip(1);
         turns.wait_all(|next| next != id(2));
-        assert_eq!(turns.waiting, [id(1), id(4), id(3)]);
+        assert_eq!(turns.waiting, [id(4), id(1), id(3)]);
         assert_eq!(turns.ids().collect::<Vec<_>>(), [id(2)]);
     }
 
@@ -183,9 +234,12 @@ mod tests {
     fn absurd_lengths_and_places_do_no_harm() {
         let mut turns = Turns::default();
         turns.join(id(1), u16::MAX);
-        turns.serve(0, u64::MAX);
-        turns.serve(0, u64::MAX);
-        turns.serve(7, 1);
+        turns.serve(u64::MAX);
+        turns.serve(u64::MAX);
+        turns.skip(7);
+        turns.serve(1);
+        assert_eq!(turns.ids().count(), 0);
+        turns.wake(id(1));
         assert_eq!(turns.ids().collect::<Vec<_>>(), [id(1)]);
     }
 }

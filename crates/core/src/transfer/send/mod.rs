@@ -107,6 +107,8 @@ pub(super) struct Outgoing {
     rewinds: u8,
     /// FIN has been out on this link.
     said_fin: bool,
+    /// Whether the FIN that can be sent waits to be.
+    fin_queued: bool,
     /// The receiver has acknowledged bytes that we sent: it had not got the file from elsewhere.
     carried: bool,
     credit: u64,
@@ -153,6 +155,7 @@ impl Outgoing {
             durable: 0,
             rewinds: 0,
             said_fin: false,
+            fin_queued: false,
             carried: false,
             credit: 0,
             max_chunk: u32::MAX,

@@ -19,8 +19,27 @@ pub(in crate::transfer) enum Chunk {
 impl Outgoing {
     /// The FIN, if it is time for it.
     pub(in crate::transfer) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
+        self.fin_queued = false;
+        let (handle, next) = self.next_fin()?;
+        let (digest, length) = (self.digest?, self.end?);
+        self.state = next;
+        self.said_fin = true;
+        self.heard = now;
+        Some(Frame::Fin(handle, Whole { length, digest, deduplicated: false }))
+    }
+
+    /// Whether there is a FIN to be sent that has not been queued.
+    pub(in crate::transfer) fn queue_fin(&mut self) -> bool {
+        !self.fin_queued && {
+            self.fin_queued = self.digest.is_some() && self.next_fin().is_some();
+            self.fin_queued
+        }
+    }
+
+    /// Where a FIN goes that can be sent now, and what comes then.
+    fn next_fin(&self) -> Option<(Handle, State)> {
         let sent_all = self.end == Some(self.sent) && self.checked && self.prefix.is_none();
-        let (handle, next) = match self.state {
+        let next = match self.state {
             State::Sending { handle, have: Have::Present } => (handle, State::Finishing { handle }),
             State::Sending { handle, have: Have::Part } if sent_all => (handle, State::Finishing { handle }),
             // The receiver holds an early FIN until it has opened its file.
@@ -29,14 +48,7 @@ impl Outgoing {
             }
             _ => return None,
         };
-        if self.pauses.halt.is_on() {
-            return None;
-        }
-        let (digest, length) = (self.digest?, self.end?);
-        self.state = next;
-        self.said_fin = true;
-        self.heard = now;
-        Some(Frame::Fin(handle, Whole { length, digest, deduplicated: false }))
+        Some(next).filter(|_| !self.pauses.halt.is_on())
     }
 
     /// The next chunk.
