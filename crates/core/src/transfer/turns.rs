@@ -147,7 +147,9 @@ mod tests {
             turns.skip(place);
             turns.serve(len);
         }
-        dry.iter().for_each(|n| turns.wake(id(*n)));
+        for n in dry {
+            turns.wake(id(*n));
+        }
         counts
     }
 
@@ -194,7 +196,9 @@ mod tests {
     #[test]
     fn who_has_nothing_to_send_is_passed_over_until_it_wakes_up() {
         let mut turns = Turns::default();
-        (1..=4).for_each(|n| turns.join(id(n), 0));
+        for n in 1..=4 {
+            turns.join(id(n), 0);
+        }
         turns.skip(2);
         assert_eq!(turns.ids().collect::<Vec<_>>(), [id(3), id(4)]);
         turns.wake(id(2));
