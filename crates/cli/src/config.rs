@@ -24,6 +24,9 @@ use toml::de::{DeTable, DeValue};
 /// Where it is for everybody.
 const SYSTEM: &str = "/etc/bowline/config.toml";
 
+/// What nobody else should read.
+const SECRETS: [&str; 3] = ["token", "header", "proxy"];
+
 /// An option, as a file says it.
 #[derive(Debug, PartialEq, Eq)]
 struct Line {
@@ -45,8 +48,10 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
     let Some(path) = named.or_else(default_place) else { return Ok(given) };
     let text = fs::read_to_string(&path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
     let lines = parse(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
-    if lines.iter().any(|line| line.option == "token") {
-        warn_if_exposed(&path, matches.get_flag("quiet"));
+    if lines.iter().any(|line| SECRETS.contains(&line.option.as_str())) {
+        // Not every command has it, nor has one whose words are wrong.
+        let quiet = matches.try_get_one::<bool>("quiet").ok().flatten();
+        warn_if_exposed(&path, quiet.copied().unwrap_or(false));
     }
     let mut cli = Cli::command();
     cli.build();
@@ -230,6 +235,7 @@ mod tests {
             assert_eq!(with_file("", line).expect("not here"), line);
         }
         assert!(with_file("", "bowline serve --config /nowhere/to/be/found").is_err());
+        assert!(with_file("[serve]\ntoken = \"x\"\n", "bowline --config FILE completions bash").is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
 use crate::signals::{Interrupt, Wish, Wishes};
-use crate::trust;
+use crate::{trust, url};
 use bowline_core::transfer::Leftover;
 use bowline_tokio::{Client, ClientConfig, Control, LinkEvent, LinkState};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Courier {
         let mut config = config(reach, way, common)?;
         config.paths = memory.paths();
         let client = Client::new(url, config);
-        let client = client.map_err(|e| Trouble::usage(format!("{url}: {e}")))?;
+        let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::server(url))))?;
         // At once, so that nothing is missed.
         let events = client.events();
         Ok(Self { client, events, server: way.server(url), memory, reached: false, leftover: Leftover::Keep })

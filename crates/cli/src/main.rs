@@ -35,6 +35,7 @@ mod watch;
 
 use args::{Cli, Command, Output};
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use exit::{Exit, Trouble};
 use identity::Identity;
 use signals::Interrupt;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
             return trouble.exit.into();
         }
     };
-    let command = Cli::parse_from(words).command;
+    let command = Cli::try_parse_from(words).unwrap_or_else(|error| discreet(error).exit()).command;
     log::start(output(&command));
     let outcome = runtime(&command).and_then(|runtime| {
         let outcome = runtime.block_on(run(command));
@@ -64,6 +65,14 @@ fn main() -> ExitCode {
             trouble.exit.into()
         }
     }
+}
+
+/// The same complaint without the value, which may be secret: who typed it sees it anyway.
+fn discreet(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::ValueValidation {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
+    }
+    error
 }
 
 async fn run(command: Command) -> Result<(), Trouble> {

@@ -4,9 +4,9 @@ use crate::args::Papers;
 use crate::exit::Trouble;
 use crate::state;
 use rcgen::{CertificateParams, DnType, KeyPair};
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Names the files of the certificate, which is made at the first time, and is the same ever after.
 pub(crate) fn papers() -> Result<Papers, Trouble> {
@@ -35,16 +35,11 @@ fn make() -> Result<(String, String), rcgen::Error> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// Nobody else can read it, from the first moment on.
+/// Whole or not at all, and nobody else can read it, from the first moment on.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    // What another left half is begun anew.
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }

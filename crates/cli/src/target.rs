@@ -2,17 +2,22 @@
 
 use crate::args::{Header, Way};
 use crate::exit::Trouble;
-use crate::trust;
+use crate::{trust, url};
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::{Request, RequestError};
+use bowline_host::client::renewed;
 use bowline_tokio::dial::{self, Dialed};
 use bowline_tokio::{DialError, MaybeTlsStream};
+use std::path::PathBuf;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 
 /// Where to connect, and what to ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     request: Request,
+    /// Where the token stands, if it is read again each time.
+    token_file: Option<PathBuf>,
     limits: dial::Config,
 }
 
@@ -28,13 +33,13 @@ impl Target {
     ) -> Result<Self, Trouble> {
         let token = way.token.read(quiet)?;
         let request = request(url, subprotocols, token.as_deref(), &way.headers);
-        let request = request.map_err(|why| Trouble::usage(format!("{url}: {why}")))?;
+        let request = request.map_err(|why| Trouble::usage(format!("{}: {why}", url::server(url))))?;
         let mut limits = dial::Config::default();
         limits.connect_timeout = patience;
         limits.tls = trust::client(&way.trust)?;
         limits.proxies = way.proxies();
         limits.unix.clone_from(&way.unix);
-        Ok(Self { request, limits })
+        Ok(Self { request, token_file: way.token.token_file.clone(), limits })
     }
 
     /// How long an answer may take.
@@ -43,7 +48,9 @@ impl Target {
     }
 
     pub(crate) async fn dial(&self) -> Result<Dialed<MaybeTlsStream>, DialError> {
-        dial::connect_with(&self.request, &self.limits).await
+        let (request, file) = (self.request.clone(), self.token_file.clone());
+        let renewed = spawn_blocking(move || renewed(&request, file.as_deref())).await;
+        dial::connect_with(renewed.as_ref().unwrap_or(&self.request), &self.limits).await
     }
 }
 

@@ -15,6 +15,11 @@ pub(crate) fn server(url: &str) -> String {
     format!("{scheme}://{host}{slash}{target}")
 }
 
+/// A URL for people who may not see all of it: what follows a question mark is often a secret.
+pub(crate) fn without_query(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(shown, _)| format!("{shown}?..."))
+}
+
 /// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (scheme, authority, target) = parts(url);
@@ -62,6 +67,12 @@ mod tests {
         assert_eq!(server("wss://h:443/Up?x=1"), "wss://h/Up?x=1");
         assert_eq!(server("ws://[::1]:9000"), "ws://[::1]:9000/");
         assert_eq!(server("ws://h:8080/"), "ws://h:8080/");
+    }
+
+    #[test]
+    fn what_follows_a_question_mark_is_not_shown() {
+        assert_eq!(without_query("ws://h/up?token=s3cret"), "ws://h/up?...");
+        assert_eq!(without_query("ws://h/up"), "ws://h/up");
     }
 
     #[test]

@@ -125,7 +125,9 @@ impl Root {
         make: bool,
     ) -> Result<Option<(Folder, bool)>, StoreError> {
         self.check(name)?;
-        let staging = self.staging_folder().and_then(|folder| folder.meta()).ok();
+        // Held open, so that nobody else comes by its inode if it is removed meanwhile.
+        let held = self.staging_folder().ok();
+        let staging = held.as_ref().and_then(|folder| folder.meta().ok());
         let mut folder = self.again().map_err(StoreError::at(at))?;
         let mut existed = true;
         for part in parts {

@@ -222,8 +222,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
     /// deadlines: the peer's pings are answered, and ours leave.
     pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_deaf = self.clock.now() - self.driven >= DEAF;
-        if is_deaf { self.poll_drive(cx) } else { self.poll_flush(cx) }
+        if self.clock.now() - self.driven >= DEAF {
+            let _ = self.poll_drive(cx);
+        }
+        self.poll_flush(cx)
     }
 
     /// Tells the connection if the machine slept while we waited; says whether it did.

@@ -281,7 +281,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<()>,
     ) -> Poll<()> {
         self.halves.wake_later(half, cx.waker());
-        work(&mut self.driver, &mut Context::from_waker(self.halves.waker()))
+        let worked = work(&mut self.driver, &mut Context::from_waker(self.halves.waker()));
+        if self.driver.is_over() {
+            // A stream that is dropped wakes nobody, and the other half may wait for it.
+            self.halves.waker().wake_by_ref();
+        }
+        worked
     }
 }
 

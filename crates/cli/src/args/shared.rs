@@ -21,7 +21,7 @@ pub(crate) struct Token {
     #[arg(long, value_name = "T", env = "BOWLINE_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub(crate) token: Option<String>,
     /// A file with that secret, instead; it is read again at each connection, and by a server at SIGHUP
-    #[arg(long, value_name = "FILE", env = "BOWLINE_TOKEN_FILE")]
+    #[arg(long, value_name = "FILE", env = "BOWLINE_TOKEN_FILE", conflicts_with = "token")]
     pub(crate) token_file: Option<PathBuf>,
 }
 

@@ -14,6 +14,7 @@ mod turns;
 use crate::args::Record;
 use crate::exit::Trouble;
 use crate::report::print_line;
+use crate::url;
 use bowline_core::Disconnect;
 use bowline_core::transfer::{Digest, Traffic};
 use bowline_tokio::{Finished, LinkEvent};
@@ -123,7 +124,7 @@ impl Story {
             record: record.clone(),
             command,
             title,
-            server: server.to_owned(),
+            server: url::without_query(server),
             day: SystemTime::now(),
             start: Instant::now(),
             turns: Turns::default(),

@@ -46,6 +46,33 @@ fn a_file_in_the_place_of_a_fetched_one_is_kept() {
 }
 
 #[test]
+fn secrets_are_not_repeated_where_they_are_wrong() {
+    let world = World::new();
+    world.file("a", 1);
+    let url = "ws://127.0.0.1:9/";
+    for words in [
+        ["send", "a", url, "--token", "s3 cret"],
+        ["send", "a", url, "--header", "Coo kie: s3cret"],
+        ["send", "a", url, "--proxy", "http://ann:s3cret@h:99999"],
+        ["send", "a", "ws://ann:s3cret@127.0.0.1:9/", "--token", "t"],
+        ["fetch", "ws://ann:s3cret@127.0.0.1:9/a", "--quiet", "--token", "t"],
+        ["watch", "ws://ann:s3cret@127.0.0.1:9/", "--quiet", "--token", "t"],
+    ] {
+        let done = world.run(words);
+        assert_eq!(done.code, Some(2), "{done:?}");
+        assert!(!done.stderr.contains("cret"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_token_is_named_once() {
+    let world = World::new();
+    let done = world.run(["send", "a", "ws://127.0.0.1:9/", "--token", "t", "--token-file", "x"]);
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert!(done.stderr.contains("--token-file"), "{done:?}");
+}
+
+#[test]
 fn a_missing_file_does_not_hold_up_the_others() {
     let world = World::new();
     world.file("b", 800);

@@ -205,7 +205,13 @@ impl Transfers {
         self.incoming.clear();
         self.acks.clear();
         self.shares = Turns::default();
-        self.outgoing.retain(|_, outgoing| outgoing.handle_link_down(&mut cx) == Fate::Lives);
+        self.outgoing.retain(|id, outgoing| {
+            let lives = outgoing.handle_link_down(&mut cx) == Fate::Lives;
+            if !lives {
+                self.turns.leave(*id);
+            }
+            lives
+        });
         let now = self.now;
         self.turns.wait_all(|id| self.outgoing.get(&id).is_some_and(|outgoing| outgoing.wants_offer(now)));
         self.ask_all_again();

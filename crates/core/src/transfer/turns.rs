@@ -122,6 +122,11 @@ impl Turns {
         self.shares.len() < before
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.shares.len() + self.asleep.len()
+    }
+
     fn insert(&mut self, share: Share) {
         let place = self.shares.partition_point(|other| other.due <= share.due);
         self.shares.insert(place, share);

@@ -148,11 +148,13 @@ impl Access {
     /// What whoever shows these headers may do; `None` if he may not come.
     pub(super) fn pass(&self, headers: &HeaderMap, now: SystemTime) -> Option<Pass> {
         let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let secret = shown.map(|shown| bearer(shown).unwrap_or(&[])).map(|text| Secret(Digest::of(text)));
-        let anybody = || self.anybody.clone().map(|grant| Pass { secret: None, grant });
-        let pass = match secret {
-            Some(secret) if !self.tokens.is_empty() => self.named(&secret),
-            _ => anybody(),
+        let pass = match shown {
+            // What is no token, or an empty one, is nobody's.
+            Some(shown) if !self.tokens.is_empty() => {
+                let token = bearer(shown).filter(|token| !token.is_empty())?;
+                self.named(&Secret(Digest::of(token)))
+            }
+            _ => self.anybody.clone().map(|grant| Pass { secret: None, grant }),
         };
         pass.filter(|pass| !pass.grant.has_ended(now))
     }
@@ -226,6 +228,10 @@ mod tests {
         }
         for shown in ["Bearer secre", "Bearer secrett", "Basic secret", "secret", "Bearer", ""] {
             assert_eq!(name(&access, Some(shown)), None, "{shown:?}");
+        }
+        let unset = Access::nobody().with_token(Secret::of(""), alice());
+        for shown in ["Basic secret", "Bearer ", "Bearer", ""] {
+            assert_eq!(name(&unset, Some(shown)), None, "{shown:?}");
         }
         assert_eq!(name(&access, None), None);
         let hashed = Access::nobody().with_token(Secret::with_digest(Digest::of(b"secret")), alice());

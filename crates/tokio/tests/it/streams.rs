@@ -9,7 +9,7 @@ use std::time::Duration;
 use bowline_core::closing::Kind;
 use bowline_core::connection::Event;
 use bowline_core::{Close, CloseCode, Message};
-use bowline_tokio::{Clock, Driver};
+use bowline_tokio::{Clock, Driver, WebSocket};
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream, DuplexStream, ReadBuf};
 use tokio::task::coop;
@@ -135,6 +135,22 @@ async fn a_task_that_used_up_its_budget_does_not_judge_silence() {
     .await;
     assert!(!client.is_over());
     assert_eq!(event(&mut client).await, Event::Message(Message::text("hi")));
+}
+
+/// Also if the owner has not been there for a while, and what it sends is more than goes in one turn.
+#[tokio::test(start_paused = true)]
+async fn what_the_stream_takes_has_left_when_a_send_returns() {
+    const LEN: usize = 4 << 20;
+    let (near, mut far) = tokio::io::duplex(8 << 20);
+    let mut socket =
+        WebSocket::new(Driver::client(near, &[], quiet(), Clock::start()).expect("random bytes"));
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        socket.send(Message::Binary(vec![0; LEN].into())).await.unwrap();
+        let mut bytes = vec![0; LEN];
+        let read = tokio::time::timeout(Duration::from_secs(1), far.read_exact(&mut bytes)).await;
+        assert_eq!(read.expect("all of it is there").unwrap(), LEN);
+    }
 }
 
 #[tokio::test(start_paused = true)]

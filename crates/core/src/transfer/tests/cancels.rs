@@ -219,6 +219,19 @@ fn what_the_peer_asked_for_is_refused_by_a_cancel() {
 }
 
 #[test]
+fn a_request_that_goes_with_its_link_leaves_no_share_behind() {
+    let mut world = World::new();
+    begin(&mut world, false);
+    world.link_up();
+    while world.poll_messages() | world.deliver(true) {}
+    while world.server.carry_out_one(world.now) {}
+    world.poll_messages();
+    assert_eq!(world.server.transfers.turns.len(), 1);
+    world.server.transfers.handle_link_down(world.now);
+    assert_eq!(world.server.transfers.turns.len(), 0);
+}
+
+#[test]
 fn a_file_on_its_way_to_its_place_is_finished_whatever_is_said() {
     for client in [true, false] {
         let mut world = World::new();
