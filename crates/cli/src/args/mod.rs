@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A file with options (TOML): below [serve] those of serve, and so on; what stands here wins [default:
+    /// A file with options (TOML): a table of them for each command; what stands here wins [default:
     /// ~/.config/bowline/config.toml, or else /etc/bowline/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
