@@ -7,7 +7,7 @@
 //! time-out.
 //!
 //! With feature `tls` the same over TLS by rustls: `wss://` wherever a URL is dialled, `ServerConfig::tls`, and a stream for
-//! whoever accepts or connects by other means ([`tls`]).
+//! whoever accepts or connects by other means (module `tls`).
 //!
 //! | level | one job |
 //! |---|---|
