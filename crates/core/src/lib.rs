@@ -68,6 +68,7 @@ mod recorder;
 pub mod replay;
 mod rng;
 mod rtt;
+pub mod secret;
 #[cfg(test)]
 mod table;
 pub mod time;

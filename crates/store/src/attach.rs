@@ -27,6 +27,7 @@ use crate::partial::Partial;
 use crate::slots::Slots;
 use crate::store::DiskStore;
 use crate::sys::Kind;
+use bowline_core::secret;
 use bowline_core::transfer::{Digest, TransferId};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::PathBuf;
@@ -252,7 +253,7 @@ impl Attaching<'_> {
     /// Whether the caller may have a transfer that is open.
     fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
         let Attach { mode, epoch_seen, owner } = self.attach;
-        let same_owner = owner != [0; 16] && same_secret(&owner, &claim.owner);
+        let same_owner = owner != [0; 16] && secret::same(&owner, &claim.owner);
         if epoch_seen != 0 && epoch_seen != claim.epoch && !same_owner {
             let why = format!("epoch {epoch_seen} was seen, it is {} by now", claim.epoch);
             return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
@@ -294,9 +295,4 @@ impl Attaching<'_> {
     fn io(&self, cause: io::Error) -> StoreError {
         StoreError::io(&self.at, cause)
     }
-}
-
-/// Whoever can tell how many bytes were right can guess the rest one by one: all of them are looked at.
-fn same_secret(a: &[u8; 16], b: &[u8; 16]) -> bool {
-    a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
 }

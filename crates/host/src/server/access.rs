@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use bowline_core::secret;
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::{DiskStore, Principal, Quota};
 use http::header::AUTHORIZATION;
@@ -72,8 +73,7 @@ impl Secret {
 
     /// Takes the same time wherever they differ.
     fn is(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        ours.iter().zip(theirs).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+        secret::same(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 
