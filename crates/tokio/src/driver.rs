@@ -214,7 +214,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ///
     /// Nothing is read meanwhile and no deadline is kept: after this, [drive](Self::poll_drive).
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.clock.now();
+        self.poll_flush_at(cx, self.clock.now())
+    }
+
+    fn poll_flush_at(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         while self.poll_write(cx, now).is_ready() && self.has_output() {}
         if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
     }
@@ -222,9 +225,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
     /// deadlines: the peer's pings are answered, and ours leave.
     pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.clock.now() - self.driven >= DEAF {
-            let _ = self.poll_drive(cx);
+        let now = self.clock.now();
+        if now - self.driven < DEAF {
+            return self.poll_flush_at(cx, now);
         }
+        let _ = self.poll_drive(cx);
         self.poll_flush(cx)
     }
 
