@@ -147,9 +147,16 @@ impl Machine for Asking {
     }
 }
 
-/// From when on the handshake has how much time, if the connection is there at `now`: as if it had begun with the
-/// dialling at zero, if that ends it earlier.
-pub fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
+/// From when on a handshake has which limits, if the connection is there at `now`: as if it had begun with the dialling
+/// at zero, if that ends it earlier.
+pub fn handshake_limits(config: &Config, now: Instant) -> (Instant, bowline_handshake::Config) {
+    let (started, timeout) = handshake_time(config, now);
+    let mut limits = config.handshake.clone();
+    limits.timeout = timeout;
+    (started, limits)
+}
+
+fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
     let (total, own) = (config.connect_timeout, config.handshake.timeout);
     if Instant::ZERO + total < now + own { (Instant::ZERO, total) } else { (now, own) }
 }

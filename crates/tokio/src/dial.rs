@@ -11,7 +11,7 @@ use bowline_handshake::client::Request;
 use bowline_handshake::proxy::{Proxy, Tunnel};
 #[cfg(unix)]
 use bowline_host::dial::no_tls;
-use bowline_host::dial::{Asking, handshake_time, place};
+use bowline_host::dial::{Asking, handshake_limits, place};
 use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,9 +57,7 @@ pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<M
         encrypt(stream, request, config, clock).await?
     };
 
-    let mut limits = config.handshake.clone();
-    let (started, timeout) = handshake_time(config, clock.now());
-    limits.timeout = timeout;
+    let (started, limits) = handshake_limits(config, clock.now());
     shake_hands(stream, request, limits, clock, started).await
 }
 
@@ -135,9 +133,7 @@ async fn tunnel(
 ) -> Result<TcpStream, DialError> {
     let place = proxy_place(proxy);
     let mut stream = tcp_connect(proxy.host(), proxy.port(), &place, config, clock).await?;
-    let mut limits = config.handshake.clone();
-    let (started, timeout) = handshake_time(config, clock.now());
-    limits.timeout = timeout;
+    let (started, limits) = handshake_limits(config, clock.now());
     let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
     let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result).await;
     result.map(|()| stream).map_err(|source| refused(proxy, request, source))
