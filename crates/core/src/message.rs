@@ -245,12 +245,10 @@ impl Assembler {
             return Ok(None);
         }
         self.check_limits(header)?;
-        if header.opcode == Opcode::Binary {
-            return Ok(Some(Short::Binary(decoder.payload())));
-        }
-        self.utf8 = Validator::new();
-        self.checked = 0;
-        utf8(decoder.payload()).map(|text| Some(Short::Text(text)))
+        Ok(Some(match header.opcode {
+            Opcode::Binary => Short::Binary(decoder.payload()),
+            _ => Short::Text(self.whole_text(decoder)?),
+        }))
     }
 
     /// Takes the whole data frame that lies in the decoder. Returns the message if this completes one.
@@ -267,11 +265,7 @@ impl Assembler {
             None if header.fin && header.opcode == Opcode::Binary => {
                 Ok(Some(Message::Binary(decoder.take())))
             }
-            None if header.fin => {
-                self.utf8 = Validator::new();
-                self.checked = 0;
-                Ok(Some(Message::Text(utf8(decoder.payload())?.into())))
-            }
+            None if header.fin => Ok(Some(Message::Text(self.whole_text(decoder)?.into()))),
             _ => {
                 self.handle_arrived(header, decoder.payload())?;
                 self.checked = 0;
@@ -286,6 +280,13 @@ impl Assembler {
     /// The bytes so far of a message that is not finished.
     pub fn unfinished(&self) -> Option<u64> {
         self.begun.as_ref().map(|begun| begun.bytes.len() as u64)
+    }
+
+    /// The text that is one frame: checked in one go, whatever has been looked at while it came.
+    fn whole_text<'a>(&mut self, decoder: &'a Decoder) -> Result<&'a str, FrameError> {
+        self.utf8 = Validator::new();
+        self.checked = 0;
+        utf8(decoder.payload())
     }
 
     fn finish(&mut self) -> Result<Option<Message>, FrameError> {

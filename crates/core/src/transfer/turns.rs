@@ -76,14 +76,14 @@ impl Turns {
     /// Something has happened to this transfer, which may have something to send.
     pub(super) fn wake(&mut self, id: TransferId) {
         if let Some(share) = self.asleep.remove(&id) {
-            self.insert(Share { due: share.due.max(self.floor), ..share });
+            self.rouse(share);
         }
     }
 
     /// Something has happened to all of them.
     pub(super) fn wake_all(&mut self) {
         for share in mem::take(&mut self.asleep).into_values() {
-            self.insert(Share { due: share.due.max(self.floor), ..share });
+            self.rouse(share);
         }
     }
 
@@ -125,6 +125,11 @@ impl Turns {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.waiting.len() + self.shares.len() + self.asleep.len()
+    }
+
+    fn rouse(&mut self, mut share: Share) {
+        share.due = share.due.max(self.floor);
+        self.insert(share);
     }
 
     fn insert(&mut self, share: Share) {

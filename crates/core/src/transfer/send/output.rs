@@ -30,10 +30,9 @@ impl Outgoing {
 
     /// Whether there is a FIN to be sent that has not been queued.
     pub(in crate::transfer) fn queue_fin(&mut self) -> bool {
-        !self.fin_queued && {
-            self.fin_queued = self.digest.is_some() && self.next_fin().is_some();
-            self.fin_queued
-        }
+        let was_queued = self.fin_queued;
+        self.fin_queued = was_queued || self.digest.is_some() && self.next_fin().is_some();
+        self.fin_queued && !was_queued
     }
 
     /// Where a FIN goes that can be sent now, and what comes then.
