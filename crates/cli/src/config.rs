@@ -46,8 +46,8 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
     let Some((name, matches)) = matches.subcommand() else { return Ok(given) };
     let named = matches.get_one::<PathBuf>("config").cloned();
     let Some(path) = named.or_else(default_place) else { return Ok(given) };
-    let text = fs::read_to_string(&path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
-    let lines = parse(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
+    let text = fs::read_to_string(&path).map_err(|e| Trouble::at(&path, e))?;
+    let lines = parse(&text).map_err(|why| Trouble::in_file(&path, why))?;
     if lines.iter().any(|line| SECRETS.contains(&line.option.as_str())) {
         // Not every command has it, nor has one whose words are wrong.
         let quiet = matches.try_get_one::<bool>("quiet").ok().flatten();

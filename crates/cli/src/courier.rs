@@ -22,8 +22,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// What the command line says, for the adapter.
 fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
-    config.connection.heartbeat.interval = common.heartbeat;
-    config.connection.heartbeat.timeout = common.timeout;
+    config.connection.heartbeat.interval = common.beat.heartbeat;
+    config.connection.heartbeat.timeout = common.beat.timeout;
     config.transfer.limit_rate = common.limit_rate;
     config.reconnect.first_contact = Some(reach.first_contact());
     config.reconnect.max_elapsed = Some(reach.outage());

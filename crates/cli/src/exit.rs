@@ -2,6 +2,7 @@
 
 use crate::plain::plain;
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What the exit code says.
@@ -39,6 +40,16 @@ impl Trouble {
 
     pub(crate) fn failed(text: impl fmt::Display) -> Self {
         Self::new(Exit::Failed, text)
+    }
+
+    /// This went wrong with a file or folder.
+    pub(crate) fn at(path: &Path, why: impl fmt::Display) -> Self {
+        Self::failed(format!("{}: {why}", path.display()))
+    }
+
+    /// This is wrong with what a file says.
+    pub(crate) fn in_file(path: &Path, why: impl fmt::Display) -> Self {
+        Self::usage(format!("{}: {why}", path.display()))
     }
 
     pub(crate) fn usage(text: impl fmt::Display) -> Self {

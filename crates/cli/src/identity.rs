@@ -3,9 +3,9 @@
 //! An id is a keyed hash of what makes a transfer the same one. The key is a secret of this user on this machine, in
 //! a private file: an id allows to go on with a transfer, so nobody else may be able to compute it.
 
-use crate::state;
+use crate::{private, state};
 use bowline_core::transfer::{ByteRange, Digest, TransferId};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
@@ -97,9 +97,7 @@ fn read(path: &Path) -> Result<Identity, NoSecret> {
 /// Makes the file in one step, with 32 random bytes that only its owner can read.
 fn make(dir: &Path, path: &Path) -> io::Result<()> {
     state::make_private(dir)?;
-    // A temporary file is private from the start (0600).
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(&random()?)?;
+    let file = private::fill(path, &random()?)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
         Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),

@@ -3,11 +3,11 @@
 //! It saves a lost connection now and then and is no more than that: whatever goes wrong with the file is said to whoever
 //! asks for details, and changes nothing else.
 
-use crate::state;
+use crate::{private, state};
 use bowline_core::adapt;
 use bowline_tokio::Paths;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use tracing::debug;
 
@@ -71,13 +71,9 @@ fn read(dir: &Path) -> adapt::Paths {
     paths
 }
 
-/// In one step, so that nobody finds half of it. It need not survive a power cut.
 fn write(dir: &Path, paths: &adapt::Paths) -> io::Result<()> {
     state::make_private(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(paths.to_string().as_bytes())?;
-    file.persist(dir.join(FILE)).map_err(|error| error.error)?;
-    Ok(())
+    private::write(&dir.join(FILE), &paths.to_string())
 }
 
 #[cfg(test)]

@@ -2,11 +2,8 @@
 
 use crate::args::Papers;
 use crate::exit::Trouble;
-use crate::state;
+use crate::{private, state};
 use rcgen::{CertificateParams, DnType, KeyPair};
-use std::io::{self, Write as _};
-use std::path::Path;
-use tempfile::NamedTempFile;
 
 /// Names the files of the certificate, which is made at the first time, and is the same ever after.
 pub(crate) fn papers() -> Result<Papers, Trouble> {
@@ -18,8 +15,8 @@ pub(crate) fn papers() -> Result<Papers, Trouble> {
             |e: String| Trouble::failed(format!("{}: no certificate can be made: {e}", folder.display()));
         let (pem, secret) = make().map_err(|e| failed(e.to_string()))?;
         let written = state::make_private(&folder)
-            .and_then(|()| write_private(&key, &secret))
-            .and_then(|()| write_private(&certificate, &pem));
+            .and_then(|()| private::write_durably(&key, &secret))
+            .and_then(|()| private::write_durably(&certificate, &pem));
         written.map_err(|e| failed(e.to_string()))?;
     }
     Ok(Papers { cert: Some(certificate), key: Some(key), self_signed: true })
@@ -33,13 +30,4 @@ fn make() -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok((certificate.pem(), key.serialize_pem()))
-}
-
-/// Whole or not at all, and nobody else can read it, from the first moment on.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -56,5 +56,5 @@ fn unusable(path: &Path, error: &TlsError) -> Trouble {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    fs::read(path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))
+    fs::read(path).map_err(|e| Trouble::at(path, e))
 }

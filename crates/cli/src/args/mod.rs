@@ -2,7 +2,9 @@
 
 mod shared;
 
-pub(crate) use shared::{Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token};
+pub(crate) use shared::{
+    Beat, Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token,
+};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;
@@ -194,12 +196,8 @@ pub(crate) struct Watch {
     /// How long to watch [default: until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) span: Option<Duration>,
-    /// How long it may be silent before a ping asks whether anybody is there
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
-    pub(crate) heartbeat: Duration,
-    /// How long that ping may stay unanswered before the connection counts as dead
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
-    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) beat: Beat,
     /// The subprotocol to ask for, instead of the one of bowline; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) subprotocol: Vec<String>,
@@ -289,7 +287,7 @@ mod tests {
         let Ok(Command::Serve(serve)) = parse("bowline serve") else { panic!("it is a serve") };
         assert_eq!(serve.listen, "127.0.0.1:9000");
         assert_eq!(serve.dir, PathBuf::from("./inbox"));
-        assert_eq!(serve.common.heartbeat, Duration::from_secs(20));
+        assert_eq!(serve.common.beat.heartbeat, Duration::from_secs(20));
         assert_eq!(serve.common.limit_rate, None);
     }
 

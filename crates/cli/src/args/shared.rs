@@ -35,9 +35,8 @@ impl Token {
     pub(crate) fn read(&self, quiet: bool) -> Result<Option<String>, Trouble> {
         let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
         warn_if_exposed(path, quiet);
-        let text = read_token(path).map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
-        let token = parse_token(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
-        Ok(Some(token))
+        let text = read_token(path).map_err(|e| Trouble::at(path, e))?;
+        parse_token(&text).map(Some).map_err(|why| Trouble::in_file(path, why))
     }
 }
 
@@ -142,15 +141,22 @@ impl Reach {
     }
 }
 
-/// What every side of a connection may choose.
+/// How silence is borne.
 #[derive(Debug, Args)]
-pub(crate) struct Common {
+pub(crate) struct Beat {
     /// How long it may be silent before a ping asks whether anybody is there
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
     pub(crate) heartbeat: Duration,
     /// How long that ping may stay unanswered before the connection counts as dead
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
+}
+
+/// What every side of a connection may choose.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) beat: Beat,
     /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) limit_rate: Option<u64>,

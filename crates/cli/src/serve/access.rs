@@ -74,10 +74,8 @@ impl Doors {
         let mut entries = Vec::new();
         if let Some(path) = &self.file {
             warn_if_exposed(path, quiet);
-            let text = std::fs::read_to_string(path);
-            let text = text.map_err(|e| Trouble::failed(format!("{}: {e}", path.display())))?;
-            let read = parse(&text).map_err(|why| Trouble::usage(format!("{}: {why}", path.display())))?;
-            entries.extend(read);
+            let text = std::fs::read_to_string(path).map_err(|e| Trouble::at(path, e))?;
+            entries.extend(parse(&text).map_err(|why| Trouble::in_file(path, why))?);
         }
         if let Some(Lines(text)) = &self.lines {
             entries.extend(parse(text).map_err(|why| Trouble::usage(format!("{LINES}: {why}")))?);

@@ -133,8 +133,8 @@ fn store(args: &Serve) -> Result<DiskStore, Trouble> {
 
 fn config(args: &Serve) -> ServerConfig {
     let mut config = ServerConfig::default();
-    config.connection.heartbeat.interval = args.common.heartbeat;
-    config.connection.heartbeat.timeout = args.common.timeout;
+    config.connection.heartbeat.interval = args.common.beat.heartbeat;
+    config.connection.heartbeat.timeout = args.common.beat.timeout;
     config.transfer.limit_rate = args.common.limit_rate;
     config.transfer.min_rate = args.min_rate.0;
     config

@@ -14,15 +14,13 @@ mod turns;
 use crate::args::Record;
 use crate::exit::Trouble;
 use crate::report::print_line;
-use crate::url;
+use crate::{private, url};
 use bowline_core::Disconnect;
 use bowline_core::transfer::{Digest, Traffic};
 use bowline_tokio::{Finished, LinkEvent};
 use plot::Outage;
 use samples::Samples;
 use std::collections::VecDeque;
-use std::io::Write as _;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use turns::{Kind, Turns};
@@ -114,7 +112,7 @@ impl Story {
         server: &str,
     ) -> Result<Self, Trouble> {
         if let Some(path) = &record.report {
-            let folder = folder_of(path);
+            let folder = private::folder_of(path);
             if path.is_dir() || !folder.is_dir() {
                 let why = if path.is_dir() { "it is a folder" } else { "its folder is missing" };
                 return Err(Trouble::usage(format!("{}: no report can stand there: {why}", path.display())));
@@ -224,7 +222,7 @@ impl Story {
             self.lines().iter().for_each(|line| print_line(line));
         }
         let Some(path) = &self.record.report else { return Ok(()) };
-        let written = write(path, &page::page(self));
+        let written = private::write(path, &page::page(self));
         written.map_err(|e| Trouble::failed(format!("{}: the report cannot be written: {e}", path.display())))
     }
 
@@ -278,16 +276,4 @@ impl From<&Finished> for Arrival {
             digest: *digest,
         }
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }

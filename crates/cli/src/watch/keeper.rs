@@ -38,14 +38,14 @@ impl Keeper {
         // The dial ends first, and says what it waited for.
         config.connect_timeout = target.patience() + Duration::from_secs(1);
         let mut learning = adapt::Config::default();
-        learning.interval = args.heartbeat;
+        learning.interval = args.beat.heartbeat;
         // Without randomness no connection can be dialled either, and that is told; here it only spreads attempts.
         let (clock, mut rng) = (Clock::start(), Rng::from_seed(bowline_host::seed().unwrap_or_default()));
         Self {
             reconnect: Reconnect::new(config, &mut rng, clock.now()),
             adapt: Adapt::new(learning, paths.path(server)),
-            heartbeat: args.heartbeat,
-            timeout: args.timeout,
+            heartbeat: args.beat.heartbeat,
+            timeout: args.beat.timeout,
             target,
             clock,
             paths,
