@@ -109,19 +109,19 @@ impl World {
         let session = self.messages().session();
         if let Some(message) = self.to_send[0].pop_front() {
             if let Err(error) = self.messages().send(now, message) {
-                self.to_send[0].push_front(error.into_message());
+                self.to_send[0].push_front(error.into_inner());
             }
         }
         if let Some(message) = self.to_send[1].pop_front() {
             if let Err(error) = self.sessions.send(now, session, message) {
-                self.to_send[1].push_front(error.into_message());
+                self.to_send[1].push_front(error.into_inner());
             }
         }
-        while let Some(Received { receipt, message }) = self.messages().poll_received(now) {
+        while let Some(Received { receipt, message, .. }) = self.messages().poll_received(now) {
             self.got[0].push(message);
             self.messages().confirm(now, receipt.expect("numbered"));
         }
-        while let Some((from, Received { receipt, message })) = self.sessions.poll_received(now) {
+        while let Some((from, Received { receipt, message, .. })) = self.sessions.poll_received(now) {
             assert_eq!(from, session);
             self.got[1].push(message);
             self.sessions.confirm(now, receipt.expect("numbered"));

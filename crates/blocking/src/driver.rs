@@ -81,6 +81,7 @@ enum Writing {
 
 /// Why [`Driver::drive`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Driven {
     /// Something happened: look at the connection.
     Busy,

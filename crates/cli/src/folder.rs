@@ -111,7 +111,7 @@ impl Gatherer {
             };
             if subject.folder {
                 // Its time comes last, and a mode might keep its files out.
-                let plain = FolderSpec { name: entry.name.clone(), mtime_ms: 0, unix_mode: None };
+                let plain = FolderSpec::new(entry.name.clone());
                 match self.make(store, plain).await {
                     Ok(()) => {
                         self.tell(News::FolderMade).await?;
@@ -135,7 +135,9 @@ impl Gatherer {
             // The innermost first, for each changes nothing in those around it.
             for Entry { name, mtime_ms, unix_mode, .. } in folders.into_iter().rev() {
                 let shown = format!("{}/{name}", self.name);
-                if let Err(error) = self.make(store, FolderSpec { name, mtime_ms, unix_mode }).await {
+                let mut dressed = FolderSpec::new(name);
+                (dressed.mtime_ms, dressed.unix_mode) = (mtime_ms, unix_mode);
+                if let Err(error) = self.make(store, dressed).await {
                     self.leave_out(&shown, &error, Lost::Missed).await?;
                 }
             }

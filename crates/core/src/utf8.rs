@@ -6,6 +6,7 @@ use thiserror::Error;
 /// Text that is not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("invalid UTF-8 at byte {at}")]
+#[non_exhaustive]
 pub struct Utf8Error {
     /// How many bytes before the first bad character were good, counted from the start of the text.
     pub at: u64,

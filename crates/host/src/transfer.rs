@@ -94,6 +94,7 @@ pub enum TransferError {
 
 /// What somebody wants of a transfer under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verb {
     /// Stop its bytes.
     Pause,

@@ -38,6 +38,7 @@ mod opening;
 
 /// How a sender comes to a transfer.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attach {
     /// What is expected, and what is to be done about it.
     pub mode: Mode,
@@ -45,6 +46,13 @@ pub struct Attach {
     pub epoch_seen: u32,
     /// The instance id of the sending process; all zero if unknown.
     pub owner: [u8; 16],
+}
+
+impl Attach {
+    /// By a process with this instance id, which was told no epoch.
+    pub fn new(mode: Mode, owner: [u8; 16]) -> Self {
+        Self { mode, epoch_seen: 0, owner }
+    }
 }
 
 impl fmt::Debug for Attach {
@@ -59,6 +67,7 @@ impl fmt::Debug for Attach {
 
 /// What an [`Attach`] expects to find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mode {
     /// Go on if there is something, begin if not.
     #[default]

@@ -7,6 +7,7 @@ use bowline_core::transfer::{SafeName, UnixMode};
 
 /// A folder that a sender announces.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FolderSpec {
     /// Where it goes, relative to the served folder.
     pub name: SafeName,
@@ -14,6 +15,13 @@ pub struct FolderSpec {
     pub mtime_ms: i64,
     /// Who is to use it. Its owner always may, whatever this says.
     pub unix_mode: Option<UnixMode>,
+}
+
+impl FolderSpec {
+    /// A folder of which no more is known.
+    pub fn new(name: SafeName) -> Self {
+        Self { name, mtime_ms: 0, unix_mode: None }
+    }
 }
 
 impl DiskStore {

@@ -28,6 +28,7 @@ const BLAKE3: u8 = 1;
 
 /// The file that a sender announces.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Spec {
     /// Where the finished file goes, relative to the served folder.
     pub name: SafeName,
@@ -37,6 +38,13 @@ pub struct Spec {
     pub mtime_ms: i64,
     /// What tells this version of the source from any other, if the sender can say.
     pub validator: Option<Validator>,
+}
+
+impl Spec {
+    /// A file of which no more is known.
+    pub fn new(name: SafeName, length: Option<u64>) -> Self {
+        Self { name, length, mtime_ms: 0, validator: None }
+    }
 }
 
 /// Who may write.

@@ -12,8 +12,8 @@
 //! # let dir = tempfile::tempdir()?;
 //! let store = DiskStore::open(dir.path(), Config::default())?;
 //! let id = TransferId::from_bytes([7; 16]);
-//! let spec = Spec { name: SafeName::parse("notes/today.txt")?, length: Some(10), mtime_ms: 0, validator: None };
-//! let attach = Attach { mode: Mode::AttachOrCreate, epoch_seen: 0, owner: [1; 16] };
+//! let spec = Spec::new(SafeName::parse("notes/today.txt")?, Some(10));
+//! let attach = Attach::new(Mode::AttachOrCreate, [1; 16]);
 //!
 //! let attached = store.attach(id, &spec, attach, SystemTime::now())?;
 //! let Attached::Partial { mut partial, .. } = attached else { panic!("the folder was empty") };

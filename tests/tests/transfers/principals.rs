@@ -106,9 +106,8 @@ pub(crate) fn a_server_sweeps_by_itself(pair: Pair) {
     let mut config = bowline_store::Config::default();
     config.expire_after = Some(Duration::from_millis(1));
     let store = DiskStore::open(dir.path(), config).expect("a store");
-    let spec = bowline_store::Spec { name: name("file"), length: Some(10), mtime_ms: 0, validator: None };
-    let attach =
-        bowline_store::Attach { mode: bowline_store::Mode::AttachOrCreate, epoch_seen: 0, owner: [1; 16] };
+    let spec = bowline_store::Spec::new(name("file"), Some(10));
+    let attach = bowline_store::Attach::new(bowline_store::Mode::AttachOrCreate, [1; 16]);
     let attached = store.attach(id(1), &spec, attach, std::time::SystemTime::now()).expect("begun");
     drop(attached);
     assert!(dir.path().join(".bowline").exists());

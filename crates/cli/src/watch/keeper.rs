@@ -166,7 +166,7 @@ impl Keeper {
         let change = self.adapt.record(unix(), &mut disconnect);
         self.remember();
         view.tell(&LinkEvent::Down { disconnect });
-        if let Some(adapt::Change { from, to, why }) = change {
+        if let Some(adapt::Change { from, to, why, .. }) = change {
             view.notice(Event::HeartbeatChanged { from, to, why });
         }
     }

@@ -80,6 +80,7 @@ impl Default for Config {
 
 /// Another interval, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// The interval so far.
     pub from: Duration,

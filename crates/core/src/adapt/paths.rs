@@ -24,6 +24,7 @@ pub struct Paths(Vec<Path>);
 /// A line that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {error}")]
+#[non_exhaustive]
 pub struct BadLine {
     /// Which one it is, from 1.
     pub line: usize,

@@ -43,6 +43,7 @@ pub enum CloseError {
 
 /// What is wrong with a Close frame that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Flaw {
     /// The payload is a single byte, which is no code.
     HalfCode,

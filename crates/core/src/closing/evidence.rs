@@ -25,6 +25,7 @@ pub enum End {
 
 /// Where in the stream of frames the input ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cut {
     /// Between two frames.
     #[default]
@@ -44,6 +45,7 @@ pub enum Cut {
 
 /// The ping that was under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ping {
     /// None was.
     #[default]

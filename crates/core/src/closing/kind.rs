@@ -6,6 +6,7 @@ use core::time::Duration;
 
 /// Who ended the connection, as far as can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Who {
     /// This side: the application, or this process that did not run.
     Us,

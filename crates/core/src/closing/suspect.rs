@@ -4,6 +4,7 @@ use core::time::Duration;
 
 /// A known limit of something that stands between clients and servers, or of a server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Suspect {
     /// The limit: the documented one if it is known, else what was measured.
     pub limit: Duration,

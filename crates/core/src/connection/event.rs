@@ -111,6 +111,7 @@ pub enum Lesson {
 
 /// A message, or a piece of one, that was not accepted; take it back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SendError<T> {
     /// There is no room. There will be once the transport has taken some of what waits.
     #[error("no room in the send queue: {held} of {limit} are taken")]

@@ -6,6 +6,7 @@ use crate::transfer::{Code, NameError};
 /// A message that is no frame, or not one that we can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("frame type {kind:#04x}, handle {handle}: {fault}")]
+#[non_exhaustive]
 pub struct DecodeError {
     /// The type that the frame claims to have; 0 if it is too short to say.
     pub kind: u8,

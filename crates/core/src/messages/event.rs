@@ -48,6 +48,7 @@ pub enum Event {
 
 /// A message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Received {
     /// What to confirm once the message is taken care of, for
     /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation); `None` for a volatile message.
@@ -58,6 +59,7 @@ pub struct Received {
 
 /// A message that was not taken. It comes back with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// Too many messages wait for their acknowledgement: try again when some have arrived.
     #[error("no room: too many messages wait for their acknowledgement")]
@@ -75,7 +77,7 @@ pub enum SendError {
 
 impl SendError {
     /// The message that was not taken.
-    pub fn into_message(self) -> Message {
+    pub fn into_inner(self) -> Message {
         match self {
             Self::Full(message) | Self::TooLong(message) | Self::Down(message) | Self::Unknown(message) => {
                 message

@@ -40,6 +40,7 @@ pub use wire::{MAX_MESSAGE, Why};
 
 /// Which message of which session was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The session. Numbers of another one mean other messages.
     pub session: SessionId,

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 /// When a message counts as arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AckOn {
     /// When it was handed to the application.
     #[default]

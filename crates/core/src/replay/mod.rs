@@ -96,6 +96,7 @@ pub enum Arrival {
 
 /// What a peer must not do. Close the link with 1002; nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// A number was left out; within one link that cannot happen by itself.
     #[error("gap: expected {expected}, got {got}")]
@@ -130,6 +131,7 @@ pub enum Fault {
 /// anything was sent. Call [`Replay::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the peer does not know this session: it says that {last} was the last message it received")]
+#[non_exhaustive]
 pub struct Lost {
     /// How far the peer says that it has come.
     pub last: u64,

@@ -194,6 +194,7 @@ pub struct Offered {
 
 /// What to say to an [`Event::Offered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
     /// Take it, from this offset on.
     Take {

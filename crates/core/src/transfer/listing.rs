@@ -55,6 +55,7 @@ pub struct Listing {
 
 /// The sums of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals {
     /// How many files there are.
     pub files: u64,
@@ -71,6 +72,7 @@ pub struct Totals {
 /// Why bytes are no listing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the listing: {why}")]
+#[non_exhaustive]
 pub struct ListingError {
     /// Which line, from 1.
     pub line: u64,

@@ -26,6 +26,7 @@ pub struct ByteRange {
 
 /// A range that no file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RangeError {
     /// There is nothing between its ends.
     #[error("the range from byte {from} up to byte {to} is empty")]

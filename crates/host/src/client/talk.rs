@@ -174,7 +174,7 @@ impl Talk {
         let before = (state.said.len(), state.heard.len(), state.settled);
         while let Some(message) = state.said.pop_front() {
             if let Err(error) = session.send(now, message) {
-                state.said.push_front(error.into_message());
+                state.said.push_front(error.into_inner());
                 break;
             }
             state.taken += 1;

@@ -164,7 +164,7 @@ fn a_store_in_a_folder_names_nothing_outside_of_it() {
     partial.commit(3, digest(b"abc")).expect("whole");
     assert_eq!(inner.read("home/alice/a/b"), b"abc");
     assert_eq!(inner.store.source(&name("a/b")).expect("there").length(), 3);
-    let folder = FolderSpec { name: name("empty"), mtime_ms: 0, unix_mode: None };
+    let folder = FolderSpec::new(name("empty"));
     assert!(!inner.store.make_folder(&folder).expect("made"));
     assert!(inner.path("home/alice/empty").is_dir());
     let names = |walk: Walk| {

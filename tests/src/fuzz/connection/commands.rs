@@ -22,7 +22,7 @@ impl Host {
                     SendError::Full { .. } => assert!(is_open && room == 0),
                     SendError::Closing(_) => assert!(!is_open),
                     SendError::Unfinished(_) => assert!(is_open && self.sent.begun.is_some()),
-                    SendError::OtherKind(_) => panic!("{error}"),
+                    _ => panic!("{error}"),
                 }
                 assert_eq!(error.into_inner(), expected, "what is refused comes back");
             }
@@ -43,7 +43,7 @@ impl Host {
                     SendError::Full { .. } => assert!(is_open && room == 0),
                     SendError::Closing(_) => assert!(!is_open),
                     SendError::OtherKind(_) => assert!(is_open && !fits),
-                    SendError::Unfinished(_) => panic!("{error}"),
+                    _ => panic!("{error}"),
                 }
                 assert_eq!(error.into_inner(), expected, "what is refused comes back");
             }

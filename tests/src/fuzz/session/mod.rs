@@ -163,7 +163,7 @@ impl Run {
             } else {
                 self.server.poll_received(self.now).map(|(_, received)| received)
             };
-            let Some(Received { receipt, message }) = received else { return };
+            let Some(Received { receipt, message, .. }) = received else { return };
             let Some(receipt) = receipt else { continue };
             self.sides[usize::from(by_client)].delivered.extend(number(&message));
             if by_client {

@@ -75,6 +75,7 @@ enum State {
 
 /// Why a link is to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ended {
     /// Its session was resumed on another link: close it with 1000. What still comes from it is not looked at.
     Superseded,

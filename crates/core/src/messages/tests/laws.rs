@@ -71,13 +71,13 @@ impl World {
             Op::Say(false) => {
                 let Some(message) = self.to_send[0].pop_front() else { return };
                 if let Err(error) = self.client.send(self.now, message) {
-                    self.to_send[0].push_front(error.into_message());
+                    self.to_send[0].push_front(error.into_inner());
                 }
             }
             Op::Say(true) => {
                 let Some(message) = self.to_send[1].pop_front() else { return };
                 if let Err(error) = self.server.send(self.now, self.client.session(), message) {
-                    self.to_send[1].push_front(error.into_message());
+                    self.to_send[1].push_front(error.into_inner());
                 }
             }
             Op::Write(false) => {
