@@ -41,7 +41,9 @@ pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
 pub use bowline_host::socket::tune;
 pub use bowline_host::{AcceptError, DialError, Stage};
-pub use client::{Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, Underway};
+pub use client::{
+    Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, StartError, Underway,
+};
 pub use clock::Clock;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};

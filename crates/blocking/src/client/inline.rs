@@ -2,7 +2,6 @@
 
 mod messages;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
@@ -11,10 +10,11 @@ use std::time::Duration;
 use bowline_core::Instant;
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Leftover, Offer, SafeName, Traffic, TransferId};
+use bowline_handshake::client::RequestError;
 use bowline_host::client::{Feed, Talk, landing, offer_of};
 use bowline_store::{DiskStore, Pipe, Source};
 
-use super::{Client, ClientConfig, Download, Line, LinkEvent, LinkState, Task};
+use super::{Client, ClientConfig, Download, Line, LinkEvent, LinkState, StartError, Task};
 use crate::post::Post;
 use crate::transfer::{Control, Finished, Place, Places, Transfer, TransferError, TransferProgress};
 use crate::wait::waker;
@@ -59,15 +59,10 @@ impl InlineClient {
     /// A client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials as soon as a call waits.
     ///
     /// # Errors
-    /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives nothing to
-    /// wait with.
-    ///
-    /// # Panics
-    /// If the operating system has no randomness.
-    pub fn new(url: &str, config: ClientConfig) -> io::Result<Self> {
-        let request =
-            config.request(url).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let (waker, wakened) = waker()?;
+    /// The URL or the token is not valid, or the system gives no random bytes, or nothing to wait with.
+    pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
+        let request = config.request(url)?;
+        let (waker, wakened) = waker().map_err(StartError::Thread)?;
         let post = Post::new(waker);
         let (teller, state) = watch(LinkState::Dialing { attempt: 1 });
         let events = Arc::new(Audience::default());
@@ -75,7 +70,7 @@ impl InlineClient {
         let (news, changes) = watch(());
         let talk = Talk::new(post.waker(), news.into_wake());
         let inbox = (post.clone(), wakened);
-        let task = Task::new(request, config, inbox, teller, traffic, Arc::clone(&events), talk.clone());
+        let task = Task::new(request, config, inbox, teller, traffic, Arc::clone(&events), talk.clone())?;
         let (line, places) = (Arc::new(Line(post)), Places::default());
         let client = Client { line, state, traffic: carried, events, places, talk, news: changes };
         Ok(Self { client, task })
@@ -84,8 +79,8 @@ impl InlineClient {
     /// Lets a thread do the work from here on. Transfers that were begun go on.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub fn spawn(self) -> io::Result<Client> {
+    /// [`StartError::Thread`].
+    pub fn spawn(self) -> Result<Client, StartError> {
         Client::start(self.task)?;
         Ok(self.client)
     }
@@ -171,8 +166,8 @@ impl InlineClient {
     /// Shows another token from the next dial on; see [`Client::set_token`].
     ///
     /// # Errors
-    /// The token cannot stand in a header of HTTP ([`InvalidInput`](io::ErrorKind::InvalidInput)).
-    pub fn set_token(&self, token: &str) -> io::Result<()> {
+    /// The token cannot stand in a header of HTTP.
+    pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         self.client.set_token(token)
     }
 

@@ -4,7 +4,6 @@ mod inline;
 mod messages;
 mod task;
 
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -14,6 +13,7 @@ use bowline_core::Message;
 use bowline_core::connection::PingError;
 use bowline_core::messages::{Receipt, SendError};
 use bowline_core::transfer::{Offer, SafeName, Traffic, TransferId};
+use bowline_handshake::client::RequestError;
 use bowline_host::DialError;
 use bowline_host::client::{Feed, Talk, check_token, landing, offer_of};
 use bowline_host::transfer::Verb;
@@ -27,7 +27,7 @@ use crate::transfer::{Place, Places, Ticket, Transfer, TransferError};
 use crate::watch::{Audience, Watch};
 use task::Task;
 
-pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
+pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths, StartError};
 pub use inline::{InlineClient, Underway};
 
 /// What a client's link is doing.
@@ -159,12 +159,8 @@ impl Client {
     /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once.
     ///
     /// # Errors
-    /// The URL or the token is not valid ([`InvalidInput`](io::ErrorKind::InvalidInput)), or the system gives no thread,
-    /// or no way to wake it.
-    ///
-    /// # Panics
-    /// If the operating system has no randomness.
-    pub fn new(url: &str, config: ClientConfig) -> io::Result<Self> {
+    /// The URL or the token is not valid, or the system gives no random bytes, no thread, or no way to wake it.
+    pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         InlineClient::new(url, config)?.spawn()
     }
 
@@ -240,9 +236,9 @@ impl Client {
     /// followed by one with this. The link that is up stays as it is.
     ///
     /// # Errors
-    /// The token cannot stand in a header of HTTP ([`InvalidInput`](io::ErrorKind::InvalidInput)).
-    pub fn set_token(&self, token: &str) -> io::Result<()> {
-        check_token(token).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    /// The token cannot stand in a header of HTTP.
+    pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
+        check_token(token)?;
         // A client that has ended needs none.
         self.line.send(Letter::Token(token.to_owned()));
         Ok(())
@@ -324,7 +320,8 @@ impl Client {
         closed
     }
 
-    fn start(task: Task) -> io::Result<()> {
-        thread::Builder::new().name("bowline client".into()).spawn(move || task.run()).map(drop)
+    fn start(task: Task) -> Result<(), StartError> {
+        let thread = thread::Builder::new().name("bowline client".into()).spawn(move || task.run());
+        thread.map(drop).map_err(StartError::Thread)
     }
 }

@@ -14,7 +14,7 @@ use bowline_host::client::{ClientConfig, Keeper, Output, Talk, renewed, spoken};
 use bowline_host::{DialError, Pings};
 use bowline_store::worker::Deliver;
 
-use super::{Letter, LinkEvent, LinkState, Waiter};
+use super::{Letter, LinkEvent, LinkState, StartError, Waiter};
 use crate::clock::Clock;
 use crate::count::Count;
 use crate::dial::{self, Dialed};
@@ -63,7 +63,7 @@ impl Task {
         traffic: Teller<Traffic>,
         events: Arc<Audience<LinkEvent>>,
         talk: Talk,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
         let (clock, limits, jobs) = (Clock::start(), config.dial.clone(), Count::default());
         let token_file = config.token_file.clone();
         let reports = post.clone();
@@ -72,8 +72,8 @@ impl Task {
             reports.send(Letter::Report(report));
         });
         let spawn = Pool::new(FILES).spawner(&jobs);
-        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now());
-        Self {
+        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
+        Ok(Self {
             request,
             token_file,
             limits,
@@ -91,7 +91,7 @@ impl Task {
             pinged: 0,
             closing: Vec::new(),
             jobs,
-        }
+        })
     }
 
     pub(super) fn run(mut self) {

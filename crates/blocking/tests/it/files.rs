@@ -8,10 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bowline_blocking::{
-    ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, Stopper, TransferError, dial,
+    Client, ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, StartError, Stopper,
+    TransferError, dial,
 };
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Leftover, SafeName, Stage, TransferId};
+use bowline_handshake::HeaderError;
+use bowline_handshake::client::RequestError;
 use bowline_store::DiskStore;
 use tempfile::TempDir;
 
@@ -210,9 +213,13 @@ fn a_server_takes_any_stream() {
 
 #[test]
 fn what_cannot_be_is_said_at_once() {
-    assert!(InlineClient::new("http://example.org", ClientConfig::default()).is_err());
+    let url = "http://example.org";
+    let error = InlineClient::new(url, ClientConfig::default()).unwrap_err();
+    assert!(matches!(error, StartError::Request(RequestError::Scheme { .. })), "{error}");
+    assert!(matches!(Client::new(url, ClientConfig::default()), Err(StartError::Request(_))));
     let serving = Serving::start(None);
     let mut client = serving.client();
+    assert!(matches!(client.set_token("a\nb"), Err(RequestError::Header(HeaderError::Value { .. }))));
     let missing = client.upload(Path::new("/nowhere/file"), name("file"), id(1));
     assert!(matches!(missing, Err(TransferError::File(_))));
     let nameless = client.download(name("file"), Path::new("/"), id(1), false);

@@ -23,10 +23,10 @@ use bowline_store::{DiskStore, Worker};
 
 use super::output::Ended;
 use super::talk::Anchor;
-use super::{ClientConfig, Download, LinkEvent, LinkState, Output, Talk};
+use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk};
 use crate::desk::Desk;
 use crate::dial::place;
-use crate::seed::certain_seed;
+use crate::seed::seed;
 use crate::transfer::Tracked;
 
 /// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, tells the time, and
@@ -70,8 +70,8 @@ impl<T> Keeper<T> {
     /// to come back by [`handle_report`](Self::handle_report). If [`ClientConfig::messages`] is set, the application says
     /// and hears them by `talk`.
     ///
-    /// # Panics
-    /// If the operating system has no randomness.
+    /// # Errors
+    /// [`StartError::Random`].
     pub fn new(
         config: ClientConfig,
         request: &Request,
@@ -79,7 +79,8 @@ impl<T> Keeper<T> {
         deliver: Deliver,
         talk: Talk,
         now: Instant,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
+        let seed = seed().map_err(StartError::Random)?;
         if config.messages.is_some() {
             talk.open();
         }
@@ -93,8 +94,8 @@ impl<T> Keeper<T> {
         settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
         settings.transfer = config.transfer.clone();
         settings.messages = config.messages;
-        let session = Session::client(settings, certain_seed(), now);
-        Self {
+        let session = Session::client(settings, seed, now);
+        Ok(Self {
             config,
             desk: Desk { session, worker: Worker::new(spawn, deliver) },
             tracked: BTreeMap::new(),
@@ -109,7 +110,7 @@ impl<T> Keeper<T> {
             talk: Anchor(talk),
             due: now,
             outputs: VecDeque::new(),
-        }
+        })
     }
 
     // ----- facts -----

@@ -7,6 +7,7 @@ mod keeper;
 mod messages;
 mod output;
 mod paths;
+mod start;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,5 @@ pub use files::{Download, Feed, landing, offer_of};
 pub use keeper::Keeper;
 pub use output::{Output, spoken};
 pub use paths::Paths;
+pub use start::StartError;
 pub use talk::{Mark, Talk};

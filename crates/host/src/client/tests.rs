@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn keeper(config: ClientConfig) -> Keeper<&'static str> {
     let request = Request::new("ws://127.0.0.1:9000").unwrap();
     let talk = Talk::new(Arc::new(|| ()), Arc::new(|| ()));
-    Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), talk, Instant::ZERO)
+    Keeper::new(config, &request, Arc::new(|job| job()), Arc::new(drop), talk, Instant::ZERO).unwrap()
 }
 
 /// All that it says, in short.

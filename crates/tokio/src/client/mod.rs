@@ -21,7 +21,7 @@ use crate::pings::{self, Waiter};
 use crate::transfer::{Places, Ticket, Transfer, TransferError};
 use task::Task;
 
-pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths};
+pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths, StartError};
 
 /// What a client's link is doing.
 pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
@@ -111,8 +111,8 @@ impl Client {
     /// tokio runtime.
     ///
     /// # Errors
-    /// The URL or the token is not valid.
-    pub fn new(url: &str, config: ClientConfig) -> Result<Self, RequestError> {
+    /// The URL or the token is not valid, or the system gives no random bytes.
+    pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         let request = config.request(url)?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
@@ -120,7 +120,7 @@ impl Client {
         let (events, _) = broadcast::channel(256);
         let (stir, news) = (Stir::default(), News::default());
         let talk = Talk::new(stir.waker(), news.teller());
-        let task = Task::new(request, config, inbox, (talk.clone(), stir), state, traffic, events.clone());
+        let task = Task::new(request, config, inbox, (talk.clone(), stir), state, traffic, events.clone())?;
         tokio::spawn(task.run());
         Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), talk, news })
     }

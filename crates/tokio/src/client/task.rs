@@ -11,7 +11,7 @@ use bowline_host::DialError;
 use bowline_host::client::{Keeper, Output, Talk, renewed, spoken};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{ClientConfig, Command, LinkEvent, LinkState};
+use super::{ClientConfig, Command, LinkEvent, LinkState, StartError};
 use crate::clock::Clock;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
@@ -55,12 +55,12 @@ impl Task {
         state: watch::Sender<LinkState>,
         traffic: watch::Sender<Traffic>,
         events: broadcast::Sender<LinkEvent>,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
         let clock = Clock::start();
         let (limits, token_file) = (config.dial.clone(), config.token_file.clone());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
-        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now());
-        Self {
+        let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
+        Ok(Self {
             request,
             token_file,
             limits,
@@ -77,7 +77,7 @@ impl Task {
             pinged: 0,
             closing: Vec::new(),
             stir,
-        }
+        })
     }
 
     pub(super) async fn run(mut self) {
