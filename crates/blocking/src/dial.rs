@@ -4,11 +4,8 @@
 //! socket.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
@@ -17,18 +14,18 @@ use bowline_handshake::proxy::{Proxy, Tunnel};
 use bowline_host::dial::no_tls;
 use bowline_host::dial::{Asking, handshake_limits, place};
 use bowline_host::proxy::{proxy_place, refused};
-use bowline_host::socket::{STAGGER, interleave, tune};
 use bowline_host::{DialError, Stage};
 
 use crate::clock::Clock;
 use crate::exchange::exchange;
 use crate::maybe_tls::MaybeTlsStream;
 use crate::stream::Stream;
+use crate::tcp;
 
 pub use bowline_host::dial::{Config, Dialed};
 
 /// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
-/// ([`tune`]), or a [proxy](Config::proxies).
+/// ([`tcp::tune`]), or a [proxy](Config::proxies).
 ///
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
@@ -102,7 +99,7 @@ fn unix_connect(path: &Path, request: &Request) -> Result<MaybeTlsStream, DialEr
     if request.is_secure() {
         return Err(failed(no_tls()));
     }
-    std::os::unix::net::UnixStream::connect(path).map(MaybeTlsStream::Unix).map_err(failed)
+    std::os::unix::net::UnixStream::connect(path).map(MaybeTlsStream::from).map_err(failed)
 }
 
 #[cfg(not(unix))]
@@ -132,63 +129,18 @@ fn tcp_connect(
     let timed_out = |stage| DialError::TimedOut { place: place.to_owned(), stage, after };
     let unknown = |source| DialError::Resolve { place: place.to_owned(), source };
 
-    let addresses = resolve(host, port, left()).ok_or_else(|| timed_out(Stage::Resolve))?;
+    let addresses = tcp::resolve(host, port, left()).ok_or_else(|| timed_out(Stage::Resolve))?;
     let addresses = addresses.map_err(unknown)?;
     if addresses.is_empty() {
         return Err(unknown(io::Error::other("the name has no address")));
     }
 
     let count = addresses.len();
-    let stream = connect_first(addresses, left).ok_or_else(|| timed_out(Stage::Connect))?;
+    let stream = tcp::connect(addresses, left).ok_or_else(|| timed_out(Stage::Connect))?;
     let stream =
         stream.map_err(|source| DialError::Connect { place: place.to_owned(), addresses: count, source })?;
-    tune(&stream);
+    tcp::tune(&stream);
     Ok(stream)
-}
-
-/// Looks a name up; `None` if that takes longer than this.
-fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Result<Vec<SocketAddr>>> {
-    // An address needs no look-up, and no thread.
-    if let Ok(ip) = host.parse() {
-        return Some(Ok(vec![SocketAddr::new(ip, port)]));
-    }
-    let (done, answer) = mpsc::channel();
-    let host = host.to_owned();
-    // The system gives no way to end a look-up: this one goes on, and nobody listens.
-    thread::spawn(move || {
-        let addresses = (host.as_str(), port).to_socket_addrs();
-        let _ = done.send(addresses.map(Iterator::collect));
-    });
-    answer.recv_timeout(time).ok()
-}
-
-/// Connects to the first of these addresses that answers; each gets a head start over the next. `None` if the time is over
-/// first; the error is that of the address which failed first, if all do.
-fn connect_first(addresses: Vec<SocketAddr>, left: impl Fn() -> Duration) -> Option<io::Result<TcpStream>> {
-    let mut waiting = interleave(addresses).into_iter();
-    let (done, attempts) = mpsc::channel();
-    let (mut under_way, mut first_error) = (0, None);
-    loop {
-        if let Some(address) = waiting.next() {
-            // Attempts that are not waited for any more end when their own time is over.
-            let (done, time) = (done.clone(), left().max(Duration::from_millis(1)));
-            thread::spawn(move || drop(done.send(TcpStream::connect_timeout(&address, time))));
-            under_way += 1;
-        }
-        if under_way == 0 {
-            return Some(Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())));
-        }
-        let time = if waiting.len() > 0 { STAGGER.min(left()) } else { left() };
-        match attempts.recv_timeout(time) {
-            Ok(Ok(stream)) => return Some(Ok(stream)),
-            Ok(Err(error)) => {
-                under_way -= 1;
-                first_error.get_or_insert(error);
-            }
-            Err(RecvTimeoutError::Timeout) if left().is_zero() => return None,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
-    }
 }
 
 fn shake_hands<S: Stream>(
@@ -201,42 +153,4 @@ fn shake_hands<S: Stream>(
     let mut asking = Asking::new(request, limits, started)?;
     let result = exchange(&mut stream, &mut asking, clock, Asking::poll_result);
     asking.conclude(stream, request, result)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpListener;
-
-    const LONG: Duration = Duration::from_secs(10);
-
-    fn listener() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, address)
-    }
-
-    #[test]
-    fn an_address_that_refuses_does_not_hide_the_next() {
-        let (_listener, address) = listener();
-        let closed = listener().1;
-        let stream = connect_first(vec![closed, address], || LONG).unwrap().unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), address);
-    }
-
-    #[test]
-    fn the_error_is_that_of_the_first_address() {
-        let closed = listener().1;
-        let error = connect_first(vec![closed], || LONG).unwrap().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        let error = connect_first(Vec::new(), || LONG).unwrap().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
-    }
-
-    #[test]
-    fn a_name_is_looked_up_and_an_address_is_not() {
-        let addresses = resolve("localhost", 80, LONG).unwrap().unwrap();
-        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
-        assert_eq!(resolve("::1", 80, Duration::ZERO).unwrap().unwrap(), ["[::1]:80".parse().unwrap()]);
-    }
 }

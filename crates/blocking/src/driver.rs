@@ -233,6 +233,11 @@ impl<S: Stream> Driver<S> {
         self.clock.now()
     }
 
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The stream, until the end.
     pub fn stream(&self) -> Option<&S> {
         self.stream.as_ref()

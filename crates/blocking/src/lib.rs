@@ -30,6 +30,7 @@ mod pool;
 mod post;
 mod server;
 mod stream;
+pub mod tcp;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transfer;
@@ -39,8 +40,7 @@ mod websocket;
 
 pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
-pub use bowline_host::socket::tune;
-pub use bowline_host::{AcceptError, DialError, Stage};
+pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
 pub use client::{
     Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, StartError, Underway,
 };

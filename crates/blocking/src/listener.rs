@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use bowline_host::accept::{PAUSE, is_passing};
-use bowline_host::socket::tune;
 
 use crate::count::{Count, Counted};
 use crate::stream::Socket;
+use crate::tcp::tune;
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 
 /// How many clients are served at once if nothing else is said.

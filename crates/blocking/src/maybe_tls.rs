@@ -12,14 +12,13 @@ use crate::tls::TlsStream;
 /// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
 /// one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum MaybeTlsStream {
-    /// As it is.
+pub struct MaybeTlsStream(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Plain(TcpStream),
-    /// Encrypted.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
-    /// On this machine.
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -27,37 +26,44 @@ pub enum MaybeTlsStream {
 impl MaybeTlsStream {
     /// The TCP connection, to look at, if it is one.
     pub fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Plain(stream) => Some(stream),
+        match &self.0 {
+            Kind::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Some(stream.get_ref()),
+            Kind::Tls(stream) => Some(stream.get_ref()),
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Kind::Unix(_) => None,
         }
     }
 
     /// Which version of TLS it is, such as `TLSv1_3`; `None` without TLS.
     pub fn tls_version(&self) -> Option<&'static str> {
-        match self {
-            Self::Plain(_) => None,
+        match &self.0 {
+            Kind::Plain(_) => None,
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Kind::Unix(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.tls_version(),
+            Kind::Tls(stream) => stream.tls_version(),
         }
     }
 }
 
 impl From<TcpStream> for MaybeTlsStream {
     fn from(stream: TcpStream) -> Self {
-        Self::Plain(stream)
+        Self(Kind::Plain(stream))
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for MaybeTlsStream {
+    fn from(stream: UnixStream) -> Self {
+        Self(Kind::Unix(stream))
     }
 }
 
 #[cfg(feature = "tls")]
 impl From<TlsStream<TcpStream>> for MaybeTlsStream {
     fn from(stream: TlsStream<TcpStream>) -> Self {
-        Self::Tls(Box::new(stream))
+        Self(Kind::Tls(Box::new(stream)))
     }
 }
 
@@ -65,61 +71,61 @@ impl From<TlsStream<TcpStream>> for MaybeTlsStream {
 macro_rules! delegate {
     ($self:expr, $stream:ident => $call:expr) => {
         match $self {
-            MaybeTlsStream::Plain($stream) => $call,
+            Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
-            MaybeTlsStream::Tls($stream) => $call,
+            Kind::Tls($stream) => $call,
             #[cfg(unix)]
-            MaybeTlsStream::Unix($stream) => $call,
+            Kind::Unix($stream) => $call,
         }
     };
 }
 
 impl Read for MaybeTlsStream {
     fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        delegate!(self, stream => stream.read(place))
+        delegate!(&mut self.0, stream => stream.read(place))
     }
 }
 
 impl Write for MaybeTlsStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        delegate!(self, stream => stream.write(bytes))
+        delegate!(&mut self.0, stream => stream.write(bytes))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        delegate!(self, stream => stream.write_vectored(slices))
+        delegate!(&mut self.0, stream => stream.write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        delegate!(self, stream => stream.flush())
+        delegate!(&mut self.0, stream => stream.flush())
     }
 }
 
 impl Stream for MaybeTlsStream {
     fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => Stream::set_nonblocking(stream),
+        match &self.0 {
+            Kind::Plain(stream) => Stream::set_nonblocking(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Stream::set_nonblocking(&**stream),
+            Kind::Tls(stream) => Stream::set_nonblocking(&**stream),
             #[cfg(unix)]
-            Self::Unix(stream) => Stream::set_nonblocking(stream),
+            Kind::Unix(stream) => Stream::set_nonblocking(stream),
         }
     }
 
     fn socket(&self) -> Handle<'_> {
-        match self {
-            Self::Plain(stream) => Stream::socket(stream),
+        match &self.0 {
+            Kind::Plain(stream) => Stream::socket(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Stream::socket(&**stream),
+            Kind::Tls(stream) => Stream::socket(&**stream),
             #[cfg(unix)]
-            Self::Unix(stream) => Stream::socket(stream),
+            Kind::Unix(stream) => Stream::socket(stream),
         }
     }
 
     fn finish_writing(&mut self) -> io::Result<()> {
-        delegate!(self, stream => stream.finish_writing())
+        delegate!(&mut self.0, stream => stream.finish_writing())
     }
 
     fn has_input(&self) -> bool {
-        delegate!(self, stream => stream.has_input())
+        delegate!(&self.0, stream => stream.has_input())
     }
 }

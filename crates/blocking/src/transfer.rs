@@ -39,12 +39,15 @@ impl Transfer {
         self.end.recv().unwrap_or(Err(TransferError::Closed))
     }
 
-    /// Waits for the end, no longer than this.
-    pub fn finished_within(&mut self, time: Duration) -> Option<Result<Finished, TransferError>> {
+    /// Waits for the end, no longer than this; `None` if it has not come.
+    ///
+    /// # Errors
+    /// Why the file has not arrived.
+    pub fn finished_timeout(&mut self, time: Duration) -> Result<Option<Finished>, TransferError> {
         match self.end.recv_timeout(time) {
-            Ok(result) => Some(result),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(TransferError::Closed)),
+            Ok(result) => result.map(Some),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(TransferError::Closed),
         }
     }
 

@@ -43,7 +43,7 @@ impl<T: Clone> Watch<T> {
     }
 
     /// The next change if one comes within this time.
-    pub fn next_within(&mut self, time: Duration) -> Option<T> {
+    pub fn next_timeout(&mut self, time: Duration) -> Option<T> {
         self.change(Instant::now().checked_add(time))
     }
 
@@ -196,7 +196,7 @@ mod tests {
         teller.tell(2);
         let mut other = look.clone();
         assert_eq!(look.next(), Some(2));
-        assert_eq!(look.next_within(Duration::from_millis(1)), None);
+        assert_eq!(look.next_timeout(Duration::from_millis(1)), None);
         let counting = std::thread::spawn(move || (3..=5).for_each(|n| teller.tell(n)));
         assert_eq!(look.wait_for(|n| *n == 5), Some(5));
         assert_eq!(look.wait_for(|n| *n == 6), None, "it will not be");

@@ -115,7 +115,7 @@ async fn unix_connect(
     let connecting = timeout_at(clock.deadline(Instant::ZERO + after), tokio::net::UnixStream::connect(path));
     let timed_out =
         |_| DialError::TimedOut { place: path.display().to_string(), stage: Stage::Connect, after };
-    connecting.await.map_err(timed_out)?.map(MaybeTlsStream::Unix).map_err(failed)
+    connecting.await.map_err(timed_out)?.map(MaybeTlsStream::from).map_err(failed)
 }
 
 #[cfg(not(unix))]

@@ -12,45 +12,56 @@ use tokio::net::UnixStream;
 /// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
 /// one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum MaybeTlsStream {
-    /// As it is.
+pub struct MaybeTlsStream(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Plain(TcpStream),
-    /// Encrypted.
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
-    /// On this machine.
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
 impl MaybeTlsStream {
+    #[cfg(feature = "tls")]
+    pub(crate) fn encrypted(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
+        Self(Kind::Tls(Box::new(stream)))
+    }
+
     /// The TCP connection, to look at, if it is one.
     pub fn tcp(&self) -> Option<&TcpStream> {
-        match self {
-            Self::Plain(stream) => Some(stream),
+        match &self.0 {
+            Kind::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Some(stream.get_ref().0),
+            Kind::Tls(stream) => Some(stream.get_ref().0),
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Kind::Unix(_) => None,
         }
     }
 
     /// Which version of TLS it is, such as `TLSv1_3`; `None` without TLS.
     pub fn tls_version(&self) -> Option<&'static str> {
-        match self {
-            Self::Plain(_) => None,
+        match &self.0 {
+            Kind::Plain(_) => None,
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Kind::Unix(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
+            Kind::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
         }
     }
 }
 
 impl From<TcpStream> for MaybeTlsStream {
     fn from(stream: TcpStream) -> Self {
-        Self::Plain(stream)
+        Self(Kind::Plain(stream))
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for MaybeTlsStream {
+    fn from(stream: UnixStream) -> Self {
+        Self(Kind::Unix(stream))
     }
 }
 
@@ -58,24 +69,24 @@ impl From<TcpStream> for MaybeTlsStream {
 macro_rules! delegate {
     ($self:expr, $stream:ident => $call:expr) => {
         match $self {
-            MaybeTlsStream::Plain($stream) => $call,
+            Kind::Plain($stream) => $call,
             #[cfg(feature = "tls")]
-            MaybeTlsStream::Tls($stream) => $call,
+            Kind::Tls($stream) => $call,
             #[cfg(unix)]
-            MaybeTlsStream::Unix($stream) => $call,
+            Kind::Unix($stream) => $call,
         }
     };
 }
 
 impl AsyncRead for MaybeTlsStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for MaybeTlsStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        delegate!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -83,18 +94,18 @@ impl AsyncWrite for MaybeTlsStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        delegate!(self, stream => stream.is_write_vectored())
+        delegate!(&self.0, stream => stream.is_write_vectored())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        delegate!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+        delegate!(&mut self.get_mut().0, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn connect(
     };
     let name = server_name(request.host()).map_err(failed)?;
     let stream = TlsConnector::from(tls.config()).connect(name, stream).await.map_err(failed)?;
-    Ok(MaybeTlsStream::Tls(Box::new(stream)))
+    Ok(MaybeTlsStream::encrypted(stream))
 }
 
 /// Whom the system trusts. Its files may have to be read.

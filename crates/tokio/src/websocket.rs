@@ -208,11 +208,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
-    /// Waits until the last byte of what was sent is on its way.
+    /// Waits until the last byte of what was sent is on its way. Gives up, and says so by false, if the connection ends.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
-    pub async fn flush(&mut self) {
+    pub async fn flush(&mut self) -> bool {
         poll_fn(|cx| self.poll_flushed(cx)).await;
+        !self.driver.is_over()
     }
 
     /// Waits for the end, and drops the messages that come before it.

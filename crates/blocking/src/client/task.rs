@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time;
 
 use bowline_core::closing::Obstacle;
 use bowline_core::transfer::Traffic;
@@ -205,9 +204,7 @@ impl Task {
         match output {
             Output::Dial => self.dial(now),
             Output::Abandon => self.is_dialing = false,
-            Output::State(state) => {
-                self.state.tell(state.map(|until| time::Instant::now() + (until - now)));
-            }
+            Output::State(state) => self.state.tell(state.map(|until| self.clock.deadline(until))),
             Output::Link(event) => {
                 if let LinkEvent::Notice(connection::Event::Answered { ping, rtt }) = event {
                     if let Some(waiter) = self.pings.handle_answered(ping) {

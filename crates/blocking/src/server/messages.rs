@@ -95,7 +95,6 @@ impl Server {
 
     /// When the next session expires.
     fn expiry(&self) -> Option<Instant> {
-        let due = self.0.house.talks().poll_timeout()?;
-        Instant::now().checked_add(due - self.0.clock.now())
+        self.0.house.talks().poll_timeout().map(|due| self.0.clock.deadline(due))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,10 +87,7 @@ impl Sender {
     /// # Errors
     /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
-        let state = self.mailbox.lock();
-        if !state.is_closed && state.commands.len() >= QUEUE {
-            return Err(SendError::Full { message, held: QUEUE, limit: QUEUE });
-        }
+        let (state, message) = self.place_at_once(message)?;
         self.queue_message(state, message)
     }
 
@@ -101,16 +98,18 @@ impl Sender {
     /// # Errors
     /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
     pub fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
-        let mut state = self.place();
-        if state.is_closed {
-            return Err(SendError::Closing(piece));
-        }
-        if !state.unfinished.fits(&piece) {
-            return Err(SendError::OtherKind(piece));
-        }
-        state.unfinished.push(&piece);
-        self.queue(state, Command::Piece(piece));
-        Ok(())
+        let state = self.place();
+        self.queue_piece(state, piece)
+    }
+
+    /// Hands the next piece of a message to the connection if there is room in the queue at once.
+    ///
+    /// # Errors
+    /// If there is no room, the connection is over, or the message was begun with pieces of the other kind; the piece
+    /// comes back.
+    pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
+        let (state, piece) = self.place_at_once(piece)?;
+        self.queue_piece(state, piece)
     }
 
     /// Starts the closing handshake, behind the messages sent so far. What the peer sends until it closes too is still
@@ -134,15 +133,23 @@ impl Sender {
         self.mailbox.lock().is_closed
     }
 
-    /// Pings the peer with this payload, and waits for its answer: the round trip; `None` if none comes within this time.
-    /// Choose payloads that differ.
+    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
+    ///
+    /// It waits as long as the connection lives, if the peer does not answer.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over.
-    pub fn ping(&self, payload: &[u8], time: Duration) -> Result<Option<Duration>, PingError> {
-        let (answer, answered) = mpsc::channel();
-        self.ask(Ask::Ping(payload.to_vec(), answer));
-        match answered.recv_timeout(time) {
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; also
+    /// if a peer that leaves pings unanswered has got 8 later ones meanwhile.
+    pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
+        self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
+    }
+
+    /// Pings the peer, and waits for its answer no longer than this; `None` if it has not come.
+    ///
+    /// # Errors
+    /// As for [`ping`](Self::ping).
+    pub fn ping_timeout(&self, payload: &[u8], time: Duration) -> Result<Option<Duration>, PingError> {
+        match self.mailbox.ping(payload).recv_timeout(time) {
             Ok(answer) => answer.map(Some),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(PingError::Closing),
@@ -152,24 +159,18 @@ impl Sender {
     /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
     /// over.
     pub fn rtt(&self) -> Option<Duration> {
-        let (answer, answered) = mpsc::channel();
-        self.ask(Ask::Rtt(answer));
-        answered.recv().ok().flatten()
+        self.mailbox.ask(Ask::Rtt).flatten()
     }
 
     /// What the connection has counted so far; `None` when it is over.
     pub fn stats(&self) -> Option<Stats> {
-        let (answer, answered) = mpsc::channel();
-        self.ask(Ask::Stats(answer));
-        answered.recv().ok()
+        self.mailbox.ask(Ask::Stats)
     }
 
     /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
     /// it.
     pub fn timeline(&self) -> Option<Timeline> {
-        let (answer, answered) = mpsc::channel();
-        self.ask(Ask::Timeline(answer));
-        answered.recv().ok()
+        self.mailbox.ask(Ask::Timeline)
     }
 
     /// Waits for a place in the queue, or for the end.
@@ -179,6 +180,14 @@ impl Sender {
             state = self.mailbox.wait_for_room(state);
         }
         state
+    }
+
+    fn place_at_once<T>(&self, message: T) -> Result<(MutexGuard<'_, State>, T), SendError<T>> {
+        let state = self.mailbox.lock();
+        if !state.is_closed && state.commands.len() >= QUEUE {
+            return Err(SendError::Full { message, held: QUEUE, limit: QUEUE });
+        }
+        Ok((state, message))
     }
 
     fn queue_message(
@@ -196,18 +205,21 @@ impl Sender {
         Ok(())
     }
 
+    fn queue_piece(&self, mut state: MutexGuard<'_, State>, piece: Piece) -> Result<(), SendError<Piece>> {
+        if state.is_closed {
+            return Err(SendError::Closing(piece));
+        }
+        if !state.unfinished.fits(&piece) {
+            return Err(SendError::OtherKind(piece));
+        }
+        state.unfinished.push(&piece);
+        self.queue(state, Command::Piece(piece));
+        Ok(())
+    }
+
     fn queue(&self, mut state: MutexGuard<'_, State>, command: Command) {
         state.commands.push_back(command);
         self.mailbox.wake(&mut state);
-    }
-
-    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
-    fn ask(&self, ask: Ask) {
-        let mut state = self.mailbox.lock();
-        if !state.has_ended {
-            state.asks.push(ask);
-            self.mailbox.wake(&mut state);
-        }
     }
 }
 
@@ -263,6 +275,21 @@ impl Receiver {
     /// How the connection ended, once that was received.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         self.ended.disconnect()
+    }
+
+    /// The smoothed round-trip time, as [`Sender::rtt`] has it.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.mailbox.ask(Ask::Rtt).flatten()
+    }
+
+    /// What the connection has counted so far, as [`Sender::stats`] has it.
+    pub fn stats(&self) -> Option<Stats> {
+        self.mailbox.ask(Ask::Stats)
+    }
+
+    /// What has happened so far, as [`Sender::timeline`] has it.
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.mailbox.ask(Ask::Timeline)
     }
 
     /// The next piece; `None` when the time is over.

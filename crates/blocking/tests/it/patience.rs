@@ -61,7 +61,7 @@ pub(crate) fn an_owner_that_only_sends_still_pings_and_answers(over: Over) {
             for _ in 0..128 {
                 sender.send(Message::binary(vec![0; 64 << 10])).unwrap();
             }
-            sender.ping(b"are you there", LIMIT).unwrap()
+            sender.ping_timeout(b"are you there", LIMIT).unwrap()
         });
         while client.rtt().is_none() || !asking.is_finished() {
             client.send(Message::text("another")).unwrap();

@@ -105,14 +105,17 @@ pub(crate) fn after_the_end_messages_come_back_and_questions_have_no_answer(over
     within(move || {
         let (client, server) = pair(over, Config::default(), Config::default());
         let (sender, mut receiver) = server.spawn().unwrap();
-        let unanswered = sender.ping(b"there?", Duration::from_millis(50));
+        let unanswered = sender.ping_timeout(b"there?", Duration::from_millis(50));
         assert_eq!(unanswered, Ok(None), "nobody drives the client");
         drop(client);
         receiver.ended();
         assert_eq!(sender.send(Message::text("late")), Err(SendError::Closing(Message::text("late"))));
         assert_eq!(sender.send_piece(Piece::text("late")), Err(SendError::Closing(Piece::text("late"))));
         assert!(sender.is_closed() && sender.stats().is_none() && sender.rtt().is_none());
-        assert_eq!(sender.ping(b"late", LIMIT), Err(PingError::Closing));
+        assert_eq!(sender.try_send_piece(Piece::text("late")), Err(SendError::Closing(Piece::text("late"))));
+        assert!(receiver.timeline().is_none() && receiver.stats().is_none() && receiver.rtt().is_none());
+        assert_eq!(sender.ping(b"late"), Err(PingError::Closing));
+        assert_eq!(sender.ping_timeout(b"late", LIMIT), Err(PingError::Closing));
     });
 }
 
@@ -120,10 +123,14 @@ pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
     within(move || {
         let (client, server) = pair(over, Config::default(), Config::default());
         let (_sender, _receiver) = client.spawn().unwrap();
-        let (sender, _receiver2) = server.spawn().unwrap();
-        let rtt = sender.ping(b"there?", LIMIT).unwrap();
+        let (sender, receiver) = server.spawn().unwrap();
+        let rtt = sender.ping_timeout(b"there?", LIMIT).unwrap();
         assert!(rtt.is_some_and(|rtt| rtt < LIMIT));
+        assert!(sender.ping(b"and now?").is_ok_and(|rtt| rtt < LIMIT));
         assert!(sender.timeline().is_some());
+        assert!(receiver.timeline().is_some_and(|timeline| !timeline.to_string().is_empty()));
+        assert!(receiver.stats().is_some_and(|stats| stats.bytes_received > 0));
+        assert_eq!(receiver.rtt(), sender.rtt());
         assert_eq!(sender.stats().unwrap().clock_regressions, 0);
     });
 }

@@ -85,7 +85,8 @@ async fn a_slow_owner_of_pieces_holds_the_peer_back() {
     assert!(!first.is_last && first.len() < 1 << 20);
     assert!(timeout(Duration::from_secs(60), client.flush()).await.is_err());
     assert!(client.conn().queued() > 9_000_000);
-    let (rest, ()) = in_time(async { tokio::join!(count(&mut server), client.flush()) }).await;
+    let (rest, flushed) = in_time(async { tokio::join!(count(&mut server), client.flush()) }).await;
+    assert!(flushed);
     assert_eq!(first.len() + rest, 10_000_000);
 }
 

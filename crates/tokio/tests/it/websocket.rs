@@ -204,7 +204,8 @@ async fn a_flush_waits_for_the_last_byte() {
     let (mut client, mut server) = pair(quiet(), quiet());
     client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
     assert!(timeout(Duration::from_secs(60), client.flush()).await.is_err());
-    let (received, ()) = tokio::join!(server.receive(), client.flush());
+    let (received, flushed) = tokio::join!(server.receive(), client.flush());
+    assert!(flushed);
     assert_eq!(received.unwrap().len(), 1 << 20);
     assert_eq!(client.conn().queued(), 0);
 }
@@ -214,7 +215,7 @@ async fn a_waiting_flush_ends_with_the_connection() {
     let (mut client, _server) = pair(config(), config());
     client.send(Message::binary(vec![1; 1 << 20])).await.unwrap();
     let start = Instant::now();
-    client.flush().await;
+    assert!(!client.flush().await, "not all has left");
     assert_eq!(start.elapsed(), Duration::from_secs(40));
     assert_eq!(client.ended().await.kind(), Kind::WriteStall);
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bowline_blocking::accept::{self, Decision};
-use bowline_blocking::{MaybeTlsStream, WebSocket, dial, tune};
+use bowline_blocking::{MaybeTlsStream, WebSocket, dial, tcp};
 use bowline_core::connection::Config;
 use bowline_core::{Connection, Disconnect, Instant as Now, Message};
 use tokio::sync::oneshot;
@@ -27,7 +27,7 @@ pub(super) fn dial(url: &str, config: Config) -> Socket {
 }
 
 pub(super) fn accept(stream: TcpStream, config: Config) -> Socket {
-    tune(&stream);
+    tcp::tune(&stream);
     let stream = MaybeTlsStream::from(stream);
     let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).unwrap();
     WebSocket::server(accepted, config).unwrap()

@@ -73,7 +73,7 @@ impl super::Client for Client {
         let mut link = self.inner.link();
         let mut state = link.get();
         while !matches!(state, LinkState::Up) {
-            state = link.next_within(LIMIT).expect("in time");
+            state = link.next_timeout(LIMIT).expect("in time");
         }
     }
 
@@ -96,7 +96,7 @@ impl super::Client for Client {
 
 impl super::Transfer for bowline_blocking::Transfer {
     fn finished(&mut self) -> Result<Finished, TransferError> {
-        self.finished_within(LIMIT).expect("in time")
+        self.finished_timeout(LIMIT).map(|finished| finished.expect("in time"))
     }
 
     fn progress(&self) -> TransferProgress {
@@ -107,7 +107,7 @@ impl super::Transfer for bowline_blocking::Transfer {
         let mut watch = self.progress();
         let mut progress = watch.get();
         while !enough(&progress) {
-            progress = watch.next_within(LIMIT).expect("in time");
+            progress = watch.next_timeout(LIMIT).expect("in time");
         }
         progress
     }
