@@ -14,7 +14,7 @@
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, while its owner calls or by a thread of its own |
-//! | [`Listener`] | a thread for each client that comes |
+//! | [`Listener`] | a thread for each client that comes, by whatever [`Door`] |
 //! | [`Client`], [`InlineClient`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 
 pub mod accept;
@@ -22,6 +22,7 @@ mod client;
 mod clock;
 mod count;
 pub mod dial;
+mod door;
 mod driver;
 mod exchange;
 mod listener;
@@ -45,10 +46,11 @@ pub use client::{
     Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, StartError, Underway,
 };
 pub use clock::Clock;
+pub use door::Door;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
 pub use maybe_tls::MaybeTlsStream;
-pub use server::{Access, FileEvent, Grant, Peer, Secret, Server, ServerConfig, ServerEvent};
+pub use server::{Access, FileEvent, Grant, Guest, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};
 pub use watch::Watch;

@@ -1,7 +1,7 @@
 //! A thread for each client that comes.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,14 +10,13 @@ use std::time::Duration;
 use bowline_host::accept::{PAUSE, is_passing};
 
 use crate::count::{Count, Counted};
-use crate::stream::Socket;
-use crate::tcp::tune;
+use crate::door::Door;
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 
 /// How many clients are served at once if nothing else is said.
 const MOST: usize = 1024;
 
-/// Accepts connections, and serves each by a thread of its own.
+/// Accepts connections, and serves each by a thread of its own: at a TCP port, at a Unix socket, or at any other [`Door`].
 ///
 /// ```
 /// use bowline_blocking::{Listener, WebSocket};
@@ -50,8 +49,8 @@ const MOST: usize = 1024;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Listener {
-    socket: TcpListener,
+pub struct Listener<D = TcpListener> {
+    door: D,
     wakened: Wakened,
     stopper: Stopper,
     most: usize,
@@ -74,7 +73,7 @@ struct Place {
     waker: Waker,
 }
 
-impl Listener {
+impl Listener<TcpListener> {
     /// Listens at an address; port 0 is one that is free.
     ///
     /// # Errors
@@ -83,33 +82,30 @@ impl Listener {
         Self::new(TcpListener::bind(address)?)
     }
 
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.door.local_addr()
+    }
+}
+
+impl<D: Door> Listener<D> {
     /// Listens where somebody has begun to.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(listener: TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
+    pub fn new(door: D) -> io::Result<Self> {
+        door.set_nonblocking()?;
         let (waker, wakened) = waker()?;
-        Ok(Self {
-            socket: listener,
-            wakened,
-            stopper: Stopper { is_stopped: Arc::default(), waker },
-            most: MOST,
-        })
+        Ok(Self { door, wakened, stopper: Stopper { is_stopped: Arc::default(), waker }, most: MOST })
     }
 
     /// Serves so many clients at once; others wait in the queue of the system. Default: 1024.
     #[must_use]
     pub fn with_most(self, most: usize) -> Self {
         Self { most: most.max(1), ..self }
-    }
-
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
     }
 
     /// What stops it.
@@ -122,22 +118,17 @@ impl Listener {
     ///
     /// # Errors
     /// The listener cannot be used at all. A single connection that fails is no error.
-    pub fn serve(self, serve: impl Fn(TcpStream, SocketAddr) + Send + Sync + 'static) -> io::Result<Left> {
+    pub fn serve(self, serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static) -> io::Result<Left> {
         let serve = Arc::new(serve);
         let left = Left::default();
         while !self.stopper.is_stopped() {
             let is_full = left.count() >= self.most;
-            let accepted = if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { self.socket.accept() };
+            let accepted = if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { self.door.accept() };
             match accepted {
                 Ok((stream, peer)) => {
-                    // On some systems it is like the listener.
-                    if stream.set_nonblocking(false).is_err() {
-                        continue;
-                    }
-                    tune(&stream);
                     let place = Place { counted: Some(left.0.enter()), waker: self.stopper.waker.clone() };
                     let serve = Arc::clone(&serve);
-                    let client = thread::Builder::new().name(format!("bowline {peer}")).spawn(move || {
+                    let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
                         let _place = place;
                         serve(stream, peer);
                     });
@@ -147,7 +138,7 @@ impl Listener {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let interest = Interest { read: !is_full, write: false };
-                    wait(Some(self.socket.socket()), interest, Some(&self.wakened), None)?;
+                    wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
                 }
                 Err(error) if is_passing(&error) => thread::sleep(PAUSE),
                 Err(error) => return Err(error),

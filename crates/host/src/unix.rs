@@ -49,6 +49,12 @@ pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), file))
 }
 
+/// What to call a client in events, if it is known as which user it runs: who has gone again has no name, and not every
+/// system tells.
+pub fn peer(user: Option<u32>) -> String {
+    user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
+}
+
 /// Removes the file of a socket that nobody listens at.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {

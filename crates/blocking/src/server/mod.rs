@@ -3,21 +3,27 @@
 mod link;
 mod messages;
 mod sweeping;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
 use bowline_core::transfer::{Leftover, TransferId};
 use bowline_host::AcceptError;
 use bowline_host::LAST_WORDS;
-use bowline_host::server::{Figures, House, Refusal};
+use bowline_host::server::{Figures, House, Pass, Refusal};
 use bowline_host::transfer::Verb;
 use bowline_store::DiskStore;
 
-use crate::accept;
+use crate::accept::{self, Accepted};
 use crate::clock::Clock;
+use crate::door::Door;
+#[cfg(unix)]
+use crate::door::unix_peer;
 use crate::listener::Listener;
 use crate::pool::Pool;
 use crate::post::Post;
@@ -28,7 +34,7 @@ use crate::watch::{Audience, Watch, watch};
 use link::{Letter, Link};
 use sweeping::Sweeping;
 
-pub use bowline_host::server::{Access, FileEvent, Grant, Peer, Secret, ServerConfig, ServerEvent};
+pub use bowline_host::server::{Access, FileEvent, Grant, Guest, Peer, Secret, ServerConfig, ServerEvent};
 
 /// How many threads work on the files of all clients: more than a disk has use for.
 const FILES: usize = 16;
@@ -63,6 +69,8 @@ struct Shared {
     pool: Pool,
     events: Audience<ServerEvent>,
     links: Mutex<Links>,
+    /// Told when the server is stopped.
+    stopped: Condvar,
     /// One clock for all links, which share the sessions of messages.
     clock: Clock,
     /// Something may have come of those, or there may be room again.
@@ -85,8 +93,8 @@ impl Server {
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (clock, (teller, news)) = (Clock::start(), watch(()));
         let house = Arc::new(House::new(store, config, teller.into_wake(), clock.now()));
-        let (events, links) = (Audience::default(), Mutex::default());
-        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links, clock, news }))
+        let (events, links, stopped) = Default::default();
+        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links, stopped, clock, news }))
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -107,27 +115,38 @@ impl Server {
     /// # Errors
     /// The listener cannot be used at all. A single connection that fails is no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
+        self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
+    }
+
+    /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
+    ///
+    /// # Errors
+    /// The listener cannot be used at all. A single connection that fails is no error.
+    #[cfg(unix)]
+    pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
+        self.serve_at(listener, |server, stream, _| {
+            let peer = unix_peer(&stream);
+            server.serve_stream(stream, peer);
+        })
+    }
+
+    fn serve_at<D: Door>(
+        &self,
+        listener: Listener<D>,
+        serve: impl Fn(&Self, D::Stream, D::Address) + Send + Sync + 'static,
+    ) -> io::Result<()> {
         let config = self.0.house.config();
         let _sweeping = config.sweep_every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
         let server = self.clone();
         let left = listener
             .with_most(config.max_connections)
-            .serve(move |stream, peer| server.serve_tcp(stream, peer.to_string()))?;
+            .serve(move |stream, peer| serve(&server, stream, peer))?;
         self.stop();
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
             left.wait(LAST_WORDS);
         }
         Ok(())
-    }
-
-    /// Tells all clients, and those who come from now on, to come back later. For whoever accepts streams by himself: each
-    /// client is gone when its [`serve_stream`](Self::serve_stream) has returned. A [`serve`](Self::serve) goes on, and ends by
-    /// its listener.
-    pub fn stop(&self) {
-        self.lock().is_stopping = true;
-        self.tell_links(|| Letter::Away);
-        self.0.house.talks().stop(self.0.clock.now());
     }
 
     #[cfg(not(feature = "tls"))]
@@ -158,14 +177,17 @@ impl Server {
             decision
         };
         let accepted = accept::accept(stream, &self.0.house.config().accept, decide);
-        let link = accepted.and_then(|accepted| {
-            let link = pass.map(|pass| Link::new(self, accepted, pass, peer.clone()));
-            link.transpose().map_err(AcceptError::Random)
-        });
-        match link {
-            Ok(Some(link)) => link.run(),
-            Ok(None) => {}
-            Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
+        match (accepted, pass) {
+            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer),
+            (Ok(_), None) => {}
+            (Err(error), _) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
+        }
+    }
+
+    fn serve_link<S: Stream>(&self, accepted: Accepted<S>, pass: Pass, peer: String) {
+        match Link::new(self, accepted, pass, peer.clone()) {
+            Ok(link) => link.run(),
+            Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &AcceptError::Random(error))),
         }
     }
 

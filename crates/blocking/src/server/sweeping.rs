@@ -7,7 +7,16 @@ use std::time::Duration;
 
 use bowline_host::server::House;
 
-/// A thread that sweeps the store at once, and then every so often, until this is dropped.
+/// Sweeps the store at once, and then every so often, as long as `pause` has waited and says that it is to go on.
+pub(super) fn sweep(house: &House, every: Duration, mut pause: impl FnMut(Duration) -> bool) {
+    let mut time = Duration::ZERO;
+    while pause(time) {
+        // What cannot be swept is tried again in the next round.
+        time = if matches!(house.sweep(), Ok(true)) { Duration::ZERO } else { every };
+    }
+}
+
+/// A thread that sweeps the store until this is dropped.
 pub(super) struct Sweeping {
     /// Never used, and dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
@@ -17,15 +26,10 @@ pub(super) struct Sweeping {
 impl Sweeping {
     pub(super) fn start(house: Arc<House>, every: Duration) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let sweep = move || {
-            // What cannot be swept is tried again in the next round.
-            let mut pause = Duration::ZERO;
-            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
-                pause = if matches!(house.sweep(), Ok(true)) { Duration::ZERO } else { every };
-            }
-        };
+        let pause = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+        let thread = thread::Builder::new().name("bowline sweep".into());
         // Without a thread nothing is swept, and everything else works.
-        let thread = thread::Builder::new().name("bowline sweep".into()).spawn(sweep).ok();
+        let thread = thread.spawn(move || sweep(&house, every, pause)).ok();
         Self { stop: Some(stop), thread }
     }
 }

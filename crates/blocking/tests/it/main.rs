@@ -6,6 +6,7 @@ mod listener;
 mod messages;
 mod patience;
 mod sending;
+mod serving;
 mod spawned;
 #[cfg(feature = "tls")]
 mod tls;

@@ -3,6 +3,7 @@
 mod access;
 mod config;
 mod figures;
+mod guest;
 mod house;
 mod peer;
 mod seats;
@@ -14,6 +15,7 @@ mod tests;
 pub use access::{Access, Grant, Pass, Secret};
 pub use config::{FileEvent, ServerConfig, ServerEvent};
 pub use figures::{Figures, Moved, ROUND_TRIPS, Refusal, Stages, Traffic};
+pub use guest::Guest;
 pub use house::House;
 pub use peer::Peer;
 pub use served::{Output, Served};

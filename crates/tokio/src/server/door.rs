@@ -31,11 +31,8 @@ impl Door {
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // Who has gone again has no name; reading will tell.
-                let peer = stream
-                    .peer_cred()
-                    .map_or_else(|_| "unix".into(), |peer| format!("unix:user={}", peer.uid()));
-                Ok(Caller::Unix(stream, peer))
+                let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                Ok(Caller::Unix(stream, bowline_host::unix::peer(user)))
             }
         }
     }

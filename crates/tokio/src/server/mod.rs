@@ -13,6 +13,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bowline_host::AcceptError;
 use bowline_host::accept::{PAUSE, is_passing};
 use bowline_host::server::{Figures, House, Refusal};
 use bowline_store::DiskStore;
@@ -35,8 +36,7 @@ use orders::Order;
 use served::Link;
 
 use bowline_host::server::Pass;
-pub use bowline_host::server::{Access, FileEvent, Grant, Peer, Secret, ServerConfig, ServerEvent};
-pub use upgrade::Guest;
+pub use bowline_host::server::{Access, FileEvent, Grant, Guest, Peer, Secret, ServerConfig, ServerEvent};
 
 /// A server of one folder. Clones share it.
 ///
@@ -213,7 +213,7 @@ impl Server {
         let Accepted { stream, leftover, .. } = accepted;
         let driver = match Driver::server(stream, &leftover, self.house.connection(), clock) {
             Ok(driver) => driver,
-            Err(error) => return tracing::error!(%peer, %error, "no randomness"),
+            Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::Random(error))),
         };
         let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
         let (host, Hands { spawn, deliver }) = Host::new(clock);

@@ -4,47 +4,19 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 
-use bowline_core::transfer::SUBPROTOCOL;
-use bowline_handshake::server::Upgrade;
+use bowline_host::server::Guest;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Pass, Server, sweeping};
-use crate::accept::{Accepted, Decision};
-
-/// A client that may come, and in whose hands it is: see [`Server::answer`].
-#[derive(Debug)]
-#[must_use = "the client waits to be served"]
-pub struct Guest {
-    pass: Pass,
-    request: Request<()>,
-}
+use super::{Server, sweeping};
 
 impl Server {
     /// Answers a request that an HTTP server of somebody else has read, such as hyper or axum: whether it asks for a WebSocket
     /// as it should, has a token, and speaks the protocol. Send the answer; if there is a guest, take over the stream behind
     /// it, and [serve the guest](Self::serve_guest).
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
-        let upgrade = match Upgrade::of(request) {
-            Ok(upgrade) => upgrade,
-            Err(error) => return (error.response().map(Bytes::from), None),
-        };
-        let (accept, pass) = match self.house.decide(upgrade.request(), upgrade.subprotocols()) {
-            (Decision::Accept(accept), pass) => (accept, pass),
-            (Decision::Reject(answer), _) => return (answer, None),
-        };
-        match upgrade.accept(&accept) {
-            Ok(answer) => {
-                let guest = pass.map(|pass| Guest { pass, request: upgrade.into_request() });
-                (answer.map(|()| Bytes::new()), guest)
-            }
-            Err(error) => {
-                let mut answer = Response::new(Bytes::from(format!("{error}\n")));
-                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                (answer, None)
-            }
-        }
+        self.house.answer(request)
     }
 
     /// Serves a guest over the stream behind its answer, until the link ends. `peer` is for logs and events.
@@ -56,8 +28,8 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Guest { pass, request } = guest;
-        self.serve_link(Accepted::handed_over(stream, request, SUBPROTOCOL), pass, peer).await;
+        let (accepted, pass) = guest.take_over(stream);
+        self.serve_link(accepted, pass, peer).await;
     }
 
     /// Tells all clients, and those who come from now on, to come back later. Each is gone when its

@@ -1,0 +1,212 @@
+//! Servers at other doors than TCP: a Unix socket, and an HTTP server of somebody else.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use bowline_blocking::{
+    Access, Client, ClientConfig, LinkEvent, Listener, Server, ServerConfig, ServerEvent,
+};
+use bowline_core::closing::Kind;
+use bowline_core::transfer::{SafeName, TransferId};
+use bowline_store::{Attach, DiskStore, Mode, Spec};
+
+use crate::common::{LIMIT, within};
+
+fn name(text: &str) -> SafeName {
+    SafeName::parse(text).unwrap()
+}
+
+fn id(n: u8) -> TransferId {
+    TransferId::from_bytes([n; 16])
+}
+
+fn server(dir: &Path, config: ServerConfig) -> Server {
+    Server::new(DiskStore::open(dir, bowline_store::Config::default()).unwrap(), config)
+}
+
+/// The next event of this kind.
+fn until<T>(events: &std::sync::mpsc::Receiver<T>, is_it: impl Fn(&T) -> bool) -> T {
+    std::iter::repeat_with(|| events.recv_timeout(LIMIT).expect("in time")).find(is_it).expect("endless")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_carries_files_until_its_listener_stops_and_clients_hear_why() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, inbox) = (dir.path().join("socket"), dir.path().join("inbox"));
+        fs::create_dir(&inbox).unwrap();
+        fs::write(dir.path().join("small"), [7; 1000]).unwrap();
+        fs::write(dir.path().join("large"), vec![7; 10_000_000]).unwrap();
+        let (listener, _file) = bowline_host::unix::listen(&path).unwrap();
+        let server = server(&inbox, ServerConfig::default());
+        let (came, listener) = (server.events(), Listener::new(listener).unwrap());
+        let (stopper, serving) = (listener.stopper(), server.clone());
+        let serving = thread::spawn(move || serving.serve_unix(listener));
+
+        let mut config = ClientConfig::default();
+        config.dial.unix = Some(path);
+        config.transfer.limit_rate = Some(100_000);
+        let client = Client::new("ws://localhost/", config).unwrap();
+        let events = client.events();
+        let mut small = client.upload(&dir.path().join("small"), name("small"), id(1)).unwrap();
+        small.finished().unwrap();
+        assert_eq!(fs::read(inbox.join("small")).unwrap(), [7; 1000]);
+        let ServerEvent::Connected { peer } =
+            until(&came, |event| matches!(event, ServerEvent::Connected { .. }))
+        else {
+            unreachable!()
+        };
+        #[cfg(target_os = "linux")]
+        assert_eq!(peer.address, format!("unix:user={}", rustix::process::getuid().as_raw()));
+        #[cfg(not(target_os = "linux"))]
+        assert_eq!(peer.address, "unix");
+
+        let large = client.upload(&dir.path().join("large"), name("large"), id(2)).unwrap();
+        large.progress().wait_for(|progress| progress.received > 0).unwrap();
+        stopper.stop();
+        serving.join().unwrap().unwrap();
+        let down = until(&events, |event| matches!(event, LinkEvent::Down { .. }));
+        let LinkEvent::Down { disconnect } = down else { unreachable!() };
+        assert_eq!(disconnect.kind(), Kind::Restart, "{disconnect}");
+        assert!(inbox.join(".bowline").exists(), "what has come of the file stays for later");
+    });
+}
+
+/// An HTTP server that knows how to hand one route over.
+fn host(server: &Server, listener: &TcpListener, served: &AtomicUsize) {
+    thread::scope(|scope| {
+        loop {
+            let (stream, peer) = listener.accept().unwrap();
+            let Some(request) = read(&stream) else { return };
+            scope.spawn(move || {
+                let (answer, guest) = server.answer(&request);
+                write(&stream, &answer);
+                if let Some(guest) = guest {
+                    server.serve_guest(stream, guest, peer.to_string());
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+}
+
+/// The head of a request, byte by byte, for what comes behind it is not ours; `None` at the end.
+fn read(stream: &TcpStream) -> Option<http::Request<()>> {
+    let mut reader = BufReader::with_capacity(1, stream);
+    let mut lines = std::iter::from_fn(|| {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|n| *n > 2).map(|_| line.trim_end().to_owned())
+    });
+    let (method, rest) = lines.next()?.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+    let mut request = http::Request::builder().method(&*method).uri(rest.split_once(' ')?.0);
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        request = request.header(name, value);
+    }
+    request.body(()).ok()
+}
+
+fn write(mut stream: &TcpStream, answer: &http::Response<bytes::Bytes>) {
+    write!(stream, "HTTP/1.1 {}\r\n", answer.status()).unwrap();
+    for (name, value) in answer.headers() {
+        write!(stream, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
+    }
+    stream.write_all(b"\r\n").unwrap();
+    stream.write_all(answer.body()).unwrap();
+}
+
+/// What plain HTTP is answered.
+fn ask(address: SocketAddr, more: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\n{more}\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_guest_of_another_server_brings_files_and_leaves_when_the_server_stops() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), vec![7; 100_000]).unwrap();
+        let inbox = dir.path().join("inbox");
+        fs::create_dir(&inbox).unwrap();
+        let mut config = ServerConfig::default();
+        config.access = Access::by_token("open sesame");
+        let server = server(&inbox, config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (hosting, served) = (server.clone(), Arc::new(AtomicUsize::new(0)));
+        let host = thread::spawn({
+            let served = Arc::clone(&served);
+            move || host(&hosting, &listener, &served)
+        });
+
+        assert!(ask(address, "").starts_with("HTTP/1.1 4"), "no upgrade");
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        assert!(ask(address, upgrade).starts_with("HTTP/1.1 401 "), "no token");
+
+        let mut config = ClientConfig::default();
+        config.token = Some("open sesame".into());
+        let client = Client::new(&format!("ws://{address}/"), config).unwrap();
+        let events = client.events();
+        let mut upload = client.upload(&dir.path().join("file"), name("file"), id(1)).unwrap();
+        upload.finished().unwrap();
+        assert_eq!(fs::read(inbox.join("file")).unwrap(), vec![7; 100_000]);
+        assert_eq!(served.load(Ordering::Relaxed), 0, "the guest is there");
+        server.stop();
+        until(&events, |event| matches!(event, LinkEvent::Down { .. }));
+        client.close();
+        // Whoever says nothing ends the host, which waits for its guests.
+        drop(TcpStream::connect(address));
+        host.join().unwrap();
+        assert!(served.load(Ordering::Relaxed) > 0);
+    });
+}
+
+#[test]
+fn a_sweep_removes_what_nobody_came_back_for_and_ends_with_the_server() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = bowline_store::Config::default();
+        config.expire_after = Some(Duration::from_millis(1));
+        let store = DiskStore::open(dir.path(), config).unwrap();
+        let leave = |begun| {
+            let (spec, attach) =
+                (Spec::new(name("file"), Some(10)), Attach::new(Mode::AttachOrCreate, [1; 16]));
+            drop(store.attach(id(1), &spec, attach, begun).unwrap());
+            assert!(dir.path().join(".bowline").exists());
+        };
+        let sweep = |every, leave: &dyn Fn()| {
+            let mut config = ServerConfig::default();
+            config.sweep_every = Some(every);
+            let server = Server::new(store.clone(), config);
+            leave();
+            let sweeping = server.clone();
+            let sweeping = thread::spawn(move || sweeping.sweep());
+            while dir.path().join(".bowline").exists() {
+                thread::yield_now();
+            }
+            // By then it waits for the next round, which may be far away.
+            thread::sleep(Duration::from_millis(50));
+            server.stop();
+            sweeping.join().unwrap();
+        };
+        let now = SystemTime::now();
+        sweep(Duration::from_secs(3600), &|| leave(now - Duration::from_secs(60)));
+        // Not yet in the first round.
+        sweep(Duration::from_millis(20), &|| leave(now + Duration::from_millis(200)));
+
+        let mut config = ServerConfig::default();
+        config.sweep_every = None;
+        Server::new(store, config).sweep();
+    });
+}
