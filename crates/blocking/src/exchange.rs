@@ -3,7 +3,7 @@
 use std::io;
 
 use bowline_core::End;
-use bowline_host::{Machine, read_end};
+use bowline_host::{Exchange, Machine, Pending, read_end};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
@@ -19,15 +19,15 @@ pub(crate) fn exchange<S: Stream, M: Machine, T>(
     clock: Clock,
     mut outcome: impl FnMut(&mut M) -> Option<T>,
 ) -> T {
-    let mut link = Link { stream, machine, clock, taken: 0, ended: false };
+    let mut link = Link { stream, exchange: Exchange::new(machine), clock };
     if let Err(error) = link.stream.set_nonblocking() {
-        link.end(read_end(&error));
+        link.exchange.handle_end(clock.now(), read_end(&error));
     }
     loop {
         let read = link.read();
-        link.machine.handle_timeout(clock.now());
+        link.exchange.machine().handle_timeout(clock.now());
         let written = link.write();
-        if let Some(outcome) = outcome(link.machine) {
+        if let Some(outcome) = outcome(link.exchange.machine()) {
             return outcome;
         }
         if !read && !written {
@@ -38,76 +38,56 @@ pub(crate) fn exchange<S: Stream, M: Machine, T>(
 
 struct Link<'a, S, M> {
     stream: &'a mut S,
-    machine: &'a mut M,
+    exchange: Exchange<'a, M>,
     clock: Clock,
-    /// How much of the machine's output the transport took. The machine hears of it only when all of it is flushed,
-    /// so that its deadline covers that, too.
-    taken: usize,
-    ended: bool,
 }
 
 impl<S: Stream, M: Machine> Link<'_, S, M> {
     fn read(&mut self) -> bool {
-        if !self.wants_input() {
+        if !self.exchange.wants_input() {
             return false;
         }
         let mut place = [0; READ];
-        match self.stream.read(&mut place) {
-            Ok(0) => self.end(End::Eof),
-            Ok(n) => self.machine.handle_input(self.clock.now(), &place[..n]),
-            Err(error) if is_passing(&error) => return false,
-            Err(error) => self.end(read_end(&error)),
+        let read = self.stream.read(&mut place);
+        if is_passing(&read) {
+            return false;
         }
+        self.exchange.handle_read(self.clock.now(), read.map(|n| &place[..n]));
         true
     }
 
     fn write(&mut self) -> bool {
-        let output = self.machine.output();
-        if output.is_empty() {
-            return false;
-        }
-        let rest = output.get(self.taken..).unwrap_or_default();
-        let written = if rest.is_empty() {
-            self.stream.flush().map(|()| {
-                let n = std::mem::take(&mut self.taken);
-                self.machine.handle_written(self.clock.now(), n);
-            })
-        } else {
-            match self.stream.write(rest) {
-                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    self.taken += n;
-                    Ok(())
+        match self.exchange.pending() {
+            None => return false,
+            Some(Pending::Write(bytes)) => {
+                let written = self.stream.write(bytes);
+                if is_passing(&written) {
+                    return false;
                 }
-                Err(error) => Err(error),
+                self.exchange.handle_written(self.clock.now(), &written);
             }
-        };
-        match written {
-            Err(error) if is_passing(&error) => return false,
-            Err(_) => self.machine.handle_end(self.clock.now(), End::WriteFailed),
-            Ok(()) => {}
+            Some(Pending::Flush) => {
+                let flushed = self.stream.flush();
+                if is_passing(&flushed) {
+                    return false;
+                }
+                self.exchange.handle_flushed(self.clock.now(), &flushed);
+            }
         }
         true
     }
 
     fn wait(&mut self) {
-        let interest = Interest { read: self.wants_input(), write: !self.machine.output().is_empty() };
-        let time = self.machine.poll_timeout().map(|due| due - self.clock.now());
-        if wait_for(self.stream, interest, None, time).is_err() {
-            self.end(End::ReadFailed);
+        let (read, write) = (self.exchange.wants_input(), self.exchange.pending().is_some());
+        let time = self.exchange.machine().poll_timeout().map(|due| due - self.clock.now());
+        if wait_for(self.stream, Interest { read, write }, None, time).is_err() {
+            self.exchange.handle_end(self.clock.now(), End::ReadFailed);
         }
-    }
-
-    fn wants_input(&self) -> bool {
-        !self.ended && self.machine.wants_input()
-    }
-
-    fn end(&mut self, end: End) {
-        self.ended = true;
-        self.machine.handle_end(self.clock.now(), end);
     }
 }
 
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+/// Whether it is only not the time for it.
+fn is_passing<T>(result: &io::Result<T>) -> bool {
+    let kind = result.as_ref().err().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bowline_core::transfer::{Leftover, TransferId};
-use bowline_host::transfer::{Size, Verb};
+use bowline_host::transfer::Size;
 
-pub use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgress};
 
 use crate::client::{Letter, Line};
 use crate::watch::{Teller, Watch, watch};
@@ -23,7 +23,7 @@ pub struct Transfer {
 impl Transfer {
     /// The id that it has on the wire. It is a secret between the two ends.
     pub fn id(&self) -> TransferId {
-        self.control.id
+        self.control.id()
     }
 
     /// How far it has come: the latest, and an iterator over what is told several times a second until its end.
@@ -74,50 +74,19 @@ impl Transfer {
         self.control.clone()
     }
 
-    /// Stops its bytes until [`resume`](Self::resume), over as many links as it takes. Others use its share meanwhile.
+    /// Stops its bytes until [`resume`](Self::resume); see [`Control::pause`].
     pub fn pause(&self) {
         self.control.pause();
     }
 
-    /// Takes [`pause`](Self::pause) back. It moves again if the peer has not paused it too.
+    /// Takes [`pause`](Self::pause) back; see [`Control::resume`].
     pub fn resume(&self) {
         self.control.resume();
     }
 
-    /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
-    /// [`TransferError::Failed`] and [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled).
+    /// Ends it before its time; see [`Control::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
         self.control.cancel(leftover);
-    }
-}
-
-/// Pauses, resumes and cancels a [`Transfer`]; whoever waits for its end can keep it meanwhile. What has ended takes no
-/// notice.
-#[derive(Clone, Debug)]
-pub struct Control {
-    id: TransferId,
-    line: Arc<Line>,
-}
-
-impl Control {
-    /// See [`Transfer::pause`].
-    pub fn pause(&self) {
-        self.send(Verb::Pause);
-    }
-
-    /// See [`Transfer::resume`].
-    pub fn resume(&self) {
-        self.send(Verb::Resume);
-    }
-
-    /// See [`Transfer::cancel`].
-    pub fn cancel(&self, leftover: Leftover) {
-        self.send(Verb::Cancel(leftover));
-    }
-
-    fn send(&self, verb: Verb) {
-        // If the client is gone, so is the transfer.
-        self.line.send(Letter::Tell(self.id, verb));
     }
 }
 
@@ -134,7 +103,11 @@ impl Ticket {
     pub(crate) fn new(id: TransferId, line: Arc<Line>, place: Place) -> (Self, Transfer) {
         let (teller, progress) = watch(TransferProgress::default());
         let (end, ended) = mpsc::channel();
-        let transfer = Transfer { progress, end: ended, control: Control { id, line } };
+        let tell = Arc::new(move |id, verb| {
+            // If the client is gone, so is the transfer.
+            line.send(Letter::Tell(id, verb));
+        });
+        let transfer = Transfer { progress, end: ended, control: Control::new(id, tell) };
         (Self { progress: teller, end, _place: place }, transfer)
     }
 

@@ -13,6 +13,7 @@ mod desk;
 pub mod dial;
 mod ended;
 mod error;
+mod exchange;
 mod gather;
 mod joiner;
 mod machine;
@@ -37,6 +38,7 @@ pub mod unix;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
+pub use exchange::{Exchange, Pending};
 pub use gather::gather;
 pub use joiner::Joiner;
 pub use machine::Machine;

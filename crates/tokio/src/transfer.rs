@@ -3,26 +3,25 @@
 use std::sync::Arc;
 
 use bowline_core::transfer::{Leftover, TransferId};
-use bowline_host::transfer::{Size, Verb};
+use bowline_host::transfer::Size;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-pub use bowline_host::transfer::{Finished, TransferError, TransferProgress};
+pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgress};
 
 use crate::client::Command;
 
 /// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
 #[derive(Debug)]
 pub struct Transfer {
-    id: TransferId,
     progress: watch::Receiver<TransferProgress>,
     end: oneshot::Receiver<Result<Finished, TransferError>>,
-    commands: mpsc::UnboundedSender<Command>,
+    control: Control,
 }
 
 impl Transfer {
     /// The id that it has on the wire. It is a secret between the two ends.
     pub fn id(&self) -> TransferId {
-        self.id
+        self.control.id()
     }
 
     /// How far it has come, as a channel that always holds the latest; it is updated several times a second.
@@ -46,53 +45,22 @@ impl Transfer {
 
     /// What pauses, resumes and cancels it, also from elsewhere.
     pub fn control(&self) -> Control {
-        Control { id: self.id, commands: self.commands.clone() }
+        self.control.clone()
     }
 
-    /// Stops its bytes until [`resume`](Self::resume), over as many links as it takes. Others use its share meanwhile.
+    /// Stops its bytes until [`resume`](Self::resume); see [`Control::pause`].
     pub fn pause(&self) {
-        self.control().pause();
+        self.control.pause();
     }
 
-    /// Takes [`pause`](Self::pause) back. It moves again if the peer has not paused it too.
+    /// Takes [`pause`](Self::pause) back; see [`Control::resume`].
     pub fn resume(&self) {
-        self.control().resume();
+        self.control.resume();
     }
 
-    /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
-    /// [`TransferError::Failed`] and [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled).
+    /// Ends it before its time; see [`Control::cancel`].
     pub fn cancel(&self, leftover: Leftover) {
-        self.control().cancel(leftover);
-    }
-}
-
-/// Pauses, resumes and cancels a [`Transfer`]; whoever waits for its end can keep it meanwhile. What has ended takes no
-/// notice.
-#[derive(Clone, Debug)]
-pub struct Control {
-    id: TransferId,
-    commands: mpsc::UnboundedSender<Command>,
-}
-
-impl Control {
-    /// See [`Transfer::pause`].
-    pub fn pause(&self) {
-        self.send(Verb::Pause);
-    }
-
-    /// See [`Transfer::resume`].
-    pub fn resume(&self) {
-        self.send(Verb::Resume);
-    }
-
-    /// See [`Transfer::cancel`].
-    pub fn cancel(&self, leftover: Leftover) {
-        self.send(Verb::Cancel(leftover));
-    }
-
-    fn send(&self, verb: Verb) {
-        // If the client is gone, so is the transfer.
-        let _ = self.commands.send(Command::Tell(self.id, verb));
+        self.control.cancel(leftover);
     }
 }
 
@@ -113,7 +81,10 @@ impl Ticket {
     ) -> (Self, Transfer) {
         let (progress, watch) = watch::channel(TransferProgress::default());
         let (end, ended) = oneshot::channel();
-        (Self { progress, end, _permit: permit }, Transfer { id, progress: watch, end: ended, commands })
+        // If the client is gone, so is the transfer.
+        let tell = Arc::new(move |id, verb| drop(commands.send(Command::Tell(id, verb))));
+        let transfer = Transfer { progress: watch, end: ended, control: Control::new(id, tell) };
+        (Self { progress, end, _permit: permit }, transfer)
     }
 
     /// Tells the end. Nobody may be waiting.

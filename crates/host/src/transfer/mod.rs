@@ -1,5 +1,7 @@
 //! One transfer, as the application that asked for it is told of it.
 
+mod control;
+
 use std::time::Duration;
 
 use bowline_core::transfer::wire::INITIAL_CREDIT;
@@ -8,6 +10,8 @@ use bowline_core::transfer::{
 };
 use bowline_core::{Instant, Transfers};
 use bowline_store::StoreError;
+
+pub use control::{Control, Tell};
 
 /// How far a transfer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
