@@ -8,6 +8,8 @@ FORMAT = 57
 TRAITS = {"Send", "Sync", "Unpin", "Debug", "Clone", "Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord", "Hash",
           "Display", "Error", "Iterator", "Future", "Stream", "Sink", "Read", "Write", "AsyncRead", "AsyncWrite", "From",
           "TryFrom", "FromStr", "AsRef", "Deref", "Add", "AddAssign", "Sub", "Drop"}
+# The crates whose types and traits the listing names.
+OWNERS, NAMED = {}, set()
 
 
 def args(args):
@@ -30,6 +32,7 @@ def args(args):
 
 
 def path(path):
+    NAMED.add(OWNERS.get(path["id"]))
     return path["path"].rsplit("::", 1)[-1] + args(path["args"])
 
 
@@ -97,11 +100,17 @@ class Crate:
         if self.data["format_version"] != FORMAT:
             print(f"SKIPPED: rustdoc writes format {self.data['format_version']}, not {FORMAT}", file=sys.stderr)
             raise SystemExit(3)
-        self.index, self.lines, self.seen = self.data["index"], set(), set()
+        self.index, self.lines = self.data["index"], set()
+        for id_, summary in self.data["paths"].items():
+            owner = self.data["external_crates"].get(str(summary["crate_id"]))
+            OWNERS[int(id_)] = owner["name"] if owner else None
 
     def list(self):
         root = self.index[str(self.data["root"])]
         self.module(root["name"], root)
+        # Whose versions are a part of the API.
+        self.lines |= {f"names {root['name']}::{name}" for name in NAMED
+                       if name and not name.startswith("bowline_") and name not in ("std", "core", "alloc")}
         return sorted(self.lines)
 
     def say(self, item, text):

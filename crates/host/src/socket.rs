@@ -1,6 +1,10 @@
 //! TCP as a WebSocket needs it: with short queues, at the first address that answers.
 
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::AsFd as AsSocket;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -19,10 +23,7 @@ pub const STAGGER: Duration = Duration::from_millis(250);
 ///
 /// Call it on what a listener accepts; dialling does it by itself. A system that refuses costs speed and
 /// no more, so nothing is reported.
-pub fn tune<'s, S>(stream: &'s S)
-where
-    SockRef<'s>: From<&'s S>,
-{
+pub fn tune<S: AsSocket>(stream: &S) {
     let socket = SockRef::from(stream);
     // On some systems this cannot be set once the peer has gone; the first read will tell.
     let _ = socket.set_tcp_nodelay(true);
