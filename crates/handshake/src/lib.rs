@@ -42,6 +42,7 @@ mod config;
 mod excerpt;
 mod head;
 mod headers;
+mod question;
 mod retry_after;
 
 pub mod client;

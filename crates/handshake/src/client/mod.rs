@@ -19,10 +19,9 @@ mod request;
 pub(crate) mod url;
 
 use std::fmt;
-use std::time::Duration;
 
 use bowline_core::{End, Instant};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use data_encoding::BASE64;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
@@ -34,12 +33,10 @@ pub use request::{Request, RequestError};
 use crate::Config;
 use crate::excerpt::redact;
 use crate::head::{Expect, HeadReader, Scan};
+use crate::question::Question;
 use crate::retry_after::retry_after;
 use body::BodyStart;
 pub(crate) use check::Answer;
-
-/// How long to wait for the rest of an answer that opens no WebSocket, only to show it.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// One opening handshake, from the first byte of the request to the last of the answer.
 ///
@@ -68,12 +65,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// ```
 pub struct Handshake {
     config: Config,
-    started: Instant,
-    /// The latest time told: time that steps back stands still.
-    clock: Instant,
-    output: Bytes,
-    /// When a write did not succeed. What the server had to say may still be read.
-    broken: Option<Instant>,
+    question: Question,
     reader: HeadReader,
     accept_key: String,
     subprotocols: Vec<String>,
@@ -125,11 +117,8 @@ impl Handshake {
         let key = BASE64.encode(&nonce);
         Self {
             reader: HeadReader::new(Expect::Response, &config),
+            question: Question::new(request.encode(&key), config.timeout, now),
             config,
-            started: now,
-            clock: now,
-            output: request.encode(&key).into(),
-            broken: None,
             accept_key: derive_accept_key(key.as_bytes()),
             subprotocols: request.subprotocols().to_vec(),
             secrets: request.secrets(),
@@ -140,7 +129,7 @@ impl Handshake {
 
     /// These bytes came. Any number at a time.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        let now = self.tick(now);
+        let now = self.question.tick(now);
         match &mut self.state {
             State::Head | State::Foreign { .. } => {
                 self.reader.push(bytes);
@@ -157,17 +146,15 @@ impl Handshake {
 
     /// The transport took the first `n` bytes of [`output`](Self::output).
     pub fn handle_written(&mut self, now: Instant, n: usize) {
-        self.tick(now);
-        self.output.advance(n.min(self.output.len()));
+        self.question.handle_written(now, n);
     }
 
     /// The transport ended. After [`End::WriteFailed`] go on reading: a server that refuses before it has read the
     /// request is heard only so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
-        let now = self.tick(now);
+        let now = self.question.tick(now);
         if end == End::WriteFailed && self.wants_input() {
-            self.broken.get_or_insert(now);
-            return;
+            return self.question.handle_write_failed(now);
         }
         let received = self.reader.len();
         self.conclude(Error::Closed { end, received });
@@ -175,12 +162,13 @@ impl Handshake {
 
     /// Time has passed; early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.tick(now);
+        let now = self.question.tick(now);
         if self.poll_timeout().is_some_and(|due| due <= now) {
             let received = self.reader.len();
-            self.conclude(match self.broken {
-                Some(_) => Error::Closed { end: End::WriteFailed, received },
-                None => Error::TimedOut { after: self.config.timeout, received },
+            self.conclude(if self.question.is_broken() {
+                Error::Closed { end: End::WriteFailed, received }
+            } else {
+                Error::TimedOut { after: self.question.timeout(), received }
             });
         }
     }
@@ -188,14 +176,14 @@ impl Handshake {
     /// The bytes to write next; empty when the request has left, or need not leave any more.
     pub fn output(&self) -> &[u8] {
         let over = matches!(self.state, State::Failed(_) | State::Over);
-        if over || self.broken.is_some() { &[] } else { &self.output }
+        if over { &[] } else { self.question.output() }
     }
 
     /// How it went: once, and then the handshake is over.
     ///
     /// After an error the transport is of no use: drop it.
     pub fn poll_result(&mut self) -> Option<Result<Upgraded, Error>> {
-        let leaving = !self.output.is_empty();
+        let leaving = self.question.left() > 0;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Answered { response, subprotocol } if !leaving => {
                 Some(Ok(Upgraded { response, subprotocol, leftover: self.reader.take_rest() }))
@@ -210,11 +198,10 @@ impl Handshake {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.started + self.config.timeout;
         match self.state {
-            State::Head => Some(self.broken.map_or(due, |since| due.min(since + LINGER))),
-            State::Answered { .. } if !self.output.is_empty() => Some(due),
-            State::Foreign { since } | State::Refused { since, .. } => Some(due.min(since + LINGER)),
+            State::Head => Some(self.question.first_due()),
+            State::Answered { .. } if self.question.left() > 0 => Some(self.question.due()),
+            State::Foreign { since } | State::Refused { since, .. } => Some(self.question.rest_due(since)),
             State::Answered { .. } | State::Failed(_) | State::Over => None,
         }
     }
@@ -222,11 +209,6 @@ impl Handshake {
     /// Whether to read on. What is handed in nevertheless behind an upgrade is kept.
     pub fn wants_input(&self) -> bool {
         matches!(self.state, State::Head | State::Foreign { .. } | State::Refused { .. })
-    }
-
-    fn tick(&mut self, now: Instant) -> Instant {
-        self.clock = self.clock.max(now);
-        self.clock
     }
 
     /// Takes one head off the reader; `true` if there may be another behind it.
@@ -252,7 +234,7 @@ impl Handshake {
 
     fn handle_answer(&mut self, now: Instant, answer: Answer) -> bool {
         if answer.status == StatusCode::SWITCHING_PROTOCOLS {
-            if self.broken.is_some() {
+            if self.question.is_broken() {
                 self.conclude(Error::Closed { end: End::WriteFailed, received: self.reader.taken() });
                 return false;
             }
@@ -285,7 +267,7 @@ impl Handshake {
     fn conclude(&mut self, error: Error) {
         match self.state {
             State::Head => self.state = State::Failed(error),
-            State::Answered { .. } if !self.output.is_empty() => self.state = State::Failed(error),
+            State::Answered { .. } if self.question.left() > 0 => self.state = State::Failed(error),
             State::Foreign { .. } => self.state = self.foreign(self.reader.greeting()),
             State::Refused { .. } => self.finish_refusal(true),
             State::Answered { .. } | State::Failed(_) | State::Over => {}
@@ -324,7 +306,7 @@ impl fmt::Debug for Handshake {
         };
         f.debug_struct("Handshake")
             .field("state", &format_args!("{state}"))
-            .field("output", &self.output.len())
+            .field("output", &self.question.left())
             .field("received", &self.reader.len())
             .finish_non_exhaustive()
     }

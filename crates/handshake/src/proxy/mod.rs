@@ -17,17 +17,13 @@ pub use error::Error;
 pub use url::{Proxy, ProxyError};
 
 use std::fmt;
-use std::time::Duration;
 
 use bowline_core::{End, Instant};
-use bytes::{Buf, Bytes};
 
 use crate::Config;
+use crate::question::Question;
 use http::Connect;
 use socks::Socks;
-
-/// How long to read what a proxy says that takes nothing any more.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Asks a proxy for a connection to a server.
 ///
@@ -50,13 +46,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// # Ok::<(), bowline_handshake::proxy::ProxyError>(())
 /// ```
 pub struct Tunnel {
-    timeout: Duration,
-    started: Instant,
-    /// The latest time told: time that steps back stands still.
-    clock: Instant,
-    output: Bytes,
-    /// When a write did not succeed. What the proxy had to say may still be read.
-    broken: Option<Instant>,
+    question: Question,
     received: usize,
     state: State,
 }
@@ -88,7 +78,6 @@ impl Tunnel {
     /// Asks for a connection to this host, a name or an address without brackets, over a transport that is connected to the
     /// proxy.
     pub fn new(proxy: &Proxy, host: &str, port: u16, config: &Config, now: Instant) -> Self {
-        let timeout = config.timeout;
         let (state, output) = if proxy.is_socks() {
             match Socks::new(proxy, host, port) {
                 Ok((socks, output)) => (State::Asking(Talk::Socks(socks)), output),
@@ -98,12 +87,12 @@ impl Tunnel {
             let (connect, output) = Connect::new(proxy, host, port, config);
             (State::Asking(Talk::Http(Box::new(connect))), output)
         };
-        Self { timeout, started: now, clock: now, output: output.into(), broken: None, received: 0, state }
+        Self { question: Question::new(output, config.timeout, now), received: 0, state }
     }
 
     /// These bytes came. Any number at a time.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.tick(now);
+        self.question.tick(now);
         self.received = self.received.saturating_add(bytes.len());
         let step = match &mut self.state {
             State::Asking(Talk::Http(connect)) => connect.handle_input(bytes),
@@ -114,7 +103,7 @@ impl Tunnel {
         };
         match step {
             Step::Wait => {}
-            Step::Say(words) => self.output = [&self.output[..], &words].concat().into(),
+            Step::Say(words) => self.question.say(&words),
             Step::Open => self.state = State::Open,
             Step::Failed(error) => self.state = State::Failed(error),
         }
@@ -122,28 +111,27 @@ impl Tunnel {
 
     /// The transport took the first `n` bytes of [`output`](Self::output).
     pub fn handle_written(&mut self, now: Instant, n: usize) {
-        self.tick(now);
-        self.output.advance(n.min(self.output.len()));
+        self.question.handle_written(now, n);
     }
 
     /// The transport ended. After [`End::WriteFailed`] go on reading: a proxy that refuses early is heard only so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
-        self.tick(now);
+        self.question.tick(now);
         if end == End::WriteFailed && self.wants_input() {
-            self.broken.get_or_insert(self.clock);
-            return;
+            return self.question.handle_write_failed(now);
         }
         self.conclude(Error::Closed { end, received: self.received });
     }
 
     /// Time has passed; early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.tick(now);
-        if self.poll_timeout().is_some_and(|due| due <= self.clock) {
+        let now = self.question.tick(now);
+        if self.poll_timeout().is_some_and(|due| due <= now) {
             let received = self.received;
-            self.conclude(match self.broken {
-                Some(_) => Error::Closed { end: End::WriteFailed, received },
-                None => Error::TimedOut { after: self.timeout, received },
+            self.conclude(if self.question.is_broken() {
+                Error::Closed { end: End::WriteFailed, received }
+            } else {
+                Error::TimedOut { after: self.question.timeout(), received }
             });
         }
     }
@@ -151,7 +139,7 @@ impl Tunnel {
     /// The bytes to write next.
     pub fn output(&self) -> &[u8] {
         let is_asking = matches!(self.state, State::Asking(_));
-        if is_asking && self.broken.is_none() { &self.output } else { &[] }
+        if is_asking { self.question.output() } else { &[] }
     }
 
     /// How it went: once, and then the tunnel is over. After an error the transport is of no use: drop it.
@@ -168,17 +156,12 @@ impl Tunnel {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.started + self.timeout;
-        self.wants_input().then(|| self.broken.map_or(due, |since| due.min(since + LINGER)))
+        self.wants_input().then(|| self.question.first_due())
     }
 
     /// Whether to read on.
     pub fn wants_input(&self) -> bool {
         matches!(self.state, State::Asking(_))
-    }
-
-    fn tick(&mut self, now: Instant) {
-        self.clock = self.clock.max(now);
     }
 
     fn conclude(&mut self, error: Error) {
@@ -199,7 +182,7 @@ impl fmt::Debug for Tunnel {
         };
         f.debug_struct("Tunnel")
             .field("state", &format_args!("{state}"))
-            .field("output", &self.output.len())
+            .field("output", &self.question.left())
             .field("received", &self.received)
             .finish_non_exhaustive()
     }

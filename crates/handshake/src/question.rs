@@ -1,0 +1,127 @@
+//! What somebody who asks has still to say, and how long he waits for the answer.
+
+use std::time::Duration;
+
+use bowline_core::Instant;
+use bytes::{Buf, Bytes};
+
+/// How long to wait for the rest of an answer that is none, only to show it, and for the first of one from a peer that
+/// takes nothing any more.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A question on its way.
+#[derive(Debug)]
+pub(crate) struct Question {
+    timeout: Duration,
+    started: Instant,
+    /// The latest time told: time that steps back stands still.
+    clock: Instant,
+    output: Bytes,
+    /// When a write did not succeed. What the peer had to say may still be read.
+    broken: Option<Instant>,
+}
+
+impl Question {
+    /// Asked from `now` on, and to be answered within this time.
+    pub(crate) fn new(output: impl Into<Bytes>, timeout: Duration, now: Instant) -> Self {
+        Self { timeout, started: now, clock: now, output: output.into(), broken: None }
+    }
+
+    /// The time to go by, if this one was told.
+    pub(crate) fn tick(&mut self, now: Instant) -> Instant {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    /// The transport took the first `n` bytes of [`output`](Self::output).
+    pub(crate) fn handle_written(&mut self, now: Instant, n: usize) {
+        self.tick(now);
+        self.output.advance(n.min(self.output.len()));
+    }
+
+    /// The transport takes nothing any more.
+    pub(crate) fn handle_write_failed(&mut self, now: Instant) {
+        let now = self.tick(now);
+        self.broken.get_or_insert(now);
+    }
+
+    /// Says this next.
+    pub(crate) fn say(&mut self, words: &[u8]) {
+        self.output = [&self.output[..], words].concat().into();
+    }
+
+    /// What the transport can still take.
+    pub(crate) fn output(&self) -> &[u8] {
+        if self.broken.is_some() { &[] } else { &self.output }
+    }
+
+    /// How many bytes have not left, whether they still can or not.
+    pub(crate) fn left(&self) -> usize {
+        self.output.len()
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// When the time for an answer is over.
+    pub(crate) fn due(&self) -> Instant {
+        self.started + self.timeout
+    }
+
+    /// When the time for the first of an answer is over.
+    pub(crate) fn first_due(&self) -> Instant {
+        self.broken.map_or(self.due(), |since| self.rest_due(since))
+    }
+
+    /// When the time for the rest of something that began at `since` is over.
+    pub(crate) fn rest_due(&self, since: Instant) -> Instant {
+        self.due().min(since + LINGER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_secs(secs)
+    }
+
+    fn question() -> Question {
+        Question::new(&b"what?"[..], Duration::from_secs(10), at(1))
+    }
+
+    #[test]
+    fn what_is_said_leaves_in_order() {
+        let mut question = question();
+        question.handle_written(at(2), 4);
+        question.say(b" and who?");
+        assert_eq!(question.output(), b"? and who?");
+        question.handle_written(at(2), 1000);
+        assert_eq!((question.output(), question.left()), (&b""[..], 0));
+    }
+
+    #[test]
+    fn time_that_steps_back_stands_still() {
+        let mut question = question();
+        assert_eq!((question.tick(at(5)), question.tick(at(3))), (at(5), at(5)));
+        question.handle_write_failed(at(4));
+        assert_eq!(question.first_due(), at(6));
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_has_a_moment_and_never_longer_than_any() {
+        let mut question = question();
+        assert_eq!((question.first_due(), question.due()), (at(11), at(11)));
+        question.handle_write_failed(at(3));
+        question.handle_write_failed(at(8));
+        assert!(question.is_broken() && question.output().is_empty() && question.left() == 5);
+        assert_eq!((question.first_due(), question.due()), (at(4), at(11)), "the first failure counts");
+        assert_eq!((question.rest_due(at(7)), question.rest_due(at(10))), (at(8), at(11)));
+    }
+}
