@@ -10,9 +10,7 @@ use std::path::Path;
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
 use bowline_handshake::proxy::{Proxy, Tunnel};
-#[cfg(unix)]
-use bowline_host::dial::no_tls;
-use bowline_host::dial::{Asking, handshake_limits, place};
+use bowline_host::dial::{Asking, Leg, handshake_limits, place, wants_tls};
 use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
 
@@ -38,18 +36,17 @@ pub fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream>, Dia
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
 pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
-    if request.is_secure() && !cfg!(feature = "tls") {
-        return Err(DialError::NoTls { place: place(request) });
-    }
+    let is_secure = wants_tls(request, cfg!(feature = "tls"))?;
     let clock = Clock::start();
     let stream = if let Some(path) = &config.unix {
-        unix_connect(path, request)?
+        unix_connect(path, request, config)?
     } else {
+        let leg = Leg::new(place(request), config);
         let stream = match config.proxies.choose(request)? {
             Some(proxy) => tunnel(proxy, request, config, clock)?,
-            None => tcp_connect(request.host(), request.port(), &place(request), config, clock)?,
+            None => tcp_connect(request.host(), request.port(), &leg, config, clock)?,
         };
-        encrypt(stream, request, config, clock)?
+        if is_secure { encrypt(stream, request, &leg, config, clock)? } else { stream.into() }
     };
 
     let (started, limits) = handshake_limits(config, clock.now());
@@ -60,23 +57,25 @@ pub fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTl
 fn encrypt(
     stream: TcpStream,
     request: &Request,
+    leg: &Leg,
     config: &Config,
     clock: Clock,
 ) -> Result<MaybeTlsStream, DialError> {
-    if !request.is_secure() {
-        return Ok(stream.into());
-    }
-    let after = config.connect_timeout;
-    match crate::tls::connect(stream, request, config, clock, Instant::ZERO + after) {
-        Some(Ok(stream)) => Ok(stream.into()),
-        Some(Err(source)) => Err(DialError::Tls { place: place(request), source }),
-        None => Err(DialError::TimedOut { place: place(request), stage: Stage::Tls, after }),
-    }
+    let encrypted =
+        crate::tls::connect(stream, request, config, clock, Instant::ZERO + config.connect_timeout);
+    leg.encrypted(encrypted.ok_or_else(|| leg.timed_out(Stage::Tls))?).map(MaybeTlsStream::from)
 }
 
+/// Never called: nothing is secure without that feature.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "the form for TLS needs it")]
-fn encrypt(stream: TcpStream, _: &Request, _: &Config, _: Clock) -> Result<MaybeTlsStream, DialError> {
+fn encrypt(
+    stream: TcpStream,
+    _: &Request,
+    _: &Leg,
+    _: &Config,
+    _: Clock,
+) -> Result<MaybeTlsStream, DialError> {
     Ok(stream.into())
 }
 
@@ -92,25 +91,25 @@ pub fn handshake<S: Stream>(
     shake_hands(stream, request, limits.clone(), Clock::start(), Instant::ZERO)
 }
 
-/// The system answers at once, whether anybody listens there or not.
 #[cfg(unix)]
-fn unix_connect(path: &Path, request: &Request) -> Result<MaybeTlsStream, DialError> {
-    let failed = |source| DialError::Unix { path: path.to_owned(), source };
-    if request.is_secure() {
-        return Err(failed(no_tls()));
+fn unix_connect(path: &Path, request: &Request, config: &Config) -> Result<MaybeTlsStream, DialError> {
+    let leg = Leg::unix(path, request, config)?;
+    match bowline_host::unix::connect(path, config.connect_timeout) {
+        Ok(stream) => Ok(stream.into()),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(leg.timed_out(Stage::Connect)),
+        Err(source) => Err(DialError::Unix { path: path.to_owned(), source }),
     }
-    std::os::unix::net::UnixStream::connect(path).map(MaybeTlsStream::from).map_err(failed)
 }
 
 #[cfg(not(unix))]
-fn unix_connect(path: &Path, _: &Request) -> Result<MaybeTlsStream, DialError> {
+fn unix_connect(path: &Path, _: &Request, _: &Config) -> Result<MaybeTlsStream, DialError> {
     Err(DialError::Unix { path: path.to_owned(), source: io::ErrorKind::Unsupported.into() })
 }
 
 /// Connects to a proxy, and through it to the server.
 fn tunnel(proxy: &Proxy, request: &Request, config: &Config, clock: Clock) -> Result<TcpStream, DialError> {
-    let place = proxy_place(proxy);
-    let mut stream = tcp_connect(proxy.host(), proxy.port(), &place, config, clock)?;
+    let leg = Leg::new(proxy_place(proxy), config);
+    let mut stream = tcp_connect(proxy.host(), proxy.port(), &leg, config, clock)?;
     let (started, limits) = handshake_limits(config, clock.now());
     let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
     let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result);
@@ -120,25 +119,16 @@ fn tunnel(proxy: &Proxy, request: &Request, config: &Config, clock: Clock) -> Re
 fn tcp_connect(
     host: &str,
     port: u16,
-    place: &str,
+    leg: &Leg,
     config: &Config,
     clock: Clock,
 ) -> Result<TcpStream, DialError> {
-    let after = config.connect_timeout;
-    let left = || Instant::ZERO + after - clock.now();
-    let timed_out = |stage| DialError::TimedOut { place: place.to_owned(), stage, after };
-    let unknown = |source| DialError::Resolve { place: place.to_owned(), source };
-
-    let addresses = tcp::resolve(host, port, left()).ok_or_else(|| timed_out(Stage::Resolve))?;
-    let addresses = addresses.map_err(unknown)?;
-    if addresses.is_empty() {
-        return Err(unknown(io::Error::other("the name has no address")));
-    }
-
+    let left = || Instant::ZERO + config.connect_timeout - clock.now();
+    let found = tcp::resolve(host, port, left()).ok_or_else(|| leg.timed_out(Stage::Resolve))?;
+    let addresses = leg.resolved(found)?;
     let count = addresses.len();
-    let stream = tcp::connect(addresses, left).ok_or_else(|| timed_out(Stage::Connect))?;
-    let stream =
-        stream.map_err(|source| DialError::Connect { place: place.to_owned(), addresses: count, source })?;
+    let stream = tcp::connect(addresses, left).ok_or_else(|| leg.timed_out(Stage::Connect))?;
+    let stream = leg.connected(count, stream)?;
     tcp::tune(&stream);
     Ok(stream)
 }

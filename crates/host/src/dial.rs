@@ -1,14 +1,15 @@
 //! What dialling needs, whoever moves the bytes.
 
 use std::io;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bowline_core::{End, Instant};
 use bowline_handshake::client::{self, Request};
 use bytes::Bytes;
 
-use crate::error::DialError;
+use crate::error::{DialError, Stage};
 use crate::machine::Machine;
 use crate::proxy::Proxies;
 
@@ -161,9 +162,79 @@ fn handshake_time(config: &Config, now: Instant) -> (Instant, Duration) {
     if Instant::ZERO + total < now + own { (Instant::ZERO, total) } else { (now, own) }
 }
 
-/// Why a `wss://` URL does not go together with a Unix socket, which needs no encryption.
-pub fn no_tls() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "no TLS is spoken there; write ws://")
+/// A place on the way of a dial, a server or a proxy, and what is said if it is not reached.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    place: String,
+    after: Duration,
+}
+
+impl Leg {
+    /// To this place, by a dial with these settings.
+    pub fn new(place: impl Into<String>, config: &Config) -> Self {
+        Self { place: place.into(), after: config.connect_timeout }
+    }
+
+    /// To a Unix socket.
+    ///
+    /// # Errors
+    /// The request is for `wss://`: no TLS is spoken there, and none is needed.
+    pub fn unix(path: &Path, request: &Request, config: &Config) -> Result<Self, DialError> {
+        if request.is_secure() {
+            let why = "no TLS is spoken there; write ws://";
+            let source = io::Error::new(io::ErrorKind::Unsupported, why);
+            return Err(DialError::Unix { path: path.to_owned(), source });
+        }
+        Ok(Self::new(path.display().to_string(), config))
+    }
+
+    /// The time was over at this stage.
+    pub fn timed_out(&self, stage: Stage) -> DialError {
+        DialError::TimedOut { place: self.place.clone(), stage, after: self.after }
+    }
+
+    /// The addresses that a look-up has brought, one at least.
+    ///
+    /// # Errors
+    /// [`DialError::Resolve`].
+    pub fn resolved(
+        &self,
+        addresses: io::Result<impl IntoIterator<Item = SocketAddr>>,
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let unknown = |source| DialError::Resolve { place: self.place.clone(), source };
+        let addresses: Vec<_> = addresses.map_err(unknown)?.into_iter().collect();
+        if addresses.is_empty() {
+            return Err(unknown(io::Error::other("the name has no address")));
+        }
+        Ok(addresses)
+    }
+
+    /// The connection to one of so many addresses.
+    ///
+    /// # Errors
+    /// [`DialError::Connect`].
+    pub fn connected<S>(&self, addresses: usize, stream: io::Result<S>) -> Result<S, DialError> {
+        stream.map_err(|source| DialError::Connect { place: self.place.clone(), addresses, source })
+    }
+
+    /// The connection after the handshake of TLS.
+    ///
+    /// # Errors
+    /// [`DialError::Tls`].
+    pub fn encrypted<S>(&self, stream: io::Result<S>) -> Result<S, DialError> {
+        stream.map_err(|source| DialError::Tls { place: self.place.clone(), source })
+    }
+}
+
+/// Whether the connection to a server is to be encrypted.
+///
+/// # Errors
+/// [`DialError::NoTls`] if it is, and cannot be: `has_tls` says what is built in.
+pub fn wants_tls(request: &Request, has_tls: bool) -> Result<bool, DialError> {
+    match request.is_secure() {
+        true if !has_tls => Err(DialError::NoTls { place: place(request) }),
+        is_secure => Ok(is_secure),
+    }
 }
 
 /// Host and port, as a URL would write them.

@@ -5,6 +5,7 @@ use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -47,6 +48,23 @@ pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     socket.listen(BACKLOG)?;
     Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), file))
+}
+
+/// Connects to this path, and waits no longer than this: where many wait to be accepted, a caller waits for a place among
+/// them.
+///
+/// # Errors
+/// What the system says; [`TimedOut`](ErrorKind::TimedOut) after this time.
+pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // The time of a write is that of a connect, too. None at all would be for ever.
+    socket.set_write_timeout(Some(time.max(Duration::from_millis(1))))?;
+    socket.connect(&SockAddr::unix(path)?).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+        _ => error,
+    })?;
+    socket.set_write_timeout(None)?;
+    Ok(UnixStream::from(std::os::fd::OwnedFd::from(socket)))
 }
 
 /// What to call a client in events, if it is known as which user it runs: who has gone again has no name, and not every

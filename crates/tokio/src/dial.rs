@@ -3,15 +3,14 @@
 //! [`connect`] does all of it. [`handshake`] does the last step alone, over any stream: TLS, a proxy's tunnel, a Unix
 //! socket, a pipe in memory.
 
+#[cfg(not(unix))]
 use std::io;
 use std::path::Path;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
 use bowline_handshake::proxy::{Proxy, Tunnel};
-#[cfg(unix)]
-use bowline_host::dial::no_tls;
-use bowline_host::dial::{Asking, handshake_limits, place};
+use bowline_host::dial::{Asking, Leg, handshake_limits, place, wants_tls};
 use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,18 +42,17 @@ pub async fn connect(url: &str, config: &Config) -> Result<Dialed<MaybeTlsStream
 /// # Errors
 /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
 pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<MaybeTlsStream>, DialError> {
-    if request.is_secure() && !cfg!(feature = "tls") {
-        return Err(DialError::NoTls { place: place(request) });
-    }
+    let is_secure = wants_tls(request, cfg!(feature = "tls"))?;
     let clock = Clock::start();
     let stream = if let Some(path) = &config.unix {
         unix_connect(path, request, config, clock).await?
     } else {
+        let leg = Leg::new(place(request), config);
         let stream = match config.proxies.choose(request)? {
             Some(proxy) => tunnel(proxy, request, config, clock).await?,
-            None => tcp_connect(request.host(), request.port(), &place(request), config, clock).await?,
+            None => tcp_connect(request.host(), request.port(), &leg, config, clock).await?,
         };
-        encrypt(stream, request, config, clock).await?
+        if is_secure { encrypt(stream, request, &leg, config, clock).await? } else { stream.into() }
     };
 
     let (started, limits) = handshake_limits(config, clock.now());
@@ -65,21 +63,25 @@ pub async fn connect_with(request: &Request, config: &Config) -> Result<Dialed<M
 async fn encrypt(
     stream: TcpStream,
     request: &Request,
+    leg: &Leg,
     config: &Config,
     clock: Clock,
 ) -> Result<MaybeTlsStream, DialError> {
-    if !request.is_secure() {
-        return Ok(stream.into());
-    }
-    let after = config.connect_timeout;
-    let encrypted =
-        timeout_at(clock.deadline(Instant::ZERO + after), crate::tls::connect(stream, request, config));
-    encrypted.await.map_err(|_| DialError::TimedOut { place: place(request), stage: Stage::Tls, after })?
+    let deadline = clock.deadline(Instant::ZERO + config.connect_timeout);
+    let encrypted = timeout_at(deadline, crate::tls::connect(stream, request, config)).await;
+    leg.encrypted(encrypted.map_err(|_| leg.timed_out(Stage::Tls))?).map(MaybeTlsStream::encrypted)
 }
 
+/// Never called: nothing is secure without that feature.
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unused_async, reason = "the form for TLS needs it")]
-async fn encrypt(stream: TcpStream, _: &Request, _: &Config, _: Clock) -> Result<MaybeTlsStream, DialError> {
+async fn encrypt(
+    stream: TcpStream,
+    _: &Request,
+    _: &Leg,
+    _: &Config,
+    _: Clock,
+) -> Result<MaybeTlsStream, DialError> {
     Ok(stream.into())
 }
 
@@ -107,15 +109,11 @@ async fn unix_connect(
     config: &Config,
     clock: Clock,
 ) -> Result<MaybeTlsStream, DialError> {
+    let leg = Leg::unix(path, request, config)?;
+    let deadline = clock.deadline(Instant::ZERO + config.connect_timeout);
+    let connected = timeout_at(deadline, tokio::net::UnixStream::connect(path)).await;
     let failed = |source| DialError::Unix { path: path.to_owned(), source };
-    if request.is_secure() {
-        return Err(failed(no_tls()));
-    }
-    let after = config.connect_timeout;
-    let connecting = timeout_at(clock.deadline(Instant::ZERO + after), tokio::net::UnixStream::connect(path));
-    let timed_out =
-        |_| DialError::TimedOut { place: path.display().to_string(), stage: Stage::Connect, after };
-    connecting.await.map_err(timed_out)?.map(MaybeTlsStream::from).map_err(failed)
+    connected.map_err(|_| leg.timed_out(Stage::Connect))?.map(MaybeTlsStream::from).map_err(failed)
 }
 
 #[cfg(not(unix))]
@@ -131,8 +129,8 @@ async fn tunnel(
     config: &Config,
     clock: Clock,
 ) -> Result<TcpStream, DialError> {
-    let place = proxy_place(proxy);
-    let mut stream = tcp_connect(proxy.host(), proxy.port(), &place, config, clock).await?;
+    let leg = Leg::new(proxy_place(proxy), config);
+    let mut stream = tcp_connect(proxy.host(), proxy.port(), &leg, config, clock).await?;
     let (started, limits) = handshake_limits(config, clock.now());
     let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
     let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result).await;
@@ -142,27 +140,16 @@ async fn tunnel(
 async fn tcp_connect(
     host: &str,
     port: u16,
-    place: &str,
+    leg: &Leg,
     config: &Config,
     clock: Clock,
 ) -> Result<TcpStream, DialError> {
-    let after = config.connect_timeout;
-    let deadline = clock.deadline(Instant::ZERO + after);
-    let timed_out = |stage| DialError::TimedOut { place: place.to_owned(), stage, after };
-    let unknown = |source| DialError::Resolve { place: place.to_owned(), source };
-
-    let lookup = tokio::net::lookup_host((host, port));
-    let addresses = timeout_at(deadline, lookup).await.map_err(|_| timed_out(Stage::Resolve))?;
-    let addresses: Vec<_> = addresses.map_err(unknown)?.collect();
-    if addresses.is_empty() {
-        return Err(unknown(io::Error::other("the name has no address")));
-    }
-
+    let deadline = clock.deadline(Instant::ZERO + config.connect_timeout);
+    let found = timeout_at(deadline, tokio::net::lookup_host((host, port))).await;
+    let addresses = leg.resolved(found.map_err(|_| leg.timed_out(Stage::Resolve))?)?;
     let count = addresses.len();
-    let stream =
-        timeout_at(deadline, tcp::connect(addresses)).await.map_err(|_| timed_out(Stage::Connect))?;
-    let stream =
-        stream.map_err(|source| DialError::Connect { place: place.to_owned(), addresses: count, source })?;
+    let stream = timeout_at(deadline, tcp::connect(addresses)).await;
+    let stream = leg.connected(count, stream.map_err(|_| leg.timed_out(Stage::Connect))?)?;
     tcp::tune(&stream);
     Ok(stream)
 }

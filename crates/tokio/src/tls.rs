@@ -4,8 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use bowline_handshake::client::Request;
-use bowline_host::DialError;
-use bowline_host::dial::place;
 use bowline_host::tls::{server_name, timed_out};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -14,22 +12,18 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError};
 
 use crate::dial::Config;
-use crate::maybe_tls::MaybeTlsStream;
 
 /// Encrypts a client's connection, and makes the server prove who it is.
 pub(crate) async fn connect(
     stream: TcpStream,
     request: &Request,
     config: &Config,
-) -> Result<MaybeTlsStream, DialError> {
-    let failed = |source| DialError::Tls { place: place(request), source };
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let tls = match &config.tls {
         Some(tls) => tls.clone(),
-        None => system().await.map_err(failed)?,
+        None => system().await?,
     };
-    let name = server_name(request.host()).map_err(failed)?;
-    let stream = TlsConnector::from(tls.config()).connect(name, stream).await.map_err(failed)?;
-    Ok(MaybeTlsStream::encrypted(stream))
+    TlsConnector::from(tls.config()).connect(server_name(request.host())?, stream).await
 }
 
 /// Whom the system trusts. Its files may have to be read.

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 use bowline_blocking::{
     Access, Client, ClientConfig, LinkEvent, Listener, Server, ServerConfig, ServerEvent,
 };
+#[cfg(target_os = "linux")]
+use bowline_blocking::{DialError, Stage, dial};
 use bowline_core::closing::Kind;
 use bowline_core::transfer::{SafeName, TransferId};
 use bowline_store::{Attach, DiskStore, Mode, Spec};
@@ -76,6 +78,28 @@ fn a_unix_socket_carries_files_until_its_listener_stops_and_clients_hear_why() {
         let LinkEvent::Down { disconnect } = down else { unreachable!() };
         assert_eq!(disconnect.kind(), Kind::Restart, "{disconnect}");
         assert!(inbox.join(".bowline").exists(), "what has come of the file stays for later");
+    });
+}
+
+/// Elsewhere nobody can be made to keep a caller waiting.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_unix_socket_whose_queue_is_full_keeps_nobody_longer_than_a_dial_may_take() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        listen(&listener, 0).unwrap();
+        let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+
+        let mut config = dial::Config::default();
+        (config.unix, config.connect_timeout) = (Some(path.clone()), Duration::from_millis(200));
+        let error = dial::connect("ws://localhost/", &config).unwrap_err();
+        let DialError::TimedOut { place, stage, after } = &error else { panic!("{error}") };
+        assert_eq!((&**place, *after), (path.to_str().unwrap(), config.connect_timeout));
+        assert_eq!(*stage, Stage::Connect);
     });
 }
 
