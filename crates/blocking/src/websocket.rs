@@ -1,5 +1,6 @@
 //! Messages in, messages out: a WebSocket for those who want no more than that.
 
+mod ask;
 mod held;
 mod look;
 mod mailbox;

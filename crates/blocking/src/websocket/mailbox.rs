@@ -8,14 +8,13 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use bowline_core::connection::PingError;
 use bowline_core::message::{Piece, Unfinished};
 use bowline_core::{Close, Disconnect, Message};
 
-use super::thread::Ask;
+use super::ask::Ask;
 use crate::wait::Waker;
 
 /// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
@@ -105,29 +104,6 @@ impl Mailbox {
                 let time = until.saturating_duration_since(Instant::now());
                 self.arrived.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
             }
-        }
-    }
-
-    /// Asks the thread, and waits for its answer; `None` if it is gone.
-    pub(super) fn ask<T>(&self, ask: impl FnOnce(mpsc::Sender<T>) -> Ask) -> Option<T> {
-        let (answer, answered) = mpsc::channel();
-        self.hand_in(ask(answer));
-        answered.recv().ok()
-    }
-
-    /// Has the peer pinged, and says where its answer comes.
-    pub(super) fn ping(&self, payload: &[u8]) -> mpsc::Receiver<Result<Duration, PingError>> {
-        let (answer, answered) = mpsc::channel();
-        self.hand_in(Ask::Ping(payload.to_vec(), answer));
-        answered
-    }
-
-    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
-    fn hand_in(&self, ask: Ask) {
-        let mut state = self.lock();
-        if !state.has_ended {
-            state.asks.push(ask);
-            self.wake(&mut state);
         }
     }
 

@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::io;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bowline_core::closing::CloseError;
-use bowline_core::connection::{Event, PingError, SendError, Stats};
+use bowline_core::connection::{Event, SendError};
 use bowline_core::message::Piece;
-use bowline_core::{Close, Disconnect, Message, Timeline};
+use bowline_core::{Close, Disconnect, Message};
 use bowline_host::{Ended, Joiner};
 
 use super::WebSocket;
 use super::mailbox::{Command, Mailbox, QUEUE, State};
-use super::thread::{Ask, Thread};
+use super::thread::Thread;
 use crate::stream::Stream;
 use crate::wait::waker;
 
@@ -59,12 +58,12 @@ fn held_piece(event: Event) -> Option<Piece> {
 
 /// The half that sends. Clones send over the same connection.
 pub struct Sender {
-    mailbox: Arc<Mailbox>,
+    pub(super) mailbox: Arc<Mailbox>,
 }
 
 /// The half that receives.
 pub struct Receiver {
-    mailbox: Arc<Mailbox>,
+    pub(super) mailbox: Arc<Mailbox>,
     /// How many pieces the owner has taken.
     taken: u64,
     joiner: Joiner,
@@ -131,46 +130,6 @@ impl Sender {
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
         self.mailbox.lock().is_closed
-    }
-
-    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
-    ///
-    /// It waits as long as the connection lives, if the peer does not answer.
-    ///
-    /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; also
-    /// if a peer that leaves pings unanswered has got 8 later ones meanwhile.
-    pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
-        self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
-    }
-
-    /// Pings the peer, and waits for its answer no longer than this; `None` if it has not come.
-    ///
-    /// # Errors
-    /// As for [`ping`](Self::ping).
-    pub fn ping_timeout(&self, payload: &[u8], time: Duration) -> Result<Option<Duration>, PingError> {
-        match self.mailbox.ping(payload).recv_timeout(time) {
-            Ok(answer) => answer.map(Some),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(PingError::Closing),
-        }
-    }
-
-    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
-    /// over.
-    pub fn rtt(&self) -> Option<Duration> {
-        self.mailbox.ask(Ask::Rtt).flatten()
-    }
-
-    /// What the connection has counted so far; `None` when it is over.
-    pub fn stats(&self) -> Option<Stats> {
-        self.mailbox.ask(Ask::Stats)
-    }
-
-    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
-    /// it.
-    pub fn timeline(&self) -> Option<Timeline> {
-        self.mailbox.ask(Ask::Timeline)
     }
 
     /// Waits for a place in the queue, or for the end.
@@ -275,21 +234,6 @@ impl Receiver {
     /// How the connection ended, once that was received.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         self.ended.disconnect()
-    }
-
-    /// The smoothed round-trip time, as [`Sender::rtt`] has it.
-    pub fn rtt(&self) -> Option<Duration> {
-        self.mailbox.ask(Ask::Rtt).flatten()
-    }
-
-    /// What the connection has counted so far, as [`Sender::stats`] has it.
-    pub fn stats(&self) -> Option<Stats> {
-        self.mailbox.ask(Ask::Stats)
-    }
-
-    /// What has happened so far, as [`Sender::timeline`] has it.
-    pub fn timeline(&self) -> Option<Timeline> {
-        self.mailbox.ask(Ask::Timeline)
     }
 
     /// The next piece; `None` when the time is over.

@@ -3,23 +3,15 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use bowline_core::connection::{Event, PingError, Stats};
+use bowline_core::connection::{Event, PingError};
 use bowline_core::message::Piece;
-use bowline_core::{Close, Disconnect, Timeline};
+use bowline_core::{Close, Disconnect};
 use bowline_host::{Pings, aborted};
 
+use super::ask::Ask;
 use super::mailbox::{Command, Mailbox, QUEUE, State};
 use crate::driver::Driver;
 use crate::stream::Stream;
-
-/// A question, and where its answer goes.
-#[derive(Debug)]
-pub(super) enum Ask {
-    Ping(Vec<u8>, mpsc::Sender<Result<Duration, PingError>>),
-    Rtt(mpsc::Sender<Option<Duration>>),
-    Stats(mpsc::Sender<Stats>),
-    Timeline(mpsc::Sender<Timeline>),
-}
 
 /// What the thread runs.
 pub(super) struct Thread<S> {

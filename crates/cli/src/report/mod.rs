@@ -4,6 +4,7 @@ pub(crate) mod bar;
 pub(crate) mod json;
 mod status;
 mod sums;
+mod tick;
 mod words;
 
 pub(crate) use status::StatusLine;
@@ -15,9 +16,9 @@ use crate::plain::plain;
 use crate::signals::Wish;
 use crate::story::Story;
 use crate::units::Span;
-use bar::{Bar, Mood};
+use bar::Bar;
 use bowline_core::transfer::{Meter, Stage, Traffic};
-use bowline_tokio::{Finished, LinkEvent, LinkState, TransferProgress};
+use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -274,65 +275,6 @@ impl Report {
             self.say(&format!("{why}connecting again in {}", Span(delay)));
         }
         self.told = why;
-    }
-
-    /// Looks at every file and shows how far it is.
-    pub(crate) fn tick(&mut self, link: &LinkState) {
-        self.story.tick();
-        let now = Instant::now();
-        let (mut position, mut total, mut moved) =
-            (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
-        let (mut finishing, mut paused, mut under) = (0, 0, 0);
-        let mut endless = false;
-        for row in self.rows.values_mut() {
-            match &mut row.state {
-                State::Queued => {}
-                State::Under { progress, moving, open, counted, told } => {
-                    let progress = *progress.borrow_and_update();
-                    row.bytes = row.bytes.max(progress.length.unwrap_or(0));
-                    *open |= progress.length.is_none() && progress.received > 0;
-                    endless |= *open;
-                    position += if *open { progress.received } else { progress.received.min(row.bytes) };
-                    // What an earlier link or process had brought does not count for the rate.
-                    if *moving {
-                        moved += progress.received.saturating_sub(*counted);
-                    }
-                    *moving = matches!(progress.stage, Stage::Moving | Stage::Finishing);
-                    *counted = progress.received;
-                    under += 1;
-                    finishing += u32::from(progress.stage == Stage::Finishing);
-                    paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));
-                    let news = told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage);
-                    if news && matches!(self.voice, Voice::Json) {
-                        *told = Some((now, progress.stage));
-                        json::progress(&row.name, &progress).print();
-                    }
-                }
-            }
-            total += row.bytes;
-        }
-        total = total.max(self.sums.expected_bytes);
-        let now = (now - self.began).into();
-        match link {
-            LinkState::Up => self.meter.handle_moved(now, moved),
-            // What counts is how fast a link is while there is one.
-            _ => self.meter.stop(),
-        }
-        let Voice::Bar(bar) = &self.voice else { return };
-        if self.is_many() {
-            bar.set_title(self.sums.title());
-        }
-        let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
-            Mood::Finishing
-        } else if under > 0 && paused == under {
-            Mood::Paused
-        } else if endless {
-            Mood::Flowing { rate: self.meter.rate(now).unwrap_or_default() }
-        } else {
-            let left = self.meter.time_for(now, total.saturating_sub(position));
-            Mood::Moving { verb: self.verb.now, rate: self.meter.rate(now).unwrap_or_default(), left }
-        });
-        bar.draw(position, Some(total).filter(|_| !endless), &mood);
     }
 
     /// Tells people something, in one line.

@@ -1,6 +1,11 @@
-//! What a heartbeat says.
+//! What a heartbeat says, and when it has more to say than that it is time.
 
+use super::{Heartbeat, State};
+use crate::Instant;
 use core::time::Duration;
+
+/// After how many answers, none of them a Pong, the peer is said not to pong.
+const ANSWERS_WITHOUT_PONG: u32 = 3;
 
 /// What a heartbeat wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +53,40 @@ pub enum News {
     /// Three pings were answered by data, but never by a Pong. Said once. The peer breaks RFC 6455 §5.5.2, and will
     /// seem dead as soon as it has nothing to say.
     PeerDoesNotPong,
+}
+
+impl Heartbeat {
+    pub(super) fn stall(&self, late: Duration) -> Option<News> {
+        (late > self.config.grace).then_some(News::Stalled { late })
+    }
+
+    pub(super) fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
+        // Behind a full transport a Pong may be many intervals late, and what comes meanwhile answers nothing.
+        let at_once = |left| left > self.drained && !self.blocked;
+        if self.state == State::Quiet && self.pings.newest_left().is_some_and(at_once) {
+            self.answered = self.answered.saturating_add(1);
+        }
+        let news = news.or_else(|| self.missing_pongs());
+        self.state = State::Probing {
+            queued: now,
+            resume: matches!(news, Some(News::Stalled { .. } | News::Resumed { .. })),
+        };
+        Beat::Ping { payload: self.pings.queue(), news }
+    }
+
+    pub(super) fn missing_pongs(&mut self) -> Option<News> {
+        let is_due = self.answered >= ANSWERS_WITHOUT_PONG && self.pings.ponged() == 0 && !self.told_no_pong;
+        self.told_no_pong |= is_due;
+        is_due.then_some(News::PeerDoesNotPong)
+    }
+
+    pub(super) fn die(&mut self, now: Instant) -> Beat {
+        self.state = State::Dead;
+        Beat::Dead {
+            silent: now - self.heard,
+            ping: self.pings.newest_left().map(|left| now - left),
+            pongs: self.pings.ponged(),
+            pings: self.pings.queued(),
+        }
+    }
 }

@@ -50,9 +50,6 @@ use pings::Pings;
 /// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
 pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
-/// After how many answers, none of them a Pong, the peer is said not to pong.
-const ANSWERS_WITHOUT_PONG: u32 = 3;
-
 /// Decides when to ping and when silence is death, for one connection.
 ///
 /// [`Connection`](crate::Connection) has one inside. Beside a foreign WebSocket it works alone: report what
@@ -331,39 +328,5 @@ impl Heartbeat {
             self.clock = now;
         }
         self.clock
-    }
-
-    fn stall(&self, late: Duration) -> Option<News> {
-        (late > self.config.grace).then_some(News::Stalled { late })
-    }
-
-    fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
-        // Behind a full transport a Pong may be many intervals late, and what comes meanwhile answers nothing.
-        let at_once = |left| left > self.drained && !self.blocked;
-        if self.state == State::Quiet && self.pings.newest_left().is_some_and(at_once) {
-            self.answered = self.answered.saturating_add(1);
-        }
-        let news = news.or_else(|| self.missing_pongs());
-        self.state = State::Probing {
-            queued: now,
-            resume: matches!(news, Some(News::Stalled { .. } | News::Resumed { .. })),
-        };
-        Beat::Ping { payload: self.pings.queue(), news }
-    }
-
-    fn missing_pongs(&mut self) -> Option<News> {
-        let is_due = self.answered >= ANSWERS_WITHOUT_PONG && self.pings.ponged() == 0 && !self.told_no_pong;
-        self.told_no_pong |= is_due;
-        is_due.then_some(News::PeerDoesNotPong)
-    }
-
-    fn die(&mut self, now: Instant) -> Beat {
-        self.state = State::Dead;
-        Beat::Dead {
-            silent: now - self.heard,
-            ping: self.pings.newest_left().map(|left| now - left),
-            pongs: self.pings.ponged(),
-            pings: self.pings.queued(),
-        }
     }
 }

@@ -32,6 +32,7 @@ mod kind;
 mod limiter;
 mod link;
 pub mod listing;
+mod look;
 mod meter;
 mod name;
 mod offer;
@@ -253,59 +254,6 @@ impl Transfers {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let limits = earliest(self.sending_deadline(), self.feeding_deadline());
         earliest(self.agenda.first(), earliest(limits, self.guard_deadline()))
-    }
-
-    // ----- looks -----
-
-    /// How far a transfer has come; `None` once it has ended.
-    pub fn progress(&self, id: TransferId) -> Option<Progress> {
-        let paused = Stage::Paused { here: true, there: false };
-        let stage = if self.is_paused(id) { paused } else { Stage::Waiting };
-        let waiting = Progress { stage, length: None, received: 0, durable: 0, resent: 0 };
-        let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
-        let incoming = || self.incoming.get(&id).map(Incoming::progress);
-        outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
-    }
-
-    /// Whether the peer still waits for an answer to its [`Event::Requested`].
-    pub fn is_requested(&self, id: TransferId) -> bool {
-        self.asked.contains_key(&id)
-    }
-
-    /// How many transfers are under way.
-    pub fn len(&self) -> usize {
-        let waiting = self.wanted.keys().filter(|id| !self.incoming.contains_key(id)).count();
-        self.outgoing.len() + self.incoming.len() + waiting
-    }
-
-    /// Whether nothing is under way.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many bytes are sent and not acknowledged on this link.
-    pub fn in_flight(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.flow.in_flight())
-    }
-
-    /// How many bytes may be sent and not acknowledged on this link; a single chunk always may.
-    pub fn window(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.flow.window())
-    }
-
-    /// How many bytes of files this link has carried: acknowledged by the peer, or received.
-    pub fn moved(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.moved)
-    }
-
-    /// How many bytes this end has promised to hold for all transfers of this link together, beside what it holds.
-    pub fn promised(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.promised)
-    }
-
-    /// What the peer's HELLO said, once it is in.
-    pub fn peer(&self) -> Option<&wire::Hello> {
-        self.link.as_ref().and_then(|link| link.peer.as_ref())
     }
 
     /// Says these features in the HELLO of each link to come.

@@ -1,25 +1,25 @@
 //! One client being served, from the end of its handshake to the end of its link.
 
+mod files;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bowline_core::closing::{CloseCode, Who};
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, Stage, TransferId};
+use bowline_core::transfer::{Event, TransferId};
 use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
-use super::figures::{Share, Stages, Way};
-use super::seats::Seat;
+use super::figures::Share;
 use super::talks::Place;
-use super::{FileEvent, Grant, House, Pass, Peer, ServerEvent};
+use super::{House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
 use crate::transfer::Verb;
+use files::Subject;
 
-/// What a client is told to wait whose principal has too many transfers open.
-const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// How soon the figures show another stage of a transfer.
 const COUNT_EVERY: Duration = Duration::from_millis(200);
 /// What a client is told to wait when the server stops.
@@ -64,17 +64,6 @@ pub enum Output {
     Link(connection::Event),
     /// Something else has happened to a transfer, for logs.
     Transfer(Event),
-}
-
-/// What a transfer is about.
-#[derive(Debug)]
-struct Subject {
-    name: SafeName,
-    way: Way,
-    kind: Kind,
-    batch: Option<Batch>,
-    /// It counts until it has ended.
-    _seat: Seat,
 }
 
 impl Served {
@@ -249,103 +238,8 @@ impl Served {
         self.disconnect = Some(disconnect);
     }
 
-    /// How many transfers are in each stage, on their way in and out.
-    fn stages(&self) -> (Stages, Stages) {
-        let mut stages = (Stages::default(), Stages::default());
-        let transfers = self.desk.session.transfers();
-        for (id, subject) in &self.subjects {
-            let stage = transfers.progress(*id).map_or(Stage::Opening, |progress| progress.stage);
-            match subject.way {
-                Way::In => stages.0.count(stage),
-                Way::Out => stages.1.count(stage),
-            }
-        }
-        stages
-    }
-
     fn tell(&mut self, event: ServerEvent) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
-        self.desk.session.transfers_mut().fail(now, id, failure);
-    }
-
-    /// Lets a transfer in, and counts it for the principal of this client. If that may not send, or fetch, or has too many
-    /// open, the client is told.
-    fn seat(&mut self, now: Instant, id: TransferId, way: Way) -> Option<Seat> {
-        let Grant { may_send, may_fetch, .. } = self.pass.grant;
-        let refusal = match way {
-            Way::In if !may_send => Some("you may not send files to this server"),
-            Way::Out if !may_fetch => Some("you may not fetch files from this server"),
-            _ => None,
-        };
-        if let Some(text) = refusal {
-            self.fail(now, id, Failure::local(Code::Rejected, text));
-            return None;
-        }
-        let most = self.house.config().max_open;
-        let seat = self.house.seats.take(self.store.principal(), most);
-        if let Err(open) = seat {
-            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
-            let mut failure = Failure::local(Code::Busy, text);
-            failure.retry_after = BUSY_WAIT;
-            self.fail(now, id, failure);
-        }
-        seat.ok()
-    }
-
-    fn begin(&mut self, now: Instant, id: TransferId, subject: Subject) {
-        let name = subject.name.clone();
-        self.subjects.insert(id, subject);
-        if self.house.is_paused(id) {
-            self.handle_order(now, id, Verb::Pause);
-        }
-        self.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
-    }
-
-    fn handle_transfer(&mut self, now: Instant, event: Event) {
-        let peer = self.peer.clone();
-        match event {
-            Event::Offered(offered) => {
-                let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
-                let Some(seat) = self.seat(now, offered.id, Way::In) else { return };
-                self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
-                self.desk.worker.attach(&self.store, offered);
-            }
-            Event::Requested { id, name, range } => {
-                let (kind, batch) = (Kind::File, None);
-                let Some(seat) = self.seat(now, id, Way::Out) else { return };
-                self.begin(now, id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
-                self.desk.worker.offer(&self.store, id, name, range);
-            }
-            Event::Done { id, length, digest, deduplicated, .. } => {
-                self.house.forget(id);
-                let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
-                self.share.handle_done(way, length, deduplicated);
-                self.count = Some(now);
-                let folder = kind == Kind::Folder;
-                let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
-                self.tell(match way {
-                    Way::In => ServerEvent::Received(file),
-                    Way::Out => ServerEvent::Sent(file),
-                });
-            }
-            Event::Failed { id, failure } => {
-                // A client whose link has ended asks again.
-                if failure.code != Code::Stalled {
-                    self.house.forget(id);
-                }
-                self.count = Some(now);
-                let subject = self.subjects.remove(&id);
-                if let Some(Subject { way, .. }) = &subject {
-                    self.share.handle_failed(*way, failure.code);
-                }
-                let name = subject.map(|subject| subject.name);
-                self.tell(ServerEvent::Failed { peer, name, failure });
-            }
-            other => self.outputs.push_back(Output::Transfer(other)),
-        }
     }
 }
 

@@ -1,0 +1,103 @@
+//! What the halves of a WebSocket ask of the thread that drives it, beside sending and receiving.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use bowline_core::Timeline;
+use bowline_core::connection::{PingError, Stats};
+
+use super::mailbox::Mailbox;
+use super::{Receiver, Sender};
+
+/// A question, and where its answer goes.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Ping(Vec<u8>, mpsc::Sender<Result<Duration, PingError>>),
+    Rtt(mpsc::Sender<Option<Duration>>),
+    Stats(mpsc::Sender<Stats>),
+    Timeline(mpsc::Sender<Timeline>),
+}
+
+impl Sender {
+    /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
+    ///
+    /// It waits as long as the connection lives, if the peer does not answer.
+    ///
+    /// # Errors
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; also
+    /// if a peer that leaves pings unanswered has got 8 later ones meanwhile.
+    pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
+        self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
+    }
+
+    /// Pings the peer, and waits for its answer no longer than this; `None` if it has not come.
+    ///
+    /// # Errors
+    /// As for [`ping`](Self::ping).
+    pub fn ping_timeout(&self, payload: &[u8], time: Duration) -> Result<Option<Duration>, PingError> {
+        match self.mailbox.ping(payload).recv_timeout(time) {
+            Ok(answer) => answer.map(Some),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(PingError::Closing),
+        }
+    }
+
+    /// The smoothed round-trip time, measured by the heartbeat; `None` before the first Pong, and when the connection is
+    /// over.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.mailbox.ask(Ask::Rtt).flatten()
+    }
+
+    /// What the connection has counted so far; `None` when it is over.
+    pub fn stats(&self) -> Option<Stats> {
+        self.mailbox.ask(Ask::Stats)
+    }
+
+    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
+    /// it.
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.mailbox.ask(Ask::Timeline)
+    }
+}
+
+impl Receiver {
+    /// The smoothed round-trip time, as [`Sender::rtt`] has it.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.mailbox.ask(Ask::Rtt).flatten()
+    }
+
+    /// What the connection has counted so far, as [`Sender::stats`] has it.
+    pub fn stats(&self) -> Option<Stats> {
+        self.mailbox.ask(Ask::Stats)
+    }
+
+    /// What has happened so far, as [`Sender::timeline`] has it.
+    pub fn timeline(&self) -> Option<Timeline> {
+        self.mailbox.ask(Ask::Timeline)
+    }
+}
+
+impl Mailbox {
+    /// Asks the thread, and waits for its answer; `None` if it is gone.
+    fn ask<T>(&self, ask: impl FnOnce(mpsc::Sender<T>) -> Ask) -> Option<T> {
+        let (answer, answered) = mpsc::channel();
+        self.hand_in(ask(answer));
+        answered.recv().ok()
+    }
+
+    /// Has the peer pinged, and says where its answer comes.
+    fn ping(&self, payload: &[u8]) -> mpsc::Receiver<Result<Duration, PingError>> {
+        let (answer, answered) = mpsc::channel();
+        self.hand_in(Ask::Ping(payload.to_vec(), answer));
+        answered
+    }
+
+    /// Without a thread to answer the question is dropped, and whoever waits for the answer knows.
+    fn hand_in(&self, ask: Ask) {
+        let mut state = self.lock();
+        if !state.has_ended {
+            state.asks.push(ask);
+            self.wake(&mut state);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What the system, or rustls, says of a dial, in words for people.
+
+use std::io;
+
+pub(super) fn unix(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        io::ErrorKind::ConnectionRefused => "nobody listens at this socket (connection refused)".to_owned(),
+        _ => format!("the socket cannot be used: {error}"),
+    }
+}
+
+pub(super) fn lookup(error: &io::Error) -> String {
+    let text = error.to_string();
+    // The system's own words come behind a preamble of the standard library.
+    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+}
+
+/// In words where rustls has only a name for it.
+#[cfg(feature = "tls")]
+pub(super) fn tls(error: &io::Error) -> String {
+    use rustls::CertificateError::{
+        ApplicationVerificationFailure, BadSignature, Expired, ExpiredContext, NotValidForName,
+        NotValidForNameContext, UnknownIssuer,
+    };
+    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let words = match cause {
+        Some(InvalidCertificate(UnknownIssuer | BadSignature)) => {
+            "nobody whom we trust has certified this server"
+        }
+        Some(InvalidCertificate(Expired | ExpiredContext { .. })) => {
+            "the certificate of this server has expired"
+        }
+        Some(InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+            "the certificate of this server is for another name"
+        }
+        Some(InvalidCertificate(ApplicationVerificationFailure)) => {
+            "the certificate of this server is not the one that was named"
+        }
+        Some(InvalidMessage(_)) => "what answers does not speak TLS",
+        _ => return format!("no TLS with this server: {error}"),
+    };
+    words.to_owned()
+}
+
+/// Nobody does TLS.
+#[cfg(not(feature = "tls"))]
+pub(super) fn tls(error: &io::Error) -> String {
+    error.to_string()
+}
+
+pub(super) fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
+    let tried =
+        if addresses > 1 { format!(", nor at {} more addresses", addresses - 1) } else { String::new() };
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => format!("nobody listens at {place}{tried} (connection refused)"),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            format!("no way leads to {place}{tried}: {error}")
+        }
+        _ => format!("{place} cannot be reached{tried}: {error}"),
+    }
+}
