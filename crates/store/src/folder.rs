@@ -1,6 +1,6 @@
 //! Folders that are sent for themselves: so that empty ones arrive, and all get the times and modes that they had.
 
-use crate::error::StoreError;
+use crate::error::{ErrorKind, StoreError};
 use crate::store::DiskStore;
 use crate::sys;
 use bowline_core::transfer::{SafeName, UnixMode};
@@ -46,15 +46,23 @@ impl DiskStore {
         Ok(existed)
     }
 
-    /// Gives the folder of the store itself a time and a mode. What is under way in it would change its time again, so
-    /// call this last.
+    /// Gives the folder of the store itself a time and a mode: of a [view](Self::in_folder), the folder that it is of. What
+    /// is under way in it would change its time again, so call this last.
     ///
     /// # Errors
-    /// `Denied`, `Io`: they would not survive a power cut.
+    /// `NotFound`, `Exists`: what a view is of is not there yet, or is no folder. `Denied`, `Io`: time and mode would not
+    /// survive a power cut.
     pub fn dress(&self, mtime_ms: i64, unix_mode: Option<UnixMode>) -> Result<(), StoreError> {
         let root = self.root();
-        let folder = root.again().map_err(StoreError::at(root.dir()))?;
+        let (folder, at) = match self.folder() {
+            None => (root.again().map_err(StoreError::at(root.dir()))?, root.dir().to_owned()),
+            Some(name) => {
+                let at = root.path(name);
+                let found = root.find_folder(name)?;
+                (found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?, at)
+            }
+        };
         let _ = folder.dress(sys::moment(mtime_ms), unix_mode);
-        root.sync_folder(&folder).map_err(StoreError::at(root.dir()))
+        root.sync_folder(&folder).map_err(StoreError::at(&at))
     }
 }

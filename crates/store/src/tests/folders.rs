@@ -32,6 +32,24 @@ fn put(rig: &Rig, n: u8, file: &str, unix_mode: Option<u32>) {
     partial.commit(3, digest(b"abc")).expect("whole");
 }
 
+#[test]
+fn a_store_in_a_folder_dresses_that_folder() {
+    let rig = Rig::new();
+    let inner = rig.store.in_folder(name("home/alice"));
+    let mode_750 = Some(UnixMode::from_bits(0o750));
+    assert_eq!(kind(inner.dress(SOME_TIME, mode_750)), ErrorKind::NotFound);
+    fs::create_dir_all(rig.path("home/alice")).expect("ours");
+    for dir in ["", "home", "home/alice"] {
+        set_mode(&rig.path(dir), 0o700);
+    }
+    inner.dress(SOME_TIME, mode_750).expect("dressed");
+    assert_eq!((mode(&rig.path("home/alice")), mtime_ms(&rig.path("home/alice"))), (0o750, SOME_TIME));
+    for above in ["", "home"] {
+        assert_eq!(mode(&rig.path(above)), 0o700, "{above:?}");
+        assert_ne!(mtime_ms(&rig.path(above)), SOME_TIME, "{above:?}");
+    }
+}
+
 /// A part that its owner cannot open would be in the way of its own next attempt, but as root.
 #[test]
 fn a_part_stays_open_to_its_owner_until_it_is_complete() {
