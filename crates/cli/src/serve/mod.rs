@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let output = args.common.output;
     if args.papers.self_signed {
-        args.papers = self_signed::papers()?;
+        args.papers = self_signed::papers(args.check)?;
     }
     let tls = trust::server(&args.papers, output.quiet)?;
     let doors = Doors::of(&args);

@@ -47,6 +47,20 @@ fn settings_are_looked_at_without_a_start() {
     assert!(done.code == Some(1) && done.stderr.starts_with("bowline: none.toml: "), "{done:?}");
 }
 
+#[test]
+fn a_look_at_the_settings_makes_no_certificate() {
+    let world = World::new();
+    let check = ["serve", "--check", "--tls-self-signed", "--dir", "fresh"];
+    assert_eq!(world.run(check).stdout, "the settings can be used\n");
+    assert!(!world.path("state/self-signed.pem").exists() && !world.path("state/self-signed.key").exists());
+    // One that is there is looked at.
+    drop(self_signed(&world));
+    assert_eq!(world.run(check).code, Some(0));
+    fs::write(world.path("state/self-signed.key"), "no key").expect("ours");
+    let done = world.run(check);
+    assert!(done.code == Some(1) && done.stderr.contains("self-signed.key: "), "{done:?}");
+}
+
 /// A server that has made its certificate itself, and its URL.
 fn self_signed(world: &World) -> (Process, String) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"];
