@@ -50,6 +50,16 @@ impl Door {
         }
     }
 
+    /// What a client is to be given: at all addresses of this machine, a placeholder, as none of them is known to be the one.
+    pub(super) fn name_for_clients(&self, is_secure: bool) -> String {
+        match self {
+            Self::Tcp(_, address) if address.ip().is_unspecified() => {
+                format!("{}://HOST:{}", if is_secure { "wss" } else { "ws" }, address.port())
+            }
+            _ => self.name(is_secure),
+        }
+    }
+
     /// Whether others than this machine can reach it.
     pub(super) fn is_public(&self) -> bool {
         matches!(self, Self::Tcp(_, address) if !address.ip().is_loopback())

@@ -43,7 +43,9 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
         );
     }
     if let Some(fingerprint) = trust::fingerprint(&args.papers)?.filter(|_| !output.quiet) {
-        print_line(&format!("to send a file here: bowline send FILE {name} --pin {fingerprint}"));
+        let url = door.name_for_clients(tls.is_some());
+        let who = if url == name { "" } else { " with the name or address of this machine for HOST" };
+        print_line(&format!("to send a file here{who}: bowline send FILE {url} --pin {fingerprint}"));
     }
     let events = server.events();
     // Before anybody knows where we are: a signal that nobody waits for ends the process.

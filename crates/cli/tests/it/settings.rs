@@ -48,6 +48,23 @@ fn settings_are_looked_at_without_a_start() {
 }
 
 #[test]
+fn a_server_at_all_addresses_tells_of_none_that_no_client_can_use() {
+    let world = World::new();
+    world.file("a", 1000);
+    let args = ["serve", "--listen", "0.0.0.0:0", "--dir", "inbox", "--tls-self-signed"];
+    let mut server = Process::start(&mut world.bowline(args));
+    let line = server.line().expect("it listens");
+    let port = line.strip_prefix("listening on wss://0.0.0.0:").expect("the agreed words").to_owned();
+    let url = format!("wss://127.0.0.1:{port}");
+    assert_eq!(world.run(["send", "a", &url, "--ca", "state/self-signed.pem"]).code, Some(0));
+    server.signal(Signal::INT);
+    let told = server.finish().stderr;
+    let words = "to send a file here with the name or address of this machine for HOST: ";
+    let command = told.lines().find_map(|line| line.strip_prefix(words)).expect("told");
+    assert!(command.starts_with(&format!("bowline send FILE wss://HOST:{port} --pin sha256:")), "{command}");
+}
+
+#[test]
 fn a_look_at_the_settings_makes_no_certificate() {
     let world = World::new();
     let check = ["serve", "--check", "--tls-self-signed", "--dir", "fresh"];
