@@ -128,6 +128,8 @@ impl World {
     fn run_until_safe(&mut self, bytes: u64) {
         for _ in 0..100_000 {
             if self.client.transfers.progress(ID).is_some_and(|progress| progress.durable == bytes) {
+                // And its pipe has heard of it.
+                self.client.turn(self.now);
                 return;
             }
             self.exchange();
