@@ -53,8 +53,8 @@ impl Sender {
         self.mailbox.ask(Ask::Stats)
     }
 
-    /// What has happened so far, to be read; `None` when the connection is over, for then [`Disconnect::explain`] tells
-    /// it.
+    /// What has happened so far, to be read; `None` when the connection is over, for then
+    /// [`Disconnect::explain`](bowline_core::Disconnect::explain) tells it.
     pub fn timeline(&self) -> Option<Timeline> {
         self.mailbox.ask(Ask::Timeline)
     }
