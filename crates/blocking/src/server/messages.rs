@@ -48,8 +48,8 @@ impl Server {
     /// something else. `None` if the server has stopped and its last client is gone, or if it does not speak of messages
     /// ([`ServerConfig::messages`](super::ServerConfig::messages)).
     ///
-    /// While nobody calls, clients are stopped before memory grows, and turns of sessions beyond 4096 are forgotten, the
-    /// oldest first, but for those that hand messages back.
+    /// While nobody calls, clients are stopped before memory grows, and turns beyond four for each session that there may
+    /// be are forgotten, the oldest first, but for those that hand messages back.
     pub fn receive(&self) -> Option<(SessionId, Heard)> {
         self.heard(None).ok()
     }

@@ -3,17 +3,20 @@
 mod hear;
 
 use super::channel::Channel;
+use super::turns::Turns;
 use super::wire::{self, Frame, Resume};
 use super::{Config, Event, Receipt, Received, Secret, SendError, SessionId};
 use crate::message::Parts;
 use crate::replay::Unacknowledged;
 use crate::transfer::Code;
 use crate::{Instant, Message, Rng};
-use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
+
+/// How many turns in the life of a session are kept for whoever does not listen.
+const TURNS: usize = 64;
 
 /// How long a server without room is left alone at least.
 const MIN_WAIT: Duration = Duration::from_secs(1);
@@ -58,7 +61,7 @@ pub struct Messages {
     epoch: u32,
     link: Link,
     channel: Channel,
-    events: VecDeque<Event>,
+    events: Turns<Event>,
     /// How many messages this link has carried, as far as both ends know.
     carried: u64,
 }
@@ -96,7 +99,7 @@ impl Messages {
             epoch: 0,
             link: Link::Down,
             channel: Channel::new(config),
-            events: VecDeque::new(),
+            events: Turns::new(TURNS),
             carried: 0,
         }
     }
@@ -113,8 +116,12 @@ impl Messages {
     pub fn handle_peer(&mut self, now: Instant, speaks: bool) {
         self.advance(now);
         if self.link == Link::Greet {
-            self.link = if speaks { Link::Ask } else { Link::Down };
-            self.events.extend((!speaks).then_some(Event::Unsupported));
+            if speaks {
+                self.link = Link::Ask;
+            } else {
+                self.link = Link::Down;
+                self.tell(Event::Unsupported);
+            }
         }
     }
 
@@ -214,9 +221,10 @@ impl Messages {
         self.channel.poll_received(self.now, self.session)
     }
 
-    /// What is told next.
+    /// What is told next. While nobody asks, turns beyond 64 are forgotten, the oldest first, but for those that hand messages
+    /// back.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_frame`](Self::poll_frame).
@@ -262,6 +270,11 @@ impl Messages {
     }
 
     // ----- inside -----
+
+    /// Keeps a turn until the application listens.
+    fn tell(&mut self, event: Event) {
+        self.events.push(event, Event::is_passing);
+    }
 
     /// Time that steps back is time that stands still.
     fn advance(&mut self, now: Instant) {

@@ -46,6 +46,13 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether whoever does not hear of it has lost no message.
+    pub(super) fn is_passing(&self) -> bool {
+        !matches!(self, Self::Lost { messages, .. } if !messages.is_empty())
+    }
+}
+
 /// A message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -26,6 +26,7 @@ mod config;
 mod event;
 mod id;
 mod server;
+mod turns;
 pub mod wire;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The sessions of messages of a server, between its links and its application.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +15,6 @@ use super::House;
 use crate::messages::{Heard, Wake};
 use crate::seed::certain_seed;
 
-/// How many turns in the lives of all sessions wait to be heard. Whoever does not listen misses some, but no message.
-const TURNS: usize = 4096;
-
 /// The sessions of messages of a server, for its application. Nothing here waits: after whatever is not possible yet, look
 /// again when woken by the `news` of [`House::new`], and at [`poll_timeout`](Self::poll_timeout).
 pub struct Talks {
@@ -29,7 +26,6 @@ pub struct Talks {
 #[derive(Debug)]
 struct State {
     sessions: Sessions,
-    turns: VecDeque<(SessionId, Heard)>,
     links: BTreeMap<LinkId, Stir>,
     next: u64,
     is_stopping: bool,
@@ -58,7 +54,6 @@ impl Talks {
         let state = config.map(|config| {
             Mutex::new(State {
                 sessions: Sessions::new(config, certain_seed(), now),
-                turns: VecDeque::new(),
                 links: BTreeMap::new(),
                 next: 0,
                 is_stopping: false,
@@ -152,7 +147,6 @@ impl Talks {
         let Some(mut state) = self.lock() else { return Err(needs) };
         state.sessions.handle_timeout(now);
         let result = act(&mut state, needs);
-        state.listen();
         let mut stirred = Vec::new();
         while let Some(link) = state.sessions.poll_stirred() {
             stirred.extend(state.links.get(&link).cloned());
@@ -172,26 +166,15 @@ impl Talks {
 
 impl State {
     fn hear(&mut self, now: Instant) -> Option<(SessionId, Heard)> {
-        self.listen();
-        let message = |(session, received)| (session, Heard::Message(received));
-        self.turns.pop_front().or_else(|| self.sessions.poll_received(now).map(message))
-    }
-
-    /// Keeps what the sessions tell until somebody hears it.
-    fn listen(&mut self) {
         while let Some(event) = self.sessions.poll_event() {
             match event {
-                SessionsEvent::Session(session, event) => {
-                    self.turns.push_back((session, Heard::Session(event)));
-                }
-                SessionsEvent::Detached(session) => self.turns.push_back((session, Heard::Detached)),
+                SessionsEvent::Session(session, event) => return Some((session, Heard::Session(event))),
+                SessionsEvent::Detached(session) => return Some((session, Heard::Detached)),
                 _ => {}
             }
         }
-        while self.turns.len() > TURNS {
-            let Some(oldest) = self.turns.iter().position(|(_, turn)| turn.is_passing()) else { return };
-            self.turns.remove(oldest);
-        }
+        let message = |(session, received)| (session, Heard::Message(received));
+        self.sessions.poll_received(now).map(message)
     }
 
     fn is_over(&self) -> bool {
@@ -264,22 +247,6 @@ impl fmt::Debug for Stir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bowline_core::messages::{Event, Why};
-
-    #[test]
-    fn an_application_that_does_not_listen_misses_turns_and_no_message() {
-        let talks = Talks::new(Some(SessionsConfig::default()), Arc::new(|| ()), Instant::ZERO);
-        let session = SessionId::from_bytes([1; 16]);
-        let unknown = Unacknowledged { message: Message::text("a"), maybe_delivered: true };
-        let lost = Heard::Session(Event::Lost { why: Why::Expired, messages: vec![unknown] });
-        let mut state = talks.lock().expect("spoken");
-        state.turns.push_back((session, lost.clone()));
-        state.turns.extend((0..2 * TURNS).map(|_| (session, Heard::Detached)));
-        state.listen();
-        drop(state);
-        let heard: Vec<_> = std::iter::from_fn(|| talks.receive(Instant::ZERO).ok()).collect();
-        assert_eq!((heard.len(), &heard[0]), (TURNS, &(session, lost)));
-    }
 
     #[test]
     fn nothing_else_is_heard_once_a_server_has_stopped() {

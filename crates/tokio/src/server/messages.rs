@@ -40,7 +40,8 @@ impl Server {
     /// ([`ServerConfig::messages`](super::ServerConfig::messages)).
     ///
     /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, clients are stopped before memory grows, and
-    /// turns of sessions beyond 4096 are forgotten, the oldest first, but for those that hand messages back.
+    /// turns beyond four for each session that there may be are forgotten, the oldest first, but for those that hand
+    /// messages back.
     pub async fn receive(&self) -> Option<(SessionId, Heard)> {
         let receive = || match self.house.talks().receive(self.clock.now()) {
             Ok(heard) => Ok(Some(heard)),

@@ -48,7 +48,7 @@ impl Messages {
         }
         (self.epoch, self.secret) = (resumed.epoch, resumed.secret);
         self.link = Link::Up;
-        self.events.push_back(if is_new {
+        self.tell(if is_new {
             Event::Began(self.session)
         } else {
             let (replayed, duplicates) = (self.channel.repeats(), self.channel.duplicates());
@@ -64,7 +64,7 @@ impl Messages {
         self.rename();
         let retry_after = retry_after.max(MIN_WAIT);
         self.link = Link::Refused { until: self.now + retry_after };
-        self.events.push_back(Event::Refused { retry_after });
+        self.tell(Event::Refused { retry_after });
     }
 
     /// The session is over, and the server is asked for a new one.
@@ -72,7 +72,7 @@ impl Messages {
         self.rename();
         self.link = Link::Ask;
         let messages = self.channel.reset(self.now);
-        self.events.push_back(Event::Lost { why, messages });
+        self.tell(Event::Lost { why, messages });
     }
 
     pub(super) fn rename(&mut self) {
@@ -91,7 +91,7 @@ impl Messages {
     pub(super) fn break_link(&mut self, code: Code, text: &str) {
         self.link = Link::Down;
         self.channel.handle_link_down(self.now);
-        self.events.push_back(Event::Broken { code, text: text.into() });
+        self.tell(Event::Broken { code, text: text.into() });
     }
 }
 

@@ -79,7 +79,7 @@ impl Sessions {
         while let Some(session) = self.kept.keys().next().copied() {
             let messages = self.close(now, session);
             let event = Event::Lost { why: Why::Closed, messages };
-            self.events.push_back(SessionsEvent::Session(session, event));
+            self.tell(SessionsEvent::Session(session, event));
         }
     }
 }

@@ -41,3 +41,13 @@ pub enum SessionsEvent {
     /// A session is without a link. It is kept for a while.
     Detached(SessionId),
 }
+
+impl SessionsEvent {
+    /// Whether whoever does not hear of it has lost no message.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Session(_, event) => event.is_passing(),
+            Self::Detached(_) => true,
+        }
+    }
+}

@@ -89,7 +89,7 @@ impl Sessions {
             link.state = State::Attached(session, Some(Frame::Resumed(answer)));
         }
         let event = if is_new { Event::Began(session) } else { Event::Resumed { replayed, duplicates } };
-        self.events.push_back(SessionsEvent::Session(session, event));
+        self.tell(SessionsEvent::Session(session, event));
     }
 
     /// Makes room for a new session, if that can be done.

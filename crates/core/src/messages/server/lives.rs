@@ -38,7 +38,7 @@ impl Sessions {
         kept.place = Place::Detached { until: self.now + self.config.keep };
         self.detached.push_back(session);
         self.detached_bytes += kept.channel.size();
-        self.events.push_back(SessionsEvent::Detached(session));
+        self.tell(SessionsEvent::Detached(session));
         while self.detached_bytes > self.config.max_detached_bytes {
             let Some(oldest) = self.detached.front().copied() else { return };
             self.end(oldest, Why::Overflow);
@@ -58,8 +58,13 @@ impl Sessions {
             let messages = kept.channel.reset(self.now);
             self.bury(session, why);
             let event = Event::Lost { why, messages };
-            self.events.push_back(SessionsEvent::Session(session, event));
+            self.tell(SessionsEvent::Session(session, event));
         }
+    }
+
+    /// Keeps a turn until the application listens.
+    pub(super) fn tell(&mut self, event: SessionsEvent) {
+        self.events.push(event, SessionsEvent::is_passing);
     }
 
     /// Remembers for a while why a session is no more.

@@ -9,6 +9,7 @@ mod serve;
 
 pub use config::{LinkId, SessionsConfig, SessionsEvent};
 
+use super::turns::Turns;
 use super::wire::{self, Frame, Why};
 use super::{Received, SessionId};
 use crate::Instant;
@@ -18,6 +19,9 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use bytes::Bytes;
 use kept::{Kept, Place};
+
+/// How many turns in the lives of sessions are kept for each session that there may be: a begin, two links, and an end.
+const TURNS: usize = 4;
 
 /// The sessions of a server: bounded in number and memory, each on one link at most.
 ///
@@ -40,7 +44,7 @@ pub struct Sessions {
     ready: VecDeque<SessionId>,
     /// Links that were told to end, or have something to say, by what happened elsewhere.
     stirred: BTreeSet<LinkId>,
-    events: VecDeque<SessionsEvent>,
+    events: Turns<SessionsEvent>,
 }
 
 /// Makes the secrets. Whoever knows it can take every session over.
@@ -108,7 +112,7 @@ impl Sessions {
             gone: VecDeque::new(),
             ready: VecDeque::new(),
             stirred: BTreeSet::new(),
-            events: VecDeque::new(),
+            events: Turns::new(config.max_sessions.saturating_mul(TURNS)),
         }
     }
 
@@ -210,9 +214,10 @@ impl Sessions {
         None
     }
 
-    /// What is told next.
+    /// What is told next. While nobody asks, turns beyond four for each session that there may be are forgotten, the oldest
+    /// first, but for those that hand messages back.
     pub fn poll_event(&mut self) -> Option<SessionsEvent> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).

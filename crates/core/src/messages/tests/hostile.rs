@@ -212,3 +212,44 @@ fn links_that_do_not_exist_are_nobody() {
     assert_eq!((server.said(nobody).as_str(), server.sessions.poll_end(nobody)), ("", None));
     assert_eq!((server.sessions.link_timeout(nobody), server.sessions.len()), (None, 0));
 }
+
+/// On one link as on many: a session that the server does not know by these numbers begins, is lost, and begins again.
+#[test]
+fn peers_cannot_make_an_application_that_does_not_listen_remember_more_than_so_many_turns() {
+    let mut config = sessions_config(small());
+    config.max_sessions = 4;
+    let mut server = Server::new(config);
+    let (mut link, mut known) = server.resume(Known::new(1), 0);
+    server.sessions.send(server.now, known.session, text("x")).expect("room");
+    server.said(link);
+    server.sessions.close_all(server.now);
+    known = Known::new(2);
+    for _ in 0..100 {
+        (link, known) = server.resume(known, 0);
+        server.sessions.handle_link_down(server.now, link, false);
+    }
+    let events: Vec<_> = core::iter::from_fn(|| server.sessions.poll_event()).collect();
+    assert_eq!(events.len(), 16, "four for each session that may be");
+    let lost = |event: &SessionsEvent| matches!(event, SessionsEvent::Session(_, Event::Lost { .. }));
+    assert!(lost(&events[0]) && !lost(&events[1]), "what hands messages back is not forgotten");
+    assert_eq!(events[15], SessionsEvent::Detached(known.session), "the latest is there");
+}
+
+#[test]
+fn a_server_cannot_make_an_application_that_does_not_listen_remember_more_than_so_many_turns() {
+    let mut client = Client::up(small());
+    client.send("x").expect("room");
+    client.said();
+    client.hear(Frame::NewSession { why: Why::Expired, retry_after: Duration::ZERO });
+    for _ in 0..100 {
+        client.said();
+        client.epoch = 0;
+        client.resumed(0);
+        client.hear(Frame::NewSession { why: Why::Expired, retry_after: Duration::ZERO });
+    }
+    let events: Vec<_> = core::iter::from_fn(|| client.messages.poll_event()).collect();
+    assert_eq!(events.len(), 64);
+    assert!(matches!(&events[0], Event::Lost { messages, .. } if messages.len() == 1), "{:?}", events[0]);
+    assert!(matches!(&events[63], Event::Lost { messages, .. } if messages.is_empty()));
+    assert!(matches!(&events[62], Event::Began(session) if *session != client.messages.session()));
+}
