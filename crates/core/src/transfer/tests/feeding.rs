@@ -95,3 +95,33 @@ fn who_waits_behind_the_last_bytes_of_another_file_is_given_credit_in_time() {
     }
     assert_eq!(given, [(1, 100_000), (3, 65_536 + 50_000)]);
 }
+
+/// A server that takes two files under a limit, has the first pieces of both on its disk, and has said so.
+fn two_hungry() -> Scripted {
+    let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(200_000), ..Config::default() });
+    for (n, handle) in [(1, 1), (2, 3)] {
+        receiver.hear_offer(handle, n, 1 << 30);
+        receiver.take(n);
+        receiver.hear_data(handle, 0, 65_536);
+        receiver.say();
+        receiver.0.written(Instant::ZERO, id(n), 65_536);
+        assert_eq!(receiver.say(), [], "there is nothing to say");
+    }
+    receiver
+}
+
+#[test]
+fn who_had_nothing_to_say_says_it_when_there_is() {
+    let mut receiver = two_hungry();
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let now = receiver.0.poll_timeout().expect("somebody waits");
+        assert!(now < Instant::from_secs(2), "{told:?}");
+        receiver.0.handle_timeout(now);
+        told.extend(receiver.say_at(now).into_iter().filter_map(|frame| match frame {
+            Frame::Ack(handle, ack) => Some((handle, ack.credit)),
+            _ => None,
+        }));
+    }
+    assert_eq!(told, [(1, 65_536 + 50_000), (3, 65_536 + 50_000)]);
+}

@@ -1,6 +1,6 @@
 //! What a receiver says, and when: acknowledgements, credit, signs of work; and when it asks for what of its disk.
 
-use super::super::wire::{Accept, Ack, Data, Frame, Pause, Phase, Whole};
+use super::super::wire::{Accept, Ack, Data, Frame, INITIAL_CREDIT, Pause, Phase, Whole};
 use super::super::*;
 use super::script::*;
 use super::world::*;
@@ -303,4 +303,36 @@ fn what_is_here_already_is_not_paid_for_under_a_limit_on_the_rate() {
     }
     let last = credits.last().expect("an answer") - 5_000_000;
     assert!((150_000..=225_000).contains(&last), "two seconds of the rate: {credits:?}");
+}
+
+#[test]
+fn who_is_given_credit_late_has_its_time_from_then_on() {
+    let mut receiver = receiving(1 << 30);
+    for n in 0..4 {
+        receiver.hear_data(1, n * 50_000, 50_000);
+    }
+    receiver.say();
+    let late = Instant::from_secs(110);
+    receiver.0.written(late, id(1), 200_000);
+    let said = receiver.say_at(late);
+    assert!(matches!(said[..], [Frame::Ack(1, Ack { credit: 400_000, .. })]), "{said:?}");
+    receiver.0.handle_timeout(Instant::from_secs(125));
+    assert_eq!(receiver.say_at(Instant::from_secs(125)), []);
+    assert!(receiver.0.progress(id(1)).is_some(), "it is given up after 120 s only");
+}
+
+#[test]
+fn however_many_share_the_memory_each_may_send_a_little() {
+    let mut receiver = Scripted::new(Role::Server, Config { link_credit: 100_000, ..Config::default() });
+    for n in 1..=4 {
+        receiver.hear_offer(u32::from(2 * n - 1), n, 1 << 30);
+        receiver.take(n);
+    }
+    receiver.say();
+    let least = INITIAL_CREDIT;
+    for n in 1..=4 {
+        receiver.hear_data(u32::from(2 * n - 1), 0, least as usize);
+        receiver.0.written(Instant::ZERO, id(n), least);
+        assert_eq!(acknowledged(&mut receiver), Some(2 * least), "transfer {n}");
+    }
 }
