@@ -1,12 +1,25 @@
 //! Text from elsewhere, made harmless for a terminal.
 
 use bowline_core::closing::is_active;
+use console::Term;
 use std::borrow::Cow;
 
 /// Replaces what a terminal obeys or hides: control characters, line ends, and marks that change the direction of
 /// the text around them.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
+}
+
+/// How many columns this has, if it is a terminal: elsewhere, a line has room for everything.
+pub(crate) fn columns(terminal: &Term) -> Option<usize> {
+    terminal.size_checked().map(|(_, columns)| columns.into())
+}
+
+/// Breaks a text for the columns behind a margin, which all of its lines but the first begin with.
+pub(crate) fn beside(margin: usize, text: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns else { return text.into() };
+    // Where there is no room for words, the terminal breaks them as it likes.
+    wrapped(text, columns.saturating_sub(margin).max(20)).join(&format!("\n{:margin$}", ""))
 }
 
 /// Breaks a text into lines of at most `columns` characters, at spaces where there are any.
@@ -49,5 +62,10 @@ mod tests {
         assert_eq!(wrapped("one two three four", 9), ["one two", "three", "four"]);
         assert_eq!(wrapped("unbreakable no", 5), ["unbreakable", "no"]);
         assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(
+            beside(4, "one two, three and a word more", Some(24)),
+            "one two, three and a\n    word more"
+        );
+        assert_eq!(beside(4, "one two, three and a word more", None), "one two, three and a word more");
     }
 }

@@ -146,6 +146,14 @@ impl fmt::Display for Rate {
 pub(crate) struct Span(pub(crate) Duration);
 
 impl Span {
+    /// In whole seconds: `0 s`, `7 s`, `3 min 20 s`. More would only flicker where it is told again and again.
+    pub(crate) fn whole(self) -> String {
+        match self.0.as_secs() {
+            seconds @ 0..60 => format!("{seconds} s"),
+            seconds => Self(Duration::from_secs(seconds)).to_string(),
+        }
+    }
+
     pub(crate) fn seconds(seconds: f64) -> Self {
         Self(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
@@ -162,6 +170,14 @@ impl fmt::Display for Span {
             _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         };
         f.pad(&text)
+    }
+}
+
+/// A short time, to a tenth of a millisecond.
+pub(crate) fn millis(time: Duration) -> String {
+    match time.as_secs_f64() * 1000.0 {
+        ..0.05 => "less than 0.1 ms".into(),
+        millis => format!("{millis:.1} ms"),
     }
 }
 

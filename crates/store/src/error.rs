@@ -85,7 +85,7 @@ impl ErrorKind {
             Self::DigestMismatch => "the bytes that arrived are not those that were sent; send them again",
             Self::LengthMismatch => "the number of bytes is not the announced one; send the file again",
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
-            Self::NotFound => "not found; check the name, or start from the beginning",
+            Self::NotFound => "not found; check the name",
             Self::OutOfRange => "there are no such bytes; ask for some that the file has",
             Self::NotAFile => "not a regular file; only regular files are transferred",
             Self::TooMuchToList => {

@@ -1,16 +1,18 @@
 //! What the demo shows: a commentary that reads well in eighty columns, a bar beneath it, and a table at the end.
 
 use crate::args::Output;
-use crate::plain::{plain, wrapped};
+use crate::plain::{beside, columns, plain};
 use crate::report::bar::{Bar, Mood};
 use crate::report::json::{self, Line};
 use crate::units::{Size, Span};
 use bowline_core::transfer::{Digest, Meter};
 use bowline_tokio::Finished;
+use console::Term;
 use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Instant;
 
+/// How wide it is, unless the terminal is narrower.
 const COLUMNS: usize = 80;
 /// Where the text of a comment begins.
 const MARGIN: usize = 18;
@@ -50,6 +52,7 @@ pub(super) struct View {
     started: Instant,
     output: Output,
     colour: bool,
+    columns: usize,
     bar: Option<Bar>,
     meter: Meter,
     seen: u64,
@@ -61,7 +64,8 @@ impl View {
         let bar = (people && std::io::stderr().is_terminal()).then(|| Bar::new("making"));
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colour = wanted && std::io::stdout().is_terminal();
-        Self { started: Instant::now(), output, colour, bar, meter: Meter::default(), seen: 0 }
+        let columns = columns(&Term::stdout()).map_or(COLUMNS, |columns| columns.min(COLUMNS));
+        Self { started: Instant::now(), output, colour, columns, bar, meter: Meter::default(), seen: 0 }
     }
 
     /// Says something, with the time and who it is about.
@@ -76,10 +80,8 @@ impl View {
         }
         let (start, end) = if self.colour { (who.colour(), "\x1b[0m") } else { ("", "") };
         let mut comment = format!("{seconds:>5.1} s  {start}{:<7}{end}  ", who.name());
-        for (index, line) in wrapped(&plain(text), COLUMNS - MARGIN).iter().enumerate() {
-            let margin = if index == 0 { 0 } else { MARGIN };
-            let _ = writeln!(comment, "{:margin$}{line}", "");
-        }
+        comment.push_str(&beside(MARGIN, &plain(text), Some(self.columns)));
+        comment.push('\n');
         self.print(&comment);
     }
 
@@ -87,7 +89,7 @@ impl View {
     pub(super) fn begin(&mut self, title: &str) {
         (self.meter, self.seen) = (Meter::default(), 0);
         if let Some(bar) = &self.bar {
-            bar.set_title(title.to_owned());
+            bar.set_title(title);
         }
     }
 

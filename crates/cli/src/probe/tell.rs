@@ -4,17 +4,21 @@ use super::idle::Idle;
 use super::largest::{Largest, Refusal};
 use super::link::{Closed, Opened, Pings};
 use crate::args::Probe;
-use crate::plain::plain;
+use crate::plain::{beside, columns, plain};
 use crate::report::json::Line;
-use crate::report::{StatusLine, print_line};
-use crate::units::{Size, Span};
+use crate::report::{StatusLine, print_lines};
+use crate::units::{Size, Span, millis};
 use bowline_core::Disconnect;
 use bowline_core::closing::Suspect;
 use bowline_core::transfer::SUBPROTOCOL;
+use console::Term;
 use std::time::Duration;
 
 /// What the heartbeat does unless it is told otherwise.
 const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Where the text of a finding begins.
+const MARGIN: usize = 12;
 
 /// Something about the server, or the path to it.
 #[derive(Clone, Debug)]
@@ -38,7 +42,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(args: &Probe) -> Self {
-        let line = StatusLine::new(args.output, "{msg}, {elapsed}").counting();
+        let line = StatusLine::counting(args.output);
         Self { json: args.output.json, quiet: args.output.quiet, line }
     }
 
@@ -63,7 +67,8 @@ impl Teller {
         }
         if !self.quiet {
             let (what, text) = finding.text();
-            self.line.above(|| print_line(&format!("{what:<11} {}", plain(&text))));
+            let text = beside(MARGIN, &plain(&text), columns(&Term::stderr()));
+            self.line.above(|| print_lines(&format!("{what:<11} {text}")));
         }
     }
 }
@@ -97,13 +102,13 @@ impl Finding {
                 .with("subprotocol", opened.subprotocol.clone())
                 .with("server", opened.server.clone()),
             Self::Pings(Pings { asked, round_trips, end, .. }) => {
-                let millis = |time: Option<&Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+                let number = |time: Option<&Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
                 Line::new("pings")
                     .with("asked", *asked)
                     .with("answered", round_trips.len())
-                    .with("least_ms", millis(round_trips.first()))
-                    .with("median_ms", millis(round_trips.get(round_trips.len() / 2)))
-                    .with("most_ms", millis(round_trips.last()))
+                    .with("least_ms", number(round_trips.first()))
+                    .with("median_ms", number(round_trips.get(round_trips.len() / 2)))
+                    .with("most_ms", number(round_trips.last()))
                     .with("end", end.as_ref().map(ToString::to_string))
             }
             Self::Close(Closed { took, disconnect }) => Line::new("close")
@@ -252,10 +257,7 @@ fn suspect(disconnect: Option<&Disconnect>) -> Option<&'static str> {
 
 /// Of a second or more in a few digits, below in milliseconds.
 fn time(time: Duration) -> String {
-    if time >= Duration::from_secs(1) {
-        return Span(time).to_string();
-    }
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+    if time >= Duration::from_secs(1) { Span(time).to_string() } else { millis(time) }
 }
 
 #[cfg(test)]

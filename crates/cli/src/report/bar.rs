@@ -1,14 +1,27 @@
 //! The progress bar, for people at a terminal.
 
+use super::stage::{room, stage};
+use super::words::shortened;
 use crate::units::{Rate, Size, Span};
 use bowline_tokio::LinkState;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
+/// From so many columns on there is room for a name, a bar, a rate and a time.
+const WIDE: usize = 60;
+
 /// A line at the bottom of the terminal.
 #[derive(Debug)]
 pub(crate) struct Bar {
     bar: ProgressBar,
+    room: Room,
+}
+
+/// How much a line can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Narrow,
+    Wide,
 }
 
 /// What is going on.
@@ -24,28 +37,36 @@ pub(crate) enum Mood {
     Flowing {
         rate: u64,
     },
-    Reconnecting {
-        after: Duration,
+    /// There is no link before this time.
+    Away {
+        until: Duration,
     },
+    /// The other side has refused it for the moment.
+    Waiting,
     Finishing,
     Paused,
 }
 
 impl Bar {
     pub(crate) fn new(title: &str) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(10), title)
+        Self::on(stage(), title)
     }
 
     fn on(target: ProgressDrawTarget, title: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_prefix(title.to_owned());
-        let bar = Self { bar };
+        let room = if room() < WIDE { Room::Narrow } else { Room::Wide };
+        let bar = Self { bar, room };
+        bar.set_title(title);
         bar.set_style(true);
         bar
     }
 
-    pub(crate) fn set_title(&self, title: String) {
-        self.bar.set_prefix(title);
+    pub(crate) fn set_title(&self, title: &str) {
+        let most = match self.room {
+            Room::Narrow => 12,
+            Room::Wide => 24,
+        };
+        self.bar.set_prefix(shortened(title, most));
     }
 
     /// Shows how far it is; of how many, if that is known.
@@ -55,8 +76,8 @@ impl Bar {
         self.bar.set_length(total.unwrap_or(0).max(1));
         self.bar.set_position(position);
         self.bar.set_message(match total {
-            Some(_) => mood.text(),
-            None => format!("{}, {}", Size(position), mood.text()),
+            Some(_) => mood.text(self.room),
+            None => format!("{}, {}", Size(position), mood.text(self.room)),
         });
         self.bar.tick();
     }
@@ -91,31 +112,27 @@ impl Mood {
         match link {
             LinkState::Dialing { .. } => Some(Self::Connecting),
             LinkState::Waiting { until, .. } => {
-                let after = until.saturating_duration_since(tokio::time::Instant::now());
-                Some(Self::Reconnecting { after })
+                Some(Self::Away { until: until.saturating_duration_since(tokio::time::Instant::now()) })
             }
             _ => None,
         }
     }
 
-    fn text(self) -> String {
+    fn text(self, room: Room) -> String {
         match self {
             Self::Connecting => "connecting".into(),
             Self::Moving { verb, left: None, .. } => verb.into(),
+            Self::Moving { rate, .. } if room == Room::Narrow => {
+                Rate { bytes: rate, seconds: 1.0 }.to_string()
+            }
             Self::Flowing { rate } => Rate { bytes: rate, seconds: 1.0 }.to_string(),
             Self::Moving { rate, left: Some(left), .. } => {
                 let rate = Rate { bytes: rate, seconds: 1.0 };
-                // Whole seconds: tenths of a forecast would only flicker.
-                let left = Span(left.max(Duration::from_secs(1)));
-                let left = if left.0 < Duration::from_secs(10) {
-                    format!("{} s", left.0.as_secs())
-                } else {
-                    left.to_string()
-                };
-                format!("{rate}, {left} left")
+                format!("{rate}, {} left", Span(left.max(Duration::from_secs(1))).whole())
             }
-            Self::Reconnecting { after } if after < Duration::from_secs(1) => "reconnecting".into(),
-            Self::Reconnecting { after } => format!("reconnecting in {} s", after.as_secs()),
+            Self::Away { until } if until < Duration::from_secs(1) => "connecting".into(),
+            Self::Away { until } => format!("connecting in {}", Span(until).whole()),
+            Self::Waiting => "waiting".into(),
             Self::Finishing => "finishing".into(),
             Self::Paused => "paused".into(),
         }
@@ -128,12 +145,13 @@ mod tests {
 
     #[test]
     fn every_state_is_told_in_a_few_words() {
-        let moving = |left| Mood::Moving { verb: "sending", rate: 3_145_728, left }.text();
+        let moving = |left| Mood::Moving { verb: "sending", rate: 3_145_728, left }.text(Room::Wide);
         assert_eq!(moving(Some(Duration::from_millis(2700))), "3.0 MiB/s, 2 s left");
         assert_eq!(moving(Some(Duration::from_secs(200))), "3.0 MiB/s, 3 min 20 s left");
         assert_eq!(moving(None), "sending");
-        assert_eq!(Mood::Flowing { rate: 3_145_728 }.text(), "3.0 MiB/s");
-        assert_eq!(Mood::Reconnecting { after: Duration::from_millis(3200) }.text(), "reconnecting in 3 s");
-        assert_eq!(Mood::Reconnecting { after: Duration::from_millis(200) }.text(), "reconnecting");
+        let text = |mood: Mood| mood.text(Room::Wide);
+        assert_eq!(text(Mood::Flowing { rate: 3_145_728 }), "3.0 MiB/s");
+        assert_eq!(text(Mood::Away { until: Duration::from_millis(3200) }), "connecting in 3 s");
+        assert_eq!(text(Mood::Away { until: Duration::from_millis(200) }), "connecting");
     }
 }

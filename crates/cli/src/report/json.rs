@@ -83,6 +83,10 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
         LinkEvent::Down { disconnect } => line("down").with("why", disconnect.to_string()),
         LinkEvent::DialFailed { disconnect, .. } => line("unreachable").with("why", disconnect.to_string()),
         LinkEvent::Waiting { delay, .. } => line("waiting").seconds("seconds", delay.as_secs_f64()),
+        LinkEvent::Retrying { name, failure, delay } => {
+            let line = Line::new("retrying").with("name", name.as_str()).with("why", failure.to_string());
+            return Some(line.seconds("seconds", delay.as_secs_f64()));
+        }
         LinkEvent::GaveUp { why, reached } => {
             line("gave_up").with("why", why.as_str()).with("reached", *reached)
         }

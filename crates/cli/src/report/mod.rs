@@ -2,6 +2,7 @@
 
 pub(crate) mod bar;
 pub(crate) mod json;
+mod stage;
 mod status;
 mod sums;
 mod tick;
@@ -17,17 +18,19 @@ use crate::signals::Wish;
 use crate::story::Story;
 use crate::units::Span;
 use bar::Bar;
-use bowline_core::transfer::{Meter, Stage, Traffic};
+use bowline_core::transfer::{Code, Failure, Meter, Stage, Traffic};
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 use sums::Sums;
 use tokio::sync::watch;
-use words::{done_line, shortened};
+use words::done_line;
 
 /// How often [`Report::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// So long a file is put off for a reason that people can do something about; a crowd of files is slowed down by less.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
 /// How often a program is told about progress.
 const NEWS: Duration = Duration::from_secs(1);
 
@@ -86,6 +89,8 @@ pub(crate) struct Report {
     unreachable: Option<String>,
     /// What was told last of that.
     told: Option<String>,
+    /// Why files had to wait, since one was done.
+    delayed: Option<Code>,
     story: Story,
 }
 
@@ -94,7 +99,7 @@ impl Report {
     /// later.
     pub(crate) fn new(verb: Verb, output: Output, story: Story, files: Vec<Subject>, tree: bool) -> Self {
         let title = match &files[..] {
-            [file] if !tree => shortened(&plain(&file.name)),
+            [file] if !tree => plain(&file.name).into_owned(),
             _ => String::new(),
         };
         let voice = match output {
@@ -107,7 +112,18 @@ impl Report {
             _ => Voice::Lines,
         };
         let (rows, sums, began, meter) = (BTreeMap::new(), Sums::new(tree), Instant::now(), Meter::default());
-        let mut report = Self { verb, rows, sums, voice, began, meter, unreachable: None, told: None, story };
+        let mut report = Self {
+            verb,
+            rows,
+            sums,
+            voice,
+            began,
+            meter,
+            unreachable: None,
+            told: None,
+            delayed: None,
+            story,
+        };
         for (index, file) in files.into_iter().enumerate() {
             report.add(index, file);
         }
@@ -164,6 +180,7 @@ impl Report {
     pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
         let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
+        self.delayed = None;
         if !folder {
             self.story.done(done_line(self.verb, finished, 16), finished.into());
         }
@@ -239,6 +256,7 @@ impl Report {
             // Told if there is another try; if not, the last line of the command says it.
             LinkEvent::DialFailed { disconnect, .. } => self.unreachable = Some(disconnect.to_string()),
             LinkEvent::Waiting { delay, .. } => self.wait(*delay),
+            LinkEvent::Retrying { name, failure, delay } => self.put_off(name.as_str(), failure, *delay),
             _ => {}
         }
     }
@@ -277,6 +295,13 @@ impl Report {
         self.told = why;
     }
 
+    /// Says why a file is put off. Of a tree, once: for all the others it is the same disk.
+    fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
+        if delay >= WORTH_A_LINE && self.delayed.replace(failure.code) != Some(failure.code) {
+            self.say(&format!("not yet: {name}: {failure}; trying again in {}", Span(delay)));
+        }
+    }
+
     /// Tells people something, in one line.
     pub(crate) fn say(&self, line: &str) {
         match &self.voice {
@@ -302,5 +327,10 @@ pub(crate) fn complain(trouble: &Trouble) {
 
 /// Prints a line on stderr. If nobody reads it, nothing is lost that could be saved.
 pub(crate) fn print_line(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", plain(line));
+    print_lines(&plain(line));
+}
+
+/// Prints what is plain already, in one line or more.
+pub(crate) fn print_lines(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,51 +1,61 @@
 //! A line at the bottom of a terminal that says what is going on; elsewhere there is none.
 
+use super::stage::{room, stage};
+use super::words::shortened;
 use crate::args::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
+/// How wide a count of seconds is, with the space behind it.
+const COUNT: usize = 6;
+
 /// Goes when it is dropped.
-pub(crate) struct StatusLine(ProgressBar);
+pub(crate) struct StatusLine {
+    bar: ProgressBar,
+    /// How many columns stand before what is said.
+    before: usize,
+}
 
 impl StatusLine {
-    /// One of this form, in which `{msg}` stands for what is said.
-    pub(crate) fn new(output: Output, template: &str) -> Self {
-        let target = if output.json || output.quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(10)
-        };
+    /// One that says what it is told, as much of it as there is room for.
+    pub(crate) fn new(output: Output) -> Self {
+        Self::of(output, "{msg}", 0)
+    }
+
+    /// The same behind a count of seconds.
+    pub(crate) fn counting(output: Output) -> Self {
+        let line = Self::of(output, "{elapsed:>4}  {msg}", COUNT);
+        line.bar.enable_steady_tick(Duration::from_secs(1));
+        line
+    }
+
+    fn of(output: Output, template: &str, before: usize) -> Self {
+        let target = if output.json || output.quiet { ProgressDrawTarget::hidden() } else { stage() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self(bar)
+        Self { bar, before }
     }
 
-    /// Counts the time in it, each second.
-    pub(crate) fn counting(self) -> Self {
-        self.0.enable_steady_tick(Duration::from_secs(1));
-        self
-    }
-
-    pub(crate) fn say(&self, text: impl Into<String>) {
-        self.0.set_message(text.into());
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.set_message(shortened(text, room().saturating_sub(self.before)));
     }
 
     /// Says it, and counts from here on.
     pub(crate) fn begin(&self, text: &str) {
-        self.0.reset_elapsed();
+        self.bar.reset_elapsed();
         self.say(text);
     }
 
     /// Prints something above it.
     pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.0.suspend(print);
+        self.bar.suspend(print);
     }
 }
 
 impl Drop for StatusLine {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -13,7 +13,7 @@ impl Report {
         let now = Instant::now();
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
-        let (mut finishing, mut paused, mut under) = (0, 0, 0);
+        let (mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0);
         let mut endless = false;
         for row in self.rows.values_mut() {
             match &mut row.state {
@@ -33,6 +33,7 @@ impl Report {
                     under += 1;
                     finishing += u32::from(progress.stage == Stage::Finishing);
                     paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));
+                    waiting += u32::from(progress.stage == Stage::Waiting);
                     let news = told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage);
                     if news && matches!(self.voice, Voice::Json) {
                         *told = Some((now, progress.stage));
@@ -51,12 +52,14 @@ impl Report {
         }
         let Voice::Bar(bar) = &self.voice else { return };
         if self.is_many() {
-            bar.set_title(self.sums.title());
+            bar.set_title(&self.sums.title());
         }
         let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
             Mood::Finishing
         } else if under > 0 && paused == under {
             Mood::Paused
+        } else if under > 0 && waiting == under {
+            Mood::Waiting
         } else if endless {
             Mood::Flowing { rate: self.meter.rate(now).unwrap_or_default() }
         } else {

@@ -33,11 +33,10 @@ pub(super) fn stage(stage: Stage) -> &'static str {
     }
 }
 
-/// A name that leaves room for the bar.
-pub(super) fn shortened(name: &str) -> String {
-    const MOST: usize = 24;
-    if name.chars().count() <= MOST {
+/// So many characters of a name, to leave room for the bar.
+pub(super) fn shortened(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
         return name.into();
     }
-    name.chars().take(MOST - 1).chain(['…']).collect()
+    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }

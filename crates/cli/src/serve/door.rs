@@ -1,11 +1,15 @@
 //! Where `serve` listens: an address of TCP, or a Unix socket.
 
+use crate::args::Papers;
 use crate::exit::Trouble;
 use bowline_tokio::Server;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
+
+/// What the name of a Unix socket begins with.
+const UNIX: &str = "unix:";
 
 pub(super) enum Door {
     Tcp(TcpListener, SocketAddr),
@@ -14,12 +18,20 @@ pub(super) enum Door {
 }
 
 impl Door {
-    /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`, where no TLS is spoken.
-    pub(super) async fn open(listen: &str, is_secure: bool) -> Result<Self, Trouble> {
-        if let Some(path) = listen.strip_prefix("unix:") {
-            if is_secure {
-                return Err(Trouble::usage("over a Unix socket no TLS is spoken; leave --tls-cert away"));
-            }
+    /// Whether TLS can be spoken there, if it is to be.
+    pub(super) fn check(listen: &str, papers: &Papers) -> Result<(), Trouble> {
+        let given = match papers {
+            _ if !listen.starts_with(UNIX) => return Ok(()),
+            Papers { self_signed: true, .. } => "--tls-self-signed",
+            Papers { cert: Some(_), .. } => "--tls-cert and --tls-key",
+            _ => return Ok(()),
+        };
+        Err(Trouble::usage(format!("over a Unix socket no TLS is spoken; leave {given} away")))
+    }
+
+    /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`.
+    pub(super) async fn open(listen: &str) -> Result<Self, Trouble> {
+        if let Some(path) = listen.strip_prefix(UNIX) {
             return Self::unix(path);
         }
         let listener = TcpListener::bind(listen).await.map_err(|e| closed(listen, &e))?;

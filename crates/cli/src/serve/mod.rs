@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let output = args.common.output;
+    Door::check(&args.listen, &args.papers)?;
     if args.papers.self_signed {
         args.papers = self_signed::papers(args.check)?;
     }
@@ -35,7 +36,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
         return announce("the settings can be used");
     }
     let server = Server::new(store(&args)?, config);
-    let door = Door::open(&args.listen, tls.is_some()).await?;
+    let door = Door::open(&args.listen).await?;
     let name = door.name(tls.is_some());
     if !output.quiet && door.is_public() && doors.are_open() {
         print_line(

@@ -172,6 +172,10 @@ impl Story {
             LinkEvent::Waiting { delay, .. } => {
                 self.turn(Kind::Wait, format!("waits for {:.1} s", delay.as_secs_f64()));
             }
+            LinkEvent::Retrying { name, failure, delay } => {
+                let text = format!("{name} waits for {:.1} s: {failure}", delay.as_secs_f64());
+                self.turn(Kind::Wait, text);
+            }
             // After an end that was asked for there is nothing to give up.
             LinkEvent::GaveUp { why, .. } => {
                 if let Some((_, why)) = why.rsplit_once("; gave up: ") {

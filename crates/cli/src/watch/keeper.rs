@@ -12,7 +12,7 @@ use bowline_core::reconnect::{self, Next};
 use bowline_core::{Close, Disconnect, Instant, Reconnect, Rng};
 use bowline_tokio::{Clock, LinkEvent, MaybeTlsStream, Paths, WebSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::time::{interval, sleep_until};
+use tokio::time::{interval, timeout_at};
 
 /// How often the present is shown.
 const TICK: Duration = Duration::from_millis(500);
@@ -67,20 +67,23 @@ impl Keeper {
                         attempt: self.reconnect.attempts(),
                         delay: at - self.clock.now(),
                     });
-                    self.wait(at).await
+                    self.wait(at, view).await
                 }
                 Some(Next::GiveUp(reconnect::GiveUp::No(_))) => return last,
                 Some(Next::GiveUp(why)) => return format!("{last}; gave up: {why}"),
                 None => match self.reconnect.poll_timeout() {
-                    Some(at) => self.wait(at).await,
+                    Some(at) => self.wait(at, view).await,
                     None => return last,
                 },
             };
         }
     }
 
-    async fn wait(&mut self, at: Instant) -> Option<Next> {
-        sleep_until(self.clock.deadline(at)).await;
+    async fn wait(&mut self, at: Instant, view: &View) -> Option<Next> {
+        let (mut ticks, deadline) = (interval(TICK), self.clock.deadline(at));
+        while timeout_at(deadline, ticks.tick()).await.is_ok() {
+            view.wait(at - self.clock.now());
+        }
         self.reconnect.handle_timeout(self.clock.now())
     }
 

@@ -1,15 +1,19 @@
 //! The life of a connection as lines, and its present below them.
 
 use crate::args::Output;
-use crate::plain::plain;
+use crate::plain::{beside, columns, plain};
 use crate::report::json::{self, Line};
-use crate::report::{StatusLine, print_line};
+use crate::report::{StatusLine, print_lines};
 use crate::story::Story;
-use crate::units::Span;
+use crate::units::{Span, millis};
 use bowline_core::connection::{Event, Lesson};
 use bowline_tokio::LinkEvent;
+use console::Term;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+
+/// Where the text of a line begins.
+const MARGIN: usize = 10;
 
 /// What a link is like at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +47,7 @@ struct Sums {
 
 impl View {
     pub(super) fn new(output: Output, story: Story) -> Self {
-        let line = StatusLine::new(output, "{msg}");
+        let line = StatusLine::new(output);
         let sums = Sums {
             start: Instant::now(),
             links: 0,
@@ -73,7 +77,7 @@ impl View {
         }
         match event {
             LinkEvent::Dialing { attempt: 1 } => self.line.say("connecting"),
-            LinkEvent::Dialing { attempt } => self.line.say(format!("connecting, attempt {attempt}")),
+            LinkEvent::Dialing { attempt } => self.line.say(&format!("connecting, attempt {attempt}")),
             LinkEvent::Down { disconnect } => self.say(&format!("disconnected: {disconnect}")),
             LinkEvent::DialFailed { disconnect, .. } => self.say(&format!("not reachable: {disconnect}")),
             LinkEvent::Waiting { delay, .. } => self.say(&format!("connecting again in {}", Span(*delay))),
@@ -129,14 +133,19 @@ impl View {
         let Now { up, silence, round_trip } = now;
         let ping = match self.heartbeat.saturating_sub(silence) {
             Duration::ZERO => "asked whether anybody is there".into(),
-            left => format!("ping in {}", whole(left)),
+            left => format!("ping in {}", Span(left).whole()),
         };
         let round_trip = round_trip.map_or("not known yet".into(), precise);
-        self.line.say(format!(
+        self.line.say(&format!(
             "up for {}, round trip {round_trip}, silent for {}, {ping}",
-            whole(up),
-            whole(silence)
+            Span(up).whole(),
+            Span(silence).whole()
         ));
+    }
+
+    /// Shows that there is no link, and for how long none will be dialled.
+    pub(super) fn wait(&self, left: Duration) {
+        self.line.say(&format!("connecting again in {}", Span(left).whole()));
     }
 
     /// The whole watch in one line, and its story.
@@ -150,13 +159,13 @@ impl View {
         let Sums { start, links, up, least, most, .. } = self.sums;
         let (all, up) = (start.elapsed(), up.as_secs_f64());
         if self.output.json {
-            let millis = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
+            let number = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
             return Line::new("summary")
                 .seconds("seconds", all.as_secs_f64())
                 .with("links", links)
                 .seconds("up_seconds", up)
-                .with("least_ms", millis(least))
-                .with("most_ms", millis(most))
+                .with("least_ms", number(least))
+                .with("most_ms", number(most))
                 .print();
         }
         let share = 100.0 * up / all.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -173,7 +182,8 @@ impl View {
 
     fn say(&self, text: &str) {
         if !self.output.quiet {
-            self.line.above(|| print_line(&format!("{} {}", time_of_day(), plain(text))));
+            let text = beside(MARGIN, &plain(text), columns(&Term::stderr()));
+            self.line.above(|| print_lines(&format!("{} {text}", time_of_day())));
         }
     }
 }
@@ -196,16 +206,7 @@ fn time_of_day() -> String {
     format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// In whole seconds: more would only flicker.
-fn whole(time: Duration) -> Span {
-    Span(Duration::from_secs(time.as_secs()))
-}
-
 /// With a tenth of a millisecond, as long as it matters.
 fn precise(time: Duration) -> String {
-    if time < Duration::from_millis(100) {
-        format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-    } else {
-        Span(time).to_string()
-    }
+    if time < Duration::from_millis(100) { millis(time) } else { Span(time).to_string() }
 }

@@ -195,7 +195,7 @@ impl Drop for Process {
 }
 
 /// Kills a process that hangs, so that its test fails instead of hanging too.
-fn watch(child: &Child) -> mpsc::Sender<()> {
+pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
     let pid = Pid::from_child(child);
     let (keep, ended) = mpsc::channel::<()>();
     thread::spawn(move || {

@@ -18,8 +18,12 @@ mod quotas;
 mod ranges;
 mod refusals;
 mod resume;
+#[cfg(unix)]
+mod screens;
 mod settings;
 mod story;
+#[cfg(unix)]
+mod terminal;
 mod trees;
 mod unix;
 mod usage;

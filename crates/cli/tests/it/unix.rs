@@ -40,6 +40,20 @@ fn a_file_crosses_a_socket_both_ways_and_the_socket_goes_with_the_server() {
 }
 
 #[test]
+fn a_socket_for_which_tls_is_wanted_is_refused_with_what_was_given() {
+    let world = World::new();
+    for (given, named) in [
+        (&["--tls-self-signed"][..], "--tls-self-signed"),
+        (&["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "--tls-cert and --tls-key"),
+    ] {
+        let done = world.run([&["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"], given].concat());
+        let expected = format!("bowline: over a Unix socket no TLS is spoken; leave {named} away\n");
+        assert_eq!((done.code, done.stderr), (Some(2), expected));
+        assert!(!world.path("state").exists(), "and nothing was made");
+    }
+}
+
+#[test]
 fn the_socket_of_a_server_that_was_killed_is_replaced_and_that_of_another_is_not() {
     let world = World::new();
     serve(&world).kill();

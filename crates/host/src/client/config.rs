@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowline_core::transfer::{self, SUBPROTOCOL};
+use bowline_core::transfer::{self, Failure, SUBPROTOCOL, SafeName};
 use bowline_core::{Disconnect, Instant, adapt, connection, messages, reconnect};
 use bowline_handshake::client::{Request, RequestError};
 use http::HeaderMap;
@@ -172,6 +172,15 @@ pub enum LinkEvent {
         why: String,
         /// Whether there has ever been a link.
         reached: bool,
+    },
+    /// It carries no transfer of this name for the moment: that is tried again after this time.
+    Retrying {
+        /// The file.
+        name: SafeName,
+        /// Why.
+        failure: Failure,
+        /// From now on.
+        delay: Duration,
     },
     /// Something else that the connection has noticed.
     Notice(connection::Event),

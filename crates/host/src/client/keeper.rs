@@ -315,7 +315,7 @@ impl<T> Keeper<T> {
         }
     }
 
-    fn tell(&mut self, event: LinkEvent) {
+    pub(super) fn tell(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Link(event));
     }
 }

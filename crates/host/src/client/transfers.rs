@@ -8,7 +8,7 @@ use bowline_core::transfer::{
 };
 use bowline_store::DiskStore;
 
-use super::{Download, Feed, Keeper, Output};
+use super::{Download, Feed, Keeper, LinkEvent, Output};
 use crate::transfer::{Done, Tracked, TransferError, TransferProgress, Verb};
 
 /// How often progress is told.
@@ -93,6 +93,12 @@ impl<T> Keeper<T> {
             Event::Offered(offered) => self.handle_offered(now, offered),
             Event::Accepted { id, .. } => {
                 self.count_link(id);
+                self.outputs.push_back(Output::Transfer(event));
+            }
+            Event::Retrying { id, ref failure, after } => {
+                if let Some(name) = self.tracked.get(&id).map(|tracked| tracked.name.clone()) {
+                    self.tell(LinkEvent::Retrying { name, failure: failure.clone(), delay: after });
+                }
                 self.outputs.push_back(Output::Transfer(event));
             }
             Event::Done { id, length, digest, deduplicated, resent } => {
