@@ -20,10 +20,10 @@ fn a_file_larger_than_the_quota_is_refused_with_both_numbers() {
 #[test]
 fn each_token_has_a_quota_of_its_own() {
     let world = World::new();
-    fs::write(world.path("who"), "alice one\nbob two\n").expect("writable");
+    fs::write(world.path("who"), "alice one quota=500k\nbob two\n").expect("writable");
     world.file("a", 400_000);
     world.file("b", 400_000);
-    let server = world.serve(&["--quota", "500k", "--tokens", "who", "--limit-rate", "200k"]);
+    let server = world.serve(&["--tokens", "who", "--limit-rate", "200k"]);
     let mut first =
         Process::start(&mut world.bowline(["send", "a", &server.url, "--token", "one", "--json"]));
     first.event(|event| event["event"] == "progress" && event["bytes"].as_u64() > Some(0));

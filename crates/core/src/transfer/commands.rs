@@ -172,6 +172,21 @@ impl Transfers {
         }
     }
 
+    /// Others share the limit on the rate of this link, and have their turn first: nothing more is sent before `sending`,
+    /// nor allowed to the peer before `receiving`. Without a [limit](super::Config::limit_rate) this changes nothing.
+    ///
+    /// Whoever shares one among several links gives it to each as its `limit_rate`, watches what has
+    /// [passed](Self::passed) on each, and holds each back until what all have used is paid for.
+    pub fn hold_back(&mut self, now: Instant, sending: Instant, receiving: Instant) {
+        self.advance(now);
+        let Some(link) = &mut self.link else { return };
+        for (limiter, until) in [(&mut link.limit_out, sending), (&mut link.limit_in, receiving)] {
+            if let Some(limiter) = limiter {
+                limiter.hold(until);
+            }
+        }
+    }
+
     /// The peer has to show anew who it is, on another link: this one ends, by an [`Event::Broken`] with
     /// [`Code::Unauthorized`] at both ends. What has come is kept.
     pub fn revoke(&mut self, now: Instant, why: &str) {

@@ -45,7 +45,8 @@ pub struct Config {
     pub pause_timeout: Duration,
     /// How often a transfer is offered again without any progress in between. 5.
     pub attempts: u32,
-    /// The most bytes a second, sent and received each. `None`: no limit.
+    /// The most bytes a second, sent and received each, on each link; [`hold_back`](super::Transfers::hold_back) shares it
+    /// among several. `None`: no limit.
     pub limit_rate: Option<u64>,
     /// Random bytes that name this process, so that a peer can tell its return from a rival. All zeros by default, so
     /// that its return cannot be told: give each process its own. A client's [`Session`](crate::Session) does so by itself.

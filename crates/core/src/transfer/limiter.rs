@@ -9,11 +9,13 @@ pub(super) struct Limiter {
     bytes_per_second: u64,
     /// From this instant on there is no debt.
     free_at: Instant,
+    /// How many bytes have passed.
+    passed: u64,
 }
 
 impl Limiter {
     pub(super) fn new(now: Instant, bytes_per_second: u64) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1), free_at: now }
+        Self { bytes_per_second: bytes_per_second.max(1), free_at: now, passed: 0 }
     }
 
     /// When the next bytes may pass.
@@ -21,7 +23,18 @@ impl Limiter {
         self.free_at
     }
 
+    /// Somebody else's debt has to be paid first.
+    pub(super) fn hold(&mut self, until: Instant) {
+        self.free_at = self.free_at.max(until);
+    }
+
+    /// How many bytes have passed.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
+    }
+
     pub(super) fn pass(&mut self, now: Instant, bytes: u64) {
+        self.passed = self.passed.saturating_add(bytes);
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
         self.free_at = self.free_at.max(now) + Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX));
     }
@@ -43,6 +56,16 @@ mod tests {
         assert_eq!(limiter.free_at(), Instant::from_millis(1500));
         limiter.pass(Instant::from_secs(2), 1000);
         assert_eq!(limiter.free_at(), Instant::from_secs(3), "idle time is not saved up");
+    }
+
+    #[test]
+    fn who_is_held_waits_for_the_longer_of_two_debts() {
+        let mut limiter = Limiter::new(Instant::ZERO, 1000);
+        limiter.pass(Instant::ZERO, 500);
+        limiter.hold(Instant::from_millis(400));
+        assert_eq!(limiter.free_at(), Instant::from_millis(500));
+        limiter.hold(Instant::from_millis(900));
+        assert_eq!((limiter.free_at(), limiter.passed()), (Instant::from_millis(900), 500));
     }
 
     #[test]

@@ -1,8 +1,18 @@
 //! What can be seen of transfers.
 
+use super::limiter::Limiter;
 use super::receive::Incoming;
 use super::send::Outgoing;
 use super::{Progress, Stage, TransferId, Transfers, wire};
+
+/// What a limit on the rate of a link has let pass, in bytes since the link is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Sent.
+    pub sent: u64,
+    /// Allowed to the peer, whether it has sent them or not.
+    pub allowed: u64,
+}
 
 impl Transfers {
     /// How far a transfer has come; `None` once it has ended.
@@ -39,6 +49,15 @@ impl Transfers {
     /// How many bytes may be sent and not acknowledged on this link; a single chunk always may.
     pub fn window(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.flow.window())
+    }
+
+    /// How many bytes [`limit_rate`](super::Config::limit_rate) has let pass on this link; none if there is no limit.
+    pub fn passed(&self) -> Passed {
+        let passed = |limiter: &Option<Limiter>| limiter.as_ref().map_or(0, Limiter::passed);
+        self.link.as_ref().map_or(Passed::default(), |link| Passed {
+            sent: passed(&link.limit_out),
+            allowed: passed(&link.limit_in),
+        })
     }
 
     /// How many bytes of files this link has carried: acknowledged by the peer, or received.

@@ -75,6 +75,7 @@ pub use event::{Answer, Event, Failure, Offered, Progress, Stage};
 pub use id::TransferId;
 pub use kind::{Batch, Kind, UnixMode};
 pub use listing::Listing;
+pub use look::Passed;
 pub use meter::Meter;
 pub use name::{NameError, SafeName};
 pub use offer::Offer;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bowline_core::closing::Obstacle;
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{Leftover, Offer, SafeName, TransferId};
+use bowline_core::transfer::{self, Code, Failure, Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
 use bowline_handshake::client::Request;
 
@@ -198,6 +198,41 @@ fn what_is_decided_about_an_event_is_said_in_the_same_round() {
     assert!(carry(now, &mut far, &mut near) > 0, "it asks");
     keeper.pump(now, &mut near);
     assert!(carry(now, &mut near, &mut far) > 0, "it is told at once");
+}
+
+#[test]
+fn who_is_put_off_is_told_by_whom_and_for_how_long() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    keeper.upload(now, offer(1), Feed::Nothing, "file");
+    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
+    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
+    let mut server = Session::server(session::Config::default(), now);
+    server.handle_link_up(now, None);
+    let mut put_off = None;
+    for _ in 0..4 {
+        keeper.pump(now, &mut near);
+        carry(now, &mut near, &mut far);
+        pump(now, &mut far, &mut server);
+        while let Some(event) = server.poll_event() {
+            if let session::Event::Transfer(transfer::Event::Offered(offered)) = event {
+                let mut failure = Failure::local(Code::NoSpace, "the disk is full");
+                failure.retry_after = 30 * SECOND;
+                server.transfers_mut().fail(now, offered.id, failure);
+            }
+        }
+        pump(now, &mut far, &mut server);
+        carry(now, &mut far, &mut near);
+        while let Some(output) = keeper.poll_output(now) {
+            if let Output::Link(LinkEvent::Retrying { name, failure, delay }) = output {
+                put_off = Some((name.as_str().to_owned(), failure.to_string(), delay));
+            }
+        }
+    }
+    let (name, why, delay) = put_off.expect("it is told");
+    assert_eq!((name.as_str(), why.as_str()), ("file", "the other side says: the disk is full"));
+    assert!(delay >= 30 * SECOND, "{delay:?}");
 }
 
 #[test]

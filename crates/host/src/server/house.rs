@@ -14,6 +14,7 @@ use bowline_store::{DiskStore, StoreError};
 use http::StatusCode;
 
 use super::figures::Tally;
+use super::rates::Rates;
 use super::seats::Seats;
 use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent, Talks};
 use crate::AcceptError;
@@ -25,7 +26,7 @@ use crate::transfer::Verb;
 /// How many transfers are looked at in one go of a sweep: a moment's work of a thread that others may want.
 const SWEEP: usize = 256;
 
-/// What all links of a server share: its folder, its settings, who has how much open, what is paused, and its sessions of
+/// What all links of a server share: its folder, its settings, who has how much open and has used what of his rate, what is paused, and its sessions of
 /// messages.
 #[derive(Debug)]
 pub struct House {
@@ -34,6 +35,7 @@ pub struct House {
     /// Names this process to its clients.
     pub(super) instance: [u8; 16],
     pub(super) seats: Seats,
+    pub(super) rates: Rates,
     pub(super) tally: Tally,
     /// Who may come at present.
     access: RwLock<Arc<Access>>,
@@ -56,8 +58,8 @@ impl House {
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
         let talks = Talks::new(config.messages, news, now);
-        let (edition, links, seats, tally, paused) = Default::default();
-        Self { store, config, instance, seats, tally, access, edition, links, paused, talks }
+        let (edition, links, seats, rates, tally, paused) = Default::default();
+        Self { store, config, instance, seats, rates, tally, access, edition, links, paused, talks }
     }
 
     /// Its settings.

@@ -6,6 +6,7 @@ mod figures;
 mod guest;
 mod house;
 mod peer;
+mod rates;
 mod seats;
 mod served;
 mod talks;

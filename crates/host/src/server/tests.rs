@@ -1,5 +1,7 @@
 //! What a server answers, and what it remembers, without a socket.
 
+mod rates;
+
 use std::sync::Arc;
 
 use bowline_core::connection::Config;

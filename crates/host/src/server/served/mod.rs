@@ -14,6 +14,7 @@ use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
 use super::figures::Share;
+use super::rates::Part;
 use super::talks::Place;
 use super::{House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
@@ -45,6 +46,8 @@ pub struct Served {
     share: Share,
     /// When the stages of the transfers are counted next, if anything may have changed.
     count: Option<Instant>,
+    /// What it takes of its principal's rate, if that is limited.
+    part: Option<Part>,
     /// Among the sessions of messages.
     place: Option<Place>,
     /// How the link has ended.
@@ -83,6 +86,11 @@ impl Served {
         settings.messages = house.config().messages.map(|sessions| sessions.session);
         let mut session = Session::server(settings, now);
         session.handle_link_up(now, None);
+        let part = pass.grant.limit_rate.map(|rate| {
+            let (part, debt) = house.rates.join(now, &pass.grant.principal, rate);
+            session.transfers_mut().hold_back(now, debt.sending, debt.receiving);
+            part
+        });
         let share = house.tally.join();
         let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
@@ -98,6 +106,7 @@ impl Served {
             subjects: BTreeMap::new(),
             share,
             count: None,
+            part,
             place,
             disconnect: None,
         }
@@ -133,8 +142,10 @@ impl Served {
         self.look_at_pass(now);
         self.desk.pump(now, connection);
         // What is decided about events may have to be said, and so does what the application says.
+        self.pay(now);
         while (self.handle_events(now) | self.converse(now)) && self.disconnect.is_none() {
             self.desk.pump(now, connection);
+            self.pay(now);
         }
         self.share.handle_stats(&connection.stats());
         if !self.subjects.is_empty() {
@@ -195,6 +206,14 @@ impl Served {
             if let Some(why) = self.house.access().objection(&self.pass) {
                 self.turn_out(now, why);
             }
+        }
+    }
+
+    /// Says what has passed of a rate that is shared, and waits for the others' turns.
+    fn pay(&mut self, now: Instant) {
+        let transfers = self.desk.session.transfers_mut();
+        if let Some(debt) = self.part.as_mut().and_then(|part| part.pay(now, transfers.passed())) {
+            transfers.hold_back(now, debt.sending, debt.receiving);
         }
     }
 
