@@ -16,11 +16,11 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The same of one that survives a power cut.
-pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+/// The same of one that survives a power cut. One that is there stays, and is `AlreadyExists`.
+pub(crate) fn write_new_durably(path: &Path, text: &str) -> io::Result<()> {
     let file = fill(path, text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist_noclobber(path)?;
     Ok(())
 }
 

@@ -1,37 +1,119 @@
 //! A certificate that nobody has signed but its owner, for trying out TLS and for those who name it to their clients.
+//!
+//! The key comes first, and the certificate is made of the key that is there. Neither replaces another. So whoever else
+//! starts at the same moment, or was stopped in between, leaves two that belong together.
 
 use crate::args::Papers;
 use crate::exit::Trouble;
 use crate::{private, state};
 use rcgen::{CertificateParams, DnType, KeyPair};
+use std::path::Path;
+use std::{fs, io};
 
 /// Names the files of the certificate, which is made at the first time, and is the same ever after. Who only checks makes
 /// none, and is told of no files where there are none.
 pub(crate) fn papers(check: bool) -> Result<Papers, Trouble> {
     let folder = state::folder()
         .ok_or_else(|| Trouble::failed("there is no place for a certificate; set BOWLINE_STATE_DIR"))?;
+    papers_in(&folder, check)
+}
+
+fn papers_in(folder: &Path, check: bool) -> Result<Papers, Trouble> {
     let (certificate, key) = (folder.join("self-signed.pem"), folder.join("self-signed.key"));
-    if !certificate.exists() || !key.exists() {
+    let has_certificate = certificate.exists();
+    // Looked at in this order, a key that is just being made is no key that is missing.
+    let has_key = key.exists();
+    if !has_certificate || !has_key {
         if check {
             return Ok(Papers { cert: None, key: None, self_signed: true });
         }
-        let failed =
-            |e: String| Trouble::failed(format!("{}: no certificate can be made: {e}", folder.display()));
-        let (pem, secret) = make().map_err(|e| failed(e.to_string()))?;
-        let written = state::make_private(&folder)
-            .and_then(|()| private::write_durably(&key, &secret))
-            .and_then(|()| private::write_durably(&certificate, &pem));
-        written.map_err(|e| failed(e.to_string()))?;
+        let made = state::make_private(folder).map_err(Into::into).and_then(|()| {
+            if has_certificate {
+                // Nobody has the key of it.
+                fs::remove_file(&certificate)?;
+            }
+            make(&certificate, &key)
+        });
+        made.map_err(|error: Error| {
+            Trouble::failed(format!("{}: no certificate can be made: {error}", folder.display()))
+        })?;
     }
     Ok(Papers { cert: Some(certificate), key: Some(key), self_signed: true })
 }
 
-/// A certificate for this machine, and its key.
-fn make() -> Result<(String, String), rcgen::Error> {
+type Error = Box<dyn std::error::Error>;
+
+/// A key, and a certificate of it for this machine.
+fn make(certificate: &Path, key: &Path) -> Result<(), Error> {
+    if !key.exists() {
+        write_new(key, &KeyPair::generate()?.serialize_pem())?;
+    }
+    let key = KeyPair::from_pem(&fs::read_to_string(key)?)?;
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "bowline");
-    let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    write_new(certificate, &params.self_signed(&key)?.pem())?;
+    Ok(())
+}
+
+/// Writes a file, unless somebody else was quicker: theirs is as good.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match private::write_new_durably(path, text) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        written => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_tokio::tls::ServerTls;
+    use std::sync::Barrier;
+    use std::thread;
+
+    /// What a server that starts there finds.
+    fn start(folder: &Path) -> (Vec<u8>, Vec<u8>) {
+        let papers = papers_in(folder, false).expect("there is room");
+        let read = |path: Option<_>| fs::read::<std::path::PathBuf>(path.expect("named")).expect("made");
+        (read(papers.cert), read(papers.key))
+    }
+
+    fn belong_together((certificate, key): &(Vec<u8>, Vec<u8>)) -> bool {
+        ServerTls::new(certificate, key).is_ok()
+    }
+
+    #[test]
+    fn servers_that_start_at_once_have_one_certificate_and_its_key() {
+        const SERVERS: usize = 4;
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().expect("a folder");
+            let barrier = Barrier::new(SERVERS);
+            let found = thread::scope(|scope| {
+                let starts = [(); SERVERS].map(|()| {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        start(dir.path())
+                    })
+                });
+                starts.map(|start| start.join().expect("no panic"))
+            });
+            assert!(found.iter().all(|papers| *papers == found[0] && belong_together(papers)));
+        }
+    }
+
+    #[test]
+    fn half_of_a_pair_gets_another_half() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = start(dir.path());
+        fs::remove_file(dir.path().join("self-signed.pem")).expect("it was there");
+        let second = start(dir.path());
+        assert!(
+            second.1 == first.1 && second.0 != first.0 && belong_together(&second),
+            "another certificate"
+        );
+        fs::remove_file(dir.path().join("self-signed.key")).expect("it was there");
+        let third = start(dir.path());
+        assert!(third.0 != second.0 && third.1 != second.1 && belong_together(&third), "all is new");
+        assert!(!belong_together(&(second.0, third.1)));
+    }
 }

@@ -28,22 +28,26 @@ fn stop(server: Server) -> String {
 #[test]
 fn each_token_allows_what_its_line_says() {
     let world = World::new();
-    write_private(&world, "who", "alice one send folder=alice\nbob two fetch\n");
+    write_private(&world, "who", "alice eins send folder=alice\nbob zwei fetch\n");
     world.file("a", 1000);
     let server = world.serve(&["--tokens", "who"]);
     let name = |name: &str| format!("{}/{name}", server.url);
     let run = |args: &[&str], token| Process::start(world.bowline(args).env("BOWLINE_TOKEN", token)).finish();
-    assert_eq!(run(&["send", "a", &server.url], "one").code, Some(0));
+    assert_eq!(run(&["send", "a", &server.url], "eins").code, Some(0));
     assert!(world.inbox("alice/a") == bytes("a", 1000));
-    let refused = run(&["fetch", &name("a"), "-o", "back"], "one");
+    let refused = run(&["fetch", &name("a"), "-o", "back"], "eins");
     assert!(refused.stderr.contains("you may not fetch files from this server"), "{refused:?}");
-    let refused = run(&["send", "a", &server.url], "two");
+    world.file("inbox/alice/b", 10);
+    world.file("b", 20);
+    assert_eq!(run(&["send", "b", &server.url], "eins").code, Some(1));
+    let refused = run(&["send", "a", &server.url], "zwei");
     assert!(refused.stderr.contains("you may not send files to this server"), "{refused:?}");
-    assert_eq!(run(&["fetch", &name("alice/a"), "-o", "back"], "two").code, Some(0));
+    assert_eq!(run(&["fetch", &name("alice/a"), "-o", "back"], "zwei").code, Some(0));
     let told = stop(server);
-    assert!(told.contains("received a: 1000 B from alice at 127.0.0.1:"), "{told}");
+    assert!(told.contains("received alice/a: 1000 B from alice at 127.0.0.1:"), "{told}");
+    assert!(told.contains("not transferred: alice/b with alice at 127.0.0.1:"), "{told}");
     assert!(told.contains("sent alice/a: 1000 B to bob at 127.0.0.1:"), "{told}");
-    assert!(!told.contains("one") && !told.contains("two"), "{told}");
+    assert!(!told.contains("eins") && !told.contains("zwei"), "{told}");
 }
 
 #[test]

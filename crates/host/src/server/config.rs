@@ -117,7 +117,7 @@ pub enum ServerEvent {
         peer: Peer,
         /// The transfer.
         id: TransferId,
-        /// The file.
+        /// The file, from the folder of the store on.
         name: SafeName,
     },
     /// A file has arrived.
@@ -128,7 +128,7 @@ pub enum ServerEvent {
     Failed {
         /// The client.
         peer: Peer,
-        /// The file, if it was known.
+        /// The file, if it was known, from the folder of the store on.
         name: Option<SafeName>,
         /// Why.
         failure: Failure,
@@ -141,7 +141,7 @@ pub enum ServerEvent {
 pub struct FileEvent {
     /// The client.
     pub peer: Peer,
-    /// The file.
+    /// The file, from the folder of the store on, whatever part of it the client sees.
     pub name: SafeName,
     /// How many bytes it has.
     pub bytes: u64,

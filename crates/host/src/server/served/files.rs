@@ -74,7 +74,15 @@ impl Served {
         if self.house.is_paused(id) {
             self.handle_order(now, id, Verb::Pause);
         }
+        let name = self.whole(name);
         self.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
+    }
+
+    /// The name in the store itself, of which the client may see a folder only.
+    fn whole(&self, name: SafeName) -> SafeName {
+        let folder = self.pass.grant.folder.as_ref();
+        // One that is too long has not crossed either, and is told as the client has said it.
+        folder.and_then(|folder| folder.child(name.as_str()).ok()).unwrap_or(name)
     }
 
     pub(super) fn handle_transfer(&mut self, now: Instant, event: Event) {
@@ -97,7 +105,7 @@ impl Served {
                 let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
                 self.share.handle_done(way, length, deduplicated);
                 self.count = Some(now);
-                let folder = kind == Kind::Folder;
+                let (name, folder) = (self.whole(name), kind == Kind::Folder);
                 let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
                 self.tell(match way {
                     Way::In => ServerEvent::Received(file),
@@ -114,7 +122,7 @@ impl Served {
                 if let Some(Subject { way, .. }) = &subject {
                     self.share.handle_failed(*way, failure.code);
                 }
-                let name = subject.map(|subject| subject.name);
+                let name = subject.map(|subject| self.whole(subject.name));
                 self.tell(ServerEvent::Failed { peer, name, failure });
             }
             other => self.outputs.push_back(Output::Transfer(other)),
