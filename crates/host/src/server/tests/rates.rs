@@ -52,11 +52,10 @@ impl World {
             grant.limit_rate = Some(RATE);
             grant
         };
-        let mut config = ServerConfig::default();
-        config.access = Access::nobody()
+        let access = Access::nobody()
             .with_token(Secret::of("alice"), grant("alice"))
             .with_token(Secret::of("bob"), grant("bob"));
-        let (dir, house) = house(config);
+        let (dir, house) = house(ServerConfig { access, ..ServerConfig::default() });
         fs::write(dir.path().join("file"), vec![7; LEN]).unwrap();
         let (links, jobs, reports, done) = Default::default();
         Self { now: Instant::ZERO, house, dir, links, jobs, reports, done }
