@@ -3,6 +3,7 @@
 use crate::common::{LIMIT, watch};
 use pty_process::blocking::{self, Pty};
 use rustix::termios::{LocalModes, tcgetattr};
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::mem;
 use std::num::NonZero;
@@ -48,6 +49,8 @@ struct Seen {
 #[derive(Default)]
 struct State {
     parser: vt100::Parser,
+    /// What it has shown since the last screen that was waited for, that one included.
+    shown: VecDeque<Screen>,
     bytes: Vec<u8>,
     is_over: bool,
 }
@@ -84,14 +87,17 @@ impl Terminal {
         Self { _watch: watch(&child), child, pty, modes, seen, reader }
     }
 
-    /// Waits until the screen fits, however long that takes on a busy machine.
+    /// Waits until a screen has fitted, however long that takes on a busy machine, and however short it was to be seen.
     pub(crate) fn wait(&self, what: &str, fits: impl Fn(&Screen) -> bool) -> Screen {
         let mut state = self.seen.state();
         loop {
-            let screen = Screen::of(&state.parser);
-            if fits(&screen) {
-                return screen;
+            while let Some(screen) = state.shown.front() {
+                if fits(screen) {
+                    return screen.clone();
+                }
+                state.shown.pop_front();
             }
+            let screen = Screen::of(&state.parser);
             assert!(!state.is_over, "it has ended without {what}:\n{screen}");
             let (next, timeout) =
                 self.seen.news.wait_timeout(state, LIMIT).unwrap_or_else(PoisonError::into_inner);
@@ -126,8 +132,15 @@ impl Seen {
         // On Linux the end is an error: nobody has the other side open any more.
         while let Ok(n @ 1..) = pty.read(&mut buffer) {
             let mut state = self.state();
-            state.parser.process(&buffer[..n]);
             state.bytes.extend_from_slice(&buffer[..n]);
+            // A line that changes is drawn anew from its start.
+            for drawn in buffer[..n].split_inclusive(|byte| *byte == b'\r') {
+                state.parser.process(drawn);
+                let screen = Screen::of(&state.parser);
+                if state.shown.back() != Some(&screen) {
+                    state.shown.push_back(screen);
+                }
+            }
             self.news.notify_all();
         }
         self.state().is_over = true;
