@@ -100,6 +100,14 @@ impl Message {
         }
     }
 
+    /// The payload, shared with the message.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
     /// The length of the payload in bytes.
     pub fn len(&self) -> usize {
         self.as_bytes().len()

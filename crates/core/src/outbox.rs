@@ -98,6 +98,7 @@ impl Outbox {
     }
 
     /// Queues a message if it can be copied to what leaves next; says whether it was.
+    #[inline]
     pub(crate) fn send_small(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
         self.push_small(opcode, [payload], true)
     }
@@ -120,6 +121,7 @@ impl Outbox {
         }
     }
 
+    #[inline]
     fn push_small<const N: usize>(&mut self, opcode: Opcode, payload: [&[u8]; N], fin: bool) -> bool {
         let len = payload.iter().map(|piece| piece.len()).sum();
         let is_small = len < COPY_BELOW && len <= self.fragment;
@@ -185,23 +187,36 @@ impl Outbox {
         }
     }
 
+    /// The first of [`pieces`](Self::pieces); empty if there is none.
+    #[inline]
+    pub(crate) fn first_piece(&self) -> &[u8] {
+        match self.units.first() {
+            Some(unit) if unit.is_begun() || self.controls.is_empty() => unit.first_piece(),
+            _ => self.controls.rest(),
+        }
+    }
+
     /// The pieces to write next, in order; none is empty.
+    #[inline]
     pub(crate) fn pieces(&self) -> Pieces<'_> {
         Pieces::new(self)
     }
 
     /// The transport took the first `n` bytes of [`pieces`](Self::pieces).
+    #[inline]
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
-        let (mut bytes, mut close) = if self.units.is_begun() { self.units.advance(n) } else { (0, false) };
-        let (taken, pings) = self.controls.advance(n - bytes);
-        bytes += taken;
-        while bytes < n && !self.units.is_begun() {
-            let (taken, last) = self.units.advance(n - bytes);
-            if taken == 0 {
-                break;
+        let (mut bytes, mut pings, mut close) = (0, 0, false);
+        if !self.controls.is_empty() {
+            // A unit that has begun is in front of them, and the others behind.
+            if let Some(begun) = self.units.first().filter(|unit| unit.is_begun()) {
+                (bytes, close) = self.units.advance(n.min(begun.left()));
             }
-            bytes += taken;
-            close |= last;
+            let (taken, left) = self.controls.advance(n - bytes);
+            (bytes, pings) = (bytes + taken, left);
+        }
+        if bytes < n {
+            let (taken, last) = self.units.advance(n - bytes);
+            (bytes, close) = (bytes + taken, close || last);
         }
         if close {
             // RFC 6455 §5.5.1: there is only one, and nothing brings it back.
@@ -213,7 +228,7 @@ impl Outbox {
 
     /// Whether nothing waits to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.units.left() == 0 && self.controls.rest().is_empty()
+        self.units.left() == 0 && self.controls.is_empty()
     }
 
     /// Bytes of messages that wait to be written, with the headers of those that are cut already.
@@ -222,6 +237,7 @@ impl Outbox {
     }
 
     /// How much the queue counts against its limit.
+    #[inline]
     pub(crate) fn weight(&self) -> usize {
         self.queued() + self.data.len() * MESSAGE_WEIGHT
     }
@@ -237,7 +253,14 @@ impl Outbox {
     }
 
     /// Cuts what leaves next.
+    #[inline]
     fn fill(&mut self) {
+        if !self.data.is_empty() || matches!(self.farewell, Farewell::Waiting(_)) {
+            self.cut_ahead();
+        }
+    }
+
+    fn cut_ahead(&mut self) {
         while let Some(message) = self.data.front() {
             let left = message.len();
             let len = left.min(self.fragment);
@@ -277,22 +300,24 @@ impl Outbox {
     }
 
     /// Sees to it that a frame with a payload of this length can be added to the last unit, if that is possible.
+    #[inline]
     fn make_place(&mut self, len: usize, alone: bool) -> bool {
-        let is_overtaken = !self.controls.rest().is_empty();
-        if let Some(last) = self.units.last() {
-            // A control frame waits for the end of a unit that has begun to leave: that end must not move away from it,
-            // nor may a unit be longer than one fragment.
-            let is_fixed = last.is_begun() && is_overtaken;
-            let fits = !alone && last.len().saturating_add(len) <= self.fragment;
-            if last.is_open() && fits && !is_fixed {
-                return true;
-            }
-            if self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS || last.ends_with_close() {
-                return false;
-            }
+        let Some(last) = self.units.last() else {
+            self.units.push();
+            return true;
+        };
+        // A control frame waits for the end of a unit that has begun to leave: that end must not move away from it,
+        // nor may a unit be longer than one fragment.
+        let is_fixed = last.is_begun() && !self.controls.is_empty();
+        let fits = !alone && last.len().saturating_add(len) <= self.fragment;
+        if last.is_open() && fits && !is_fixed {
+            return true;
         }
-        self.units.push();
-        true
+        let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS || last.ends_with_close();
+        if !is_full {
+            self.units.push();
+        }
+        !is_full
     }
 
     /// The header of a frame that is not fragmented.

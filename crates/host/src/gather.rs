@@ -1,6 +1,7 @@
 //! What to hand to a stream in one write.
 
 use std::io::IoSlice;
+use std::iter;
 
 use bowline_core::Connection;
 
@@ -28,16 +29,23 @@ const PIECES: usize = 32;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn gather<T>(connection: &Connection, write: impl FnOnce(&[IoSlice<'_>], usize) -> T) -> Option<T> {
+    let mut pieces = connection.outputs();
+    let first = pieces.next()?;
+    let first = &first[..first.len().min(WRITE)];
+    let Some(second) = pieces.next().filter(|_| first.len() < WRITE) else {
+        return Some(write(&[IoSlice::new(first)], first.len()));
+    };
     let mut slices = [IoSlice::new(&[]); PIECES];
-    let (mut count, mut offered) = (0, 0);
-    for (slice, piece) in slices.iter_mut().zip(connection.outputs()) {
+    slices[0] = IoSlice::new(first);
+    let (mut count, mut offered) = (1, first.len());
+    for (slot, piece) in slices[1..].iter_mut().zip(iter::once(second).chain(pieces)) {
         let piece = &piece[..piece.len().min(WRITE - offered)];
-        *slice = IoSlice::new(piece);
+        *slot = IoSlice::new(piece);
         offered += piece.len();
         count += 1;
         if offered == WRITE {
             break;
         }
     }
-    (count > 0).then(|| write(&slices[..count], offered))
+    Some(write(&slices[..count], offered))
 }

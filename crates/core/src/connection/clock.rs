@@ -13,6 +13,15 @@ impl Connection {
         if now != self.now {
             self.step(now);
         }
+        if !self.is_calm() {
+            self.catch_up();
+        }
+        self.now
+    }
+
+    /// Does what was due but needed a time.
+    #[cold]
+    fn catch_up(&mut self) {
         self.tell_reading();
         if self.owes_answer() {
             let answer = self.closing.answer(self.now);
@@ -21,21 +30,25 @@ impl Connection {
         if self.owes_refusal() {
             self.tell_fault(self.now);
         }
-        self.now
     }
 
     /// Time has passed, or the clock was set back.
+    #[inline]
     fn step(&mut self, now: Instant) {
-        let passed = now - self.now;
         if now < self.now {
-            self.stats.clock_regressions += 1;
-            self.note_clock(self.now - now);
-        } else {
-            self.now = now;
+            return self.step_back(now);
         }
+        let passed = now - self.now;
+        self.now = now;
         if passed > self.heartbeat.grace() {
-            self.notice_stall(self.now);
+            self.notice_stall(now);
         }
+    }
+
+    #[cold]
+    fn step_back(&mut self, now: Instant) {
+        self.stats.clock_regressions += 1;
+        self.note_clock(self.now - now);
     }
 
     /// When something is due, whoever reads.
@@ -47,6 +60,7 @@ impl Connection {
     }
 
     /// Looks for a deadline that has passed long ago. Whatever has come meanwhile, it was we who were late.
+    #[cold]
     fn notice_stall(&mut self, now: Instant) {
         if let Some(late) = self.deadline().map(|due| now - due).filter(|late| *late > self.heartbeat.grace())
         {

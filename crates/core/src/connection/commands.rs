@@ -18,11 +18,12 @@ impl Connection {
         if let Err(refusal) = self.check_message() {
             return Err(refusal.of(message));
         }
-        match message {
-            Message::Text(text) if self.outbox.send_small(Opcode::Text, text.as_bytes()) => {}
-            Message::Text(text) => self.outbox.send(Opcode::Text, text.into_bytes().into()),
-            Message::Binary(bytes) if self.outbox.send_small(Opcode::Binary, &bytes) => {}
-            Message::Binary(bytes) => self.outbox.send(Opcode::Binary, bytes.into()),
+        let opcode = match &message {
+            Message::Text(_) => Opcode::Text,
+            Message::Binary(_) => Opcode::Binary,
+        };
+        if !self.outbox.send_small(opcode, message.as_bytes()) {
+            self.outbox.send(opcode, message.into_bytes().into());
         }
         self.stats.messages_sent += 1;
         Ok(())
@@ -137,17 +138,23 @@ impl Connection {
 
     /// Whether another message can be sent now.
     fn check_message(&self) -> Result<(), SendError<()>> {
-        if self.unfinished.is_some() && self.is_open() {
-            return Err(SendError::Unfinished(()));
+        match self.check_room() {
+            Ok(()) | Err(SendError::Full { .. }) if self.unfinished.is_some() => {
+                Err(SendError::Unfinished(()))
+            }
+            other => other,
         }
-        self.check_room()
     }
 
+    #[inline]
     fn check_room(&self) -> Result<(), SendError<()>> {
-        match self.room() {
-            _ if !self.is_open() => Err(SendError::Closing(())),
-            0 => Err(SendError::Full { message: (), held: self.outbox.weight(), limit: self.send_buffer }),
-            _ => Ok(()),
+        let held = self.outbox.weight();
+        if !self.is_open() {
+            return Err(SendError::Closing(()));
         }
+        if held >= self.send_buffer {
+            return Err(SendError::Full { message: (), held, limit: self.send_buffer });
+        }
+        Ok(())
     }
 }

@@ -28,9 +28,11 @@ impl Jam {
     }
 
     /// The transport took something. What it brought to an end, if that had lasted.
+    #[inline]
     pub(super) fn handle_written(&mut self, now: Instant) -> Option<Over> {
+        let since = self.since?;
         let jam = core::mem::take(self);
-        let lasted = now - jam.since?;
+        let lasted = now - since;
         (lasted >= LASTING).then_some(Over { lasted, was_told: jam.is_told })
     }
 

@@ -65,7 +65,6 @@ impl Connection {
     }
 
     /// Tells the machines that judge silence whether anybody listens.
-    #[inline]
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();
         if reading != self.told_reading {

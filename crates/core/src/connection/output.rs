@@ -10,7 +10,7 @@ impl Connection {
     /// What is shown may change with every call of a method, until its first byte is reported as written. When the
     /// transport is to be dropped, offer it what is left once, if at all.
     pub fn output(&self) -> &[u8] {
-        self.outbox.pieces().next().unwrap_or_default()
+        self.outbox.first_piece()
     }
 
     /// All that can be written next, in some pieces: for vectored writes.

@@ -40,7 +40,14 @@ impl Controls {
         self.push(false, header, payload);
     }
 
+    /// Whether all has been written.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
     /// What has not been written.
+    #[inline]
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }

@@ -1,21 +1,26 @@
 //! What can be written next, piece by piece.
 
 use super::Outbox;
+use super::unit::Unit;
+use core::mem::take;
+use core::slice;
 
 /// The bytes that are ready to leave, in order: of the unit that has begun, then the control frames, then the others.
 pub(crate) struct Pieces<'a> {
-    outbox: &'a Outbox,
-    /// Where the next piece is: so many units are behind us, and so many pieces of the one after them.
-    unit: usize,
+    /// The unit at hand, and which of its pieces comes next.
+    unit: Option<&'a Unit>,
     piece: usize,
-    /// After so many units the control frames come.
-    controls_at: Option<usize>,
+    /// The control frames, until their turn was.
+    controls: &'a [u8],
+    units: slice::Iter<'a, Unit>,
 }
 
 impl<'a> Pieces<'a> {
+    #[inline]
     pub(super) fn new(outbox: &'a Outbox) -> Self {
-        let controls_at = (!outbox.controls.rest().is_empty()).then(|| usize::from(outbox.units.is_begun()));
-        Self { outbox, unit: 0, piece: 0, controls_at }
+        let mut units = outbox.units.iter();
+        let unit = if outbox.units.is_begun() { units.next() } else { None };
+        Self { unit, piece: 0, controls: outbox.controls.rest(), units }
     }
 }
 
@@ -26,15 +31,17 @@ impl<'a> Iterator for Pieces<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
-            if self.controls_at == Some(self.unit) {
-                self.controls_at = None;
-                return Some(self.outbox.controls.rest());
-            }
-            let unit = self.outbox.units.get(self.unit)?;
+            let Some(unit) = self.unit else {
+                if !self.controls.is_empty() {
+                    return Some(take(&mut self.controls));
+                }
+                self.unit = Some(self.units.next()?);
+                continue;
+            };
             let rest = unit.rest(self.piece);
             self.piece += 1;
             if self.piece == unit.pieces() {
-                (self.unit, self.piece) = (self.unit + 1, 0);
+                (self.unit, self.piece) = (None, 0);
             }
             if !rest.is_empty() {
                 return Some(rest);

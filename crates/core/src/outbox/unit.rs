@@ -34,11 +34,6 @@ impl Unit {
         self.written > 0
     }
 
-    /// Whether all of it has left.
-    pub(super) fn is_done(&self) -> bool {
-        self.written > 0 && self.left() == 0
-    }
-
     /// Whether frames can be appended.
     pub(super) fn is_open(&self) -> bool {
         self.pieces_len == 0 && !self.has_close
@@ -48,9 +43,10 @@ impl Unit {
         self.has_close
     }
 
-    /// Copies a frame to the end, masked if its header says so.
+    /// Copies a frame to the end, masked if its header says so. Returns its length.
     #[inline]
-    pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
+    pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) -> usize {
+        let start = self.len;
         let len = payload.iter().map(|piece| piece.len()).sum();
         let mut rest = self.append_header(header, len);
         let mut phase = 0;
@@ -63,10 +59,12 @@ impl Unit {
             phase += piece.len();
             rest = behind;
         }
+        self.len - start
     }
 
-    /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
-    pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) {
+    /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own. Returns its length.
+    pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) -> usize {
+        let start = self.len;
         self.append_header(header, 0);
         for piece in &mut payload {
             if let Some(key) = header.mask {
@@ -75,12 +73,13 @@ impl Unit {
             self.pieces_len += piece.len();
         }
         self.pieces = payload;
+        self.len() - start
     }
 
-    /// Ends the unit with a Close.
-    pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
-        self.append(header, [payload]);
+    /// Ends the unit with a Close. Returns the length of its frame.
+    pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) -> usize {
         self.has_close = true;
+        self.append(header, [payload])
     }
 
     /// What has not been written of one of its pieces, the first of which is what was copied.
@@ -93,17 +92,23 @@ impl Unit {
         self.pieces[index].as_slice().get(skipped..).unwrap_or_default()
     }
 
+    /// The first of its pieces that has not been written.
+    #[inline]
+    pub(super) fn first_piece(&self) -> &[u8] {
+        let mut rest = (0..self.pieces()).map(|index| self.rest(index));
+        rest.find(|rest| !rest.is_empty()).unwrap_or_default()
+    }
+
     /// How many pieces it has.
+    #[inline]
     pub(super) fn pieces(&self) -> usize {
         if self.pieces_len == 0 { 1 } else { 1 + self.pieces.len() }
     }
 
-    /// Up to `n` bytes were written. Returns how many of them were of this unit.
+    /// So many bytes were written, and not the last of it.
     #[inline]
-    pub(super) fn advance(&mut self, n: usize) -> usize {
-        let taken = n.min(self.left());
-        self.written += taken;
-        taken
+    pub(super) fn advance(&mut self, n: usize) {
+        self.written += n;
     }
 
     /// Makes the unit empty, and keeps its memory for the next one.
@@ -119,14 +124,20 @@ impl Unit {
     #[inline]
     fn append_header(&mut self, header: &Header, len: usize) -> &mut [u8] {
         let (start, encoded) = (self.len, header.encode());
-        self.len += encoded.len() + len;
         // To copy as many bytes each time takes a few instructions; what is too many is written over.
-        let end = self.len.max(start + EncodedHeader::PADDED);
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
+        let place = start + EncodedHeader::PADDED + len;
+        if self.bytes.len() < place {
+            self.grow(place);
         }
-        self.bytes[start..start + EncodedHeader::PADDED].copy_from_slice(encoded.padded());
-        &mut self.bytes[start + encoded.len()..self.len]
+        self.len = start + encoded.len() + len;
+        let place = &mut self.bytes[start..place];
+        place[..EncodedHeader::PADDED].copy_from_slice(encoded.padded());
+        &mut place[encoded.len()..encoded.len() + len]
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.bytes.resize(len, 0);
     }
 
     #[cfg(test)]

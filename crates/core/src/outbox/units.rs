@@ -4,12 +4,12 @@ use super::outgoing::Piece;
 use super::unit::Unit;
 use crate::frame::Header;
 use alloc::vec::Vec;
+use core::slice;
 
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    /// A ring. From `head` on stand those that are ready, then some that are empty and have memory to spare.
-    ring: Vec<Unit>,
-    head: usize,
+    /// First those that are ready, then some that are empty and have memory to spare.
+    all: Vec<Unit>,
     ready: usize,
     /// How many bytes have not been written.
     left: usize,
@@ -19,19 +19,19 @@ impl Units {
     /// The unit that may have begun to leave.
     #[inline]
     pub(super) fn first(&self) -> Option<&Unit> {
-        self.get(0)
+        self.ready().first()
     }
 
     /// The unit that frames are added to.
     #[inline]
     pub(super) fn last(&self) -> Option<&Unit> {
-        self.get(self.ready.checked_sub(1)?)
+        self.ready().last()
     }
 
-    /// The unit that leaves after `index` others.
+    /// All of them, in order.
     #[inline]
-    pub(super) fn get(&self, index: usize) -> Option<&Unit> {
-        if index < self.ready { self.ring.get(self.slot(index)) } else { None }
+    pub(super) fn iter(&self) -> slice::Iter<'_, Unit> {
+        self.ready().iter()
     }
 
     /// Whether a byte of the first unit has left, and not its last.
@@ -41,6 +41,7 @@ impl Units {
     }
 
     /// How many bytes have not been written.
+    #[inline]
     pub(super) fn left(&self) -> usize {
         self.left
     }
@@ -51,11 +52,10 @@ impl Units {
     }
 
     /// Adds an empty unit at the end.
+    #[inline]
     pub(super) fn push(&mut self) {
-        if self.ready == self.ring.len() {
-            self.ring.rotate_left(self.head);
-            self.head = 0;
-            self.ring.push(Unit::default());
+        if self.ready == self.all.len() {
+            self.all.push(Unit::default());
         }
         self.ready += 1;
     }
@@ -76,58 +76,54 @@ impl Units {
         self.change_last(|unit| unit.append_close(header, payload));
     }
 
-    /// Up to `n` bytes of the first unit were written. Returns how many of them were of this unit, and whether our Close
-    /// left with them.
+    /// Up to `n` bytes were written. Returns how many of them were of these units, and whether our Close left with them.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) -> (usize, bool) {
-        let Some(first) = self.ring.get_mut(self.head).filter(|_| self.ready > 0) else { return (0, false) };
-        let taken = first.advance(n);
+        let taken = n.min(self.left);
         self.left -= taken;
-        if !first.is_done() {
-            return (taken, false);
+        let (mut rest, mut done, mut close) = (taken, 0, false);
+        while let Some(unit) = self.all.get_mut(done).filter(|_| rest > 0) {
+            if rest < unit.left() {
+                unit.advance(rest);
+                break;
+            }
+            rest -= unit.left();
+            close |= unit.ends_with_close();
+            unit.reset();
+            done += 1;
         }
-        let close = first.ends_with_close();
-        first.reset();
-        self.head = self.slot(1);
-        self.ready -= 1;
+        if done < self.ready {
+            self.all[..self.ready].rotate_left(done);
+        }
+        self.ready -= done;
         (taken, close)
     }
 
     /// Drops the units of which nothing has left.
     pub(super) fn drop_waiting(&mut self) {
         let begun = usize::from(self.is_begun());
-        for index in begun..self.ready {
-            let slot = self.slot(index);
-            self.left -= self.ring[slot].left();
-            self.ring[slot].reset();
+        for unit in &mut self.all[begun..self.ready] {
+            self.left -= unit.left();
+            unit.reset();
         }
         self.ready = begun;
     }
 
     #[inline]
-    fn change_last(&mut self, change: impl FnOnce(&mut Unit)) {
-        let Some(index) = self.ready.checked_sub(1) else { return };
-        let slot = self.slot(index);
-        let unit = &mut self.ring[slot];
-        let before = unit.len();
-        change(unit);
-        self.left += unit.len() - before;
+    fn ready(&self) -> &[Unit] {
+        &self.all[..self.ready]
     }
 
-    /// Where in the ring the unit stands that leaves after `index` others.
+    /// Adds to the last unit as many bytes as `change` returns.
     #[inline]
-    fn slot(&self, index: usize) -> usize {
-        let slot = self.head + index;
-        if slot < self.ring.len() { slot } else { slot - self.ring.len() }
-    }
-
-    #[cfg(test)]
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Unit> {
-        (0..self.ready).filter_map(|index| self.get(index))
+    fn change_last(&mut self, change: impl FnOnce(&mut Unit) -> usize) {
+        if let Some(unit) = self.ready.checked_sub(1).and_then(|last| self.all.get_mut(last)) {
+            self.left += change(unit);
+        }
     }
 
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        self.ring.capacity() * size_of::<Unit>() + self.ring.iter().map(Unit::memory).sum::<usize>()
+        self.all.capacity() * size_of::<Unit>() + self.all.iter().map(Unit::memory).sum::<usize>()
     }
 }
