@@ -218,19 +218,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn poll_flush_at(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        while self.poll_write(cx, now).is_ready() && self.has_output() {}
-        if self.has_output() { Poll::Pending } else { Poll::Ready(()) }
+        loop {
+            let goes_on = self.poll_write(cx, now).is_ready();
+            match self.has_output() {
+                false => return Poll::Ready(()),
+                true if !goes_on => return Poll::Pending,
+                true => {}
+            }
+        }
     }
 
     /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
     /// deadlines: the peer's pings are answered, and ours leave.
-    pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.clock.now();
+    pub(crate) fn poll_offer(&mut self, cx: &mut Context<'_>, now: Instant) {
         if now - self.driven < DEAF {
-            return self.poll_flush_at(cx, now);
+            let _ = self.poll_flush_at(cx, now);
+        } else {
+            let _ = self.poll_drive(cx);
+            let _ = self.poll_flush(cx);
         }
-        let _ = self.poll_drive(cx);
-        self.poll_flush(cx)
     }
 
     /// Tells the connection if the machine slept while we waited; says whether it did.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{Config, Event, SendError};
-use bowline_core::{Close, Disconnect, Message};
+use bowline_core::{Close, Disconnect, Instant, Message};
 use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -203,8 +203,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
             return Err(SendError::Closing(message));
         }
-        self.try_send(message)?;
-        self.offer().await;
+        let now = self.driver.now();
+        self.driver.conn_mut().send(now, message)?;
+        self.offer(now).await;
         Ok(())
     }
 
@@ -257,10 +258,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Writes what the stream takes at once.
-    async fn offer(&mut self) {
-        poll_fn(|cx| {
-            let _ = self.drive_half(Half::Send, cx, Driver::poll_offer);
+    /// Writes what the stream takes at once. Nobody waits for the rest here, so nobody needs to be woken for it.
+    async fn offer(&mut self, now: Instant) {
+        poll_fn(|_| {
+            self.drive_with_both(|driver, cx| driver.poll_offer(cx, now));
             Poll::Ready(())
         })
         .await;
@@ -282,6 +283,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<()>,
     ) -> Poll<()> {
         self.halves.wake_later(half, cx.waker());
+        self.drive_with_both(work)
+    }
+
+    /// Lets the driver work so that both halves are woken when there is more to do.
+    fn drive_with_both<T>(&mut self, work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> T) -> T {
         let worked = work(&mut self.driver, &mut Context::from_waker(self.halves.waker()));
         if self.driver.is_over() {
             // A stream that is dropped wakes nobody, and the other half may wait for it.

@@ -91,8 +91,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
             return Err(SendError::Closing(piece));
         }
-        self.try_send_piece(piece)?;
-        self.offer().await;
+        let now = self.driver.now();
+        self.driver.conn_mut().send_piece(now, piece)?;
+        self.offer(now).await;
         Ok(())
     }
 
