@@ -122,7 +122,7 @@ pub(super) fn connection_out(job: Out) -> Duration {
     cpu::thread() - before
 }
 
-/// As an adapter does: all that is ready in one write, up to eight pieces.
+/// As an adapter does: all that is ready in one write.
 fn leave(conn: &mut Connection, memory: &mut Memory) {
     while !conn.output().is_empty() {
         let n = memory.take_pieces(conn.outputs());

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use bowline_core::frame::{Header, Opcode};
 use bowline_core::{Role, mask};
+use tokio::runtime::{Builder, Runtime};
 
 /// How much of a wire is ready-made: more than a processor's nearest memory holds, less than its farthest.
 const WIRE: usize = 1 << 20;
@@ -48,6 +49,11 @@ fn wire(from: Role, len: usize) -> Rc<[u8]> {
 
 fn contents(len: usize) -> impl Iterator<Item = u8> {
     (0..len).map(|n| (n * 31 % 251) as u8)
+}
+
+/// A runtime for contenders that set a timer when they are slow. Nothing runs in it.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
 /// Runs a future that has nothing to wait for.

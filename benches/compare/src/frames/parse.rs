@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bowline_core::Role;
 
-use super::{cores, messages, name, run, wire};
+use super::{cores, messages, name, run, runtime, wire};
 use crate::cpu;
 use crate::peers::{Peer, each};
 use crate::stream::{AT_ONCE, Memory};
@@ -26,6 +26,8 @@ type Work = fn(&Job) -> Duration;
 
 /// A table for each role.
 pub fn parse(rounds: usize) -> Vec<Table> {
+    let runtime = runtime();
+    let _inside = runtime.enter();
     let peers = each!(peer, Memory, Work);
     let mut contenders: Vec<(&str, Work)> = vec![
         ("limit: copy to a 64 KiB buffer", copy),

@@ -6,7 +6,7 @@ use bowline_core::Role;
 use bowline_core::frame::{Header, Opcode};
 use bytes::Bytes;
 
-use super::{BYTES, contents, cores, messages, name, run};
+use super::{BYTES, contents, cores, messages, name, run, runtime};
 use crate::cpu;
 use crate::peers::{Body, Peer, each};
 use crate::stream::Memory;
@@ -92,6 +92,8 @@ type Work = fn(Job) -> Duration;
 
 /// A table for each way.
 pub fn serialise(rounds: usize) -> Vec<Table> {
+    let runtime = runtime();
+    let _inside = runtime.enter();
     let peers = each!(peer, Memory, Work);
     let mut contenders: Vec<(&str, Work)> = vec![
         ("limit: copy of ready-made frames", copy),

@@ -45,6 +45,12 @@ impl Memory {
 
     /// Takes all that these pieces hold, up to as many as one system call takes gladly, or as much as fits.
     pub fn take_pieces<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> usize {
+        let mut pieces = pieces.peekable();
+        let Some(first) = pieces.next() else { return 0 };
+        if pieces.peek().is_none() {
+            return self.put(first);
+        }
+        let pieces = std::iter::once(first).chain(pieces);
         let mut all = [IoSlice::new(&[]); PIECES];
         let mut n = 0;
         for (slot, piece) in all.iter_mut().zip(pieces) {
