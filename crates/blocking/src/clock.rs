@@ -37,6 +37,12 @@ impl Clock {
         // Adding fails only where the clock of the machine cannot tell so late a time.
         self.start.checked_add(soon).unwrap_or(self.start)
     }
+
+    /// The clock that shows so much more.
+    #[cfg(test)]
+    pub(crate) fn set_forward(self, by: Duration) -> Self {
+        Self { start: self.start.checked_sub(by).expect("a machine that has run for longer") }
+    }
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub struct Driver<S> {
     unflushed: bool,
     /// Whether the last read brought much; so may the next.
     reads_large: bool,
+    /// Whether the last read left nothing to read. Since then something may have come.
+    is_drained: bool,
     wakened: Option<Wakened>,
 }
 
@@ -105,6 +107,7 @@ impl<S: Stream> Driver<S> {
             writing: Writing::Open,
             unflushed: false,
             reads_large: false,
+            is_drained: false,
             wakened: None,
         })
     }
@@ -143,10 +146,13 @@ impl<S: Stream> Driver<S> {
     /// do. Comes back when something happened: bytes came, a deadline was reached, there is room again where there was none,
     /// or the stream is gone; at the latest at `until`, if one is given. When [all is over](Self::is_over), at once.
     pub fn drive(&mut self, until: Option<Instant>) -> Driven {
+        // A wait tells what has come since the last read, and costs less than a read in vain and a wait.
+        let mut reads = !self.is_drained || until.is_some_and(|until| until <= self.clock.now());
         loop {
-            if self.step() || self.is_over() {
+            if self.step(reads) || self.is_over() {
                 return Driven::Busy;
             }
+            reads = true;
             let now = self.clock.now();
             if until.is_some_and(|until| until <= now) {
                 return Driven::TimedOut;
@@ -178,15 +184,17 @@ impl<S: Stream> Driver<S> {
         if now - self.stepped < DEAF {
             self.write(now);
         } else {
-            self.step();
+            self.step(true);
         }
     }
 
     /// Does what can be done without waiting; says whether the owner has something to look at.
-    fn step(&mut self) -> bool {
+    fn step(&mut self, reads: bool) -> bool {
         let now = self.clock.now();
         self.stepped = now;
-        let mut is_news = self.read(now);
+        // Nothing is held against a peer before all is read that it has said.
+        let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
+        let mut is_news = (reads || is_due) && self.read(now);
         is_news |= self.expire(now);
         is_news |= self.write(now);
         // What it took of the last words is all that it gets.

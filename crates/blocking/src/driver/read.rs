@@ -24,14 +24,19 @@ impl<S: Stream> Driver<S> {
     /// Reads what there is; says whether something came, if only the end.
     pub(super) fn read(&mut self, now: Instant) -> bool {
         let mut received = 0;
-        while received < TURN && self.conn.wants_input() {
+        self.is_drained = false;
+        while received < TURN && self.conn.wants_input() && !self.is_drained {
             match self.read_once(now) {
                 Ok(0) => {
                     self.conn.handle_end(now, End::Eof);
                     return true;
                 }
-                Ok(n) => received += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Ok(n) => {
+                    received += n;
+                    // A place that was not filled has taken all that there was.
+                    self.is_drained = n < READ && !self.stream.as_ref().is_some_and(S::has_input);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.conn.handle_end(now, read_end(&error));
