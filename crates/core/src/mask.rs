@@ -1,7 +1,14 @@
 //! Masking: every byte a client sends is XORed with a key that is new for each frame (RFC 6455 §5.3).
 //!
-//! The loops work on whole words, which the compiler turns into vector instructions; for large payloads they run as
-//! fast as a copy.
+//! The loops work on whole words, which the compiler turns into vector instructions. Where the processor has wider ones
+//! than every processor of its kind, what is long is masked by those: faster than a copy.
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod wide;
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+mod wide {
+    pub(super) use super::{apply_words as apply, copy_words as copy};
+}
 
 use crate::Rng;
 use core::fmt;
@@ -10,6 +17,10 @@ use core::fmt;
 pub type Key = [u8; 4];
 
 const WORD: usize = size_of::<u64>();
+/// From this length on a mask gains by wide instructions more than it costs to begin with them.
+const LONG: usize = 1 << 10;
+/// How many bytes the widest instruction that we use takes at once.
+const VECTOR: usize = 32;
 
 /// Masks `bytes` in place, or unmasks them: it is the same operation.
 ///
@@ -23,6 +34,40 @@ const WORD: usize = size_of::<u64>();
 /// ```
 pub fn apply(bytes: &mut [u8], key: Key, phase: usize) {
     let key = turned(key, phase);
+    if bytes.len() < LONG {
+        return apply_words(bytes, key);
+    }
+    let (head, rest) = bytes.split_at_mut(before_vectors(bytes));
+    apply_words(head, key);
+    wide::apply(rest, turned(key, head.len()));
+}
+
+/// Copies `from` to `to` and masks it on the way, in one pass. The shorter one ends the copy.
+///
+/// `phase` is the position of `from[0]` within its frame's payload.
+pub fn copy(to: &mut [u8], from: &[u8], key: Key, phase: usize) {
+    let key = turned(key, phase);
+    let len = to.len().min(from.len());
+    let (to, from) = (&mut to[..len], &from[..len]);
+    if len < LONG {
+        return copy_words(to, from, key);
+    }
+    let at = before_vectors(to);
+    let ((head, to), (from_head, from)) = (to.split_at_mut(at), from.split_at(at));
+    copy_words(head, from_head, key);
+    wide::copy(to, from, turned(key, at));
+}
+
+/// How many bytes stand before the first place where a vector does not lie across two lines of the cache: such a one
+/// takes twice as long to write.
+fn before_vectors(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(VECTOR).min(bytes.len())
+}
+
+// What is inlined is compiled for the processor of its caller.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn apply_words(bytes: &mut [u8], key: Key) {
     let wide = widened(key);
     let mut words = bytes.chunks_exact_mut(WORD);
     for word in &mut words {
@@ -35,14 +80,11 @@ pub fn apply(bytes: &mut [u8], key: Key, phase: usize) {
     }
 }
 
-/// Copies `from` to `to` and masks it on the way, in one pass. The shorter one ends the copy.
-///
-/// `phase` is the position of `from[0]` within its frame's payload.
-pub fn copy(to: &mut [u8], from: &[u8], key: Key, phase: usize) {
-    let key = turned(key, phase);
+/// Both are of one length.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn copy_words(to: &mut [u8], from: &[u8], key: Key) {
     let wide = widened(key);
-    let len = to.len().min(from.len());
-    let (to, from) = (&mut to[..len], &from[..len]);
     let (mut to, mut from) = (to.chunks_exact_mut(WORD), from.chunks_exact(WORD));
     for (to, from) in (&mut to).zip(&mut from) {
         if let (Ok(to), Ok(from)) = (<&mut [u8; WORD]>::try_from(to), <&[u8; WORD]>::try_from(from)) {
@@ -104,10 +146,13 @@ mod tests {
     proptest! {
         #[test]
         fn wide_and_narrow_loops_agree(
-            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..100),
+                prop::collection::vec(any::<u8>(), LONG - 2 * VECTOR..LONG + 4 * VECTOR),
+            ],
             key in any::<Key>(),
             phase in 0..9_usize,
-            start in 0..9_usize,
+            start in 0..2 * VECTOR,
         ) {
             let start = start.min(bytes.len());
             let mut masked = bytes.clone();
@@ -117,6 +162,26 @@ mod tests {
             prop_assert_eq!(&masked[start..], slowly(&bytes[start..], key, phase));
             prop_assert_eq!(&masked[..start], &bytes[..start]);
             prop_assert_eq!(copied, slowly(&bytes[start..], key, phase));
+        }
+    }
+
+    #[test]
+    fn wide_instructions_do_what_the_loop_over_words_does() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let bytes: Vec<_> = (0..5 * VECTOR).map(|n| n as u8).collect();
+        for start in 0..VECTOR {
+            for len in 0..bytes.len() - start {
+                let from = &bytes[start..start + len];
+                let (mut by_words, mut by_vectors) = (from.to_vec(), bytes.clone());
+                apply_words(&mut by_words, key);
+                wide::apply(&mut by_vectors[start..start + len], key);
+                assert_eq!(by_vectors[start..start + len], by_words, "{len} bytes from {start} on");
+                assert_eq!(by_vectors[..start], bytes[..start]);
+                assert_eq!(by_vectors[start + len..], bytes[start + len..]);
+                let mut copied = vec![0; len];
+                wide::copy(&mut copied, from, key);
+                assert_eq!(copied, by_words, "{len} bytes from {start} on");
+            }
         }
     }
 
