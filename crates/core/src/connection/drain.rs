@@ -51,9 +51,11 @@ impl Meter {
         if is_empty {
             self.full = None;
         }
-        if now - self.any.since >= SHORTEST {
-            let passed = Span { taken: self.any.taken.saturating_sub(SWALLOWED), ..self.any };
-            self.rate = self.rate.max(Some(passed.rate(now)).filter(|rate| *rate > 0));
+        if self.any.taken > SWALLOWED {
+            let passed = Span { taken: self.any.taken - SWALLOWED, ..self.any };
+            // What got through in a shorter time got through in this one, too.
+            let now = now.max(self.any.since + SHORTEST);
+            self.rate = self.rate.max(Some(passed.rate(now)));
         }
         if now - self.any.since >= WINDOW {
             self.any = Span::new(now);
@@ -172,6 +174,17 @@ mod tests {
             meter.handle_written(at(millis), 1 << 20, true);
         }
         assert!(meter.rate() > Some(900_000_000), "{:?}", meter.rate());
+        assert_eq!(meter.fragment(), MAX_FRAGMENT);
+    }
+
+    #[test]
+    fn volume_proves_itself_at_once() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_written(at(0), 8 << 20, true);
+        assert_eq!(meter.rate(), None);
+        meter.handle_written(at(1), 1_000_000, true);
+        assert_eq!(meter.rate(), Some(200_000_000), "as if it had taken 5 ms");
+        meter.handle_written(at(2), 1 << 20, true);
         assert_eq!(meter.fragment(), MAX_FRAGMENT);
     }
 
