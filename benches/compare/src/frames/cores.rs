@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bowline_blocking::Clock;
 use bowline_core::connection::{Config, Event};
 use bowline_core::frame::{Decoder, Limits};
 use bowline_core::{Connection, Instant, Message, Role};
@@ -15,24 +16,24 @@ use super::serialise::Job as Out;
 use crate::cpu;
 use crate::stream::Memory;
 
-const NOW: Instant = Instant::ZERO;
 const LIMIT: usize = 64 << 20;
 
-fn connection_of(role: Role) -> Connection {
+fn connection_of(role: Role, now: Instant) -> Connection {
     match role {
-        Role::Client => Connection::client(Config::default(), [1; 32], NOW),
-        Role::Server => Connection::server(Config::default(), [1; 32], NOW),
+        Role::Client => Connection::client(Config::default(), [1; 32], now),
+        Role::Server => Connection::server(Config::default(), [1; 32], now),
     }
 }
 
 pub(super) fn connection(job: &Job) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
-    let mut conn = connection_of(job.role);
+    let clock = Clock::start();
+    let mut conn = connection_of(job.role, clock.now());
     let before = cpu::thread();
     let mut left = job.messages;
     while left > 0 {
         memory.fill(conn.input());
-        conn.handle_read(NOW);
+        conn.handle_read(clock.now());
         while let Some(event) = conn.poll_event() {
             if let Event::Message(message) = event {
                 black_box(message.len());
@@ -106,27 +107,33 @@ pub(super) fn sockudo(job: &Job) -> Duration {
 
 pub(super) fn connection_out(job: Out) -> Duration {
     let mut memory = Memory::new([].into());
-    let mut conn = connection_of(job.role);
+    let clock = Clock::start();
+    let mut now = clock.now();
+    let mut conn = connection_of(job.role, now);
     let before = cpu::thread();
     for (n, body) in job.bodies.into_iter().enumerate() {
+        // A host looks at its clock each time it wakes up.
+        if n % job.batch == 0 {
+            now = clock.now();
+        }
         let mut message = Message::Binary(body.into_bytes());
-        while let Err(error) = conn.send(NOW, message) {
+        while let Err(error) = conn.send(now, message) {
             message = error.into_inner();
-            leave(&mut conn, &mut memory);
+            leave(&mut conn, now, &mut memory);
         }
         if (n + 1) % job.batch == 0 {
-            leave(&mut conn, &mut memory);
+            leave(&mut conn, now, &mut memory);
         }
     }
-    leave(&mut conn, &mut memory);
+    leave(&mut conn, now, &mut memory);
     cpu::thread() - before
 }
 
 /// As an adapter does: all that is ready in one write.
-fn leave(conn: &mut Connection, memory: &mut Memory) {
+fn leave(conn: &mut Connection, now: Instant, memory: &mut Memory) {
     while !conn.output().is_empty() {
         let n = memory.take_pieces(conn.outputs());
-        conn.handle_written(NOW, n);
+        conn.handle_written(now, n);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Cost against work, without a system: the length of messages, the length of files, the number of transfers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{self, Duration};
 
 use bowline_core::connection::{Config, Event};
 use bowline_core::transfer::{self, Answer, Digest, Offer, SafeName, TransferId};
@@ -21,7 +21,10 @@ pub(crate) fn messages(quick: bool) -> Table {
         &["length", "ns per message", "GiB/s", "peak MiB"],
     );
     let total: usize = if quick { 64 << 20 } else { 512 << 20 };
-    let (mut client, mut server) = pair();
+    // Each looks at the clock when it wakes up, as hosts do.
+    let start = time::Instant::now();
+    let clock = || Instant::from(start.elapsed());
+    let (mut client, mut server) = pair(clock());
     for len in [16, 128, 1 << 10, 16 << 10, 128 << 10, 1 << 20, 8 << 20, 64 << 20] {
         let count = (total / len).clamp(1, 200_000);
         let message = Message::Binary(Bytes::from(vec![7; len]));
@@ -29,7 +32,7 @@ pub(crate) fn messages(quick: bool) -> Table {
         let before = machine::memory();
         let watch = Stopwatch::of_thread();
         for _ in 0..count {
-            pass(&mut client, &mut server, message.clone());
+            pass(&clock, &mut client, &mut server, message.clone());
         }
         let time = watch.elapsed();
         let peak = machine::peak("self").saturating_sub(before);
@@ -43,15 +46,15 @@ pub(crate) fn messages(quick: bool) -> Table {
     table
 }
 
-fn pair() -> (Connection, Connection) {
-    let now = Instant::ZERO;
+fn pair(now: Instant) -> (Connection, Connection) {
     (Connection::client(Config::default(), [1; 32], now), Connection::server(Config::default(), [2; 32], now))
 }
 
-fn pass(from: &mut Connection, to: &mut Connection, message: Message) {
-    let (now, mut is_there) = (Instant::ZERO, false);
-    assert!(from.send(now, message).is_ok());
+fn pass(clock: &impl Fn() -> Instant, from: &mut Connection, to: &mut Connection, message: Message) {
+    let mut is_there = false;
+    assert!(from.send(clock(), message).is_ok());
     while !from.output().is_empty() {
+        let now = clock();
         let piece = from.output();
         let n = piece.len().min(READ);
         to.handle_input(now, &piece[..n]);
