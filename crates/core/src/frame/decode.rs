@@ -13,6 +13,8 @@ const MIN_STRIDE: usize = 4 << 10;
 const MAX_STRIDE: usize = 64 << 10;
 /// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived.
 const ON_TRUST: usize = 1 << 20;
+/// To move more of a frame than this within the buffer costs as much as a read.
+const MOVED: usize = 16 << 10;
 /// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one
 /// before. So a stream of frames of one length goes through one place, however it is cut.
 const BESIDE: usize = 2 * MAX_HEADER;
@@ -104,7 +106,7 @@ impl Decoder {
         let wanted = self.wanted();
         if wanted <= self.stride {
             // More than is wanted saves reads, but not if what has come of a large frame would have to move for it.
-            let least = if self.buffered() > self.stride { wanted } else { wanted.max(self.stride / 2) };
+            let least = if self.buffered() > MOVED { wanted } else { wanted.max(self.stride / 2) };
             self.make_room(least, self.stride);
         } else if self.whole {
             let most = wanted.min(self.buffered().max(ON_TRUST + BESIDE));
@@ -281,7 +283,7 @@ impl Decoder {
     fn finish(&mut self) {
         if let State::Payload { header, .. } = &self.state {
             if !header.opcode.is_control() {
-                self.recent = if header.len > MAX_STRIDE as u64 { header.len } else { 0 };
+                self.recent = if header.len >= MAX_STRIDE as u64 { header.len } else { 0 };
             }
             self.state = State::Header;
         }
