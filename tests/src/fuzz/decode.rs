@@ -6,6 +6,7 @@ use crate::heap;
 use bowline_core::frame::{Decoder, FrameError, Header, Limits};
 use bowline_core::message::Assembler;
 use bowline_core::{Message, Role, mask};
+use std::mem;
 
 choice! {
     struct Input {
@@ -43,6 +44,8 @@ struct Found {
     error: Option<FrameError>,
     /// The frames, encoded again.
     encoded: Vec<u8>,
+    /// What the assembler has taken of a frame that is not whole.
+    taken: Vec<u8>,
 }
 
 impl Input {
@@ -70,6 +73,8 @@ impl Input {
             assert!(used.peak <= ALLOWED + 4 * given, "{used:?} for {given} bytes");
             while found.next(&mut decoder, &mut assembler) {}
         }
+        // How much of the last frame is there depends on when a fault is seen.
+        found.taken.clear();
         found
     }
 }
@@ -82,7 +87,8 @@ impl Found {
         }
         match decoder.decode() {
             Ok(Some(header)) => {
-                let mut payload = decoder.payload().to_vec();
+                let mut payload = mem::take(&mut self.taken);
+                payload.extend_from_slice(decoder.payload());
                 assert_eq!(payload.len() as u64, header.len);
                 if !header.opcode.is_control() {
                     // One that is refused may have been refused before it was whole.
@@ -102,8 +108,12 @@ impl Found {
                 true
             }
             Ok(None) => {
-                if let Some(header) = decoder.header().filter(|header| !header.opcode.is_control()) {
-                    self.error = assembler.handle_arrived(header, decoder.payload()).err();
+                if let Some(header) = decoder.header().filter(|header| !header.opcode.is_control()).copied() {
+                    let arrived = decoder.payload().to_vec();
+                    self.error = assembler.handle_arrived(&header, decoder).err();
+                    if decoder.payload().is_empty() {
+                        self.taken.extend(arrived);
+                    }
                 }
                 false
             }

@@ -37,6 +37,21 @@ impl Intake {
         }
     }
 
+    /// The same, with those of a fragment that is not whole and is taken already.
+    pub(super) fn arrived(&self) -> Option<u64> {
+        match self {
+            Self::Whole(assembler) => assembler.arrived(),
+            Self::Pieces(slicer) => slicer.unfinished(),
+        }
+    }
+
+    /// Gives the memory back that is kept for what comes next.
+    pub(super) fn release(&mut self) {
+        if let Self::Whole(assembler) = self {
+            assembler.release();
+        }
+    }
+
     /// Forgets what has begun.
     pub(super) fn clear(&mut self) {
         match self {
@@ -88,7 +103,7 @@ impl Connection {
             return Ok(());
         }
         match &mut self.intake {
-            Intake::Whole(assembler) => assembler.handle_arrived(&header, self.decoder.payload()),
+            Intake::Whole(assembler) => assembler.handle_arrived(&header, &mut self.decoder),
             Intake::Pieces(_) => self.slice(),
         }
     }

@@ -196,6 +196,7 @@ impl Connection {
         match self.decoder.buffered().saturating_sub(self.known) {
             0 => {
                 self.decoder.release();
+                self.intake.release();
                 self.inbox.release();
             }
             fresh => self.receive(now, fresh as u64),
@@ -299,6 +300,7 @@ impl Connection {
     fn rest(&mut self) {
         self.decoder.release();
         self.known = self.decoder.buffered();
+        self.intake.release();
         self.outbox.release();
         self.inbox.release();
     }

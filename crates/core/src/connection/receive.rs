@@ -88,6 +88,6 @@ impl Connection {
     fn incoming(&self) -> Option<u64> {
         let held = self.decoder.buffered() as u64;
         let is_inside = held > 0 || self.decoder.header().is_some();
-        self.intake.unfinished().map(|bytes| bytes + held).or(is_inside.then_some(held))
+        self.intake.arrived().map(|bytes| bytes + held).or(is_inside.then_some(held))
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
-use crate::frame::Role;
+use crate::frame::{Decoder, FrameError, Header, Limits, Opcode, Role};
+use crate::utf8::Utf8Error;
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -29,8 +31,8 @@ fn step(
             messages.extend(assembler.handle_frame(&header, decoder)?);
         }
     }
-    match decoder.header() {
-        Some(header) if !header.opcode.is_control() => assembler.handle_arrived(header, decoder.payload()),
+    match decoder.header().copied() {
+        Some(header) if !header.opcode.is_control() => assembler.handle_arrived(&header, decoder),
         _ => Ok(()),
     }
 }
@@ -103,6 +105,41 @@ fn empty_fragments_are_counted() {
     let four = [frame(0x02, b""), frame(0x00, b""), frame(0x00, b""), frame(0x80, b"")].concat();
     assert_eq!(assemble(limits, &four, 1).1, Err(FrameError::TooManyFragments(3)));
     assert_eq!(FrameError::TooManyFragments(3).close_code().as_u16(), 1008);
+}
+
+#[test]
+fn fragments_are_taken_as_they_arrive() {
+    let bytes = [frame(0x02, &[1; 3000]), frame(0x80, &[2; 2000])].concat();
+    let mut decoder = Decoder::new(Role::Client, &Limits::default());
+    let (mut assembler, mut messages) = (Assembler::new(Limits::default()), Vec::new());
+    let (start, rest) = bytes.split_at(2004);
+    decoder.push(start);
+    step(&mut decoder, &mut assembler, &mut messages).unwrap();
+    assert_eq!((decoder.buffered(), assembler.arrived(), assembler.unfinished()), (0, Some(2000), Some(0)));
+    decoder.push(rest);
+    step(&mut decoder, &mut assembler, &mut messages).unwrap();
+    assert_eq!(messages, [Message::binary([[1; 3000].as_slice(), &[2; 2000]].concat())]);
+    assert_eq!(assembler.unfinished(), None);
+}
+
+#[test]
+fn the_memory_of_a_message_serves_the_next_one_once_it_is_dropped() {
+    let mut decoder = Decoder::new(Role::Client, &Limits::default());
+    let mut assembler = Assembler::new(Limits::default());
+    let mut next = |byte: u8| {
+        let mut messages = Vec::new();
+        decoder.push(&[frame(0x02, &[byte; 3000]), frame(0x80, &[byte; 2000])].concat());
+        step(&mut decoder, &mut assembler, &mut messages).unwrap();
+        messages.pop().unwrap()
+    };
+    let first = next(1);
+    let place = first.as_bytes().as_ptr();
+    drop(first);
+    let second = next(2);
+    assert_eq!(second.as_bytes().as_ptr(), place);
+    let third = next(3);
+    assert_ne!(third.as_bytes().as_ptr(), place);
+    assert_eq!((second, third), (Message::binary(vec![2; 5000]), Message::binary(vec![3; 5000])));
 }
 
 #[test]
