@@ -92,6 +92,34 @@ fn a_mark_is_reached_by_what_was_said_before_and_missed_by_what_is_lost() {
 }
 
 #[test]
+fn a_mark_that_was_reached_before_the_end_is_so_behind_it() {
+    let mut rig = Rig::new(1);
+    rig.talk.send(text(0)).unwrap();
+    let first = rig.talk.mark().unwrap();
+    rig.serve();
+    rig.session.reset(NOW);
+    // It was acknowledged, and nobody has looked since.
+    rig.talk.send(text(1)).unwrap();
+    let second = rig.talk.mark().unwrap();
+    rig.talk.end(Vec::new());
+    assert_eq!(rig.talk.flushed(first), Some(Ok(())));
+    assert_eq!(rig.talk.flushed(second), Some(Err(FlushError::Lost)), "it was not even in the session");
+}
+
+#[test]
+fn of_a_mark_before_two_lost_sessions_nobody_knows() {
+    let mut rig = Rig::new(1);
+    rig.talk.send(text(0)).unwrap();
+    let mark = rig.talk.mark().unwrap();
+    rig.serve();
+    let unacknowledged = rig.session.reset(NOW);
+    rig.talk.tell(Event::Lost { why: Why::Closed, messages: unacknowledged });
+    rig.serve();
+    rig.talk.end(Vec::new());
+    assert_eq!(rig.talk.flushed(mark), Some(Err(FlushError::Lost)));
+}
+
+#[test]
 fn the_end_hands_back_what_was_in_the_session_and_what_was_not() {
     let mut rig = Rig::new(1);
     (0..3).for_each(|n| rig.talk.send(text(n)).unwrap());
