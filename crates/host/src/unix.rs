@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How many clients may wait to be accepted, as for TCP in the standard library.
@@ -35,6 +36,8 @@ struct Node {
 pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Between `bind` and `listen` a socket looks as if it had been left behind.
+    let _turn = turn(path);
     match socket.bind(&address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             remove_stale(path)?;
@@ -71,6 +74,15 @@ pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
 /// system tells.
 pub fn peer(user: Option<u32>) -> String {
     user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
+}
+
+/// Waits until nobody else begins to listen in the same folder; until this is dropped, nobody does. None where a folder cannot
+/// be locked.
+fn turn(path: &Path) -> Option<fs::File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = fs::File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    flock(&folder, FlockOperation::LockExclusive).ok()?;
+    Some(folder)
 }
 
 /// Removes the file of a socket that nobody listens at.
@@ -127,6 +139,26 @@ mod tests {
         assert!(path.exists());
         let (_listener, _file) = listen(&path).unwrap();
         UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn of_many_who_come_at_once_one_listens() {
+        for _ in 0..50 {
+            let (_dir, path) = place();
+            drop(UnixListener::bind(&path).unwrap());
+            let start = std::sync::Barrier::new(8);
+            let listening: Vec<_> = std::thread::scope(|threads| {
+                let begin = || {
+                    start.wait();
+                    listen(&path)
+                };
+                let threads: Vec<_> = (0..8).map(|_| threads.spawn(begin)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            });
+            assert_eq!(listening.len(), 1);
+            UnixStream::connect(&path).unwrap();
+            listening[0].0.accept().unwrap();
+        }
     }
 
     #[test]
