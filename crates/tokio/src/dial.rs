@@ -3,9 +3,10 @@
 //! [`connect`] does all of it. [`handshake`] does the last step alone, over any stream: TLS, a proxy's tunnel, a Unix
 //! socket, a pipe in memory.
 
-#[cfg(not(unix))]
 use std::io;
 use std::path::Path;
+#[cfg(unix)]
+use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
@@ -15,6 +16,10 @@ use bowline_host::proxy::{proxy_place, refused};
 use bowline_host::{DialError, Stage};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+#[cfg(unix)]
+use tokio::time::sleep;
 use tokio::time::timeout_at;
 
 use crate::clock::Clock;
@@ -23,6 +28,10 @@ use crate::maybe_tls::MaybeTlsStream;
 use crate::tcp;
 
 pub use bowline_host::dial::{Config, Dialed};
+
+/// How long to wait before a full Unix socket is asked again: a tenth of what a person notices.
+#[cfg(unix)]
+const NO_PLACE: Duration = Duration::from_millis(10);
 
 /// Dials a `ws://` URL, or with feature `tls` a `wss://` one: the first address that answers, tuned for short queues
 /// ([`tcp::tune`]), or a [proxy](Config::proxies).
@@ -111,9 +120,21 @@ async fn unix_connect(
 ) -> Result<MaybeTlsStream, DialError> {
     let leg = Leg::unix(path, request, config)?;
     let deadline = clock.deadline(Instant::ZERO + config.connect_timeout);
-    let connected = timeout_at(deadline, tokio::net::UnixStream::connect(path)).await;
+    let connected = timeout_at(deadline, unix_stream(path)).await;
     let failed = |source| DialError::Unix { path: path.to_owned(), source };
     connected.map_err(|_| leg.timed_out(Stage::Connect))?.map(MaybeTlsStream::from).map_err(failed)
+}
+
+/// Connects, and waits for a place where many wait to be accepted.
+#[cfg(unix)]
+async fn unix_stream(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            // Linux: the queue of the listener is full, and nothing tells when it is not.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(NO_PLACE).await,
+            connected => return connected,
+        }
+    }
 }
 
 #[cfg(not(unix))]

@@ -95,6 +95,7 @@ over! {
         proxies:
             a_file_crosses_proxies_of_both_kinds
             a_file_crosses_a_unix_socket
+            a_unix_socket_at_which_many_wait_is_waited_for
             a_proxy_that_wants_a_login_is_named_with_its_status
             a_proxy_that_does_not_reach_the_server_is_asked_again
             a_proxy_that_is_not_there_is_named

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write, copy};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -135,8 +136,18 @@ pub(crate) fn a_file_crosses_a_unix_socket(pair: Pair) {
     let path = dir.path().join("socket");
     let (listener, _file) = bowline_host::unix::listen(&path).expect("a socket");
     let server = serving.server.address();
-    thread::spawn(move || {
-        let (near, _) = listener.accept().expect("a client");
+    thread::spawn(move || carry(&listener, server));
+    let mut config = quick();
+    config.dial.unix = Some(path);
+    let client = serving.client(config);
+    end(client.upload(&source(&dir, 300_000), name("file"), id(1))).expect("sent");
+    assert!(serving.file("file") == contents(300_000));
+    client.close();
+}
+
+/// Carries one connection after the other to the server.
+fn carry(listener: &UnixListener, server: SocketAddr) {
+    while let Ok((near, _)) = listener.accept() {
         let far = TcpStream::connect(server).expect("the server");
         let (back, forth) = (near.try_clone().expect("cloned"), far.try_clone().expect("cloned"));
         thread::spawn(move || {
@@ -145,13 +156,31 @@ pub(crate) fn a_file_crosses_a_unix_socket(pair: Pair) {
         });
         let _ = copy(&mut &near, &mut &forth);
         let _ = forth.shutdown(Shutdown::Both);
-    });
+    }
+}
+
+pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let path = dir.path().join("socket");
+    let (listener, _file) = bowline_host::unix::listen(&path).expect("a socket");
+    let call = || bowline_host::unix::connect(&path, Duration::from_millis(50));
+    let waiting: Vec<_> = std::iter::from_fn(|| call().ok()).collect();
+    assert!(waiting.len() > 100, "{} wait", waiting.len());
     let mut config = quick();
-    config.dial.unix = Some(path);
-    let client = serving.client(config);
-    end(client.upload(&source(&dir, 300_000), name("file"), id(1))).expect("sent");
-    assert!(serving.file("file") == contents(300_000));
-    client.close();
+    config.dial.unix = Some(path.clone());
+    config.dial.connect_timeout = Duration::from_millis(400);
+    let mut client = serving.client(config);
+    let why = loop {
+        if let LinkEvent::DialFailed { disconnect, .. } = client.event() {
+            break disconnect.to_string();
+        }
+    };
+    assert!(why.contains("400ms"), "{why}");
+    drop(waiting);
+    let server = serving.server.address();
+    thread::spawn(move || carry(&listener, server));
+    end(client.upload(&source(&dir, 1000), name("file"), id(1))).expect("sent");
 }
 
 /// Why a file does not go through this proxy.
