@@ -1,9 +1,12 @@
 //! How often a connection asks for memory while messages go through it, and what it keeps while none do.
 
+use bowline_blocking::{Clock, Driver};
 use bowline_core::connection::{Config, Event};
 use bowline_core::{Connection, Instant, Message, Role};
 use bowline_tests::heap::{self, Used};
 use bytes::Bytes;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 #[global_allocator]
@@ -195,4 +198,44 @@ fn an_idle_connection_keeps_less_than_a_kib() {
             }
         }
     }
+}
+
+/// What the thread of a connection holds that has had much to read, and then its heartbeat only.
+#[test]
+fn an_idle_connection_without_a_runtime_has_no_place_to_read_to() {
+    const LARGE: usize = 1 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let near = TcpStream::connect(listener.local_addr().expect("bound")).expect("somebody listens");
+    let (far, _) = listener.accept().expect("a connection");
+    let peer = thread::spawn(move || {
+        let mut peer = Driver::client(near, &[], Config::default(), Clock::start()).expect("a socket");
+        let now = peer.now();
+        peer.conn_mut().send(now, Message::binary(vec![7; LARGE])).expect("there is room");
+        // It answers pings until the other end is gone.
+        while !peer.is_over() {
+            peer.drive(None);
+            while peer.conn_mut().poll_event().is_some() {}
+        }
+    });
+    let (driver, used) = heap::measure(|| {
+        let mut config = Config::default();
+        config.heartbeat.interval = Duration::from_millis(10);
+        let mut driver = Driver::server(far, &[], config, Clock::start()).expect("a socket");
+        let (mut received, mut pongs) = (0, 0);
+        while received < LARGE || driver.conn().stats().pongs < pongs + 2 {
+            assert!(!driver.is_over());
+            driver.drive(None);
+            while let Some(event) = driver.conn_mut().poll_event() {
+                if let Event::Message(message) = event {
+                    received += message.len();
+                    pongs = driver.conn().stats().pongs;
+                }
+            }
+        }
+        driver
+    });
+    assert!(used.peak > LARGE, "{used:?}");
+    assert!(used.kept < 4 << 10, "{used:?}");
+    drop(driver);
+    peer.join().expect("no panic");
 }

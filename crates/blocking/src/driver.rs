@@ -22,6 +22,7 @@ use bowline_host::{DEAF, LAST_WORDS, SleepWatch, seed};
 use crate::clock::Clock;
 use crate::stream::Stream;
 use crate::wait::{Interest, Wakened, wait_for};
+use read::Flow;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
@@ -64,8 +65,7 @@ pub struct Driver<S> {
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
-    /// Whether the last read brought much; so may the next.
-    reads_large: bool,
+    flow: Flow,
     /// Whether the last read left nothing to read. Since then something may have come.
     is_drained: bool,
     wakened: Option<Wakened>,
@@ -106,7 +106,7 @@ impl<S: Stream> Driver<S> {
             watch: SleepWatch::start(),
             writing: Writing::Open,
             unflushed: false,
-            reads_large: false,
+            flow: Flow::Little,
             is_drained: false,
             wakened: None,
         })

@@ -9,15 +9,45 @@ use bowline_host::read_end;
 use super::{Driver, TURN};
 use crate::stream::Stream;
 
+/// How much is read at once where little comes: onto the stack.
+const READ_LITTLE: usize = 4 << 10;
 /// How much is read at once, unless a frame is on its way that is larger.
 const READ: usize = 64 << 10;
+const HALF: usize = READ / 2;
 /// How much of such a frame is read at once. The place for it is filled with zeros first: half of what a copy costs, but in
 /// vain where little comes.
 const READ_LARGE: usize = 256 << 10;
 
 thread_local! {
-    /// The place to read to, shared by all connections of a thread: one that waits holds no memory for what may come.
+    /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose connection is
+    /// idle, but for its heartbeat, holds no memory for what may come.
     static PLACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How much the last read brought; so may the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    Little,
+    Much,
+    Large,
+}
+
+impl Flow {
+    fn of(read: usize) -> Self {
+        match read {
+            0..READ_LITTLE => Self::Little,
+            READ_LITTLE..=HALF => Self::Much,
+            _ => Self::Large,
+        }
+    }
+
+    /// How large the place for the next read is at least.
+    fn place(self) -> usize {
+        match self {
+            Self::Little => READ_LITTLE,
+            Self::Much | Self::Large => READ,
+        }
+    }
 }
 
 impl<S: Stream> Driver<S> {
@@ -26,6 +56,7 @@ impl<S: Stream> Driver<S> {
         let mut received = 0;
         self.is_drained = false;
         while received < TURN && self.conn.wants_input() && !self.is_drained {
+            let place = self.flow.place();
             match self.read_once(now) {
                 Ok(0) => {
                     self.conn.handle_end(now, End::Eof);
@@ -34,7 +65,7 @@ impl<S: Stream> Driver<S> {
                 Ok(n) => {
                     received += n;
                     // A place that was not filled has taken all that there was.
-                    self.is_drained = n < READ && !self.stream.as_ref().is_some_and(S::has_input);
+                    self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -48,15 +79,31 @@ impl<S: Stream> Driver<S> {
     }
 
     fn read_once(&mut self, now: Instant) -> io::Result<usize> {
-        let is_large = self.reads_large && self.conn.wanted() > READ;
-        let read = if is_large { self.read_large(now) } else { self.read_little(now) };
+        let read = match self.flow {
+            Flow::Little => self.read_little(now),
+            Flow::Large if self.conn.wanted() > READ => self.read_large(now),
+            Flow::Much | Flow::Large => self.read_much(now),
+        };
         if let Ok(n) = read {
-            self.reads_large = n > READ / 2;
+            self.flow = Flow::of(n);
+            if self.flow == Flow::Little {
+                PLACE.take();
+            }
         }
         read
     }
 
     fn read_little(&mut self, now: Instant) -> io::Result<usize> {
+        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
+        let mut place = [0; READ_LITTLE];
+        let n = stream.read(&mut place)?;
+        if n > 0 {
+            self.conn.handle_input(now, &place[..n]);
+        }
+        Ok(n)
+    }
+
+    fn read_much(&mut self, now: Instant) -> io::Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
         // Taken out meanwhile: the stream may itself be driven on this thread.
         let mut place = PLACE.take();
