@@ -305,6 +305,24 @@ fn a_client_masks_in_place_what_it_owns_alone() {
 }
 
 #[test]
+fn large_copies_go_through_the_same_memory() {
+    const LEN: usize = 1 << 20;
+    let mut line = Line::client();
+    (0..8).for_each(|_| line.send('s', F));
+    line.outbox.set_fragment(LEN);
+    let shared = Bytes::from(vec![7; LEN]);
+    for _ in 0..30 {
+        line.outbox.send(Opcode::Binary, shared.clone().into());
+        // Sometimes one write takes the rest of a unit and all of the next one.
+        while line.outbox.queued() > AHEAD {
+            line.take(LEN / 2 + 50_000);
+        }
+    }
+    let memory = line.outbox.memory();
+    assert!(memory < 3 * LEN, "{memory} bytes");
+}
+
+#[test]
 fn an_idle_outbox_owns_no_memory() {
     for mut line in [Line::server(), Line::client()] {
         line.send('a', 100_000);
