@@ -313,9 +313,9 @@ fn large_copies_go_through_the_same_memory() {
     let shared = Bytes::from(vec![7; LEN]);
     for _ in 0..30 {
         line.outbox.send(Opcode::Binary, shared.clone().into());
-        // Sometimes one write takes the rest of a unit and all of the next one.
-        while line.outbox.queued() > AHEAD {
-            line.take(LEN / 2 + 50_000);
+        // One write takes the rest of a unit and most of the next one.
+        while line.outbox.queued() > LEN {
+            line.take(LEN - 20_000);
         }
     }
     let memory = line.outbox.memory();
