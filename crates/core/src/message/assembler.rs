@@ -9,6 +9,8 @@ use core::mem;
 
 /// Messages up to this length can be lent to the application.
 const MAX_SHORT: u64 = 512;
+/// A message is copied out of memory of which it fills less than this share, so that it does not keep all of it.
+const COPY_SHARE: usize = 16;
 
 /// Puts messages together from frames, within limits, and checks text as it arrives.
 ///
@@ -157,10 +159,13 @@ impl Assembler {
 
     fn finish(&mut self) -> Result<Option<Message>, FrameError> {
         let Joint::Begun(begun) = mem::take(&mut self.joint) else { return Ok(None) };
+        let is_small = begun.bytes.len() < begun.bytes.capacity() / COPY_SHARE;
         let whole = begun.bytes.freeze();
         let message = if begun.text {
             self.utf8.finish()?;
             Message::Text(utf8(&whole)?.into())
+        } else if is_small {
+            Message::Binary(Bytes::copy_from_slice(&whole))
         } else {
             Message::Binary(whole.clone())
         };

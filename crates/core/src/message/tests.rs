@@ -143,6 +143,23 @@ fn the_memory_of_a_message_serves_the_next_one_once_it_is_dropped() {
 }
 
 #[test]
+fn a_small_message_does_not_keep_the_memory_of_a_large_one() {
+    let mut decoder = Decoder::new(Role::Client, &Limits::default());
+    let mut assembler = Assembler::new(Limits::default());
+    let mut next = |len: usize| {
+        let mut messages = Vec::new();
+        decoder.push(&[frame(0x02, &vec![7; len]), frame(0x80, &vec![7; len])].concat());
+        step(&mut decoder, &mut assembler, &mut messages).unwrap();
+        messages.pop().unwrap()
+    };
+    let place = next(20_000).as_bytes().as_ptr();
+    let small = next(100);
+    assert_ne!(small.as_bytes().as_ptr(), place);
+    assert_eq!(next(20_000).as_bytes().as_ptr(), place, "which is free for the next one");
+    assert_eq!(small, Message::binary(vec![7; 200]));
+}
+
+#[test]
 fn parts_join_in_order() {
     let parts = |head, body, tail| Parts {
         head: Bytes::from_static(head),
