@@ -150,6 +150,8 @@ impl<S: Stream> Driver<S> {
         let mut reads = !self.is_drained || until.is_some_and(|until| until <= self.clock.now());
         loop {
             if self.step(reads) || self.is_over() {
+                // Whoever only writes, and never waits, reads every other time.
+                self.is_drained &= reads;
                 return Driven::Busy;
             }
             reads = true;
