@@ -7,22 +7,27 @@ use bowline_core::connection::{Config, Event};
 use super::*;
 use crate::stream::Handle;
 
-/// A stream that holds bytes which its socket does not show.
-struct Held {
+/// A socket that counts how often it is read, and may hold bytes that it does not show.
+struct Watched {
     stream: UnixStream,
-    bytes: Vec<u8>,
+    held: Vec<u8>,
+    reads: usize,
 }
 
-impl Read for Held {
+impl Read for Watched {
     fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        let n = self.bytes.len().min(place.len());
-        place[..n].copy_from_slice(&self.bytes[..n]);
-        self.bytes.drain(..n);
-        if n > 0 { Ok(n) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        self.reads += 1;
+        if self.held.is_empty() {
+            return self.stream.read(place);
+        }
+        let n = self.held.len().min(place.len());
+        place[..n].copy_from_slice(&self.held[..n]);
+        self.held.drain(..n);
+        Ok(n)
     }
 }
 
-impl Write for Held {
+impl Write for Watched {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.write(bytes)
     }
@@ -32,7 +37,7 @@ impl Write for Held {
     }
 }
 
-impl Stream for Held {
+impl Stream for Watched {
     fn set_nonblocking(&self) -> io::Result<()> {
         self.stream.set_nonblocking(true)
     }
@@ -46,15 +51,24 @@ impl Stream for Held {
     }
 
     fn has_input(&self) -> bool {
-        !self.bytes.is_empty()
+        !self.held.is_empty()
     }
+}
+
+/// A driver of a socket that holds these bytes, and the other end of it.
+fn watched(held: &[u8]) -> (Driver<Watched>, UnixStream) {
+    let (stream, far) = UnixStream::pair().unwrap();
+    let watched = Watched { stream, held: held.to_vec(), reads: 0 };
+    (Driver::client(watched, &[], Config::default(), Clock::start()).unwrap(), far)
+}
+
+fn reads(driver: &Driver<Watched>) -> usize {
+    driver.stream().unwrap().reads
 }
 
 #[test]
 fn what_a_stream_holds_is_not_waited_for() {
-    let (near, _far) = UnixStream::pair().unwrap();
-    let held = Held { stream: near, bytes: b"\x81\x05hello".to_vec() };
-    let mut driver = Driver::client(held, &[], Config::default(), Clock::start()).unwrap();
+    let (mut driver, _far) = watched(b"\x81\x05hello");
     let start = std::time::Instant::now();
     assert!(!driver.wait(Some(Duration::from_secs(60))), "nobody calls");
     assert!(start.elapsed() < Duration::from_secs(30), "the socket has nothing to show");
@@ -65,56 +79,9 @@ fn what_a_stream_holds_is_not_waited_for() {
     assert!(start.elapsed() >= time, "it holds nothing any more");
 }
 
-/// A socket that counts how often it is read.
-struct Counted {
-    stream: UnixStream,
-    reads: usize,
-}
-
-impl Read for Counted {
-    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        self.reads += 1;
-        self.stream.read(place)
-    }
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream for Counted {
-    fn set_nonblocking(&self) -> io::Result<()> {
-        self.stream.set_nonblocking(true)
-    }
-
-    fn socket(&self) -> Handle<'_> {
-        Stream::socket(&self.stream)
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        self.stream.finish_writing()
-    }
-}
-
-fn counted() -> (Driver<Counted>, UnixStream) {
-    let (near, far) = UnixStream::pair().unwrap();
-    let counted = Counted { stream: near, reads: 0 };
-    (Driver::client(counted, &[], Config::default(), Clock::start()).unwrap(), far)
-}
-
-fn reads(driver: &Driver<Counted>) -> usize {
-    driver.stream().unwrap().reads
-}
-
 #[test]
 fn a_message_costs_one_read() {
-    let (mut driver, mut far) = counted();
+    let (mut driver, mut far) = watched(b"");
     for n in 1..=5 {
         far.write_all(b"\x81\x05hello").unwrap();
         driver.drive(None);
@@ -125,7 +92,7 @@ fn a_message_costs_one_read() {
 
 #[test]
 fn who_does_not_wait_still_reads() {
-    let (mut driver, mut far) = counted();
+    let (mut driver, mut far) = watched(b"");
     for _ in 0..3 {
         far.write_all(b"\x81\x05hello").unwrap();
         let now = driver.now();
@@ -136,8 +103,27 @@ fn who_does_not_wait_still_reads() {
 }
 
 #[test]
+fn who_only_writes_still_reads() {
+    let (mut driver, mut far) = watched(b"");
+    far.write_all(b"\x81\x05hello").unwrap();
+    driver.drive(None);
+    assert!(driver.is_drained && driver.conn_mut().poll_event().is_some());
+
+    far.write_all(b"\x81\x05again").unwrap();
+    let mut place = vec![0; 1 << 20];
+    for _ in 0..2 {
+        // It is full, and the peer takes something: there is room again each time.
+        let now = driver.now();
+        while driver.conn_mut().send(now, Message::binary(vec![7; 16 << 10])).is_ok() {}
+        driver.drive(None);
+        let _ = far.read(&mut place).unwrap();
+    }
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
+}
+
+#[test]
 fn all_is_read_before_a_deadline_is_looked_at() {
-    let (mut driver, mut far) = counted();
+    let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
     driver.drive(None);
     assert!(driver.is_drained && driver.conn_mut().poll_event().is_some());
