@@ -4,21 +4,16 @@ use super::idle::Idle;
 use super::largest::{Largest, Refusal};
 use super::link::{Closed, Opened, Pings};
 use crate::args::Probe;
-use crate::plain::{beside, columns, plain};
+use crate::report::StatusLine;
 use crate::report::json::Line;
-use crate::report::{StatusLine, print_lines};
 use crate::units::{Size, Span, millis};
 use bowline_core::Disconnect;
 use bowline_core::closing::Suspect;
 use bowline_core::transfer::SUBPROTOCOL;
-use console::Term;
 use std::time::Duration;
 
 /// What the heartbeat does unless it is told otherwise.
 const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
-
-/// Where the text of a finding begins.
-const MARGIN: usize = 12;
 
 /// Something about the server, or the path to it.
 #[derive(Clone, Debug)]
@@ -67,8 +62,7 @@ impl Teller {
         }
         if !self.quiet {
             let (what, text) = finding.text();
-            let text = beside(MARGIN, &plain(&text), columns(&Term::stderr()));
-            self.line.above(|| print_lines(&format!("{what:<11} {text}")));
+            self.line.print(&format!("{what:<11} "), &text);
         }
     }
 }
@@ -101,16 +95,13 @@ impl Finding {
                 .with("tls", opened.tls)
                 .with("subprotocol", opened.subprotocol.clone())
                 .with("server", opened.server.clone()),
-            Self::Pings(Pings { asked, round_trips, end, .. }) => {
-                let number = |time: Option<&Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
-                Line::new("pings")
-                    .with("asked", *asked)
-                    .with("answered", round_trips.len())
-                    .with("least_ms", number(round_trips.first()))
-                    .with("median_ms", number(round_trips.get(round_trips.len() / 2)))
-                    .with("most_ms", number(round_trips.last()))
-                    .with("end", end.as_ref().map(ToString::to_string))
-            }
+            Self::Pings(Pings { asked, round_trips, end, .. }) => Line::new("pings")
+                .with("asked", *asked)
+                .with("answered", round_trips.len())
+                .millis("least_ms", round_trips.first().copied())
+                .millis("median_ms", round_trips.get(round_trips.len() / 2).copied())
+                .millis("most_ms", round_trips.last().copied())
+                .with("end", end.as_ref().map(ToString::to_string)),
             Self::Close(Closed { took, disconnect }) => Line::new("close")
                 .seconds("seconds", took.as_secs_f64())
                 .with("answered", disconnect.received().is_some())

@@ -3,6 +3,7 @@
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use serde_json::Value;
 use std::io::Write as _;
+use std::time::Duration;
 
 /// An object under construction.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ impl Line {
     #[must_use]
     pub(crate) fn seconds(self, key: &str, seconds: f64) -> Self {
         self.with(key, rounded(seconds))
+    }
+
+    /// Adds a time in milliseconds, or null where there is none.
+    #[must_use]
+    pub(crate) fn millis(self, key: &str, time: Option<Duration>) -> Self {
+        self.with(key, time.map(|time| time.as_secs_f64() * 1000.0))
     }
 
     fn text(&self) -> String {

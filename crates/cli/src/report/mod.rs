@@ -331,6 +331,6 @@ pub(crate) fn print_line(line: &str) {
 }
 
 /// Prints what is plain already, in one line or more.
-pub(crate) fn print_lines(text: &str) {
+fn print_lines(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

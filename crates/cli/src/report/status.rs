@@ -1,8 +1,11 @@
 //! A line at the bottom of a terminal that says what is going on; elsewhere there is none.
 
+use super::print_lines;
 use super::stage::{room, stage};
 use super::words::shortened;
 use crate::args::Output;
+use crate::plain::{beside, columns, plain};
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
@@ -46,6 +49,12 @@ impl StatusLine {
     pub(crate) fn begin(&self, text: &str) {
         self.bar.reset_elapsed();
         self.say(text);
+    }
+
+    /// Prints a text above it, behind this head; its other lines begin where the first one does.
+    pub(crate) fn print(&self, head: &str, text: &str) {
+        let text = beside(head.len(), &plain(text), columns(&Term::stderr()));
+        self.above(|| print_lines(&format!("{head}{text}")));
     }
 
     /// Prints something above it.

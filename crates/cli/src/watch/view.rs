@@ -1,19 +1,14 @@
 //! The life of a connection as lines, and its present below them.
 
 use crate::args::Output;
-use crate::plain::{beside, columns, plain};
+use crate::report::StatusLine;
 use crate::report::json::{self, Line};
-use crate::report::{StatusLine, print_lines};
 use crate::story::Story;
 use crate::units::{Span, millis};
 use bowline_core::connection::{Event, Lesson};
 use bowline_tokio::LinkEvent;
-use console::Term;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
-
-/// Where the text of a line begins.
-const MARGIN: usize = 10;
 
 /// What a link is like at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +99,7 @@ impl View {
                 self.sums.least = Some(self.sums.least.map_or(rtt, |least| least.min(rtt)));
                 self.sums.most = Some(self.sums.most.map_or(rtt, |most| most.max(rtt)));
                 if self.output.json {
-                    return Line::new("pong").with("round_trip_ms", rtt.as_secs_f64() * 1000.0).print();
+                    return Line::new("pong").millis("round_trip_ms", Some(rtt)).print();
                 }
                 // The line below shows it; where there is none, only who asks for details wants it.
                 if self.output.level().is_none() {
@@ -159,13 +154,12 @@ impl View {
         let Sums { start, links, up, least, most, .. } = self.sums;
         let (all, up) = (start.elapsed(), up.as_secs_f64());
         if self.output.json {
-            let number = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1000.0);
             return Line::new("summary")
                 .seconds("seconds", all.as_secs_f64())
                 .with("links", links)
                 .seconds("up_seconds", up)
-                .with("least_ms", number(least))
-                .with("most_ms", number(most))
+                .millis("least_ms", least)
+                .millis("most_ms", most)
                 .print();
         }
         let share = 100.0 * up / all.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -182,8 +176,7 @@ impl View {
 
     fn say(&self, text: &str) {
         if !self.output.quiet {
-            let text = beside(MARGIN, &plain(text), columns(&Term::stderr()));
-            self.line.above(|| print_lines(&format!("{} {text}", time_of_day())));
+            self.line.print(&format!("{} ", time_of_day()), text);
         }
     }
 }
