@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         let now = self.driver.now();
         self.driver.conn_mut().send(now, message)?;
-        self.offer(now).await;
+        self.offer(now);
         Ok(())
     }
 
@@ -259,12 +259,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Writes what the stream takes at once. Nobody waits for the rest here, so nobody needs to be woken for it.
-    async fn offer(&mut self, now: Instant) {
-        poll_fn(|_| {
-            self.drive_with_both(|driver, cx| driver.poll_offer(cx, now));
-            Poll::Ready(())
-        })
-        .await;
+    fn offer(&mut self, now: Instant) {
+        self.drive_with_both(|driver, cx| driver.poll_offer(cx, now));
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {

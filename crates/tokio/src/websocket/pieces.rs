@@ -93,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         let now = self.driver.now();
         self.driver.conn_mut().send_piece(now, piece)?;
-        self.offer(now).await;
+        self.offer(now);
         Ok(())
     }
 
