@@ -26,8 +26,13 @@ impl Connection {
     /// every call, and there the many questions that an end raises need not be asked one by one.
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
-        let is_healthy = self.closing.is_untouched() && self.fault.is_none();
-        is_healthy && self.reading && self.told_reading && !self.inbox.is_full()
+        self.is_sound() && self.reading && self.told_reading && !self.inbox.is_full()
+    }
+
+    /// Whether nobody has closed, and nothing is wrong.
+    #[inline]
+    pub(super) fn is_sound(&self) -> bool {
+        self.closing.is_untouched() && self.fault.is_none()
     }
 
     fn finish(&mut self, now: Instant) {

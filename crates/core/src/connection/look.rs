@@ -21,8 +21,7 @@ impl Connection {
     /// Whether messages can be sent: nobody has closed, as far as the application has been told, and the transport is
     /// whole as far as is known.
     pub fn is_open(&self) -> bool {
-        let is_untouched = self.closing.is_untouched() && self.fault.is_none();
-        is_untouched || self.closing.is_open() && !self.owes_answer() && !self.owes_refusal()
+        self.is_sound() || self.closing.is_open() && !self.owes_answer() && !self.owes_refusal()
     }
 
     /// Whether anything waits to be taken by [`poll_event`](Self::poll_event), or for an application that has taken all.
