@@ -26,8 +26,8 @@ use crate::transfer::Verb;
 /// How many transfers are looked at in one go of a sweep: a moment's work of a thread that others may want.
 const SWEEP: usize = 256;
 
-/// What all links of a server share: its folder, its settings, who has how much open and has used what of his rate, what is paused, and its sessions of
-/// messages.
+/// What all links of a server share: its folder, its settings, who has how much open and has used what of his rate, what is
+/// paused, and its sessions of messages.
 #[derive(Debug)]
 pub struct House {
     pub(super) store: DiskStore,
