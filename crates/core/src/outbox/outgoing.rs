@@ -101,8 +101,9 @@ impl Piece {
     }
 }
 
+/// Nothing, which needs no copy to be masked.
 impl Default for Piece {
     fn default() -> Self {
-        Self::Shared(Bytes::new())
+        Self::Owned(BytesMut::new())
     }
 }
