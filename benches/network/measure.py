@@ -21,6 +21,9 @@ HERE = Path(__file__).resolve().parent
 RELAY = 8 << 20
 SIZES = {"python 64 KiB": 64 << 10, "python 256 KiB": 256 << 10, "python 1 MiB": 1 << 20}
 BOWLINE = "bowline"
+RAW = "raw TCP"
+# So many seconds lie between the beginnings of clients that share a link.
+APART = 0.5
 
 
 def sh(*words):
@@ -83,17 +86,39 @@ class Cell:
             return self.bowline(folder, options) if program == BOWLINE else self.python(SIZES[program], options)
 
     def bowline(self, folder, options):
-        inbox, file = Path(folder, "inbox"), Path(folder, "file")
+        result = self.clients(folder, 1, options)[0]
+        return result["bytes"] / result["seconds"], result["pings"], [], None
+
+    def clients(self, folder, count, options):
+        """What so many clients tell that upload a file each. They begin one after the other and end together."""
+        inbox = Path(folder, "inbox")
         inbox.mkdir()
-        with open(file, "wb") as out:
-            out.truncate(int(self.rate * 125_000 * options.seconds * 2))
         self.inside("s", options.program, "serve", "10.91.2.2:9000", inbox)
         time.sleep(0.5)
         host, port = self.address()
-        words = ["send", f"ws://{host}:{port}", file, str(options.seconds)]
-        client = self.inside("c", options.program, *words, stdout=subprocess.PIPE)
-        result = json.loads(client.communicate(timeout=options.seconds + 60)[0])
-        return result["bytes"] / result["seconds"], result["pings"], [], None
+
+        def send(number, seconds):
+            file = Path(folder, f"file{number}")
+            with open(file, "wb") as out:
+                out.truncate(int(self.rate * 125_000 * seconds * 2))
+            return "send", f"ws://{host}:{port}", file
+
+        return self.together(count, send, options)
+
+    def floods(self, count, options):
+        """The same of so many connections of TCP with nothing else above it."""
+        self.inside("s", options.program, "drain", "10.91.2.2:9000")
+        time.sleep(0.5)
+        return self.together(count, lambda *_: ("flood", "%s:%d" % self.address()), options)
+
+    def together(self, count, words, options):
+        end, clients = time.monotonic() + options.seconds + (count - 1) * APART, []
+        for number in range(count):
+            left = end - time.monotonic()
+            command = [options.program, *words(number, left), str(left), str(options.seconds / 2)]
+            clients.append(self.inside("c", *command, stdout=subprocess.PIPE))
+            time.sleep(APART if number + 1 < count else 0)
+        return [json.loads(client.communicate(timeout=options.seconds + 60)[0]) for client in clients]
 
     def python(self, size, options):
         peer = [options.python, HERE / "peer.py"]
@@ -141,14 +166,30 @@ def run(job):
         return row(program, rate, through, *cell.measure(program, options))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--python")
-    parser.add_argument("--seconds", type=float, default=40)
-    parser.add_argument("--rates", type=int, nargs="*", default=[1, 10, 100])
-    parser.add_argument("--only", nargs="*", default=[BOWLINE, *SIZES])
-    options = parser.parse_args()
+def share(program, rate, count, options):
+    """How so many of one program that have begun share a link."""
+    with Cell(0, rate, "direct") as cell, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        results = cell.clients(folder, count, options) if program == BOWLINE else cell.floods(count, options)
+    late = sorted(result["late"] for result in results)
+    pings = [ping for result in results for ping in result["pings"]]
+    return {
+        "program": program,
+        "clients": str(count),
+        "rate": f"{rate} Mbit/s",
+        "throughput": f"{100 * sum(late) / (options.seconds / 2) / (rate * 125_000):.1f} %",
+        "slowest of median": f"{late[0] / late[count // 2]:.2f}",
+        "fastest of median": f"{late[-1] / late[count // 2]:.2f}",
+        "median ping": rank(pings, [], 0.5),
+        "worst ping": rank(pings, [], 1),
+    }
+
+
+def shares(options):
+    cells = [(rate, count) for rate in options.rates for count in options.clients]
+    return [share(program, rate, count, options) for rate, count in cells for program in (BOWLINE, RAW)]
+
+
+def uploads(options):
     programs = [name for name in options.only if name == BOWLINE or options.python]
     jobs = [(program, rate, through) for rate in options.rates for through in ("direct", "relay") for program in programs]
     numbered = [(number, *job, options) for number, job in enumerate(jobs)]
@@ -157,6 +198,19 @@ def main():
     for width, part in ((4, [job for job in numbered if job[2] < 50]), (1, [job for job in numbered if job[2] >= 50])):
         with concurrent.futures.ThreadPoolExecutor(width) as pool:
             rows += pool.map(run, part)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--python")
+    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--rates", type=int, nargs="*", default=[1, 10, 100])
+    parser.add_argument("--only", nargs="*", default=[BOWLINE, *SIZES])
+    parser.add_argument("--clients", type=int, nargs="*", help="so many uploads share a link")
+    options = parser.parse_args()
+    rows = shares(options) if options.clients else uploads(options)
     control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
     print(f"Linux {platform.release()}, {control}, {options.seconds:.0f} s each; round trip of the empty path below 1 ms\n")
     columns = list(rows[0])

@@ -1,9 +1,12 @@
 //! The ends of a measurement over a slow network; `benches/network/run` starts them.
 //!
 //! ```text
-//! network serve ADDRESS DIR       takes files, until it is stopped
-//! network send URL FILE SECONDS   sends a file for so long, pings ten times a second, and prints a line of JSON:
-//!                                 bytes that were acknowledged, seconds, and what the pings took, in seconds
+//! network serve ADDRESS DIR            takes files, until it is stopped
+//! network send URL FILE SECONDS LATE   sends a file for so long, pings ten times a second, and prints a line of JSON:
+//!                                      bytes that were acknowledged, in all and in the last LATE seconds, seconds, and
+//!                                      what the pings took, in seconds
+//! network drain ADDRESS                takes bytes, and answers how many have come, until it is stopped
+//! network flood ADDRESS SECONDS LATE   sends bytes for so long, and prints the same line, without pings
 //! ```
 
 use std::error::Error;
@@ -11,12 +14,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bowline_core::transfer::{Leftover, SafeName, TransferId};
+use bowline_core::transfer::{Digest, Leftover, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, Durability};
 use bowline_tokio::{Client, ClientConfig, LinkState, Server, ServerConfig};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 const PING_EVERY: Duration = Duration::from_millis(100);
 /// How long a server may take to come up.
@@ -27,11 +31,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", address, dir] => serve(address.parse()?, Path::new(dir)).await,
-        ["send", url, file, seconds] => {
-            send(url, Path::new(file), Duration::from_secs_f64(seconds.parse()?)).await
+        ["send", url, file, time, late] => send(url, Path::new(file), seconds(time)?, seconds(late)?).await,
+        ["drain", address] => drain(TcpListener::bind(address).await?).await,
+        ["flood", address, time, late] => flood(address, seconds(time)?, seconds(late)?).await,
+        _ => {
+            Err("serve ADDRESS DIR | send URL FILE SECONDS LATE | drain ADDRESS | flood ADDRESS SECONDS LATE"
+                .into())
         }
-        _ => Err("network serve ADDRESS DIR, or network send URL FILE SECONDS".into()),
     }
+}
+
+fn seconds(word: &str) -> Result<Duration, Box<dyn Error>> {
+    Ok(Duration::try_from_secs_f64(word.parse()?)?)
 }
 
 async fn serve(address: SocketAddr, dir: &Path) -> Result<(), Box<dyn Error>> {
@@ -43,13 +54,15 @@ async fn serve(address: SocketAddr, dir: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn send(url: &str, file: &Path, time: Duration) -> Result<(), Box<dyn Error>> {
+async fn send(url: &str, file: &Path, time: Duration, late: Duration) -> Result<(), Box<dyn Error>> {
     let client = Client::new(url, ClientConfig::default())?;
     let mut link = client.link();
-    tokio::time::timeout(PATIENCE, link.wait_for(|state| matches!(state, LinkState::Up))).await??;
+    timeout(PATIENCE, link.wait_for(|state| matches!(state, LinkState::Up))).await??;
 
     let start = Instant::now();
-    let upload = client.upload(file, SafeName::parse("file")?, TransferId::from_bytes([7; 16])).await?;
+    let name = file.file_name().and_then(|name| name.to_str()).ok_or("the file has no name")?;
+    let id = TransferId::from_bytes(Digest::of(name.as_bytes()).as_bytes()[..16].try_into()?);
+    let upload = client.upload(file, SafeName::parse(name)?, id).await?;
     let (done, mut answers) = mpsc::unbounded_channel();
     let pings = tokio::spawn({
         let client = client.clone();
@@ -68,7 +81,9 @@ async fn send(url: &str, file: &Path, time: Duration) -> Result<(), Box<dyn Erro
             }
         }
     });
-    sleep(time).await;
+    sleep(time.saturating_sub(late)).await;
+    let early = upload.progress().borrow().received;
+    sleep(late).await;
     let bytes = upload.progress().borrow().received;
     let seconds = start.elapsed().as_secs_f64();
     pings.abort();
@@ -77,11 +92,45 @@ async fn send(url: &str, file: &Path, time: Duration) -> Result<(), Box<dyn Erro
     while let Some(answer) = answers.recv().await {
         took.push(answer);
     }
-    let result = serde_json::json!({ "bytes": bytes, "seconds": seconds, "pings": took });
-    #[allow(clippy::print_stdout)]
-    {
-        println!("{result}");
-    }
+    tell(bytes, early, seconds, &took);
     upload.cancel(Leftover::Keep);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn tell(bytes: u64, early: u64, seconds: f64, pings: &[f64]) {
+    let late = bytes - early;
+    println!("{}", serde_json::json!({ "bytes": bytes, "late": late, "seconds": seconds, "pings": pings }));
+}
+
+async fn drain(listener: TcpListener) -> Result<(), Box<dyn Error>> {
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let (mut place, mut count, mut told) = (vec![0; 64 << 10], 0, Instant::now());
+            while let Ok(n @ 1..) = stream.read(&mut place).await {
+                count += n as u64;
+                if told.elapsed() > PING_EVERY {
+                    told = Instant::now();
+                    let _ = stream.write_u64(count).await;
+                }
+            }
+        });
+    }
+}
+
+async fn flood(address: &str, time: Duration, late: Duration) -> Result<(), Box<dyn Error>> {
+    let (mut answers, mut stream) = TcpStream::connect(address).await?.into_split();
+    let start = Instant::now();
+    let writing = tokio::spawn(async move { while stream.write_all(&[0; 64 << 10]).await.is_ok() {} });
+    let (mut bytes, mut early) = (0, 0);
+    while let Ok(count) = timeout(time.saturating_sub(start.elapsed()), answers.read_u64()).await {
+        bytes = count?;
+        if start.elapsed() + late < time {
+            early = bytes;
+        }
+    }
+    tell(bytes, early, start.elapsed().as_secs_f64(), &[]);
+    writing.abort();
     Ok(())
 }
