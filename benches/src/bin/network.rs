@@ -122,7 +122,10 @@ async fn drain(listener: TcpListener) -> Result<(), Box<dyn Error>> {
 async fn flood(address: &str, time: Duration, late: Duration) -> Result<(), Box<dyn Error>> {
     let (mut answers, mut stream) = TcpStream::connect(address).await?.into_split();
     let start = Instant::now();
-    let writing = tokio::spawn(async move { while stream.write_all(&[0; 64 << 10]).await.is_ok() {} });
+    let writing = tokio::spawn(async move {
+        let piece = vec![0; 64 << 10];
+        while stream.write_all(&piece).await.is_ok() {}
+    });
     let (mut bytes, mut early) = (0, 0);
     while let Ok(count) = timeout(time.saturating_sub(start.elapsed()), answers.read_u64()).await {
         bytes = count?;
