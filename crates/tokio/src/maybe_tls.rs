@@ -9,6 +9,9 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
+
 /// What [`dial::connect`](crate::dial::connect) returns: a TCP connection for `ws://`, for `wss://` (feature `tls`) TLS over
 /// one, or a [Unix socket](bowline_host::dial::Config::unix).
 #[derive(Debug)]
@@ -18,14 +21,14 @@ pub struct MaybeTlsStream(Kind);
 enum Kind {
     Plain(TcpStream),
     #[cfg(feature = "tls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
 impl MaybeTlsStream {
     #[cfg(feature = "tls")]
-    pub(crate) fn encrypted(stream: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
+    pub(crate) fn encrypted(stream: TlsStream) -> Self {
         Self(Kind::Tls(Box::new(stream)))
     }
 
@@ -34,7 +37,7 @@ impl MaybeTlsStream {
         match &self.0 {
             Kind::Plain(stream) => Some(stream),
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => Some(stream.get_ref().0),
+            Kind::Tls(stream) => Some(stream.tcp()),
             #[cfg(unix)]
             Kind::Unix(_) => None,
         }
@@ -47,7 +50,7 @@ impl MaybeTlsStream {
             #[cfg(unix)]
             Kind::Unix(_) => None,
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
+            Kind::Tls(stream) => stream.version(),
         }
     }
 }

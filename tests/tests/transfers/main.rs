@@ -149,6 +149,8 @@ over! {
         killed:
             a_client_that_was_killed_goes_on_when_it_is_started_again
             a_server_that_was_killed_goes_on_when_it_is_started_again;
+        messages:
+            messages_cross_links_that_are_cut_once_and_in_order;
         proxies:
             a_file_crosses_proxies_of_both_kinds;
         secure:
@@ -174,5 +176,7 @@ over! {
         files:
             many_files_go_at_once
             a_link_that_is_cut_again_and_again_carries_a_file_both_ways;
+        messages:
+            messages_cross_links_that_are_cut_once_and_in_order;
     }
 }

@@ -13,6 +13,7 @@ use bowline_host::messages::{FlushError, Heard};
 use bowline_host::server::ServerConfig;
 
 use crate::ends::{Client, Pair, Talk, Talks};
+use crate::papers::Over;
 use crate::rig::{Serving, anywhere, folder, id, lone_proxy, name, source, uneven_proxy, until};
 
 /// A server that speaks of messages.
@@ -87,7 +88,9 @@ fn numbered(n: usize) -> Message {
 
 pub(crate) fn messages_cross_links_that_are_cut_once_and_in_order(pair: Pair) {
     const COUNT: usize = 600;
-    let rig = Rig::over(serve(pair, SessionsConfig::default()), |server| uneven_proxy(server, 600, 3600));
+    // A handshake of TLS takes some of it.
+    let (least, most) = if pair.over == Over::Tls { (6000, 9000) } else { (600, 3600) };
+    let rig = Rig::over(serve(pair, SessionsConfig::default()), |server| uneven_proxy(server, least, most));
     let (mut resumed, mut came) = (0, 0);
     thread::scope(|threads| {
         threads.spawn(|| {

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::Duration;
 
 use bowline_core::Instant;
-use bowline_host::tls::{ClientTls, ServerTls, server_name, timed_out};
+use bowline_host::tls::{ClientTls, Records, ServerTls, server_name, timed_out};
 use rustls::{ClientConnection, Connection, ServerConnection};
 
 use crate::clock::Clock;
@@ -45,6 +45,9 @@ use crate::wait::{Interest, wait};
 pub struct TlsStream<S> {
     stream: S,
     session: Connection,
+    records: Records,
+    /// By which records are small again when it was quiet.
+    clock: Clock,
 }
 
 impl<S: Stream> TlsStream<S> {
@@ -65,7 +68,7 @@ impl<S: Stream> TlsStream<S> {
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept(stream: S, tls: &ServerTls, time: Duration) -> io::Result<Self> {
         let session = ServerConnection::new(tls.config()).map_err(io::Error::other)?;
-        Self { stream, session: session.into() }.shake_hands_within(time)
+        Self::new(stream, session.into()).shake_hands_within(time)
     }
 
     /// The stream below, to look at.
@@ -83,7 +86,11 @@ impl<S: Stream> TlsStream<S> {
     /// The end of a client, which has not shaken hands.
     pub(super) fn client(stream: S, host: &str, tls: &ClientTls) -> io::Result<Self> {
         let session = ClientConnection::new(tls.config(), server_name(host)?).map_err(io::Error::other)?;
-        Ok(Self { stream, session: session.into() })
+        Ok(Self::new(stream, session.into()))
+    }
+
+    fn new(stream: S, session: Connection) -> Self {
+        Self { stream, session, records: Records::default(), clock: Clock::start() }
     }
 
     fn shake_hands_within(self, time: Duration) -> io::Result<Self> {
@@ -188,11 +195,16 @@ impl<S: Stream> Read for TlsStream<S> {
 
 impl<S: Stream> Write for TlsStream<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_by(|session| session.writer().write(bytes))
+        self.write_vectored(&[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write_by(|session| session.writer().write_vectored(slices))
+        let now = self.clock.now();
+        let records = self.records;
+        let taken = records
+            .offer(now, slices, |slices| self.write_by(|session| session.writer().write_vectored(slices)))?;
+        self.records.handle_written(now, taken);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -226,7 +238,10 @@ impl<S: Stream> Stream for TlsStream<S> {
 impl<S: fmt::Debug> fmt::Debug for TlsStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = self.session.protocol_version();
-        f.debug_struct("TlsStream").field("stream", &self.stream).field("version", &version).finish()
+        f.debug_struct("TlsStream")
+            .field("stream", &self.stream)
+            .field("version", &version)
+            .finish_non_exhaustive()
     }
 }
 

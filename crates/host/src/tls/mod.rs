@@ -1,8 +1,9 @@
-//! TLS: whom a client believes, and who a server is.
+//! TLS: whom a client believes, who a server is, and how much is encrypted at once.
 //!
 //! Built on rustls with ring. Both ends speak TLS 1.2 and 1.3, and HTTP/1.1 in it.
 
 mod fingerprint;
+mod records;
 mod unchecked;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use thiserror::Error;
 use unchecked::Unchecked;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
+pub use records::Records;
 
 /// The protocol in it: a WebSocket begins as a request of HTTP/1.1.
 const ALPN: &[u8] = b"http/1.1";

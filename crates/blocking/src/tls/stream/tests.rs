@@ -258,3 +258,42 @@ fn nobody_is_believed_to_be_somebody_else() {
         assert!(error.to_string().contains("fatal alert"), "it is told: {error}");
     }
 }
+
+#[test]
+fn records_are_small_at_first() {
+    let (mut near, far) = sockets();
+    let bytes = contents(200_000);
+    let sizes = thread::scope(|threads| {
+        let reading = threads.spawn(|| record_sizes(far.stream, bytes.len()));
+        let mut rest = &bytes[..];
+        // What was taken leaves with the next call.
+        while !rest.is_empty() || now(near.flush()).is_none() {
+            // In two pieces, as a header and what it tells of.
+            let (header, body) = rest.split_at(rest.len().min(10));
+            if let Some(n) = now(near.write_vectored(&[IoSlice::new(header), IoSlice::new(body)])) {
+                rest = &rest[n..];
+            }
+            let interest = Interest { read: false, write: true };
+            wait(Some(near.socket()), interest, None, Some(LONG)).unwrap();
+        }
+        reading.join().unwrap()
+    });
+    let small = sizes.iter().take_while(|size| **size < 1400).count();
+    assert!((48..52).contains(&small), "{sizes:?}");
+    assert_eq!(sizes.iter().max(), Some(&((16 << 10) + 17)), "{sizes:?}");
+}
+
+/// The sizes of records of this many bytes in all, as they cross the connection.
+fn record_sizes(mut stream: UnixStream, bytes: usize) -> Vec<usize> {
+    stream.set_nonblocking(false).unwrap();
+    let mut sizes = Vec::new();
+    // TLS 1.3 adds the kind and 16 bytes of proof.
+    while sizes.iter().map(|size| size - 17).sum::<usize>() < bytes {
+        let mut header = [0; 5];
+        stream.read_exact(&mut header).unwrap();
+        let size = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        stream.read_exact(&mut vec![0; size]).unwrap();
+        sizes.push(size);
+    }
+    sizes
+}
