@@ -60,8 +60,8 @@ pub struct Driver<S> {
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
-    /// When all was done last that can be done without waiting.
-    stepped: Instant,
+    /// When it was read last, or would have been if the connection wanted input.
+    looked: Instant,
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
@@ -101,7 +101,7 @@ impl<S: Stream> Driver<S> {
         Ok(Self {
             stream: Some(stream),
             conn,
-            stepped: clock.now(),
+            looked: clock.now(),
             clock,
             watch: SleepWatch::start(),
             writing: Writing::Open,
@@ -183,7 +183,7 @@ impl<S: Stream> Driver<S> {
     /// deadlines: the peer's pings are answered, and ours leave.
     pub(crate) fn offer(&mut self) {
         let now = self.clock.now();
-        if now - self.stepped < DEAF {
+        if now - self.looked < DEAF {
             self.write(now);
         } else {
             self.step(true);
@@ -193,7 +193,6 @@ impl<S: Stream> Driver<S> {
     /// Does what can be done without waiting; says whether the owner has something to look at.
     fn step(&mut self, reads: bool) -> bool {
         let now = self.clock.now();
-        self.stepped = now;
         // Nothing is held against a peer before all is read that it has said.
         let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
         let mut is_news = (reads || is_due) && self.read(now);

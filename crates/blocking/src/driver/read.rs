@@ -54,6 +54,7 @@ impl<S: Stream> Driver<S> {
     /// Reads what there is; says whether something came, if only the end.
     pub(super) fn read(&mut self, now: Instant) -> bool {
         let mut received = 0;
+        self.looked = now;
         self.is_drained = false;
         while received < TURN && self.conn.wants_input() && !self.is_drained {
             let place = self.flow.place();

@@ -138,3 +138,14 @@ fn all_is_read_before_a_deadline_is_looked_at() {
     assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
     assert_eq!(driver.conn().stats().pings, 0, "the peer was not silent");
 }
+
+#[test]
+fn a_step_that_does_not_read_puts_off_no_read() {
+    let (mut driver, mut far) = watched(b"");
+    far.write_all(b"\x81\x05hello").unwrap();
+    driver.clock = driver.clock.set_forward(DEAF);
+    driver.step(false);
+    assert_eq!(reads(&driver), 0);
+    driver.offer();
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("hello"))));
+}
