@@ -88,19 +88,28 @@ pub(crate) fn wait(
     wakened: Option<&Wakened>,
     time: Option<Duration>,
 ) -> io::Result<bool> {
-    let mut fds = Vec::with_capacity(2);
-    if let Some(wakened) = wakened {
-        fds.push(PollFd::new(&*wakened.0, PollFlags::IN));
-    }
-    if let Some(socket) = socket.as_ref().filter(|_| interest.read || interest.write) {
+    let call = wakened.map(|wakened| PollFd::new(&*wakened.0, PollFlags::IN));
+    let data = socket.as_ref().filter(|_| interest.read || interest.write).map(|socket| {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, interest.read);
         flags.set(PollFlags::OUT, interest.write);
-        fds.push(PollFd::new(socket, flags));
-    }
+        PollFd::new(socket, flags)
+    });
+    let (mut both, mut one);
+    let fds: &mut [PollFd<'_>] = match (call, data) {
+        (Some(call), Some(data)) => {
+            both = [call, data];
+            &mut both
+        }
+        (Some(only), None) | (None, Some(only)) => {
+            one = [only];
+            &mut one
+        }
+        (None, None) => &mut [],
+    };
     // A time that the system cannot tell is as long as for ever.
     let time = time.and_then(|time| Timespec::try_from(time).ok());
-    match poll(&mut fds, time.as_ref()) {
+    match poll(fds, time.as_ref()) {
         // Whoever was interrupted by a signal looks again.
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
