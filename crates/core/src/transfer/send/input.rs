@@ -149,6 +149,8 @@ impl Outgoing {
         };
         let end = self.end.unwrap_or(self.sent);
         if let Some(link) = &mut cx.link {
+            // The last chunks may be acknowledged by this alone.
+            link.moved += end.min(self.reached).saturating_sub(self.received);
             self.rewind(end, link);
             link.close(handle);
         }

@@ -221,6 +221,30 @@ fn who_was_told_to_go_back_after_the_end_may_hear_that_it_was_not_necessary() {
 }
 
 #[test]
+fn what_is_acknowledged_by_the_end_alone_has_moved() {
+    let whole = wire::Whole { length: 1000, digest: Digest::of(&[0; 1000]), deduplicated: false };
+    for acknowledged in [0, 400, 1000] {
+        let mut sender = Scripted::sending(1000);
+        sender.read();
+        sender.say();
+        sender.0.provide_digest(Instant::ZERO, id(1), 1000, whole.digest);
+        sender.0.confirm(Instant::ZERO, id(1));
+        assert!(matches!(sender.say()[..], [Frame::Fin(1, _)]));
+        sender.hear_ack(acknowledged, None);
+        assert_eq!(sender.0.moved(), acknowledged);
+        sender.hear(Frame::Done(1, whole));
+        assert_eq!(sender.0.moved(), 1000);
+    }
+    // What was there before has not.
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.say();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 1000, have: wire::Have::Complete, ..accept(1000) }));
+    sender.hear(Frame::Done(1, wire::Whole { deduplicated: true, ..whole }));
+    assert_eq!(sender.0.moved(), 0);
+}
+
+#[test]
 fn a_pipe_hears_once_of_what_is_durable() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
