@@ -1,4 +1,4 @@
-//! What a [`tungstenite::WebSocket`](::tungstenite::WebSocket) gains without being replaced: a heartbeat, ends that are
+//! What a [`tungstenite::WebSocket`] gains without being replaced: a heartbeat, ends that are
 //! explained, and messages that cross over. Feature `tungstenite`.
 //!
 //! | | |
