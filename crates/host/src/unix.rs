@@ -5,13 +5,18 @@ use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How many clients may wait to be accepted, as for TCP in the standard library.
 const BACKLOG: i32 = 128;
+/// How long others may take to begin to listen in the same folder. Each takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before a folder is tried again: little beside what a person notices.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The file of a socket. It is removed when this is dropped, unless somebody has put another there meanwhile.
 #[derive(Debug)]
@@ -29,15 +34,21 @@ struct Node {
 }
 
 /// Listens at this path. Only this user can connect: the file has its permissions before anybody can. A socket that a process
-/// has left behind is replaced.
+/// has left behind is replaced. May wait for seconds while others begin to listen in the same folder: not for the thread of a
+/// runtime.
 ///
 /// # Errors
-/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if somebody listens there, or if the file is no socket.
+/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if somebody listens there, or if the file is no socket;
+/// [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
 pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    listen_within(path, PATIENCE)
+}
+
+fn listen_within(path: &Path, time: Duration) -> io::Result<(UnixListener, SocketFile)> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Between `bind` and `listen` a socket looks as if it had been left behind.
-    let _turn = turn(path);
+    let _turn = turn(path, time)?;
     match socket.bind(&address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             remove_stale(path)?;
@@ -77,12 +88,25 @@ pub fn peer(user: Option<u32>) -> String {
 }
 
 /// Waits until nobody else begins to listen in the same folder; until this is dropped, nobody does. None where a folder cannot
-/// be locked.
-fn turn(path: &Path) -> Option<fs::File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = fs::File::open(folder.unwrap_or(Path::new("."))).ok()?;
-    flock(&folder, FlockOperation::LockExclusive).ok()?;
-    Some(folder)
+/// be locked. Whoever can read the folder can lock it, for as long as he likes; so nobody waits for longer than this.
+fn turn(path: &Path, time: Duration) -> io::Result<Option<fs::File>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(file) = fs::File::open(folder) else { return Ok(None) };
+    let start = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < time => thread::sleep(PAUSE),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(locked(folder, time)),
+            Err(_) => return Ok(None),
+        }
+    }
+}
+
+fn locked(folder: &Path, time: Duration) -> Error {
+    let folder = folder.display();
+    let text = format!("another process has kept the folder {folder} locked for {time:?}");
+    Error::new(ErrorKind::TimedOut, text)
 }
 
 /// Removes the file of a socket that nobody listens at.
@@ -90,10 +114,13 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(Error::new(ErrorKind::AddrInUse, "there is a file that is no socket"));
     }
-    match UnixStream::connect(path) {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Whoever listens and accepts nobody is not waited for.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) => Err(error),
-        Ok(_) => Err(Error::new(ErrorKind::AddrInUse, "somebody listens there")),
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Err(Error::new(ErrorKind::AddrInUse, "somebody listens there")),
     }
 }
 
@@ -147,7 +174,7 @@ mod tests {
             let (_dir, path) = place();
             drop(UnixListener::bind(&path).unwrap());
             let start = std::sync::Barrier::new(8);
-            let listening: Vec<_> = std::thread::scope(|threads| {
+            let listening: Vec<_> = thread::scope(|threads| {
                 let begin = || {
                     start.wait();
                     listen(&path)
@@ -159,6 +186,39 @@ mod tests {
             UnixStream::connect(&path).unwrap();
             listening[0].0.accept().unwrap();
         }
+    }
+
+    #[test]
+    fn a_folder_that_another_keeps_locked_is_waited_for_and_not_for_ever() {
+        let (dir, path) = place();
+        let other = fs::File::open(dir.path()).unwrap();
+        flock(&other, FlockOperation::LockExclusive).unwrap();
+        let time = Duration::from_millis(50);
+        let (start, error) = (Instant::now(), listen_within(&path, time).unwrap_err());
+        assert!(start.elapsed() >= time);
+        let expected =
+            format!("another process has kept the folder {} locked for 50ms", dir.path().display());
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::TimedOut, expected));
+        assert!(!path.exists());
+
+        thread::scope(|threads| {
+            let listening = threads.spawn(|| listen_within(&path, Duration::from_secs(60)).map(drop));
+            thread::sleep(time);
+            assert!(!listening.is_finished());
+            drop(other);
+            listening.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn who_listens_and_accepts_nobody_is_not_waited_for() {
+        let (_dir, path) = place();
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        socket.listen(0).unwrap();
+        // The only place.
+        let _waiting = UnixStream::connect(&path).unwrap();
+        assert_eq!(listen(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
     }
 
     #[test]

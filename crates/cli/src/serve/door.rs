@@ -32,7 +32,7 @@ impl Door {
     /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`.
     pub(super) async fn open(listen: &str) -> Result<Self, Trouble> {
         if let Some(path) = listen.strip_prefix(UNIX) {
-            return Self::unix(path);
+            return Self::unix(path).await;
         }
         let listener = TcpListener::bind(listen).await.map_err(|e| closed(listen, &e))?;
         let address = listener.local_addr().map_err(Trouble::failed)?;
@@ -40,16 +40,20 @@ impl Door {
     }
 
     #[cfg(unix)]
-    fn unix(path: &str) -> Result<Self, Trouble> {
+    async fn unix(path: &str) -> Result<Self, Trouble> {
         let failed = |error| closed(path, &error);
-        let (listener, file) = bowline_host::unix::listen(path.as_ref()).map_err(failed)?;
+        let place = std::path::PathBuf::from(path);
+        // It may have to wait for somebody else.
+        let listening = tokio::task::spawn_blocking(move || bowline_host::unix::listen(&place)).await;
+        let (listener, file) = listening.map_err(io::Error::other).and_then(|l| l).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(failed)?;
         Ok(Self::Unix(listener, path.into(), file))
     }
 
     #[cfg(not(unix))]
-    fn unix(path: &str) -> Result<Self, Trouble> {
+    #[expect(clippy::unused_async, reason = "the form for Unix needs it")]
+    async fn unix(path: &str) -> Result<Self, Trouble> {
         Err(closed(path, &io::ErrorKind::Unsupported.into()))
     }
 
@@ -88,5 +92,6 @@ impl Door {
 }
 
 fn closed(listen: &str, error: &io::Error) -> Trouble {
-    Trouble::failed(format!("cannot listen on {listen}: {error}; choose another --listen"))
+    let others = if error.kind() == io::ErrorKind::TimedOut { "end that process, or " } else { "" };
+    Trouble::failed(format!("cannot listen on {listen}: {error}; {others}choose another --listen"))
 }

@@ -68,3 +68,14 @@ fn the_socket_of_a_server_that_was_killed_is_replaced_and_that_of_another_is_not
     let done = world.run(["send", "a.bin", "wss://localhost", "--unix", "bowline.sock"]);
     assert!(done.code == Some(1) && done.stderr.contains("no TLS is spoken there; write ws://"), "{done:?}");
 }
+
+#[test]
+fn a_folder_that_another_process_keeps_locked_is_named() {
+    let world = World::new();
+    let folder = fs::File::open(world.path(".")).expect("a folder");
+    rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive).expect("nobody has locked it");
+    let done = world.run(["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"]);
+    let expected = "bowline: cannot listen on bowline.sock: another process has kept the folder . locked for 2s; end that \
+                    process, or choose another --listen\n";
+    assert_eq!((done.code, done.stderr.as_str()), (Some(1), expected));
+}
