@@ -70,13 +70,20 @@ fn listen_within(path: &Path, time: Duration) -> io::Result<(UnixListener, Socke
 /// # Errors
 /// What the system says; [`TimedOut`](ErrorKind::TimedOut) after this time.
 pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // The time of a write is that of a connect, too. None at all would be for ever.
-    socket.set_write_timeout(Some(time.max(Duration::from_millis(1))))?;
-    socket.connect(&SockAddr::unix(path)?).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-        _ => error,
-    })?;
+    let (socket, address) = (Socket::new(Domain::UNIX, Type::STREAM, None)?, SockAddr::unix(path)?);
+    let start = Instant::now();
+    loop {
+        // The time of a write is that of a connect, too. None at all would be for ever.
+        let rest = time.saturating_sub(start.elapsed()).max(Duration::from_millis(1));
+        socket.set_write_timeout(Some(rest))?;
+        match socket.connect(&address) {
+            Ok(()) => break,
+            // A signal came, or the process was stopped for a while.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error),
+        }
+    }
     socket.set_write_timeout(None)?;
     Ok(UnixStream::from(std::os::fd::OwnedFd::from(socket)))
 }
@@ -219,6 +226,24 @@ mod tests {
         // The only place.
         let _waiting = UnixStream::connect(&path).unwrap();
         assert_eq!(listen(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
+    }
+
+    /// A call that has its time is interrupted when its process is stopped and continued.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connect_that_is_interrupted_goes_on() {
+        let (_dir, path) = place();
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        socket.listen(0).unwrap();
+        let _first = UnixStream::connect(&path).unwrap();
+        thread::scope(|threads| {
+            let connecting = threads.spawn(|| connect(&path, Duration::from_secs(60)).map(drop));
+            let stop = "sleep 0.1; kill -STOP $PPID; sleep 0.1; kill -CONT $PPID";
+            assert!(std::process::Command::new("sh").args(["-c", stop]).status().unwrap().success());
+            socket.accept().unwrap();
+            connecting.join().unwrap().unwrap();
+        });
     }
 
     #[test]
