@@ -152,6 +152,11 @@ pub(crate) fn uneven_proxy(to: SocketAddr, least: u64, most: u64) -> SocketAddr 
     proxy(to, move |n, _| Fate::Cut { after: least + (n as u64 * 7919 + 431) % (most - least) })
 }
 
+/// Passes bytes on, and cuts the first connection after so many of them; others carry all.
+pub(crate) fn once_cutting_proxy(to: SocketAddr, after: u64) -> SocketAddr {
+    proxy(to, move |n, _| Fate::Cut { after: if n == 0 { after } else { u64::MAX } })
+}
+
 /// Passes bytes on, and cuts the first connection after so many of them; others carry nothing.
 pub(crate) fn lone_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     proxy(to, move |n, _| Fate::Cut { after: if n == 0 { after } else { 0 } })
