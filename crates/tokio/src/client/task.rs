@@ -82,13 +82,16 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         loop {
+            // What was said before a dial holds for it.
+            while let Some(command) = self.poll_command() {
+                self.handle_command(command);
+            }
             self.work_off();
             if self.keeper.is_over() {
                 break;
             }
             let dialing = self.dial.is_some();
-            let (deadline, takes_commands) =
-                (self.keeper.poll_timeout(), !self.released && self.closing.is_empty());
+            let (deadline, takes_commands) = (self.keeper.poll_timeout(), self.takes_commands());
             tokio::select! {
                 step = self.host.step(self.driver.as_mut(), deadline) => self.handle_step(step),
                 result = dial_result(&mut self.dial), if dialing => self.handle_dialed(result),
@@ -108,6 +111,15 @@ impl Task {
         for done in self.closing {
             let _ = done.send(());
         }
+    }
+
+    /// What the application has said by now.
+    fn poll_command(&mut self) -> Option<Command> {
+        if self.takes_commands() { self.commands.try_recv().ok() } else { None }
+    }
+
+    fn takes_commands(&self) -> bool {
+        !self.released && self.closing.is_empty()
     }
 
     /// Moves what can move without waiting, and passes on what there is to tell.

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod accept;
+mod client;
 mod common;
 mod dial;
 mod driver;
