@@ -22,8 +22,8 @@ impl Heard {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Message(_) => false,
-            Self::Session(Event::Lost { messages, .. }) => messages.is_empty(),
-            Self::Session(_) | Self::Detached => true,
+            Self::Session(event) => event.is_passing(),
+            Self::Detached => true,
         }
     }
 }

@@ -47,8 +47,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether whoever does not hear of it has lost no message.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether whoever does not hear of it has lost no message: for queues of events that must not grow without limit.
+    pub fn is_passing(&self) -> bool {
         !matches!(self, Self::Lost { messages, .. } if !messages.is_empty())
     }
 }
