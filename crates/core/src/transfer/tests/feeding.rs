@@ -125,3 +125,42 @@ fn who_had_nothing_to_say_says_it_when_there_is() {
     }
     assert_eq!(told, [(1, 65_536 + 50_000), (3, 65_536 + 50_000)]);
 }
+
+/// The credit that is told, to whom.
+fn credits(said: Vec<Frame>) -> Vec<(u32, u64)> {
+    said.into_iter()
+        .filter_map(|frame| match frame {
+            Frame::Accept(handle, accept) => Some((handle, accept.credit)),
+            Frame::Ack(handle, ack) => Some((handle, ack.credit)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn who_comes_when_the_limit_allows_more_does_not_overtake_who_waits() {
+    let mut receiver = two_hungry();
+    let now = Instant::from_secs(1);
+    receiver.hear_at(now, Frame::Offer(5, plain_offer(id(3), "file", 1 << 30)));
+    // It goes on behind what could have been sent before it was accepted.
+    let answer = Answer::Take { from: 100_000, prefix: Digest::of(b""), epoch: 1, expires: None };
+    receiver.0.answer(now, id(3), answer);
+    assert_eq!(credits(receiver.say_at(now)), [(5, 100_000), (1, 65_536 + 50_000)]);
+}
+
+#[test]
+fn credit_that_was_given_is_not_taken_back_when_others_come() {
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 1 << 30);
+    receiver.take(1);
+    assert_eq!(credits(receiver.say()), [(1, 8 << 20)]);
+    for n in 2..10 {
+        receiver.hear_offer(2 * u32::from(n) - 1, n, 1 << 30);
+        receiver.take(n);
+    }
+    receiver.say();
+    for offset in [0, 65_536] {
+        receiver.hear_data(1, offset, 65_536);
+    }
+    assert_eq!(credits(receiver.say()), [(1, 8 << 20)]);
+}
