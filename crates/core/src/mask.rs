@@ -16,7 +16,9 @@ use core::fmt;
 /// A masking key.
 pub type Key = [u8; 4];
 
-const WORD: usize = size_of::<u64>();
+/// A key that stands twice in a word, its first byte lowest.
+type Word = u64;
+const WORD: usize = size_of::<Word>();
 /// From this length on a mask gains by wide instructions more than it costs to begin with them.
 const LONG: usize = 1 << 10;
 /// How many bytes the widest instruction that we use takes at once.
@@ -32,26 +34,30 @@ const VECTOR: usize = 32;
 /// mask::apply(&mut hello, [0x37, 0xfa, 0x21, 0x3d], 0);
 /// assert_eq!(hello, [0x7f, 0x9f, 0x4d, 0x51, 0x58]); // RFC 6455 §5.7
 /// ```
+#[inline]
 pub fn apply(bytes: &mut [u8], key: Key, phase: usize) {
-    let key = turned(key, phase);
-    if bytes.len() < LONG {
-        return apply_words(bytes, key);
-    }
-    let (head, rest) = bytes.split_at_mut(before_vectors(bytes));
-    apply_words(head, key);
-    wide::apply(rest, turned(key, head.len()));
+    let key = turned(doubled(key), phase);
+    if bytes.len() < LONG { apply_words(bytes, key) } else { apply_long(bytes, key) }
 }
 
 /// Copies `from` to `to` and masks it on the way, in one pass. The shorter one ends the copy.
 ///
 /// `phase` is the position of `from[0]` within its frame's payload.
+#[inline]
 pub fn copy(to: &mut [u8], from: &[u8], key: Key, phase: usize) {
-    let key = turned(key, phase);
+    let key = turned(doubled(key), phase);
     let len = to.len().min(from.len());
     let (to, from) = (&mut to[..len], &from[..len]);
-    if len < LONG {
-        return copy_words(to, from, key);
-    }
+    if len < LONG { copy_words(to, from, key) } else { copy_long(to, from, key) }
+}
+
+fn apply_long(bytes: &mut [u8], key: Word) {
+    let (head, rest) = bytes.split_at_mut(before_vectors(bytes));
+    apply_words(head, key);
+    wide::apply(rest, turned(key, head.len()));
+}
+
+fn copy_long(to: &mut [u8], from: &[u8], key: Word) {
     let at = before_vectors(to);
     let ((head, to), (from_head, from)) = (to.split_at_mut(at), from.split_at(at));
     copy_words(head, from_head, key);
@@ -67,44 +73,43 @@ fn before_vectors(bytes: &[u8]) -> usize {
 // What is inlined is compiled for the processor of its caller.
 #[allow(clippy::inline_always)]
 #[inline(always)]
-fn apply_words(bytes: &mut [u8], key: Key) {
-    let wide = widened(key);
+fn apply_words(bytes: &mut [u8], mut key: Word) {
     let mut words = bytes.chunks_exact_mut(WORD);
     for word in &mut words {
         if let Ok(array) = <&mut [u8; WORD]>::try_from(word) {
-            *array = (u64::from_ne_bytes(*array) ^ wide).to_ne_bytes();
+            *array = (Word::from_le_bytes(*array) ^ key).to_le_bytes();
         }
     }
-    for (byte, key) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
+    for byte in words.into_remainder() {
+        *byte ^= key as u8;
+        key >>= u8::BITS;
     }
 }
 
 /// Both are of one length.
 #[allow(clippy::inline_always)]
 #[inline(always)]
-fn copy_words(to: &mut [u8], from: &[u8], key: Key) {
-    let wide = widened(key);
+fn copy_words(to: &mut [u8], from: &[u8], mut key: Word) {
     let (mut to, mut from) = (to.chunks_exact_mut(WORD), from.chunks_exact(WORD));
     for (to, from) in (&mut to).zip(&mut from) {
         if let (Ok(to), Ok(from)) = (<&mut [u8; WORD]>::try_from(to), <&[u8; WORD]>::try_from(from)) {
-            *to = (u64::from_ne_bytes(*from) ^ wide).to_ne_bytes();
+            *to = (Word::from_le_bytes(*from) ^ key).to_le_bytes();
         }
     }
-    for ((to, from), key) in to.into_remainder().iter_mut().zip(from.remainder()).zip(key.iter().cycle()) {
-        *to = from ^ key;
+    for (to, from) in to.into_remainder().iter_mut().zip(from.remainder()) {
+        *to = from ^ key as u8;
+        key >>= u8::BITS;
     }
 }
 
-/// The key as it stands `phase` bytes into the payload.
-fn turned(mut key: Key, phase: usize) -> Key {
-    key.rotate_left(phase % size_of::<Key>());
-    key
+fn doubled(key: Key) -> Word {
+    let key = Word::from(u32::from_le_bytes(key));
+    key << u32::BITS | key
 }
 
-fn widened(key: Key) -> u64 {
-    let [a, b, c, d] = key;
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+/// The key as it stands `phase` bytes further on.
+fn turned(key: Word, phase: usize) -> Word {
+    key.rotate_right((phase % WORD) as u32 * u8::BITS)
 }
 
 /// A source of masking keys that nobody can foresee who does not know the seed.
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn wide_instructions_do_what_the_loop_over_words_does() {
-        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let key = doubled([0x37, 0xfa, 0x21, 0x3d]);
         let bytes: Vec<_> = (0..5 * VECTOR).map(|n| n as u8).collect();
         for start in 0..VECTOR {
             for len in 0..bytes.len() - start {

@@ -8,10 +8,10 @@
 // Here and nowhere else: the question to the processor is not to be had without it.
 extern crate std;
 
-use super::{Key, apply_words, copy_words};
+use super::{Word, apply_words, copy_words};
 use std::arch::is_x86_feature_detected;
 
-pub(super) fn apply(bytes: &mut [u8], key: Key) {
+pub(super) fn apply(bytes: &mut [u8], key: Word) {
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, and nothing else is asked of the caller.
         unsafe { apply_avx2(bytes, key) }
@@ -20,7 +20,7 @@ pub(super) fn apply(bytes: &mut [u8], key: Key) {
     }
 }
 
-pub(super) fn copy(to: &mut [u8], from: &[u8], key: Key) {
+pub(super) fn copy(to: &mut [u8], from: &[u8], key: Word) {
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, and nothing else is asked of the caller.
         unsafe { copy_avx2(to, from, key) }
@@ -32,13 +32,13 @@ pub(super) fn copy(to: &mut [u8], from: &[u8], key: Key) {
 /// # Safety
 /// The processor must have AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn apply_avx2(bytes: &mut [u8], key: Key) {
+unsafe fn apply_avx2(bytes: &mut [u8], key: Word) {
     apply_words(bytes, key);
 }
 
 /// # Safety
 /// The processor must have AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn copy_avx2(to: &mut [u8], from: &[u8], key: Key) {
+unsafe fn copy_avx2(to: &mut [u8], from: &[u8], key: Word) {
     copy_words(to, from, key);
 }
