@@ -91,52 +91,35 @@ impl Inbox {
     pub(super) fn push_text(&mut self, text: &str) {
         self.grow(text.len());
         self.entries.push_back(Entry::Text(text.len()));
-        self.short.get_or_insert_default().push_text(text);
+        self.short().push_text(text);
     }
 
     /// Queues a short binary message, which is copied.
     pub(super) fn push_binary(&mut self, bytes: &[u8]) {
         self.grow(bytes.len());
         self.entries.push_back(Entry::Binary(bytes.len()));
-        self.short.get_or_insert_default().push_binary(bytes);
+        self.short().push_binary(bytes);
     }
 
+    /// The next event.
     pub(super) fn pop(&mut self) -> Option<Event> {
-        self.lend().map(|lent| match lent {
-            Lent::Event(event) => event,
-            Lent::Text(text) => Event::Message(Message::text(text)),
-            Lent::Binary(bytes) => Event::Message(Message::Binary(Bytes::copy_from_slice(bytes))),
+        Some(match self.take()? {
+            Entry::Event(event) => event,
+            Entry::Text(len) => Event::Message(Message::text(self.short().take_text(len))),
+            Entry::Binary(len) => {
+                let bytes = Bytes::copy_from_slice(self.short().take_binary(len));
+                Event::Message(Message::Binary(bytes))
+            }
         })
     }
 
     /// The next event, as it lies here.
     pub(super) fn lend(&mut self) -> Option<Lent<'_>> {
-        let entry = self.entries.pop_front();
-        self.is_awaited = entry.is_none();
-        if self.entries.is_empty() && self.entries.capacity() > KEPT {
-            self.entries = VecDeque::new();
-        }
-        let event = match entry? {
-            Entry::Text(len) => {
-                self.shrink(len);
-                return self.short.as_mut().map(|short| Lent::Text(short.take_text(len)));
-            }
-            Entry::Binary(len) => {
-                self.shrink(len);
-                return self.short.as_mut().map(|short| Lent::Binary(short.take_binary(len)));
-            }
-            Entry::Event(event) => event,
-        };
-        match &event {
-            Event::Message(message) => self.shrink(message.len()),
-            Event::Piece(piece) => self.shrink(piece.len()),
-            Event::CloseReceived(_) => {
-                self.news = self.news.saturating_sub(1);
-                self.has_close = false;
-            }
-            _ => self.news = self.news.saturating_sub(1),
-        }
-        Some(Lent::Event(event))
+        Some(match self.take()? {
+            Entry::Event(event) => Lent::Event(event),
+            Entry::Text(len) => Lent::Text(self.short().take_text(len)),
+            Entry::Binary(len) => Lent::Binary(self.short().take_binary(len)),
+        })
     }
 
     /// Gives spare memory back, if nothing waits.
@@ -184,6 +167,29 @@ impl Inbox {
     /// Whether the end has been told.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Takes the next entry out of the queue.
+    #[inline]
+    fn take(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front();
+        self.is_awaited = entry.is_none();
+        match entry.as_ref() {
+            Some(Entry::Text(len) | Entry::Binary(len)) => self.shrink(*len),
+            Some(Entry::Event(Event::Message(message))) => self.shrink(message.len()),
+            Some(Entry::Event(Event::Piece(piece))) => self.shrink(piece.len()),
+            Some(Entry::Event(event)) => {
+                self.news = self.news.saturating_sub(1);
+                self.has_close &= !matches!(event, Event::CloseReceived(_));
+            }
+            None if self.entries.capacity() > KEPT => self.entries = VecDeque::new(),
+            None => {}
+        }
+        entry
+    }
+
+    fn short(&mut self) -> &mut Short {
+        self.short.get_or_insert_default()
     }
 
     fn grow(&mut self, len: usize) {

@@ -144,9 +144,7 @@ impl Decoder {
     /// find it.
     #[inline]
     pub(crate) fn step_on(&mut self) -> Result<bool, FrameError> {
-        if self.missing() == 0 {
-            self.skip();
-        }
+        self.skip();
         if let State::Header = self.state {
             match self.parse() {
                 Ok(true) => {}
@@ -204,10 +202,12 @@ impl Decoder {
     /// Takes what has arrived of the payload of the frame at hand, whole or not, as [`take`](Self::take) does. What
     /// arrives later stands alone, and the frame is whole when the last of it has come.
     pub fn take_arrived(&mut self) -> Bytes {
-        let len = self.payload().len();
+        let payload = self.payload();
+        let len = payload.len();
         if len < COPY_BELOW.max(self.stride / COPY_SHARE) {
-            let payload = Bytes::copy_from_slice(self.payload());
-            self.drop_arrived();
+            let payload = Bytes::copy_from_slice(payload);
+            self.pos += len;
+            self.step();
             return payload;
         }
         self.buf.advance(self.pos.min(self.buf.len()));
@@ -250,9 +250,7 @@ impl Decoder {
 
     /// Gives the memory back, if nothing is left in it that anybody needs.
     pub fn release(&mut self) {
-        if self.missing() == 0 {
-            self.skip();
-        }
+        self.skip();
         if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf = BytesMut::new();
             self.pos = 0;
@@ -260,11 +258,13 @@ impl Decoder {
         }
     }
 
-    /// Steps over the frame at hand, which is whole.
+    /// Steps over the frame at hand, if it is whole.
     fn skip(&mut self) {
-        if let State::Payload { done, .. } = self.state {
-            self.pos += done;
-            self.finish();
+        if let State::Payload { header, taken, done } = &self.state {
+            if taken + *done as u64 == header.len {
+                self.pos += done;
+                self.finish();
+            }
         }
     }
 

@@ -65,7 +65,8 @@ impl Opcode {
 
     /// Whether this is a control frame, which may stand between the fragments of a message.
     pub const fn is_control(self) -> bool {
-        matches!(self, Self::Close | Self::Ping | Self::Pong)
+        // RFC 6455 §5.5: those in which the highest of the four bits is set.
+        self as u8 & 0b1000 != 0
     }
 }
 

@@ -15,12 +15,12 @@ impl Decoder {
             return Err(FrameError::ReservedBits(reserved));
         }
         let opcode = Opcode::from_u8(first & 0x0f).ok_or(FrameError::ReservedOpcode(first & 0x0f))?;
-        match opcode {
+        match (opcode.is_control(), opcode == Opcode::Continuation) {
             // RFC 6455 §5.5: control frames must not be fragmented.
-            Opcode::Close | Opcode::Ping | Opcode::Pong if !fin => return Err(FrameError::FragmentedControl),
+            (true, _) if !fin => return Err(FrameError::FragmentedControl),
             // RFC 6455 §5.4: the fragments of one message must not be interleaved with those of another.
-            Opcode::Continuation if !self.in_message => return Err(FrameError::LooseContinuation),
-            Opcode::Text | Opcode::Binary if self.in_message => return Err(FrameError::Interleaved),
+            (false, true) if !self.in_message => return Err(FrameError::LooseContinuation),
+            (false, false) if self.in_message => return Err(FrameError::Interleaved),
             _ => {}
         }
 
