@@ -25,6 +25,7 @@ use controls::Controls;
 use core::fmt;
 use outgoing::{Outgoing, Piece};
 use pieces::Pieces;
+use unit::Unit;
 use units::Units;
 
 /// What is shorter is copied behind its header; a piece of its own costs more than that.
@@ -228,7 +229,7 @@ impl Outbox {
 
     /// Whether nothing waits to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.units.left() == 0 && self.controls.is_empty()
+        self.units.is_empty() && self.controls.is_empty()
     }
 
     /// Bytes of messages that wait to be written, with the headers of those that are cut already.
@@ -302,22 +303,28 @@ impl Outbox {
     /// Sees to it that a frame with a payload of this length can be added to the last unit, if that is possible.
     #[inline]
     fn make_place(&mut self, len: usize, alone: bool) -> bool {
-        let Some(last) = self.units.last() else {
-            self.units.push();
-            return true;
-        };
+        self.has_place(len, alone) || self.begin_unit()
+    }
+
+    /// Whether the last unit has place for such a frame.
+    #[inline]
+    fn has_place(&self, len: usize, alone: bool) -> bool {
+        let Some(last) = self.units.last() else { return false };
         // A control frame waits for the end of a unit that has begun to leave: that end must not move away from it,
         // nor may a unit be longer than one fragment.
         let is_fixed = last.is_begun() && !self.controls.is_empty();
         let fits = !alone && last.len().saturating_add(len) <= self.fragment;
-        if last.is_open() && fits && !is_fixed {
-            return true;
-        }
-        let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS || last.ends_with_close();
-        if !is_full {
+        last.is_open() && fits && !is_fixed
+    }
+
+    /// Begins another unit, unless there is enough already.
+    fn begin_unit(&mut self) -> bool {
+        let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS;
+        let is_wanted = !is_full && !self.units.last().is_some_and(Unit::ends_with_close);
+        if is_wanted {
             self.units.push();
         }
-        !is_full
+        is_wanted
     }
 
     /// The header of a frame that is not fragmented.

@@ -42,8 +42,9 @@ impl Meter {
         Self { any: Span::new(now), ..Self::default() }
     }
 
-    /// The transport took `n` bytes, and `is_empty` tells that there are no more for it.
-    pub(super) fn handle_written(&mut self, now: Instant, n: usize, is_empty: bool) {
+    /// The transport took `n` bytes, and `is_empty` tells that there are no more for it. Says whether this was a
+    /// measurement.
+    pub(super) fn handle_written(&mut self, now: Instant, n: usize, is_empty: bool) -> bool {
         self.any.take(n);
         if let Some(span) = &mut self.full {
             span.take(n);
@@ -51,15 +52,17 @@ impl Meter {
         if is_empty {
             self.full = None;
         }
-        if self.any.taken > SWALLOWED {
+        let is_measured = self.any.taken > SWALLOWED;
+        if is_measured {
             let passed = Span { taken: self.any.taken - SWALLOWED, ..self.any };
             // What got through in a shorter time got through in this one, too.
             let now = now.max(self.any.since + SHORTEST);
             self.rate = self.rate.max(Some(passed.rate(now)));
         }
-        if now - self.any.since >= WINDOW {
+        if now >= self.any.since + WINDOW {
             self.any = Span::new(now);
         }
+        is_measured
     }
 
     /// The transport takes no more.

@@ -27,8 +27,9 @@ impl Connection {
                 self.tell(now, Event::CloseSent(close));
             }
         }
-        self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty());
-        self.measure();
+        if self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty()) {
+            self.measure();
+        }
     }
 
     /// Cuts fragments by what has been measured.

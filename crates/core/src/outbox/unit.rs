@@ -43,12 +43,11 @@ impl Unit {
         self.has_close
     }
 
-    /// Copies a frame to the end, masked if its header says so. Returns its length.
+    /// Copies a frame to the end, masked if its header says so.
     #[inline]
-    pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) -> usize {
-        let start = self.len;
+    pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
         let len = payload.iter().map(|piece| piece.len()).sum();
-        let mut rest = self.append_header(header, len);
+        let mut rest = self.append_header(header.encode(), len);
         let mut phase = 0;
         for piece in payload {
             let (to, behind) = rest.split_at_mut(piece.len());
@@ -59,13 +58,11 @@ impl Unit {
             phase += piece.len();
             rest = behind;
         }
-        self.len - start
     }
 
-    /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own. Returns its length.
-    pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) -> usize {
-        let start = self.len;
-        self.append_header(header, 0);
+    /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
+    pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) {
+        self.append_header(header.encode(), 0);
         for piece in &mut payload {
             if let Some(key) = header.mask {
                 piece.mask(key, self.pieces_len);
@@ -73,13 +70,12 @@ impl Unit {
             self.pieces_len += piece.len();
         }
         self.pieces = payload;
-        self.len() - start
     }
 
-    /// Ends the unit with a Close. Returns the length of its frame.
-    pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) -> usize {
+    /// Ends the unit with a Close.
+    pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
         self.has_close = true;
-        self.append(header, [payload])
+        self.append(header, [payload]);
     }
 
     /// What has not been written of one of its pieces, the first of which is what was copied.
@@ -95,7 +91,11 @@ impl Unit {
     /// The first of its pieces that has not been written.
     #[inline]
     pub(super) fn first_piece(&self) -> &[u8] {
-        let mut rest = (0..self.pieces()).map(|index| self.rest(index));
+        if self.written < self.len { &self.bytes[self.written..self.len] } else { self.first_shared() }
+    }
+
+    fn first_shared(&self) -> &[u8] {
+        let mut rest = (1..self.pieces()).map(|index| self.rest(index));
         rest.find(|rest| !rest.is_empty()).unwrap_or_default()
     }
 
@@ -122,17 +122,17 @@ impl Unit {
 
     /// Appends a header and a place for `len` bytes behind it.
     #[inline]
-    fn append_header(&mut self, header: &Header, len: usize) -> &mut [u8] {
-        let (start, encoded) = (self.len, header.encode());
+    fn append_header(&mut self, header: EncodedHeader, len: usize) -> &mut [u8] {
+        let start = self.len;
         // To copy as many bytes each time takes a few instructions; what is too many is written over.
         let place = start + EncodedHeader::PADDED + len;
         if self.bytes.len() < place {
             self.grow(place);
         }
-        self.len = start + encoded.len() + len;
+        self.len = start + header.len() + len;
         let place = &mut self.bytes[start..place];
-        place[..EncodedHeader::PADDED].copy_from_slice(encoded.padded());
-        &mut place[encoded.len()..encoded.len() + len]
+        place[..EncodedHeader::PADDED].copy_from_slice(header.padded());
+        &mut place[header.len()..][..len]
     }
 
     #[cold]

@@ -11,8 +11,6 @@ pub(super) struct Units {
     /// First those that are ready, then some that are empty and have memory to spare.
     all: Vec<Unit>,
     ready: usize,
-    /// How many bytes have not been written.
-    left: usize,
 }
 
 impl Units {
@@ -43,7 +41,7 @@ impl Units {
     /// How many bytes have not been written.
     #[inline]
     pub(super) fn left(&self) -> usize {
-        self.left
+        self.iter().map(Unit::left).sum()
     }
 
     /// How many there are.
@@ -51,7 +49,13 @@ impl Units {
         self.ready
     }
 
-    /// Adds an empty unit at the end.
+    /// Whether there is none. Each of them has bytes that have not been written.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready == 0
+    }
+
+    /// Adds an empty unit at the end. A frame must follow.
     #[inline]
     pub(super) fn push(&mut self) {
         if self.ready == self.all.len() {
@@ -63,49 +67,53 @@ impl Units {
     /// Copies a frame to the end of the last unit, masked if its header says so.
     #[inline]
     pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
-        self.change_last(|unit| unit.append(header, payload));
+        if let Some(unit) = self.last_mut() {
+            unit.append(header, payload);
+        }
     }
 
     /// Puts a frame at the end of the last unit whose payload is not copied. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, payload: [Piece; 3]) {
-        self.change_last(|unit| unit.append_shared(header, payload));
+        if let Some(unit) = self.last_mut() {
+            unit.append_shared(header, payload);
+        }
     }
 
     /// Ends the last unit with a Close.
     pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
-        self.change_last(|unit| unit.append_close(header, payload));
+        if let Some(unit) = self.last_mut() {
+            unit.append_close(header, payload);
+        }
     }
 
     /// Up to `n` bytes were written. Returns how many of them were of these units, and whether our Close left with them.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) -> (usize, bool) {
-        let taken = n.min(self.left);
-        self.left -= taken;
-        let (mut rest, mut done, mut close) = (taken, 0, false);
-        while let Some(unit) = self.all.get_mut(done).filter(|_| rest > 0) {
-            if rest < unit.left() {
+        let (mut rest, mut done, mut close) = (n, 0, false);
+        for unit in &mut self.all[..self.ready] {
+            let left = unit.left();
+            if rest < left {
                 unit.advance(rest);
+                rest = 0;
                 break;
             }
-            rest -= unit.left();
+            rest -= left;
             close |= unit.ends_with_close();
             unit.reset();
             done += 1;
         }
-        if done < self.ready {
-            self.all[..self.ready].rotate_left(done);
+        if done == self.ready {
+            self.ready = 0;
+        } else {
+            self.drop_first(done);
         }
-        self.ready -= done;
-        (taken, close)
+        (n - rest, close)
     }
 
     /// Drops the units of which nothing has left.
     pub(super) fn drop_waiting(&mut self) {
         let begun = usize::from(self.is_begun());
-        for unit in &mut self.all[begun..self.ready] {
-            self.left -= unit.left();
-            unit.reset();
-        }
+        self.all[begun..self.ready].iter_mut().for_each(Unit::reset);
         self.ready = begun;
     }
 
@@ -114,12 +122,16 @@ impl Units {
         &self.all[..self.ready]
     }
 
-    /// Adds to the last unit as many bytes as `change` returns.
     #[inline]
-    fn change_last(&mut self, change: impl FnOnce(&mut Unit) -> usize) {
-        if let Some(unit) = self.ready.checked_sub(1).and_then(|last| self.all.get_mut(last)) {
-            self.left += change(unit);
-        }
+    fn last_mut(&mut self) -> Option<&mut Unit> {
+        self.all[..self.ready].last_mut()
+    }
+
+    /// The first `n` are empty: puts them behind the others. A call of its own, since most writes take all there is.
+    #[inline(never)]
+    fn drop_first(&mut self, n: usize) {
+        self.all[..self.ready].rotate_left(n);
+        self.ready -= n;
     }
 
     #[cfg(test)]
