@@ -18,6 +18,7 @@ pub(super) const PATHS: &[Make] = &[
     || decoder(Role::Client, 16),
     || decoder(Role::Client, 64 << 10),
     || receive(Role::Server, Opcode::Binary, 16),
+    || receive_many(Role::Server, Opcode::Binary, 16),
     || receive(Role::Server, Opcode::Binary, 125),
     || receive(Role::Server, Opcode::Binary, 1 << 10),
     || receive(Role::Server, Opcode::Binary, 64 << 10),
@@ -42,7 +43,10 @@ struct Wire {
     frames: usize,
 }
 
-fn wire(to: Role, opcode: Opcode, len: usize) -> Wire {
+/// What one read brings of a busy peer.
+const BUSY: usize = 64;
+
+fn wire(to: Role, opcode: Opcode, len: usize, most: usize) -> Wire {
     let mut header = Header::new(opcode, len as u64);
     if to == Role::Server {
         header = header.masked([0x37, 0xfa, 0x21, 0x3d]);
@@ -53,8 +57,7 @@ fn wire(to: Role, opcode: Opcode, len: usize) -> Wire {
     if let Some(key) = header.mask {
         mask::apply(&mut frame[start..], key, 0);
     }
-    // What one read brings of a busy peer.
-    let frames = ((32 << 10) / frame.len()).clamp(1, 64);
+    let frames = ((32 << 10) / frame.len()).clamp(1, most);
     Wire { bytes: frame.repeat(frames), frames }
 }
 
@@ -67,7 +70,7 @@ fn name(role: Role) -> &'static str {
 
 /// A read, and the frames that are in it.
 fn decoder(role: Role, len: usize) -> HotPath {
-    let wire = wire(role, Opcode::Binary, len);
+    let wire = wire(role, Opcode::Binary, len, BUSY);
     let mut decoder = Decoder::new(role, &Limits::default());
     HotPath::new(format!("decode/{}/{len} x {}", name(role), wire.frames), len * wire.frames, move || {
         decoder.input().extend_from_slice(&wire.bytes);
@@ -79,7 +82,16 @@ fn decoder(role: Role, len: usize) -> HotPath {
 
 /// A read, and the messages that come of it.
 fn receive(role: Role, opcode: Opcode, len: usize) -> HotPath {
-    let wire = wire(role, opcode, len);
+    receive_wire(role, opcode, len, BUSY)
+}
+
+/// The same from a peer that sends nothing else for a while, so that very many messages wait at once.
+fn receive_many(role: Role, opcode: Opcode, len: usize) -> HotPath {
+    receive_wire(role, opcode, len, usize::MAX)
+}
+
+fn receive_wire(role: Role, opcode: Opcode, len: usize, most: usize) -> HotPath {
+    let wire = wire(role, opcode, len, most);
     let mut connection = connection(role);
     let kind = match opcode {
         Opcode::Text => "text",
