@@ -173,6 +173,8 @@ impl<S: Stream> Driver<S> {
 
     /// Drives on until all is said whose end is known, if the peer takes it soon.
     pub(crate) fn say_last_words(&mut self) {
+        // Calls are for whoever goes on; one that is answered here is lost to him.
+        self.wakened = None;
         let until = self.now() + LAST_WORDS;
         while !self.is_over() && self.now() < until {
             self.drive(Some(until));

@@ -149,3 +149,15 @@ fn a_step_that_does_not_read_puts_off_no_read() {
     driver.offer();
     assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("hello"))));
 }
+
+#[test]
+fn who_says_last_words_hears_no_calls() {
+    let (mut driver, _far) = watched(b"");
+    let (waker, wakened) = crate::wait::waker().unwrap();
+    driver.set_wakened(wakened.clone());
+    waker.wake();
+    driver.say_last_words();
+    let nothing = Interest { read: false, write: false };
+    let is_called = crate::wait::wait(None, nothing, Some(&wakened), Some(Duration::ZERO)).unwrap();
+    assert!(is_called, "the call was for whoever goes on");
+}
