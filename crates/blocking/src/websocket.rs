@@ -14,7 +14,7 @@ use std::time::Duration;
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{Config, Event, SendError};
 use bowline_core::message::Piece;
-use bowline_core::{Close, Disconnect, Message};
+use bowline_core::{Close, Disconnect, Instant, Message};
 use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
 
 use crate::accept::{self, Accepted, Decision};
@@ -73,6 +73,15 @@ pub struct WebSocket<S> {
     held: Held,
     joiner: Joiner,
     ended: Ended,
+}
+
+/// How long a call waits.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    Endless,
+    Until(Instant),
+    /// What has come is still taken, and nobody drives for more: a peer that never stops would be waited for for ever.
+    Over,
 }
 
 impl WebSocket<MaybeTlsStream> {
@@ -141,8 +150,8 @@ impl<S: Stream> WebSocket<S> {
     /// # Errors
     /// The end, clean or not.
     pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, Disconnect> {
-        let until = self.driver.now() + time;
-        while let Some(piece) = self.piece(Some(until))? {
+        let mut patience = Patience::Until(self.driver.now() + time);
+        while let Some(piece) = self.piece(&mut patience)? {
             if let Some(message) = self.joiner.push(piece) {
                 return Ok(Some(message));
             }
@@ -160,7 +169,7 @@ impl<S: Stream> WebSocket<S> {
     /// The end, clean or not.
     pub fn receive_piece(&mut self) -> Result<Piece, Disconnect> {
         loop {
-            if let Some(piece) = self.piece(None)? {
+            if let Some(piece) = self.piece(&mut Patience::Endless)? {
                 return Ok(piece);
             }
         }
@@ -170,7 +179,7 @@ impl<S: Stream> WebSocket<S> {
     /// owners that want to know more than messages.
     pub fn event(&mut self) -> Event {
         loop {
-            if let Some(event) = self.next_event(None) {
+            if let Some(event) = self.next_event(&mut Patience::Endless) {
                 return event;
             }
         }
@@ -270,9 +279,9 @@ impl<S: Stream> WebSocket<S> {
     // ----- inside -----
 
     /// The next piece; `None` when the time is over.
-    fn piece(&mut self, until: Option<bowline_core::Instant>) -> Result<Option<Piece>, Disconnect> {
+    fn piece(&mut self, patience: &mut Patience) -> Result<Option<Piece>, Disconnect> {
         loop {
-            match self.next_event(until) {
+            match self.next_event(patience) {
                 Some(Event::Message(message)) => return Ok(Some(message.into())),
                 Some(Event::Piece(piece)) => return Ok(Some(piece)),
                 Some(Event::Closed(disconnect)) => return Err(disconnect),
@@ -283,7 +292,7 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// The next event of any kind, the last one again and again; `None` when the time is over.
-    fn next_event(&mut self, until: Option<bowline_core::Instant>) -> Option<Event> {
+    fn next_event(&mut self, patience: &mut Patience) -> Option<Event> {
         loop {
             if let Some(event) = self.held.pop() {
                 return Some(event);
@@ -298,8 +307,14 @@ impl<S: Stream> WebSocket<S> {
                 None if self.driver.is_over() => return Some(Event::Closed(self.ended.set(aborted()))),
                 None => {}
             }
-            if self.driver.drive(until) == Driven::TimedOut {
-                return None;
+            let until = match *patience {
+                Patience::Endless => None,
+                Patience::Until(until) => Some(until),
+                Patience::Over => return None,
+            };
+            let driven = self.driver.drive(until);
+            if driven == Driven::TimedOut || until.is_some_and(|until| until <= self.driver.now()) {
+                *patience = Patience::Over;
             }
         }
     }

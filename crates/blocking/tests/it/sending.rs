@@ -1,9 +1,11 @@
 //! Messages both ways, by ends that work while they are called.
 
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bowline_blocking::{Clock, Driver, WebSocket};
+use bowline_blocking::{Clock, Driver, Handle, Stream, WebSocket};
 use bowline_core::connection::{Config, SendError};
 use bowline_core::frame::Limits;
 use bowline_core::message::{Delivery, Piece};
@@ -119,4 +121,69 @@ fn a_unix_socket_is_as_good() {
     let (mut client, mut server) = (WebSocket::new(client), WebSocket::new(server));
     client.send(Message::text("over a file")).unwrap();
     assert_eq!(server.receive().unwrap(), Message::text("over a file"));
+}
+
+/// A frame of more bytes than anybody can wait for, which come as fast as they are read.
+struct Endless {
+    socket: TcpStream,
+    header: &'static [u8],
+    left: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        if !self.header.is_empty() {
+            return self.header.read(place);
+        }
+        let n = place.len().min(self.left);
+        place[..n].fill(0);
+        self.left -= n;
+        Ok(n)
+    }
+}
+
+impl Write for Endless {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Endless {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Stream::socket(&self.socket)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn has_input(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_time_to_receive_is_kept_however_much_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for delivery in [Delivery::Whole, Delivery::Pieces] {
+        let mut config = Config::default();
+        config.delivery = delivery;
+        config.limits = Limits::none();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let endless = Endless { socket, header: &[0x82, 0x7f, 0, 0, 1, 0, 0, 0, 0, 0], left: 512 << 20 };
+        let mut client = WebSocket::new(Driver::client(endless, &[], config, Clock::start()).unwrap());
+        let nothing = client.receive_timeout(Duration::from_millis(5));
+        assert!(matches!(nothing, Ok(None)), "{delivery:?}");
+        let read = client.stats().bytes_received;
+        assert!(matches!(client.receive_timeout(Duration::ZERO), Ok(None)), "{delivery:?}");
+        assert!(client.stats().bytes_received > read, "who only looks reads what is there");
+    }
 }
