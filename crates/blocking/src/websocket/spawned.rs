@@ -201,8 +201,9 @@ impl Receiver {
     /// # Errors
     /// The end, clean or not.
     pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, Disconnect> {
-        let until = Instant::now() + time;
-        while let Some(piece) = self.piece(Some(until))? {
+        // A time that the clock cannot tell is as long as for ever.
+        let until = Instant::now().checked_add(time);
+        while let Some(piece) = self.piece(until)? {
             if let Some(message) = self.joiner.push(piece) {
                 return Ok(Some(message));
             }
@@ -255,11 +256,14 @@ impl Receiver {
                     return Ok(Some(piece));
                 }
                 Some(Err(disconnect)) => return Err(self.ended.set(disconnect)),
-                None if until.is_some_and(|until| until <= Instant::now()) => return Ok(None),
                 None => {}
             }
+            // Also for whoever only looks: the thread waits to be told how far he has come.
             if state.is_thread_behind {
                 self.mailbox.wake(&mut state);
+            }
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return Ok(None);
             }
             state = self.mailbox.wait_for_arrival(state, until);
         }

@@ -134,3 +134,41 @@ pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
         assert_eq!(sender.stats().unwrap().clock_regressions, 0);
     });
 }
+
+pub(crate) fn who_looks_and_does_not_wait_is_told_of_the_end_at_once(over: Over) {
+    within(move || {
+        let mut config = Config::default();
+        // Whoever is not seen to ask for more is waited for, and nothing else happens.
+        config.closing.close_timeout = 10 * LIMIT;
+        config.heartbeat.interval = 10 * LIMIT;
+        let (mut client, server) = pair(over, config.clone(), config);
+        let (sender, mut receiver) = server.spawn().unwrap();
+        client.send(Message::text("last")).unwrap();
+        client.close(Close::normal()).unwrap();
+        let waiting = thread::spawn(move || client.ended().to_string());
+        assert_eq!(receiver.receive().unwrap(), Message::text("last"));
+        // The Close is there by now, and everything rests.
+        thread::sleep(Duration::from_millis(100));
+        let end = loop {
+            match receiver.receive_timeout(Duration::ZERO) {
+                Ok(nothing) => assert_eq!(nothing, None),
+                Err(end) => break end,
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        assert_eq!(end.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+        assert_eq!(waiting.join().unwrap(), "sent 1000 (OK); then received 1000 (OK)");
+        drop(sender);
+    });
+}
+
+pub(crate) fn a_time_without_end_is_waited_for(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, Config::default(), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        client.send(Message::text("hello")).unwrap();
+        assert_eq!(receiver.receive_timeout(Duration::MAX).unwrap(), Some(Message::text("hello")));
+        sender.send(Message::text("hello")).unwrap();
+        assert_eq!(client.receive_timeout(Duration::MAX).unwrap(), Some(Message::text("hello")));
+    });
+}
