@@ -26,12 +26,16 @@ impl<S: Stream> Thread<S> {
     }
 
     pub(super) fn run(mut self) {
-        loop {
-            if let Some(disconnect) = self.exchange() {
-                return self.end(disconnect);
+        // Told by a panic, too, of a stream that is somebody else's.
+        let mut last = LastNews { mailbox: Arc::clone(&self.mailbox), disconnect: None };
+        while last.disconnect.is_none() {
+            last.disconnect = self.exchange();
+            if last.disconnect.is_none() {
+                self.driver.drive(None);
             }
-            self.driver.drive(None);
         }
+        // The stream ends before anybody hears of it, and questions have no answer.
+        drop(self);
     }
 
     /// Takes what the owner wants, and gives it what has come; says how the connection ended, if it did.
@@ -123,17 +127,24 @@ impl<S: Stream> Thread<S> {
             let _ = answer.send(Ok(rtt));
         }
     }
+}
 
-    fn end(self, disconnect: Disconnect) {
-        let Self { driver, mailbox, pings } = self;
-        // The stream ends before anybody hears of it, and questions have no answer.
-        drop((driver, pings));
-        let mut state = mailbox.lock();
+/// Tells the owner of the halves when it is dropped that the thread is gone, and how the connection has ended, if that is
+/// known.
+struct LastNews {
+    mailbox: Arc<Mailbox>,
+    disconnect: Option<Disconnect>,
+}
+
+impl Drop for LastNews {
+    fn drop(&mut self) {
+        let disconnect = self.disconnect.take().unwrap_or_else(aborted);
+        let mut state = self.mailbox.lock();
         (state.is_closed, state.has_ended) = (true, true);
         state.commands.clear();
         state.asks.clear();
         state.arrivals.push_back(Err(disconnect));
-        mailbox.room.notify_all();
-        mailbox.arrived.notify_all();
+        self.mailbox.room.notify_all();
+        self.mailbox.arrived.notify_all();
     }
 }

@@ -1,13 +1,16 @@
 //! WebSockets that a thread drives.
 
+use std::io::{self, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_blocking::{Clock, Driver, Stream, WebSocket};
+use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, PingError, SendError};
 use bowline_core::message::Piece;
 use bowline_core::{Close, Message};
 
-use crate::common::{LIMIT, Over, heartbeat, pair, within};
+use crate::common::{LIMIT, Over, heartbeat, pair, streams, within};
 
 pub(crate) fn messages_go_both_ways_in_order_between_threads(over: Over) {
     const COUNT: usize = 5000;
@@ -170,5 +173,55 @@ pub(crate) fn a_time_without_end_is_waited_for(over: Over) {
         assert_eq!(receiver.receive_timeout(Duration::MAX).unwrap(), Some(Message::text("hello")));
         sender.send(Message::text("hello")).unwrap();
         assert_eq!(client.receive_timeout(Duration::MAX).unwrap(), Some(Message::text("hello")));
+    });
+}
+
+/// A stream of somebody else, with a fault in it.
+struct Faulty<S>(S);
+
+impl<S: Read> Read for Faulty<S> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(place)?;
+        panic!("on purpose, at {n} bytes")
+    }
+}
+
+impl<S: Write> Write for Faulty<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<S: Stream> Stream for Faulty<S> {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.0.set_nonblocking()
+    }
+
+    fn socket(&self) -> bowline_blocking::Handle<'_> {
+        self.0.socket()
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.0.finish_writing()
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_thread_that_has_panicked() {
+    within(|| {
+        let (dialed, accepted) = streams(Over::Tcp);
+        let driver = Driver::server(Faulty(accepted.stream), &[], Config::default(), Clock::start()).unwrap();
+        let (sender, mut receiver) = WebSocket::new(driver).spawn().unwrap();
+        let asking = thread::spawn(move || (sender.ping(b"there?"), sender.send(Message::text("late"))));
+        let mut client = WebSocket::client(dialed, Config::default()).unwrap();
+        client.send(Message::text("hello")).unwrap();
+        assert_eq!(receiver.ended().kind(), Kind::LocalAbort);
+        let (ping, late) = asking.join().unwrap();
+        assert_eq!(ping, Err(PingError::Closing));
+        assert!(late.is_ok() || late == Err(SendError::Closing(Message::text("late"))));
     });
 }
