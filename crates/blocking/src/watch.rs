@@ -149,15 +149,17 @@ pub(crate) fn look<T>(
     }
 }
 
-/// Those who want to hear of everything that happens.
+/// Those who want to hear of everything that happens; none once nothing will happen any more.
 #[derive(Debug)]
-pub(crate) struct Audience<E>(Mutex<Vec<mpsc::SyncSender<E>>>);
+pub(crate) struct Audience<E>(Mutex<Option<Vec<mpsc::SyncSender<E>>>>);
 
 impl<E: Clone> Audience<E> {
     /// What happens from now on. Who leaves so many events waiting misses what comes then.
     pub(crate) fn join(&self, waiting: usize) -> mpsc::Receiver<E> {
         let (sender, receiver) = mpsc::sync_channel(waiting);
-        self.lock().push(sender);
+        if let Some(listeners) = &mut *self.lock() {
+            listeners.push(sender);
+        }
         receiver
     }
 
@@ -165,22 +167,24 @@ impl<E: Clone> Audience<E> {
         let is_there = |sender: &mpsc::SyncSender<E>| {
             !matches!(sender.try_send(event.clone()), Err(mpsc::TrySendError::Disconnected(_)))
         };
-        self.lock().retain(is_there);
+        if let Some(listeners) = &mut *self.lock() {
+            listeners.retain(is_there);
+        }
     }
 
     /// Nothing else will happen.
     pub(crate) fn leave(&self) {
-        self.lock().clear();
+        *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<mpsc::SyncSender<E>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<mpsc::SyncSender<E>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<E> Default for Audience<E> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Some(Vec::new())))
     }
 }
 
@@ -238,8 +242,10 @@ mod tests {
         let (slow, gone) = (audience.join(2), audience.join(2));
         drop(gone);
         (0..5).for_each(|n| audience.tell(&n));
-        assert_eq!(audience.lock().len(), 1);
+        assert_eq!(audience.lock().as_ref().map(Vec::len), Some(1));
         audience.leave();
         assert_eq!(slow.iter().collect::<Vec<_>>(), [0, 1]);
+        let late = audience.join(2);
+        assert_eq!(late.try_recv(), Err(mpsc::TryRecvError::Disconnected), "nothing else will happen");
     }
 }

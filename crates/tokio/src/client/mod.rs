@@ -26,6 +26,9 @@ pub use bowline_host::client::{ClientConfig, Download, LinkEvent, Paths, StartEr
 /// What a client's link is doing.
 pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 
+/// How many events may wait for whoever listens.
+const EVENTS: usize = 256;
+
 /// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is left
 /// and every message has arrived.
 ///
@@ -86,7 +89,8 @@ pub struct Client {
     commands: mpsc::UnboundedSender<Command>,
     state: watch::Receiver<LinkState>,
     traffic: watch::Receiver<Traffic>,
-    events: broadcast::Sender<LinkEvent>,
+    /// Until the task has ended.
+    events: broadcast::WeakSender<LinkEvent>,
     places: Places,
     talk: Talk,
     news: News,
@@ -117,10 +121,11 @@ impl Client {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (state, watch) = watch::channel(LinkState::Dialing { attempt: 1 });
         let (traffic, carried) = watch::channel(Traffic::default());
-        let (events, _) = broadcast::channel(256);
+        let (teller, _) = broadcast::channel(EVENTS);
+        let events = teller.downgrade();
         let (stir, news) = (Stir::default(), News::default());
         let talk = Talk::new(stir.waker(), news.teller());
-        let task = Task::new(request, config, inbox, (talk.clone(), stir), state, traffic, events.clone())?;
+        let task = Task::new(request, config, inbox, (talk.clone(), stir), state, traffic, teller)?;
         tokio::spawn(task.run());
         Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), talk, news })
     }
@@ -252,9 +257,12 @@ impl Client {
         self.traffic.clone()
     }
 
-    /// The turns of the link's life from now on.
+    /// The turns of the link's life from now on, until the client has ended. Who listens too slowly misses some of them.
     pub fn events(&self) -> broadcast::Receiver<LinkEvent> {
-        self.events.subscribe()
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
@@ -284,4 +292,20 @@ async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, TransferError> + Send + 'static,
 ) -> Result<T, TransferError> {
     tokio::task::spawn_blocking(job).await.unwrap_or(Err(TransferError::Closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::broadcast::error::RecvError;
+
+    #[tokio::test]
+    async fn who_listens_hears_the_end_of_a_client_even_if_there_are_clones() {
+        let client = Client::new("ws://127.0.0.1:1", ClientConfig::default()).unwrap();
+        let mut events = client.events();
+        client.clone().close().await;
+        while events.recv().await.is_ok() {}
+        let late = client.events().recv().await;
+        assert!(matches!(late, Err(RecvError::Closed)), "nothing else will happen");
+    }
 }
