@@ -19,11 +19,19 @@ pub(crate) fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Resul
     let (done, answer) = mpsc::channel();
     let host = host.to_owned();
     // The system gives no way to end a look-up: this one goes on, and nobody listens.
-    thread::spawn(move || {
+    let looking = begin("bowline resolve", move || {
         let addresses = (host.as_str(), port).to_socket_addrs();
         let _ = done.send(addresses.map(Iterator::collect));
     });
-    answer.recv_timeout(time).ok()
+    match looking {
+        Ok(()) => answer.recv_timeout(time).ok(),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// Begins a thread that nobody waits for.
+fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
 /// Connects to the first of these addresses that answers; each gets a head start over the next. `None` if the time is over
@@ -38,9 +46,13 @@ pub(crate) fn connect(
     loop {
         if let Some(address) = waiting.next() {
             // Attempts that are not waited for any more end when their own time is over.
-            let (done, time) = (done.clone(), left().max(Duration::from_millis(1)));
-            thread::spawn(move || drop(done.send(TcpStream::connect_timeout(&address, time))));
+            let (attempt, time) = (done.clone(), left().max(Duration::from_millis(1)));
+            let connect = move || drop(attempt.send(TcpStream::connect_timeout(&address, time)));
             under_way += 1;
+            if let Err(error) = begin("bowline connect", connect) {
+                // An attempt that failed at once.
+                let _ = done.send(Err(error));
+            }
         }
         if under_way == 0 {
             return Some(Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())));
@@ -86,6 +98,27 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let error = connect(Vec::new(), || LONG).unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    }
+
+    /// In a process of its own that can have no more threads.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_system_without_threads_is_told() {
+        const ALONE: &str = "BOWLINE_WITHOUT_THREADS";
+        if std::env::var_os(ALONE).is_some() {
+            let error = resolve("localhost", 80, LONG).unwrap().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            let error = connect(vec!["127.0.0.1:1".parse().unwrap()], || LONG).unwrap().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            return;
+        }
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        alone.args(["--exact", "tcp::tests::a_system_without_threads_is_told", "--test-threads=1"]);
+        // Longer than any address.
+        alone.env(ALONE, "1").env("RUST_MIN_STACK", (1_u64 << 50).to_string());
+        let output = alone.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
     #[test]
