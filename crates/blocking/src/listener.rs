@@ -130,6 +130,8 @@ impl<D: Door> Listener<D> {
                     let serve = Arc::clone(&serve);
                     let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
                         let _place = place;
+                        // Nothing of the service is held by whoever is not counted any more.
+                        let serve = serve;
                         serve(stream, peer);
                     });
                     if client.is_err() {

@@ -1,6 +1,8 @@
 //! A thread for each client.
 
-use std::sync::mpsc;
+use std::io::Read;
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -47,5 +49,40 @@ fn a_client_more_than_are_served_waits_for_a_place() {
         assert!(!left.wait(Duration::from_millis(10)));
         drop(second);
         assert!(left.wait(LIMIT));
+    });
+}
+
+/// Takes a while to be dropped.
+struct Slow(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn once_all_clients_are_gone_nothing_of_the_service_is_left() {
+    within(|| {
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
+        let service = Arc::new(());
+        let slow = Slow(Arc::clone(&service));
+        let (came, coming) = mpsc::channel();
+        let server = thread::spawn(move || {
+            listener.serve(move |mut stream, _| {
+                let _slow = &slow;
+                came.send(()).unwrap();
+                let _ = stream.read(&mut [0]);
+            })
+        });
+        let client = TcpStream::connect(address).unwrap();
+        coming.recv_timeout(LIMIT).unwrap();
+        stopper.stop();
+        let left = server.join().unwrap().unwrap();
+        assert_eq!(Arc::strong_count(&service), 2);
+        drop(client);
+        assert!(left.wait(LIMIT));
+        assert_eq!(Arc::strong_count(&service), 1);
     });
 }
