@@ -286,3 +286,19 @@ fn whoever_sends_and_does_not_read_is_told_to_read() {
     assert_eq!(there.join().unwrap(), 10 << 20);
     assert!(fulls > 0);
 }
+
+#[test]
+fn messages_without_bytes_count_while_they_are_held() {
+    let (near, mut far) = streams();
+    let mut here = client(near, Config::default());
+    far.write_all(&[0x82, 0].repeat(3)).unwrap();
+    let start = Clock::now();
+    while here.held_bytes < 3 * size_of::<Message>() {
+        here.listen(MOMENT);
+        assert!(start.elapsed() < LIMIT, "{here:?}");
+    }
+    for _ in 0..3 {
+        assert_eq!(here.read().unwrap(), Message::binary(vec![]));
+    }
+    assert_eq!(here.held_bytes, 0);
+}

@@ -72,7 +72,7 @@ pub struct Watched<S> {
     sleep: SleepWatch,
     /// What came while the owner sent.
     held: VecDeque<foreign::Message>,
-    held_bytes: usize,
+    pub(super) held_bytes: usize,
     /// What the watch wants written, and there was no room for.
     waiting: Option<foreign::Message>,
     /// Whether all that was written has left.
@@ -201,7 +201,7 @@ impl<S: Read + Write + Patience> Watched<S> {
 
     fn take(&mut self) -> Option<foreign::Message> {
         let message = self.held.pop_front()?;
-        self.held_bytes -= message.len();
+        self.held_bytes -= weight(&message);
         Some(message)
     }
 
@@ -243,7 +243,7 @@ impl<S: Read + Write + Patience> Watched<S> {
                 self.watch.handle_message(now, &message);
                 // tungstenite has put its answer behind what is queued.
                 self.flushed &= !matches!(message, foreign::Message::Ping(_) | foreign::Message::Close(_));
-                self.held_bytes += message.len();
+                self.held_bytes += weight(&message);
                 self.held.push_back(message);
             }
             Err(error) => self.watch.handle_read_error(now, &error),
@@ -317,6 +317,11 @@ impl<S: Read + Write + Patience> Watched<S> {
             let _ = self.socket.flush();
         }
     }
+}
+
+/// The memory that a message holds; an empty one has its price, too.
+fn weight(message: &foreign::Message) -> usize {
+    message.len() + size_of::<foreign::Message>()
 }
 
 impl<S> fmt::Debug for Watched<S> {
