@@ -22,6 +22,7 @@ impl<W> Pings<W> {
         match connection.ping(now, payload) {
             Ok(ping) => {
                 self.0.push((ping, waiter));
+                self.0.retain(|(number, _)| connection.awaits(*number));
                 Ok(())
             }
             Err(error) => Err((waiter, error)),
@@ -71,5 +72,18 @@ mod tests {
         assert_eq!(pings.0.len(), 1, "the first was given up, the third waits");
         let (waiter, _) = pings.ask(Instant::ZERO, &mut connection, &[0; 126], "long").unwrap_err();
         assert_eq!(waiter, "long");
+    }
+
+    #[test]
+    fn of_a_peer_that_answers_none_few_answers_are_waited_for() {
+        let mut connection = Connection::client(Config::default(), [7; 32], Instant::ZERO);
+        let mut pings = Pings::default();
+        for n in 0..1000_u32 {
+            pings.ask(Instant::ZERO, &mut connection, &n.to_be_bytes(), n).unwrap();
+            let left = connection.output().len();
+            connection.handle_written(Instant::ZERO, left);
+        }
+        let waiting = pings.0.iter().map(|(_, waiter)| *waiter);
+        assert!(waiting.eq(992..1000), "as many as the connection still knows");
     }
 }

@@ -123,6 +123,11 @@ impl Connection {
         Ok(number)
     }
 
+    /// Whether a ping of this number may still be [answered](Event::Answered): not if it was, nor if it was given up.
+    pub fn awaits(&self, ping: u64) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.pings.iter().any(|known| known.number == ping))
+    }
+
     /// A Pong came, which the decoder holds.
     pub(super) fn handle_pong(&mut self, now: Instant) {
         let payload = self.decoder.payload();
