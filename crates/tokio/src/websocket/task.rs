@@ -77,7 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         loop {
             // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came
             // before it, and what it says to that has been sent.
-            while self.arrived.is_none() && self.has_next() {
+            let mut has_seen = self.has_seen();
+            while self.arrived.is_none() && self.has_next(has_seen) {
                 match self.driver.conn_mut().poll_event() {
                     Some(Event::Message(message)) => self.handle_arrived(message.into()),
                     Some(Event::Piece(piece)) => self.handle_arrived(piece),
@@ -87,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                     None if self.driver.is_over() => return self.end(aborted()).await,
                     None => break,
                 }
+                has_seen = self.has_seen();
             }
             if !self.driver.conn().is_open() {
                 // Whoever sends gets its message back from now on.
@@ -95,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 let now = self.driver.now();
                 let _ = self.driver.conn_mut().close(now, Close::normal());
             }
-            match self.wait().await {
+            match self.wait(has_seen).await {
                 Woken::Place => self.deliver(),
                 Woken::ReceiverDropped => self.arrivals = None,
                 Woken::Command(Some(command)) => self.carry_out(command),
@@ -106,8 +108,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    async fn wait(&mut self) -> Woken {
-        let is_behind = self.driver.conn().has_events() && !self.is_caught_up();
+    /// Waits for whatever is to be done next. If the owner had not seen everything when the task looked, he may have by now:
+    /// that is not waited for in vain.
+    async fn wait(&mut self, has_seen: bool) -> Woken {
+        let is_behind = self.driver.conn().has_events() && !self.is_caught_up(has_seen);
         let Self { driver, commands, arrivals, arrived, delivered, demand, answerer } = self;
         let arrivals = arrivals.as_ref();
         let has_room = driver.conn().room() > 0;
@@ -116,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         tokio::select! {
             () = place(arrivals), if arrived.is_some() => Woken::Place,
             () = dropped(arrivals), if commands.is_none() || is_behind => Woken::ReceiverDropped,
-            () = demand.met(*delivered), if is_behind && !demand.is_met(*delivered) => Woken::CaughtUp,
+            () = demand.met(*delivered), if is_behind && !has_seen => Woken::CaughtUp,
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
             ask = answerer.next() => Woken::Ask(ask),
             () = driver.drive(), if !is_over => Woken::Driven,
@@ -157,17 +161,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     }
 
     /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
-    fn has_next(&self) -> bool {
+    fn has_next(&self, has_seen: bool) -> bool {
         let conn = self.driver.conn();
-        conn.has_messages() || conn.has_news() || self.is_caught_up()
+        conn.has_messages() || conn.has_news() || self.is_caught_up(has_seen)
     }
 
     /// Whether the owner has seen everything, and what it has said to that is in the connection, if it still takes it.
-    fn is_caught_up(&self) -> bool {
-        // In this order: what it says comes before it asks for more.
-        let has_seen = self.arrivals.is_none() || self.demand.is_met(self.delivered);
+    fn is_caught_up(&self, has_seen: bool) -> bool {
+        // Looked at in this order: what it says comes before it asks for more.
         let commands = self.commands.as_ref().filter(|_| self.driver.conn().is_open());
         has_seen && commands.is_none_or(mpsc::Receiver::is_empty)
+    }
+
+    /// Whether the owner has seen everything, and asks for more.
+    fn has_seen(&self) -> bool {
+        self.arrivals.is_none() || self.demand.is_met(self.delivered)
     }
 
     async fn end(self, disconnect: Disconnect) {
@@ -199,5 +207,35 @@ async fn next(commands: Option<&mut mpsc::Receiver<Command>>) -> Option<Command>
     match commands {
         Some(commands) => commands.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask;
+    use super::*;
+    use crate::Clock;
+    use bowline_core::connection::Config;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_owner_who_asks_for_more_at_the_last_moment_is_heard() {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let clock = Clock::start();
+        let mut peer = Driver::client(far, &[], Config::default(), clock).unwrap();
+        peer.conn_mut().close(clock.now(), Close::normal()).unwrap();
+        peer.drive().await;
+        let mut driver = Driver::server(near, &[], Config::default(), clock).unwrap();
+        driver.drive().await;
+        assert!(driver.conn().has_events(), "a Close");
+
+        let (_commands, to_do) = mpsc::channel(1);
+        let (arrivals, _arrived) = mpsc::channel(1);
+        let (_asker, answerer) = ask::channel();
+        // Since the task looked at the events the owner has come as far as they are.
+        let mut task = Task::new(driver, to_do, arrivals, Arc::default(), answerer);
+        let woken = timeout(Duration::from_millis(1), task.wait(false)).await;
+        assert!(matches!(woken, Ok(Woken::CaughtUp)));
     }
 }
