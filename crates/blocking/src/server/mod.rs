@@ -136,7 +136,8 @@ impl Server {
         serve: impl Fn(&Self, D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let config = self.0.house.config();
-        let _sweeping = config.sweep_every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
+        let every = self.0.house.sweep_every();
+        let _sweeping = every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
         let server = self.clone();
         let left = listener
             .with_most(config.max_connections)

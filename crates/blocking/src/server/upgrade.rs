@@ -41,7 +41,7 @@ impl Server {
     /// Removes what nobody came back for, every now and then, as [`serve`](Self::serve) does by itself. Returns when the
     /// server is [stopped](Self::stop), or at once if nothing is to be [swept](super::ServerConfig::sweep_every).
     pub fn sweep(&self) {
-        if let Some(every) = self.0.house.config().sweep_every {
+        if let Some(every) = self.0.house.sweep_every() {
             sweeping::sweep(&self.0.house, every, |time| !self.stops_within(time));
         }
     }

@@ -27,7 +27,7 @@ pub struct ServerConfig {
     /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
     /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
-    /// waiting. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
+    /// waiting; no more than once a second. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
     pub sweep_every: Option<Duration>,
     /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
     /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.

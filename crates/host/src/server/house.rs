@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bowline_core::message::Delivery;
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
@@ -65,6 +65,11 @@ impl House {
     /// Its settings.
     pub fn config(&self) -> &ServerConfig {
         &self.config
+    }
+
+    /// How often its store is swept: no more than once a second, whatever the settings say.
+    pub fn sweep_every(&self) -> Option<Duration> {
+        self.config.sweep_every.map(|every| every.max(Duration::from_secs(1)))
     }
 
     /// Its sessions of messages.

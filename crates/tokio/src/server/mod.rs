@@ -116,10 +116,12 @@ impl Server {
     async fn serve_at(&self, door: Door, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
-        let places = Arc::new(Semaphore::new(self.house.config().max_connections));
+        // More than a semaphore can count are as many as come.
+        let most = self.house.config().max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(most));
         // Aborted with the set, when this returns or is dropped.
         let mut sweeping = JoinSet::new();
-        if let Some(every) = self.house.config().sweep_every {
+        if let Some(every) = self.house.sweep_every() {
             sweeping.spawn(sweeping::sweep(Arc::clone(&self.house), every));
         }
         loop {
@@ -228,3 +230,6 @@ impl Server {
         let _ = self.events.send(event);
     }
 }
+
+#[cfg(test)]
+mod tests;

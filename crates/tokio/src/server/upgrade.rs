@@ -42,7 +42,7 @@ impl Server {
     /// Removes what nobody came back for, every now and then, as [`serve`](Self::serve) does by itself. Runs until it is
     /// dropped.
     pub async fn sweep(&self) -> Infallible {
-        match self.house.config().sweep_every {
+        match self.house.sweep_every() {
             Some(every) => sweeping::sweep(Arc::clone(&self.house), every).await,
             None => pending().await,
         }
