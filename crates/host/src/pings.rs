@@ -22,7 +22,7 @@ impl<W> Pings<W> {
         match connection.ping(now, payload) {
             Ok(ping) => {
                 self.0.push((ping, waiter));
-                self.0.retain(|(number, _)| connection.awaits(*number));
+                self.0.retain(|(number, _)| connection.is_awaited(*number));
                 Ok(())
             }
             Err(error) => Err((waiter, error)),

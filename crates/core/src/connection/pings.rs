@@ -124,7 +124,7 @@ impl Connection {
     }
 
     /// Whether a ping of this number may still be [answered](Event::Answered): not if it was, nor if it was given up.
-    pub fn awaits(&self, ping: u64) -> bool {
+    pub fn is_awaited(&self, ping: u64) -> bool {
         self.asked.as_ref().is_some_and(|asked| asked.pings.iter().any(|known| known.number == ping))
     }
 
