@@ -130,8 +130,6 @@ impl Task {
     pub(super) fn end(mut self) {
         self.keeper.rest(self.clock.now());
         self.jobs.wait();
-        drop(self.post.close());
-        self.events.leave();
         let closing = std::mem::take(&mut self.closing);
         drop(self);
         for done in closing {
@@ -248,7 +246,7 @@ impl Task {
             let config = self.keeper.connection(now);
             match Driver::client(dialed.stream, &dialed.leftover, config, self.clock) {
                 Ok(driver) => Ok((driver, dialed.round_trip)),
-                Err(error) => Err(DialError::Random(error).disconnect()),
+                Err(error) => Err(DialError::System(error).disconnect()),
             }
         });
         match link {
@@ -275,6 +273,14 @@ impl Task {
         if let Err((waiter, error)) = self.pings.ask(now, driver.conn_mut(), &payload, waiter) {
             let _ = waiter.send(Err(error));
         }
+    }
+}
+
+impl Drop for Task {
+    /// Also of one that nobody has closed, or that has panicked: whoever waits for it is told, and what comes later is not kept.
+    fn drop(&mut self) {
+        drop(self.post.close());
+        self.events.leave();
     }
 }
 

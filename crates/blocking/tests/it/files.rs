@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use bowline_blocking::{
     Client, ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, StartError, Stopper,
-    TransferError, dial,
+    TransferError, WebSocket, dial,
 };
+use bowline_core::closing::Kind;
 use bowline_core::connection::PingError;
 use bowline_core::transfer::{Code, Leftover, SafeName, Stage, TransferId};
 use bowline_handshake::HeaderError;
@@ -189,6 +190,24 @@ fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
         assert_eq!(left.unwrap(), "received 1000 (OK); then sent 1000 (OK)");
         assert_eq!(fs::metadata(serving.dir.path().join("file")).unwrap().len(), 1_000_000);
         assert!(start.elapsed() < ClientConfig::default().connection.heartbeat.interval / 2);
+    });
+}
+
+#[test]
+fn a_link_that_comes_when_its_client_is_gone_is_not_kept() {
+    within(|| {
+        let (listener, dir) = (TcpListener::bind("127.0.0.1:0").unwrap(), tempfile::tempdir().unwrap());
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let mut client = InlineClient::new(&url, ClientConfig::default()).unwrap();
+        let there = dir.path().join("there");
+        let control = client.download(name("file"), &there, id(1), false).unwrap().control();
+        client.drive(Duration::ZERO);
+        let stream = listener.accept().unwrap().0;
+        drop(client);
+        // It still dials.
+        let end = WebSocket::accept(stream).unwrap().ended();
+        assert_ne!(end.kind(), Kind::KeepaliveTimeout, "{end}");
+        control.cancel(Leftover::Keep);
     });
 }
 
