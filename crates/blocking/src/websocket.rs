@@ -91,7 +91,7 @@ impl WebSocket<MaybeTlsStream> {
     /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
     pub fn connect(url: &str) -> Result<Self, DialError> {
         let dialed = dial::connect(url, &dial::Config::default())?;
-        Self::client(dialed, Config::default()).map_err(DialError::Random)
+        Self::client(dialed, Config::default()).map_err(DialError::System)
     }
 }
 
@@ -103,7 +103,7 @@ impl<S: Stream> WebSocket<S> {
     /// Says why there is no WebSocket. The client has been told.
     pub fn accept(stream: S) -> Result<Self, AcceptError> {
         let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept())?;
-        Self::server(accepted, Config::default()).map_err(AcceptError::Random)
+        Self::server(accepted, Config::default()).map_err(AcceptError::System)
     }
 
     /// The end that dialled.

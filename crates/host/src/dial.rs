@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::error::{DialError, Stage};
 use crate::machine::Machine;
 use crate::proxy::Proxies;
+use crate::seed::random;
 
 /// How long dialling may take, and what the handshake may use.
 #[derive(Clone, Debug)]
@@ -83,8 +84,7 @@ impl Asking {
         limits: bowline_handshake::Config,
         started: Instant,
     ) -> Result<Self, DialError> {
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|error| DialError::Random(io::Error::other(error)))?;
+        let nonce = random().map_err(DialError::System)?;
         let handshake = client::Handshake::new(request, nonce, limits, started);
         Ok(Self { handshake, asked: started, heard: started })
     }

@@ -7,9 +7,14 @@ use std::io;
 /// # Errors
 /// If the system gives none; then no connection is safe.
 pub fn seed() -> io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    Ok(seed)
+    random()
+}
+
+/// So many bytes that nobody can guess.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(format!("no random bytes: {error}")))?;
+    Ok(bytes)
 }
 
 /// The same for those who are nothing without it: their ids would collide.

@@ -104,7 +104,7 @@ impl WebSocket<MaybeTlsStream> {
     /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
     pub async fn connect(url: &str) -> Result<Self, DialError> {
         let dialed = dial::connect(url, &dial::Config::default()).await?;
-        Self::client(dialed, Config::default()).map_err(DialError::Random)
+        Self::client(dialed, Config::default()).map_err(DialError::System)
     }
 }
 
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Says why there is no WebSocket. The client has been told.
     pub async fn accept(stream: S) -> Result<Self, AcceptError> {
         let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).await?;
-        Self::server(accepted, Config::default()).map_err(AcceptError::Random)
+        Self::server(accepted, Config::default()).map_err(AcceptError::System)
     }
 
     /// The next message, or how the connection ended; that again and again. Where messages arrive in pieces it is put

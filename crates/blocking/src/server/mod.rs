@@ -188,7 +188,7 @@ impl Server {
     fn serve_link<S: Stream>(&self, accepted: Accepted<S>, pass: Pass, peer: String) {
         match Link::new(self, accepted, pass, peer.clone()) {
             Ok(link) => link.run(),
-            Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &AcceptError::Random(error))),
+            Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &AcceptError::System(error))),
         }
     }
 

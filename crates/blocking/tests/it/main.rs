@@ -8,6 +8,7 @@ mod patience;
 mod sending;
 mod serving;
 mod spawned;
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 

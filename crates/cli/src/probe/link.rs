@@ -83,7 +83,7 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     // An echo may be as large as what it answers, and is of no interest.
     config.delivery = Delivery::Pieces;
     config.limits = Limits::none();
-    let socket = WebSocket::client(dialed, config).map_err(DialError::Random)?;
+    let socket = WebSocket::client(dialed, config).map_err(DialError::System)?;
     Ok((Link { socket, patience: target.patience() }, opened))
 }
 

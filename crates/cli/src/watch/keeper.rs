@@ -96,7 +96,7 @@ impl Keeper {
                 let round_trip = dialed.round_trip;
                 WebSocket::client(dialed, self.config())
                     .map(|link| (link, round_trip))
-                    .map_err(bowline_tokio::DialError::Random)
+                    .map_err(bowline_tokio::DialError::System)
             }
             Err(error) => Err(error),
         };

@@ -247,7 +247,7 @@ fn it_is_over_at_once_without_a_link_and_without_work() {
 
 #[test]
 fn a_failed_dial_is_told_like_an_end() {
-    let error = DialError::Random(io::Error::other("?"));
+    let error = DialError::System(io::Error::other("?"));
     let text = error.to_string();
     assert_eq!(spoken::<()>(Err(error)).unwrap_err().to_string(), text);
 }

@@ -98,9 +98,9 @@ pub enum DialError {
         /// What went wrong.
         source: client::Error,
     },
-    /// The system gave no random bytes, without which no request is safe.
-    #[error("no random bytes from the system: {0}")]
-    Random(io::Error),
+    /// The system refuses what a connection needs on this side, such as random bytes.
+    #[error("the system refuses what a connection needs: {0}")]
+    System(io::Error),
 }
 
 /// How far a connection had come when its time was over.
@@ -131,7 +131,7 @@ impl DialError {
             | Self::TimedOut { .. }
             | Self::Tls { .. }
             | Self::Unix { .. }
-            | Self::Random(_) => Retry::Backoff,
+            | Self::System(_) => Retry::Backoff,
         }
     }
 
@@ -168,7 +168,7 @@ impl DialError {
             }
             Self::Handshake { source: client::Error::Closed { .. }, .. } => Obstacle::Ended,
             Self::Handshake { .. } => Obstacle::NotWebSocket,
-            Self::Random(_) => Obstacle::Local,
+            Self::System(_) => Obstacle::Local,
         }
     }
 }
@@ -183,9 +183,9 @@ pub enum AcceptError {
     /// The decision of the application cannot be sent; the client was answered with 500.
     #[error(transparent)]
     Answer(#[from] server::AnswerError),
-    /// The system gave no random bytes, without which no connection is safe.
-    #[error("no random bytes from the system: {0}")]
-    Random(io::Error),
+    /// The system refuses what a connection needs on this side, such as random bytes.
+    #[error("the system refuses what a connection needs: {0}")]
+    System(io::Error),
 }
 
 /// The end that this error of a read stands for.
@@ -292,7 +292,7 @@ mod tests {
             (socket(io::ErrorKind::Unsupported), Obstacle::Request),
             (through(proxy::Error::WrongLogin), Obstacle::Proxy),
             (DialError::ProxyVariable { variable: "ALL_PROXY", source: ProxyError::Host }, Obstacle::Request),
-            (DialError::Random(io::Error::other("?")), Obstacle::Local),
+            (DialError::System(io::Error::other("?")), Obstacle::Local),
         ] {
             let disconnect = error.disconnect();
             assert_eq!(disconnect.kind(), Kind::ConnectFailed(obstacle));

@@ -246,7 +246,7 @@ impl Task {
             let config = self.keeper.connection(now);
             match Driver::client(dialed.stream, &dialed.leftover, config, self.host.clock) {
                 Ok(driver) => Ok((driver, dialed.round_trip)),
-                Err(error) => Err(DialError::Random(error).disconnect()),
+                Err(error) => Err(DialError::System(error).disconnect()),
             }
         });
         match link {

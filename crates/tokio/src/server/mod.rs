@@ -215,7 +215,7 @@ impl Server {
         let Accepted { stream, leftover, .. } = accepted;
         let driver = match Driver::server(stream, &leftover, self.house.connection(), clock) {
             Ok(driver) => driver,
-            Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::Random(error))),
+            Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::System(error))),
         };
         let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
