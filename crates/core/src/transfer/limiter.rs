@@ -35,13 +35,22 @@ impl Limiter {
 
     pub(super) fn pass(&mut self, now: Instant, bytes: u64) {
         self.passed = self.passed.saturating_add(bytes);
-        let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
-        self.free_at = self.free_at.max(now) + Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX));
+        self.free_at = self.free_at.max(now) + self.time_for(bytes);
+    }
+
+    /// When the debt is paid that there was when so many bytes had passed, and all that others have had before it.
+    pub(super) fn paid_at(&self, passed: u64) -> Instant {
+        self.free_at.saturating_sub(self.time_for(self.passed.saturating_sub(passed)))
     }
 
     /// The most that should pass at once, so that a low rate flows instead of jerking: a quarter of a second's worth.
     pub(super) fn burst(&self) -> u64 {
         (self.bytes_per_second / 4).max(1024)
+    }
+
+    fn time_for(&self, bytes: u64) -> Duration {
+        let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second);
+        Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX))
     }
 }
 
@@ -66,6 +75,16 @@ mod tests {
         assert_eq!(limiter.free_at(), Instant::from_millis(500));
         limiter.hold(Instant::from_millis(900));
         assert_eq!((limiter.free_at(), limiter.passed()), (Instant::from_millis(900), 500));
+    }
+
+    #[test]
+    fn what_passed_first_is_paid_for_first_and_behind_what_others_had() {
+        let mut limiter = Limiter::new(Instant::ZERO, 1000);
+        limiter.pass(Instant::ZERO, 500);
+        limiter.pass(Instant::ZERO, 200);
+        assert_eq!([500, 700].map(|mark| limiter.paid_at(mark)), [500, 700].map(Instant::from_millis));
+        limiter.hold(Instant::from_millis(1000));
+        assert_eq!([500, 700].map(|mark| limiter.paid_at(mark)), [800, 1000].map(Instant::from_millis));
     }
 
     #[test]

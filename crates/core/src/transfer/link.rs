@@ -10,6 +10,9 @@ use crate::{Instant, Role};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
+/// In how much time a limit on the rate lets pass what comes unasked.
+const DEBT: Duration = Duration::from_secs(30);
+
 /// Which of our maps a handle leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -111,7 +114,7 @@ impl Link {
             min_version: wire::VERSION,
             max_version: wire::VERSION,
             max_chunk: config.max_chunk,
-            max_transfers: config.max_transfers,
+            max_transfers: invited(config),
             max_offers_per_second: config.max_offers_per_second.max(1),
             credit: config.link_credit,
             features: features | wire::UNKNOWN_LENGTH,
@@ -207,4 +210,12 @@ impl Link {
         let theirs = self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1));
         theirs.min(self.max_transfers) as usize
     }
+}
+
+/// How many transfers the peer is invited to open at once. Each may bring its first bytes unasked, so where the rate is
+/// low there are fewer: all of that is paid for while the peer waits, and while others who share the rate have their turns.
+fn invited(config: &Config) -> u32 {
+    let paid = config.limit_rate.map(|rate| rate.saturating_mul(DEBT.as_secs()) / wire::INITIAL_CREDIT);
+    let paid = paid.map_or(u32::MAX, |paid| paid.try_into().unwrap_or(u32::MAX));
+    config.max_transfers.min(paid.max(1))
 }

@@ -28,8 +28,7 @@ pub struct Grant {
     /// How many bytes of unfinished files are kept for him. `None`: what the store has for everybody.
     pub quota: Option<u64>,
     /// The most bytes a second in each direction, on all his connections together, which have it in turns. What the server
-    /// sets for everybody holds as well, on each connection. Files of up to 64 KiB that are sent come with their offers, and
-    /// are only paid for by larger ones.
+    /// sets for everybody holds as well, on each connection.
     pub limit_rate: Option<u64>,
     /// When it ends, by the clock of the machine; connections that are there end then, too. `None`: never.
     pub until: Option<SystemTime>,

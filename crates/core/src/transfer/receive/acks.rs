@@ -66,8 +66,8 @@ impl Incoming {
         Some(Frame::Ack(self.handle, ack))
     }
 
-    /// What a sender may send before it has an answer may be on its way: it is taken whatever a limit on the rate says, and
-    /// paid for by later credit.
+    /// What a sender may send before it has an answer may be on its way: it is taken whatever a limit on the rate says.
+    /// Later credit, and the end of the file, wait until that is paid for.
     pub(super) fn promise_early(&mut self, cx: &mut Context<'_>, resume: u64) {
         // Nothing follows that is not here if it has paused.
         let early = if self.pauses.is_void { self.early_len } else { INITIAL_CREDIT };
@@ -75,6 +75,7 @@ impl Incoming {
         self.promise(cx);
         if let Some(limiter) = cx.link.as_mut().and_then(|link| link.limit_in.as_mut()) {
             limiter.pass(cx.now, self.credit - resume);
+            self.owes = Some((limiter.passed(), limiter.free_at()));
         }
     }
 

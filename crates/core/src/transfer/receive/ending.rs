@@ -40,8 +40,9 @@ impl Incoming {
     pub(super) fn look_at_fin(&mut self, cx: &mut Context<'_>) -> Fate {
         let id = self.offer.id;
         let Some(whole) = self.fin else { return Fate::Lives };
+        let is_paid = self.look_at_debt(cx);
         match self.state {
-            State::Receiving if self.written == whole.length => {
+            State::Receiving if self.written == whole.length && is_paid => {
                 self.state = State::Finishing { whole };
                 self.tell_finishing = cx.now + FINISHING_EVERY;
                 let Whole { length, digest, .. } = whole;
@@ -59,6 +60,15 @@ impl Incoming {
             _ => {}
         }
         Fate::Lives
+    }
+
+    /// Whether a limit on the rate has let pass what came unasked. If it is shared, others may have had their turns since.
+    fn look_at_debt(&mut self, cx: &Context<'_>) -> bool {
+        let limiter = cx.link.as_ref().and_then(|link| link.limit_in.as_ref());
+        let Some(((mark, due), limiter)) = self.owes.zip(limiter) else { return true };
+        let due = if due <= cx.now { limiter.paid_at(mark) } else { due };
+        self.owes = Some((mark, due)).filter(|_| due > cx.now);
+        self.owes.is_none()
     }
 
     /// Another file has the name.

@@ -73,6 +73,9 @@ pub(super) struct Incoming {
     ahead: u64,
     /// All credit is used up, and only a limit on the rate keeps us from giving more.
     hungry: bool,
+    /// What a limit on the rate had let pass when it let pass what came before the offer was answered, and when that is
+    /// paid for at the earliest.
+    owes: Option<(u64, Instant)>,
     duplicate: u64,
     /// How far earlier links had come: what they lost comes again.
     earlier: Earlier,
@@ -143,6 +146,7 @@ impl Incoming {
             promised: 0,
             ahead: 0,
             hungry: false,
+            owes: None,
             duplicate: 0,
             earlier,
             corrupt: 0,

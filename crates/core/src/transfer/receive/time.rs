@@ -17,10 +17,17 @@ impl Incoming {
             State::Present { .. } => self.patience(config),
             State::Receiving => {
                 let sync = self.sync_due(config);
-                let patience = self.patience(config);
+                let patience = earliest(self.patience(config), self.payday());
                 earliest(earliest(self.ack.due, sync), earliest(patience, self.pace.deadline(config)))
             }
         }
+    }
+
+    /// Of a file that is here and not paid for: when to look again, or to tell the sender that it is not forgotten.
+    fn payday(&self) -> Option<Instant> {
+        let State::Receiving = self.state else { return None };
+        let (_, due) = self.owes.filter(|_| self.fin.is_some_and(|whole| self.written == whole.length))?;
+        Some(due.min(self.tell_finishing))
     }
 
     /// When the sender has been waited for long enough.
@@ -56,6 +63,10 @@ impl Incoming {
                 let phase = if let State::Opening = self.state { Phase::Verify } else { Phase::Commit };
                 cx.control(Frame::Finishing(self.handle, phase));
                 return Fate::Lives;
+            }
+            State::Receiving if self.tell_finishing <= cx.now && self.payday().is_some() => {
+                self.tell_finishing = cx.now + FINISHING_EVERY;
+                cx.control(Frame::Finishing(self.handle, Phase::Commit));
             }
             State::Receiving | State::Present { .. }
                 if self.patience(cx.config).is_some_and(|end| end <= cx.now) =>

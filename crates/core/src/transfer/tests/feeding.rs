@@ -1,6 +1,6 @@
 //! How a limit on what comes in is shared.
 
-use super::super::wire::Frame;
+use super::super::wire::{self, Frame, Whole};
 use super::super::*;
 use super::script::*;
 use super::world::*;
@@ -163,4 +163,54 @@ fn credit_that_was_given_is_not_taken_back_when_others_come() {
         receiver.hear_data(1, offset, 65_536);
     }
     assert_eq!(credits(receiver.say()), [(1, 8 << 20)]);
+}
+
+#[test]
+fn small_files_have_the_rate_that_large_ones_have() {
+    for limited in ENDS {
+        let (mut world, ids) = sending(limited, &[(50_000, 0); 80]);
+        let start = world.now;
+        world.run(Duration::from_secs(60));
+        assert!(ids.iter().all(|which| world.client.done(*which)), "{:?}", world.client.told);
+        let took = (world.now - start).as_secs_f64();
+        assert!((19.0..21.0).contains(&took), "{limited:?}: {took} s for 20 seconds' worth");
+    }
+}
+
+#[test]
+fn who_waits_until_what_came_is_paid_for_is_told_that_somebody_is_at_work() {
+    let config = Config { limit_rate: Some(10_000), ..Config::default() };
+    let mut receiver = Scripted::new(Role::Server, config);
+    receiver.hear_offer(1, 1, 25_000);
+    receiver.hear_data(1, 0, 25_000);
+    receiver.hear(Frame::Fin(1, Whole { length: 25_000, digest: Digest::of(b"x"), deduplicated: false }));
+    receiver.take(1);
+    receiver.0.written(Instant::ZERO, id(1), 25_000);
+    let mut told = Vec::new();
+    let finished = loop {
+        let now = receiver.0.poll_timeout().expect("somebody waits");
+        receiver.0.handle_timeout(now);
+        let seconds = (now - Instant::ZERO).as_secs_f64();
+        told.extend(receiver.say_at(now).iter().filter(|frame| is_at_work(frame)).map(|_| seconds));
+        if receiver.events().iter().any(|event| matches!(event, Event::Finish { .. })) {
+            break seconds;
+        }
+    };
+    assert_eq!((told, finished), (std::vec![1.0, 2.0], 2.5));
+}
+
+fn is_at_work(frame: &Frame) -> bool {
+    matches!(frame, Frame::Finishing(1, wire::Phase::Commit))
+}
+
+#[test]
+fn a_low_limit_invites_no_more_files_than_it_can_pay_for_while_somebody_waits() {
+    for (limit_rate, invited) in [(None, 256), (Some(1 << 20), 256), (Some(65_536), 30), (Some(1), 1)] {
+        let mut receiver =
+            Transfers::new(Role::Server, Config { limit_rate, ..Config::default() }, Instant::ZERO);
+        receiver.handle_link_up(Instant::ZERO, None);
+        let first = receiver.poll_message(Instant::ZERO, 1).expect("HELLO").into_bytes();
+        let Ok(Frame::Hello(hello)) = wire::decode(first) else { panic!("it comes first") };
+        assert_eq!(hello.max_transfers, invited, "{limit_rate:?}");
+    }
 }
