@@ -13,7 +13,7 @@ use super::Paths;
 use crate::dial;
 
 /// Settings of a client.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientConfig {
     /// Heartbeat, limits and buffers of each connection. The interval of the heartbeat is where learning starts.
@@ -26,7 +26,8 @@ pub struct ClientConfig {
     /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
     /// the server.
     pub path: Option<String>,
-    /// Limits of the transfers.
+    /// Limits of the transfers. Default: those of [`transfer::Config`], but no [least rate](transfer::Config::min_rate): who
+    /// fetches is served as slowly as the server shares its line out, and waits as long as something comes.
     pub transfer: transfer::Config,
     /// Whether messages are spoken, and their limits. Default: they are not.
     pub messages: Option<messages::Config>,
@@ -41,6 +42,26 @@ pub struct ClientConfig {
     pub token_file: Option<PathBuf>,
     /// Further headers of the request, such as `Cookie` or what a gateway wants to see. Their values are never shown.
     pub headers: HeaderMap,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        let mut transfer = transfer::Config::default();
+        transfer.min_rate = None;
+        Self {
+            connection: connection::Config::default(),
+            learning: adapt::Mode::default(),
+            paths: Paths::default(),
+            path: None,
+            transfer,
+            messages: None,
+            reconnect: reconnect::Config::default(),
+            dial: dial::Config::default(),
+            token: None,
+            token_file: None,
+            headers: HeaderMap::new(),
+        }
+    }
 }
 
 impl ClientConfig {

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{Event, SUBPROTOCOL, SafeName, TransferId};
 use bowline_core::{Connection, Instant};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
@@ -47,9 +47,13 @@ struct World {
 impl World {
     /// A server that alice and bob may come to.
     fn new() -> Self {
+        Self::with(RATE)
+    }
+
+    fn with(rate: u64) -> Self {
         let grant = |name| {
             let mut grant = Grant::to(Principal::named(name).unwrap());
-            grant.limit_rate = Some(RATE);
+            grant.limit_rate = Some(rate);
             grant
         };
         let access = Access::nobody()
@@ -126,9 +130,13 @@ impl World {
                 served.pump(now, far);
                 while served.poll_output(now).is_some() {}
                 while let Some(output) = keeper.poll_output(now) {
-                    if let client::Output::Ended { ticket, result, .. } = output {
-                        result.expect("it crosses");
-                        self.done.push((ticket, (now - Instant::ZERO).as_secs_f64()));
+                    match output {
+                        client::Output::Ended { ticket, result, .. } => {
+                            result.expect("it crosses");
+                            self.done.push((ticket, (now - Instant::ZERO).as_secs_f64()));
+                        }
+                        client::Output::Transfer(Event::Retrying { failure, .. }) => panic!("{failure}"),
+                        _ => {}
                     }
                 }
                 is_quiet &= !carry(now, near, far) & !carry(now, far, near);
@@ -228,4 +236,27 @@ fn many_short_connections_are_not_faster_than_one() {
     }
     // The last one is not paid for yet.
     assert!((1.9..2.3).contains(&world.took("i")), "{:?}", world.done);
+}
+
+#[test]
+fn who_fetches_waits_for_a_share_that_is_very_small() {
+    let mut world = World::with(2000);
+    fs::write(world.dir.path().join("file"), vec![7; 60_000]).unwrap();
+    for ticket in ["a", "b", "c", "d"] {
+        world.fetch("alice", ticket);
+    }
+    world.run(4);
+    // All of them together.
+    assert!((115.0..121.0).contains(&world.took("d")), "{:?}", world.done);
+}
+
+#[test]
+fn small_files_that_are_sent_keep_to_the_rate() {
+    let mut world = World::new();
+    fs::write(world.dir.path().join("file"), vec![7; 50_000]).unwrap();
+    for ticket in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+        world.send("alice", ticket);
+    }
+    world.run(10);
+    assert!((9.0..11.0).contains(&world.took("j")), "{:?}", world.done);
 }
