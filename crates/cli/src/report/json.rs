@@ -61,6 +61,7 @@ pub(crate) fn done(finished: &Finished) -> Line {
         .with("links", finished.links)
         .with("resent_bytes", finished.resent)
         .with("already_there", finished.deduplicated)
+        .with("resumed_bytes", finished.resumed)
 }
 
 /// A file is on its way.

@@ -7,18 +7,19 @@ use bowline_tokio::Finished;
 
 /// That a file is there, and what it took.
 pub(super) fn done_line(verb: Verb, finished: &Finished, digits: usize) -> String {
-    let Finished { name, bytes, digest, deduplicated, resent, links, seconds, .. } = finished;
+    let Finished { name, bytes, digest, deduplicated, resumed, resent, links, seconds, .. } = finished;
     let digest = format!("blake3 {}", &digest.to_string()[..digits]);
     if *deduplicated {
         return format!("already there: {name} ({}), {digest}", Size(*bytes));
     }
     let (size, time) = (Size(*bytes), Span::seconds(*seconds));
-    // The rate of a moment says nothing.
-    let rate = Rate { bytes: *bytes, seconds: *seconds };
+    let before = if *resumed > 0 { format!(" ({} of it earlier)", Size(*resumed)) } else { String::new() };
+    // The rate of a moment says nothing, and what was there before this process has none.
+    let rate = Rate { bytes: bytes - resumed, seconds: *seconds };
     let rate = if *seconds < 0.1 { String::new() } else { format!(" ({rate})") };
     let cost =
         if *links > 1 { format!(", {links} connections, {} twice", Size(*resent)) } else { String::new() };
-    format!("{} {name}: {size} in {time}{rate}{cost}, {digest}", verb.then)
+    format!("{} {name}: {size}{before} in {time}{rate}{cost}, {digest}", verb.then)
 }
 
 /// What a transfer is doing.

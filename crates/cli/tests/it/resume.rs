@@ -36,6 +36,29 @@ fn a_sender_that_was_killed_goes_on() {
 }
 
 #[test]
+fn what_an_earlier_process_brought_is_no_part_of_the_rate() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut first = send(&world, &server.url);
+    first.middle();
+    first.kill();
+    let again = world.run(["send", "big", &server.url, "--limit-rate", "1M"]);
+    // A limit of a megabyte is less than a mebibyte.
+    let is_moved = again.stderr.contains(" of it earlier) in ") && again.stderr.contains(" KiB/s)");
+    assert!(again.stderr.starts_with("sent big: 7.6 MiB (") && is_moved, "{again:?}");
+    let url = format!("{}/big", server.url);
+    let fetch = |limit| world.bowline(["fetch", &url, "-o", "back", "--json", "--limit-rate", limit]);
+    let mut first = Process::start(&mut fetch("2500k"));
+    first.middle();
+    first.kill();
+    let mut again = Process::start(&mut fetch("100M"));
+    let done = again.event(|event| event["event"] == "done");
+    let resumed = done["resumed_bytes"].as_u64().expect("a number");
+    assert!((1..BIG as u64).contains(&resumed), "{done}");
+}
+
+#[test]
 fn a_server_that_was_killed_is_waited_for() {
     let world = World::new();
     world.file("big", BIG);

@@ -135,6 +135,8 @@ pub enum Event {
         digest: Digest,
         /// The receiver had the file already.
         deduplicated: bool,
+        /// Where its first link began: what is before it, an earlier process had brought.
+        resumed: u64,
         /// How many bytes crossed more than once, as far as this end can tell.
         resent: u64,
     },

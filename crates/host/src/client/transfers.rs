@@ -101,11 +101,11 @@ impl<T> Keeper<T> {
                 }
                 self.outputs.push_back(Output::Transfer(event));
             }
-            Event::Done { id, length, digest, deduplicated, resent } => {
+            Event::Done { id, length, digest, deduplicated, resumed, resent } => {
                 self.places.remove(&id);
                 let listing = self.desk.worker.take_listing(id);
                 let Some(tracked) = self.tracked.remove(&id) else { return };
-                let done = Done { length, digest, deduplicated, resent, listing };
+                let done = Done { length, digest, deduplicated, resumed, resent, listing };
                 let (ticket, progress, finished) = tracked.finish(now, done);
                 self.outputs.push_back(Output::Ended { ticket, id, result: Ok((progress, finished)) });
             }

@@ -65,6 +65,8 @@ pub struct Finished {
     pub digest: Digest,
     /// The receiver had the file already.
     pub deduplicated: bool,
+    /// How many of the bytes an earlier process had brought: this one went on there.
+    pub resumed: u64,
     /// How many bytes have crossed more than once, as far as this end can tell.
     pub resent: u64,
     /// How many links have carried it.
@@ -199,7 +201,7 @@ impl<T> Tracked<T> {
     /// It is complete: who is to hear of it, and what.
     pub(crate) fn finish(self, now: Instant, done: Done) -> (T, TransferProgress, Finished) {
         let Self { name, ticket, began, links, shown, .. } = self;
-        let Done { length: bytes, digest, deduplicated, resent, listing } = done;
+        let Done { length: bytes, digest, deduplicated, resumed, resent, listing } = done;
         let progress = TransferProgress {
             received: bytes,
             durable: bytes,
@@ -211,7 +213,9 @@ impl<T> Tracked<T> {
             ..shown
         };
         let seconds = (now - began).as_secs_f64();
-        (ticket, progress, Finished { name, bytes, digest, deduplicated, resent, links, seconds, listing })
+        let finished =
+            Finished { name, bytes, digest, deduplicated, resumed, resent, links, seconds, listing };
+        (ticket, progress, finished)
     }
 }
 
@@ -220,6 +224,7 @@ pub(crate) struct Done {
     pub(crate) length: u64,
     pub(crate) digest: Digest,
     pub(crate) deduplicated: bool,
+    pub(crate) resumed: u64,
     pub(crate) resent: u64,
     pub(crate) listing: Option<Listing>,
 }

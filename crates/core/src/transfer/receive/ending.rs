@@ -88,8 +88,9 @@ impl Incoming {
         let Whole { length, digest, deduplicated } = whole;
         // What earlier links brought was not there already.
         let deduplicated = deduplicated && self.earlier.received == 0;
-        let resent = self.duplicate;
-        cx.events.push_back(Event::Done { id: self.offer.id, length, digest, deduplicated, resent });
+        let (id, resent) = (self.offer.id, self.duplicate);
+        let resumed = self.earlier.resumed.unwrap_or(0);
+        cx.events.push_back(Event::Done { id, length, digest, deduplicated, resumed, resent });
         Fate::Ended
     }
 }

@@ -102,6 +102,8 @@ pub(super) struct Incoming {
 pub(super) struct Earlier {
     pub(super) received: u64,
     resent: u64,
+    /// Where the first of them began.
+    resumed: Option<u64>,
 }
 
 impl Incoming {
@@ -195,6 +197,7 @@ impl Incoming {
             Answer::Folder { existed } => return self.complete(cx, 0, Digest::of(&[]), existed),
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
+        self.earlier.resumed.get_or_insert(resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
         self.promise_early(cx, resume);
         self.accept(cx, have, resume, prefix, epoch);
@@ -320,6 +323,7 @@ impl Incoming {
         Earlier {
             received: self.received.max(self.earlier.received),
             resent: self.duplicate.max(self.earlier.resent),
+            resumed: self.earlier.resumed,
         }
     }
 

@@ -32,6 +32,7 @@ impl Outgoing {
         self.offer.mode = Mode::AttachOrCreate;
         self.max_chunk = accept.max_chunk;
         self.extend_credit(accept.credit);
+        self.resumed.get_or_insert(accept.resume);
         self.received = accept.resume;
         self.durable = accept.resume;
         self.release(cx);

@@ -98,6 +98,8 @@ pub(super) struct Outgoing {
     sent: u64,
     reached: u64,
     highest: u64,
+    /// Where the first link began.
+    resumed: Option<u64>,
     resent: u64,
     seq: u32,
     flights: VecDeque<Flight>,
@@ -148,6 +150,7 @@ impl Outgoing {
             sent: 0,
             reached: 0,
             highest: 0,
+            resumed: None,
             resent: 0,
             seq: 0,
             flights: VecDeque::new(),
@@ -284,6 +287,7 @@ impl Outgoing {
                 length,
                 digest,
                 deduplicated: whole.deduplicated && !self.carried,
+                resumed: self.resumed.unwrap_or(0),
                 resent: self.resent,
             }
         } else {

@@ -108,6 +108,7 @@ fn the_same_transfer_again_is_done_at_once() {
         length: 300_000,
         digest: Digest::of(&contents(7, 300_000)),
         deduplicated: true,
+        resumed: 300_000,
         resent: 0,
     };
     assert!(world.client.told.contains(&done), "{:?}", world.client.told);
