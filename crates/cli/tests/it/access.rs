@@ -46,6 +46,8 @@ fn each_token_allows_what_its_line_says() {
     let told = stop(server);
     assert!(told.contains("received alice/a: 1000 B from alice at 127.0.0.1:"), "{told}");
     assert!(told.contains("not transferred: alice/b with alice at 127.0.0.1:"), "{told}");
+    assert!(told.contains("not transferred: alice/a with alice at 127.0.0.1:"), "{told}");
+    assert!(told.contains("not transferred: a with bob at 127.0.0.1:"), "{told}");
     assert!(told.contains("sent alice/a: 1000 B to bob at 127.0.0.1:"), "{told}");
     assert!(!told.contains("eins") && !told.contains("zwei"), "{told}");
 }

@@ -21,8 +21,8 @@ pub(super) struct Subject {
     way: Way,
     kind: Kind,
     batch: Option<Batch>,
-    /// It counts until it has ended.
-    _seat: Seat,
+    /// It counts until it has ended. One that is refused has none.
+    seat: Option<Seat>,
 }
 
 impl Served {
@@ -30,7 +30,7 @@ impl Served {
     pub(super) fn stages(&self) -> (Stages, Stages) {
         let mut stages = (Stages::default(), Stages::default());
         let transfers = self.desk.session.transfers();
-        for (id, subject) in &self.subjects {
+        for (id, subject) in self.subjects.iter().filter(|(_, subject)| subject.seat.is_some()) {
             let stage = transfers.progress(*id).map_or(Stage::Opening, |progress| progress.stage);
             match subject.way {
                 Way::In => stages.0.count(stage),
@@ -45,37 +45,44 @@ impl Served {
     }
 
     /// Lets a transfer in, and counts it for the principal of this client. If that may not send, or fetch, or has too many
-    /// open, the client is told.
-    fn seat(&mut self, now: Instant, id: TransferId, way: Way) -> Option<Seat> {
-        let Grant { may_send, may_fetch, .. } = self.pass.grant;
-        let refusal = match way {
-            Way::In if !may_send => Some("you may not send files to this server"),
-            Way::Out if !may_fetch => Some("you may not fetch files from this server"),
-            _ => None,
-        };
-        if let Some(text) = refusal {
-            self.fail(now, id, Failure::local(Code::Rejected, text));
-            return None;
+    /// open, the client is told. Whether it has begun.
+    fn begin(&mut self, now: Instant, id: TransferId, mut subject: Subject) -> bool {
+        match self.seat(subject.way) {
+            Ok(seat) => subject.seat = Some(seat),
+            Err(failure) => {
+                // Its end is told like any other.
+                self.subjects.insert(id, subject);
+                self.fail(now, id, failure);
+                return false;
+            }
         }
-        let most = self.house.config().max_open;
-        let seat = self.house.seats.take(self.store.principal(), most);
-        if let Err(open) = seat {
-            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
-            let mut failure = Failure::local(Code::Busy, text);
-            failure.retry_after = BUSY_WAIT;
-            self.fail(now, id, failure);
-        }
-        seat.ok()
-    }
-
-    fn begin(&mut self, now: Instant, id: TransferId, subject: Subject) {
-        let name = subject.name.clone();
+        let name = self.whole(subject.name.clone());
         self.subjects.insert(id, subject);
         if self.house.is_paused(id) {
             self.handle_order(now, id, Verb::Pause);
         }
-        let name = self.whole(name);
         self.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
+        true
+    }
+
+    fn seat(&self, way: Way) -> Result<Seat, Failure> {
+        let Grant { may_send, may_fetch, .. } = self.pass.grant;
+        match way {
+            Way::In if !may_send => {
+                return Err(Failure::local(Code::Rejected, "you may not send files to this server"));
+            }
+            Way::Out if !may_fetch => {
+                return Err(Failure::local(Code::Rejected, "you may not fetch files from this server"));
+            }
+            _ => {}
+        }
+        let most = self.house.config().max_open;
+        self.house.seats.take(self.store.principal(), most).map_err(|open| {
+            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
+            let mut failure = Failure::local(Code::Busy, text);
+            failure.retry_after = BUSY_WAIT;
+            failure
+        })
     }
 
     /// The name in the store itself, of which the client may see a folder only.
@@ -90,15 +97,16 @@ impl Served {
         match event {
             Event::Offered(offered) => {
                 let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
-                let Some(seat) = self.seat(now, offered.id, Way::In) else { return };
-                self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, _seat: seat });
-                self.desk.worker.attach(&self.store, offered);
+                if self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, seat: None }) {
+                    self.desk.worker.attach(&self.store, offered);
+                }
             }
             Event::Requested { id, name, range } => {
                 let (kind, batch) = (Kind::File, None);
-                let Some(seat) = self.seat(now, id, Way::Out) else { return };
-                self.begin(now, id, Subject { name: name.clone(), way: Way::Out, kind, batch, _seat: seat });
-                self.desk.worker.offer(&self.store, id, name, range);
+                let subject = Subject { name: name.clone(), way: Way::Out, kind, batch, seat: None };
+                if self.begin(now, id, subject) {
+                    self.desk.worker.offer(&self.store, id, name, range);
+                }
             }
             Event::Done { id, length, digest, deduplicated, .. } => {
                 self.house.forget(id);
