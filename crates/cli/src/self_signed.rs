@@ -1,7 +1,7 @@
 //! A certificate that nobody has signed but its owner, for trying out TLS and for those who name it to their clients.
 //!
-//! The key comes first, and the certificate is made of the key that is there. Neither replaces another. So whoever else
-//! starts at the same moment, or was stopped in between, leaves two that belong together.
+//! The key comes first, and the certificate is made of the key that is there. Neither replaces another. So whoever was
+//! stopped in between leaves two that belong together, and whoever starts at the same moment waits for his turn.
 
 use crate::args::Papers;
 use crate::exit::Trouble;
@@ -20,21 +20,11 @@ pub(crate) fn papers(check: bool) -> Result<Papers, Trouble> {
 
 fn papers_in(folder: &Path, check: bool) -> Result<Papers, Trouble> {
     let (certificate, key) = (folder.join("self-signed.pem"), folder.join("self-signed.key"));
-    let has_certificate = certificate.exists();
-    // Looked at in this order, a key that is just being made is no key that is missing.
-    let has_key = key.exists();
-    if !has_certificate || !has_key {
+    if !certificate.exists() || !key.exists() {
         if check {
             return Ok(Papers { cert: None, key: None, self_signed: true });
         }
-        let made = state::make_private(folder).map_err(Into::into).and_then(|()| {
-            if has_certificate {
-                // Nobody has the key of it.
-                fs::remove_file(&certificate)?;
-            }
-            make(&certificate, &key)
-        });
-        made.map_err(|error: Error| {
+        make(folder, &certificate, &key).map_err(|error| {
             Trouble::failed(format!("{}: no certificate can be made: {error}", folder.display()))
         })?;
     }
@@ -44,8 +34,14 @@ fn papers_in(folder: &Path, check: bool) -> Result<Papers, Trouble> {
 type Error = Box<dyn std::error::Error>;
 
 /// A key, and a certificate of it for this machine.
-fn make(certificate: &Path, key: &Path) -> Result<(), Error> {
+fn make(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Error> {
+    state::make_private(folder)?;
+    let _turn = state::turn(folder)?;
     if !key.exists() {
+        if certificate.exists() {
+            // Nobody has the key of it.
+            fs::remove_file(certificate)?;
+        }
         write_new(key, &KeyPair::generate()?.serialize_pem())?;
     }
     let key = KeyPair::from_pem(&fs::read_to_string(key)?)?;
@@ -84,21 +80,36 @@ mod tests {
 
     #[test]
     fn servers_that_start_at_once_have_one_certificate_and_its_key() {
-        const SERVERS: usize = 4;
         for _ in 0..20 {
-            let dir = tempfile::tempdir().expect("a folder");
-            let barrier = Barrier::new(SERVERS);
-            let found = thread::scope(|scope| {
-                let starts = [(); SERVERS].map(|()| {
-                    scope.spawn(|| {
-                        barrier.wait();
-                        start(dir.path())
-                    })
-                });
-                starts.map(|start| start.join().expect("no panic"))
-            });
-            assert!(found.iter().all(|papers| *papers == found[0] && belong_together(papers)));
+            start_at_once(tempfile::tempdir().expect("a folder").path());
         }
+    }
+
+    #[test]
+    fn servers_that_find_half_of_a_pair_at_once_agree_on_the_other_half() {
+        for lost in ["self-signed.key", "self-signed.pem"] {
+            for _ in 0..20 {
+                let dir = tempfile::tempdir().expect("a folder");
+                start(dir.path());
+                fs::remove_file(dir.path().join(lost)).expect("it was there");
+                start_at_once(dir.path());
+            }
+        }
+    }
+
+    fn start_at_once(folder: &Path) {
+        const SERVERS: usize = 4;
+        let barrier = Barrier::new(SERVERS);
+        let found = thread::scope(|scope| {
+            let starts = [(); SERVERS].map(|()| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    start(folder)
+                })
+            });
+            starts.map(|start| start.join().expect("no panic"))
+        });
+        assert!(found.iter().all(|papers| *papers == found[0] && belong_together(papers)));
     }
 
     #[test]
