@@ -1,6 +1,7 @@
 //! Folders go there and back with all that they hold.
 
 use crate::common::{Done, Process, Relay, World, bytes};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -225,8 +226,12 @@ fn a_file_that_changed_in_between_arrives_as_it_is_in_the_end() {
     let world = World::new();
     album(&world, "album");
     let server = world.serve(&[]);
-    let args = ["send", "--json", "--limit-rate", "4M", "album", &server.url];
+    let relay = Relay::to(server.address());
+    let args = ["send", "--json", "--limit-rate", "4M", "album", &relay.url];
     kill_after(Process::start(&mut world.bowline(args)), 1);
+    // What was on its way has arrived, or never will.
+    server.process.signal(Signal::TERM);
+    server.process.finish();
     // What had not arrived is another file now, of the same length.
     let arrived = content(&world.path("inbox/album"));
     for (name, bytes) in content(&world.path("album")) {
@@ -235,7 +240,9 @@ fn a_file_that_changed_in_between_arrives_as_it_is_in_the_end() {
                 .expect("ours");
         }
     }
-    let sent = world.run(["send", "album", &server.url]);
+    let server = world.serve(&[]);
+    relay.lead_to(server.address());
+    let sent = world.run(["send", "album", &relay.url]);
     assert_eq!(sent.code, Some(0), "{sent:?}");
     assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
 }
