@@ -1,7 +1,7 @@
 //! Text from elsewhere, made harmless for a terminal.
 
 use bowline_core::closing::is_active;
-use console::Term;
+use console::{Term, measure_text_width};
 use std::borrow::Cow;
 
 /// Replaces what a terminal obeys or hides: control characters, line ends, and marks that change the direction of
@@ -22,14 +22,13 @@ pub(crate) fn beside(margin: usize, text: &str, columns: Option<usize>) -> Strin
     wrapped(text, columns.saturating_sub(margin).max(20)).join(&format!("\n{:margin$}", ""))
 }
 
-/// Breaks a text into lines of at most `columns` characters, at spaces where there are any.
+/// Breaks a text into lines of at most so many columns, at spaces where there are any.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines
-            .last_mut()
-            .filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= columns);
-        match line {
+    // Two spaces in a row, as names may have them, have a word of nothing between them.
+    for word in text.split(' ') {
+        let fits = |line: &str| measure_text_width(line) + 1 + measure_text_width(word) <= columns;
+        match lines.last_mut().filter(|line| line.is_empty() || fits(line)) {
             Some(line) if line.is_empty() => line.push_str(word),
             Some(line) => line.extend([" ", word]),
             None => lines.push(word.into()),
@@ -62,6 +61,8 @@ mod tests {
         assert_eq!(wrapped("one two three four", 9), ["one two", "three", "four"]);
         assert_eq!(wrapped("unbreakable no", 5), ["unbreakable", "no"]);
         assert_eq!(wrapped("", 5), [""]);
+        assert_eq!(wrapped("a  b", 5), ["a  b"], "spaces in a name stay");
+        assert_eq!(wrapped("文件 文件", 8), ["文件", "文件"], "wide characters have two columns");
         assert_eq!(
             beside(4, "one two, three and a word more", Some(24)),
             "one two, three and a\n    word more"

@@ -13,13 +13,14 @@ pub(crate) use status::StatusLine;
 use crate::args::Output;
 use crate::exit::Trouble;
 use crate::news::Subject;
-use crate::plain::plain;
+use crate::plain::{beside, columns, plain};
 use crate::signals::Wish;
 use crate::story::Story;
 use crate::units::Span;
 use bar::Bar;
 use bowline_core::transfer::{Code, Failure, Meter, Stage, Traffic};
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
+use console::Term;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -188,9 +189,7 @@ impl Report {
             let line = json::done(finished);
             if folder { line.with("folder", true) } else { line }.print();
         } else if !folder {
-            // A whole digest breaks the line of a terminal.
-            let digits = if matches!(self.voice, Voice::Bar(_)) { 16 } else { 64 };
-            let line = done_line(self.verb, finished, digits);
+            let line = done_line(self.verb, finished, digits(matches!(self.voice, Voice::Bar(_))));
             self.say(&line);
         }
     }
@@ -320,13 +319,24 @@ impl Report {
     }
 }
 
+/// How many digits of a digest are shown: all of them would break the line of a terminal.
+pub(crate) fn digits(is_terminal: bool) -> usize {
+    if is_terminal { 16 } else { 64 }
+}
+
 /// Prints an error, in the one form that all have.
 pub(crate) fn complain(trouble: &Trouble) {
     print_line(&format!("bowline: {trouble}"));
 }
 
-/// Prints a line on stderr. If nobody reads it, nothing is lost that could be saved.
+/// Prints a sentence on stderr; a terminal gets it broken between words. If nobody reads it, nothing is lost that could be
+/// saved.
 pub(crate) fn print_line(line: &str) {
+    print_lines(&beside(0, &plain(line), columns(&Term::stderr())));
+}
+
+/// Prints a line in which a break would be wrong, such as a command that people copy.
+pub(crate) fn print_unbroken(line: &str) {
     print_lines(&plain(line));
 }
 

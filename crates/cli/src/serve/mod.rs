@@ -7,7 +7,7 @@ mod tell;
 
 use crate::args::{Papers, Serve};
 use crate::exit::Trouble;
-use crate::report::print_line;
+use crate::report::{print_line, print_unbroken};
 use crate::self_signed;
 use crate::signals::{Hangups, Interrupt};
 use crate::trust;
@@ -46,7 +46,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     if let Some(fingerprint) = trust::fingerprint(&args.papers)?.filter(|_| !output.quiet) {
         let url = door.name_for_clients(tls.is_some());
         let who = if url == name { "" } else { " with the name or address of this machine for HOST" };
-        print_line(&format!("to send a file here{who}: bowline send FILE {url} --pin {fingerprint}"));
+        print_unbroken(&format!("to send a file here{who}: bowline send FILE {url} --pin {fingerprint}"));
     }
     let events = server.events();
     // Before anybody knows where we are: a signal that nobody waits for ends the process.

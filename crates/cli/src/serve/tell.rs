@@ -1,19 +1,21 @@
 //! What a server tells of its clients: a line for people, or an object for programs.
 
 use crate::report::json::Line;
-use crate::report::print_line;
+use crate::report::{self, print_line};
 use crate::units::Size;
-use bowline_core::transfer::SafeName;
+use bowline_core::transfer::{Digest, SafeName};
 use bowline_tokio::{FileEvent, Peer, ServerEvent};
+use std::io::IsTerminal as _;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn tell(mut events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
+    let digits = report::digits(std::io::stderr().is_terminal());
     loop {
         match events.recv().await {
             Ok(event) if json => line(&event).map_or((), Line::print),
             Ok(event) if !quiet => {
-                if let Some(sentence) = sentence(&event) {
+                if let Some(sentence) = sentence(&event, digits) {
                     print_line(&sentence);
                 }
             }
@@ -70,8 +72,9 @@ fn crossed(event: &str, file: &FileEvent) -> Line {
     }
 }
 
-/// An event for people: ends of files only.
-fn sentence(event: &ServerEvent) -> Option<String> {
+/// An event for people: ends of files only, with so many digits of their digests.
+fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
+    let shown = |digest: &Digest| digest.to_string()[..digits].to_owned();
     Some(match event {
         // Most were made on the way to a file.
         ServerEvent::Received(file) if file.folder => return None,
@@ -80,11 +83,11 @@ fn sentence(event: &ServerEvent) -> Option<String> {
         }
         ServerEvent::Received(file) => {
             let FileEvent { name, bytes, peer, digest, .. } = file;
-            format!("received {name}: {} from {peer}, blake3 {digest}", Size(*bytes))
+            format!("received {name}: {} from {peer}, blake3 {}", Size(*bytes), shown(digest))
         }
         ServerEvent::Sent(file) => {
             let FileEvent { name, bytes, peer, digest, .. } = file;
-            format!("sent {name}: {} to {peer}, blake3 {digest}", Size(*bytes))
+            format!("sent {name}: {} to {peer}, blake3 {}", Size(*bytes), shown(digest))
         }
         ServerEvent::Failed { peer, name, failure } => {
             let name = name.as_ref().map_or("a transfer", |name| name.as_str());

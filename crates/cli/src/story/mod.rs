@@ -13,7 +13,7 @@ mod turns;
 
 use crate::args::Record;
 use crate::exit::Trouble;
-use crate::report::print_line;
+use crate::report::print_unbroken;
 use crate::{private, url};
 use bowline_core::Disconnect;
 use bowline_core::transfer::{Digest, Traffic};
@@ -223,7 +223,7 @@ impl Story {
     /// The page cannot be written.
     pub(crate) fn tell(&self) -> Result<(), Trouble> {
         if self.record.explain {
-            self.lines().iter().for_each(|line| print_line(line));
+            self.lines().iter().for_each(|line| print_unbroken(line));
         }
         let Some(path) = &self.record.report else { return Ok(()) };
         let written = private::write(path, &page::page(self));

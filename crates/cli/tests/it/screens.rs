@@ -57,6 +57,22 @@ fn a_file_is_sent_with_a_bar_and_leaves_one_line() {
 }
 
 #[test]
+fn a_server_has_a_line_for_each_file() {
+    let world = World::new();
+    world.file("a.bin", 1000);
+    let terminal = start(&world, &["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"]);
+    let screen = terminal.wait("where it listens", |screen| screen.contains("listening on ws://"));
+    let url = screen.to_string().replace("listening on ", "");
+    assert_eq!(world.run(["send", "a.bin", &url]).code, Some(0));
+    let screen = terminal.wait("what came", |screen| screen.contains("blake3"));
+    let lines =
+        format!("listening on ws://#:#\nreceived a.bin: # from #:#, blake3 {}", digest("a.bin", 1000));
+    assert_eq!(screen.masked(), lines);
+    terminal.press(INTERRUPT);
+    ends_well(&terminal.finish());
+}
+
+#[test]
 fn a_folder_is_fetched_with_a_count_of_its_files() {
     let world = World::new();
     world.file("inbox/photos/a.bin", 400_000);
@@ -88,9 +104,8 @@ fn ctrl_c_says_how_to_go_on_and_leaves_the_terminal_as_it_was() {
     let left = terminal.finish();
     assert_eq!(left.code, Some(130), "{}", left.screen);
     assert!(left.is_sane, "{}", left.screen);
-    let said = left.screen.to_string().replace('\n', "");
-    let sentence = "bowline: interrupted; what arrived is kept, and the same command goes on from there";
-    assert_eq!(said, sentence, "and nothing is left of the bar");
+    let sentence = "bowline: interrupted; what arrived is kept, and the same command goes on from\nthere";
+    assert_eq!(left.screen.to_string(), sentence, "and nothing is left of the bar");
     drop(server);
     let server = world.serve(&[]);
     assert_eq!(world.run(["send", "a.bin", &server.url]).code, Some(0));
