@@ -47,6 +47,10 @@ pub(crate) enum Command {
 /// The first line on stdout is "listening on ws://HOST:PORT". SIGINT or SIGTERM end it: peers are told to come back,
 /// and what has arrived of unfinished files is kept.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline serve --dir inbox
+  BOWLINE_TOKEN=a-secret bowline serve --listen 0.0.0.0:9443 --tls-self-signed")]
 pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one. Or a Unix socket, for this user alone: unix:PATH
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
@@ -96,6 +100,11 @@ pub(crate) struct Serve {
 /// them. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin outlives lost connections, but not this
 /// process.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline send holiday.tar wss://files.example.org
+  bowline send photos holiday.tar ws://127.0.0.1:9000 --limit-rate 2M
+  tar c photos | bowline send - ws://127.0.0.1:9000 --name photos.tar")]
 pub(crate) struct Send {
     /// The files and folders; a single - sends what comes through stdin
     #[arg(required = true, value_name = "FILE")]
@@ -124,6 +133,11 @@ pub(crate) struct Send {
 /// Of a folder, all that it holds comes into a folder here, and what is there already is not fetched again. SIGUSR1 pauses,
 /// SIGUSR2 resumes.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline fetch ws://127.0.0.1:9000/holiday.tar -o back.tar
+  bowline fetch ws://127.0.0.1:9000/photos -o copy
+  bowline fetch ws://127.0.0.1:9000/holiday.tar --range 0-999")]
 pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
@@ -156,6 +170,10 @@ pub(crate) struct Fetch {
 /// Any server will do. Tells how long it takes to connect, whether pings and a close are answered, and on request how large
 /// messages may be and how long a connection may be silent before something on the path drops it.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline probe wss://files.example.org
+  bowline probe wss://files.example.org --idle --max 5m")]
 pub(crate) struct Probe {
     /// The server, such as ws://host:8080/chat
     #[arg(value_name = "URL")]
@@ -189,6 +207,10 @@ pub(crate) struct Probe {
 /// Any server will do. Each turn is a line, with the sentence that explains an end; on a terminal the line at the bottom
 /// shows the present. Ctrl-C ends it, and sums up.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline watch wss://files.example.org --for 1h
+  bowline watch ws://127.0.0.1:9000 --for 1h --heartbeat 5s --explain")]
 pub(crate) struct Watch {
     /// The server, such as ws://host:8080/chat
     #[arg(value_name = "URL")]

@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Instant;
 
 /// Puts a certificate and its key where `serve` is told to look; whoever trusts `name`.pem trusts this server.
-fn write_papers(world: &World, name: &str) {
+pub(crate) fn write_papers(world: &World, name: &str) {
     let mut params = CertificateParams::new(["127.0.0.1".into()]).expect("a good name");
     params.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate().expect("random bytes");

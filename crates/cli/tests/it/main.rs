@@ -21,6 +21,8 @@ mod resume;
 #[cfg(unix)]
 mod screens;
 mod settings;
+#[cfg(unix)]
+mod shown;
 mod story;
 #[cfg(unix)]
 mod terminal;

@@ -7,28 +7,46 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A proxy that leads everybody to one server, and remembers whom they asked for and how.
-struct Proxy {
-    url: String,
+/// A proxy that leads everybody to one server, and remembers whom they asked for and how. It speaks SOCKS 5 as well.
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    server: Arc<Mutex<Option<SocketAddr>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     fn to(server: SocketAddr, answer: &'static str) -> Self {
+        let proxy = Self::answering(answer);
+        proxy.lead_to(server);
+        proxy
+    }
+
+    /// One whose server is not known yet.
+    pub(crate) fn nowhere() -> Self {
+        Self::answering(OPEN)
+    }
+
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        *self.server.lock().expect("no panic") = Some(server);
+    }
+
+    fn answering(answer: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let log = Arc::clone(&asked);
+        let server: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
+        let (log, place) = (Arc::clone(&asked), Arc::clone(&server));
         thread::spawn(move || {
             for mut near in listener.incoming().map_while(Result::ok) {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    let mut byte = [0];
-                    near.read_exact(&mut byte).expect("a whole request");
-                    head.extend(byte);
+                let mut first = [0];
+                near.peek(&mut first).expect("it speaks first");
+                if first == [5] {
+                    serve_socks(&mut near);
+                } else {
+                    log.lock().expect("no panic").push(head(&mut near));
+                    near.write_all(answer.as_bytes()).expect("it reads");
                 }
-                log.lock().expect("no panic").push(String::from_utf8(head).expect("text"));
-                near.write_all(answer.as_bytes()).expect("it reads");
+                let server = place.lock().expect("no panic").expect("it leads somewhere");
                 let far = TcpStream::connect(server).expect("the server is there");
                 let back = (far.try_clone().expect("a handle"), near.try_clone().expect("a handle"));
                 for (mut from, mut to) in [(near, far), back] {
@@ -39,12 +57,43 @@ impl Proxy {
                 }
             }
         });
-        Self { url, asked }
+        Self { url, server, asked }
     }
 
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().expect("no panic"))
     }
+}
+
+/// The head of a request.
+fn head(near: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        near.read_exact(&mut byte).expect("a whole request");
+        head.extend(byte);
+    }
+    String::from_utf8(head).expect("text")
+}
+
+/// Lets everybody in, and says yes to whatever is asked (RFC 1928).
+fn serve_socks(near: &mut TcpStream) {
+    let mut from = near.try_clone().expect("a handle");
+    let mut read = |len: u8| {
+        let mut bytes = vec![0; len.into()];
+        from.read_exact(&mut bytes).expect("a whole request");
+        bytes
+    };
+    let ways = read(2)[1];
+    read(ways);
+    near.write_all(&[5, 0]).expect("it reads");
+    let address = match read(4)[3] {
+        1 => 4,
+        4 => 16,
+        _ => read(1)[0],
+    };
+    read(address + 2);
+    near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).expect("it reads");
 }
 
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
