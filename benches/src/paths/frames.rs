@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bowline_core::connection::{Config, Event};
+use bowline_core::connection::{Config, Event, Lent};
 use bowline_core::frame::{Decoder, Header, Limits, Opcode};
 use bowline_core::{Connection, Instant, Message, Role, mask};
 use bytes::Bytes;
@@ -20,6 +20,7 @@ pub(super) const PATHS: &[Make] = &[
     || receive(Role::Server, Opcode::Binary, 16),
     || receive_many(Role::Server, Opcode::Binary, 16),
     || receive(Role::Server, Opcode::Binary, 125),
+    || lend(Role::Server, 16),
     || receive(Role::Server, Opcode::Binary, 1 << 10),
     || receive(Role::Server, Opcode::Binary, 64 << 10),
     || receive(Role::Server, Opcode::Text, 125),
@@ -106,6 +107,20 @@ fn receive_wire(role: Role, opcode: Opcode, len: usize, most: usize) -> HotPath 
             assert!(matches!(black_box(event), Event::Message(_)));
         }
         write(&mut connection);
+    })
+}
+
+/// A read, and the messages that come of it, looked at where they lie.
+fn lend(role: Role, len: usize) -> HotPath {
+    let wire = wire(role, Opcode::Binary, len, BUSY);
+    let mut connection = connection(role);
+    let title = format!("lend/{}/binary/{len} x {}", name(role), wire.frames);
+    HotPath::new(title, len * wire.frames, move || {
+        connection.input().extend_from_slice(&wire.bytes);
+        connection.handle_read(NOW);
+        while let Some(lent) = connection.poll_lent() {
+            assert!(matches!(black_box(lent), Lent::Binary(_)));
+        }
     })
 }
 

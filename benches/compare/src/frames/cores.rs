@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bowline_blocking::Clock;
-use bowline_core::connection::{Config, Event};
+use bowline_core::connection::{Config, Event, Lent};
 use bowline_core::frame::{Decoder, Limits};
 use bowline_core::{Connection, Instant, Message, Role};
 use bytes::BytesMut;
@@ -44,6 +44,29 @@ pub(super) fn connection(job: &Job) -> Duration {
     cpu::thread() - before
 }
 
+/// Short messages are looked at where they lie.
+pub(super) fn connection_lending(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let clock = Clock::start();
+    let mut conn = connection_of(job.role, clock.now());
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        memory.fill(conn.input());
+        conn.handle_read(clock.now());
+        while let Some(lent) = conn.poll_lent() {
+            let len = match lent {
+                Lent::Binary(bytes) => bytes.len(),
+                Lent::Event(Event::Message(message)) => message.len(),
+                _ => continue,
+            };
+            black_box(len);
+            left = left.saturating_sub(1);
+        }
+    }
+    cpu::thread() - before
+}
+
 pub(super) fn decoder(job: &Job) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let mut decoder = Decoder::new(job.role, &Limits::default());
@@ -53,6 +76,22 @@ pub(super) fn decoder(job: &Job) -> Duration {
         memory.fill(decoder.input());
         while decoder.decode().expect("a wire without a fault").is_some() {
             black_box(decoder.take());
+            left = left.saturating_sub(1);
+        }
+    }
+    cpu::thread() - before
+}
+
+/// Payloads are looked at where they lie.
+pub(super) fn decoder_lending(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut decoder = Decoder::new(job.role, &Limits::default());
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        memory.fill(decoder.input());
+        while decoder.decode().expect("a wire without a fault").is_some() {
+            black_box(decoder.payload());
             left = left.saturating_sub(1);
         }
     }
