@@ -145,28 +145,19 @@ impl Decoder {
     #[inline]
     pub(crate) fn step_on(&mut self) -> Result<bool, FrameError> {
         self.skip();
-        if let State::Header = self.state {
-            match self.parse() {
+        match self.state {
+            State::Payload { .. } => {}
+            State::Failed(error) => return Err(error),
+            State::Header => match self.parse() {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
-                Err(error) => self.state = State::Failed(error),
-            }
-        }
-        match &mut self.state {
-            State::Header => Ok(false),
-            State::Failed(error) => Err(*error),
-            State::Payload { header, taken, done } => {
-                let rest = self.buf.get_mut(self.pos..).unwrap_or_default();
-                let left = header.len - *taken;
-                let arrived = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                if let (Some(key), Some(fresh)) = (header.mask, rest.get_mut(*done..arrived)) {
-                    // A key has four bytes, so this is as good a phase as the whole position.
-                    mask::apply(fresh, key, (*taken % 4) as usize + *done);
+                Err(error) => {
+                    self.state = State::Failed(error);
+                    return Err(error);
                 }
-                *done = arrived;
-                Ok(arrived as u64 == left)
-            }
+            },
         }
+        Ok(self.unmask())
     }
 
     /// The header of the frame at hand, whole or not.
@@ -256,6 +247,21 @@ impl Decoder {
             self.pos = 0;
             self.stride = MIN_STRIDE;
         }
+    }
+
+    /// Unmasks what has arrived of the frame at hand, and says whether it is whole.
+    #[inline]
+    fn unmask(&mut self) -> bool {
+        let State::Payload { header, taken, done } = &mut self.state else { return false };
+        let rest = self.buf.get_mut(self.pos..).unwrap_or_default();
+        let left = header.len - *taken;
+        let arrived = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if let (Some(key), Some(fresh)) = (header.mask, rest.get_mut(*done..arrived)) {
+            // A key has four bytes, so this is as good a phase as the whole position.
+            mask::apply(fresh, key, (*taken % 4) as usize + *done);
+        }
+        *done = arrived;
+        arrived as u64 == left
     }
 
     /// Steps over the frame at hand, if it is whole.
