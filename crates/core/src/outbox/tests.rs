@@ -36,6 +36,7 @@ impl Line {
 
     /// Lets the transport take `n` bytes.
     fn take(&mut self, n: usize) -> Flushed {
+        assert_eq!(self.outbox.first_piece(), self.outbox.pieces().next().unwrap_or_default());
         let waiting: Vec<u8> = self.outbox.pieces().collect::<Vec<_>>().concat();
         self.sent.extend(&waiting[..n.min(waiting.len())]);
         self.outbox.written(n)
@@ -423,6 +424,19 @@ fn run(ops: &[Op], masked: bool, drain: impl Fn(usize) -> usize) -> (Vec<u8>, Ve
     assert_eq!(line.outbox.weight(), 0);
     assert_eq!(flushed_pings as usize, ops.iter().filter(|op| matches!(op, Op::Ping)).count());
     (line.sent, messages, controls)
+}
+
+#[test]
+fn parts_that_are_not_copied_leave_one_after_the_other() {
+    let mut line = Line::server();
+    let [head, body, tail] = [b'a', b'b', b'c'].map(|letter| Bytes::from(vec![letter; 5000]));
+    line.outbox.send(Opcode::Binary, Parts { head, body, tail });
+    for len in [4, 5000, 2000, 3000, 5000] {
+        assert!(line.outbox.first_piece().len() >= len);
+        line.take(len);
+    }
+    assert!(line.outbox.is_empty());
+    assert_eq!(line.sent[4..], [vec![b'a'; 5000], vec![b'b'; 5000], vec![b'c'; 5000]].concat());
 }
 
 proptest! {

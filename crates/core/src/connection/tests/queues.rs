@@ -117,6 +117,18 @@ fn fragments_grow_with_the_rate_that_was_measured() {
 }
 
 #[test]
+fn fragments_grow_where_a_transport_takes_much_and_is_never_full() {
+    let mut server = server();
+    let mut longest = |millis| {
+        server.send(at(millis), Message::binary(vec![0; 1 << 20])).unwrap();
+        let sent = frames(Role::Server, &drain(&mut server, at(millis)));
+        sent.iter().map(|(_, payload)| payload.len()).max()
+    };
+    assert_eq!(longest(0), Some(16 << 10));
+    assert!((1..20).filter_map(longest).max() > Some(1 << 18));
+}
+
+#[test]
 fn a_message_can_be_kept_in_one_frame() {
     let mut config = config();
     config.fragment = Some(usize::MAX);
