@@ -16,7 +16,7 @@ use bowline_store::Pipe;
 use crate::ends::{LIMIT, Pair};
 use crate::rig::{
     Serving, answering, anywhere, contents, cutting_proxy, end, folder, id, kept, name, once_cutting_proxy,
-    quick, slow, source, until,
+    quick, slow, source, uneven_proxy, until,
 };
 
 pub(crate) fn a_file_goes_up_and_comes_down(pair: Pair) {
@@ -101,6 +101,19 @@ pub(crate) fn a_link_that_is_cut_again_and_again_carries_a_file_both_ways(pair: 
         }
     }
     assert!(ends >= 12, "{ends} ends");
+}
+
+/// The smallest chunk is 16 KiB long.
+pub(crate) fn links_that_carry_one_chunk_carry_a_file(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let client = serving.client_at(uneven_proxy(serving.server.address(), 20_000, 24_000), quick());
+    let sent = end(client.upload(&source(&dir, 80_000), name("file"), id(1))).expect("sent");
+    assert_eq!(serving.file("file"), contents(80_000));
+    assert!(sent.links >= 4, "{} links", sent.links);
+    let to = dir.path().join("back");
+    end(client.download(name("file"), &to, id(2), false)).expect("fetched");
+    assert_eq!(std::fs::read(to).expect("there"), contents(80_000));
 }
 
 pub(crate) fn a_server_that_comes_back_goes_on_with_the_file(pair: Pair) {
