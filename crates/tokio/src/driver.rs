@@ -10,6 +10,7 @@
 
 mod read;
 mod scratch;
+mod turn;
 mod write;
 
 use std::fmt;
@@ -26,9 +27,7 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
-
-/// After so many bytes in one direction the other one, and the owner, get a turn.
-const TURN: usize = 1 << 20;
+use turn::Turns;
 
 /// One WebSocket connection on a stream, polled by its owner.
 ///
@@ -77,6 +76,7 @@ pub struct Driver<S> {
     driven: Instant,
     /// Whether the last bytes came in small numbers; so will the next.
     expects_little: bool,
+    turns: Turns,
 }
 
 /// The way out.
@@ -114,6 +114,7 @@ impl<S> Driver<S> {
             unflushed: false,
             turn: Turn::First,
             expects_little: true,
+            turns: Turns::new(),
         }
     }
 
@@ -185,9 +186,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads what there is, reports the time, and writes what there is, in this order.
     ///
     /// Ready when something came, a deadline was reached, there is room again where there was none, or it has moved
-    /// enough for one turn; then look at the connection, and call again. Pending when nothing can be done: the task is
-    /// woken when that changes. Ready at once when [all is over](Self::is_over), and at the first call.
+    /// enough for one turn; then look at the connection, and call again. Pending when nothing can be done, or when it is the
+    /// turn of others on this thread: the task is woken when that changes. Ready at once when [all is over](Self::is_over),
+    /// and at the first call.
     pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.turns.poll_begin(cx));
         let now = self.clock.now();
         self.driven = now;
         let turn = std::mem::replace(&mut self.turn, Turn::Busy);

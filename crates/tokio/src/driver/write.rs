@@ -10,17 +10,18 @@ use bowline_host::gather;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
-use super::{Driver, TURN, Writing};
+use super::{Driver, Writing};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the owner may send again, or when there is more to write.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let was_full = self.conn.room() == 0;
-        let mut written = 0;
-        while self.writing != Writing::Ended && written < TURN {
+        let (mut written, most) = (0, self.turns.direction());
+        while self.writing != Writing::Ended && written < most {
             match self.poll_write_once(cx) {
                 Some(Poll::Ready(Ok(n))) => {
                     written += n;
+                    self.turns.handle_moved(n);
                     self.unflushed = true;
                     self.writing = Writing::Open;
                     self.conn.handle_written(now, n);
@@ -42,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
         }
-        let is_due = written >= TURN || was_full && self.conn.room() > 0;
+        let is_due = written >= most || was_full && self.conn.room() > 0;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
 
