@@ -37,15 +37,28 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 enum Entry {
     Event(Event),
-    /// The next text in [`Short`], of this length.
+    /// So many short messages, the next ones in [`Short`].
+    Short(usize),
+}
+
+/// What is taken out of the queue.
+enum Taken {
+    Event(Event),
+    Short(Place),
+}
+
+/// A short message, by its length.
+#[derive(Clone, Copy, Debug)]
+enum Place {
     Text(usize),
-    /// The next binary message there.
     Binary(usize),
 }
 
 /// Short messages one behind the other: whoever has them lent needs no allocation for each.
 #[derive(Debug, Default)]
 struct Short {
+    /// All that wait, in order. Thousands may come in one read, so this is much smaller than an event.
+    places: VecDeque<Place>,
     texts: String,
     binaries: Vec<u8>,
     /// How much of them has been handed out.
@@ -90,23 +103,23 @@ impl Inbox {
     /// Queues a short text, which is copied.
     pub(super) fn push_text(&mut self, text: &str) {
         self.grow(text.len());
-        self.entries.push_back(Entry::Text(text.len()));
+        self.expect_short();
         self.short().push_text(text);
     }
 
     /// Queues a short binary message, which is copied.
     pub(super) fn push_binary(&mut self, bytes: &[u8]) {
         self.grow(bytes.len());
-        self.entries.push_back(Entry::Binary(bytes.len()));
+        self.expect_short();
         self.short().push_binary(bytes);
     }
 
     /// The next event.
     pub(super) fn pop(&mut self) -> Option<Event> {
         Some(match self.take()? {
-            Entry::Event(event) => event,
-            Entry::Text(len) => Event::Message(Message::text(self.short().take_text(len))),
-            Entry::Binary(len) => {
+            Taken::Event(event) => event,
+            Taken::Short(Place::Text(len)) => Event::Message(Message::text(self.short().take_text(len))),
+            Taken::Short(Place::Binary(len)) => {
                 let bytes = Bytes::copy_from_slice(self.short().take_binary(len));
                 Event::Message(Message::Binary(bytes))
             }
@@ -116,9 +129,9 @@ impl Inbox {
     /// The next event, as it lies here.
     pub(super) fn lend(&mut self) -> Option<Lent<'_>> {
         Some(match self.take()? {
-            Entry::Event(event) => Lent::Event(event),
-            Entry::Text(len) => Lent::Text(self.short().take_text(len)),
-            Entry::Binary(len) => Lent::Binary(self.short().take_binary(len)),
+            Taken::Event(event) => Lent::Event(event),
+            Taken::Short(Place::Text(len)) => Lent::Text(self.short().take_text(len)),
+            Taken::Short(Place::Binary(len)) => Lent::Binary(self.short().take_binary(len)),
         })
     }
 
@@ -150,7 +163,7 @@ impl Inbox {
             Entry::Event(event) => {
                 !matches!(event, Event::Message(_) | Event::CloseReceived(_) | Event::Closed(_))
             }
-            Entry::Text(_) | Entry::Binary(_) => false,
+            Entry::Short(_) => false,
         })
     }
 
@@ -169,23 +182,52 @@ impl Inbox {
         self.is_closed
     }
 
-    /// Takes the next entry out of the queue.
+    /// Takes the next event or short message out of the queue.
     #[inline]
-    fn take(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front();
-        self.is_awaited = entry.is_none();
-        match entry.as_ref() {
-            Some(Entry::Text(len) | Entry::Binary(len)) => self.shrink(*len),
-            Some(Entry::Event(Event::Message(message))) => self.shrink(message.len()),
-            Some(Entry::Event(Event::Piece(piece))) => self.shrink(piece.len()),
-            Some(Entry::Event(event)) => {
-                self.news = self.news.saturating_sub(1);
-                self.has_close &= !matches!(event, Event::CloseReceived(_));
-            }
-            None if self.entries.capacity() > KEPT => self.entries = VecDeque::new(),
-            None => {}
+    fn take(&mut self) -> Option<Taken> {
+        self.is_awaited = self.entries.is_empty();
+        if let Some(Entry::Short(left @ 2..)) = self.entries.front_mut() {
+            *left -= 1;
+            return self.take_short();
         }
-        entry
+        match self.entries.pop_front() {
+            Some(Entry::Short(_)) => self.take_short(),
+            Some(Entry::Event(event)) => Some(Taken::Event(self.take_event(event))),
+            None if self.entries.capacity() > KEPT => {
+                self.entries = VecDeque::new();
+                None
+            }
+            None => None,
+        }
+    }
+
+    #[inline]
+    fn take_short(&mut self) -> Option<Taken> {
+        let place = self.short().places.pop_front()?;
+        let (Place::Text(len) | Place::Binary(len)) = place;
+        self.shrink(len);
+        Some(Taken::Short(place))
+    }
+
+    fn take_event(&mut self, event: Event) -> Event {
+        match &event {
+            Event::Message(message) => self.shrink(message.len()),
+            Event::Piece(piece) => self.shrink(piece.len()),
+            other => {
+                self.news = self.news.saturating_sub(1);
+                self.has_close &= !matches!(other, Event::CloseReceived(_));
+            }
+        }
+        event
+    }
+
+    /// One more short message waits.
+    #[inline]
+    fn expect_short(&mut self) {
+        match self.entries.back_mut() {
+            Some(Entry::Short(count)) => *count += 1,
+            _ => self.entries.push_back(Entry::Short(1)),
+        }
     }
 
     fn short(&mut self) -> &mut Short {
@@ -202,7 +244,10 @@ impl Inbox {
 
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        let short = self.short.as_ref().map_or(0, |short| short.texts.capacity() + short.binaries.capacity());
+        let short = self.short.as_ref().map_or(0, |short| {
+            let places = short.places.capacity() * size_of::<Place>();
+            places + short.texts.capacity() + short.binaries.capacity()
+        });
         self.entries.capacity() * size_of::<Entry>() + short
     }
 }
@@ -212,6 +257,7 @@ impl Short {
         if is_spent(self.texts_taken, self.texts.len()) {
             self.texts.drain(..mem::take(&mut self.texts_taken));
         }
+        self.places.push_back(Place::Text(text.len()));
         self.texts.push_str(text);
     }
 
@@ -219,6 +265,7 @@ impl Short {
         if is_spent(self.binaries_taken, self.binaries.len()) {
             self.binaries.drain(..mem::take(&mut self.binaries_taken));
         }
+        self.places.push_back(Place::Binary(bytes.len()));
         self.binaries.extend_from_slice(bytes);
     }
 

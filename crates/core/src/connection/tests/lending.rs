@@ -81,6 +81,15 @@ fn who_never_runs_out_of_messages_does_not_pile_them_up() {
 }
 
 #[test]
+fn short_messages_that_wait_take_little_more_than_their_bytes() {
+    let (mut client, mut server) = (client(), server());
+    for _ in 0..1000 {
+        deliver(&mut client, &mut server, binary(10));
+    }
+    assert!(server.inbox.memory() < 40_000, "{} bytes", server.inbox.memory());
+}
+
+#[test]
 fn memory_is_given_back_when_there_is_nothing_to_read() {
     let (mut client, mut server) = (client(), server());
     for _ in 0..10 {
