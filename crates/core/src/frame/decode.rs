@@ -11,7 +11,8 @@ use core::fmt;
 /// messages fits the least, and a stream of them fills the most with few reads.
 const MIN_STRIDE: usize = 4 << 10;
 const MAX_STRIDE: usize = 64 << 10;
-/// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived.
+/// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived, and not
+/// before the room is nearly used up.
 const ON_TRUST: usize = 1 << 20;
 /// To move more of a frame than this within the buffer costs as much as a read.
 const MOVED: usize = 16 << 10;
@@ -109,8 +110,11 @@ impl Decoder {
             let least = if self.buffered() > MOVED { wanted } else { wanted.max(self.stride / 2) };
             self.make_room(least, self.stride);
         } else if self.whole {
-            let most = wanted.min(self.buffered().max(ON_TRUST + BESIDE));
-            self.make_room(most, most);
+            // To make room that is not needed yet would double it, however little has come.
+            let buffered = self.buffered();
+            let most = wanted.min(buffered.max((ON_TRUST + BESIDE).saturating_sub(buffered)));
+            let least = if buffered > MOVED { most.min(MAX_STRIDE) } else { most };
+            self.make_room(least, most);
         } else {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);

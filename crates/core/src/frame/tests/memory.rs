@@ -36,6 +36,30 @@ fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
 }
 
 #[test]
+fn what_a_large_frame_holds_is_twice_what_has_come_of_it_or_what_is_believed() {
+    const LEN: usize = 12 << 20;
+    for read in [1_000, 30_000, 300_000, usize::MAX] {
+        let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
+        decoder.push(&encode(Header::new(Opcode::Binary, LEN as u64), &[]));
+        assert_eq!(decoder.decode(), Ok(None));
+        let mut arrived = 0;
+        while arrived < LEN {
+            let place = decoder.input();
+            let held = place.capacity();
+            assert!(
+                held < (1 << 20).max(2 * arrived) + (150 << 10),
+                "{held} for {arrived} in reads of {read}"
+            );
+            let n = read.min(held - place.len()).min(LEN - arrived);
+            assert!(n >= read.min(32 << 10).min(LEN - arrived), "{n} bytes are a small read");
+            place.resize(place.len() + n, 7);
+            arrived += n;
+            assert_eq!(decoder.decode().unwrap().is_some(), arrived == LEN);
+        }
+    }
+}
+
+#[test]
 fn the_place_lent_is_as_long_as_what_is_wanted_next() {
     let mut decoder = decoder(Role::Client);
     let place = decoder.input();
