@@ -3,6 +3,8 @@
 mod rates;
 
 use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
+use std::time::Duration;
 
 use bowline_core::connection::Config;
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
@@ -91,4 +93,48 @@ fn the_end_of_a_link_is_told_last() {
     assert!(matches!(outputs.first(), Some(Output::Event(ServerEvent::Connected { .. }))), "{outputs:?}");
     assert!(matches!(outputs.last(), Some(Output::Down(_))), "{outputs:?}");
     assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Down(_))).count(), 1);
+}
+
+#[test]
+fn a_guest_comes_with_a_token_or_not_at_all() {
+    let (_dir, house) = house(ServerConfig { access: Access::by_token("his"), ..ServerConfig::default() });
+    for (shown, expected) in [(Some("Bearer his"), 101), (Some("Bearer hers"), 401), (None, 401)] {
+        let mut request = request(shown);
+        let headers = [
+            ("host", "localhost"),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-protocol", SUBPROTOCOL),
+        ];
+        for (name, value) in headers {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        let (answer, guest) = house.answer(&request);
+        assert_eq!((answer.status().as_u16(), guest.is_some()), (expected, expected == 101), "{shown:?}");
+    }
+}
+
+#[test]
+fn a_server_that_has_stopped_is_heard_until_its_last_link_is_gone() {
+    let now = Instant::ZERO;
+    let messages = Some(bowline_core::messages::SessionsConfig::default());
+    let (_dir, house) = house(ServerConfig { messages, ..ServerConfig::default() });
+    let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
+    let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
+    let (deliver, stir) = (Arc::new(drop), Arc::new(|| ()));
+    let served = house.serve(pass.unwrap(), "peer".into(), spawn, deliver, stir, now);
+    house.talks().stop(now);
+    assert_eq!(house.talks().receive(now), Err(TryRecvError::Empty));
+    drop(served);
+    assert_eq!(house.talks().receive(now), Err(TryRecvError::Disconnected));
+}
+
+#[test]
+fn a_store_is_swept_no_more_than_once_a_second() {
+    let every = |sweep_every| house(ServerConfig { sweep_every, ..ServerConfig::default() }).1.sweep_every();
+    assert_eq!(every(Some(Duration::ZERO)), Some(Duration::from_secs(1)));
+    assert_eq!(every(Some(Duration::from_secs(2))), Some(Duration::from_secs(2)));
+    assert_eq!(every(None), None);
 }

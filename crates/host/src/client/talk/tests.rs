@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bowline_core::messages::Config;
+use bowline_core::messages::{Config, LinkId, Sessions, SessionsConfig};
 
 use super::*;
 
@@ -168,9 +168,8 @@ fn who_waits_for_a_keeper_that_is_gone_is_told() {
 }
 
 /// The way back: a session with messages in it, as its peer brings them.
-#[test]
-fn messages_wait_in_the_session_while_nobody_receives_them() {
-    use bowline_core::messages::{LinkId, Sessions, SessionsConfig};
+/// A client for whom so many messages have come, which nobody has received.
+fn filled(count: usize) -> Rig {
     let mut rig = Rig::new(1);
     let (link, mut server) = (LinkId(1), Sessions::new(SessionsConfig::default(), [2; 32], NOW));
     rig.session.handle_link_up(NOW);
@@ -191,10 +190,27 @@ fn messages_wait_in_the_session_while_nobody_receives_them() {
         }
     };
     carry(&mut rig.session, &mut server);
-    for n in 0..2 * WAITING {
+    for n in 0..count {
         server.send(NOW, rig.session.session(), text(n)).unwrap();
     }
     carry(&mut rig.session, &mut server);
+    rig
+}
+
+#[test]
+fn turns_of_the_session_have_places_beside_messages() {
+    let mut rig = filled(WAITING);
+    rig.serve();
+    for _ in 0..2 * TURNS {
+        rig.talk.tell(lost(0));
+    }
+    let heard: Vec<_> = std::iter::from_fn(|| rig.talk.receive().ok()).collect();
+    assert_eq!(heard.len(), WAITING + TURNS);
+}
+
+#[test]
+fn messages_wait_in_the_session_while_nobody_receives_them() {
+    let mut rig = filled(2 * WAITING);
     assert!(rig.serve() && rig.talk.is_full() && rig.session.has_received());
     for n in 0..2 * WAITING {
         rig.wakes();
