@@ -74,7 +74,7 @@ impl ErrorKind {
             Self::Fenced => "fenced: another connection took this transfer over; stop sending on this one",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
             Self::NoSpace => "no space left; free some, then resume: what arrived is kept",
-            Self::Quota => "quota exceeded; finish or cancel what is unfinished",
+            Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => "not permitted; check the owner and the mode of the folder",
             Self::SourceChanged => "the source file changed; send it again from the start",

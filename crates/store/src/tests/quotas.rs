@@ -79,8 +79,8 @@ fn files_under_way_count_whole_and_those_at_rest_as_far_as_they_are_safe() {
     let mut first = begin(&rig.store, 1, 60).expect("room");
     assert_eq!(
         refused(&rig.store, 2, 41),
-        "quota exceeded; finish or cancel what is unfinished (60 of 100 bytes are taken by unfinished files, \
-         41 more are needed)"
+        "quota exceeded; finish or cancel what is unfinished, or raise the quota (60 of 100 bytes are taken by \
+         unfinished files, 41 more are needed)"
     );
     first.write(0, &content(10)).expect("in order");
     first.detach().expect("safe");
