@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream as Pipe};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream as Pipe;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -105,7 +106,11 @@ pub(crate) fn wait(
             one = [only];
             &mut one
         }
-        (None, None) => &mut [],
+        (None, None) => {
+            // Windows does not wait for the time alone.
+            thread::sleep(time.unwrap_or(Duration::MAX));
+            return Ok(false);
+        }
     };
     // A time that the system cannot tell is as long as for ever.
     let time = time.and_then(|time| Timespec::try_from(time).ok());
@@ -124,9 +129,16 @@ pub(crate) fn wait(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread;
+    use std::time::Instant;
 
     const NOTHING: Interest = Interest { read: false, write: false };
+
+    #[test]
+    fn of_nothing_but_the_time_it_waits_for_the_time() {
+        let before = Instant::now();
+        assert!(!wait(None, NOTHING, None, Some(Duration::from_millis(5))).unwrap());
+        assert!(before.elapsed() >= Duration::from_millis(5));
+    }
 
     #[test]
     fn a_call_wakes_once_whether_it_comes_before_or_during_the_wait() {

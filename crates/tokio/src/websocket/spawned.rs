@@ -115,8 +115,10 @@ impl Sender {
         self.queue_piece(place, piece)
     }
 
-    /// Starts the closing handshake, behind the messages sent so far. What the peer sends until it closes too is still
-    /// received. If the connection is closing already, the first Close stands.
+    /// Starts the closing handshake, behind the messages sent so far: while their queue is full it waits as
+    /// [`send`](Self::send) does, and the time-out of a close begins when they have gone to the connection. A peer that takes
+    /// nothing is found dead by the heartbeat. What the peer sends until it closes too is still received. If the connection
+    /// is closing already, the first Close stands.
     ///
     /// Cancel-safe: when the future is dropped early, nothing has been closed.
     ///
