@@ -4,6 +4,7 @@ mod ask;
 mod held;
 mod look;
 mod mailbox;
+mod sending;
 mod spawned;
 mod thread;
 
@@ -12,7 +13,7 @@ use std::io;
 use std::time::Duration;
 
 use bowline_core::closing::CloseError;
-use bowline_core::connection::{Config, Event, SendError};
+use bowline_core::connection::{Config, Event};
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Instant, Message};
 use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
@@ -23,7 +24,7 @@ use crate::dial::{self, Dialed};
 use crate::driver::{Driven, Driver};
 use crate::maybe_tls::MaybeTlsStream;
 use crate::stream::Stream;
-use held::{Held, NoRoom};
+use held::Held;
 
 pub use spawned::{Receiver, Sender};
 
@@ -194,72 +195,7 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    // ----- sending -----
-
-    /// Sends a message: waits until there is room, and writes what the stream takes at once. The rest leaves with the next
-    /// calls; [`flush`](Self::flush) waits for it.
-    ///
-    /// # Errors
-    /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and
-    /// [as much is held](Self::set_ahead) as may be: then receive first. The message comes back.
-    pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
-        match self.wait_for_room() {
-            Ok(()) => self.try_send(message)?,
-            Err(no) => return Err(no.of(message)),
-        }
-        self.offer();
-        Ok(())
-    }
-
-    /// Queues a message if there is room for it at once. It leaves with the next call that waits.
-    ///
-    /// # Errors
-    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
-    pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
-        let now = self.driver.now();
-        self.driver.conn_mut().send(now, message)
-    }
-
-    /// Sends the next piece of a message as [`send`](Self::send) does. The first one begins it, and until the
-    /// [last](Piece::last) one no other message can be sent.
-    ///
-    /// # Errors
-    /// As for [`send`](Self::send), or if the message was begun with pieces of the other kind. The piece comes back.
-    pub fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        match self.wait_for_room() {
-            Ok(()) => self.try_send_piece(piece)?,
-            Err(no) => return Err(no.of(piece)),
-        }
-        self.offer();
-        Ok(())
-    }
-
-    /// Queues the next piece of a message if there is room for it at once.
-    ///
-    /// # Errors
-    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
-    pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        let now = self.driver.now();
-        self.driver.conn_mut().send_piece(now, piece)
-    }
-
-    /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends. Gives up, and
-    /// says so by false, if the connection ends, or if as much is held as may be.
-    pub fn flush(&mut self) -> bool {
-        while self.driver.has_output() {
-            if !self.take_in() {
-                return false;
-            }
-            self.driver.drive(None);
-        }
-        !self.driver.is_over()
-    }
-
-    /// How many bytes of messages may be held for later while a call sends. `None` is no limit. Default: 16 MiB.
-    pub fn set_ahead(&mut self, most: Option<usize>) {
-        self.held.set_limit(most);
-    }
+    // ----- closing -----
 
     /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
     /// [end](Self::ended): what the peer sends until it closes too is still received.
@@ -317,40 +253,6 @@ impl<S: Stream> WebSocket<S> {
                 *patience = Patience::Over;
             }
         }
-    }
-
-    fn wait_for_room(&mut self) -> Result<(), NoRoom> {
-        loop {
-            match self.driver.conn() {
-                conn if !conn.is_open() => return Err(NoRoom::Closing),
-                conn if conn.room() > 0 => return Ok(()),
-                _ if !self.take_in() => {
-                    let (held, limit) = self.held.fill();
-                    return Err(NoRoom::Full { held, limit });
-                }
-                _ => {
-                    self.driver.drive(None);
-                }
-            }
-        }
-    }
-
-    /// Writes what the stream takes at once, and takes in what comes meanwhile, as far as it may be held.
-    fn offer(&mut self) {
-        self.driver.offer();
-        self.take_in();
-    }
-
-    /// Takes what has come out of the connection, so that it reads on. Not the peer's Close: that is answered when the
-    /// owner has seen what came before it. False if no more can be held, and the connection does not read.
-    fn take_in(&mut self) -> bool {
-        while self.driver.conn().has_messages() {
-            if self.held.is_full() {
-                return self.driver.conn().wants_input();
-            }
-            self.held.push(self.driver.conn_mut().poll_event());
-        }
-        true
     }
 }
 
