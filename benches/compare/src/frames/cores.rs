@@ -26,6 +26,27 @@ fn connection_of(role: Role, now: Instant) -> Connection {
 }
 
 pub(super) fn connection(job: &Job) -> Duration {
+    received(job, |conn| {
+        Some(match conn.poll_event()? {
+            Event::Message(message) => Some(message.len()),
+            _ => None,
+        })
+    })
+}
+
+/// Short messages are looked at where they lie.
+pub(super) fn connection_lending(job: &Job) -> Duration {
+    received(job, |conn| {
+        Some(match conn.poll_lent()? {
+            Lent::Binary(bytes) => Some(bytes.len()),
+            Lent::Event(Event::Message(message)) => Some(message.len()),
+            _ => None,
+        })
+    })
+}
+
+/// By a connection whose next event `take` takes, and says how long it was if it was a message.
+fn received(job: &Job, take: impl Fn(&mut Connection) -> Option<Option<usize>>) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let clock = Clock::start();
     let mut conn = connection_of(job.role, clock.now());
@@ -34,9 +55,9 @@ pub(super) fn connection(job: &Job) -> Duration {
     while left > 0 {
         memory.fill(conn.input());
         conn.handle_read(clock.now());
-        while let Some(event) = conn.poll_event() {
-            if let Event::Message(message) = event {
-                black_box(message.len());
+        while let Some(len) = take(&mut conn) {
+            if let Some(len) = len {
+                black_box(len);
                 left = left.saturating_sub(1);
             }
         }
@@ -44,46 +65,19 @@ pub(super) fn connection(job: &Job) -> Duration {
     cpu::thread() - before
 }
 
-/// Short messages are looked at where they lie.
-pub(super) fn connection_lending(job: &Job) -> Duration {
-    let mut memory = Memory::new(Rc::clone(&job.wire));
-    let clock = Clock::start();
-    let mut conn = connection_of(job.role, clock.now());
-    let before = cpu::thread();
-    let mut left = job.messages;
-    while left > 0 {
-        memory.fill(conn.input());
-        conn.handle_read(clock.now());
-        while let Some(lent) = conn.poll_lent() {
-            let len = match lent {
-                Lent::Binary(bytes) => bytes.len(),
-                Lent::Event(Event::Message(message)) => message.len(),
-                _ => continue,
-            };
-            black_box(len);
-            left = left.saturating_sub(1);
-        }
-    }
-    cpu::thread() - before
-}
-
 pub(super) fn decoder(job: &Job) -> Duration {
-    let mut memory = Memory::new(Rc::clone(&job.wire));
-    let mut decoder = Decoder::new(job.role, &Limits::default());
-    let before = cpu::thread();
-    let mut left = job.messages;
-    while left > 0 {
-        memory.fill(decoder.input());
-        while decoder.decode().expect("a wire without a fault").is_some() {
-            black_box(decoder.take());
-            left = left.saturating_sub(1);
-        }
-    }
-    cpu::thread() - before
+    decoded(job, |decoder| drop(black_box(decoder.take())))
 }
 
 /// Payloads are looked at where they lie.
 pub(super) fn decoder_lending(job: &Job) -> Duration {
+    decoded(job, |decoder| {
+        black_box(decoder.payload());
+    })
+}
+
+/// By a decoder, of whose whole frames `look` does something with each.
+fn decoded(job: &Job, look: impl Fn(&mut Decoder)) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let mut decoder = Decoder::new(job.role, &Limits::default());
     let before = cpu::thread();
@@ -91,7 +85,7 @@ pub(super) fn decoder_lending(job: &Job) -> Duration {
     while left > 0 {
         memory.fill(decoder.input());
         while decoder.decode().expect("a wire without a fault").is_some() {
-            black_box(decoder.payload());
+            look(&mut decoder);
             left = left.saturating_sub(1);
         }
     }
