@@ -119,8 +119,18 @@ impl<D: Door> Listener<D> {
     /// # Errors
     /// The listener cannot be used at all. A single connection that fails is no error.
     pub fn serve(self, serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static) -> io::Result<Left> {
-        let serve = Arc::new(serve);
         let left = Left::default();
+        self.accept_all(&left, serve)?;
+        Ok(left)
+    }
+
+    /// The same; the clients are counted also if it ends by an error.
+    pub(crate) fn accept_all(
+        self,
+        left: &Left,
+        serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        let serve = Arc::new(serve);
         while !self.stopper.is_stopped() {
             let is_full = left.count() >= self.most;
             let accepted = if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { self.door.accept() };
@@ -146,7 +156,7 @@ impl<D: Door> Listener<D> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(left)
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Files over real sockets: whole, resumed, many at once, refused with a reason.
 
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use bowline_store::Pipe;
 use crate::ends::{LIMIT, Pair};
 use crate::rig::{
     Serving, answering, anywhere, contents, cutting_proxy, end, folder, id, kept, name, once_cutting_proxy,
-    quick, slow, source, uneven_proxy, until,
+    quick, slow, source, store, uneven_proxy, until,
 };
 
 pub(crate) fn a_file_goes_up_and_comes_down(pair: Pair) {
@@ -184,11 +186,31 @@ pub(crate) fn a_wrong_token_is_refused_at_once(pair: Pair) {
 
 pub(crate) fn a_server_that_stops_sends_its_clients_away_and_keeps_what_came(pair: Pair) {
     let mut serving = Serving::start(pair, ServerConfig::default());
+    ends_while_a_file_comes(&mut serving, |serving| serving.server.stop());
+}
+
+pub(crate) fn a_server_whose_listener_breaks_sends_its_clients_away_and_says_why(pair: Pair) {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let same = TcpStream::from(OwnedFd::from(listener.try_clone().expect("a listener")));
+    let dir = folder();
+    let mut serving = Serving::at(listener, pair, store(dir.path()), dir, ServerConfig::default());
+    ends_while_a_file_comes(&mut serving, |serving| {
+        same.shutdown(Shutdown::Both).expect("it listened");
+        let error = serving.server.ended().expect_err("it listens no more");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    });
+    drop(same);
+    let address = serving.server.address();
+    assert_eq!(TcpStream::connect(address).expect_err("closed").kind(), ErrorKind::ConnectionRefused);
+}
+
+/// The client is told to come back, and what has come is kept.
+fn ends_while_a_file_comes(serving: &mut Serving, end: impl FnOnce(&mut Serving)) {
     let dir = folder();
     let mut client = serving.client(slow(2_000_000));
     let mut transfer = client.upload(&source(&dir, 50_000_000), name("file"), id(1)).expect("queued");
     until(&mut transfer, |progress| progress.received > 500_000);
-    serving.server.stop();
+    end(serving);
     loop {
         if let LinkEvent::Down { disconnect } = client.event() {
             assert!(disconnect.to_string().contains("1012"), "{disconnect}");

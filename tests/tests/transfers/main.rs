@@ -52,6 +52,7 @@ over! {
             another_client_goes_on_where_one_was_closed
             a_wrong_token_is_refused_at_once
             a_server_that_stops_sends_its_clients_away_and_keeps_what_came
+            a_server_whose_listener_breaks_sends_its_clients_away_and_says_why
             nobody_there_is_told_when_the_time_is_over
             each_attempt_is_counted_and_told_like_an_end
             a_server_that_never_answers_is_named_when_the_time_is_over

@@ -30,7 +30,17 @@ impl Serving {
     }
 
     pub(crate) fn of(pair: Pair, store: DiskStore, dir: TempDir, config: ServerConfig) -> Self {
-        Self { server: pair.server.server(anywhere(), store, pair.over.server(config)), pair, dir }
+        Self::at(TcpListener::bind(anywhere()).expect("a port"), pair, store, dir, config)
+    }
+
+    pub(crate) fn at(
+        listener: TcpListener,
+        pair: Pair,
+        store: DiskStore,
+        dir: TempDir,
+        config: ServerConfig,
+    ) -> Self {
+        Self { server: pair.server.server_of(listener, store, pair.over.server(config)), pair, dir }
     }
 
     /// Stops the server, and starts another one of the same folder at the same address.

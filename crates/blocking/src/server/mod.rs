@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::door::Door;
 #[cfg(unix)]
 use crate::door::unix_peer;
-use crate::listener::Listener;
+use crate::listener::{Left, Listener};
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::stream::Stream;
@@ -113,7 +113,8 @@ impl Server {
     /// [`ServerConfig::drain`] has passed.
     ///
     /// # Errors
-    /// The listener cannot be used at all. A single connection that fails is no error.
+    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
         self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
     }
@@ -121,7 +122,8 @@ impl Server {
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all. A single connection that fails is no error.
+    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// no error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
         self.serve_at(listener, |server, stream, _| {
@@ -138,16 +140,16 @@ impl Server {
         let config = self.0.house.config();
         let every = self.0.house.sweep_every();
         let _sweeping = every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
-        let server = self.clone();
-        let left = listener
+        let (server, left) = (self.clone(), Left::default());
+        let served = listener
             .with_most(config.max_connections)
-            .serve(move |stream, peer| serve(&server, stream, peer))?;
+            .accept_all(&left, move |stream, peer| serve(&server, stream, peer));
         self.stop();
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
             left.wait(LAST_WORDS);
         }
-        Ok(())
+        served
     }
 
     #[cfg(not(feature = "tls"))]

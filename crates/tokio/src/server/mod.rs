@@ -95,7 +95,8 @@ impl Server {
     /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed.
     ///
     /// # Errors
-    /// The listener cannot be used at all. A single connection that fails is no error.
+    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// no error.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         self.serve_at(Door::Tcp(listener), shutdown).await
     }
@@ -103,7 +104,8 @@ impl Server {
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all. A single connection that fails is no error.
+    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// no error.
     #[cfg(unix)]
     pub async fn serve_unix(
         &self,
@@ -124,14 +126,14 @@ impl Server {
         if let Some(every) = self.house.sweep_every() {
             sweeping.spawn(sweeping::sweep(Arc::clone(&self.house), every));
         }
-        loop {
+        let served = loop {
             let accepted = async {
                 // Never closed, so a place always comes free.
                 let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
                 door.accept().await.map(|caller| (caller, place))
             };
             tokio::select! {
-                () = &mut shutdown => break,
+                () = &mut shutdown => break Ok(()),
                 accepted = accepted => match accepted {
                     Ok((caller, place)) => {
                         let server = self.clone();
@@ -144,18 +146,18 @@ impl Server {
                         tracing::warn!(%error, "accept");
                         sleep(PAUSE).await;
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => break Err(error),
                 },
                 Some(_) = links.join_next() => {}
             }
-        }
+        };
         drop(door);
         self.stopping.send_replace(true);
         let _ =
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
         // Links whose time is over go with their set, and the sessions with the last one.
         self.house.talks().stop(self.clock.now());
-        Ok(())
+        served
     }
 
     async fn serve_caller(&self, caller: Caller) {

@@ -2,6 +2,7 @@
 
 mod messages;
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -130,13 +131,12 @@ pub(super) struct Server {
     address: SocketAddr,
     events: mpsc::Receiver<ServerEvent>,
     stopper: Stopper,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Server {
-    pub(super) fn new(at: SocketAddr, store: DiskStore, config: ServerConfig) -> Self {
-        // On Unix the standard library lets an address be used again at once.
-        let listener = Listener::new(TcpListener::bind(at).expect("a port")).expect("a listener");
+    pub(super) fn new(listener: TcpListener, store: DiskStore, config: ServerConfig) -> Self {
+        let listener = Listener::new(listener).expect("a listener");
         let (address, stopper) = (listener.local_addr().expect("bound"), listener.stopper());
         let server = bowline_blocking::Server::new(store, config);
         let (events, serving) = (server.events(), server.clone());
@@ -174,12 +174,15 @@ impl super::Server for Server {
         Arc::new(self.inner.clone())
     }
 
-    fn stop(&mut self) {
+    fn tell_to_stop(&mut self) {
         self.stopper.stop();
+    }
+
+    fn ended(&mut self) -> io::Result<()> {
         let (done, ended) = mpsc::channel();
-        let thread = self.thread.take().expect("it was not stopped");
+        let thread = self.thread.take().expect("it was not waited for");
         thread::spawn(move || drop(done.send(thread.join())));
-        ended.recv_timeout(LIMIT).expect("in time").expect("no panic").expect("it stops");
+        ended.recv_timeout(LIMIT).expect("in time").expect("no panic")
     }
 }
 

@@ -3,7 +3,8 @@
 mod blocking;
 mod tokio;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,8 +109,14 @@ pub(crate) trait Server {
     fn cancel(&self, id: TransferId, leftover: Leftover);
     /// Messages to and from its clients, also from other threads.
     fn talks(&self) -> Arc<dyn Talks>;
-    /// Tells it to stop, and waits until it has.
-    fn stop(&mut self);
+    /// Tells it to stop, and does not wait.
+    fn tell_to_stop(&mut self);
+    /// Waits until it has stopped, and says why if it was not told to.
+    fn ended(&mut self) -> io::Result<()>;
+    fn stop(&mut self) {
+        self.tell_to_stop();
+        self.ended().expect("it stops");
+    }
 }
 
 impl Adapter {
@@ -122,9 +129,18 @@ impl Adapter {
 
     /// A server at this address; port 0 is one that is free.
     pub(crate) fn server(self, at: SocketAddr, store: DiskStore, config: ServerConfig) -> Box<dyn Server> {
+        self.server_of(TcpListener::bind(at).expect("a port"), store, config)
+    }
+
+    pub(crate) fn server_of(
+        self,
+        listener: TcpListener,
+        store: DiskStore,
+        config: ServerConfig,
+    ) -> Box<dyn Server> {
         match self {
-            Self::Tokio => Box::new(tokio::Server::new(at, store, config)),
-            Self::Blocking => Box::new(blocking::Server::new(at, store, config)),
+            Self::Tokio => Box::new(tokio::Server::new(listener, store, config)),
+            Self::Blocking => Box::new(blocking::Server::new(listener, store, config)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 mod messages;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use bowline_tokio::{
     ClientConfig, Download, Finished, LinkEvent, LinkState, ServerConfig, ServerEvent, TransferError,
     TransferProgress,
 };
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
@@ -149,16 +149,17 @@ pub(super) struct Server {
     address: SocketAddr,
     events: broadcast::Receiver<ServerEvent>,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<io::Result<()>>,
     runtime: Arc<Runtime>,
 }
 
 impl Server {
-    pub(super) fn new(at: SocketAddr, store: DiskStore, config: ServerConfig) -> Self {
+    pub(super) fn new(listener: TcpListener, store: DiskStore, config: ServerConfig) -> Self {
         let runtime = runtime();
         let entered = runtime.enter();
-        let listener = listen(at);
         let address = listener.local_addr().expect("bound");
+        listener.set_nonblocking(true).expect("set");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("registered");
         let server = bowline_tokio::Server::new(store, config);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server.clone();
@@ -166,13 +167,6 @@ impl Server {
         drop(entered);
         Self { events: server.events(), inner: server, address, stop: Some(stop), task, runtime }
     }
-}
-
-fn listen(at: SocketAddr) -> TcpListener {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("set");
-    socket.bind(at).expect("a port");
-    socket.listen(1024).expect("listening")
 }
 
 impl super::Server for Server {
@@ -204,8 +198,11 @@ impl super::Server for Server {
         Arc::new(messages::Talks { server: self.inner.clone(), runtime: Arc::clone(&self.runtime) })
     }
 
-    fn stop(&mut self) {
+    fn tell_to_stop(&mut self) {
         self.stop.take().map(|stop| stop.send(()));
-        within(&self.runtime, &mut self.task).expect("no panic").expect("it stops");
+    }
+
+    fn ended(&mut self) -> io::Result<()> {
+        within(&self.runtime, &mut self.task).expect("no panic")
     }
 }
