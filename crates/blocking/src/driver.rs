@@ -26,6 +26,9 @@ use read::Flow;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
+/// Where nothing has come for so long, the connection gives back what it holds for more. 1 s: no flow pauses for longer and
+/// is one.
+const LULL: Duration = Duration::from_secs(1);
 
 /// One WebSocket connection on a stream, driven by whoever calls.
 ///
@@ -68,6 +71,8 @@ pub struct Driver<S> {
     flow: Flow,
     /// Whether the last read left nothing to read. Since then something may have come.
     is_drained: bool,
+    /// When something came last, if the connection holds what may serve for more.
+    came: Option<Instant>,
     wakened: Option<Wakened>,
 }
 
@@ -108,6 +113,7 @@ impl<S: Stream> Driver<S> {
             unflushed: false,
             flow: Flow::Little,
             is_drained: false,
+            came: None,
             wakened: None,
         })
     }
@@ -132,7 +138,9 @@ impl<S: Stream> Driver<S> {
 
     fn with_leftover(mut self, leftover: &[u8]) -> Self {
         if !leftover.is_empty() {
-            self.conn.handle_input(self.clock.now(), leftover);
+            let now = self.clock.now();
+            self.conn.handle_input(now, leftover);
+            self.came = Some(now);
         }
         self
     }
@@ -159,7 +167,8 @@ impl<S: Stream> Driver<S> {
             if until.is_some_and(|until| until <= now) {
                 return Driven::TimedOut;
             }
-            let due = [self.conn.poll_timeout(), until].into_iter().flatten().min();
+            let lull = self.came.map(|came| came + LULL);
+            let due = [self.conn.poll_timeout(), until, lull].into_iter().flatten().min();
             let called = self.wait(due.map(|due| due - now));
             // First, so that an end that is found after a sleep is not taken for the work of a silence.
             if let Some(slept) = self.watch.slept() {
@@ -198,6 +207,7 @@ impl<S: Stream> Driver<S> {
         // Nothing is held against a peer before all is read that it has said.
         let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
         let mut is_news = (reads || is_due) && self.read(now);
+        self.rest(now);
         is_news |= self.expire(now);
         is_news |= self.write(now);
         // What it took of the last words is all that it gets.
@@ -205,6 +215,14 @@ impl<S: Stream> Driver<S> {
             self.stream = None;
         }
         is_news
+    }
+
+    /// Lets the connection give memory back if nothing has come for a while.
+    fn rest(&mut self, now: Instant) {
+        if self.came.is_some_and(|came| now - came >= LULL) {
+            self.came = None;
+            self.conn.handle_read(now);
+        }
     }
 
     /// Tells the connection that a deadline was reached; says whether one was.

@@ -65,6 +65,7 @@ impl<S: Stream> Driver<S> {
                 }
                 Ok(n) => {
                     received += n;
+                    self.came = Some(now);
                     // A place that was not filled has taken all that there was.
                     self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
                 }

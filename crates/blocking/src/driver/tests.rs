@@ -122,6 +122,30 @@ fn who_only_writes_still_reads() {
 }
 
 #[test]
+fn a_message_in_fragments_is_not_kept_where_nothing_more_comes() {
+    let (mut driver, mut far) = watched(b"");
+    far.write_all(b"\x02\x05hello\x80\x05again").unwrap();
+    driver.drive(None);
+    let Some(Event::Message(Message::Binary(message))) = driver.conn_mut().poll_event() else { panic!() };
+    assert!(!message.is_unique(), "its memory may serve the next one");
+    let limit = std::time::Instant::now() + LULL * 10;
+    std::thread::scope(|threads| {
+        let driving = threads.spawn(|| driver.drive(None));
+        while !message.is_unique() && std::time::Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(message.is_unique() && !driving.is_finished(), "given back, and nobody is told");
+        far.write_all(b"\x81\x02hi").unwrap();
+        assert_eq!(driving.join().unwrap(), Driven::Busy);
+    });
+    let now = driver.now();
+    driver.came = Some(now - LULL);
+    let before = reads(&driver);
+    assert_eq!(driver.drive(Some(now + Duration::from_millis(100))), Driven::TimedOut);
+    assert_eq!(reads(&driver) - before, 1, "one look, and it waits for as long as it may");
+}
+
+#[test]
 fn all_is_read_before_a_deadline_is_looked_at() {
     let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
