@@ -92,6 +92,8 @@ impl Gatherer {
     }
 
     async fn gather(&mut self, store: &DiskStore, listing: &Listing) -> Result<(), Over> {
+        // The folder itself.
+        self.tell(News::FolderMade).await?;
         let (mut next, mut open, mut folders) = (1, 0_usize, Vec::new());
         for entry in listing.entries() {
             while self.ends.try_recv().is_ok() {

@@ -85,7 +85,7 @@ fn a_folder_is_fetched_with_a_count_of_its_files() {
     let [a, b] = ["photos/a.bin", "photos/b.bin"].map(|name| {
         format!("fetched {name}: # in # (#/s), blake3 {}", digest(&format!("inbox/{name}"), 400_000))
     });
-    let sum = "fetched # files, #, in #";
+    let sum = "fetched # files, #, # folder, in #";
     assert!(
         [format!("{a}\n{b}\n{sum}"), format!("{b}\n{a}\n{sum}")].contains(&left.screen.masked()),
         "{}",
