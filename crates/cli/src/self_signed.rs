@@ -36,7 +36,9 @@ type Error = Box<dyn std::error::Error>;
 /// A key, and a certificate of it for this machine.
 fn make(folder: &Path, certificate: &Path, key: &Path) -> Result<(), Error> {
     state::make_private(folder)?;
-    let _turn = state::turn(folder)?;
+    #[cfg(unix)]
+    let _turn = bowline_host::unix::turn(folder)
+        .map_err(|error| format!("{error}; end that process, or set BOWLINE_STATE_DIR to another folder"))?;
     if !key.exists() {
         if certificate.exists() {
             // Nobody has the key of it.

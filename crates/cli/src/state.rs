@@ -17,23 +17,6 @@ pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Waits until no other process changes what belongs together in this folder; until this is dropped, none does.
-#[cfg(unix)]
-pub(crate) fn turn(folder: &Path) -> io::Result<fs::File> {
-    let folder = fs::File::open(folder)?;
-    match rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive) {
-        // A file system without locks is used by one process, or at its user's risk.
-        Ok(()) | Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => Ok(folder),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Where folders have no locks, nobody waits.
-#[cfg(not(unix))]
-pub(crate) fn turn(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 fn folder_by(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
     // A relative XDG path is to be ignored, says the specification.

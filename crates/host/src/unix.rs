@@ -1,4 +1,4 @@
-//! Unix sockets: one at a path, for this user alone, which goes with whoever listens there.
+//! Unix sockets: one at a path, for this user alone, which goes with whoever listens there; and turns in a folder.
 
 use std::fs;
 use std::io::{self, Error, ErrorKind};
@@ -13,10 +13,18 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How many clients may wait to be accepted, as for TCP in the standard library.
 const BACKLOG: i32 = 128;
-/// How long others may take to begin to listen in the same folder. Each takes milliseconds.
+/// How long others may take with their turns in a folder. Each takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before a folder is tried again: little beside what a person notices.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Whose turn it is in a folder, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the turn is over when this is dropped"]
+pub struct Turn {
+    /// None where folders cannot be locked.
+    _folder: Option<fs::File>,
+}
 
 /// The file of a socket. It is removed when this is dropped, unless somebody has put another there meanwhile.
 #[derive(Debug)]
@@ -48,7 +56,8 @@ fn listen_within(path: &Path, time: Duration) -> io::Result<(UnixListener, Socke
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Between `bind` and `listen` a socket looks as if it had been left behind.
-    let _turn = turn(path, time)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _turn = turn_within(folder, time)?;
     match socket.bind(&address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             remove_stale(path)?;
@@ -88,24 +97,25 @@ pub fn connect(path: &Path, time: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(std::os::fd::OwnedFd::from(socket)))
 }
 
-/// What to call a client in events, if it is known as which user it runs: who has gone again has no name, and not every
-/// system tells.
-pub fn peer(user: Option<u32>) -> String {
-    user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
+/// Waits for the turn in a folder, in which what belongs together is changed by one process after the other. Where a folder
+/// cannot be locked, nobody waits. Whoever can read a folder can lock it, for as long as he likes; so this waits for two
+/// seconds at most.
+///
+/// # Errors
+/// [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
+pub fn turn(folder: &Path) -> io::Result<Turn> {
+    turn_within(folder, PATIENCE)
 }
 
-/// Waits until nobody else begins to listen in the same folder; until this is dropped, nobody does. None where a folder cannot
-/// be locked. Whoever can read the folder can lock it, for as long as he likes; so nobody waits for longer than this.
-fn turn(path: &Path, time: Duration) -> io::Result<Option<fs::File>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(file) = fs::File::open(folder) else { return Ok(None) };
+fn turn_within(folder: &Path, time: Duration) -> io::Result<Turn> {
+    let Ok(file) = fs::File::open(folder) else { return Ok(Turn { _folder: None }) };
     let start = Instant::now();
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Some(file)),
+            Ok(()) => return Ok(Turn { _folder: Some(file) }),
             Err(rustix::io::Errno::WOULDBLOCK) if start.elapsed() < time => thread::sleep(PAUSE),
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(locked(folder, time)),
-            Err(_) => return Ok(None),
+            Err(_) => return Ok(Turn { _folder: None }),
         }
     }
 }
@@ -114,6 +124,12 @@ fn locked(folder: &Path, time: Duration) -> Error {
     let folder = folder.display();
     let text = format!("another process has kept the folder {folder} locked for {time:?}");
     Error::new(ErrorKind::TimedOut, text)
+}
+
+/// What to call a client in events, if it is known as which user it runs: who has gone again has no name, and not every
+/// system tells.
+pub fn peer(user: Option<u32>) -> String {
+    user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
 }
 
 /// Removes the file of a socket that nobody listens at.

@@ -78,6 +78,22 @@ fn a_look_at_the_settings_makes_no_certificate() {
     assert!(done.code == Some(1) && done.stderr.contains("self-signed.key: "), "{done:?}");
 }
 
+#[test]
+fn a_certificate_is_not_waited_for_while_another_process_keeps_its_folder_locked() {
+    let world = World::new();
+    let state = world.path("state");
+    fs::create_dir(&state).expect("a folder");
+    let folder = fs::File::open(&state).expect("a folder");
+    rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive).expect("nobody has locked it");
+    let done = world.run(["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"]);
+    let shown = state.display();
+    let expected = format!(
+        "bowline: {shown}: no certificate can be made: another process has kept the folder {shown} locked for 2s; end that \
+         process, or set BOWLINE_STATE_DIR to another folder\n"
+    );
+    assert_eq!((done.code, done.stderr), (Some(1), expected));
+}
+
 /// A server that has made its certificate itself, and its URL.
 fn self_signed(world: &World) -> (Process, String) {
     let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tls-self-signed"];
