@@ -167,6 +167,18 @@ async fn a_busy_peer_lets_the_owner_have_its_turn() {
     assert!((1 << 20..3 << 20).contains(&received), "{received} bytes in one or two turns");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_everything_lets_the_owner_have_its_turn() {
+    const LEN: usize = 32 << 20;
+    let (near, _far) = tokio::io::duplex(64 << 20);
+    let mut client = Driver::client(near, &[], quiet(), Clock::start()).unwrap();
+    let now = client.now();
+    client.conn_mut().send(now, Message::binary(vec![0; LEN])).unwrap();
+    client.drive().await;
+    let sent = LEN - client.conn().queued();
+    assert!((1 << 19..2 << 20).contains(&sent), "{sent} bytes in one turn");
+}
+
 /// Counts the reads that found something, and those that did not.
 struct Counted {
     stream: DuplexStream,
