@@ -12,8 +12,9 @@ use core::fmt;
 const MIN_STRIDE: usize = 4 << 10;
 const MAX_STRIDE: usize = 64 << 10;
 /// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived, and not
-/// before the room is nearly used up.
-const ON_TRUST: usize = 1 << 20;
+/// before the room is nearly used up. A mebibyte, and what a protocol on top may add to it: nothing so common is to outgrow
+/// its place by a few bytes.
+const ON_TRUST: usize = (1 << 20) + (1 << 10);
 /// To move more of a frame than this within the buffer costs as much as a read.
 const MOVED: usize = 16 << 10;
 /// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one

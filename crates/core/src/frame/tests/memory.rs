@@ -153,6 +153,24 @@ fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
 }
 
 #[test]
+fn a_mebibyte_with_what_a_protocol_adds_to_it_goes_through_one_place() {
+    const LEN: usize = (1 << 20) + 44;
+    let mut decoder = decoder(Role::Client);
+    let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(3);
+    let mut rest = &stream[..];
+    while !rest.is_empty() {
+        let place = decoder.input();
+        assert!(place.capacity() < LEN + 1100, "{} bytes", place.capacity());
+        let (read, behind) = rest.split_at((place.capacity() - place.len()).min(rest.len()));
+        place.extend_from_slice(read);
+        rest = behind;
+        while decoder.decode().unwrap().is_some() {
+            assert_eq!(decoder.take().len(), LEN);
+        }
+    }
+}
+
+#[test]
 fn after_a_large_frame_there_is_room_for_another_one() {
     let large = encode(Header::new(Opcode::Binary, 200_000), &vec![7; 200_000]);
     let small = encode(Header::new(Opcode::Binary, 10), &[1; 10]);
