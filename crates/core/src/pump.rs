@@ -2,6 +2,7 @@
 
 use crate::connection::{Connection, Event};
 use crate::message::Message;
+use crate::transfer::wire::INITIAL_CREDIT;
 use crate::{Close, CloseCode, Instant, Session};
 
 /// Moves everything that can move between a connection and the session that it serves.
@@ -37,6 +38,7 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
+    connection.keep_places(session.transfers().promised() > INITIAL_CREDIT);
 }
 
 fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {

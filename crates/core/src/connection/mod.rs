@@ -187,7 +187,7 @@ impl Connection {
     }
 
     /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read: then memory that
-    /// waited for them is given back.
+    /// waited for them is given back, unless [places are kept](Self::keep_places).
     pub fn handle_read(&mut self, now: Instant) {
         let now = self.at(now);
         if self.closing.is_over() {
@@ -195,7 +195,9 @@ impl Connection {
         }
         match self.decoder.buffered().saturating_sub(self.known) {
             0 => {
-                self.decoder.release();
+                if !self.decoder.keeps_places() {
+                    self.decoder.release();
+                }
                 self.intake.release();
                 self.inbox.release();
             }
@@ -290,7 +292,21 @@ impl Connection {
         self.tell_reading();
     }
 
+    /// Large messages come one after the other, and the application holds some of them for a while: places in which they
+    /// came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each message gets memory of
+    /// its own, which is the default, and nothing is kept while nothing comes.
+    ///
+    /// [`pump`](crate::pump) says so while files come in. When the heartbeat finds nothing going on, all is given back.
+    pub fn keep_places(&mut self, keep: bool) {
+        self.decoder.keep_places(keep);
+    }
+
     // Private.
+
+    #[cfg(test)]
+    pub(crate) fn keeps_places(&self) -> bool {
+        self.decoder.keeps_places()
+    }
 
     fn is_reading(&self) -> bool {
         self.reading && self.wants_input()

@@ -1,11 +1,14 @@
 //! Bytes to frames.
 
 mod parse;
+mod shelf;
 
 use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, Opcode, Role};
 use crate::mask;
+use alloc::boxed::Box;
 use bytes::{Buf, Bytes, BytesMut};
 use core::fmt;
+use shelf::Shelf;
 
 /// The least and the most room that is lent to a reader when nothing large is on its way: a conversation of small
 /// messages fits the least, and a stream of them fills the most with few reads.
@@ -47,6 +50,8 @@ pub struct Decoder {
     /// What was received; before `pos`, nobody needs it any more.
     buf: BytesMut,
     pos: usize,
+    /// While places are kept.
+    shelf: Option<Box<Shelf>>,
     stride: usize,
     /// The length of the last data frame, if it was large: the next one is likely to be as long.
     recent: u64,
@@ -82,6 +87,7 @@ impl Decoder {
             limit: limits.frame.unwrap_or(u64::MAX),
             buf: BytesMut::new(),
             pos: 0,
+            shelf: None,
             stride: MIN_STRIDE,
             recent: 0,
             whole: false,
@@ -244,8 +250,27 @@ impl Decoder {
         self.release();
     }
 
+    /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody
+    /// holds those frames any more. Not so at first.
+    ///
+    /// It saves memory and page faults where one large frame follows another, and whoever takes them holds some for a
+    /// while. [`release`](Self::release) gives these places back as well.
+    pub fn keep_places(&mut self, keep: bool) {
+        if keep != self.shelf.is_some() {
+            self.shelf = keep.then(Box::default);
+        }
+    }
+
+    /// Whether places are kept.
+    pub(crate) fn keeps_places(&self) -> bool {
+        self.shelf.is_some()
+    }
+
     /// Gives the memory back, if nothing is left in it that anybody needs.
     pub fn release(&mut self) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.clear();
+        }
         self.skip();
         if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf = BytesMut::new();
@@ -302,7 +327,7 @@ impl Decoder {
 
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        self.buf.capacity()
+        self.buf.capacity() + self.shelf.as_ref().map_or(0, |shelf| shelf.memory())
     }
 
     /// How many bytes of the frame at hand have not arrived.
@@ -325,7 +350,10 @@ impl Decoder {
         }
         if self.spare() < least {
             self.drop_consumed();
-            self.buf.reserve(wanted);
+            match &mut self.shelf {
+                None => self.buf.reserve(wanted),
+                Some(shelf) => shelf.make_room(&mut self.buf, wanted),
+            }
         }
     }
 

@@ -111,6 +111,26 @@ fn a_file_crosses_two_connections() {
 }
 
 #[test]
+fn the_end_that_takes_a_file_keeps_places_until_its_end() {
+    let mut pair = Pair::new();
+    let keeps = |pair: &Pair| (pair.client.0.keeps_places(), pair.server.0.keeps_places());
+    pair.client.1.transfers_mut().offer(pair.now, offer(100_000)).expect("new");
+    pair.settle();
+    assert_eq!(keeps(&pair), (false, false), "nobody has taken it");
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
+    pair.server.1.transfers_mut().answer(pair.now, ID, answer);
+    pair.settle();
+    assert_eq!(keeps(&pair), (false, true));
+    pair.client.1.transfers_mut().provide(pair.now, ID, 0, Bytes::from(alloc::vec![7; 100_000]));
+    pair.settle();
+    assert_eq!(keeps(&pair), (false, true), "it is not written");
+    let failure = transfer::Failure::local(Code::NoSpace, "the disk is full");
+    pair.server.1.transfers_mut().fail(pair.now, ID, failure);
+    pair.settle();
+    assert_eq!(keeps(&pair), (false, false));
+}
+
+#[test]
 fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");

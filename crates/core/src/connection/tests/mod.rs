@@ -178,7 +178,25 @@ fn an_idle_connection_owns_little_memory() {
         assert_eq!(drain(&mut client, at(beat)).len(), if last_heard == 0 { 14 } else { 6 });
         assert!(client.outbox.memory() < 500, "{}", client.outbox.memory());
     }
-    assert!(size_of::<Connection>() <= 1616, "{}", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 1624, "{}", size_of::<Connection>());
+}
+
+#[test]
+fn places_of_large_messages_are_kept_where_they_are_wanted_until_nothing_goes_on() {
+    for keep in [false, true] {
+        let mut server = server();
+        server.keep_places(keep);
+        let message = to_server(0x82, &vec![9; 100_000]);
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            server.handle_input(T0, &message);
+            held.extend(server.poll_event());
+        }
+        server.handle_read(T0);
+        assert_eq!(server.decoder.memory() > 0, keep);
+        server.handle_timeout(at(20_000));
+        assert_eq!(server.decoder.memory(), 0);
+    }
 }
 
 #[test]

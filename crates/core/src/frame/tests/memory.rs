@@ -206,6 +206,93 @@ fn a_payload_is_shared_from_a_kibibyte_on() {
     assert!(!is_shared(&mut decoder(Role::Client), 1023));
 }
 
+/// Reads a large frame whose payload is `byte` all over, and takes it.
+fn read_large(decoder: &mut Decoder, byte: u8, len: usize) -> Bytes {
+    let frame = encode(Header::new(Opcode::Binary, len as u64), &vec![byte; len]);
+    let mut rest = &frame[..];
+    loop {
+        let place = decoder.input();
+        let (read, behind) = rest.split_at((place.capacity() - place.len()).min(rest.len()));
+        place.extend_from_slice(read);
+        rest = behind;
+        if decoder.decode().unwrap().is_some() {
+            return decoder.take();
+        }
+    }
+}
+
+fn keeping() -> Decoder {
+    let mut decoder = decoder(Role::Client);
+    decoder.keep_places(true);
+    decoder
+}
+
+/// In how many places large frames come of which the last three are held.
+fn places_in_turn(decoder: &mut Decoder) -> usize {
+    const LEN: usize = 256 << 10;
+    let mut held = alloc::collections::VecDeque::new();
+    let mut places = alloc::collections::BTreeSet::new();
+    for n in 0..40 {
+        let payload = read_large(decoder, n, LEN);
+        places.insert(payload.as_ptr() as usize);
+        held.push_back((n, payload));
+        if held.len() > 3 {
+            let (n, oldest) = held.pop_front().unwrap();
+            assert!(oldest == vec![n; LEN], "what is held is left alone");
+        }
+    }
+    assert!(decoder.memory() <= 6 * (LEN + 1000), "{} bytes", decoder.memory());
+    places.len()
+}
+
+#[test]
+fn large_frames_that_are_held_for_a_while_take_turns_in_few_places() {
+    // Some stand behind what has come of them in the place before.
+    assert!(places_in_turn(&mut keeping()) <= 10);
+}
+
+#[test]
+fn not_more_than_four_mebibytes_of_places_are_kept() {
+    let mut decoder = keeping();
+    let held: Vec<_> = (0..30).map(|n| read_large(&mut decoder, n, 1 << 20)).collect();
+    drop(held);
+    assert!((3 << 20..6 << 20).contains(&decoder.memory()), "{} bytes", decoder.memory());
+}
+
+#[test]
+fn smaller_places_make_way_when_frames_become_longer() {
+    let mut decoder = keeping();
+    for len in [100 << 10, 200 << 10, 400 << 10] {
+        drop([1, 2, 3].map(|n| read_large(&mut decoder, n, len)));
+    }
+    assert!(decoder.memory() <= 4 * (401 << 10), "{} bytes", decoder.memory());
+}
+
+#[test]
+fn a_frame_that_outgrows_what_is_believed_gets_memory_of_its_own() {
+    let mut decoder = keeping();
+    for n in 0..4 {
+        let held = [read_large(&mut decoder, n, 3 << 20), read_large(&mut decoder, n, 3 << 20)];
+        assert!(held.iter().all(|frame| *frame == vec![n; 3 << 20]));
+    }
+    decoder.release();
+    assert_eq!(decoder.memory(), 0);
+}
+
+#[test]
+fn places_are_kept_until_all_memory_is_given_back() {
+    for ends in [Decoder::release, Decoder::clear, |decoder: &mut Decoder| decoder.keep_places(false)] {
+        let mut decoder = keeping();
+        drop([1, 2, 3].map(|n| read_large(&mut decoder, n, 256 << 10)));
+        decoder.keep_places(true);
+        assert!(decoder.memory() >= 512 << 10, "{} bytes", decoder.memory());
+        ends(&mut decoder);
+        assert!(decoder.memory() <= 257 << 10, "{} bytes", decoder.memory());
+        decoder.release();
+        assert_eq!(decoder.memory(), 0);
+    }
+}
+
 #[test]
 fn a_payload_that_is_less_than_a_sixteenth_of_the_place_is_copied() {
     let mut decoder = decoder(Role::Client);

@@ -1,0 +1,77 @@
+//! Places for large frames, used again when whoever took the frames has dropped them.
+//!
+//! Where frames come one after the other, and some of them wait for a disk, each would need new memory: a page fault for
+//! every 4 KiB, and a heap that grows to more than what is in use.
+
+use super::{BESIDE, MAX_STRIDE, ON_TRUST};
+use alloc::vec::Vec;
+use bytes::BytesMut;
+use core::mem;
+use core::ops::RangeInclusive;
+
+/// The sizes of places that are kept: small ones cost little, and larger ones are nobody's habit.
+const KEPT: RangeInclusive<usize> = MAX_STRIDE..=ON_TRUST + BESIDE;
+/// How many bytes are kept at most. 4 MiB: four of the largest chunks of a file are seldom on their way to a disk at once,
+/// and what comes beyond them gets memory as ever.
+const MOST: usize = 4 << 20;
+
+/// The places that are not lent to a reader. Some are still in use by others.
+#[derive(Default)]
+pub(super) struct Shelf {
+    /// All of this size.
+    places: Vec<BytesMut>,
+    size: usize,
+    /// Whether the place that is lent is one of these.
+    is_lent: bool,
+}
+
+impl Shelf {
+    /// Makes room for `wanted` more bytes in the place that is lent, or changes it for another one.
+    pub(super) fn make_room(&mut self, lent: &mut BytesMut, wanted: usize) {
+        if lent.try_reclaim(wanted) {
+            return;
+        }
+        let size = lent.len().saturating_add(wanted);
+        if !KEPT.contains(&size) {
+            self.is_lent = false;
+            return lent.reserve(wanted);
+        }
+        if self.size < size {
+            // Frames have become longer, and smaller places will hardly be of use.
+            *self = Self { size, ..Self::default() };
+        }
+        let mut next = self.take();
+        next.extend_from_slice(lent);
+        let last = mem::replace(lent, next);
+        if mem::replace(&mut self.is_lent, true) {
+            self.lay_aside(last);
+        }
+    }
+
+    /// Gives back all that is kept.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// How many bytes are kept.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.places.len() * self.size
+    }
+
+    /// A place that nobody uses.
+    fn take(&mut self) -> BytesMut {
+        let size = self.size;
+        match self.places.iter_mut().position(|place| place.try_reclaim(size)) {
+            Some(free) => self.places.swap_remove(free),
+            None => BytesMut::with_capacity(size),
+        }
+    }
+
+    fn lay_aside(&mut self, mut place: BytesMut) {
+        if (self.places.len() + 1) * self.size <= MOST {
+            place.clear();
+            self.places.push(place);
+        }
+    }
+}
