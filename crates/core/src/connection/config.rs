@@ -35,7 +35,7 @@ pub struct Config {
     pub receive_buffer: usize,
     /// Messages are cut into frames of at most this many bytes, and control frames go between them.
     ///
-    /// Default: `None`, as much as the transport takes in 4 ms as far as that has been measured, at least 16 KiB and
+    /// Default: `None`, as much as the transport takes in 2 ms as far as that has been measured, at least 16 KiB and
     /// at most 1 MiB and a little, so that no ping waits longer than that for data of ours. For a peer that takes a message only
     /// in a single frame, `Some(usize::MAX)`: a ping then waits for the rest of the message that is being written.
     pub fragment: Option<usize>,

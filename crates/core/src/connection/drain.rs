@@ -12,8 +12,8 @@ const MIN_FRAGMENT: usize = 16 << 10;
 /// The largest: a mebibyte and what a protocol on top adds to it, so that a large chunk is one frame, and its receiver
 /// need not join it.
 const MAX_FRAGMENT: usize = (1 << 20) + (1 << 10);
-/// A fragment is what drains in a second divided by this: 4 ms, little beside what the kernel holds in front of a ping.
-const FRAGMENTS_PER_SECOND: u64 = 250;
+/// A fragment is what drains in a second divided by this: 2 ms, little beside what the kernel holds in front of a ping.
+const FRAGMENTS_PER_SECOND: u64 = 500;
 /// The shortest time to measure over; a buffer that frees itself in large steps would spoil a shorter one.
 const SHORTEST: Duration = Duration::from_millis(5);
 /// How much the buffers between us and the peer may swallow without passing it on.
@@ -127,10 +127,10 @@ mod tests {
     fn what_is_taken_between_full_and_full_is_the_rate() {
         let mut meter = Meter::new(at(0));
         meter.handle_blocked(at(10));
-        meter.handle_written(at(60), 250_000, false);
-        meter.handle_written(at(110), 250_000, false);
+        meter.handle_written(at(60), 500_000, false);
+        meter.handle_written(at(110), 500_000, false);
         meter.handle_blocked(at(110));
-        assert_eq!((meter.rate(), meter.fragment()), (Some(5_000_000), 20_000));
+        assert_eq!((meter.rate(), meter.fragment()), (Some(10_000_000), 20_000));
     }
 
     #[test]
@@ -163,10 +163,10 @@ mod tests {
             meter.handle_blocked(at(from + 10));
             (meter.rate().unwrap_or(0), meter.fragment())
         };
-        assert_eq!(sample(0, 500_000), (50_000_000, 200_000));
-        assert_eq!(sample(10, 50_000), (5_000_000, 20_000));
-        assert_eq!(sample(20, 150_000), (10_000_000, 40_000));
-        assert_eq!(sample(30, 900_000), (50_000_000, 200_000));
+        assert_eq!(sample(0, 500_000), (50_000_000, 100_000));
+        assert_eq!(sample(10, 100_000), (10_000_000, 20_000));
+        assert_eq!(sample(20, 300_000), (20_000_000, 40_000));
+        assert_eq!(sample(30, 800_000), (50_000_000, 100_000));
         assert_eq!(sample(40, 1), (100, MIN_FRAGMENT));
     }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(meter.rate(), None);
         meter.handle_written(at(1), 1_000_000, true);
         assert_eq!(meter.rate(), Some(200_000_000), "as if it had taken 5 ms");
-        meter.handle_written(at(2), 1 << 20, true);
+        meter.handle_written(at(2), 2 << 20, true);
         assert_eq!(meter.fragment(), MAX_FRAGMENT);
     }
 

@@ -98,11 +98,11 @@ fn news_that_nobody_takes_does_not_pile_up() {
 #[test]
 fn fragments_grow_with_the_rate_that_was_measured() {
     let mut server = server();
-    server.send(T0, Message::binary(vec![0; 20_000_000])).unwrap();
+    server.send(T0, Message::binary(vec![0; 40_000_000])).unwrap();
     let mut longest = 0;
     for millis in (0..1000).step_by(10) {
-        // 10 MB/s leave a transport that is always full.
-        let mut allowance = 100_000;
+        // 20 MB/s leave a transport that is always full.
+        let mut allowance = 200_000;
         while allowance > 0 {
             longest = server.outputs().map(<[u8]>::len).fold(longest, usize::max);
             let n = allowance.min(server.output().len());
@@ -112,7 +112,7 @@ fn fragments_grow_with_the_rate_that_was_measured() {
         server.handle_blocked(at(millis));
     }
     assert!((38_000..=40_000).contains(&longest), "{longest}");
-    assert_eq!(server.stats().drain_rate, Some(10_000_000));
+    assert_eq!(server.stats().drain_rate, Some(20_000_000));
     assert_eq!(server.stats().blocked, 100);
 }
 
