@@ -264,9 +264,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.drive_half(Half::Send, cx, Driver::poll_flush).is_pending() {
-            // The time goes on while we wait.
-            ready!(self.drive_half(Half::Send, cx, Driver::poll_drive));
+        let mut driven = Poll::Ready(());
+        while self.driver.has_output() {
+            ready!(driven);
+            // More than a flush: a ping that has come meanwhile is read, and answered before more is written.
+            driven = self.drive_half(Half::Send, cx, Driver::poll_drive);
         }
         Poll::Ready(())
     }

@@ -48,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Whether something is to be written, or was and may still be held back by the stream.
-    pub(super) fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&self) -> bool {
         let wants = self.unflushed || !self.conn.output().is_empty();
         wants && self.stream.is_some() && self.writing != Writing::Ended
     }

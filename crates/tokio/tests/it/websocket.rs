@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use bowline_core::closing::{Kind, Who};
 use bowline_core::connection::{Config, Event, PingError, SendError};
-use bowline_core::{Close, CloseCode, Message};
+use bowline_core::frame::{Decoder, Limits, Opcode};
+use bowline_core::{Close, CloseCode, Message, Role};
 use bowline_tokio::{NotOpen, WebSocket};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 use tokio::time::{Instant, sleep, timeout};
@@ -208,6 +209,26 @@ async fn a_flush_waits_for_the_last_byte() {
     assert!(flushed);
     assert_eq!(received.unwrap().len(), 1 << 20);
     assert_eq!(client.conn().queued(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_has_waited_answers_a_ping_before_it_writes_on() {
+    let mut config = quiet();
+    config.fragment = Some(1000);
+    let (client, mut far) = common::client(config);
+    let mut client = WebSocket::new(client);
+    client.try_send(Message::binary(vec![1; 4 * common::PIPE])).unwrap();
+    assert!(client.flush().now_or_never().is_none());
+
+    far.write_all(b"\x89\x00").await.unwrap();
+    let mut seen = vec![0; common::PIPE + 2000];
+    far.read_exact(&mut seen[..common::PIPE]).await.unwrap();
+    assert!(client.flush().now_or_never().is_none());
+    far.read_exact(&mut seen[common::PIPE..]).await.unwrap();
+    let mut decoder = Decoder::new(Role::Server, &Limits::default());
+    decoder.push(&seen);
+    let mut opcodes = std::iter::from_fn(|| decoder.decode().unwrap()).map(|header| header.opcode);
+    assert!(opcodes.any(|opcode| opcode == Opcode::Pong), "behind the fragment that had begun to leave");
 }
 
 #[tokio::test(start_paused = true)]
