@@ -90,16 +90,31 @@ fn apply_words(bytes: &mut [u8], mut key: Word) {
 #[allow(clippy::inline_always)]
 #[inline(always)]
 fn copy_words(to: &mut [u8], from: &[u8], mut key: Word) {
-    let (mut to, mut from) = (to.chunks_exact_mut(WORD), from.chunks_exact(WORD));
-    for (to, from) in (&mut to).zip(&mut from) {
-        if let (Ok(to), Ok(from)) = (<&mut [u8; WORD]>::try_from(to), <&[u8; WORD]>::try_from(from)) {
-            *to = (Word::from_le_bytes(*from) ^ key).to_le_bytes();
+    let (mut words, mut from_words) = (to.chunks_exact_mut(WORD), from.chunks_exact(WORD));
+    for (to, from) in (&mut words).zip(&mut from_words) {
+        if let (Ok(to), Ok(from)) = (to.try_into(), from.try_into()) {
+            copy_word(to, from, key);
         }
     }
-    for (to, from) in to.into_remainder().iter_mut().zip(from.remainder()) {
+    let rest = from_words.remainder();
+    if rest.is_empty() {
+        return;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut(), from.last_chunk()) {
+        // One word more, of which some bytes are there already.
+        copy_word(to, from, turned(key, rest.len()));
+        return;
+    }
+    for (to, from) in to.iter_mut().zip(rest) {
         *to = from ^ key as u8;
         key >>= u8::BITS;
     }
+}
+
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn copy_word(to: &mut [u8; WORD], from: &[u8; WORD], key: Word) {
+    *to = (Word::from_le_bytes(*from) ^ key).to_le_bytes();
 }
 
 fn doubled(key: Key) -> Word {
