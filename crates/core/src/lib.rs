@@ -7,7 +7,7 @@
 //!
 //! | machine | one job |
 //! |---|---|
-//! | [`frame::Decoder`], [`frame::Header`] | bytes to frames and back (RFC 6455), no time |
+//! | [`frame::Decoder`], [`frame::Encoder`] | bytes to frames and back (RFC 6455), no time |
 //! | [`Heartbeat`] | when to ping, whether anybody is there, the round-trip time |
 //! | [`closing::Closing`] | who said what when, what ended the connection, and why |
 //! | [`Reconnect`] | when to dial again, or why not |

@@ -3,9 +3,10 @@
 use super::choice::{Blob, Rest, Seed, Tell, choice, choose};
 use super::differential::stream::pieces;
 use crate::heap;
-use bowline_core::frame::{Decoder, FrameError, Header, Limits};
+use bowline_core::frame::{Decoder, Encoder, FrameError, Header, Limits};
+use bowline_core::mask::Keys;
 use bowline_core::message::Assembler;
-use bowline_core::{Message, Role, mask};
+use bowline_core::{Message, Rng, Role, mask};
 use std::mem;
 
 choice! {
@@ -22,7 +23,7 @@ choice! {
 const ALLOWED: usize = (2 << 20) + (256 << 10);
 
 /// Bytes through the decoder, whole, in pieces, and read into the place that it lends: the frames and messages are the
-/// same, the frames encode to the same bytes, and the memory does not depend on what headers promise.
+/// same, the frames encode to the same bytes, whoever writes them, and the memory does not depend on what headers promise.
 pub fn decode(data: &[u8]) {
     let input: Input = choose(data);
     let _tell = Tell(&input);
@@ -34,6 +35,21 @@ pub fn decode(data: &[u8]) {
     let single: Vec<_> = bytes.chunks(1).collect();
     assert_eq!(whole, input.decode(&single, false), "byte by byte");
     assert!(bytes.starts_with(&whole.encoded), "a frame encodes to the bytes that it came from");
+    let written = whole.written(Encoder::server());
+    assert!(input.to_server || whole.encoded == written, "an encoder writes it as it was");
+    let masked = whole.written(Encoder::client(Keys::new(Rng::from_seed([1; 32]))));
+    assert_eq!(whole.unmasked(), unmasked(&masked), "what a client writes is read");
+}
+
+/// Frames that a client has written.
+fn unmasked(bytes: &[u8]) -> Vec<(Header, Vec<u8>)> {
+    let mut decoder = Decoder::new(Role::Server, &Limits::none());
+    decoder.push(bytes);
+    let mut frames = Vec::new();
+    while let Some(header) = decoder.decode().expect("frames that are right") {
+        frames.push((Header { mask: None, ..header }, decoder.payload().to_vec()));
+    }
+    frames
 }
 
 /// What was found.
@@ -80,6 +96,25 @@ impl Input {
 }
 
 impl Found {
+    /// The bytes that an encoder makes of the frames.
+    fn written(&self, mut encoder: Encoder) -> Vec<u8> {
+        for (header, payload) in &self.frames {
+            let written = if header.fin {
+                encoder.encode(header.opcode, payload)
+            } else {
+                encoder.encode_fragment(header.opcode, payload)
+            };
+            written.expect("what a decoder takes");
+        }
+        encoder.output().to_vec()
+    }
+
+    /// The frames, whatever masked them.
+    fn unmasked(&self) -> Vec<(Header, Vec<u8>)> {
+        let frames = self.frames.iter();
+        frames.map(|(header, payload)| (Header { mask: None, ..*header }, payload.clone())).collect()
+    }
+
     /// Takes the next frame; says whether there was one.
     fn next(&mut self, decoder: &mut Decoder, assembler: &mut Assembler) -> bool {
         if self.error.is_some() {

@@ -1,4 +1,4 @@
-//! What a peer can do wrong, and the answer it gets.
+//! What a peer can do wrong, and the answer it gets; and what our own side cannot do.
 
 use super::Opcode;
 use crate::CloseCode;
@@ -88,6 +88,24 @@ impl FrameError {
             Self::Text(_) => "§8.1",
         }
     }
+}
+
+/// A frame that [`Encoder`](super::Encoder) does not write, for RFC 6455 forbids it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A control frame that is not its last fragment.
+    #[error("fragmented {}", .0.name())]
+    FragmentedControl(Opcode),
+    /// A control frame with so many bytes.
+    #[error("control frame of {0} bytes is longer than 125")]
+    LongControl(usize),
+    /// A continuation without a message to continue.
+    #[error("continuation of no message")]
+    LooseContinuation,
+    /// A new message while one is not finished.
+    #[error("new message inside a fragmented one")]
+    Interleaved,
 }
 
 impl Opcode {

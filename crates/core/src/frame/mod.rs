@@ -1,19 +1,22 @@
 //! Frames of RFC 6455 §5: bytes to frames and back, with no notion of time.
 //!
 //! ```text
-//!   bytes ──▶ Decoder ──▶ Header + payload (unmasked)      Header::encode ──▶ 2 to 14 bytes, then the payload
+//!   bytes ──▶ Decoder ──▶ Header + payload (unmasked)      Opcode + payload ──▶ Encoder ──▶ bytes (masked by a client)
 //! ```
 //!
 //! [`Decoder`] is strict: whatever RFC 6455 forbids is a [`FrameError`], which knows the paragraph it broke and the
 //! close code that answers it. Messages are put together from frames by [`Assembler`](crate::message::Assembler).
+//! [`Encoder`] writes only what such a decoder takes. Whoever writes payloads without a copy has [`Header::encode`] for
+//! what stands before them.
 
 mod decode;
 mod encode;
 mod error;
 
 pub use decode::Decoder;
-pub use encode::EncodedHeader;
-pub use error::FrameError;
+pub(crate) use encode::Frames;
+pub use encode::{EncodedHeader, Encoder};
+pub use error::{EncodeError, FrameError};
 
 use crate::mask::Key;
 

@@ -1,17 +1,12 @@
 //! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied.
 
 use super::outgoing::Piece;
-use crate::frame::{EncodedHeader, Header};
-use crate::mask;
-use alloc::vec::Vec;
+use crate::frame::{Frames, Header};
 
 #[derive(Debug, Default)]
 pub(super) struct Unit {
-    /// The first `len` bytes are in use. What lies behind them is kept as it is: to set it to zero again for each
-    /// unit would cost as much as the copy.
-    bytes: Vec<u8>,
-    len: usize,
-    /// What follows `bytes`. Nothing can be appended then.
+    frames: Frames,
+    /// What follows the frames. Nothing can be appended then.
     pieces: [Piece; 3],
     pieces_len: usize,
     written: usize,
@@ -21,7 +16,7 @@ pub(super) struct Unit {
 impl Unit {
     /// The length of all of it.
     pub(super) fn len(&self) -> usize {
-        self.len + self.pieces_len
+        self.frames.len() + self.pieces_len
     }
 
     /// How much has not been written.
@@ -46,23 +41,12 @@ impl Unit {
     /// Copies a frame to the end, masked if its header says so.
     #[inline]
     pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
-        let len = payload.iter().map(|piece| piece.len()).sum();
-        let mut rest = self.append_header(header.encode(), len);
-        let mut phase = 0;
-        for piece in payload {
-            let (to, behind) = rest.split_at_mut(piece.len());
-            match header.mask {
-                Some(key) => mask::copy(to, piece, key, phase),
-                None => to.copy_from_slice(piece),
-            }
-            phase += piece.len();
-            rest = behind;
-        }
+        self.frames.append(header, payload);
     }
 
     /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) {
-        self.append_header(header.encode(), 0);
+        self.frames.append_header(header, 0);
         for piece in &mut payload {
             if let Some(key) = header.mask {
                 piece.mask(key, self.pieces_len);
@@ -81,17 +65,20 @@ impl Unit {
     /// What has not been written of one of its pieces, the first of which is what was copied.
     #[inline]
     pub(super) fn rest(&self, index: usize) -> &[u8] {
-        let copied = &self.bytes[..self.len];
+        let copied = self.frames.as_slice();
         let Some(index) = index.checked_sub(1) else { return copied.get(self.written..).unwrap_or_default() };
         let before = self.pieces[..index].iter().map(Piece::len).sum::<usize>();
-        let skipped = self.written.saturating_sub(self.len + before);
+        let skipped = self.written.saturating_sub(copied.len() + before);
         self.pieces[index].as_slice().get(skipped..).unwrap_or_default()
     }
 
     /// The first of its pieces that has not been written.
     #[inline]
     pub(super) fn first_piece(&self) -> &[u8] {
-        if self.written < self.len { &self.bytes[self.written..self.len] } else { self.first_shared() }
+        match self.rest(0) {
+            [] => self.first_shared(),
+            rest => rest,
+        }
     }
 
     fn first_shared(&self) -> &[u8] {
@@ -114,34 +101,15 @@ impl Unit {
     /// Makes the unit empty, and keeps its memory for the next one.
     #[inline]
     pub(super) fn reset(&mut self) {
-        (self.len, self.written, self.has_close) = (0, 0, false);
+        self.frames.clear();
+        (self.written, self.has_close) = (0, false);
         if self.pieces_len > 0 {
             (self.pieces, self.pieces_len) = Default::default();
         }
     }
 
-    /// Appends a header and a place for `len` bytes behind it.
-    #[inline]
-    fn append_header(&mut self, header: EncodedHeader, len: usize) -> &mut [u8] {
-        let start = self.len;
-        // To copy as many bytes each time takes a few instructions; what is too many is written over.
-        let place = start + EncodedHeader::PADDED + len;
-        if self.bytes.len() < place {
-            self.grow(place);
-        }
-        self.len = start + header.len() + len;
-        let place = &mut self.bytes[start..place];
-        place[..EncodedHeader::PADDED].copy_from_slice(header.padded());
-        &mut place[header.len()..][..len]
-    }
-
-    #[cold]
-    fn grow(&mut self, len: usize) {
-        self.bytes.resize(len, 0);
-    }
-
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
-        self.bytes.capacity()
+        self.frames.capacity()
     }
 }

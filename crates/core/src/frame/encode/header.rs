@@ -1,6 +1,6 @@
 //! Headers to bytes.
 
-use super::Header;
+use crate::frame::Header;
 use core::fmt;
 use core::ops::Deref;
 
@@ -18,19 +18,22 @@ impl Header {
     pub fn encode(&self) -> EncodedHeader {
         let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
         let masked = u8::from(self.mask.is_some()) << 7;
+        let key = self.mask.map_or(0, u32::from_le_bytes);
+        let key_len = if self.mask.is_some() { 4 } else { 0 };
         // RFC 6455 §5.2: the minimal number of bytes must be used.
-        let (second, long, mut len) = if self.len <= 125 {
-            (self.len as u8, 0, 2)
+        let (word, len) = if self.len <= 125 {
+            let second = masked | self.len as u8;
+            (u128::from(u64::from(first) | u64::from(second) << 8 | u64::from(key) << 16), 2)
         } else if let Ok(short) = u16::try_from(self.len) {
-            (0x7e, u64::from(short.swap_bytes()), 4)
+            let second = masked | 0x7e;
+            let long = u64::from(short.swap_bytes());
+            (u128::from(u64::from(first) | u64::from(second) << 8 | long << 16 | u64::from(key) << 32), 4)
         } else {
-            (0x7f, self.len.swap_bytes(), 10)
+            let second = masked | 0x7f;
+            let long = u128::from(self.len.swap_bytes());
+            (u128::from(first) | u128::from(second) << 8 | long << 16 | u128::from(key) << 80, 10)
         };
-        let mut word = u128::from(first) | u128::from(masked | second) << 8 | u128::from(long) << 16;
-        if let Some(key) = self.mask {
-            word |= u128::from(u32::from_le_bytes(key)) << (8 * len);
-            len += 4;
-        }
+        let len = len + key_len;
         EncodedHeader { word: word.to_le_bytes(), len }
     }
 }

@@ -1,0 +1,155 @@
+//! Frames to bytes.
+
+mod frames;
+mod header;
+
+pub(crate) use frames::Frames;
+pub use header::EncodedHeader;
+
+use super::{EncodeError, Header, MAX_CONTROL, Opcode};
+use crate::mask::Keys;
+use alloc::boxed::Box;
+use core::fmt;
+
+/// Takes frames and gives back their bytes, which the peer's [`Decoder`](super::Decoder) reads: the way out for whoever
+/// builds on frames alone.
+///
+/// [`encode`](Self::encode) copies a frame behind those that wait, masked on the way if we are the client. All that
+/// waits is [`output`](Self::output); tell by [`handle_written`](Self::handle_written) how much of it the transport
+/// took. Nothing limits how much waits but its owner, who sees it there.
+///
+/// What RFC 6455 forbids of a frame is refused. What it asks of messages and of their end is not looked at: that text is
+/// UTF-8, and that nothing follows a Close. An encoder with nothing to write needs no memory of its own:
+/// [`release`](Self::release) gives it back.
+///
+/// ```
+/// use bowline_core::frame::{Encoder, Opcode};
+///
+/// let mut encoder = Encoder::server();
+/// encoder.encode_fragment(Opcode::Text, b"Hel")?;
+/// encoder.encode(Opcode::Ping, b"?")?; // control frames may stand between fragments
+/// encoder.encode(Opcode::Continuation, b"lo")?;
+/// assert_eq!(encoder.output(), b"\x01\x03Hel\x89\x01?\x80\x02lo");
+///
+/// encoder.handle_written(5);
+/// assert_eq!(encoder.output(), b"\x89\x01?\x80\x02lo");
+/// # Ok::<_, bowline_core::frame::EncodeError>(())
+/// ```
+pub struct Encoder {
+    /// The client's; a server does not mask.
+    keys: Option<Box<Keys>>,
+    frames: Frames,
+    /// How much of them has left.
+    written: usize,
+    /// Whether a message has begun that is not finished.
+    in_message: bool,
+}
+
+impl Encoder {
+    /// An encoder for the end that dialled. Nobody must be able to guess its keys (RFC 6455 §5.3).
+    pub fn client(keys: Keys) -> Self {
+        Self::new(Some(Box::new(keys)))
+    }
+
+    /// An encoder for the end that accepted.
+    pub fn server() -> Self {
+        Self::new(None)
+    }
+
+    fn new(keys: Option<Box<Keys>>) -> Self {
+        Self { keys, frames: Frames::default(), written: 0, in_message: false }
+    }
+
+    /// Adds a frame that ends its message, or a control frame. The payload is copied.
+    ///
+    /// # Errors
+    /// If RFC 6455 forbids such a frame here. Nothing is added then.
+    #[inline]
+    pub fn encode(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), EncodeError> {
+        self.add(opcode, true, payload)
+    }
+
+    /// Adds the first fragment of a message, or one in its middle: more of them follow, and then the last by
+    /// [`encode`](Self::encode). All but the first are [continuations](Opcode::Continuation).
+    ///
+    /// # Errors
+    /// If RFC 6455 forbids such a frame here. Nothing is added then.
+    #[inline]
+    pub fn encode_fragment(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), EncodeError> {
+        self.add(opcode, false, payload)
+    }
+
+    /// What to write next, in one piece; empty if there is nothing.
+    #[inline]
+    pub fn output(&self) -> &[u8] {
+        &self.frames.as_slice()[self.written..]
+    }
+
+    /// The transport took the first `n` bytes of [`output`](Self::output).
+    #[inline]
+    pub fn handle_written(&mut self, n: usize) {
+        self.written = self.written.saturating_add(n).min(self.frames.len());
+        if self.written == self.frames.len() {
+            self.frames.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Whether the frames so far end with a whole message.
+    pub fn is_between_messages(&self) -> bool {
+        !self.in_message
+    }
+
+    /// Gives the memory back, if nothing waits to be written.
+    pub fn release(&mut self) {
+        if self.output().is_empty() {
+            self.frames = Frames::default();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.frames.capacity()
+    }
+
+    #[inline]
+    fn add(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), EncodeError> {
+        match (opcode.is_control(), opcode == Opcode::Continuation) {
+            // RFC 6455 §5.5: control frames must not be fragmented, and hold 125 bytes at most.
+            (true, _) if !fin => return Err(EncodeError::FragmentedControl(opcode)),
+            (true, _) if payload.len() > MAX_CONTROL => return Err(EncodeError::LongControl(payload.len())),
+            // RFC 6455 §5.4: the fragments of one message must not be interleaved with those of another.
+            (false, true) if !self.in_message => return Err(EncodeError::LooseContinuation),
+            (false, false) if self.in_message => return Err(EncodeError::Interleaved),
+            (true, _) => {}
+            (false, _) => self.in_message = !fin,
+        }
+        if self.written > 0 {
+            self.drop_written();
+        }
+        let mask = self.keys.as_mut().map(|keys| keys.next_key());
+        let header = Header { fin, mask, ..Header::new(opcode, payload.len() as u64) };
+        self.frames.append(&header, [payload]);
+        Ok(())
+    }
+
+    /// Drops what has left, once that is half of all: to move the rest costs no more than it did to write that.
+    #[cold]
+    fn drop_written(&mut self) {
+        if self.written >= self.frames.len() / 2 {
+            self.frames.drop_first(self.written);
+            self.written = 0;
+        }
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("masks", &self.keys.is_some())
+            .field("waiting", &self.output().len())
+            .field("capacity", &self.frames.capacity())
+            .field("in_message", &self.in_message)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! Frames in memory that is used again.
+
+use super::EncodedHeader;
+use crate::frame::Header;
+use crate::mask;
+use alloc::vec::Vec;
+
+/// Frames as they stand on the wire, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    /// The first `len` bytes are in use. What lies behind them is kept as it is: to set it to zero again each time would
+    /// cost as much as the copy.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Frames {
+    /// All of them.
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// How many bytes they have.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Copies a frame to the end, masked if its header says so.
+    #[inline]
+    pub(crate) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
+        let len = payload.iter().map(|piece| piece.len()).sum();
+        let mut rest = self.append_header(header, len);
+        let mut phase = 0;
+        for piece in payload {
+            let (to, behind) = rest.split_at_mut(piece.len());
+            match header.mask {
+                Some(key) => mask::copy(to, piece, key, phase),
+                None => to.copy_from_slice(piece),
+            }
+            phase += piece.len();
+            rest = behind;
+        }
+    }
+
+    /// Appends a header and a place for `len` bytes behind it.
+    #[inline]
+    pub(crate) fn append_header(&mut self, header: &Header, len: usize) -> &mut [u8] {
+        let header = header.encode();
+        let start = self.len;
+        // To copy as many bytes each time takes a few instructions; what is too many is written over.
+        let place = start + EncodedHeader::PADDED + len;
+        if self.bytes.len() < place {
+            self.grow(place);
+        }
+        self.len = start + header.len() + len;
+        let place = &mut self.bytes[start..place];
+        place[..EncodedHeader::PADDED].copy_from_slice(header.padded());
+        &mut place[header.len()..][..len]
+    }
+
+    /// Drops the first `n` bytes, which moves the others to their place.
+    pub(crate) fn drop_first(&mut self, n: usize) {
+        self.bytes.copy_within(n..self.len, 0);
+        self.len -= n;
+    }
+
+    /// Drops all of them, and keeps the memory.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// How many bytes fit without more memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        self.bytes.resize(len, 0);
+    }
+}
