@@ -3,8 +3,9 @@
 use std::hint::black_box;
 
 use bowline_core::connection::{Config, Event, Lent};
-use bowline_core::frame::{Decoder, Header, Limits, Opcode};
-use bowline_core::{Connection, Instant, Message, Role, mask};
+use bowline_core::frame::{Decoder, Encoder, Header, Limits, Opcode};
+use bowline_core::mask::Keys;
+use bowline_core::{Connection, Instant, Message, Rng, Role, mask};
 use bytes::Bytes;
 
 use super::{HotPath, Make};
@@ -17,6 +18,11 @@ pub(super) const PATHS: &[Make] = &[
     || decoder(Role::Server, 64 << 10),
     || decoder(Role::Client, 16),
     || decoder(Role::Client, 64 << 10),
+    || encoder(Role::Server, 16, 1),
+    || encoder(Role::Server, 16, 64),
+    || encoder(Role::Server, 1 << 10, 64),
+    || encoder(Role::Client, 16, 64),
+    || encoder(Role::Client, 125, 64),
     || receive(Role::Server, Opcode::Binary, 16),
     || receive_many(Role::Server, Opcode::Binary, 16),
     || receive(Role::Server, Opcode::Binary, 125),
@@ -78,6 +84,21 @@ fn decoder(role: Role, len: usize) -> HotPath {
         while decoder.decode().expect("a wire without a fault").is_some() {
             black_box(decoder.take());
         }
+    })
+}
+
+/// So many frames, written together.
+fn encoder(role: Role, len: usize, batch: usize) -> HotPath {
+    let mut encoder = match role {
+        Role::Client => Encoder::client(Keys::new(Rng::from_seed([1; 32]))),
+        Role::Server => Encoder::server(),
+    };
+    let payload = vec![b'a'; len];
+    HotPath::new(format!("encode/{}/{len} x {batch}", name(role)), len * batch, move || {
+        for _ in 0..batch {
+            encoder.encode(Opcode::Binary, black_box(&payload)).expect("a whole message");
+        }
+        encoder.handle_written(black_box(encoder.output()).len());
     })
 }
 

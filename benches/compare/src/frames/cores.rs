@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bowline_blocking::Clock;
 use bowline_core::connection::{Config, Event, Lent};
-use bowline_core::frame::{Decoder, Limits};
-use bowline_core::{Connection, Instant, Message, Role};
+use bowline_core::frame::{Decoder, Encoder, Limits, Opcode};
+use bowline_core::mask::Keys;
+use bowline_core::{Connection, Instant, Message, Rng, Role};
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -167,6 +168,30 @@ fn leave(conn: &mut Connection, now: Instant, memory: &mut Memory) {
     while !conn.output().is_empty() {
         let n = memory.take_pieces(conn.outputs());
         conn.handle_written(now, n);
+    }
+}
+
+pub(super) fn encoder_out(job: Out) -> Duration {
+    let mut memory = Memory::new([].into());
+    let mut encoder = match job.role {
+        Role::Client => Encoder::client(Keys::new(Rng::from_seed([1; 32]))),
+        Role::Server => Encoder::server(),
+    };
+    let before = cpu::thread();
+    for (n, body) in job.bodies.into_iter().enumerate() {
+        encoder.encode(Opcode::Binary, &body.into_bytes()).expect("a whole message");
+        if (n + 1) % job.batch == 0 {
+            write(&mut encoder, &mut memory);
+        }
+    }
+    write(&mut encoder, &mut memory);
+    cpu::thread() - before
+}
+
+fn write(encoder: &mut Encoder, memory: &mut Memory) {
+    while !encoder.output().is_empty() {
+        let n = memory.put(encoder.output());
+        encoder.handle_written(n);
     }
 }
 
