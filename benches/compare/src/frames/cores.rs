@@ -15,7 +15,7 @@ use tokio_util::codec::{Decoder as _, Encoder as _};
 use super::parse::Job;
 use super::serialise::Job as Out;
 use crate::cpu;
-use crate::stream::Memory;
+use crate::stream::{AT_ONCE, Memory};
 
 const LIMIT: usize = 64 << 20;
 
@@ -27,17 +27,12 @@ fn connection_of(role: Role, now: Instant) -> Connection {
 }
 
 pub(super) fn connection(job: &Job) -> Duration {
-    received(job, |conn| {
-        Some(match conn.poll_event()? {
-            Event::Message(message) => Some(message.len()),
-            _ => None,
-        })
-    })
+    received(job, read, take)
 }
 
 /// Short messages are looked at where they lie.
 pub(super) fn connection_lending(job: &Job) -> Duration {
-    received(job, |conn| {
+    received(job, read, |conn| {
         Some(match conn.poll_lent()? {
             Lent::Binary(bytes) => Some(bytes.len()),
             Lent::Event(Event::Message(message)) => Some(message.len()),
@@ -46,16 +41,37 @@ pub(super) fn connection_lending(job: &Job) -> Duration {
     })
 }
 
-/// By a connection whose next event `take` takes, and says how long it was if it was a message.
-fn received(job: &Job, take: impl Fn(&mut Connection) -> Option<Option<usize>>) -> Duration {
+/// By a host that has what came in a place of its own.
+pub(super) fn connection_pushed(job: &Job) -> Duration {
+    received(job, |conn, now, memory| conn.handle_input(now, memory.lend(AT_ONCE)), take)
+}
+
+fn read(conn: &mut Connection, now: Instant, memory: &mut Memory) {
+    memory.fill(conn.input());
+    conn.handle_read(now);
+}
+
+/// Takes the next event, and says how long it was if it was a message.
+fn take(conn: &mut Connection) -> Option<Option<usize>> {
+    Some(match conn.poll_event()? {
+        Event::Message(message) => Some(message.len()),
+        _ => None,
+    })
+}
+
+/// By a connection that is given bytes by `bring`, and whose next event `take` takes.
+fn received(
+    job: &Job,
+    bring: impl Fn(&mut Connection, Instant, &mut Memory),
+    take: impl Fn(&mut Connection) -> Option<Option<usize>>,
+) -> Duration {
     let mut memory = Memory::new(Rc::clone(&job.wire));
     let clock = Clock::start();
     let mut conn = connection_of(job.role, clock.now());
     let before = cpu::thread();
     let mut left = job.messages;
     while left > 0 {
-        memory.fill(conn.input());
-        conn.handle_read(clock.now());
+        bring(&mut conn, clock.now(), &mut memory);
         while let Some(len) = take(&mut conn) {
             if let Some(len) = len {
                 black_box(len);
@@ -88,6 +104,26 @@ fn decoded(job: &Job, look: impl Fn(&mut Decoder)) -> Duration {
         while decoder.decode().expect("a wire without a fault").is_some() {
             look(&mut decoder);
             left = left.saturating_sub(1);
+        }
+    }
+    cpu::thread() - before
+}
+
+/// What came is in a place of its own.
+pub(super) fn decoder_pushed(job: &Job) -> Duration {
+    let mut memory = Memory::new(Rc::clone(&job.wire));
+    let mut decoder = Decoder::new(job.role, &Limits::default());
+    let before = cpu::thread();
+    let mut left = job.messages;
+    while left > 0 {
+        let mut bytes = memory.lend(AT_ONCE);
+        while !bytes.is_empty() {
+            let n = decoder.push_part(bytes);
+            bytes = &bytes[n..];
+            while decoder.decode().expect("a wire without a fault").is_some() {
+                drop(black_box(decoder.take()));
+                left = left.saturating_sub(1);
+            }
         }
     }
     cpu::thread() - before

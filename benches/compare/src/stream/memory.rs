@@ -29,10 +29,17 @@ impl Memory {
     /// The next bytes of the wire, as many as there is space for.
     pub fn fill(&mut self, to: &mut impl BufMut) -> usize {
         let space = to.chunk_mut().len();
-        let n = space.min(AT_ONCE).min(self.wire.len() - self.at);
-        to.put_slice(&self.wire[self.at..self.at + n]);
-        self.at = if self.at + n == self.wire.len() { 0 } else { self.at + n };
-        n
+        let bytes = self.lend(space);
+        to.put_slice(bytes);
+        bytes.len()
+    }
+
+    /// The next bytes of the wire where they lie, as many as a read would give and at most `space`.
+    pub fn lend(&mut self, space: usize) -> &[u8] {
+        let from = self.at;
+        let end = from + space.min(AT_ONCE).min(self.wire.len() - from);
+        self.at = if end == self.wire.len() { 0 } else { end };
+        &self.wire[from..end]
     }
 
     /// Takes these bytes, or as many of them as fit.
