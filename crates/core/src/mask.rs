@@ -7,10 +7,11 @@
 mod wide;
 #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
 mod wide {
-    pub(super) use super::{apply_words as apply, copy_words as copy};
+    pub(super) use super::{append_words as append, apply_words as apply, copy_words as copy};
 }
 
 use crate::Rng;
+use bytes::BytesMut;
 use core::fmt;
 
 /// A masking key.
@@ -23,6 +24,8 @@ const WORD: usize = size_of::<Word>();
 const LONG: usize = 1 << 10;
 /// How many bytes the widest instruction that we use takes at once.
 const VECTOR: usize = 32;
+/// What is appended is masked in pieces of so many bytes, most of which never leave the registers.
+const PIECE: usize = 8 * VECTOR;
 
 /// Masks `bytes` in place, or unmasks them: it is the same operation.
 ///
@@ -51,6 +54,12 @@ pub fn copy(to: &mut [u8], from: &[u8], key: Key, phase: usize) {
     if len < LONG { copy_words(to, from, key) } else { copy_long(to, from, key) }
 }
 
+/// Appends `from` to `to` and masks it on the way, as [`copy`] does.
+pub(crate) fn append(to: &mut BytesMut, from: &[u8], key: Key, phase: usize) {
+    let key = turned(doubled(key), phase);
+    if from.len() < LONG { append_words(to, from, key) } else { append_long(to, from, key) }
+}
+
 fn apply_long(bytes: &mut [u8], key: Word) {
     let (head, rest) = bytes.split_at_mut(before_vectors(bytes));
     apply_words(head, key);
@@ -64,9 +73,16 @@ fn copy_long(to: &mut [u8], from: &[u8], key: Word) {
     wide::copy(to, from, turned(key, at));
 }
 
+fn append_long(to: &mut BytesMut, from: &[u8], key: Word) {
+    to.reserve(from.len());
+    let (head, rest) = from.split_at(before_vectors(&to.spare_capacity_mut()[..from.len()]));
+    append_words(to, head, key);
+    wide::append(to, rest, turned(key, head.len()));
+}
+
 /// How many bytes stand before the first place where a vector does not lie across two lines of the cache: such a one
 /// takes twice as long to write.
-fn before_vectors(bytes: &[u8]) -> usize {
+fn before_vectors<Byte>(bytes: &[Byte]) -> usize {
     bytes.as_ptr().align_offset(VECTOR).min(bytes.len())
 }
 
@@ -115,6 +131,22 @@ fn copy_words(to: &mut [u8], from: &[u8], mut key: Word) {
 #[inline(always)]
 fn copy_word(to: &mut [u8; WORD], from: &[u8; WORD], key: Word) {
     *to = (Word::from_le_bytes(*from) ^ key).to_le_bytes();
+}
+
+/// Memory that nobody has written to yet can be filled without unsafe code only by what stands in a slice.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn append_words(to: &mut BytesMut, from: &[u8], key: Word) {
+    let pieces = from.chunks_exact(PIECE);
+    let rest = pieces.remainder();
+    for from in pieces {
+        let mut piece = [0; PIECE];
+        copy_words(&mut piece, from, key);
+        to.extend_from_slice(&piece);
+    }
+    let start = to.len();
+    to.extend_from_slice(rest);
+    apply_words(&mut to[start..], key);
 }
 
 fn doubled(key: Key) -> Word {
@@ -169,6 +201,7 @@ mod tests {
             bytes in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..100),
                 prop::collection::vec(any::<u8>(), LONG - 2 * VECTOR..LONG + 4 * VECTOR),
+                prop::collection::vec(any::<u8>(), LONG..LONG + 3 * PIECE),
             ],
             key in any::<Key>(),
             phase in 0..9_usize,
@@ -179,16 +212,19 @@ mod tests {
             apply(&mut masked[start..], key, phase);
             let mut copied = vec![0; bytes.len() - start];
             copy(&mut copied, &bytes[start..], key, phase);
+            let mut appended = BytesMut::from(&bytes[..start]);
+            append(&mut appended, &bytes[start..], key, phase);
             prop_assert_eq!(&masked[start..], slowly(&bytes[start..], key, phase));
             prop_assert_eq!(&masked[..start], &bytes[..start]);
             prop_assert_eq!(copied, slowly(&bytes[start..], key, phase));
+            prop_assert_eq!(appended, masked);
         }
     }
 
     #[test]
     fn wide_instructions_do_what_the_loop_over_words_does() {
         let key = doubled([0x37, 0xfa, 0x21, 0x3d]);
-        let bytes: Vec<_> = (0..5 * VECTOR).map(|n| n as u8).collect();
+        let bytes: Vec<_> = (0..PIECE + 5 * VECTOR).map(|n| n as u8).collect();
         for start in 0..VECTOR {
             for len in 0..bytes.len() - start {
                 let from = &bytes[start..start + len];
@@ -201,6 +237,9 @@ mod tests {
                 let mut copied = vec![0; len];
                 wide::copy(&mut copied, from, key);
                 assert_eq!(copied, by_words, "{len} bytes from {start} on");
+                let mut appended = BytesMut::new();
+                wide::append(&mut appended, from, key);
+                assert_eq!(appended, by_words, "{len} bytes from {start} on");
             }
         }
     }

@@ -22,18 +22,29 @@ choice! {
 /// What a decoder may hold beyond what it was given: the room that it lends, and the trust in one header.
 const ALLOWED: usize = (2 << 20) + (256 << 10);
 
+/// How bytes come to the decoder.
+#[derive(Clone, Copy)]
+enum Way {
+    Pushed,
+    /// As much at once as the decoder takes.
+    InParts,
+    /// Read into the place that it lends.
+    InPlace,
+}
+
 /// Bytes through the decoder, whole, in pieces, and read into the place that it lends: the frames and messages are the
 /// same, the frames encode to the same bytes, whoever writes them, and the memory does not depend on what headers promise.
 pub fn decode(data: &[u8]) {
     let input: Input = choose(data);
     let _tell = Tell(&input);
     let bytes = &input.bytes.0;
-    let whole = input.decode(&[bytes], false);
+    let whole = input.decode(&[bytes], Way::Pushed);
     let split = pieces(bytes, &input.cuts);
-    assert_eq!(whole, input.decode(&split, false), "splitting changes nothing");
-    assert_eq!(whole, input.decode(&split, true), "reading in place changes nothing");
+    assert_eq!(whole, input.decode(&split, Way::Pushed), "splitting changes nothing");
+    assert_eq!(whole, input.decode(&split, Way::InParts), "pushing in parts changes nothing");
+    assert_eq!(whole, input.decode(&split, Way::InPlace), "reading in place changes nothing");
     let single: Vec<_> = bytes.chunks(1).collect();
-    assert_eq!(whole, input.decode(&single, false), "byte by byte");
+    assert_eq!(whole, input.decode(&single, Way::Pushed), "byte by byte");
     assert!(bytes.starts_with(&whole.encoded), "a frame encodes to the bytes that it came from");
     let written = whole.written(Encoder::server());
     assert!(input.to_server || whole.encoded == written, "an encoder writes it as it was");
@@ -65,7 +76,7 @@ struct Found {
 }
 
 impl Input {
-    fn decode(&self, pieces: &[&[u8]], in_place: bool) -> Found {
+    fn decode(&self, pieces: &[&[u8]], way: Way) -> Found {
         let role = if self.to_server { Role::Server } else { Role::Client };
         let mut limits = Limits::default();
         if self.limited {
@@ -79,15 +90,23 @@ impl Input {
         let mut given = 0;
         for piece in pieces {
             given += piece.len();
-            let ((), used) = heap::measure(|| {
-                if in_place {
-                    decoder.input().extend_from_slice(piece);
-                } else {
-                    decoder.push(piece);
-                }
-            });
-            assert!(used.peak <= ALLOWED + 4 * given, "{used:?} for {given} bytes");
-            while found.next(&mut decoder, &mut assembler) {}
+            let mut rest = *piece;
+            while !rest.is_empty() {
+                let (taken, used) = heap::measure(|| match way {
+                    Way::Pushed => {
+                        decoder.push(rest);
+                        rest.len()
+                    }
+                    Way::InParts => decoder.push_part(rest),
+                    Way::InPlace => {
+                        decoder.input().extend_from_slice(rest);
+                        rest.len()
+                    }
+                });
+                assert!(used.peak <= ALLOWED + 4 * given, "{used:?} for {given} bytes");
+                rest = &rest[taken..];
+                while found.next(&mut decoder, &mut assembler) {}
+            }
         }
         // How much of the last frame is there depends on when a fault is seen.
         found.taken.clear();

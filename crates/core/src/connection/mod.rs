@@ -166,12 +166,10 @@ impl Connection {
 
     // Facts.
 
-    /// These bytes came from the transport. They are copied; [`input`](Self::input) saves that.
+    /// These bytes came from the transport. They are copied, and unmasked on the way; [`input`](Self::input) saves the
+    /// copy for whoever can read to any place.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        if !self.closing.is_over() {
-            self.decoder.push(bytes);
-        }
-        self.handle_read(now);
+        self.take_in(now, bytes);
     }
 
     /// A place to append bytes from the transport to, with spare capacity for as many as are wanted next. Report
@@ -189,21 +187,7 @@ impl Connection {
     /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read: then memory that
     /// waited for them is given back, unless [places are kept](Self::keep_places).
     pub fn handle_read(&mut self, now: Instant) {
-        let now = self.at(now);
-        if self.closing.is_over() {
-            return self.decoder.clear();
-        }
-        match self.decoder.buffered().saturating_sub(self.known) {
-            0 => {
-                if !self.decoder.keeps_places() {
-                    self.decoder.release();
-                }
-                self.intake.release();
-                self.inbox.release();
-            }
-            fresh => self.receive(now, fresh as u64),
-        }
-        self.settle(now);
+        self.take_in(now, &[]);
     }
 
     /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If it
@@ -306,6 +290,25 @@ impl Connection {
     #[cfg(test)]
     pub(crate) fn keeps_places(&self) -> bool {
         self.decoder.keeps_places()
+    }
+
+    /// Takes what has been read to the decoder, and these bytes behind it.
+    fn take_in(&mut self, now: Instant, bytes: &[u8]) {
+        let now = self.at(now);
+        if self.closing.is_over() {
+            return self.decoder.clear();
+        }
+        match self.decoder.buffered().saturating_sub(self.known) + bytes.len() {
+            0 => {
+                if !self.decoder.keeps_places() {
+                    self.decoder.release();
+                }
+                self.intake.release();
+                self.inbox.release();
+            }
+            fresh => self.receive(now, fresh as u64, bytes),
+        }
+        self.settle(now);
     }
 
     fn is_reading(&self) -> bool {

@@ -7,8 +7,8 @@ use crate::frame::{FrameError, Opcode};
 use core::mem::replace;
 
 impl Connection {
-    /// So many bytes have come; the decoder holds them.
-    pub(super) fn receive(&mut self, now: Instant, fresh: u64) {
+    /// So many bytes have come; the decoder holds all of them but the last ones, which are here.
+    pub(super) fn receive(&mut self, now: Instant, fresh: u64, mut bytes: &[u8]) {
         self.stats.bytes_received += fresh;
         self.heartbeat.handle_received(now);
         self.closing.handle_received(now);
@@ -17,6 +17,11 @@ impl Connection {
         }
         let messages = self.stats.messages_received;
         self.decode(now);
+        while !bytes.is_empty() {
+            let n = self.decoder.push_part(bytes);
+            bytes = &bytes[n..];
+            self.decode(now);
+        }
         let is_new = self.stats.messages_received != messages;
         self.pace.handle_received(now, self.incoming(), is_new);
     }

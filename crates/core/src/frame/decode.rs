@@ -1,6 +1,7 @@
 //! Bytes to frames.
 
 mod parse;
+mod push;
 mod shelf;
 
 use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, Opcode, Role};
@@ -30,8 +31,8 @@ const COPY_SHARE: usize = 16;
 
 /// Takes bytes and gives back frames, unmasked and checked against RFC 6455.
 ///
-/// Bytes come in by [`push`](Self::push), or, without a copy, by reading into [`input`](Self::input). Then call
-/// [`decode`](Self::decode) until it has nothing more. A decoder that holds no part of a frame needs no memory of its
+/// Bytes come in by [`push`](Self::push) or [`push_part`](Self::push_part), or, without a copy, by reading into
+/// [`input`](Self::input). Then call [`decode`](Self::decode) until it has nothing more. A decoder that holds no part of a frame needs no memory of its
 /// own: [`release`](Self::release) gives it back.
 ///
 /// ```
@@ -65,8 +66,9 @@ pub struct Decoder {
 enum State {
     /// `pos` stands at a header.
     Header,
-    /// `pos` stands in a payload: `taken` bytes of it are gone, and `done` have been unmasked behind them.
-    Payload { header: Header, taken: u64, done: usize },
+    /// `pos` stands in a payload: `taken` bytes of it are gone, `done` behind them can be seen, and `ahead` more were
+    /// unmasked when they were pushed.
+    Payload { header: Header, taken: u64, done: usize, ahead: usize },
     /// The bytes make no sense any more.
     Failed(FrameError),
 }
@@ -94,12 +96,6 @@ impl Decoder {
             state: State::Header,
             in_message: false,
         }
-    }
-
-    /// Takes bytes by copying them.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.make_room(bytes.len(), bytes.len());
-        self.buf.extend_from_slice(bytes);
     }
 
     /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
@@ -234,7 +230,7 @@ impl Decoder {
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
             State::Header => self.pos >= self.buf.len(),
-            State::Payload { header, taken, done } => {
+            State::Payload { header, taken, done, .. } => {
                 taken + *done as u64 == header.len && self.pos.saturating_add(*done) >= self.buf.len()
             }
             State::Failed(_) => false,
@@ -282,21 +278,20 @@ impl Decoder {
     /// Unmasks what has arrived of the frame at hand, and says whether it is whole.
     #[inline]
     fn unmask(&mut self) -> bool {
-        let State::Payload { header, taken, done } = &mut self.state else { return false };
+        let State::Payload { header, taken, done, ahead } = &mut self.state else { return false };
         let rest = self.buf.get_mut(self.pos..).unwrap_or_default();
         let left = header.len - *taken;
         let arrived = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        if let (Some(key), Some(fresh)) = (header.mask, rest.get_mut(*done..arrived)) {
-            // A key has four bytes, so this is as good a phase as the whole position.
-            mask::apply(fresh, key, (*taken % 4) as usize + *done);
+        if let (Some(key), Some(fresh)) = (header.mask, rest.get_mut(*done + *ahead..arrived)) {
+            mask::apply(fresh, key, phase(*taken, *done + *ahead));
         }
-        *done = arrived;
+        (*done, *ahead) = (arrived, 0);
         arrived as u64 == left
     }
 
     /// Steps over the frame at hand, if it is whole.
     fn skip(&mut self) {
-        if let State::Payload { header, taken, done } = &self.state {
+        if let State::Payload { header, taken, done, .. } = &self.state {
             if taken + *done as u64 == header.len {
                 self.pos += done;
                 self.finish();
@@ -306,7 +301,7 @@ impl Decoder {
 
     /// What has arrived is gone: waits for the rest of the frame, or for the next one.
     fn step(&mut self) {
-        if let State::Payload { header, taken, done } = &mut self.state {
+        if let State::Payload { header, taken, done, .. } = &mut self.state {
             *taken += *done as u64;
             *done = 0;
             if *taken == header.len {
@@ -333,7 +328,7 @@ impl Decoder {
     /// How many bytes of the frame at hand have not arrived.
     fn missing(&self) -> u64 {
         match &self.state {
-            State::Payload { header, taken, done } => header.len - taken - *done as u64,
+            State::Payload { header, taken, done, .. } => header.len - taken - *done as u64,
             _ => 0,
         }
     }
@@ -362,6 +357,11 @@ impl Decoder {
         self.buf.advance(self.pos.min(self.buf.len()));
         self.pos = 0;
     }
+}
+
+/// Where the key stands `behind` bytes after the first `taken`: it has four bytes, so this is as good as the position.
+fn phase(taken: u64, behind: usize) -> usize {
+    (taken % 4) as usize + behind
 }
 
 impl fmt::Debug for Decoder {

@@ -1,5 +1,6 @@
 mod encode;
 mod memory;
+mod pushing;
 
 use super::*;
 use alloc::vec;

@@ -8,7 +8,8 @@
 // Here and nowhere else: the question to the processor is not to be had without it.
 extern crate std;
 
-use super::{Word, apply_words, copy_words};
+use super::{Word, append_words, apply_words, copy_words};
+use bytes::BytesMut;
 use std::arch::is_x86_feature_detected;
 
 pub(super) fn apply(bytes: &mut [u8], key: Word) {
@@ -29,6 +30,15 @@ pub(super) fn copy(to: &mut [u8], from: &[u8], key: Word) {
     }
 }
 
+pub(super) fn append(to: &mut BytesMut, from: &[u8], key: Word) {
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, and nothing else is asked of the caller.
+        unsafe { append_avx2(to, from, key) }
+    } else {
+        append_words(to, from, key);
+    }
+}
+
 /// # Safety
 /// The processor must have AVX2.
 #[target_feature(enable = "avx2")]
@@ -41,4 +51,11 @@ unsafe fn apply_avx2(bytes: &mut [u8], key: Word) {
 #[target_feature(enable = "avx2")]
 unsafe fn copy_avx2(to: &mut [u8], from: &[u8], key: Word) {
     copy_words(to, from, key);
+}
+
+/// # Safety
+/// The processor must have AVX2.
+#[target_feature(enable = "avx2")]
+unsafe fn append_avx2(to: &mut BytesMut, from: &[u8], key: Word) {
+    append_words(to, from, key);
 }

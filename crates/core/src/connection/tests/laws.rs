@@ -37,6 +37,7 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     let first = prop::sample::select(vec![0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8a, 0x82, 0x82, 0x89]);
     let payload = prop_oneof![
         8 => prop::collection::vec(b'a'..=b'z', 0..120),
+        1 => (3_000..9_000_usize).prop_map(|len| vec![b'a'; len]),
         1 => prop::collection::vec(any::<u8>(), 0..120),
         1 => Just(Vec::new()),
     ];
@@ -216,7 +217,8 @@ proptest! {
     #[test]
     fn splitting_the_input_changes_nothing(
         frames in prop::collection::vec(input(), 0..20),
-        sizes in prop::collection::vec(1..60_usize, 1..5),
+        sizes in prop::collection::vec(prop_oneof![3 => 1..60_usize, 1 => 1..6_000_usize], 1..5),
+        in_place in any::<bool>(),
     ) {
         let bytes = frames.concat();
         let (mut whole, mut split) = (hurried(Delivery::Whole), hurried(Delivery::Whole));
@@ -226,7 +228,9 @@ proptest! {
         let (mut rest, mut sizes) = (&bytes[..], sizes.into_iter().cycle());
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
-            apply(&mut split, &mut at_split, now, &Op::Read(piece.to_vec()));
+            let piece = piece.to_vec();
+            let op = if in_place { Op::Read(piece) } else { Op::Input(piece) };
+            apply(&mut split, &mut at_split, now, &op);
             rest = after;
         }
         prop_assert_eq!(whole.poll_timeout(), split.poll_timeout());

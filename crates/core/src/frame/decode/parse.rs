@@ -69,7 +69,7 @@ impl Decoder {
         }
         self.pos += bytes.len() - rest.len();
         let header = Header { fin, rsv1: false, opcode, mask, len };
-        self.state = State::Payload { header, taken: 0, done: 0 };
+        self.state = State::Payload { header, taken: 0, done: 0, ahead: 0 };
         Ok(true)
     }
 }
