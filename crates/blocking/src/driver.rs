@@ -8,6 +8,7 @@
 //!               └────────────────────────────────────────────────┘
 //! ```
 
+mod patience;
 mod read;
 mod write;
 
@@ -22,6 +23,7 @@ use bowline_host::{DEAF, LAST_WORDS, SleepWatch, seed};
 use crate::clock::Clock;
 use crate::stream::Stream;
 use crate::wait::{Interest, Wakened, wait_for};
+use patience::Patience;
 use read::Flow;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
@@ -73,6 +75,7 @@ pub struct Driver<S> {
     is_drained: bool,
     /// When something came last, if the connection holds what may serve for more.
     came: Option<Instant>,
+    patience: Patience,
     wakened: Option<Wakened>,
 }
 
@@ -114,6 +117,7 @@ impl<S: Stream> Driver<S> {
             flow: Flow::Little,
             is_drained: false,
             came: None,
+            patience: Patience::Unset,
             wakened: None,
         })
     }
@@ -169,12 +173,7 @@ impl<S: Stream> Driver<S> {
             }
             let lull = self.came.map(|came| came + LULL);
             let due = [self.conn.poll_timeout(), until, lull].into_iter().flatten().min();
-            let called = self.wait(due.map(|due| due - now));
-            // First, so that an end that is found after a sleep is not taken for the work of a silence.
-            if let Some(slept) = self.watch.slept() {
-                self.conn.handle_wake(self.clock.now(), slept);
-            }
-            if called {
+            if self.pause(due.map(|due| due - now)) {
                 return Driven::Busy;
             }
         }
@@ -206,10 +205,15 @@ impl<S: Stream> Driver<S> {
         let now = self.clock.now();
         // Nothing is held against a peer before all is read that it has said.
         let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
-        let mut is_news = (reads || is_due) && self.read(now);
+        let is_news = (reads || is_due) && self.read(now);
+        self.follow(now) || is_news
+    }
+
+    /// Does what follows when all has been read; says whether the owner has something to look at.
+    fn follow(&mut self, now: Instant) -> bool {
         self.rest(now);
-        is_news |= self.expire(now);
-        is_news |= self.write(now);
+        let is_late = self.expire(now);
+        let is_news = self.write(now) || is_late;
         // What it took of the last words is all that it gets.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;
@@ -234,13 +238,35 @@ impl<S: Stream> Driver<S> {
         is_due
     }
 
-    fn wait(&mut self, time: Option<Duration>) -> bool {
-        let interest = Interest {
+    /// Waits for what can be done next, at most for so long; says whether the owner has something to look at.
+    fn pause(&mut self, time: Option<Duration>) -> bool {
+        if let Some(came) = self.read_patiently(time) {
+            return came;
+        }
+        let called = self.wait(time);
+        self.notice_sleep();
+        called
+    }
+
+    /// Tells the connection if the machine slept while we waited: before what has come, so that an end that is found after a
+    /// sleep is not taken for the work of a silence.
+    fn notice_sleep(&mut self) {
+        if let Some(slept) = self.watch.slept() {
+            self.conn.handle_wake(self.clock.now(), slept);
+        }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest {
             read: self.conn.wants_input(),
             write: self.writing != Writing::Ended && (self.writing == Writing::Blocked || self.has_output()),
-        };
+        }
+    }
+
+    /// Waits for the stream, a call, or the time; says whether somebody has called.
+    fn wait(&mut self, time: Option<Duration>) -> bool {
         let Some(stream) = &self.stream else { return false };
-        wait_for(stream, interest, self.wakened.as_ref(), time).unwrap_or_else(|_| {
+        wait_for(stream, self.interest(), self.wakened.as_ref(), time).unwrap_or_else(|_| {
             // Without a way to wait there is none to go on.
             self.conn.handle_end(self.clock.now(), End::ReadFailed);
             false

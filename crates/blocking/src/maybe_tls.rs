@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use crate::stream::{Handle, Stream};
 #[cfg(feature = "tls")]
@@ -127,5 +128,13 @@ impl Stream for MaybeTlsStream {
 
     fn has_input(&self) -> bool {
         delegate!(&self.0, stream => stream.has_input())
+    }
+
+    fn set_patience(&self, time: Duration) -> io::Result<bool> {
+        delegate!(&self.0, stream => stream.set_patience(time))
+    }
+
+    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        delegate!(&mut self.0, stream => stream.read_patiently(place))
     }
 }

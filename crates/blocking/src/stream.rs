@@ -12,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::windows::io::AsSocket as AsFd;
 #[cfg(windows)]
 pub use std::os::windows::io::BorrowedSocket as Handle;
+use std::time::Duration;
 
 /// A stream that can be told not to wait, and that the system can be asked to wait for.
 ///
@@ -38,6 +39,26 @@ pub trait Stream: Read + Write {
     /// that holds no bytes has no need of it.
     fn has_input(&self) -> bool {
         false
+    }
+
+    /// Says how long [`read_patiently`](Self::read_patiently) waits from here on, and whether this stream can do that at all.
+    /// One that says `false`, as it does by default, is waited for by its socket, and read then.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_patience(&self, time: Duration) -> io::Result<bool> {
+        let _ = time;
+        Ok(false)
+    }
+
+    /// Reads, and waits until there is something to read: one call of the system, where to wait and to read are two. Gives
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing has come in the time that was set. Other calls do not wait, neither
+    /// before nor after.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.read(place)
     }
 }
 
@@ -68,6 +89,20 @@ macro_rules! stream {
 
             fn finish_writing(&mut self) -> io::Result<()> {
                 self.shutdown(Shutdown::Write)
+            }
+
+            // On Windows a socket is in an unknown state after a read whose time was over.
+            #[cfg(unix)]
+            fn set_patience(&self, time: Duration) -> io::Result<bool> {
+                self.set_read_timeout(Some(time)).map(|()| true)
+            }
+
+            #[cfg(unix)]
+            fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
+                self.set_nonblocking(false)?;
+                let read = self.read(place);
+                self.set_nonblocking(true)?;
+                read
             }
         }
     };

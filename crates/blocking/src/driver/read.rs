@@ -10,7 +10,7 @@ use super::{Driver, TURN};
 use crate::stream::Stream;
 
 /// How much is read at once where little comes: onto the stack.
-const READ_LITTLE: usize = 4 << 10;
+pub(super) const READ_LITTLE: usize = 4 << 10;
 /// How much is read at once, unless a frame is on its way that is larger.
 const READ: usize = 64 << 10;
 const HALF: usize = READ / 2;
@@ -33,7 +33,7 @@ pub(super) enum Flow {
 }
 
 impl Flow {
-    fn of(read: usize) -> Self {
+    pub(super) fn of(read: usize) -> Self {
         match read {
             0..READ_LITTLE => Self::Little,
             READ_LITTLE..=HALF => Self::Much,
@@ -58,26 +58,38 @@ impl<S: Stream> Driver<S> {
         self.is_drained = false;
         while received < TURN && self.conn.wants_input() && !self.is_drained {
             let place = self.flow.place();
-            match self.read_once(now) {
-                Ok(0) => {
-                    self.conn.handle_end(now, End::Eof);
-                    return true;
-                }
-                Ok(n) => {
-                    received += n;
-                    self.came = Some(now);
-                    // A place that was not filled has taken all that there was.
-                    self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.conn.handle_end(now, read_end(&error));
-                    return true;
-                }
+            let read = self.read_once(now);
+            match self.judge(now, read, place) {
+                Some(n) => received += n,
+                None => return true,
             }
         }
         received > 0
+    }
+
+    /// What it means that a read to a place of this length brought this: the number of bytes, or `None` at the end.
+    pub(super) fn judge(&mut self, now: Instant, read: io::Result<usize>, place: usize) -> Option<usize> {
+        match read {
+            Ok(0) => {
+                self.conn.handle_end(now, End::Eof);
+                None
+            }
+            Ok(n) => {
+                self.came = Some(now);
+                // A place that was not filled has taken all that there was.
+                self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
+                Some(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_drained = true;
+                Some(0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Some(0),
+            Err(error) => {
+                self.conn.handle_end(now, read_end(&error));
+                None
+            }
+        }
     }
 
     fn read_once(&mut self, now: Instant) -> io::Result<usize> {

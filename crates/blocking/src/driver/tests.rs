@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -12,6 +13,9 @@ struct Watched {
     stream: UnixStream,
     held: Vec<u8>,
     reads: usize,
+    /// How often it waited by a read, and how often that was set.
+    patient: usize,
+    set: Cell<usize>,
 }
 
 impl Read for Watched {
@@ -53,17 +57,32 @@ impl Stream for Watched {
     fn has_input(&self) -> bool {
         !self.held.is_empty()
     }
+
+    fn set_patience(&self, time: Duration) -> io::Result<bool> {
+        self.set.set(self.set.get() + 1);
+        self.stream.set_patience(time)
+    }
+
+    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.patient += 1;
+        self.stream.read_patiently(place)
+    }
 }
 
 /// A driver of a socket that holds these bytes, and the other end of it.
 fn watched(held: &[u8]) -> (Driver<Watched>, UnixStream) {
     let (stream, far) = UnixStream::pair().unwrap();
-    let watched = Watched { stream, held: held.to_vec(), reads: 0 };
+    let watched = Watched { stream, held: held.to_vec(), reads: 0, patient: 0, set: Cell::new(0) };
     (Driver::client(watched, &[], Config::default(), Clock::start()).unwrap(), far)
 }
 
+/// How often it was read, at once or patiently.
 fn reads(driver: &Driver<Watched>) -> usize {
-    driver.stream().unwrap().reads
+    driver.stream().unwrap().reads + patient(driver)
+}
+
+fn patient(driver: &Driver<Watched>) -> usize {
+    driver.stream().unwrap().patient
 }
 
 #[test]
@@ -184,4 +203,119 @@ fn who_says_last_words_hears_no_calls() {
     let nothing = Interest { read: false, write: false };
     let is_called = crate::wait::wait(None, nothing, Some(&wakened), Some(Duration::ZERO)).unwrap();
     assert!(is_called, "the call was for whoever goes on");
+}
+
+/// A driver after its first message, with all read.
+fn conversing() -> (Driver<Watched>, UnixStream) {
+    let (mut driver, mut far) = watched(b"");
+    hear(&mut driver, &mut far);
+    (driver, far)
+}
+
+/// The peer says something, and it is received.
+fn hear(driver: &mut Driver<Watched>, far: &mut UnixStream) {
+    far.write_all(b"\x81\x05hello").unwrap();
+    while driver.conn_mut().poll_event().is_none() {
+        driver.drive(None);
+    }
+}
+
+#[test]
+fn a_conversation_waits_by_its_reads_and_sets_their_time_once() {
+    let (mut driver, mut far) = conversing();
+    let (before, patiently) = (reads(&driver), patient(&driver));
+    for n in 1..=5 {
+        hear(&mut driver, &mut far);
+        assert_eq!((reads(&driver), patient(&driver)), (before + n, patiently + n));
+    }
+    assert_eq!(driver.stream().unwrap().set.get(), 1);
+}
+
+#[test]
+fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
+    let (mut driver, mut far) = conversing();
+    let (patiently, start) = (patient(&driver), driver.now());
+    let until = start + Duration::from_millis(700);
+    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    assert!((700..3000).contains(&(driver.now() - start).as_millis()));
+    assert_eq!(patient(&driver), patiently + 1, "half of the time");
+    hear(&mut driver, &mut far);
+}
+
+#[test]
+fn a_near_deadline_is_waited_for_exactly() {
+    let (mut driver, _far) = conversing();
+    let (patiently, start) = (patient(&driver), driver.now());
+    assert_eq!(driver.drive(Some(start + Duration::from_millis(20))), Driven::TimedOut);
+    assert!((20..1000).contains(&(driver.now() - start).as_millis()));
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn a_read_does_not_wait_where_others_call() {
+    let (mut driver, _far) = conversing();
+    let (waker, wakened) = crate::wait::waker().unwrap();
+    driver.set_wakened(wakened);
+    let patiently = patient(&driver);
+    waker.wake();
+    assert_eq!(driver.drive(None), Driven::Busy);
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn a_read_does_not_wait_while_something_is_to_be_written() {
+    let (mut driver, _far) = conversing();
+    let patiently = patient(&driver);
+    block(&mut driver);
+    let until = driver.now() + Duration::from_millis(300);
+    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    assert_eq!(patient(&driver), patiently);
+}
+
+/// Gives the stream more than it holds.
+fn block(driver: &mut Driver<Watched>) {
+    let now = driver.now();
+    driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
+    driver.step(false);
+    assert_eq!(driver.writing, Writing::Blocked);
+}
+
+#[test]
+fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
+    let (mut driver, mut far) = conversing();
+    driver.watch.pretend_sleep(Duration::from_secs(3600));
+    far.write_all(b"\x81\x05again").unwrap();
+    driver.drive(None);
+    assert!(matches!(driver.conn_mut().poll_event(), Some(Event::Resumed { .. })));
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
+}
+
+#[test]
+fn after_a_read_that_waited_nothing_waits() {
+    let (mut driver, mut far) = conversing();
+    hear(&mut driver, &mut far);
+    let socket = driver.stream().unwrap().socket();
+    assert!(rustix::fs::fcntl_getfl(socket).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn a_read_does_not_wait_where_the_stream_holds_something() {
+    let (mut driver, _far) = conversing();
+    let patiently = patient(&driver);
+    driver.stream.as_mut().unwrap().held = b"\x81\x05again".to_vec();
+    driver.drive(None);
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn what_a_read_has_waited_for_is_answered_at_once() {
+    let (mut driver, mut far) = conversing();
+    far.write_all(b"\x89\x00\x81\x05again").unwrap();
+    driver.drive(None);
+    assert!(driver.conn_mut().poll_event().is_some());
+    far.set_nonblocking(true).unwrap();
+    let mut pong = [0; 6];
+    far.read_exact(&mut pong).unwrap();
+    assert_eq!(pong[..2], [0x8a, 0x80]);
 }
