@@ -156,7 +156,8 @@ impl<S: Stream> Driver<S> {
 
     /// Reads what there is, reports the time, and writes what there is, in this order; and waits if there was nothing to
     /// do. Comes back when something happened: bytes came, a deadline was reached, there is room again where there was none,
-    /// or the stream is gone; at the latest at `until`, if one is given. When [all is over](Self::is_over), at once.
+    /// all has left that had to wait, or the stream is gone; at the latest at `until`, if one is given. When
+    /// [all is over](Self::is_over), at once.
     pub fn drive(&mut self, until: Option<Instant>) -> Driven {
         // A wait tells what has come since the last read, and costs less than a read in vain and a wait.
         let mut reads = !self.is_drained || until.is_some_and(|until| until <= self.clock.now());

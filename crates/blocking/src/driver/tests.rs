@@ -272,6 +272,22 @@ fn a_read_does_not_wait_while_something_is_to_be_written() {
     assert_eq!(patient(&driver), patiently);
 }
 
+#[test]
+fn the_last_byte_that_had_to_wait_is_news() {
+    let (mut driver, mut far) = conversing();
+    block(&mut driver);
+    // So little at a time that there is room for more long before all has left.
+    let mut place = vec![0; 4 << 10];
+    loop {
+        let _ = far.read(&mut place).unwrap();
+        let is_news = driver.step(false);
+        if !driver.has_output() {
+            assert!(is_news, "somebody may wait for this");
+            break;
+        }
+    }
+}
+
 /// Gives the stream more than it holds.
 fn block(driver: &mut Driver<Watched>) {
     let now = driver.now();

@@ -10,9 +10,11 @@ use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
-    /// Writes what the stream takes; says whether the owner may send again, or there is more to write.
+    /// Writes what the stream takes; says whether the owner may send again, there is more to write, or all has left that had
+    /// to wait.
     pub(super) fn write(&mut self, now: Instant) -> bool {
         let was_full = self.conn.room() == 0;
+        let was_blocked = self.writing == Writing::Blocked;
         let mut written = 0;
         while self.writing != Writing::Ended && written < TURN {
             match self.write_once() {
@@ -39,7 +41,7 @@ impl<S: Stream> Driver<S> {
                 },
             }
         }
-        written >= TURN || was_full && self.conn.room() > 0
+        written >= TURN || was_full && self.conn.room() > 0 || was_blocked && !self.has_output()
     }
 
     /// Whether something is to be written, or was and may still be held back by the stream.
