@@ -29,12 +29,12 @@ fn deliver(from: &mut Connection, to: &mut Connection, message: Message) {
 #[test]
 fn short_messages_are_lent_and_long_ones_given_away() {
     let (mut client, mut server) = (client(), server());
-    for message in [Message::text("grün"), binary(512), binary(513), Message::text("")] {
+    for message in [Message::text("grün"), binary(1024), binary(1025), Message::text("")] {
         deliver(&mut client, &mut server, message);
     }
     assert_eq!(server.poll_lent(), Some(Lent::Text("grün")));
-    assert_eq!(server.poll_lent(), Some(Lent::Binary(&[7; 512])));
-    assert_eq!(server.poll_lent(), Some(Lent::Event(Event::Message(binary(513)))));
+    assert_eq!(server.poll_lent(), Some(Lent::Binary(&[7; 1024])));
+    assert_eq!(server.poll_lent(), Some(Lent::Event(Event::Message(binary(1025)))));
     assert_eq!(server.poll_lent(), Some(Lent::Text("")));
     assert_eq!(server.poll_lent(), None);
 }
