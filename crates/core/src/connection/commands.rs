@@ -18,11 +18,11 @@ impl Connection {
         if let Err(refusal) = self.check_message() {
             return Err(refusal.of(message));
         }
-        let opcode = match &message {
-            Message::Text(_) => Opcode::Text,
-            Message::Binary(_) => Opcode::Binary,
+        let (opcode, payload) = match &message {
+            Message::Text(text) => (Opcode::Text, text.as_bytes()),
+            Message::Binary(bytes) => (Opcode::Binary, &bytes[..]),
         };
-        if !self.outbox.send_small(opcode, message.as_bytes()) {
+        if !self.outbox.send_small(opcode, payload) {
             self.outbox.send(opcode, message.into_bytes().into());
         }
         self.stats.messages_sent += 1;
@@ -137,24 +137,31 @@ impl Connection {
     }
 
     /// Whether another message can be sent now.
+    #[inline]
     fn check_message(&self) -> Result<(), SendError<()>> {
-        match self.check_room() {
-            Ok(()) | Err(SendError::Full { .. }) if self.unfinished.is_some() => {
-                Err(SendError::Unfinished(()))
-            }
-            other => other,
-        }
+        let is_between = !self.unfinished.is_some();
+        if is_between && self.has_room() { Ok(()) } else { Err(self.refusal(is_between)) }
     }
 
     #[inline]
     fn check_room(&self) -> Result<(), SendError<()>> {
-        let held = self.outbox.weight();
+        if self.has_room() { Ok(()) } else { Err(self.refusal(true)) }
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.is_open() && self.outbox.weight() < self.send_buffer
+    }
+
+    /// Why nothing can be sent, or only the next piece of what has been begun.
+    #[cold]
+    fn refusal(&self, is_between: bool) -> SendError<()> {
         if !self.is_open() {
-            return Err(SendError::Closing(()));
+            SendError::Closing(())
+        } else if is_between {
+            SendError::Full { message: (), held: self.outbox.weight(), limit: self.send_buffer }
+        } else {
+            SendError::Unfinished(())
         }
-        if held >= self.send_buffer {
-            return Err(SendError::Full { message: (), held, limit: self.send_buffer });
-        }
-        Ok(())
     }
 }

@@ -19,8 +19,9 @@ impl<'a> Pieces<'a> {
     #[inline]
     pub(super) fn new(outbox: &'a Outbox) -> Self {
         let mut units = outbox.units.iter();
-        let unit = if outbox.units.is_begun() { units.next() } else { None };
-        Self { unit, piece: 0, controls: outbox.controls.rest(), units }
+        let controls = outbox.controls.rest();
+        let unit = if controls.is_empty() || outbox.units.is_begun() { units.next() } else { None };
+        Self { unit, piece: 0, controls, units }
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Units {
     /// First those that are ready, then some that are empty and have memory to spare.
     all: Vec<Unit>,
     ready: usize,
+    /// How many bytes of them have not been written.
+    left: usize,
 }
 
 impl Units {
@@ -41,7 +43,7 @@ impl Units {
     /// How many bytes have not been written.
     #[inline]
     pub(super) fn left(&self) -> usize {
-        self.iter().map(Unit::left).sum()
+        self.left
     }
 
     /// How many there are.
@@ -67,23 +69,17 @@ impl Units {
     /// Copies a frame to the end of the last unit, masked if its header says so.
     #[inline]
     pub(super) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
-        if let Some(unit) = self.last_mut() {
-            unit.append(header, payload);
-        }
+        self.add(|unit| unit.append(header, payload));
     }
 
     /// Puts a frame at the end of the last unit whose payload is not copied. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, payload: [Piece; 3]) {
-        if let Some(unit) = self.last_mut() {
-            unit.append_shared(header, payload);
-        }
+        self.add(|unit| unit.append_shared(header, payload));
     }
 
     /// Ends the last unit with a Close.
     pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
-        if let Some(unit) = self.last_mut() {
-            unit.append_close(header, payload);
-        }
+        self.add(|unit| unit.append_close(header, payload));
     }
 
     /// Up to `n` bytes were written. Returns how many of them were of these units, and whether our Close left with them.
@@ -107,6 +103,7 @@ impl Units {
         } else {
             self.drop_first(done);
         }
+        self.left -= n - rest;
         (n - rest, close)
     }
 
@@ -115,6 +112,7 @@ impl Units {
         let begun = usize::from(self.is_begun());
         self.all[begun..self.ready].iter_mut().for_each(Unit::reset);
         self.ready = begun;
+        self.left = self.first().map_or(0, Unit::left);
     }
 
     #[inline]
@@ -122,9 +120,14 @@ impl Units {
         &self.all[..self.ready]
     }
 
+    /// Adds a frame to the last unit.
     #[inline]
-    fn last_mut(&mut self) -> Option<&mut Unit> {
-        self.all[..self.ready].last_mut()
+    fn add(&mut self, frame: impl FnOnce(&mut Unit)) {
+        if let Some(unit) = self.all[..self.ready].last_mut() {
+            let before = unit.len();
+            frame(unit);
+            self.left += unit.len() - before;
+        }
     }
 
     /// The first `n` are empty: puts them behind the others. A call of its own, since most writes take all there is.
