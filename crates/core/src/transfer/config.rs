@@ -15,7 +15,8 @@ pub struct Config {
     /// its cache from one step to the next, and a damaged or interrupted chunk is lost whole.
     pub max_chunk: u32,
     /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: what 1 Gbit/s carries in a round
-    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks.
+    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5 ms gets
+    /// 3 MiB at most, which are 5 Gbit/s.
     pub credit: u64,
     /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
     pub link_credit: u64,

@@ -12,6 +12,8 @@ use core::time::Duration;
 
 /// In how much time a limit on the rate lets pass what comes unasked.
 const DEBT: Duration = Duration::from_secs(30);
+/// Who answers within this time is near: 3 MiB of credit in 5 ms are 5 Gbit/s.
+const NEAR: Duration = Duration::from_millis(5);
 
 /// Which of our maps a handle leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,9 @@ pub(super) struct Link {
     pub(super) last_received: Option<u32>,
     /// How many bytes our credit promises to hold, for all transfers together.
     pub(super) promised: u64,
+    /// The least time from an ACCEPT of ours to a chunk that cannot have left before it: a round trip or two, and what the
+    /// sender's disk took.
+    answered: Option<Duration>,
     pub(super) limit_out: Option<Limiter>,
     pub(super) limit_in: Option<Limiter>,
     /// Somebody waits for `limit_in`.
@@ -106,6 +111,7 @@ impl Link {
             moved: 0,
             last_received: None,
             promised: 0,
+            answered: None,
             limit_out: config.limit_rate.map(|rate| Limiter::new(now, rate)),
             limit_in: config.limit_rate.map(|rate| Limiter::new(now, rate)),
             hungry: false,
@@ -203,6 +209,16 @@ impl Link {
         } else if !rests && self.resting.remove(&handle) {
             *self.at_rest.of(route) -= 1;
         }
+    }
+
+    /// A sender has answered an ACCEPT with a chunk, after so long.
+    pub(super) fn handle_answer(&mut self, after: Duration) {
+        self.answered = Some(self.answered.map_or(after, |least| least.min(after)));
+    }
+
+    /// Whether credit takes long to be used. Not before that is known: the first chunks use little of it.
+    pub(super) fn is_far(&self) -> bool {
+        self.answered.is_some_and(|after| after > NEAR)
     }
 
     /// How many transfers may be open at once, each way: what both sides take. Before the peer has said so, a few.

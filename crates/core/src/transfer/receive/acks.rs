@@ -9,6 +9,9 @@ use crate::transfer::send::Context;
 use crate::transfer::wire::{Ack, Frame, INITIAL_CREDIT, Rewind};
 use core::time::Duration;
 
+/// The most credit for a sender that is near: what is beyond would only wait in memory for our disk.
+const NEAR_CREDIT: u64 = 3 * 1024 * 1024;
+
 /// When to acknowledge.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Acks {
@@ -83,7 +86,8 @@ impl Incoming {
     pub(super) fn extend_credit(&mut self, cx: &mut Context<'_>) {
         let Some(link) = cx.link.as_mut().filter(|_| self.pauses.gives_credit()) else { return };
         let open = link.busy().incoming.max(1) as u64;
-        self.ahead = cx.config.credit.min(cx.config.link_credit / open).max(INITIAL_CREDIT);
+        let most = if link.is_far() { u64::MAX } else { NEAR_CREDIT };
+        self.ahead = cx.config.credit.min(most).min(cx.config.link_credit / open).max(INITIAL_CREDIT);
         // What others were promised when there were fewer of them stays promised.
         let others = link.promised.saturating_sub(self.promised);
         let free = cx.config.link_credit.saturating_sub(others).max(INITIAL_CREDIT);

@@ -36,6 +36,7 @@ impl Incoming {
             return self.fail(cx, Failure::local(Code::Protocol, text));
         }
         self.ack.last_seq = data.seq;
+        self.note_answer(cx, end);
         if data.offset > self.received {
             self.rewind(Rewind::Gap);
             return Fate::Lives;
@@ -72,6 +73,14 @@ impl Incoming {
             return self.fail(cx, failure);
         }
         Fate::Lives
+    }
+
+    /// The first chunk that cannot have left before our ACCEPT shows how long that was on its way.
+    fn note_answer(&mut self, cx: &mut Context<'_>, end: u64) {
+        if let (Some(accepted), Some(link), true) = (self.accepted, &mut cx.link, end > INITIAL_CREDIT) {
+            self.accepted = None;
+            link.handle_answer(cx.now - accepted);
+        }
     }
 
     /// Writes the new part of a chunk that begins at or below `received`.

@@ -71,6 +71,8 @@ pub(super) struct Incoming {
     promised: u64,
     /// How far beyond `written` the credit may reach.
     ahead: u64,
+    /// When the offer was accepted, until a chunk comes that answers that.
+    accepted: Option<Instant>,
     /// All credit is used up, and only a limit on the rate keeps us from giving more.
     hungry: bool,
     /// What a limit on the rate had let pass when it let pass what came before the offer was answered, and when that is
@@ -147,6 +149,7 @@ impl Incoming {
             credit: 0,
             promised: 0,
             ahead: 0,
+            accepted: None,
             hungry: false,
             owes: None,
             duplicate: 0,
@@ -232,6 +235,7 @@ impl Incoming {
             prefix: (resume > 0).then_some(prefix),
         };
         cx.control(Frame::Accept(self.handle, accept));
+        self.accepted = Some(cx.now);
     }
 
     pub(super) fn written(&mut self, cx: &mut Context<'_>, upto: u64) -> Fate {

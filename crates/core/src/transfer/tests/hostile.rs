@@ -129,7 +129,7 @@ fn a_version_that_is_not_spoken_ends_the_link() {
 #[test]
 fn more_than_the_credit_is_refused() {
     let mut victim = Victim::with_transfer(1 << 40);
-    let credit = Config::default().credit as usize;
+    let credit = 3 << 20;
     let mut sent = 0;
     while sent < credit {
         assert_eq!(cancelled(&victim.data(sent as u64, 1 << 20)), None);

@@ -144,7 +144,7 @@ fn what_lost_links_brought_in_vain_is_counted() {
 
 #[test]
 fn a_paused_transfer_takes_no_share_of_the_credit() {
-    let config = Config { credit: 8 << 20, link_credit: 16 << 20, ..Config::default() };
+    let config = Config { credit: 2 << 20, link_credit: 4 << 20, ..Config::default() };
     let mut receiver = Scripted::new(Role::Server, config);
     let handles = [1, 3, 5, 7];
     for (n, handle) in (1..).zip(handles) {
@@ -152,7 +152,7 @@ fn a_paused_transfer_takes_no_share_of_the_credit() {
     }
     (1..=4).for_each(|n| receiver.take(n));
     let said = receiver.say();
-    let shared = |frame: &Frame| matches!(frame, Frame::Accept(7, accept) if accept.credit == 4 << 20);
+    let shared = |frame: &Frame| matches!(frame, Frame::Accept(7, accept) if accept.credit == 1 << 20);
     assert!(said.iter().any(shared), "{said:?}");
     for (n, handle) in (1..).zip(&handles[..3]) {
         receiver.0.pause(Instant::ZERO, id(n));
@@ -160,7 +160,53 @@ fn a_paused_transfer_takes_no_share_of_the_credit() {
     }
     receiver.say();
     receiver.hear_data(7, 0, 1000);
-    assert_eq!(acknowledged(&mut receiver), Some(8 << 20));
+    assert_eq!(acknowledged(&mut receiver), Some(2 << 20));
+}
+
+/// Takes file `n`, whose first chunk, of `len` bytes, comes after so many milliseconds. Returns the credit before it, and
+/// where the credit ends once it is written.
+fn credit_around(receiver: &mut Scripted, n: u8, millis: u64, len: usize) -> [u64; 2] {
+    let (handle, start) = (2 * u32::from(n) + 1, Instant::from_secs(n.into()));
+    receiver.hear_at(start, Frame::Offer(handle, plain_offer(id(n), "file", 1 << 30)));
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
+    receiver.0.answer(start, id(n), answer);
+    let mut credits = Vec::new();
+    let mut note = |said: Vec<Frame>| {
+        credits.extend(said.iter().filter_map(|frame| match frame {
+            Frame::Accept(_, accept) => Some(accept.credit),
+            Frame::Ack(_, ack) => Some(ack.credit),
+            _ => None,
+        }));
+    };
+    note(receiver.say_at(start));
+    let now = start + Duration::from_millis(millis);
+    receiver.hear_data_at(now, handle, 0, len);
+    receiver.0.written(now, id(n), len as u64);
+    note(receiver.say_at(now));
+    receiver.0.cancel(now, id(n), Leftover::Discard);
+    receiver.say_at(now);
+    credits.try_into().expect("an ACCEPT and an ACK")
+}
+
+#[test]
+fn a_sender_that_is_far_gets_more_credit() {
+    let (near, far) = (3 << 20, 8 << 20);
+    // What comes within the first 64 KiB may have left before the ACCEPT.
+    for (millis, len, ahead) in [(5, 65_537, near), (6, 65_537, far), (6, 65_536, near)] {
+        let credit = credit_around(&mut Scripted::server(), 1, millis, len);
+        assert_eq!(credit, [near, len as u64 + ahead], "{len} bytes after {millis} ms");
+    }
+}
+
+#[test]
+fn one_quick_answer_shows_that_a_link_is_short() {
+    let (near, far) = (3 << 20, 8 << 20);
+    let mut receiver = Scripted::server();
+    assert_eq!(credit_around(&mut receiver, 1, 300, 100_000), [near, 100_000 + far]);
+    assert_eq!(credit_around(&mut receiver, 2, 5, 100_000), [far, far], "what was given stays");
+    assert_eq!(credit_around(&mut receiver, 3, 300, 100_000), [near, 100_000 + near]);
+    receiver.relink();
+    assert_eq!(credit_around(&mut receiver, 4, 300, 100_000), [near, 100_000 + far], "another link");
 }
 
 #[test]

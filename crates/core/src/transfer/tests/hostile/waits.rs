@@ -61,8 +61,7 @@ fn several_transfers_share_the_least_rate_of_a_link() {
 #[test]
 fn nobody_trickles_who_is_kept_waiting_by_our_own_disk() {
     let mut victim = Victim::with_transfer(1 << 30);
-    let credit = Config::default().credit;
-    for n in 0..credit >> 20 {
+    for n in 0..3 {
         assert_eq!(cancelled(&victim.data(n << 20, 1 << 20)), None);
     }
     // All credit is used up: for a quarter of an hour only our disk could change that.
