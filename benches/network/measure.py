@@ -8,6 +8,7 @@ Run by benches/network/run. Each cell has namespaces of its own:
 
 import argparse
 import concurrent.futures
+import csv
 import json
 import os
 import platform
@@ -209,14 +210,34 @@ def main():
     parser.add_argument("--rates", type=int, nargs="*", default=[1, 10, 100])
     parser.add_argument("--only", nargs="*", default=[BOWLINE, *SIZES])
     parser.add_argument("--clients", type=int, nargs="*", help="so many uploads share a link")
+    parser.add_argument("--out", type=Path, help="a file without its ending: .md and .csv are written")
     options = parser.parse_args()
     rows = shares(options) if options.clients else uploads(options)
+    lines = list(page(rows, options))
+    print("\n".join(lines))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
+        with open(options.out.with_suffix(".csv"), "w", newline="") as out:
+            table = csv.DictWriter(out, list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+
+
+def page(rows, options):
+    """The lines of a table for people, and what it was measured on."""
+    what = "Clients that share a slow link" if options.clients else "Pings while a file goes out over a slow link"
     control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
-    print(f"Linux {platform.release()}, {control}, {options.seconds:.0f} s each; round trip of the empty path below 1 ms\n")
+    yield f"# {what}\n"
+    yield (
+        f"{time.strftime('%F %R', time.gmtime())} UTC, Linux {platform.release()}, {os.cpu_count()} processors, load average "
+        f"{os.getloadavg()[0]:.1f} at the end, {control}, {options.seconds:.0f} s each; round trip of the empty path below 1 ms.\n"
+    )
     columns = list(rows[0])
-    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + "---|" * len(columns)
     for line in rows:
-        print("| " + " | ".join(line.values()) + " |")
+        yield "| " + " | ".join(line.values()) + " |"
 
 
 main()
