@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! many [--only idle|sockets|messages|files|transfers|uploads] [--quick] [--out DIR]
-//! many serve DIR       a server for the uploads, which starts it itself
+//! many --only uploads [--clients N...]      these rows alone
+//! many serve DIR                            a server for the uploads, which starts it itself
 //! ```
 
 mod costs;
@@ -19,33 +20,50 @@ use std::process::Command;
 
 use table::Table;
 
-type Part = fn(bool) -> Result<Table, Box<dyn Error>>;
+/// How much of it is measured.
+#[derive(Default)]
+struct Extent {
+    quick: bool,
+    /// How many clients upload at once: a row for each; if there are none, the usual ones.
+    clients: Vec<u64>,
+}
+
+type Part = fn(&Extent) -> Result<Table, Box<dyn Error>>;
 
 const PARTS: [(&str, Part); 6] = [
-    ("idle", |quick| Ok(idle::idle(quick))),
-    ("sockets", sockets::sockets),
-    ("messages", |quick| Ok(costs::messages(quick))),
-    ("files", |quick| Ok(costs::files(quick))),
-    ("transfers", |quick| Ok(costs::transfers(quick))),
-    ("uploads", uploads::uploads),
+    ("idle", |extent| Ok(idle::idle(extent.quick))),
+    ("sockets", |extent| sockets::sockets(extent.quick)),
+    ("messages", |extent| Ok(costs::messages(extent.quick))),
+    ("files", |extent| Ok(costs::files(extent.quick))),
+    ("transfers", |extent| Ok(costs::transfers(extent.quick))),
+    ("uploads", |extent| uploads::uploads(extent.quick, &extent.clients)),
 ];
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut words = std::env::args().skip(1);
-    let (mut only, mut quick, mut out) = (None, false, None::<PathBuf>);
+    let mut words = std::env::args().skip(1).peekable();
+    let (mut only, mut extent, mut out) = (None, Extent::default(), None::<PathBuf>);
     while let Some(word) = words.next() {
         match word.as_str() {
             "serve" => return uploads::serve(Path::new(&words.next().ok_or("serve DIR")?)),
-            "--quick" => quick = true,
+            "--quick" => extent.quick = true,
             "--only" => only = words.next(),
+            "--clients" => {
+                while let Some(Ok(clients @ 1..)) = words.peek().map(|word| word.parse()) {
+                    extent.clients.push(clients);
+                    words.next();
+                }
+            }
             "--out" => out = words.next().map(Into::into),
             other => return Err(format!("unknown: {other}").into()),
         }
     }
+    if !extent.clients.is_empty() && only.as_deref() != Some("uploads") {
+        return Err("--clients goes with --only uploads".into());
+    }
     let Some(only) = only else { return each_by_itself() };
     let (_, part) = PARTS.into_iter().find(|(name, _)| *name == only).ok_or("no such part")?;
-    let table = part(quick)?;
+    let table = part(&extent)?;
     println!("{}", table.markdown());
     if let Some(out) = out {
         std::fs::create_dir_all(&out)?;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
@@ -11,7 +12,8 @@ use bowline_store::{DiskStore, Durability};
 use bowline_tokio::{Client, ClientConfig, Server, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::time::sleep;
+use tokio::sync::Barrier;
+use tokio::time::{sleep, timeout};
 
 use crate::machine;
 use crate::table::Table;
@@ -22,12 +24,13 @@ const TOTAL: u64 = 2 << 30;
 const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(180);
 
-pub(crate) fn uploads(quick: bool) -> Result<Table, Box<dyn Error>> {
+/// A row for each of these numbers of clients; if there are none, for the usual ones.
+pub(crate) fn uploads(quick: bool, clients: &[u64]) -> Result<Table, Box<dyn Error>> {
     let mut table = Table::new(
         "uploads",
         "Clients that upload at once to one server",
-        "All clients in one process, the server in another, files in memory. The slowest against the median: what each had brought when \
-         half of all bytes had arrived.",
+        "All clients in one process, the server in another, files in memory. All are connected before any begins, and all begin at \
+         once. The slowest against the median: what each had brought when half of all bytes had arrived.",
         &[
             "clients",
             "MiB each",
@@ -37,7 +40,8 @@ pub(crate) fn uploads(quick: bool) -> Result<Table, Box<dyn Error>> {
             "peak MiB of the server",
         ],
     );
-    for count in if quick { vec![1, 100] } else { vec![1, 10, 100, 1_000] } {
+    let usual: &[u64] = if quick { &[1, 100] } else { &[1, 10, 100, 1_000] };
+    for &count in if clients.is_empty() { usual } else { clients } {
         table.row(measure(count, if quick { TOTAL / 8 } else { TOTAL })?);
     }
     Ok(table)
@@ -88,31 +92,35 @@ async fn upload(port: &str, file: &Path, count: u64, len: u64) -> Result<Measure
     for client in &clients {
         let mut link = client.link();
         let up = link.wait_for(|state| matches!(state, bowline_tokio::LinkState::Up));
-        tokio::time::timeout(PATIENCE, up).await??;
+        timeout(PATIENCE, up).await??;
     }
-    let start = Instant::now();
-    let mut uploads = Vec::new();
+    let barrier = Arc::new(Barrier::new(clients.len() + 1));
+    // What watches an upload, once it has begun.
+    let begun: Arc<[OnceLock<_>]> = clients.iter().map(|_| OnceLock::new()).collect();
+    let mut ends = Vec::new();
     for (n, client) in clients.iter().enumerate() {
         let mut id = [7; 16];
         id[..8].copy_from_slice(&n.to_be_bytes());
-        uploads.push(
-            client.upload(file, SafeName::parse(&format!("file {n}"))?, TransferId::from_bytes(id)).await?,
-        );
+        let (name, id) = (SafeName::parse(&format!("file {n}"))?, TransferId::from_bytes(id));
+        let (client, file) = (client.clone(), file.to_owned());
+        let (barrier, begun) = (Arc::clone(&barrier), Arc::clone(&begun));
+        ends.push(tokio::spawn(async move {
+            barrier.wait().await;
+            let mut upload = client.upload(&file, name, id).await?;
+            begun[n].get_or_init(|| upload.progress());
+            upload.finished().await.map(|_| Instant::now())
+        }));
     }
-    let watches: Vec<_> = uploads.iter().map(bowline_tokio::Transfer::progress).collect();
-    let ends: Vec<_> = uploads
-        .into_iter()
-        .map(|mut upload| {
-            tokio::spawn(async move { upload.finished().await.map(|_| start.elapsed().as_secs_f64()) })
-        })
-        .collect();
+    barrier.wait().await;
+    let start = Instant::now();
     let mut slowest = None;
     while !ends.iter().all(tokio::task::JoinHandle::is_finished) {
         if start.elapsed() > PATIENCE {
             return Err("the uploads do not end".into());
         }
         sleep(LOOK).await;
-        let mut brought: Vec<u64> = watches.iter().map(|watch| watch.borrow().received).collect();
+        let mut brought: Vec<u64> =
+            begun.iter().map(|begun| begun.get().map_or(0, |watch| watch.borrow().received)).collect();
         if slowest.is_none() && brought.iter().sum::<u64>() >= count * len / 2 {
             brought.sort_unstable();
             slowest = Some(brought[0] as f64 / brought[brought.len() / 2].max(1) as f64);
@@ -120,7 +128,7 @@ async fn upload(port: &str, file: &Path, count: u64, len: u64) -> Result<Measure
     }
     let mut ended = Vec::new();
     for end in ends {
-        ended.push(end.await??);
+        ended.push((end.await?? - start).as_secs_f64());
     }
     ended.sort_by(f64::total_cmp);
     let (last, median) = (ended[ended.len() - 1], ended[ended.len() / 2]);
