@@ -105,17 +105,22 @@ pub(crate) fn a_link_that_is_cut_again_and_again_carries_a_file_both_ways(pair: 
     assert!(ends >= 12, "{ends} ends");
 }
 
-/// The smallest chunk is 16 KiB long.
-pub(crate) fn links_that_carry_one_chunk_carry_a_file(pair: Pair) {
+/// The first frames of a link are short.
+pub(crate) fn links_that_carry_a_few_kib_carry_a_file(pair: Pair) {
+    const LEN: usize = 70_000;
     let serving = Serving::start(pair, ServerConfig::default());
     let dir = folder();
-    let client = serving.client_at(uneven_proxy(serving.server.address(), 20_000, 24_000), quick());
-    let sent = end(client.upload(&source(&dir, 80_000), name("file"), id(1))).expect("sent");
-    assert_eq!(serving.file("file"), contents(80_000));
-    assert!(sent.links >= 4, "{} links", sent.links);
+    let client = serving.client_at(uneven_proxy(serving.server.address(), 6_000, 9_000), quick());
+    for (n, len) in [(1, 24_000), (2, LEN)] {
+        let sent = end(client.upload(&source(&dir, len), name("file"), id(n))).expect("sent");
+        assert_eq!(serving.file("file"), contents(len));
+        assert!(sent.links >= 4, "{} links", sent.links);
+        std::fs::remove_file(serving.dir.path().join("file")).expect("it is there");
+    }
+    std::fs::write(serving.dir.path().join("file"), contents(LEN)).expect("written");
     let to = dir.path().join("back");
-    end(client.download(name("file"), &to, id(2), false)).expect("fetched");
-    assert_eq!(std::fs::read(to).expect("there"), contents(80_000));
+    end(client.download(name("file"), &to, id(3), false)).expect("fetched");
+    assert_eq!(std::fs::read(to).expect("there"), contents(LEN));
 }
 
 pub(crate) fn a_server_that_comes_back_goes_on_with_the_file(pair: Pair) {

@@ -47,7 +47,7 @@ over! {
             two_large_files_share_the_link
             what_comes_through_a_pipe_arrives
             a_link_that_is_cut_again_and_again_carries_a_file_both_ways
-            links_that_carry_one_chunk_carry_a_file
+            links_that_carry_a_few_kib_carry_a_file
             a_server_that_comes_back_goes_on_with_the_file
             another_client_goes_on_where_one_was_closed
             a_wrong_token_is_refused_at_once
@@ -146,7 +146,7 @@ over! {
             many_files_go_at_once
             what_comes_through_a_pipe_arrives
             a_link_that_is_cut_again_and_again_carries_a_file_both_ways
-            links_that_carry_one_chunk_carry_a_file
+            links_that_carry_a_few_kib_carry_a_file
             a_server_that_stops_sends_its_clients_away_and_keeps_what_came
             a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link;
         killed:

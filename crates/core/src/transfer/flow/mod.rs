@@ -43,6 +43,9 @@ const CHUNK_TIME: Duration = Duration::from_millis(50);
 const QUEUE: Duration = Duration::from_millis(50);
 /// The smallest chunk, and the first: a burst of small ones shows the pace of the path.
 pub(super) const MIN_CHUNK: u32 = 16 * 1024;
+/// The first frame of a link. Each of the next is as long as all before it together, until `MIN_CHUNK` bytes have left: of
+/// what a link carries before it breaks some half counts, however little that is.
+const FIRST_FRAME: u64 = 1024;
 /// Chunk sizes are multiples of this, and of `MIN_CHUNK` below it.
 const STEP: u32 = 64 * 1024;
 /// Up to this round-trip time the first window is `NEAR_WINDOW`; beyond, or if it is unknown, the path may be slow,
@@ -64,6 +67,8 @@ pub(super) struct Flow {
     wishes: u32,
     first_window: u64,
     in_flight: u64,
+    /// How many bytes have left.
+    begun: u64,
     /// How many bytes the last chunk had.
     last_sent: Option<u32>,
     delivered: u64,
@@ -106,6 +111,7 @@ impl Flow {
             wishes: 0,
             first_window: if near { NEAR_WINDOW } else { FAR_WINDOW },
             in_flight: 0,
+            begun: 0,
             last_sent: None,
             delivered: 0,
             last_ack: None,
@@ -182,11 +188,18 @@ impl Flow {
         self.in_flight == 0 || self.in_flight + len <= self.window()
     }
 
-    /// A chunk left. Keep the stamp until it is acknowledged or lost.
+    /// How much of a chunk goes into the next frame.
+    pub(super) fn cut(&self, chunk: u64) -> u64 {
+        if self.begun < MIN_CHUNK.into() { chunk.min(self.begun.max(FIRST_FRAME)) } else { chunk }
+    }
+
+    /// A chunk left, or a part of it. Keep the stamp until it is acknowledged or lost; parts that leave together are one
+    /// chunk to it, and the first stamp counts.
     pub(super) fn handle_sent(&mut self, now: Instant, len: u64) -> Stamp {
         // After a pause the time since the last acknowledgement says nothing about the path.
         let delivered_at = if self.in_flight == 0 { now } else { self.last_ack.unwrap_or(now) };
         self.in_flight += len;
+        self.begun = self.begun.saturating_add(len);
         self.last_sent = u32::try_from(len).ok();
         self.round.was_full |= !self.admits(u64::from(self.chunk));
         Stamp { sent: now, delivered: self.delivered, delivered_at }

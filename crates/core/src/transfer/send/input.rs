@@ -33,6 +33,10 @@ impl Outgoing {
         self.max_chunk = accept.max_chunk;
         self.extend_credit(accept.credit);
         self.resumed.get_or_insert(accept.resume);
+        if let Some(link) = &mut cx.link {
+            // What came before the last link broke, and was not acknowledged any more.
+            link.moved += accept.resume.min(self.highest).saturating_sub(self.received);
+        }
         self.received = accept.resume;
         self.durable = accept.resume;
         self.release(cx);
@@ -85,6 +89,8 @@ impl Outgoing {
         while self.flights.front().is_some_and(|flight| flight.end <= ack.received) {
             let Some(flight) = self.flights.pop_front() else { break };
             link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
+        }
+        if ack.received > self.received {
             self.attempts = 0;
             self.carried = true;
         }

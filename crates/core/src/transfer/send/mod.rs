@@ -94,8 +94,10 @@ pub(super) struct Outgoing {
     /// When it was told last that we are.
     told: Instant,
 
-    /// The next offset to send, the end of everything sent on this link, and of everything ever sent.
+    /// The next offset to send, the end of the chunk that it is in, of everything sent on this link, and of everything ever
+    /// sent.
     sent: u64,
+    chunk_end: u64,
     reached: u64,
     highest: u64,
     /// Where the first link began.
@@ -148,6 +150,7 @@ impl Outgoing {
             working: None,
             told: now,
             sent: 0,
+            chunk_end: 0,
             reached: 0,
             highest: 0,
             resumed: None,
@@ -182,7 +185,8 @@ impl Outgoing {
         is_due && !self.rests()
     }
 
-    /// Sends the OFFER. A small file that nobody has heard of follows at once, within the initial credit.
+    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit. Once only: a
+    /// receiver that loses the link before it has opened its file has nothing of that.
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
@@ -190,6 +194,7 @@ impl Outgoing {
         let early = small.is_some()
             && self.offer.epoch_seen == 0
             && self.attempts == 0
+            && self.highest == 0
             && self.offer.mode == Mode::AttachOrCreate;
         self.heard = cx.now;
         self.rewind(0, link);

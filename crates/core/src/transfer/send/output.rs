@@ -12,7 +12,7 @@ pub(in crate::transfer) enum Chunk {
     Nothing,
     /// A chunk, but the window does not admit it.
     Full,
-    /// This chunk.
+    /// This one, or a part of it.
     Sent(Handle, Data),
 }
 
@@ -50,7 +50,7 @@ impl Outgoing {
         Some(next).filter(|_| !self.pauses.halt.is_on())
     }
 
-    /// The next chunk.
+    /// The next chunk, or a part of it.
     pub(in crate::transfer) fn poll_data(&mut self, now: Instant, flow: &mut Flow, most: u64) -> Chunk {
         let (State::Offered { handle, early: true, .. } | State::Sending { handle, have: Have::Part }) =
             self.state
@@ -61,12 +61,19 @@ impl Outgoing {
             return Chunk::Nothing;
         }
         let Some(front) = self.ready.front_mut() else { return Chunk::Nothing };
-        let chunk = u64::from(flow.chunk().min(self.max_chunk)).min(most).min(front.len() as u64);
-        let len = chunk.min(self.credit.saturating_sub(self.sent));
+        let is_begun = self.sent < self.chunk_end;
+        let chunk = if is_begun {
+            self.chunk_end - self.sent
+        } else {
+            u64::from(flow.chunk().min(self.max_chunk)).min(most)
+        };
+        let chunk = chunk.min(front.len() as u64);
+        let whole = chunk.min(self.credit.saturating_sub(self.sent));
         // A sliver of credit waits for more, unless nothing is left that could bring it.
-        if len == 0 || (len < chunk && !self.flights.is_empty()) {
+        if whole == 0 || (whole < chunk && !self.flights.is_empty()) {
             return Chunk::Nothing;
         }
+        let len = flow.cut(whole);
         if !flow.admits(len) {
             return Chunk::Full;
         }
@@ -81,7 +88,13 @@ impl Outgoing {
         self.reached = self.reached.max(self.sent);
         self.highest = self.highest.max(self.sent);
         let stamp = flow.handle_sent(now, len);
-        self.flights.push_back(Flight { end: self.sent, len, stamp });
+        match self.flights.back_mut().filter(|_| is_begun) {
+            Some(flight) => (flight.end, flight.len) = (self.sent, flight.len + len),
+            None => self.flights.push_back(Flight { end: self.sent, len, stamp }),
+        }
+        if !is_begun {
+            self.chunk_end = offset + whole;
+        }
         let seq = self.seq;
         self.seq = seq.wrapping_add(1);
         Chunk::Sent(handle, Data { offset, seq, payload })
@@ -93,6 +106,7 @@ impl Outgoing {
             link.flow.handle_lost(flight.len);
         }
         self.sent = offset;
+        self.chunk_end = offset;
         if self.pauses.is_void {
             // What was lost before the pause has no credit either.
             self.credit = offset;

@@ -153,8 +153,53 @@ fn the_source_is_asked_for_two_pieces_ahead() {
     assert_eq!(reads(&mut sender), [64 * 1024, 64 * 1024]);
     sender.provide(0, 64 * 1024);
     sender.provide(64 * 1024, 64 * 1024);
-    assert_eq!(sender.say().len(), 2, "as many chunks as the window admits");
+    assert_eq!(sender.say().len(), 6, "two chunks, as many as the window admits; the first is cut");
     assert_eq!(reads(&mut sender), [64 * 1024], "before the first piece is gone");
+}
+
+/// The lengths of the payloads of DATA.
+fn lengths(said: &[Frame]) -> Vec<usize> {
+    let len = |frame: &Frame| if let Frame::Data(_, data) = frame { Some(data.payload.len()) } else { None };
+    said.iter().filter_map(len).collect()
+}
+
+#[test]
+fn a_link_begins_with_short_frames() {
+    let mut sender = Scripted::sending(1 << 30);
+    sender.read();
+    assert_eq!(lengths(&sender.say()), [1 << 10, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10]);
+}
+
+#[test]
+fn what_had_come_before_a_link_broke_counts_on_the_next() {
+    let mut sender = Scripted::sending(1 << 30);
+    sender.read();
+    sender.say();
+    assert_eq!(sender.0.moved(), 0);
+    sender.relink();
+    sender.say();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(1 << 30) }));
+    assert_eq!(sender.0.moved(), 4096);
+    // What another process had brought does not.
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 30)).expect("new");
+    sender.say();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(1 << 30) }));
+    assert_eq!(sender.0.moved(), 0);
+}
+
+#[test]
+fn a_small_file_follows_its_offer_once() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.read();
+    sender.say();
+    sender.read();
+    assert_eq!(lengths(&sender.say()), [1000]);
+    sender.relink();
+    sender.say();
+    sender.read();
+    assert_eq!(lengths(&sender.say()), [], "the link may have broken before the receiver had a place for it");
 }
 
 #[test]
@@ -165,24 +210,17 @@ fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
     let credit = 16 * 1024 + 100;
     sender.hear(Frame::Accept(1, accept(credit)));
     sender.read();
-    let sent = |said: &[Frame]| -> Vec<_> {
-        said.iter()
-            .filter_map(
-                |frame| if let Frame::Data(_, data) = frame { Some(data.payload.len()) } else { None },
-            )
-            .collect()
-    };
-    assert_eq!(sent(&sender.say()), [16 * 1024]);
+    assert_eq!(lengths(&sender.say()).iter().sum::<usize>(), 16 * 1024);
     let ack = Ack { received: 16 * 1024, durable: 0, credit, last_seq: 0, hold_us: 0, rewind: None };
     sender.hear(Frame::Ack(1, ack));
-    assert_eq!(sent(&sender.say()), [100], "nothing else would bring more");
+    assert_eq!(lengths(&sender.say()), [100], "nothing else would bring more");
 }
 
 #[test]
 fn what_is_sent_twice_is_counted() {
     let mut sender = Scripted::sending(1 << 20);
     sender.read();
-    assert_eq!(sender.say().len(), 2);
+    assert_eq!(sender.say().len(), 6);
     sender.hear_ack(16 * 1024, Some(wire::Rewind::Gap));
     sender.read();
     sender.say();
