@@ -55,6 +55,12 @@ def raw(round):
     return server, [round.options.raw, "send", address, round.file]
 
 
+def checked(round):
+    address = f"127.0.0.1:{round.port}"
+    server = [round.options.checked, "serve", address, round.inbox / "file"]
+    return server, [round.options.checked, "send", address, round.file]
+
+
 def curl(round):
     config = round.folder / "nginx.conf"
     (round.folder / "tmp").mkdir()
@@ -113,6 +119,7 @@ def python(round):
 
 CONTENDERS = {
     "raw": ("raw TCP, 256 KiB buffers", raw),
+    "checked": ("raw TCP, CRC32C and BLAKE3 of both ends", checked),
     "bowline": ("bowline: CRC32C and BLAKE3", bowline),
     "curl+nginx": ("curl to nginx (dav)", curl),
     "rsync": ("rsync daemon, whole file", rsync),
@@ -187,6 +194,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bowline")
     parser.add_argument("--raw")
+    parser.add_argument("--checked")
     parser.add_argument("--interop", type=Path)
     parser.add_argument("--have", nargs="*", default=[])
     options = parser.parse_args(words[:split])
