@@ -41,23 +41,18 @@ enum Entry {
     Short(usize),
 }
 
-/// What is taken out of the queue.
-enum Taken {
-    Event(Event),
-    Short(Place),
-}
-
-/// A short message, by its length.
+/// A short message, by its length. Thousands may come in one read, and all of them should stay in the nearest cache, so
+/// this is much smaller than an event.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Text(usize),
-    Binary(usize),
+    Text(u16),
+    Binary(u16),
 }
 
 /// Short messages one behind the other: whoever has them lent needs no allocation for each.
 #[derive(Debug, Default)]
 struct Short {
-    /// All that wait, in order. Thousands may come in one read, so this is much smaller than an event.
+    /// All that wait, in order.
     places: VecDeque<Place>,
     texts: String,
     binaries: Vec<u8>,
@@ -100,39 +95,47 @@ impl Inbox {
         self.entries.push_back(Entry::Event(event));
     }
 
-    /// Queues a short text, which is copied.
+    /// Queues a text, which is copied: one that is short, to where the others are.
     pub(super) fn push_text(&mut self, text: &str) {
+        let Ok(len) = u16::try_from(text.len()) else {
+            return self.push(Event::Message(Message::text(text)));
+        };
         self.grow(text.len());
         self.expect_short();
-        self.short().push_text(text);
+        self.short().push_text(len, text);
     }
 
-    /// Queues a short binary message, which is copied.
+    /// Queues a binary message, which is copied: one that is short, to where the others are.
     pub(super) fn push_binary(&mut self, bytes: &[u8]) {
+        let Ok(len) = u16::try_from(bytes.len()) else {
+            return self.push(Event::Message(Message::Binary(Bytes::copy_from_slice(bytes))));
+        };
         self.grow(bytes.len());
         self.expect_short();
-        self.short().push_binary(bytes);
+        self.short().push_binary(len, bytes);
     }
 
     /// The next event.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Event> {
-        Some(match self.take()? {
-            Taken::Event(event) => event,
-            Taken::Short(Place::Text(len)) => Event::Message(Message::text(self.short().take_text(len))),
-            Taken::Short(Place::Binary(len)) => {
-                let bytes = Bytes::copy_from_slice(self.short().take_binary(len));
-                Event::Message(Message::Binary(bytes))
+        match self.take_short() {
+            Some(Place::Text(len)) => Some(Event::Message(Message::text(self.short().take_text(len.into())))),
+            Some(Place::Binary(len)) => {
+                let bytes = Bytes::copy_from_slice(self.short().take_binary(len.into()));
+                Some(Event::Message(Message::Binary(bytes)))
             }
-        })
+            None => self.take_event(),
+        }
     }
 
     /// The next event, as it lies here.
+    #[inline]
     pub(super) fn lend(&mut self) -> Option<Lent<'_>> {
-        Some(match self.take()? {
-            Taken::Event(event) => Lent::Event(event),
-            Taken::Short(Place::Text(len)) => Lent::Text(self.short().take_text(len)),
-            Taken::Short(Place::Binary(len)) => Lent::Binary(self.short().take_binary(len)),
-        })
+        match self.take_short() {
+            Some(Place::Text(len)) => Some(Lent::Text(self.short().take_text(len.into()))),
+            Some(Place::Binary(len)) => Some(Lent::Binary(self.short().take_binary(len.into()))),
+            None => self.take_event().map(Lent::Event),
+        }
     }
 
     /// Gives spare memory back, if nothing waits.
@@ -182,34 +185,29 @@ impl Inbox {
         self.is_closed
     }
 
-    /// Takes the next event or short message out of the queue.
+    /// Takes a short message, if the next event is one.
     #[inline]
-    fn take(&mut self) -> Option<Taken> {
-        self.is_awaited = self.entries.is_empty();
-        if let Some(Entry::Short(left @ 2..)) = self.entries.front_mut() {
-            *left -= 1;
-            return self.take_short();
+    fn take_short(&mut self) -> Option<Place> {
+        let Some(Entry::Short(left)) = self.entries.front_mut() else { return None };
+        *left -= 1;
+        if *left == 0 {
+            self.entries.pop_front();
         }
-        match self.entries.pop_front() {
-            Some(Entry::Short(_)) => self.take_short(),
-            Some(Entry::Event(event)) => Some(Taken::Event(self.take_event(event))),
-            None if self.entries.capacity() > KEPT => {
-                self.entries = VecDeque::new();
-                None
-            }
-            None => None,
-        }
-    }
-
-    #[inline]
-    fn take_short(&mut self) -> Option<Taken> {
+        self.is_awaited = false;
         let place = self.short().places.pop_front()?;
-        let (Place::Text(len) | Place::Binary(len)) = place;
-        self.shrink(len);
-        Some(Taken::Short(place))
+        self.shrink(place.len());
+        Some(place)
     }
 
-    fn take_event(&mut self, event: Event) -> Event {
+    /// Takes the next event, which is no short message.
+    fn take_event(&mut self) -> Option<Event> {
+        self.is_awaited = self.entries.is_empty();
+        let Some(Entry::Event(event)) = self.entries.pop_front() else {
+            if self.entries.capacity() > KEPT {
+                self.entries = VecDeque::new();
+            }
+            return None;
+        };
         match &event {
             Event::Message(message) => self.shrink(message.len()),
             Event::Piece(piece) => self.shrink(piece.len()),
@@ -218,7 +216,7 @@ impl Inbox {
                 self.has_close &= !matches!(other, Event::CloseReceived(_));
             }
         }
-        event
+        Some(event)
     }
 
     /// One more short message waits.
@@ -252,20 +250,27 @@ impl Inbox {
     }
 }
 
+impl Place {
+    fn len(self) -> usize {
+        let (Self::Text(len) | Self::Binary(len)) = self;
+        len.into()
+    }
+}
+
 impl Short {
-    fn push_text(&mut self, text: &str) {
+    fn push_text(&mut self, len: u16, text: &str) {
         if is_spent(self.texts_taken, self.texts.len()) {
             self.texts.drain(..mem::take(&mut self.texts_taken));
         }
-        self.places.push_back(Place::Text(text.len()));
+        self.places.push_back(Place::Text(len));
         self.texts.push_str(text);
     }
 
-    fn push_binary(&mut self, bytes: &[u8]) {
+    fn push_binary(&mut self, len: u16, bytes: &[u8]) {
         if is_spent(self.binaries_taken, self.binaries.len()) {
             self.binaries.drain(..mem::take(&mut self.binaries_taken));
         }
-        self.places.push_back(Place::Binary(bytes.len()));
+        self.places.push_back(Place::Binary(len));
         self.binaries.extend_from_slice(bytes);
     }
 

@@ -54,6 +54,19 @@ fn a_message_is_replied_to_though_a_fault_came_with_it() {
 }
 
 #[test]
+fn a_message_that_is_not_short_is_replied_to_as_well() {
+    let mut server = server();
+    let long = "a".repeat(2000);
+    server.handle_input(T0, &[to_server(0x81, long.as_bytes()), reserved()].concat());
+    assert_eq!(server.poll_event(), Some(Event::Message(Message::text(&*long))));
+    server.send(at(1), Message::text("seen")).unwrap();
+    assert_eq!(said(&mut server, at(1)), [text("seen")]);
+    assert_eq!(server.poll_event(), None);
+    server.handle_timeout(at(2));
+    assert_eq!(said(&mut server, at(2)), [refusal()]);
+}
+
+#[test]
 fn an_application_that_waits_for_more_does_not_delay_the_refusal() {
     let mut server = server();
     server.handle_input(T0, &to_server(0x81, b"a"));

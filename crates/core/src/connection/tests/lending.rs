@@ -1,6 +1,7 @@
 //! Short messages that are lent.
 
 use super::*;
+use crate::connection::inbox::Inbox;
 use proptest::prelude::*;
 
 /// What was lent, as an event of its own.
@@ -37,6 +38,21 @@ fn short_messages_are_lent_and_long_ones_given_away() {
     assert_eq!(server.poll_lent(), Some(Lent::Event(Event::Message(binary(1025)))));
     assert_eq!(server.poll_lent(), Some(Lent::Text("")));
     assert_eq!(server.poll_lent(), None);
+}
+
+#[test]
+fn what_is_too_long_for_a_place_among_the_short_is_an_event_as_others() {
+    let mut inbox = Inbox::new(1 << 20);
+    let (text, bytes) = ("x".repeat(70_000), vec![7; 65_536]);
+    inbox.push_text(&text);
+    inbox.push_text(&text[..65_535]);
+    inbox.push_binary(&bytes);
+    inbox.push_binary(&bytes[..65_535]);
+    assert_eq!(inbox.lend(), Some(Lent::Event(Event::Message(Message::text(&*text)))));
+    assert_eq!(inbox.lend(), Some(Lent::Text(&text[..65_535])));
+    assert_eq!(inbox.lend(), Some(Lent::Event(Event::Message(binary(65_536)))));
+    assert_eq!(inbox.lend(), Some(Lent::Binary(&bytes[..65_535])));
+    assert!(!inbox.has_messages());
 }
 
 #[test]
