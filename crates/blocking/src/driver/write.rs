@@ -13,6 +13,9 @@ impl<S: Stream> Driver<S> {
     /// Writes what the stream takes; says whether the owner may send again, there is more to write, or all has left that had
     /// to wait.
     pub(super) fn write(&mut self, now: Instant) -> bool {
+        if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
+            return false;
+        }
         let was_full = self.conn.room() == 0;
         let was_blocked = self.writing == Writing::Blocked;
         let mut written = 0;

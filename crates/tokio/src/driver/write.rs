@@ -15,6 +15,9 @@ use super::{Driver, Writing};
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the owner may send again, or when there is more to write.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
+            return Poll::Pending;
+        }
         let was_full = self.conn.room() == 0;
         let (mut written, most) = (0, self.turns.direction());
         while self.writing != Writing::Ended && written < most {
