@@ -107,16 +107,17 @@ impl Decoder {
         if filled && self.stride < MAX_STRIDE {
             self.stride *= 2;
         }
-        let wanted = self.wanted();
+        let (wanted, buffered) = (self.wanted(), self.buffered());
+        // What has come of a large frame is moved for the sake of its rest, and of nothing more.
+        let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
         if wanted <= self.stride {
-            // More than is wanted saves reads, but not if what has come of a large frame would have to move for it.
-            let least = if self.buffered() > MOVED { wanted } else { wanted.max(self.stride / 2) };
+            // More than is wanted saves reads.
+            let least = if buffered > MOVED { rest } else { wanted.max(self.stride / 2) };
             self.make_room(least, self.stride);
         } else if self.whole {
             // To make room that is not needed yet would double it, however little has come.
-            let buffered = self.buffered();
             let most = wanted.min(buffered.max((ON_TRUST + BESIDE).saturating_sub(buffered)));
-            let least = if buffered > MOVED { most.min(MAX_STRIDE) } else { most };
+            let least = if buffered > MOVED { rest.min(most).min(MAX_STRIDE) } else { most };
             self.make_room(least, most);
         } else {
             let most = wanted.min(MAX_STRIDE);

@@ -153,6 +153,56 @@ fn the_end_of_a_large_frame_does_not_move_what_has_come_of_it() {
 }
 
 #[test]
+fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() {
+    const LEN: usize = 256 << 10;
+    // As loopback cuts it: now so many packets are there, now fewer, and now the peer has written no more.
+    const PACKET: usize = 65_483;
+    let frame = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]);
+    let stream = frame.repeat(40);
+    for seed in 0..20 {
+        let mut rng = crate::Rng::from_seed([seed; 32]);
+        let mut decoder = decoder(Role::Client);
+        let (mut rest, mut last) = (&stream[..], Bytes::new());
+        while !rest.is_empty() {
+            let (begun, place) = (decoder.payload().len(), decoder.payload().as_ptr());
+            let room = decoder.input();
+            let whole = (rest.len() - 1) % frame.len() + 1;
+            let there =
+                if rng.next_u32() % 2 == 0 { whole } else { rng.next_u32() as usize % 4 * PACKET + PACKET };
+            let read = (room.capacity() - room.len()).min(there).min(rest.len());
+            room.extend_from_slice(&rest[..read]);
+            rest = &rest[read..];
+            let is_moved = decoder.payload().as_ptr() != place;
+            assert!(!is_moved || begun <= 16 << 10, "{begun} bytes of a frame, seed {seed}");
+            while decoder.decode().unwrap().is_some() {
+                // Whoever holds a message until the next one comes makes each be read to another place.
+                last = decoder.take();
+            }
+        }
+        assert_eq!(last.len(), LEN);
+    }
+}
+
+#[test]
+fn behind_a_whole_frame_there_is_room_for_more() {
+    let mut decoder = decoder(Role::Client);
+    let bytes = encode(Header::new(Opcode::Binary, 100_000), &[7; 100_000]);
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        let place = decoder.input();
+        let (now, behind) = rest.split_at((place.capacity() - place.len()).min(rest.len()));
+        place.extend_from_slice(now);
+        rest = behind;
+        decoder.decode().unwrap();
+    }
+    for _ in 0..100 {
+        let place = decoder.input();
+        assert!(place.capacity() > place.len(), "a read of nothing would look like the end");
+        place.extend_from_slice(b"\x89");
+    }
+}
+
+#[test]
 fn a_mebibyte_with_what_a_protocol_adds_to_it_goes_through_one_place() {
     const LEN: usize = (1 << 20) + 44;
     let mut decoder = decoder(Role::Client);
