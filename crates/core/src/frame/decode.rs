@@ -123,6 +123,9 @@ impl Decoder {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);
         }
+        if self.whole && (self.recent > 0 || buffered > MOVED) {
+            self.lend_at_most(wanted);
+        }
         &mut self.buf
     }
 
@@ -350,6 +353,14 @@ impl Decoder {
                 None => self.buf.reserve(wanted),
                 Some(shelf) => shelf.make_room(&mut self.buf, wanted),
             }
+        }
+    }
+
+    /// Cuts the room off that is more than this. The part of another frame that came there might have to move.
+    fn lend_at_most(&mut self, wanted: usize) {
+        if self.spare() > wanted {
+            // The memory stays, and serves again when room is made.
+            drop(self.buf.split_off(self.buf.len() + wanted));
         }
     }
 

@@ -184,6 +184,28 @@ fn what_has_come_of_a_large_frame_stays_where_it_is_however_the_stream_is_cut() 
 }
 
 #[test]
+fn a_place_that_is_larger_than_a_frame_is_lent_for_one_frame() {
+    const LEN: usize = 256 << 10;
+    let stream = encode(Header::new(Opcode::Binary, LEN as u64), &vec![7; LEN]).repeat(20);
+    let mut decoder = decoder(Role::Client);
+    // A place for two, in which the second one would always end outside.
+    decoder.input().reserve(2 * LEN);
+    let (mut rest, mut moved) = (&stream[..], 0);
+    while !rest.is_empty() {
+        let (begun, place) = (decoder.payload().len(), decoder.payload().as_ptr());
+        let room = decoder.input();
+        let read = (room.capacity() - room.len()).min(rest.len());
+        room.extend_from_slice(&rest[..read]);
+        rest = &rest[read..];
+        moved += if decoder.payload().as_ptr() == place { 0 } else { begun };
+        while decoder.decode().unwrap().is_some() {
+            assert_eq!(decoder.take().len(), LEN);
+        }
+    }
+    assert!(moved < 2 * LEN, "{moved} bytes have moved");
+}
+
+#[test]
 fn behind_a_whole_frame_there_is_room_for_more() {
     let mut decoder = decoder(Role::Client);
     let bytes = encode(Header::new(Opcode::Binary, 100_000), &[7; 100_000]);
