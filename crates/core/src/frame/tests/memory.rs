@@ -208,7 +208,7 @@ fn a_place_that_is_larger_than_a_frame_is_lent_for_one_frame() {
 #[test]
 fn behind_a_whole_frame_there_is_room_for_more() {
     let mut decoder = decoder(Role::Client);
-    let bytes = encode(Header::new(Opcode::Binary, 100_000), &[7; 100_000]);
+    let bytes = encode(Header::new(Opcode::Binary, 100_000), &vec![7; 100_000]);
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         let place = decoder.input();
