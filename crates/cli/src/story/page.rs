@@ -50,6 +50,8 @@ fn summary(story: &Story, page: &mut String) {
     page.push_str("<dl>\n");
     let span = story.end.at;
     let mut tile = |name: &str, value: String| {
+        // A number keeps its unit beside it, however narrow a tile is.
+        let value = value.replace(' ', "\u{a0}").replace("\u{a0}to\u{a0}", "\u{a0}to ");
         let _ = writeln!(page, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     };
     let count = if sums.files == 1 { "In one file".into() } else { format!("In {} files", sums.files) };
@@ -213,7 +215,11 @@ fn lives(story: &Story, page: &mut String) {
 /// `1 ms to 3 ms`, or a single value.
 fn between(unit: Unit, range: Range) -> String {
     let (least, most) = (unit.text(range.least), unit.text(range.most));
-    if least == most { most } else { format!("{least} to {most}") }
+    match (least.split_once(' '), most.split_once(' ')) {
+        _ if least == most => most,
+        (Some((number, one)), Some((_, other))) if one == other => format!("{number} to {most}"),
+        _ => format!("{least} to {most}"),
+    }
 }
 
 /// Text that may be anybody's, as text.

@@ -128,10 +128,10 @@ fn a_page_has_the_numbers_and_no_markup_of_others() {
     for words in [
         "Everything has arrived, and both ends have computed the same digests.",
         "It took 2 connections: the link broke once, and was away for ",
-        "In one file  3.0 MiB",
+        "In one file  3.0\u{a0}MiB",
         "Connections  2",
-        "Crossed again  1.0 KiB",
-        "Round trips  40 ms",
+        "Crossed again  1.0\u{a0}KiB",
+        "Round trips  40\u{a0}ms",
         "urgent waited behind files for 30 ms at most",
         "connection 1 has ended: no close frame received or sent;",
         "Connection 2, from ",
@@ -142,6 +142,27 @@ fn a_page_has_the_numbers_and_no_markup_of_others() {
         assert!(page.contains(&format!("<figcaption><b>{name}</b>")), "{name}");
     }
     assert_eq!(page.matches("class=\"cut\" x1=").count(), 5, "one break in each plot, not the last end");
+}
+
+#[test]
+fn a_unit_stands_beside_its_number_and_once_for_two_of_one_unit() {
+    for (millis, shown) in [
+        ([1, 371], "1\u{a0}to 371\u{a0}ms"),
+        ([500, 1500], "500\u{a0}ms\u{a0}to 1.5\u{a0}s"),
+        ([40, 40], "40\u{a0}ms"),
+    ] {
+        let (sender, receiver) = watch::channel(Traffic::default());
+        let mut story = story().watching(receiver);
+        for millis in millis {
+            let mut traffic = Traffic::default();
+            traffic.round_trip = Some(Duration::from_millis(millis));
+            sender.send_replace(traffic);
+            story.link(&LinkEvent::Up { link: 1 });
+        }
+        story.end(&Ok(()));
+        let page = page::page(&story);
+        assert!(page.contains(&format!("<dt>Round trips</dt><dd>{shown}</dd>")), "{shown} in\n{page}");
+    }
 }
 
 #[test]
