@@ -25,7 +25,6 @@ use controls::Controls;
 use core::fmt;
 use outgoing::{Outgoing, Piece};
 use pieces::Pieces;
-use unit::Unit;
 use units::Units;
 
 /// What is shorter is copied behind its header; a piece of its own costs more than that.
@@ -320,11 +319,10 @@ impl Outbox {
     /// Begins another unit, unless there is enough already.
     fn begin_unit(&mut self) -> bool {
         let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS;
-        let is_wanted = !is_full && !self.units.last().is_some_and(Unit::ends_with_close);
-        if is_wanted {
+        if !is_full {
             self.units.push();
         }
-        is_wanted
+        !is_full
     }
 
     /// The header of a frame that is not fragmented.
