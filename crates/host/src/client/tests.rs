@@ -201,6 +201,29 @@ fn what_is_decided_about_an_event_is_said_in_the_same_round() {
 }
 
 #[test]
+fn what_nobody_asked_for_is_not_taken() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
+    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
+    let mut server = Session::server(session::Config::default(), now);
+    server.handle_link_up(now, None);
+    server.transfers_mut().offer(now, offer(1)).unwrap();
+    for _ in 0..3 {
+        keeper.pump(now, &mut near);
+        pump(now, &mut far, &mut server);
+        carry(now, &mut near, &mut far);
+        carry(now, &mut far, &mut near);
+    }
+    let ends = std::iter::from_fn(|| server.poll_event()).filter_map(|event| match event {
+        session::Event::Transfer(transfer::Event::Failed { failure, .. }) => Some(failure.to_string()),
+        _ => None,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
+}
+
+#[test]
 fn who_is_put_off_is_told_by_whom_and_for_how_long() {
     let now = Instant::ZERO;
     let mut keeper = keeper(ClientConfig::default());

@@ -124,17 +124,14 @@ impl<T> Keeper<T> {
 
     fn handle_offered(&mut self, now: Instant, mut offered: Offered) {
         let id = offered.id;
-        match self.places.get(&id) {
-            Some((store, download)) if offered.requested => {
-                offered.name = download.local.clone();
-                offered.unix_mode = offered.unix_mode.filter(|_| download.unix_mode);
-                self.desk.worker.attach(store, offered);
-                self.count_link(id);
-            }
-            _ => {
-                let failure = Failure::local(Code::Rejected, "this client takes only what it asked for");
-                self.desk.session.transfers_mut().fail(now, id, failure);
-            }
+        if let Some((store, download)) = self.places.get(&id) {
+            offered.name = download.local.clone();
+            offered.unix_mode = offered.unix_mode.filter(|_| download.unix_mode);
+            self.desk.worker.attach(store, offered);
+            self.count_link(id);
+        } else {
+            let failure = Failure::local(Code::Rejected, "this client takes only what it asked for");
+            self.desk.session.transfers_mut().fail(now, id, failure);
         }
     }
 
