@@ -336,6 +336,9 @@ impl Incoming {
     /// Finishes and syncs when it is time; in this order, since a FIN that is taken back makes a sync due.
     fn step(&mut self, cx: &mut Context<'_>) -> Fate {
         let fate = self.look_at_fin(cx);
+        if self.tell_finishing <= cx.now && self.payday().is_some() {
+            self.tell_finishing = cx.now + FINISHING_EVERY;
+        }
         if fate == Fate::Lives && self.sync_due(cx.config).is_some_and(|due| due <= cx.now) {
             self.syncing = true;
             self.synced = self.written;

@@ -24,7 +24,7 @@ impl Incoming {
     }
 
     /// Of a file that is here and not paid for: when to look again, or to tell the sender that it is not forgotten.
-    fn payday(&self) -> Option<Instant> {
+    pub(super) fn payday(&self) -> Option<Instant> {
         let State::Receiving = self.state else { return None };
         let (_, due) = self.owes.filter(|_| self.fin.is_some_and(|whole| self.written == whole.length))?;
         Some(due.min(self.tell_finishing))

@@ -166,6 +166,26 @@ fn credit_that_was_given_is_not_taken_back_when_others_come() {
 }
 
 #[test]
+fn as_many_small_files_as_come_unasked_are_borne_at_a_kib_a_second() {
+    let mut world = World::with(Config { limit_rate: Some(1024), ..Config::default() });
+    // Before it has heard the server's HELLO, a client begins so many.
+    let ids: Vec<_> = (1..).take(16).map(id).collect();
+    for which in &ids {
+        let data = contents(1, 64 << 10);
+        let offer = Offer::new(*which, name("file"), data.len() as u64);
+        world.client.sources.insert(*which, (name("file"), data));
+        world.client.transfers.offer(world.now, offer).expect("new");
+    }
+    world.link_up();
+    let start = world.now;
+    world.run(Duration::from_secs(3600));
+    assert!(ids.iter().all(|which| world.client.done(*which)), "{:?}", world.client.told);
+    assert_eq!(world.now - start, Duration::from_secs(1024));
+    let is_again = |event: &Event| matches!(event, Event::Retrying { .. });
+    assert!(!world.client.told.iter().any(is_again), "{:?}", world.client.told);
+}
+
+#[test]
 fn small_files_have_the_rate_that_large_ones_have() {
     for limited in ENDS {
         let (mut world, ids) = sending(limited, &[(50_000, 0); 80]);
