@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::transfer::Code;
 use bowline_host::client::{ClientConfig, LinkEvent};
-use bowline_host::server::{Access, Grant, Secret, ServerConfig};
+use bowline_host::server::{Access, Grant, Secret, ServerConfig, ServerEvent};
 use bowline_host::transfer::TransferError;
 use bowline_store::{DiskStore, Principal};
 
@@ -125,7 +125,7 @@ pub(crate) fn a_token_allows_what_it_says_and_no_more(pair: Pair) {
     let mut config = ServerConfig::default();
     config.access =
         Access::nobody().with_token(Secret::of("one"), sends).with_token(Secret::of("two"), fetches);
-    let serving = Serving::start(pair, config);
+    let mut serving = Serving::start(pair, config);
     let dir = folder();
     let small = source(&dir, 1000);
     let alice = serving.client(with_token("one"));
@@ -144,6 +144,14 @@ pub(crate) fn a_token_allows_what_it_says_and_no_more(pair: Pair) {
     let bob = serving.client(with_token("two"));
     let refused = why(bob.upload(&small, name("other"), id(4)));
     assert_eq!(refused, (Code::Rejected, "you may not send files to this server".into()));
+    for refused in ["in/alice/file", "in/alice/large", "other"] {
+        let told = loop {
+            if let ServerEvent::Failed { name, .. } = serving.server.event() {
+                break name;
+            }
+        };
+        assert_eq!(told, Some(name(refused)), "the server's own people hear of what");
+    }
     end(bob.download(name("in/alice/file"), &place, id(5), false)).expect("he may, and sees everything");
     assert_eq!(std::fs::read(place).expect("it is there"), contents(1000));
 }
