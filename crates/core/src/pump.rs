@@ -2,8 +2,11 @@
 
 use crate::connection::{Connection, Event};
 use crate::message::Message;
-use crate::transfer::wire::INITIAL_CREDIT;
 use crate::{Close, CloseCode, Instant, Session};
+
+/// Places are kept while more than this may come: less than two of the largest chunks is soon over, or the share of one among
+/// many who send at once, and together their places would take more than they save.
+const KEEP: u64 = 1 << 20;
 
 /// Moves everything that can move between a connection and the session that it serves.
 ///
@@ -38,7 +41,7 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
-    connection.keep_places(session.transfers().promised() > INITIAL_CREDIT);
+    connection.keep_places(session.transfers().promised() > KEEP);
 }
 
 fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {

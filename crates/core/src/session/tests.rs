@@ -114,7 +114,7 @@ fn a_file_crosses_two_connections() {
 fn the_end_that_takes_a_file_keeps_places_until_its_end() {
     let mut pair = Pair::new();
     let keeps = |pair: &Pair| (pair.client.0.keeps_places(), pair.server.0.keeps_places());
-    pair.client.1.transfers_mut().offer(pair.now, offer(100_000)).expect("new");
+    pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
     pair.settle();
     assert_eq!(keeps(&pair), (false, false), "nobody has taken it");
     let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };

@@ -187,6 +187,13 @@ impl Transfers {
         }
     }
 
+    /// Other links share the memory of this one: from now on no more is promised than this for all of its transfers together,
+    /// in place of [`link_credit`](super::Config::link_credit), but the 64 KiB that each may send before it has an answer.
+    /// What was promised stays so.
+    pub fn set_link_credit(&mut self, credit: u64) {
+        self.config.link_credit = credit;
+    }
+
     /// The peer has to show anew who it is, on another link: this one ends, by an [`Event::Broken`] with
     /// [`Code::Unauthorized`] at both ends. What has come is kept.
     pub fn revoke(&mut self, now: Instant, why: &str) {

@@ -26,6 +26,10 @@ pub struct ServerConfig {
     /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
     /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
+    /// How many bytes all clients together may be ahead of the disk: what a link may hold at the most is the lesser of its
+    /// share of this, but 64 KiB at least for each transfer, and of [`transfer::Config::link_credit`]. Default: 32 MiB, with
+    /// which a crowd whose round trip is 100 ms still fills 2.5 Gbit/s.
+    pub credit: u64,
     /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
     /// waiting; no more than once a second. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
     pub sweep_every: Option<Duration>,
@@ -50,6 +54,7 @@ impl Default for ServerConfig {
             accept: bowline_handshake::Config::default(),
             access: Access::default(),
             max_open: Some(1024),
+            credit: 32 << 20,
             sweep_every: Some(Duration::from_secs(3600)),
             max_connections: 1024,
             #[cfg(feature = "tls")]
@@ -81,6 +86,7 @@ impl fmt::Debug for ServerConfig {
             .field("accept", &self.accept)
             .field("access", &self.access)
             .field("max_open", &self.max_open)
+            .field("credit", &self.credit)
             .field("sweep_every", &self.sweep_every)
             .field("max_connections", &self.max_connections)
             .field("drain", &self.drain)

@@ -13,6 +13,7 @@ use bowline_store::worker::{Deliver, Spawn};
 use bowline_store::{DiskStore, StoreError};
 use http::StatusCode;
 
+use super::crowd::Crowd;
 use super::figures::Tally;
 use super::rates::Rates;
 use super::seats::Seats;
@@ -36,6 +37,7 @@ pub struct House {
     pub(super) instance: [u8; 16],
     pub(super) seats: Seats,
     pub(super) rates: Rates,
+    pub(super) crowd: Crowd,
     pub(super) tally: Tally,
     /// Who may come at present.
     access: RwLock<Arc<Access>>,
@@ -58,8 +60,8 @@ impl House {
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
         let talks = Talks::new(config.messages, news, now);
-        let (edition, links, seats, rates, tally, paused) = Default::default();
-        Self { store, config, instance, seats, rates, tally, access, edition, links, paused, talks }
+        let (edition, links, seats, rates, crowd, tally, paused) = Default::default();
+        Self { store, config, instance, seats, rates, crowd, tally, access, edition, links, paused, talks }
     }
 
     /// Its settings.

@@ -2,6 +2,7 @@
 
 mod access;
 mod config;
+mod crowd;
 mod figures;
 mod guest;
 mod house;

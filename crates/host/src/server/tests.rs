@@ -1,5 +1,6 @@
 //! What a server answers, and what it remembers, without a socket.
 
+mod crowd;
 mod rates;
 
 use std::sync::Arc;

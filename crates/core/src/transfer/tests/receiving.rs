@@ -368,6 +368,22 @@ fn who_is_given_credit_late_has_its_time_from_then_on() {
 }
 
 #[test]
+fn a_link_that_shares_its_memory_with_others_promises_less_from_then_on() {
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 1 << 30);
+    receiver.take(1);
+    receiver.say();
+    for (share, credit) in [(200_000, 3 << 20), (4 << 20, 200_000 + (3 << 20))] {
+        receiver.0.set_link_credit(share);
+        let offset = receiver.0.progress(id(1)).unwrap().received;
+        receiver.hear_data(1, offset, 50_000);
+        receiver.hear_data(1, offset + 50_000, 50_000);
+        receiver.0.written(Instant::ZERO, id(1), offset + 100_000);
+        assert_eq!(acknowledged(&mut receiver), Some(credit), "with {share} bytes");
+    }
+}
+
+#[test]
 fn however_many_share_the_memory_each_may_send_a_little() {
     let mut receiver = Scripted::new(Role::Server, Config { link_credit: 100_000, ..Config::default() });
     for n in 1..=4 {

@@ -40,6 +40,11 @@ impl Served {
         stages
     }
 
+    /// Whether a file is on its way in.
+    pub(super) fn receives(&self) -> bool {
+        self.subjects.values().any(|subject| subject.seat.is_some() && matches!(subject.way, Way::In))
+    }
+
     pub(super) fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
         self.desk.session.transfers_mut().fail(now, id, failure);
     }

@@ -13,6 +13,7 @@ use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
+use super::crowd::Member;
 use super::figures::Share;
 use super::rates::Part;
 use super::talks::Place;
@@ -48,6 +49,8 @@ pub struct Served {
     count: Option<Instant>,
     /// What it takes of its principal's rate, if that is limited.
     part: Option<Part>,
+    /// Among the links that receive files.
+    member: Option<Member>,
     /// Among the sessions of messages.
     place: Option<Place>,
     /// How the link has ended.
@@ -107,6 +110,7 @@ impl Served {
             share,
             count: None,
             part,
+            member: None,
             place,
             disconnect: None,
         }
@@ -147,6 +151,7 @@ impl Served {
             self.desk.pump(now, connection);
             self.pay(now);
         }
+        self.share_credit();
         self.share.handle_stats(&connection.stats());
         if !self.subjects.is_empty() {
             self.count.get_or_insert(now + COUNT_EVERY);
@@ -196,6 +201,11 @@ impl Served {
         &self.peer
     }
 
+    #[cfg(test)]
+    pub(super) fn promised(&self) -> u64 {
+        self.desk.session.transfers().promised()
+    }
+
     // ----- inside -----
 
     /// Whether the client may still do what it was allowed when it came.
@@ -215,6 +225,17 @@ impl Served {
         if let Some(debt) = self.part.as_mut().and_then(|part| part.pay(now, transfers.passed())) {
             transfers.hold_back(now, debt.sending, debt.receiving);
         }
+    }
+
+    /// Gives the client no more credit than its share, while it sends.
+    fn share_credit(&mut self) {
+        if !self.receives() {
+            self.member = None;
+            return;
+        }
+        let config = self.house.config();
+        let share = self.member.get_or_insert_with(|| self.house.crowd.join()).share(config.credit);
+        self.desk.session.transfers_mut().set_link_credit(share.min(config.transfer.link_credit));
     }
 
     /// The client has to show who it is once more, on another link.

@@ -1,0 +1,91 @@
+//! Links that receive at once, which share what may wait in memory.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bowline_core::session::{self, Session};
+use bowline_core::transfer::{Offer, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::{Connection, Instant, connection, pump};
+use bowline_store::worker::{Deliver, Report, Spawn};
+
+use super::{house, request};
+use crate::server::{House, Served, ServerConfig};
+
+const NOW: Instant = Instant::ZERO;
+const CREDIT: u64 = 1_000_000;
+
+/// A client, a server's end, and nothing between them that takes time.
+struct Link {
+    client: (Session, Connection),
+    server: (Served, Connection),
+    reports: Arc<Mutex<Vec<Report>>>,
+}
+
+impl Link {
+    /// One whose client sends a file that its disk never reads.
+    fn sending(house: &Arc<House>, n: u8) -> Self {
+        let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let spawn: Spawn = Arc::new(|job| job());
+        let deliver: Deliver = {
+            let reports = Arc::clone(&reports);
+            Arc::new(move |report| reports.lock().unwrap().push(report))
+        };
+        let pass = pass.expect("anybody may come");
+        let served = house.serve(pass, "here".into(), spawn, deliver, Arc::new(|| ()), NOW);
+        let mut client = Session::client(session::Config::default(), [n; 32], NOW);
+        client.handle_link_up(NOW, Some(Duration::ZERO));
+        let name = SafeName::parse(&format!("file {n}")).unwrap();
+        let offer = Offer::new(TransferId::from_bytes([n; 16]), name, 1 << 30);
+        client.transfers_mut().offer(NOW, offer).unwrap();
+        let near = Connection::client(connection::Config::default(), [n; 32], NOW);
+        let far = Connection::server(house.connection(), [n; 32], NOW);
+        let mut link = Self { client: (client, near), server: (served, far), reports };
+        link.settle();
+        link
+    }
+
+    fn settle(&mut self) {
+        let ((session, near), (served, far)) = (&mut self.client, &mut self.server);
+        loop {
+            pump(NOW, near, session);
+            for report in std::mem::take(&mut *self.reports.lock().unwrap()) {
+                served.handle_report(NOW, report);
+            }
+            served.pump(NOW, far);
+            let moved = carry(near, far) + carry(far, near);
+            if moved == 0 && self.reports.lock().unwrap().is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn promised(&self) -> u64 {
+        self.server.0.promised()
+    }
+}
+
+fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+    let len = from.output().len();
+    to.handle_input(NOW, from.output());
+    from.handle_written(NOW, len);
+    len
+}
+
+#[test]
+fn whoever_comes_to_a_crowd_is_promised_a_share() {
+    let (_dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
+    let links: Vec<_> = (1..=4).map(|n| Link::sending(&house, n)).collect();
+    let promised: Vec<_> = links.iter().map(Link::promised).collect();
+    assert_eq!(promised, [CREDIT, CREDIT / 2, CREDIT / 3, CREDIT / 4]);
+    drop(links);
+    assert_eq!(Link::sending(&house, 5).promised(), CREDIT, "the others have left");
+}
+
+#[test]
+fn no_share_is_more_than_a_link_may_hold() {
+    let mut config = ServerConfig::default();
+    config.transfer.link_credit = 200_000;
+    let (_dir, house) = house(config);
+    assert_eq!(Link::sending(&house, 1).promised(), 200_000);
+}
