@@ -6,8 +6,9 @@
 //! ```
 //!
 //! A *unit* is either some small frames in one piece, or one fragment whose body is not copied if that can be
-//! avoided: a server sends it as it is, and a client masks it in place if nobody else holds it. As many units are made
-//! ready as one write may take; all but the first can still be overtaken.
+//! avoided: a server sends it as it is, and a client masks it in place if nobody else holds it, and otherwise on its way
+//! through a small place, as it leaves. As many units are made ready as one write may take; all but the first can still
+//! be overtaken.
 
 mod controls;
 mod outgoing;
@@ -288,10 +289,13 @@ impl Outbox {
         let opcode = message.next_opcode();
         let header = Header { fin: is_last && message.fin(), mask: key, ..Header::new(opcode, len as u64) };
         let pieces = message.cut(len);
-        if len < COPY_BELOW || key.is_some() && !pieces.iter().all(Piece::can_be_masked) {
-            self.units.append(&header, pieces.each_ref().map(Piece::as_slice));
-        } else {
-            self.units.append_shared(&header, pieces);
+        let is_copied = key.is_some() && !pieces.iter().all(Piece::can_be_masked);
+        match key {
+            Some(key) if is_copied && len > AHEAD => self.units.append_masked(&header, key, pieces),
+            _ if is_copied || len < COPY_BELOW => {
+                self.units.append(&header, pieces.each_ref().map(Piece::as_slice));
+            }
+            _ => self.units.append_shared(&header, pieces),
         }
         self.waiting -= len;
         if is_last {

@@ -90,7 +90,7 @@ impl Piece {
     }
 
     /// Cuts off the first bytes, at most `len`.
-    fn cut(&mut self, len: usize) -> Self {
+    pub(super) fn cut(&mut self, len: usize) -> Self {
         if len >= self.len() {
             return mem::take(self);
         }

@@ -43,6 +43,10 @@ impl<'a> Iterator for Pieces<'a> {
             self.piece += 1;
             if self.piece == unit.pieces() {
                 (self.unit, self.piece) = (None, 0);
+                if !unit.is_ready() {
+                    // What follows would stand inside its frame.
+                    (self.controls, self.units) = Default::default();
+                }
             }
             if !rest.is_empty() {
                 return Some(rest);

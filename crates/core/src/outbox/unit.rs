@@ -1,7 +1,15 @@
-//! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied.
+//! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied, or is copied
+//! as it leaves.
 
+use super::AHEAD;
 use super::outgoing::Piece;
 use crate::frame::{Frames, Header};
+use crate::mask::Key;
+use core::mem::take;
+
+/// If less than this is ready of what is masked on the way, more is: a write should have much to take, and what is left of
+/// the last one has to move for it.
+const LOW: usize = AHEAD / 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Unit {
@@ -9,24 +17,46 @@ pub(super) struct Unit {
     /// What follows the frames. Nothing can be appended then.
     pieces: [Piece; 3],
     pieces_len: usize,
+    /// If the pieces are others' too, and to be masked: they are copied to the frames as these leave.
+    masking: Option<Masking>,
     written: usize,
+    /// What was written before, and has been dropped from the frames.
+    gone: usize,
     has_close: bool,
+}
+
+/// How the pieces are masked.
+#[derive(Debug)]
+struct Masking {
+    key: Key,
+    /// How much of the payload has been copied.
+    phase: usize,
 }
 
 impl Unit {
     /// The length of all of it.
     pub(super) fn len(&self) -> usize {
-        self.frames.len() + self.pieces_len
+        self.gone + self.frames.len() + self.pieces_len
     }
 
     /// How much has not been written.
     pub(super) fn left(&self) -> usize {
-        self.len() - self.written
+        self.frames.len() + self.pieces_len - self.written
+    }
+
+    /// How much of that can be written now. Where it is not all, nothing may be written behind it.
+    pub(super) fn ready(&self) -> usize {
+        if self.is_ready() { self.left() } else { self.frames.len() - self.written }
+    }
+
+    /// Whether all of it can be written now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.masking.is_none()
     }
 
     /// Whether a byte of it has left, and not the last.
     pub(super) fn is_begun(&self) -> bool {
-        self.written > 0
+        self.gone + self.written > 0
     }
 
     /// Whether frames can be appended.
@@ -54,6 +84,16 @@ impl Unit {
             self.pieces_len += piece.len();
         }
         self.pieces = payload;
+    }
+
+    /// Puts a frame at the end whose payload is copied and masked as it leaves: no more of it at once than one write may
+    /// take, so it goes through a small place, in the cache.
+    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: [Piece; 3]) {
+        self.frames.append_header(header, 0);
+        self.pieces_len = payload.iter().map(Piece::len).sum();
+        self.pieces = payload;
+        self.masking = Some(Masking { key, phase: 0 });
+        self.mask();
     }
 
     /// Ends the unit with a Close.
@@ -86,26 +126,49 @@ impl Unit {
         rest.find(|rest| !rest.is_empty()).unwrap_or_default()
     }
 
-    /// How many pieces it has.
+    /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {
-        if self.pieces_len == 0 { 1 } else { 1 + self.pieces.len() }
+        if self.pieces_len == 0 || !self.is_ready() { 1 } else { 1 + self.pieces.len() }
     }
 
     /// So many bytes were written, and not the last of it.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) {
         self.written += n;
+        if !self.is_ready() && self.ready() < LOW {
+            self.gone += self.written;
+            self.frames.drop_first(take(&mut self.written));
+            self.mask();
+        }
     }
 
     /// Makes the unit empty, and keeps its memory for the next one.
     #[inline]
     pub(super) fn reset(&mut self) {
         self.frames.clear();
-        (self.written, self.has_close) = (0, false);
+        (self.written, self.gone, self.has_close) = (0, 0, false);
         if self.pieces_len > 0 {
-            (self.pieces, self.pieces_len) = Default::default();
+            self.drop_pieces();
         }
+    }
+
+    /// Copies as much of the pieces behind the frames as one write may take.
+    fn mask(&mut self) {
+        let Some(Masking { key, phase }) = &mut self.masking else { return };
+        for piece in &mut self.pieces {
+            let part = piece.cut(AHEAD.saturating_sub(self.frames.len()));
+            self.frames.append_masked(part.as_slice(), *key, *phase);
+            *phase += part.len();
+            self.pieces_len -= part.len();
+        }
+        if self.pieces_len == 0 {
+            self.drop_pieces();
+        }
+    }
+
+    fn drop_pieces(&mut self) {
+        (self.pieces, self.pieces_len, self.masking) = Default::default();
     }
 
     #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::outgoing::Piece;
 use super::unit::Unit;
 use crate::frame::Header;
+use crate::mask::Key;
 use alloc::vec::Vec;
 use core::slice;
 
@@ -77,6 +78,11 @@ impl Units {
         self.add(|unit| unit.append_shared(header, payload));
     }
 
+    /// Puts a frame at the end of the last unit whose payload is copied and masked as it leaves.
+    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: [Piece; 3]) {
+        self.add(|unit| unit.append_masked(header, key, payload));
+    }
+
     /// Ends the last unit with a Close.
     pub(super) fn append_close(&mut self, header: &Header, payload: &[u8]) {
         self.add(|unit| unit.append_close(header, payload));
@@ -88,9 +94,10 @@ impl Units {
         let (mut rest, mut done, mut close) = (n, 0, false);
         for unit in &mut self.all[..self.ready] {
             let left = unit.left();
-            if rest < left {
-                unit.advance(rest);
-                rest = 0;
+            if rest < left || !unit.is_ready() {
+                let taken = rest.min(unit.ready());
+                unit.advance(taken);
+                rest -= taken;
                 break;
             }
             rest -= left;

@@ -2,7 +2,7 @@
 
 use super::EncodedHeader;
 use crate::frame::Header;
-use crate::mask;
+use crate::mask::{self, Key};
 use alloc::vec::Vec;
 
 /// Frames as they stand on the wire, one behind the other.
@@ -62,6 +62,16 @@ impl Frames {
         let place = &mut self.bytes[start..place];
         place[..EncodedHeader::PADDED].copy_from_slice(header.padded());
         &mut place[header.len()..][..len]
+    }
+
+    /// Copies more of the last frame's payload to the end, masked. `phase` is where it stands in that payload.
+    pub(crate) fn append_masked(&mut self, payload: &[u8], key: Key, phase: usize) {
+        let start = self.len;
+        self.len += payload.len();
+        if self.bytes.len() < self.len {
+            self.grow(self.len);
+        }
+        mask::copy(&mut self.bytes[start..self.len], payload, key, phase);
     }
 
     /// Drops the first `n` bytes, which moves the others to their place.
