@@ -2,9 +2,11 @@
 
 use bowline_blocking::{Clock, Driver};
 use bowline_core::connection::{Config, Event};
+use bowline_core::frame::{Header, Opcode};
 use bowline_core::{Connection, Instant, Message, Role};
 use bowline_tests::heap::{self, Used};
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -198,6 +200,36 @@ fn an_idle_connection_keeps_less_than_a_kib() {
             }
         }
     }
+}
+
+#[test]
+fn places_that_are_kept_take_a_few_mebibytes_whatever_comes() {
+    let now = Instant::ZERO;
+    let mut receiver = Connection::client(Config::default(), [1; 32], now);
+    receiver.keep_places(true);
+    let frame = |len: usize| [&Header::new(Opcode::Binary, len as u64).encode()[..], &vec![7; len]].concat();
+    let lens = [256 << 10, 3 << 20, 100 << 10, 5 << 20, 900 << 10];
+    let (receiver, used) = heap::measure(|| {
+        let mut held = VecDeque::new();
+        for len in lens.into_iter().cycle().take(100) {
+            let wire = frame(len);
+            let mut rest = wire.as_slice();
+            while !rest.is_empty() {
+                let place = receiver.input();
+                let n = rest.len().min(place.capacity() - place.len());
+                place.extend_from_slice(&rest[..n]);
+                rest = &rest[n..];
+                receiver.handle_read(now);
+            }
+            held.push_back(receiver.poll_event().expect("a message"));
+            if held.len() > 2 {
+                held.pop_front();
+            }
+        }
+        receiver
+    });
+    assert!((1 << 20..12 << 20).contains(&used.kept), "{used:?}");
+    drop(receiver);
 }
 
 /// What the thread of a connection holds that has had much to read, and then its heartbeat only.
