@@ -33,6 +33,8 @@ pub(super) const PATHS: &[Make] = &[
     || receive(Role::Server, Opcode::Text, 64 << 10),
     || receive(Role::Client, Opcode::Binary, 125),
     || receive(Role::Client, Opcode::Binary, 64 << 10),
+    || push(Role::Server, 16),
+    || push(Role::Server, 64 << 10),
     || receive(Role::Server, Opcode::Ping, 4),
     || send(Role::Server, 16, 1),
     || send(Role::Server, 1 << 10, 1),
@@ -128,6 +130,19 @@ fn receive_wire(role: Role, opcode: Opcode, len: usize, most: usize) -> HotPath 
             assert!(matches!(black_box(event), Event::Message(_)));
         }
         write(&mut connection);
+    })
+}
+
+/// What came in a place of somebody else, and the messages that come of it.
+fn push(role: Role, len: usize) -> HotPath {
+    let wire = wire(role, Opcode::Binary, len, BUSY);
+    let mut connection = connection(role);
+    let title = format!("push/{}/binary/{len} x {}", name(role), wire.frames);
+    HotPath::new(title, len * wire.frames, move || {
+        connection.handle_input(NOW, &wire.bytes);
+        while let Some(event) = connection.poll_event() {
+            assert!(matches!(black_box(event), Event::Message(_)));
+        }
     })
 }
 
