@@ -14,9 +14,9 @@ pub(super) const READ_LITTLE: usize = 4 << 10;
 /// How much is read at once, unless a frame is on its way that is larger.
 const READ: usize = 64 << 10;
 const HALF: usize = READ / 2;
-/// How much of such a frame is read at once. The place for it is filled with zeros first: half of what a copy costs, but in
-/// vain where little comes.
-const READ_LARGE: usize = 256 << 10;
+/// How much of such a frame is read at once: one of 256 KiB, with its header and the next. The place for it is filled with
+/// zeros first: half of what a copy costs, but in vain where little comes.
+const READ_LARGE: usize = (256 << 10) + (1 << 10);
 
 thread_local! {
     /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose connection is

@@ -335,3 +335,20 @@ fn what_a_read_has_waited_for_is_answered_at_once() {
     far.read_exact(&mut pong).unwrap();
     assert_eq!(pong[..2], [0x8a, 0x80]);
 }
+
+#[test]
+fn a_message_of_256_kib_costs_one_read() {
+    const LEN: usize = 256 << 10;
+    let mut frame = vec![0x82, 127, 0, 0, 0, 0, 0, 4, 0, 0];
+    frame.resize(frame.len() + LEN, 7);
+    let (mut driver, _far) = watched(&frame.repeat(20));
+    let mut received = 0;
+    while received < 20 {
+        driver.drive(None);
+        while let Some(event) = driver.conn_mut().poll_event() {
+            assert!(matches!(event, Event::Message(message) if message.len() == LEN));
+            received += 1;
+        }
+    }
+    assert!(reads(&driver) <= 23, "{} reads, of which the first few find out", reads(&driver));
+}
