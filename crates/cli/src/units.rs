@@ -72,10 +72,16 @@ pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
     Ok(UNIX_EPOCH + Duration::from_secs(days * 86400 + hour * 3600 + minute * 60 + second))
 }
 
-/// Reads a size per second; a `/s` at the end is welcome.
+/// The lowest limit: what a server wants a sender to bring, unless it is told otherwise.
+const MIN_LIMIT: u64 = 1024;
+
+/// Reads a size per second that limits somebody; a `/s` at the end is welcome.
 pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
         0 => Err("it must be more than nothing; leave the option away for no limit".into()),
+        rate @ ..MIN_LIMIT => Err(format!(
+            "{rate} bytes a second are too few for a file; 1KiB is the least, and {rate}k are {rate} kB"
+        )),
         rate => Ok(rate),
     }
 }
@@ -246,6 +252,15 @@ mod tests {
         assert_eq!(parse_rate("500k/s"), Ok(500_000));
         assert_eq!(parse_rate("1.5MiB"), Ok(1_572_864));
         assert!(parse_rate("0").is_err());
+    }
+
+    #[test]
+    fn a_limit_with_which_no_file_arrives_is_refused() {
+        assert_eq!(parse_rate("1KiB"), Ok(1024));
+        let why = "500 bytes a second are too few for a file; 1KiB is the least, and 500k are 500 kB";
+        assert_eq!(parse_rate("500"), Err(why.into()));
+        assert!(parse_rate("1023").is_err());
+        assert_eq!(parse_least("500"), Ok(Least(Some(500))));
     }
 
     #[test]
