@@ -3,7 +3,7 @@
 //! Where frames come one after the other, and some of them wait for a disk, each would need new memory: a page fault for
 //! every 4 KiB, and a heap that grows to more than what is in use.
 
-use super::{BESIDE, MAX_STRIDE, ON_TRUST};
+use super::room::{BESIDE, MAX_STRIDE, ON_TRUST};
 use alloc::vec::Vec;
 use bytes::BytesMut;
 use core::mem;

@@ -1,0 +1,129 @@
+//! Room for what comes next.
+
+use super::{Decoder, MAX_HEADER, State};
+use alloc::boxed::Box;
+use bytes::{Buf, BytesMut};
+
+/// The least and the most room that is lent to a reader when nothing large is on its way: a conversation of small
+/// messages fits the least, and a stream of them fills the most with few reads.
+pub(super) const MIN_STRIDE: usize = 4 << 10;
+pub(super) const MAX_STRIDE: usize = 64 << 10;
+/// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived, and not
+/// before the room is nearly used up. A mebibyte, and what a protocol on top may add to it: nothing so common is to outgrow
+/// its place by a few bytes.
+pub(super) const ON_TRUST: usize = (1 << 20) + (1 << 10);
+/// To move more of a frame than this within the buffer costs as much as a read.
+const MOVED: usize = 16 << 10;
+/// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one
+/// before. So a stream of frames of one length goes through one place, however it is cut.
+pub(super) const BESIDE: usize = 2 * MAX_HEADER;
+
+impl Decoder {
+    /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
+    /// frame with the header after it, or a modest amount. Only append to it.
+    ///
+    /// The spare capacity has not been set to zero, and need not be filled.
+    pub fn input(&mut self) -> &mut BytesMut {
+        let filled = !self.buf.is_empty() && self.spare() == 0;
+        if filled && self.stride < MAX_STRIDE {
+            self.stride *= 2;
+        }
+        let (wanted, buffered) = (self.wanted(), self.buffered());
+        // What has come of a large frame is moved for the sake of its rest, and of nothing more.
+        let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
+        if wanted <= self.stride {
+            // More than is wanted saves reads.
+            let least = if buffered > MOVED { rest } else { wanted.max(self.stride / 2) };
+            self.make_room(least, self.stride);
+        } else if self.whole {
+            // To make room that is not needed yet would double it, however little has come.
+            let most = wanted.min(buffered.max((ON_TRUST + BESIDE).saturating_sub(buffered)));
+            let least = if buffered > MOVED { rest.min(most).min(MAX_STRIDE) } else { most };
+            self.make_room(least, most);
+        } else {
+            let most = wanted.min(MAX_STRIDE);
+            self.make_room(most / 2, most);
+        }
+        if self.whole && (self.recent > 0 || buffered > MOVED) {
+            self.lend_at_most(wanted);
+        }
+        &mut self.buf
+    }
+
+    /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
+    /// for the header of the next.
+    pub fn wanted(&self) -> usize {
+        let missing = match &self.state {
+            State::Header if self.whole => self.recent.saturating_sub(self.buffered() as u64),
+            _ => self.missing(),
+        };
+        usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
+    }
+
+    /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody
+    /// holds those frames any more. Not so at first.
+    ///
+    /// It saves memory and page faults where one large frame follows another, and whoever takes them holds some for a
+    /// while. [`release`](Self::release) gives these places back as well.
+    pub fn keep_places(&mut self, keep: bool) {
+        if keep != self.shelf.is_some() {
+            self.shelf = keep.then(Box::default);
+        }
+    }
+
+    /// Whether places are kept.
+    pub(crate) fn keeps_places(&self) -> bool {
+        self.shelf.is_some()
+    }
+
+    /// Gives the memory back, if nothing is left in it that anybody needs.
+    pub fn release(&mut self) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.clear();
+        }
+        self.skip();
+        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
+            self.buf = BytesMut::new();
+            self.pos = 0;
+            self.stride = MIN_STRIDE;
+        }
+    }
+
+    pub(super) fn spare(&self) -> usize {
+        self.buf.capacity() - self.buf.len()
+    }
+
+    /// Makes room for `wanted` bytes, unless there is room for `least`.
+    pub(super) fn make_room(&mut self, least: usize, wanted: usize) {
+        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
+            self.buf.clear();
+            self.pos = 0;
+        }
+        if self.spare() < least {
+            self.drop_consumed();
+            match &mut self.shelf {
+                None => self.buf.reserve(wanted),
+                Some(shelf) => shelf.make_room(&mut self.buf, wanted),
+            }
+        }
+    }
+
+    /// Cuts the room off that is more than this. The part of another frame that came there might have to move.
+    fn lend_at_most(&mut self, wanted: usize) {
+        if self.spare() > wanted {
+            // The memory stays, and serves again when room is made.
+            drop(self.buf.split_off(self.buf.len() + wanted));
+        }
+    }
+
+    /// Cuts off what lies before `pos`.
+    fn drop_consumed(&mut self) {
+        self.buf.advance(self.pos.min(self.buf.len()));
+        self.pos = 0;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.buf.capacity() + self.shelf.as_ref().map_or(0, |shelf| shelf.memory())
+    }
+}
