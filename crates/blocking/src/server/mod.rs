@@ -110,10 +110,11 @@ impl Server {
 
     /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop); then tells all clients to come
     /// back later, makes durable what has come, and returns when they are gone, or a second after
-    /// [`ServerConfig::drain`] has passed.
+    /// [`ServerConfig::drain`] has passed. The end of one listener is that of the server: clients that come by others from
+    /// then on are told the same.
     ///
     /// # Errors
-    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
         self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
@@ -122,7 +123,7 @@ impl Server {
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {

@@ -157,7 +157,7 @@ pub(crate) struct Beat {
 pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) beat: Beat,
-    /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB
+    /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB; 1KiB is the least
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) limit_rate: Option<u64>,
     #[command(flatten)]

@@ -122,10 +122,13 @@ fn a_page_tells_what_the_transfer_tells() {
     let page = fs::read_to_string(world.path("page.html")).expect("it was written");
     assert!(page.contains("<title>bowline send: a&amp;b.bin</title>"), "{page}");
     assert!(page.contains("It took 2 connections: the link broke once"), "{page}");
-    assert_eq!((tile(&page, "In one file"), tile(&page, "Connections")), ("7.6 MiB", "2"));
+    assert_eq!((tile(&page, "In one file"), tile(&page, "Connections")), ("7.6\u{a0}MiB", "2"));
     let resent = told["resent_bytes"].as_u64().expect("a number");
-    let shown =
-        if resent < 1024 { format!("{resent} B") } else { format!("{:.1} KiB", resent as f64 / 1024.0) };
+    let shown = if resent < 1024 {
+        format!("{resent}\u{a0}B")
+    } else {
+        format!("{:.1}\u{a0}KiB", resent as f64 / 1024.0)
+    };
     assert_eq!(tile(&page, "Crossed again"), shown);
     assert!(page.contains(told["blake3"].as_str().expect("a digest")), "{page}");
     let names = ["Throughput", "Window", "Chunk", "Round trip", "Control delay"];

@@ -26,9 +26,10 @@ pub struct ServerConfig {
     /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
     /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
-    /// How many bytes all clients together may be ahead of the disk: what a link may hold at the most is the lesser of its
-    /// share of this, but 64 KiB at least for each transfer, and of [`transfer::Config::link_credit`]. Default: 32 MiB, with
-    /// which a crowd whose round trip is 100 ms still fills 2.5 Gbit/s.
+    /// How many bytes the clients that send at the moment may together be ahead of the disk: what a link is promised at the
+    /// most is the lesser of its share of this, but 64 KiB at least for each transfer, and of
+    /// [`transfer::Config::link_credit`]. What was promised before others came stays promised until it has come. Default:
+    /// 32 MiB, with which a crowd whose round trip is 100 ms still fills 2.5 Gbit/s.
     pub credit: u64,
     /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
     /// waiting; no more than once a second. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).

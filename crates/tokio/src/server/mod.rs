@@ -92,10 +92,11 @@ impl Server {
     }
 
     /// Serves everybody who connects, until `shutdown` completes; then tells all clients to come back later, makes
-    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed.
+    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed. The end of one
+    /// listener is that of the server: clients that come by others from then on are told the same.
     ///
     /// # Errors
-    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         self.serve_at(Door::Tcp(listener), shutdown).await
@@ -104,7 +105,7 @@ impl Server {
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
     ///
     /// # Errors
-    /// The listener cannot be used at all; its clients have been told to come back later. A single connection that fails is
+    /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     #[cfg(unix)]
     pub async fn serve_unix(

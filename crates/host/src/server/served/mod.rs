@@ -13,7 +13,7 @@ use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
-use super::crowd::Member;
+use super::crowd::{Feed, Member};
 use super::figures::Share;
 use super::rates::Part;
 use super::talks::Place;
@@ -49,7 +49,8 @@ pub struct Served {
     count: Option<Instant>,
     /// What it takes of its principal's rate, if that is limited.
     part: Option<Part>,
-    /// Among the links that receive files.
+    /// What comes of files, and the place among the links that they come by.
+    feed: Feed,
     member: Option<Member>,
     /// Among the sessions of messages.
     place: Option<Place>,
@@ -110,6 +111,7 @@ impl Served {
             share,
             count: None,
             part,
+            feed: Feed::default(),
             member: None,
             place,
             disconnect: None,
@@ -151,7 +153,7 @@ impl Served {
             self.desk.pump(now, connection);
             self.pay(now);
         }
-        self.share_credit();
+        self.share_credit(now);
         self.share.handle_stats(&connection.stats());
         if !self.subjects.is_empty() {
             self.count.get_or_insert(now + COUNT_EVERY);
@@ -227,9 +229,11 @@ impl Served {
         }
     }
 
-    /// Gives the client no more credit than its share, while it sends.
-    fn share_credit(&mut self) {
-        if !self.receives() {
+    /// Gives the client no more credit than its share, while it brings something.
+    fn share_credit(&mut self, now: Instant) {
+        let transfers = self.desk.session.transfers();
+        self.feed.look(now, self.receives().then(|| transfers.moved()));
+        if !self.feed.is_live(now) {
             self.member = None;
             return;
         }

@@ -41,19 +41,19 @@ impl Link {
         let near = Connection::client(connection::Config::default(), [n; 32], NOW);
         let far = Connection::server(house.connection(), [n; 32], NOW);
         let mut link = Self { client: (client, near), server: (served, far), reports };
-        link.settle();
+        link.settle(NOW);
         link
     }
 
-    fn settle(&mut self) {
+    fn settle(&mut self, now: Instant) {
         let ((session, near), (served, far)) = (&mut self.client, &mut self.server);
         loop {
-            pump(NOW, near, session);
+            pump(now, near, session);
             for report in std::mem::take(&mut *self.reports.lock().unwrap()) {
-                served.handle_report(NOW, report);
+                served.handle_report(now, report);
             }
-            served.pump(NOW, far);
-            let moved = carry(near, far) + carry(far, near);
+            served.pump(now, far);
+            let moved = carry(now, near, far) + carry(now, far, near);
             if moved == 0 && self.reports.lock().unwrap().is_empty() {
                 return;
             }
@@ -65,10 +65,10 @@ impl Link {
     }
 }
 
-fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
     let len = from.output().len();
-    to.handle_input(NOW, from.output());
-    from.handle_written(NOW, len);
+    to.handle_input(now, from.output());
+    from.handle_written(now, len);
     len
 }
 
@@ -80,6 +80,16 @@ fn whoever_comes_to_a_crowd_is_promised_a_share() {
     assert_eq!(promised, [CREDIT, CREDIT / 2, CREDIT / 3, CREDIT / 4]);
     drop(links);
     assert_eq!(Link::sending(&house, 5).promised(), CREDIT, "the others have left");
+}
+
+#[test]
+fn whoever_brings_nothing_takes_no_share_after_a_while() {
+    let (_dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
+    let mut still: Vec<_> = (1..=3).map(|n| Link::sending(&house, n)).collect();
+    for link in &mut still {
+        link.settle(Instant::from_millis(10_000));
+    }
+    assert_eq!(Link::sending(&house, 4).promised(), CREDIT);
 }
 
 #[test]
