@@ -202,26 +202,35 @@ fn an_idle_connection_keeps_less_than_a_kib() {
     }
 }
 
+/// A connection that keeps places.
+fn keeping() -> Connection {
+    let mut receiver = Connection::client(Config::default(), [1; 32], Instant::ZERO);
+    receiver.keep_places(true);
+    receiver
+}
+
+/// Reads a message of one frame, at most so much of it at once.
+fn read_message(receiver: &mut Connection, len: usize, most: usize) -> Event {
+    let wire = [&Header::new(Opcode::Binary, len as u64).encode()[..], &vec![7; len]].concat();
+    let mut rest = wire.as_slice();
+    while !rest.is_empty() {
+        let place = receiver.input();
+        let n = rest.len().min(place.capacity() - place.len()).min(most);
+        place.extend_from_slice(&rest[..n]);
+        rest = &rest[n..];
+        receiver.handle_read(Instant::ZERO);
+    }
+    receiver.poll_event().expect("a message")
+}
+
 #[test]
 fn places_that_are_kept_take_a_few_mebibytes_whatever_comes() {
-    let now = Instant::ZERO;
-    let mut receiver = Connection::client(Config::default(), [1; 32], now);
-    receiver.keep_places(true);
-    let frame = |len: usize| [&Header::new(Opcode::Binary, len as u64).encode()[..], &vec![7; len]].concat();
+    let mut receiver = keeping();
     let lens = [256 << 10, 3 << 20, 100 << 10, 5 << 20, 900 << 10];
     let (receiver, used) = heap::measure(|| {
         let mut held = VecDeque::new();
         for len in lens.into_iter().cycle().take(100) {
-            let wire = frame(len);
-            let mut rest = wire.as_slice();
-            while !rest.is_empty() {
-                let place = receiver.input();
-                let n = rest.len().min(place.capacity() - place.len());
-                place.extend_from_slice(&rest[..n]);
-                rest = &rest[n..];
-                receiver.handle_read(now);
-            }
-            held.push_back(receiver.poll_event().expect("a message"));
+            held.push_back(read_message(&mut receiver, len, usize::MAX));
             if held.len() > 2 {
                 held.pop_front();
             }
@@ -230,6 +239,23 @@ fn places_that_are_kept_take_a_few_mebibytes_whatever_comes() {
     });
     assert!((1 << 20..12 << 20).contains(&used.kept), "{used:?}");
     drop(receiver);
+}
+
+#[test]
+fn who_holds_messages_holds_little_beside_them() {
+    const HELD: usize = 64;
+    for (len, most) in
+        [(64 << 10, usize::MAX), (64 << 10, 40 << 10), (17 << 10, 16 << 10 | 512), (200 << 10, 64 << 10)]
+    {
+        let (held, used) = heap::measure(|| {
+            let mut receiver = keeping();
+            drop(read_message(&mut receiver, 512 << 10, usize::MAX));
+            (0..HELD).map(|_| read_message(&mut receiver, len, most)).collect::<Vec<_>>()
+        });
+        let (least, kept) = (HELD * len, used.kept.unsigned_abs());
+        assert!((least..2 * least + (1 << 20)).contains(&kept), "{len}, {most} at once: {used:?}");
+        drop(held);
+    }
 }
 
 /// What the thread of a connection holds that has had much to read, and then its heartbeat only.

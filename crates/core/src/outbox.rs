@@ -209,13 +209,18 @@ impl Outbox {
         let (mut bytes, mut pings, mut close) = (0, 0, false);
         if !self.controls.is_empty() {
             // A unit that has begun is in front of them, and the others behind.
+            let mut is_ready = true;
             if let Some(begun) = self.units.first().filter(|unit| unit.is_begun()) {
+                is_ready = begun.is_ready();
                 (bytes, close) = self.units.advance(n.min(begun.left()));
             }
-            let (taken, left) = self.controls.advance(n - bytes);
-            (bytes, pings) = (bytes + taken, left);
+            // Behind what is not ready nothing was shown.
+            if is_ready {
+                let (taken, left) = self.controls.advance(n - bytes);
+                (bytes, pings) = (bytes + taken, left);
+            }
         }
-        if bytes < n {
+        if bytes < n && self.controls.is_empty() {
             let (taken, last) = self.units.advance(n - bytes);
             (bytes, close) = (bytes + taken, close || last);
         }

@@ -30,6 +30,8 @@ enum Way {
     InParts,
     /// Read into the place that it lends.
     InPlace,
+    /// The same, and places are kept.
+    InKept,
 }
 
 /// Bytes through the decoder, whole, in pieces, and read into the place that it lends: the frames and messages are the
@@ -43,6 +45,7 @@ pub fn decode(data: &[u8]) {
     assert_eq!(whole, input.decode(&split, Way::Pushed), "splitting changes nothing");
     assert_eq!(whole, input.decode(&split, Way::InParts), "pushing in parts changes nothing");
     assert_eq!(whole, input.decode(&split, Way::InPlace), "reading in place changes nothing");
+    assert_eq!(whole, input.decode(&split, Way::InKept), "keeping places changes nothing");
     let single: Vec<_> = bytes.chunks(1).collect();
     assert_eq!(whole, input.decode(&single, Way::Pushed), "byte by byte");
     assert!(bytes.starts_with(&whole.encoded), "a frame encodes to the bytes that it came from");
@@ -85,6 +88,7 @@ impl Input {
             limits.fragments = Some(3);
         }
         let mut decoder = Decoder::new(role, &limits);
+        decoder.keep_places(matches!(way, Way::InKept));
         let mut assembler = Assembler::new(limits);
         let mut found = Found::default();
         let mut given = 0;
@@ -98,7 +102,7 @@ impl Input {
                         rest.len()
                     }
                     Way::InParts => decoder.push_part(rest),
-                    Way::InPlace => {
+                    Way::InPlace | Way::InKept => {
                         decoder.input().extend_from_slice(rest);
                         rest.len()
                     }

@@ -17,7 +17,7 @@ impl Connection {
         }
         let messages = self.stats.messages_received;
         self.decode(now);
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && self.closing.wants_frames() {
             let n = self.decoder.push_part(bytes);
             bytes = &bytes[n..];
             self.decode(now);

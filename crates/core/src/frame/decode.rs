@@ -194,6 +194,7 @@ impl Decoder {
     pub fn clear(&mut self) {
         self.state = State::Header;
         self.in_message = false;
+        self.recent = 0;
         self.buf.clear();
         self.release();
     }

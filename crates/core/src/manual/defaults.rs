@@ -32,7 +32,7 @@
 //! | `delivery` | whole messages | in pieces, memory does not depend on the limits above |
 //! | `send_buffer` | 64 KiB | one write of an adapter; more adds no throughput, only delay |
 //! | `receive_buffer` | 256 KiB | bridges the pauses of a busy application |
-//! | `fragment` | by measurement | what drains in 2 ms, from 16 KiB to 1 MiB and a little; no ping waits longer for data of ours |
+//! | `fragment` | by measurement | what drains in 2 ms, from 16 KiB to 1 MiB and a little; no ping waits for more data of ours |
 //! | `min_ping_interval` | none | a ping costs no more than any other small message |
 //! | `message_timeout`, `min_receive_rate` | none | life is not progress; a server for strangers should set them |
 //!

@@ -388,6 +388,12 @@ fn more_than_was_shown_cannot_be_written() {
     let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
     assert_eq!(line.outbox.written(usize::MAX).bytes, waiting);
     assert_eq!(line.outbox.queued(), 200_014 - 2 * waiting);
+
+    // Nor is a ping that stands behind.
+    line.outbox.ping(b"1");
+    let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
+    let flushed = line.outbox.written(waiting + 100);
+    assert_eq!((flushed.bytes, flushed.pings), (waiting, 0));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) const BESIDE: usize = 2 * MAX_HEADER;
 
 impl Decoder {
     /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
-    /// frame with the header after it, or a modest amount. Only append to it.
+    /// frame, often with the header after it, a part of that rest, or a modest amount. Only append to it.
     ///
     /// The spare capacity has not been set to zero, and need not be filled.
     pub fn input(&mut self) -> &mut BytesMut {
@@ -44,10 +44,20 @@ impl Decoder {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);
         }
-        if self.whole && (self.recent > 0 || buffered > MOVED) {
+        // A small frame shares its place with others; a large one has it, and the header behind, for itself.
+        if self.whole && self.next_len() >= MAX_STRIDE as u64 {
             self.lend_at_most(wanted);
         }
         &mut self.buf
+    }
+
+    /// How long the frame at hand is, or the next one will be, if it is known or likely.
+    fn next_len(&self) -> u64 {
+        match &self.state {
+            State::Header => self.recent,
+            State::Payload { header, .. } => header.len,
+            State::Failed(_) => 0,
+        }
     }
 
     /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
@@ -111,7 +121,7 @@ impl Decoder {
     /// Cuts the room off that is more than this. The part of another frame that came there might have to move.
     fn lend_at_most(&mut self, wanted: usize) {
         if self.spare() > wanted {
-            // The memory stays, and serves again when room is made.
+            // The memory stays, and serves again when room is made and nobody holds the frame.
             drop(self.buf.split_off(self.buf.len() + wanted));
         }
     }

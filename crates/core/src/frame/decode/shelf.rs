@@ -11,7 +11,7 @@ use core::ops::RangeInclusive;
 
 /// The sizes of places that are kept: small ones cost little, and larger ones are nobody's habit.
 const KEPT: RangeInclusive<usize> = MAX_STRIDE..=ON_TRUST + BESIDE;
-/// How many bytes are kept at most. 4 MiB: four of the largest chunks of a file are seldom on their way to a disk at once,
+/// How many bytes are kept at most. 4 MiB: eight of the largest chunks of a file are seldom on their way to a disk at once,
 /// and what comes beyond them gets memory as ever.
 const MOST: usize = 4 << 20;
 
@@ -32,18 +32,19 @@ impl Shelf {
             return;
         }
         let size = lent.len().saturating_add(wanted);
-        if !KEPT.contains(&size) {
-            self.is_lent = false;
+        // Whoever holds a frame holds its place, so one that is less than half of a place does not get it.
+        let is_kept = KEPT.contains(&size) && size > self.size / 2;
+        if !is_kept && !self.is_lent {
             return lent.reserve(wanted);
         }
-        if self.size < size {
+        if is_kept && self.size < size {
             // Frames have become longer, and smaller places will hardly be of use.
             *self = Self { size, ..Self::default() };
         }
-        let mut next = self.take();
+        let mut next = if is_kept { self.take() } else { BytesMut::with_capacity(size) };
         next.extend_from_slice(lent);
         let last = mem::replace(lent, next);
-        if mem::replace(&mut self.is_lent, true) {
+        if mem::replace(&mut self.is_lent, is_kept) {
             self.lay_aside(last);
         }
     }

@@ -352,6 +352,14 @@ fn a_frame_that_outgrows_what_is_believed_gets_memory_of_its_own() {
 }
 
 #[test]
+fn a_new_stream_of_frames_knows_nothing_of_the_last_one() {
+    let mut decoder = decoder(Role::Client);
+    read_large(&mut decoder, 1, 1 << 20);
+    decoder.clear();
+    assert_eq!(decoder.wanted(), self::decoder(Role::Client).wanted());
+}
+
+#[test]
 fn places_are_kept_until_all_memory_is_given_back() {
     for ends in [Decoder::release, Decoder::clear, |decoder: &mut Decoder| decoder.keep_places(false)] {
         let mut decoder = keeping();
