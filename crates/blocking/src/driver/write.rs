@@ -10,14 +10,16 @@ use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
-    /// Writes what the stream takes; says whether the owner may send again, there is more to write, or all has left that had
-    /// to wait.
+    /// Writes what the stream takes; says whether the owner may send again, there is more to write, all has left that could
+    /// not leave before, or there is an event for whoever had taken all.
     pub(super) fn write(&mut self, now: Instant) -> bool {
         if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
             return false;
         }
         let was_full = self.conn.room() == 0;
-        let was_blocked = self.writing == Writing::Blocked;
+        // For the stream, for a flush, or for the turn of somebody else.
+        let has_waited = self.writing == Writing::Blocked || self.unflushed;
+        let had_events = self.conn.has_events();
         let mut written = 0;
         while self.writing != Writing::Ended && written < TURN {
             match self.write_once() {
@@ -44,7 +46,10 @@ impl<S: Stream> Driver<S> {
                 },
             }
         }
-        written >= TURN || was_full && self.conn.room() > 0 || was_blocked && !self.has_output()
+        let may_send = was_full && self.conn.room() > 0;
+        let is_flushed = has_waited && !self.has_output();
+        let is_event = !had_events && self.conn.has_events();
+        written >= TURN || may_send || is_flushed || is_event
     }
 
     /// Whether something is to be written, or was and may still be held back by the stream.

@@ -60,6 +60,8 @@ impl<S: Stream> WebSocket<S> {
     /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends. Gives up, and
     /// says so by false, if the connection ends, or if as much is held as may be.
     pub fn flush(&mut self) -> bool {
+        // A wait ends when all has left that could not leave at once; nothing tells of what could.
+        self.driver.offer();
         while self.driver.has_output() {
             if !self.take_in() {
                 return false;

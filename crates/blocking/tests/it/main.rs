@@ -2,6 +2,7 @@
 
 mod common;
 mod files;
+mod flushing;
 mod listener;
 mod messages;
 mod patience;
@@ -32,6 +33,8 @@ over! {
     files:
         calls_of_the_owner_carry_files_both_ways_and_return_at_their_end
         a_thread_takes_over_what_the_owner_has_begun;
+    flushing:
+        a_peer_that_takes_and_says_nothing_is_enough_for_a_flush;
     patience:
         a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send
         a_ping_leaves_while_a_send_waits

@@ -1,0 +1,149 @@
+//! Waits that only a write ends: the peer says nothing, and connections have no heartbeat.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use bowline_blocking::{Clock, Driver, Handle, Stream, WebSocket};
+use bowline_core::connection::{Config, Event};
+use bowline_core::heartbeat::Mode;
+use bowline_core::{Close, Message};
+
+use crate::common::{Over, streams, within};
+
+/// As much as one call writes at most.
+const TURN: usize = 1 << 20;
+
+fn without_heartbeat() -> Config {
+    let mut config = Config::default();
+    config.heartbeat.mode = Mode::Off;
+    config.closing.close_timeout = Duration::MAX;
+    config
+}
+
+/// Takes all that is written, little at a time, when it has refused so many writes, and brings it on its way when it has
+/// refused so many flushes.
+struct Sink {
+    socket: TcpStream,
+    writes: Cell<usize>,
+    flushes: Cell<usize>,
+    /// The other end says nothing, and is there.
+    _peer: TcpStream,
+}
+
+impl Read for Sink {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(place)
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        refuse(&self.writes)?;
+        Ok(bytes.len().min(64 << 10))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        refuse(&self.flushes)
+    }
+}
+
+fn refuse(left: &Cell<usize>) -> io::Result<()> {
+    if left.get() == 0 {
+        return Ok(());
+    }
+    left.set(left.get() - 1);
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+impl Stream for Sink {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        Stream::set_nonblocking(&self.socket)
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Stream::socket(&self.socket)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A client over a stream that refuses so many writes and flushes.
+fn client(writes: usize, flushes: usize) -> WebSocket<Sink> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (writes, flushes) = (Cell::new(writes), Cell::new(flushes));
+    let sink = Sink { socket, writes, flushes, _peer: listener.accept().unwrap().0 };
+    WebSocket::new(Driver::client(sink, &[], without_heartbeat(), Clock::start()).unwrap())
+}
+
+#[test]
+fn what_was_only_queued_is_flushed() {
+    within(|| {
+        let mut client = client(0, 0);
+        client.try_send(Message::text("hello")).unwrap();
+        assert!(client.flush());
+        assert_eq!(client.stats().bytes_sent, 2 + 4 + 5);
+    });
+}
+
+#[test]
+fn what_the_stream_has_refused_is_flushed() {
+    for (writes, flushes) in (0..5).flat_map(|writes| (0..5).map(move |flushes| (writes, flushes))) {
+        within(move || {
+            let mut client = client(writes, flushes);
+            client.send(Message::text("hello")).unwrap();
+            assert!(client.flush());
+            assert_eq!(client.stats().bytes_sent, 2 + 4 + 5);
+        });
+    }
+}
+
+#[test]
+fn a_rest_behind_whole_turns_is_flushed() {
+    for turns in 0..4 {
+        within(move || {
+            let mut client = client(0, 0);
+            client.try_send(Message::binary(vec![7; turns * TURN + (10 << 10)])).unwrap();
+            assert!(client.flush());
+            assert!(client.conn().output().is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_close_that_has_left_is_told() {
+    within(|| {
+        let mut client = client(0, 0);
+        client.close(Close::normal()).unwrap();
+        assert_eq!(client.event(), Event::CloseSent(Close::normal()));
+    });
+}
+
+pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Over) {
+    within(move || {
+        let (dialed, mut silent) = streams(over);
+        let mut client = WebSocket::client(dialed, without_heartbeat()).unwrap();
+        let taking = thread::spawn(move || {
+            let mut place = vec![0; 16 << 10];
+            loop {
+                match silent.stream.read(&mut place) {
+                    Ok(0) => break,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    Ok(_) => {}
+                    Err(_) => thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        });
+        for len in (0..40).map(|n| n * 97_001).chain([TURN + (10 << 10)]) {
+            client.try_send(Message::binary(vec![7; len])).unwrap();
+            assert!(client.flush(), "{len} bytes");
+        }
+        drop(client);
+        taking.join().unwrap();
+    });
+}
