@@ -35,7 +35,7 @@ impl Outgoing {
         self.resumed.get_or_insert(accept.resume);
         if let Some(link) = &mut cx.link {
             // What came before the last link broke, and was not acknowledged any more.
-            link.moved += accept.resume.min(self.highest).saturating_sub(self.received);
+            link.moved += accept.resume.min(self.brought).saturating_sub(self.received);
         }
         self.received = accept.resume;
         self.durable = accept.resume;

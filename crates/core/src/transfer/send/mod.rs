@@ -94,12 +94,13 @@ pub(super) struct Outgoing {
     /// When it was told last that we are.
     told: Instant,
 
-    /// The next offset to send, the end of the chunk that it is in, of everything sent on this link, and of everything ever
-    /// sent.
+    /// The next offset to send, the end of the chunk that it is in, of everything sent on this link, of everything ever
+    /// sent, and of everything sent on the links before.
     sent: u64,
     chunk_end: u64,
     reached: u64,
     highest: u64,
+    brought: u64,
     /// Where the first link began.
     resumed: Option<u64>,
     resent: u64,
@@ -153,6 +154,7 @@ impl Outgoing {
             chunk_end: 0,
             reached: 0,
             highest: 0,
+            brought: 0,
             resumed: None,
             resent: 0,
             seq: 0,
@@ -199,6 +201,7 @@ impl Outgoing {
         self.heard = cx.now;
         self.rewind(0, link);
         self.reached = 0;
+        self.brought = self.highest;
         self.seq = 0;
         self.rewinds = 0;
         self.said_fin = false;

@@ -189,6 +189,19 @@ fn what_had_come_before_a_link_broke_counts_on_the_next() {
 }
 
 #[test]
+fn what_follows_an_offer_does_not_make_the_part_of_another_process_ours() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10_000)).expect("new");
+    sender.say();
+    sender.read();
+    assert_eq!(lengths(&sender.say()).iter().sum::<usize>(), 10_000);
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(10_000) }));
+    assert_eq!(sender.0.moved(), 0);
+    sender.hear_ack(10_000, None);
+    assert_eq!(sender.0.moved(), 10_000 - 4096);
+}
+
+#[test]
 fn a_small_file_follows_its_offer_once() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
