@@ -101,6 +101,13 @@ pub(super) struct Stamp {
     delivered_at: Instant,
 }
 
+impl Stamp {
+    /// Whether its chunk left at this time.
+    pub(super) fn is_of(&self, now: Instant) -> bool {
+        self.sent == now
+    }
+}
+
 impl Flow {
     /// A controller for a new link whose round-trip time may be known from the handshake.
     pub(super) fn new(now: Instant, max_chunk: u32, rtt: Option<Duration>) -> Self {

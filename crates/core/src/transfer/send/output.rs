@@ -88,7 +88,8 @@ impl Outgoing {
         self.reached = self.reached.max(self.sent);
         self.highest = self.highest.max(self.sent);
         let stamp = flow.handle_sent(now, len);
-        match self.flights.back_mut().filter(|_| is_begun) {
+        // A limit on the rate may have held this part back: what has left before it has a time of its own.
+        match self.flights.back_mut().filter(|flight| is_begun && flight.stamp.is_of(now)) {
             Some(flight) => (flight.end, flight.len) = (self.sent, flight.len + len),
             None => self.flights.push_back(Flight { end: self.sent, len, stamp }),
         }

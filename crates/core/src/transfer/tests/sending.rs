@@ -202,6 +202,33 @@ fn what_follows_an_offer_does_not_make_the_part_of_another_process_ours() {
 }
 
 #[test]
+fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
+    let config = Config { limit_rate: Some(10_000), ..Config::default() };
+    let mut sender = Scripted::new(Role::Client, config);
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    sender.say();
+    sender.hear(Frame::Accept(1, accept(1 << 20)));
+    sender.read();
+    let trip = Duration::from_millis(500);
+    let mut sent: Vec<(Instant, u64)> = vec![];
+    for millis in 0..1500 {
+        let now = Instant::from_millis(millis);
+        for (_, received) in sent.clone().into_iter().filter(|(left, _)| *left + trip == now) {
+            let ack = Ack { received, durable: 0, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
+            sender.hear_at(now, Frame::Ack(1, ack));
+        }
+        for frame in sender.say_at(now) {
+            let Frame::Data(_, data) = frame else { continue };
+            sent.push((now, data.offset + data.payload.len() as u64));
+        }
+    }
+    let ends: Vec<_> = sent.iter().map(|(_, end)| *end).collect();
+    assert_eq!(ends[..3], [1024, 2048, 2500], "a quarter of a second's worth is one chunk");
+    assert!(sent[2].0 < Instant::ZERO + trip, "nobody has answered before the last of it");
+    assert_eq!(sender.0.traffic().round_trip, Some(trip));
+}
+
+#[test]
 fn a_small_file_follows_its_offer_once() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
