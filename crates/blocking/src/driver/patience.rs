@@ -46,6 +46,10 @@ impl<S: Stream> Driver<S> {
         }
         let came = self.judge(now, read, READ_LITTLE) != Some(0);
         if came {
+            // Its place is small, and what came may be the first part of what settles a deadline.
+            if !self.is_drained {
+                self.read(now);
+            }
             self.follow(now);
         } else {
             self.patience = Patience::Over;

@@ -1,3 +1,5 @@
+mod patience;
+
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -221,58 +223,6 @@ fn hear(driver: &mut Driver<Watched>, far: &mut UnixStream) {
 }
 
 #[test]
-fn a_conversation_waits_by_its_reads_and_sets_their_time_once() {
-    let (mut driver, mut far) = conversing();
-    let (before, patiently) = (reads(&driver), patient(&driver));
-    for n in 1..=5 {
-        hear(&mut driver, &mut far);
-        assert_eq!((reads(&driver), patient(&driver)), (before + n, patiently + n));
-    }
-    assert_eq!(driver.stream().unwrap().set.get(), 1);
-}
-
-#[test]
-fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
-    let (mut driver, mut far) = conversing();
-    let (patiently, start) = (patient(&driver), driver.now());
-    let until = start + Duration::from_millis(700);
-    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
-    assert!((700..3000).contains(&(driver.now() - start).as_millis()));
-    assert_eq!(patient(&driver), patiently + 1, "half of the time");
-    hear(&mut driver, &mut far);
-}
-
-#[test]
-fn a_near_deadline_is_waited_for_exactly() {
-    let (mut driver, _far) = conversing();
-    let (patiently, start) = (patient(&driver), driver.now());
-    assert_eq!(driver.drive(Some(start + Duration::from_millis(20))), Driven::TimedOut);
-    assert!((20..1000).contains(&(driver.now() - start).as_millis()));
-    assert_eq!(patient(&driver), patiently);
-}
-
-#[test]
-fn a_read_does_not_wait_where_others_call() {
-    let (mut driver, _far) = conversing();
-    let (waker, wakened) = crate::wait::waker().unwrap();
-    driver.set_wakened(wakened);
-    let patiently = patient(&driver);
-    waker.wake();
-    assert_eq!(driver.drive(None), Driven::Busy);
-    assert_eq!(patient(&driver), patiently);
-}
-
-#[test]
-fn a_read_does_not_wait_while_something_is_to_be_written() {
-    let (mut driver, _far) = conversing();
-    let patiently = patient(&driver);
-    block(&mut driver);
-    let until = driver.now() + Duration::from_millis(300);
-    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
-    assert_eq!(patient(&driver), patiently);
-}
-
-#[test]
 fn the_last_byte_that_had_to_wait_is_news() {
     let (mut driver, mut far) = conversing();
     block(&mut driver);
@@ -294,46 +244,6 @@ fn block(driver: &mut Driver<Watched>) {
     driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
     driver.step(false);
     assert_eq!(driver.writing, Writing::Blocked);
-}
-
-#[test]
-fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
-    let (mut driver, mut far) = conversing();
-    driver.watch.pretend_sleep(Duration::from_secs(3600));
-    far.write_all(b"\x81\x05again").unwrap();
-    driver.drive(None);
-    assert!(matches!(driver.conn_mut().poll_event(), Some(Event::Resumed { .. })));
-    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
-}
-
-#[test]
-fn after_a_read_that_waited_nothing_waits() {
-    let (mut driver, mut far) = conversing();
-    hear(&mut driver, &mut far);
-    let socket = driver.stream().unwrap().socket();
-    assert!(rustix::fs::fcntl_getfl(socket).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
-}
-
-#[test]
-fn a_read_does_not_wait_where_the_stream_holds_something() {
-    let (mut driver, _far) = conversing();
-    let patiently = patient(&driver);
-    driver.stream.as_mut().unwrap().held = b"\x81\x05again".to_vec();
-    driver.drive(None);
-    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
-    assert_eq!(patient(&driver), patiently);
-}
-
-#[test]
-fn what_a_read_has_waited_for_is_answered_at_once() {
-    let (mut driver, mut far) = conversing();
-    far.write_all(b"\x89\x00\x81\x05again").unwrap();
-    driver.drive(None);
-    assert!(driver.conn_mut().poll_event().is_some());
-    far.set_nonblocking(true).unwrap();
-    let mut pong = [0; 6];
-    far.read_exact(&mut pong).unwrap();
-    assert_eq!(pong[..2], [0x8a, 0x80]);
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! Waits by a read.
+
+use bowline_core::closing::Kind;
+use bowline_core::{Close, Message};
+
+use super::super::read::READ_LITTLE;
+use super::*;
+
+#[test]
+fn a_conversation_waits_by_its_reads_and_sets_their_time_once() {
+    let (mut driver, mut far) = conversing();
+    let (before, patiently) = (reads(&driver), patient(&driver));
+    for n in 1..=5 {
+        hear(&mut driver, &mut far);
+        assert_eq!((reads(&driver), patient(&driver)), (before + n, patiently + n));
+    }
+    assert_eq!(driver.stream().unwrap().set.get(), 1);
+}
+
+#[test]
+fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
+    let (mut driver, mut far) = conversing();
+    let (patiently, start) = (patient(&driver), driver.now());
+    let until = start + Duration::from_millis(700);
+    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    assert!((700..3000).contains(&(driver.now() - start).as_millis()));
+    assert_eq!(patient(&driver), patiently + 1, "half of the time");
+    hear(&mut driver, &mut far);
+}
+
+#[test]
+fn a_near_deadline_is_waited_for_exactly() {
+    let (mut driver, _far) = conversing();
+    let (patiently, start) = (patient(&driver), driver.now());
+    assert_eq!(driver.drive(Some(start + Duration::from_millis(20))), Driven::TimedOut);
+    assert!((20..1000).contains(&(driver.now() - start).as_millis()));
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn a_read_does_not_wait_where_others_call() {
+    let (mut driver, _far) = conversing();
+    let (waker, wakened) = crate::wait::waker().unwrap();
+    driver.set_wakened(wakened);
+    let patiently = patient(&driver);
+    waker.wake();
+    assert_eq!(driver.drive(None), Driven::Busy);
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn a_read_does_not_wait_while_something_is_to_be_written() {
+    let (mut driver, _far) = conversing();
+    let patiently = patient(&driver);
+    block(&mut driver);
+    let until = driver.now() + Duration::from_millis(300);
+    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
+    let (mut driver, mut far) = conversing();
+    driver.watch.pretend_sleep(Duration::from_secs(3600));
+    far.write_all(b"\x81\x05again").unwrap();
+    driver.drive(None);
+    assert!(matches!(driver.conn_mut().poll_event(), Some(Event::Resumed { .. })));
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
+}
+
+#[test]
+fn after_a_read_that_waited_nothing_waits() {
+    let (mut driver, mut far) = conversing();
+    hear(&mut driver, &mut far);
+    let socket = driver.stream().unwrap().socket();
+    assert!(rustix::fs::fcntl_getfl(socket).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn a_read_does_not_wait_where_the_stream_holds_something() {
+    let (mut driver, _far) = conversing();
+    let patiently = patient(&driver);
+    driver.stream.as_mut().unwrap().held = b"\x81\x05again".to_vec();
+    driver.drive(None);
+    assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
+    assert_eq!(patient(&driver), patiently);
+}
+
+#[test]
+fn what_a_read_has_waited_for_is_answered_at_once() {
+    let (mut driver, mut far) = conversing();
+    far.write_all(b"\x89\x00\x81\x05again").unwrap();
+    driver.drive(None);
+    assert!(driver.conn_mut().poll_event().is_some());
+    far.set_nonblocking(true).unwrap();
+    let mut pong = [0; 6];
+    far.read_exact(&mut pong).unwrap();
+    assert_eq!(pong[..2], [0x8a, 0x80]);
+}
+
+#[test]
+fn nothing_is_held_against_a_peer_whose_answer_lies_behind_what_a_patient_read_takes() {
+    let (mut driver, mut far) = conversing();
+    let now = driver.now();
+    driver.conn_mut().close(now, Close::normal()).unwrap();
+    driver.step(true);
+    // It talks on until its time to answer ends.
+    for _ in 0..3 {
+        driver.clock = driver.clock.set_forward(Duration::from_secs(4));
+        far.write_all(b"\x81\x02on").unwrap();
+        driver.step(true);
+    }
+    // A message larger than the place for a patient read, and the answer to our Close.
+    let message = vec![7; READ_LITTLE];
+    far.write_all(&[&[0x82, 126, 16, 0], &message[..], &[0x88, 2, 3, 232]].concat()).unwrap();
+    let due = driver.conn().poll_timeout().unwrap();
+    driver.clock = driver.clock.set_forward(due - driver.now());
+    assert_eq!(driver.read_patiently(None), Some(true));
+    let events: Vec<_> = std::iter::from_fn(|| driver.conn_mut().poll_event()).collect();
+    let is_late = |event: &Event| matches!(event, Event::Closed(end) if end.kind() == Kind::CloseTimeout);
+    assert!(!events.iter().any(is_late), "{events:?}");
+    assert!(events.contains(&Event::Message(Message::binary(message))));
+}
