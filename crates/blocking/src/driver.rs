@@ -28,8 +28,8 @@ use read::Flow;
 
 /// After so many bytes in one direction the other one, and the owner, get a turn.
 const TURN: usize = 1 << 20;
-/// Where nothing has come for so long, the connection gives back what it holds for more. 1 s: no flow pauses for longer and
-/// is one.
+/// Where no messages have come for so long, the connection gives back what it holds for more. 1 s: no flow pauses for longer
+/// and is one.
 const LULL: Duration = Duration::from_secs(1);
 
 /// One WebSocket connection on a stream, driven by whoever calls.
@@ -73,7 +73,7 @@ pub struct Driver<S> {
     flow: Flow,
     /// Whether the last read left nothing to read. Since then something may have come.
     is_drained: bool,
-    /// When something came last, if the connection holds what may serve for more.
+    /// When more than a ping or a pong came last, if the connection holds what may serve for more.
     came: Option<Instant>,
     patience: Patience,
     wakened: Option<Wakened>,

@@ -17,6 +17,8 @@ const HALF: usize = READ / 2;
 /// How much of such a frame is read at once: one of 256 KiB, with its header and the next. The place for it is filled with
 /// zeros first: half of what a copy costs, but in vain where little comes.
 const READ_LARGE: usize = (256 << 10) + (1 << 10);
+/// The longest ping or pong, with its header and its mask.
+const CONTROL: usize = 2 + 4 + 125;
 
 thread_local! {
     /// The place to read to, shared by all connections of a thread. It goes when little comes: a thread whose connection is
@@ -75,7 +77,10 @@ impl<S: Stream> Driver<S> {
                 None
             }
             Ok(n) => {
-                self.came = Some(now);
+                // A ping or a pong leaves nothing to give back.
+                if n > CONTROL || self.conn.has_messages() {
+                    self.came = Some(now);
+                }
                 // A place that was not filled has taken all that there was.
                 self.is_drained = n < place && !self.stream.as_ref().is_some_and(S::has_input);
                 Some(n)

@@ -262,3 +262,30 @@ fn a_message_of_256_kib_costs_one_read() {
     }
     assert!(reads(&driver) <= 23, "{} reads, of which the first few find out", reads(&driver));
 }
+
+#[test]
+fn a_ping_or_a_pong_alone_wakes_nobody_later() {
+    let (mut driver, mut far) = watched(b"");
+    let mut ping = vec![0x89, 125];
+    ping.resize(2 + 125, 7);
+    far.write_all(&ping).unwrap();
+    driver.drive(None);
+    assert_eq!(
+        (driver.conn().stats().pings_received, driver.came),
+        (1, None),
+        "there is nothing to give back"
+    );
+    far.write_all(b"\x82\x00").unwrap();
+    driver.drive(None);
+    assert!(driver.came.is_some(), "the place of the smallest message is kept for more");
+}
+
+#[test]
+fn a_frame_that_has_only_begun_may_hold_something() {
+    let (mut driver, mut far) = watched(b"");
+    let mut frame = vec![0x82, 127, 0, 0, 0, 0, 0, 4, 0, 0];
+    frame.resize(200, 7);
+    far.write_all(&frame).unwrap();
+    driver.drive(None);
+    assert!(driver.came.is_some());
+}
