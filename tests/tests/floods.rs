@@ -120,7 +120,14 @@ fn no_flood_makes_a_link_hold_more_than_its_settings_say() {
             "requests",
             most(
                 (0..5000).map(|n| {
-                    let request = Request { id: id(n), name: name(), from: 0, to: u64::MAX, if_digest: None };
+                    let request = Request {
+                        id: id(n),
+                        name: name(),
+                        from: 0,
+                        to: u64::MAX,
+                        if_digest: None,
+                        again: false,
+                    };
                     Frame::Request(2 * n + 1, request)
                 }),
                 false,

@@ -117,10 +117,13 @@ pub(crate) fn links_that_carry_a_few_kib_carry_a_file(pair: Pair) {
         assert!(sent.links >= 4, "{} links", sent.links);
         std::fs::remove_file(serving.dir.path().join("file")).expect("it is there");
     }
-    std::fs::write(serving.dir.path().join("file"), contents(LEN)).expect("written");
-    let to = dir.path().join("back");
-    end(client.download(name("file"), &to, id(3), false)).expect("fetched");
-    assert_eq!(std::fs::read(to).expect("there"), contents(LEN));
+    for (n, len) in [(3, 24_000), (4, LEN)] {
+        std::fs::write(serving.dir.path().join("file"), contents(len)).expect("written");
+        let to = dir.path().join(format!("back-{len}"));
+        let fetched = end(client.download(name("file"), &to, id(n), false)).expect("fetched");
+        assert_eq!(std::fs::read(to).expect("there"), contents(len));
+        assert!(fetched.links >= 4, "{} links", fetched.links);
+    }
 }
 
 pub(crate) fn a_server_that_comes_back_goes_on_with_the_file(pair: Pair) {

@@ -22,15 +22,15 @@ impl Transfers {
             return Err(AlreadyKnown(id));
         }
         if let Some(failure) = self.unoffered(offer.length) {
-            if let Some(handle) = self.asked.remove(&id) {
-                self.refuse_open(handle, &failure);
+            if let Some(asked) = self.asked.remove(&id) {
+                self.refuse_open(asked.handle, &failure);
             }
             self.events.push_back(Event::Failed { id, failure });
             return Ok(());
         }
-        let requested = self.asked.remove(&id);
-        if let (Some(handle), Some(link)) = (requested, &mut self.link) {
-            link.close(handle);
+        let asked = self.asked.remove(&id);
+        if let (Some(asked), Some(link)) = (asked, &mut self.link) {
+            link.close(asked.handle);
         }
         let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
         // What was to be thrown away is not gone on with.
@@ -53,7 +53,7 @@ impl Transfers {
             epoch_seen: 0,
             digest: None,
         };
-        self.outgoing.insert(id, Outgoing::new(self.now, offer, requested.is_some()));
+        self.outgoing.insert(id, Outgoing::new(self.now, offer, asked));
         self.turns.wait(id);
         if self.is_paused(id) {
             self.pause(now, id);
@@ -146,9 +146,9 @@ impl Transfers {
         } else if self.incoming.contains_key(&id) {
             self.wanted.remove(&id);
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
-        } else if let Some(handle) = self.asked.remove(&id) {
+        } else if let Some(asked) = self.asked.remove(&id) {
             self.paused.remove(&id);
-            self.refuse_open(handle, &failure);
+            self.refuse_open(asked.handle, &failure);
             self.events.push_back(Event::Failed { id, failure });
         } else if let Some(wanted) = self.wanted.remove(&id) {
             self.paused.remove(&id);

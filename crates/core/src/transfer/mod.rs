@@ -64,7 +64,7 @@ use link::Link;
 use receive::Incoming;
 use send::{Context, Fate, Outgoing};
 use turns::Turns;
-use wanted::{Asking, Wanted};
+use wanted::{Asked, Asking, Wanted};
 use wire::Frame;
 
 pub use cancel::Leftover;
@@ -125,7 +125,7 @@ pub struct Transfers {
     incoming: BTreeMap<TransferId, Incoming>,
     wanted: BTreeMap<TransferId, Wanted>,
     /// What the peer asked for and we have not offered yet.
-    asked: BTreeMap<TransferId, wire::Handle>,
+    asked: BTreeMap<TransferId, Asked>,
     /// What this end has paused, also while there is no link.
     paused: BTreeSet<TransferId>,
     /// What was cancelled, and whose part the peer is to throw away when there is a link.

@@ -67,7 +67,8 @@ impl Transfers {
             link.guard.handle_ours(now);
             wanted.state = Asking::Asked { handle, since: now };
             let (name, range) = (wanted.name.clone(), wanted.range);
-            let request = Request { id, name, from: range.from(), to: range.to(), if_digest: None };
+            let (from, to, again) = (range.from(), range.to(), wanted.was_offered);
+            let request = Request { id, name, from, to, if_digest: None, again };
             self.note(id);
             return Some(Frame::Request(handle, request));
         }

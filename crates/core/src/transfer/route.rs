@@ -6,7 +6,7 @@ use super::limiter::Limiter;
 use super::link::Route;
 use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
-use super::{Asking, ByteRange, Code, Fate, TransferId, Transfers};
+use super::{Asked, Asking, ByteRange, Code, Fate, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
 use bytes::Bytes;
@@ -172,6 +172,7 @@ impl Transfers {
                 link.close(handle);
             }
             wanted.state = Asking::Offered;
+            wanted.was_offered = true;
         }
         let instance = link.peer.as_ref().map_or([0; 16], |peer| peer.instance);
         let (incoming, event) = Incoming::new(self.now, handle, offer, instance, earlier);
@@ -232,7 +233,7 @@ impl Transfers {
         if !self.link.as_mut().is_some_and(|link| link.open_by_peer(handle, Route::Asked(id))) {
             return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
         }
-        self.asked.insert(id, handle);
+        self.asked.insert(id, Asked { handle, again: request.again });
         self.events.push_back(Event::Requested { id, name: request.name, range });
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Wanted {
     pub(super) range: ByteRange,
     /// How often in a row it came to nothing.
     attempts: u32,
+    /// Whether it has ever been offered: something of it may be here.
+    pub(super) was_offered: bool,
     pub(super) state: Asking,
     pub(super) earlier: Earlier,
 }
@@ -28,10 +30,18 @@ pub(super) enum Asking {
     Offered,
 }
 
+/// What the peer asked us for, and we have not offered yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) handle: Handle,
+    /// It was offered on an earlier link.
+    pub(super) again: bool,
+}
+
 impl Wanted {
     pub(super) fn new(name: SafeName, range: ByteRange) -> Self {
         let state = Asking::Waiting { until: None };
-        Self { name, range, attempts: 0, state, earlier: Earlier::default() }
+        Self { name, range, attempts: 0, was_offered: false, state, earlier: Earlier::default() }
     }
 
     /// What is wrong with an offer that comes for it: a part is a file, and not longer than what was asked for.

@@ -21,6 +21,7 @@ use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::pause::Halt;
+use super::wanted::Asked;
 use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
 use super::{Code, Config, Digest, Kind, Leftover, TransferId};
 use crate::Instant;
@@ -85,6 +86,8 @@ pub(super) struct Outgoing {
     end: Option<u64>,
     /// The peer asked for this file and will ask again: it ends with its link.
     requested: bool,
+    /// It was offered on an earlier link, to whom asks for it anew.
+    again: bool,
     state: State,
     attempts: u32,
     /// When the peer was heard of last about this transfer.
@@ -137,14 +140,15 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(now: Instant, offer: Offer, requested: bool) -> Self {
+    pub(super) fn new(now: Instant, offer: Offer, asked: Option<Asked>) -> Self {
         // There is nothing to be read, hashed or looked at in a folder.
         let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
             pauses: Pauses::default(),
             end: offer.length,
             offer,
-            requested,
+            requested: asked.is_some(),
+            again: asked.is_some_and(|asked| asked.again),
             state: State::Waiting { until: None },
             attempts: 0,
             heard: now,
@@ -196,6 +200,7 @@ impl Outgoing {
         let early = small.is_some()
             && self.offer.epoch_seen == 0
             && self.attempts == 0
+            && !self.again
             && self.highest == 0
             && self.offer.mode == Mode::AttachOrCreate;
         self.heard = cx.now;

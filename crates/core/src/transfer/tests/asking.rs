@@ -1,6 +1,6 @@
 //! Files that we ask for: when they are asked for again, and when no more.
 
-use super::super::wire::Frame;
+use super::super::wire::{self, Frame};
 use super::super::*;
 use super::script::*;
 use super::world::*;
@@ -69,6 +69,48 @@ fn a_download_that_gets_nowhere_is_given_up_after_a_few_tries() {
         assert_eq!(waits, [1, 2, 4, 8, 16]);
         assert!(receiver.0.is_empty());
     }
+}
+
+/// Whether the next REQUEST says that the file was offered before.
+fn asks_anew(receiver: &mut Scripted) -> bool {
+    let said = receiver.say();
+    let again =
+        |frame: &Frame| if let Frame::Request(_, request) = frame { Some(request.again) } else { None };
+    said.iter().find_map(again).expect("it asks")
+}
+
+#[test]
+fn what_was_offered_before_a_link_broke_is_asked_for_as_such() {
+    let mut receiver = asking();
+    assert!(!asks_anew(&mut receiver));
+    receiver.relink();
+    assert!(!asks_anew(&mut receiver), "nobody has answered");
+    receiver.hear_offer(2, 1, 1000);
+    for _ in 0..2 {
+        receiver.relink();
+        assert!(asks_anew(&mut receiver));
+    }
+}
+
+/// What is said of a small file before it is accepted.
+fn said_early(again: bool) -> Vec<Frame> {
+    let mut sender = Scripted::server();
+    let request =
+        wire::Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again };
+    sender.hear(Frame::Request(1, request));
+    sender.events();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10_000)).expect("asked for");
+    let mut said = sender.say();
+    sender.read();
+    said.extend(sender.say());
+    assert!(matches!(said[0], Frame::Offer(2, _)), "{said:?}");
+    said
+}
+
+#[test]
+fn a_small_file_follows_its_offer_only_where_it_was_not_offered_before() {
+    assert!(matches!(said_early(false)[1..], [Frame::Data(..), ..]));
+    assert_eq!(said_early(true).len(), 1);
 }
 
 /// A download that is to be asked for again after seven seconds, and is paused meanwhile.

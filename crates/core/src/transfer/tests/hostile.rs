@@ -251,7 +251,10 @@ fn offers_without_end_are_told_to_wait() {
     };
     let request = |n: u32| {
         let (id, name) = (numbered(n), name("file"));
-        Frame::Request(2 * n + 1, wire::Request { id, name, from: 0, to: u64::MAX, if_digest: None })
+        Frame::Request(
+            2 * n + 1,
+            wire::Request { id, name, from: 0, to: u64::MAX, if_digest: None, again: false },
+        )
     };
     let offer = |n: u32| Frame::Offer(2 * n + 1, plain_offer(numbered(n), "file", 1 << 30));
     let most = Config::default().max_transfers;

@@ -1,10 +1,10 @@
 //! Bytes to frames. Nothing a peer sends is trusted before it has been checked here.
 
+use super::{AGAIN, DATA_OVERHEAD, MAX_LENGTH, kind};
 use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
     Rewind, Whole,
 };
-use super::{DATA_OVERHEAD, MAX_LENGTH, kind};
 use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
 use crate::transfer::{Batch, Code, Digest, Kind, NameError, SafeName, TransferId, UnixMode, Validator};
 use bytes::{Buf, Bytes};
@@ -21,7 +21,7 @@ pub fn decode(message: Bytes) -> Result<Frame, DecodeError> {
 
 fn parse(message: Bytes) -> Result<Frame, Fault> {
     let envelope = envelope::open(message)?;
-    let Envelope { kind, handle, .. } = envelope;
+    let Envelope { kind, flags, handle, .. } = envelope;
     let Some(fixed) = fixed_len(kind) else {
         return Ok(if kind >= kind::OPTIONAL {
             Frame::Ignored(kind)
@@ -29,9 +29,12 @@ fn parse(message: Bytes) -> Result<Frame, Fault> {
             Frame::Unsupported(handle, kind)
         });
     };
-    // The only flag that is known, on DATA, is a hint that may be ignored.
+    // The only flag that must be known, on DATA, is a hint that may be ignored.
     let is_data = kind == kind::DATA;
     let Content { mut fixed, ext, payload } = envelope.split(fixed, u8::from(is_data), is_data)?;
+    if kind == kind::REQUEST {
+        return Ok(Frame::Request(handle, read_request(flags, &mut fixed, &ext)?));
+    }
     read_body(kind, handle, &mut fixed, &ext, payload)
 }
 
@@ -72,7 +75,6 @@ fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: By
             Frame::ProbeAck(body.get_u64())
         }
         kind::OFFER => Frame::Offer(handle, read_offer(body, ext)?),
-        kind::REQUEST => Frame::Request(handle, read_request(body, ext)?),
         kind::ACCEPT => Frame::Accept(handle, read_accept(body, ext)?),
         kind::DATA => {
             tlv::read(ext, [])?;
@@ -213,10 +215,11 @@ fn read_batch(mut value: &[u8]) -> Result<Batch, Fault> {
     Ok(Batch { id, index: value.get_u32(), count: value.get_u32() })
 }
 
-fn read_request(body: &mut Bytes, ext: &[u8]) -> Result<Request, Fault> {
+fn read_request(flags: u8, body: &mut Bytes, ext: &[u8]) -> Result<Request, Fault> {
     let [name] = tlv::read(ext, [tlv::NAME])?;
     let (id, from, to) = (read_id(body), body.get_u64(), body.get_u64());
-    Ok(Request { id, name: read_name(name)?, from, to, if_digest: read_digest(body) })
+    let again = flags & AGAIN != 0;
+    Ok(Request { id, name: read_name(name)?, from, to, if_digest: read_digest(body), again })
 }
 
 fn read_accept(body: &mut Bytes, ext: &[u8]) -> Result<Accept, Fault> {

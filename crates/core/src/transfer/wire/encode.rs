@@ -1,6 +1,6 @@
 //! Frames to bytes.
 
-use super::kind;
+use super::{AGAIN, kind};
 use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
     Rewind, Whole,
@@ -143,6 +143,7 @@ fn encode_request(handle: Handle, request: &Request) -> BytesMut {
     out.put_u64(request.from);
     out.put_u64(request.to);
     out.put_slice(request.if_digest.as_ref().map_or(&[0; 32], |digest| digest.as_bytes()));
+    out[1] = if request.again { AGAIN } else { 0 };
     with_tlvs(&mut out, |out| tlv::put(out, tlv::NAME, request.name.as_str().as_bytes()));
     out
 }

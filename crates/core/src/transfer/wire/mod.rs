@@ -39,6 +39,9 @@ pub const MAX_LENGTH: u64 = i64::MAX as u64;
 /// The least and the most that `max_frame` may allow as the payload of one DATA frame.
 pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
 
+/// The flag of a REQUEST for what was offered on an earlier link. Who does not know it may ignore it.
+const AGAIN: u8 = 0x10;
+
 pub(super) mod kind {
     pub(crate) const HELLO: u8 = 0x01;
     pub(crate) const GOAWAY: u8 = 0x02;
@@ -190,6 +193,8 @@ pub struct Request {
     pub to: u64,
     /// Only if the file still has this digest.
     pub if_digest: Option<Digest>,
+    /// It was offered on an earlier link: nothing before ACCEPT, which says what came of it.
+    pub again: bool,
 }
 
 /// How the receiver takes an offer.

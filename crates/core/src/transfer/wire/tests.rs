@@ -52,7 +52,7 @@ fn some_frames() -> Vec<Frame> {
                 digest: Some(digest),
             },
         ),
-        Frame::Request(3, Request { id, name: name(), from: 0, to: u64::MAX, if_digest: None }),
+        Frame::Request(3, Request { id, name: name(), from: 0, to: u64::MAX, if_digest: None, again: false }),
         Frame::Accept(
             1,
             Accept {
@@ -93,7 +93,10 @@ fn some_frames() -> Vec<Frame> {
                 text: "full".into(),
             },
         ),
-        Frame::Request(5, Request { id, name: name(), from: 1 << 33, to: 1 << 34, if_digest: None }),
+        Frame::Request(
+            5,
+            Request { id, name: name(), from: 1 << 33, to: 1 << 34, if_digest: None, again: true },
+        ),
         Frame::Finishing(1, Phase::Source),
     ]
 }

@@ -186,7 +186,8 @@ fn an_id_that_is_open_already_is_refused_and_goes_on() {
     let mut victim = Victim::with_transfer(1000);
     let text = "the transfer is already open on this connection";
     assert_eq!(cancelled_because(&victim.offer(3, 1, 1000)), Some((Code::Busy, text)));
-    let request = wire::Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None };
+    let request =
+        wire::Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again: false };
     assert_eq!(cancelled_because(&victim.hear(Frame::Request(5, request))), Some((Code::Busy, text)));
     assert_eq!(cancelled(&victim.data(0, 100)), None);
 }
