@@ -102,6 +102,9 @@ pub enum Driven {
 impl<S: Stream> Driver<S> {
     /// Drives a connection over a stream, with the clock that tells the connection the time.
     ///
+    /// The socket is the driver's from here on: whether calls wait for it changes from call to call, and so it does for its
+    /// duplicates (`try_clone`). One serves to shut the socket down, but not to read or write.
+    ///
     /// # Errors
     /// If the stream cannot be told not to wait.
     pub fn new(stream: S, conn: Connection, clock: Clock) -> io::Result<Self> {

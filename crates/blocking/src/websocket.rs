@@ -61,6 +61,10 @@ pub use spawned::{Receiver, Sender};
 /// than the connection's next deadline without looking at it. An owner that does something else for a long time, longer
 /// than half the interval of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
 ///
+/// # The socket below
+/// It is the WebSocket's own: whether calls wait for it changes from call to call, and so it does for its duplicates
+/// (`try_clone`). One serves to shut the socket down, but not to read or write.
+///
 /// # Both sides send
 /// While [`send`](Self::send) waits for the peer to take what was sent, it takes in what the peer sends, and holds it for
 /// the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. How much is
