@@ -327,22 +327,22 @@ fn large_copies_go_through_the_same_memory() {
 
 #[test]
 fn a_large_copy_is_masked_as_it_leaves() {
-    const LEN: usize = 1 << 20;
+    const LEN: usize = 4 * MASKED;
     let body: Bytes = (0..LEN).map(|n| (n % 251) as u8).collect();
-    for step in [999, 33_000, AHEAD, usize::MAX] {
+    for step in [999, 133_000, MASKED, usize::MAX] {
         let mut line = Line::client();
         line.outbox.set_fragment(LEN);
         line.outbox.send(Opcode::Binary, body.clone().into());
         let mut writes = 0;
         while !line.outbox.is_empty() {
             let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
-            assert!(waiting > AHEAD / 4 || waiting == line.outbox.queued(), "{waiting} bytes are little");
+            assert!(waiting > MASKED / 5 || waiting == line.outbox.queued(), "{waiting} bytes are little");
             line.take(step.min(waiting));
             writes += 1;
             let memory = line.outbox.memory();
-            assert!(memory < AHEAD + 2000, "{memory} bytes");
+            assert!(memory < MASKED + 2000, "{memory} bytes");
         }
-        assert!(step < AHEAD || writes == LEN / AHEAD + 1, "{writes} writes");
+        assert!(step < MASKED || writes == LEN / MASKED + 1, "{writes} writes");
         let mut decoder = Decoder::new(Role::Server, &Limits::default());
         decoder.push(&line.sent);
         assert!(decoder.decode().unwrap().is_some_and(|header| header.fin));
@@ -353,25 +353,25 @@ fn a_large_copy_is_masked_as_it_leaves() {
 #[test]
 fn nothing_is_written_inside_a_frame_that_is_masked_as_it_leaves() {
     let mut line = Line::client();
-    line.outbox.set_fragment(1 << 20);
-    let bodies = [b'a', b'b'].map(|letter| Bytes::from(vec![letter; 200_000]));
+    line.outbox.set_fragment(2 << 20);
+    let bodies = [b'a', b'b'].map(|letter| Bytes::from(vec![letter; 300_000]));
     for body in &bodies {
         line.outbox.send(Opcode::Binary, body.clone().into());
     }
     line.take(1);
     line.outbox.ping(&[0; 8]);
     line.outbox.close(Bytes::new());
-    assert_eq!(line.poll(200_013), "a[200000 fin]:200013");
-    assert_eq!(line.poll(usize::MAX), "Ping:14 b[200000 fin]:200014 Close:6");
+    assert_eq!(line.poll(300_013), "a[300000 fin]:300013");
+    assert_eq!(line.poll(usize::MAX), "Ping:14 b[300000 fin]:300014 Close:6");
 }
 
 #[test]
 fn a_place_through_which_a_large_copy_has_left_begins_anew() {
     let mut line = Line::client();
-    line.outbox.set_fragment(1 << 20);
-    let body = Bytes::from(vec![b'a'; 200_000]);
+    line.outbox.set_fragment(2 << 20);
+    let body = Bytes::from(vec![b'a'; 300_000]);
     line.outbox.send(Opcode::Binary, body.clone().into());
-    assert_eq!(line.poll(usize::MAX), "a[200000 fin]:200014");
+    assert_eq!(line.poll(usize::MAX), "a[300000 fin]:300014");
     line.send('b', 5);
     line.outbox.ping(&[0; 8]);
     assert_eq!(line.poll(usize::MAX), "Ping:14 b[5 fin]:11");
@@ -380,14 +380,14 @@ fn a_place_through_which_a_large_copy_has_left_begins_anew() {
 #[test]
 fn more_than_was_shown_cannot_be_written() {
     let mut line = Line::client();
-    line.outbox.set_fragment(1 << 20);
-    let body = Bytes::from(vec![7; 200_000]);
+    line.outbox.set_fragment(2 << 20);
+    let body = Bytes::from(vec![7; 4 * MASKED]);
     line.outbox.send(Opcode::Binary, body.clone().into());
     let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
     assert_eq!(line.outbox.written(waiting + 1).bytes, waiting);
     let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
     assert_eq!(line.outbox.written(usize::MAX).bytes, waiting);
-    assert_eq!(line.outbox.queued(), 200_014 - 2 * waiting);
+    assert_eq!(line.outbox.queued(), 4 * MASKED + 14 - 2 * waiting);
 
     // Nor is a ping that stands behind.
     line.outbox.ping(b"1");
@@ -435,14 +435,14 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let body = prop_oneof![4 => 0..200_usize, 4 => 0..9000_usize, 1 => AHEAD..3 * AHEAD];
+    let body = prop_oneof![4 => 0..200_usize, 4 => 0..9000_usize, 1 => AHEAD..3 * MASKED];
     let send = (any::<bool>(), 0..40_usize, body, 0..9_usize, any::<bool>())
         .prop_map(|(text, head, body, tail, shared)| Op::Send { text, head, body, tail, shared });
     prop_oneof![
         4 => send,
         1 => Just(Op::Ping),
         1 => Just(Op::Pong),
-        1 => prop_oneof![2 => 1..6000_usize, 1 => AHEAD..4 * AHEAD].prop_map(Op::Fragment),
+        1 => prop_oneof![2 => 1..6000_usize, 1 => AHEAD..4 * MASKED].prop_map(Op::Fragment),
         4 => any::<prop::sample::Index>().prop_map(Op::Take),
     ]
 }

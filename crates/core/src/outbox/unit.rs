@@ -1,7 +1,7 @@
 //! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied, or is copied
 //! as it leaves.
 
-use super::AHEAD;
+use super::MASKED;
 use super::outgoing::Piece;
 use crate::frame::{Frames, Header};
 use crate::mask::Key;
@@ -9,7 +9,7 @@ use core::mem::take;
 
 /// If less than this is ready of what is masked on the way, more is: a write should have much to take, and what is left of
 /// the last one has to move for it.
-const LOW: usize = AHEAD / 2;
+const LOW: usize = MASKED / 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Unit {
@@ -86,8 +86,8 @@ impl Unit {
         self.pieces = payload;
     }
 
-    /// Puts a frame at the end whose payload is copied and masked as it leaves: no more of it at once than one write may
-    /// take, so it goes through a small place, in the cache.
+    /// Puts a frame at the end whose payload is copied and masked as it leaves, through a place that is smaller than it may
+    /// be.
     pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: [Piece; 3]) {
         self.frames.append_header(header, 0);
         self.pieces_len = payload.iter().map(Piece::len).sum();
@@ -157,7 +157,7 @@ impl Unit {
     fn mask(&mut self) {
         let Some(Masking { key, phase }) = &mut self.masking else { return };
         for piece in &mut self.pieces {
-            let part = piece.cut(AHEAD.saturating_sub(self.frames.len()));
+            let part = piece.cut(MASKED.saturating_sub(self.frames.len()));
             self.frames.append_masked(part.as_slice(), *key, *phase);
             *phase += part.len();
             self.pieces_len -= part.len();
