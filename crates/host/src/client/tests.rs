@@ -164,9 +164,44 @@ fn the_last_transfer_takes_the_link_with_it_in_the_same_round() {
     assert!(!connection.is_open());
 }
 
+/// A keeper whose link is up, and a server at its far end.
+struct Ends {
+    keeper: Keeper<&'static str>,
+    near: Connection,
+    far: Connection,
+    server: Session,
+}
+
+impl Ends {
+    fn new() -> Self {
+        let now = Instant::ZERO;
+        let mut keeper = keeper(ClientConfig::default());
+        keeper.handle_link_up(now, SECOND);
+        let near = Connection::client(keeper.connection(now), [7; 32], now);
+        let far = Connection::server(connection::Config::default(), [8; 32], now);
+        let mut server = Session::server(session::Config::default(), now);
+        server.handle_link_up(now, None);
+        Self { keeper, near, far, server }
+    }
+
+    /// The keeper speaks, then the server. Returns how many bytes the keeper has said.
+    fn round(&mut self) -> usize {
+        self.keeper.pump(Instant::ZERO, &mut self.near);
+        let said = carry(&mut self.near, &mut self.far);
+        self.answer();
+        said
+    }
+
+    /// The server speaks. Returns how many bytes it has said.
+    fn answer(&mut self) -> usize {
+        pump(Instant::ZERO, &mut self.far, &mut self.server);
+        carry(&mut self.far, &mut self.near)
+    }
+}
+
 /// Brings what one end says to the other.
-fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
-    let mut carried = 0;
+fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+    let (now, mut carried) = (Instant::ZERO, 0);
     while !from.output().is_empty() {
         let bytes = from.output().to_vec();
         to.handle_input(now, &bytes);
@@ -178,76 +213,44 @@ fn carry(now: Instant, from: &mut Connection, to: &mut Connection) -> usize {
 
 #[test]
 fn what_is_decided_about_an_event_is_said_in_the_same_round() {
-    let now = Instant::ZERO;
-    let mut keeper = keeper(ClientConfig::default());
-    keeper.handle_link_up(now, SECOND);
-    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
-    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
-    let mut server = Session::server(session::Config::default(), now);
-    server.handle_link_up(now, None);
+    let mut ends = Ends::new();
     // Both say hello; then the server asks for a file, which a client does not give away.
-    for _ in 0..3 {
-        keeper.pump(now, &mut near);
-        pump(now, &mut far, &mut server);
-        carry(now, &mut near, &mut far);
-        carry(now, &mut far, &mut near);
-    }
+    (0..3).for_each(|_| drop(ends.round()));
     let offer = offer(1);
-    server.transfers_mut().request(now, offer.id, offer.name).unwrap();
-    pump(now, &mut far, &mut server);
-    assert!(carry(now, &mut far, &mut near) > 0, "it asks");
-    keeper.pump(now, &mut near);
-    assert!(carry(now, &mut near, &mut far) > 0, "it is told at once");
+    ends.server.transfers_mut().request(Instant::ZERO, offer.id, offer.name).unwrap();
+    assert!(ends.answer() > 0, "it asks");
+    assert!(ends.round() > 0, "it is told at once");
 }
 
 #[test]
 fn what_nobody_asked_for_is_not_taken() {
-    let now = Instant::ZERO;
-    let mut keeper = keeper(ClientConfig::default());
-    keeper.handle_link_up(now, SECOND);
-    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
-    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
-    let mut server = Session::server(session::Config::default(), now);
-    server.handle_link_up(now, None);
-    server.transfers_mut().offer(now, offer(1)).unwrap();
-    for _ in 0..3 {
-        keeper.pump(now, &mut near);
-        pump(now, &mut far, &mut server);
-        carry(now, &mut near, &mut far);
-        carry(now, &mut far, &mut near);
-    }
-    let ends = std::iter::from_fn(|| server.poll_event()).filter_map(|event| match event {
+    let mut ends = Ends::new();
+    ends.server.transfers_mut().offer(Instant::ZERO, offer(1)).unwrap();
+    (0..3).for_each(|_| drop(ends.round()));
+    let told = std::iter::from_fn(|| ends.server.poll_event()).filter_map(|event| match event {
         session::Event::Transfer(transfer::Event::Failed { failure, .. }) => Some(failure.to_string()),
         _ => None,
     });
-    assert_eq!(ends.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
+    assert_eq!(told.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
 }
 
 #[test]
 fn who_is_put_off_is_told_by_whom_and_for_how_long() {
     let now = Instant::ZERO;
-    let mut keeper = keeper(ClientConfig::default());
-    keeper.handle_link_up(now, SECOND);
-    keeper.upload(now, offer(1), Feed::Nothing, "file");
-    let mut near = Connection::client(keeper.connection(now), [7; 32], now);
-    let mut far = Connection::server(connection::Config::default(), [8; 32], now);
-    let mut server = Session::server(session::Config::default(), now);
-    server.handle_link_up(now, None);
+    let mut ends = Ends::new();
+    ends.keeper.upload(now, offer(1), Feed::Nothing, "file");
     let mut put_off = None;
     for _ in 0..4 {
-        keeper.pump(now, &mut near);
-        carry(now, &mut near, &mut far);
-        pump(now, &mut far, &mut server);
-        while let Some(event) = server.poll_event() {
+        ends.round();
+        while let Some(event) = ends.server.poll_event() {
             if let session::Event::Transfer(transfer::Event::Offered(offered)) = event {
                 let mut failure = Failure::local(Code::NoSpace, "the disk is full");
                 failure.retry_after = 30 * SECOND;
-                server.transfers_mut().fail(now, offered.id, failure);
+                ends.server.transfers_mut().fail(now, offered.id, failure);
             }
         }
-        pump(now, &mut far, &mut server);
-        carry(now, &mut far, &mut near);
-        while let Some(output) = keeper.poll_output(now) {
+        ends.answer();
+        while let Some(output) = ends.keeper.poll_output(now) {
             if let Output::Link(LinkEvent::Retrying { name, failure, delay }) = output {
                 put_off = Some((name.as_str().to_owned(), failure.to_string(), delay));
             }

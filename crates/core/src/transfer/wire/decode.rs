@@ -32,10 +32,7 @@ fn parse(message: Bytes) -> Result<Frame, Fault> {
     // The only flag that must be known, on DATA, is a hint that may be ignored.
     let is_data = kind == kind::DATA;
     let Content { mut fixed, ext, payload } = envelope.split(fixed, u8::from(is_data), is_data)?;
-    if kind == kind::REQUEST {
-        return Ok(Frame::Request(handle, read_request(flags, &mut fixed, &ext)?));
-    }
-    read_body(kind, handle, &mut fixed, &ext, payload)
+    read_body((kind, flags), handle, &mut fixed, &ext, payload)
 }
 
 /// How many bytes stand between the common header and the fields.
@@ -55,7 +52,13 @@ fn fixed_len(kind: u8) -> Option<usize> {
     })
 }
 
-fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: Bytes) -> Result<Frame, Fault> {
+fn read_body(
+    (kind, flags): (u8, u8),
+    handle: Handle,
+    body: &mut Bytes,
+    ext: &[u8],
+    payload: Bytes,
+) -> Result<Frame, Fault> {
     Ok(match kind {
         kind::HELLO => Frame::Hello(read_hello(body, ext)?),
         kind::GOAWAY => {
@@ -75,6 +78,7 @@ fn read_body(kind: u8, handle: Handle, body: &mut Bytes, ext: &[u8], payload: By
             Frame::ProbeAck(body.get_u64())
         }
         kind::OFFER => Frame::Offer(handle, read_offer(body, ext)?),
+        kind::REQUEST => Frame::Request(handle, read_request(flags, body, ext)?),
         kind::ACCEPT => Frame::Accept(handle, read_accept(body, ext)?),
         kind::DATA => {
             tlv::read(ext, [])?;
