@@ -13,6 +13,7 @@ impl Connection {
     ///
     /// # Errors
     /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    #[inline]
     pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError<Message>> {
         self.at(now);
         if let Err(refusal) = self.check_message() {

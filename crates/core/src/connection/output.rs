@@ -9,11 +9,13 @@ impl Connection {
     ///
     /// What is shown may change with every call of a method, until its first byte is reported as written. When the
     /// transport is to be dropped, offer it what is left once, if at all.
+    #[inline]
     pub fn output(&self) -> &[u8] {
         self.outbox.first_piece()
     }
 
     /// All that can be written next, in some pieces: for vectored writes.
+    #[inline]
     pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
         self.outbox.pieces()
     }
@@ -23,6 +25,7 @@ impl Connection {
     /// The peer's Close is answered when this hands it out, and not before: until then a message that came before it can
     /// be replied to. An application that does not come for it has half of
     /// [`close_timeout`](crate::closing::Config::close_timeout).
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop()
     }
@@ -43,6 +46,7 @@ impl Connection {
     /// assert_eq!(server.poll_lent(), Some(Lent::Text("hello")));
     /// assert_eq!(server.poll_lent(), None);
     /// ```
+    #[inline]
     pub fn poll_lent(&mut self) -> Option<Lent<'_>> {
         self.inbox.lend()
     }
