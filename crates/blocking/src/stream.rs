@@ -52,11 +52,11 @@ pub trait Stream: Read + Write {
     }
 
     /// Reads, and waits until there is something to read, by one call of the system. Gives
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing has come in the time that was set. Other calls do not wait, neither
-    /// before nor after.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing has come in the time that was set. Other calls do not wait,
+    /// neither before nor after.
     ///
-    /// Of a socket of the standard library it is three calls: one that waits, and around it two that cost little, which tell the
-    /// socket to wait and not to. Its duplicates wait meanwhile, too.
+    /// Of a socket of the standard library it is three calls: one that waits, and around it two that cost little, which
+    /// tell the socket to wait and not to. Its duplicates wait meanwhile, too.
     ///
     /// # Errors
     /// As `read`.

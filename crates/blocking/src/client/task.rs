@@ -277,7 +277,8 @@ impl Task {
 }
 
 impl Drop for Task {
-    /// Also of one that nobody has closed, or that has panicked: whoever waits for it is told, and what comes later is not kept.
+    /// Also of one that nobody has closed, or that has panicked: whoever waits for it is told, and what comes later is
+    /// not kept.
     fn drop(&mut self) {
         drop(self.post.close());
         self.events.leave();

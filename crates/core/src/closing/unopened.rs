@@ -73,8 +73,9 @@ impl Disconnect {
         Self::unopened(who, Kind::ConnectFailed(obstacle), retry, words.into(), || known.into())
     }
 
-    /// A link has ended that is no [`Connection`](crate::Connection): a channel, a message bus, a WebSocket of somebody else's.
-    /// The words are the sentence; empty ones are replaced by some that say no more than this. The advice is to try again.
+    /// A link has ended that is no [`Connection`](crate::Connection): a channel, a message bus, a WebSocket of somebody
+    /// else's. The words are the sentence; empty ones are replaced by some that say no more than this. The advice is to
+    /// try again.
     ///
     /// ```
     /// use bowline_core::closing::{Kind, Who};

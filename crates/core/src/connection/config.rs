@@ -35,9 +35,10 @@ pub struct Config {
     pub receive_buffer: usize,
     /// Messages are cut into frames of at most this many bytes, and control frames go between them.
     ///
-    /// Default: `None`, as much as the transport takes in 2 ms as far as that has been measured, at least 16 KiB and
-    /// at most 1 MiB and a little, so that no ping waits longer than that, or than 16 KiB take, for data of ours. For a peer that takes a message only
-    /// in a single frame, `Some(usize::MAX)`: a ping then waits for the rest of the message that is being written.
+    /// Default: `None`, as much as the transport takes in 2 ms as far as that has been measured, at least 16 KiB and at
+    /// most 1 MiB and a little, so that no ping waits longer than that, or than 16 KiB take, for data of ours. For a
+    /// peer that takes a message only in a single frame, `Some(usize::MAX)`: a ping then waits for the rest of the
+    /// message that is being written.
     pub fragment: Option<usize>,
     /// The least distance between the pings of a peer. The third in a row that comes too early ends the connection
     /// with 1008. Choose it well below the interval at which peers ping.

@@ -276,9 +276,9 @@ impl Connection {
         self.tell_reading();
     }
 
-    /// Large messages of one frame come one after the other, and the application holds some of them for a while: places in
-    /// which they came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each message gets memory of
-    /// its own, which is the default, and nothing is kept while nothing comes.
+    /// Large messages of one frame come one after the other, and the application holds some of them for a while: places
+    /// in which they came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each
+    /// message gets memory of its own, which is the default, and nothing is kept while nothing comes.
     ///
     /// [`pump`](crate::pump) says so while files come in. When the heartbeat finds nothing going on, all is given back.
     pub fn keep_places(&mut self, keep: bool) {

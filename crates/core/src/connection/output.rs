@@ -63,7 +63,8 @@ impl Connection {
             return None;
         }
         if self.told_reading != self.is_reading() || self.owes_answer() || self.owes_refusal() {
-            // At once: `poll_event` has made room or handed out what came before an end, and what follows from that needs a time.
+            // At once: `poll_event` has made room or handed out what came before an end, and what follows from that
+            // needs a time.
             return Some(self.told_at);
         }
         self.deadline()

@@ -21,8 +21,8 @@ const COPY_SHARE: usize = 16;
 /// Takes bytes and gives back frames, unmasked and checked against RFC 6455.
 ///
 /// Bytes come in by [`push`](Self::push) or [`push_part`](Self::push_part), or, without a copy, by reading into
-/// [`input`](Self::input). Then call [`decode`](Self::decode) until it has nothing more. A decoder that holds no part of a frame needs no memory of its
-/// own: [`release`](Self::release) gives it back.
+/// [`input`](Self::input). Then call [`decode`](Self::decode) until it has nothing more. A decoder that holds no part
+/// of a frame needs no memory of its own: [`release`](Self::release) gives it back.
 ///
 /// ```
 /// use bowline_core::frame::{Decoder, Limits, Opcode, Role};

@@ -1,9 +1,10 @@
 //! The heartbeat's table: what comes in, what must come out, and which deadline must stand at the end.
 //!
-//! Interval 10 s, timeout 5 s (at most 60 s), grace 2 s, no jitter; times in seconds. Inputs: `T` handle_timeout, `rx` a
-//! byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it took bytes, `flush` a ping
-//! has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept s seconds. A ping leaves in the instant in which
-//! it is asked for, unless the transport is full. After `=>` what comes out; nothing means nothing.
+//! Interval 10 s, timeout 5 s (at most 60 s), grace 2 s, no jitter; times in seconds. Inputs: `T` handle_timeout, `rx`
+//! a byte of anything, `pong(n)` the Pong for ping n, `block` the transport is full, `tx` it took bytes, `flush` a ping
+//! has left, `pause`/`resume` reading, `pace(s)` another interval, `wake(s)` the machine slept s seconds. A ping leaves
+//! in the instant in which it is asked for, unless the transport is full. After `=>` what comes out; nothing means
+//! nothing.
 
 mod settings;
 

@@ -139,5 +139,5 @@
 //! ```
 //!
 //! *Evidence:* frames or Close codes that RFC 6455 forbids. *What is done:* the connection is failed with the code that
-//! the RFC names (1002 for the protocol, 1007 for text that is not UTF-8, 1009 for what is too big, 1008 for what comes in too many fragments), what follows is not
-//! interpreted, and the same bytes are not tried again.
+//! the RFC names (1002 for the protocol, 1007 for text that is not UTF-8, 1009 for what is too big, 1008 for what comes
+//! in too many fragments), what follows is not interpreted, and the same bytes are not tried again.

@@ -221,8 +221,8 @@ impl Messages {
         self.channel.poll_received(self.now, self.session)
     }
 
-    /// What is told next. While nobody asks, turns beyond 64 are forgotten, the oldest first, but for those that hand messages
-    /// back.
+    /// What is told next. While nobody asks, turns beyond 64 are forgotten, the oldest first, but for those that hand
+    /// messages back.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
     }

@@ -2,8 +2,8 @@
 
 use alloc::collections::VecDeque;
 
-/// Turns in the lives of sessions, in order and bounded. Whoever does not listen misses the oldest of them, but none that hands
-/// messages back: of those there are no more than the application has sent messages.
+/// Turns in the lives of sessions, in order and bounded. Whoever does not listen misses the oldest of them, but none
+/// that hands messages back: of those there are no more than the application has sent messages.
 #[derive(Debug)]
 pub(super) struct Turns<E> {
     queue: VecDeque<E>,

@@ -5,8 +5,8 @@
 //!  CONNECT ─────────────────────────▶ open        greeting ─────────▶ (login) ─────▶ request ─────▶ open
 //! ```
 //!
-//! A [`Tunnel`] asks the proxy for a connection to a server. When it is open, what the client then writes goes to that server:
-//! TLS, or the opening handshake of a WebSocket.
+//! A [`Tunnel`] asks the proxy for a connection to a server. When it is open, what the client then writes goes to that
+//! server: TLS, or the opening handshake of a WebSocket.
 
 mod error;
 mod http;

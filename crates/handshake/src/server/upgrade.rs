@@ -7,8 +7,8 @@ use super::{Accept, AnswerError, Error};
 
 /// A request for a WebSocket that an HTTP server of somebody else has read, such as hyper or axum.
 ///
-/// The same rules as in a [`Handshake`](super::Handshake), without bytes and time, which are the business of that server. Send
-/// the answer, and take over the stream behind it.
+/// The same rules as in a [`Handshake`](super::Handshake), without bytes and time, which are the business of that
+/// server. Send the answer, and take over the stream behind it.
 ///
 /// ```
 /// use bowline_handshake::server::{Accept, Upgrade};

@@ -13,8 +13,8 @@ impl InlineClient {
     /// Sends a message of the session: it arrives once and in order, however many links it takes. Needs
     /// [`ClientConfig::messages`](crate::ClientConfig::messages).
     ///
-    /// Returns when it is queued, and has left if it could at once; it works while too much is unacknowledged, with or without
-    /// a link.
+    /// Returns when it is queued, and has left if it could at once; it works while too much is unacknowledged, with or
+    /// without a link.
     ///
     /// # Errors
     /// The message is too long, the client has ended, or it does not speak of messages. [`SendError::Full`]: as many messages
