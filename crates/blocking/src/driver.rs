@@ -102,7 +102,7 @@ pub enum Driven {
 impl<S: Stream> Driver<S> {
     /// Drives a connection over a stream, with the clock that tells the connection the time.
     ///
-    /// The socket is the driver's from here on: whether calls wait for it changes from call to call, and so it does for its
+    /// The socket is the driver's from here on: whether calls wait for it is up to the driver, and so it is for its
     /// duplicates (`try_clone`). One serves to shut the socket down, but not to read or write.
     ///
     /// # Errors
@@ -208,8 +208,7 @@ impl<S: Stream> Driver<S> {
     fn step(&mut self, reads: bool) -> bool {
         let now = self.clock.now();
         // Nothing is held against a peer before all is read that it has said.
-        let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
-        let is_news = (reads || is_due) && self.read(now);
+        let is_news = (reads || self.is_due(now)) && self.read(now);
         self.follow(now) || is_news
     }
 
@@ -235,11 +234,15 @@ impl<S: Stream> Driver<S> {
 
     /// Tells the connection that a deadline was reached; says whether one was.
     fn expire(&mut self, now: Instant) -> bool {
-        let is_due = self.conn.poll_timeout().is_some_and(|due| due <= now);
+        let is_due = self.is_due(now);
         if is_due {
             self.conn.handle_timeout(now);
         }
         is_due
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.conn.poll_timeout().is_some_and(|due| due <= now)
     }
 
     /// Waits for what can be done next, at most for so long; says whether the owner has something to look at.

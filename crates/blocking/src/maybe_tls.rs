@@ -134,7 +134,11 @@ impl Stream for MaybeTlsStream {
         delegate!(&self.0, stream => stream.set_patience(time))
     }
 
-    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        delegate!(&mut self.0, stream => stream.read_patiently(place))
+    fn read_now(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        delegate!(&mut self.0, stream => stream.read_now(place))
+    }
+
+    fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        delegate!(&mut self.0, stream => stream.write_now(slices))
     }
 }

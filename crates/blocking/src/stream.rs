@@ -1,6 +1,6 @@
 //! What a connection can run on.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 #[cfg(unix)]
 use std::os::fd::AsFd;
@@ -13,6 +13,9 @@ use std::os::windows::io::AsSocket as AsFd;
 #[cfg(windows)]
 pub use std::os::windows::io::BorrowedSocket as Handle;
 use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 /// A stream that can be told not to wait, and that the system can be asked to wait for.
 ///
@@ -41,8 +44,10 @@ pub trait Stream: Read + Write {
         false
     }
 
-    /// Says how long [`read_patiently`](Self::read_patiently) waits from here on, and whether this stream can do that at all.
-    /// One that says `false`, as it does by default, is waited for by its socket, and read then.
+    /// From here on `read` waits until there is something to read, so long at most, and gives
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) then. [`read_now`](Self::read_now) and [`write_now`](Self::write_now) do
+    /// not wait: a stream that overrides this one overrides those, too. Says whether this stream can do that at all. One
+    /// that says `false`, as it does by default, is waited for by its socket, and read then.
     ///
     /// # Errors
     /// What the system says.
@@ -51,17 +56,23 @@ pub trait Stream: Read + Write {
         Ok(false)
     }
 
-    /// Reads, and waits until there is something to read, by one call of the system. Gives
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing has come in the time that was set. Other calls do not wait,
-    /// neither before nor after.
-    ///
-    /// Of a socket of the standard library it is three calls: one that waits, and around it two that cost little, which
-    /// tell the socket to wait and not to. Its duplicates wait meanwhile, too.
+    /// Reads what there is, and does not wait.
     ///
     /// # Errors
-    /// As `read`.
-    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
+    /// As `read`; [`WouldBlock`](io::ErrorKind::WouldBlock) if there is nothing.
+    fn read_now(&mut self, place: &mut [u8]) -> io::Result<usize> {
         self.read(place)
+    }
+
+    /// Writes of these slices, in order, what is taken at once, and does not wait.
+    ///
+    /// # Errors
+    /// As `write`; [`WouldBlock`](io::ErrorKind::WouldBlock) if nothing is.
+    fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => self.write(only),
+            several => self.write_vectored(several),
+        }
     }
 }
 
@@ -94,18 +105,25 @@ macro_rules! stream {
                 self.shutdown(Shutdown::Write)
             }
 
-            // On Windows a socket is in an unknown state after a read whose time was over.
-            #[cfg(unix)]
+            // Elsewhere a socket cannot be told for one call, and the next, whether to wait.
+            #[cfg(target_os = "linux")]
             fn set_patience(&self, time: Duration) -> io::Result<bool> {
-                self.set_read_timeout(Some(time)).map(|()| true)
+                self.set_read_timeout(Some(time))?;
+                self.set_nonblocking(false).map(|()| true)
             }
 
-            #[cfg(unix)]
-            fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
-                self.set_nonblocking(false)?;
-                let read = self.read(place);
-                self.set_nonblocking(true)?;
-                read
+            #[cfg(target_os = "linux")]
+            fn read_now(&mut self, place: &mut [u8]) -> io::Result<usize> {
+                Ok(recv(&*self, place, RecvFlags::DONTWAIT)?.0)
+            }
+
+            #[cfg(target_os = "linux")]
+            fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                Ok(match slices {
+                    [only] => send(&*self, only, flags)?,
+                    several => sendmsg(&*self, several, &mut SendAncillaryBuffer::default(), flags)?,
+                })
             }
         }
     };

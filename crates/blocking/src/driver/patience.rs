@@ -1,10 +1,10 @@
 //! Waiting by a read.
 //!
-//! In a conversation each message is waited for, and read. A read that waits is both in one call of the system, between
-//! two that cost little: before it the socket is told to wait, and behind it not to. But what it waits for is one
-//! thing, for a time that is another call to set, and counted in ticks. So it serves where nothing else can happen (no
-//! other thread calls, and nothing is to be written) and where the deadline is far. Nor does it go on until that: half
-//! of the time is set, which fits the next waits as well. If nothing comes, the rest is waited for exactly.
+//! In a conversation each message is waited for, and read. A read that waits is both in one call of the system. But what
+//! it waits for is one thing, for a time that is another call to set, and counted in ticks. So it serves where nothing
+//! else can happen (no other thread calls, and nothing is to be written) and where the deadline is far. Nor does it go
+//! on until that: half of the time is set, which fits the next waits as well. If nothing comes, the rest is waited for
+//! exactly.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl<S: Stream> Driver<S> {
             return None;
         }
         let mut place = [0; READ_LITTLE];
-        let read = self.stream.as_mut()?.read_patiently(&mut place);
+        let read = self.stream.as_mut()?.read(&mut place);
         self.notice_sleep();
         let now = self.clock.now();
         self.looked = now;

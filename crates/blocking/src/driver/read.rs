@@ -115,7 +115,7 @@ impl<S: Stream> Driver<S> {
     fn read_little(&mut self, now: Instant) -> io::Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
         let mut place = [0; READ_LITTLE];
-        let n = stream.read(&mut place)?;
+        let n = stream.read_now(&mut place)?;
         if n > 0 {
             self.conn.handle_input(now, &place[..n]);
         }
@@ -127,7 +127,7 @@ impl<S: Stream> Driver<S> {
         // Taken out meanwhile: the stream may itself be driven on this thread.
         let mut place = PLACE.take();
         place.resize(READ, 0);
-        let read = stream.read(&mut place);
+        let read = stream.read_now(&mut place);
         if let Ok(n @ 1..) = read {
             self.conn.handle_input(now, &place[..n]);
         }
@@ -141,7 +141,7 @@ impl<S: Stream> Driver<S> {
         let input = self.conn.input();
         let (before, room) = (input.len(), input.capacity() - input.len());
         input.resize(before + room.min(READ_LARGE), 0);
-        let read = stream.read(&mut input[before..]);
+        let read = stream.read_now(&mut input[before..]);
         input.truncate(before + read.as_ref().map_or(0, |n| *n));
         // If nothing came, the connection may want the place back that it has lent.
         self.conn.handle_read(now);

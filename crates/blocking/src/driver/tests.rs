@@ -1,7 +1,7 @@
 mod patience;
 
 use std::cell::Cell;
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use bowline_core::Message;
@@ -20,16 +20,19 @@ struct Watched {
     set: Cell<usize>,
 }
 
-impl Read for Watched {
-    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        self.reads += 1;
-        if self.held.is_empty() {
-            return self.stream.read(place);
-        }
+impl Watched {
+    fn read_held(&mut self, place: &mut [u8]) -> usize {
         let n = self.held.len().min(place.len());
         place[..n].copy_from_slice(&self.held[..n]);
         self.held.drain(..n);
-        Ok(n)
+        n
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.patient += 1;
+        self.stream.read(place)
     }
 }
 
@@ -65,9 +68,13 @@ impl Stream for Watched {
         self.stream.set_patience(time)
     }
 
-    fn read_patiently(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        self.patient += 1;
-        self.stream.read_patiently(place)
+    fn read_now(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        if self.held.is_empty() { self.stream.read_now(place) } else { Ok(self.read_held(place)) }
+    }
+
+    fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.write_now(slices)
     }
 }
 

@@ -61,15 +61,9 @@ impl<S: Stream> Driver<S> {
     /// Offers what is to be written to the stream, once; `None` if there is nothing.
     fn write_once(&mut self) -> Option<io::Result<usize>> {
         let stream = self.stream.as_mut()?;
-        gather(&self.conn, |slices, offered| {
-            let wrote = match slices {
-                [only] => stream.write(only),
-                several => stream.write_vectored(several),
-            };
-            match wrote? {
-                0 => Err(io::ErrorKind::WriteZero.into()),
-                n => Ok(n.min(offered)),
-            }
+        gather(&self.conn, |slices, offered| match stream.write_now(slices)? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            n => Ok(n.min(offered)),
         })
     }
 

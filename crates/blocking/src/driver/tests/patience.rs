@@ -72,8 +72,15 @@ fn a_sleep_of_the_machine_is_told_before_what_a_read_has_waited_for() {
 fn after_a_read_that_waited_nothing_waits() {
     let (mut driver, mut far) = conversing();
     hear(&mut driver, &mut far);
-    let socket = driver.stream().unwrap().socket();
-    assert!(rustix::fs::fcntl_getfl(socket).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+    let start = driver.now();
+    let stream = driver.stream.as_mut().unwrap();
+    assert_eq!(stream.read_now(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    let piece = [7; 4 << 10];
+    for slices in [&[IoSlice::new(&piece); 1][..], &[IoSlice::new(&piece); 2]] {
+        let full = std::iter::repeat_with(|| stream.write_now(slices)).find_map(Result::err).unwrap();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    }
+    assert!(driver.now() - start < Duration::from_secs(1));
 }
 
 #[test]
