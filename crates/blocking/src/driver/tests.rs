@@ -1,3 +1,4 @@
+#[cfg(target_os = "linux")]
 mod patience;
 
 use std::cell::Cell;
