@@ -18,6 +18,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, Instant};
@@ -28,6 +29,10 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
 use turn::Turns;
+
+/// A machine takes longer than this to fall asleep and to wake up, and its clock runs meanwhile: whoever has looked at that
+/// a shorter time ago has missed no sleep.
+const AWAKE: Duration = Duration::from_millis(5);
 
 /// One WebSocket connection on a stream, polled by its owner.
 ///
@@ -72,7 +77,8 @@ pub struct Driver<S> {
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
     turn: Turn,
-    /// When it was driven last.
+    /// What the clock showed when it was last looked at to drive. It is not looked at in vain: one that is driven again and
+    /// finds nothing to do does without.
     driven: Instant,
     /// Whether the last bytes came in small numbers; so will the next.
     expects_little: bool,
@@ -191,16 +197,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// and at the first call.
     pub fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.turns.poll_begin(cx));
-        let now = self.clock.now();
-        self.driven = now;
         let turn = std::mem::replace(&mut self.turn, Turn::Busy);
 
-        let mut is_news = turn == Turn::First;
-        // First, so that an end that is found after a sleep is not taken for the work of a silence.
-        is_news |= turn == Turn::Waiting && self.wake(now);
-        is_news |= self.poll_read(cx, now).is_ready();
-        is_news |= self.expire(now);
-        is_news |= self.poll_write(cx, now).is_ready();
+        let came = self.poll_read(cx).is_ready();
+        let mut is_news = came || turn == Turn::First;
+        // Whoever has seen all news and finds no more is told by the timer when something is due.
+        if came || turn == Turn::Waiting || self.wants_write() {
+            is_news |= !came && self.look();
+            is_news |= self.expire(self.conn.poll_timeout());
+            is_news |= self.poll_write(cx, self.driven).is_ready();
+        }
         // What it took of the last words is all that it gets.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;
@@ -242,35 +248,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Tells the connection if the machine slept while we waited; says whether it did.
-    fn wake(&mut self, now: Instant) -> bool {
-        let slept = self.watch.slept();
+    /// Looks at the clock, and tells the connection if the machine slept since the last time: before what has come meanwhile, so
+    /// that an end that is found after a sleep is not taken for the work of a silence. Says whether it slept.
+    fn look(&mut self) -> bool {
+        let now = self.clock.now();
+        let before = std::mem::replace(&mut self.driven, now);
+        let slept = if now - before < AWAKE { None } else { self.watch.slept() };
         if let Some(slept) = slept {
             self.conn.handle_wake(now, slept);
         }
         slept.is_some()
     }
 
-    /// Tells the connection that a deadline was reached; says whether one was.
-    fn expire(&mut self, now: Instant) -> bool {
+    /// Tells the connection that the deadline `due` was reached; says whether it was.
+    fn expire(&mut self, due: Option<Instant>) -> bool {
         // A task that has used up its budget could not read, and must not judge silence. It is called again at once.
-        let is_due = has_budget_remaining() && self.conn.poll_timeout().is_some_and(|due| due <= now);
+        let is_due = has_budget_remaining() && due.is_some_and(|due| due <= self.driven);
         if is_due {
-            self.conn.handle_timeout(now);
+            self.look();
+            self.conn.handle_timeout(self.driven);
         }
         is_due
     }
 
     /// Sets the timer. Ready when it is time to look at the deadlines again.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(due) = self.conn.poll_timeout() {
+        while let Some(due) = self.conn.poll_timeout() {
+            if self.expire(Some(due)) {
+                return Poll::Ready(());
+            }
             let due = self.clock.deadline(due);
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
             // Most deadlines move away with every byte. The timer stays where it is until it fires.
             if sleep.deadline() > due || sleep.is_elapsed() {
                 sleep.as_mut().reset(due);
             }
-            if sleep.as_mut().poll(cx).is_ready() {
+            if sleep.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            if self.look() {
                 return Poll::Ready(());
             }
         }

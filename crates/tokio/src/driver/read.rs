@@ -1,20 +1,21 @@
 //! The way in.
 
 use std::io;
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
-use bowline_core::{End, Instant};
+use bowline_core::End;
 use bowline_host::read_end;
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::{Driver, scratch};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Ready when something came, if only the end.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let mut received = 0;
+    /// Ready when something came, if only the end, or when the machine is found to have slept. Then the clock has been looked
+    /// at.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (mut received, mut slept) = (0, false);
         let mut is_little = self.expects_little && self.conn.wanted() <= scratch::LEN;
         let most = self.turns.direction();
         while received < most && self.conn.wants_input() {
@@ -23,7 +24,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if left == 0 {
                 break;
             }
-            let end = match self.poll_read_once(cx, now, is_little, left) {
+            let little = if is_little { self.poll_read_little(cx) } else { None };
+            let read = little.unwrap_or_else(|| {
+                slept |= self.look();
+                self.poll_read_much(cx, left)
+            });
+            let end = match read {
                 Poll::Ready(Ok(0)) => End::Eof,
                 Poll::Ready(Ok(n)) => {
                     received += n;
@@ -37,33 +43,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Err(error)) => read_end(&error),
                 Poll::Pending => break,
             };
-            self.conn.handle_end(now, end);
+            self.look();
+            self.conn.handle_end(self.driven, end);
             return Poll::Ready(());
         }
         if received == 0 {
-            return Poll::Pending;
+            return if slept { Poll::Ready(()) } else { Poll::Pending };
         }
         self.expects_little = received < scratch::LEN;
         Poll::Ready(())
     }
 
-    /// Reads once, and hands over what came.
-    fn poll_read_once(
-        &mut self,
-        cx: &mut Context<'_>,
-        now: Instant,
-        is_little: bool,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        if is_little {
-            if let Some(read) = scratch::poll_read(stream, cx, |bytes| self.conn.handle_input(now, bytes)) {
-                return read;
+    /// Reads to the place that is shared, and hands over what came. `None` if it is taken.
+    fn poll_read_little(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        scratch::lend(|place| {
+            let Some(stream) = &mut self.stream else { return Poll::Pending };
+            let mut place = ReadBuf::new(place);
+            ready!(Pin::new(stream).poll_read(cx, &mut place))?;
+            let bytes = place.filled();
+            if !bytes.is_empty() {
+                self.look();
+                self.conn.handle_input(self.driven, bytes);
             }
-        }
+            Poll::Ready(Ok(bytes.len()))
+        })
+    }
+
+    /// Reads to the place that the connection has for it, and tells it that something came.
+    fn poll_read_much(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
         let read = pin!(stream.read_buf(&mut self.conn.input().limit(most))).poll(cx);
         // If nothing came, the connection may want the place back that it has lent.
-        self.conn.handle_read(now);
+        self.conn.handle_read(self.driven);
         read
     }
 }

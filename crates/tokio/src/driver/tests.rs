@@ -1,19 +1,28 @@
 use super::*;
+use bowline_core::Message;
 use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, Event};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{advance, timeout};
+
+/// The machine falls asleep, and wakes up: both take time by its clock.
+async fn sleep<S>(driver: &mut Driver<S>, slept: Duration) {
+    driver.watch.pretend_sleep(slept);
+    advance(AWAKE).await;
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_sleep_of_the_machine_is_noticed_when_it_wakes() {
     let (stream, _peer) = tokio::io::duplex(1 << 10);
     let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
     driver.drive().await;
-    let waiting = tokio::time::timeout(Duration::from_secs(1), driver.drive());
+    let waiting = timeout(Duration::from_secs(1), driver.drive());
     assert!(waiting.await.is_err());
 
     let hour = Duration::from_secs(3600);
-    driver.watch.pretend_sleep(hour);
-    driver.drive().await;
+    sleep(&mut driver, hour).await;
+    timeout(Duration::from_millis(1), driver.drive()).await.expect("at once");
     match driver.conn_mut().poll_event() {
         Some(Event::Resumed { slept }) => {
             assert!(slept.abs_diff(hour) < Duration::from_secs(10), "{slept:?}");
@@ -28,10 +37,10 @@ async fn an_end_found_after_a_sleep_is_not_taken_for_the_work_of_a_silence() {
     let (stream, peer) = tokio::io::duplex(1 << 10);
     let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
     driver.drive().await;
-    let waiting = tokio::time::timeout(Duration::from_secs(5), driver.drive());
+    let waiting = timeout(Duration::from_secs(5), driver.drive());
     assert!(waiting.await.is_err());
 
-    driver.watch.pretend_sleep(Duration::from_secs(3600));
+    sleep(&mut driver, Duration::from_secs(3600)).await;
     drop(peer);
     driver.drive().await;
     let ends = std::iter::from_fn(|| driver.conn_mut().poll_event()).filter_map(|event| match event {
@@ -39,4 +48,62 @@ async fn an_end_found_after_a_sleep_is_not_taken_for_the_work_of_a_silence() {
         _ => None,
     });
     assert_eq!(ends.collect::<Vec<_>>(), [Kind::LocalSuspend]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_during_a_sleep_does_not_hide_it() {
+    let (stream, mut peer) = tokio::io::duplex(1 << 10);
+    let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
+    driver.drive().await;
+    let waiting = timeout(Duration::from_secs(1), driver.drive());
+    assert!(waiting.await.is_err());
+
+    sleep(&mut driver, Duration::from_secs(3600)).await;
+    peer.write_all(b"\x82\x01x").await.unwrap();
+    driver.drive().await;
+    let events: Vec<_> = std::iter::from_fn(|| driver.conn_mut().poll_event()).collect();
+    assert!(matches!(events[..], [Event::Resumed { .. }, Event::Message(_)]), "{events:?}");
+    assert_eq!(driver.conn().stats().pings, 1, "the peer is asked at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_kept_while_messages_come_all_the_time() {
+    let (stream, mut peer) = tokio::io::duplex(1 << 10);
+    let mut config = Config::default();
+    config.message_timeout = Some(Duration::from_secs(3));
+    let clock = Clock::start();
+    let mut driver = Driver::client(stream, &[], config, clock).unwrap();
+    driver.drive().await;
+    peer.write_all(b"\x02\x01x").await.unwrap();
+    for _ in 0..40 {
+        advance(Duration::from_millis(100)).await;
+        peer.write_all(b"\x00\x01x").await.unwrap();
+        driver.drive().await;
+    }
+    assert!(!driver.conn().is_open(), "the message takes too long");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_connection_is_told_does_not_step_back() {
+    let (stream, mut peer) = tokio::io::duplex(1 << 10);
+    let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
+    peer.write_all(b"\x82\x01x").await.unwrap();
+    driver.drive().await;
+    advance(Duration::from_secs(1)).await;
+    let now = driver.now();
+    driver.conn_mut().send(now, Message::text("a reply, after a while")).unwrap();
+    assert!(timeout(Duration::ZERO, driver.drive()).await.is_err(), "nothing more comes");
+    assert!(driver.conn().output().is_empty());
+    assert_eq!(driver.conn().stats().clock_regressions, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_has_passed_is_found_by_whoever_drives_again() {
+    let (stream, mut peer) = tokio::io::duplex(1 << 10);
+    let mut driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
+    peer.write_all(b"\x82\x01x").await.unwrap();
+    driver.drive().await;
+    advance(Duration::from_secs(60)).await;
+    timeout(Duration::from_millis(1), driver.drive()).await.expect("at once");
+    assert!(!driver.conn().output().is_empty(), "it asks whether the peer is there");
 }

@@ -15,7 +15,7 @@ use super::{Driver, Writing};
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the owner may send again, or when there is more to write.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
+        if !self.wants_write() {
             return Poll::Pending;
         }
         let was_full = self.conn.room() == 0;
@@ -48,6 +48,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let is_due = written >= most || was_full && self.conn.room() > 0;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether there is anything to do for the way out, if only to end it.
+    pub(super) fn wants_write(&self) -> bool {
+        self.has_output() || self.conn.transport() == Transport::FinishWriting
     }
 
     /// Whether something is to be written, or was and may still be held back by the stream.
