@@ -243,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 None if self.driver.is_over() => {
                     return Poll::Ready(Event::Closed(self.ended.set(aborted())));
                 }
-                None => ready!(self.drive_half(Half::Receive, cx, Driver::poll_drive)),
+                None => ready!(self.drive_half(Half::Receive, cx)),
             }
         }
     }
@@ -253,14 +253,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             match self.driver.conn() {
                 conn if !conn.is_open() => return Poll::Ready(Err(NotOpen)),
                 conn if conn.room() > 0 => return Poll::Ready(Ok(())),
-                _ => ready!(self.drive_half(Half::Send, cx, Driver::poll_drive)),
+                _ => ready!(self.drive_half(Half::Send, cx)),
             }
         }
     }
 
     /// Writes what the stream takes at once. Nobody waits for the rest here, so nobody needs to be woken for it.
     fn offer(&mut self, now: Instant) {
-        self.drive_with_both(|driver, cx| driver.poll_offer(cx, now));
+        self.driver.poll_offer(&mut Context::from_waker(self.halves.waker()), now);
+        self.wake_at_end();
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -268,30 +269,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         while self.driver.has_output() {
             ready!(driven);
             // More than a flush: a ping that has come meanwhile is read, and answered before more is written.
-            driven = self.drive_half(Half::Send, cx, Driver::poll_drive);
+            driven = self.drive_half(Half::Send, cx);
         }
         Poll::Ready(())
     }
 
     /// Lets the driver work for one half without making it forget to wake the other.
-    fn drive_half(
-        &mut self,
-        half: Half,
-        cx: &mut Context<'_>,
-        work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<()>,
-    ) -> Poll<()> {
-        self.halves.wake_later(half, cx.waker());
-        self.drive_with_both(work)
+    fn drive_half(&mut self, half: Half, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = self.halves.wake_later(half, cx.waker());
+        let driven = self.driver.poll_drive(&mut Context::from_waker(waker));
+        self.wake_at_end();
+        driven
     }
 
-    /// Lets the driver work so that both halves are woken when there is more to do.
-    fn drive_with_both<T>(&mut self, work: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> T) -> T {
-        let worked = work(&mut self.driver, &mut Context::from_waker(self.halves.waker()));
+    /// A stream that is dropped wakes nobody, and the other half may wait for it.
+    fn wake_at_end(&self) {
         if self.driver.is_over() {
-            // A stream that is dropped wakes nobody, and the other half may wait for it.
             self.halves.waker().wake_by_ref();
         }
-        worked
     }
 }
 
