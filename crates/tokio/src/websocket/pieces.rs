@@ -99,7 +99,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Disconnect>> {
         loop {
-            let piece = ready!(self.poll_piece(cx))?;
+            let piece = match ready!(self.poll_event(cx)) {
+                Event::Message(message) => return Poll::Ready(Ok(message)),
+                Event::Piece(piece) => piece,
+                Event::Closed(disconnect) => return Poll::Ready(Err(disconnect)),
+                _ => continue,
+            };
             if let Some(message) = self.joiner.push(piece) {
                 return Poll::Ready(Ok(message));
             }
