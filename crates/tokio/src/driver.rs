@@ -8,6 +8,7 @@
 //!               └────────────────────────────────────────────────┘
 //! ```
 
+mod alarm;
 mod read;
 mod scratch;
 mod turn;
@@ -16,7 +17,6 @@ mod write;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ use bowline_core::{Connection, Instant};
 use bowline_host::{DEAF, SleepWatch, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
-use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
+use alarm::Alarm;
 use turn::Turns;
 
 /// A machine takes longer than this to fall asleep and to wake up, and its clock runs meanwhile: whoever has looked at that
@@ -71,8 +71,7 @@ pub struct Driver<S> {
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
-    /// Made when it is first needed, and never set later than the deadline.
-    sleep: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     writing: Writing,
     /// Whether the stream took bytes that it may still hold back.
     unflushed: bool,
@@ -115,7 +114,7 @@ impl<S> Driver<S> {
             driven: clock.now(),
             clock,
             watch: SleepWatch::start(),
-            sleep: None,
+            alarm: Alarm::default(),
             writing: Writing::Open,
             unflushed: false,
             turn: Turn::First,
@@ -210,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         // What it took of the last words is all that it gets.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;
-            self.sleep = None;
+            self.alarm = Alarm::default();
         }
         if !is_news && !self.is_over() {
             ready!(self.poll_timer(cx));
@@ -271,19 +270,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         is_due
     }
 
-    /// Sets the timer. Ready when it is time to look at the deadlines again.
+    /// Sets the timer. Ready when something was due.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(due) = self.conn.poll_timeout() {
             if self.expire(Some(due)) {
                 return Poll::Ready(());
             }
-            let due = self.clock.deadline(due);
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            // Most deadlines move away with every byte. The timer stays where it is until it fires.
-            if sleep.deadline() > due || sleep.is_elapsed() {
-                sleep.as_mut().reset(due);
-            }
-            if sleep.as_mut().poll(cx).is_pending() {
+            if self.alarm.poll(cx, self.clock.deadline(due)).is_pending() {
                 break;
             }
             if self.look() {
