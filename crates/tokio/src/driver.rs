@@ -34,6 +34,9 @@ use turn::Turns;
 /// a shorter time ago has missed no sleep.
 const AWAKE: Duration = Duration::from_millis(5);
 
+/// How late a deadline may be found while something comes all the time: little beside any that there are.
+const LATE: Duration = Duration::from_millis(5);
+
 /// One WebSocket connection on a stream, polled by its owner.
 ///
 /// This is the level below [`WebSocket`](crate::WebSocket), for owners that want the [`Connection`] itself: to run a
@@ -79,6 +82,8 @@ pub struct Driver<S> {
     /// What the clock showed when it was last looked at to drive. It is not looked at in vain: one that is driven again and
     /// finds nothing to do does without.
     driven: Instant,
+    /// What it had shown when the deadlines were looked at.
+    checked: Instant,
     /// Whether the last bytes came in small numbers; so will the next.
     expects_little: bool,
     turns: Turns,
@@ -108,10 +113,12 @@ enum Turn {
 impl<S> Driver<S> {
     /// Drives a connection over a stream, with the clock that tells the connection the time.
     pub fn new(stream: S, conn: Connection, clock: Clock) -> Self {
+        let now = clock.now();
         Self {
             stream: Some(stream),
             conn,
-            driven: clock.now(),
+            driven: now,
+            checked: now,
             clock,
             watch: SleepWatch::start(),
             alarm: Alarm::default(),
@@ -203,7 +210,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         // Whoever has seen all news and finds no more is told by the timer when something is due.
         if came || turn == Turn::Waiting || self.wants_write() {
             is_news |= !came && self.look();
-            is_news |= self.expire(self.conn.poll_timeout());
+            if !came || self.driven - self.checked >= LATE {
+                is_news |= self.expire(self.conn.poll_timeout());
+            }
             is_news |= self.poll_write(cx, self.driven).is_ready();
         }
         // What it took of the last words is all that it gets.
@@ -261,6 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Tells the connection that the deadline `due` was reached; says whether it was.
     fn expire(&mut self, due: Option<Instant>) -> bool {
+        self.checked = self.driven;
         // A task that has used up its budget could not read, and must not judge silence. It is called again at once.
         let is_due = has_budget_remaining() && due.is_some_and(|due| due <= self.driven);
         if is_due {
