@@ -206,7 +206,7 @@ impl Outbox {
         Pieces::new(self)
     }
 
-    /// The transport took the first `n` bytes of [`pieces`](Self::pieces).
+    /// The transport took the first `n` bytes of [`pieces`](Self::pieces). If fewer left than that, there were no more.
     #[inline]
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
         let (mut bytes, mut pings, mut close) = (0, 0, false);

@@ -189,7 +189,15 @@ fn any_frame() -> impl Strategy<Value = (u8, Vec<u8>)> {
 }
 
 pub(crate) fn op() -> impl Strategy<Value = Op> {
-    let ends = vec![End::Eof, End::Reset, End::WriteFailed, End::LocalAbort, End::ReadFailed, End::TimedOut];
+    let ends = vec![
+        End::Eof,
+        End::Reset,
+        End::WriteFailed,
+        End::LocalAbort,
+        End::ReadFailed,
+        End::TimedOut,
+        End::Miscounted,
+    ];
     prop_oneof![
         8 => prop::collection::vec(any_frame(), 1..4).prop_map(Op::Frames),
         1 => prop::collection::vec(any::<u8>(), 0..20).prop_map(Op::Bytes),

@@ -240,6 +240,9 @@ impl fmt::Display for Ended {
             End::ReadFailed => "read failed",
             End::WriteFailed => "write failed",
             End::LocalAbort => "connection dropped by this side",
+            End::Miscounted => {
+                "connection dropped by this side (it had reported more as written than there was)"
+            }
         })
     }
 }

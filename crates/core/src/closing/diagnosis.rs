@@ -149,7 +149,7 @@ impl Case<'_> {
             Some(End::TimedOut) => Kind::TimedOut,
             Some(End::ReadFailed) => Kind::ReadError,
             Some(End::WriteFailed) => Kind::WriteError,
-            Some(End::LocalAbort) => Kind::LocalAbort,
+            Some(End::LocalAbort | End::Miscounted) => Kind::LocalAbort,
         }
     }
 

@@ -210,7 +210,7 @@ impl Disconnect {
             && self.record.age < QUICK
             && self.record.messages == 0
             && self.record.exchange == Exchange::Neither
-            && self.record.end != Some(End::LocalAbort)
+            && !self.record.end.is_some_and(End::is_ours)
     }
 }
 

@@ -21,6 +21,16 @@ pub enum End {
     WriteFailed,
     /// This side dropped the transport without a closing handshake.
     LocalAbort,
+    /// This side dropped the transport, since its host had reported more bytes as written than there were to write: nobody
+    /// knows what the peer has been sent.
+    Miscounted,
+}
+
+impl End {
+    /// Whether it was this side that dropped the transport.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::LocalAbort | Self::Miscounted)
+    }
 }
 
 /// Where in the stream of frames the input ended.

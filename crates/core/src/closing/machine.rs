@@ -138,7 +138,7 @@ impl Closing {
             (State::Drain { .. }, End::WriteFailed) => {}
             (State::Drain { idle, .. }, end) => {
                 // Whoever does not read on drops a transport that had failed before.
-                let then = (end != End::LocalAbort).then_some(end);
+                let then = (!end.is_ours()).then_some(end);
                 self.finish(now, Cause::Drained { idle: *idle, then });
             }
             _ => self.finish(now, Cause::End(end)),

@@ -31,11 +31,13 @@ fn agree(a: Duration, b: Duration, parts: u32) -> bool {
 impl Case<'_> {
     /// The end came without a Close frame, except perhaps our own to a peer that was gone.
     pub(super) fn unannounced(&self) -> Verdict {
-        if self.cause.end() == Some(End::LocalAbort) {
+        if let Some(end) = self.cause.end().filter(|end| end.is_ours()) {
+            // A fault of our own host is no more than a trouble that may pass.
+            let retry = if end == End::Miscounted { Retry::Backoff } else { Retry::No(Why::Asked) };
             return Verdict {
                 who: Who::Us,
                 kind: Kind::LocalAbort,
-                retry: Retry::No(Why::Asked),
+                retry,
                 clause: self.ended(Hint::Nothing),
             };
         }

@@ -108,6 +108,7 @@ fn end(name: &str) -> End {
         "ReadFailed" => End::ReadFailed,
         "WriteFailed" => End::WriteFailed,
         "LocalAbort" => End::LocalAbort,
+        "Miscounted" => End::Miscounted,
         _ => panic!("unknown end {name}"),
     }
 }

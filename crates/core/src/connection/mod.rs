@@ -192,6 +192,9 @@ impl Connection {
 
     /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If it
     /// would have been given more, report [`handle_blocked`](Self::handle_blocked) too.
+    ///
+    /// It cannot have taken more than was shown. A host that says so has miscounted, and nobody knows what the peer has
+    /// been sent: the connection is dropped in this call, with [`End::Miscounted`] and without a word to the peer.
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         let now = self.at(now);
         self.transmit(now, n);
@@ -212,7 +215,7 @@ impl Connection {
     /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
-        if end != End::LocalAbort {
+        if !end.is_ours() {
             self.tell_fault(now);
         }
         if !self.closing.is_over() {

@@ -2,12 +2,16 @@
 
 use super::{Connection, Event};
 use crate::Instant;
+use crate::closing::End;
 
 impl Connection {
     /// The transport took `n` bytes of what was ready.
     pub(super) fn transmit(&mut self, now: Instant, n: usize) {
         let flushed = self.outbox.written(n);
-        if flushed.bytes == 0 || self.closing.is_over() {
+        if flushed.bytes < n {
+            return self.handle_miscount(now);
+        }
+        if n == 0 || self.closing.is_over() {
             return;
         }
         self.unblock(now);
@@ -29,6 +33,15 @@ impl Connection {
         }
         if self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty()) {
             self.measure();
+        }
+    }
+
+    /// More was reported than was shown. What follows from bytes that have left, such as a Close, does not follow from that.
+    #[cold]
+    fn handle_miscount(&mut self, now: Instant) {
+        // What was on its way when a write failed is no longer shown.
+        if !self.closing.is_draining() && !self.closing.is_over() {
+            self.handle_end(now, End::Miscounted);
         }
     }
 

@@ -164,6 +164,7 @@ impl fmt::Display for Note {
                 End::ReadFailed => "a read failed",
                 End::WriteFailed => "a write failed; read what is left",
                 End::LocalAbort => "we drop the connection",
+                End::Miscounted => "our host has miscounted: we drop the connection",
             }),
             What::NotLeft(bytes) => write!(f, "{} had not left", Size(bytes, 1)),
             What::GaveUp(why) => f.write_str(match why {

@@ -304,7 +304,9 @@ fn check_fields(disconnect: &Disconnect) {
         Kind::DroppedAtOnce { times } => assert!(times >= 3 && *disconnect.exchange() == Exchange::Neither),
         Kind::Reset => assert!(disconnect.end() == Some(End::Reset)),
         Kind::TimedOut => assert!(disconnect.end() == Some(End::TimedOut)),
-        Kind::LocalAbort => assert!(disconnect.end() == Some(End::LocalAbort) && who == Who::Us),
+        Kind::LocalAbort => {
+            assert!(matches!(disconnect.end(), Some(End::LocalAbort | End::Miscounted)) && who == Who::Us);
+        }
         Kind::Truncated { got, of } => assert!(of.is_none_or(|of| got < of), "{got} of {of:?}"),
         Kind::LocalSuspend => assert!(who == Who::Us && retry == Retry::Now),
         _ => {}

@@ -281,6 +281,7 @@ fn talks() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         ("too_slow", life(slow, [Frame(0x01, blob("a")), Sleep, Timeout, Sleep, Timeout, WriteAll, TakeAll])),
-        ("miscounts", life(client(), [Send(100), Miscount(7), Send(5), Miscount(60_000), WriteAll])),
+        ("miscounts", life(client(), [Send(100), Write(7), Ping(blob("?")), Miscount(7), Send(5), TakeAll])),
+        ("miscounts_nothing", life(server(), [Miscount(0), Miscount(60_000), WriteAll])),
     ]
 }

@@ -41,6 +41,7 @@ fn ends() -> impl Strategy<Value = End> {
         End::WriteFailed,
         End::WriteFailed,
         End::LocalAbort,
+        End::Miscounted,
     ])
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod laws;
 mod lending;
 mod liveness;
+mod miscounts;
 mod pieces;
 mod pings;
 mod queues;
