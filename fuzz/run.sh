@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?how many seconds for each target?}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(decode connection pair closing differential handshake wire transfers listing session journal exchange)
+[ ${#targets[@]} -gt 0 ] || targets=(decode connection pair crossing closing differential handshake wire transfers listing session journal exchange)
 
 sanitizer=none
 rustc --version | grep -q nightly && sanitizer=address

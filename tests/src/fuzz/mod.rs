@@ -8,6 +8,7 @@
 mod choice;
 mod closing;
 mod connection;
+mod crossing;
 mod decode;
 mod differential;
 mod exchange;
@@ -24,6 +25,7 @@ mod wire;
 
 pub use closing::closing;
 pub use connection::connection;
+pub use crossing::crossing;
 pub use decode::decode;
 pub use differential::{conversation, differential, nearly_valid};
 pub use exchange::exchange;
@@ -43,10 +45,11 @@ use wire::with_checksum;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names that their corpora have.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("decode", decode),
     ("connection", connection),
     ("pair", pair),
+    ("crossing", crossing),
     ("closing", closing),
     ("differential", differential),
     ("handshake", handshake),

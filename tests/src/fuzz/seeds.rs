@@ -1,8 +1,8 @@
 //! The inputs from which fuzzing starts, made from what they mean.
 
 use super::{
-    closing, connection, decode, differential, exchange, handshake, journal, listing, pair, session,
-    transfers, wire,
+    closing, connection, crossing, decode, differential, exchange, handshake, journal, listing, pair,
+    session, transfers, wire,
 };
 
 /// An input of a corpus.
@@ -22,6 +22,7 @@ pub fn seeds() -> Vec<Seed> {
         ("decode", decode::seeds()),
         ("connection", connection::seeds()),
         ("pair", pair::seeds()),
+        ("crossing", crossing::seeds()),
         ("closing", closing::seeds()),
         ("differential", differential::seeds()),
         ("handshake", handshake::seeds()),
