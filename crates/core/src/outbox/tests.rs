@@ -1,3 +1,6 @@
+mod bodies;
+mod laws;
+
 use super::*;
 use crate::Rng;
 use crate::frame::{Decoder, Limits, Role};
@@ -264,20 +267,6 @@ fn it_tells_when_pings_or_the_close_have_left_completely() {
 }
 
 #[test]
-fn a_server_does_not_copy_what_is_large() {
-    let mut line = Line::server();
-    let body = Bytes::from(vec![7; 40_000]);
-    let place = body.as_ptr();
-    line.outbox.send(
-        Opcode::Binary,
-        Parts { head: Bytes::from_static(b"head"), body, tail: Bytes::from_static(b"tail") },
-    );
-    let lens: Vec<_> = line.outbox.pieces().map(<[u8]>::len).collect();
-    assert_eq!(lens, [4, 4, F - 4, 4, F, 4, 40_000 + 4 - 2 * F, 4]);
-    assert_eq!(line.outbox.pieces().nth(2).map(<[u8]>::as_ptr), Some(place));
-}
-
-#[test]
 fn no_more_is_made_ready_than_one_write_may_take() {
     let mut line = Line::server();
     line.send('a', 1 << 20);
@@ -286,95 +275,6 @@ fn no_more_is_made_ready_than_one_write_may_take() {
     line.outbox.set_fragment(1);
     line.take(4 * (F + 4));
     assert_eq!(ready(&line), MAX_UNITS * 3);
-}
-
-#[test]
-fn a_client_masks_in_place_what_it_owns_alone() {
-    let mut line = Line::client();
-    let body = Bytes::from(vec![7; 3 * F]);
-    let place = body.as_ptr().addr();
-    let tail = Bytes::from_static(b"tail");
-    line.outbox.send(Opcode::Binary, Parts { head: Bytes::new(), body, tail });
-    let places: Vec<_> = line.outbox.pieces().map(|piece| piece.as_ptr().addr()).collect();
-    // Each fragment, behind its header.
-    assert_eq!([places[1], places[3], places[5]], [place, place + F, place + 2 * F]);
-
-    // What others hold too is copied and masked in one pass.
-    let mut line = Line::client();
-    let body = Bytes::from(vec![7; 10_000]);
-    line.outbox.send(Opcode::Binary, body.clone().into());
-    assert_eq!(line.outbox.pieces().count(), 1);
-    assert_eq!(body, vec![7; 10_000]);
-}
-
-#[test]
-fn large_copies_go_through_the_same_memory() {
-    const LEN: usize = 1 << 20;
-    let mut line = Line::client();
-    (0..8).for_each(|_| line.send('s', F));
-    line.outbox.set_fragment(LEN);
-    let shared = Bytes::from(vec![7; LEN]);
-    for _ in 0..30 {
-        line.outbox.send(Opcode::Binary, shared.clone().into());
-        // One write takes the rest of a unit and most of the next one.
-        while line.outbox.queued() > LEN {
-            line.take(LEN - 20_000);
-        }
-    }
-    let memory = line.outbox.memory();
-    assert!(memory < 3 * LEN, "{memory} bytes");
-}
-
-#[test]
-fn a_large_copy_is_masked_as_it_leaves() {
-    const LEN: usize = 4 * MASKED;
-    let body: Bytes = (0..LEN).map(|n| (n % 251) as u8).collect();
-    for step in [999, 133_000, MASKED, usize::MAX] {
-        let mut line = Line::client();
-        line.outbox.set_fragment(LEN);
-        line.outbox.send(Opcode::Binary, body.clone().into());
-        let mut writes = 0;
-        while !line.outbox.is_empty() {
-            let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
-            assert!(waiting > MASKED / 5 || waiting == line.outbox.queued(), "{waiting} bytes are little");
-            line.take(step.min(waiting));
-            writes += 1;
-            let memory = line.outbox.memory();
-            assert!(memory < MASKED + 2000, "{memory} bytes");
-        }
-        assert!(step < MASKED || writes == LEN / MASKED + 1, "{writes} writes");
-        let mut decoder = Decoder::new(Role::Server, &Limits::default());
-        decoder.push(&line.sent);
-        assert!(decoder.decode().unwrap().is_some_and(|header| header.fin));
-        assert!(decoder.take() == body && decoder.is_between_frames());
-    }
-}
-
-#[test]
-fn nothing_is_written_inside_a_frame_that_is_masked_as_it_leaves() {
-    let mut line = Line::client();
-    line.outbox.set_fragment(2 << 20);
-    let bodies = [b'a', b'b'].map(|letter| Bytes::from(vec![letter; 300_000]));
-    for body in &bodies {
-        line.outbox.send(Opcode::Binary, body.clone().into());
-    }
-    line.take(1);
-    line.outbox.ping(&[0; 8]);
-    line.outbox.close(Bytes::new());
-    assert_eq!(line.poll(300_013), "a[300000 fin]:300013");
-    assert_eq!(line.poll(usize::MAX), "Ping:14 b[300000 fin]:300014 Close:6");
-}
-
-#[test]
-fn a_place_through_which_a_large_copy_has_left_begins_anew() {
-    let mut line = Line::client();
-    line.outbox.set_fragment(2 << 20);
-    let body = Bytes::from(vec![b'a'; 300_000]);
-    line.outbox.send(Opcode::Binary, body.clone().into());
-    assert_eq!(line.poll(usize::MAX), "a[300000 fin]:300014");
-    line.send('b', 5);
-    line.outbox.ping(&[0; 8]);
-    assert_eq!(line.poll(usize::MAX), "Ping:14 b[5 fin]:11");
 }
 
 #[test]
@@ -422,126 +322,4 @@ fn empty_messages_have_a_weight() {
         line.send('b', 0);
     }
     assert!(line.outbox.weight() >= before + 10);
-}
-
-/// What a test does to an outbox.
-#[derive(Clone, Debug)]
-enum Op {
-    Send { text: bool, head: usize, body: usize, tail: usize, shared: bool },
-    Ping,
-    Pong,
-    Fragment(usize),
-    Take(prop::sample::Index),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let body = prop_oneof![4 => 0..200_usize, 4 => 0..9000_usize, 1 => AHEAD..3 * MASKED];
-    let send = (any::<bool>(), 0..40_usize, body, 0..9_usize, any::<bool>())
-        .prop_map(|(text, head, body, tail, shared)| Op::Send { text, head, body, tail, shared });
-    prop_oneof![
-        4 => send,
-        1 => Just(Op::Ping),
-        1 => Just(Op::Pong),
-        1 => prop_oneof![2 => 1..6000_usize, 1 => AHEAD..4 * MASKED].prop_map(Op::Fragment),
-        4 => any::<prop::sample::Index>().prop_map(Op::Take),
-    ]
-}
-
-/// Runs the ops, lets everything leave after a Close, and checks what leaves on the way.
-fn run(ops: &[Op], masked: bool, drain: impl Fn(usize) -> usize) -> (Vec<u8>, Vec<Message>, usize) {
-    let mut line = Line { outbox: Outbox::new(masked.then(keys), 1000), sent: Vec::new() };
-    let (mut messages, mut shared_bodies, mut controls) = (Vec::new(), Vec::new(), 0);
-    let (mut flushed_pings, mut fragment) = (0, 1000);
-    for (number, op) in ops.iter().enumerate() {
-        let ahead = line.ahead();
-        match op {
-            Op::Send { text, head, body, tail, shared } => {
-                let bytes = |len| Bytes::from(vec![b'a' + (number % 26) as u8; len]);
-                let parts = Parts { head: bytes(*head), body: bytes(*body), tail: bytes(*tail) };
-                let whole = parts.clone().into_bytes();
-                if *shared {
-                    shared_bodies.push(parts.body.clone());
-                }
-                let opcode = if *text { Opcode::Text } else { Opcode::Binary };
-                line.outbox.send(opcode, parts);
-                messages.push(match core::str::from_utf8(&whole) {
-                    Ok(whole) if *text => Message::text(whole),
-                    _ => Message::Binary(whole.clone()),
-                });
-            }
-            Op::Ping => line.outbox.ping(&[0; 8]),
-            Op::Pong => line.outbox.pong(&[0; 8]),
-            Op::Fragment(size) => {
-                line.outbox.set_fragment(*size);
-                fragment = fragment.max(*size);
-            }
-            Op::Take(index) => {
-                let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
-                flushed_pings += line.take(index.index(waiting + 1)).pings;
-            }
-        }
-        if matches!(op, Op::Ping | Op::Pong) {
-            controls += 1;
-            assert!(ahead <= fragment + 14 + 14 * controls, "{ahead}");
-        }
-    }
-    line.outbox.close(Bytes::from_static(b"\x03\xe8"));
-    while !line.outbox.is_empty() {
-        let waiting = line.outbox.pieces().map(<[u8]>::len).sum::<usize>();
-        let flushed = line.take(drain(waiting));
-        flushed_pings += flushed.pings;
-        assert_eq!(flushed.close, line.outbox.is_empty());
-    }
-    assert_eq!(line.outbox.weight(), 0);
-    assert_eq!(flushed_pings as usize, ops.iter().filter(|op| matches!(op, Op::Ping)).count());
-    (line.sent, messages, controls)
-}
-
-#[test]
-fn parts_that_are_not_copied_leave_one_after_the_other() {
-    let mut line = Line::server();
-    let [head, body, tail] = [b'a', b'b', b'c'].map(|letter| Bytes::from(vec![letter; 5000]));
-    line.outbox.send(Opcode::Binary, Parts { head, body, tail });
-    for len in [4, 5000, 2000, 3000, 5000] {
-        assert!(line.outbox.first_piece().len() >= len);
-        line.take(len);
-    }
-    assert!(line.outbox.is_empty());
-    assert_eq!(line.sent[4..], [vec![b'a'; 5000], vec![b'b'; 5000], vec![b'c'; 5000]].concat());
-}
-
-proptest! {
-    #[test]
-    fn what_leaves_is_what_was_queued(ops in prop::collection::vec(op(), 0..40), masked in any::<bool>()) {
-        let (sent, messages, controls) = run(&ops, masked, |waiting| waiting);
-        let role = if masked { Role::Server } else { Role::Client };
-        let mut decoder = Decoder::new(role, &Limits::default());
-        // A long message may leave in more fragments than a peer takes.
-        let mut assembler = Assembler::new(Limits { fragments: None, ..Limits::default() });
-        decoder.push(&sent);
-        let (mut seen, mut seen_controls, mut closed) = (Vec::new(), 0, false);
-        while let Some(header) = decoder.decode().unwrap() {
-            prop_assert!(!closed);
-            match header.opcode {
-                Opcode::Close => closed = true,
-                Opcode::Ping | Opcode::Pong => seen_controls += 1,
-                _ => seen.extend(assembler.handle_frame(&header, &mut decoder).unwrap()),
-            }
-        }
-        prop_assert!(closed && decoder.is_between_frames());
-        prop_assert_eq!(seen, messages);
-        prop_assert!(seen_controls <= controls && seen_controls >= controls.min(16));
-    }
-
-    #[test]
-    fn the_drain_schedule_changes_no_byte(
-        ops in prop::collection::vec(op(), 0..20),
-        masked in any::<bool>(),
-        step in 1..3000_usize,
-    ) {
-        let ops: Vec<_> = ops.into_iter().filter(|op| !matches!(op, Op::Take(_))).collect();
-        let whole = run(&ops, masked, |waiting| waiting);
-        let stepwise = run(&ops, masked, |waiting| step.min(waiting));
-        prop_assert!(whole == stepwise);
-    }
 }

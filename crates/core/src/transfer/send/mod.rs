@@ -8,6 +8,7 @@
 //!     └──── a failure that is worth another try, after a while
 //! ```
 
+mod ending;
 mod input;
 mod output;
 mod pause;
@@ -16,14 +17,13 @@ mod time;
 
 pub(super) use output::Chunk;
 
-use super::cancel::cancel;
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::pause::Halt;
 use super::wanted::Asked;
 use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
-use super::{Code, Config, Digest, Kind, Leftover, TransferId};
+use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
 use bytes::Bytes;
@@ -233,19 +233,6 @@ impl Outgoing {
         Fate::Lives
     }
 
-    // ----- what our own application says -----
-
-    /// Gives up, tells the peer, and tells the application.
-    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
-        if self.is_open_ended() {
-            // What came through a pipe cannot be read again: nobody goes on with it.
-            failure.leftover.get_or_insert(Leftover::Discard);
-        }
-        self.cancel(cx, &failure);
-        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
-        Fate::Ended
-    }
-
     // ----- looks -----
 
     pub(super) fn progress(&self) -> Progress {
@@ -287,50 +274,6 @@ impl Outgoing {
     }
 
     // ----- inside -----
-
-    fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
-        let (State::Verifying { whole }, Some(digest), Some(length)) = (self.state, self.digest, self.end)
-        else {
-            return Fate::Lives;
-        };
-        let id = self.offer.id;
-        cx.events.push_back(if whole.digest == digest && whole.length == length {
-            Event::Done {
-                id,
-                length,
-                digest,
-                deduplicated: whole.deduplicated && !self.carried,
-                resumed: self.resumed.unwrap_or(0),
-                resent: self.resent,
-            }
-        } else {
-            let text = "the file over there differs from the file here; send it again";
-            Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }
-        });
-        Fate::Ended
-    }
-
-    fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
-        let id = self.offer.id;
-        let again = !self.requested && self.attempts < cx.config.attempts;
-        let Some(after) = failure.wait(self.attempts).filter(|_| again) else {
-            cx.events.push_back(Event::Failed { id, failure });
-            return Fate::Ended;
-        };
-        self.attempts += 1;
-        self.state = State::Waiting { until: Some(cx.now + after) };
-        cx.events.push_back(Event::Retrying { id, failure, after });
-        Fate::Lives
-    }
-
-    fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
-        if let Some(handle) = self.close_handle(cx) {
-            let mut cancel = cancel(failure, 0);
-            // What is there of a file that has changed is of no use to anybody.
-            cancel.discard |= failure.code == Code::SourceChanged;
-            cx.control(Frame::Cancel(handle, cancel));
-        }
-    }
 
     fn close_handle(&mut self, cx: &mut Context<'_>) -> Option<Handle> {
         let handle = self.handle()?;

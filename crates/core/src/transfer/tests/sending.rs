@@ -1,4 +1,7 @@
-//! What a sender makes of its source, and what it says of itself.
+//! What a sender makes of its source, and how long it waits for its receiver.
+
+mod small;
+mod told;
 
 use super::super::wire::{self, Ack, Frame};
 use super::super::*;
@@ -52,76 +55,6 @@ fn of_a_source_that_has_grown_only_what_was_offered_is_sent() {
     assert_eq!(sender.sent(), 100_000);
 }
 
-#[test]
-fn what_a_transfer_is_doing_is_told_at_both_ends() {
-    let stage = |end: &Scripted| end.0.progress(id(1)).map(|progress| progress.stage);
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 100_000)).expect("new");
-    assert_eq!(stage(&sender), Some(Stage::Waiting));
-    let offer = sender.say();
-    assert!(matches!(offer[..], [Frame::Offer(1, _)]), "{offer:?}");
-    assert_eq!(stage(&sender), Some(Stage::Opening));
-    let mut receiver = Scripted::server();
-    receiver.hear_offer(1, 1, 100_000);
-    assert_eq!(stage(&receiver), Some(Stage::Opening));
-
-    receiver.take(1);
-    sender.hear(Frame::Accept(1, accept(1 << 20)));
-    receiver.hear_data(1, 0, 99_999);
-    assert_eq!((stage(&sender), stage(&receiver)), (Some(Stage::Moving), Some(Stage::Moving)));
-    assert_eq!((sender.0.moved(), receiver.0.moved()), (0, 99_999));
-
-    sender.read();
-    assert_eq!(sender.sent(), 100_000);
-    receiver.hear_data(1, 99_999, 1);
-    assert_eq!((stage(&sender), stage(&receiver)), (Some(Stage::Finishing), Some(Stage::Finishing)));
-    assert_eq!((sender.0.moved(), receiver.0.moved()), (100_000, 100_000));
-}
-
-#[test]
-fn what_crosses_is_told_at_both_ends() {
-    let at = Instant::from_millis;
-    let mut receiver = Scripted::server();
-    receiver.hear_offer(1, 1, 100_000);
-    receiver.take(1);
-    assert_eq!(receiver.0.traffic().chunk, None);
-    receiver.hear_data(1, 0, 30_000);
-    let traffic = receiver.0.traffic();
-    assert_eq!((traffic.moved, traffic.chunk, traffic.window), (30_000, Some(30_000), None));
-    assert_eq!(traffic.control_delay, None, "nothing was measured");
-
-    let mut sender = Scripted::sending(100_000);
-    assert_eq!(sender.0.traffic(), Traffic::default());
-    let millis = |millis| Some(Duration::from_millis(millis));
-    for rtt in [40, 120] {
-        sender.0.handle_rtt(at(0), Duration::from_millis(rtt));
-    }
-    let traffic = sender.0.traffic();
-    assert_eq!((traffic.round_trip, traffic.control_delay), (millis(50), None), "40 and an eighth of 80");
-    sender.read();
-    let sent: usize = sender
-        .say()
-        .iter()
-        .map(|frame| match frame {
-            Frame::Data(_, data) => data.payload.len(),
-            _ => 0,
-        })
-        .sum();
-    let traffic = sender.0.traffic();
-    assert_eq!((traffic.moved, traffic.in_flight), (0, sent as u64));
-    assert_eq!((traffic.chunk, traffic.window), (Some(16_384), Some(sender.0.window())));
-    assert_eq!(traffic.control_delay, millis(10));
-
-    sender.hear_ack(sent as u64, None);
-    let traffic = sender.0.traffic();
-    assert_eq!((traffic.moved, traffic.in_flight), (sent as u64, 0));
-
-    sender.0.handle_link_down(at(3));
-    assert_eq!(sender.0.traffic(), Traffic { moved: sent as u64, ..Traffic::default() });
-    sender.0.handle_link_up(at(4), None);
-    assert_eq!(sender.0.traffic().moved, sent as u64, "what was carried before counts");
-}
-
 /// The lengths of the reads that are asked for.
 fn reads(sender: &mut Scripted) -> Vec<usize> {
     let len = |event| if let Event::Read { len, .. } = event { Some(len) } else { None };
@@ -171,37 +104,6 @@ fn a_link_begins_with_short_frames() {
 }
 
 #[test]
-fn what_had_come_before_a_link_broke_counts_on_the_next() {
-    let mut sender = Scripted::sending(1 << 30);
-    sender.read();
-    sender.say();
-    assert_eq!(sender.0.moved(), 0);
-    sender.relink();
-    sender.say();
-    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(1 << 30) }));
-    assert_eq!(sender.0.moved(), 4096);
-    // What another process had brought does not.
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 30)).expect("new");
-    sender.say();
-    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(1 << 30) }));
-    assert_eq!(sender.0.moved(), 0);
-}
-
-#[test]
-fn what_follows_an_offer_does_not_make_the_part_of_another_process_ours() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10_000)).expect("new");
-    sender.say();
-    sender.read();
-    assert_eq!(lengths(&sender.say()).iter().sum::<usize>(), 10_000);
-    sender.hear(Frame::Accept(1, wire::Accept { resume: 4096, ..accept(10_000) }));
-    assert_eq!(sender.0.moved(), 0);
-    sender.hear_ack(10_000, None);
-    assert_eq!(sender.0.moved(), 10_000 - 4096);
-}
-
-#[test]
 fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
     let config = Config { limit_rate: Some(10_000), ..Config::default() };
     let mut sender = Scripted::new(Role::Client, config);
@@ -229,20 +131,6 @@ fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
 }
 
 #[test]
-fn a_small_file_follows_its_offer_once() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
-    sender.read();
-    sender.say();
-    sender.read();
-    assert_eq!(lengths(&sender.say()), [1000]);
-    sender.relink();
-    sender.say();
-    sender.read();
-    assert_eq!(lengths(&sender.say()), [], "the link may have broken before the receiver had a place for it");
-}
-
-#[test]
 fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
@@ -254,32 +142,6 @@ fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
     let ack = Ack { received: 16 * 1024, durable: 0, credit, last_seq: 0, hold_us: 0, rewind: None };
     sender.hear(Frame::Ack(1, ack));
     assert_eq!(lengths(&sender.say()), [100], "nothing else would bring more");
-}
-
-#[test]
-fn what_is_sent_twice_is_counted() {
-    let mut sender = Scripted::sending(1 << 20);
-    sender.read();
-    assert_eq!(sender.say().len(), 6);
-    sender.hear_ack(16 * 1024, Some(wire::Rewind::Gap));
-    sender.read();
-    sender.say();
-    assert_eq!(sender.0.progress(id(1)).map(|progress| progress.resent), Some(16 * 1024));
-}
-
-#[test]
-fn the_end_of_a_small_file_is_not_said_before_its_bytes_and_a_last_look() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
-    sender.say();
-    sender.0.provide_digest(Instant::ZERO, id(1), 1000, Digest::of(&[0; 1000]));
-    assert_eq!(sender.say(), []);
-    sender.provide(0, 1000);
-    let said = sender.say();
-    assert!(matches!(said[..], [Frame::Data(1, _)]), "{said:?}");
-    sender.0.confirm(Instant::ZERO, id(1));
-    let said = sender.say();
-    assert!(matches!(said[..], [Frame::Fin(1, _)]), "{said:?}");
 }
 
 #[test]
@@ -296,50 +158,6 @@ fn who_was_told_to_go_back_after_the_end_may_hear_that_it_was_not_necessary() {
     sender.hear(Frame::Done(1, wire::Whole { length: 1000, digest, deduplicated: false }));
     let events = sender.events();
     assert!(matches!(events[..], [Event::Done { length: 1000, .. }]), "{events:?}");
-}
-
-#[test]
-fn what_is_acknowledged_by_the_end_alone_has_moved() {
-    let whole = wire::Whole { length: 1000, digest: Digest::of(&[0; 1000]), deduplicated: false };
-    for acknowledged in [0, 400, 1000] {
-        let mut sender = Scripted::sending(1000);
-        sender.read();
-        sender.say();
-        sender.0.provide_digest(Instant::ZERO, id(1), 1000, whole.digest);
-        sender.0.confirm(Instant::ZERO, id(1));
-        assert!(matches!(sender.say()[..], [Frame::Fin(1, _)]));
-        sender.hear_ack(acknowledged, None);
-        assert_eq!(sender.0.moved(), acknowledged);
-        sender.hear(Frame::Done(1, whole));
-        assert_eq!(sender.0.moved(), 1000);
-    }
-    // What was there before has not.
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
-    sender.say();
-    sender.hear(Frame::Accept(1, wire::Accept { resume: 1000, have: wire::Have::Complete, ..accept(1000) }));
-    sender.hear(Frame::Done(1, wire::Whole { deduplicated: true, ..whole }));
-    assert_eq!(sender.0.moved(), 0);
-}
-
-#[test]
-fn a_pipe_hears_once_of_what_is_durable() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
-    sender.say();
-    sender.hear(Frame::Accept(1, accept(1 << 20)));
-    sender.events();
-    sender.provide(0, 1000);
-    sender.say();
-    for (durable, released) in [(0, None), (600, Some(600)), (600, None), (1000, Some(1000))] {
-        let ack = Ack { received: 1000, durable, credit: 1 << 20, last_seq: 0, hold_us: 0, rewind: None };
-        sender.hear(Frame::Ack(1, ack));
-        let upto = sender.events().into_iter().find_map(|event| match event {
-            Event::Release { upto, .. } => Some(upto),
-            _ => None,
-        });
-        assert_eq!(upto, released, "{durable}");
-    }
 }
 
 /// A timer rings, a little late; whether the transfer is put off for want of an answer.
@@ -410,60 +228,6 @@ fn a_pause_changes_nothing_of_the_time_of_another_offer() {
         assert!(sender.0.resume(late, id(1)));
         assert_eq!(sender.0.poll_timeout(), None, "at {late}, at once");
         assert!(matches!(sender.say_at(late)[..], [Frame::Offer(..)]));
-    }
-}
-
-/// A sender of a small file that has been offered.
-fn small() -> Scripted {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
-    sender.say();
-    assert_eq!(reads(&mut sender), [1000]);
-    sender
-}
-
-/// What it sends.
-fn chunks(sender: &mut Scripted) -> Vec<(u64, usize)> {
-    let chunk = |frame| match frame {
-        Frame::Data(_, data) => Some((data.offset, data.payload.len())),
-        _ => None,
-    };
-    sender.say().into_iter().filter_map(chunk).collect()
-}
-
-#[test]
-fn a_small_file_is_not_read_or_sent_again_when_its_offer_is_answered() {
-    for sent_before in [false, true] {
-        let mut sender = small();
-        sender.provide(0, 1000);
-        if sent_before {
-            assert_eq!(chunks(&mut sender), [(0, 1000)]);
-        }
-        sender.hear(Frame::Accept(1, accept(1 << 20)));
-        assert_eq!(reads(&mut sender), []);
-        assert_eq!(chunks(&mut sender).is_empty(), sent_before);
-    }
-}
-
-#[test]
-fn of_a_small_file_only_what_is_missing_is_sent() {
-    let mut sender = small();
-    sender.hear(Frame::Accept(1, wire::Accept { resume: 600, ..accept(1 << 20) }));
-    assert_eq!(reads(&mut sender), [400]);
-    sender.provide(600, 400);
-    assert_eq!(chunks(&mut sender), [(600, 400)]);
-}
-
-#[test]
-fn the_beginning_of_what_is_not_there_is_not_compared() {
-    let hashes = |sender: &mut Scripted| sender.events().iter().any(|e| matches!(e, Event::Hash { .. }));
-    for (resume, compares) in [(0, false), (1, true)] {
-        let mut sender = Scripted::client();
-        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
-        sender.say();
-        let prefix = Some(Digest::of(b""));
-        sender.hear(Frame::Accept(1, wire::Accept { resume, prefix, ..accept(1 << 20) }));
-        assert_eq!(hashes(&mut sender), compares);
     }
 }
 

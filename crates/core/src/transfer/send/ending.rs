@@ -1,0 +1,67 @@
+//! How it ends: well, for good, or until another try.
+
+use super::{Context, Fate, Outgoing, State};
+use crate::transfer::cancel::cancel;
+use crate::transfer::event::{Event, Failure};
+use crate::transfer::wire::Frame;
+use crate::transfer::{Code, Leftover};
+
+impl Outgoing {
+    /// Gives up, tells the peer, and tells the application.
+    pub(in crate::transfer) fn give_up(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
+        if self.is_open_ended() {
+            // What came through a pipe cannot be read again: nobody goes on with it.
+            failure.leftover.get_or_insert(Leftover::Discard);
+        }
+        self.cancel(cx, &failure);
+        cx.events.push_back(Event::Failed { id: self.offer.id, failure });
+        Fate::Ended
+    }
+
+    /// Once both ends have their digests: whether the file is the same.
+    pub(super) fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
+        let (State::Verifying { whole }, Some(digest), Some(length)) = (self.state, self.digest, self.end)
+        else {
+            return Fate::Lives;
+        };
+        let id = self.offer.id;
+        cx.events.push_back(if whole.digest == digest && whole.length == length {
+            Event::Done {
+                id,
+                length,
+                digest,
+                deduplicated: whole.deduplicated && !self.carried,
+                resumed: self.resumed.unwrap_or(0),
+                resent: self.resent,
+            }
+        } else {
+            let text = "the file over there differs from the file here; send it again";
+            Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }
+        });
+        Fate::Ended
+    }
+
+    /// The peer failed, or nobody was heard: tries again after a while, if that may help.
+    pub(super) fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
+        let id = self.offer.id;
+        let again = !self.requested && self.attempts < cx.config.attempts;
+        let Some(after) = failure.wait(self.attempts).filter(|_| again) else {
+            cx.events.push_back(Event::Failed { id, failure });
+            return Fate::Ended;
+        };
+        self.attempts += 1;
+        self.state = State::Waiting { until: Some(cx.now + after) };
+        cx.events.push_back(Event::Retrying { id, failure, after });
+        Fate::Lives
+    }
+
+    /// Tells the peer, if it knows of the transfer.
+    pub(super) fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
+        if let Some(handle) = self.close_handle(cx) {
+            let mut cancel = cancel(failure, 0);
+            // What is there of a file that has changed is of no use to anybody.
+            cancel.discard |= failure.code == Code::SourceChanged;
+            cx.control(Frame::Cancel(handle, cancel));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A small file, which follows its offer without waiting for an answer.
+
+use super::*;
+
+#[test]
+fn a_small_file_follows_its_offer_once() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.read();
+    sender.say();
+    sender.read();
+    assert_eq!(lengths(&sender.say()), [1000]);
+    sender.relink();
+    sender.say();
+    sender.read();
+    assert_eq!(lengths(&sender.say()), [], "the link may have broken before the receiver had a place for it");
+}
+
+#[test]
+fn the_end_of_a_small_file_is_not_said_before_its_bytes_and_a_last_look() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.say();
+    sender.0.provide_digest(Instant::ZERO, id(1), 1000, Digest::of(&[0; 1000]));
+    assert_eq!(sender.say(), []);
+    sender.provide(0, 1000);
+    let said = sender.say();
+    assert!(matches!(said[..], [Frame::Data(1, _)]), "{said:?}");
+    sender.0.confirm(Instant::ZERO, id(1));
+    let said = sender.say();
+    assert!(matches!(said[..], [Frame::Fin(1, _)]), "{said:?}");
+}
+
+/// A sender of a small file that has been offered.
+fn small() -> Scripted {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+    sender.say();
+    assert_eq!(reads(&mut sender), [1000]);
+    sender
+}
+
+/// What it sends.
+fn chunks(sender: &mut Scripted) -> Vec<(u64, usize)> {
+    let chunk = |frame| match frame {
+        Frame::Data(_, data) => Some((data.offset, data.payload.len())),
+        _ => None,
+    };
+    sender.say().into_iter().filter_map(chunk).collect()
+}
+
+#[test]
+fn a_small_file_is_not_read_or_sent_again_when_its_offer_is_answered() {
+    for sent_before in [false, true] {
+        let mut sender = small();
+        sender.provide(0, 1000);
+        if sent_before {
+            assert_eq!(chunks(&mut sender), [(0, 1000)]);
+        }
+        sender.hear(Frame::Accept(1, accept(1 << 20)));
+        assert_eq!(reads(&mut sender), []);
+        assert_eq!(chunks(&mut sender).is_empty(), sent_before);
+    }
+}
+
+#[test]
+fn of_a_small_file_only_what_is_missing_is_sent() {
+    let mut sender = small();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 600, ..accept(1 << 20) }));
+    assert_eq!(reads(&mut sender), [400]);
+    sender.provide(600, 400);
+    assert_eq!(chunks(&mut sender), [(600, 400)]);
+}
+
+#[test]
+fn the_beginning_of_what_is_not_there_is_not_compared() {
+    let hashes = |sender: &mut Scripted| sender.events().iter().any(|e| matches!(e, Event::Hash { .. }));
+    for (resume, compares) in [(0, false), (1, true)] {
+        let mut sender = Scripted::client();
+        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+        sender.say();
+        let prefix = Some(Digest::of(b""));
+        sender.hear(Frame::Accept(1, wire::Accept { resume, prefix, ..accept(1 << 20) }));
+        assert_eq!(hashes(&mut sender), compares);
+    }
+}
