@@ -18,6 +18,10 @@ use core::fmt;
 /// waits is [`output`](Self::output); tell by [`handle_written`](Self::handle_written) how much of it the transport
 /// took. Nothing limits how much waits but its owner, who sees it there.
 ///
+/// Memory in which frames waited is kept and used again. Where more waits than ever before it is new, and the system
+/// hands it out page by page, which takes several times as long as the copy. So let what is large leave before more is
+/// added. A [`Connection`](crate::Connection) holds messages as they are, and makes ready what one write may take.
+///
 /// What RFC 6455 forbids of a frame is refused. What it asks of messages and of their end is not looked at: that text is
 /// UTF-8, and that nothing follows a Close. An encoder with nothing to write needs no memory of its own:
 /// [`release`](Self::release) gives it back.
