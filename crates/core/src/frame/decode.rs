@@ -13,8 +13,8 @@ use core::fmt;
 use room::{MAX_STRIDE, MIN_STRIDE};
 use shelf::Shelf;
 
-/// Payloads below this, or below a sixteenth of the buffer, are copied out, and larger ones are shared. A copy of this
-/// size costs no more than counting references, and a short message that is kept does not keep a large buffer with it.
+/// Payloads below this, or below a sixteenth of the place in which they lie, are copied out, and larger ones are shared. A
+/// copy of this size costs no more than counting references, and whoever keeps a payload keeps at most sixteen times as much.
 const COPY_BELOW: usize = 1 << 10;
 const COPY_SHARE: usize = 16;
 
@@ -40,6 +40,10 @@ pub struct Decoder {
     /// What was received; before `pos`, nobody needs it any more.
     buf: BytesMut,
     pos: usize,
+    /// How large the memory is in which `buf` lies, of which it may see a part: never less than it is.
+    place: usize,
+    /// What was copied out since the last large frame, for the sole reason that the place is large.
+    copied: usize,
     /// While places are kept.
     shelf: Option<Box<Shelf>>,
     stride: usize,
@@ -78,6 +82,8 @@ impl Decoder {
             limit: limits.frame.unwrap_or(u64::MAX),
             buf: BytesMut::new(),
             pos: 0,
+            place: 0,
+            copied: 0,
             shelf: None,
             stride: MIN_STRIDE,
             recent: 0,
@@ -152,10 +158,11 @@ impl Decoder {
     /// Takes what has arrived of the payload of the frame at hand, whole or not, as [`take`](Self::take) does. What
     /// arrives later stands alone, and the frame is whole when the last of it has come.
     pub fn take_arrived(&mut self) -> Bytes {
-        let payload = self.payload();
-        let len = payload.len();
-        if len < COPY_BELOW.max(self.stride / COPY_SHARE) {
-            let payload = Bytes::copy_from_slice(payload);
+        let len = self.payload().len();
+        // Whoever appended to the input may have made it larger.
+        if len < COPY_BELOW.max(self.place.max(self.buf.capacity()) / COPY_SHARE) {
+            let payload = Bytes::copy_from_slice(self.payload());
+            self.copied += if len < MIN_STRIDE { 0 } else { len };
             self.pos += len;
             self.step();
             return payload;
@@ -239,6 +246,9 @@ impl Decoder {
         if let State::Payload { header, .. } = &self.state {
             if !header.opcode.is_control() {
                 self.recent = if header.len >= MAX_STRIDE as u64 { header.len } else { 0 };
+                if self.recent > 0 {
+                    self.copied = 0;
+                }
             }
             self.state = State::Header;
         }

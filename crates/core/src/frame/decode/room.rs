@@ -3,6 +3,7 @@
 use super::{Decoder, MAX_HEADER, State};
 use alloc::boxed::Box;
 use bytes::{Buf, BytesMut};
+use core::mem;
 
 /// The least and the most room that is lent to a reader when nothing large is on its way: a conversation of small
 /// messages fits the least, and a stream of them fills the most with few reads.
@@ -94,7 +95,7 @@ impl Decoder {
         self.skip();
         if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf = BytesMut::new();
-            self.pos = 0;
+            (self.pos, self.place, self.copied) = (0, 0, 0);
             self.stride = MIN_STRIDE;
         }
     }
@@ -109,12 +110,28 @@ impl Decoder {
             self.buf.clear();
             self.pos = 0;
         }
-        if self.spare() < least {
+        // Where so much was copied, a smaller place saves more than the new one costs.
+        let is_too_large = self.copied > self.place;
+        if self.spare() < least || is_too_large {
             self.drop_consumed();
-            match &mut self.shelf {
-                None => self.buf.reserve(wanted),
-                Some(shelf) => shelf.make_room(&mut self.buf, wanted),
+            if is_too_large {
+                self.leave_place(wanted);
             }
+            self.place = match &mut self.shelf {
+                None => grow(&mut self.buf, self.place, wanted),
+                Some(shelf) => shelf.make_room(&mut self.buf, self.place, wanted),
+            };
+        }
+    }
+
+    /// Moves what is left to a place that is no larger than it has to be.
+    fn leave_place(&mut self, wanted: usize) {
+        let mut next = BytesMut::with_capacity(self.buf.len().saturating_add(wanted));
+        next.extend_from_slice(&self.buf);
+        (self.place, self.copied) = (next.capacity(), 0);
+        let last = mem::replace(&mut self.buf, next);
+        if let Some(shelf) = &mut self.shelf {
+            shelf.take_back(last);
         }
     }
 
@@ -136,4 +153,22 @@ impl Decoder {
     pub(crate) fn memory(&self) -> usize {
         self.buf.capacity() + self.shelf.as_ref().map_or(0, |shelf| shelf.memory())
     }
+}
+
+/// Makes room for `wanted` more bytes, and says how large the place is then: `buf` does not tell what lies before and
+/// behind it.
+pub(super) fn grow(buf: &mut BytesMut, place: usize, wanted: usize) -> usize {
+    if buf.try_reclaim(wanted) {
+        return place.max(buf.capacity());
+    }
+    // What is out of sight stays so if the place grows, and is gone if it is a new one.
+    let hidden = place.saturating_sub(buf.capacity());
+    if hidden <= BESIDE {
+        buf.reserve(wanted);
+        return buf.capacity() + hidden;
+    }
+    let mut next = BytesMut::with_capacity(buf.len().saturating_add(wanted));
+    next.extend_from_slice(buf);
+    *buf = next;
+    buf.capacity()
 }

@@ -3,7 +3,7 @@
 //! Where frames come one after the other, and some of them wait for a disk, each would need new memory: a page fault for
 //! every 4 KiB, and a heap that grows to more than what is in use.
 
-use super::room::{BESIDE, MAX_STRIDE, ON_TRUST};
+use super::room::{BESIDE, MAX_STRIDE, ON_TRUST, grow};
 use alloc::vec::Vec;
 use bytes::BytesMut;
 use core::mem;
@@ -26,16 +26,17 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Makes room for `wanted` more bytes in the place that is lent, or changes it for another one.
-    pub(super) fn make_room(&mut self, lent: &mut BytesMut, wanted: usize) {
+    /// Makes room for `wanted` more bytes in the place that is lent, or changes it for another one. That one was of size
+    /// `place`; gives the size of the one that is lent then.
+    pub(super) fn make_room(&mut self, lent: &mut BytesMut, place: usize, wanted: usize) -> usize {
         if lent.try_reclaim(wanted) {
-            return;
+            return place.max(lent.capacity());
         }
         let size = lent.len().saturating_add(wanted);
         // Whoever holds a frame holds its place, so one that is less than half of a place does not get it.
         let is_kept = KEPT.contains(&size) && size > self.size / 2;
         if !is_kept && !self.is_lent {
-            return lent.reserve(wanted);
+            return grow(lent, place, wanted);
         }
         if is_kept && self.size < size {
             // Frames have become longer, and smaller places will hardly be of use.
@@ -46,6 +47,14 @@ impl Shelf {
         let last = mem::replace(lent, next);
         if mem::replace(&mut self.is_lent, is_kept) {
             self.lay_aside(last);
+        }
+        if is_kept { self.size.max(lent.capacity()) } else { lent.capacity() }
+    }
+
+    /// Takes the place back that was lent, for one that is not of these.
+    pub(super) fn take_back(&mut self, lent: BytesMut) {
+        if mem::take(&mut self.is_lent) {
+            self.lay_aside(lent);
         }
     }
 

@@ -375,10 +375,13 @@ fn places_are_kept_until_all_memory_is_given_back() {
 
 #[test]
 fn a_payload_that_is_less_than_a_sixteenth_of_the_place_is_copied() {
-    let mut decoder = decoder(Role::Client);
-    fill(&mut decoder);
-    assert!(is_shared(&mut decoder, 4096));
-    assert!(!is_shared(&mut decoder, 4095));
+    for less in [0, 1] {
+        let mut decoder = decoder(Role::Client);
+        fill(&mut decoder);
+        let place = decoder.memory();
+        assert!((64 << 10..140 << 10).contains(&place), "{place}");
+        assert_eq!(is_shared(&mut decoder, place.div_ceil(16) - less), less == 0);
+    }
 }
 
 #[test]
@@ -422,4 +425,57 @@ fn a_place_that_was_cut_short_does_no_harm() {
         let _ = (decoder.decode(), decoder.payload().len(), decoder.take(), decoder.is_between_frames());
         decoder.input().clear();
     }
+}
+
+/// What is held by those who took all payloads of 5,000 bytes from a stream in which each follows a mebibyte.
+fn held_behind_large_ones(
+    mut decoder: Decoder,
+    put: impl for<'a> Fn(&mut Decoder, &'a [u8]) -> &'a [u8],
+) -> usize {
+    let mut held = Vec::new();
+    for len in [1 << 20, 5_000].repeat(20) {
+        let wire = encode(Header::new(Opcode::Binary, len), &vec![7; len as usize]);
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            rest = put(&mut decoder, rest);
+            while decoder.decode().unwrap().is_some() {
+                held.extend(Some(decoder.take()).filter(|payload| payload.len() == 5_000));
+            }
+        }
+    }
+    drop(decoder);
+    assert_eq!(held.len(), 20);
+    held.into_iter().map(|payload| payload.try_into_mut().unwrap().capacity()).sum()
+}
+
+fn push_some<'a>(decoder: &mut Decoder, bytes: &'a [u8]) -> &'a [u8] {
+    &bytes[decoder.push_part(bytes)..]
+}
+
+fn read_some<'a>(decoder: &mut Decoder, bytes: &'a [u8]) -> &'a [u8] {
+    let place = decoder.input();
+    let (read, rest) = bytes.split_at((place.capacity() - place.len()).min(bytes.len()));
+    place.extend_from_slice(read);
+    rest
+}
+
+#[test]
+fn a_small_frame_behind_a_large_one_does_not_hold_its_place() {
+    for begin in [|| decoder(Role::Client), keeping] {
+        for put in [push_some, read_some] {
+            let held = held_behind_large_ones(begin(), put);
+            assert!(held < 20 * 16 * 5_000, "{held}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_of_small_frames_leaves_the_place_of_a_large_one() {
+    let mut decoder = decoder(Role::Client);
+    read_large(&mut decoder, 1, 1 << 20);
+    for n in 0..40 {
+        read_large(&mut decoder, n, 32 << 10);
+    }
+    assert!(decoder.memory() < 200 << 10, "{} bytes", decoder.memory());
+    assert!(is_shared(&mut decoder, 32 << 10));
 }
