@@ -43,12 +43,12 @@ pub struct Decoder {
     /// How large the memory is in which `buf` lies, of which it may see a part: never less than it is.
     place: usize,
     /// What was copied out since the last large frame, for the sole reason that the place is large.
-    copied: usize,
+    copied: u32,
     /// While places are kept.
     shelf: Option<Box<Shelf>>,
-    stride: usize,
+    stride: u32,
     /// The length of the last data frame, if it was large: the next one is likely to be as long.
-    recent: u64,
+    recent: u32,
     /// Whether frames are collected until they are whole, rather than taken as they arrive.
     whole: bool,
     state: State,
@@ -85,7 +85,7 @@ impl Decoder {
             place: 0,
             copied: 0,
             shelf: None,
-            stride: MIN_STRIDE,
+            stride: MIN_STRIDE as u32,
             recent: 0,
             whole: false,
             state: State::Header,
@@ -160,9 +160,11 @@ impl Decoder {
     pub fn take_arrived(&mut self) -> Bytes {
         let len = self.payload().len();
         // Whoever appended to the input may have made it larger.
-        if len < COPY_BELOW.max(self.place.max(self.buf.capacity()) / COPY_SHARE) {
+        if len < COPY_BELOW.max(self.place.max(self.buf.capacity()).div_ceil(COPY_SHARE)) {
             let payload = Bytes::copy_from_slice(self.payload());
-            self.copied += if len < MIN_STRIDE { 0 } else { len };
+            if len >= MIN_STRIDE {
+                self.copied = self.copied.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+            }
             self.pos += len;
             self.step();
             return payload;
@@ -245,7 +247,8 @@ impl Decoder {
     fn finish(&mut self) {
         if let State::Payload { header, .. } = &self.state {
             if !header.opcode.is_control() {
-                self.recent = if header.len >= MAX_STRIDE as u64 { header.len } else { 0 };
+                let is_large = header.len >= MAX_STRIDE as u64;
+                self.recent = if is_large { u32::try_from(header.len).unwrap_or(u32::MAX) } else { 0 };
                 if self.recent > 0 {
                     self.copied = 0;
                 }

@@ -26,16 +26,17 @@ impl Decoder {
     /// The spare capacity has not been set to zero, and need not be filled.
     pub fn input(&mut self) -> &mut BytesMut {
         let filled = !self.buf.is_empty() && self.spare() == 0;
-        if filled && self.stride < MAX_STRIDE {
+        if filled && self.stride < MAX_STRIDE as u32 {
             self.stride *= 2;
         }
+        let stride = self.stride as usize;
         let (wanted, buffered) = (self.wanted(), self.buffered());
         // What has come of a large frame is moved for the sake of its rest, and of nothing more.
         let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
-        if wanted <= self.stride {
+        if wanted <= stride {
             // More than is wanted saves reads.
-            let least = if buffered > MOVED { rest } else { wanted.max(self.stride / 2) };
-            self.make_room(least, self.stride);
+            let least = if buffered > MOVED { rest } else { wanted.max(stride / 2) };
+            self.make_room(least, stride);
         } else if self.whole {
             // To make room that is not needed yet would double it, however little has come.
             let most = wanted.min(buffered.max((ON_TRUST + BESIDE).saturating_sub(buffered)));
@@ -55,7 +56,7 @@ impl Decoder {
     /// How long the frame at hand is, or the next one will be, if it is known or likely.
     fn next_len(&self) -> u64 {
         match &self.state {
-            State::Header => self.recent,
+            State::Header => self.recent.into(),
             State::Payload { header, .. } => header.len,
             State::Failed(_) => 0,
         }
@@ -65,7 +66,7 @@ impl Decoder {
     /// for the header of the next.
     pub fn wanted(&self) -> usize {
         let missing = match &self.state {
-            State::Header if self.whole => self.recent.saturating_sub(self.buffered() as u64),
+            State::Header if self.whole => u64::from(self.recent).saturating_sub(self.buffered() as u64),
             _ => self.missing(),
         };
         usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
@@ -96,7 +97,7 @@ impl Decoder {
         if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
             self.buf = BytesMut::new();
             (self.pos, self.place, self.copied) = (0, 0, 0);
-            self.stride = MIN_STRIDE;
+            self.stride = MIN_STRIDE as u32;
         }
     }
 
@@ -111,7 +112,7 @@ impl Decoder {
             self.pos = 0;
         }
         // Where so much was copied, a smaller place saves more than the new one costs.
-        let is_too_large = self.copied > self.place;
+        let is_too_large = self.copied as usize > self.place;
         if self.spare() < least || is_too_large {
             self.drop_consumed();
             if is_too_large {
