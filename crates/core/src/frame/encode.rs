@@ -22,8 +22,9 @@ use core::fmt;
 /// hands it out page by page, which takes several times as long as the copy. So let what is large leave before more is
 /// added. A [`Connection`](crate::Connection) holds messages as they are, and makes ready what one write may take.
 ///
-/// What RFC 6455 forbids of a frame is refused. What it asks of messages and of their end is not looked at: that text is
-/// UTF-8, and that nothing follows a Close. An encoder with nothing to write needs no memory of its own:
+/// What RFC 6455 forbids of a frame is refused. What it asks of payloads and of the end is not looked at: that text is
+/// UTF-8, that a Close begins with a whole code, and that nothing follows it. An encoder with nothing to write needs no
+/// memory of its own:
 /// [`release`](Self::release) gives it back.
 ///
 /// ```

@@ -4,8 +4,8 @@
 //!   bytes ──▶ Decoder ──▶ Header + payload (unmasked)      Opcode + payload ──▶ Encoder ──▶ bytes (masked by a client)
 //! ```
 //!
-//! [`Decoder`] is strict: whatever RFC 6455 forbids is a [`FrameError`], which knows the paragraph it broke and the
-//! close code that answers it. Messages are put together from frames by [`Assembler`](crate::message::Assembler).
+//! [`Decoder`] is strict: a frame that RFC 6455 forbids is a [`FrameError`], which knows the paragraph it broke and the
+//! close code that answers it. What stands in a Close is read by [`Close::decode`](crate::Close::decode), which tells its flaw. Messages are put together from frames by [`Assembler`](crate::message::Assembler).
 //! [`Encoder`] writes only what such a decoder takes. Whoever writes payloads without a copy has [`Header::encode`] for
 //! what stands before them.
 
