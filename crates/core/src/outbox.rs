@@ -186,6 +186,13 @@ impl Outbox {
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
             self.controls = Controls::default();
+            self.release_messages();
+        }
+    }
+
+    /// Gives back what messages have left behind, if nothing is queued.
+    pub(crate) fn release_messages(&mut self) {
+        if self.is_empty() {
             self.data = VecDeque::new();
             self.units = Units::default();
         }

@@ -163,9 +163,10 @@ impl Inbox {
     /// Whether the next one is neither a message nor the peer's Close nor the end.
     pub(super) fn has_news(&self) -> bool {
         self.entries.front().is_some_and(|entry| match entry {
-            Entry::Event(event) => {
-                !matches!(event, Event::Message(_) | Event::CloseReceived(_) | Event::Closed(_))
-            }
+            Entry::Event(event) => !matches!(
+                event,
+                Event::Message(_) | Event::Piece(_) | Event::CloseReceived(_) | Event::Closed(_)
+            ),
             Entry::Short(_) => false,
         })
     }

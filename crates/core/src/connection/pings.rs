@@ -62,8 +62,13 @@ impl Asked {
     pub(super) fn handle_left(&mut self, now: Instant) -> bool {
         self.left = self.left.wrapping_add(1);
         let place = self.left;
-        let ping = self.pings.iter_mut().find(|ping| ping.place == place);
-        ping.map(|ping| ping.left = Some(now)).is_some()
+        let Some(ping) = self.pings.iter_mut().find(|ping| ping.place == place) else { return false };
+        ping.left = Some(now);
+        if self.pings.iter().filter(|ping| ping.left.is_some()).count() > MAX_PINGS {
+            // The oldest was not answered, and may never be.
+            self.pings.pop_front();
+        }
+        true
     }
 
     /// How many were answered.
@@ -75,10 +80,6 @@ impl Asked {
         let waiting = self.pings.iter().filter(|ping| ping.left.is_none()).count();
         if waiting >= MAX_PINGS {
             return Err(PingError::TooMany(waiting));
-        }
-        if self.pings.len() - waiting >= MAX_PINGS {
-            // It was not answered, and may never be.
-            self.pings.pop_front();
         }
         self.queued = self.queued.wrapping_add(1);
         self.count += 1;
@@ -123,9 +124,11 @@ impl Connection {
         Ok(number)
     }
 
-    /// Whether a ping of this number may still be [answered](Event::Answered): not if it was, nor if it was given up.
+    /// Whether a ping of this number may still be [answered](Event::Answered): not if it was, nor if it was given up, nor
+    /// once nothing more is read of the peer.
     pub fn is_awaited(&self, ping: u64) -> bool {
-        self.asked.as_ref().is_some_and(|asked| asked.pings.iter().any(|known| known.number == ping))
+        self.closing.wants_frames()
+            && self.asked.as_ref().is_some_and(|asked| asked.pings.iter().any(|known| known.number == ping))
     }
 
     /// A Pong came, which the decoder holds.

@@ -67,6 +67,8 @@ impl Connection {
         if !self.closing.handle_ping(now) {
             return;
         }
+        // While the peer asks, our own heartbeat may never have reason to, and so never find that nothing goes on.
+        self.outbox.release_messages();
         // RFC 6455 §5.5.2: a Pong must answer, as soon as is practical, unless a Close has been received.
         self.outbox.pong(self.decoder.payload());
         if self.ping_limit.as_mut().is_some_and(|limit| !limit.handle_ping(now)) {

@@ -3,6 +3,7 @@
 mod ending;
 mod farewell;
 mod faults;
+mod idle;
 mod laws;
 mod lending;
 mod liveness;
