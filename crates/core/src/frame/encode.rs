@@ -24,8 +24,7 @@ use core::fmt;
 ///
 /// What RFC 6455 forbids of a frame is refused. What it asks of payloads and of the end is not looked at: that text is
 /// UTF-8, that a Close begins with a whole code, and that nothing follows it. An encoder with nothing to write needs no
-/// memory of its own:
-/// [`release`](Self::release) gives it back.
+/// memory of its own: [`release`](Self::release) gives it back.
 ///
 /// ```
 /// use bowline_core::frame::{Encoder, Opcode};
