@@ -28,6 +28,8 @@ pub(super) struct Acks {
     /// What was said last: received, durable, credit.
     pub(super) told: (u64, u64, u64),
     pub(super) rewind: Option<Rewind>,
+    /// What was said last is to be said again.
+    pub(super) again: bool,
 }
 
 impl Incoming {
@@ -50,7 +52,7 @@ impl Incoming {
         }
         self.extend_credit(cx);
         let told = (self.received, self.durable, self.credit);
-        if told == self.ack.told && self.ack.chunks == 0 && self.ack.rewind.is_none() {
+        if told == self.ack.told && self.ack.chunks == 0 && self.ack.rewind.is_none() && !self.ack.again {
             // There is nothing new to say.
             self.ack.ready = false;
             return None;

@@ -33,6 +33,10 @@ use pause::Pauses;
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a sender hears the same again that waits for a limit on the rate. 20 s: two of them may be late before its 60 s
+/// are over.
+const REMIND_EVERY: Duration = Duration::from_secs(20);
+
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// The application has not answered yet. Early chunks wait.

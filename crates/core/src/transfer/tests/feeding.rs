@@ -206,8 +206,8 @@ fn as_many_small_files_as_come_unasked_are_waited_for_at_two_kib_a_second() {
 }
 
 #[test]
-fn small_files_that_are_paid_for_too_late_are_put_off_and_arrive() {
-    assert_eq!(unasked(1024), (Duration::from_secs(1024), 6, 0));
+fn as_many_small_files_as_come_unasked_are_waited_for_at_one_kib_a_second() {
+    assert_eq!(unasked(1024), (Duration::from_secs(1024), 0, 0));
 }
 
 #[test]
@@ -242,6 +242,31 @@ fn who_waits_until_what_came_is_paid_for_is_told_that_somebody_is_at_work() {
         }
     };
     assert_eq!((told, finished), (std::vec![1.0, 2.0], 2.5));
+}
+
+#[test]
+fn who_waits_for_credit_hears_the_same_again_before_it_takes_that_for_silence() {
+    let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(1024), ..Config::default() });
+    receiver.hear_offer(1, 1, 1 << 20);
+    receiver.take(1);
+    receiver.hear_data(1, 0, 65_536);
+    receiver.0.written(Instant::ZERO, id(1), 65_536);
+    receiver.say();
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        let now = receiver.0.poll_timeout().expect("somebody waits");
+        receiver.0.handle_timeout(now);
+        for event in receiver.events() {
+            if let Event::Sync { id } = event {
+                receiver.0.commit(now, id, 65_536);
+            }
+        }
+        let seconds = (now - Instant::ZERO).as_secs();
+        let said = receiver.say_at(now);
+        told.extend(credits(said).into_iter().map(|(_, credit)| (seconds, credit)));
+    }
+    // What is safe; twice the same; and, when all is paid for, a kibibyte more.
+    assert_eq!(told, [(1, 65_536), (21, 65_536), (41, 65_536), (61, 65_536)]);
 }
 
 fn is_at_work(frame: &Frame) -> bool {

@@ -149,13 +149,18 @@ impl World {
 
     /// Lets time pass until so many transfers are done.
     fn run(&mut self, count: usize) {
+        self.run_for(600, count);
+    }
+
+    /// The same, where that takes longer: so many seconds at most.
+    fn run_for(&mut self, seconds: u64, count: usize) {
         self.settle();
         while self.done.len() < count {
             let due = self.links.iter().flat_map(|Link { keeper, near, served, far }| {
                 [keeper.poll_timeout(), near.poll_timeout(), served.poll_timeout(), far.poll_timeout()]
             });
             self.now = due.flatten().min().expect("somebody waits").max(self.now);
-            assert!(self.now < Instant::from_secs(600), "only these are done: {:?}", self.done);
+            assert!(self.now < Instant::from_secs(seconds), "only these are done: {:?}", self.done);
             for Link { keeper, near, served, far } in &mut self.links {
                 near.handle_timeout(self.now);
                 far.handle_timeout(self.now);
@@ -248,6 +253,23 @@ fn who_fetches_waits_for_a_share_that_is_very_small() {
     world.run(4);
     // All of them together.
     assert!((115.0..121.0).contains(&world.took("d")), "{:?}", world.done);
+}
+
+#[test]
+fn who_sends_waits_for_a_share_that_is_very_small() {
+    // (bytes a second, senders, bytes of each)
+    for (rate, senders, len) in
+        [(1024, 1, 150_000), (2048, 2, 150_000), (2000, 4, 70_000), (1024, 16, 70_000)]
+    {
+        let mut world = World::with(rate);
+        fs::write(world.dir.path().join("file"), vec![7; len]).unwrap();
+        for _ in 0..senders {
+            world.send("alice", "a");
+        }
+        world.run_for(6000, senders);
+        let (worth, last) = ((senders * len) as f64 / rate as f64, world.done.last().unwrap().1);
+        assert!((worth * 0.98..worth * 1.02).contains(&last), "{senders} senders: {last} s for {worth} s");
+    }
 }
 
 #[test]
