@@ -41,10 +41,11 @@ pub struct Config {
     /// together, or each its share of that. 1 KiB: less than any network that is still of use, and enough that nobody
     /// holds a place for a day with a byte now and then. `None`: however slow, as long as something comes.
     pub min_rate: Option<u64>,
-    /// How long the peer may keep a transfer paused. 24 h: a laptop that was shut for the night goes on; a place is not
+    /// How long the peer may keep a transfer paused, or be too busy for it. 24 h: a laptop that was shut for the night goes on; a place is not
     /// held for ever.
     pub pause_timeout: Duration,
-    /// How often a transfer is offered again without any progress in between. 5.
+    /// How often a transfer is offered again without any progress in between. 5. A peer who is busy is not counted: it is
+    /// borne for `pause_timeout`. 0: nothing is ever offered again.
     pub attempts: u32,
     /// The most bytes a second, sent and received each, on each link; [`hold_back`](super::Transfers::hold_back) shares it
     /// among several. `None`: no limit.

@@ -48,6 +48,7 @@ mod sending;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod tries;
 mod turns;
 mod validator;
 mod wanted;

@@ -2,6 +2,7 @@
 
 use super::event::{Event, Failure};
 use super::receive::Earlier;
+use super::tries::Tries;
 use super::wire::{Handle, Offer};
 use super::{ByteRange, Code, Kind, SafeName, TransferId, Transfers};
 use crate::Instant;
@@ -12,8 +13,8 @@ use alloc::format;
 pub(super) struct Wanted {
     pub(super) name: SafeName,
     pub(super) range: ByteRange,
-    /// How often in a row it came to nothing.
-    attempts: u32,
+    /// What it has come to since something of it came last.
+    tries: Tries,
     /// Whether it has ever been offered: something of it may be here.
     pub(super) was_offered: bool,
     pub(super) state: Asking,
@@ -41,7 +42,7 @@ pub(super) struct Asked {
 impl Wanted {
     pub(super) fn new(name: SafeName, range: ByteRange) -> Self {
         let state = Asking::Waiting { until: None };
-        Self { name, range, attempts: 0, was_offered: false, state, earlier: Earlier::default() }
+        Self { name, range, tries: Tries::default(), was_offered: false, state, earlier: Earlier::default() }
     }
 
     /// What is wrong with an offer that comes for it: a part is a file, and not longer than what was asked for.
@@ -78,7 +79,7 @@ impl Wanted {
     /// A link has brought so much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
         if earlier.received > self.earlier.received {
-            self.attempts = 0;
+            self.tries = Tries::default();
         }
         self.earlier = earlier;
     }
@@ -113,11 +114,9 @@ impl Transfers {
         };
         let Some(end) = self.events.iter_mut().rev().find(is_end) else { return };
         let Event::Failed { failure, .. } = &*end else { return };
-        let again = wanted.attempts < self.config.attempts;
-        let Some(after) = failure.wait(wanted.attempts).filter(|_| again) else { return };
+        let Some(after) = wanted.tries.again(self.now, failure, &self.config) else { return };
         let failure = failure.clone();
         *end = Event::Retrying { id, failure, after };
-        wanted.attempts += 1;
         wanted.state = Asking::Waiting { until: Some(self.now + after) };
         self.wanted.insert(id, wanted);
         if paused {

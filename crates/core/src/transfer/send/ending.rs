@@ -44,12 +44,11 @@ impl Outgoing {
     /// The peer failed, or nobody was heard: tries again after a while, if that may help.
     pub(super) fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
         let id = self.offer.id;
-        let again = !self.requested && self.attempts < cx.config.attempts;
-        let Some(after) = failure.wait(self.attempts).filter(|_| again) else {
+        let again = if self.requested { None } else { self.tries.again(cx.now, &failure, cx.config) };
+        let Some(after) = again else {
             cx.events.push_back(Event::Failed { id, failure });
             return Fate::Ended;
         };
-        self.attempts += 1;
         self.state = State::Waiting { until: Some(cx.now + after) };
         cx.events.push_back(Event::Retrying { id, failure, after });
         Fate::Lives

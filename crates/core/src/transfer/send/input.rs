@@ -5,6 +5,7 @@ use crate::Instant;
 use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
+use crate::transfer::tries::Tries;
 use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Whole};
 use alloc::format;
 use core::time::Duration;
@@ -91,7 +92,7 @@ impl Outgoing {
             link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
         }
         if ack.received > self.received {
-            self.attempts = 0;
+            self.tries = Tries::default();
             self.carried = true;
         }
         if brings {

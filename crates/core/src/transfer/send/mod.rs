@@ -21,6 +21,7 @@ use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
 use super::pause::Halt;
+use super::tries::Tries;
 use super::wanted::Asked;
 use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
 use super::{Code, Config, Digest, Kind, TransferId};
@@ -89,7 +90,7 @@ pub(super) struct Outgoing {
     /// It was offered on an earlier link, to whom asks for it anew.
     again: bool,
     state: State,
-    attempts: u32,
+    tries: Tries,
     /// When the peer was heard of last about this transfer.
     heard: Instant,
     /// Since when it says that it is at work, and does nothing else.
@@ -150,7 +151,7 @@ impl Outgoing {
             requested: asked.is_some(),
             again: asked.is_some_and(|asked| asked.again),
             state: State::Waiting { until: None },
-            attempts: 0,
+            tries: Tries::default(),
             heard: now,
             working: None,
             told: now,
@@ -199,7 +200,7 @@ impl Outgoing {
         let small = self.offer.length.filter(|length| *length <= wire::INITIAL_CREDIT);
         let early = small.is_some()
             && self.offer.epoch_seen == 0
-            && self.attempts == 0
+            && self.tries.is_first()
             && !self.again
             && self.highest == 0
             && self.offer.mode == Mode::AttachOrCreate;

@@ -1,0 +1,96 @@
+//! How often a transfer has come to nothing, and when it is worth another try.
+
+use super::event::Failure;
+use super::{Code, Config};
+use crate::Instant;
+use core::time::Duration;
+
+/// The longest wait for a peer who is busy, unless it asks for a longer one itself: soon enough that a place which
+/// becomes free is not left so for long.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What a transfer has come to since it last got any further.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tries {
+    failed: u32,
+    busy: u32,
+    /// When it was put off first because somebody was busy.
+    since: Option<Instant>,
+}
+
+impl Tries {
+    /// Whether nothing has come to nothing yet.
+    pub(super) fn is_first(&self) -> bool {
+        (self.failed, self.busy) == (0, 0)
+    }
+
+    /// It has come to nothing once more: after how long it is to be tried again, if it is.
+    ///
+    /// Who is busy says nothing about the transfer, so that is not counted. It is borne for as long as a pause, at longer
+    /// and longer distances.
+    pub(super) fn again(&mut self, now: Instant, failure: &Failure, config: &Config) -> Option<Duration> {
+        if config.attempts == 0 {
+            return None;
+        }
+        if failure.code == Code::Busy {
+            let told = failure.wait(0)?;
+            let since = *self.since.get_or_insert(now);
+            let wait = told.saturating_mul(1 << self.busy.min(16)).min(told.max(LONGEST));
+            self.busy = self.busy.saturating_add(1);
+            return (now - since < config.pause_timeout).then_some(wait);
+        }
+        let wait = failure.wait(self.failed).filter(|_| self.failed < config.attempts)?;
+        self.failed += 1;
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn failure(code: Code, retry_after: u64) -> Failure {
+        Failure { retry_after: Duration::from_secs(retry_after), ..Failure::local(code, "") }
+    }
+
+    /// How long each of so many tries waits, made one after the other.
+    fn waits(failure: &Failure, config: &Config, count: usize) -> Vec<Option<u64>> {
+        let (mut now, mut tries) = (Instant::ZERO, Tries::default());
+        let mut wait = || {
+            let wait = tries.again(now, failure, config)?;
+            now = now + wait;
+            Some(wait.as_secs())
+        };
+        (0..count).map(|_| wait()).collect()
+    }
+
+    #[test]
+    fn who_is_busy_is_asked_again_and_again_at_longer_distances() {
+        let expected = [1, 2, 4, 8, 16, 30, 30, 30].map(Some);
+        assert_eq!(waits(&failure(Code::Busy, 1), &Config::default(), 8), expected);
+        assert_eq!(waits(&failure(Code::Busy, 40), &Config::default(), 7), [Some(40); 7], "as it says");
+        assert_eq!(waits(&failure(Code::Busy, 0), &Config::default(), 1), [None], "no time is known");
+    }
+
+    #[test]
+    fn who_is_busy_for_as_long_as_a_pause_may_last_is_left() {
+        let config = Config { pause_timeout: Duration::from_secs(100), ..Config::default() };
+        let waits = waits(&failure(Code::Busy, 20), &config, 6);
+        assert_eq!(waits, vec![Some(20), Some(30), Some(30), Some(30), None, None]);
+    }
+
+    #[test]
+    fn other_failures_are_counted_and_nothing_is_tried_again_where_no_attempt_is_allowed() {
+        let config = Config { attempts: 2, ..Config::default() };
+        assert_eq!(waits(&failure(Code::StoreFailed, 5), &config, 3), [Some(5), Some(5), None]);
+        let mut tries = Tries::default();
+        for code in [Code::Busy, Code::Stalled, Code::Busy, Code::Stalled, Code::Busy] {
+            assert!(tries.again(Instant::ZERO, &failure(code, 1), &config).is_some(), "{code}");
+        }
+        assert_eq!(tries.again(Instant::ZERO, &failure(Code::Stalled, 1), &config), None);
+        let none = Config { attempts: 0, ..config };
+        assert_eq!(waits(&failure(Code::Busy, 1), &none, 1), [None]);
+    }
+}
