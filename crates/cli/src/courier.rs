@@ -161,6 +161,7 @@ impl Courier {
                     Some(News::Found { index, subject }) => report.add(index, subject),
                     Some(News::FolderMade) => report.made_folder(),
                     Some(News::Counted { files, bytes }) => report.expect(files, bytes),
+                    Some(News::PutOff { name, failure, after }) => report.put_off(&name, &failure, after),
                     Some(News::LeftOut { name, why, lost: Lost::Nothing }) => report.leave_out(&name, &why),
                     Some(News::LeftOut { name, why, lost: Lost::Missed }) => ends.miss(&name, &why, report),
                     None => more = false,

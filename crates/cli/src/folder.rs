@@ -1,5 +1,6 @@
 //! Fetching a folder: its listing first, then each file by its name, and the times of folders last.
 
+use crate::disk::on_disk;
 use crate::identity::Identity;
 use crate::news::{Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
@@ -88,7 +89,7 @@ impl Gatherer {
         config.adopt_folders = self.preserve;
         // Nobody will ask for these transfers again: a file is there, or it is not.
         config.keep_committed = None;
-        blocking(move || DiskStore::open(&dir, config)).await
+        on_disk(self.name.as_str(), &self.tell, move || DiskStore::open(&dir, config.clone())).await
     }
 
     async fn gather(&mut self, store: &DiskStore, listing: &Listing) -> Result<(), Over> {
@@ -144,8 +145,9 @@ impl Gatherer {
                 }
             }
             let (store, mtime_ms, unix_mode) = (store.clone(), listing.mtime_ms(), listing.unix_mode());
-            if let Err(error) = blocking(move || store.dress(mtime_ms, unix_mode)).await {
-                self.leave_out(self.name.as_str(), &error, Lost::Missed).await?;
+            let name = self.name.as_str();
+            if let Err(error) = on_disk(name, &self.tell, move || store.dress(mtime_ms, unix_mode)).await {
+                self.leave_out(name, &error, Lost::Missed).await?;
             }
         }
         Ok(())
@@ -162,7 +164,8 @@ impl Gatherer {
 
     async fn make(&self, store: &DiskStore, spec: FolderSpec) -> Result<(), StoreError> {
         let store = store.clone();
-        blocking(move || store.make_folder(&spec).map(|_| ())).await
+        let name = spec.name.clone();
+        on_disk(name.as_str(), &self.tell, move || store.make_folder(&spec).map(|_| ())).await
     }
 
     async fn begun(&self, index: usize, result: Result<Transfer, TransferError>) -> Result<(), Over> {
@@ -176,15 +179,5 @@ impl Gatherer {
 
     async fn tell(&self, news: News) -> Result<(), Over> {
         self.tell.send(news).await.map_err(|_| Over)
-    }
-}
-
-/// Runs a job that waits for a disk where it holds nobody up.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(job).await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod courier;
 mod demo;
+mod disk;
 #[cfg(test)]
 mod documents;
 mod ends;

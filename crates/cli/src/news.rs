@@ -1,7 +1,8 @@
 //! What whoever queues transfers and whoever follows them tell each other.
 
-use bowline_core::transfer::Listing;
+use bowline_core::transfer::{Failure, Listing};
 use bowline_tokio::{Transfer, TransferError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What is told of the transfers of a command, as they are found and queued. Each has a number.
@@ -11,6 +12,8 @@ pub(crate) enum News {
     Found { index: usize, subject: Subject },
     /// A transfer has begun, or could not begin.
     Begun { index: usize, result: Result<Transfer, TransferError> },
+    /// Something here has to wait.
+    PutOff { name: String, failure: Failure, after: Duration },
     /// Something will not be transferred.
     LeftOut { name: String, why: String, lost: Lost },
     /// A folder has been made here.

@@ -6,6 +6,7 @@
 //!                              └──────────── ended ◀── courier ◀───────────────┘
 //! ```
 
+use crate::disk::on_disk;
 use crate::identity::Identity;
 use crate::nest::{Nest, Ready};
 use crate::news::{Ended, Ends, Lost, News, Subject};
@@ -16,10 +17,13 @@ use bowline_tokio::{Client, LinkState, Transfer, TransferError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many things a walk is ahead of the transfers.
 const AHEAD: usize = 64;
+/// How long a walk stands still that can open no folder.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// A folder to send, under the name that it gets.
 #[derive(Clone, Debug)]
@@ -77,7 +81,8 @@ impl Feeder {
         let count = Arc::new(AtomicU32::new(0));
         self.count(&tree, Arc::clone(&count));
         let mut counter = Counter { id: *batch.as_bytes(), index: 0, count };
-        let walk = match tree.store.walk(None) {
+        let store = tree.store.clone();
+        let walk = match on_disk(tree.name.as_str(), &self.tell, move || store.walk(None)).await {
             Ok(walk) => walk,
             Err(error) => return self.leave_out(tree.path.display().to_string(), &error, Lost::Missed).await,
         };
@@ -172,13 +177,11 @@ impl Feeder {
         index: usize,
         name: SafeName,
         batch: Option<Batch>,
-        open: impl FnOnce() -> Result<Source, StoreError> + Send + 'static,
+        open: impl Fn() -> Result<Source, StoreError> + Send + Sync + 'static,
     ) -> Result<(), Over> {
-        // A disk may take its time.
-        let result = match tokio::task::spawn_blocking(open).await {
-            Err(_) => Err(TransferError::Closed),
-            Ok(Err(error)) => Err(TransferError::File(error)),
-            Ok(Ok(source)) => {
+        let result = match on_disk(name.as_str(), &self.tell, open).await {
+            Err(error) => Err(TransferError::File(error)),
+            Ok(source) => {
                 let id = self.identity.of_send(&self.server, name.as_str(), &source.identity());
                 let mut offer = Offer::new(id, name, source.length());
                 offer.mtime_ms = source.mtime_ms();
@@ -226,6 +229,8 @@ impl Feeder {
                         bytes = bytes.saturating_add(entry.length);
                     }
                     Found::Folder(_) => folders += 1,
+                    // A count that is wrong is worse than none.
+                    Found::LeftOut { why, .. } if why.is_passing() => return,
                     Found::End(_) | Found::LeftOut { .. } => {}
                 }
                 if tell.is_closed() {
@@ -258,11 +263,16 @@ fn shown(tree: &Tree, entry: &Entry) -> String {
     tree.path.join(entry.name.as_str()).display().to_string()
 }
 
-/// Walks on a thread of its own, a few steps ahead.
-fn ahead(walk: Walk) -> mpsc::Receiver<Found> {
+/// Walks on a thread of its own, a few steps ahead; but as long as too many files are open it stands still.
+fn ahead(mut walk: Walk) -> mpsc::Receiver<Found> {
     let (tell, found) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
-        for found in walk {
+        while let Some(found) = walk.next() {
+            if matches!(&found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed() {
+                walk.look_again();
+                std::thread::sleep(STANDSTILL);
+                continue;
+            }
             // What is under way in an inbox is nothing that anybody misses.
             let quiet = matches!(found, Found::LeftOut { why: LeftOut::Staging, .. });
             if !quiet && tell.blocking_send(found).is_err() {

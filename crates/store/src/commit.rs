@@ -38,6 +38,8 @@ pub(crate) fn settle(
     let at = root.path(&record.spec.name);
     let length = record.durable;
     let found = root.find(&record.spec.name)?;
+    let name = record.spec.name.file_name();
+    let io = |e| StoreError::io(&at, e);
     let digest = match record.state {
         State::Open => return Ok(Settled::Gone),
         State::Committed { digest, file } => {
@@ -49,10 +51,9 @@ pub(crate) fn settle(
             let part = place.part_meta().map_err(StoreError::at(&at))?;
             if renamed {
                 // The crash came after the rename.
-            } else if part.is_some_and(|part| is_hashed(place, &part, &file, digest)) {
+            } else if part.map_or(Ok(false), |part| is_hashed(place, &part, &file, digest)).map_err(io)? {
                 put_in_place(store, place, &record, digest)?;
-            } else if !found.is_some_and(|found| holds(&found, record.spec.name.file_name(), length, digest))
-            {
+            } else if !found.map_or(Ok(false), |found| holds(&found, name, length, digest)).map_err(io)? {
                 return Ok(Settled::Gone);
             }
             digest
@@ -91,9 +92,13 @@ fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Diges
         // Somebody else has brought the very same bytes: nothing is lost, and nothing is to be said about it.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
-            let same =
-                meta.is_some_and(|meta| holds(&(folder, meta), name.file_name(), record.durable, digest));
-            if same { Ok(()) } else { Err(StoreError::new(ErrorKind::Exists, &at)) }
+            let same = meta
+                .map_or(Ok(false), |meta| holds(&(folder, meta), name.file_name(), record.durable, digest));
+            if same.map_err(StoreError::at(&at))? {
+                Ok(())
+            } else {
+                Err(StoreError::new(ErrorKind::Exists, &at))
+            }
         }
         moved => moved.map_err(StoreError::at(&at)),
     }
@@ -126,18 +131,27 @@ fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -
 
 /// Whether a part is the one whose digest was compared, or has the same bytes at least: somebody may have put another
 /// one in its place.
-fn is_hashed(place: &Place, part: &Meta, file: &FileId, digest: Digest) -> bool {
-    let digest_of_it = || digest_of(&place.folder, &place.part_name(), file.len);
-    part.id.len == file.len
-        && ((part.id.dev, part.id.ino) == (file.dev, file.ino)
-            || digest_of_it().is_ok_and(|found| found == Some(digest)))
+fn is_hashed(place: &Place, part: &Meta, file: &FileId, digest: Digest) -> io::Result<bool> {
+    if part.id.len != file.len || (part.id.dev, part.id.ino) == (file.dev, file.ino) {
+        return Ok(part.id.len == file.len);
+    }
+    is_digest(digest_of(&place.folder, &place.part_name(), file.len), digest)
 }
 
 /// Whether a file has these bytes.
-fn holds((folder, meta): &(Folder, Meta), name: &str, length: u64, digest: Digest) -> bool {
-    meta.kind == Kind::File
-        && meta.id.len == length
-        && digest_of(folder, name, length).is_ok_and(|found| found == Some(digest))
+fn holds((folder, meta): &(Folder, Meta), name: &str, length: u64, digest: Digest) -> io::Result<bool> {
+    if meta.kind != Kind::File || meta.id.len != length {
+        return Ok(false);
+    }
+    is_digest(digest_of(folder, name, length), digest)
+}
+
+/// What cannot be read is not the same, unless it can be read as soon as fewer files are open.
+fn is_digest(found: io::Result<Option<Digest>>, digest: Digest) -> io::Result<bool> {
+    match found {
+        Err(e) if sys::is_too_many_open(&e) => Err(e),
+        found => Ok(found.is_ok_and(|found| found == Some(digest))),
+    }
 }
 
 /// Gives a file the time that it had at the sender. On a file system without times it keeps its own.

@@ -1,6 +1,7 @@
 //! What can go wrong, in words that say what to do about it.
 
 use crate::slots::Overtaken;
+use crate::sys;
 use bowline_core::transfer::Code;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub enum ErrorKind {
     TooMuchToList,
     /// What the peer says to be the listing of a folder is none.
     BadListing,
+    /// This process, or the system, has as many files open as it may.
+    TooManyOpen,
     /// The listings that are being sent leave no memory for another one.
     ListingsBusy,
     /// What was to be opened as a store is no folder.
@@ -92,6 +95,9 @@ impl ErrorKind {
                 "the folder holds too much for one listing; fetch the folders in it one by one"
             }
             Self::BadListing => "the listing of the folder is not valid; nothing of it was fetched",
+            Self::TooManyOpen => {
+                "too many files are open, and it waits until some are closed; let this program open more (ulimit -n, LimitNOFILE)"
+            }
             Self::ListingsBusy => "too many folders are being listed; ask again in a moment",
             Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
@@ -115,6 +121,7 @@ impl StoreError {
         let is_overtaken = cause.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Overtaken>);
         let kind = match cause.kind() {
             _ if is_overtaken => ErrorKind::Fenced,
+            _ if sys::is_too_many_open(&cause) => ErrorKind::TooManyOpen,
             E::NotFound => ErrorKind::NotFound,
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
@@ -158,8 +165,8 @@ impl StoreError {
         Duration::from_secs(match self.kind {
             // Somebody has to make room first.
             ErrorKind::NoSpace => 30,
-            // As long as a listing takes to be sent, about.
-            ErrorKind::ListingsBusy => 1,
+            // As long as a listing takes to be sent, about, or a small file to be received.
+            ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => 1,
             // An old process lets go once it notices that its link is gone; a disk is opened afresh.
             ErrorKind::Busy | ErrorKind::Io => 5,
             _ => 0,
@@ -178,7 +185,7 @@ impl StoreError {
             ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
             ErrorKind::TooMuchToList => Code::TooLarge,
-            ErrorKind::Busy | ErrorKind::ListingsBusy => Code::Busy,
+            ErrorKind::Busy | ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => Code::Busy,
             ErrorKind::BadName => Code::NameInvalid,
             // To a sender a damaged part is what a wrong digest is: reason to start again.
             ErrorKind::DigestMismatch | ErrorKind::Corrupt => Code::DigestMismatch,
@@ -245,6 +252,7 @@ mod tests {
             K::NotFound,
             K::OutOfRange,
             K::NotAFile,
+            K::TooManyOpen,
             K::NotAFolder,
             K::Corrupt,
             K::Io,
@@ -263,5 +271,17 @@ mod tests {
         assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::NoSpace);
         assert_eq!(kind(io::ErrorKind::NotADirectory), ErrorKind::Exists);
         assert_eq!(kind(io::ErrorKind::InvalidData), ErrorKind::Io);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_may_open_no_more_files_is_busy_and_not_broken() {
+        for number in [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE] {
+            let error = StoreError::io(Path::new("x"), number.into());
+            assert_eq!((error.kind(), error.code()), (ErrorKind::TooManyOpen, Code::Busy));
+            let why =
+                "too many files are open, and it waits until some are closed; let this program open more";
+            assert!(error.reason().starts_with(why) && error.reason().contains("os error"), "{error}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{ErrorKind, StoreError};
 use crate::source::Source;
 use crate::store::DiskStore;
-use crate::walk::Found;
+use crate::walk::{Found, LeftOut};
 use bowline_core::transfer::SafeName;
 use bowline_core::transfer::listing::ListingWriter;
 use bytes::Bytes;
@@ -82,7 +82,7 @@ impl DiskStore {
     ///
     /// # Errors
     /// `TooMuchToList` and `ListingsBusy` if [`Config::listings`](crate::Config::listings) does not allow it, ever or
-    /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `Denied`, `Io`.
+    /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `TooManyOpen`, `Denied`, `Io`.
     pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
         let at = self.root().path(&self.whole(name)?);
         let mut share = Share { budget: Arc::clone(self.listings()), bytes: 0 };
@@ -95,6 +95,12 @@ impl DiskStore {
                 Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
                 Found::End(_) => {}
                 Found::LeftOut { why, .. } if why.is_by_nature() => skipped += 1,
+                // It would be missing from a listing that is good otherwise.
+                Found::LeftOut { why: LeftOut::Unreadable(error), .. }
+                    if error.kind() == ErrorKind::TooManyOpen =>
+                {
+                    return Err(error);
+                }
                 Found::LeftOut { .. } => unnamed += 1,
             }
             share.cover(writer.written(), &at)?;

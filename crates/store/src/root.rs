@@ -126,8 +126,8 @@ impl Root {
     ) -> Result<Option<(Folder, bool)>, StoreError> {
         self.check(name)?;
         // Held open, so that nobody else comes by its inode if it is removed meanwhile.
-        let held = self.staging_folder().ok();
-        let staging = held.as_ref().and_then(|folder| folder.meta().ok());
+        let held = self.staging_here().map_err(StoreError::at(at))?;
+        let staging = held.as_ref().map(|(_, meta)| *meta);
         let mut folder = self.again().map_err(StoreError::at(at))?;
         let mut existed = true;
         for part in parts {
@@ -152,6 +152,15 @@ impl Root {
             (folder, existed) = (next, !made);
         }
         Ok(Some((folder, existed)))
+    }
+
+    /// The staging folder, if it is there and can be looked at. Without it nothing tells another spelling of its name, so a
+    /// process that can open nothing must not go on as if it were not there.
+    pub(crate) fn staging_here(&self) -> io::Result<Option<(Folder, Meta)>> {
+        match self.staging_folder().and_then(|folder| folder.meta().map(|meta| (folder, meta))) {
+            Err(e) if sys::is_too_many_open(&e) => Err(e),
+            found => Ok(found.ok()),
+        }
     }
 
     /// Refuses names that lead into staging, or to it.

@@ -51,6 +51,11 @@ impl LeftOut {
     pub fn is_by_nature(&self) -> bool {
         matches!(self, Self::Link | Self::Special | Self::Staging)
     }
+
+    /// Whether it can be looked at as soon as fewer files are open.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreadable(error) if error.kind() == ErrorKind::TooManyOpen)
+    }
 }
 
 impl fmt::Display for LeftOut {
@@ -74,6 +79,9 @@ pub struct Walk {
     beginning: Meta,
     /// The folders that the walk is in.
     levels: Vec<Level>,
+    /// What was left out last, and what is to be looked at again; in the innermost folder.
+    left_out: Option<OsString>,
+    again: Option<OsString>,
 }
 
 struct Level {
@@ -106,8 +114,9 @@ impl DiskStore {
         };
         let beginning = folder.meta().map_err(StoreError::at(&at))?;
         let first = Level::read(folder, None).map_err(StoreError::at(&at))?;
-        let staging = root.staging_folder().and_then(|folder| folder.meta()).ok();
-        Ok(Walk { store: self.clone(), from: from.cloned(), staging, beginning, levels: vec![first] })
+        let staging = root.staging_here().map_err(StoreError::at(&at))?.map(|(_, meta)| meta);
+        let (levels, left_out, again) = (vec![first], None, None);
+        Ok(Walk { store: self.clone(), from: from.cloned(), staging, beginning, levels, left_out, again })
     }
 }
 
@@ -128,6 +137,12 @@ impl Walk {
     /// Who may use that folder, where the system knows.
     pub fn unix_mode(&self) -> Option<UnixMode> {
         self.beginning.mode
+    }
+
+    /// Looks at what was just [left out](Found::LeftOut) once more: what comes next is that. After a while a folder can be
+    /// opened that could not be [because of others](LeftOut::is_passing).
+    pub fn look_again(&mut self) {
+        self.again = self.left_out.take();
     }
 
     /// Looks at the next name of the innermost folder; `None` if it has vanished since.
@@ -179,7 +194,8 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Found> {
         loop {
             let level = self.levels.last_mut()?;
-            let Some(part) = level.left.next() else {
+            self.left_out = None;
+            let Some(part) = self.again.take().or_else(|| level.left.next()) else {
                 let ended = self.levels.pop()?;
                 match ended.name {
                     Some(name) => return Some(Found::End(name)),
@@ -195,7 +211,9 @@ impl Iterator for Walk {
                     return Some(Found::Folder(entry));
                 }
                 Err(why) => {
-                    return Some(Found::LeftOut { path: path(level.name.as_ref()).join(part), why });
+                    let path = path(level.name.as_ref()).join(&part);
+                    self.left_out = Some(part);
+                    return Some(Found::LeftOut { path, why });
                 }
             }
         }

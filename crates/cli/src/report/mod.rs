@@ -295,7 +295,7 @@ impl Report {
     }
 
     /// Says why a file is put off. Of a tree, once: for all the others it is the same disk.
-    fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
+    pub(crate) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
         if delay >= WORTH_A_LINE && self.delayed.replace(failure.code) != Some(failure.code) {
             self.say(&format!("not yet: {name}: {failure}; trying again in {}", Span(delay)));
         }

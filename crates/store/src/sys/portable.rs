@@ -146,6 +146,13 @@ pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Whether this process can open no more files at the moment.
+#[cfg(not(unix))]
+pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
+    const ERROR_TOO_MANY_OPEN_FILES: i32 = 4;
+    cfg!(windows) && error.raw_os_error() == Some(ERROR_TOO_MANY_OPEN_FILES)
+}
+
 /// Nothing to do: there are no such modes.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]
