@@ -1,6 +1,7 @@
 //! Follows the transfers of one command to their ends.
 
 use crate::args::{Common, Reach, Way};
+use crate::descriptors;
 use crate::ends::Ends;
 use crate::exit::Trouble;
 use crate::memory::Memory;
@@ -22,6 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// What the command line says, for the adapter.
 fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
+    config.transfer.max_transfers = descriptors::share(config.transfer.max_transfers);
     config.connection.heartbeat.interval = common.beat.heartbeat;
     config.connection.heartbeat.timeout = common.beat.timeout;
     config.transfer.limit_rate = common.limit_rate;

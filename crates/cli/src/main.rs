@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod courier;
 mod demo;
+mod descriptors;
 mod disk;
 #[cfg(test)]
 mod documents;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     };
     let command = Cli::try_parse_from(words).unwrap_or_else(|error| discreet(error).exit()).command;
     log::start(output(&command));
+    descriptors::raise();
     let outcome = runtime(&command).and_then(|runtime| {
         let outcome = runtime.block_on(run(command));
         // A disk that hangs must not keep us.

@@ -6,6 +6,7 @@
 //!                              └──────────── ended ◀── courier ◀───────────────┘
 //! ```
 
+use crate::descriptors::sparing;
 use crate::disk::on_disk;
 use crate::identity::Identity;
 use crate::nest::{Nest, Ready};
@@ -179,7 +180,7 @@ impl Feeder {
         batch: Option<Batch>,
         open: impl Fn() -> Result<Source, StoreError> + Send + Sync + 'static,
     ) -> Result<(), Over> {
-        let result = match on_disk(name.as_str(), &self.tell, open).await {
+        let result = match on_disk(name.as_str(), &self.tell, move || sparing(&open)).await {
             Err(error) => Err(TransferError::File(error)),
             Ok(source) => {
                 let id = self.identity.of_send(&self.server, name.as_str(), &source.identity());

@@ -6,6 +6,7 @@ mod metrics;
 mod tell;
 
 use crate::args::{Papers, Serve};
+use crate::descriptors;
 use crate::exit::Trouble;
 use crate::report::{print_line, print_unbroken};
 use crate::self_signed;
@@ -138,6 +139,7 @@ fn config(args: &Serve) -> ServerConfig {
     let mut config = ServerConfig::default();
     config.connection.heartbeat.interval = args.common.beat.heartbeat;
     config.connection.heartbeat.timeout = args.common.beat.timeout;
+    config.transfer.max_transfers = descriptors::share(config.transfer.max_transfers);
     config.transfer.limit_rate = args.common.limit_rate;
     config.transfer.min_rate = args.min_rate.0;
     config

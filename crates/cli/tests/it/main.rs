@@ -5,6 +5,8 @@ mod access;
 mod changes;
 mod common;
 mod demo;
+#[cfg(unix)]
+mod descriptors;
 mod encrypted;
 mod figures;
 mod files;

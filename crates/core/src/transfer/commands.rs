@@ -138,13 +138,16 @@ impl Transfers {
         self.incoming_step(now, id, Incoming::finish);
     }
 
-    /// Answers any effect that did not work out, and ends a transfer. The peer is told and an [`Event::Failed`] follows.
+    /// Answers any effect that did not work out, and ends a transfer. The peer is told and an [`Event::Failed`] follows. A
+    /// file that we asked for and are too [busy](Code::Busy) for is asked for again: an [`Event::Retrying`] follows.
     pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
         self.advance(now);
         if self.outgoing.contains_key(&id) {
             self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
         } else if self.incoming.contains_key(&id) {
-            self.wanted.remove(&id);
+            if failure.code != Code::Busy {
+                self.wanted.remove(&id);
+            }
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
         } else if let Some(asked) = self.asked.remove(&id) {
             self.paused.remove(&id);

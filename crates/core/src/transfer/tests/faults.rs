@@ -75,6 +75,21 @@ fn a_sender_that_is_busy_is_asked_again_when_it_says() {
 }
 
 #[test]
+fn who_is_too_busy_for_what_it_asked_for_asks_again() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.hear_offer(2, 1, 1000);
+    let failure =
+        Failure { retry_after: Duration::from_secs(1), ..Failure::local(Code::Busy, "no more files") };
+    receiver.0.fail(Instant::ZERO, id(1), failure);
+    assert_eq!(cancelled(&receiver.say()), Some(Code::Busy));
+    assert!(receiver.events().iter().any(|event| matches!(event, Event::Retrying { .. })));
+    receiver.0.handle_timeout(Instant::from_secs(1));
+    assert!(matches!(receiver.say_at(Instant::from_secs(1))[..], [Frame::Request(..)]));
+}
+
+#[test]
 fn a_sender_that_is_busy_without_end_is_not_waited_for() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");

@@ -1,0 +1,90 @@
+//! Processes that may have few files open.
+
+use crate::common::{Process, Server, World, bytes};
+use std::fs;
+use std::process::Command;
+
+const FILES: usize = 120;
+
+impl World {
+    /// A command that may have so many files open: at its start, and at most.
+    fn limited(&self, soft: u32, hard: u32, args: &[&str]) -> Command {
+        let plain = self.bowline(args);
+        let mut command = self.bowline([""; 0]);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""));
+        limited.arg(plain.get_program()).args(plain.get_args());
+        limited.current_dir(self.path("")).stdin(std::process::Stdio::null());
+        for (name, value) in command.env("RUST_LOG", "off").get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        limited
+    }
+
+    fn serve_limited(&self, soft: u32, hard: u32) -> Server {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let mut process = Process::start(&mut self.limited(soft, hard, &args));
+        let line = process.line().expect("a server says where it listens");
+        Server { url: line.strip_prefix("listening on ").expect("the agreed words").to_owned(), process }
+    }
+
+    /// A folder of many files.
+    fn crowd(&self, folder: &str) {
+        for n in 0..FILES {
+            self.file(&format!("{folder}/{n}"), 20_000);
+        }
+    }
+
+    fn has_crowd(&self, there: &str, folder: &str) {
+        for n in 0..FILES {
+            let data = fs::read(self.path(there).join(n.to_string())).expect("it arrived");
+            assert!(data == bytes(&format!("{folder}/{n}"), 20_000), "{there}/{n}");
+        }
+    }
+}
+
+#[test]
+fn the_soft_limit_is_raised_to_the_hard_one() {
+    let world = World::new();
+    world.crowd("crowd");
+    let server = world.serve_limited(32, 4096);
+    let args = ["send", "crowd", &server.url, "--limit-rate", "2M"];
+    let sent = Process::start(&mut world.limited(32, 4096, &args)).finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(!sent.stderr.contains("too many"), "{sent:?}");
+    world.has_crowd("inbox/crowd", "crowd");
+}
+
+#[test]
+fn a_server_that_may_open_few_files_takes_all_that_come_one_after_the_other() {
+    let world = World::new();
+    world.crowd("a");
+    world.crowd("b");
+    let server = world.serve_limited(40, 40);
+    let send = |folder: &str| {
+        Process::start(&mut world.bowline(["send", folder, &server.url, "--limit-rate", "1M"]))
+    };
+    for sender in [send("a"), send("b")] {
+        let sent = sender.finish();
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+    }
+    world.has_crowd("inbox/a", "a");
+    world.has_crowd("inbox/b", "b");
+}
+
+#[test]
+fn a_client_that_may_open_few_files_sends_and_fetches_all_of_them() {
+    let world = World::new();
+    world.crowd("crowd");
+    let server = world.serve(&[]);
+    let sent = Process::start(&mut world.limited(30, 30, &["send", "crowd", &server.url])).finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    world.has_crowd("inbox/crowd", "crowd");
+    let args = ["fetch", &format!("{}/crowd", server.url), "-o", "fetched"];
+    let fetched = Process::start(&mut world.limited(30, 30, &args)).finish();
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    world.has_crowd("fetched", "crowd");
+}
