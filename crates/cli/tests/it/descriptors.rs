@@ -31,17 +31,17 @@ impl World {
         Server { url: line.strip_prefix("listening on ").expect("the agreed words").to_owned(), process }
     }
 
-    /// A folder of many files.
+    /// A folder of many files, few in each folder.
     fn crowd(&self, folder: &str) {
         for n in 0..FILES {
-            self.file(&format!("{folder}/{n}"), 20_000);
+            self.file(&format!("{folder}/{}/{n}", n / 4), 20_000);
         }
     }
 
     fn has_crowd(&self, there: &str, folder: &str) {
         for n in 0..FILES {
-            let data = fs::read(self.path(there).join(n.to_string())).expect("it arrived");
-            assert!(data == bytes(&format!("{folder}/{n}"), 20_000), "{there}/{n}");
+            let data = fs::read(self.path(there).join(format!("{}/{n}", n / 4))).expect("it arrived");
+            assert!(data == bytes(&format!("{folder}/{}/{n}", n / 4), 20_000), "{there}/{n}");
         }
     }
 }

@@ -60,7 +60,7 @@ mod tests {
         let (mut now, mut tries) = (Instant::ZERO, Tries::default());
         let mut wait = || {
             let wait = tries.again(now, failure, config)?;
-            now = now + wait;
+            now += wait;
             Some(wait.as_secs())
         };
         (0..count).map(|_| wait()).collect()
