@@ -2,6 +2,8 @@
 
 mod attaching;
 mod committing;
+#[cfg(unix)]
+mod descriptors;
 mod discarding;
 mod errors;
 mod failing;
