@@ -66,4 +66,8 @@ fn with_few_descriptors_it_is_told_that_there_are_few_and_nothing_is_missing() {
         }
     });
     assert_eq!(rig.read("d/e/file"), data);
+
+    let held = all_but(0);
+    assert!(rig.store.root().staging_here().is_err(), "nobody knows whether it is there");
+    drop(held);
 }
