@@ -59,16 +59,13 @@ fn memory_after_a_burst(ours: u64, theirs: u64) -> (usize, usize) {
     let mut now = T0;
     for _ in 0..2000 {
         while !client.output().is_empty() || !server.output().is_empty() {
-            for bytes in [client.output().to_vec()] {
-                client.handle_written(now, bytes.len());
-                server.handle_input(now, &bytes);
-                server.handle_read(now);
-            }
-            for bytes in [server.output().to_vec()] {
-                server.handle_written(now, bytes.len());
-                client.handle_input(now, &bytes);
-                client.handle_read(now);
-            }
+            let (up, down) = (client.output().to_vec(), server.output().to_vec());
+            client.handle_written(now, up.len());
+            server.handle_input(now, &up);
+            server.handle_read(now);
+            server.handle_written(now, down.len());
+            client.handle_input(now, &down);
+            client.handle_read(now);
         }
         while client.poll_event().is_some() {}
         while server.poll_event().is_some() {}
