@@ -85,8 +85,16 @@ enum Writing {
     Open,
     /// The stream takes no more for now, and the connection knows.
     Blocked,
-    /// We ended it, or it broke.
+    /// We ended it: all has left.
     Ended,
+    /// It broke: what waited is lost.
+    Failed,
+}
+
+impl Writing {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Failed)
+    }
 }
 
 /// Why [`Driver::drive`] came back.
@@ -266,7 +274,7 @@ impl<S: Stream> Driver<S> {
     fn interest(&self) -> Interest {
         Interest {
             read: self.conn.wants_input(),
-            write: self.writing != Writing::Ended && (self.writing == Writing::Blocked || self.has_output()),
+            write: !self.writing.is_over() && (self.writing == Writing::Blocked || self.has_output()),
         }
     }
 

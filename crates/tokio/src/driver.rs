@@ -95,8 +95,16 @@ enum Writing {
     Open,
     /// The stream takes no more for now, and the connection knows.
     Blocked,
-    /// We ended it, or it broke.
+    /// We ended it: all has left.
     Ended,
+    /// It broke: what waited is lost.
+    Failed,
+}
+
+impl Writing {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Failed)
+    }
 }
 
 /// Where the owner stands.

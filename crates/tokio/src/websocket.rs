@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Cancel-safe: nothing is lost when the future is dropped.
     pub async fn flush(&mut self) -> bool {
         poll_fn(|cx| self.poll_flushed(cx)).await;
-        !self.driver.is_over()
+        !self.driver.has_lost_output()
     }
 
     /// Waits for the end, and drops the messages that come before it.

@@ -21,7 +21,7 @@ impl<S: Stream> Driver<S> {
         let has_waited = self.writing == Writing::Blocked || self.unflushed;
         let had_events = self.conn.has_events();
         let mut written = 0;
-        while self.writing != Writing::Ended && written < TURN {
+        while !self.writing.is_over() && written < TURN {
             match self.write_once() {
                 None => {
                     self.finish(now);
@@ -55,7 +55,7 @@ impl<S: Stream> Driver<S> {
     /// Whether something is to be written, or was and may still be held back by the stream.
     pub(crate) fn has_output(&self) -> bool {
         let wants = self.unflushed || !self.conn.output().is_empty();
-        wants && self.stream.is_some() && self.writing != Writing::Ended
+        wants && self.stream.is_some() && !self.writing.is_over()
     }
 
     /// Offers what is to be written to the stream, once; `None` if there is nothing.
@@ -89,8 +89,13 @@ impl<S: Stream> Driver<S> {
         }
     }
 
+    /// Whether what was sent can no longer leave.
+    pub(crate) fn has_lost_output(&self) -> bool {
+        self.writing == Writing::Failed || self.is_over()
+    }
+
     fn fail_writing(&mut self, now: Instant) {
-        self.writing = Writing::Ended;
+        self.writing = Writing::Failed;
         self.unflushed = false;
         self.conn.handle_end(now, End::WriteFailed);
     }

@@ -68,7 +68,7 @@ impl<S: Stream> WebSocket<S> {
             }
             self.driver.drive(None);
         }
-        !self.driver.is_over()
+        !self.driver.has_lost_output()
     }
 
     /// How many bytes of messages may be held for later while a call sends. `None` is no limit. Default: 16 MiB.

@@ -147,3 +147,15 @@ pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Ove
         taking.join().unwrap();
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn a_flush_that_loses_what_was_sent_says_so() {
+    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let driver = Driver::client(near, &[], without_heartbeat(), Clock::start()).unwrap();
+    let mut client = WebSocket::new(driver);
+    drop(far);
+    client.try_send(Message::text("hello")).unwrap();
+    assert!(!client.flush());
+    assert_eq!(client.stats().bytes_sent, 0);
+}

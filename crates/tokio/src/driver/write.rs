@@ -20,7 +20,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let was_full = self.conn.room() == 0;
         let (mut written, most) = (0, self.turns.direction());
-        while self.writing != Writing::Ended && written < most {
+        while !self.writing.is_over() && written < most {
             match self.poll_write_once(cx) {
                 Some(Poll::Ready(Ok(n))) => {
                     written += n;
@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Whether something is to be written, or was and may still be held back by the stream.
     pub(crate) fn has_output(&self) -> bool {
         let wants = self.unflushed || !self.conn.output().is_empty();
-        wants && self.stream.is_some() && self.writing != Writing::Ended
+        wants && self.stream.is_some() && !self.writing.is_over()
     }
 
     /// Offers what is to be written to the stream, once; `None` if there is nothing.
@@ -91,8 +91,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether what was sent can no longer leave.
+    pub(crate) fn has_lost_output(&self) -> bool {
+        self.writing == Writing::Failed || self.is_over()
+    }
+
     fn fail_writing(&mut self, now: Instant) {
-        self.writing = Writing::Ended;
+        self.writing = Writing::Failed;
         self.unflushed = false;
         self.conn.handle_end(now, End::WriteFailed);
     }

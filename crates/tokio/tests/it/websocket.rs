@@ -242,6 +242,16 @@ async fn a_waiting_flush_ends_with_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flush_that_loses_what_was_sent_says_so() {
+    let (client, far) = common::client(quiet());
+    let mut client = WebSocket::new(client);
+    drop(far);
+    client.try_send(Message::text("hello")).unwrap();
+    assert!(!client.flush().await);
+    assert_eq!(client.conn().stats().bytes_sent, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_that_was_taken_before_is_an_end_still() {
     let (mut client, server) = common::client(config());
     drop(server);
