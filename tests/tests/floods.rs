@@ -1,9 +1,11 @@
 //! What a hostile peer can make the transfers of one link hold, if our own disk and application do nothing at all.
 
+use bowline_core::frame::{Decoder, Header, Limits, Opcode};
 use bowline_core::transfer::wire::{Data, Frame, Hello, Mode, Offer, Request};
 use bowline_core::transfer::{Answer, Config, Digest, Event, Kind, SafeName, TransferId};
 use bowline_core::{Instant, Role, Transfers};
 use bowline_tests::heap::{self, Counting};
+use bytes::Bytes;
 
 #[global_allocator]
 static HEAP: Counting = Counting;
@@ -22,6 +24,16 @@ fn bound(config: &Config) -> usize {
 
 /// The most that a peer makes a server hold with these frames; their own memory is made and given up beside it.
 fn most(frames: impl Iterator<Item = Frame>, answer: bool, read: bool) -> usize {
+    most_by(frames, answer, read, Bytes::from)
+}
+
+/// The same, where `arrive` makes the message that came of its bytes.
+fn most_by(
+    frames: impl Iterator<Item = Frame>,
+    answer: bool,
+    read: bool,
+    mut arrive: impl FnMut(Bytes) -> Bytes,
+) -> usize {
     let ((), used) = heap::measure(|| {
         let mut victim = Transfers::new(Role::Server, config(), Instant::ZERO);
         victim.handle_link_up(Instant::ZERO, None);
@@ -30,7 +42,7 @@ fn most(frames: impl Iterator<Item = Frame>, answer: bool, read: bool) -> usize 
         for frame in std::iter::once(hello()).chain(frames) {
             // Just slow enough not to be ended for the number of frames alone.
             now += std::time::Duration::from_millis(1);
-            victim.handle_message(now, frame.encode().into_bytes());
+            victim.handle_message(now, arrive(frame.encode().into_bytes()));
             while let Some(event) = victim.poll_event() {
                 if let (true, Event::Offered(offered)) = (answer, &event) {
                     let prefix = Digest::of(b"");
@@ -102,6 +114,40 @@ fn chunks(len: usize, rounds: u64) -> impl Iterator<Item = Frame> {
             Frame::Data(2 * n + 1, Data { offset: round * len as u64, seq: 0, payload })
         })
     })
+}
+
+/// Reads two frames of a server, and gives the payload of the second.
+fn read_behind(decoder: &mut Decoder, first: &[u8], second: &[u8]) -> Bytes {
+    let mut last = Bytes::new();
+    for payload in [first, second] {
+        let header = Header::new(Opcode::Binary, payload.len() as u64).encode();
+        let wire = [header.as_ref(), payload].concat();
+        let mut rest = &wire[..];
+        while !rest.is_empty() {
+            let place = decoder.input();
+            let (read, behind) = rest.split_at((place.capacity() - place.len()).min(rest.len()));
+            place.extend_from_slice(read);
+            rest = behind;
+            while decoder.decode().expect("a frame").is_some() {
+                last = decoder.take();
+            }
+        }
+    }
+    last
+}
+
+#[test]
+fn chunks_that_come_behind_large_frames_hold_no_more_than_others() {
+    let offers = (0..16).map(offer);
+    let mut decoder = Decoder::new(Role::Client, &Limits::default());
+    decoder.keep_places(true);
+    let large = vec![0x80; 1 << 20];
+    let most = most_by(offers.chain(chunks(5_000, 10)), true, false, |bytes| {
+        read_behind(&mut decoder, &large, &bytes)
+    });
+    // What the decoder keeps, and both frames as they are made.
+    let more = 8 << 20;
+    assert!(most <= bound(&config()) + more, "{most}");
 }
 
 #[test]
