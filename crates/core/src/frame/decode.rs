@@ -160,7 +160,7 @@ impl Decoder {
     pub fn take_arrived(&mut self) -> Bytes {
         let len = self.payload().len();
         // Whoever appended to the input may have made it larger.
-        if len < COPY_BELOW.max(self.place.max(self.buf.capacity()).div_ceil(COPY_SHARE)) {
+        if len < COPY_BELOW || len < self.place.max(self.buf.capacity()).div_ceil(COPY_SHARE) {
             let payload = Bytes::copy_from_slice(self.payload());
             if len >= MIN_STRIDE {
                 self.copied = self.copied.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
