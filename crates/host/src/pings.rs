@@ -84,6 +84,6 @@ mod tests {
             connection.handle_written(Instant::ZERO, left);
         }
         let waiting = pings.0.iter().map(|(_, waiter)| *waiter);
-        assert!(waiting.eq(992..1000), "as many as the connection still knows");
+        assert!(waiting.eq(991..1000), "as many as the connection knew when the last one was asked for");
     }
 }
