@@ -52,7 +52,9 @@ fn main() -> ExitCode {
             return trouble.exit.into();
         }
     };
-    let command = Cli::try_parse_from(words).unwrap_or_else(|error| discreet(error).exit()).command;
+    let command = Cli::try_parse_from(args::options_first(words))
+        .unwrap_or_else(|error| discreet(error).exit())
+        .command;
     log::start(output(&command));
     descriptors::raise();
     let outcome = runtime(&command).and_then(|runtime| {

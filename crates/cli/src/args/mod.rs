@@ -1,9 +1,11 @@
 //! The command line: the commands here, and what several of them share in `shared`.
 
+mod order;
 mod shared;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use order::options_first;
 pub(crate) use shared::{
     Beat, Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token,
 };

@@ -5,7 +5,8 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
-    Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
+    let words = line.split_whitespace().map(Into::into).collect();
+    Cli::try_parse_from(options_first(words)).map(|cli| cli.command)
 }
 
 #[test]
@@ -15,13 +16,17 @@ fn the_definition_is_sound() {
 
 #[test]
 fn the_last_word_of_a_send_is_the_url() {
-    let Ok(Command::Send(send)) = parse("bowline send a b.txt ws://h:1 --give-up-after 1s -v") else {
-        panic!("it is a send")
-    };
-    assert_eq!(send.files, [PathBuf::from("a"), PathBuf::from("b.txt")]);
-    assert_eq!(send.url, "ws://h:1");
-    assert_eq!(send.reach.give_up_after, Some(Duration::from_secs(1)));
-    assert_eq!(send.common.output.verbose, 1);
+    for line in [
+        "bowline send a b.txt ws://h:1 --give-up-after 1s -v",
+        "bowline send -v a --give-up-after 1s b.txt ws://h:1",
+        "bowline send a b.txt --give-up-after=1s -v ws://h:1",
+    ] {
+        let Ok(Command::Send(send)) = parse(line) else { panic!("{line} is a send") };
+        assert_eq!(send.files, [PathBuf::from("a"), PathBuf::from("b.txt")]);
+        assert_eq!(send.url, "ws://h:1");
+        assert_eq!(send.reach.give_up_after, Some(Duration::from_secs(1)));
+        assert_eq!(send.common.output.verbose, 1);
+    }
 }
 
 #[test]

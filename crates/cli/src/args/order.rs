@@ -1,0 +1,85 @@
+//! Options between the words of a command.
+
+use super::Cli;
+use clap::{Arg, Command, CommandFactory as _};
+use std::ffi::{OsStr, OsString};
+
+/// Puts the words of a command behind its options: `send FILE --limit-rate 2M URL` would not be understood, since clap takes
+/// a list and a word behind it only if nothing stands between them.
+pub(crate) fn options_first(given: Vec<OsString>) -> Vec<OsString> {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut rest = given.iter();
+    let mut options: Vec<_> = rest.next().into_iter().collect();
+    let Some(name) = take_options(&cli, &mut rest, &mut options) else { return given };
+    let Some(command) = name.to_str().and_then(|name| cli.find_subcommand(name)) else { return given };
+    options.push(name);
+    let mut words = Vec::new();
+    while let Some(word) = take_options(command, &mut rest, &mut options) {
+        words.push(word);
+        if word == "--" {
+            words.extend(&mut rest);
+        }
+    }
+    options.into_iter().chain(words).cloned().collect()
+}
+
+/// Takes options with their values, up to the next word.
+fn take_options<'a>(
+    command: &Command,
+    rest: &mut impl Iterator<Item = &'a OsString>,
+    options: &mut Vec<&'a OsString>,
+) -> Option<&'a OsString> {
+    while let Some(word) = rest.next() {
+        match word.as_encoded_bytes() {
+            b"-" | b"--" => return Some(word),
+            [b'-', ..] => options.push(word),
+            _ => return Some(word),
+        }
+        if wants_next(command, word) {
+            options.extend(rest.next());
+        }
+    }
+    None
+}
+
+/// Whether the value of this option is the next word.
+fn wants_next(command: &Command, option: &OsStr) -> bool {
+    let Some(option) = option.to_str() else { return false };
+    let takes = |arg: &Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+    let mut args = command.get_arguments();
+    match option.strip_prefix("--") {
+        Some(long) => args.any(|arg| arg.get_long() == Some(long) && takes(arg)),
+        // Of several letters the first that takes a value takes the others for it.
+        None => {
+            let by =
+                |letter| command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes(arg));
+            option.chars().skip(1).position(by).is_some_and(|at| at + 2 == option.chars().count())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_behind_options_and_each_option_keeps_its_value() {
+        for (given, ordered) in [
+            ("bowline send a --limit-rate 2M u", "bowline send --limit-rate 2M a u"),
+            ("bowline send a --limit-rate=2M u -v b", "bowline send --limit-rate=2M -v a u b"),
+            ("bowline send - --name x -vv u", "bowline send --name x -vv - u"),
+            ("bowline --config c send a --preserve u", "bowline --config c send --preserve a u"),
+            ("bowline send a --preserve -- -b u --quiet", "bowline send --preserve a -- -b u --quiet"),
+            ("bowline fetch u -o f", "bowline fetch -o f u"),
+            ("bowline fetch u -vo f -of", "bowline fetch -vo f -of u"),
+            ("bowline send a --limit-rate", "bowline send --limit-rate a"),
+            ("bowline serve", "bowline serve"),
+            ("bowline frobnicate a --b c", "bowline frobnicate a --b c"),
+            ("bowline", "bowline"),
+        ] {
+            let words = options_first(given.split_whitespace().map(OsString::from).collect());
+            assert_eq!(words.join(OsStr::new(" ")), *ordered, "{given}");
+        }
+    }
+}
