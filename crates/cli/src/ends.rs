@@ -128,7 +128,7 @@ fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Tr
 fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::ConnectFailed(Obstacle::Tls) => {
-            "check its certificate, or say with --ca or --pin whom to believe"
+            "check the URL and its certificate, or say with --ca or --pin whom to believe"
         }
         Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or say --proxy none",
         Kind::HandshakeRejected(401 | 403) | Kind::Rejected(CloseCode::POLICY | CloseCode::UNAUTHORIZED) => {
@@ -186,7 +186,7 @@ mod tests {
             (Kind::ConnectFailed(Obstacle::NotWebSocket), "no; check the URL"),
             (
                 Kind::ConnectFailed(Obstacle::Tls),
-                "no; check its certificate, or say with --ca or --pin whom to believe",
+                "no; check the URL and its certificate, or say with --ca or --pin whom to believe",
             ),
             (Kind::ConnectFailed(Obstacle::Proxy), "no; check the proxy, or say --proxy none"),
             (Kind::ProtocolViolation, "no; check that both ends are of one version"),

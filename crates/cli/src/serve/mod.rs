@@ -17,7 +17,7 @@ use bowline_store::{Config, DiskStore};
 use bowline_tokio::tls::ServerTls;
 use bowline_tokio::{Server, ServerConfig};
 use door::Door;
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 use tell::tell;
 use tokio::task::JoinHandle;
@@ -51,9 +51,10 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     }
     let events = server.events();
     // Before anybody knows where we are: a signal that nobody waits for ends the process.
-    let has_files = tls.is_some() || doors.has_files();
     let files = Files { tls, papers: args.papers, doors, server: server.clone() };
-    let renewing = if has_files { Some(renewing(files, output.quiet)?) } else { None };
+    // Where there are none, the end of its terminal ends a server; a service goes on.
+    let is_told = files.are_some() || !io::stdout().is_terminal();
+    let renewing = if is_told { Some(renewing(files, output.quiet)?) } else { None };
     let figures = match &args.metrics {
         Some(at) => Some(metrics::listen(at).await?),
         None => None,
@@ -104,7 +105,14 @@ fn renewing(files: Files, quiet: bool) -> Result<AbortOnDrop, Trouble> {
 }
 
 impl Files {
+    fn are_some(&self) -> bool {
+        self.tls.is_some() || self.doors.has_files()
+    }
+
     fn renew(&self, quiet: bool) {
+        if !self.are_some() && !quiet {
+            print_line("there is nothing to read again");
+        }
         if let Some(tls) = &self.tls {
             tell_renewed(quiet, "certificate", trust::renew(tls, &self.papers));
         }
@@ -147,7 +155,7 @@ fn config(args: &Serve) -> ServerConfig {
 
 /// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.
 fn announce(line: &str) -> Result<(), Trouble> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())
         .map_err(|e| Trouble::failed(format!("cannot write to stdout: {e}")))

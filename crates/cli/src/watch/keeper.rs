@@ -2,6 +2,7 @@
 
 use super::view::{Now, View};
 use crate::args::Watch;
+use crate::exit::{Exit, Trouble};
 use crate::target::Target;
 use bowline_core::adapt::{self, Adapt};
 use bowline_core::closing::History;
@@ -56,7 +57,7 @@ impl Keeper {
     }
 
     /// Connects again and again, until there is no hope: why, in one sentence. Cancel-safe.
-    pub(super) async fn keep(&mut self, view: &mut View) -> String {
+    pub(super) async fn keep(&mut self, view: &mut View) -> Trouble {
         let mut last = String::new();
         let mut next = self.reconnect.handle_timeout(self.clock.now());
         loop {
@@ -69,11 +70,14 @@ impl Keeper {
                     });
                     self.wait(at, view).await
                 }
-                Some(Next::GiveUp(reconnect::GiveUp::No(_))) => return last,
-                Some(Next::GiveUp(why)) => return format!("{last}; gave up: {why}"),
+                // It was reached, and to try again is of no use.
+                Some(Next::GiveUp(reconnect::GiveUp::No(_))) => return Trouble::failed(last),
+                Some(Next::GiveUp(why)) => {
+                    return Trouble::new(Exit::Unreachable, format!("{last}; gave up: {why}"));
+                }
                 None => match self.reconnect.poll_timeout() {
                     Some(at) => self.wait(at, view).await,
-                    None => return last,
+                    None => return Trouble::new(Exit::Unreachable, last),
                 },
             };
         }

@@ -7,7 +7,7 @@ mod keeper;
 mod view;
 
 use crate::args::{Record, Watch};
-use crate::exit::{Exit, Trouble};
+use crate::exit::Trouble;
 use crate::memory::Memory;
 use crate::signals::Interrupt;
 use crate::story::Story;
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     memory.save();
     view.finish();
     match why {
-        Some(why) => Err(Trouble::new(Exit::Unreachable, why)),
+        Some(why) => Err(why),
         // Whoever watches ends it.
         None => Ok(()),
     }

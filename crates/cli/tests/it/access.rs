@@ -95,6 +95,17 @@ fn tokens_that_change_count_without_a_restart_and_a_transfer_goes_on() {
 }
 
 #[test]
+fn a_server_without_files_goes_on_when_it_is_told_to_read_them_again() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    server.process.signal(Signal::HUP);
+    let probe = || Process::start(&mut world.bowline(["probe", &server.url])).finish().code;
+    assert_eq!((probe(), probe()), (Some(0), Some(0)));
+    let told = stop(server);
+    assert!(told.contains("there is nothing to read again"), "{told}");
+}
+
+#[test]
 fn a_list_that_cannot_be_read_changes_nothing() {
     let world = World::new();
     write_private(&world, "who", "alice one\n");

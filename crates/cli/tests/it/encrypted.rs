@@ -41,7 +41,7 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
     assert_eq!(done.code, Some(1), "{done:?}");
     let words = ["nobody whom we trust has certified this server", "this system has no root certificates"];
     assert!(words.iter().any(|words| done.stderr.contains(words)), "{done:?}");
-    let remedy = "; check its certificate, or say with --ca or --pin whom to believe\n";
+    let remedy = "; check the URL and its certificate, or say with --ca or --pin whom to believe\n";
     assert!(done.stderr.ends_with(remedy), "{done:?}");
     let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin", "--insecure"]);
     assert_eq!(done.code, Some(0), "{done:?}");

@@ -43,3 +43,13 @@ fn who_is_never_there_is_given_up_with_the_reason() {
     assert!(done.stderr.contains("not reachable: nobody listens"), "{done:?}");
     assert!(done.stderr.contains("gave up: never connected"), "{done:?}");
 }
+
+#[test]
+fn a_server_that_refuses_was_reached() {
+    let world = World::new();
+    std::fs::write(world.path("who"), "alice secret\n").expect("written");
+    let server = world.serve(&["--tokens", "who"]);
+    let done = world.run(["watch", &server.url]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("401"), "{done:?}");
+}
