@@ -47,16 +47,12 @@ fn take_options<'a>(
 fn wants_next(command: &Command, option: &OsStr) -> bool {
     let Some(option) = option.to_str() else { return false };
     let takes = |arg: &Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
-    let mut args = command.get_arguments();
-    match option.strip_prefix("--") {
-        Some(long) => args.any(|arg| arg.get_long() == Some(long) && takes(arg)),
-        // Of several letters the first that takes a value takes the others for it.
-        None => {
-            let by =
-                |letter| command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes(arg));
-            option.chars().skip(1).position(by).is_some_and(|at| at + 2 == option.chars().count())
-        }
+    if let Some(long) = option.strip_prefix("--") {
+        return command.get_arguments().any(|arg| arg.get_long() == Some(long) && takes(arg));
     }
+    // Of several letters the first that takes a value takes the others for it.
+    let by = |letter| command.get_arguments().any(|arg| arg.get_short() == Some(letter) && takes(arg));
+    option.chars().skip(1).position(by).is_some_and(|at| at + 2 == option.chars().count())
 }
 
 #[cfg(test)]

@@ -33,7 +33,9 @@ impl Outgoing {
         self.offer.mode = Mode::AttachOrCreate;
         self.max_chunk = accept.max_chunk;
         self.extend_credit(accept.credit);
-        self.resumed.get_or_insert(accept.resume);
+        // What this process had sent on links that broke before they were answered is nobody else's.
+        let earlier = if accept.resume > self.brought { accept.resume } else { 0 };
+        self.resumed.get_or_insert(earlier);
         if let Some(link) = &mut cx.link {
             // What came before the last link broke, and was not acknowledged any more.
             link.moved += accept.resume.min(self.brought).saturating_sub(self.received);

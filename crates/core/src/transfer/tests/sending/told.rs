@@ -157,3 +157,37 @@ fn a_pipe_hears_once_of_what_is_durable() {
         assert_eq!(upto, released, "{durable}");
     }
 }
+
+#[test]
+fn what_a_link_brought_that_broke_before_it_was_answered_is_ours() {
+    for (on_earlier_links, resume, expected) in [(1000, 1000, 0), (1000, 600, 0), (0, 1000, 1000)] {
+        let mut sender = Scripted::client();
+        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1000)).expect("new");
+        let digest = Digest::of(&[0; 1000]);
+        let mut resumed = None;
+        let mut work = |sender: &mut Scripted| {
+            for event in sender.events() {
+                match event {
+                    Event::Read { id, offset, len } => {
+                        sender.0.provide(Instant::ZERO, id, offset, vec![0; len].into());
+                    }
+                    Event::Hash { id, upto } => sender.0.provide_digest(Instant::ZERO, id, upto, digest),
+                    Event::Check { id } => sender.0.confirm(Instant::ZERO, id),
+                    Event::Done { resumed: from, .. } => resumed = Some(from),
+                    _ => {}
+                }
+            }
+            sender.say();
+        };
+        if on_earlier_links > 0 {
+            (0..4).for_each(|_| work(&mut sender));
+            sender.relink();
+        }
+        work(&mut sender);
+        sender.hear(Frame::Accept(1, wire::Accept { resume, ..accept(1000) }));
+        (0..4).for_each(|_| work(&mut sender));
+        sender.hear(Frame::Done(1, wire::Whole { length: 1000, digest, deduplicated: false }));
+        (0..4).for_each(|_| work(&mut sender));
+        assert_eq!(resumed, Some(expected), "{on_earlier_links} {resume}");
+    }
+}
