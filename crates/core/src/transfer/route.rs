@@ -283,6 +283,9 @@ impl Transfers {
                 self.asked.remove(&id);
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }
+            (Some(Route::Wanted(id) | Route::Asked(id)), frame @ Frame::Unsupported(..)) => {
+                self.fail(now, id, misplaced(&frame));
+            }
             (_, frame) => self.break_link(Code::Protocol, misplaced(&frame).text),
         }
     }
