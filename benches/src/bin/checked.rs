@@ -1,13 +1,13 @@
-//! A file over TCP with nothing around it but checks, for `benches/files/run`: the least that it takes to send a file whose pieces
-//! have a CRC32C and which has a BLAKE3 digest, compared at the far end.
+//! A file over TCP with nothing around it but checks, for `benches/files/run`: the least that it takes to send a file
+//! whose pieces have a CRC32C and which has a BLAKE3 digest, compared at the far end.
 //!
 //! ```text
 //! checked serve ADDRESS FILE    takes one file, then ends
 //! checked send ADDRESS FILE     sends it, and ends when it has arrived whole
 //! ```
 //!
-//! At each end one thread has the file and its digest, and another one the socket and the checksums. Each piece is its length, its
-//! checksum and its bytes; behind the last one stand a length of 0 and the digest.
+//! At each end one thread has the file and its digest, and another one the socket and the checksums. Each piece is its
+//! length, its checksum and its bytes; behind the last one stand a length of 0 and the digest.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};

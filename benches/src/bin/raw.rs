@@ -1,4 +1,5 @@
-//! A file over TCP with nothing around it, for `benches/files/run`: what any other way to send a file has to be measured against.
+//! A file over TCP with nothing around it, for `benches/files/run`: what any other way to send a file has to be
+//! measured against.
 //!
 //! ```text
 //! raw serve ADDRESS FILE    takes one file, then ends

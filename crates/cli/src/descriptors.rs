@@ -19,8 +19,8 @@ pub(crate) fn raise() {
     LIMIT.get_or_init(raised);
 }
 
-/// Of so many transfers at once on a connection, how many there should be: so that a client finds room for all that it fetches,
-/// and a server for some connections. The others wait without an open file.
+/// Of so many transfers at once on a connection, how many there should be: so that a client finds room for all that it
+/// fetches, and a server for some connections. The others wait without an open file.
 pub(crate) fn share(transfers: u32) -> u32 {
     share_of(limit(), transfers)
 }

@@ -88,14 +88,16 @@ impl<'a> Ends<'a> {
     /// The last word of the command.
     pub(crate) fn verdict(self, report: &Report) -> Result<(), Trouble> {
         let Self { failed, first, lost, .. } = self;
-        let count = report.count();
+        let (count, things) = (report.count(), report.things());
         match (lost, first) {
             (None, None) => Ok(()),
             (Some(only), _) | (None, Some(only)) if !report.is_many() => Err(only),
             (Some(lost), _) => {
-                Err(Trouble::new(lost.exit, format!("{lost} ({failed} of {count} files are missing)")))
+                Err(Trouble::new(lost.exit, format!("{lost} ({failed} of {count} {things} are missing)")))
             }
-            (None, Some(_)) => Err(Trouble::failed(format!("{failed} of {count} files failed; see above"))),
+            (None, Some(_)) => {
+                Err(Trouble::failed(format!("{failed} of {count} {things} failed; see above")))
+            }
         }
     }
 }

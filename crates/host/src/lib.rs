@@ -3,7 +3,8 @@
 //! transfers and the messages of clients and servers. For those who write an adapter of their own; who uses one finds all
 //! of it there.
 //!
-//! No I/O happens here but in [`nonblocking`] and over WebSockets of tungstenite's, and no time is read but to notice a sleep.
+//! No I/O happens here but in [`nonblocking`] and over WebSockets of tungstenite's, and no time is read but to notice a
+//! sleep.
 
 pub mod accept;
 #[cfg(feature = "transfer")]

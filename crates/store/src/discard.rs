@@ -6,8 +6,8 @@ use bowline_core::transfer::TransferId;
 use std::io;
 
 impl DiskStore {
-    /// Removes the part of a transfer of this principal, and its journal. Whoever is attached is fenced; a file that has its name stays.
-    /// Returns whether there was anything.
+    /// Removes the part of a transfer of this principal, and its journal. Whoever is attached is fenced; a file that
+    /// has its name stays. Returns whether there was anything.
     ///
     /// # Errors
     /// `Busy`: another process has the transfer. `Denied`, `Io`.

@@ -264,8 +264,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Looks at the clock, and tells the connection if the machine slept since the last time: before what has come meanwhile, so
-    /// that an end that is found after a sleep is not taken for the work of a silence. Says whether it slept.
+    /// Looks at the clock, and tells the connection if the machine slept since the last time: before what has come
+    /// meanwhile, so that an end that is found after a sleep is not taken for the work of a silence. Says whether it
+    /// slept.
     fn look(&mut self) -> bool {
         let now = self.clock.now();
         let before = std::mem::replace(&mut self.driven, now);

@@ -1,5 +1,5 @@
-//! Files over a WebSocket of tungstenite's, or over anything else that carries binary messages in order: [`Transfers`] need no
-//! connection of ours. Broken links are followed by others, and files go on where they stopped.
+//! Files over a WebSocket of tungstenite's, or over anything else that carries binary messages in order: [`Transfers`]
+//! need no connection of ours. Broken links are followed by others, and files go on where they stopped.
 //!
 //! ```text
 //!   Carrier ──▶ handle_message ┌───────────┐ poll_event ──▶ Worker ──▶ threads that read and write files

@@ -1,8 +1,8 @@
 //! Programs as they run in the field, on real sockets of this machine: slow links, slow receivers, busy senders, a proxy
 //! that cuts what is idle, paths that fall silent, processes that stand still.
 //!
-//! They take up to two minutes each, are run over each adapter, and are ignored. `tests/interop/field` installs the foreign programs that some of them
-//! talk to, and runs all of them side by side.
+//! They take up to two minutes each, are run over each adapter, and are ignored. `tests/interop/field` installs the
+//! foreign programs that some of them talk to, and runs all of them side by side.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,4 +1,5 @@
-//! Files and messages over real sockets, by every adapter, and by one at each end. A test is written once; here it is run over them.
+//! Files and messages over real sockets, by every adapter, and by one at each end. A test is written once; here it is
+//! run over them.
 
 mod ends;
 mod files;

@@ -162,6 +162,11 @@ impl Report {
         self.sums.found
     }
 
+    /// What [`count`](Self::count) counts.
+    pub(crate) fn things(&self) -> &'static str {
+        if self.sums.tree { "files and folders" } else { "files" }
+    }
+
     /// Whether there is more than the one thing that the command names.
     pub(crate) fn is_many(&self) -> bool {
         self.sums.tree || self.sums.found > 1

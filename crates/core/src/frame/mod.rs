@@ -5,9 +5,10 @@
 //! ```
 //!
 //! [`Decoder`] is strict: a frame that RFC 6455 forbids is a [`FrameError`], which knows the paragraph it broke and the
-//! close code that answers it. What stands in a Close is read by [`Close::decode`](crate::Close::decode), which tells its flaw. Messages are put together from frames by [`Assembler`](crate::message::Assembler).
-//! [`Encoder`] writes only what such a decoder takes. Whoever writes payloads without a copy has [`Header::encode`] for
-//! what stands before them.
+//! close code that answers it. What stands in a Close is read by [`Close::decode`](crate::Close::decode), which tells
+//! its flaw. Messages are put together from frames by [`Assembler`](crate::message::Assembler). [`Encoder`] writes only
+//! what such a decoder takes. Whoever writes payloads without a copy has [`Header::encode`] for what stands before
+//! them.
 
 mod decode;
 mod encode;

@@ -15,8 +15,8 @@ pub struct Config {
     /// its cache from one step to the next, and a damaged or interrupted chunk is lost whole.
     pub max_chunk: u32,
     /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: what 1 Gbit/s carries in a round
-    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5 ms gets
-    /// 3 MiB at most, which are 5 Gbit/s.
+    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5
+    /// ms gets 3 MiB at most, which are 5 Gbit/s.
     pub credit: u64,
     /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
     pub link_credit: u64,
@@ -41,8 +41,8 @@ pub struct Config {
     /// together, or each its share of that. 1 KiB: less than any network that is still of use, and enough that nobody
     /// holds a place for a day with a byte now and then. `None`: however slow, as long as something comes.
     pub min_rate: Option<u64>,
-    /// How long the peer may keep a transfer paused, or be too busy for it. 24 h: a laptop that was shut for the night goes on; a place is not
-    /// held for ever.
+    /// How long the peer may keep a transfer paused, or be too busy for it. 24 h: a laptop that was shut for the night
+    /// goes on; a place is not held for ever.
     pub pause_timeout: Duration,
     /// How often a transfer is offered again without any progress in between. 5. A peer who is busy is not counted: it is
     /// borne for `pause_timeout`. 0: nothing is ever offered again.

@@ -8,10 +8,10 @@
 //! end 3 1 0
 //! ```
 //!
-//! The first line has the mode and the time of the folder itself. Any other is the kind (`d` a folder, `f` a file), the mode in octal digits or `-`, the time in milliseconds since 1970
-//! or 0, the length, and the name up to the end of the line, relative to the folder that is listed. The last line
-//! counts: the entries, what was left out because it is neither file nor folder, and what was left out because it could
-//! not be read or named.
+//! The first line has the mode and the time of the folder itself. Any other is the kind (`d` a folder, `f` a file), the
+//! mode in octal digits or `-`, the time in milliseconds since 1970 or 0, the length, and the name up to the end of the
+//! line, relative to the folder that is listed. The last line counts: the entries, what was left out because it is
+//! neither file nor folder, and what was left out because it could not be read or named.
 //!
 //! The order is strict: a folder comes before what it holds, all of it comes before the next entry beside the folder,
 //! and entries of one folder stand in the ascending order of the bytes of their names. So a reader finds what stands

@@ -44,8 +44,9 @@ impl Pace {
         Some(self.since? + WINDOW.saturating_sub(self.spent))
     }
 
-    /// Looks at what it has brought, if its time is over, and begins again with its next [turn](Self::turn). Returns what it has brought and what it
-    /// should have, if that was not enough. So many transfers share a link and its least rate.
+    /// Looks at what it has brought, if its time is over, and begins again with its next [turn](Self::turn). Returns
+    /// what it has brought and what it should have, if that was not enough. So many transfers share a link and its
+    /// least rate.
     pub(super) fn judge(&mut self, now: Instant, config: &Config, open: usize) -> Option<(u64, u64)> {
         if self.deadline(config)? > now {
             return None;

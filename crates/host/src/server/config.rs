@@ -32,7 +32,8 @@ pub struct ServerConfig {
     /// 32 MiB, with which a crowd whose round trip is 100 ms still fills 2.5 Gbit/s.
     pub credit: u64,
     /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
-    /// waiting; no more than once a second. `None`: never, and somebody else calls [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
+    /// waiting; no more than once a second. `None`: never, and somebody else calls
+    /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
     pub sweep_every: Option<Duration>,
     /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
     /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.

@@ -13,8 +13,8 @@ use bowline_core::Instant;
 /// The most that a small record holds: with its own header and those of TCP and IP it fits into one packet of 1,500 bytes,
 /// also in a tunnel.
 const SMALL: usize = 1300;
-/// So much goes in small records at first. By then a connection has shown that it carries something, and TCP has several large
-/// records on their way at a time.
+/// So much goes in small records at first. By then a connection has shown that it carries something, and TCP has
+/// several large records on their way at a time.
 const MUCH: usize = 64 << 10;
 /// After so long without a write records are small again: TCP may begin anew with few packets on their way.
 const QUIET: Duration = Duration::from_secs(1);
@@ -32,8 +32,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// Shows `write` how much of this to give to TLS at once, which puts all of it into one record if that is to be small; gives
-    /// what it returns. Then tell [what was taken](Self::handle_written).
+    /// Shows `write` how much of this to give to TLS at once, which puts all of it into one record if that is to be
+    /// small; gives what it returns. Then tell [what was taken](Self::handle_written).
     ///
     /// ```
     /// use bowline_core::Instant;

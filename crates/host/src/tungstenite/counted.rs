@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::time::{Duration, Instant};
 
-/// A stream that counts its bytes. Put it below tungstenite: one byte of a huge message is a sign of life, long before there is
-/// a message.
+/// A stream that counts its bytes. Put it below tungstenite: one byte of a huge message is a sign of life, long before
+/// there is a message.
 #[derive(Debug)]
 pub struct Counted<S> {
     stream: S,

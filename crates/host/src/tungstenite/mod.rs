@@ -10,8 +10,9 @@
 //! Files need no more than messages: [`Transfers`](bowline_core::Transfers) go over any WebSocket that carries binary ones.
 //!
 //! # What cannot be done from outside
-//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close leaves behind all
-//! that was sent before. A [`Connection`](bowline_core::Connection) lets it pass at the next edge of a fragment. Here
+//! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close
+//! leaves behind all that was sent before. A [`Connection`](bowline_core::Connection) lets it pass at the next edge of
+//! a fragment. Here
 //!
 //! - a ping's time begins when the queue has left, and a queue that shrinks is a sign of life, so that nobody is taken for
 //!   dead because of it; but whoever is dead is found later by as long as the queue is stuck;
@@ -22,8 +23,8 @@
 //! - messages of the owner are bounded by nobody but the owner: a hundred megabytes in one are a hundred megabytes before the
 //!   next ping.
 //!
-//! A violation of the protocol is found by tungstenite, and told by it as an error. The peer is sent the Close that fits, behind
-//! what is queued.
+//! A violation of the protocol is found by tungstenite, and told by it as an error. The peer is sent the Close that
+//! fits, behind what is queued.
 
 mod convert;
 mod counted;

@@ -180,7 +180,8 @@ impl Client {
         Ok(transfer)
     }
 
-    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an earlier process stopped.
+    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an
+    /// earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.
@@ -265,10 +266,10 @@ impl Client {
         }
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
-    /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)). Transfers under way end
-    /// with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first. Those that are not
-    /// known to have arrived are handed to whoever still [receives](Self::receive).
+    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if
+    /// the server takes nothing ([`closing::Config`](bowline_core::closing::Config)). Transfers under way end with
+    /// [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first. Those that are
+    /// not known to have arrived are handed to whoever still [receives](Self::receive).
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {

@@ -6,8 +6,8 @@ use tokio::sync::Notify;
 
 /// Between a receiver and the task that serves it.
 ///
-/// Whoever asks for the next message, or piece of one, has done with the last one: its reply, if there is one, has been sent. So the task
-/// learns when the peer's Close may be answered.
+/// Whoever asks for the next message, or piece of one, has done with the last one: its reply, if there is one, has been
+/// sent. So the task learns when the peer's Close may be answered.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     /// How many pieces the owner had taken when it last asked for one.

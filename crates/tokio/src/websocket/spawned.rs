@@ -22,8 +22,8 @@ use super::ask::{self, Asker};
 use super::demand::Demand;
 use super::task::{Command, Task};
 
-/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its settings: enough
-/// that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
+/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
+/// settings: enough that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
 const QUEUE: usize = 32;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {

@@ -192,8 +192,8 @@ impl Outgoing {
         is_due && !self.rests()
     }
 
-    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit. Once only: a
-    /// receiver that loses the link before it has opened its file has nothing of that.
+    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit. Once
+    /// only: a receiver that loses the link before it has opened its file has nothing of that.
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
