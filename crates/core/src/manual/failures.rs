@@ -121,7 +121,7 @@
 //!
 //! *Evidence:* three links in a row end within a second, without a message. *Meaning:* a server in trouble, or a proxy
 //! without one. *What is done:* the waits grow. A handshake that succeeds does not make them short again; only a link
-//! that lived for 10 s does.
+//! does that lived for 10 s, or that was of use: the other end acknowledged data that it carried.
 //!
 //! # The other side does not answer our Close
 //!
