@@ -153,7 +153,9 @@ impl Outgoing {
             // We were told to go back after FIN; then it was not necessary.
             State::Sending { handle, .. } if self.said_fin => handle,
             _ => {
-                let text = format!("DONE after {} of {} bytes, before FIN", self.sent, self.bound());
+                let missing =
+                    if matches!(self.state, State::Offered { fin: true, .. }) { "ACCEPT" } else { "FIN" };
+                let text = format!("DONE after {} of {} bytes, before {missing}", self.sent, self.bound());
                 return self.give_up(cx, Failure::local(Code::Protocol, text));
             }
         };

@@ -1,5 +1,6 @@
 //! Receivers that say what is not so.
 
+use super::super::script::Scripted;
 use super::*;
 
 fn ack(received: u64, durable: u64, credit: u64, rewind: Option<wire::Rewind>) -> Frame {
@@ -137,4 +138,20 @@ fn whoever_comes_further_may_ask_to_go_back_any_number_of_times() {
         victim.read();
         assert_eq!(cancelled(&victim.hear(ack(n, 0, 0, Some(wire::Rewind::Gap)))), None, "{n}");
     }
+}
+
+#[test]
+fn a_done_between_an_early_fin_and_the_accept_names_what_is_missing() {
+    let mut sender = Scripted::client();
+    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10)).expect("new");
+    sender.say();
+    sender.read();
+    sender.say();
+    sender.0.provide_digest(Instant::ZERO, id(1), 10, Digest::of(&[0; 10]));
+    sender.0.confirm(Instant::ZERO, id(1));
+    assert!(sender.say().iter().any(|frame| matches!(frame, Frame::Fin(..))));
+    let whole = Whole { length: 10, digest: Digest::of(&[0; 10]), deduplicated: false };
+    sender.hear(Frame::Done(1, whole));
+    let said = sender.say();
+    assert_eq!(cancelled_because(&said), Some((Code::Protocol, "DONE after 10 of 10 bytes, before ACCEPT")));
 }
