@@ -47,6 +47,7 @@ impl Transfers {
         let damaged = error.fault == wire::Fault::Checksum;
         let route = self.link.as_ref().and_then(|link| link.route(handle));
         let late = self.link.as_ref().is_some_and(|link| link.was_open(handle));
+        let first = self.link.as_ref().is_some_and(|link| link.peer.is_none());
         let now = self.now;
         if let Some(link) = self.link.as_mut().filter(|_| damaged) {
             link.guard.handle_idle(now);
@@ -57,6 +58,9 @@ impl Transfers {
                 self.incoming_step(self.now, id, Incoming::handle_corrupt);
             }
             (true, 0x20, None) if late => {}
+            (false, kind, _) if first && kind != 0x01 => {
+                self.break_link(Code::Protocol, "the first frame is not a HELLO");
+            }
             // An offer that cannot be taken concerns nobody else.
             (false, 0x10 | 0x11, None) => {
                 self.refuse(handle, &Failure::local(error.fault.code(), format!("{error}")));
@@ -283,6 +287,7 @@ impl Transfers {
                 self.asked.remove(&id);
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }
+            // A newer peer may have more to say of a REQUEST than is known here.
             (Some(Route::Wanted(id) | Route::Asked(id)), frame @ Frame::Unsupported(..)) => {
                 self.fail(now, id, misplaced(&frame));
             }

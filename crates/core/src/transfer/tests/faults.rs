@@ -202,26 +202,6 @@ fn the_end_of_a_request_is_told_whoever_ends_it() {
 }
 
 #[test]
-fn a_type_that_nobody_knows_ends_a_request_and_not_the_link() {
-    let mut end = Scripted::server();
-    end.hear(request(1, 1));
-    end.0.request(Instant::ZERO, id(2), name("other")).expect("new");
-    let ours = end.say().iter().find_map(|frame| match frame {
-        Frame::Request(handle, _) => Some(*handle),
-        _ => None,
-    });
-    for (handle, n) in [(1, 1), (ours.expect("a request"), 2)] {
-        end.hear(Frame::Unsupported(handle, 0x77));
-        assert_eq!(cancelled(&end.say()), Some(Code::Unsupported));
-        let told = end.events();
-        let is_told = |event: &Event| matches!(event, Event::Failed { id: of, failure } if *of == id(n) && failure.code == Code::Unsupported);
-        assert!(told.iter().any(is_told), "{told:?}");
-    }
-    end.hear_offer(3, 3, 10);
-    assert!(end.0.progress(id(3)).is_some(), "the link goes on");
-}
-
-#[test]
 fn one_id_is_one_transfer_in_one_direction() {
     let mut both = Scripted::server();
     both.hear_offer(1, 1, 10);

@@ -1,6 +1,7 @@
 //! Frames that are wrong by themselves, or that stand in the wrong place.
 
-use super::super::super::wire::{Cancel, Phase};
+use super::super::super::wire::{Cancel, Phase, Request};
+use super::super::script::Scripted;
 use super::*;
 use std::format;
 
@@ -187,7 +188,7 @@ fn an_id_that_is_open_already_is_refused_and_goes_on() {
     let text = "the transfer is already open on this connection";
     assert_eq!(cancelled_because(&victim.offer(3, 1, 1000)), Some((Code::Busy, text)));
     let request =
-        wire::Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again: false };
+        Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again: false };
     assert_eq!(cancelled_because(&victim.hear(Frame::Request(5, request))), Some((Code::Busy, text)));
     assert_eq!(cancelled(&victim.data(0, 100)), None);
 }
@@ -251,4 +252,34 @@ fn a_second_or_late_hello_ends_the_link() {
     mute.handle_link_up(Instant::ZERO, None);
     let said = Victim(mute).hear(Frame::Probe(1));
     assert_eq!(broken_because(&said), Some((Code::Protocol, "the first frame is not a HELLO")));
+}
+
+#[test]
+fn an_unknown_type_for_a_request_ends_the_request_and_no_other() {
+    let mut server = Scripted::server();
+    let request =
+        Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again: false };
+    server.hear(Frame::Request(1, request));
+    server.hear_offer(3, 2, 5);
+    server.hear(Frame::Unsupported(1, 0x77));
+    assert_eq!(cancelled_because(&server.say()), Some((Code::Unsupported, "frame type 0x77")));
+    assert!(!server.0.is_requested(id(1)) && server.0.progress(id(2)).is_some());
+
+    let mut client = Scripted::client();
+    client.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    client.say();
+    client.hear(Frame::Unsupported(1, 0x77));
+    assert_eq!(cancelled_because(&client.say()), Some((Code::Unsupported, "frame type 0x77")));
+    let failed = client.events();
+    assert!(matches!(&failed[..], [Event::Failed { failure, .. }] if failure.code == Code::Unsupported));
+}
+
+#[test]
+fn an_offer_that_cannot_be_read_is_no_first_frame_either() {
+    let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut server = Scripted(transfers);
+    let offer = wire::Offer { kind: Kind::Folder, ..plain_offer(id(1), "folder", 10) };
+    server.hear(Frame::Offer(1, offer));
+    assert_eq!(broken_because(&server.say()), Some((Code::Protocol, "the first frame is not a HELLO")));
 }
