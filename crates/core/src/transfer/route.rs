@@ -54,15 +54,15 @@ impl Transfers {
         }
         match (damaged, kind, route) {
             // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
-            (true, 0x20, Some(Route::Incoming(id))) => {
+            (true, wire::kind::DATA, Some(Route::Incoming(id))) => {
                 self.incoming_step(self.now, id, Incoming::handle_corrupt);
             }
-            (true, 0x20, None) if late => {}
-            (false, kind, _) if first && kind != 0x01 => {
+            (true, wire::kind::DATA, None) if late => {}
+            (false, kind, _) if first && kind != wire::kind::HELLO => {
                 self.break_link(Code::Protocol, "the first frame is not a HELLO");
             }
             // An offer that cannot be taken concerns nobody else.
-            (false, 0x10 | 0x11, None) => {
+            (false, wire::kind::OFFER | wire::kind::REQUEST, None) => {
                 self.refuse(handle, &Failure::local(error.fault.code(), format!("{error}")));
             }
             _ => self.break_link(error.fault.code(), format!("{error}")),

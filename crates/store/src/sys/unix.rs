@@ -188,12 +188,12 @@ impl Folder {
     }
 }
 
-/// Opens a file that the sender named: symbolic links are followed.
 /// Whether this process, or the system, can open no more files at the moment.
 pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
+/// Opens a file that the sender named: symbolic links are followed.
 pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
