@@ -39,6 +39,13 @@ impl Parts {
         self.len() == 0
     }
 
+    /// The three parts, those that hold bytes first.
+    pub(crate) fn into_full_first(self) -> [Bytes; 3] {
+        let mut parts = [self.head, self.body, self.tail];
+        parts.sort_by_key(Bytes::is_empty);
+        parts
+    }
+
     /// The message in one piece: copied, unless only one part holds bytes.
     pub fn into_bytes(self) -> Bytes {
         let mut full = [self.head, self.body, self.tail].into_iter().filter(|part| !part.is_empty());

@@ -118,11 +118,17 @@ impl Outbox {
     }
 
     fn push(&mut self, opcode: Opcode, parts: Parts, fin: bool) {
-        if !self.push_small(opcode, [&parts.head, &parts.body, &parts.tail], fin) {
-            self.waiting += parts.len();
-            self.data.push_back(Outgoing::new(opcode, parts, fin, self.keys.is_some()));
-            self.fill();
+        if self.push_small(opcode, [&parts.head, &parts.body, &parts.tail], fin) {
+            return;
         }
+        let len = parts.len();
+        let message = Outgoing::new(opcode, parts, fin, self.keys.is_some());
+        if len <= self.fragment && self.data.is_empty() && self.make_place(len, false) {
+            return self.append(message.next_header(len), message.into_pieces());
+        }
+        self.waiting += len;
+        self.data.push_back(message);
+        self.fill();
     }
 
     #[inline]
@@ -298,23 +304,28 @@ impl Outbox {
 
     /// Moves the first `len` bytes of the first message to the last unit.
     fn cut(&mut self, len: usize) {
-        let key = self.key();
         let Some(message) = self.data.front_mut() else { return };
-        let is_last = len == message.len();
-        let opcode = message.next_opcode();
-        let header = Header { fin: is_last && message.fin(), mask: key, ..Header::new(opcode, len as u64) };
+        let header = message.next_header(len);
         let pieces = message.cut(len);
-        let is_copied = key.is_some() && !pieces.iter().all(Piece::can_be_masked);
-        match key {
-            Some(key) if is_copied && len > MASKED => self.units.append_masked(&header, key, pieces),
-            _ if is_copied || len < COPY_BELOW => {
+        if message.len() == 0 {
+            self.data.pop_front();
+        }
+        self.waiting -= len;
+        self.append(header, pieces);
+    }
+
+    /// Puts a frame at the end of the last unit.
+    fn append(&mut self, header: Header, pieces: outgoing::Pieces) {
+        let header = Header { mask: self.key(), ..header };
+        let is_copied = header.mask.is_some() && !pieces.iter().all(Piece::can_be_masked);
+        match header.mask {
+            Some(key) if is_copied && header.len > MASKED as u64 => {
+                self.units.append_masked(&header, key, pieces)
+            }
+            _ if is_copied || header.len < COPY_BELOW as u64 => {
                 self.units.append(&header, pieces.each_ref().map(Piece::as_slice));
             }
             _ => self.units.append_shared(&header, pieces),
-        }
-        self.waiting -= len;
-        if is_last {
-            self.data.pop_front();
         }
     }
 

@@ -1,6 +1,6 @@
 //! A message in the queue, or a part of one, and the pieces it is cut into.
 
-use crate::frame::Opcode;
+use crate::frame::{Header, Opcode};
 use crate::mask::{self, Key};
 use crate::message::Parts;
 use bytes::{Bytes, BytesMut};
@@ -14,8 +14,12 @@ pub(super) struct Outgoing {
     is_begun: bool,
     /// Whether its end is the end of its message.
     fin: bool,
-    parts: [Piece; 3],
+    /// At first those that hold bytes come first.
+    parts: Pieces,
 }
+
+/// The pieces of a fragment, in order; some may hold nothing.
+pub(super) type Pieces = [Piece; 3];
 
 /// Some bytes of a message.
 #[derive(Debug)]
@@ -29,7 +33,7 @@ pub(super) enum Piece {
 impl Outgoing {
     pub(super) fn new(opcode: Opcode, parts: Parts, fin: bool, masked: bool) -> Self {
         let piece = if masked { Piece::for_masking } else { Piece::Shared };
-        Self { opcode, is_begun: false, fin, parts: [parts.head, parts.body, parts.tail].map(piece) }
+        Self { opcode, is_begun: false, fin, parts: parts.into_full_first().map(piece) }
     }
 
     /// What is left of it, in bytes.
@@ -37,18 +41,19 @@ impl Outgoing {
         self.parts.iter().map(Piece::len).sum()
     }
 
-    /// Whether its last fragment ends the message.
-    pub(super) fn fin(&self) -> bool {
-        self.fin
+    /// The header of the next `len` bytes, not masked.
+    pub(super) fn next_header(&self, len: usize) -> Header {
+        let opcode = if self.is_begun { Opcode::Continuation } else { self.opcode };
+        Header { fin: self.fin && len == self.len(), ..Header::new(opcode, len as u64) }
     }
 
-    /// The opcode of the next fragment.
-    pub(super) fn next_opcode(&self) -> Opcode {
-        if self.is_begun { Opcode::Continuation } else { self.opcode }
+    /// All of it.
+    pub(super) fn into_pieces(self) -> Pieces {
+        self.parts
     }
 
     /// Cuts off the first `len` bytes.
-    pub(super) fn cut(&mut self, mut len: usize) -> [Piece; 3] {
+    pub(super) fn cut(&mut self, mut len: usize) -> Pieces {
         self.is_begun = true;
         self.parts.each_mut().map(|part| {
             let piece = part.cut(len);

@@ -2,7 +2,7 @@
 //! as it leaves.
 
 use super::MASKED;
-use super::outgoing::Piece;
+use super::outgoing::{Piece, Pieces};
 use crate::frame::{Frames, Header};
 use crate::mask::Key;
 use core::mem::take;
@@ -15,8 +15,10 @@ const LOW: usize = MASKED / 4;
 pub(super) struct Unit {
     frames: Frames,
     /// What follows the frames. Nothing can be appended then.
-    pieces: [Piece; 3],
+    pieces: Pieces,
     pieces_len: usize,
+    /// How many of the pieces can be written; those behind them hold nothing, or are masked on their way.
+    ready_pieces: usize,
     /// If the pieces are others' too, and to be masked: they are copied to the frames as these leave.
     masking: Option<Masking>,
     written: usize,
@@ -75,20 +77,21 @@ impl Unit {
     }
 
     /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
-    pub(super) fn append_shared(&mut self, header: &Header, mut payload: [Piece; 3]) {
+    pub(super) fn append_shared(&mut self, header: &Header, mut payload: Pieces) {
         self.frames.append_header(header, 0);
-        for piece in &mut payload {
+        for (index, piece) in payload.iter_mut().enumerate().filter(|(_, piece)| piece.len() > 0) {
             if let Some(key) = header.mask {
                 piece.mask(key, self.pieces_len);
             }
             self.pieces_len += piece.len();
+            self.ready_pieces = index + 1;
         }
         self.pieces = payload;
     }
 
     /// Puts a frame at the end whose payload is copied and masked as it leaves, through a place that is smaller than it may
     /// be.
-    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: [Piece; 3]) {
+    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: Pieces) {
         self.frames.append_header(header, 0);
         self.pieces_len = payload.iter().map(Piece::len).sum();
         self.pieces = payload;
@@ -129,7 +132,7 @@ impl Unit {
     /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {
-        if self.pieces_len == 0 || !self.is_ready() { 1 } else { 1 + self.pieces.len() }
+        1 + self.ready_pieces
     }
 
     /// So many bytes were written, and not the last of it.
@@ -168,7 +171,7 @@ impl Unit {
     }
 
     fn drop_pieces(&mut self) {
-        (self.pieces, self.pieces_len, self.masking) = Default::default();
+        (self.pieces, self.pieces_len, self.ready_pieces, self.masking) = Default::default();
     }
 
     #[cfg(test)]

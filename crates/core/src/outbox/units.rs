@@ -1,6 +1,6 @@
 //! The units that are ready to leave, in order.
 
-use super::outgoing::Piece;
+use super::outgoing::Pieces;
 use super::unit::Unit;
 use crate::frame::Header;
 use crate::mask::Key;
@@ -74,12 +74,12 @@ impl Units {
     }
 
     /// Puts a frame at the end of the last unit whose payload is not copied. To be masked, each piece must be our own.
-    pub(super) fn append_shared(&mut self, header: &Header, payload: [Piece; 3]) {
+    pub(super) fn append_shared(&mut self, header: &Header, payload: Pieces) {
         self.add(|unit| unit.append_shared(header, payload));
     }
 
     /// Puts a frame at the end of the last unit whose payload is copied and masked as it leaves.
-    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: [Piece; 3]) {
+    pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: Pieces) {
         self.add(|unit| unit.append_masked(header, key, payload));
     }
 
