@@ -222,29 +222,38 @@ impl Outbox {
     /// The transport took the first `n` bytes of [`pieces`](Self::pieces). If fewer left than that, there were no more.
     #[inline]
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
+        let flushed = if self.controls.is_empty() {
+            let (bytes, close) = self.units.advance(n);
+            Flushed { bytes, pings: 0, close }
+        } else {
+            self.written_with_controls(n)
+        };
+        if flushed.close {
+            // RFC 6455 §5.5.1: there is only one, and nothing brings it back.
+            self.farewell = Farewell::None;
+        }
+        self.fill();
+        flushed
+    }
+
+    /// A unit that has begun is in front of the control frames, and the others behind.
+    #[cold]
+    fn written_with_controls(&mut self, n: usize) -> Flushed {
         let (mut bytes, mut pings, mut close) = (0, 0, false);
-        if !self.controls.is_empty() {
-            // A unit that has begun is in front of them, and the others behind.
-            let mut is_ready = true;
-            if let Some(begun) = self.units.first().filter(|unit| unit.is_begun()) {
-                is_ready = begun.is_ready();
-                (bytes, close) = self.units.advance(n.min(begun.left()));
-            }
-            // Behind what is not ready nothing was shown.
-            if is_ready {
-                let (taken, left) = self.controls.advance(n - bytes);
-                (bytes, pings) = (bytes + taken, left);
-            }
+        let mut is_ready = true;
+        if let Some(begun) = self.units.first().filter(|unit| unit.is_begun()) {
+            is_ready = begun.is_ready();
+            (bytes, close) = self.units.advance(n.min(begun.left()));
+        }
+        // Behind what is not ready nothing was shown.
+        if is_ready {
+            let (taken, left) = self.controls.advance(n - bytes);
+            (bytes, pings) = (bytes + taken, left);
         }
         if bytes < n && self.controls.is_empty() {
             let (taken, last) = self.units.advance(n - bytes);
             (bytes, close) = (bytes + taken, close || last);
         }
-        if close {
-            // RFC 6455 §5.5.1: there is only one, and nothing brings it back.
-            self.farewell = Farewell::None;
-        }
-        self.fill();
         Flushed { bytes, pings, close }
     }
 
@@ -320,7 +329,7 @@ impl Outbox {
         let is_copied = header.mask.is_some() && !pieces.iter().all(Piece::can_be_masked);
         match header.mask {
             Some(key) if is_copied && header.len > MASKED as u64 => {
-                self.units.append_masked(&header, key, pieces)
+                self.units.append_masked(&header, key, pieces);
             }
             _ if is_copied || header.len < COPY_BELOW as u64 => {
                 self.units.append(&header, pieces.each_ref().map(Piece::as_slice));

@@ -175,16 +175,25 @@ pub(super) fn sockudo(job: &Job) -> Duration {
 
 // The way out.
 
+/// By a host that looks at its clock for each flush.
 pub(super) fn connection_out(job: Out) -> Duration {
-    let mut memory = Memory::new([].into());
     let clock = Clock::start();
-    let mut now = clock.now();
+    sent(job, || clock.now())
+}
+
+/// By a host that wakes up once, and has all the messages then.
+pub(super) fn connection_out_at_once(job: Out) -> Duration {
+    sent(job, || Instant::ZERO)
+}
+
+fn sent(job: Out, clock: impl Fn() -> Instant) -> Duration {
+    let mut memory = Memory::new([].into());
+    let mut now = clock();
     let mut conn = connection_of(job.role, now);
     let before = cpu::thread();
     for (n, body) in job.bodies.into_iter().enumerate() {
-        // A host looks at its clock each time it wakes up.
         if n % job.batch == 0 {
-            now = clock.now();
+            now = clock();
         }
         let mut message = Message::Binary(body.into_bytes());
         while let Err(error) = conn.send(now, message) {

@@ -98,6 +98,7 @@ pub fn serialise(rounds: usize) -> Vec<Table> {
     let mut contenders: Vec<(&str, Work)> = vec![
         ("limit: copy of ready-made frames", copy),
         ("bowline-core, connection", cores::connection_out),
+        ("bowline-core, connection, one look at the clock", cores::connection_out_at_once),
         ("bowline-core, encoder", cores::encoder_out),
         ("tungstenite", cores::tungstenite_out),
         ("yawc, encoder", cores::yawc_out),

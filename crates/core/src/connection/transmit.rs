@@ -16,15 +16,11 @@ impl Connection {
         }
         self.unblock(now);
         self.stats.bytes_sent += flushed.bytes as u64;
-        let before = self.closing.crossed();
+        if flushed.pings > 0 {
+            self.note_pings(now, flushed.pings);
+        }
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now);
-        for _ in 0..flushed.pings {
-            if !self.asked.as_mut().is_some_and(|asked| asked.handle_left(now)) {
-                self.heartbeat.handle_ping_sent(now);
-                self.probe = self.probe.left(now, before);
-            }
-        }
         if flushed.close {
             self.closing.handle_close_flushed(now);
             if let Some(close) = self.closing.sent().cloned() {
@@ -33,6 +29,18 @@ impl Connection {
         }
         if self.meter.handle_written(now, flushed.bytes, self.outbox.is_empty()) {
             self.measure();
+        }
+    }
+
+    /// So many pings have left.
+    #[cold]
+    fn note_pings(&mut self, now: Instant, pings: u32) {
+        let before = self.closing.crossed();
+        for _ in 0..pings {
+            if !self.asked.as_mut().is_some_and(|asked| asked.handle_left(now)) {
+                self.heartbeat.handle_ping_sent(now);
+                self.probe = self.probe.left(now, before);
+            }
         }
     }
 
