@@ -8,8 +8,8 @@ const SHORT_SLEEP: Duration = Duration::from_secs(10);
 /// Notices that the machine slept: the wall clock went on while the clock that timers run by stood still.
 ///
 /// Linux and macOS stop that clock in sleep; where it goes on (Windows), the core sees timers that fire late instead.
-/// Somebody who sets the wall clock forward looks like a sleep, too, which costs no more than one ping. Time set back
-/// is ignored.
+/// Somebody who sets the wall clock forward looks like a sleep, too: it costs one ping, which a peer that lives has at least
+/// 5 s to answer. Time set back is ignored.
 #[derive(Clone, Copy, Debug)]
 pub struct SleepWatch {
     seen: Reading,

@@ -4,11 +4,9 @@ use super::{Heartbeat, Mode, State};
 use crate::Instant;
 use core::time::Duration;
 
-/// How long a resume probe may take while no round trip is known.
+/// The least a resume probe may take, however short the round trips were: a radio has to wake up and to find its network
+/// again, and what is lost meanwhile is sent again after a second or two.
 const RESUME_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The least a resume probe may take, however short the round trips: a radio has to wake up too.
-const RESUME_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 impl Heartbeat {
     /// When silence asks for a ping.
@@ -33,7 +31,8 @@ impl Heartbeat {
                 // While the link carries our bytes, the far side frees room in a full transport, and `drained`
                 // moves; while it carries theirs, `silent_from` does. If neither does, nothing has crossed.
                 let asked = self.pings.newest_left().unwrap_or(queued);
-                after(asked.max(self.silent_from).max(self.drained), self.timeout(resume))
+                let timeout = if resume { self.resume_timeout(queued) } else { self.timeout() };
+                after(asked.max(self.silent_from).max(self.drained), timeout)
             }
             _ => None,
         }
@@ -61,15 +60,23 @@ impl Heartbeat {
         after(base, duration).map(|deadline| deadline.max(self.paced))
     }
 
-    /// How long a probe may stay unanswered. Three PTOs, so that a long path gets a second chance (RFC 9000 §10.1).
-    fn timeout(&self, resume: bool) -> Duration {
+    /// How long a probe may stay unanswered.
+    fn timeout(&self) -> Duration {
         let config = &self.config;
-        let path = self.rtt.pto().map(|pto| pto.saturating_mul(3));
-        if resume {
-            path.map_or(RESUME_TIMEOUT, |path| path.max(RESUME_TIMEOUT_MIN)).min(config.timeout)
-        } else {
-            config.timeout.max(path.unwrap_or_default()).min(config.timeout.max(config.timeout_max))
-        }
+        config.timeout.max(self.path()).min(config.timeout.max(config.timeout_max))
+    }
+
+    /// How long a resume probe may, that was asked for at `queued`: less, since somebody waits, unless the transport is full
+    /// or was so just now. The probe has to wait there for all that is before it, as any other.
+    fn resume_timeout(&self, queued: Instant) -> Duration {
+        let full = self.timeout();
+        let was_full = self.drained > Instant::ZERO && self.drained + full >= queued;
+        if self.blocked || was_full { full } else { self.path().max(RESUME_TIMEOUT).min(full) }
+    }
+
+    /// Three PTOs, so that a long path gets a second chance (RFC 9000 §10.1); nothing while no round trip is known.
+    fn path(&self) -> Duration {
+        self.rtt.pto().unwrap_or_default().saturating_mul(3)
     }
 }
 

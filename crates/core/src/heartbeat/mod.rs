@@ -125,7 +125,7 @@ pub struct Heartbeat {
     silent_from: Instant,
     /// When the transport last took a byte, or we last asked for an unsolicited Pong.
     spoke: Instant,
-    /// When a transport that had been full last took a byte: proof that the far side drains it.
+    /// When a transport that had been full last took a byte: proof that the far side drains it. Zero before that.
     drained: Instant,
     /// Since when the interval is what it is.
     paced: Instant,
@@ -144,7 +144,7 @@ enum State {
     /// The newest ping waits for a sign of life.
     Probing {
         queued: Instant,
-        /// A resume probe follows a delay of our own. It is short, and there is no second one.
+        /// A resume probe follows a delay of our own. Its time is short if it can be, and there is no second one.
         resume: bool,
     },
     /// The verdict has been given.
@@ -164,7 +164,7 @@ impl Heartbeat {
             heard: now,
             silent_from: now,
             spoke: now,
-            drained: now,
+            drained: Instant::ZERO,
             paced: now,
             blocked: false,
             paused: None,

@@ -26,9 +26,9 @@
 //!
 //! *Evidence:* with other libraries this end is common in the middle of a large upload: the ping waited behind
 //! megabytes of data, in the program, in the kernel, or in a proxy. *Meaning:* nothing about the peer. *What is done:*
-//! it cannot happen here. Messages are cut into fragments and a ping overtakes what waits; the clock of a ping starts
-//! when it has left; and a transport that was full and takes bytes again is proof that the far side lives. So this
-//! sentence means what it says: nobody is there. What follows tells the rest.
+//! messages are cut into fragments and a ping overtakes what waits; the clock of a ping starts when it has left; and a
+//! transport that was full and takes bytes again is proof that the far side lives. So this sentence means what it says:
+//! nobody is there. What follows tells the rest.
 //!
 //! ```text
 //! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 40.0 s,

@@ -111,3 +111,33 @@ fn a_message_is_not_too_slow_because_we_did_not_run() {
     client.handle_timeout(at(40_000));
     assert!(client.is_open());
 }
+
+/// The payload of the last Ping in these bytes of a client.
+fn last_ping(bytes: &[u8]) -> Bytes {
+    let pings = frames(Role::Client, bytes).into_iter().filter(|(opcode, _)| *opcode == Opcode::Ping);
+    pings.last().expect("a ping").1
+}
+
+/// 64 KiB every 1.3 s, and a round trip of 80 ms that is known from before.
+#[test]
+fn an_upload_over_a_slow_path_lives_through_a_stall() {
+    let mut client = client();
+    client.handle_timeout(at(20_000));
+    let ping = last_ping(&drain(&mut client, at(20_000)));
+    client.handle_input(at(20_080), &to_client(0x8a, &ping));
+    client.send(at(30_000), Message::binary(vec![0; 10_000_000])).unwrap();
+    // Since it does not run from the last of these on, the next ping is late.
+    let before = (30_000..=39_100).step_by(1300);
+    let after = (47_500..80_000).step_by(1300);
+    for now in before.chain(after) {
+        let n = client.outputs().map(<[u8]>::len).sum::<usize>().min(64 << 10);
+        client.handle_written(at(now), n);
+        client.handle_blocked(at(now));
+        while let Some(due) = client.poll_timeout().filter(|due| now != 39_100 && *due < at(now + 1300)) {
+            client.handle_timeout(due.max(at(now)));
+        }
+    }
+    let events = events(&mut client);
+    assert!(events.iter().any(|event| matches!(event, Event::Stalled { .. })), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, Event::Closed(_))), "{events:?}");
+}

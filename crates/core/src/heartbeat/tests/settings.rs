@@ -40,8 +40,7 @@ fn no_jitter_makes_an_interval_of_nothing() {
 #[test]
 fn no_timeout_condemns_a_peer_in_the_instant_of_the_question() {
     let config = Config { timeout: Duration::ZERO, timeout_max: Duration::ZERO, ..config(Mode::Full) };
-    let mut bench = Bench::new(Mode::Full);
-    bench.heartbeat = Heartbeat::new(config, &mut Rng::from_seed([1; 32]), Instant::ZERO);
+    let mut bench = Bench::new(config);
     bench.step(Instant::from_secs(10), "T");
     assert_eq!(bench.next(), "dead@10.001");
 }
