@@ -79,6 +79,12 @@ impl Closing {
         }
     }
 
+    /// A Pong answered a ping of ours that had left at `left`: a stall before that was survived, and explains no end.
+    pub fn handle_answered(&mut self, now: Instant, left: Instant) {
+        self.at(now);
+        self.traffic.handle_answered(left);
+    }
+
     /// The transport accepted bytes.
     pub fn handle_sent(&mut self, now: Instant) {
         let now = self.at(now);

@@ -81,6 +81,11 @@ impl Traffic {
         self.stalled = Some(Gap { lasted, until: now });
     }
 
+    /// The peer answered what we had sent at `left`: it was there after every stall before that.
+    pub(super) fn handle_answered(&mut self, left: Instant) {
+        self.stalled = self.stalled.filter(|stall| left < stall.until);
+    }
+
     /// When something was last received.
     pub(super) fn received(&self) -> Instant {
         self.received

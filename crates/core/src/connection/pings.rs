@@ -143,6 +143,7 @@ impl Connection {
             self.tell_answer(now);
         }
         if let Some(rtt) = beat {
+            self.closing.handle_answered(now, now - rtt);
             self.tell(now, Event::Pong { rtt });
         }
     }
@@ -152,6 +153,7 @@ impl Connection {
         let Some(asked) = &mut self.asked else { return };
         if let Some(Ping { number, left: Some(left), .. }) = asked.pings.pop_front() {
             asked.answered = asked.answered.wrapping_add(1);
+            self.closing.handle_answered(now, left);
             self.tell(now, Event::Answered { ping: number, rtt: now - left });
         }
     }

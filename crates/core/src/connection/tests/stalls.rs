@@ -141,3 +141,44 @@ fn an_upload_over_a_slow_path_lives_through_a_stall() {
     assert!(events.iter().any(|event| matches!(event, Event::Stalled { .. })), "{events:?}");
     assert!(!events.iter().any(|event| matches!(event, Event::Closed(_))), "{events:?}");
 }
+/// A client that has found that it did not run, and whose peer has answered the ping that followed at once.
+fn stalled_and_answered(stall: impl FnOnce(&mut Connection)) -> Connection {
+    let mut client = client();
+    stall(&mut client);
+    let ping = last_ping(&drain(&mut client, at(25_000)));
+    client.handle_input(at(25_080), &to_client(0x8a, &ping));
+    client
+}
+
+#[test]
+fn an_answer_to_the_ping_after_a_stall_proves_that_it_was_survived() {
+    let late = |client: &mut Connection| client.handle_timeout(at(25_000));
+    let slept = |client: &mut Connection| client.handle_wake(at(25_000), Duration::from_secs(3600));
+    for mut client in [stalled_and_answered(late), stalled_and_answered(slept)] {
+        client.handle_end(at(34_000), End::Reset);
+        assert_eq!(end(&mut client).kind(), Kind::Reset);
+    }
+}
+
+#[test]
+fn an_answer_to_a_ping_before_a_stall_proves_nothing() {
+    let mut client = client();
+    client.handle_timeout(at(20_000));
+    let ping = last_ping(&drain(&mut client, at(20_000)));
+    client.handle_wake(at(25_000), Duration::from_secs(3600));
+    drain(&mut client, at(25_000));
+    client.handle_input(at(25_010), &to_client(0x8a, &ping));
+    client.handle_end(at(25_020), End::Reset);
+    assert_eq!(end(&mut client).kind(), Kind::LocalSuspend);
+}
+
+#[test]
+fn so_does_an_answer_to_a_ping_of_the_application() {
+    let mut client = without_heartbeat();
+    client.handle_wake(at(25_000), Duration::from_secs(3600));
+    client.ping(at(25_000), b"still there?").unwrap();
+    drain(&mut client, at(25_000));
+    client.handle_input(at(25_080), &to_client(0x8a, b"still there?"));
+    client.handle_end(at(34_000), End::Reset);
+    assert_eq!(end(&mut client).kind(), Kind::Reset);
+}
