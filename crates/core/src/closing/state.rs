@@ -62,6 +62,14 @@ pub enum Overdue {
 /// [application](Config::hold_time) has, less than a peer of our kind waits for it.
 const DATA_SHARE: u32 = 5;
 
+/// A wait that goes on while something crosses takes at most so many times its limit.
+const PATIENCE: u32 = 3;
+
+/// When something that began at `since` is over: this long after the last time that something crossed, but not for ever.
+fn while_it_goes_on(since: Instant, crossed: Instant, limit: Duration) -> Instant {
+    (crossed.max(since) + limit).min(since + limit.saturating_mul(PATIENCE))
+}
+
 /// What we wait for, once our Close is queued.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
@@ -88,8 +96,10 @@ impl State {
     /// When the wait is over; `failed` says that we could not go on.
     pub(super) fn deadline(&self, config: &Config, traffic: &Traffic, failed: bool) -> Option<Instant> {
         match *self {
+            // What was sent before our Close leaves as slowly as the path is, as long as anybody is to hear it.
+            Self::Sent(Wait::Flush { since, limit }) if !failed => Some(traffic.sent().max(since) + limit),
             Self::Sent(Wait::Flush { since, limit }) | Self::Both(Wait::Flush { since, limit }) => {
-                Some(traffic.sent().max(since) + limit)
+                Some(while_it_goes_on(since, traffic.sent(), limit))
             }
             Self::Held { since } => Some(since + config.hold_time()),
             Self::Sent(Wait::Data { since }) | Self::Both(Wait::Data { since }) => {
@@ -98,8 +108,7 @@ impl State {
             // A peer that breaks the protocol gets no more time by going on.
             Self::Sent(Wait::Peer { since, .. }) if failed => Some(since + config.close_timeout),
             Self::Sent(Wait::Peer { since, .. }) => {
-                let wait = config.close_timeout;
-                Some((traffic.received().max(since) + wait).min(since + wait.saturating_mul(3)))
+                Some(while_it_goes_on(since, traffic.received(), config.close_timeout))
             }
             Self::Both(Wait::Peer { since, .. }) => Some(since + config.end_timeout),
             Self::Drain { since, .. } => Some(since + config.drain_timeout),

@@ -14,6 +14,7 @@ mod queues;
 mod record;
 mod refusal;
 mod stalls;
+mod trickling;
 
 use super::*;
 use crate::closing::{Close, CloseCode, Cut, Disconnect, Kind};

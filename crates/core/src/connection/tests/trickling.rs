@@ -1,0 +1,66 @@
+//! A transport that takes very little, when all that matters has been said.
+
+use super::*;
+
+/// Takes a byte of `server` each 4.9 s from `now` on; returns for how long.
+fn trickles(server: &mut Connection, from: Instant) -> Duration {
+    let mut now = from;
+    while server.transport() != Transport::Drop && now - from < Duration::from_secs(600) {
+        now += Duration::from_millis(4900);
+        server.handle_timeout(now);
+        server.handle_written(now, 1);
+        server.handle_blocked(now);
+    }
+    now - from
+}
+
+/// A server in the midst of a fragment that does not leave.
+fn full_server() -> Connection {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![0; 60_000])).unwrap();
+    server.handle_written(T0, 10);
+    server.handle_blocked(T0);
+    server
+}
+
+#[test]
+fn a_peer_that_broke_the_protocol_gains_no_time_by_taking_a_byte_now_and_then() {
+    let mut server = full_server();
+    server.handle_input(at(1000), b"\xc1\x80\0\0\0\0");
+    assert_eq!(trickles(&mut server, at(1000)), Duration::from_millis(4 * 4900));
+}
+
+#[test]
+fn nor_does_a_peer_that_has_closed() {
+    let mut server = full_server();
+    server.handle_input(at(1000), &to_server(0x88, b""));
+    events(&mut server);
+    assert_eq!(trickles(&mut server, at(1000)), Duration::from_millis(4 * 4900));
+}
+
+#[test]
+fn what_we_have_sent_before_our_close_leaves_as_slowly_as_it_likes() {
+    let mut server = full_server();
+    server.close(at(1000), Close::normal()).unwrap();
+    assert!(trickles(&mut server, at(1000)) >= Duration::from_secs(600));
+}
+
+#[test]
+fn a_close_that_crosses_ours_after_a_long_time_finds_us_patient() {
+    let mut server = full_server();
+    server.close(at(1000), Close::normal()).unwrap();
+    let now = at(1000) + trickles(&mut server, at(1000));
+    server.handle_input(now, &to_server(0x88, &close_payload(1000, "")));
+    let stall_timeout = config().closing.stall_timeout;
+    assert!(trickles(&mut server, now) >= stall_timeout * 3, "as if it had closed just now");
+    assert_eq!(server.transport(), Transport::Drop);
+}
+
+#[test]
+fn so_does_a_fault_after_a_long_time() {
+    let mut server = full_server();
+    server.close(at(1000), Close::normal()).unwrap();
+    let now = at(1000) + trickles(&mut server, at(1000));
+    server.handle_input(now, b"\xc1\x80\0\0\0\0");
+    assert_eq!(trickles(&mut server, now), Duration::from_millis(4 * 4900));
+}
