@@ -3,6 +3,7 @@
 use super::close::Close;
 use super::evidence::{Cut, End, Ping};
 use super::suspect::{Limit, Suspect};
+use super::traffic::NOTABLE;
 use crate::frame::Opcode;
 use crate::words::{OneLine, Secs, Size};
 use alloc::string::String;
@@ -42,6 +43,7 @@ pub(super) enum Clause {
     },
     Lifetime {
         age: Duration,
+        idle: Duration,
         limit: Option<&'static Limit>,
         seen_before: bool,
     },
@@ -97,7 +99,7 @@ impl Clause {
         let (limit, measured, seen_before) = match *self {
             Self::Idle { idle, limit, seen_before, .. } => (limit, idle, seen_before),
             Self::Forgotten { silence, limit, seen_before, .. } => (limit, silence, seen_before),
-            Self::Lifetime { age, limit, seen_before } => (limit, age, seen_before),
+            Self::Lifetime { age, limit, seen_before, .. } => (limit, age, seen_before),
             _ => return None,
         };
         Some(Suspect {
@@ -166,8 +168,14 @@ impl fmt::Display for Clause {
                 }
                 write!(f, "{}", Again(seen_before))
             }
-            Self::Lifetime { age, limit, seen_before } => {
-                write!(f, "cut at age {} although busy: connection lifetime limit", Secs(age))?;
+            Self::Lifetime { age, idle, limit, seen_before } => {
+                write!(f, "cut at age {}", Secs(age))?;
+                if idle < NOTABLE {
+                    f.write_str(" although busy")?;
+                } else {
+                    write!(f, ", {} after the last byte", Secs(idle))?;
+                }
+                f.write_str(": connection lifetime limit")?;
                 match limit {
                     Some(limit) => write!(f, " ({} {} s)", limit.names, limit.secs),
                     None => write!(f, "{}", Again(seen_before)),

@@ -14,8 +14,8 @@ use core::time::Duration;
 /// How long after it a stall of our own still explains an end: the default time-out of the heartbeat.
 const RECENT: Duration = Duration::from_secs(20);
 
-/// A connection without traffic for twice the default interval of the heartbeat is not busy.
-const BUSY: Duration = Duration::from_secs(40);
+/// A connection without a byte for twice the default interval of the heartbeat was not used to its last moment.
+const IN_USE: Duration = Duration::from_secs(40);
 
 /// Links that end younger than this end for other reasons than their age.
 const MIN_AGE: Duration = Duration::from_secs(10);
@@ -104,11 +104,12 @@ impl Case<'_> {
         let limit = known(&LIFETIME, age, Duration::ZERO);
         let like_before = age >= MIN_AGE
             && self.evidence.history.ages.iter().flatten().filter(|old| agree(**old, age, 50)).count() == 2;
-        (self.idle() < BUSY && (limit.is_some() || like_before)).then_some(Verdict {
+        let idle = self.idle();
+        (idle < IN_USE && (limit.is_some() || like_before)).then_some(Verdict {
             who: Who::Path,
             kind: Kind::LifetimeLimit { age },
             retry: Retry::Now,
-            clause: Clause::Lifetime { age, limit, seen_before: like_before },
+            clause: Clause::Lifetime { age, idle, limit, seen_before: like_before },
         })
     }
 

@@ -54,9 +54,13 @@ impl Limit {
     }
 }
 
-/// The limit that fits a measured time.
+/// Who counts hours counts them to some seconds: what ends a minute off ended for another reason.
+const MAX_SLACK: Duration = Duration::from_secs(15);
+
+/// The limit that fits a measured time to a fiftieth, or to `slack` if that is more.
 pub(super) fn known(table: &'static [Limit], measured: Duration, slack: Duration) -> Option<&'static Limit> {
-    table.iter().find(|limit| measured.abs_diff(limit.duration()) <= slack.max(limit.duration() / 50))
+    let slack_of = |limit: &Limit| slack.max(limit.duration() / 50).min(MAX_SLACK);
+    table.iter().find(|limit| measured.abs_diff(limit.duration()) <= slack_of(limit))
 }
 
 /// The largest limit within this silence that is kept without a word.

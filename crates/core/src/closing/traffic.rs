@@ -7,7 +7,7 @@ use core::time::Duration;
 pub(super) const MIN_SILENCE: Duration = Duration::from_secs(10);
 
 /// A pause shorter than this is part of a conversation.
-const NOTABLE: Duration = Duration::from_secs(1);
+pub(super) const NOTABLE: Duration = Duration::from_secs(1);
 
 /// What is read this soon after a stall may have waited in the receive buffer; what comes later proves that the
 /// connection has survived.

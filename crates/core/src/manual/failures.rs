@@ -109,7 +109,8 @@
 //! (Google Cloud HTTP(S) LB default 30 s)
 //! ```
 //!
-//! *Evidence:* traffic until the end, at a known age or at the age of the two links before. *Meaning:* a proxy that
+//! *Evidence:* a known age or that of the two links before, and bytes that crossed little before the end; if that was more
+//! than a second before, the sentence says when instead of "although busy". *Meaning:* a proxy that
 //! limits how old a connection may be. *What is done:* dial again at once. A heartbeat is no cure; raise the limit.
 //!
 //! # Accepted, then dropped

@@ -66,7 +66,7 @@ impl Closing {
                     Wait::Flush { since, limit } => {
                         Wait::Flush { since: since.max(self.traffic.sent()), limit }
                     }
-                    before => before,
+                    before @ Wait::Data { .. } => before,
                 });
             }
             State::Drain { idle, .. } => {
