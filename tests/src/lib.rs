@@ -8,3 +8,8 @@ pub mod heap;
 pub mod path;
 pub mod sim;
 pub mod transcript;
+
+/// The program that the README shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

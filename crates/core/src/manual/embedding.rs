@@ -6,8 +6,9 @@
 //! 1. **Read** what there is, and report it.
 //! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life.
 //! 3. Take the **events**, and send what there is to say.
-//! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, say
-//!    [`handle_blocked`](crate::Connection::handle_blocked).
+//! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, or has to be
+//!    waited for, say [`handle_blocked`](crate::Connection::handle_blocked): what it takes after that proves that the far
+//!    side lives.
 //! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached.
 //!
 //! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth. Set `TCP_NODELAY`, and let the
@@ -118,9 +119,17 @@
 //! ```
 //! use bowline_core::connection::{Config, Event, Transport};
 //! use bowline_core::{Close, Connection, Disconnect, End, Instant, Message};
-//! use std::time::Duration;
+//! use std::future::{pending, poll_fn};
+//! use std::io;
+//! use std::pin::Pin;
 //! use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 //! use tokio::time::{sleep, Instant as Clock};
+//!
+//! enum Next {
+//!     Read(io::Result<usize>),
+//!     Written(io::Result<usize>),
+//!     Due,
+//! }
 //!
 //! /// Drives a connection until its end.
 //! async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
@@ -132,25 +141,41 @@
 //!     let now = || Instant::ZERO + start.elapsed();
 //!     let (mut reader, mut writer) = tokio::io::split(stream);
 //!     loop {
-//!         let patience = conn.poll_timeout().map_or(Duration::ZERO, |deadline| deadline - now());
-//!         let (wants_input, output) = (conn.wants_input(), conn.output().to_vec());
-//!         tokio::select! {
+//!         let (deadline, wants_input, output) = (conn.poll_timeout(), conn.wants_input(), conn.output().to_vec());
+//!         let mut has_waited = false;
+//!         let write = poll_fn(|cx| {
+//!             let written = Pin::new(&mut writer).poll_write(cx, &output);
+//!             has_waited |= written.is_pending();
+//!             written
+//!         });
+//!         let timeout = async {
+//!             match deadline {
+//!                 Some(deadline) => sleep(deadline - now()).await,
+//!                 None => pending().await,
+//!             }
+//!         };
+//!         let next = tokio::select! {
 //!             biased;
-//!             read = reader.read_buf(conn.input()), if wants_input => match read {
-//!                 Ok(0) => conn.handle_end(now(), End::Eof),
-//!                 Ok(_) => conn.handle_read(now()),
-//!                 Err(_) => conn.handle_end(now(), End::Reset),
-//!             },
-//!             written = writer.write(&output), if !output.is_empty() => match written {
-//!                 Ok(n) => {
-//!                     conn.handle_written(now(), n);
-//!                     if n < output.len() {
-//!                         conn.handle_blocked(now());
-//!                     }
+//!             read = reader.read_buf(conn.input()), if wants_input => Next::Read(read),
+//!             written = write, if !output.is_empty() => Next::Written(written),
+//!             () = timeout => Next::Due,
+//!         };
+//!         // Before what was written: that a full transport has taken something is a sign of life.
+//!         if has_waited {
+//!             conn.handle_blocked(now());
+//!         }
+//!         match next {
+//!             Next::Read(Ok(0)) => conn.handle_end(now(), End::Eof),
+//!             Next::Read(Ok(_)) => conn.handle_read(now()),
+//!             Next::Read(Err(_)) => conn.handle_end(now(), End::Reset),
+//!             Next::Written(Ok(n)) => {
+//!                 conn.handle_written(now(), n);
+//!                 if n < output.len() {
+//!                     conn.handle_blocked(now());
 //!                 }
-//!                 Err(_) => conn.handle_end(now(), End::WriteFailed),
-//!             },
-//!             () = sleep(patience) => {}
+//!             }
+//!             Next::Written(Err(_)) => conn.handle_end(now(), End::WriteFailed),
+//!             Next::Due => {}
 //!         }
 //!         conn.handle_timeout(now());
 //!
