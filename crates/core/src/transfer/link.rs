@@ -71,6 +71,8 @@ pub(super) struct Link {
     pub(super) broken: bool,
     /// How many bytes of files this link has carried, as far as the receiver has said so.
     pub(super) moved: u64,
+    /// How many of them came in.
+    pub(super) received: u64,
     /// How many bytes the last chunk had that came.
     pub(super) last_received: Option<u32>,
     /// How many bytes our credit promises to hold, for all transfers together.
@@ -109,6 +111,7 @@ impl Link {
             closing: false,
             broken: false,
             moved: 0,
+            received: 0,
             last_received: None,
             promised: 0,
             answered: None,

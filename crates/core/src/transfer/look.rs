@@ -65,6 +65,11 @@ impl Transfers {
         self.link.as_ref().map_or(0, |link| link.moved)
     }
 
+    /// How many bytes of files have come in over this link.
+    pub fn received(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.received)
+    }
+
     /// How many bytes this end has promised to hold for all transfers of this link together, beside what it holds.
     pub fn promised(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.promised)

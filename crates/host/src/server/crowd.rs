@@ -47,9 +47,9 @@ impl Drop for Member {
 pub(super) struct Feed(Option<(u64, Instant)>);
 
 impl Feed {
-    /// The link has moved so many bytes by now, if a file is on its way in.
-    pub(super) fn look(&mut self, now: Instant, moved: Option<u64>) {
-        self.0 = moved.map(|moved| self.0.filter(|(seen, _)| *seen == moved).unwrap_or((moved, now)));
+    /// So many bytes have come in over the link by now, if a file is on its way in.
+    pub(super) fn look(&mut self, now: Instant, received: Option<u64>) {
+        self.0 = received.map(|came| self.0.filter(|(seen, _)| *seen == came).unwrap_or((came, now)));
     }
 
     /// Whether something comes, or may be about to.

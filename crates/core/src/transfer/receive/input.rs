@@ -94,6 +94,7 @@ impl Incoming {
         self.working = None;
         if let Some(link) = &mut cx.link {
             link.moved += data.len() as u64;
+            link.received += data.len() as u64;
             link.last_received = u32::try_from(data.len()).ok();
         }
         self.unwritten.push_back(self.received);

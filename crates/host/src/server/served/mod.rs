@@ -232,7 +232,7 @@ impl Served {
     /// Gives the client no more credit than its share, while it brings something.
     fn share_credit(&mut self, now: Instant) {
         let transfers = self.desk.session.transfers();
-        self.feed.look(now, self.receives().then(|| transfers.moved()));
+        self.feed.look(now, self.receives().then(|| transfers.received()));
         if !self.feed.is_live(now) {
             self.member = None;
             return;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{Offer, SUBPROTOCOL, SafeName, TransferId};
+use bowline_core::transfer::{Answer, Digest, Event, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_core::{Connection, Instant, connection, pump};
 use bowline_store::worker::{Deliver, Report, Spawn};
 
@@ -60,6 +60,30 @@ impl Link {
         }
     }
 
+    /// The client fetches the file that the server has, as far as it comes at once.
+    fn fetch(&mut self, now: Instant, id: TransferId) {
+        self.client.0.transfers_mut().request(now, id, SafeName::parse("served").unwrap()).unwrap();
+        self.settle(now);
+        while let Some(event) = self.client.0.poll_event() {
+            let transfers = self.client.0.transfers_mut();
+            match event {
+                session::Event::Transfer(Event::Offered(offered)) => {
+                    let prefix = Digest::of(b"");
+                    transfers.answer(
+                        now,
+                        offered.id,
+                        Answer::Take { from: 0, prefix, epoch: 1, expires: None },
+                    );
+                }
+                session::Event::Transfer(Event::Write { id, offset, data }) => {
+                    transfers.written(now, id, offset + data.len() as u64);
+                }
+                _ => {}
+            }
+            self.settle(now);
+        }
+    }
+
     fn promised(&self) -> u64 {
         self.server.0.promised()
     }
@@ -90,6 +114,19 @@ fn whoever_brings_nothing_takes_no_share_after_a_while() {
         link.settle(Instant::from_millis(10_000));
     }
     assert_eq!(Link::sending(&house, 4).promised(), CREDIT);
+}
+
+#[test]
+fn what_goes_out_keeps_no_share_for_what_does_not_come_in() {
+    let (dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
+    std::fs::write(dir.path().join("served"), [1; 100_000]).unwrap();
+    let mut link = Link::sending(&house, 1);
+    link.client.0.transfers_mut().pause(NOW, TransferId::from_bytes([1; 16]));
+    for second in 1..=10 {
+        link.fetch(Instant::from_secs(second), TransferId::from_bytes([10 + second as u8; 16]));
+    }
+    assert!(link.client.0.transfers().received() >= 1_000_000, "it fetches all the time");
+    assert_eq!(Link::sending(&house, 2).promised(), CREDIT);
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn what_a_transfer_is_doing_is_told_at_both_ends() {
     receiver.hear_data(1, 99_999, 1);
     assert_eq!((stage(&sender), stage(&receiver)), (Some(Stage::Finishing), Some(Stage::Finishing)));
     assert_eq!((sender.0.moved(), receiver.0.moved()), (100_000, 100_000));
+    assert_eq!((sender.0.received(), receiver.0.received()), (0, 100_000));
 }
 
 #[test]
