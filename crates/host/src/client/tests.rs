@@ -266,6 +266,23 @@ fn who_is_put_off_is_told_by_whom_and_for_how_long() {
 }
 
 #[test]
+fn a_link_that_broke_before_a_file_was_answered_has_carried_it() {
+    let mut ends = Ends::new();
+    let links = |ends: &mut Ends, millis| {
+        let progress = ends.keeper.progress(Instant::from_millis(millis));
+        progress.map(|(who, progress)| (*who, progress.links)).collect::<Vec<_>>()
+    };
+    ends.keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "offered");
+    ends.keeper.upload(Instant::ZERO, offer(2), Feed::Nothing, "paused");
+    ends.keeper.tell_transfer(Instant::ZERO, offer(2).id, Verb::Pause);
+    ends.round();
+    assert_eq!(links(&mut ends, 0), [("offered", 0), ("paused", 0)]);
+    ends.near.handle_end(Instant::ZERO, End::Reset);
+    ends.round();
+    assert_eq!(links(&mut ends, 100), [("offered", 1)], "and of the other nothing is news");
+}
+
+#[test]
 fn it_is_over_at_once_without_a_link_and_without_work() {
     let mut keeper = keeper(ClientConfig::default());
     keeper.release();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, Traffic, TransferId,
+    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, Stage, Traffic, TransferId,
 };
 use bowline_store::DiskStore;
 
@@ -139,6 +139,16 @@ impl<T> Keeper<T> {
         let links = self.links;
         if let Some(tracked) = self.tracked.get_mut(&id) {
             tracked.count_link(links);
+        }
+    }
+
+    /// The link ends, or has ended: it has carried an offer, too, that nobody has answered.
+    pub(super) fn count_offered(&mut self) {
+        let transfers = self.desk.session.transfers();
+        for (id, tracked) in &mut self.tracked {
+            if transfers.progress(*id).is_some_and(|progress| progress.stage == Stage::Opening) {
+                tracked.count_link(self.links);
+            }
         }
     }
 
