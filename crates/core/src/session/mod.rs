@@ -152,7 +152,7 @@ impl Session {
 
     /// The link has ended. A client decides when to dial again.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
-        let carried = self.transfers.moved() > 0 || self.speech.has_carried();
+        let carried = self.transfers.has_carried() || self.speech.has_carried();
         if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
             reconnect.handle_progress(now);
         }

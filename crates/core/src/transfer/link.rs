@@ -1,5 +1,6 @@
 //! What lives as long as one transport: handles, the control queue, the peer's limits, the flow controller.
 
+use super::ahead::Ahead;
 use super::flow::Flow;
 use super::guard::Guard;
 use super::limiter::Limiter;
@@ -38,6 +39,11 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// Whether there is any.
+    pub(super) fn any(self) -> bool {
+        self.outgoing + self.incoming + self.wanted + self.asked > 0
+    }
+
     fn of(&mut self, route: Route) -> &mut usize {
         match route {
             Route::Outgoing(_) => &mut self.outgoing,
@@ -55,6 +61,8 @@ pub(super) struct Link {
     last_peer_handle: Handle,
     routes: BTreeMap<Handle, Route>,
     open: Open,
+    /// Our offers and requests of which nothing has moved.
+    pub(super) ahead: Ahead,
     /// Those whose transfer is paused, and how many of each side they are.
     resting: BTreeSet<Handle>,
     at_rest: Open,
@@ -92,6 +100,7 @@ impl Link {
         role: Role,
         config: &Config,
         features: u64,
+        ahead: Ahead,
         rtt: Option<Duration>,
     ) -> Self {
         let mut link = Self {
@@ -100,6 +109,7 @@ impl Link {
             last_peer_handle: 0,
             routes: BTreeMap::new(),
             open: Open::default(),
+            ahead,
             resting: BTreeSet::new(),
             at_rest: Open::default(),
             control: VecDeque::new(),
@@ -152,6 +162,7 @@ impl Link {
         let handle = self.next_handle;
         self.next_handle = handle.saturating_add(2);
         self.enter(handle, route);
+        self.ahead.handle_sent(handle);
         handle
     }
 
@@ -173,6 +184,7 @@ impl Link {
 
     pub(super) fn close(&mut self, handle: Handle) {
         self.rest(handle, false);
+        self.ahead.handle_settled(handle);
         if let Some(route) = self.routes.remove(&handle) {
             *self.open.of(route) -= 1;
         }
@@ -208,6 +220,7 @@ impl Link {
     pub(super) fn rest(&mut self, handle: Handle, rests: bool) {
         let Some(route) = self.route(handle) else { return };
         if rests && self.resting.insert(handle) {
+            self.ahead.handle_settled(handle);
             *self.at_rest.of(route) += 1;
         } else if !rests && self.resting.remove(&handle) {
             *self.at_rest.of(route) -= 1;

@@ -70,6 +70,11 @@ impl Transfers {
         self.link.as_ref().map_or(0, |link| link.received)
     }
 
+    /// Whether this link was of any use: bytes have come over it, or what had come before is whole.
+    pub(crate) fn has_carried(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.moved > 0 || link.ahead.ended() > 0)
+    }
+
     /// How many bytes this end has promised to hold for all transfers of this link together, beside what it holds.
     pub fn promised(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.promised)

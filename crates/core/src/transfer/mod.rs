@@ -18,6 +18,7 @@
 //! id; the receiver says how much it has made durable, and sending goes on from there.
 
 mod agenda;
+mod ahead;
 mod cancel;
 mod code;
 mod commands;
@@ -57,9 +58,11 @@ pub mod wire;
 use crate::time::earliest;
 use crate::{Instant, Role};
 use agenda::Agenda;
+use ahead::Ahead;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 use link::Link;
 use receive::Incoming;
@@ -122,6 +125,8 @@ pub struct Transfers {
     link: Option<Link>,
     /// How many bytes of files the links before this one have carried.
     carried: u64,
+    /// How many offers and requests may be out on the next link.
+    ahead: Ahead,
     outgoing: BTreeMap<TransferId, Outgoing>,
     incoming: BTreeMap<TransferId, Incoming>,
     wanted: BTreeMap<TransferId, Wanted>,
@@ -167,6 +172,7 @@ impl Transfers {
             now,
             link: None,
             carried: 0,
+            ahead: Ahead::default(),
             outgoing: BTreeMap::new(),
             incoming: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -189,7 +195,8 @@ impl Transfers {
     /// again.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         self.handle_link_down(now);
-        self.link = Some(Link::new(self.now, self.role, &self.config, self.features, rtt));
+        let ahead = mem::take(&mut self.ahead);
+        self.link = Some(Link::new(self.now, self.role, &self.config, self.features, ahead, rtt));
     }
 
     /// The link is gone. What was being received is made durable as far as it came; what was being sent waits.
@@ -197,6 +204,7 @@ impl Transfers {
         self.advance(now);
         let Some(link) = self.link.take() else { return };
         self.carried += link.moved;
+        self.ahead = link.ahead.next(link.opened().any());
         self.asked.clear();
         let mut cx = context!(self);
         for (id, incoming) in &mut self.incoming {
@@ -305,6 +313,9 @@ impl Transfers {
         let mut outgoing = self.outgoing.get_mut(&id);
         if outgoing.as_mut().is_some_and(|outgoing| outgoing.queue_fin()) {
             self.fins.push_back(id);
+        }
+        if let (Some(outgoing), Some(link)) = (&outgoing, &mut self.link) {
+            link.ahead.look(outgoing);
         }
         let outgoing = outgoing.and_then(|outgoing| outgoing.deadline(&self.config));
         self.turns.wake(id);

@@ -56,7 +56,8 @@ impl Transfers {
     fn poll_request(&mut self) -> Option<Frame> {
         let now = self.now;
         let link = self.link.as_mut().filter(|link| !link.closing && link.guard.admits_ours(now))?;
-        if link.opened().wanted + link.opened().incoming >= link.max_transfers() {
+        let open = link.opened().wanted + link.opened().incoming;
+        if open >= link.max_transfers() || !link.ahead.admits() {
             return None;
         }
         while let Some(id) = self.asking.pop_front() {

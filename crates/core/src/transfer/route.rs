@@ -172,8 +172,9 @@ impl Transfers {
             return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
         }
         if let Some(wanted) = wanted {
-            if let Asking::Asked { handle, .. } = wanted.state {
-                link.close(handle);
+            if let Asking::Asked { handle: asked, .. } = wanted.state {
+                link.ahead.handle_offered(asked, handle);
+                link.close(asked);
             }
             wanted.state = Asking::Offered;
             wanted.was_offered = true;
@@ -237,6 +238,9 @@ impl Transfers {
         if !self.link.as_mut().is_some_and(|link| link.open_by_peer(handle, Route::Asked(id))) {
             return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
         }
+        if let Some(link) = self.link.as_mut().filter(|_| request.again) {
+            link.ahead.limit();
+        }
         self.asked.insert(id, Asked { handle, again: request.again });
         self.events.push_back(Event::Requested { id, name: request.name, range });
     }
@@ -249,6 +253,9 @@ impl Transfers {
             // What crossed the end of its transfer is late, not wrong.
             (None, frame) if link.was_open(handle) => self.count_late(&frame),
             (Some(Route::Outgoing(id)), frame) => {
+                if matches!(frame, Frame::Finishing(..)) {
+                    link.ahead.handle_settled(handle);
+                }
                 self.outgoing_step(now, id, |outgoing, cx| match frame {
                     Frame::Accept(_, accept) => outgoing.handle_accept(cx, accept),
                     Frame::Ack(_, ack) => outgoing.handle_ack(cx, ack),
@@ -264,6 +271,7 @@ impl Transfers {
                 });
             }
             (Some(Route::Incoming(id)), frame) => {
+                link.ahead.handle_settled(handle);
                 self.incoming_step(now, id, |incoming, cx| match frame {
                     Frame::Data(_, data) => incoming.handle_data(cx, data),
                     Frame::Fin(_, whole) => incoming.handle_fin(cx, whole),

@@ -30,7 +30,7 @@ impl Transfers {
         let now = self.now;
         let mut cx = context!(self);
         let link = cx.link.as_mut().filter(|link| !link.closing && link.guard.admits_ours(now))?;
-        if link.opened().outgoing >= link.max_transfers() {
+        if link.opened().outgoing >= link.max_transfers() || !link.ahead.admits() {
             return None;
         }
         while let Some(id) = self.turns.first_waiting() {

@@ -83,6 +83,7 @@ impl Incoming {
     pub(super) fn done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
         cx.control(Frame::Done(self.handle, whole));
         if let Some(link) = &mut cx.link {
+            link.ahead.handle_ended();
             link.close(self.handle);
         }
         let Whole { length, digest, deduplicated } = whole;

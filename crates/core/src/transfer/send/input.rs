@@ -164,6 +164,7 @@ impl Outgoing {
             // The last chunks may be acknowledged by this alone.
             link.moved += end.min(self.reached).saturating_sub(self.received);
             self.rewind(end, link);
+            link.ahead.handle_ended();
             link.close(handle);
         }
         (self.received, self.durable) = (end, end);

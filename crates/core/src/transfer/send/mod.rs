@@ -261,6 +261,19 @@ impl Outgoing {
         matches!(self.state, State::Waiting { .. })
     }
 
+    /// Its handle, once others may be offered: all that can be sent of a small file has been, or a large one has begun.
+    pub(super) fn settled(&self) -> Option<Handle> {
+        let is_small = self.end.is_some_and(|end| end <= wire::INITIAL_CREDIT);
+        let has_begun = self.reads == 0 || !self.ready.is_empty() || !self.flights.is_empty();
+        match self.state {
+            State::Offered { handle, fin: true, .. } | State::Finishing { handle } => Some(handle),
+            State::Sending { handle, .. } => {
+                (self.is_open_ended() || !is_small && has_begun).then_some(handle)
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn id(&self) -> TransferId {
         self.offer.id
     }

@@ -1,5 +1,6 @@
 //! Two `Transfers` joined by lists of messages, in virtual time.
 
+mod ahead;
 mod asking;
 mod cancels;
 mod exchange;
