@@ -160,3 +160,21 @@ pub(crate) fn set_modified(file: &File, mtime_ms: i64) {
         let _ = file.set_modified(time);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_another_file_and_what_cannot_be_opened_yet_is_nobodys_verdict() {
+        let (digest, other) = (Digest::of(b"a"), Digest::of(b"b"));
+        let found = |found: io::Result<Option<Digest>>| is_digest(found, digest).ok();
+        let error = |code| Err(io::Error::from_raw_os_error(code));
+        let too_many = if cfg!(windows) { 4 } else { 24 };
+        assert_eq!(found(Ok(Some(digest))), Some(true));
+        assert_eq!(found(Ok(Some(other))), Some(false));
+        assert_eq!(found(Ok(None)), Some(false));
+        assert_eq!(found(error(5)), Some(false));
+        assert_eq!(found(error(too_many)), None);
+    }
+}

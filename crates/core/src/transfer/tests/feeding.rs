@@ -284,3 +284,56 @@ fn a_low_limit_invites_no_more_files_than_it_can_pay_for_while_somebody_waits() 
         assert_eq!(hello.max_transfers, invited, "{limit_rate:?}");
     }
 }
+
+/// A server that takes 10 kB a second and has files of these lengths, which came unasked and are not paid for.
+fn owing(files: &[u64]) -> Scripted {
+    let mut receiver = Scripted::new(Role::Server, Config { limit_rate: Some(10_000), ..Config::default() });
+    for (n, length) in (1..).zip(files) {
+        let handle = 2 * u32::from(n) - 1;
+        receiver.hear_offer(handle, n, *length);
+        receiver.hear_data(handle, 0, *length as usize);
+        receiver.take(n);
+        receiver.0.written(Instant::ZERO, id(n), *length);
+    }
+    receiver
+}
+
+fn hear_fin(receiver: &mut Scripted, now: Instant, n: u8, length: u64) {
+    let whole = Whole { length, digest: Digest::of(b"x"), deduplicated: false };
+    receiver.hear_at(now, Frame::Fin(2 * u32::from(n) - 1, whole));
+}
+
+#[test]
+fn what_came_unasked_is_paid_for_behind_what_others_have_had_and_before_what_came_later() {
+    let mut receiver = owing(&[25_000, 10_000]);
+    for (n, length) in [(1, 25_000), (2, 10_000)] {
+        hear_fin(&mut receiver, Instant::ZERO, n, length);
+    }
+    receiver.0.hold_back(Instant::from_secs(1), Instant::ZERO, Instant::from_secs(5));
+    let mut finished = Vec::new();
+    while finished.len() < 2 {
+        let now = receiver.0.poll_timeout().expect("somebody waits");
+        receiver.0.handle_timeout(now);
+        receiver.say_at(now);
+        for event in receiver.events() {
+            if let Event::Finish { id, .. } = event {
+                finished.push((id, now));
+            }
+        }
+    }
+    assert_eq!(finished, [(id(1), Instant::from_secs(4)), (id(2), Instant::from_secs(5))]);
+}
+
+#[test]
+fn whose_end_comes_late_is_told_a_second_later_that_somebody_is_at_work() {
+    let mut receiver = owing(&[60_000]);
+    let late = Instant::from_secs(3);
+    receiver.0.handle_timeout(late);
+    receiver.say_at(late);
+    hear_fin(&mut receiver, late, 1, 60_000);
+    receiver.0.handle_timeout(late);
+    assert!(!receiver.say_at(late).iter().any(is_at_work));
+    let next = Instant::from_secs(4);
+    receiver.0.handle_timeout(next);
+    assert!(receiver.say_at(next).iter().any(is_at_work));
+}

@@ -84,3 +84,30 @@ fn the_beginning_of_what_is_not_there_is_not_compared() {
         assert_eq!(hashes(&mut sender), compares);
     }
 }
+
+/// Whether a small file is read before its next offer is answered.
+fn is_early(sender: &mut Scripted, now: Instant) -> bool {
+    sender.0.handle_timeout(now);
+    let said = sender.say_at(now);
+    assert!(matches!(said[..], [.., Frame::Offer(..)]), "{said:?}");
+    !reads(sender).is_empty()
+}
+
+#[test]
+fn a_small_file_that_was_put_off_waits_for_the_next_answer() {
+    let mut sender = small();
+    sender.hear(Frame::Cancel(1, cancel(Code::Busy, Duration::from_secs(1))));
+    assert!(!is_early(&mut sender, Instant::from_secs(1)));
+}
+
+#[test]
+fn a_small_file_that_was_accepted_before_its_link_broke_waits_for_the_next_answer() {
+    for accepted in [false, true] {
+        let mut sender = small();
+        if accepted {
+            sender.hear(Frame::Accept(1, accept(1000)));
+        }
+        sender.relink();
+        assert_eq!(is_early(&mut sender, Instant::ZERO), !accepted);
+    }
+}
