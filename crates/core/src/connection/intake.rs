@@ -45,13 +45,6 @@ impl Intake {
         }
     }
 
-    /// Gives the memory back that is kept for what comes next.
-    pub(super) fn release(&mut self) {
-        if let Self::Whole(assembler) = self {
-            assembler.release();
-        }
-    }
-
     /// Forgets what has begun.
     pub(super) fn clear(&mut self) {
         match self {

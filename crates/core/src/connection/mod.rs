@@ -306,7 +306,6 @@ impl Connection {
                 if !self.decoder.keeps_places() {
                     self.decoder.release();
                 }
-                self.intake.release();
                 self.inbox.release();
             }
             fresh => self.receive(now, fresh as u64, bytes),
@@ -322,7 +321,6 @@ impl Connection {
     fn rest(&mut self) {
         self.decoder.release();
         self.known = self.decoder.buffered();
-        self.intake.release();
         self.outbox.release();
         self.inbox.release();
     }

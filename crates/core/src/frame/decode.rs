@@ -1,5 +1,6 @@
 //! Bytes to frames.
 
+mod joint;
 mod parse;
 mod push;
 mod room;
@@ -10,6 +11,7 @@ use crate::mask;
 use alloc::boxed::Box;
 use bytes::{Buf, Bytes, BytesMut};
 use core::fmt;
+use joint::Joint;
 use room::{MAX_STRIDE, MIN_STRIDE};
 use shelf::Shelf;
 
@@ -40,6 +42,8 @@ pub struct Decoder {
     /// What was received; before `pos`, nobody needs it any more.
     buf: BytesMut,
     pos: usize,
+    /// Earlier fragments of the message at hand, if they are [joined](Self::join_arrived) here.
+    joint: Joint,
     /// How large the memory is in which `buf` lies, of which it may see a part: never less than it is.
     place: usize,
     /// What was copied out since the last large frame, for the sole reason that the place is large.
@@ -49,6 +53,8 @@ pub struct Decoder {
     stride: u32,
     /// The length of the last data frame, if it was large: the next one is likely to be as long.
     recent: u32,
+    /// The length of the last message, if it was large and came in fragments: the next one is likely to be as long.
+    usual: u32,
     /// Whether frames are collected until they are whole, rather than taken as they arrive.
     whole: bool,
     state: State,
@@ -82,11 +88,13 @@ impl Decoder {
             limit: limits.frame.unwrap_or(u64::MAX),
             buf: BytesMut::new(),
             pos: 0,
+            joint: Joint::default(),
             place: 0,
             copied: 0,
             shelf: None,
             stride: MIN_STRIDE as u32,
             recent: 0,
+            usual: 0,
             whole: false,
             state: State::Header,
             in_message: false,
@@ -159,12 +167,8 @@ impl Decoder {
     /// arrives later stands alone, and the frame is whole when the last of it has come.
     pub fn take_arrived(&mut self) -> Bytes {
         let len = self.payload().len();
-        // Whoever appended to the input may have made it larger.
-        if len < COPY_BELOW || len < self.place.max(self.buf.capacity()).div_ceil(COPY_SHARE) {
+        if self.joint.len > 0 || self.is_copied(len) {
             let payload = Bytes::copy_from_slice(self.payload());
-            if len >= MIN_STRIDE {
-                self.copied = self.copied.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
-            }
             self.pos += len;
             self.step();
             return payload;
@@ -203,9 +207,21 @@ impl Decoder {
     pub fn clear(&mut self) {
         self.state = State::Header;
         self.in_message = false;
-        self.recent = 0;
+        (self.recent, self.usual) = (0, 0);
         self.buf.clear();
+        self.joint = Joint::default();
         self.release();
+    }
+
+    /// Whether a payload of this length is to be copied out of the place in which it lies; counts it then.
+    fn is_copied(&mut self, len: usize) -> bool {
+        // Whoever appended to the input may have made it larger.
+        let place = self.place.max(self.buf.capacity());
+        let is_copied = len < COPY_BELOW || len < place.div_ceil(COPY_SHARE);
+        if is_copied && len >= MIN_STRIDE {
+            self.copied = self.copied.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
+        }
+        is_copied
     }
 
     /// Unmasks what has arrived of the frame at hand, and says whether it is whole.
@@ -247,8 +263,10 @@ impl Decoder {
     fn finish(&mut self) {
         if let State::Payload { header, .. } = &self.state {
             if !header.opcode.is_control() {
-                let is_large = header.len >= MAX_STRIDE as u64;
-                self.recent = if is_large { u32::try_from(header.len).unwrap_or(u32::MAX) } else { 0 };
+                self.recent = if_large(header.len);
+                if header.fin {
+                    self.usual = if_large(self.joint.len as u64);
+                }
                 if self.recent > 0 {
                     self.copied = 0;
                 }
@@ -264,6 +282,11 @@ impl Decoder {
             _ => 0,
         }
     }
+}
+
+/// A length that is worth to be remembered, or 0.
+fn if_large(len: u64) -> u32 {
+    if len < MAX_STRIDE as u64 { 0 } else { u32::try_from(len).unwrap_or(u32::MAX) }
 }
 
 /// Where the key stands `behind` bytes after the first `taken`: it has four bytes, so this is as good as the position.

@@ -3,39 +3,27 @@
 use super::Message;
 use crate::frame::{Decoder, FrameError, Header, Limits, Opcode};
 use crate::utf8::{Utf8Error, Validator};
-use bytes::{Bytes, BytesMut};
 use core::fmt;
-use core::mem;
 
 /// Messages up to this length can be lent to the application. A decoder copies what is shorter in any case, and each to
 /// memory of its own; a read of them that waits is in one place instead, and costs half as much.
 const MAX_SHORT: u64 = 1 << 10;
-/// A message is copied out of memory of which it fills less than this share, so that it does not keep all of it.
-const COPY_SHARE: usize = 16;
 
 /// Puts messages together from frames, within limits, and checks text as it arrives.
 ///
 /// Show it the frame at hand after each call of [`Decoder::decode`]: [`handle_arrived`](Self::handle_arrived) while
 /// the frame is not whole, [`handle_frame`](Self::handle_frame) once it is. Control frames are none of its business.
 ///
-/// A message of one frame stays in the decoder until it is whole. Fragments are joined as they arrive, so that no more
-/// of them than one read lies in the decoder.
+/// A message stays in the decoder until it is whole. Fragments are joined there as they arrive.
 #[derive(Default)]
 pub struct Assembler {
     limits: Limits,
-    joint: Joint,
+    /// The message at hand, if it comes in fragments and one has come, or a part of one.
+    begun: Option<Begun>,
     /// The text of the message so far.
     utf8: Validator,
     /// How many bytes of the frame at hand, which is not whole, have been looked at, or taken if it is a fragment.
     seen: usize,
-}
-
-/// Messages in fragments.
-enum Joint {
-    /// A fragment has come, or a part of one.
-    Begun(Begun),
-    /// The last message. Once nobody else has it, its memory serves the next one.
-    Ended(Bytes),
 }
 
 /// A message that lies in the decoder, whole.
@@ -47,7 +35,8 @@ pub(crate) enum Short<'a> {
 /// A message of which a fragment has come, or a part of one.
 struct Begun {
     text: bool,
-    bytes: BytesMut,
+    /// Of how many bytes, which are joined in the decoder.
+    bytes: u64,
     /// How many of its fragments are whole.
     fragments: u32,
 }
@@ -65,7 +54,7 @@ impl Assembler {
     /// What is wrong with the message; nothing more can be assembled then.
     pub fn handle_arrived(&mut self, header: &Header, decoder: &mut Decoder) -> Result<(), FrameError> {
         self.check_limits(header)?;
-        if self.begun().is_some() || !header.fin {
+        if self.begun.is_some() || !header.fin {
             return self.join(header, decoder);
         }
         if header.opcode == Opcode::Text {
@@ -83,7 +72,7 @@ impl Assembler {
         decoder: &'a Decoder,
     ) -> Result<Option<Short<'a>>, FrameError> {
         let Some(header) = decoder.header() else { return Ok(None) };
-        if !header.fin || self.begun().is_some() || header.len > MAX_SHORT {
+        if !header.fin || self.begun.is_some() || header.len > MAX_SHORT {
             return Ok(None);
         }
         self.check_limits(header)?;
@@ -103,33 +92,26 @@ impl Assembler {
         decoder: &mut Decoder,
     ) -> Result<Option<Message>, FrameError> {
         self.check_limits(header)?;
-        match self.begun() {
+        match self.begun {
             None if header.fin && header.opcode == Opcode::Binary => {
                 Ok(Some(Message::Binary(decoder.take())))
             }
             None if header.fin => Ok(Some(Message::Text(self.whole_text(decoder)?.into()))),
             _ => {
                 self.join(header, decoder)?;
-                if header.fin { self.finish() } else { Ok(None) }
+                if header.fin { self.finish(decoder) } else { Ok(None) }
             }
         }
     }
 
     /// The bytes so far of a message that is not finished, in whole fragments.
     pub fn unfinished(&self) -> Option<u64> {
-        self.begun().map(|begun| begun.bytes.len().saturating_sub(self.seen) as u64)
+        self.arrived().map(|bytes| bytes.saturating_sub(self.seen as u64))
     }
 
     /// The same, with those of the fragment that is not whole.
     pub(crate) fn arrived(&self) -> Option<u64> {
-        self.begun().map(|begun| begun.bytes.len() as u64)
-    }
-
-    /// Gives the memory back that waits for the next message.
-    pub fn release(&mut self) {
-        if let Joint::Ended(last) = &mut self.joint {
-            *last = Bytes::new();
-        }
+        self.begun.as_ref().map(|begun| begun.bytes)
     }
 
     /// The text that is one frame: checked in one go, whatever has been looked at while it came.
@@ -141,64 +123,33 @@ impl Assembler {
 
     /// Takes what has arrived of a fragment.
     fn join(&mut self, header: &Header, decoder: &mut Decoder) -> Result<(), FrameError> {
-        let mut begun = match mem::take(&mut self.joint) {
-            Joint::Begun(begun) => begun,
-            Joint::Ended(last) => Begun::new(header.opcode, last),
-        };
+        let text = header.opcode == Opcode::Text;
+        let begun = self.begun.get_or_insert(Begun { text, bytes: 0, fragments: 0 });
         let payload = decoder.payload();
-        begun.bytes.extend_from_slice(payload);
+        begun.bytes += payload.len() as u64;
         self.seen += payload.len();
         let result = if begun.text { self.utf8.push(payload) } else { Ok(()) };
         if result.is_ok() && decoder.arrived() == header.len {
             begun.fragments += 1;
             self.seen = 0;
         }
-        decoder.drop_arrived();
-        self.joint = Joint::Begun(begun);
+        decoder.join_arrived();
         Ok(result?)
     }
 
-    fn finish(&mut self) -> Result<Option<Message>, FrameError> {
-        let Joint::Begun(begun) = mem::take(&mut self.joint) else { return Ok(None) };
-        let is_small = begun.bytes.len() < begun.bytes.capacity() / COPY_SHARE;
-        let whole = begun.bytes.freeze();
-        let message = if begun.text {
+    fn finish(&mut self, decoder: &mut Decoder) -> Result<Option<Message>, FrameError> {
+        let Some(begun) = self.begun.take() else { return Ok(None) };
+        let whole = decoder.take_joined();
+        if begun.text {
             self.utf8.finish()?;
-            Message::Text(utf8(&whole)?.into())
-        } else if is_small {
-            Message::Binary(Bytes::copy_from_slice(&whole))
-        } else {
-            Message::Binary(whole.clone())
-        };
-        self.joint = Joint::Ended(whole);
-        Ok(Some(message))
+            return Ok(Some(Message::Text(utf8(&whole)?.into())));
+        }
+        Ok(Some(Message::Binary(whole)))
     }
 
     fn check_limits(&self, header: &Header) -> Result<(), FrameError> {
-        let fragments = self.begun().map_or(0, |begun| begun.fragments);
+        let fragments = self.begun.as_ref().map_or(0, |begun| begun.fragments);
         self.limits.check(header, self.unfinished().unwrap_or(0), fragments)
-    }
-
-    fn begun(&self) -> Option<&Begun> {
-        match &self.joint {
-            Joint::Begun(begun) => Some(begun),
-            Joint::Ended(_) => None,
-        }
-    }
-}
-
-impl Default for Joint {
-    fn default() -> Self {
-        Self::Ended(Bytes::new())
-    }
-}
-
-impl Begun {
-    /// Takes over the memory of the last message, unless somebody still has that.
-    fn new(opcode: Opcode, last: Bytes) -> Self {
-        let mut bytes = last.try_into_mut().unwrap_or_default();
-        bytes.clear();
-        Self { text: opcode == Opcode::Text, bytes, fragments: 0 }
     }
 }
 

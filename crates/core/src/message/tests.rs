@@ -1,3 +1,5 @@
+mod joining;
+
 use super::*;
 use crate::frame::{Decoder, FrameError, Header, Limits, Opcode, Role};
 use crate::utf8::Utf8Error;

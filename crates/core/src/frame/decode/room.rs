@@ -1,8 +1,8 @@
 //! Room for what comes next.
 
-use super::{Decoder, MAX_HEADER, State};
+use super::{Decoder, Joint, MAX_HEADER, State};
 use alloc::boxed::Box;
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use core::mem;
 
 /// The least and the most room that is lent to a reader when nothing large is on its way: a conversation of small
@@ -31,6 +31,7 @@ impl Decoder {
         }
         let stride = self.stride as usize;
         let (wanted, buffered) = (self.wanted(), self.buffered());
+        let held = self.joint.len + buffered;
         // What has come of a large frame is moved for the sake of its rest, and of nothing more.
         let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
         if wanted <= stride {
@@ -39,8 +40,9 @@ impl Decoder {
             self.make_room(least, stride);
         } else if self.whole {
             // To make room that is not needed yet would double it, however little has come.
-            let most = wanted.min(buffered.max((ON_TRUST + BESIDE).saturating_sub(buffered)));
-            let least = if buffered > MOVED { rest.min(most).min(MAX_STRIDE) } else { most };
+            let most = wanted.min(held.max((ON_TRUST + BESIDE).saturating_sub(held)));
+            let least = if buffered > MOVED { rest.min(most) } else { most };
+            let least = if held > MOVED { least.min(MAX_STRIDE) } else { least };
             self.make_room(least, most);
         } else {
             let most = wanted.min(MAX_STRIDE);
@@ -94,9 +96,9 @@ impl Decoder {
             shelf.clear();
         }
         self.skip();
-        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
+        if self.holds_nothing() {
             self.buf = BytesMut::new();
-            (self.pos, self.place, self.copied) = (0, 0, 0);
+            (self.pos, self.joint, self.place, self.copied) = (0, Joint::default(), 0, 0);
             self.stride = MIN_STRIDE as u32;
         }
     }
@@ -107,9 +109,9 @@ impl Decoder {
 
     /// Makes room for `wanted` bytes, unless there is room for `least`.
     pub(super) fn make_room(&mut self, least: usize, wanted: usize) {
-        if self.buffered() == 0 || matches!(self.state, State::Failed(_)) {
+        if self.holds_nothing() {
             self.buf.clear();
-            self.pos = 0;
+            (self.pos, self.joint) = (0, Joint::default());
         }
         // Where so much was copied, a smaller place saves more than the new one costs.
         let is_too_large = self.copied as usize > self.place;
@@ -118,11 +120,18 @@ impl Decoder {
             if is_too_large {
                 self.leave_place(wanted);
             }
+            let wanted = if self.buf.try_reclaim(wanted) { wanted } else { self.foreseen(wanted) };
             self.place = match &mut self.shelf {
                 None => grow(&mut self.buf, self.place, wanted),
                 Some(shelf) => shelf.make_room(&mut self.buf, self.place, wanted),
             };
         }
+    }
+
+    /// How much room to make in another place for `wanted` bytes: a message in fragments stays there if it is as long as the
+    /// last one, with what comes before it and behind it, and moves seldom if it is longer.
+    fn foreseen(&self, wanted: usize) -> usize {
+        if self.whole { wanted.max(self.joint.len).max(self.usual_rest() + 2 * BESIDE) } else { wanted }
     }
 
     /// Moves what is left to a place that is no larger than it has to be.
@@ -144,10 +153,9 @@ impl Decoder {
         }
     }
 
-    /// Cuts off what lies before `pos`.
-    fn drop_consumed(&mut self) {
-        self.buf.advance(self.pos.min(self.buf.len()));
-        self.pos = 0;
+    /// Whether nothing is left in the memory that anybody needs.
+    fn holds_nothing(&self) -> bool {
+        self.joint.len + self.buffered() == 0 || matches!(self.state, State::Failed(_))
     }
 
     #[cfg(test)]
