@@ -16,7 +16,9 @@ impl Connection {
             self.probe = Probe::Answered;
         }
         let messages = self.stats.messages_received;
-        self.decode(now);
+        if self.decoder.buffered() > 0 {
+            self.decode(now);
+        }
         while !bytes.is_empty() && self.closing.wants_frames() {
             let n = self.decoder.push_part(bytes);
             bytes = &bytes[n..];
@@ -28,9 +30,14 @@ impl Connection {
 
     /// Takes all frames out of the decoder.
     pub(super) fn decode(&mut self, now: Instant) {
-        while self.closing.wants_frames() && self.fault.is_none() {
+        // Of a frame without a byte that is new, all was looked at when the last byte came.
+        while self.decoder.buffered() > 0 && self.closing.wants_frames() && self.fault.is_none() {
             let (result, is_last) = match self.decoder.step_on() {
-                Ok(true) => (self.handle_frame(now), false),
+                Ok(true) => {
+                    let result = self.handle_frame(now);
+                    self.decoder.skip();
+                    (result, false)
+                }
                 Ok(false) => (self.look_ahead(), true),
                 Err(error) => {
                     // There are no frames any more in what follows.
