@@ -1,7 +1,7 @@
 //! Events that wait for the application.
 
 use super::{Event, Lent};
-use crate::message::Message;
+use crate::message::{self, Message};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -93,6 +93,21 @@ impl Inbox {
             _ => self.news += 1,
         }
         self.entries.push_back(Entry::Event(event));
+    }
+
+    /// Queues a short message, which is copied to where the others are. Says how many bytes it has.
+    #[inline]
+    pub(super) fn push_short(&mut self, message: message::Short<'_>) -> usize {
+        match message {
+            message::Short::Text(text) => {
+                self.push_text(text);
+                text.len()
+            }
+            message::Short::Binary(bytes) => {
+                self.push_binary(bytes);
+                bytes.len()
+            }
+        }
     }
 
     /// Queues a text, which is copied: one that is short, to where the others are.

@@ -19,7 +19,11 @@ impl Connection {
         if self.decoder.buffered() > 0 {
             self.decode(now);
         }
-        while !bytes.is_empty() && self.closing.wants_frames() {
+        while self.closing.wants_frames() {
+            bytes = self.take_short(bytes);
+            if bytes.is_empty() {
+                break;
+            }
             let n = self.decoder.push_part(bytes);
             bytes = &bytes[n..];
             self.decode(now);

@@ -43,6 +43,14 @@ pub(super) struct Counters {
     pub(super) clock_regressions: u64,
 }
 
+impl Counters {
+    /// A message of so many bytes was received whole.
+    pub(super) fn count_received(&mut self, len: usize) {
+        self.messages_received += 1;
+        self.longest_received = self.longest_received.max(len as u64);
+    }
+}
+
 impl Connection {
     /// Counters, for measurements and logs.
     pub fn stats(&self) -> Stats {

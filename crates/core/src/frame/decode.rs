@@ -5,6 +5,7 @@ mod parse;
 mod push;
 mod room;
 mod shelf;
+mod short;
 
 use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, Opcode, Role};
 use crate::mask;
@@ -14,6 +15,7 @@ use core::fmt;
 use joint::Joint;
 use room::{MAX_STRIDE, MIN_STRIDE};
 use shelf::Shelf;
+pub(crate) use short::{MAX_SHORT_FRAME, ShortFrame};
 
 /// Payloads below this, or below a sixteenth of the place in which they lie, are copied out, and larger ones are shared. A
 /// copy of this size costs no more than counting references, and whoever keeps a payload keeps at most sixteen times as much.

@@ -15,6 +15,7 @@ mod encode;
 mod error;
 
 pub use decode::Decoder;
+pub(crate) use decode::{MAX_SHORT_FRAME, ShortFrame};
 pub(crate) use encode::Frames;
 pub use encode::{EncodedHeader, Encoder};
 pub use error::{EncodeError, FrameError};
@@ -149,9 +150,9 @@ impl Limits {
         Self { frame: None, message: None, fragments: None }
     }
 
-    /// Whether a message of so many bytes and fragments may go on with this frame.
-    pub(crate) fn check(&self, header: &Header, bytes: u64, fragments: u32) -> Result<(), FrameError> {
-        let len = header.len.saturating_add(bytes);
+    /// Whether a message of so many bytes and fragments may go on with a frame of this length.
+    pub(crate) fn check(&self, frame: u64, bytes: u64, fragments: u32) -> Result<(), FrameError> {
+        let len = frame.saturating_add(bytes);
         match (self.message, self.fragments) {
             (Some(limit), _) if len > limit => Err(FrameError::MessageTooLong { len, limit }),
             (_, Some(limit)) if fragments >= limit => Err(FrameError::TooManyFragments(limit)),

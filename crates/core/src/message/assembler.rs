@@ -1,7 +1,7 @@
 //! Messages from frames, whole.
 
 use super::Message;
-use crate::frame::{Decoder, FrameError, Header, Limits, Opcode};
+use crate::frame::{Decoder, FrameError, Header, Limits, MAX_SHORT_FRAME, Opcode, ShortFrame};
 use crate::utf8::{Utf8Error, Validator};
 use core::fmt;
 
@@ -27,6 +27,7 @@ pub struct Assembler {
 }
 
 /// A message that lies in the decoder, whole.
+#[derive(Clone, Copy)]
 pub(crate) enum Short<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
@@ -53,7 +54,7 @@ impl Assembler {
     /// # Errors
     /// What is wrong with the message; nothing more can be assembled then.
     pub fn handle_arrived(&mut self, header: &Header, decoder: &mut Decoder) -> Result<(), FrameError> {
-        self.check_limits(header)?;
+        self.check_limits(header.len)?;
         if self.begun.is_some() || !header.fin {
             return self.join(header, decoder);
         }
@@ -75,11 +76,24 @@ impl Assembler {
         if !header.fin || self.begun.is_some() || header.len > MAX_SHORT {
             return Ok(None);
         }
-        self.check_limits(header)?;
+        self.check_limits(header.len)?;
         Ok(Some(match header.opcode {
             Opcode::Binary => Short::Binary(decoder.payload()),
             _ => Short::Text(self.whole_text(decoder)?),
         }))
+    }
+
+    /// The message that is this frame, in this place; `None` if anything is wrong with it, which
+    /// [`handle_frame`](Self::handle_frame) will tell.
+    #[inline]
+    pub(crate) fn short_frame<'a>(
+        &self,
+        frame: &ShortFrame<'_>,
+        place: &'a mut [u8; MAX_SHORT_FRAME],
+    ) -> Option<Short<'a>> {
+        self.check_limits(frame.len()).ok()?;
+        let payload = frame.unmask(place);
+        if frame.is_text { utf8(payload).ok().map(Short::Text) } else { Some(Short::Binary(payload)) }
     }
 
     /// Takes the whole data frame that lies in the decoder. Returns the message if this completes one.
@@ -91,7 +105,7 @@ impl Assembler {
         header: &Header,
         decoder: &mut Decoder,
     ) -> Result<Option<Message>, FrameError> {
-        self.check_limits(header)?;
+        self.check_limits(header.len)?;
         match self.begun {
             None if header.fin && header.opcode == Opcode::Binary => {
                 Ok(Some(Message::Binary(decoder.take())))
@@ -147,9 +161,9 @@ impl Assembler {
         Ok(Some(Message::Binary(whole)))
     }
 
-    fn check_limits(&self, header: &Header) -> Result<(), FrameError> {
+    fn check_limits(&self, len: u64) -> Result<(), FrameError> {
         let fragments = self.begun.as_ref().map_or(0, |begun| begun.fragments);
-        self.limits.check(header, self.unfinished().unwrap_or(0), fragments)
+        self.limits.check(len, self.unfinished().unwrap_or(0), fragments)
     }
 }
 

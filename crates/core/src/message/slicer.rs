@@ -45,7 +45,7 @@ impl Slicer {
     ) -> (Option<Piece>, Result<(), FrameError>) {
         let text = header.opcode == Opcode::Text;
         let mut begun = self.begun.unwrap_or(Begun { text, bytes: 0, fragments: 0, arrived: 0 });
-        if let Err(error) = self.limits.check(header, begun.bytes, begun.fragments) {
+        if let Err(error) = self.limits.check(header.len, begun.bytes, begun.fragments) {
             return (None, Err(error));
         }
         begun.arrived = decoder.arrived();

@@ -13,6 +13,7 @@ mod pings;
 mod queues;
 mod record;
 mod refusal;
+mod short;
 mod stalls;
 mod trickling;
 

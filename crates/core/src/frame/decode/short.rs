@@ -1,0 +1,65 @@
+//! Frames that need no place in the decoder.
+
+use super::{Decoder, Opcode, Role, State};
+use crate::mask::{self, Key};
+
+/// The longest payload whose length stands in the second byte of a header.
+pub(crate) const MAX_SHORT_FRAME: usize = 125;
+
+/// A short frame, whole, that is a message of its own.
+pub(crate) struct ShortFrame<'a> {
+    pub(crate) is_text: bool,
+    mask: Option<Key>,
+    /// As it came.
+    payload: &'a [u8],
+}
+
+impl Decoder {
+    /// The frame with which these bytes begin, with what is behind it, if nothing comes before it, and if it is such a one and
+    /// without a fault. Any other has to be [pushed](Self::push).
+    #[inline]
+    pub(crate) fn short_frame<'a>(&mut self, bytes: &'a [u8]) -> Option<(ShortFrame<'a>, &'a [u8])> {
+        let [first, second, rest @ ..] = bytes else { return None };
+        if !matches!(self.state, State::Header) || self.in_message || self.buffered() > 0 {
+            return None;
+        }
+        // RFC 6455 §5.2: whole, without an extension, text or binary.
+        let is_text = match first ^ 0x80 {
+            opcode if opcode == Opcode::Text as u8 => true,
+            opcode if opcode == Opcode::Binary as u8 => false,
+            _ => return None,
+        };
+        // RFC 6455 §5.1: a client masks every frame, a server none.
+        let (len, mask, rest) = match self.role {
+            Role::Client => (*second, None, rest),
+            Role::Server => {
+                let (key, rest) = rest.split_first_chunk()?;
+                (second ^ 0x80, Some(*key), rest)
+            }
+        };
+        if usize::from(len) > MAX_SHORT_FRAME || u64::from(len) > self.limit {
+            return None;
+        }
+        let (payload, rest) = rest.split_at_checked(len.into())?;
+        self.recent = 0;
+        Some((ShortFrame { is_text, mask, payload }, rest))
+    }
+}
+
+impl ShortFrame<'_> {
+    /// The length of the payload.
+    pub(crate) fn len(&self) -> u64 {
+        self.payload.len() as u64
+    }
+
+    /// Writes the payload to this place, unmasked.
+    #[inline]
+    pub(crate) fn unmask<'a>(&self, place: &'a mut [u8; MAX_SHORT_FRAME]) -> &'a [u8] {
+        let place = &mut place[..self.payload.len()];
+        match self.mask {
+            Some(key) => mask::copy(place, self.payload, key, 0),
+            None => place.copy_from_slice(self.payload),
+        }
+        place
+    }
+}
