@@ -40,6 +40,18 @@ fn eight_answers_are_waited_for() {
     assert_eq!(awaited, 8);
 }
 
+#[test]
+fn a_read_in_vain_gives_back_what_the_last_message_was_joined_in() {
+    let mut server = server();
+    for first in [0x02, 0x80] {
+        server.handle_input(T0, &to_server(first, &vec![7; 100_000]));
+    }
+    let Some(Event::Message(Message::Binary(message))) = server.poll_event() else { panic!("no message") };
+    assert!(!message.is_unique(), "it is kept to serve again");
+    server.handle_read(T0);
+    assert!(message.is_unique());
+}
+
 /// A burst leaves, then nothing but the pings of whoever has the shorter interval crosses for ten minutes.
 fn memory_after_a_burst(ours: u64, theirs: u64) -> (usize, usize) {
     let with = |secs| {

@@ -85,3 +85,23 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fills_less_than_half_of_a_place_gets_one_of_its_own() {
+        let mut shelf = Shelf::default();
+        let mut lent = BytesMut::new();
+        // Somebody keeps what comes.
+        let mut kept = Vec::new();
+        let mut place = 0;
+        for (wanted, least, most) in [(1 << 20, 1 << 20, 2 << 20), (100 << 10, 100 << 10, 200 << 10)] {
+            place = shelf.make_room(&mut lent, place, wanted);
+            assert!((least..most).contains(&place), "{place} for {wanted}");
+            lent.resize(wanted, 7);
+            kept.push(lent.split().freeze());
+        }
+    }
+}

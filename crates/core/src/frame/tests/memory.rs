@@ -85,6 +85,18 @@ fn the_place_lent_is_as_long_as_what_is_wanted_next() {
 }
 
 #[test]
+fn a_ping_between_large_frames_does_not_end_their_run() {
+    let mut decoder = decoder(Role::Client);
+    decoder.push(&encode(Header::new(Opcode::Binary, 256 << 10), &vec![3; 256 << 10]));
+    decoder.push(b"\x89\x01a");
+    for opcode in [Opcode::Binary, Opcode::Ping] {
+        assert_eq!(decoder.decode().unwrap().unwrap().opcode, opcode);
+        decoder.take();
+    }
+    assert!(decoder.wanted() >= 256 << 10, "{}", decoder.wanted());
+}
+
+#[test]
 fn a_place_with_enough_room_is_lent_again() {
     let bytes = encode(Header::new(Opcode::Binary, 3500), &[3; 3500]);
     let mut decoder = decoder(Role::Client);
