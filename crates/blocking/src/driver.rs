@@ -173,13 +173,13 @@ impl<S: Stream> Driver<S> {
         // A wait tells what has come since the last read, and costs less than a read in vain and a wait.
         let mut reads = !self.is_drained || until.is_some_and(|until| until <= self.clock.now());
         loop {
-            if self.step(reads) || self.is_over() {
+            let now = self.clock.now();
+            if self.step(now, reads) || self.is_over() {
                 // Whoever only writes, and never waits, reads every other time.
                 self.is_drained &= reads;
                 return Driven::Busy;
             }
             reads = true;
-            let now = self.clock.now();
             if until.is_some_and(|until| until <= now) {
                 return Driven::TimedOut;
             }
@@ -203,28 +203,27 @@ impl<S: Stream> Driver<S> {
 
     /// Writes what the stream takes at once. For an owner that calls nothing else for a while it also reads, and looks at the
     /// deadlines: the peer's pings are answered, and ours leave.
-    pub(crate) fn offer(&mut self) {
-        let now = self.clock.now();
+    pub(crate) fn offer(&mut self, now: Instant) {
         if now - self.looked < DEAF {
             self.write(now);
         } else {
-            self.step(true);
+            self.step(now, true);
         }
     }
 
     /// Does what can be done without waiting; says whether the owner has something to look at.
-    fn step(&mut self, reads: bool) -> bool {
-        let now = self.clock.now();
+    fn step(&mut self, now: Instant, reads: bool) -> bool {
         // Nothing is held against a peer before all is read that it has said.
-        let is_news = (reads || self.is_due(now)) && self.read(now);
-        self.follow(now) || is_news
+        let reads = reads || self.is_due(now);
+        let came = reads && self.read(now);
+        self.rest(now);
+        let is_late = reads && self.expire(now);
+        self.follow(now) || came || is_late
     }
 
-    /// Does what follows when all has been read; says whether the owner has something to look at.
+    /// Does what follows from what has been read; says whether the owner has something to look at.
     fn follow(&mut self, now: Instant) -> bool {
-        self.rest(now);
-        let is_late = self.expire(now);
-        let is_news = self.write(now) || is_late;
+        let is_news = self.write(now);
         // What it took of the last words is all that it gets.
         if self.conn.transport() == Transport::Drop {
             self.stream = None;

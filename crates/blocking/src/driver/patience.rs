@@ -51,6 +51,7 @@ impl<S: Stream> Driver<S> {
             if !self.is_drained {
                 self.read(now);
             }
+            // The deadlines are looked at before the next wait.
             self.follow(now);
         } else {
             self.patience = Patience::Over;

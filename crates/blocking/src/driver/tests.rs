@@ -183,11 +183,11 @@ fn all_is_read_before_a_deadline_is_looked_at() {
 
     far.write_all(b"\x81\x05again").unwrap();
     let before = reads(&driver);
-    assert!(!driver.step(false), "nothing is due");
+    assert!(!driver.step(driver.now(), false), "nothing is due");
     assert_eq!(reads(&driver), before);
     let due = driver.conn().poll_timeout().unwrap();
     driver.clock = driver.clock.set_forward(due - driver.now());
-    assert!(driver.step(false));
+    assert!(driver.step(driver.now(), false));
     assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("again"))));
     assert_eq!(driver.conn().stats().pings, 0, "the peer was not silent");
 }
@@ -197,9 +197,9 @@ fn a_step_that_does_not_read_puts_off_no_read() {
     let (mut driver, mut far) = watched(b"");
     far.write_all(b"\x81\x05hello").unwrap();
     driver.clock = driver.clock.set_forward(DEAF);
-    driver.step(false);
+    driver.step(driver.now(), false);
     assert_eq!(reads(&driver), 0);
-    driver.offer();
+    driver.offer(driver.now());
     assert_eq!(driver.conn_mut().poll_event(), Some(Event::Message(Message::text("hello"))));
 }
 
@@ -238,7 +238,7 @@ fn the_last_byte_that_had_to_wait_is_news() {
     let mut place = vec![0; 4 << 10];
     loop {
         let _ = far.read(&mut place).unwrap();
-        let is_news = driver.step(false);
+        let is_news = driver.step(driver.now(), false);
         if !driver.has_output() {
             assert!(is_news, "somebody may wait for this");
             break;
@@ -250,7 +250,7 @@ fn the_last_byte_that_had_to_wait_is_news() {
 fn block(driver: &mut Driver<Watched>) {
     let now = driver.now();
     driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
-    driver.step(false);
+    driver.step(driver.now(), false);
     assert_eq!(driver.writing, Writing::Blocked);
 }
 

@@ -1,8 +1,8 @@
 //! Sending, and taking in meanwhile what the peer says.
 
-use bowline_core::Message;
 use bowline_core::connection::SendError;
 use bowline_core::message::Piece;
+use bowline_core::{Instant, Message};
 
 use super::WebSocket;
 use super::held::NoRoom;
@@ -16,11 +16,12 @@ impl<S: Stream> WebSocket<S> {
     /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and
     /// [as much is held](Self::set_ahead) as may be: then receive first. The message comes back.
     pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
-        match self.wait_for_room() {
-            Ok(()) => self.try_send(message)?,
-            Err(no) => return Err(no.of(message)),
+        if let Err(no) = self.wait_for_room() {
+            return Err(no.of(message));
         }
-        self.offer();
+        let now = self.driver.now();
+        self.driver.conn_mut().send(now, message)?;
+        self.offer(now);
         Ok(())
     }
 
@@ -39,11 +40,12 @@ impl<S: Stream> WebSocket<S> {
     /// # Errors
     /// As for [`send`](Self::send), or if the message was begun with pieces of the other kind. The piece comes back.
     pub fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        match self.wait_for_room() {
-            Ok(()) => self.try_send_piece(piece)?,
-            Err(no) => return Err(no.of(piece)),
+        if let Err(no) = self.wait_for_room() {
+            return Err(no.of(piece));
         }
-        self.offer();
+        let now = self.driver.now();
+        self.driver.conn_mut().send_piece(now, piece)?;
+        self.offer(now);
         Ok(())
     }
 
@@ -61,7 +63,7 @@ impl<S: Stream> WebSocket<S> {
     /// says so by false, if the connection ends, or if as much is held as may be.
     pub fn flush(&mut self) -> bool {
         // A wait ends when all has left that could not leave at once; nothing tells of what could.
-        self.driver.offer();
+        self.driver.offer(self.driver.now());
         while self.driver.has_output() {
             if !self.take_in() {
                 return false;
@@ -95,8 +97,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Writes what the stream takes at once, and takes in what comes meanwhile, as far as it may be held.
-    fn offer(&mut self) {
-        self.driver.offer();
+    fn offer(&mut self, now: Instant) {
+        self.driver.offer(now);
         self.take_in();
     }
 

@@ -110,12 +110,12 @@ fn nothing_is_held_against_a_peer_whose_answer_lies_behind_what_a_patient_read_t
     let (mut driver, mut far) = conversing();
     let now = driver.now();
     driver.conn_mut().close(now, Close::normal()).unwrap();
-    driver.step(true);
+    driver.step(driver.now(), true);
     // It talks on until its time to answer ends.
     for _ in 0..3 {
         driver.clock = driver.clock.set_forward(Duration::from_secs(4));
         far.write_all(b"\x81\x02on").unwrap();
-        driver.step(true);
+        driver.step(driver.now(), true);
     }
     // A message larger than the place for a patient read, and the answer to our Close.
     let message = vec![7; READ_LITTLE];
