@@ -1,7 +1,7 @@
 //! Frames in: a session is asked for, and spoken in.
 
 use super::kept::Kept;
-use super::{Ended, LinkId, Sessions, SessionsEvent, State};
+use super::{Ended, Link, LinkId, Sessions, SessionsEvent, State};
 use crate::Instant;
 use crate::messages::channel::Channel;
 use crate::messages::wire::{Frame, Resume, Resumed, Why};
@@ -63,10 +63,11 @@ impl Sessions {
     }
 
     fn handle_resume(&mut self, link: LinkId, resume: &Resume) {
-        let principal = self.links.get(&link).map_or(Bytes::new(), |link| link.principal.clone());
+        let Some(Link { principal, arrival, .. }) = self.links.get(&link) else { return };
+        let (principal, arrival) = (principal.clone(), *arrival);
         let session = resume.session;
         let result = match self.kept.get(&session) {
-            Some(kept) => kept.check(&self.key.0, &principal, resume),
+            Some(kept) => kept.check(&self.key.0, &principal, arrival, resume),
             None if resume.epoch > 0 => Err(self.why_gone(session)),
             None => self.begin(link, principal, resume),
         };
@@ -82,7 +83,7 @@ impl Sessions {
             return self.refuse(link, Why::Numbers);
         }
         let is_new = kept.is_new();
-        let (epoch, secret) = kept.attach(&self.key.0, link, session, resume.epoch);
+        let (epoch, secret) = kept.attach(&self.key.0, (link, arrival), resume);
         let (replayed, duplicates) = (kept.channel.repeats(), kept.channel.duplicates());
         let answer = Resumed { epoch, window: kept.channel.window(), keep: self.config.keep, secret, last };
         if let Some(link) = self.links.get_mut(&link) {

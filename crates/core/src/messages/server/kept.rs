@@ -4,7 +4,7 @@ use super::LinkId;
 use crate::Instant;
 use crate::messages::channel::Channel;
 use crate::messages::wire::{Resume, Why};
-use crate::messages::{Config, Secret, SessionId};
+use crate::messages::{Config, Secret};
 use bytes::Bytes;
 
 /// One session, with or without a link.
@@ -20,6 +20,8 @@ pub(super) struct Kept {
     epoch: u32,
     /// The latest epoch of which the client is known to know: an answer may have been lost.
     known: u32,
+    /// Which of all links had it last. A client has one link at a time, so what it asked on an earlier one is belated.
+    arrival: u64,
 }
 
 /// Where a session is.
@@ -40,36 +42,39 @@ impl Kept {
             first,
             epoch: 0,
             known: 0,
+            arrival: 0,
         }
     }
 
-    /// Whether whoever asks may have this session.
-    pub(super) fn check(&self, key: &[u8; 32], principal: &[u8], resume: &Resume) -> Result<(), Why> {
+    /// Whether whoever asks on this link may have this session.
+    pub(super) fn check(
+        &self,
+        key: &[u8; 32],
+        principal: &[u8],
+        arrival: u64,
+        resume: &Resume,
+    ) -> Result<(), Why> {
         let expected =
             if resume.epoch == 0 { self.first } else { Secret::derive(key, resume.session, resume.epoch) };
         // Who cannot prove anything learns nothing, not even that the session exists.
         if resume.secret != expected || principal != self.principal {
             return Err(Why::Unknown);
         }
-        if (self.known..=self.epoch).contains(&resume.epoch) && self.epoch < u32::MAX {
-            Ok(())
-        } else {
-            Err(Why::Epoch)
-        }
+        let is_current = (self.known..=self.epoch).contains(&resume.epoch);
+        if is_current && self.arrival <= arrival && self.epoch < u32::MAX { Ok(()) } else { Err(Why::Epoch) }
     }
 
     /// Another link has it. Returns epoch and secret of the attachment.
     pub(super) fn attach(
         &mut self,
         key: &[u8; 32],
-        link: LinkId,
-        session: SessionId,
-        shown: u32,
+        (link, arrival): (LinkId, u64),
+        resume: &Resume,
     ) -> (u32, Secret) {
-        self.known = shown;
+        self.known = resume.epoch;
         self.epoch += 1;
-        self.place = Place::Attached(link);
-        (self.epoch, Secret::derive(key, session, self.epoch))
+        (self.place, self.arrival) = (Place::Attached(link), arrival);
+        (self.epoch, Secret::derive(key, resume.session, self.epoch))
     }
 
     /// The client has heard of the latest attachment: earlier secrets are of no use any more.
@@ -86,6 +91,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::SessionId;
     use crate::replay::Window;
 
     #[test]
@@ -96,7 +102,7 @@ mod tests {
             kept.epoch = epoch;
             let secret = Secret::derive(&key, session, epoch);
             let resume = Resume { session, secret, epoch, window: Window::MAX, last: 0 };
-            assert_eq!(kept.check(&key, b"", &resume), expected, "{epoch}");
+            assert_eq!(kept.check(&key, b"", 1, &resume), expected, "{epoch}");
         }
     }
 }

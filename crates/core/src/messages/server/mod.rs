@@ -35,6 +35,8 @@ pub struct Sessions {
     now: Instant,
     kept: BTreeMap<SessionId, Kept>,
     links: BTreeMap<LinkId, Link>,
+    /// How many links there have been.
+    arrivals: u64,
     /// Those without a link, the one that has waited longest first; and what all of them take.
     detached: VecDeque<SessionId>,
     detached_bytes: usize,
@@ -59,6 +61,8 @@ impl core::fmt::Debug for Key {
 #[derive(Debug)]
 struct Link {
     principal: Bytes,
+    /// Which of all links it is.
+    arrival: u64,
     state: State,
 }
 
@@ -107,6 +111,7 @@ impl Sessions {
             now,
             kept: BTreeMap::new(),
             links: BTreeMap::new(),
+            arrivals: 0,
             detached: VecDeque::new(),
             detached_bytes: 0,
             gone: VecDeque::new(),
@@ -118,11 +123,14 @@ impl Sessions {
 
     // ----- facts -----
 
-    /// A link is up. Only links of the same principal (a user, a token) can resume a session.
+    /// A link is up; say so before its HELLO leaves. Only links of the same principal (a user, a token) can resume a
+    /// session, and none that came before the link that had it last.
     pub fn handle_link_up(&mut self, now: Instant, link: LinkId, principal: &[u8]) {
         self.handle_link_down(now, link, false);
         let principal = Bytes::copy_from_slice(principal);
-        self.links.insert(link, Link { principal, state: State::Open { answer: None, late: false } });
+        self.arrivals += 1;
+        let state = State::Open { answer: None, late: false };
+        self.links.insert(link, Link { principal, arrival: self.arrivals, state });
     }
 
     /// A frame of the session came on a link.

@@ -1,5 +1,6 @@
 //! Sessions of messages, frame by frame.
 
+mod belated;
 mod client;
 mod hostile;
 mod laws;
