@@ -14,6 +14,8 @@ enum Op {
     Take(bool),
     /// The client dials again; whether the server has noticed the end of the old link.
     Cut(bool),
+    /// What the client said on a link that it has given up arrives, one frame of it.
+    Late,
     Wait(u64),
 }
 
@@ -25,6 +27,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         8 => side().prop_map(Op::Read),
         4 => side().prop_map(Op::Take),
         2 => any::<bool>().prop_map(Op::Cut),
+        2 => Just(Op::Late),
         2 => (0..300_u64).prop_map(Op::Wait),
     ]
 }
@@ -36,6 +39,8 @@ struct World {
     link: u64,
     /// On their way to the client, and to the server.
     arriving: [VecDeque<Bytes>; 2],
+    /// The same on links that the client has given up, and the server has not.
+    belated: VecDeque<(LinkId, Bytes)>,
     to_send: [VecDeque<Message>; 2],
     got: [Vec<Message>; 2],
 }
@@ -50,6 +55,7 @@ impl World {
             server: Sessions::new(sessions_config(config), [2; 32], now),
             link: 0,
             arriving: [VecDeque::new(), VecDeque::new()],
+            belated: VecDeque::new(),
             to_send: counts.map(numbered),
             got: [Vec::new(), Vec::new()],
         };
@@ -117,8 +123,15 @@ impl World {
             Op::Cut(noticed) => {
                 if noticed {
                     self.server.handle_link_down(self.now, link, false);
+                } else {
+                    self.belated.extend(self.arriving[1].drain(..).map(|frame| (link, frame)));
                 }
                 self.link_up();
+            }
+            Op::Late => {
+                if let Some((link, frame)) = self.belated.pop_front() {
+                    self.server.handle_frame(self.now, link, frame);
+                }
             }
             Op::Wait(millis) => {
                 self.now += Duration::from_millis(millis);
@@ -138,6 +151,7 @@ impl World {
                     self.op(op);
                 }
             }
+            self.op(Op::Late);
             self.op(Op::Wait(20));
         }
     }
