@@ -175,6 +175,11 @@ impl Channel {
         Some(Frame::Ack(self.replay.poll_ack(now)?).encode())
     }
 
+    /// How far everything has arrived here, whether or not that is owed.
+    pub(super) fn acknowledge(&mut self) -> Parts {
+        Frame::Ack(self.replay.acknowledge()).encode()
+    }
+
     /// What was not acknowledged goes along: it costs nothing.
     fn data(&mut self, number: Option<u64>, message: Message) -> Parts {
         let ack = self.replay.acknowledge();

@@ -75,14 +75,13 @@ enum Link {
     /// The session is to be asked for.
     Ask,
     /// It was, at this time.
-    Asked {
-        since: Instant,
+    Asked { since: Instant },
+    Up {
+        /// Whether anything was said that shows the server that its answer was heard.
+        shown: bool,
     },
-    Up,
     /// The server has no room before this time.
-    Refused {
-        until: Instant,
-    },
+    Refused { until: Instant },
 }
 
 impl Messages {
@@ -174,11 +173,7 @@ impl Messages {
     /// If it is too long, no session is established on a link, or too many wait. The message comes back.
     pub fn send_volatile(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         self.advance(now);
-        if self.link == Link::Up {
-            self.channel.send_volatile(message)
-        } else {
-            Err(SendError::Down(message))
-        }
+        if self.is_up() { self.channel.send_volatile(message) } else { Err(SendError::Down(message)) }
     }
 
     /// Everything up to this message is taken care of, and may be acknowledged: for
@@ -210,7 +205,12 @@ impl Messages {
                 let (last, window) = (self.channel.handle_link_up(self.now), self.channel.window());
                 Some(Frame::Resume(Resume { session, secret, epoch, window, last }).encode())
             }
-            Link::Up => self.channel.poll_frame(self.now),
+            Link::Up { shown } => {
+                self.link = Link::Up { shown: true };
+                let frame = self.channel.poll_frame(self.now);
+                // Whoever comes with an older epoch from then on, be it a copy of this process, has lost the session.
+                if shown { frame } else { frame.or_else(|| Some(self.channel.acknowledge())) }
+            }
             _ => None,
         }
     }
@@ -232,7 +232,7 @@ impl Messages {
         match self.link {
             Link::Asked { since } => Some(since + self.config.resume_timeout),
             Link::Refused { until } => Some(until),
-            Link::Up => self.channel.poll_timeout().filter(|_| !self.channel.has_frame(self.now)),
+            Link::Up { .. } => self.channel.poll_timeout().filter(|_| !self.channel.has_frame(self.now)),
             _ => None,
         }
     }
@@ -246,7 +246,7 @@ impl Messages {
 
     /// Whether the session is established on the link.
     pub fn is_up(&self) -> bool {
-        self.link == Link::Up
+        matches!(self.link, Link::Up { .. })
     }
 
     /// How many messages wait for their acknowledgement.

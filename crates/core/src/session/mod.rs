@@ -156,6 +156,9 @@ impl Session {
         if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
             reconnect.handle_progress(now);
         }
+        if self.speech.is_superseded(&disconnect) {
+            disconnect = disconnect.with_retry(Retry::Backoff);
+        }
         self.transfers.handle_link_down(now);
         self.speech.handle_link_down(now);
         self.collect();

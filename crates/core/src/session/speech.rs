@@ -4,7 +4,7 @@
 //! frames only pass through, and [`Sessions::serve`](crate::Sessions::serve) carries them.
 
 use super::{Event, Session};
-use crate::closing::{Close, CloseCode};
+use crate::closing::{Close, CloseCode, Disconnect, Who};
 use crate::message::Parts;
 use crate::messages::{self, Messages, wire};
 use crate::transfer::Code;
@@ -16,6 +16,9 @@ use bytes::Bytes;
 
 /// So many bytes of frames wait at the most to be taken by a server's connection: enough to fill a segment or two.
 const STAGE: usize = 16 << 10;
+
+/// How a server closes a link whose session is on another one.
+const SUPERSEDED: &str = "superseded";
 
 /// How far messages may get ahead of chunks, and chunks of messages, while both want the link.
 const MESSAGES_AHEAD: usize = 64 << 10;
@@ -115,6 +118,14 @@ impl Speech {
     /// Whether this link has carried messages.
     pub(super) fn has_carried(&self) -> bool {
         matches!(self, Self::Own { messages, .. } if messages.carried() > 0)
+    }
+
+    /// Whether the server says that somebody else has resumed the session. Who that was it does not know, and the next
+    /// link tells.
+    pub(super) fn is_superseded(&self, disconnect: &Disconnect) -> bool {
+        let by_peer = disconnect.received().filter(|_| disconnect.who() == Who::Peer);
+        let is_told = |close: &Close| close.code() == CloseCode::NORMAL && close.reason() == SUPERSEDED;
+        matches!(self, Self::Own { .. }) && by_peer.is_some_and(is_told)
     }
 
     /// Whether messages are under way.
@@ -253,6 +264,6 @@ impl Session {
 
     /// Another link has taken over.
     pub(crate) fn supersede(&mut self) {
-        self.close = Close::new(CloseCode::NORMAL, "superseded").ok();
+        self.close = Close::new(CloseCode::NORMAL, SUPERSEDED).ok();
     }
 }

@@ -3,6 +3,7 @@
 mod learning;
 mod links;
 mod messages;
+mod superseded;
 
 use super::*;
 use crate::transfer::{Answer, Digest, Offer, SafeName, TransferId};

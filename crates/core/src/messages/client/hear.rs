@@ -16,12 +16,12 @@ impl Messages {
             (Link::Asked { .. }, Frame::NewSession { why, retry_after }) => {
                 self.handle_new_session(why, retry_after);
             }
-            (Link::Up, Frame::NewSession { why, .. }) => self.lose(why),
-            (Link::Up, Frame::Data(data)) => {
+            (Link::Up { .. }, Frame::NewSession { why, .. }) => self.lose(why),
+            (Link::Up { .. }, Frame::Data(data)) => {
                 let result = self.channel.handle_data(self.now, data);
                 self.carry(result);
             }
-            (Link::Up, Frame::Ack(last)) => {
+            (Link::Up { .. }, Frame::Ack(last)) => {
                 let result = self.channel.handle_ack(self.now, last);
                 self.carry(result);
             }
@@ -47,7 +47,7 @@ impl Messages {
             return self.break_link(Code::Internal, "the server does not remember the same messages");
         }
         (self.epoch, self.secret) = (resumed.epoch, resumed.secret);
-        self.link = Link::Up;
+        self.link = Link::Up { shown: false };
         self.tell(if is_new {
             Event::Began(self.session)
         } else {
@@ -101,7 +101,7 @@ impl Link {
             Self::Down => "there is no session",
             Self::Greet | Self::Ask | Self::Refused { .. } => "no session was asked for",
             Self::Asked { .. } => "the session is not resumed",
-            Self::Up => "the session is up",
+            Self::Up { .. } => "the session is up",
         }
     }
 }

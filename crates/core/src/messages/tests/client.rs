@@ -19,6 +19,22 @@ fn what_is_acknowledged_frees_the_buffer_and_the_rest_is_sent_again() {
 }
 
 #[test]
+fn who_has_the_session_shows_at_once_that_it_knows() {
+    let mut client = Client::up(small());
+    assert_eq!(client.said(), "", "once");
+    client.hear_message(1, "a");
+    assert_eq!(client.taken(), "a");
+    client.link_up();
+    client.resumed(0);
+    assert_eq!((client.said().as_str(), client.said().as_str()), ("ack1", ""));
+    assert_eq!(client.messages.poll_timeout(), None, "it is told by that");
+    client.link_up();
+    client.send("x").expect("room");
+    client.resumed(0);
+    assert_eq!((client.said().as_str(), client.said().as_str()), ("1:x+ack1", ""), "a message shows it, too");
+}
+
+#[test]
 fn what_comes_is_delivered_once_and_in_order() {
     let mut client = Client::up(small());
     for (number, message) in [(1, "a"), (2, "b"), (2, "b"), (1, "a"), (3, "c")] {
@@ -195,6 +211,7 @@ fn what_is_to_be_confirmed_is_acknowledged_when_it_is() {
     client.said();
     client.epoch = 0;
     client.resumed(0);
+    assert_eq!(client.said(), "ack0");
     client.hear_message(1, "x");
     assert_eq!(client.taken(), "x", "b is gone with its session");
     client.messages.confirm(client.now, first);

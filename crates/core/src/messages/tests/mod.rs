@@ -80,10 +80,11 @@ impl Client {
         client
     }
 
-    /// A session that has just begun.
+    /// A session that has just begun, and of which the client has shown that it knows.
     fn up(config: Config) -> Self {
         let mut client = Self::asked(config);
         client.resumed(0);
+        assert_eq!(client.said(), "ack0");
         assert!(matches!(client.messages.poll_event(), Some(Event::Began(_))));
         client
     }
