@@ -27,6 +27,7 @@ use crate::partial::Partial;
 use crate::slots::Slots;
 use crate::store::DiskStore;
 use crate::sys::Kind;
+use crate::turn::Turn;
 use bowline_core::secret;
 use bowline_core::transfer::{Digest, TransferId};
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -134,7 +135,7 @@ impl DiskStore {
     /// Waits for the disk, and for another attach or commit of the same id in this process; never for an idle holder.
     ///
     /// # Errors
-    /// - `Fenced`: somebody else attached since `epoch_seen`.
+    /// - `Fenced`: somebody else attached since `epoch_seen`, or is faster.
     /// - `Busy`: another process has the transfer.
     /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
     /// - `Exists`: the name is taken by something else, or the id is known and the mode is `CreateOnly`.
@@ -148,14 +149,14 @@ impl DiskStore {
         attach: Attach,
         now: SystemTime,
     ) -> Result<Attached, StoreError> {
-        self.attach_in_turn(self.registry().new_holder(), id, spec, attach, now)
+        self.attach_in_turn(Turn::alone(), id, spec, attach, now)
     }
 
     /// The same for whoever came in this turn: it takes nothing from those who came later, however long it has waited
-    /// for the disk.
+    /// for the disk, and nothing from itself on a newer link.
     pub(crate) fn attach_in_turn(
         &self,
-        holder: u64,
+        turn: Turn,
         id: TransferId,
         spec: &Spec,
         attach: Attach,
@@ -167,7 +168,7 @@ impl DiskStore {
         let gate = ticket.live().gate();
         let at = self.root().path(&spec.name);
         let attaching =
-            Attaching { store: self, ticket: &ticket, holder, spec, attach, at, clock: Clock::started(now) };
+            Attaching { store: self, ticket: &ticket, turn, spec, attach, at, clock: Clock::started(now) };
         let attached = attaching.run();
         drop(gate);
         attached
@@ -178,7 +179,7 @@ impl DiskStore {
 struct Attaching<'a> {
     store: &'a DiskStore,
     ticket: &'a Ticket,
-    holder: u64,
+    turn: Turn,
     spec: &'a Spec,
     attach: Attach,
     at: PathBuf,
@@ -192,11 +193,10 @@ impl Attaching<'_> {
             Break(committed) => return Ok(committed),
         };
         match &known {
-            Known::Held(lease) if lease.holder > self.holder => {
-                let why = "a later attach of the same transfer was faster";
-                return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
+            Known::Held(lease) => {
+                self.keep_to_order(lease)?;
+                self.admit(lease.claim, &lease.spec)?;
             }
-            Known::Held(lease) => self.admit(lease.claim, &lease.spec)?,
             Known::Open(_, record) => self.admit(record.claim, &record.spec)?,
             Known::Nothing(..) if self.attach.mode == Mode::AttachOnly => {
                 return Err(self.error(ErrorKind::NotFound));
@@ -259,11 +259,27 @@ impl Attaching<'_> {
         })
     }
 
+    /// Whether the caller comes behind whoever has the transfer.
+    fn keep_to_order(&self, lease: &Lease) -> Result<(), StoreError> {
+        let why = if lease.turn.holder > self.turn.holder {
+            "a later attach of the same transfer was faster"
+        } else if lease.turn.link > self.turn.link && self.is_owner(lease.claim) {
+            "the same sender has it on a newer connection"
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::because(ErrorKind::Fenced, &self.at, why))
+    }
+
+    /// Whether the caller is the process that attached last.
+    fn is_owner(&self, claim: Claim) -> bool {
+        self.attach.owner != [0; 16] && secret::same(&self.attach.owner, &claim.owner)
+    }
+
     /// Whether the caller may have a transfer that is open.
     fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
-        let Attach { mode, epoch_seen, owner } = self.attach;
-        let same_owner = owner != [0; 16] && secret::same(&owner, &claim.owner);
-        if epoch_seen != 0 && epoch_seen != claim.epoch && !same_owner {
+        let Attach { mode, epoch_seen, .. } = self.attach;
+        if epoch_seen != 0 && epoch_seen != claim.epoch && !self.is_owner(claim) {
             let why = format!("epoch {epoch_seen} was seen, it is {} by now", claim.epoch);
             return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
         }

@@ -46,7 +46,8 @@
 //! One holder at a time: whoever attached last. The one before is *fenced*, its next call fails, and what it had
 //! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal. Where locks
 //! do nothing, or a partition has taken one away, whoever finds the journal written by somebody else is fenced as well,
-//! at the next checkpoint, commit or discard.
+//! at the next checkpoint, commit or discard. A sender does not fence itself: what it said on an older link than the one
+//! that brought it the transfer is belated, and refused. [`LinkOrder`] tells which is older.
 //!
 //! # Whose it is
 //!
@@ -93,6 +94,7 @@ mod sweep;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod walk;
 pub mod worker;
 
@@ -107,5 +109,6 @@ pub use principal::{Principal, PrincipalError};
 pub use source::Source;
 pub use store::DiskStore;
 pub use sweep::Swept;
+pub use turn::LinkOrder;
 pub use walk::{Found, LeftOut, Walk};
 pub use worker::Worker;

@@ -15,11 +15,11 @@ use crate::root::Root;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::sys::File;
+use crate::turn::Turn;
 use bowline_core::transfer::{Checkpoint, Hasher, TransferId};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,18 +27,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     live: Mutex<HashMap<TransferId, Arc<Live>>>,
-    holders: AtomicU64,
 }
 
 impl Registry {
     pub(crate) fn enter(self: &Arc<Self>, id: TransferId) -> Ticket {
         let live = Arc::clone(lock(&self.live).entry(id).or_default());
         Ticket { registry: Arc::clone(self), id, live }
-    }
-
-    /// A number above that of every holder before: epochs may begin anew, these never do.
-    pub(crate) fn new_holder(&self) -> u64 {
-        self.holders.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     #[cfg(test)]
@@ -95,7 +89,7 @@ pub(crate) struct Live {
 /// Who holds a transfer.
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
-    pub(crate) holder: u64,
+    pub(crate) turn: Turn,
     pub(crate) claim: Claim,
     pub(crate) spec: Arc<Spec>,
     pub(crate) durable: u64,
@@ -189,9 +183,9 @@ impl Live {
     }
 
     /// Gives the transfer to somebody else. The one who had it is fenced from here on.
-    pub(crate) fn regrant(&self, holder: u64, claim: Claim) {
+    pub(crate) fn regrant(&self, turn: Turn, claim: Claim) {
         if let Some(lease) = lock(&self.lease).as_mut() {
-            (lease.holder, lease.claim) = (holder, claim);
+            (lease.turn, lease.claim) = (turn, claim);
         }
     }
 
@@ -205,7 +199,7 @@ impl Live {
     /// Whether this holder may go on.
     pub(crate) fn check(&self, holder: u64, at: &Path) -> Result<(), StoreError> {
         match &*lock(&self.lease) {
-            Some(lease) if lease.holder == holder => match lease.phase {
+            Some(lease) if lease.turn.holder == holder => match lease.phase {
                 Phase::Held => Ok(()),
                 Phase::Failed(kind) => {
                     Err(StoreError::because(kind, at, "an earlier synchronisation failed"))

@@ -49,7 +49,7 @@ impl Partial {
         Self {
             store,
             ticket,
-            holder: lease.holder,
+            holder: lease.turn.holder,
             epoch: lease.claim.epoch,
             spec: Arc::clone(&lease.spec),
             path: path.into(),

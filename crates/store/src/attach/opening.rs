@@ -112,7 +112,7 @@ impl Attaching<'_> {
     pub(super) fn start_over(self, lease: &Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
         // Fenced first, so that nothing of the old bytes comes in between.
-        live.regrant(self.holder, self.claim(lease.claim.epoch));
+        live.regrant(self.turn, self.claim(lease.claim.epoch));
         let (_, journal) = live.end();
         self.begin(journal.map(|journal| journal.slots), lease.claim.epoch)
     }
@@ -120,14 +120,14 @@ impl Attaching<'_> {
     /// Takes over from somebody in this process, at the last byte that was written.
     pub(super) fn take_over(self, mut lease: Lease) -> Result<Attached, StoreError> {
         let live = self.ticket.live();
-        lease.holder = self.holder;
+        lease.turn = self.turn;
         lease.claim = self.claim(lease.claim.epoch);
-        live.regrant(lease.holder, lease.claim);
+        live.regrant(lease.turn, lease.claim);
         // From here on the old holder writes nothing: what it has written is all there is to make safe.
         let hasher = lock(&live.writer).as_ref().map(|writer| writer.hasher.clone());
         let mut journal = lock(&live.journal);
         // A synchronisation of the old holder may just have failed.
-        live.check(lease.holder, &self.at)?;
+        live.check(lease.turn.holder, &self.at)?;
         let (Some(hasher), Some(journal)) = (hasher, journal.as_mut()) else {
             return Err(self.error(ErrorKind::Fenced));
         };
@@ -151,7 +151,7 @@ impl Attaching<'_> {
 
     fn install(&self, writer: Writer, journal: Journal) -> Attached {
         let lease = Lease {
-            holder: self.holder,
+            turn: self.turn,
             claim: journal.record.claim,
             spec: Arc::new(self.spec.clone()),
             durable: journal.record.durable,

@@ -1,4 +1,7 @@
 use super::*;
+use crate::LinkOrder;
+use crate::turn::Turn;
+use bowline_core::transfer::Code;
 use std::sync::mpsc;
 use std::thread;
 
@@ -46,12 +49,34 @@ fn a_fenced_holder_neither_commits_nor_discards() {
 fn an_attach_that_waited_for_the_disk_does_not_fence_a_later_one() {
     let rig = Rig::new();
     let spec = spec("a", 3);
-    let (first, second) = (rig.store.registry().new_holder(), rig.store.registry().new_holder());
+    let (first, second) = (Turn::alone(), Turn::alone());
     let come = |turn| rig.store.attach_in_turn(turn, id(1), &spec, attach(0, ALICE), day(0));
     let (mut held, ..) = open(come(second));
     assert_eq!(kind(come(first)), ErrorKind::Fenced);
     held.write(0, b"abc").expect("still attached");
     held.commit(3, digest(b"abc")).expect("whole");
+}
+
+#[test]
+fn a_sender_takes_nothing_from_itself_on_a_newer_link() {
+    let rig = Rig::new();
+    let spec = spec("a", 3);
+    let (older, newer) = (LinkOrder::next(), LinkOrder::next());
+    let come = |link, who| rig.store.attach_in_turn(Turn::on(link), id(1), &spec, attach(0, who), day(0));
+    let (_first, ..) = open(come(older, ALICE));
+    let (mut second, ..) = open(come(newer, ALICE));
+    let again = come(older, ALICE).expect_err("it is belated");
+    assert_eq!((again.kind(), again.code()), (ErrorKind::Fenced, Code::Fenced));
+    assert!(again.reason().ends_with("(the same sender has it on a newer connection)"), "{again}");
+    second.write(0, b"ab").expect("still attached");
+    // On one link a sender offers again; and links of different senders have no order.
+    let (second, ..) = open(come(newer, ALICE));
+    let (other, ..) = open(come(older, BOB));
+    let (third, ..) = open(come(newer, [0; 16]));
+    let (fourth, durable, epoch) = open(come(older, [0; 16]));
+    assert_eq!((durable, epoch), (2, 6));
+    drop((second, other, third, fourth));
+    assert_eq!(open(come(older, ALICE)).1, 2, "nobody has it");
 }
 
 #[test]

@@ -21,7 +21,7 @@ mod sending;
 mod tests;
 
 use crate::source::not_divided;
-use crate::{DiskStore, ErrorKind, Pipe, Source, StoreError};
+use crate::{DiskStore, ErrorKind, LinkOrder, Pipe, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
     Answer, ByteRange, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
@@ -44,6 +44,7 @@ pub type Deliver = Arc<dyn Fn(Report) + Send + Sync>;
 pub struct Worker {
     spawn: Spawn,
     deliver: Deliver,
+    link: LinkOrder,
     buffers: Buffers,
     /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
     generation: u64,
@@ -54,11 +55,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker without files, on these threads.
+    /// A worker without files, on these threads. At a server it is for one link, which [comes](Self::set_link_order) now.
     pub fn new(spawn: Spawn, deliver: Deliver) -> Self {
         Self {
             spawn,
             deliver,
+            link: LinkOrder::next(),
             buffers: Buffers::default(),
             generation: 0,
             sending: BTreeMap::new(),
@@ -66,6 +68,11 @@ impl Worker {
             receiving: BTreeMap::new(),
             listings: BTreeMap::new(),
         }
+    }
+
+    /// Its link came earlier than the worker was made.
+    pub fn set_link_order(&mut self, link: LinkOrder) {
+        self.link = link;
     }
 
     /// Gives the source of a transfer that is about to be offered.
@@ -87,7 +94,7 @@ impl Worker {
         // Behind everything that an earlier link brought, so that none of it is lost.
         let receiving =
             self.receiving.entry(offered.id).or_insert_with(|| Receiving::new(&self.spawn, &reporter, store));
-        receiving.attach(reporter, offered);
+        receiving.attach(reporter, self.link, offered);
     }
 
     /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it. Of a folder there is

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::fault::time_of_day;
+use crate::turn::Turn;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
 use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
 use std::time::UNIX_EPOCH;
@@ -67,7 +68,7 @@ impl Place {
 /// Opens a place for what is offered, and says how to answer.
 pub(super) fn open(
     store: &DiskStore,
-    turn: u64,
+    turn: Turn,
     offered: &Offered,
 ) -> Result<(Option<Place>, Answer), StoreError> {
     let error = |kind| StoreError::new(kind, store.dir());
@@ -93,7 +94,11 @@ pub(super) fn open(
     }
 }
 
-fn open_file(store: &DiskStore, turn: u64, offered: &Offered) -> Result<(Option<Place>, Answer), StoreError> {
+fn open_file(
+    store: &DiskStore,
+    turn: Turn,
+    offered: &Offered,
+) -> Result<(Option<Place>, Answer), StoreError> {
     let spec = Spec {
         name: offered.name.clone(),
         length: offered.length,

@@ -3,7 +3,8 @@
 use super::lane::Lane;
 use super::place::{self, Place};
 use super::{Outcome, Reporter, Spawn};
-use crate::{DiskStore, StoreError};
+use crate::turn::Turn;
+use crate::{DiskStore, LinkOrder, StoreError};
 use bowline_core::transfer::{Digest, Offered};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -26,11 +27,11 @@ impl Receiving {
     }
 
     /// Opens the place; from here on this reporter tells what becomes of it.
-    pub(super) fn attach(&mut self, reporter: Reporter, offered: Offered) {
+    pub(super) fn attach(&mut self, reporter: Reporter, link: LinkOrder, offered: Offered) {
         self.reporter = reporter.clone();
         let store = self.store.clone();
         // Threads may run in any order, but whoever comes first must not fence its own successor.
-        let turn = store.registry().new_holder();
+        let turn = Turn::on(link);
         self.writing.submit(move |place| {
             let answer = place::open(&store, turn, &offered).map(|(opened, answer)| {
                 *place = opened;

@@ -1,5 +1,7 @@
 //! Two `Transfers` with real files under them, joined in memory.
 
+mod belated;
+
 use super::*;
 use crate::Config as StoreConfig;
 use bowline_core::Role;

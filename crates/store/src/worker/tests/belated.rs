@@ -1,0 +1,101 @@
+//! What a sender said on a link that it has given up, and arrives when another link has the transfer.
+
+use super::*;
+
+/// Gives the client another link, to a server of the same store. Returns the end of the old one, which has not noticed
+/// anything, and what the client had said there: it is still on its way.
+fn held_up(world: &mut World) -> (End, Vec<Bytes>) {
+    world.link_up();
+    // What is of unknown length is offered when the server has said that it takes that.
+    step(&mut world.server, &mut world.client, Instant::ZERO);
+    world.client.turn(Instant::ZERO);
+    let said = std::iter::from_fn(|| world.client.transfers.poll_message(Instant::ZERO, 1));
+    let said = said.map(|message| message.into_bytes()).collect();
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    let new = End::new(Role::Server, world.to.path(), 2);
+    let old = std::mem::replace(&mut world.server, new);
+    world.server.store = old.store.clone();
+    world.link_up();
+    (old, said)
+}
+
+/// What was held up arrives. What the old link makes of it.
+fn arrive(old: &mut End, said: Vec<Bytes>) -> Option<Result<(), Code>> {
+    for message in said {
+        old.transfers.handle_message(Instant::ZERO, message);
+    }
+    for _ in 0..50 {
+        old.turn(Instant::ZERO);
+    }
+    old.ended(ID)
+}
+
+#[test]
+fn a_belated_offer_of_its_own_does_not_end_an_upload() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    let (mut old, said) = held_up(&mut world);
+    world.exchange_until_received(2_000_000);
+    assert_eq!(arrive(&mut old, said), Some(Err(Code::Fenced)));
+    assert_eq!(world.run(), Ok(()));
+    assert!(!world.client.told.iter().any(|event| matches!(event, Event::Retrying { .. })));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
+fn nor_does_it_end_one_out_of_a_pipe() {
+    let mut world = World::new();
+    world.offer_pipe(std::io::Cursor::new(contents(3_000_000)));
+    let (mut old, said) = held_up(&mut world);
+    world.exchange_until_received(100_000);
+    assert_eq!(arrive(&mut old, said), Some(Err(Code::Fenced)));
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(3_000_000));
+}
+
+#[test]
+fn a_belated_offer_finds_a_file_that_is_finished() {
+    let mut world = World::new();
+    world.offer(&contents(3_000_000));
+    let (mut old, said) = held_up(&mut world);
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(arrive(&mut old, said), Some(Ok(())), "it is there");
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(3_000_000));
+}
+
+#[test]
+fn after_a_belated_offer_the_next_link_goes_on() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    let (mut old, said) = held_up(&mut world);
+    world.exchange_until_received(2_000_000);
+    // The second link is lost as well, and nobody has the transfer at the moment.
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    for _ in 0..50 {
+        world.server.turn(Instant::ZERO);
+    }
+    assert_eq!(arrive(&mut old, said), None, "who is there may have it");
+    world.server = End::new(Role::Server, world.to.path(), 2);
+    world.server.store = old.store.clone();
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
+
+#[test]
+fn another_sender_takes_over_on_whatever_link() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    let (mut old, _) = held_up(&mut world);
+    world.exchange_until_received(2_000_000);
+    let mut rival = End::new(Role::Client, world.from.path(), 3);
+    std::mem::swap(&mut world.client, &mut rival);
+    std::mem::swap(&mut world.server, &mut old);
+    world.offer_as_it_is();
+    // On the older of the two links.
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+}
