@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bowline_core::secret;
 use bowline_core::transfer::{Digest, SafeName};
-use bowline_store::{DiskStore, Principal, Quota};
+use bowline_store::{DiskStore, LinkOrder, Principal, Quota};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
@@ -53,11 +53,12 @@ pub struct Access {
     tokens: Vec<(Secret, Grant)>,
 }
 
-/// What somebody who has come may do, and by which secret.
+/// What somebody who has come may do, by which secret, and when he came.
 #[derive(Clone, Debug)]
 pub struct Pass {
     secret: Option<Secret>,
     pub(super) grant: Grant,
+    pub(super) link: LinkOrder,
 }
 
 impl Secret {
@@ -154,7 +155,7 @@ impl Access {
                 let token = bearer(shown).filter(|token| !token.is_empty())?;
                 self.named(&Secret(Digest::of(token)))
             }
-            _ => self.anybody.clone().map(|grant| Pass { secret: None, grant }),
+            _ => self.anybody.clone().map(|grant| Pass::new(None, grant)),
         };
         pass.filter(|pass| !pass.grant.has_ended(now))
     }
@@ -176,12 +177,16 @@ impl Access {
     fn named(&self, shown: &Secret) -> Option<Pass> {
         self.tokens.iter().fold(None, |found, (secret, grant)| {
             let is_this = secret.is(shown);
-            found.or_else(|| is_this.then(|| Pass { secret: Some(*secret), grant: grant.clone() }))
+            found.or_else(|| is_this.then(|| Pass::new(Some(*secret), grant.clone())))
         })
     }
 }
 
 impl Pass {
+    fn new(secret: Option<Secret>, grant: Grant) -> Self {
+        Self { secret, grant, link: LinkOrder::next() }
+    }
+
     /// Who it is.
     pub fn principal(&self) -> &Principal {
         &self.grant.principal

@@ -1,5 +1,6 @@
 //! What a server answers, and what it remembers, without a socket.
 
+mod belated;
 mod crowd;
 mod rates;
 

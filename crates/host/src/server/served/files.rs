@@ -126,8 +126,8 @@ impl Served {
                 });
             }
             Event::Failed { id, failure } => {
-                // A client whose link has ended asks again.
-                if failure.code != Code::Stalled {
+                // A client whose link has ended asks again, and what another link has goes on.
+                if !matches!(failure.code, Code::Stalled | Code::Fenced) {
                     self.house.forget(id);
                 }
                 self.count = Some(now);

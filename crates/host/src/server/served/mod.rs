@@ -96,6 +96,8 @@ impl Served {
             part
         });
         let share = house.tally.join();
+        let mut worker = Worker::new(spawn, deliver);
+        worker.set_link_order(pass.link);
         let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
             store: pass.grant.view(&house.store),
@@ -106,7 +108,7 @@ impl Served {
             house,
             outputs: VecDeque::from([Output::Event(ServerEvent::Connected { peer: peer.clone() })]),
             peer,
-            desk: Desk { session, worker: Worker::new(spawn, deliver) },
+            desk: Desk { session, worker },
             subjects: BTreeMap::new(),
             share,
             count: None,
