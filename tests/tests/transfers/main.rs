@@ -1,6 +1,7 @@
 //! Files and messages over real sockets, by every adapter, and by one at each end. A test is written once; here it is
 //! run over them.
 
+mod belated;
 mod ends;
 mod files;
 mod killed;
@@ -42,6 +43,9 @@ over! {
     tokio: Tokio to Tokio over Tcp,
     blocking: Blocking to Blocking over Tcp,
     {
+        belated:
+            a_belated_offer_does_not_end_an_upload
+            a_belated_resume_does_not_end_a_client;
         files:
             a_file_goes_up_and_comes_down
             many_files_go_at_once

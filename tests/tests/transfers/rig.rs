@@ -180,6 +180,11 @@ pub(crate) fn stalling_proxy(to: SocketAddr, after: u64) -> SocketAddr {
     })
 }
 
+/// Carries a connection to its end.
+pub(crate) fn through(near: TcpStream, far: TcpStream) {
+    join(near, far, |_| Fate::Cut { after: u64::MAX });
+}
+
 #[derive(Clone, Copy)]
 enum Way {
     Up,
@@ -199,13 +204,17 @@ fn proxy(to: SocketAddr, fate: impl Fn(usize, Way) -> Fate + Send + 'static) -> 
     thread::spawn(move || {
         for (n, near) in listener.incoming().enumerate() {
             let (Ok(near), Ok(far)) = (near, TcpStream::connect(to)) else { return };
-            let back = (far.try_clone().expect("cloned"), near.try_clone().expect("cloned"));
-            for (fate, from, to) in [(fate(n, Way::Up), near, far), (fate(n, Way::Down), back.0, back.1)] {
-                thread::spawn(move || pass(fate, &from, &to));
-            }
+            join(near, far, |way| fate(n, way));
         }
     });
     address
+}
+
+fn join(near: TcpStream, far: TcpStream, fate: impl Fn(Way) -> Fate) {
+    let back = (far.try_clone().expect("cloned"), near.try_clone().expect("cloned"));
+    for (fate, from, to) in [(fate(Way::Up), near, far), (fate(Way::Down), back.0, back.1)] {
+        thread::spawn(move || pass(fate, &from, &to));
+    }
 }
 
 fn pass(fate: Fate, mut from: &TcpStream, mut to: &TcpStream) {
