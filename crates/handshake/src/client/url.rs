@@ -97,16 +97,22 @@ fn decode(text: &str) -> Result<Vec<u8>, RequestError> {
 fn encode(target: &str) -> Result<String, RequestError> {
     // RFC 6455 §3: an empty path stands for `/`.
     let mut encoded = String::from(if target.starts_with('/') { "" } else { "/" });
-    for byte in target.bytes() {
+    for (at, byte) in target.bytes().enumerate() {
         match byte {
             byte if byte.is_ascii_control() => return Err(RequestError::Control),
-            byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) => {
+            byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte) => {
                 encoded.push(char::from(byte));
             }
+            b'%' if begins_with_hex(&target.as_bytes()[at + 1..]) => encoded.push('%'),
             byte => encoded.extend(['%', hex(byte >> 4), hex(byte & 15)]),
         }
     }
     Ok(encoded)
+}
+
+/// Whether what follows a percent sign makes it an encoded byte (RFC 3986 §2.1).
+fn begins_with_hex(rest: &[u8]) -> bool {
+    rest.first_chunk().is_some_and(|digits: &[u8; 2]| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn hex(nibble: u8) -> char {
@@ -152,6 +158,13 @@ mod tests {
     fn what_a_request_line_cannot_hold_is_encoded() {
         assert_eq!(parts("ws://a/grö ße/%20?x=\"<y>\"").3, "/gr%C3%B6%20%C3%9Fe/%20?x=%22%3Cy%3E%22");
         assert_eq!(Url::parse("ws://a/b\r\nX: y").unwrap_err(), RequestError::Control);
+    }
+
+    #[test]
+    fn a_percent_sign_that_encodes_nothing_is_encoded() {
+        assert_eq!(parts("ws://a/%20%c3%B6").3, "/%20%c3%B6");
+        assert_eq!(parts("ws://a/100%").3, "/100%25");
+        assert_eq!(parts("ws://a/%4?x=%zz%%41%+1").3, "/%254?x=%25zz%25%41%25+1");
     }
 
     #[test]
