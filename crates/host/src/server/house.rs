@@ -11,7 +11,8 @@ use bowline_core::{Instant, connection};
 use bowline_handshake::server::{Accept, negotiate};
 use bowline_store::worker::{Deliver, Spawn};
 use bowline_store::{DiskStore, StoreError};
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode};
 
 use super::crowd::Crowd;
 use super::figures::Tally;
@@ -82,7 +83,7 @@ impl House {
     /// What to answer to a request, and what its client may do if it may come.
     pub fn decide(&self, request: &http::Request<()>, offered: &[String]) -> (Decision, Option<Pass>) {
         let Some(pass) = self.access().pass(request.headers(), SystemTime::now()) else {
-            return (Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n"), None);
+            return (unauthorized(), None);
         };
         if let Some(name) = negotiate(&[SUBPROTOCOL], offered) {
             return (Decision::Accept(Accept::new().with_subprotocol(name)), Some(pass));
@@ -184,4 +185,13 @@ impl House {
     fn paused(&self) -> MutexGuard<'_, BTreeSet<TransferId>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unauthorized() -> Decision {
+    let mut decision = Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n");
+    if let Decision::Reject(response) = &mut decision {
+        // RFC 9110 §15.5.2: a 401 says what it wants.
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    decision
 }

@@ -60,6 +60,15 @@ fn a_token_says_who_comes_and_the_subprotocol_what_for() {
 }
 
 #[test]
+fn who_lacks_a_token_is_told_what_kind_is_wanted() {
+    let (_dir, house) = house(ServerConfig { access: Access::by_token("his"), ..ServerConfig::default() });
+    let (decision, _) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
+    let Decision::Reject(response) = decision else { panic!("{decision:?}") };
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+}
+
+#[test]
 fn anybody_may_come_where_there_are_no_tokens() {
     let (_dir, house) = house(ServerConfig::default());
     assert_eq!(status(&house.decide(&request(None), &[SUBPROTOCOL.to_owned()]).0), 101);
