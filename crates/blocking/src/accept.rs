@@ -12,7 +12,7 @@ use bowline_host::AcceptError;
 use http::{Response, StatusCode};
 
 pub use bowline_handshake::Config;
-pub use bowline_handshake::server::{Accept, negotiate};
+pub use bowline_handshake::server::{Accept, ForeignOrigin, OriginError, Origins, negotiate};
 pub use bowline_host::accept::{Accepted, Decision};
 
 use crate::clock::Clock;
@@ -26,8 +26,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
 ///
 /// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
-/// open a WebSocket with a visitor's cookies: a server for browsers checks the `Origin` (RFC 6455 §10.2). After a refusal
-/// the stream is read for up to a second, so that the client gets the answer.
+/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2). After a refusal the stream is read for
+/// up to a second, so that the client gets the answer.
 ///
 /// # Errors
 /// Says why there is no WebSocket, rejections by `decide` included.

@@ -101,8 +101,8 @@ impl WebSocket<MaybeTlsStream> {
 }
 
 impl<S: Stream> WebSocket<S> {
-    /// Accepts whatever WebSocket the client asks for, with the default settings; see [`accept`](crate::accept) for
-    /// more.
+    /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
+    /// [`accept`](crate::accept) for more.
     ///
     /// # Errors
     /// Says why there is no WebSocket. The client has been told.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 pub use bowline_handshake::Config;
-pub use bowline_handshake::server::{Accept, negotiate};
+pub use bowline_handshake::server::{Accept, ForeignOrigin, OriginError, Origins, negotiate};
 pub use bowline_host::accept::{Accepted, Decision};
 
 use crate::clock::Clock;
@@ -25,18 +25,23 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Reads a request, lets `decide` look at it and the subprotocols it offers (the favourite first), and answers.
 ///
 /// What asks for no WebSocket never reaches `decide`: it gets the right HTTP answer by itself. A page of any site can
-/// open a WebSocket with a visitor's cookies: a server for browsers checks the `Origin` (RFC 6455 §10.2).
+/// open a WebSocket with a visitor's cookies: ask [`Origins`] first (RFC 6455 §10.2).
 ///
 /// ```
-/// # use bowline_tokio::accept::{Accept, Accepted, Config, Decision, accept, negotiate};
+/// # use bowline_tokio::accept::{Accept, Accepted, Config, Decision, Origins, accept, negotiate};
 /// # use bowline_tokio::AcceptError;
 /// # async fn example(stream: tokio::net::TcpStream) -> Result<Accepted<tokio::net::TcpStream>, AcceptError> {
-/// accept(stream, &Config::default(), |request, offered| match request.uri().path() {
-///     "/chat" => match negotiate(&["chat.v2", "chat.v1"], offered) {
-///         Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
-///         None => Decision::reject(http::StatusCode::BAD_REQUEST, "speak chat.v1 or chat.v2\n"),
-///     },
-///     _ => Decision::reject(http::StatusCode::NOT_FOUND, "no WebSocket here\n"),
+/// accept(stream, &Config::default(), |request, offered| {
+///     if let Err(foreign) = Origins::own().check(request.headers(), false) {
+///         return Decision::reject(http::StatusCode::FORBIDDEN, foreign.to_string());
+///     }
+///     match request.uri().path() {
+///         "/chat" => match negotiate(&["chat.v2", "chat.v1"], offered) {
+///             Some(name) => Decision::Accept(Accept::new().with_subprotocol(name)),
+///             None => Decision::reject(http::StatusCode::BAD_REQUEST, "speak chat.v1 or chat.v2\n"),
+///         },
+///         _ => Decision::reject(http::StatusCode::NOT_FOUND, "no WebSocket here\n"),
+///     }
 /// })
 /// .await
 /// # }

@@ -158,8 +158,8 @@ impl<S> WebSocket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Accepts whatever WebSocket the client asks for, with the default settings; see [`accept`](crate::accept) for
-    /// more.
+    /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
+    /// [`accept`](crate::accept) for more.
     ///
     /// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
     ///

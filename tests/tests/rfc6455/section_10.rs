@@ -2,7 +2,7 @@
 //!
 //! Binds no endpoint of ours, or not these machines:
 //! - §10.1: not to trust that a client is a browser is for the server's application.
-//! - §10.2: which origins are expected is for the application to decide; it sees `Origin`, and can answer 403.
+//! - §10.2: which origins are expected is for the application to say; it sees `Origin`, and can answer 403.
 //! - §10.5: nothing is asked; credentials travel in headers (§4.1, §4.2).
 //! - §10.6: TLS. The adapters take any stream, so it is put below them; the core has no part in it.
 //! - §10.8: nothing is asked.
@@ -11,6 +11,7 @@ use crate::http::{NOW, REQUEST, and, refusal, served, status};
 use crate::wire::{BINARY, CONTINUATION, Endpoint, FIN, TEXT, fails, frame, header, peer_of};
 use bowline_core::Message;
 use bowline_core::connection::Config;
+use bowline_handshake::server::Origins;
 use http::Response;
 use std::collections::BTreeSet;
 
@@ -19,7 +20,8 @@ use std::collections::BTreeSet;
 #[test]
 fn an_origin_that_is_not_expected_can_be_answered_403() {
     let mut server = served(and(REQUEST, "Origin: https://evil.example\r\n"));
-    assert_eq!(server.request().unwrap().headers()["origin"], "https://evil.example");
+    let foreign = Origins::own().check(server.request().unwrap().headers(), false).unwrap_err();
+    assert_eq!(foreign.origin, "https://evil.example");
     server.reject(NOW, &Response::builder().status(403).body("").unwrap()).unwrap();
     assert_eq!(status(&refusal(server).1), 403);
 }

@@ -16,6 +16,7 @@ mod answer;
 mod check;
 mod error;
 mod extensions;
+mod origins;
 mod upgrade;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use bytes::{Buf, Bytes};
 
 pub use answer::{Accept, AnswerError, negotiate};
 pub use error::Error;
+pub use origins::{ForeignOrigin, OriginError, Origins};
 pub use upgrade::Upgrade;
 
 use crate::Config;
@@ -41,8 +43,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// [`output`](Self::output) and report it; ask [`poll_result`](Self::poll_result). What asks for no WebSocket never
 /// reaches the application: it gets the right HTTP answer by itself.
 ///
-/// A page of any site can open a WebSocket with a visitor's cookies: a server for browsers checks the `Origin` before
-/// it accepts (RFC 6455 §10.2).
+/// A page of any site can open a WebSocket with a visitor's cookies: ask [`Origins`] before accepting (RFC 6455 §10.2).
 ///
 /// ```
 /// use bowline_core::Instant;
