@@ -182,7 +182,8 @@ fn a_server_may_ask_for_credentials() {
     let response = Response::builder().status(401).header("www-authenticate", "Basic").body("who are you?");
     server.reject(NOW, &response.unwrap()).unwrap();
     let (error, answer) = refusal(server);
-    assert_eq!((error, status(&answer)), (Error::Rejected { status: StatusCode::UNAUTHORIZED }, 401));
+    let rejected = Error::Rejected { status: StatusCode::UNAUTHORIZED, text: "who are you?".into() };
+    assert_eq!((error, status(&answer)), (rejected, 401));
     assert_eq!(values(&answer, "www-authenticate"), ["Basic"]);
 }
 

@@ -11,7 +11,7 @@ use crate::excerpt::{raw, speaker, text};
 
 /// Why there is no WebSocket.
 ///
-/// What a client sent is shown short, on one line and without control characters.
+/// What a client sent, or the application answered, is shown short, on one line and without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -87,10 +87,12 @@ pub enum Error {
     #[error("`Sec-WebSocket-Extensions` is not a list of extensions")]
     Extensions,
     /// The application did not want it, and answered so.
-    #[error("the request was rejected with {status}")]
+    #[error("the request was rejected with {status}{}{text}", if text.is_empty() { "" } else { ": " })]
     Rejected {
         /// The status it answered with.
         status: StatusCode,
+        /// The start of what it said.
+        text: String,
     },
     /// The connection ended first.
     #[error("the connection {} during the handshake, after {received} bytes", if matches!(end, End::Eof | End::TlsTruncated) { "was closed" } else { "broke" })]
@@ -127,7 +129,7 @@ impl Error {
             Self::TimedOut { .. } => Some(StatusCode::REQUEST_TIMEOUT),
             Self::Method { .. } => Some(StatusCode::METHOD_NOT_ALLOWED),
             Self::OldHttp | Self::NoUpgrade | Self::Version { .. } => Some(StatusCode::UPGRADE_REQUIRED),
-            Self::Rejected { status } => Some(*status),
+            Self::Rejected { status, .. } => Some(*status),
             Self::Closed { .. } | Self::Stuck { .. } => None,
         }
     }

@@ -31,6 +31,7 @@ pub use origins::{ForeignOrigin, OriginError, Origins};
 pub use upgrade::Upgrade;
 
 use crate::Config;
+use crate::excerpt;
 use crate::head::{Expect, HeadReader, Scan};
 use check::Asked;
 
@@ -228,7 +229,8 @@ impl Handshake {
             return Err(AnswerError::Status { status });
         }
         self.output = answer::rejection(response).into();
-        self.state = State::Refusing { error: Error::Rejected { status }, since: now };
+        let text = excerpt::text(response.body().as_ref());
+        self.state = State::Refusing { error: Error::Rejected { status, text }, since: now };
         Ok(())
     }
 

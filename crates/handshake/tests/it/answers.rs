@@ -86,7 +86,8 @@ fn a_request_may_be_rejected() {
     let response = response.header("content-length", 99).header("transfer-encoding", "chunked");
     server.reject(NOW, &response.body("who are you?\n").unwrap()).unwrap();
     let (error, answer) = finish(&mut server);
-    assert_eq!(error, Error::Rejected { status: StatusCode::UNAUTHORIZED });
+    assert_eq!(error, Error::Rejected { status: StatusCode::UNAUTHORIZED, text: "who are you?".into() });
+    assert_eq!(error.to_string(), "the request was rejected with 401 Unauthorized: who are you?");
     assert_eq!(status(&answer), 401);
     assert!(answer.contains("\r\nWww-Authenticate: Basic\r\n") && answer.ends_with("\r\n\r\nwho are you?\n"));
     assert!(!answer.contains("chunked") && !answer.contains("99") && !answer.contains("Connection: x"));
@@ -98,7 +99,8 @@ fn a_request_may_be_redirected() {
     let response =
         Response::builder().status(307).header("location", "wss://example.org/new").body("").unwrap();
     server.reject(NOW, &response).unwrap();
-    let (_, answer) = finish(&mut server);
+    let (error, answer) = finish(&mut server);
+    assert_eq!(error.to_string(), "the request was rejected with 307 Temporary Redirect");
     assert!(answer.starts_with("HTTP/1.1 307 Temporary Redirect\r\n"), "{answer}");
     assert!(answer.contains("\r\nLocation: wss://example.org/new\r\n"));
     assert!(answer.contains("\r\nContent-Length: 0\r\n") && !answer.contains("Content-Type"));
