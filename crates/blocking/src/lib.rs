@@ -50,7 +50,7 @@ pub use door::Door;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
 pub use maybe_tls::MaybeTlsStream;
-pub use server::{Access, FileEvent, Grant, Guest, Peer, Secret, Server, ServerConfig, ServerEvent};
+pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};
 pub use watch::Watch;

@@ -38,5 +38,5 @@ mod transfer;
 
 pub use bowline_host::messages::{FlushError, Heard};
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths, StartError};
-pub use server::{Access, FileEvent, Grant, Guest, Peer, Secret, Server, ServerConfig, ServerEvent};
+pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

@@ -34,7 +34,9 @@ use crate::watch::{Audience, Watch, watch};
 use link::{Letter, Link};
 use sweeping::Sweeping;
 
-pub use bowline_host::server::{Access, FileEvent, Grant, Guest, Peer, Secret, ServerConfig, ServerEvent};
+pub use bowline_host::server::{
+    Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
+};
 
 /// How many threads work on the files of all clients: more than a disk has use for.
 const FILES: usize = 16;

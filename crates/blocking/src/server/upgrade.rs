@@ -11,9 +11,9 @@ use super::{Letter, Server, sweeping};
 use crate::stream::Stream;
 
 impl Server {
-    /// Answers a request that an HTTP server of somebody else has read: whether it asks for a WebSocket as it should, has a
-    /// token, and speaks the protocol. Send the answer; if there is a guest, take over the stream behind it, and
-    /// [serve the guest](Self::serve_guest).
+    /// Answers a request that an HTTP server of somebody else has read: whether it asks for a WebSocket as it should, is of no
+    /// page of another origin, has a token, and speaks the protocol. Send the answer; if there is a guest, take over the
+    /// stream behind it, and [serve the guest](Self::serve_guest).
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         self.0.house.answer(request)
     }

@@ -177,6 +177,8 @@ fn a_guest_of_another_server_brings_files_and_leaves_when_the_server_stops() {
         let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         assert!(ask(address, upgrade).starts_with("HTTP/1.1 401 "), "no token");
+        let page = format!("{upgrade}Origin: https://evil.example\r\n");
+        assert!(ask(address, &page).starts_with("HTTP/1.1 403 "), "a page of another origin");
 
         let mut config = ClientConfig::default();
         config.token = Some("open sesame".into());

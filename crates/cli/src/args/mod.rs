@@ -12,6 +12,8 @@ pub(crate) use shared::{
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;
+use bowline_tokio::Origins;
+use bowline_tokio::accept::OriginError;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +85,10 @@ pub(crate) struct Serve {
     /// Take files, and give none out
     #[arg(long)]
     pub(crate) write_only: bool,
+    /// Let web pages of this origin come too, such as https://example.org; may be given more than once. "*": those of any
+    /// site, which then reads and writes what its visitors' machines reach here. Without it none but pages of this server
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) allow_origin: Vec<String>,
     /// Where Prometheus finds figures, as http://HOST:PORT/metrics; whoever reaches it reads them
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<String>,
@@ -95,6 +101,10 @@ pub(crate) struct Serve {
     pub(crate) token: Token,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+fn parse_origin(text: &str) -> Result<String, OriginError> {
+    Origins::own().with_origin(text).map(|_| text.to_owned())
 }
 
 /// Send files and folders to a server

@@ -15,7 +15,7 @@ use crate::trust;
 use access::Doors;
 use bowline_store::{Config, DiskStore};
 use bowline_tokio::tls::ServerTls;
-use bowline_tokio::{Server, ServerConfig};
+use bowline_tokio::{Origins, Server, ServerConfig};
 use door::Door;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     let doors = Doors::of(&args);
     let mut config = config(&args);
     config.access = doors.open(output.quiet)?;
+    config.origins = origins(&args.allow_origin)?;
     config.tls.clone_from(&tls);
     if args.check {
         return announce("the settings can be used");
@@ -151,6 +152,12 @@ fn config(args: &Serve) -> ServerConfig {
     config.transfer.limit_rate = args.common.limit_rate;
     config.transfer.min_rate = args.min_rate.0;
     config
+}
+
+/// Whose pages may come.
+fn origins(allowed: &[String]) -> Result<Origins, Trouble> {
+    let origins = allowed.iter().try_fold(Origins::own(), |origins, origin| origins.with_origin(origin));
+    origins.map_err(Trouble::usage)
 }
 
 /// The first line on stdout, for whoever started us. If it cannot be read, nobody knows where we are.

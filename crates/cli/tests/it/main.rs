@@ -11,6 +11,7 @@ mod encrypted;
 mod figures;
 mod files;
 mod headers;
+mod pages;
 mod path;
 mod pipes;
 mod probe;

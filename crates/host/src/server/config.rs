@@ -6,6 +6,7 @@ use std::time::Duration;
 use bowline_core::messages::SessionsConfig;
 use bowline_core::transfer::{self, Batch, Digest, Failure, SafeName, TransferId};
 use bowline_core::{Disconnect, connection};
+use bowline_handshake::server::Origins;
 
 use super::{Access, Peer};
 
@@ -23,6 +24,9 @@ pub struct ServerConfig {
     pub accept: bowline_handshake::Config,
     /// Who may come, and what he may do. Default: anybody, everything. To change it later, tell the server.
     pub access: Access,
+    /// Whose web pages may come: whoever visits one, its scripts reach what his browser reaches, this machine included.
+    /// Default: those of this very server. Others are answered with 403, token or not; what is no page names no origin.
+    pub origins: Origins,
     /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
     /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
@@ -55,6 +59,7 @@ impl Default for ServerConfig {
             messages: None,
             accept: bowline_handshake::Config::default(),
             access: Access::default(),
+            origins: Origins::default(),
             max_open: Some(1024),
             credit: 32 << 20,
             sweep_every: Some(Duration::from_secs(3600)),
@@ -87,6 +92,7 @@ impl fmt::Debug for ServerConfig {
             .field("messages", &self.messages)
             .field("accept", &self.accept)
             .field("access", &self.access)
+            .field("origins", &self.origins)
             .field("max_open", &self.max_open)
             .field("credit", &self.credit)
             .field("sweep_every", &self.sweep_every)

@@ -97,6 +97,8 @@ pub struct Stages {
 pub enum Refusal {
     /// The token is missing, wrong, or not good any more.
     Token,
+    /// A web page came whose origin may not.
+    Origin,
     /// It was no request for a WebSocket of this protocol, or it did not come whole.
     Handshake,
     /// TLS did not come about.
@@ -164,6 +166,7 @@ impl Refusal {
     fn label(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::Origin => "origin",
             Self::Handshake => "handshake",
             Self::Tls => "tls",
         }

@@ -17,8 +17,9 @@ pub struct Guest {
 }
 
 impl House {
-    /// Answers a request that somebody else has read: whether it asks for a WebSocket as it should, has a token, and speaks
-    /// the protocol. If there is a guest, it is to be served over the stream behind the answer.
+    /// Answers a request that somebody else has read: whether it asks for a WebSocket as it should, is of no page of another
+    /// origin, has a token, and speaks the protocol. If there is a guest, it is to be served over the stream behind the
+    /// answer.
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         let upgrade = match Upgrade::of(request) {
             Ok(upgrade) => upgrade,

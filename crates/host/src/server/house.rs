@@ -82,6 +82,9 @@ impl House {
 
     /// What to answer to a request, and what its client may do if it may come.
     pub fn decide(&self, request: &http::Request<()>, offered: &[String]) -> (Decision, Option<Pass>) {
+        if let Err(foreign) = self.config.origins.check(request.headers(), self.config.wants_tls()) {
+            return (Decision::reject(StatusCode::FORBIDDEN, format!("{foreign}\n")), None);
+        }
         let Some(pass) = self.access().pass(request.headers(), SystemTime::now()) else {
             return (unauthorized(), None);
         };
@@ -135,8 +138,12 @@ impl House {
 
     /// The same for one whose handshake came to this.
     pub fn refuse_handshake(&self, address: String, error: &AcceptError) -> ServerEvent {
-        let is_token = matches!(error, AcceptError::Handshake(error) if error.status() == Some(StatusCode::UNAUTHORIZED));
-        let why = if is_token { Refusal::Token } else { Refusal::Handshake };
+        let status = if let AcceptError::Handshake(error) = error { error.status() } else { None };
+        let why = match status {
+            Some(StatusCode::UNAUTHORIZED) => Refusal::Token,
+            Some(StatusCode::FORBIDDEN) => Refusal::Origin,
+            _ => Refusal::Handshake,
+        };
         self.refuse(address, why, error.to_string())
     }
 

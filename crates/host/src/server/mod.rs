@@ -14,6 +14,8 @@ mod talks;
 #[cfg(test)]
 mod tests;
 
+pub use bowline_handshake::server::Origins;
+
 pub use access::{Access, Grant, Pass, Secret};
 pub use config::{FileEvent, ServerConfig, ServerEvent};
 pub use figures::{Figures, Moved, ROUND_TRIPS, Refusal, Stages, Traffic};

@@ -14,6 +14,7 @@ use bowline_core::{Connection, End, Instant};
 use bowline_store::{DiskStore, Principal};
 
 use super::*;
+use crate::AcceptError;
 use crate::accept::Decision;
 use crate::transfer::Verb;
 
@@ -29,6 +30,10 @@ fn request(authorization: Option<&str>) -> http::Request<()> {
         request.headers_mut().insert("authorization", value.parse().unwrap());
     }
     request
+}
+
+fn page(host: &str, origin: &str) -> http::Request<()> {
+    http::Request::builder().header("host", host).header("origin", origin).body(()).unwrap()
 }
 
 fn status(decision: &Decision) -> u16 {
@@ -72,6 +77,54 @@ fn who_lacks_a_token_is_told_what_kind_is_wanted() {
 fn anybody_may_come_where_there_are_no_tokens() {
     let (_dir, house) = house(ServerConfig::default());
     assert_eq!(status(&house.decide(&request(None), &[SUBPROTOCOL.to_owned()]).0), 101);
+}
+
+#[test]
+fn pages_of_others_do_not_reach_a_server() {
+    let answer = |house: &House, request| house.decide(&request, &[SUBPROTOCOL.to_owned()]);
+    let (_dir, house) = house(ServerConfig::default());
+    let (decision, pass) = answer(&house, page("127.0.0.1:9000", "https://evil.example"));
+    assert!(pass.is_none());
+    let Decision::Reject(response) = decision else { panic!("{decision:?}") };
+    assert_eq!(response.status(), 403);
+    assert!(
+        String::from_utf8_lossy(response.body()).ends_with("here: https://evil.example\n"),
+        "{response:?}"
+    );
+    let own = answer(&house, page("127.0.0.1:9000", "http://127.0.0.1:9000"));
+    assert_eq!((status(&own.0), own.1.is_some()), (101, true));
+}
+
+#[test]
+fn pages_that_are_named_reach_a_server() {
+    let origins = Origins::own().with_origin("https://example.org").unwrap();
+    let (_dir, house) = house(ServerConfig { origins, ..ServerConfig::default() });
+    for (origin, expected) in [("https://example.org", 101), ("https://evil.example", 403)] {
+        let request = page("127.0.0.1:9000", origin);
+        assert_eq!(status(&house.decide(&request, &[SUBPROTOCOL.to_owned()]).0), expected, "{origin}");
+    }
+}
+
+#[test]
+fn a_page_needs_a_token_as_well() {
+    let origins = Origins::own().with_origin("*").unwrap();
+    let config = ServerConfig { origins, access: Access::by_token("his"), ..ServerConfig::default() };
+    let (_dir, house) = house(config);
+    let request = page("127.0.0.1:9000", "https://example.org");
+    assert_eq!(status(&house.decide(&request, &[SUBPROTOCOL.to_owned()]).0), 401);
+}
+
+#[test]
+fn a_refused_page_is_told_and_counted_as_one() {
+    let (_dir, house) = house(ServerConfig::default());
+    let error = bowline_handshake::server::Error::Rejected {
+        status: http::StatusCode::FORBIDDEN,
+        text: "a page of https://evil.example".into(),
+    };
+    let event = house.refuse_handshake("peer".into(), &AcceptError::Handshake(error));
+    let ServerEvent::Rejected { peer, why } = event else { panic!("{event:?}") };
+    assert!(peer == "peer" && why.ends_with("403 Forbidden: a page of https://evil.example"), "{why}");
+    assert_eq!(house.figures().refused.get("origin"), Some(&1));
 }
 
 #[test]

@@ -36,7 +36,9 @@ use orders::Order;
 use served::Link;
 
 use bowline_host::server::Pass;
-pub use bowline_host::server::{Access, FileEvent, Grant, Guest, Peer, Secret, ServerConfig, ServerEvent};
+pub use bowline_host::server::{
+    Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
+};
 
 /// A server of one folder. Clones share it.
 ///

@@ -13,8 +13,8 @@ use super::{Server, sweeping};
 
 impl Server {
     /// Answers a request that an HTTP server of somebody else has read, such as hyper or axum: whether it asks for a
-    /// WebSocket as it should, has a token, and speaks the protocol. Send the answer; if there is a guest, take over
-    /// the stream behind it, and [serve the guest](Self::serve_guest).
+    /// WebSocket as it should, is of no page of another origin, has a token, and speaks the protocol. Send the answer; if
+    /// there is a guest, take over the stream behind it, and [serve the guest](Self::serve_guest).
     pub fn answer<B>(&self, request: &Request<B>) -> (Response<Bytes>, Option<Guest>) {
         self.house.answer(request)
     }
