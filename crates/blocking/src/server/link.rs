@@ -3,10 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use bowline_core::transfer::TransferId;
 use bowline_core::{Disconnect, End, Instant};
 use bowline_host::server::{Output, Pass, Served, ServerEvent};
-use bowline_host::transfer::Verb;
 use bowline_store::worker::{Deliver, Report};
 
 use super::Server;
@@ -21,9 +19,6 @@ use crate::wait::waker;
 #[derive(Debug)]
 pub(super) enum Letter {
     Report(Report),
-    Order(TransferId, Verb),
-    /// Something has changed that each link looks at by itself.
-    Look,
     /// The server stops: the client is to come back later.
     Away,
     /// The client has had time enough.
@@ -88,8 +83,6 @@ impl<'a, S: Stream> Link<'a, S> {
         let now = self.driver.now();
         match letter {
             Letter::Report(report) => self.served.handle_report(now, report),
-            Letter::Order(id, verb) => self.served.handle_order(now, id, verb),
-            Letter::Look => {}
             Letter::Away => self.served.send_away(now, self.driver.conn_mut()),
             Letter::Abort => self.driver.conn_mut().handle_end(now, End::LocalAbort),
         }

@@ -202,32 +202,26 @@ impl Server {
     /// transfers go on.
     pub fn set_access(&self, access: Access) {
         self.0.house.set_access(access);
-        self.tell_links(|| Letter::Look);
     }
 
     /// Stops the bytes of a transfer until [`resume`](Self::resume), also on its later links. The id is that of a
     /// [`ServerEvent::Began`].
     pub fn pause(&self, id: TransferId) {
-        self.order(id, Verb::Pause);
+        self.0.house.order(id, Verb::Pause);
     }
 
     /// Takes a [`pause`](Self::pause) back. It moves again if the client has not paused it too.
     pub fn resume(&self, id: TransferId) {
-        self.order(id, Verb::Resume);
+        self.0.house.order(id, Verb::Resume);
     }
 
     /// Ends a transfer that is under way, and says what is to become of the part that its receiver has. The client is
     /// told. One whose client is away is not ended: it offers again.
     pub fn cancel(&self, id: TransferId, leftover: Leftover) {
-        self.order(id, Verb::Cancel(leftover));
+        self.0.house.order(id, Verb::Cancel(leftover));
     }
 
     // ----- inside -----
-
-    fn order(&self, id: TransferId, verb: Verb) {
-        self.0.house.order(id, verb);
-        self.tell_links(|| Letter::Order(id, verb));
-    }
 
     fn tell(&self, event: &ServerEvent) {
         self.0.events.tell(event);

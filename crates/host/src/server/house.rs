@@ -16,6 +16,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::crowd::Crowd;
 use super::figures::Tally;
+use super::orders::Orders;
 use super::rates::Rates;
 use super::seats::Seats;
 use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent, Talks};
@@ -45,6 +46,7 @@ pub struct House {
     edition: AtomicU64,
     /// How many links there have been.
     links: AtomicU64,
+    orders: Orders,
     /// Pauses outlive links.
     paused: Mutex<BTreeSet<TransferId>>,
     talks: Talks,
@@ -61,8 +63,22 @@ impl House {
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
         let talks = Talks::new(config.messages, news, now);
-        let (edition, links, seats, rates, crowd, tally, paused) = Default::default();
-        Self { store, config, instance, seats, rates, crowd, tally, access, edition, links, paused, talks }
+        let (edition, links, orders, seats, rates, crowd, tally, paused) = Default::default();
+        Self {
+            store,
+            config,
+            instance,
+            seats,
+            rates,
+            crowd,
+            tally,
+            access,
+            edition,
+            links,
+            orders,
+            paused,
+            talks,
+        }
     }
 
     /// Its settings.
@@ -96,11 +112,12 @@ impl House {
     }
 
     /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
-    /// something else, end with a sentence at their next [`pump`](Served::pump): have each pumped. Their clients come
-    /// again with the token that they have by then.
+    /// something else, end with a sentence, as soon as they are [pumped](Served::pump); they are stirred for it. Their
+    /// clients come again with the token that they have by then.
     pub fn set_access(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
         self.edition.fetch_add(1, Ordering::Release);
+        self.orders.stir();
     }
 
     /// The settings of a connection that begins.
@@ -126,8 +143,9 @@ impl House {
         let link = self.links.fetch_add(1, Ordering::Relaxed) + 1;
         let peer = Peer { link, address, who: pass.grant.principal.clone() };
         // Only the same principal can have its session of messages back.
+        let inbox = self.orders.join(link, stir.clone());
         let place = Talks::join(self, peer.who.name().as_bytes(), stir, now);
-        Served::new(Arc::clone(self), pass, peer, (spawn, deliver), place, now)
+        Served::new(Arc::clone(self), pass, peer, (spawn, deliver), inbox, place, now)
     }
 
     /// Counts a client for whom there is no connection, and says so. Its address is for events.
@@ -155,12 +173,14 @@ impl House {
         figures
     }
 
-    /// Remembers an order that the application gives about a transfer. Bring it to [all links](Served::handle_order).
+    /// The application wants this of a transfer: each link that has it is stirred, and does it when it is
+    /// [pumped](Served::pump). A pause is remembered for later links.
     pub fn order(&self, id: TransferId, verb: Verb) {
         match verb {
             Verb::Pause => drop(self.paused().insert(id)),
             Verb::Resume | Verb::Cancel(_) => self.forget(id),
         }
+        self.orders.tell(id, verb);
     }
 
     /// Removes what nobody came back for, for a moment; says whether there may be more. Waits for the disk.

@@ -6,6 +6,7 @@ mod crowd;
 mod figures;
 mod guest;
 mod house;
+mod orders;
 mod peer;
 mod rates;
 mod seats;

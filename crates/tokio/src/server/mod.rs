@@ -32,7 +32,6 @@ use crate::host::{Hands, Host};
 use crate::news::{News, Stir};
 use crate::tcp;
 use door::{Caller, Door};
-use orders::Order;
 use served::Link;
 
 use bowline_host::server::Pass;
@@ -65,7 +64,6 @@ pub struct Server {
     clock: Clock,
     /// Something may have come of those, or there may be room again.
     news: News,
-    orders: broadcast::Sender<Order>,
 }
 
 impl Server {
@@ -75,11 +73,10 @@ impl Server {
     /// If the operating system has no randomness.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (events, _) = broadcast::channel(1024);
-        let (orders, _) = broadcast::channel(orders::BEHIND);
         let (stopping, _) = watch::channel(false);
         let (clock, news) = (Clock::start(), News::default());
         let house = Arc::new(House::new(store, config, news.teller(), clock.now()));
-        Self { house, events, stopping, clock, news, orders }
+        Self { house, events, stopping, clock, news }
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -222,11 +219,11 @@ impl Server {
             Ok(driver) => driver,
             Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::System(error))),
         };
-        let (stopping, orders) = (self.stopping.subscribe(), self.orders.subscribe());
+        let stopping = self.stopping.subscribe();
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let stir = Stir::default();
         let served = self.house.serve(pass, peer, spawn, deliver, stir.waker(), clock.now());
-        Link { server: self, host, served, orders, stir }.run(driver, stopping).await;
+        Link { server: self, host, served, stir }.run(driver, stopping).await;
     }
 
     fn tell(&self, event: ServerEvent) {

@@ -3,9 +3,8 @@
 use bowline_core::Disconnect;
 use bowline_host::server::{Output, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use super::orders::Order;
 use super::{Server, ServerEvent};
 use crate::driver::Driver;
 use crate::host::{Host, Step, let_go};
@@ -16,8 +15,7 @@ pub(super) struct Link<'a> {
     pub(super) server: &'a Server,
     pub(super) host: Host,
     pub(super) served: Served,
-    pub(super) orders: broadcast::Receiver<Order>,
-    /// Somebody has said something for this link.
+    /// Somebody has said something for this link, or wants something of its transfers.
     pub(super) stir: Stir,
 }
 
@@ -41,11 +39,6 @@ impl Link<'_> {
             tokio::select! {
                 step = self.host.step(Some(&mut driver), deadline) => self.handle_step(step),
                 () = self.stir.stirred() => {}
-                // Whoever is behind has missed some; the server itself lives as long as we do.
-                Ok(order) = self.orders.recv() => match order {
-                    Order::Tell(id, verb) => self.served.handle_order(now.now(), id, verb),
-                    Order::Look => {}
-                },
                 // An error says that the server is gone: stop as well.
                 _ = stopping.wait_for(|stopping| *stopping), if !told => {
                     told = true;

@@ -7,6 +7,7 @@ mod common;
 mod dial;
 mod driver;
 mod farewell;
+mod orders;
 mod pieces;
 mod streams;
 mod task;

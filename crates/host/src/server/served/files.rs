@@ -9,7 +9,6 @@ use super::{Output, Served};
 use crate::server::figures::{Stages, Way};
 use crate::server::seats::Seat;
 use crate::server::{FileEvent, Grant, ServerEvent};
-use crate::transfer::Verb;
 
 /// What a client is told to wait whose principal has too many transfers open.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -52,6 +51,8 @@ impl Served {
     /// Lets a transfer in, and counts it for the principal of this client. If that may not send, or fetch, or has too many
     /// open, the client is told. Whether it has begun.
     fn begin(&mut self, now: Instant, id: TransferId, mut subject: Subject) -> bool {
+        // From here on orders come; a pause of before is remembered.
+        self.inbox.begin(id);
         match self.seat(subject.way) {
             Ok(seat) => subject.seat = Some(seat),
             Err(failure) => {
@@ -64,7 +65,7 @@ impl Served {
         let name = self.whole(subject.name.clone());
         self.subjects.insert(id, subject);
         if self.house.is_paused(id) {
-            self.handle_order(now, id, Verb::Pause);
+            self.desk.session.transfers_mut().pause(now, id);
         }
         self.tell(ServerEvent::Began { peer: self.peer.clone(), id, name });
         true
@@ -114,6 +115,7 @@ impl Served {
                 }
             }
             Event::Done { id, length, digest, deduplicated, .. } => {
+                self.inbox.end(id);
                 self.house.forget(id);
                 let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
                 self.share.handle_done(way, length, deduplicated);
@@ -126,6 +128,7 @@ impl Served {
                 });
             }
             Event::Failed { id, failure } => {
+                self.inbox.end(id);
                 // A client whose link has ended asks again, and what another link has goes on.
                 if !matches!(failure.code, Code::Stalled | Code::Fenced) {
                     self.house.forget(id);

@@ -15,11 +15,11 @@ use bowline_store::{DiskStore, Worker};
 
 use super::crowd::{Feed, Member};
 use super::figures::Share;
+use super::orders::Inbox;
 use super::rates::Part;
 use super::talks::Place;
 use super::{House, Pass, Peer, ServerEvent};
 use crate::desk::Desk;
-use crate::transfer::Verb;
 use files::Subject;
 
 /// How soon the figures show another stage of a transfer.
@@ -43,6 +43,8 @@ pub struct Served {
     /// When the pass ends.
     until: Option<Instant>,
     desk: Desk,
+    /// What the application of the server wants of its transfers.
+    inbox: Inbox,
     subjects: BTreeMap<TransferId, Subject>,
     share: Share,
     /// When the stages of the transfers are counted next, if anything may have changed.
@@ -79,6 +81,7 @@ impl Served {
         pass: Pass,
         peer: Peer,
         (spawn, deliver): (Spawn, Deliver),
+        inbox: Inbox,
         place: Option<Place>,
         now: Instant,
     ) -> Self {
@@ -109,6 +112,7 @@ impl Served {
             outputs: VecDeque::from([Output::Event(ServerEvent::Connected { peer: peer.clone() })]),
             peer,
             desk: Desk { session, worker },
+            inbox,
             subjects: BTreeMap::new(),
             share,
             count: None,
@@ -140,14 +144,12 @@ impl Served {
         }
     }
 
-    /// The application of the server wants this of a transfer, which may be somebody else's.
-    pub fn handle_order(&mut self, now: Instant, id: TransferId, verb: Verb) {
-        verb.apply(now, self.desk.session.transfers_mut(), id);
-    }
-
-    /// Moves what can move between the link and its sessions.
+    /// Moves what can move between the link and its sessions, and does what the application of the server wants.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.look_at_pass(now);
+        for (id, verb) in self.inbox.take() {
+            verb.apply(now, self.desk.session.transfers_mut(), id);
+        }
         self.desk.pump(now, connection);
         // What is decided about events may have to be said, and so does what the application says.
         self.pay(now);

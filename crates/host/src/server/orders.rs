@@ -1,0 +1,177 @@
+//! What the application of a server wants of transfers, on its way to the links that serve them.
+//!
+//! ```text
+//!              tell               take
+//!  application ────▶ Inbox of a ──────▶ Served
+//!                    link: its
+//!  application ────▶ transfers ◀─────── Served
+//!              tell            begin, end
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bowline_core::transfer::TransferId;
+
+use crate::messages::Wake;
+use crate::transfer::Verb;
+
+/// The links that there are, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders(Arc<Mutex<BTreeMap<u64, Slot>>>);
+
+/// What waits for a link. However many orders are given, no more wait than the link has transfers.
+#[derive(Clone)]
+struct Slot {
+    /// The transfers on the link, and what is wanted of each.
+    wanted: Arc<Mutex<BTreeMap<TransferId, Option<Verb>>>>,
+    wake: Wake,
+}
+
+/// One link's orders. Dropping it ends them.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    orders: Orders,
+    link: u64,
+    slot: Slot,
+}
+
+impl Orders {
+    /// A link is up. `wake` is to wake whoever serves it.
+    pub(super) fn join(&self, link: u64, wake: Wake) -> Inbox {
+        let slot = Slot { wanted: Arc::default(), wake };
+        lock(&self.0).insert(link, slot.clone());
+        Inbox { orders: self.clone(), link, slot }
+    }
+
+    /// This is wanted of a transfer: the links on which it is look.
+    pub(super) fn tell(&self, id: TransferId, verb: Verb) {
+        self.wake_those(|slot| lock(&slot.wanted).get_mut(&id).is_some_and(|wanted| want(wanted, verb)));
+    }
+
+    /// Something has changed that each link looks at by itself.
+    pub(super) fn stir(&self) {
+        self.wake_those(|_| true);
+    }
+
+    fn wake_those(&self, concerns: impl Fn(&Slot) -> bool) {
+        let links = lock(&self.0);
+        let wakes: Vec<_> =
+            links.values().filter(|slot| concerns(slot)).map(|slot| slot.wake.clone()).collect();
+        drop(links);
+        for wake in wakes {
+            wake();
+        }
+    }
+}
+
+impl Inbox {
+    /// A transfer has begun on this link.
+    pub(super) fn begin(&self, id: TransferId) {
+        lock(&self.slot.wanted).entry(id).or_default();
+    }
+
+    /// It has ended there.
+    pub(super) fn end(&self, id: TransferId) {
+        lock(&self.slot.wanted).remove(&id);
+    }
+
+    /// What is wanted by now.
+    pub(super) fn take(&self) -> Vec<(TransferId, Verb)> {
+        let mut all = lock(&self.slot.wanted);
+        all.iter_mut().filter_map(|(id, wanted)| Some((*id, wanted.take()?))).collect()
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        lock(&self.orders.0).remove(&self.link);
+    }
+}
+
+/// Enters what is wanted of a transfer, after what was wanted before; whether anything is new.
+fn want(wanted: &mut Option<Verb>, verb: Verb) -> bool {
+    // What is cancelled has ended, whatever comes behind.
+    let is_over = matches!(wanted, Some(Verb::Cancel(_)));
+    if !is_over {
+        *wanted = Some(verb);
+    }
+    !is_over
+}
+
+/// Nothing in here panics; and if it did, what is entered would still be right.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("transfers", &lock(&self.wanted).len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::transfer::Leftover;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn id(n: u128) -> TransferId {
+        TransferId::from_bytes(n.to_be_bytes())
+    }
+
+    fn woken() -> (Arc<AtomicUsize>, Wake) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        (count, Arc::new(move || _ = counted.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    #[test]
+    fn an_order_comes_to_the_links_that_have_the_transfer_and_to_no_other() {
+        let orders = Orders::default();
+        let ((first_woken, wake), (second_woken, other)) = (woken(), woken());
+        let (first, second) = (orders.join(1, wake), orders.join(2, other));
+        first.begin(id(1));
+        second.begin(id(2));
+        orders.tell(id(1), Verb::Pause);
+        orders.tell(id(3), Verb::Pause);
+        assert_eq!((first.take(), second.take()), (vec![(id(1), Verb::Pause)], vec![]));
+        assert_eq!(first.take(), [], "once");
+        let counts = || [&first_woken, &second_woken].map(|count| count.load(Ordering::Relaxed));
+        assert_eq!(counts(), [1, 0]);
+        orders.stir();
+        assert_eq!(counts(), [2, 1]);
+        drop(second);
+        first.end(id(1));
+        orders.tell(id(1), Verb::Pause);
+        orders.tell(id(2), Verb::Pause);
+        assert_eq!((first.take(), counts()), (vec![], [2, 1]));
+    }
+
+    #[test]
+    fn the_last_order_counts_and_a_cancel_is_the_last() {
+        let orders = Orders::default();
+        let inbox = orders.join(1, woken().1);
+        inbox.begin(id(1));
+        let after = |verbs: &[Verb]| {
+            for verb in verbs {
+                orders.tell(id(1), *verb);
+            }
+            inbox.take().into_iter().map(|(_, verb)| verb).collect::<Vec<_>>()
+        };
+        assert_eq!(after(&[Verb::Pause, Verb::Resume]), [Verb::Resume]);
+        let (keep, discard) = (Verb::Cancel(Leftover::Keep), Verb::Cancel(Leftover::Discard));
+        assert_eq!(after(&[Verb::Pause, keep, discard, Verb::Resume]), [keep]);
+    }
+
+    #[test]
+    fn what_begins_again_keeps_what_is_wanted_of_it() {
+        let orders = Orders::default();
+        let inbox = orders.join(1, woken().1);
+        inbox.begin(id(1));
+        orders.tell(id(1), Verb::Pause);
+        inbox.begin(id(1));
+        assert_eq!(inbox.take(), [(id(1), Verb::Pause)]);
+    }
+}
