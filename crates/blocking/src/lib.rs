@@ -41,7 +41,7 @@ mod websocket;
 
 pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
-pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
+pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage, Unsent};
 pub use client::{
     Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, StartError, Underway,
 };

@@ -36,6 +36,7 @@ pub mod transfer;
 pub mod tungstenite;
 #[cfg(unix)]
 pub mod unix;
+mod unsent;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
@@ -46,3 +47,4 @@ pub use machine::Machine;
 pub use pings::Pings;
 pub use seed::seed;
 pub use sleep::SleepWatch;
+pub use unsent::Unsent;

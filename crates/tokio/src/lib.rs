@@ -24,11 +24,11 @@ pub mod tls;
 mod websocket;
 
 pub use bowline_host::proxy;
-pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage};
+pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage, Unsent};
 pub use clock::Clock;
 pub use driver::Driver;
 pub use maybe_tls::MaybeTlsStream;
-pub use websocket::{NotOpen, Receiver, Sender, WebSocket};
+pub use websocket::{Receiver, Sender, SinkError, WebSocket};
 
 mod host;
 mod news;

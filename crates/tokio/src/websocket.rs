@@ -5,6 +5,7 @@ mod demand;
 mod halves;
 mod look;
 mod pieces;
+mod sink;
 mod spawned;
 mod task;
 
@@ -17,10 +18,8 @@ use std::task::{Context, Poll, ready};
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{Config, Event, SendError};
 use bowline_core::{Close, Disconnect, Instant, Message};
-use bowline_host::{AcceptError, DialError, Ended, Joiner, aborted};
+use bowline_host::{AcceptError, DialError, Ended, Joiner, Unsent, aborted};
 use futures_core::{FusedStream, Stream};
-use futures_sink::Sink;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::accept::{self, Accepted, Decision};
@@ -30,6 +29,7 @@ use crate::driver::Driver;
 use crate::maybe_tls::MaybeTlsStream;
 use halves::{Half, Halves};
 
+pub use sink::SinkError;
 pub use spawned::{Receiver, Sender};
 
 /// A WebSocket that its owner polls, over any stream.
@@ -89,11 +89,6 @@ pub struct WebSocket<S> {
     joiner: Joiner,
     ended: Ended,
 }
-
-/// The connection is closing or closed, and takes no more messages. Receive to learn why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the connection takes no more messages")]
-pub struct NotOpen;
 
 impl WebSocket<MaybeTlsStream> {
     /// Dials a `ws://` URL, or with feature `tls` a `wss://` one, with the default settings.
@@ -200,21 +195,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// If the connection is closing or closed, or a message in pieces has not ended; the message comes back.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
-        if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
-            return Err(SendError::Closing(message));
-        }
+        poll_fn(|cx| self.poll_room(cx)).await;
         let now = self.driver.now();
         self.driver.conn_mut().send(now, message)?;
         self.offer(now);
         Ok(())
     }
 
-    /// Waits until the last byte of what was sent is on its way. Gives up, and says so by false, if the connection ends.
+    /// Waits until the last byte of what was sent is on its way.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
-    pub async fn flush(&mut self) -> bool {
-        poll_fn(|cx| self.poll_flushed(cx)).await;
-        !self.driver.has_lost_output()
+    ///
+    /// # Errors
+    /// The connection has ended, and some of it is lost.
+    pub async fn flush(&mut self) -> Result<(), Unsent> {
+        poll_fn(|cx| self.poll_sent(cx)).await
     }
 
     /// Waits for the end, and drops the messages that come before it.
@@ -248,11 +243,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
+    /// Waits until there is room, or will be none.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.driver.conn() {
-                conn if !conn.is_open() => return Poll::Ready(Err(NotOpen)),
-                conn if conn.room() > 0 => return Poll::Ready(Ok(())),
+                conn if !conn.is_open() || conn.room() > 0 => return Poll::Ready(()),
                 _ => ready!(self.drive_half(Half::Send, cx)),
             }
         }
@@ -264,14 +259,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.wake_at_end();
     }
 
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsent>> {
         let mut driven = Poll::Ready(());
         while self.driver.has_output() {
             ready!(driven);
             // More than a flush: a ping that has come meanwhile is read, and answered before more is written.
             driven = self.drive_half(Half::Send, cx);
         }
-        Poll::Ready(())
+        Poll::Ready(if self.driver.has_lost_output() { Err(Unsent::Lost) } else { Ok(()) })
     }
 
     /// Lets the driver work for one half without making it forget to wake the other.
@@ -302,29 +297,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for WebSocket<S> {
     fn is_terminated(&self) -> bool {
         self.ended.is_told()
-    }
-}
-
-/// Closing the sink starts the closing handshake with 1000; it does not wait for the peer's answer, which is received.
-impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
-    type Error = NotOpen;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
-        self.poll_room(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), NotOpen> {
-        self.try_send(message).map_err(|_| NotOpen)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
-        self.poll_flushed(cx).map(Ok)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), NotOpen>> {
-        // Closing already is as good.
-        let _ = self.close(Close::normal());
-        self.poll_flushed(cx).map(Ok)
     }
 }
 

@@ -53,7 +53,7 @@ impl<S: Stream> Peer for Bowline<S> {
     }
 
     async fn flush(&mut self) {
-        self.0.flush().await;
+        self.0.flush().await.expect("an open connection");
     }
 
     async fn both(self, bodies: Vec<Body>) {

@@ -18,8 +18,8 @@ pub(super) fn bowline(job: &Job) -> Cost {
             for body in bodies {
                 socket.send(Message::Binary(body.into_bytes())).expect("an open connection");
             }
-            // False if the other end, which has all, has gone.
-            socket.flush();
+            // It is refused if the other end, which has all, has gone.
+            let _ = socket.flush();
         },
         move |stream| {
             let mut socket = bowline_on(stream, other(from));

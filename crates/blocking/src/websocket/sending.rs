@@ -3,6 +3,7 @@
 use bowline_core::connection::SendError;
 use bowline_core::message::Piece;
 use bowline_core::{Instant, Message};
+use bowline_host::Unsent;
 
 use super::WebSocket;
 use super::held::NoRoom;
@@ -59,18 +60,20 @@ impl<S: Stream> WebSocket<S> {
         self.driver.conn_mut().send_piece(now, piece)
     }
 
-    /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends. Gives up, and
-    /// says so by false, if the connection ends, or if as much is held as may be.
-    pub fn flush(&mut self) -> bool {
+    /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends.
+    ///
+    /// # Errors
+    /// The connection has ended, and some of it is lost; or [as much is held](Self::set_ahead) as may be.
+    pub fn flush(&mut self) -> Result<(), Unsent> {
         // A wait ends when all has left that could not leave at once; nothing tells of what could.
         self.driver.offer(self.driver.now());
         while self.driver.has_output() {
             if !self.take_in() {
-                return false;
+                return Err(Unsent::Unheard);
             }
             self.driver.drive(None);
         }
-        !self.driver.has_lost_output()
+        if self.driver.has_lost_output() { Err(Unsent::Lost) } else { Ok(()) }
     }
 
     /// How many bytes of messages may be held for later while a call sends. `None` is no limit. Default: 16 MiB.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use bowline_blocking::{Clock, Driver, Handle, Stream, WebSocket};
+use bowline_blocking::{Clock, Driver, Handle, Stream, Unsent, WebSocket};
 use bowline_core::connection::{Config, Event};
 use bowline_core::heartbeat::Mode;
 use bowline_core::{Close, Message};
@@ -86,7 +86,7 @@ fn what_was_only_queued_is_flushed() {
     within(|| {
         let mut client = client(0, 0);
         client.try_send(Message::text("hello")).unwrap();
-        assert!(client.flush());
+        assert_eq!(client.flush(), Ok(()));
         assert_eq!(client.stats().bytes_sent, 2 + 4 + 5);
     });
 }
@@ -97,7 +97,7 @@ fn what_the_stream_has_refused_is_flushed() {
         within(move || {
             let mut client = client(writes, flushes);
             client.send(Message::text("hello")).unwrap();
-            assert!(client.flush());
+            assert_eq!(client.flush(), Ok(()));
             assert_eq!(client.stats().bytes_sent, 2 + 4 + 5);
         });
     }
@@ -109,7 +109,7 @@ fn a_rest_behind_whole_turns_is_flushed() {
         within(move || {
             let mut client = client(0, 0);
             client.try_send(Message::binary(vec![7; turns * TURN + (10 << 10)])).unwrap();
-            assert!(client.flush());
+            assert_eq!(client.flush(), Ok(()));
             assert!(client.conn().output().is_empty());
         });
     }
@@ -141,7 +141,7 @@ pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Ove
         });
         for len in (0..40).map(|n| n * 97_001).chain([TURN + (10 << 10)]) {
             client.try_send(Message::binary(vec![7; len])).unwrap();
-            assert!(client.flush(), "{len} bytes");
+            assert_eq!(client.flush(), Ok(()), "{len} bytes");
         }
         drop(client);
         taking.join().unwrap();
@@ -156,6 +156,6 @@ fn a_flush_that_loses_what_was_sent_says_so() {
     let mut client = WebSocket::new(driver);
     drop(far);
     client.try_send(Message::text("hello")).unwrap();
-    assert!(!client.flush());
+    assert_eq!(client.flush(), Err(Unsent::Lost));
     assert_eq!(client.stats().bytes_sent, 0);
 }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bowline_blocking::{Clock, Driver, Handle, Stream, WebSocket};
+use bowline_blocking::{Clock, Driver, Handle, Stream, Unsent, WebSocket};
 use bowline_core::connection::{Config, SendError};
 use bowline_core::frame::Limits;
 use bowline_core::message::{Delivery, Piece};
@@ -28,7 +28,7 @@ pub(crate) fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other(
         for n in 0..COUNT {
             assert_eq!(socket.receive().unwrap(), message(n, LEN));
         }
-        socket.flush();
+        socket.flush().unwrap();
         COUNT
     }
     let counts = within(move || {
@@ -63,6 +63,7 @@ pub(crate) fn who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_h
         let SendError::Full { message: refused, held, limit } = refused else { panic!("{refused:?}") };
         assert_eq!((refused, limit), (message(sent, 64 << 10), 1 << 20));
         assert!(held >= limit, "{held} bytes are held");
+        assert_eq!(client.flush(), Err(Unsent::Unheard));
 
         for n in 0.. {
             let Ok(Some(got)) = client.receive_timeout(Duration::from_millis(300)) else { break };

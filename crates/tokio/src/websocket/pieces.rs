@@ -88,9 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// If the connection is closing or closed, or the message was begun with pieces of the other kind; the piece comes
     /// back.
     pub async fn send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        if poll_fn(|cx| self.poll_room(cx)).await.is_err() {
-            return Err(SendError::Closing(piece));
-        }
+        poll_fn(|cx| self.poll_room(cx)).await;
         let now = self.driver.now();
         self.driver.conn_mut().send_piece(now, piece)?;
         self.offer(now);

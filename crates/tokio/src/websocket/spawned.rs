@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{self, Permit};
 use super::WebSocket;
 use super::ask::{self, Asker};
 use super::demand::Demand;
+use super::sink::Seat;
 use super::task::{Command, Task};
 
 /// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
@@ -42,19 +43,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         let unfinished = Arc::new(Mutex::new(self.driver.conn().unfinished()));
         let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer);
         tokio::spawn(task.run());
-        let sender = Sender { commands, asker: asker.clone(), unfinished };
+        let sender = Sender { commands, asker: asker.clone(), unfinished, seat: Seat::default() };
         let (joiner, ended) = (self.joiner, self.ended);
         (sender, Receiver { arrivals, asker, demand, taken: 0, joiner, ended })
     }
 }
 
 /// The half that sends. Clones send over the same connection.
-#[derive(Clone)]
+///
+/// As a `Sink` it takes what `futures::StreamExt::forward` brings; with the [`Receiver`] of another WebSocket that makes a relay.
 pub struct Sender {
-    commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Command>,
     asker: Asker,
     /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
-    unfinished: Arc<Mutex<Unfinished>>,
+    pub(super) unfinished: Arc<Mutex<Unfinished>>,
+    /// What it has as a sink.
+    pub(super) seat: Seat,
 }
 
 /// The half that receives.
@@ -297,6 +301,14 @@ impl Stream for Receiver {
 impl FusedStream for Receiver {
     fn is_terminated(&self) -> bool {
         self.ended.is_told()
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        let (commands, asker, unfinished) =
+            (self.commands.clone(), self.asker.clone(), Arc::clone(&self.unfinished));
+        Self { commands, asker, unfinished, seat: Seat::default() }
     }
 }
 

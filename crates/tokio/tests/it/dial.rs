@@ -103,7 +103,10 @@ async fn a_rejection_names_the_place_and_the_reason() {
         "example.org:8080: the server answered 404 Not Found (text/plain) instead of a WebSocket upgrade: \"no such room\""
     );
     assert_eq!(error.retry(), Retry::No(Why::Status(404)));
-    assert_eq!(accepted.unwrap_err().to_string(), "the request was rejected with 404 Not Found");
+    assert_eq!(
+        accepted.unwrap_err().to_string(),
+        "the request was rejected with 404 Not Found: no such room"
+    );
 }
 
 #[tokio::test(start_paused = true)]

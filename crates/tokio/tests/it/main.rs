@@ -9,6 +9,7 @@ mod driver;
 mod farewell;
 mod orders;
 mod pieces;
+mod sink;
 mod streams;
 mod task;
 mod websocket;

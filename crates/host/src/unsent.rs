@@ -1,0 +1,16 @@
+//! Why a flush has not come to its end.
+
+use thiserror::Error;
+
+/// Not all that was sent has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Unsent {
+    /// The connection has ended, and the rest is lost. Receive to learn why.
+    #[error("the connection ended before all that was sent had left")]
+    Lost,
+    /// As many messages wait to be received as may, and the peer may be waiting for that: receive first. Told where nobody
+    /// else can receive them meanwhile.
+    #[error("messages wait to be received, and the peer may wait for that before it takes more")]
+    Unheard,
+}
