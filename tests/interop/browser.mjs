@@ -1,4 +1,5 @@
-// A page in headless Chromium as a WebSocket client: `browser.mjs client URL`.
+// A page in headless Chromium as a WebSocket client: `browser.mjs client URL`. Or pages of several origins that knock at a
+// server: `browser.mjs knock URL SUBPROTOCOL ORIGIN...`.
 //
 // What it sees it prints, one JSON object a line, as peer.mjs does. A page can neither send fragments nor pings; the
 // browser answers pings by itself.
@@ -46,14 +47,35 @@ async function visit(url) {
   return seen;
 }
 
+// The pages themselves come from nowhere: all that matters is what the browser says of them.
+async function knock(browser, url, subprotocol, origin) {
+  const page = await browser.newPage();
+  await page.route(`${origin}/**`, (route) => route.fulfill({ contentType: 'text/html', body: '<p>' }));
+  await page.goto(`${origin}/`);
+  const opened = await page.evaluate(([url, subprotocol]) => new Promise((resolve) => {
+    const socket = new WebSocket(url, subprotocol);
+    socket.addEventListener('open', () => resolve(true));
+    socket.addEventListener('close', () => resolve(false));
+  }), [url, subprotocol]);
+  await page.close();
+  return { origin, opened };
+}
+
+const [role, url, subprotocol, ...origins] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath: execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim(),
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync',
+    // The pages of `knock` come from nowhere; no other program is to be asked whether they may reach this machine.
+    '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets'],
 });
 try {
-  const page = await browser.newPage();
-  for (const line of await page.evaluate(visit, process.argv[3])) console.log(JSON.stringify(line));
+  if (role === 'knock') {
+    for (const origin of origins) console.log(JSON.stringify(await knock(browser, url, subprotocol, origin)));
+  } else {
+    const page = await browser.newPage();
+    for (const line of await page.evaluate(visit, url)) console.log(JSON.stringify(line));
+  }
 } finally {
   await browser.close();
 }

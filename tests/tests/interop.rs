@@ -10,10 +10,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bowline_core::connection::{Config, Event};
+use bowline_core::transfer::SUBPROTOCOL;
 use bowline_core::{Close, Disconnect, Message};
+use bowline_store::DiskStore;
 use bowline_tokio::accept::{self, Decision};
 use bowline_tokio::dial;
-use bowline_tokio::{Clock, Driver, MaybeTlsStream};
+use bowline_tokio::{Clock, Driver, MaybeTlsStream, Origins, Server, ServerConfig, ServerEvent};
 use bytes::Bytes;
 use peer::{Peer, node, python, within};
 use serde_json::{Value, json};
@@ -65,6 +67,45 @@ async fn chromium_talks_to_our_server() {
     let ends = [closed(4001, "tschüß"), closed(4002, "schöner Gruß"), closed(1005, "")];
     assert_eq!(seen.theirs, ECHOES.iter().map(echoed).chain(ends).collect::<Vec<_>>());
     assert_eq!(seen.ours, [CLOSED_BY_THEM, CLOSED_BY_US, CLOSED_WITHOUT_CODE]);
+}
+
+/// What is refused is told by the server, so it was not the browser that refused.
+#[tokio::test]
+#[ignore = "needs Chromium: tests/interop/run installs it"]
+async fn chromium_opens_a_server_of_files_for_pages_that_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut settings = ServerConfig::default();
+    settings.origins = Origins::own().with_origin("http://named.localhost:8080").unwrap();
+    let server = Server::new(store, settings);
+    let mut events = server.events();
+    let serving = tokio::spawn(async move { server.serve(listener, std::future::pending()).await });
+
+    let own = format!("http://{address}");
+    let origins = [own.as_str(), "http://named.localhost:8080", "http://evil.localhost", "http://localhost"];
+    let mut knocking = node_peer("browser.mjs", "knock");
+    knocking.arg(url(address)).arg(SUBPROTOCOL).args(origins);
+    let mut knocking = Peer::start(knocking);
+    for (n, origin) in origins.into_iter().enumerate() {
+        let seen = within(knocking.line()).await.unwrap();
+        assert_eq!(seen, json!({"origin": origin, "opened": n < 2}));
+    }
+    for origin in &origins[2..] {
+        let refused = async {
+            loop {
+                match events.recv().await.unwrap() {
+                    // The browser also opens connections that it has no use for.
+                    ServerEvent::Rejected { why, .. } if why.contains("403") => break why,
+                    _ => {}
+                }
+            }
+        };
+        let why = within(refused).await;
+        assert!(why.ends_with(&format!(": {origin}")), "{why}");
+    }
+    serving.abort();
 }
 
 // ----- our client, their servers -----
