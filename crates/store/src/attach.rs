@@ -16,7 +16,8 @@
 //!                   any other        Committed; as nothing, if the file has been changed or removed
 //! ```
 //!
-//! Before any `Partial`: the name must be free, or held by a file of the same length (`Present`).
+//! Before any `Partial`: the name must be free, or held by a file of the same length (`Present`). What is no file is never
+//! replaced.
 
 use crate::commit::{self, Settled};
 use crate::error::{ErrorKind, StoreError};
@@ -138,7 +139,8 @@ impl DiskStore {
     /// - `Fenced`: somebody else attached since `epoch_seen`, or is faster.
     /// - `Busy`: another process has the transfer.
     /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
-    /// - `Exists`: the name is taken by something else, or the id is known and the mode is `CreateOnly`.
+    /// - `Exists`: the name is taken by another file, or the id is known and the mode is `CreateOnly`.
+    /// - `NotAFile`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
     /// - `Quota`: the principal keeps too much already.
     /// - `BadName`, `NoSpace`, `Denied`, `Io`.
@@ -297,7 +299,8 @@ impl Attaching<'_> {
     /// What is in the way of the name; `Present` if a file of the same length has it.
     fn look_for_name(&self) -> Result<Option<Attached>, StoreError> {
         let Some((folder, meta)) = self.store.root().find(&self.spec.name)? else { return Ok(None) };
-        if self.store.config().overwrite && meta.kind != Kind::Folder {
+        commit::check_replaceable(&self.at, &meta)?;
+        if self.store.config().overwrite {
             return Ok(None);
         }
         let length = self.spec.length.filter(|length| meta.kind == Kind::File && meta.id.len == *length);

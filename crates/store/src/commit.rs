@@ -17,6 +17,7 @@ use crate::store::DiskStore;
 use crate::sys::{self, Access, File, FileId, Folder, Kind, Meta};
 use bowline_core::transfer::Digest;
 use std::io;
+use std::path::Path;
 
 /// What became of a transfer that had all its bytes.
 pub(crate) enum Settled {
@@ -75,11 +76,28 @@ pub(crate) fn settle(
     Ok(Settled::There { length, digest })
 }
 
+/// Whether a file may come into the place of what is there, if files may be replaced at all. Of anything else nobody has
+/// said that it may go.
+pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreError> {
+    let obstacle = match there.kind {
+        Kind::File => return Ok(()),
+        // The link would go, and not what it leads to; but who made it wants to find something behind it.
+        Kind::Link if std::fs::metadata(at).is_ok_and(|target| target.is_file()) => return Ok(()),
+        Kind::Link => "a link that leads to no file",
+        Kind::Folder => "a folder",
+        Kind::Other => "a device, a pipe or a socket",
+    };
+    Err(StoreError::because(ErrorKind::NotAFile, at, format!("{obstacle} is in its place")))
+}
+
 fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Digest) -> Result<(), StoreError> {
     let (root, name) = (store.root(), &record.spec.name);
     let at = root.path(name);
     let folder = root.make_parent(name)?;
     let overwrite = store.config().overwrite;
+    if let Some(there) = folder.stat(name.file_name()).map_err(StoreError::at(&at))? {
+        check_replaceable(&at, &there)?;
+    }
     let moved = root
         .faults
         .before(Op::Place)

@@ -90,7 +90,7 @@ impl ErrorKind {
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
             Self::NotFound => "not found; check the name",
             Self::OutOfRange => "there are no such bytes; ask for some that the file has",
-            Self::NotAFile => "not a regular file; only regular files are transferred",
+            Self::NotAFile => "not a regular file; only regular files are sent or replaced",
             Self::TooMuchToList => {
                 "the folder holds too much for one listing; fetch the folders in it one by one"
             }

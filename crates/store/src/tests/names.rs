@@ -90,7 +90,7 @@ fn links_are_not_followed_out_of_the_folder() {
     assert_eq!(kind(send(&rig, "link/a")), ErrorKind::Exists);
     assert_eq!(kind(send(&rig, "link/sub/a")), ErrorKind::Exists);
     assert_eq!(kind(send(&rig, "file")), ErrorKind::Exists);
-    assert_eq!(kind(send(&rig, "dangling")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "dangling")), ErrorKind::NotAFile);
     assert_eq!(kind(rig.store.source(&name("link/secret"))), ErrorKind::NotFound);
     assert_eq!(kind(rig.store.source(&name("file"))), ErrorKind::NotAFile);
     assert_eq!(files(outside.path()), ["secret"]);
@@ -117,6 +117,50 @@ fn overwriting_replaces_a_link_and_not_what_it_leads_to() {
     assert_eq!(fs::read(outside.path().join("secret")).expect("there"), b"xyz");
     assert!(!rig.path("a").is_symlink());
     assert_eq!(rig.read("a"), b"abc");
+}
+
+/// What is no file, and no link to one, that may stand where a file is to come.
+fn obstacles(rig: &Rig) -> [&'static str; 5] {
+    fs::create_dir(rig.path("folder")).expect("made");
+    symlink("folder", rig.path("link")).expect("linked");
+    symlink("nowhere", rig.path("dangling")).expect("linked");
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, rig.path("pipe"), fifo, 0o600.into(), 0).expect("made");
+    std::os::unix::net::UnixListener::bind(rig.path("socket")).expect("bound");
+    ["folder", "link", "dangling", "pipe", "socket"]
+}
+
+#[test]
+fn overwriting_replaces_nothing_but_files_and_links_to_files() {
+    let rig = Rig::with(|config| config.overwrite = true);
+    for file in obstacles(&rig) {
+        let before = fs::symlink_metadata(rig.path(file)).expect("there").file_type();
+        assert_eq!(kind(send(&rig, file)), ErrorKind::NotAFile, "{file}");
+        assert_eq!(fs::symlink_metadata(rig.path(file)).expect("still there").file_type(), before, "{file}");
+    }
+    let pipe = send(&rig, "pipe").expect_err("in the way").to_string();
+    assert!(pipe.ends_with("(a device, a pipe or a socket is in its place)"), "{pipe}");
+}
+
+#[test]
+fn what_came_into_the_place_of_a_file_under_way_is_not_replaced_either() {
+    let rig = Rig::with(|config| config.overwrite = true);
+    let begun: Vec<_> = (1_u8..).zip(["folder", "link", "dangling", "pipe", "socket"]).collect();
+    let partials: Vec<_> = begun.iter().map(|(n, file)| rig.begin(*n, &spec(file, 3))).collect();
+    obstacles(&rig);
+    for (mut partial, (_, file)) in partials.into_iter().zip(begun) {
+        partial.write(0, b"abc").expect("in order");
+        assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::NotAFile, "{file}");
+        assert!(!fs::symlink_metadata(rig.path(file)).expect("still there").is_file(), "{file}");
+    }
+}
+
+#[test]
+fn no_file_is_told_to_be_replaced_where_none_stands() {
+    let rig = Rig::new();
+    for file in obstacles(&rig) {
+        assert_eq!(kind(send(&rig, file)), ErrorKind::NotAFile, "{file}");
+    }
 }
 
 #[test]
