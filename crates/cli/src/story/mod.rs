@@ -5,6 +5,7 @@
 
 mod lines;
 mod page;
+mod place;
 mod plot;
 mod samples;
 #[cfg(test)]
@@ -14,13 +15,15 @@ mod turns;
 use crate::args::Record;
 use crate::exit::Trouble;
 use crate::report::print_unbroken;
-use crate::{private, url};
+use crate::url;
 use bowline_core::Disconnect;
 use bowline_core::transfer::{Digest, Traffic};
 use bowline_tokio::{Finished, LinkEvent};
+use place::Place;
 use plot::Outage;
 use samples::Samples;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use turns::{Kind, Turns};
@@ -112,11 +115,7 @@ impl Story {
         server: &str,
     ) -> Result<Self, Trouble> {
         if let Some(path) = &record.report {
-            let folder = private::folder_of(path);
-            if path.is_dir() || !folder.is_dir() {
-                let why = if path.is_dir() { "it is a folder" } else { "its folder is missing" };
-                return Err(Trouble::usage(format!("{}: no report can stand there: {why}", path.display())));
-            }
+            place(path)?;
         }
         Ok(Self {
             record: record.clone(),
@@ -226,7 +225,7 @@ impl Story {
             self.lines().iter().for_each(|line| print_unbroken(line));
         }
         let Some(path) = &self.record.report else { return Ok(()) };
-        let written = private::write(path, &page::page(self));
+        let written = place(path)?.put(&page::page(self));
         written.map_err(|e| Trouble::failed(format!("{}: the report cannot be written: {e}", path.display())))
     }
 
@@ -265,6 +264,12 @@ impl Story {
     fn turn(&mut self, kind: Kind, text: String) {
         self.turns.push(self.start.elapsed(), kind, text);
     }
+}
+
+/// Where the page is to stand.
+fn place(path: &Path) -> Result<Place, Trouble> {
+    Place::at(path)
+        .map_err(|why| Trouble::usage(format!("{}: no report can stand there: {why}", path.display())))
 }
 
 impl From<&Finished> for Arrival {

@@ -45,6 +45,28 @@ fn a_file_in_the_place_of_a_fetched_one_is_kept() {
     assert!(fs::read(world.path("a")).expect("it is there") == bytes("a", 400));
 }
 
+#[cfg(unix)]
+#[test]
+fn overwriting_replaces_no_pipe() {
+    use rustix::fs::{CWD, FileType, mknodat};
+    use std::os::unix::fs::FileTypeExt as _;
+    let is_pipe = |path| fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_fifo());
+    let world = World::new();
+    world.file("inbox/a", 500);
+    world.file("b", 500);
+    for pipe in ["pipe", "inbox/b"] {
+        mknodat(CWD, world.path(pipe), FileType::Fifo, 0o600.into(), 0).expect("made");
+    }
+    let server = world.serve(&["--overwrite"]);
+    let why = "not a regular file; only regular files are sent or replaced (a device, a pipe or a socket is in its place)";
+
+    let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "pipe", "--overwrite"]);
+    assert_eq!(complaint(&fetched, 1), format!("a: {why}"));
+    let sent = world.run(["send", "b", &server.url]);
+    assert_eq!(complaint(&sent, 1), format!("b: the other side says: {why}"));
+    assert!(is_pipe(world.path("pipe")) && is_pipe(world.path("inbox/b")));
+}
+
 #[test]
 fn secrets_are_not_repeated_where_they_are_wrong() {
     let world = World::new();

@@ -149,3 +149,33 @@ fn a_fetch_that_fails_has_a_page_too() {
     let page = fs::read_to_string(world.path("page.html")).expect("it was written");
     assert!(page.contains("Not everything has arrived: nothing: the server has no such file."), "{page}");
 }
+
+/// By a link of its own, so that nothing of the machine is in danger.
+#[cfg(unix)]
+#[test]
+fn a_page_goes_to_stdout_where_its_place_leads_there() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    world.file("a.bin", 1000);
+    std::os::unix::fs::symlink("/dev/fd/1", world.path("out")).expect("linked");
+    let done = world.run(["send", "a.bin", &server.url, "--report", "out"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stdout.starts_with("<!") && done.stdout.ends_with("</html>\n"), "{done:?}");
+    assert!(world.path("out").is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_report_that_cannot_stand_in_its_place_is_told_before_anything_is_sent() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    world.file("a.bin", 1000);
+    let _socket = std::os::unix::net::UnixListener::bind(world.path("socket")).expect("bound");
+    let done = world.run(["send", "a.bin", &server.url, "--report", "socket"]);
+    assert_eq!(done.code, Some(2), "{done:?}");
+    assert_eq!(
+        done.stderr,
+        "bowline: socket: no report can stand there: it is a device, a pipe or a socket\n"
+    );
+    assert!(!world.path("inbox/a.bin").exists());
+}

@@ -1,0 +1,109 @@
+//! Where the page of a report is to stand: a file, or what this process prints to.
+
+use crate::private;
+use std::fs::{self, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Where a page can go.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A file of this name comes to be there, or is replaced. No link leads to it.
+    File(PathBuf),
+    /// Whatever stdout is.
+    Stdout,
+}
+
+impl Place {
+    /// What this path leads to: an ordinary file or nothing so far, or stdout, as `/dev/stdout` does.
+    ///
+    /// # Errors
+    /// Why no page can stand there. A folder, a device, a pipe or a socket is not replaced, nor is a link.
+    pub(super) fn at(path: &Path) -> Result<Self, &'static str> {
+        let Ok(there) = fs::metadata(path) else {
+            return match path.symlink_metadata() {
+                Ok(_) => Err("it is a link that leads nowhere"),
+                Err(_) if !private::folder_of(path).is_dir() => Err("its folder is missing"),
+                Err(_) => Ok(Self::File(path.to_owned())),
+            };
+        };
+        if is_stdout(&there) {
+            return Ok(Self::Stdout);
+        }
+        if there.is_dir() {
+            return Err("it is a folder");
+        }
+        if !there.is_file() {
+            return Err("it is a device, a pipe or a socket");
+        }
+        path.canonicalize().map(Self::File).map_err(|_| "it cannot be found")
+    }
+
+    /// Puts a page there; a file in one step.
+    pub(super) fn put(&self, page: &str) -> io::Result<()> {
+        match self {
+            Self::File(path) => private::write(path, page),
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush())
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_stdout(there: &Metadata) -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(fs::File::from);
+    let stdout = stdout.and_then(|stdout| stdout.metadata());
+    stdout.is_ok_and(|stdout| (stdout.dev(), stdout.ino()) == (there.dev(), there.ino()))
+}
+
+/// Where no path leads to it.
+#[cfg(not(unix))]
+fn is_stdout(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, mknodat};
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_page_replaces_nothing_but_a_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        mknodat(CWD, at("pipe"), FileType::Fifo, 0o600.into(), 0).expect("made");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("bound");
+        fs::create_dir(at("folder")).expect("made");
+        symlink("nowhere", at("dangling")).expect("linked");
+        symlink("pipe", at("to-pipe")).expect("linked");
+        for (name, why) in [
+            ("pipe", "it is a device, a pipe or a socket"),
+            ("socket", "it is a device, a pipe or a socket"),
+            ("to-pipe", "it is a device, a pipe or a socket"),
+            ("folder", "it is a folder"),
+            ("dangling", "it is a link that leads nowhere"),
+            ("none/page.html", "its folder is missing"),
+        ] {
+            assert_eq!(Place::at(&at(name)), Err(why), "{name}");
+        }
+    }
+
+    #[test]
+    fn behind_a_link_the_file_is_replaced_and_not_the_link() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("pages")).expect("made");
+        fs::write(at("pages/old.html"), "old").expect("written");
+        symlink("pages/old.html", at("page.html")).expect("linked");
+        Place::at(&at("page.html")).expect("a file").put("new").expect("written");
+        assert!(at("page.html").is_symlink());
+        assert_eq!(fs::read_to_string(at("pages/old.html")).expect("there"), "new");
+        Place::at(&at("another.html")).expect("free").put("new").expect("written");
+        assert_eq!(fs::read_to_string(at("another.html")).expect("there"), "new");
+    }
+}
