@@ -7,14 +7,14 @@ use crate::exit::Trouble;
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
 use crate::report::{Report, TICK};
-use crate::signals::{Interrupt, Wish, Wishes};
+use crate::signals::{Interrupt, Wishes};
+use crate::under::Under;
 use crate::{trust, url};
 use bowline_core::transfer::Leftover;
-use bowline_tokio::{Client, ClientConfig, Control, LinkEvent, LinkState};
+use bowline_tokio::{Client, ClientConfig, LinkEvent, LinkState};
 use std::time::Duration;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
-use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 /// The longest time that a good end may take when somebody waits for it.
@@ -88,9 +88,9 @@ impl Courier {
         interrupt: Interrupt,
     ) -> Result<(), Trouble> {
         let mut report = report.watching(self.client.traffic());
-        let mut controls = Controls::default();
+        let mut under = Under::default();
         let outcome = tokio::select! {
-            outcome = self.run(&mut news, ended, &mut report, &mut controls) => outcome,
+            outcome = self.run(&mut news, ended, &mut report, &mut under) => outcome,
             () = interrupt.come() => Err(match self.leftover {
                 Leftover::Keep => Trouble::interrupted(),
                 Leftover::Discard => Trouble::interrupted_pipe(!self.reached || self.is_up()),
@@ -98,7 +98,7 @@ impl Courier {
         };
         if self.leftover == Leftover::Discard {
             // What has ended takes no notice.
-            controls.all.iter().for_each(|control| control.cancel(Leftover::Discard));
+            under.cancel(Leftover::Discard);
         }
         if let Err(trouble) = &outcome {
             report.abandon(trouble);
@@ -129,10 +129,9 @@ impl Courier {
         news: &mut mpsc::Receiver<News>,
         ended: mpsc::UnboundedSender<Ended>,
         report: &mut Report,
-        controls: &mut Controls,
+        under: &mut Under,
     ) -> Result<(), Trouble> {
         let Self { client, events, server, reached, .. } = self;
-        let mut under = JoinSet::new();
         let mut ends = Ends::new(server, ended);
         let link = client.link();
         let mut ticks = tokio::time::interval(TICK);
@@ -156,8 +155,7 @@ impl Courier {
                 next = news.recv(), if more => match next {
                     Some(News::Begun { index, result: Ok(mut transfer) }) => {
                         report.begin(index, transfer.progress());
-                        controls.add(transfer.control());
-                        under.spawn(async move { (index, transfer.finished().await) });
+                        under.begin(index, transfer.control(), async move { transfer.finished().await });
                     }
                     Some(News::Begun { index, result: Err(error) }) => ends.note(index, Err(error), report),
                     Some(News::Found { index, subject }) => report.add(index, subject),
@@ -168,12 +166,12 @@ impl Courier {
                     Some(News::LeftOut { name, why, lost: Lost::Missed }) => ends.miss(&name, &why, report),
                     None => more = false,
                 },
-                Some(ended) = under.join_next(), if !under.is_empty() => match ended {
-                    Ok((index, result)) => ends.note(index, result, report),
-                    Err(panic) => return Err(Trouble::failed(format!("internal error: {panic}"))),
-                },
+                Some(end) = under.next(), if !under.is_empty() => {
+                    let (index, result) = end?;
+                    ends.note(index, result, report);
+                }
                 wish = wishes.next() => {
-                    controls.carry_out(wish);
+                    under.carry_out(wish);
                     report.wish(wish);
                 }
                 _ = ticks.tick() => {
@@ -183,28 +181,6 @@ impl Courier {
             }
         }
         ends.verdict(report)
-    }
-}
-
-/// The transfers that can be paused, all together.
-#[derive(Debug, Default)]
-struct Controls {
-    paused: bool,
-    all: Vec<Control>,
-}
-
-impl Controls {
-    /// One that begins while the others are paused is paused too.
-    fn add(&mut self, control: Control) {
-        if self.paused {
-            control.pause();
-        }
-        self.all.push(control);
-    }
-
-    fn carry_out(&mut self, wish: Wish) {
-        self.paused = wish == Wish::Pause;
-        self.all.iter().for_each(if self.paused { Control::pause } else { Control::resume });
     }
 }
 

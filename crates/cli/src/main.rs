@@ -31,6 +31,7 @@ mod story;
 mod target;
 mod tree;
 mod trust;
+mod under;
 mod units;
 mod url;
 mod watch;
