@@ -139,6 +139,11 @@ impl Reach {
     pub(crate) fn outage(&self) -> Duration {
         self.give_up_after.unwrap_or(Duration::from_secs(600))
     }
+
+    /// How long one dial may take that would have so much time: nobody waits for it who has given up.
+    pub(crate) fn dial(&self, most: Duration) -> Duration {
+        self.give_up_after.map_or(most, |patience| patience.min(most))
+    }
 }
 
 /// How silence is borne.

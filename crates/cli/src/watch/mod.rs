@@ -16,7 +16,8 @@ use keeper::Keeper;
 use view::View;
 
 pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble> {
-    let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, args.beat.timeout)?;
+    let patience = args.reach.dial(args.beat.timeout);
+    let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, patience)?;
     let memory = Memory::of_user();
     let server = args.way.server(&args.url);
     let mut keeper = Keeper::new(target, &args, memory.paths(), &server);

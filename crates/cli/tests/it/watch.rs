@@ -53,3 +53,17 @@ fn a_server_that_refuses_was_reached() {
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(done.stderr.contains("401"), "{done:?}");
 }
+
+#[test]
+fn nobody_waits_for_a_dial_longer_than_for_the_server() {
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", silent.local_addr().expect("bound"));
+    let world = World::new();
+    world.file("a", 10);
+    for command in [&["watch"][..], &["send", "a"]] {
+        let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
+        assert_eq!(done.code, Some(3), "{done:?}");
+        assert!(done.stderr.contains("the server did not answer within 500ms"), "{done:?}");
+    }
+}
