@@ -46,16 +46,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let words = match config::command_line(std::env::args_os().collect()) {
-        Ok(words) => words,
+    let command = match command() {
+        Ok(command) => command,
         Err(trouble) => {
             report::complain(&trouble);
             return trouble.exit.into();
         }
     };
-    let command = Cli::try_parse_from(args::options_first(words))
-        .unwrap_or_else(|error| discreet(error).exit())
-        .command;
     log::start(output(&command));
     descriptors::raise();
     let outcome = runtime(&command).and_then(|runtime| {
@@ -70,6 +67,15 @@ fn main() -> ExitCode {
             report::complain(&trouble);
             trouble.exit.into()
         }
+    }
+}
+
+/// What the command line and the file with options say.
+fn command() -> Result<Command, Trouble> {
+    let words = args::options_first(config::command_line(std::env::args_os().collect())?);
+    match Cli::try_parse_from(&words) {
+        Ok(cli) => Ok(cli.command),
+        Err(error) => Err(args::lone_word(&error, &words).unwrap_or_else(|| discreet(error).exit())),
     }
 }
 

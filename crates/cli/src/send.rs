@@ -1,6 +1,6 @@
 //! `bowline send`: files and folders to a server.
 
-use crate::args::Send;
+use crate::args::{Send, check_order};
 use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::identity::Identity;
@@ -25,12 +25,7 @@ enum Parcel {
 }
 
 pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
-    if !args.url.contains("://") {
-        return Err(Trouble::usage(format!(
-            "{} is no URL; the last word is the server's: ws://HOST:PORT",
-            args.url
-        )));
-    }
+    check_order(&args.files, &args.url)?;
     if let Some(name) = stdin(&args)? {
         return send_stdin(name, args, interrupt).await;
     }

@@ -10,12 +10,22 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
     world.file("x/a", 10);
     world.file("y/a", 10);
     let name_less = format!("{}/", server.url);
+    let lone_url = format!("no file is named; type bowline send FILE {}/", server.url);
+    let url_first = format!("the URL comes last; type bowline send x/a {}/", server.url);
+    let two = format!("{}/ and ws://127.0.0.1:1/ are two servers; send to one after the other", server.url);
     let cases: &[(&[&str], &str)] = &[
         (&["send", "x/a", "y/a", &server.url], "would get the same name"),
         (&["send", "/", &server.url], "ends without one"),
         (&["send", "x/a", "y/a"], "is no URL"),
         (&["send", "x/a", "http://127.0.0.1:1"], "http"),
-        (&["send", &server.url], "<FILE>"),
+        (&["send", &server.url], &lone_url),
+        (&["send", "x/a"], "no server is named; type bowline send x/a ws://HOST:PORT"),
+        (&["send", "x/a", "b", "--preserve"], "b is no URL; the last word is the server's: ws://HOST:PORT"),
+        (&["send", "x/a", "127.0.0.1:1"], "127.0.0.1:1 is no URL; write ws://127.0.0.1:1"),
+        (&["send", &server.url, "x/a"], &url_first),
+        (&["send", &server.url, "x/a", "y/b"], "the URL comes last; type bowline send FILE... ws://"),
+        (&["send", "x/a", &server.url, "ws://127.0.0.1:1"], &two),
+        (&["send", &server.url, "ws://127.0.0.1:1"], &two),
         (&["send", "x/a", &server.url, "--limit-rate", "fast"], "--limit-rate"),
         (&["send", "x/a", &server.url, "--token", ""], "--token"),
         (&["send", "-", &server.url], "- has no name; say --name NAME"),
