@@ -121,6 +121,13 @@ pub(crate) struct Papers {
     pub(crate) self_signed: bool,
 }
 
+impl Papers {
+    /// Whether TLS is to be spoken.
+    pub(crate) fn are_some(&self) -> bool {
+        self.cert.is_some() || self.self_signed
+    }
+}
+
 /// How long to try.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {

@@ -25,11 +25,15 @@ use tokio::task::JoinHandle;
 pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let output = args.common.output;
     Door::check(&args.listen, &args.papers)?;
+    let doors = Doors::of(&args);
+    // First of all: a signal that nobody waits for ends the process. Where there is nothing to read again, the end of its
+    // terminal ends a server; a service goes on.
+    let is_told = args.papers.are_some() || doors.has_files() || !io::stdout().is_terminal();
+    let hangups = if is_told { Some(hangups()?) } else { None };
     if args.papers.self_signed {
         args.papers = self_signed::papers(args.check)?;
     }
     let tls = trust::server(&args.papers, output.quiet)?;
-    let doors = Doors::of(&args);
     let mut config = config(&args);
     config.access = doors.open(output.quiet)?;
     config.origins = origins(&args.allow_origin)?;
@@ -51,11 +55,8 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
         print_unbroken(&format!("to send a file here{who}: bowline send FILE {url} --pin {fingerprint}"));
     }
     let events = server.events();
-    // Before anybody knows where we are: a signal that nobody waits for ends the process.
     let files = Files { tls, papers: args.papers, doors, server: server.clone() };
-    // Where there are none, the end of its terminal ends a server; a service goes on.
-    let is_told = files.are_some() || !io::stdout().is_terminal();
-    let renewing = if is_told { Some(renewing(files, output.quiet)?) } else { None };
+    let renewing = hangups.map(|hangups| renewing(hangups, files, output.quiet));
     let figures = match &args.metrics {
         Some(at) => Some(metrics::listen(at).await?),
         None => None,
@@ -93,16 +94,18 @@ struct Files {
     server: Server,
 }
 
+fn hangups() -> Result<Hangups, Trouble> {
+    Hangups::listen().map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))
+}
+
 /// Takes other certificates and tokens whenever somebody says that there are some.
-fn renewing(files: Files, quiet: bool) -> Result<AbortOnDrop, Trouble> {
-    let mut hangups = Hangups::listen()
-        .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
-    Ok(AbortOnDrop(tokio::spawn(async move {
+fn renewing(mut hangups: Hangups, files: Files, quiet: bool) -> AbortOnDrop {
+    AbortOnDrop(tokio::spawn(async move {
         loop {
             hangups.next().await;
             files.renew(quiet);
         }
-    })))
+    }))
 }
 
 impl Files {

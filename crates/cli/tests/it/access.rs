@@ -3,6 +3,7 @@
 use crate::common::{LIMIT, Process, Server, World, bytes};
 use rustix::process::Signal;
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
@@ -153,4 +154,26 @@ fn a_secret_that_everybody_can_read_is_warned_of() {
     assert!(stop(server).starts_with(&warning("who")));
     let sent = world.run(["send", "a", "ws://127.0.0.1:1", "--token-file", "nowhere"]);
     assert!(sent.code == Some(1) && sent.stderr.starts_with("bowline: nowhere: "), "{sent:?}");
+}
+
+/// A list that comes through a pipe shows when a server reads it, and lets it wait.
+#[test]
+fn a_hangup_during_the_start_ends_no_server() {
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+    let world = World::new();
+    let tokens = world.path("tokens");
+    mknodat(CWD, &tokens, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("made");
+    // That works as soon as somebody reads.
+    let write = || open(&tokens, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).map(fs::File::from);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox", "--tokens", "tokens"];
+    let mut server = Process::start(&mut world.bowline(serve));
+    let mut list = None;
+    eventually("the list is read", || {
+        list = write().ok();
+        list.is_some()
+    });
+    server.signal(Signal::HUP);
+    list.expect("opened").write_all(b"alice one\n").expect("read");
+    assert!(server.line().is_some_and(|line| line.starts_with("listening on ")));
+    eventually("it is read again, as was asked for", || write().is_ok());
 }
