@@ -161,10 +161,10 @@ impl Courier {
                     Some(News::Begun { index, result: Err(error) }) => ends.note(index, Err(error), report),
                     Some(News::Found { index, subject }) => report.add(index, subject),
                     Some(News::FolderMade) => report.made_folder(),
-                    Some(News::Counted { files, bytes }) => report.expect(files, bytes),
+                    Some(News::Counted(counted)) => report.expect(counted),
                     Some(News::PutOff { name, failure, after }) => report.put_off(&name, &failure, after),
                     Some(News::LeftOut { name, why, lost: Lost::Nothing }) => report.leave_out(&name, &why),
-                    Some(News::LeftOut { name, why, lost: Lost::Missed }) => ends.miss(&name, &why, report),
+                    Some(News::LeftOut { name, why, lost: Lost::Missed(things) }) => ends.miss(&name, &why, things, report),
                     None => more = false,
                 },
                 Some(end) = under.next(), if !under.is_empty() => {

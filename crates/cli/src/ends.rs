@@ -20,7 +20,6 @@ pub(crate) struct Ends<'a> {
     remedy: &'static str,
     /// Hears of each.
     ended: mpsc::UnboundedSender<Ended>,
-    failed: usize,
     /// The first failure of a file.
     first: Option<Trouble>,
     /// What went wrong with the server, and so with all files.
@@ -29,7 +28,7 @@ pub(crate) struct Ends<'a> {
 
 impl<'a> Ends<'a> {
     pub(crate) fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
-        Self { server, remedy: "check the URL", ended, failed: 0, first: None, lost: None }
+        Self { server, remedy: "check the URL", ended, first: None, lost: None }
     }
 
     /// Looks for what would help.
@@ -63,7 +62,6 @@ impl<'a> Ends<'a> {
     }
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
-        self.failed += 1;
         let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
@@ -76,28 +74,21 @@ impl<'a> Ends<'a> {
         self.first.get_or_insert(trouble);
     }
 
-    /// Something that was never begun is missing.
-    pub(crate) fn miss(&mut self, name: &str, why: &str, report: &mut Report) {
-        self.failed += 1;
+    /// So many files or folders that were never begun are missing.
+    pub(crate) fn miss(&mut self, name: &str, why: &str, things: u64, report: &mut Report) {
         let trouble = Trouble::failed(format!("{name}: {why}"));
-        report.miss(name, &trouble);
+        report.miss(name, &trouble, things);
         report.complain(&trouble);
         self.first.get_or_insert(trouble);
     }
 
     /// The last word of the command.
     pub(crate) fn verdict(self, report: &Report) -> Result<(), Trouble> {
-        let Self { failed, first, lost, .. } = self;
-        let (count, things) = (report.count(), report.things());
-        match (lost, first) {
+        match (self.lost, self.first) {
             (None, None) => Ok(()),
             (Some(only), _) | (None, Some(only)) if !report.is_many() => Err(only),
-            (Some(lost), _) => {
-                Err(Trouble::new(lost.exit, format!("{lost} ({failed} of {count} {things} are missing)")))
-            }
-            (None, Some(_)) => {
-                Err(Trouble::failed(format!("{failed} of {count} {things} failed; see above")))
-            }
+            (Some(lost), _) => Err(Trouble::new(lost.exit, format!("{lost} ({})", report.loss()))),
+            (None, Some(_)) => Err(Trouble::failed(format!("{}; see above", report.failure()))),
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let courier = Courier::new(&base, &args.reach, &args.way, &args.common)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
-    let report = Report::new(report::FETCH, args.common.output, story, vec![subject], false);
+    let report = Report::new(report::FETCH, args.common.output, story, vec![subject], 0);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let gatherer = Gatherer {

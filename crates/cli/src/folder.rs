@@ -2,7 +2,7 @@
 
 use crate::disk::on_disk;
 use crate::identity::Identity;
-use crate::news::{Ended, Ends, Lost, News, Subject};
+use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, FolderSpec, StoreError};
@@ -43,7 +43,8 @@ impl Gatherer {
         // The end of a file ends it all.
         let Some(Ended { listing: Some(listing), .. }) = self.ends.recv().await else { return Ok(()) };
         let totals = listing.totals();
-        self.tell(News::Counted { files: totals.files, bytes: totals.bytes }).await?;
+        let (files, folders, bytes) = (totals.files, totals.folders + 1, totals.bytes);
+        self.tell(News::Counted(Counted { files, folders, bytes })).await?;
         let here = self.name.as_str();
         if totals.skipped > 0 {
             let why = format!("links and devices in it: {}", totals.skipped);
@@ -51,11 +52,11 @@ impl Gatherer {
         }
         if totals.unnamed > 0 {
             let why = format!("not readable there, or with names that are not safe: {}", totals.unnamed);
-            self.leave_out(here, &why, Lost::Missed).await?;
+            self.leave_out(here, &why, Lost::Missed(totals.unnamed)).await?;
         }
         match self.open().await {
             Ok(store) => self.gather(&store, &listing).await,
-            Err(error) => self.leave_out(here, &error, Lost::Missed).await,
+            Err(error) => self.leave_out(here, &error, Lost::Missed(1)).await,
         }
     }
 
@@ -103,7 +104,7 @@ impl Gatherer {
             let name = match self.name.child(entry.name.as_str()) {
                 Ok(name) => name,
                 Err(why) => {
-                    self.leave_out(&format!("{}/{}", self.name, entry.name), &why, Lost::Missed).await?;
+                    self.leave_out(&format!("{}/{}", self.name, entry.name), &why, Lost::Missed(1)).await?;
                     continue;
                 }
             };
@@ -120,7 +121,7 @@ impl Gatherer {
                         self.tell(News::FolderMade).await?;
                         folders.push(entry);
                     }
-                    Err(error) => self.leave_out(name.as_str(), &error, Lost::Missed).await?,
+                    Err(error) => self.leave_out(name.as_str(), &error, Lost::Missed(1)).await?,
                 }
                 continue;
             }
@@ -141,13 +142,13 @@ impl Gatherer {
                 let mut dressed = FolderSpec::new(name);
                 (dressed.mtime_ms, dressed.unix_mode) = (mtime_ms, unix_mode);
                 if let Err(error) = self.make(store, dressed).await {
-                    self.leave_out(&shown, &error, Lost::Missed).await?;
+                    self.leave_out(&shown, &error, Lost::Missed(1)).await?;
                 }
             }
             let (store, mtime_ms, unix_mode) = (store.clone(), listing.mtime_ms(), listing.unix_mode());
             let name = self.name.as_str();
             if let Err(error) = on_disk(name, &self.tell, move || store.dress(mtime_ms, unix_mode)).await {
-                self.leave_out(name, &error, Lost::Missed).await?;
+                self.leave_out(name, &error, Lost::Missed(1)).await?;
             }
         }
         Ok(())

@@ -18,8 +18,8 @@ pub(crate) enum News {
     LeftOut { name: String, why: String, lost: Lost },
     /// A folder has been made here.
     FolderMade,
-    /// So many files there are, with so many bytes.
-    Counted { files: u64, bytes: u64 },
+    /// A folder holds so much.
+    Counted(Counted),
 }
 
 /// What a transfer is about, for people.
@@ -30,13 +30,21 @@ pub(crate) struct Subject {
     pub(crate) folder: bool,
 }
 
+/// What a folder holds, itself included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) files: u64,
+    pub(crate) folders: u64,
+    pub(crate) bytes: u64,
+}
+
 /// What it means that something is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// It is nothing that could be transferred: links and devices.
     Nothing,
-    /// Somebody misses it: the command fails, though the others go on.
-    Missed,
+    /// Somebody misses so many files or folders: the command fails, though the others go on.
+    Missed(u64),
 }
 
 /// A transfer has ended; if it was one of a folder's listing, this is it.

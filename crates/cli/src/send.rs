@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
     let trees = parcels.len() - files.len();
     let next = files.len();
-    let report = Report::new(report::SEND, args.common.output, story, files, trees > 0);
+    let report = Report::new(report::SEND, args.common.output, story, files, trees);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let feeder = Feeder {
@@ -79,7 +79,7 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
         &Digest::of(b""),
     );
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
-    let report = Report::new(report::SEND, args.common.output, story, vec![subject], false);
+    let report = Report::new(report::SEND, args.common.output, story, vec![subject], 0);
     let (tell, news) = mpsc::channel(1);
     let (ended, _ends) = mpsc::unbounded_channel();
     let client = courier.client();

@@ -10,7 +10,7 @@ use crate::descriptors::sparing;
 use crate::disk::on_disk;
 use crate::identity::Identity;
 use crate::nest::{Nest, Ready};
-use crate::news::{Ended, Ends, Lost, News, Subject};
+use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{Batch, Kind, Offer, SafeName};
 use bowline_store::{DiskStore, Found, LeftOut, Source, StoreError, Walk};
@@ -85,7 +85,9 @@ impl Feeder {
         let store = tree.store.clone();
         let walk = match on_disk(tree.name.as_str(), &self.tell, move || store.walk(None)).await {
             Ok(walk) => walk,
-            Err(error) => return self.leave_out(tree.path.display().to_string(), &error, Lost::Missed).await,
+            Err(error) => {
+                return self.leave_out(tree.path.display().to_string(), &error, Lost::Missed(1)).await;
+            }
         };
         self.nest.enter(Some(Entry {
             name: tree.name.clone(),
@@ -140,17 +142,17 @@ impl Feeder {
             Found::End(_) => self.nest.leave(),
             Found::File(entry) => match tree.name.child(entry.name.as_str()) {
                 Ok(name) => return self.send_file(tree, entry, name, counter).await,
-                Err(why) => return self.leave_out(shown(tree, &entry), &why, Lost::Missed).await,
+                Err(why) => return self.leave_out(shown(tree, &entry), &why, Lost::Missed(1)).await,
             },
             Found::Folder(entry) => match tree.name.child(entry.name.as_str()) {
                 Ok(name) => self.nest.enter(Some(Entry { name, ..entry })),
                 Err(why) => {
                     self.nest.enter(None);
-                    return self.leave_out(shown(tree, &entry), &why, Lost::Missed).await;
+                    return self.leave_out(shown(tree, &entry), &why, Lost::Missed(1)).await;
                 }
             },
             Found::LeftOut { path, why } => {
-                let lost = if why.is_by_nature() { Lost::Nothing } else { Lost::Missed };
+                let lost = if why.is_by_nature() { Lost::Nothing } else { Lost::Missed(1) };
                 return self.leave_out(tree.path.join(path).display().to_string(), &why, lost).await;
             }
         }
@@ -239,7 +241,7 @@ impl Feeder {
                 }
             }
             count.store((files + folders).try_into().unwrap_or(0), Ordering::Relaxed);
-            let _ = tell.blocking_send(News::Counted { files, bytes });
+            let _ = tell.blocking_send(News::Counted(Counted { files, folders, bytes }));
         });
     }
 

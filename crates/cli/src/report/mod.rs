@@ -12,7 +12,7 @@ pub(crate) use status::StatusLine;
 
 use crate::args::Output;
 use crate::exit::Trouble;
-use crate::news::Subject;
+use crate::news::{Counted, Subject};
 use crate::plain::{beside, columns, plain};
 use crate::signals::Wish;
 use crate::story::Story;
@@ -96,11 +96,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// For these files, which have the numbers from 0; a length that is not known yet is 0. In a tree others are found
-    /// later.
-    pub(crate) fn new(verb: Verb, output: Output, story: Story, files: Vec<Subject>, tree: bool) -> Self {
+    /// For these files, which have the numbers from 0; a length that is not known yet is 0. In so many trees others are
+    /// found later.
+    pub(crate) fn new(verb: Verb, output: Output, story: Story, files: Vec<Subject>, trees: usize) -> Self {
         let title = match &files[..] {
-            [file] if !tree => plain(&file.name).into_owned(),
+            [file] if trees == 0 => plain(&file.name).into_owned(),
             _ => String::new(),
         };
         let voice = match output {
@@ -112,7 +112,8 @@ impl Report {
             }
             _ => Voice::Lines,
         };
-        let (rows, sums, began, meter) = (BTreeMap::new(), Sums::new(tree), Instant::now(), Meter::default());
+        let (rows, sums, began, meter) =
+            (BTreeMap::new(), Sums::new(trees), Instant::now(), Meter::default());
         let mut report = Self {
             verb,
             rows,
@@ -126,6 +127,7 @@ impl Report {
             story,
         };
         for (index, file) in files.into_iter().enumerate() {
+            report.sums.name_one(file.bytes);
             report.add(index, file);
         }
         report
@@ -141,30 +143,28 @@ impl Report {
 
     /// A folder has been made here.
     pub(crate) fn made_folder(&mut self) {
-        self.sums.folders += 1;
+        self.sums.make_folder();
     }
 
-    /// So many files there are, as far as it is known, and so many bytes.
-    pub(crate) fn expect(&mut self, files: u64, bytes: u64) {
-        self.sums.expect(files, bytes);
+    /// So much there is in a folder.
+    pub(crate) fn expect(&mut self, counted: Counted) {
+        self.sums.expect(counted);
     }
 
     /// What has this number brought others, and is none of them.
     pub(crate) fn forget(&mut self, index: usize) {
-        if self.rows.remove(&index).is_some() {
-            self.sums.found -= 1;
-        }
-        self.sums.tree = true;
+        let was_found = self.rows.remove(&index).is_some();
+        self.sums.turn_into_tree(was_found);
     }
 
-    /// How many files and folders there are, as far as it is known.
-    pub(crate) fn count(&self) -> usize {
-        self.sums.found
+    /// How much has failed of how many, in words.
+    pub(crate) fn failure(&self) -> String {
+        self.sums.failure()
     }
 
-    /// What [`count`](Self::count) counts.
-    pub(crate) fn things(&self) -> &'static str {
-        if self.sums.tree { "files and folders" } else { "files" }
+    /// How much has not arrived of how many, in words.
+    pub(crate) fn loss(&self) -> String {
+        self.sums.loss()
     }
 
     /// Whether there is more than the one thing that the command names.
@@ -203,17 +203,16 @@ impl Report {
     pub(crate) fn failed(&mut self, index: usize, trouble: &Trouble) {
         let Some(row) = self.rows.remove(&index) else { return };
         self.story.failed(trouble);
-        self.sums.fail(row.bytes);
+        self.sums.fail(row.folder, row.bytes);
         if matches!(self.voice, Voice::Json) {
             json::failed(&row.name, trouble).print();
         }
     }
 
-    /// Something that has no number is missing.
-    pub(crate) fn miss(&mut self, name: &str, trouble: &Trouble) {
+    /// Something that has no number is missing: so many files or folders.
+    pub(crate) fn miss(&mut self, name: &str, trouble: &Trouble, things: u64) {
         self.story.failed(trouble);
-        self.sums.found += 1;
-        self.sums.fail(0);
+        self.sums.miss(things);
         if matches!(self.voice, Voice::Json) {
             json::failed(&plain(name), trouble).print();
         }

@@ -1,6 +1,7 @@
 //! What is over, in sums: a tree of a million files is remembered in a few numbers.
 
 use super::{Verb, json};
+use crate::news::Counted;
 use crate::units::{Size, Span};
 use bowline_tokio::Finished;
 use std::time::Instant;
@@ -11,7 +12,7 @@ pub(super) struct Sums {
     /// The command is about more than the files that it names.
     pub(super) tree: bool,
     /// How many files and folders have been found.
-    pub(super) found: usize,
+    pub(super) found: u64,
     /// How many bytes have arrived, or were there.
     pub(super) bytes: u64,
     /// How many bytes the files have that failed.
@@ -19,19 +20,26 @@ pub(super) struct Sums {
     /// How many bytes somebody has counted.
     pub(super) expected_bytes: u64,
     pub(super) left_out: u64,
-    pub(super) folders: u64,
+    folders: u64,
     files: u64,
-    failed: u64,
+    failed_files: u64,
+    failed_folders: u64,
+    /// How many files or folders could not even be begun.
+    missed: u64,
     already_there: u64,
-    /// How many files somebody has counted.
+    /// How many files and folders the command names, and somebody has counted.
     expected_files: u64,
+    expected_folders: u64,
+    /// How many folders nobody has counted yet.
+    uncounted: usize,
     began: Instant,
 }
 
 impl Sums {
-    pub(super) fn new(tree: bool) -> Self {
+    /// Of a command about these many folders, and about files.
+    pub(super) fn new(trees: usize) -> Self {
         Self {
-            tree,
+            tree: trees > 0,
             found: 0,
             bytes: 0,
             lost_bytes: 0,
@@ -39,16 +47,37 @@ impl Sums {
             left_out: 0,
             files: 0,
             folders: 0,
-            failed: 0,
+            failed_files: 0,
+            failed_folders: 0,
+            missed: 0,
             already_there: 0,
             expected_files: 0,
+            expected_folders: 0,
+            uncounted: trees,
             began: Instant::now(),
         }
     }
 
-    pub(super) fn expect(&mut self, files: u64, bytes: u64) {
-        self.expected_files = self.expected_files.saturating_add(files);
+    /// The command names a file.
+    pub(super) fn name_one(&mut self, bytes: u64) {
+        self.expected_files += 1;
         self.expected_bytes = self.expected_bytes.saturating_add(bytes);
+    }
+
+    /// What was taken for a file is a folder. It may have been found.
+    pub(super) fn turn_into_tree(&mut self, was_found: bool) {
+        self.tree = true;
+        self.uncounted += 1;
+        self.expected_files = self.expected_files.saturating_sub(1);
+        self.found -= u64::from(was_found);
+    }
+
+    /// Somebody has counted what a folder holds, itself included.
+    pub(super) fn expect(&mut self, counted: Counted) {
+        self.uncounted = self.uncounted.saturating_sub(1);
+        self.expected_files = self.expected_files.saturating_add(counted.files);
+        self.expected_folders = self.expected_folders.saturating_add(counted.folders);
+        self.expected_bytes = self.expected_bytes.saturating_add(counted.bytes);
     }
 
     pub(super) fn done(&mut self, folder: bool, finished: &Finished) {
@@ -61,16 +90,56 @@ impl Sums {
         self.already_there += u64::from(finished.deduplicated);
     }
 
-    pub(super) fn fail(&mut self, bytes: u64) {
-        self.failed += 1;
+    /// A folder has been made here.
+    pub(super) fn make_folder(&mut self) {
+        self.found += 1;
+        self.folders += 1;
+    }
+
+    pub(super) fn fail(&mut self, folder: bool, bytes: u64) {
+        *(if folder { &mut self.failed_folders } else { &mut self.failed_files }) += 1;
         self.lost_bytes += bytes;
+    }
+
+    /// So many could not even be begun.
+    pub(super) fn miss(&mut self, things: u64) {
+        self.found += things;
+        self.missed += things;
     }
 
     /// How far it is, in files.
     pub(super) fn title(&self) -> String {
-        let over = self.files + self.failed;
-        let all = self.expected_files.max(if self.tree { over } else { self.found as u64 });
-        format!("{over} of {all} files")
+        let over = self.files + self.failed_files;
+        match self.expected_files.max(over) {
+            _ if self.uncounted > 0 => count(over, "file"),
+            all => format!("{over} of {all} files"),
+        }
+    }
+
+    /// How much has failed of what there is.
+    pub(super) fn failure(&self) -> String {
+        format!("{} of {} failed", self.failed(), self.all())
+    }
+
+    /// How much has not arrived, failed or not, of what there is.
+    pub(super) fn loss(&self) -> String {
+        let arrived = self.files + self.folders;
+        if self.uncounted > 0 {
+            return format!("{} have arrived", of_kind(arrived, self.tree));
+        }
+        format!("{} of {} are missing", self.number() - arrived, self.all())
+    }
+
+    fn failed(&self) -> u64 {
+        self.failed_files + self.failed_folders + self.missed
+    }
+
+    fn number(&self) -> u64 {
+        self.found.max(self.expected_files.saturating_add(self.expected_folders))
+    }
+
+    fn all(&self) -> String {
+        of_kind(self.number(), self.tree)
     }
 
     pub(super) fn line(&self) -> json::Line {
@@ -79,22 +148,22 @@ impl Sums {
             .with("folders", self.folders)
             .with("bytes", self.bytes)
             .with("already_there", self.already_there)
-            .with("failed", self.failed)
+            .with("failed", self.failed())
             .with("left_out", self.left_out)
             .seconds("seconds", self.began.elapsed().as_secs_f64())
     }
 
     pub(super) fn sentence(&self, verb: Verb) -> String {
-        let Self { files, folders, failed, already_there, left_out, .. } = self;
-        let count = |number: u64, thing: &str| {
-            if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
-        };
-        let mut sentence = format!("{} {}, {}", verb.then, count(*files, "file"), Size(self.bytes));
+        let Self { files, folders, failed_files, failed_folders, missed, already_there, left_out, .. } =
+            *self;
+        let mut sentence = format!("{} {}, {}", verb.then, count(files, "file"), Size(self.bytes));
         for (number, text) in [
-            (*folders, count(*folders, "folder")),
-            (*already_there, format!("{already_there} already there")),
-            (*left_out, format!("{left_out} left out")),
-            (*failed, format!("{failed} failed")),
+            (folders, count(folders, "folder")),
+            (already_there, format!("{already_there} already there")),
+            (left_out, format!("{left_out} left out")),
+            (failed_files, format!("{} failed", count(failed_files, "file"))),
+            (failed_folders, format!("{} failed", count(failed_folders, "folder"))),
+            (missed, format!("{missed} could not be begun")),
         ] {
             if number > 0 {
                 sentence.push_str(", ");
@@ -102,5 +171,73 @@ impl Sums {
             }
         }
         format!("{sentence}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
+    }
+}
+
+fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// So many, in words for what is counted.
+fn of_kind(number: u64, tree: bool) -> String {
+    if tree { format!("{number} files and folders") } else { count(number, "file") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::SEND;
+
+    #[test]
+    fn files_and_folders_are_counted_apart() {
+        let mut sums = Sums::new(1);
+        sums.expect(Counted { files: 10, folders: 3, bytes: 100 });
+        (sums.found, sums.files, sums.folders) = (11, 6, 2);
+        sums.fail(false, 10);
+        sums.fail(false, 10);
+        sums.fail(true, 0);
+        sums.miss(4);
+        assert_eq!(sums.title(), "8 of 10 files", "no folder is one of them");
+        assert_eq!(sums.failure(), "7 of 15 files and folders failed");
+        let sentence = sums.sentence(SEND);
+        let expected =
+            "sent 6 files, 0 B, 2 folders, 2 files failed, 1 folder failed, 4 could not be begun, in ";
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+
+    #[test]
+    fn what_nobody_has_got_to_is_missing_too() {
+        let mut sums = Sums::new(0);
+        (0..100).for_each(|_| sums.name_one(1));
+        (sums.found, sums.files) = (100, 1);
+        sums.fail(false, 1);
+        assert_eq!(sums.loss(), "99 of 100 files are missing");
+        let mut tree = Sums::new(1);
+        (tree.found, tree.files) = (10, 5);
+        assert_eq!(tree.loss(), "5 files and folders have arrived", "nobody knows how many there are");
+        assert_eq!(tree.title(), "5 files");
+        tree.expect(Counted { files: 90, folders: 10, bytes: 0 });
+        assert_eq!(tree.loss(), "95 of 100 files and folders are missing");
+    }
+
+    #[test]
+    fn files_beside_a_folder_are_counted_with_those_in_it() {
+        let mut sums = Sums::new(1);
+        sums.name_one(5);
+        sums.expect(Counted { files: 2, folders: 1, bytes: 20 });
+        assert_eq!((sums.title().as_str(), sums.expected_bytes), ("0 of 3 files", 25));
+    }
+
+    #[test]
+    fn a_name_that_turns_out_to_be_a_folder_is_no_file() {
+        let mut sums = Sums::new(0);
+        sums.name_one(0);
+        sums.found = 1;
+        sums.turn_into_tree(true);
+        sums.expect(Counted { files: 2, folders: 1, bytes: 20 });
+        sums.make_folder();
+        sums.files = 1;
+        assert_eq!(sums.title(), "1 of 2 files");
+        assert_eq!(sums.loss(), "1 of 3 files and folders are missing");
     }
 }

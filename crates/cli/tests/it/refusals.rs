@@ -45,6 +45,19 @@ fn a_file_in_the_place_of_a_fetched_one_is_kept() {
     assert!(fs::read(world.path("a")).expect("it is there") == bytes("a", 400));
 }
 
+#[test]
+fn of_many_files_for_a_server_that_is_away_all_are_missing() {
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
+    let world = World::new();
+    let names: Vec<_> = (0..100).map(|n| format!("f{n}")).collect();
+    names.iter().for_each(|name| drop(world.file(name, 10)));
+    let url = format!("ws://{address}");
+    let words = ["--give-up-after", "500ms", &url].map(str::to_owned);
+    let done = world.run(["send".to_owned()].into_iter().chain(names).chain(words));
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.stderr.ends_with("is back (100 of 100 files are missing)\n"), "{done:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn overwriting_replaces_no_pipe() {
