@@ -126,7 +126,8 @@ impl StoreError {
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
             E::AlreadyExists | E::NotADirectory | E::IsADirectory => ErrorKind::Exists,
-            E::WouldBlock => ErrorKind::Busy,
+            // A lock is held; the system has no words of its own for that.
+            E::WouldBlock => return Self::new(ErrorKind::Busy, path),
             _ => ErrorKind::Io,
         };
         Self { kind, path: path.to_path_buf(), cause: Some(cause) }
@@ -271,6 +272,8 @@ mod tests {
         assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::NoSpace);
         assert_eq!(kind(io::ErrorKind::NotADirectory), ErrorKind::Exists);
         assert_eq!(kind(io::ErrorKind::InvalidData), ErrorKind::Io);
+        let busy = StoreError::io(Path::new("x"), io::ErrorKind::WouldBlock.into());
+        assert_eq!(busy.to_string(), "x: another process is receiving this file; wait until it ends");
     }
 
     #[cfg(unix)]
