@@ -41,7 +41,7 @@ pub(crate) enum Mood {
     Away {
         until: Duration,
     },
-    /// The other side has refused it for the moment.
+    /// The other side has refused it for the moment, or too many files are open here.
     Waiting,
     Finishing,
     Paused,

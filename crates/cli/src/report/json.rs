@@ -1,5 +1,6 @@
 //! One JSON object a line on stdout, with its keys in the order in which they are given.
 
+use bowline_core::transfer::Failure;
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use serde_json::Value;
 use std::io::Write as _;
@@ -83,6 +84,12 @@ pub(crate) fn failed(name: &str, trouble: &crate::exit::Trouble) -> Line {
     Line::new("failed").with("name", name).with("error", trouble.to_string()).with("exit", trouble.exit as u8)
 }
 
+/// A file has to wait, and is tried again after this time.
+pub(super) fn retrying(name: &str, failure: &Failure, delay: Duration) -> Line {
+    let line = Line::new("retrying").with("name", name).with("why", failure.to_string());
+    line.seconds("seconds", delay.as_secs_f64())
+}
+
 /// Something happened to the connection.
 pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
     let line = |state: &str| Line::new("link").with("state", state);
@@ -92,8 +99,7 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
         LinkEvent::DialFailed { disconnect, .. } => line("unreachable").with("why", disconnect.to_string()),
         LinkEvent::Waiting { delay, .. } => line("waiting").seconds("seconds", delay.as_secs_f64()),
         LinkEvent::Retrying { name, failure, delay } => {
-            let line = Line::new("retrying").with("name", name.as_str()).with("why", failure.to_string());
-            return Some(line.seconds("seconds", delay.as_secs_f64()));
+            return Some(retrying(name.as_str(), failure, *delay));
         }
         LinkEvent::GaveUp { why, reached } => {
             line("gave_up").with("why", why.as_str()).with("reached", *reached)
@@ -110,5 +116,14 @@ mod tests {
     fn keys_keep_their_order_and_texts_are_quoted() {
         let line = Line::new("x").with("z", 1).with("a", "q\"\n文").seconds("s", 1.23456);
         assert_eq!(line.text(), "{\"event\":\"x\",\"z\":1,\"a\":\"q\\\"\\n文\",\"s\":1.235}\n");
+    }
+
+    #[test]
+    fn a_wait_is_told_with_its_reason() {
+        let failure = Failure::local(bowline_core::transfer::Code::Busy, "too many files are open");
+        let line = retrying("a", &failure, Duration::from_secs(2));
+        let expected =
+            "{\"event\":\"retrying\",\"name\":\"a\",\"why\":\"too many files are open\",\"seconds\":2.0}\n";
+        assert_eq!(line.text(), expected);
     }
 }

@@ -6,6 +6,7 @@ mod stage;
 mod status;
 mod sums;
 mod tick;
+mod waits;
 mod words;
 
 pub(crate) use status::StatusLine;
@@ -16,9 +17,8 @@ use crate::news::{Counted, Subject};
 use crate::plain::{beside, columns, plain};
 use crate::signals::Wish;
 use crate::story::Story;
-use crate::units::Span;
 use bar::Bar;
-use bowline_core::transfer::{Code, Failure, Meter, Stage, Traffic};
+use bowline_core::transfer::{Code, Meter, Stage, Traffic};
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use console::Term;
 use std::collections::BTreeMap;
@@ -30,8 +30,6 @@ use words::done_line;
 
 /// How often [`Report::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
-/// So long a file is put off for a reason that people can do something about; a crowd of files is slowed down by less.
-const WORTH_A_LINE: Duration = Duration::from_secs(5);
 /// How often a program is told about progress.
 const NEWS: Duration = Duration::from_secs(1);
 
@@ -92,6 +90,8 @@ pub(crate) struct Report {
     told: Option<String>,
     /// Why files had to wait, since one was done.
     delayed: Option<Code>,
+    /// When something has moved or was done.
+    moved: Instant,
     story: Story,
 }
 
@@ -124,6 +124,7 @@ impl Report {
             unreachable: None,
             told: None,
             delayed: None,
+            moved: began,
             story,
         };
         for (index, file) in files.into_iter().enumerate() {
@@ -186,7 +187,7 @@ impl Report {
     pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
         let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
-        self.delayed = None;
+        (self.delayed, self.moved) = (None, Instant::now());
         if !folder {
             self.story.done(done_line(self.verb, finished, 16), finished.into());
         }
@@ -281,28 +282,6 @@ impl Report {
             Wish::Pause => "paused; SIGUSR2 resumes",
             Wish::Resume => "resumed",
         });
-    }
-
-    /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
-    fn wait(&mut self, delay: Duration) {
-        let why = self.unreachable.take();
-        let is_news = why != self.told;
-        if let Voice::Bar(_) = self.voice {
-            if let Some(why) = why.as_ref().filter(|_| is_news) {
-                self.say(&format!("not reachable: {why}"));
-            }
-        } else {
-            let why = why.as_ref().map(|why| format!("not reachable: {why}; ")).unwrap_or_default();
-            self.say(&format!("{why}connecting again in {}", Span(delay)));
-        }
-        self.told = why;
-    }
-
-    /// Says why a file is put off. Of a tree, once: for all the others it is the same disk.
-    pub(crate) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
-        if delay >= WORTH_A_LINE && self.delayed.replace(failure.code) != Some(failure.code) {
-            self.say(&format!("not yet: {name}: {failure}; trying again in {}", Span(delay)));
-        }
     }
 
     /// Tells people something, in one line.

@@ -44,6 +44,9 @@ impl Report {
             total += row.bytes;
         }
         total = total.max(self.sums.expected_bytes);
+        if moved > 0 {
+            self.moved = now;
+        }
         let now = (now - self.began).into();
         match link {
             LinkState::Up => self.meter.handle_moved(now, moved),
@@ -58,7 +61,7 @@ impl Report {
             Mood::Finishing
         } else if under > 0 && paused == under {
             Mood::Paused
-        } else if under > 0 && waiting == under {
+        } else if waiting == under && (under > 0 || self.delayed.is_some()) {
             Mood::Waiting
         } else if endless {
             Mood::Flowing { rate: self.meter.rate(now).unwrap_or_default() }

@@ -50,7 +50,9 @@ fn of_many_files_for_a_server_that_is_away_all_are_missing() {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
     let world = World::new();
     let names: Vec<_> = (0..100).map(|n| format!("f{n}")).collect();
-    names.iter().for_each(|name| drop(world.file(name, 10)));
+    for name in &names {
+        world.file(name, 10);
+    }
     let url = format!("ws://{address}");
     let words = ["--give-up-after", "500ms", &url].map(str::to_owned);
     let done = world.run(["send".to_owned()].into_iter().chain(names).chain(words));
