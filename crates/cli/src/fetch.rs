@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
+    url::check(&args.url)?;
     let (base, name) = url::name_in(&args.url)
         .map_err(|why| Trouble::usage(format!("{}: {why}", url::server(&args.url))))?;
     let local = local(&name, args.range);

@@ -5,7 +5,7 @@ use crate::identity::Identity;
 use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName, TransferId};
-use bowline_store::{Config, DiskStore, FolderSpec, StoreError};
+use bowline_store::{Config, DiskStore, ErrorKind, FolderSpec, StoreError};
 use bowline_tokio::{Client, Download, LinkState, Transfer, TransferError};
 use std::path::PathBuf;
 use tokio::sync::mpsc;
@@ -56,7 +56,15 @@ impl Gatherer {
         }
         match self.open().await {
             Ok(store) => self.gather(&store, &listing).await,
-            Err(error) => self.leave_out(here, &error, Lost::Missed(1)).await,
+            Err(error) => {
+                let why = match error.kind() {
+                    ErrorKind::NotAFolder => {
+                        format!("{} is no folder; choose another place with -o", error.path().display())
+                    }
+                    _ => error.to_string(),
+                };
+                self.leave_out(here, &why, Lost::Missed(files + folders)).await
+            }
         }
     }
 

@@ -75,7 +75,7 @@ fn command() -> Result<Command, Trouble> {
     let words = args::options_first(config::command_line(std::env::args_os().collect())?);
     match Cli::try_parse_from(&words) {
         Ok(cli) => Ok(cli.command),
-        Err(error) => Err(args::lone_word(&error, &words).unwrap_or_else(|| discreet(error).exit())),
+        Err(error) => Err(args::explain(&error, &words).unwrap_or_else(|| discreet(error).exit())),
     }
 }
 

@@ -31,6 +31,7 @@ impl Target {
         quiet: bool,
         patience: Duration,
     ) -> Result<Self, Trouble> {
+        url::check(url)?;
         let token = way.token.read(quiet)?;
         let request = request(url, subprotocols, token.as_deref(), &way.headers);
         let request = request.map_err(|why| Trouble::usage(format!("{}: {why}", url::server(url))))?;

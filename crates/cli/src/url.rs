@@ -1,5 +1,6 @@
 //! What the command needs to know of a URL; taking it apart for good is the business of the handshake.
 
+use crate::exit::Trouble;
 use bowline_core::transfer::SafeName;
 
 /// The server that a URL names, written in one way only and without user and password: what may be shown, and what
@@ -13,6 +14,16 @@ pub(crate) fn server(url: &str) -> String {
     let host = host.strip_suffix(default).filter(|host| !host.is_empty()).unwrap_or(host);
     let slash = if target.starts_with('/') { "" } else { "/" };
     format!("{scheme}://{host}{slash}{target}")
+}
+
+/// Whether this is a URL at all; if not, what to write instead.
+pub(crate) fn check(url: &str) -> Result<(), Trouble> {
+    if url.contains("://") {
+        return Ok(());
+    }
+    // Not what may be a user's secret.
+    let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+    Err(Trouble::usage(format!("{shown} is no URL; write ws://{shown}, or wss:// if it speaks TLS")))
 }
 
 /// A URL for people who may not see all of it: what follows a question mark is often a secret.

@@ -10,7 +10,7 @@ pub(crate) use order::options_first;
 pub(crate) use shared::{
     Beat, Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token,
 };
-pub(crate) use slips::{check_order, lone_word};
+pub(crate) use slips::{check_order, explain};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;

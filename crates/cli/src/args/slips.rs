@@ -1,4 +1,4 @@
-//! What is wrong with the words of a `send`, and what to type instead.
+//! What is wrong with the words of a command, where more can be said than that, and what to type instead.
 
 use crate::exit::Trouble;
 use crate::url;
@@ -6,8 +6,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// What to say instead of what clap says, if there is something better.
+pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
+    lone_word(error, words).or_else(|| misplaced(error, words))
+}
+
 /// What to say of a `send` with one word, of which clap knows only that it is not enough: it takes it for the URL.
-pub(crate) fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
+fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let missing =
         error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::MissingRequiredArgument);
     let Some(ContextValue::Strings(missing)) = missing else { return None };
@@ -18,6 +23,26 @@ pub(crate) fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Troub
         format!("no file is named; type bowline send FILE {}", url::server(&shown))
     } else {
         format!("no server is named; type bowline send {shown} ws://HOST:PORT")
+    }))
+}
+
+/// What to say of a word for which another command, or this one, has an option.
+fn misplaced(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    let has = |name: &str| words.iter().any(|word| word == name);
+    let is_option = word.starts_with('-');
+    Some(Trouble::usage(match () {
+        () if error.kind() != ErrorKind::UnknownArgument => return None,
+        () if word == "--overwrite" && has("send") => {
+            "what a send replaces is for the server to say: serve with --overwrite".to_owned()
+        }
+        () if !is_option && has("fetch") => {
+            format!("{word} is one word too many; a fetch puts the file into this place by -o {word}")
+        }
+        () if !is_option && has("serve") => {
+            format!("{word} is one word too many; a server takes files into this folder by --dir {word}")
+        }
+        () => return None,
     }))
 }
 

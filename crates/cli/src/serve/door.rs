@@ -92,6 +92,9 @@ impl Door {
 }
 
 fn closed(listen: &str, error: &io::Error) -> Trouble {
+    if error.kind() == io::ErrorKind::InvalidInput && !listen.contains(':') {
+        return Trouble::usage(format!("{listen} is no address; write HOST:PORT, such as 127.0.0.1:9000"));
+    }
     let others = if error.kind() == io::ErrorKind::TimedOut { "end that process, or " } else { "" };
     Trouble::failed(format!("cannot listen on {listen}: {error}; {others}choose another --listen"))
 }

@@ -137,7 +137,11 @@ fn tell_renewed(quiet: bool, what: &str, renewed: Result<(), Trouble>) {
 
 fn store(args: &Serve) -> Result<DiskStore, Trouble> {
     std::fs::create_dir_all(&args.dir).map_err(|e| {
-        Trouble::failed(format!("{}: cannot be made: {e}; choose another --dir", args.dir.display()))
+        let why = match e.kind() {
+            io::ErrorKind::AlreadyExists => "it is no folder".to_owned(),
+            _ => format!("cannot be made: {e}"),
+        };
+        Trouble::failed(format!("{}: {why}; choose another --dir", args.dir.display()))
     })?;
     let mut config = Config::default();
     config.overwrite = args.overwrite;

@@ -354,6 +354,20 @@ fn what_vanishes_before_its_turn_is_named_and_the_others_come() {
 }
 
 #[test]
+fn a_folder_that_has_no_place_here_is_missing_with_all_that_it_holds() {
+    let world = World::new();
+    world.file("inbox/album/a", 10);
+    world.file("inbox/album/b/c", 10);
+    world.file("back", 10);
+    let server = world.serve(&[]);
+    let fetched = world.run(["fetch", &format!("{}/album", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(1), "{fetched:?}");
+    for words in ["back is no folder; choose another place with -o\n", "4 of 4 files and folders failed"] {
+        assert!(fetched.stderr.contains(words), "{fetched:?}");
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_fails_a_folder_too() {
     let world = World::new();
     photos(&world);

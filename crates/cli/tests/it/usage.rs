@@ -12,6 +12,7 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
     let name_less = format!("{}/", server.url);
     let lone_url = format!("no file is named; type bowline send FILE {}/", server.url);
     let url_first = format!("the URL comes last; type bowline send x/a {}/", server.url);
+    let name = format!("{}/a", server.url);
     let two = format!("{}/ and ws://127.0.0.1:1/ are two servers; send to one after the other", server.url);
     let cases: &[(&[&str], &str)] = &[
         (&["send", "x/a", "y/a", &server.url], "would get the same name"),
@@ -35,6 +36,16 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["serve", "--min-rate", "0"], "say \"none\" to bear any"),
         (&["fetch", &name_less], "ends before a name"),
         (&["fetch", &server.url, "--timeout", "5"], "a unit is missing"),
+        (&["fetch", "127.0.0.1:1/a"], "127.0.0.1:1/a is no URL; write ws://127.0.0.1:1/a"),
+        (&["watch", "ann:s3cret@127.0.0.1:1"], "bowline: 127.0.0.1:1 is no URL; write ws://127.0.0.1:1"),
+        (&["probe", "localhost:1"], "localhost:1 is no URL; write ws://localhost:1"),
+        (
+            &["fetch", &name, "back"],
+            "back is one word too many; a fetch puts the file into this place by -o back",
+        ),
+        (&["serve", "x"], "x is one word too many; a server takes files into this folder by --dir x"),
+        (&["serve", "--listen", "9000"], "9000 is no address; write HOST:PORT, such as 127.0.0.1:9000"),
+        (&["send", "x/a", &server.url, "--overwrite"], "serve with --overwrite"),
         (&["frobnicate"], "frobnicate"),
     ];
     for (args, words) in cases {
