@@ -87,7 +87,7 @@ pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreErro
         Kind::Folder => "a folder",
         Kind::Other => "a device, a pipe or a socket",
     };
-    Err(StoreError::because(ErrorKind::NotAFile, at, format!("{obstacle} is in its place")))
+    Err(StoreError::because(ErrorKind::InTheWay, at, format!("{obstacle} has its name")))
 }
 
 fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Digest) -> Result<(), StoreError> {

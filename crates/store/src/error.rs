@@ -53,8 +53,10 @@ pub enum ErrorKind {
     NotFound,
     /// The file has none of the bytes that were asked for.
     OutOfRange,
-    /// A folder, a symbolic link, a device: nothing that is sent or replaced.
+    /// A folder, a symbolic link, a device: nothing that is sent.
     NotAFile,
+    /// Something that is neither a file nor a link to one has the name. It is never replaced.
+    InTheWay,
     /// The folder holds more than one listing may tell.
     TooMuchToList,
     /// What the peer says to be the listing of a folder is none.
@@ -90,7 +92,8 @@ impl ErrorKind {
             Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
             Self::NotFound => "not found; check the name",
             Self::OutOfRange => "there are no such bytes; ask for some that the file has",
-            Self::NotAFile => "not a regular file; only regular files are sent or replaced",
+            Self::NotAFile => "not a regular file; only regular files are transferred",
+            Self::InTheWay => "what is not a file is never replaced; choose another name, or move that away",
             Self::TooMuchToList => {
                 "the folder holds too much for one listing; fetch the folders in it one by one"
             }
@@ -182,7 +185,9 @@ impl StoreError {
             ErrorKind::NoSpace => Code::NoSpace,
             ErrorKind::Quota => Code::Quota,
             ErrorKind::Expired => Code::Expired,
-            ErrorKind::Denied | ErrorKind::NotAFile | ErrorKind::NotAFolder => Code::Rejected,
+            ErrorKind::Denied | ErrorKind::InTheWay | ErrorKind::NotAFile | ErrorKind::NotAFolder => {
+                Code::Rejected
+            }
             ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
             ErrorKind::TooMuchToList => Code::TooLarge,
@@ -253,6 +258,7 @@ mod tests {
             K::NotFound,
             K::OutOfRange,
             K::NotAFile,
+            K::InTheWay,
             K::TooManyOpen,
             K::NotAFolder,
             K::Corrupt,

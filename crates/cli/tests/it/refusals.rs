@@ -73,7 +73,7 @@ fn overwriting_replaces_no_pipe() {
         mknodat(CWD, world.path(pipe), FileType::Fifo, 0o600.into(), 0).expect("made");
     }
     let server = world.serve(&["--overwrite"]);
-    let why = "not a regular file; only regular files are sent or replaced (a device, a pipe or a socket is in its place)";
+    let why = "what is not a file is never replaced; choose another name, or move that away (a device, a pipe or a socket has its name)";
 
     let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "pipe", "--overwrite"]);
     assert_eq!(complaint(&fetched, 1), format!("a: {why}"));

@@ -68,7 +68,7 @@ fn a_taken_name_is_told_before_a_byte_is_sent() {
     let present = rig.store.attach(id(1), &spec("x", 3), attach(0, ALICE), day(0));
     assert!(matches!(present, Ok(Attached::Present { length: 3, digest: d }) if d == digest(b"abc")));
     fs::create_dir(rig.path("d")).expect("made");
-    assert_eq!(kind(rig.store.attach(id(1), &spec("d", 4), attach(0, ALICE), day(0))), ErrorKind::NotAFile);
+    assert_eq!(kind(rig.store.attach(id(1), &spec("d", 4), attach(0, ALICE), day(0))), ErrorKind::InTheWay);
     assert_eq!(files(rig.dir.path()), ["x"]);
 }
 
@@ -80,7 +80,7 @@ fn with_overwriting_allowed_the_last_wins() {
     assert_eq!(rig.read("x"), b"new");
     commit(&rig, 2, "x", b"new").expect("replaced");
     fs::create_dir(rig.path("d")).expect("made");
-    assert_eq!(kind(rig.store.attach(id(3), &spec("d", 4), attach(0, ALICE), day(0))), ErrorKind::NotAFile);
+    assert_eq!(kind(rig.store.attach(id(3), &spec("d", 4), attach(0, ALICE), day(0))), ErrorKind::InTheWay);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn links_are_not_followed_out_of_the_folder() {
     assert_eq!(kind(send(&rig, "link/a")), ErrorKind::Exists);
     assert_eq!(kind(send(&rig, "link/sub/a")), ErrorKind::Exists);
     assert_eq!(kind(send(&rig, "file")), ErrorKind::Exists);
-    assert_eq!(kind(send(&rig, "dangling")), ErrorKind::NotAFile);
+    assert_eq!(kind(send(&rig, "dangling")), ErrorKind::InTheWay);
     assert_eq!(kind(rig.store.source(&name("link/secret"))), ErrorKind::NotFound);
     assert_eq!(kind(rig.store.source(&name("file"))), ErrorKind::NotAFile);
     assert_eq!(files(outside.path()), ["secret"]);
@@ -135,11 +135,11 @@ fn overwriting_replaces_nothing_but_files_and_links_to_files() {
     let rig = Rig::with(|config| config.overwrite = true);
     for file in obstacles(&rig) {
         let before = fs::symlink_metadata(rig.path(file)).expect("there").file_type();
-        assert_eq!(kind(send(&rig, file)), ErrorKind::NotAFile, "{file}");
+        assert_eq!(kind(send(&rig, file)), ErrorKind::InTheWay, "{file}");
         assert_eq!(fs::symlink_metadata(rig.path(file)).expect("still there").file_type(), before, "{file}");
     }
     let pipe = send(&rig, "pipe").expect_err("in the way").to_string();
-    assert!(pipe.ends_with("(a device, a pipe or a socket is in its place)"), "{pipe}");
+    assert!(pipe.ends_with("(a device, a pipe or a socket has its name)"), "{pipe}");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn what_came_into_the_place_of_a_file_under_way_is_not_replaced_either() {
     obstacles(&rig);
     for (mut partial, (_, file)) in partials.into_iter().zip(begun) {
         partial.write(0, b"abc").expect("in order");
-        assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::NotAFile, "{file}");
+        assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::InTheWay, "{file}");
         assert!(!fs::symlink_metadata(rig.path(file)).expect("still there").is_file(), "{file}");
     }
 }
@@ -159,7 +159,7 @@ fn what_came_into_the_place_of_a_file_under_way_is_not_replaced_either() {
 fn no_file_is_told_to_be_replaced_where_none_stands() {
     let rig = Rig::new();
     for file in obstacles(&rig) {
-        assert_eq!(kind(send(&rig, file)), ErrorKind::NotAFile, "{file}");
+        assert_eq!(kind(send(&rig, file)), ErrorKind::InTheWay, "{file}");
     }
 }
 
