@@ -39,7 +39,8 @@ impl Withheld {
         let (answer, answered) = channel();
         thread::spawn(move || {
             let (near, _) = listener.accept().expect("a client");
-            let (far, kept) = withhold(near, to, upto);
+            let (far, kept) = withhold(&near, to, upto);
+            drop(near);
             thread::spawn(move || {
                 for near in listener.incoming() {
                     through(near.expect("a client"), TcpStream::connect(to).expect("a server"));
@@ -61,19 +62,19 @@ impl Withheld {
 }
 
 /// The first connection until it is given up; what did not go through.
-fn withhold(near: TcpStream, to: SocketAddr, upto: Upto) -> (TcpStream, Vec<u8>) {
+fn withhold(mut near: &TcpStream, to: SocketAddr, upto: Upto) -> (TcpStream, Vec<u8>) {
     let far = TcpStream::connect(to).expect("a server");
-    (&far).write_all(&next(&near)).expect("passed on");
+    (&far).write_all(&next(near)).expect("passed on");
     let mut answer = next(&far);
     let hello = answer.split_off(answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4);
-    (&near).write_all(&answer).expect("passed on");
+    near.write_all(&answer).expect("passed on");
     if upto == Upto::Hello {
-        (&far).write_all(&frames(&near, 1)).expect("passed on");
+        (&far).write_all(&frames(near, 1)).expect("passed on");
         let hello = if hello.is_empty() { next(&far) } else { hello };
-        (&near).write_all(&hello).expect("passed on");
+        near.write_all(&hello).expect("passed on");
     }
     // HELLO and OFFER, or RESUME.
-    let kept = frames(&near, if upto == Upto::Request { 2 } else { 1 });
+    let kept = frames(near, if upto == Upto::Request { 2 } else { 1 });
     (far, kept)
 }
 

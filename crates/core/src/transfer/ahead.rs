@@ -81,8 +81,8 @@ impl Ahead {
 
     /// Something has happened to this transfer.
     pub(super) fn look(&mut self, outgoing: &Outgoing) {
-        if self.is_limited() {
-            outgoing.settled().into_iter().for_each(|handle| self.handle_settled(handle));
+        if let Some(handle) = self.is_limited().then(|| outgoing.settled()).flatten() {
+            self.handle_settled(handle);
         }
     }
 
@@ -101,10 +101,14 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    /// How many leave before an answer is waited for.
+    /// How many leave before something of them has to move.
     fn fill(ahead: &mut Ahead, from: Handle) -> u32 {
-        (from..).take_while(|handle| ahead.admits().then(|| ahead.handle_sent(*handle)).is_some()).count()
-            as u32
+        let mut count = 0;
+        while ahead.admits() {
+            ahead.handle_sent(from + count);
+            count += 1;
+        }
+        count
     }
 
     #[test]

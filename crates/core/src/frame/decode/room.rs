@@ -99,6 +99,8 @@ impl Decoder {
         if self.holds_nothing() {
             self.buf = BytesMut::new();
             (self.pos, self.joint, self.place, self.copied) = (0, Joint::default(), 0, 0);
+            // The last message may have been the last.
+            self.usual = 0;
             self.stride = MIN_STRIDE as u32;
         }
     }

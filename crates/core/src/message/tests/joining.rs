@@ -153,6 +153,16 @@ fn what_is_joined_stays_when_memory_is_given_back() {
     }
 }
 
+#[test]
+fn what_comes_after_a_pause_gets_no_place_for_a_message_like_the_last_one() {
+    for keeps_places in [false, true] {
+        let mut end = End::new(keeps_places, usize::MAX);
+        end.read_all(&in_fragments(&vec![7; 1 << 20], 16 << 10));
+        end.decoder.release();
+        assert!(end.decoder.input().capacity() <= 8 << 10);
+    }
+}
+
 proptest! {
     #[test]
     fn reads_change_nothing(

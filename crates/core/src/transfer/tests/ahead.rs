@@ -76,7 +76,9 @@ fn who_waits_for_something_else_than_the_link_keeps_nobody_from_being_offered() 
     ];
     for (case, frames) in cases {
         let mut sender = sender(Some(1000));
-        frames.into_iter().for_each(|frame| sender.hear(frame));
+        for frame in frames {
+            sender.hear(frame);
+        }
         assert_eq!(opened(&mut sender), [9, 11], "{case}");
     }
     let mut sender = sender(Some(1000));

@@ -119,7 +119,7 @@ fn whoever_brings_nothing_takes_no_share_after_a_while() {
 #[test]
 fn what_goes_out_keeps_no_share_for_what_does_not_come_in() {
     let (dir, house) = house(ServerConfig { credit: CREDIT, ..ServerConfig::default() });
-    std::fs::write(dir.path().join("served"), [1; 100_000]).unwrap();
+    std::fs::write(dir.path().join("served"), vec![1; 100_000]).unwrap();
     let mut link = Link::sending(&house, 1);
     link.client.0.transfers_mut().pause(NOW, TransferId::from_bytes([1; 16]));
     for second in 1..=10 {
