@@ -1,6 +1,6 @@
 //! Frames in: a session is asked for, and spoken in.
 
-use super::kept::Kept;
+use super::kept::{Kept, Place};
 use super::{Ended, Link, LinkId, Sessions, SessionsEvent, State};
 use crate::Instant;
 use crate::messages::channel::Channel;
@@ -77,6 +77,8 @@ impl Sessions {
         self.supersede(session, link);
         self.undetach(session);
         let Some(kept) = self.kept.get_mut(&session) else { return };
+        // It waits no more, even if it ends here.
+        kept.place = Place::Attached(link);
         let last = kept.channel.handle_link_up(self.now);
         if kept.channel.handle_resumed(self.now, resume.last, resume.window).is_err() {
             self.end(session, Why::Numbers);
@@ -96,8 +98,8 @@ impl Sessions {
     /// Makes room for a new session, if that can be done.
     fn begin(&mut self, link: LinkId, principal: Bytes, resume: &Resume) -> Result<(), Why> {
         if self.kept.len() >= self.config.max_sessions {
-            let oldest = self.detached.front().copied().ok_or(Why::Busy)?;
-            self.end(oldest, Why::Overflow);
+            let dispensable = self.dispensable(Some(&principal), |_| 1).ok_or(Why::Busy)?;
+            self.end(dispensable, Why::Overflow);
         }
         let kept = Kept::new(self.config.session, link, principal, resume.secret);
         self.kept.insert(resume.session, kept);

@@ -13,7 +13,7 @@ pub(super) struct Kept {
     pub(super) channel: Channel,
     pub(super) place: Place,
     /// Whose it is.
-    principal: Bytes,
+    pub(super) principal: Bytes,
     /// What the client showed first, good until it has shown that it knows better.
     first: Secret,
     /// The number of the latest attachment.

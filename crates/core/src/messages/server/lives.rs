@@ -4,6 +4,8 @@ use super::kept::{Kept, Place};
 use super::{Ended, LinkId, Sessions, SessionsEvent, State};
 use crate::messages::wire::Why;
 use crate::messages::{Event, SessionId};
+use alloc::collections::BTreeMap;
+use bytes::Bytes;
 
 impl Sessions {
     /// Whoever has the session loses it: somebody else has shown the newer secret.
@@ -40,9 +42,26 @@ impl Sessions {
         self.detached_bytes += kept.channel.size();
         self.tell(SessionsEvent::Detached(session));
         while self.detached_bytes > self.config.max_detached_bytes {
-            let Some(oldest) = self.detached.front().copied() else { return };
-            self.end(oldest, Why::Overflow);
+            let Some(dispensable) = self.dispensable(None, |kept| kept.channel.size()) else { return };
+            self.end(dispensable, Why::Overflow);
         }
+    }
+
+    /// Which of the sessions without a link makes room: of the principal that has most of them by this weight, the one that
+    /// has waited longest. So nobody throws out what is another's. Whoever `comes` has one more.
+    pub(super) fn dispensable(
+        &self,
+        comes: Option<&Bytes>,
+        weight: impl Fn(&Kept) -> usize,
+    ) -> Option<SessionId> {
+        let waiting = || self.detached.iter().filter_map(|session| Some((*session, self.kept.get(session)?)));
+        let mut weights = BTreeMap::from_iter(comes.map(|comes| (comes, 1)));
+        for (_, kept) in waiting() {
+            *weights.entry(&kept.principal).or_default() += weight(kept);
+        }
+        let weight_of = |kept: &Kept| weights.get(&kept.principal).copied();
+        let most = waiting().map(|(_, kept)| weight_of(kept)).max()?;
+        waiting().find(|(_, kept)| weight_of(kept) == most).map(|(session, _)| session)
     }
 
     pub(super) fn undetach(&mut self, session: SessionId) {

@@ -202,6 +202,53 @@ fn when_there_are_too_many_those_go_that_have_waited_longest() {
     assert_eq!(server.sessions.len(), 2);
 }
 
+/// Connects as this principal, goes away, and leaves so many bytes behind.
+fn come_and_go(server: &mut Server, principal: &[u8], n: u8, len: usize) {
+    let link = server.link(principal);
+    server.ask(link, Known::new(n), 0);
+    server.said(link);
+    let session = SessionId::from_bytes([n; 16]);
+    server.sessions.send(server.now, session, text(&"x".repeat(len))).expect("room");
+    server.sessions.handle_link_down(server.now, link, false);
+}
+
+#[test]
+fn who_comes_and_goes_costs_nobody_else_his_session() {
+    for max_sessions in [2, 3] {
+        let mut server = Server::new(SessionsConfig { max_sessions, ..sessions_config(small()) });
+        come_and_go(&mut server, b"alice", 1, 1);
+        for n in 2..=5 {
+            come_and_go(&mut server, b"mallory", n, 1);
+        }
+        let lost: Vec<_> = core::iter::from_fn(|| server.lost()).map(|(session, ..)| session).collect();
+        assert_eq!(lost.len(), 5 - max_sessions);
+        assert!(!lost.contains(&SessionId::from_bytes([1; 16])));
+    }
+}
+
+#[test]
+fn who_leaves_much_behind_costs_nobody_else_his_session() {
+    let config = SessionsConfig { max_detached_bytes: 250, ..sessions_config(small()) };
+    let mut server = Server::new(config);
+    come_and_go(&mut server, b"alice", 1, 20);
+    for n in 2..=6 {
+        come_and_go(&mut server, b"mallory", n, 30);
+    }
+    let lost: Vec<_> = core::iter::from_fn(|| server.lost()).map(|(session, ..)| session).collect();
+    assert!(!lost.is_empty() && !lost.contains(&SessionId::from_bytes([1; 16])), "{lost:?}");
+}
+
+#[test]
+fn a_session_that_ends_for_its_numbers_is_counted_out_once() {
+    let mut server = Server::new(sessions_config(small()));
+    let (link, known) = server.resume(Known::new(1), 0);
+    server.sessions.send(server.now, known.session, text("x")).expect("room");
+    server.said(link);
+    server.sessions.handle_link_down(server.now, link, false);
+    assert_eq!(server.refused(known, 99), Why::Numbers);
+    assert_eq!(server.sessions.detached_bytes(), 0);
+}
+
 #[test]
 fn when_too_much_is_kept_those_go_that_have_waited_longest() {
     let config = SessionsConfig { max_detached_bytes: 250, ..sessions_config(small()) };
