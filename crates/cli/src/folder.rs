@@ -93,11 +93,9 @@ impl Gatherer {
     }
 
     async fn store(&self, dir: PathBuf) -> Result<DiskStore, StoreError> {
-        let mut config = Config::default();
+        let mut config = Config::fetching();
         config.overwrite = self.overwrite;
         config.adopt_folders = self.preserve;
-        // Nobody will ask for these transfers again: a file is there, or it is not.
-        config.keep_committed = None;
         on_disk(self.name.as_str(), &self.tell, move || DiskStore::open(&dir, config.clone())).await
     }
 

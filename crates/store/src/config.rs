@@ -57,6 +57,15 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// For files that this program asks for itself: nobody has to be bounded, what has come is kept until it is asked for
+    /// again, and once the file is there nothing is asked any more.
+    pub fn fetching() -> Self {
+        let quota = Quota { bytes: None, partials: None };
+        Self { keep_committed: None, expire_after: None, max_age: None, quota, ..Self::default() }
+    }
+}
+
 /// What a principal may keep in partial files: beyond it an attach fails with [`Quota`](crate::ErrorKind::Quota).
 /// Finished files are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,12 +67,8 @@ pub fn offer_of(path: &Path, name: SafeName, id: TransferId) -> Result<(Offer, S
 /// The path does not name a file, or the folder cannot be written to.
 pub fn landing(to: &Path, overwrite: bool) -> Result<(DiskStore, SafeName), TransferError> {
     let (dir, file) = place_of(to)?;
-    let mut config = bowline_store::Config::default();
+    let mut config = bowline_store::Config::fetching();
     config.overwrite = overwrite;
-    // Nobody will ask for this transfer again: the file is there, or it is not.
-    config.keep_committed = None;
-    // Whoever asks for a file has counted already.
-    (config.quota.bytes, config.quota.partials) = (None, None);
     Ok((DiskStore::open(&dir, config)?, file))
 }
 

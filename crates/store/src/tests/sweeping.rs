@@ -31,6 +31,20 @@ fn what_nobody_comes_back_for_is_removed_after_its_time() {
 }
 
 #[test]
+fn what_is_fetched_goes_on_however_long_it_takes() {
+    let rig = Rig::with(|config| {
+        *config = Config { fsync: Durability::None, check_space: false, ..Config::fetching() }
+    });
+    for (durable, at) in [(0, day(0)), (1, day(300)), (2, day(1000))] {
+        let (mut partial, known, _) =
+            open(rig.store.attach(id(1), &spec("huge", 2 << 40), attach(0, ALICE), at));
+        assert_eq!(known, durable, "and nothing is too long");
+        partial.write(durable, b"x").expect("in order");
+        partial.detach().expect("safe");
+    }
+}
+
+#[test]
 fn without_an_end_partials_stay() {
     let rig = Rig::with(|config| (config.expire_after, config.max_age) = (None, None));
     partial(&rig, 1, day(0));
