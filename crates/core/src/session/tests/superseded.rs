@@ -1,7 +1,7 @@
 //! A client whose session of messages somebody has resumed on another link.
 
 use super::*;
-use crate::closing::{Closing, Evidence, Why};
+use crate::closing::{self, Closing, Evidence, Why};
 use crate::messages::{self, LinkId, Sessions, SessionsConfig};
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ fn speaking() -> Config {
 /// A link that the server has closed in these words.
 fn closed(reason: &str) -> Disconnect {
     let close = Close::new(CloseCode::NORMAL, reason).expect("short");
-    let mut closing = Closing::new(Default::default(), Role::Client, NOW);
+    let mut closing = Closing::new(closing::Config::default(), Role::Client, NOW);
     closing.handle_close(NOW, &close.encode());
     closing.handle_end(NOW, End::Eof);
     closing.poll_disconnect(&Evidence::default()).expect("it has ended")
@@ -75,8 +75,12 @@ impl Near {
         loop {
             let (up, down) = (said(&mut self.client), said(&mut self.far));
             let has_moved = !up.is_empty() || !down.is_empty();
-            up.into_iter().for_each(|message| drop(self.far.handle_message(NOW, message)));
-            down.into_iter().for_each(|message| drop(self.client.handle_message(NOW, message)));
+            for message in up {
+                drop(self.far.handle_message(NOW, message));
+            }
+            for message in down {
+                drop(self.client.handle_message(NOW, message));
+            }
             if !sessions.serve(NOW, self.link, &mut self.far) && !has_moved {
                 return;
             }

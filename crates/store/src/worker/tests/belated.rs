@@ -10,7 +10,7 @@ fn held_up(world: &mut World) -> (End, Vec<Bytes>) {
     step(&mut world.server, &mut world.client, Instant::ZERO);
     world.client.turn(Instant::ZERO);
     let said = std::iter::from_fn(|| world.client.transfers.poll_message(Instant::ZERO, 1));
-    let said = said.map(|message| message.into_bytes()).collect();
+    let said = said.map(bowline_core::message::Parts::into_bytes).collect();
     world.client.transfers.handle_link_down(Instant::ZERO);
     let new = End::new(Role::Server, world.to.path(), 2);
     let old = std::mem::replace(&mut world.server, new);
