@@ -34,14 +34,9 @@ impl Connection {
 
     /// Takes all frames out of the decoder.
     pub(super) fn decode(&mut self, now: Instant) {
-        // Of a frame without a byte that is new, all was looked at when the last byte came.
-        while self.decoder.buffered() > 0 && self.closing.wants_frames() && self.fault.is_none() {
+        while self.closing.wants_frames() && self.fault.is_none() {
             let (result, is_last) = match self.decoder.step_on() {
-                Ok(true) => {
-                    let result = self.handle_frame(now);
-                    self.decoder.skip();
-                    (result, false)
-                }
+                Ok(true) => (self.handle_frame(now), false),
                 Ok(false) => (self.look_ahead(), true),
                 Err(error) => {
                     // There are no frames any more in what follows.

@@ -111,15 +111,15 @@ impl Decoder {
     /// # Errors
     /// What the peer did wrong; the same from then on, for what follows cannot be told apart.
     pub fn decode(&mut self) -> Result<Option<Header>, FrameError> {
-        self.skip();
         let is_whole = self.step_on()?;
         Ok(self.header().filter(|_| is_whole).copied())
     }
 
-    /// [`decode`](Self::decode) for whoever has [skipped](Self::skip) the last frame. It says only whether there is a whole
-    /// one: to copy its header costs as much as to find it.
+    /// [`decode`](Self::decode), but says only whether there is a whole frame: to copy its header costs as much as to
+    /// find it.
     #[inline]
     pub(crate) fn step_on(&mut self) -> Result<bool, FrameError> {
+        self.skip();
         match self.state {
             State::Payload { .. } => {}
             State::Failed(error) => return Err(error),
@@ -241,8 +241,7 @@ impl Decoder {
     }
 
     /// Steps over the frame at hand, if it is whole.
-    #[inline]
-    pub(crate) fn skip(&mut self) {
+    fn skip(&mut self) {
         if let State::Payload { header, taken, done, .. } = &self.state {
             if taken + *done as u64 == header.len {
                 self.pos += done;

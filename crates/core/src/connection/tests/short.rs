@@ -71,11 +71,14 @@ fn limits_hold_for_short_messages() {
 }
 
 #[test]
-fn nothing_is_taken_behind_a_close() {
+fn nothing_is_taken_behind_a_close_or_a_fault() {
     for role in ROLES {
-        let bytes = [frame(role, 0x88, &close_payload(1000, "")), frame(role, 0x81, b"late")].concat();
-        let (events, _) = whole_as_cut(role, &config(), &[], &bytes);
-        assert!(!events.contains(&Event::Message(Message::text("late"))));
+        let close = frame(role, 0x88, &close_payload(1000, ""));
+        let fault = [frame(role, 0x81, b"a"), vec![0xff]].concat();
+        for before in [close, fault] {
+            let (events, _) = whole_as_cut(role, &config(), &before, &frame(role, 0x81, b"late"));
+            assert!(!events.contains(&Event::Message(Message::text("late"))));
+        }
     }
 }
 
