@@ -21,10 +21,10 @@
 
 use crate::commit::{self, Settled};
 use crate::error::{ErrorKind, StoreError};
-use crate::hashing::digest_of;
 use crate::journal::{Claim, Record, Spec, State};
 use crate::live::{Clock, Lease, Ticket};
 use crate::partial::Partial;
+use crate::present::Present;
 use crate::slots::Slots;
 use crate::store::DiskStore;
 use crate::sys::Kind;
@@ -116,6 +116,26 @@ pub enum Attached {
     },
 }
 
+/// What came of an attach that waits for no long work.
+pub(crate) enum Begun {
+    Attached(Attached),
+    /// Its digest is missing for [`Attached::Present`].
+    Present(Present),
+}
+
+impl Begun {
+    /// The whole attach, however long it takes.
+    pub(crate) fn completed(self) -> Result<Attached, StoreError> {
+        match self {
+            Self::Attached(attached) => Ok(attached),
+            Self::Present(present) => {
+                let length = present.length();
+                present.digest().map(|digest| Attached::Present { length, digest })
+            }
+        }
+    }
+}
+
 /// What is known of an id.
 enum Known {
     /// Somebody in this process is attached.
@@ -151,11 +171,11 @@ impl DiskStore {
         attach: Attach,
         now: SystemTime,
     ) -> Result<Attached, StoreError> {
-        self.attach_in_turn(Turn::alone(), id, spec, attach, now)
+        self.attach_in_turn(Turn::alone(), id, spec, attach, now)?.completed()
     }
 
     /// The same for whoever came in this turn: it takes nothing from those who came later, however long it has waited
-    /// for the disk, and nothing from itself on a newer link.
+    /// for the disk, and nothing from itself on a newer link. A file that has the name is not hashed yet.
     pub(crate) fn attach_in_turn(
         &self,
         turn: Turn,
@@ -163,7 +183,7 @@ impl DiskStore {
         spec: &Spec,
         attach: Attach,
         now: SystemTime,
-    ) -> Result<Attached, StoreError> {
+    ) -> Result<Begun, StoreError> {
         let spec = &Spec { name: self.whole(&spec.name)?, ..spec.clone() };
         self.root().check(&spec.name)?;
         let ticket = self.registry().enter(self.principal().key(id));
@@ -189,10 +209,10 @@ struct Attaching<'a> {
 }
 
 impl Attaching<'_> {
-    fn run(self) -> Result<Attached, StoreError> {
+    fn run(self) -> Result<Begun, StoreError> {
         let known = match self.look()? {
             Continue(known) => known,
-            Break(committed) => return Ok(committed),
+            Break(committed) => return Ok(Begun::Attached(committed)),
         };
         match &known {
             Known::Held(lease) => {
@@ -206,16 +226,17 @@ impl Attaching<'_> {
             Known::Nothing(..) => {}
         }
         if let Some(present) = self.look_for_name()? {
-            return Ok(present);
+            return Ok(Begun::Present(present));
         }
         let restart = self.attach.mode == Mode::Restart;
-        match known {
+        let attached = match known {
             Known::Held(lease) if restart => self.start_over(&lease),
             Known::Held(lease) => self.take_over(lease),
             Known::Open(slots, record) if restart => self.begin(Some(slots), record.claim.epoch),
             Known::Open(slots, record) => self.resume(slots, *record),
             Known::Nothing(slots, epoch) => self.begin(slots, epoch),
-        }
+        };
+        attached.map(Begun::Attached)
     }
 
     /// What is known of the id; a transfer that is finished, or all but, is answered at once.
@@ -297,18 +318,16 @@ impl Attaching<'_> {
     }
 
     /// What is in the way of the name; `Present` if a file of the same length has it.
-    fn look_for_name(&self) -> Result<Option<Attached>, StoreError> {
-        let Some((folder, meta)) = self.store.root().find(&self.spec.name)? else { return Ok(None) };
+    fn look_for_name(&self) -> Result<Option<Present>, StoreError> {
+        let Some((_, meta)) = self.store.root().find(&self.spec.name)? else { return Ok(None) };
         commit::check_replaceable(&self.at, &meta)?;
         if self.store.config().overwrite {
             return Ok(None);
         }
-        let length = self.spec.length.filter(|length| meta.kind == Kind::File && meta.id.len == *length);
-        let Some(length) = length else { return Err(self.error(ErrorKind::Exists)) };
-        let name = self.spec.name.file_name();
-        let digest = digest_of(&folder, name, length).map_err(|e| self.io(e))?;
-        let digest = digest.ok_or_else(|| self.error(ErrorKind::Exists))?;
-        Ok(Some(Attached::Present { length, digest }))
+        if meta.kind != Kind::File || self.spec.length != Some(meta.id.len) {
+            return Err(self.error(ErrorKind::Exists));
+        }
+        Ok(Some(Present::new(self.store, &self.spec.name, meta.id)))
     }
 
     fn claim(&self, epoch: u32) -> Claim {

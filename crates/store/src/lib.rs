@@ -84,12 +84,14 @@ mod listing;
 mod live;
 mod partial;
 mod pipe;
+mod present;
 mod principal;
 mod root;
 mod slots;
 mod source;
 mod staging;
 mod store;
+mod strides;
 mod sweep;
 mod sys;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::live::Registry;
 use crate::principal::Principal;
 use crate::root::Root;
 use crate::source::Source;
+use crate::strides::Strides;
 use crate::sweep::Cursor;
 use crate::sys::{Access, Kind};
 use bowline_core::transfer::SafeName;
@@ -40,6 +41,8 @@ struct Inner {
     cursor: Mutex<Cursor>,
     /// What the listings hold that are being sent.
     listings: Arc<Budget>,
+    /// Files that are hashed to be compared.
+    strides: Strides,
 }
 
 impl DiskStore {
@@ -67,7 +70,8 @@ impl DiskStore {
     fn over(root: Root, config: Config) -> Self {
         let (registry, ledger, cursor) = (Arc::default(), Arc::default(), Mutex::default());
         let listings = Arc::new(Budget::new(config.listings));
-        let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings });
+        let strides = Strides::default();
+        let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings, strides });
         Self { inner, principal: Principal::default(), folder: None, quota: None }
     }
 
@@ -167,6 +171,10 @@ impl DiskStore {
 
     pub(crate) fn ledger(&self) -> &Arc<Ledger> {
         &self.inner.ledger
+    }
+
+    pub(crate) fn strides(&self) -> &Strides {
+        &self.inner.strides
     }
 
     pub(crate) fn cursor(&self) -> &Mutex<Cursor> {

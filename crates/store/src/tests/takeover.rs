@@ -1,5 +1,6 @@
 use super::*;
 use crate::LinkOrder;
+use crate::attach::Begun;
 use crate::turn::Turn;
 use bowline_core::transfer::Code;
 use std::sync::mpsc;
@@ -50,7 +51,9 @@ fn an_attach_that_waited_for_the_disk_does_not_fence_a_later_one() {
     let rig = Rig::new();
     let spec = spec("a", 3);
     let (first, second) = (Turn::alone(), Turn::alone());
-    let come = |turn| rig.store.attach_in_turn(turn, id(1), &spec, attach(0, ALICE), day(0));
+    let come = |turn| {
+        rig.store.attach_in_turn(turn, id(1), &spec, attach(0, ALICE), day(0)).and_then(Begun::completed)
+    };
     let (mut held, ..) = open(come(second));
     assert_eq!(kind(come(first)), ErrorKind::Fenced);
     held.write(0, b"abc").expect("still attached");
@@ -62,7 +65,10 @@ fn a_sender_takes_nothing_from_itself_on_a_newer_link() {
     let rig = Rig::new();
     let spec = spec("a", 3);
     let (older, newer) = (LinkOrder::next(), LinkOrder::next());
-    let come = |link, who| rig.store.attach_in_turn(Turn::on(link), id(1), &spec, attach(0, who), day(0));
+    let come = |link, who| {
+        let turn = Turn::on(link);
+        rig.store.attach_in_turn(turn, id(1), &spec, attach(0, who), day(0)).and_then(Begun::completed)
+    };
     let (_first, ..) = open(come(older, ALICE));
     let (mut second, ..) = open(come(newer, ALICE));
     let again = come(older, ALICE).expect_err("it is belated");

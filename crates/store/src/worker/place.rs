@@ -1,7 +1,9 @@
 //! Where the bytes of one transfer go.
 
 use super::Outcome;
+use crate::attach::Begun;
 use crate::fault::time_of_day;
+use crate::present::Present;
 use crate::turn::Turn;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
 use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
@@ -65,12 +67,16 @@ impl Place {
     }
 }
 
-/// Opens a place for what is offered, and says how to answer.
-pub(super) fn open(
-    store: &DiskStore,
-    turn: Turn,
-    offered: &Offered,
-) -> Result<(Option<Place>, Answer), StoreError> {
+/// What came of an offer.
+pub(super) enum Opened {
+    /// A place, if one is needed, and how to answer.
+    Now(Option<Place>, Answer),
+    /// A file has the name: the answer is its digest, and takes a while.
+    Present(Present),
+}
+
+/// Opens a place for what is offered.
+pub(super) fn open(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
     let error = |kind| StoreError::new(kind, store.dir());
     match offered.kind {
         Kind::File => open_file(store, turn, offered),
@@ -79,7 +85,7 @@ pub(super) fn open(
         Kind::Folder => {
             let Offered { name, mtime_ms, unix_mode, .. } = offered.clone();
             let existed = store.make_folder(&FolderSpec { name, mtime_ms, unix_mode })?;
-            Ok((None, Answer::Folder { existed }))
+            Ok(Opened::Now(None, Answer::Folder { existed }))
         }
         Kind::Listing if !offered.requested => Err(error(ErrorKind::NotAFile)),
         Kind::Listing if offered.length.is_none_or(|length| length > MOST) => {
@@ -89,16 +95,12 @@ pub(super) fn open(
         }
         Kind::Listing => {
             let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1, expires: None };
-            Ok((Some(Place::Listing(Vec::new())), answer))
+            Ok(Opened::Now(Some(Place::Listing(Vec::new())), answer))
         }
     }
 }
 
-fn open_file(
-    store: &DiskStore,
-    turn: Turn,
-    offered: &Offered,
-) -> Result<(Option<Place>, Answer), StoreError> {
+fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
     let spec = Spec {
         name: offered.name.clone(),
         length: offered.length,
@@ -114,14 +116,18 @@ fn open_file(
     let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
     let restart = Attach { mode: Mode::Restart, ..attach };
     let now = time_of_day();
-    let attached = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {
+    let begun = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {
         // A file that we asked for may have changed since; nothing of the old one is committed, so begin again.
         Err(error) if offered.requested && error.kind() == ErrorKind::SourceChanged => {
             store.attach_in_turn(turn, offered.id, &spec, restart, now)?
         }
         other => other?,
     };
-    Ok(match attached {
+    let attached = match begun {
+        Begun::Attached(attached) => attached,
+        Begun::Present(present) => return Ok(Opened::Present(present)),
+    };
+    let (place, answer) = match attached {
         Attached::Partial { mut partial, durable, prefix, epoch, expires } => {
             partial.set_unix_mode(offered.unix_mode);
             let expires = expires.and_then(|end| Some(end.duration_since(UNIX_EPOCH).ok()?.as_secs()));
@@ -129,5 +135,6 @@ fn open_file(
         }
         Attached::Present { digest, .. } => (None, Answer::Present { digest }),
         Attached::Committed { length, digest } => (None, Answer::Complete { length, digest }),
-    })
+    };
+    Ok(Opened::Now(place, answer))
 }

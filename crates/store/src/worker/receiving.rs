@@ -1,25 +1,35 @@
 //! The place of one transfer that comes in: written and hashed on one lane, synced beside it.
 
 use super::lane::Lane;
-use super::place::{self, Place};
+use super::place::{self, Opened, Place};
 use super::{Outcome, Reporter, Spawn};
+use crate::present::Present;
 use crate::turn::Turn;
 use crate::{DiskStore, LinkOrder, StoreError};
-use bowline_core::transfer::{Digest, Offered};
+use bowline_core::transfer::{Answer, Digest, Offered};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::sync::{Arc, Weak};
 
 pub(super) struct Receiving {
     spawn: Spawn,
     reporter: Reporter,
     store: DiskStore,
     writing: Lane<Option<Place>>,
+    /// Kept by whoever waits for the answer to the last offer.
+    waiting: Arc<()>,
 }
 
 impl Receiving {
     pub(super) fn new(spawn: &Spawn, reporter: &Reporter, store: &DiskStore) -> Self {
         let writing = Lane::new(spawn, None);
-        Self { spawn: Arc::clone(spawn), reporter: reporter.clone(), store: store.clone(), writing }
+        Self {
+            spawn: Arc::clone(spawn),
+            reporter: reporter.clone(),
+            store: store.clone(),
+            writing,
+            waiting: Arc::default(),
+        }
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -29,15 +39,20 @@ impl Receiving {
     /// Opens the place; from here on this reporter tells what becomes of it.
     pub(super) fn attach(&mut self, reporter: Reporter, link: LinkOrder, offered: Offered) {
         self.reporter = reporter.clone();
-        let store = self.store.clone();
+        self.waiting = Arc::default();
+        let (spawn, store, waiting) =
+            (Arc::clone(&self.spawn), self.store.clone(), Arc::downgrade(&self.waiting));
         // Threads may run in any order, but whoever comes first must not fence its own successor.
         let turn = Turn::on(link);
-        self.writing.submit(move |place| {
-            let answer = place::open(&store, turn, &offered).map(|(opened, answer)| {
+        self.writing.submit(move |place| match place::open(&store, turn, &offered) {
+            Ok(Opened::Now(opened, answer)) => {
                 *place = opened;
-                Outcome::Attached(answer)
-            });
-            reporter.report_result(answer);
+                reporter.report(Outcome::Attached(answer));
+            }
+            Ok(Opened::Present(mut present)) => {
+                store.strides().submit(&spawn, move || compare(&mut present, &waiting, &reporter));
+            }
+            Err(error) => reporter.report_result(Err(error)),
         });
     }
 
@@ -66,6 +81,7 @@ impl Receiving {
 
     pub(super) fn detach(&mut self, next: Reporter) {
         self.reporter = next;
+        self.waiting = Arc::default();
         self.writing.submit(|place| {
             if let Some(place) = place.take() {
                 place.detach();
@@ -97,4 +113,14 @@ impl Receiving {
             }
         });
     }
+}
+
+/// One stride of hashing the file that has the name; breaks off when there is an answer, or nobody who waits for it.
+fn compare(present: &mut Present, waiting: &Weak<()>, reporter: &Reporter) -> ControlFlow<()> {
+    if waiting.strong_count() == 0 {
+        return Break(());
+    }
+    let Some(digest) = present.stride().transpose() else { return Continue(()) };
+    reporter.report_result(digest.map(|digest| Outcome::Attached(Answer::Present { digest })));
+    Break(())
 }

@@ -1,6 +1,7 @@
 //! Two `Transfers` with real files under them, joined in memory.
 
 mod belated;
+mod present;
 
 use super::*;
 use crate::Config as StoreConfig;
@@ -35,6 +36,12 @@ impl End {
             store: DiskStore::open(dir, StoreConfig::default()).expect("a folder"),
             told: Vec::new(),
         }
+    }
+
+    /// Has the jobs to come run by other threads.
+    fn spawn_by(&mut self, spawn: &Spawn) {
+        let deliver = Arc::clone(&self.worker.deliver);
+        self.worker = Worker::new(Arc::clone(spawn), deliver);
     }
 
     fn turn(&mut self, now: Instant) {

@@ -1,0 +1,63 @@
+//! A file that has the name of one that is offered, and its length: its digest says whether it is the same.
+
+use crate::error::{ErrorKind, StoreError};
+use crate::hashing::hash_file;
+use crate::store::DiskStore;
+use crate::sys::{self, Access, FileId};
+use bowline_core::transfer::{Digest, Hasher, SafeName};
+use std::path::PathBuf;
+
+/// How many bytes are hashed in one go: some hundredths of a second, after which it is seen whether anybody still waits.
+const STRIDE: u64 = 16 << 20;
+
+/// A file that is there, and its digest as far as it has come. It is open only during a stride, so many may wait.
+pub(crate) struct Present {
+    store: DiskStore,
+    /// From the folder that was opened on.
+    name: SafeName,
+    at: PathBuf,
+    file: FileId,
+    /// Two kilobytes.
+    hasher: Box<Hasher>,
+}
+
+impl Present {
+    pub(crate) fn new(store: &DiskStore, name: &SafeName, file: FileId) -> Self {
+        let at = store.root().path(name);
+        Self { store: store.clone(), name: name.clone(), at, file, hasher: Box::default() }
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.file.len
+    }
+
+    /// Hashes on; the digest, once it is known.
+    ///
+    /// # Errors
+    /// `Exists` if it is another file by now; `Denied`, `Io`.
+    pub(crate) fn stride(&mut self) -> Result<Option<Digest>, StoreError> {
+        let found = self.store.root().find(&self.name)?.filter(|(_, meta)| meta.id == self.file);
+        let (folder, _) = found.ok_or_else(|| self.changed())?;
+        let io = |e| StoreError::io(&self.at, e);
+        let file = folder.open_file(self.name.file_name(), Access::Read).map_err(io)?;
+        let upto = self.length().min(self.hasher.offset() + STRIDE);
+        let all = hash_file(&file, upto, &mut self.hasher).map_err(io)?;
+        if !all || sys::meta(&file).map_err(io)?.id != self.file {
+            return Err(self.changed());
+        }
+        Ok((upto == self.length()).then(|| self.hasher.digest()))
+    }
+
+    /// The digest, however long it takes.
+    pub(crate) fn digest(mut self) -> Result<Digest, StoreError> {
+        loop {
+            if let Some(digest) = self.stride()? {
+                return Ok(digest);
+            }
+        }
+    }
+
+    fn changed(&self) -> StoreError {
+        StoreError::because(ErrorKind::Exists, &self.at, "it changed while it was compared")
+    }
+}

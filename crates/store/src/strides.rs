@@ -1,0 +1,166 @@
+//! Long work on files, in strides: few at once, each in its turn.
+//!
+//! ```text
+//!   submit ─▶ waiting ─▶ running, at most MOST ─▶ done
+//!                ▲            │ one stride
+//!                └─── more ───┘
+//! ```
+//!
+//! Whoever waits holds no thread, and a stride is a job of its own: what others want of the same threads comes in between.
+
+use crate::live::lock;
+use crate::worker::Spawn;
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+/// How many strides run at once: one that computes, and one that waits for the disk. The command has eight threads for
+/// files, so most of them are left to what is soon done.
+const MOST: usize = 2;
+
+/// Work under way, and the spawner of the threads that it runs on.
+struct Work {
+    spawn: Spawn,
+    stride: Box<dyn FnMut() -> ControlFlow<()> + Send>,
+}
+
+/// A queue of long work. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Strides(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    /// Somebody is starting what waits.
+    starting: bool,
+    waiting: VecDeque<Work>,
+}
+
+impl Strides {
+    /// Queues work: `stride` is called, on threads of `spawn`, until it breaks off.
+    pub(crate) fn submit(&self, spawn: &Spawn, stride: impl FnMut() -> ControlFlow<()> + Send + 'static) {
+        let work = Work { spawn: Arc::clone(spawn), stride: Box::new(stride) };
+        lock(&self.0).waiting.push_back(work);
+        self.start();
+    }
+
+    /// Starts what waits, as long as there is room.
+    fn start(&self) {
+        // A spawner may run its job here and now, or drop it: whoever starts goes round, and does not go deeper.
+        if std::mem::replace(&mut lock(&self.0).starting, true) {
+            return;
+        }
+        while let Some(mut work) = self.next() {
+            let running = Running(self.clone());
+            let spawn = Arc::clone(&work.spawn);
+            spawn(Box::new(move || {
+                let strides = &running.0;
+                if (work.stride)().is_continue() {
+                    lock(&strides.0).waiting.push_back(work);
+                }
+            }));
+        }
+    }
+
+    /// What is to run next; `None` ends the starting.
+    fn next(&self) -> Option<Work> {
+        let mut state = lock(&self.0);
+        let work = if state.running < MOST { state.waiting.pop_front() } else { None };
+        match work {
+            Some(_) => state.running += 1,
+            None => state.starting = false,
+        }
+        work
+    }
+}
+
+impl fmt::Debug for Strides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = lock(&self.0);
+        f.debug_struct("Strides")
+            .field("running", &state.running)
+            .field("waiting", &state.waiting.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stride that runs; makes room for another when it is dropped, even by a panic or without having run.
+struct Running(Strides);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        lock(&self.0.0).running -= 1;
+        self.0.start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ops::ControlFlow::{Break, Continue};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+
+    type Job = Box<dyn FnOnce() + Send>;
+
+    /// Threads that are none: jobs are run, or dropped, by hand.
+    fn by_hand() -> (Spawn, mpsc::Receiver<Job>) {
+        let (sender, jobs) = mpsc::channel();
+        (Arc::new(move |job| drop(sender.send(job))), jobs)
+    }
+
+    /// Work of some strides, which writes its name down at each.
+    fn work(name: u32, strides: u32, log: &Arc<Mutex<Vec<u32>>>) -> impl FnMut() -> ControlFlow<()> + use<> {
+        let (log, mut left) = (Arc::clone(log), strides);
+        move || {
+            lock(&log).push(name);
+            left -= 1;
+            if left == 0 { Break(()) } else { Continue(()) }
+        }
+    }
+
+    #[test]
+    fn few_run_at_once_and_each_gets_its_turn() {
+        let (strides, log) = (Strides::default(), Arc::default());
+        let (spawn, jobs) = by_hand();
+        for name in 0..4 {
+            strides.submit(&spawn, work(name, 2, &log));
+        }
+        let mut under_way: VecDeque<_> = jobs.try_iter().collect();
+        while let Some(job) = under_way.pop_front() {
+            assert!(under_way.len() < MOST, "each waits without a thread");
+            job();
+            under_way.extend(jobs.try_iter());
+        }
+        assert_eq!(*lock(&log), [0, 1, 2, 3, 0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_never_runs_or_panics_leaves_its_room_to_others() {
+        let (strides, log) = (Strides::default(), Arc::default());
+        let (gone, dropped) = by_hand();
+        for name in 0..3 {
+            strides.submit(&gone, work(name, 1, &log));
+        }
+        let (spawn, jobs) = by_hand();
+        strides.submit(&spawn, || panic!("on purpose"));
+        strides.submit(&spawn, work(9, 1, &log));
+        assert!(jobs.try_recv().is_err(), "there is no room");
+        // As when a runtime shuts down: what it has and what it would get is dropped.
+        drop(dropped);
+        for job in jobs.try_iter() {
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        }
+        assert_eq!(*lock(&log), [9]);
+        assert_eq!(lock(&strides.0).running, 0);
+    }
+
+    #[test]
+    fn a_spawner_that_runs_its_jobs_at_once_will_do() {
+        let (strides, log) = (Strides::default(), Arc::default());
+        let spawn: Spawn = Arc::new(|job| job());
+        strides.submit(&spawn, work(1, 100_000, &log));
+        assert_eq!(lock(&log).len(), 100_000);
+    }
+}

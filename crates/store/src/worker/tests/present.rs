@@ -1,0 +1,98 @@
+//! Offers of files that are there already: they are hashed for as long as somebody waits, and others come in between.
+
+use super::*;
+
+/// More than a stride, and of zeros.
+const LARGE: u64 = 40 << 20;
+
+/// Jobs that wait to be run by hand.
+struct Jobs(mpsc::Receiver<Box<dyn FnOnce() + Send>>);
+
+impl Jobs {
+    fn new() -> (Spawn, Self) {
+        let (sender, jobs) = mpsc::channel();
+        (Arc::new(move |job| drop(sender.send(job))), Self(jobs))
+    }
+
+    /// Runs those that are there, and not those that they bring. Returns how many there were.
+    fn run_those(&self) -> usize {
+        let jobs: Vec<_> = self.0.try_iter().collect();
+        let count = jobs.len();
+        for job in jobs {
+            job();
+        }
+        count
+    }
+}
+
+/// A server whose jobs are run by hand, and a large file in its folder that a client offers as well.
+fn offered() -> (World, Jobs) {
+    let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
+    world.server.spawn_by(&spawn);
+    for path in [world.from.path().join("source"), world.to.path().join("file")] {
+        std::fs::File::create(path).and_then(|file| file.set_len(LARGE)).expect("a sparse file");
+    }
+    world.offer_as_it_is();
+    world.link_up();
+    for _ in 0..4 {
+        world.exchange();
+    }
+    (world, jobs)
+}
+
+#[test]
+fn a_file_that_is_there_is_hashed_one_stride_at_a_time() {
+    let (mut world, jobs) = offered();
+    let strides = std::iter::repeat_with(|| jobs.run_those()).take_while(|ran| *ran > 0).count();
+    assert_eq!(strides, 1 + 3, "the attach, and what it begins");
+    assert_eq!(world.run(), Ok(()), "it is the same");
+    assert_eq!(std::fs::read_dir(world.to.path()).expect("a folder").count(), 1, "nothing was begun");
+}
+
+#[test]
+fn nobody_hashes_for_a_link_that_is_down() {
+    let (mut world, jobs) = offered();
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    world.server.turn(Instant::ZERO);
+    assert_eq!(jobs.run_those(), 2, "the stride that hears of it, and what detaches");
+    assert_eq!(jobs.run_those(), 0);
+}
+
+#[test]
+fn nobody_hashes_for_a_worker_that_has_gone() {
+    let (mut world, jobs) = offered();
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
+    world.server = End::new(Role::Server, world.to.path(), 2);
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 0), "the stride that hears of it");
+}
+
+#[test]
+fn an_offer_that_comes_again_waits_for_no_hashing() {
+    let (mut world, jobs) = offered();
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
+    // By another link; the old one has not noticed anything.
+    let new = End::new(Role::Server, world.to.path(), 2);
+    let old = std::mem::replace(&mut world.server, new);
+    world.server.store = old.store.clone();
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.link_up();
+    assert_eq!(world.run(), Ok(()));
+}
+
+#[test]
+fn few_files_are_hashed_at_once() {
+    let (mut world, jobs) = offered();
+    for n in 2..10 {
+        let id = TransferId::from_bytes([n; 16]);
+        let source = Source::open(&world.from.path().join("source")).expect("a source");
+        let offer = Offer::new(id, SafeName::parse("file").expect("safe"), source.length());
+        world.client.worker.add_source(id, source);
+        world.client.transfers.offer(Instant::ZERO, offer).expect("new");
+    }
+    for _ in 0..4 {
+        world.exchange();
+    }
+    assert_eq!(jobs.run_those(), 9, "all attach");
+    assert_eq!(jobs.run_those(), 2, "the others hold no thread");
+}
