@@ -327,7 +327,7 @@ impl Attaching<'_> {
         if meta.kind != Kind::File || self.spec.length != Some(meta.id.len) {
             return Err(self.error(ErrorKind::Exists));
         }
-        Ok(Some(Present::new(self.store, &self.spec.name, meta.id)))
+        Ok(Some(Present::new(self.store, &self.spec.name, meta)))
     }
 
     fn claim(&self, epoch: u32) -> Claim {

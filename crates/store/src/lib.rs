@@ -69,6 +69,7 @@
 mod attach;
 mod commit;
 mod config;
+mod digests;
 mod discard;
 mod error;
 mod expiry;

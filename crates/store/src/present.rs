@@ -1,9 +1,11 @@
 //! A file that has the name of one that is offered, and its length: its digest says whether it is the same.
 
 use crate::error::{ErrorKind, StoreError};
+use crate::fault::time_of_day;
 use crate::hashing::hash_file;
+use crate::live::millis;
 use crate::store::DiskStore;
-use crate::sys::{self, Access, FileId};
+use crate::sys::{self, Access, Meta};
 use bowline_core::transfer::{Digest, Hasher, SafeName};
 use std::path::PathBuf;
 
@@ -16,19 +18,25 @@ pub(crate) struct Present {
     /// From the folder that was opened on.
     name: SafeName,
     at: PathBuf,
-    file: FileId,
+    file: Meta,
     /// Two kilobytes.
     hasher: Box<Hasher>,
 }
 
 impl Present {
-    pub(crate) fn new(store: &DiskStore, name: &SafeName, file: FileId) -> Self {
+    pub(crate) fn new(store: &DiskStore, name: &SafeName, file: Meta) -> Self {
         let at = store.root().path(name);
-        Self { store: store.clone(), name: name.clone(), at, file, hasher: Box::default() }
+        Self {
+            store: store.clone(),
+            name: name.clone(),
+            at,
+            file,
+            hasher: store.digests().find(&file).unwrap_or_default(),
+        }
     }
 
     pub(crate) fn length(&self) -> u64 {
-        self.file.len
+        self.file.id.len
     }
 
     /// Hashes on; the digest, once it is known.
@@ -36,14 +44,18 @@ impl Present {
     /// # Errors
     /// `Exists` if it is another file by now; `Denied`, `Io`.
     pub(crate) fn stride(&mut self) -> Result<Option<Digest>, StoreError> {
-        let found = self.store.root().find(&self.name)?.filter(|(_, meta)| meta.id == self.file);
+        let found = self.store.root().find(&self.name)?.filter(|(_, meta)| meta.id == self.file.id);
         let (folder, _) = found.ok_or_else(|| self.changed())?;
         let io = |e| StoreError::io(&self.at, e);
         let file = folder.open_file(self.name.file_name(), Access::Read).map_err(io)?;
         let upto = self.length().min(self.hasher.offset() + STRIDE);
         let all = hash_file(&file, upto, &mut self.hasher).map_err(io)?;
-        if !all || sys::meta(&file).map_err(io)?.id != self.file {
+        let meta = sys::meta(&file).map_err(io)?;
+        if !all || meta.id != self.file.id {
             return Err(self.changed());
+        }
+        if meta == self.file {
+            self.store.digests().keep(&meta, &self.hasher, millis(time_of_day()));
         }
         Ok((upto == self.length()).then(|| self.hasher.digest()))
     }

@@ -1,6 +1,7 @@
 //! The store: a folder that files are received into and sent from.
 
 use crate::config::{Config, Quota};
+use crate::digests::Digests;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
@@ -43,6 +44,7 @@ struct Inner {
     listings: Arc<Budget>,
     /// Files that are hashed to be compared.
     strides: Strides,
+    digests: Digests,
 }
 
 impl DiskStore {
@@ -70,8 +72,8 @@ impl DiskStore {
     fn over(root: Root, config: Config) -> Self {
         let (registry, ledger, cursor) = (Arc::default(), Arc::default(), Mutex::default());
         let listings = Arc::new(Budget::new(config.listings));
-        let strides = Strides::default();
-        let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings, strides });
+        let (strides, digests) = Default::default();
+        let inner = Arc::new(Inner { root, config, registry, ledger, cursor, listings, strides, digests });
         Self { inner, principal: Principal::default(), folder: None, quota: None }
     }
 
@@ -175,6 +177,10 @@ impl DiskStore {
 
     pub(crate) fn strides(&self) -> &Strides {
         &self.inner.strides
+    }
+
+    pub(crate) fn digests(&self) -> &Digests {
+        &self.inner.digests
     }
 
     pub(crate) fn cursor(&self) -> &Mutex<Cursor> {

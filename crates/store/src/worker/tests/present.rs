@@ -96,3 +96,20 @@ fn few_files_are_hashed_at_once() {
     assert_eq!(jobs.run_those(), 9, "all attach");
     assert_eq!(jobs.run_those(), 2, "the others hold no thread");
 }
+
+#[cfg(unix)]
+#[test]
+fn hashing_goes_on_where_the_last_link_was_cut() {
+    crate::fault::held_clock::set(std::time::SystemTime::now() + Duration::from_secs(3600));
+    let (mut world, jobs) = offered();
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride of three");
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    world.link_up();
+    for _ in 0..4 {
+        world.exchange();
+    }
+    let strides = std::iter::repeat_with(|| jobs.run_those()).take_while(|ran| *ran > 0).count();
+    assert_eq!(strides, 1 + 2, "the attach, and what was left");
+    assert_eq!(world.run(), Ok(()));
+}
