@@ -21,6 +21,7 @@ mod sending;
 mod tests;
 
 use crate::source::not_divided;
+use crate::strides::Strides;
 use crate::{DiskStore, ErrorKind, LinkOrder, Pipe, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
@@ -46,6 +47,8 @@ pub struct Worker {
     deliver: Deliver,
     link: LinkOrder,
     buffers: Buffers,
+    /// For digests of what is sent.
+    strides: Strides,
     /// Counts sources and attachments, so that a report of an earlier one can be told from the present.
     generation: u64,
     sending: BTreeMap<TransferId, Sending>,
@@ -62,6 +65,7 @@ impl Worker {
             deliver,
             link: LinkOrder::next(),
             buffers: Buffers::default(),
+            strides: Strides::default(),
             generation: 0,
             sending: BTreeMap::new(),
             piping: BTreeMap::new(),
@@ -78,7 +82,8 @@ impl Worker {
     /// Gives the source of a transfer that is about to be offered.
     pub fn add_source(&mut self, id: TransferId, source: Source) {
         let reporter = self.reporter(id);
-        self.sending.insert(id, Sending::new(&self.spawn, reporter, self.buffers.clone(), source));
+        let buffers = self.buffers.clone();
+        self.sending.insert(id, Sending::new(&self.spawn, &self.strides, reporter, buffers, source));
     }
 
     /// Gives the pipe of a transfer that is about to be offered without a length.

@@ -4,20 +4,26 @@
 use super::buffers::Buffers;
 use super::lane::Lane;
 use super::{Outcome, Reporter, Spawn};
+use crate::strides::Strides;
 use crate::{Source, StoreError};
 use bowline_core::transfer::{Digest, Hasher};
 use std::collections::VecDeque;
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes at a time are read only to be hashed.
-const STRIDE: usize = 256 * 1024;
+const READ: usize = 256 * 1024;
+/// How often one stride of a digest reads: after 16 MiB others have their turn.
+const READS: usize = 64;
 /// The distance of the places that hashing can go back to, and how many of them are kept: a receiver that lost its
 /// memory goes back by a few syncs, not to the beginning.
 const MARK_EVERY: u64 = 1024 * 1024;
 const MARKS: usize = 64;
 
 pub(super) struct Sending {
+    spawn: Spawn,
+    strides: Strides,
     reporter: Reporter,
     buffers: Buffers,
     reading: Lane<Arc<Source>>,
@@ -33,9 +39,18 @@ impl Drop for Sending {
 }
 
 impl Sending {
-    pub(super) fn new(spawn: &Spawn, reporter: Reporter, buffers: Buffers, source: Source) -> Self {
+    /// Digests are computed in these strides.
+    pub(super) fn new(
+        spawn: &Spawn,
+        strides: &Strides,
+        reporter: Reporter,
+        buffers: Buffers,
+        source: Source,
+    ) -> Self {
         let source = Arc::new(source);
         Self {
+            spawn: Arc::clone(spawn),
+            strides: strides.clone(),
             reporter,
             buffers,
             reading: Lane::new(spawn, Arc::clone(&source)),
@@ -65,10 +80,14 @@ impl Sending {
 
     pub(super) fn hash(&self, upto: u64) {
         let (reporter, hashing) = (self.reporter.clone(), Arc::clone(&self.hashing));
-        self.chasing.submit(move |()| {
-            if let Some(digest) = hashing.digest(upto).transpose() {
-                reporter.report_result(digest.map(|digest| Outcome::Hashed { upto, digest }));
+        let mut earlier = None;
+        self.strides.submit(&self.spawn, move || {
+            if hashing.is_gone() {
+                return Break(());
             }
+            let Some(digest) = hashing.digest(upto, &mut earlier).transpose() else { return Continue(()) };
+            reporter.report_result(digest.map(|digest| Outcome::Hashed { upto, digest }));
+            Break(())
         });
     }
 
@@ -140,34 +159,24 @@ impl Hashing {
         }
     }
 
-    /// The digest of the first `upto` bytes; what has not come along is read. `None` if nobody waits for it.
-    fn digest(&self, upto: u64) -> Result<Option<Digest>, StoreError> {
-        loop {
-            if self.is_gone() {
-                return Ok(None);
-            }
+    /// One stride towards the digest of the first `upto` bytes; what has not come along is read. Of a beginning that hashing has
+    /// left behind, `earlier` is as far as it has come again.
+    fn digest(&self, upto: u64, earlier: &mut Option<Box<Hasher>>) -> Result<Option<Digest>, StoreError> {
+        for _ in 0..READS {
             let mut state = self.state();
-            if state.hasher.offset() > upto {
-                return self.earlier_digest(&mut state, upto);
+            if earlier.is_none() && state.hasher.offset() > upto {
+                *earlier = Some(Box::new(state.last_mark(upto)));
             }
-            if state.hasher.offset() == upto {
-                return Ok(Some(state.hasher.digest()));
+            let hasher = earlier.as_deref().unwrap_or(&state.hasher);
+            if hasher.offset() == upto {
+                return Ok(Some(hasher.digest()));
             }
-            state.catch_up(&self.source, upto)?;
+            match earlier {
+                Some(hasher) => read_on(&self.source, hasher, &mut state.buffer, upto)?,
+                None => state.catch_up(&self.source, upto)?,
+            }
         }
-    }
-
-    /// The digest of a beginning that hashing has left behind.
-    fn earlier_digest(&self, state: &mut State, upto: u64) -> Result<Option<Digest>, StoreError> {
-        let mut hasher =
-            state.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default();
-        while hasher.offset() < upto {
-            if self.is_gone() {
-                return Ok(None);
-            }
-            read_on(&self.source, &mut hasher, &mut state.buffer, upto)?;
-        }
-        Ok(Some(hasher.digest()))
+        Ok(None)
     }
 
     fn is_gone(&self) -> bool {
@@ -180,11 +189,16 @@ impl Hashing {
 }
 
 impl State {
-    /// Reads and hashes one stride.
+    /// Reads and hashes on.
     fn catch_up(&mut self, source: &Source, upto: u64) -> Result<(), StoreError> {
         read_on(source, &mut self.hasher, &mut self.buffer, upto)?;
         self.mark();
         Ok(())
+    }
+
+    /// The last place up to there that hashing can go back to.
+    fn last_mark(&self, upto: u64) -> Hasher {
+        self.marks.iter().rev().find(|mark| mark.offset() <= upto).cloned().unwrap_or_default()
     }
 
     fn mark(&mut self) {
@@ -200,7 +214,7 @@ impl State {
 
 fn read_on(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64) -> Result<(), StoreError> {
     let offset = hasher.offset();
-    buffer.resize((upto - offset).min(STRIDE as u64) as usize, 0);
+    buffer.resize((upto - offset).min(READ as u64) as usize, 0);
     source.read_into(offset, buffer)?;
     hasher.update(buffer);
     Ok(())

@@ -1,6 +1,7 @@
 //! Two `Transfers` with real files under them, joined in memory.
 
 mod belated;
+mod digests;
 mod present;
 
 use super::*;
@@ -67,6 +68,26 @@ impl End {
             Event::Failed { id, failure } if *id == which => Some(Err(failure.code)),
             _ => None,
         })
+    }
+}
+
+/// Jobs that wait to be run by hand.
+struct Jobs(mpsc::Receiver<Box<dyn FnOnce() + Send>>);
+
+impl Jobs {
+    fn new() -> (Spawn, Self) {
+        let (sender, jobs) = mpsc::channel();
+        (Arc::new(move |job| drop(sender.send(job))), Self(jobs))
+    }
+
+    /// Runs those that are there, and not those that they bring. Returns how many there were.
+    fn run_those(&self) -> usize {
+        let jobs: Vec<_> = self.0.try_iter().collect();
+        let count = jobs.len();
+        for job in jobs {
+            job();
+        }
+        count
     }
 }
 

@@ -5,26 +5,6 @@ use super::*;
 /// More than a stride, and of zeros.
 const LARGE: u64 = 40 << 20;
 
-/// Jobs that wait to be run by hand.
-struct Jobs(mpsc::Receiver<Box<dyn FnOnce() + Send>>);
-
-impl Jobs {
-    fn new() -> (Spawn, Self) {
-        let (sender, jobs) = mpsc::channel();
-        (Arc::new(move |job| drop(sender.send(job))), Self(jobs))
-    }
-
-    /// Runs those that are there, and not those that they bring. Returns how many there were.
-    fn run_those(&self) -> usize {
-        let jobs: Vec<_> = self.0.try_iter().collect();
-        let count = jobs.len();
-        for job in jobs {
-            job();
-        }
-        count
-    }
-}
-
 /// A server whose jobs are run by hand, and a large file in its folder that a client offers as well.
 fn offered() -> (World, Jobs) {
     let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
