@@ -93,3 +93,13 @@ fn hashing_goes_on_where_the_last_link_was_cut() {
     assert_eq!(strides, 1 + 2, "the attach, and what was left");
     assert_eq!(world.run(), Ok(()));
 }
+
+#[test]
+fn a_file_that_changes_while_it_is_compared_is_another_one() {
+    let (mut world, jobs) = offered();
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 1), "the attach, and a stride");
+    let file = std::fs::File::options().write(true).open(world.to.path().join("file")).expect("it is there");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("a time");
+    assert_eq!((jobs.run_those(), jobs.run_those()), (1, 0));
+    assert_eq!(world.run(), Err(Code::Exists));
+}
