@@ -44,7 +44,7 @@ pub(crate) fn settle(
     let digest = match record.state {
         State::Open => return Ok(Settled::Gone),
         State::Committed { digest, file } => {
-            let there = found.is_some_and(|(_, meta)| meta.id == file);
+            let there = found.is_some_and(|(_, meta)| meta.id.is_same_version(&file));
             return Ok(if there { Settled::There { length, digest } } else { Settled::Gone });
         }
         State::Complete { digest, file } => {

@@ -112,7 +112,8 @@ impl Source {
         Validator::from_bytes(&self.identity().as_bytes()[..16]).expect("16 bytes fit a validator")
     }
 
-    /// A hash of device, inode, length and both times, and of the place of a part.
+    /// A hash of inode, length and both times, and of the place of a part. The number of the device is left out: many
+    /// systems give it anew at each mount.
     ///
     /// The same for every process that opens the unchanged file, so a sender can derive the id of a transfer from it
     /// and find that transfer again after a restart. It can be guessed: mix a secret key in.
@@ -122,7 +123,7 @@ impl Source {
         if let Content::Listing(text) = &*self.content {
             hasher.update(&text.bytes);
         }
-        for field in [id.dev, id.ino, id.len] {
+        for field in [id.ino, id.len] {
             hasher.update(&field.to_be_bytes());
         }
         for time in [id.modified, changed] {

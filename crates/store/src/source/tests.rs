@@ -150,6 +150,17 @@ fn identity_and_validator_tell_versions_apart() {
 }
 
 #[test]
+fn a_file_on_a_disk_that_is_mounted_anew_is_the_same() {
+    let (_dir, path) = file("hello");
+    let before = Source::open(&path).expect("a file");
+    let mut after = before.clone();
+    after.opened.id.dev += 1;
+    assert_eq!((before.identity(), before.validator()), (after.identity(), after.validator()));
+    after.opened.changed += 1;
+    assert_ne!(before.identity(), after.identity());
+}
+
+#[test]
 fn only_regular_files_are_sent() {
     let (dir, path) = file("hello");
     let kind = |path: &Path| Source::open(path).expect_err("no file").kind();

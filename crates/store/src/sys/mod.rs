@@ -57,6 +57,15 @@ pub(crate) struct FileId {
     pub(crate) modified: i64,
 }
 
+impl FileId {
+    /// Whether it is the same version of the same file, on a disk that may have been mounted anew: many systems number
+    /// devices as they are mounted.
+    pub(crate) fn is_same_version(&self, other: &Self) -> bool {
+        let Self { dev: _, ino, len, modified } = *self;
+        (ino, len, modified) == (other.ino, other.len, other.modified)
+    }
+}
+
 /// What is known of a file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meta {

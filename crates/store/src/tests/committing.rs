@@ -1,4 +1,5 @@
 use super::*;
+use crate::journal::State;
 
 fn commit(rig: &Rig, n: u8, file: &str, data: &[u8]) -> Result<(), StoreError> {
     let mut partial = rig.begin(n, &spec(file, data.len()));
@@ -115,6 +116,21 @@ fn a_committed_file_that_was_changed_is_not_called_committed() {
     partial.write(0, b"abc").expect("in order");
     partial.commit(3, digest(b"abc")).expect("whole");
     assert_eq!(rig.read("a"), b"abc");
+}
+
+#[test]
+fn a_committed_file_on_a_disk_that_is_mounted_anew_is_still_committed() {
+    let rig = Rig::with(|config| config.overwrite = true);
+    commit(&rig, 1, "a", b"abc").expect("whole");
+    let place = rig.store.root().place(rig.store.principal().key(id(1))).expect("a folder");
+    let (mut slots, record) = place.open_slots().expect("free").expect("a journal");
+    let mut record = record.expect("whole");
+    let State::Committed { file, .. } = &mut record.state else { panic!("{record:?}") };
+    file.dev += 1;
+    slots.write(&Faults::default(), &record).expect("written");
+    drop(slots);
+    let again = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
+    assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
 }
 
 #[test]
