@@ -19,10 +19,11 @@
 //! Before any `Partial`: the name must be free, or held by a file of the same length (`Present`). What is no file is never
 //! replaced.
 
+use crate::clock::Clock;
 use crate::commit::{self, Settled};
 use crate::error::{ErrorKind, StoreError};
 use crate::journal::{Claim, Record, Spec, State};
-use crate::live::{Clock, Lease, Ticket};
+use crate::live::{Lease, Ticket};
 use crate::partial::Partial;
 use crate::present::Present;
 use crate::slots::Slots;

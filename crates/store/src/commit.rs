@@ -6,11 +6,11 @@
 //!   after a crash here:             rename it    it has its name, which its inode or its digest proves
 //! ```
 
+use crate::clock::Clock;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::hashing::digest_of;
 use crate::journal::{Record, State};
-use crate::live::Clock;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;

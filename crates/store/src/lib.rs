@@ -67,6 +67,7 @@
 //! synchronised, and free space is not known beforehand.
 
 mod attach;
+mod clock;
 mod commit;
 mod config;
 mod digests;

@@ -7,8 +7,8 @@
 //! Locks are taken in this order: `gate`, `writer`, `journal`, `lease`. The lease is never held during I/O, so that a
 //! fence falls at once; `writer` is held for one write, `journal` for one synchronisation.
 
+use crate::clock::Clock;
 use crate::error::{ErrorKind, StoreError};
-use crate::fault;
 use crate::journal::{Claim, Record, Spec};
 use crate::ledger::Hold;
 use crate::root::Root;
@@ -21,7 +21,6 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Every transfer of this process that somebody is attached to or about to be.
 #[derive(Debug, Default)]
@@ -127,29 +126,19 @@ pub(crate) struct Journal {
     pub(crate) hold: Hold,
 }
 
-/// The caller's time, going on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    told: SystemTime,
-    since: Instant,
-}
-
-impl Clock {
-    pub(crate) fn started(now: SystemTime) -> Self {
-        Self { told: now, since: Instant::now() }
-    }
-
-    pub(crate) fn millis(&self) -> u64 {
-        millis(self.told).saturating_add(fault::elapsed(self.since).as_millis() as u64)
-    }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
-}
-
 impl Journal {
+    /// Moves the dates of the record along with a clock that was set: a machine without a clock of its own comes up with an
+    /// old date, and what it began then has not waited since. Says whether it was.
+    pub(crate) fn follow_clock(&mut self) -> bool {
+        let ahead = self.clock.catch_up();
+        let now = self.clock.millis();
+        for date in [&mut self.record.created, &mut self.record.progressed] {
+            // What was right before is not moved into the future.
+            *date = date.saturating_add(ahead).min(now).max(*date);
+        }
+        ahead > 0
+    }
+
     /// Writes the record and makes it durable. What it speaks of must be so before.
     pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
         if !self.listed {
@@ -225,7 +214,11 @@ impl Live {
             return self.after_end(at, upto);
         };
         self.check(holder, at)?;
+        let was_set = journal.follow_clock();
         if upto <= journal.record.durable {
+            if was_set {
+                journal.save(root).map_err(|e| self.fail(at, e))?;
+            }
             return Ok(journal.record.durable);
         }
         root.sync_data(&journal.part).map_err(|e| self.fail(at, e))?;

@@ -169,6 +169,7 @@ impl Partial {
         let promised = journal.record.durable > 0;
         journal.record.state = State::Complete { digest, file };
         journal.record.durable = length;
+        journal.follow_clock();
         journal.record.progressed = journal.clock.millis();
         if promised {
             journal.save(root).map_err(io)?;

@@ -1,9 +1,10 @@
 //! Removing what nobody came back for, a little at a time.
 
+use crate::clock::{Clock, millis};
 use crate::commit::{self, Settled};
 use crate::error::StoreError;
 use crate::journal::State;
-use crate::live::{Clock, lock, millis};
+use crate::live::lock;
 use crate::store::DiskStore;
 use bowline_core::transfer::TransferId;
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! The store as its users see it, with a disk that fails when told to.
 
 mod attaching;
+mod clocks;
 mod committing;
 #[cfg(unix)]
 mod descriptors;

@@ -1,0 +1,88 @@
+//! Clocks that are set while a transfer is open.
+
+use super::*;
+use crate::fault::held_clock;
+
+/// A machine without a clock of its own gets the time while a transfer is open.
+#[test]
+fn a_clock_that_is_set_while_a_transfer_is_open_does_not_expire_it() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    held_clock::set(day(0));
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    held_clock::set(day(100));
+    partial.detach().expect("safe");
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
+    assert_eq!(durable, 3);
+}
+
+#[test]
+fn a_clock_that_is_set_when_all_is_safe_does_not_expire_it() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    held_clock::set(day(0));
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    partial.flush().run().expect("safe");
+    held_clock::set(day(100));
+    partial.detach().expect("safe");
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
+    assert_eq!(durable, 3);
+}
+
+#[test]
+fn a_clock_that_is_set_before_a_takeover_does_not_expire_it() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    held_clock::set(day(0));
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    partial.flush().run().expect("safe");
+    held_clock::set(day(100));
+    let (newer, ..) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(100)));
+    newer.detach().expect("safe");
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
+    assert_eq!(durable, 3);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_expire_it() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    held_clock::set(day(100));
+    let (mut partial, ..) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(100)));
+    held_clock::set(day(0));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
+    assert_eq!(durable, 3);
+}
+
+#[test]
+fn a_file_is_kept_as_committed_from_the_day_that_it_was() {
+    let rig = Rig::new();
+    let spec = spec("a", 3);
+    held_clock::set(day(0));
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    held_clock::set(day(100));
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(rig.store.sweep(day(100), 10).expect("a folder").removed, 0);
+}
+
+#[test]
+fn what_began_under_the_right_clock_is_not_moved_into_the_future() {
+    let rig = Rig::new();
+    let spec = spec("a", 9);
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    // The machine comes up behind, and gets the time again.
+    held_clock::set(UNIX_EPOCH);
+    let (partial, ..) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), UNIX_EPOCH));
+    held_clock::set(day(1));
+    partial.detach().expect("safe");
+    assert_eq!(rig.store.sweep(day(7), 10).expect("a folder").removed, 0);
+    assert_eq!(rig.store.sweep(day(8), 10).expect("a folder").removed, 1);
+}
