@@ -7,6 +7,7 @@
 //! ```
 
 use crate::clock::Clock;
+use crate::copying::copy_to;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::hashing::digest_of;
@@ -14,7 +15,7 @@ use crate::journal::{Record, State};
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;
-use crate::sys::{self, Access, File, FileId, Folder, Kind, Meta};
+use crate::sys::{self, File, FileId, Folder, Kind, Meta};
 use bowline_core::transfer::Digest;
 use std::io;
 use std::path::Path;
@@ -122,29 +123,8 @@ fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Diges
     }
 }
 
-fn move_to(from: &Folder, old: &str, into: &Folder, new: &str, overwrite: bool) -> io::Result<()> {
+pub(crate) fn move_to(from: &Folder, old: &str, into: &Folder, new: &str, overwrite: bool) -> io::Result<()> {
     if overwrite { from.rename_over(old, into, new) } else { from.rename_new(old, into, new) }
-}
-
-/// The name is on another file system than staging: the bytes go there under a passing name first.
-fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder: &Folder) -> io::Result<()> {
-    // Shows no more of the id than a log may.
-    let passing = format!(".bowline-{}.tmp", record.id);
-    let faults = &store.root().faults;
-    faults.before(Op::Create)?;
-    let _ = folder.remove_file(&passing);
-    let mut copy = folder.open_file(&passing, Access::New)?;
-    let mut part = place.read_part()?;
-    let copied = io::copy(&mut part, &mut copy).and_then(|_| {
-        set_modified(&copy, record.spec.mtime_ms);
-        sys::meta(&part)?.mode.map_or(Ok(()), |mode| sys::set_mode(&copy, mode))?;
-        store.root().sync_all(&copy)?;
-        faults.before(Op::Place)?;
-        move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)
-    });
-    copied.inspect_err(|_| {
-        let _ = faults.before(Op::Remove).and_then(|()| folder.remove_file(&passing));
-    })
 }
 
 /// Whether a part is the one whose digest was compared, or has the same bytes at least: somebody may have put another

@@ -1,6 +1,7 @@
 //! Where a test stops the store, makes the disk fail, stands in for a device, or holds the clock. Costs nothing outside
 //! of tests.
 
+use crate::space::Volume;
 use crate::sys::Meta;
 #[cfg(test)]
 use std::sync::Arc;
@@ -33,6 +34,11 @@ pub(crate) enum Op {
 pub(crate) trait Disk: Send + Sync {
     /// What the disk says to the next step.
     fn before(&self, op: Op) -> io::Result<()>;
+    /// What it says of the file system of a folder, in place of the real one.
+    fn volume(&self, folder: &Meta) -> Option<Volume> {
+        let _ = folder;
+        None
+    }
     /// Takes the place of a synchronisation that [`before`](Self::before) let pass.
     fn sync(&self, what: Meta) {
         let _ = what;
@@ -90,6 +96,10 @@ impl Faults {
         self.0.as_ref().map_or(Ok(()), |disk| disk.before(op))
     }
 
+    pub(crate) fn volume(&self, folder: &Meta) -> Option<Volume> {
+        self.0.as_ref().and_then(|disk| disk.volume(folder))
+    }
+
     pub(crate) fn sync(
         &self,
         op: Op,
@@ -109,6 +119,11 @@ impl Faults {
     #[inline]
     pub(crate) fn before(&self, _: Op) -> io::Result<()> {
         Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn volume(&self, _: &Meta) -> Option<Volume> {
+        None
     }
 
     #[inline]

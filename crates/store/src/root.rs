@@ -40,7 +40,7 @@ const LISTED: usize = 4096;
 const MADE: usize = 65_536;
 
 /// The folders on the way to a name.
-fn parents(name: &SafeName) -> impl Iterator<Item = &str> {
+pub(crate) fn parents(name: &SafeName) -> impl Iterator<Item = &str> {
     let mut parts = name.components();
     parts.next_back();
     parts
@@ -89,10 +89,15 @@ impl Root {
 
     /// The folder that holds a name and what stands there; `None` if nothing does.
     pub(crate) fn find(&self, name: &SafeName) -> Result<Option<(Folder, Meta)>, StoreError> {
-        let at = self.path(name);
-        let Some((folder, _)) = self.walk(name, parents(name), &at, false)? else { return Ok(None) };
-        let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
+        let Some(folder) = self.find_parent(name)? else { return Ok(None) };
+        let meta = folder.stat(name.file_name()).map_err(StoreError::at(&self.path(name)))?;
         Ok(meta.map(|meta| (folder, meta)))
+    }
+
+    /// The folder that is to hold a name, if it is there.
+    pub(crate) fn find_parent(&self, name: &SafeName) -> Result<Option<Folder>, StoreError> {
+        let found = self.walk(name, parents(name), &self.path(name), false)?;
+        Ok(found.map(|(folder, _)| folder))
     }
 
     /// The folder that is to hold a name, made if need be, and durable.

@@ -16,14 +16,11 @@ use std::time::SystemTime;
 impl Attaching<'_> {
     fn check_space(&self, have: u64) -> Result<(), StoreError> {
         // Whether what has no known end finds room is seen as it comes.
-        let need = self.spec.length.map_or(0, |length| length - have);
-        match self.store.root().free().filter(|_| self.store.config().check_space) {
-            Some(free) if free < need => {
-                let why = format!("{need} bytes are needed, {free} are free");
-                Err(StoreError::because(ErrorKind::NoSpace, &self.at, why))
-            }
-            _ => Ok(()),
-        }
+        let Some(length) = self.spec.length.filter(|_| self.store.config().check_space) else {
+            return Ok(());
+        };
+        let room = self.store.root().check_space(&self.spec.name, length, have);
+        room.map_err(|why| StoreError::because(ErrorKind::NoSpace, &self.at, why))
     }
 
     /// Enters the whole file in the books of its principal; one without a known end as far as it is there.

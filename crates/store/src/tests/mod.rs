@@ -6,6 +6,8 @@ mod committing;
 #[cfg(unix)]
 mod descriptors;
 mod discarding;
+#[cfg(unix)]
+mod disks;
 mod errors;
 mod failing;
 #[cfg(unix)]

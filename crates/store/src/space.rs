@@ -1,0 +1,59 @@
+//! Whether there is room for a file, on each of the disks that it goes through.
+
+use crate::fault::Faults;
+use crate::root::{Root, parents};
+use crate::sys::Folder;
+use bowline_core::transfer::SafeName;
+use std::io;
+
+/// The file system that a folder is on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Volume {
+    pub(crate) number: u64,
+    /// How many bytes may still be written to it, where it tells.
+    pub(crate) free: Option<u64>,
+}
+
+impl Volume {
+    pub(crate) fn of(faults: &Faults, folder: &Folder) -> io::Result<Self> {
+        let meta = folder.meta()?;
+        Ok(faults.volume(&meta).unwrap_or_else(|| Self { number: meta.id.dev, free: folder.free() }))
+    }
+
+    /// Whether so many bytes fit.
+    ///
+    /// # Errors
+    /// Both numbers, if not.
+    pub(crate) fn check(&self, need: u64) -> Result<(), String> {
+        match self.free {
+            Some(free) if free < need => Err(format!("{need} bytes are needed, {free} are free")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Root {
+    /// Whether the rest of a file fits into staging, and all of it where its name is, if that is on another disk.
+    ///
+    /// # Errors
+    /// The numbers, if not.
+    pub(crate) fn check_space(&self, name: &SafeName, length: u64, have: u64) -> Result<(), String> {
+        // Where nobody tells, it is seen as it comes.
+        let Ok(staging) = self.volume(self.staging.components()) else { return Ok(()) };
+        staging.check(length - have)?;
+        match self.volume(parents(name)) {
+            Ok(there) if there.number != staging.number => there.check(length),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the last of these folders is on, or the nearest one above it that is there.
+    fn volume<'a>(&self, parts: impl Iterator<Item = &'a str>) -> io::Result<Volume> {
+        let mut folder = self.again()?;
+        for part in parts {
+            let Ok(next) = folder.enter(part) else { break };
+            folder = next;
+        }
+        Volume::of(&self.faults, &folder)
+    }
+}
