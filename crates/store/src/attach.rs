@@ -21,6 +21,7 @@
 
 use crate::clock::Clock;
 use crate::commit::{self, Settled};
+use crate::copying::clear_copy;
 use crate::error::{ErrorKind, StoreError};
 use crate::journal::{Claim, Record, Spec, State};
 use crate::live::{Lease, Ticket};
@@ -269,6 +270,9 @@ impl Attaching<'_> {
         }
         if record.state == State::Open {
             return Ok(Continue(Known::Open(slots, Box::new(record))));
+        }
+        if is_complete {
+            clear_copy(self.store, &record);
         }
         let epoch = record.claim.epoch;
         if self.attach.mode == Mode::Restart {

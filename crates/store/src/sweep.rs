@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, millis};
 use crate::commit::{self, Settled};
+use crate::copying::clear_copy;
 use crate::error::StoreError;
 use crate::journal::State;
 use crate::live::lock;
@@ -102,6 +103,7 @@ impl DiskStore {
             Some(record) => {
                 let expired = record.is_expired(self.config(), millis(now));
                 if matches!(record.state, State::Complete { .. }) {
+                    clear_copy(self, &record);
                     match commit::settle(self, &place, &mut slots, record, &Clock::started(now)) {
                         Ok(Settled::There { .. }) => {
                             self.ledger().forget(id);

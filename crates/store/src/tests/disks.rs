@@ -68,3 +68,91 @@ fn room_is_asked_for_again_before_a_copy() {
     let again = rig.store.attach(id(1), &spec("far/a", 3), attach(0, ALICE), day(0));
     assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
 }
+
+/// A copy is made, and the power goes before it has its name.
+fn cut_before_the_name(rig: &Rig, script: &Script) {
+    let mut partial = rig.begin(1, &spec("far/a", 3));
+    partial.write(0, b"abc").expect("in order");
+    script.fail(Op::Place, io::ErrorKind::CrossesDevices);
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    script.fail(Op::Remove, io::ErrorKind::InvalidData);
+    partial.commit(3, digest(b"abc")).expect_err("cut");
+    assert_eq!(fs::read_dir(rig.path("far")).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_copy_that_a_power_cut_has_left_goes_with_the_next_attempt() {
+    for crosses in [true, false] {
+        let (disk, rig) = mounted(3);
+        cut_before_the_name(&rig, &disk.script);
+        if crosses {
+            disk.script.fail(Op::Place, io::ErrorKind::CrossesDevices);
+        }
+        let again = rig.store.attach(id(1), &spec("far/a", 3), attach(0, ALICE), day(0));
+        assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
+        assert_eq!(fs::read_dir(rig.path("far")).expect("a folder").count(), 1);
+        assert_eq!(rig.read("far/a"), b"abc");
+    }
+}
+
+#[test]
+fn a_copy_that_a_power_cut_has_left_is_swept_away() {
+    let (disk, rig) = mounted(3);
+    cut_before_the_name(&rig, &disk.script);
+    fs::write(rig.path("far/a"), "other").expect("written");
+    rig.store.sweep(day(8), 10).expect("a folder");
+    assert_eq!(files(rig.dir.path()), ["far/a"]);
+    assert_eq!(rig.read("far/a"), b"other");
+}
+
+/// Puts another file in the place of a copy.
+struct Swap {
+    path: Mutex<PathBuf>,
+    script: Script,
+}
+
+impl Disk for Swap {
+    fn before(&self, op: Op) -> io::Result<()> {
+        let far = self.path.lock().expect("no panic").clone();
+        if op == Op::SyncData {
+            for copy in fs::read_dir(&far).into_iter().flatten() {
+                fs::write(far.with_extension("other"), "half")?;
+                fs::rename(far.with_extension("other"), copy?.path())?;
+            }
+        }
+        self.script.before(op)
+    }
+}
+
+#[test]
+fn only_the_copy_itself_gets_the_name() {
+    let disk = Arc::new(Swap { path: Mutex::default(), script: Script::default() });
+    let rig = Rig::on(disk.clone(), |_| {});
+    *disk.path.lock().expect("no panic") = rig.path("far");
+    let mut partial = rig.begin(1, &spec("far/a", 3));
+    partial.write(0, b"abc").expect("in order");
+    disk.script.fail(Op::Place, io::ErrorKind::CrossesDevices);
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Io);
+    assert!(!rig.path("far/a").exists());
+    assert_eq!(fs::read_dir(rig.path("far")).expect("a folder").count(), 1, "it is not ours to remove");
+}
+
+#[test]
+fn transfers_whose_ids_begin_alike_are_copied_under_different_names() {
+    let mut left = Vec::new();
+    for last in [1, 2] {
+        let (disk, rig) = mounted(3);
+        let mut bytes = [7; 16];
+        bytes[15] = last;
+        let id = TransferId::from_bytes(bytes);
+        let (mut partial, ..) = open(rig.store.attach(id, &spec("far/a", 3), attach(0, ALICE), day(0)));
+        partial.write(0, b"abc").expect("in order");
+        disk.script.fail(Op::Place, io::ErrorKind::CrossesDevices);
+        disk.script.fail(Op::Place, io::ErrorKind::InvalidData);
+        disk.script.fail(Op::Remove, io::ErrorKind::InvalidData);
+        partial.commit(3, digest(b"abc")).expect_err("cut");
+        left.extend(files(&rig.path("far")));
+    }
+    assert_ne!(left[0], left[1]);
+    assert!(left.iter().all(|name| name.len() == ".bowline-.tmp".len() + 32), "{left:?}");
+}
