@@ -1,9 +1,9 @@
 //! A file that has the name of one that is offered, and its length: its digest says whether it is the same.
 
+use crate::clock::millis;
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::time_of_day;
 use crate::hashing::hash_file;
-use crate::live::millis;
 use crate::store::DiskStore;
 use crate::sys::{self, Access, Meta};
 use bowline_core::transfer::{Digest, Hasher, SafeName};

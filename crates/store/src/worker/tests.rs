@@ -9,6 +9,7 @@ use crate::Config as StoreConfig;
 use bowline_core::Role;
 use bowline_core::transfer::{Code, Config, Leftover, Offer, SafeName};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,12 +21,23 @@ struct End {
     reports: mpsc::Receiver<Report>,
     store: DiskStore,
     told: Vec<Event>,
+    /// How many jobs run.
+    running: Arc<AtomicUsize>,
 }
 
 impl End {
     fn new(role: Role, dir: &Path, instance: u8) -> Self {
         let (sender, reports) = mpsc::channel();
-        let spawn: Spawn = Arc::new(|job| drop(std::thread::spawn(job)));
+        let running = Arc::new(AtomicUsize::new(0));
+        let runs = Arc::clone(&running);
+        let spawn: Spawn = Arc::new(move |job| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            let runs = Arc::clone(&runs);
+            drop(std::thread::spawn(move || {
+                job();
+                runs.fetch_sub(1, Ordering::SeqCst);
+            }));
+        });
         let deliver: Deliver = Arc::new(move |report| drop(sender.send(report)));
         let mut config = Config::default();
         config.instance = [instance; 16];
@@ -36,6 +48,7 @@ impl End {
             reports,
             store: DiskStore::open(dir, StoreConfig::default()).expect("a folder"),
             told: Vec::new(),
+            running,
         }
     }
 
@@ -60,6 +73,19 @@ impl End {
         if let Ok(report) = self.reports.recv_timeout(Duration::from_millis(1)) {
             report.apply(now, &mut self.transfers, &mut self.worker);
         }
+    }
+
+    /// Turns until no job runs and none has anything to report.
+    fn settle(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..10_000 {
+            self.turn(Instant::ZERO);
+            quiet = if self.running.load(Ordering::SeqCst) == 0 { quiet + 1 } else { 0 };
+            if quiet > 3 {
+                return;
+            }
+        }
+        panic!("a job does not end: {:?}", self.told);
     }
 
     fn ended(&self, which: TransferId) -> Option<Result<(), Code>> {
