@@ -28,7 +28,8 @@ pub(crate) fn two_ends_that_send_before_they_receive_do_not_wait_for_each_other(
         for n in 0..COUNT {
             assert_eq!(socket.receive().unwrap(), message(n, LEN));
         }
-        socket.flush().unwrap();
+        // The other end has all of it, and may have gone.
+        let _ = socket.flush();
         COUNT
     }
     let counts = within(move || {
