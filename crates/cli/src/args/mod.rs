@@ -87,7 +87,7 @@ pub(crate) struct Serve {
     /// Take files, and give none out
     #[arg(long)]
     pub(crate) write_only: bool,
-    /// Let web pages of this origin come too, such as https://example.org; may be given more than once. "*": those of any
+    /// Let web pages of this origin, SCHEME://HOST:PORT, come too; may be given more than once. "*": those of any
     /// site, which then reads and writes what its visitors' machines reach here. Without it none but pages of this server
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub(crate) allow_origin: Vec<String>,
