@@ -41,7 +41,7 @@ impl Decoder {
             return None;
         }
         let (payload, rest) = rest.split_at_checked(len.into())?;
-        self.recent = 0;
+        (self.recent, self.usual) = (0, 0);
         Some((ShortFrame { is_text, mask, payload }, rest))
     }
 }
@@ -61,5 +61,21 @@ impl ShortFrame<'_> {
             None => place.copy_from_slice(self.payload),
         }
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Limits;
+
+    #[test]
+    fn a_short_frame_ends_a_run_of_large_frames_and_of_large_messages() {
+        let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, message: None, fragments: None });
+        (decoder.recent, decoder.usual) = (1 << 20, 1 << 20);
+        assert!(decoder.short_frame(b"\x89\x01a").is_none(), "a Ping is none");
+        assert_eq!((decoder.recent, decoder.usual), (1 << 20, 1 << 20));
+        assert!(decoder.short_frame(b"\x82\x01a").is_some());
+        assert_eq!((decoder.recent, decoder.usual), (0, 0));
     }
 }
