@@ -27,8 +27,8 @@ pub struct Config {
     /// What each principal may keep in partial files.
     pub quota: Quota,
     /// Whether an attach fails with [`NoSpace`](crate::ErrorKind::NoSpace) when the rest of the file is larger than
-    /// the free space, or all of it than that of another disk that it goes to. Default `true`: better refused at the first byte than stopped at the last. Switch it off where
-    /// the file system compresses or reports no sizes.
+    /// the free space, or all of it than that of another disk that it goes to. Default `true`: better refused at the
+    /// first byte than stopped at the last. Switch it off where the file system compresses or reports no sizes.
     pub check_space: bool,
     /// Whether a folder that was there before gets the time and the mode that a sender announces. Default `false`: they
     /// are given to what was made for that sender, and by this process. Whoever fetches for himself says `true`.

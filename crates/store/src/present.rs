@@ -5,12 +5,10 @@ use crate::error::{ErrorKind, StoreError};
 use crate::fault::time_of_day;
 use crate::hashing::hash_file;
 use crate::store::DiskStore;
+use crate::strides::STRIDE;
 use crate::sys::{self, Access, Meta};
 use bowline_core::transfer::{Digest, Hasher, SafeName};
 use std::path::PathBuf;
-
-/// How many bytes are hashed in one go: some hundredths of a second, after which it is seen whether anybody still waits.
-const STRIDE: u64 = 16 << 20;
 
 /// A file that is there, and its digest as far as it has come. It is open only during a stride, so many may wait.
 pub(crate) struct Present {

@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex};
 /// files, so most of them are left to what is soon done.
 const MOST: usize = 2;
 
+/// How many bytes are hashed in one: some hundredths of a second, after which it is seen whether anybody still waits.
+pub(crate) const STRIDE: u64 = 16 << 20;
+
 /// Work under way, and the spawner of the threads that it runs on.
 struct Work {
     spawn: Spawn,

@@ -92,6 +92,16 @@ pub(super) enum Hearing {
     Skips,
 }
 
+impl Wait {
+    /// The same wait from what has left last: no sooner over, and patient as at its beginning.
+    pub(super) fn anew(self, traffic: &Traffic) -> Self {
+        match self {
+            Self::Flush { since, limit } => Self::Flush { since: since.max(traffic.sent()), limit },
+            other => other,
+        }
+    }
+}
+
 impl State {
     /// When the wait is over; `failed` says that we could not go on.
     pub(super) fn deadline(&self, config: &Config, traffic: &Traffic, failed: bool) -> Option<Instant> {

@@ -17,7 +17,7 @@ impl Connection {
         self.unblock(now);
         self.stats.bytes_sent += flushed.bytes as u64;
         if flushed.pings > 0 {
-            self.note_pings(now, flushed.pings);
+            self.handle_pings_left(now, flushed.pings);
         }
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now);
@@ -34,7 +34,7 @@ impl Connection {
 
     /// So many pings have left.
     #[cold]
-    fn note_pings(&mut self, now: Instant, pings: u32) {
+    fn handle_pings_left(&mut self, now: Instant, pings: u32) {
         let before = self.closing.crossed();
         for _ in 0..pings {
             if !self.asked.as_mut().is_some_and(|asked| asked.handle_left(now)) {

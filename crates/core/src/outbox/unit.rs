@@ -17,8 +17,6 @@ pub(super) struct Unit {
     /// What follows the frames. Nothing can be appended then.
     pieces: Pieces,
     pieces_len: usize,
-    /// How many of the pieces can be written; those behind them hold nothing, or are masked on their way.
-    ready_pieces: usize,
     /// If the pieces are others' too, and to be masked: they are copied to the frames as these leave.
     masking: Option<Masking>,
     written: usize,
@@ -79,12 +77,11 @@ impl Unit {
     /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, mut payload: Pieces) {
         self.frames.append_header(header, 0);
-        for (index, piece) in payload.iter_mut().enumerate().filter(|(_, piece)| piece.len() > 0) {
+        for piece in &mut payload {
             if let Some(key) = header.mask {
                 piece.mask(key, self.pieces_len);
             }
             self.pieces_len += piece.len();
-            self.ready_pieces = index + 1;
         }
         self.pieces = payload;
     }
@@ -132,7 +129,10 @@ impl Unit {
     /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {
-        1 + self.ready_pieces
+        if self.pieces_len == 0 || !self.is_ready() {
+            return 1;
+        }
+        1 + self.pieces.iter().rposition(|piece| piece.len() > 0).map_or(0, |last| last + 1)
     }
 
     /// So many bytes were written, and not the last of it.
@@ -171,7 +171,7 @@ impl Unit {
     }
 
     fn drop_pieces(&mut self) {
-        (self.pieces, self.pieces_len, self.ready_pieces, self.masking) = Default::default();
+        (self.pieces, self.pieces_len, self.masking) = Default::default();
     }
 
     #[cfg(test)]

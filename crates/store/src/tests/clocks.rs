@@ -3,47 +3,50 @@
 use super::*;
 use crate::fault::held_clock;
 
-/// A machine without a clock of its own gets the time while a transfer is open.
+/// A transfer that begins when a machine without a clock of its own has come up.
+fn begin(rig: &Rig, spec: &Spec) -> Partial {
+    held_clock::set(day(0));
+    let mut partial = rig.begin(1, spec);
+    partial.write(0, b"abc").expect("in order");
+    partial
+}
+
+/// How much of it is there a little later than the day 100, on which the machine got the time.
+fn durable_later(rig: &Rig, spec: &Spec) -> u64 {
+    open(rig.store.attach(id(1), spec, attach(0, ALICE), day(106))).1
+}
+
 #[test]
 fn a_clock_that_is_set_while_a_transfer_is_open_does_not_expire_it() {
     let rig = Rig::new();
     let spec = spec("a", 9);
-    held_clock::set(day(0));
-    let mut partial = rig.begin(1, &spec);
-    partial.write(0, b"abc").expect("in order");
+    let partial = begin(&rig, &spec);
     held_clock::set(day(100));
     partial.detach().expect("safe");
-    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
-    assert_eq!(durable, 3);
+    assert_eq!(durable_later(&rig, &spec), 3);
 }
 
 #[test]
 fn a_clock_that_is_set_when_all_is_safe_does_not_expire_it() {
     let rig = Rig::new();
     let spec = spec("a", 9);
-    held_clock::set(day(0));
-    let mut partial = rig.begin(1, &spec);
-    partial.write(0, b"abc").expect("in order");
+    let mut partial = begin(&rig, &spec);
     partial.flush().run().expect("safe");
     held_clock::set(day(100));
     partial.detach().expect("safe");
-    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
-    assert_eq!(durable, 3);
+    assert_eq!(durable_later(&rig, &spec), 3);
 }
 
 #[test]
 fn a_clock_that_is_set_before_a_takeover_does_not_expire_it() {
     let rig = Rig::new();
     let spec = spec("a", 9);
-    held_clock::set(day(0));
-    let mut partial = rig.begin(1, &spec);
-    partial.write(0, b"abc").expect("in order");
+    let mut partial = begin(&rig, &spec);
     partial.flush().run().expect("safe");
     held_clock::set(day(100));
     let (newer, ..) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(100)));
     newer.detach().expect("safe");
-    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
-    assert_eq!(durable, 3);
+    assert_eq!(durable_later(&rig, &spec), 3);
 }
 
 #[test]
@@ -55,17 +58,14 @@ fn a_clock_that_is_set_back_does_not_expire_it() {
     held_clock::set(day(0));
     partial.write(0, b"abc").expect("in order");
     partial.detach().expect("safe");
-    let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(106)));
-    assert_eq!(durable, 3);
+    assert_eq!(durable_later(&rig, &spec), 3);
 }
 
 #[test]
 fn a_file_is_kept_as_committed_from_the_day_that_it_was() {
     let rig = Rig::new();
     let spec = spec("a", 3);
-    held_clock::set(day(0));
-    let mut partial = rig.begin(1, &spec);
-    partial.write(0, b"abc").expect("in order");
+    let partial = begin(&rig, &spec);
     held_clock::set(day(100));
     partial.commit(3, digest(b"abc")).expect("whole");
     assert_eq!(rig.store.sweep(day(100), 10).expect("a folder").removed, 0);

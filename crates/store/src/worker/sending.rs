@@ -4,7 +4,7 @@
 use super::buffers::Buffers;
 use super::lane::Lane;
 use super::{Outcome, Reporter, Spawn};
-use crate::strides::Strides;
+use crate::strides::{STRIDE, Strides};
 use crate::{Source, StoreError};
 use bowline_core::transfer::{Digest, Hasher};
 use std::collections::VecDeque;
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many bytes at a time are read only to be hashed.
 const READ: usize = 256 * 1024;
-/// How often one stride of a digest reads: after 16 MiB others have their turn.
-const READS: usize = 64;
+/// How often one stride of a digest reads.
+const READS: u64 = STRIDE / READ as u64;
 /// The distance of the places that hashing can go back to, and how many of them are kept: a receiver that lost its
 /// memory goes back by a few syncs, not to the beginning.
 const MARK_EVERY: u64 = 1024 * 1024;

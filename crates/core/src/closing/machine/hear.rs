@@ -63,10 +63,7 @@ impl Closing {
                 }
                 self.state = State::Both(match wait {
                     Wait::Peer { .. } => Wait::Peer { since: now, hearing: Hearing::All },
-                    Wait::Flush { since, limit } => {
-                        Wait::Flush { since: since.max(self.traffic.sent()), limit }
-                    }
-                    before @ Wait::Data { .. } => before,
+                    before => before.anew(&self.traffic),
                 });
             }
             State::Drain { idle, .. } => {

@@ -40,9 +40,9 @@ impl Closing {
             }
             State::Sent(wait) => {
                 // The application's Close stays the only one; with no data before it, it needs no more time than ours.
-                if let Wait::Flush { since, .. } = *wait {
-                    let since = since.max(self.traffic.sent());
-                    *wait = Wait::Flush { since, limit: self.config.close_timeout };
+                *wait = wait.anew(&self.traffic);
+                if let Wait::Flush { limit, .. } = wait {
+                    *limit = self.config.close_timeout;
                 }
                 self.failed.get_or_insert(close);
                 None

@@ -77,7 +77,7 @@ impl Sessions {
         self.supersede(session, link);
         self.undetach(session);
         let Some(kept) = self.kept.get_mut(&session) else { return };
-        // It waits no more, even if it ends here.
+        // Before it may end here: it waits no more.
         kept.place = Place::Attached(link);
         let last = kept.channel.handle_link_up(self.now);
         if kept.channel.handle_resumed(self.now, resume.last, resume.window).is_err() {
@@ -85,7 +85,7 @@ impl Sessions {
             return self.refuse(link, Why::Numbers);
         }
         let is_new = kept.is_new();
-        let (epoch, secret) = kept.attach(&self.key.0, (link, arrival), resume);
+        let (epoch, secret) = kept.attach(&self.key.0, arrival, resume);
         let (replayed, duplicates) = (kept.channel.repeats(), kept.channel.duplicates());
         let answer = Resumed { epoch, window: kept.channel.window(), keep: self.config.keep, secret, last };
         if let Some(link) = self.links.get_mut(&link) {

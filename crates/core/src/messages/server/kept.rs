@@ -65,15 +65,10 @@ impl Kept {
     }
 
     /// Another link has it. Returns epoch and secret of the attachment.
-    pub(super) fn attach(
-        &mut self,
-        key: &[u8; 32],
-        (link, arrival): (LinkId, u64),
-        resume: &Resume,
-    ) -> (u32, Secret) {
+    pub(super) fn attach(&mut self, key: &[u8; 32], arrival: u64, resume: &Resume) -> (u32, Secret) {
         self.known = resume.epoch;
         self.epoch += 1;
-        (self.place, self.arrival) = (Place::Attached(link), arrival);
+        self.arrival = arrival;
         (self.epoch, Secret::derive(key, resume.session, self.epoch))
     }
 

@@ -28,6 +28,12 @@ fn arrive(old: &mut End, said: Vec<Bytes>) -> Option<Result<(), Code>> {
     old.ended(ID)
 }
 
+/// All of it arrives, and nothing else.
+fn arrives_whole(world: &mut World, len: usize) {
+    assert_eq!(world.run(), Ok(()));
+    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(len));
+}
+
 #[test]
 fn a_belated_offer_of_its_own_does_not_end_an_upload() {
     let mut world = World::new();
@@ -47,8 +53,7 @@ fn nor_does_it_end_one_out_of_a_pipe() {
     let (mut old, said) = held_up(&mut world);
     world.exchange_until_received(100_000);
     assert_eq!(arrive(&mut old, said), Some(Err(Code::Fenced)));
-    assert_eq!(world.run(), Ok(()));
-    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(3_000_000));
+    arrives_whole(&mut world, 3_000_000);
 }
 
 #[test]
@@ -75,8 +80,7 @@ fn after_a_belated_offer_the_next_link_goes_on() {
     world.server = End::new(Role::Server, world.to.path(), 2);
     world.server.store = old.store.clone();
     world.link_up();
-    assert_eq!(world.run(), Ok(()));
-    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+    arrives_whole(&mut world, 8_000_000);
 }
 
 #[test]
@@ -92,6 +96,5 @@ fn another_sender_takes_over_on_whatever_link() {
     // On the older of the two links.
     world.server.transfers.handle_link_down(Instant::ZERO);
     world.link_up();
-    assert_eq!(world.run(), Ok(()));
-    assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(8_000_000));
+    arrives_whole(&mut world, 8_000_000);
 }
