@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, End, Instant};
-use bowline_host::{DEAF, LAST_WORDS, SleepWatch, seed};
+use bowline_host::{DEAF, LAST_WORDS, SleepWatch, Valve, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
@@ -62,6 +62,7 @@ const LULL: Duration = Duration::from_secs(1);
 pub struct Driver<S> {
     /// Until the end.
     stream: Option<S>,
+    valve: Option<Valve<S>>,
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
@@ -119,6 +120,7 @@ impl<S: Stream> Driver<S> {
         stream.set_nonblocking()?;
         Ok(Self {
             stream: Some(stream),
+            valve: None,
             conn,
             looked: clock.now(),
             clock,
@@ -285,6 +287,14 @@ impl<S: Stream> Driver<S> {
             self.conn.handle_end(self.clock.now(), End::ReadFailed);
             false
         })
+    }
+
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see [`Valve`]. For
+    /// a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
+    /// [`set_unsent`](crate::tcp::set_unsent). What dials or serves here does so by itself.
+    #[must_use]
+    pub fn with_valve(self, set: fn(&S, u32)) -> Self {
+        Self { valve: Some(Valve::new(set)), ..self }
     }
 
     /// The connection.

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::stream::{Handle, Stream};
+use crate::tcp::set_unsent;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
@@ -33,6 +34,13 @@ impl MaybeTlsStream {
             Kind::Tls(stream) => Some(stream.get_ref()),
             #[cfg(unix)]
             Kind::Unix(_) => None,
+        }
+    }
+
+    /// Tells the system how many unsent bytes it may hold.
+    pub(crate) fn set_unsent(&self, most: u32) {
+        if let Some(tcp) = self.tcp() {
+            set_unsent(tcp, most);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bowline_host::socket::{STAGGER, interleave};
 
-pub use bowline_host::socket::{UNSENT, tune};
+pub use bowline_host::socket::{UNSENT, set_unsent, tune};
 
 /// Looks a name up; `None` if that takes longer than this.
 pub(crate) fn resolve(host: &str, port: u16, time: Duration) -> Option<io::Result<Vec<SocketAddr>>> {

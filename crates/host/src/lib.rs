@@ -37,6 +37,7 @@ pub mod tungstenite;
 #[cfg(unix)]
 pub mod unix;
 mod unsent;
+mod valve;
 
 pub use ended::{DEAF, Ended, LAST_WORDS, aborted};
 pub use error::{AcceptError, DialError, Stage, read_end};
@@ -48,3 +49,4 @@ pub use pings::Pings;
 pub use seed::seed;
 pub use sleep::SleepWatch;
 pub use unsent::Unsent;
+pub use valve::Valve;

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// How many unsent bytes the system may hold for a connection before it takes no more.
+/// How many unsent bytes the system may hold for a connection before it takes no more, at first and where the path is slow.
 ///
 /// 128 KiB keep a gigabit busy over common distances, while a ping behind them leaves within 0.3 s at 500 kB/s. With
-/// the systems' own buffers it would wait 8 s there.
+/// the systems' own buffers it would wait 8 s there. Where a connection drains faster, a
+/// [`Valve`](crate::Valve) says how many.
 pub const UNSENT: u32 = 128 << 10;
 
 /// How long an address may keep us waiting before the next is tried beside it (RFC 8305 §5).
@@ -27,8 +28,16 @@ pub fn tune<S: AsSocket>(stream: &S) {
     let socket = SockRef::from(stream);
     // On some systems this cannot be set once the peer has gone; the first read will tell.
     let _ = socket.set_tcp_nodelay(true);
+    set_unsent(stream, UNSENT);
+}
+
+/// Sets how many unsent bytes wait in the system, where it can be told so (`TCP_NOTSENT_LOWAT` on Linux and Android). A
+/// system that refuses costs speed and no more, so nothing is reported.
+pub fn set_unsent<S: AsSocket>(stream: &S, most: u32) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(most);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, most);
 }
 
 /// The addresses with the two families in turns, in the order of preference otherwise (RFC 8305 §4): where one family

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bowline_core::connection::{self, Transport};
 use bowline_core::{Connection, Instant};
-use bowline_host::{DEAF, SleepWatch, seed};
+use bowline_host::{DEAF, SleepWatch, Valve, seed};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::has_budget_remaining;
 
@@ -71,6 +71,7 @@ const LATE: Duration = Duration::from_millis(5);
 pub struct Driver<S> {
     /// Until the end.
     stream: Option<S>,
+    valve: Option<Valve<S>>,
     conn: Connection,
     clock: Clock,
     watch: SleepWatch,
@@ -124,6 +125,7 @@ impl<S> Driver<S> {
         let now = clock.now();
         Self {
             stream: Some(stream),
+            valve: None,
             conn,
             driven: now,
             checked: now,
@@ -161,6 +163,14 @@ impl<S> Driver<S> {
             self.conn.handle_input(self.clock.now(), leftover);
         }
         self
+    }
+
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see [`Valve`]. For
+    /// a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
+    /// [`set_unsent`](crate::tcp::set_unsent). What dials or serves here does so by itself.
+    #[must_use]
+    pub fn with_valve(self, set: fn(&S, u32)) -> Self {
+        Self { valve: Some(Valve::new(set)), ..self }
     }
 
     /// The connection.

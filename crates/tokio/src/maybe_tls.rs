@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use crate::tcp::set_unsent;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 
@@ -40,6 +41,13 @@ impl MaybeTlsStream {
             Kind::Tls(stream) => Some(stream.tcp()),
             #[cfg(unix)]
             Kind::Unix(_) => None,
+        }
+    }
+
+    /// Tells the system how many unsent bytes it may hold.
+    pub(crate) fn set_unsent(&self, most: u32) {
+        if let Some(tcp) = self.tcp() {
+            set_unsent(tcp, most);
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-pub use bowline_host::socket::{UNSENT, tune};
+pub use bowline_host::socket::{UNSENT, set_unsent, tune};
 
 /// Connects to the first of these addresses that answers; each gets a head start over the next.
 ///
@@ -72,7 +72,13 @@ mod tests {
         tune(&stream);
         assert!(stream.nodelay().unwrap());
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        assert_eq!(socket2::SockRef::from(&stream).tcp_notsent_lowat().unwrap(), UNSENT);
+        {
+            let unsent = |stream: &TcpStream| socket2::SockRef::from(stream).tcp_notsent_lowat().unwrap();
+            assert_eq!(unsent(&stream), UNSENT);
+            let stream = crate::MaybeTlsStream::from(stream);
+            stream.set_unsent(UNSENT * 2);
+            assert_eq!(unsent(stream.tcp().unwrap()), UNSENT * 2);
+        }
     }
 
     /// Elsewhere nobody can be made to keep a caller waiting.

@@ -245,7 +245,7 @@ impl Task {
         let link = spoken(result).and_then(|dialed| {
             let config = self.keeper.connection(now);
             match Driver::client(dialed.stream, &dialed.leftover, config, self.clock) {
-                Ok(driver) => Ok((driver, dialed.round_trip)),
+                Ok(driver) => Ok((driver.with_valve(MaybeTlsStream::set_unsent), dialed.round_trip)),
                 Err(error) => Err(DialError::System(error).disconnect()),
             }
         });

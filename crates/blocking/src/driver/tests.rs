@@ -19,6 +19,8 @@ struct Watched {
     /// How often it waited by a read, and how often that was set.
     patient: usize,
     set: Cell<usize>,
+    /// How many unsent bytes the system may hold.
+    unsent: Cell<u32>,
 }
 
 impl Watched {
@@ -82,7 +84,14 @@ impl Stream for Watched {
 /// A driver of a socket that holds these bytes, and the other end of it.
 fn watched(held: &[u8]) -> (Driver<Watched>, UnixStream) {
     let (stream, far) = UnixStream::pair().unwrap();
-    let watched = Watched { stream, held: held.to_vec(), reads: 0, patient: 0, set: Cell::new(0) };
+    let watched = Watched {
+        stream,
+        held: held.to_vec(),
+        reads: 0,
+        patient: 0,
+        set: Cell::new(0),
+        unsent: Cell::new(0),
+    };
     (Driver::client(watched, &[], Config::default(), Clock::start()).unwrap(), far)
 }
 
@@ -300,4 +309,23 @@ fn a_frame_that_has_only_begun_may_hold_something() {
     far.write_all(&frame).unwrap();
     driver.drive(None);
     assert!(driver.came.is_some());
+}
+
+#[test]
+fn where_much_drains_the_system_may_hold_more() {
+    let (driver, _far) = watched(b"");
+    let mut driver = driver.with_valve(|stream, most| stream.unsent.set(most));
+    // A time of its own, in which nothing is slow.
+    let now = driver.now() + Duration::from_secs(2);
+    let message = Message::binary(vec![7; 1 << 20]);
+    for _ in 0..20 {
+        driver.conn_mut().send(now, message.clone()).unwrap();
+        while let n @ 1.. = driver.conn().output().len() {
+            driver.conn_mut().handle_written(now, n);
+        }
+    }
+    driver.conn_mut().send(now, Message::text("hello")).unwrap();
+    let until = driver.now();
+    driver.drive(Some(until));
+    assert_eq!(driver.stream().unwrap().unsent.get(), 1 << 20);
 }

@@ -46,6 +46,9 @@ impl<S: Stream> Driver<S> {
                 },
             }
         }
+        if let (Some(valve), Some(stream)) = (&mut self.valve, &self.stream) {
+            valve.adjust(stream, &self.conn);
+        }
         let may_send = was_full && self.conn.room() > 0;
         let is_flushed = has_waited && !self.has_output();
         let is_event = !had_events && self.conn.has_events();

@@ -13,6 +13,7 @@ use crate::count::Count;
 use crate::driver::Driver;
 use crate::post::Post;
 use crate::stream::Stream;
+use crate::tcp::set_unsent;
 use crate::wait::waker;
 
 /// What reaches the thread of a link.
@@ -46,7 +47,8 @@ impl<'a, S: Stream> Link<'a, S> {
     ) -> io::Result<Self> {
         let (clock, house) = (server.0.clock, &server.0.house);
         let Accepted { stream, leftover, .. } = accepted;
-        let mut driver = Driver::server(stream, &leftover, house.connection(), clock)?;
+        let mut driver = Driver::server(stream, &leftover, house.connection(), clock)?
+            .with_valve(|stream, most| set_unsent(&stream.socket(), most));
         let (waker, wakened) = waker()?;
         driver.set_wakened(wakened);
         let (post, jobs) = (Post::new(waker), Count::default());

@@ -52,6 +52,15 @@ impl Connection {
         self.outbox.queued()
     }
 
+    /// How many bytes that have not been sent yet the system below should hold at most: as many as it gets rid of in 2 ms, as
+    /// far as that has been measured, and 16 KiB while it has not. No ping overtakes what lies there.
+    ///
+    /// It grows and shrinks with the path, up to 1 MiB and a little. A host that can tell its system
+    /// (`TCP_NOTSENT_LOWAT`) asks when it has reported what was written.
+    pub fn unsent_limit(&self) -> usize {
+        self.meter.fragment()
+    }
+
     /// The message that is being sent in pieces, if one has begun and not ended.
     pub fn unfinished(&self) -> Unfinished {
         self.unfinished

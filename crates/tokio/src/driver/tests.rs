@@ -2,6 +2,7 @@ use super::*;
 use bowline_core::Message;
 use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, Event};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{advance, timeout};
@@ -106,4 +107,24 @@ async fn a_deadline_that_has_passed_is_found_by_whoever_drives_again() {
     advance(Duration::from_secs(60)).await;
     timeout(Duration::from_millis(1), driver.drive()).await.expect("at once");
     assert!(!driver.conn().output().is_empty(), "it asks whether the peer is there");
+}
+
+#[tokio::test]
+async fn where_much_drains_the_system_may_hold_more() {
+    static UNSENT: AtomicU32 = AtomicU32::new(0);
+    let (stream, _peer) = tokio::io::duplex(1 << 10);
+    let driver = Driver::server(stream, &[], Config::default(), Clock::start()).unwrap();
+    let mut driver = driver.with_valve(|_, most| UNSENT.store(most, Ordering::Relaxed));
+    // A time of its own, in which nothing is slow.
+    let now = driver.now() + Duration::from_secs(2);
+    let message = Message::binary(vec![7; 1 << 20]);
+    for _ in 0..20 {
+        driver.conn_mut().send(now, message.clone()).unwrap();
+        while let n @ 1.. = driver.conn().output().len() {
+            driver.conn_mut().handle_written(now, n);
+        }
+    }
+    driver.conn_mut().send(now, Message::text("hello")).unwrap();
+    driver.drive().await;
+    assert_eq!(UNSENT.load(Ordering::Relaxed), 1 << 20);
 }

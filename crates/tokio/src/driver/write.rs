@@ -46,6 +46,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
         }
+        if let (Some(valve), Some(stream)) = (&mut self.valve, &self.stream) {
+            valve.adjust(stream, &self.conn);
+        }
         let is_due = written >= most || was_full && self.conn.room() > 0;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -31,6 +31,8 @@ use crate::driver::Driver;
 use crate::host::{Hands, Host};
 use crate::news::{News, Stir};
 use crate::tcp;
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
 use door::{Caller, Door};
 use served::Link;
 
@@ -176,22 +178,33 @@ impl Server {
         if self.house.config().wants_tls() {
             return self.tell(self.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
-        self.serve_stream(stream, peer).await;
+        self.serve_with(stream, peer, tcp::set_unsent).await;
     }
 
     #[cfg(feature = "tls")]
     async fn serve_tcp(&self, stream: TcpStream, peer: String) {
         let Some(tls) = &self.house.config().tls else {
-            return Box::pin(self.serve_stream(stream, peer)).await;
+            return Box::pin(self.serve_with(stream, peer, tcp::set_unsent)).await;
         };
         match crate::tls::accept(stream, tls, self.house.config().accept.timeout).await {
-            Ok(stream) => Box::pin(self.serve_stream(stream, peer)).await,
+            Ok(stream) => {
+                let set_unsent = |stream: &TlsStream, most| tcp::set_unsent(stream.tcp(), most);
+                Box::pin(self.serve_with(stream, peer, set_unsent)).await;
+            }
             Err(error) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
         }
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve_with(stream, peer, |_, _| {}).await;
+    }
+
+    /// The same for a stream whose system can be told how many unsent bytes it may hold.
+    async fn serve_with<S>(&self, stream: S, peer: String, set_unsent: fn(&S, u32))
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -203,20 +216,20 @@ impl Server {
         };
         let accepted = accept::accept(stream, &self.house.config().accept, decide).await;
         match (accepted, pass) {
-            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer).await,
+            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
             (Ok(_), None) => {}
             (Err(error), _) => self.tell(self.house.refuse_handshake(peer, &error)),
         }
     }
 
-    async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String)
+    async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let clock = self.clock;
         let Accepted { stream, leftover, .. } = accepted;
         let driver = match Driver::server(stream, &leftover, self.house.connection(), clock) {
-            Ok(driver) => driver,
+            Ok(driver) => driver.with_valve(set_unsent),
             Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::System(error))),
         };
         let stopping = self.stopping.subscribe();

@@ -29,7 +29,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (accepted, pass) = guest.take_over(stream);
-        self.serve_link(accepted, pass, peer).await;
+        self.serve_link(accepted, pass, peer, |_, _| {}).await;
     }
 
     /// Tells all clients, and those who come from now on, to come back later. Each is gone when its
