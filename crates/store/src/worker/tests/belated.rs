@@ -24,7 +24,7 @@ fn arrive(old: &mut End, said: Vec<Bytes>) -> Option<Result<(), Code>> {
     for message in said {
         old.transfers.handle_message(Instant::ZERO, message);
     }
-    old.settle();
+    old.settle(Instant::ZERO);
     old.ended(ID)
 }
 
@@ -75,7 +75,7 @@ fn after_a_belated_offer_the_next_link_goes_on() {
     // The second link is lost as well, and nobody has the transfer at the moment.
     world.client.transfers.handle_link_down(Instant::ZERO);
     world.server.transfers.handle_link_down(Instant::ZERO);
-    world.server.settle();
+    world.server.settle(Instant::ZERO);
     assert_eq!(arrive(&mut old, said), None, "who is there may have it");
     world.server = End::new(Role::Server, world.to.path(), 2);
     world.server.store = old.store.clone();
