@@ -21,10 +21,17 @@ fn a_conversation_waits_by_its_reads_and_sets_their_time_once() {
 fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
     let (mut driver, mut far) = conversing();
     let (patiently, start) = (patient(&driver), driver.now());
-    let until = start + Duration::from_millis(700);
-    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
-    assert!((700..3000).contains(&(driver.now() - start).as_millis()));
+    // If we did not run for a while, too little of the time was left for a read to wait.
+    for _ in 0..10 {
+        let until = driver.now() + Duration::from_millis(700);
+        assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+        assert!(driver.now() >= until);
+        if patient(&driver) > patiently {
+            break;
+        }
+    }
     assert_eq!(patient(&driver), patiently + 1, "half of the time");
+    assert!(driver.now() - start < LONG);
     hear(&mut driver, &mut far);
 }
 
@@ -32,8 +39,9 @@ fn a_read_that_has_waited_in_vain_is_followed_by_an_exact_wait() {
 fn a_near_deadline_is_waited_for_exactly() {
     let (mut driver, _far) = conversing();
     let (patiently, start) = (patient(&driver), driver.now());
-    assert_eq!(driver.drive(Some(start + Duration::from_millis(20))), Driven::TimedOut);
-    assert!((20..1000).contains(&(driver.now() - start).as_millis()));
+    let until = start + Duration::from_millis(20);
+    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    assert!((until..start + LONG / 2).contains(&driver.now()));
     assert_eq!(patient(&driver), patiently);
 }
 
@@ -54,7 +62,9 @@ fn a_read_does_not_wait_while_something_is_to_be_written() {
     let patiently = patient(&driver);
     block(&mut driver);
     let until = driver.now() + Duration::from_millis(300);
-    assert_eq!(driver.drive(Some(until)), Driven::TimedOut);
+    // A stream that has taken nothing for a second is news, if we did not run for so long.
+    while driver.drive(Some(until)) == Driven::Busy {}
+    assert!(driver.now() >= until);
     assert_eq!(patient(&driver), patiently);
 }
 
@@ -80,7 +90,8 @@ fn after_a_read_that_waited_nothing_waits() {
         let full = std::iter::repeat_with(|| stream.write_now(slices)).find_map(Result::err).unwrap();
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
-    assert!(driver.now() - start < Duration::from_secs(1));
+    // The read before has waited for up to half of the heartbeat.
+    assert!(driver.now() - start < LONG / 4);
 }
 
 #[test]
