@@ -12,13 +12,22 @@ pub struct Counted<S> {
     sent: u64,
     /// When callers are turned away as if nothing could be moved: tungstenite goes on for as long as anything can.
     until: Option<Instant>,
+    /// What has been tried since that was set, and is not tried again when it is late. Once each is tried in any case: what
+    /// a process that did not run for a moment leaves where it is, would look like silence.
+    tried: Tried,
     full: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tried {
+    read: bool,
+    write: bool,
 }
 
 impl<S> Counted<S> {
     /// Counts from now on.
     pub fn new(stream: S) -> Self {
-        Self { stream, received: 0, sent: 0, until: None, full: false }
+        Self { stream, received: 0, sent: 0, until: None, tried: Tried::default(), full: false }
     }
 
     /// The stream.
@@ -38,9 +47,9 @@ impl<S> Counted<S> {
 }
 
 impl<S> Counted<S> {
-    /// Moves bytes for so long from now on.
+    /// Moves bytes for so long from now on, and tries it once each way however late that is.
     pub(super) fn allow(&mut self, time: Duration) {
-        (self.until, self.full) = (Instant::now().checked_add(time), false);
+        (self.until, self.tried, self.full) = (Instant::now().checked_add(time), Tried::default(), false);
     }
 
     /// Whether the stream itself has said since then that it takes no more, or has taken less than it was given.
@@ -48,8 +57,18 @@ impl<S> Counted<S> {
         self.full
     }
 
-    fn check(&self) -> io::Result<()> {
-        let is_late = self.until.is_some_and(|until| until <= Instant::now());
+    fn check_read(&mut self) -> io::Result<()> {
+        let again = std::mem::replace(&mut self.tried.read, true);
+        self.check(again)
+    }
+
+    fn check_write(&mut self) -> io::Result<()> {
+        let again = std::mem::replace(&mut self.tried.write, true);
+        self.check(again)
+    }
+
+    fn check(&self, again: bool) -> io::Result<()> {
+        let is_late = again && self.until.is_some_and(|until| until <= Instant::now());
         if is_late { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
     }
 
@@ -67,7 +86,7 @@ impl<S> Counted<S> {
 
 impl<S: Read> Read for Counted<S> {
     fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
-        self.check()?;
+        self.check_read()?;
         let n = self.stream.read(place)?;
         self.received += n as u64;
         Ok(n)
@@ -76,18 +95,38 @@ impl<S: Read> Read for Counted<S> {
 
 impl<S: Write> Write for Counted<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
+        self.check_write()?;
         let wrote = self.stream.write(bytes);
         self.wrote(bytes.len(), wrote)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.check()?;
+        self.check_write()?;
         let wrote = self.stream.write_vectored(slices);
         self.wrote(slices.iter().map(|slice| slice.len()).sum(), wrote)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn each_way_is_tried_once_however_late_it_is() {
+        let mut stream = Counted::new(Cursor::new(vec![0; 10]));
+        for sum in [2, 4] {
+            stream.allow(Duration::ZERO);
+            assert_eq!(stream.write(b"ab").unwrap(), 2);
+            assert_eq!(stream.read(&mut [0; 2]).unwrap(), 2);
+            assert_eq!((stream.sent(), stream.received()), (sum, sum));
+            assert_eq!(stream.write(b"ab").unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert_eq!(stream.read(&mut [0; 2]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            assert!(!stream.is_full(), "it was we who turned it away");
+        }
     }
 }

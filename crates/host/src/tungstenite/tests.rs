@@ -11,6 +11,7 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::SendError;
 use bowline_core::{Close, CloseCode, Disconnect};
 
+use super::patience::Patience;
 use super::watched::MOMENT;
 use super::*;
 
@@ -177,6 +178,45 @@ fn two_ends_that_both_send_first_do_not_wait_for_each_other() {
     let (heard, end) = there.join().unwrap();
     assert!(heard == message());
     assert_eq!(end.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+}
+
+/// A socket of a process that does not run for a while, just when it is about to read.
+struct Paused(UnixStream);
+
+impl Read for Paused {
+    fn read(&mut self, place: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(place)
+    }
+}
+
+impl Write for Paused {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Patience for Paused {
+    fn set_read_timeout(&self, time: Option<Duration>) -> std::io::Result<()> {
+        thread::sleep(time.unwrap_or_default() + Duration::from_millis(1));
+        self.0.set_read_timeout(time)
+    }
+
+    fn set_write_timeout(&self, time: Option<Duration>) -> std::io::Result<()> {
+        self.0.set_write_timeout(time)
+    }
+}
+
+#[test]
+fn what_has_come_is_read_however_late_we_are() {
+    let (near, mut far) = streams();
+    let socket = WebSocket::from_raw_socket(Counted::new(Paused(near)), Role::Client, None);
+    let mut here = Watched::client(socket, Config::default()).unwrap();
+    far.write_all(b"\x81\x05hello").unwrap();
+    assert_eq!(here.read_timeout(Duration::ZERO).unwrap(), Some(Message::text("hello")));
 }
 
 #[test]
