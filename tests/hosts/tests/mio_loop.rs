@@ -94,6 +94,8 @@ impl Client {
         // It is up to the server to ask.
         let mut config = Config::default();
         config.heartbeat.mode = Mode::Off;
+        // The server ends its direction; who waited for that in vain would wait too long here.
+        config.closing.end_timeout = 10 * LIMIT;
         let mut conn = Connection::client(config, [7; 32], now);
         conn.handle_input(now, &upgraded.leftover);
         Self { socket, conn, reads: true, answers: Vec::new(), end: None }
@@ -238,7 +240,8 @@ fn clients_for_another_process() {
 
 #[test]
 fn whoever_does_not_answer_is_found_dead_and_nobody_else() {
-    let config = heartbeat(Duration::from_millis(200), Duration::from_millis(1500));
+    // Longer than a living client may not run on a busy machine.
+    let config = heartbeat(Duration::from_millis(200), Duration::from_secs(6));
     let ends = beside(&config, |server, ends| {
         let mut living = Clients::dial(server, 3);
         let dead = Clients::dial(server, 3);
@@ -252,8 +255,6 @@ fn whoever_does_not_answer_is_found_dead_and_nobody_else() {
         let now = living.now();
         living.all.iter_mut().for_each(|client| client.conn.close(now, Close::normal()).unwrap());
         living.until("closed", |client| client.end.is_some());
-        // The server has ended its direction; nobody had to wait for that in vain.
-        assert!(living.now() - now < Config::default().closing.end_timeout);
     });
     assert_eq!(ends[3..], [END; 3]);
 }

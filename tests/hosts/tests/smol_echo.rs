@@ -55,25 +55,25 @@ async fn pair(client: Config, server: Config) -> (smol::Task<Disconnect>, Link, 
 #[test]
 fn messages_go_both_ways_until_one_end_closes() {
     run(async {
-        let (server, link, mut conn) = pair(Config::default(), Config::default()).await;
+        // The server ends its direction; who waited for that in vain would wait too long here.
+        let mut config = Config::default();
+        config.closing.end_timeout = 10 * LIMIT;
+        let (server, link, mut conn) = pair(config.clone(), config).await;
         let message = |n| Message::binary(vec![n; 100_000]);
         conn.send(Instant::ZERO, message(0)).unwrap();
-        let (mut heard, mut closed) = (0, None);
+        let mut heard = 0;
         let drive = link.drive(&mut conn, |conn, now, echo| {
             assert_eq!(echo, message(heard));
             heard += 1;
             if heard < 20 {
                 conn.send(now, message(heard)).unwrap();
             } else {
-                closed = Some(Clock::now());
                 conn.close(now, Close::normal()).unwrap();
             }
         });
         assert_eq!(drive.await.unwrap().to_string(), CLIENT_CLOSED);
         assert_eq!(server.await.to_string(), SERVER_CLOSED);
         assert_eq!(heard, 20);
-        // The server has ended its direction; nobody had to wait for that in vain.
-        assert!(closed.unwrap().elapsed() < Config::default().closing.end_timeout);
     });
 }
 
@@ -174,25 +174,38 @@ fn a_close_that_nobody_answers_is_over_on_time() {
 #[test]
 fn a_silence_is_lived_through_by_pings() {
     run(async {
-        // The client's are the quicker ones, so that the server need not ask.
-        let (_server, link, mut conn) = pair(heartbeat(50, 20_000), Config::default()).await;
-        let silence = async {
-            Timer::after(Duration::from_millis(500)).await;
-            None
-        };
-        let drive = async { Some(link.drive(&mut conn, |_, _, _| unreachable!("nobody speaks")).await) };
-        assert!(drive.or(silence).await.is_none(), "it lives");
-        assert!(conn.stats().pongs >= 2, "{:?}", conn.stats());
+        // On a machine with too much to do a pong may take longer.
+        for (silence, is_last) in [(500, false), (5000, false), (20_000, true)] {
+            // The client's are the quicker ones, so that the server need not ask.
+            let (_server, link, mut conn) = pair(heartbeat(50, 20_000), Config::default()).await;
+            let silence = async {
+                Timer::after(Duration::from_millis(silence)).await;
+                None
+            };
+            let drive = async { Some(link.drive(&mut conn, |_, _, _| unreachable!("nobody speaks")).await) };
+            assert!(drive.or(silence).await.is_none(), "it lives");
+            if conn.stats().pongs >= 2 {
+                return;
+            }
+            assert!(!is_last, "{:?}", conn.stats());
+        }
     });
 }
 
 #[test]
 fn an_end_that_a_deadline_brings_is_told_at_once() {
     run(async {
-        let (server, _silent, _conn) = pair(heartbeat(20_000, 20_000), heartbeat(50, 200)).await;
-        let began = Clock::now();
-        assert_eq!(server.await.kind(), Kind::KeepaliveTimeout);
-        // Far below the next thing that could have waked it.
-        assert!(began.elapsed() < Duration::from_secs(10));
+        // If the server itself did not run for seconds, it says so, and it proves nothing.
+        for _ in 0..20 {
+            let (server, _silent, _conn) = pair(heartbeat(60_000, 60_000), heartbeat(50, 200)).await;
+            let (began, end) = (Clock::now(), server.await);
+            // Far below the next thing that could have waked it.
+            assert!(began.elapsed() < LIMIT / 2);
+            if end.kind() != Kind::LocalSuspend {
+                assert_eq!(end.kind(), Kind::KeepaliveTimeout, "{end}");
+                return;
+            }
+        }
+        panic!("this machine runs nothing");
     });
 }

@@ -34,9 +34,12 @@ fn pair(interval: u64, timeout: u64) -> (WebSocket<TcpStream>, thread::JoinHandl
 #[test]
 fn a_client_that_answers_lives_through_silence_and_says_goodbye() {
     let (mut client, server) = pair(20, 20_000);
-    // tungstenite answers a ping when it reads the next.
-    for _ in 0..5 {
-        assert!(client.read().unwrap().is_ping());
+    // tungstenite answers a ping when it reads the next. Who is waited for hears that the other end is there, too.
+    let mut pings = 0;
+    while pings < 5 {
+        let heard = client.read().unwrap();
+        assert!(heard.is_ping() || heard.is_pong(), "{heard:?}");
+        pings += usize::from(heard.is_ping());
     }
     client.send(Message::text("hello")).unwrap();
     while client.read().unwrap() != Message::text("hello") {}
@@ -48,8 +51,12 @@ fn a_client_that_answers_lives_through_silence_and_says_goodbye() {
 
 #[test]
 fn a_client_that_hangs_is_found_dead() {
-    let (_client, server) = pair(50, 200);
-    let end = server.join().unwrap();
+    // If the server itself did not run for seconds, it says so, and it proves nothing.
+    let ends = std::iter::repeat_with(|| {
+        let (_client, server) = pair(50, 200);
+        server.join().unwrap()
+    });
+    let end = ends.take(20).find(|end| end.kind() != Kind::LocalSuspend).expect("a machine that runs this");
     assert_eq!(end.kind(), Kind::KeepaliveTimeout, "{end}");
 }
 

@@ -33,7 +33,10 @@ impl Link {
         let served = house.serve(pass, "here".into(), spawn, deliver, Arc::new(|| ()), NOW);
         let mut client = Session::client(session::Config::default(), [1; 32], NOW);
         client.handle_link_up(NOW, Some(Duration::ZERO));
-        client.transfers_mut().offer(NOW, Offer::new(ID, SafeName::parse("file").unwrap(), 1 << 30)).unwrap();
+        client
+            .transfers_mut()
+            .offer(NOW, Offer::new(ID, SafeName::parse("file").unwrap(), 10_000_000))
+            .unwrap();
         let near = Connection::client(connection::Config::default(), [1; 32], NOW);
         let far = Connection::server(house.connection(), [1; 32], NOW);
         let mut link = Self { client: (client, near), server: (served, far), reports };

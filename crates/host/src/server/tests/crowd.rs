@@ -36,7 +36,7 @@ impl Link {
         let mut client = Session::client(session::Config::default(), [n; 32], NOW);
         client.handle_link_up(NOW, Some(Duration::ZERO));
         let name = SafeName::parse(&format!("file {n}")).unwrap();
-        let offer = Offer::new(TransferId::from_bytes([n; 16]), name, 1 << 30);
+        let offer = Offer::new(TransferId::from_bytes([n; 16]), name, 10_000_000);
         client.transfers_mut().offer(NOW, offer).unwrap();
         let near = Connection::client(connection::Config::default(), [n; 32], NOW);
         let far = Connection::server(house.connection(), [n; 32], NOW);
