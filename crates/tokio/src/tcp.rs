@@ -37,7 +37,7 @@ pub(crate) async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     async fn listener() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -45,22 +45,27 @@ mod tests {
         (listener, address)
     }
 
-    /// An address at which nobody listens any more.
-    async fn closed() -> SocketAddr {
-        listener().await.1
+    /// A port at which nobody listens, taken.
+    fn closed() -> (TcpSocket, SocketAddr) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
     }
 
     #[tokio::test]
     async fn an_address_that_refuses_does_not_hide_the_next() {
         let (_listener, address) = listener().await;
-        let stream = connect(vec![closed().await, address]).await.unwrap();
+        let (_taken, closed) = closed();
+        let stream = connect(vec![closed, address]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
     }
 
     #[tokio::test]
     async fn the_error_is_that_of_the_first_address() {
         let unusable = "0.0.0.0:0".parse().unwrap();
-        let error = connect(vec![closed().await, unusable]).await.unwrap_err();
+        let (_taken, closed) = closed();
+        let error = connect(vec![closed, unusable]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert_eq!(connect(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
     }
@@ -85,7 +90,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_address_that_does_not_answer_does_not_hide_the_next() {
-        let full = tokio::net::TcpSocket::new_v4().unwrap();
+        let full = TcpSocket::new_v4().unwrap();
         full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let full = full.listen(0).unwrap();
         let silent = full.local_addr().unwrap();

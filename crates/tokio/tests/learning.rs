@@ -90,10 +90,16 @@ async fn a_client_learns_from_the_end_of_its_link_and_remembers() {
     let paths = Paths::default();
     let (first, mut events) = client(address, &paths);
 
-    let end = next_end(&mut events, LIMIT).await.expect("the proxy ends it");
-    let Ok(LinkEvent::Notice(Event::HeartbeatChanged { to, .. })) = events.recv().await else {
-        panic!("another heartbeat was to follow: {end}");
-    };
+    let (mut end, mut learned) = (String::new(), None);
+    // An end at which we did not run ourselves teaches nothing.
+    for _ in 0..5 {
+        end = next_end(&mut events, LIMIT).await.expect("the proxy ends it");
+        if let Ok(LinkEvent::Notice(Event::HeartbeatChanged { to, .. })) = events.recv().await {
+            learned = Some(to);
+            break;
+        }
+    }
+    let to = learned.unwrap_or_else(|| panic!("another heartbeat was to follow: {end}"));
     assert!(end.ends_with(&format!("; heartbeat set to {:.1} s", to.as_secs_f64())), "{end}");
     let key = address.to_string();
     let hi = paths.path(&key).hi().expect("a limit");
@@ -130,7 +136,10 @@ async fn a_path_may_have_a_name_of_its_own() {
     config.connection.heartbeat.interval = Duration::from_secs(10);
     let client = Client::new(&format!("ws://{address}"), config).expect("a URL");
     let mut events = client.events();
-    next_end(&mut events, LIMIT).await.expect("the proxy ends it");
+    // An end at which we did not run ourselves teaches nothing.
+    while paths.path("here at-home").hi().is_none() {
+        next_end(&mut events, LIMIT).await.expect("the proxy ends it");
+    }
     let path = paths.path("here at-home");
     assert_eq!(path.lo(), Some(Duration::from_secs(2)), "it is known still");
     assert!(path.hi() > Some(IDLE / 2), "{path}");

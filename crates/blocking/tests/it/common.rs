@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use bowline_blocking::accept::{self, Decision};
-use bowline_blocking::{MaybeTlsStream, WebSocket, dial};
+use bowline_blocking::{DialError, MaybeTlsStream, WebSocket, dial};
 use bowline_core::connection::Config;
 
 /// Generous: no test waits for it when all is well.
@@ -89,6 +89,19 @@ pub(crate) fn papers() -> &'static Papers {
             client: ClientTls::trusting(certificate.as_bytes()).unwrap(),
         }
     })
+}
+
+/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (stream.local_addr().unwrap(), (listener, stream))
+}
+
+/// One of a few attempts fails like this: one that did not run for a while knows only that the time was over.
+pub(crate) fn fails_in_time(attempt: impl Fn() -> DialError, fits: impl Fn(&DialError) -> bool) {
+    let mut errors = (0..10).map(|_| attempt());
+    assert!(errors.any(|error| fits(&error)), "{}", attempt());
 }
 
 /// A heartbeat of so many milliseconds each.

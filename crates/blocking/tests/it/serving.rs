@@ -138,12 +138,14 @@ fn read(stream: &TcpStream) -> Option<http::Request<()>> {
 }
 
 fn write(mut stream: &TcpStream, answer: &http::Response<bytes::Bytes>) {
-    write!(stream, "HTTP/1.1 {}\r\n", answer.status()).unwrap();
+    let mut text = format!("HTTP/1.1 {}\r\n", answer.status()).into_bytes();
     for (name, value) in answer.headers() {
-        write!(stream, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
+        write!(text, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
     }
-    stream.write_all(b"\r\n").unwrap();
-    stream.write_all(answer.body()).unwrap();
+    text.extend_from_slice(b"\r\n");
+    text.extend_from_slice(answer.body());
+    // Whoever asked may have gone.
+    let _ = stream.write_all(&text);
 }
 
 /// What plain HTTP is answered.

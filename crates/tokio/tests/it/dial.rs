@@ -7,7 +7,7 @@ use bowline_tokio::accept::{self, Accept, Decision};
 use bowline_tokio::{DialError, Stage, dial};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream, duplex};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
 
 use crate::common::PIPE;
@@ -144,7 +144,10 @@ async fn a_socket_that_was_dialled_sends_at_once() {
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_said_so() {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Its port is taken.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = nobody.local_addr().unwrap();
     let error = dial::connect(&format!("ws://{address}/"), &dial::Config::default()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("nobody listens at {address} (connection refused)"));
     assert_eq!(error.retry(), Retry::Backoff);
