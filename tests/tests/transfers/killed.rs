@@ -13,7 +13,8 @@ use crate::rig::{
 };
 
 const LEN: usize = 6_000_000;
-const RATE: u64 = 3_000_000;
+/// So that a test that does not run for some seconds still comes to the middle.
+const RATE: u64 = 1_000_000;
 
 /// What tells this test binary that it is one of those processes.
 const PART: &str = "BOWLINE_TEST_PART";

@@ -15,7 +15,7 @@ use bowline_host::server::ServerConfig;
 use bowline_host::transfer::TransferError;
 
 use crate::ends::Pair;
-use crate::rig::{Serving, answering, anywhere, contents, end, folder, id, name, quick, source};
+use crate::rig::{Serving, answering, anywhere, contents, end, folder, id, name, nobody, quick, source};
 
 /// A proxy that wants "ann" and "pass word", and says each byte of its answers by itself.
 struct Proxy {
@@ -165,7 +165,8 @@ pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
     let path = dir.path().join("socket");
     let (listener, _file) = bowline_host::unix::listen(&path).expect("a socket");
     let call = || bowline_host::unix::connect(&path, Duration::from_millis(50));
-    let waiting: Vec<_> = std::iter::from_fn(|| call().ok()).collect();
+    // Whoever did not run for so long does not know whether there was a place.
+    let waiting: Vec<_> = std::iter::from_fn(|| (0..3).find_map(|_| call().ok())).collect();
     assert!(waiting.len() > 100, "{} wait", waiting.len());
     let mut config = quick();
     config.dial.unix = Some(path.clone());
@@ -230,7 +231,7 @@ pub(crate) fn a_proxy_that_does_not_reach_the_server_is_asked_again(pair: Pair) 
 }
 
 pub(crate) fn a_proxy_that_is_not_there_is_named(pair: Pair) {
-    let address = TcpListener::bind(anywhere()).and_then(|listener| listener.local_addr()).expect("a port");
+    let (address, _kept) = nobody();
     let why = dial_failed(pair, quick(), &format!("socks5://{address}"), true);
     assert_eq!(why, format!("nobody listens at the proxy socks5://{address} (connection refused)"));
 }
@@ -240,9 +241,8 @@ pub(crate) fn a_proxy_that_says_nothing_is_named_when_the_time_is_over(pair: Pai
     let address = listener.local_addr().expect("bound");
     let mut config = quick();
     config.dial.connect_timeout = Duration::from_millis(300);
-    let why = dial_failed(pair, config, &format!("http://{address}"), true);
-    assert!(
-        why.ends_with(&format!("the proxy http://{address} did not answer within 300ms, 0 bytes came")),
-        "{why}"
-    );
+    let words = format!("the proxy http://{address} did not answer within 300ms, 0 bytes came");
+    // Whoever did not run for so long knows only that the time was over.
+    let mut failures = (0..10).map(|_| dial_failed(pair, config.clone(), &format!("http://{address}"), true));
+    assert!(failures.any(|why| why.ends_with(&words)), "{words}");
 }

@@ -66,6 +66,13 @@ impl Serving {
     }
 }
 
+/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+    (stream.local_addr().expect("connected"), (listener, stream))
+}
+
 pub(crate) fn anywhere() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -107,10 +114,12 @@ pub(crate) fn id(n: u8) -> TransferId {
     TransferId::from_bytes([n; 16])
 }
 
-/// A file of so many bytes to send.
+/// A file of so many bytes to send. One that is being sent already is not touched.
 pub(crate) fn source(dir: &TempDir, len: usize) -> PathBuf {
     let path = dir.path().join(format!("source {len}"));
-    std::fs::write(&path, contents(len)).expect("written");
+    if !path.exists() {
+        std::fs::write(&path, contents(len)).expect("written");
+    }
     path
 }
 

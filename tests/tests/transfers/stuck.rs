@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bowline_core::closing::Kind;
-use bowline_host::client::LinkEvent;
+use bowline_host::client::{ClientConfig, LinkEvent};
 use bowline_host::server::ServerConfig;
 use bowline_host::transfer::TransferError;
 
-use crate::ends::Pair;
+use crate::ends::{LIMIT, Pair};
 use crate::rig::{Serving, contents, folder, id, kept, name, quick, slow, source, stalling_proxy, until};
 
 /// More than what the system keeps between two sockets.
@@ -30,8 +30,13 @@ pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair
             break disconnect;
         }
     };
-    assert!(matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall), "{disconnect}");
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    // On a machine with too much to do it was we who did not run.
+    let is_death =
+        matches!(disconnect.kind(), Kind::KeepaliveTimeout | Kind::WriteStall | Kind::LocalSuspend);
+    assert!(is_death, "{disconnect}");
+    // Without these settings it takes longer.
+    let default = ClientConfig::default().connection.heartbeat;
+    assert!(start.elapsed() < default.interval + default.timeout, "{:?}", start.elapsed());
     let sent = transfer.finished().expect("sent");
     assert!(sent.links >= 2, "{sent:?}");
     assert!(serving.file("file") == contents(LEN));
@@ -45,19 +50,23 @@ pub(crate) fn a_close_does_not_wait_for_a_peer_that_takes_no_more(pair: Pair) {
     config.connection.closing.close_timeout = Duration::from_millis(300);
     // What counts if the Close cannot leave.
     config.connection.closing.stall_timeout = Duration::from_millis(300);
+    config.connection.heartbeat.interval = 10 * LIMIT;
     let client = serving.client_at(proxy, config);
     let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
     until(&mut transfer, |progress| progress.received > 0);
     let start = Instant::now();
     client.close();
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     assert!(matches!(transfer.finished(), Err(TransferError::Closed)));
 }
 
 pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave(pair: Pair) {
     let mut config = ServerConfig::default();
     config.drain = Duration::from_millis(300);
-    config.connection.closing.close_timeout = Duration::from_secs(30);
+    config.connection.closing.close_timeout = 10 * LIMIT;
+    config.connection.closing.stall_timeout = 10 * LIMIT;
+    config.connection.heartbeat.interval = 10 * LIMIT;
+    config.accept.timeout = 10 * LIMIT;
     let mut serving = Serving::start(pair, config);
     let dir = folder();
     // Somebody who does not even ask, and somebody whose answer does not arrive.
@@ -68,7 +77,7 @@ pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
     until(&mut transfer, |progress| progress.received > 500_000);
     let start = Instant::now();
     serving.server.stop();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     assert!(kept(serving.dir.path()) > 400_000);
     drop(silent);
 }

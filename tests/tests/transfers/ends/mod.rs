@@ -23,7 +23,7 @@ use bowline_store::{DiskStore, Pipe};
 use crate::papers::Over;
 
 /// Generous: no test waits for it when all is well.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// Who moves the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
