@@ -75,15 +75,20 @@ fn tokens_that_change_count_without_a_restart_and_a_transfer_goes_on() {
     write_private(&world, "who", "alice first\n");
     write_private(&world, "token", "first\n");
     world.file("a", 3_000_000);
-    let server = world.serve(&["--tokens", "who", "--limit-rate", "1M"]);
+    let server = world.serve(&["--tokens", "who", "--limit-rate", "500k"]);
     let mut sending =
         Process::start(&mut world.bowline(["send", "a", &server.url, "--token-file", "token", "--json"]));
     sending.middle();
+    // So that it is not over meanwhile.
+    sending.signal(Signal::USR1);
+    sending.event(|event| event["stage"] == "paused");
+    write_private(&world, "token", "second\n");
     write_private(&world, "who", "alice\n");
     server.process.signal(Signal::HUP);
     write_private(&world, "who", "alice second\n");
-    write_private(&world, "token", "second\n");
     server.process.signal(Signal::HUP);
+    sending.event(|event| event["event"] == "link" && event["state"] == "down");
+    sending.signal(Signal::USR2);
     let done = sending.event(|event| event["event"] == "done");
     assert_eq!((done["links"].as_u64(), done["bytes"].as_u64()), (Some(2), Some(3_000_000)));
     assert!(world.inbox("a") == bytes("a", 3_000_000));
@@ -98,29 +103,25 @@ fn tokens_that_change_count_without_a_restart_and_a_transfer_goes_on() {
 #[test]
 fn a_server_without_files_goes_on_when_it_is_told_to_read_them_again() {
     let world = World::new();
-    let server = world.serve(&[]);
-    server.process.signal(Signal::HUP);
-    let probe = || Process::start(&mut world.bowline(["probe", &server.url])).finish().code;
+    let (server, url, mut words) = world.serve_aloud(&[]);
+    server.signal(Signal::HUP);
+    words.until("there is nothing to read again");
+    let probe = || Process::start(&mut world.bowline(["probe", &url])).finish().code;
     assert_eq!((probe(), probe()), (Some(0), Some(0)));
-    let told = stop(server);
-    assert!(told.contains("there is nothing to read again"), "{told}");
 }
 
 #[test]
 fn a_list_that_cannot_be_read_changes_nothing() {
     let world = World::new();
     write_private(&world, "who", "alice one\n");
-    let server = world.serve(&["--tokens", "who"]);
+    let (server, url, mut words) = world.serve_aloud(&["--tokens", "who"]);
     write_private(&world, "who", "alice\n");
-    server.process.signal(Signal::HUP);
-    eventually("the old list counts", || {
-        Process::start(world.bowline(["probe", &server.url]).env("BOWLINE_TOKEN", "one")).finish().code
-            == Some(0)
-    });
-    let told = stop(server);
-    let words =
-        "who: line 1: it has one word; a name and a token are needed; the list of tokens stays as it was";
-    assert!(told.contains(words), "{told}");
+    server.signal(Signal::HUP);
+    words.until(
+        "who: line 1: it has one word; a name and a token are needed; the list of tokens stays as it was",
+    );
+    let probe = Process::start(world.bowline(["probe", &url]).env("BOWLINE_TOKEN", "one")).finish();
+    assert_eq!(probe.code, Some(0), "the old list counts: {probe:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 const BIG: usize = 8_000_000;
-const SLOW: [&str; 3] = ["--limit-rate", "2500k", "--json"];
+const SLOW: [&str; 3] = ["--limit-rate", "1200k", "--json"];
 
 /// What may happen to a file between two looks at it, and what its bytes are then.
 type Change = fn(&Path) -> Vec<u8>;

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -65,6 +65,18 @@ impl World {
         Process::start(&mut self.bowline(args)).finish()
     }
 
+    /// A server, and what it says on stderr.
+    pub(crate) fn serve_aloud(&self, args: &[&str]) -> (Process, String, Words) {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let mut command = self.bowline(serve.iter().chain(args));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let words = Words(BufReader::new(child.stderr.take().expect("it is piped")));
+        let mut process = Process::of(child, std::io::empty());
+        let line = process.line().expect("a server says where it listens");
+        let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
+        (process, url, words)
+    }
+
     pub(crate) fn serve(&self, args: &[&str]) -> Server {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
         let mut process = Process::start(&mut self.bowline(serve.iter().chain(args)));
@@ -73,6 +85,27 @@ impl World {
         assert!(url.starts_with("ws://127.0.0.1:") && !url.ends_with(":0"), "{url}");
         Server { url, process }
     }
+}
+
+/// What a process says on stderr, as it comes.
+pub(crate) struct Words(BufReader<ChildStderr>);
+
+impl Words {
+    /// Waits for a line with this in it.
+    pub(crate) fn until(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.0.read_line(&mut line).expect("UTF-8") > 0, "it ended without: {words}");
+        }
+    }
+}
+
+/// An address at which nobody listens, and nobody else can as long as what comes with it is kept.
+pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+    (stream.local_addr().expect("connected"), (listener, stream))
 }
 
 /// Bytes that depend on the name and do not repeat.

@@ -14,7 +14,7 @@ const BIG: usize = 8_000_000;
 
 /// Sends what is written into the pipe, slowly enough for it to have a middle.
 fn send(world: &World, url: &str) -> (Process, ChildStdin) {
-    let args = ["send", "-", url, "--name", "piped", "--json", "--limit-rate", "2500k"];
+    let args = ["send", "-", url, "--name", "piped", "--json", "--limit-rate", "1200k"];
     let mut sender = Process::start(world.bowline(args).stdin(Stdio::piped()));
     let stdin = sender.stdin();
     (sender, stdin)
@@ -59,7 +59,7 @@ fn a_pipe_arrives_whole_over_connections_that_are_cut() {
     let relay = Relay::to(server.address());
     let (mut sender, stdin) = send(&world, &relay.url);
     write(stdin);
-    for place in [2_000_000, 5_000_000] {
+    for place in [1_000_000, 3_000_000] {
         let told = sender.event(reached(place));
         assert!(told["bytes"].is_null() && told["seconds_left"].is_null(), "{told}");
         relay.cut();

@@ -1,6 +1,6 @@
 //! What `probe` finds out about servers, and about what stands before them.
 
-use crate::common::{Done, World};
+use crate::common::{Done, World, nobody};
 use crate::path::{End, Limit, echo, relay};
 use bowline_blocking::accept;
 use serde_json::Value;
@@ -18,6 +18,20 @@ fn probe(url: &str, args: &[&str]) -> Done {
     let done = World::new().run([&["probe", url, "--json"], args].concat());
     assert_eq!(done.code, Some(0), "{done:?}");
     done
+}
+
+/// What one of a few attempts says of this. On a machine with too much to do, times are measured that mean nothing, and who
+/// is given little time is not reached.
+fn one_of_few(event: &str, url: &str, args: &[&str], fits: impl Fn(&Value, &Done) -> bool) {
+    let mut attempts = Vec::new();
+    for _ in 0..6 {
+        let done = World::new().run([&["probe", url, "--json"], args].concat());
+        if done.code == Some(0) && fits(&found(&done, event), &done) {
+            return;
+        }
+        attempts.push(done);
+    }
+    panic!("{attempts:#?}");
 }
 
 #[test]
@@ -51,18 +65,19 @@ fn a_mute_server_is_told_by_name() {
             kept.extend(accepted);
         }
     });
-    let done = probe(&url, &["--timeout", "300ms"]);
-    let pings = found(&done, "pings");
-    assert_eq!((&pings["asked"], &pings["answered"]), (&1.into(), &0.into()), "{done:?}");
-    let close = found(&done, "close");
-    assert_eq!(close["answered"], false, "{done:?}");
-    assert!(close["end"].as_str().is_some_and(|end| end.contains("sent 1000")), "{done:?}");
+    one_of_few("pings", &url, &["--timeout", "300ms"], |pings, done| {
+        assert_eq!((&pings["asked"], &pings["answered"]), (&1.into(), &0.into()), "{done:?}");
+        let close = found(done, "close");
+        assert_eq!(close["answered"], false, "{done:?}");
+        assert!(close["end"].as_str().is_some_and(|end| end.contains("sent 1000")), "{done:?}");
+        true
+    });
 }
 
 #[test]
 fn nobody_there_is_exit_code_3_and_no_websocket_is_1() {
     let world = World::new();
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
+    let (address, _kept) = nobody();
     let done = world.run(["probe", &format!("ws://{address}/")]);
     assert_eq!(done.code, Some(3), "{done:?}");
     assert!(done.stderr.contains("nobody listens"), "{done:?}");
@@ -93,39 +108,38 @@ fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
 #[test]
 fn a_proxy_that_cuts_what_is_silent_is_found_out_to_the_moment() {
     let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::Fin);
-    let done = probe(&url, &["--idle", "--max", "6s"]);
-    let idle = found(&done, "idle");
-    assert_eq!((&idle["found"], &idle["exact"]), (&"limit".into(), &true.into()), "{done:?}");
-    let fatal = idle["fatal_seconds"].as_f64().expect("a time");
-    assert!((2.4..4.0).contains(&fatal), "{done:?}");
-    let heartbeat = idle["heartbeat_seconds"].as_f64().expect("a time");
-    assert!((heartbeat - fatal * 0.75).abs() < 0.01, "{done:?}");
+    one_of_few("idle", &url, &["--idle", "--max", "6s"], |idle, done| {
+        let Some(fatal) = idle["fatal_seconds"].as_f64() else { return false };
+        let heartbeat = idle["heartbeat_seconds"].as_f64().expect("a time");
+        assert!((heartbeat - fatal * 0.75).abs() < 0.01, "{done:?}");
+        idle["found"] == "limit" && idle["exact"] == true && (2.4..4.0).contains(&fatal)
+    });
 }
 
 #[test]
 fn a_nat_that_forgets_what_is_silent_is_closed_in_upon() {
     let url = relay(echo(), Limit::Silence(Duration::from_millis(2500)), End::BlackHole);
-    let done = probe(&url, &["--idle", "--max", "4s", "--timeout", "1s"]);
-    let idle = found(&done, "idle");
-    assert_eq!((&idle["found"], &idle["exact"]), (&"limit".into(), &false.into()), "{done:?}");
-    let bounds =
-        (idle["borne_seconds"].as_f64().expect("a time"), idle["fatal_seconds"].as_f64().expect("a time"));
-    assert!(bounds.0 < 2.5 && 2.5 <= bounds.1 && bounds.1 - bounds.0 <= 1.0, "{done:?}");
+    one_of_few("idle", &url, &["--idle", "--max", "4s", "--timeout", "3s"], |idle, _| {
+        let bounds = (idle["borne_seconds"].as_f64(), idle["fatal_seconds"].as_f64());
+        let (Some(borne), Some(fatal)) = bounds else { return false };
+        let is_near = borne < 2.5 && 2.5 <= fatal && fatal - borne <= 1.0;
+        idle["found"] == "limit" && idle["exact"] == false && is_near
+    });
 }
 
 #[test]
 fn what_limits_the_age_is_not_taken_for_a_limit_on_silence() {
     let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::Fin);
-    let idle = found(&probe(&url, &["--idle", "--max", "4s"]), "idle");
-    assert_eq!(idle["found"], "age", "{idle}");
+    one_of_few("idle", &url, &["--idle", "--max", "4s"], |idle, _| idle["found"] == "age");
 }
 
 #[test]
 fn who_bears_every_silence_has_no_limit_and_who_speaks_shows_none() {
-    let idle = found(&probe(&format!("ws://{}/", echo()), &["--idle", "--max", "1s"]), "idle");
-    assert_eq!((&idle["found"], &idle["borne_seconds"]), (&"no_limit".into(), &1.0.into()), "{idle}");
+    let url = format!("ws://{}/", echo());
+    one_of_few("idle", &url, &["--idle", "--max", "1s"], |idle, _| {
+        idle["found"] == "no_limit" && idle["borne_seconds"] == 1.0
+    });
 
     let server = World::new().serve(&["--heartbeat", "1s"]);
-    let idle = found(&probe(&server.url, &["--idle", "--max", "4s"]), "idle");
-    assert_eq!(idle["found"], "server_speaks", "{idle}");
+    one_of_few("idle", &server.url, &["--idle", "--max", "4s"], |idle, _| idle["found"] == "server_speaks");
 }

@@ -23,18 +23,20 @@ fn each_token_has_a_quota_of_its_own() {
     fs::write(world.path("who"), "alice one quota=500k\nbob two\n").expect("writable");
     world.file("a", 400_000);
     world.file("b", 400_000);
-    let server = world.serve(&["--tokens", "who", "--limit-rate", "200k"]);
-    let mut first =
-        Process::start(&mut world.bowline(["send", "a", &server.url, "--token", "one", "--json"]));
+    let server = world.serve(&["--tokens", "who"]);
+    let hers = ["send", "a", &server.url, "--token", "one"];
+    // It goes on for ten seconds.
+    let mut first = Process::start(&mut world.bowline(hers.iter().chain(&["--json", "--limit-rate", "40k"])));
     first.event(|event| event["event"] == "progress" && event["bytes"].as_u64() > Some(0));
-    let hers = world.run(["send", "b", &server.url, "--token", "one"]);
-    assert_eq!(hers.code, Some(1), "{hers:?}");
+    let refused = world.run(["send", "b", &server.url, "--token", "one"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(
-        hers.stderr.contains("(400000 of 500000 bytes are taken by unfinished files, 400000 more"),
-        "{hers:?}"
+        refused.stderr.contains("(400000 of 500000 bytes are taken by unfinished files, 400000 more"),
+        "{refused:?}"
     );
     assert_eq!(world.run(["send", "b", &server.url, "--token", "two"]).code, Some(0));
-    assert_eq!(first.finish().code, Some(0));
+    first.kill();
+    assert_eq!(world.run(hers).code, Some(0));
     let stranger = world.run(["send", "b", &server.url, "--token", "three"]);
     assert_eq!(stranger.code, Some(1), "{stranger:?}");
     assert!(world.inbox("a") == bytes("a", 400_000) && world.inbox("b") == bytes("b", 400_000));

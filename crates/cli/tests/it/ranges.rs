@@ -68,7 +68,7 @@ fn a_part_that_was_interrupted_goes_on() {
     let relay = Relay::to(server.address());
     let url = format!("{}/big", relay.url);
     let fetch = ["fetch", &url, "--range", "1000000-6999999"];
-    let slow = ["--limit-rate", "2500k", "--json"];
+    let slow = ["--limit-rate", "1200k", "--json"];
     let mut first = Process::start(&mut world.bowline(fetch.iter().chain(&slow)));
     let safe = first.middle();
     first.kill();

@@ -1,6 +1,6 @@
 //! What cannot be done is said in one line, with the right exit code.
 
-use crate::common::{Done, Process, World, bytes};
+use crate::common::{Done, Process, World, bytes, nobody};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -47,7 +47,7 @@ fn a_file_in_the_place_of_a_fetched_one_is_kept() {
 
 #[test]
 fn of_many_files_for_a_server_that_is_away_all_are_missing() {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
+    let (address, _kept) = nobody();
     let world = World::new();
     let names: Vec<_> = (0..100).map(|n| format!("f{n}")).collect();
     for name in &names {
@@ -172,13 +172,12 @@ fn a_web_server_is_told_from_a_server_of_files() {
 fn a_server_that_nobody_runs_is_given_up() {
     let world = World::new();
     world.file("a", 100);
-    let free =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let (free, _kept) = nobody();
     let url = format!("ws://{free}");
-    let done = world.run(["send", "--quiet", "--give-up-after", "1s", "a", &url]);
+    let done = world.run(["send", "--quiet", "--give-up-after", "5s", "a", &url]);
     let line = complaint(&done, 3);
     assert!(line.contains("nobody listens") && line.contains("the same command goes on"), "{line}");
-    let done = world.run(["fetch", "--json", "--give-up-after", "1s", &format!("{url}/a")]);
+    let done = world.run(["fetch", "--json", "--give-up-after", "5s", &format!("{url}/a")]);
     assert_eq!(done.code, Some(3), "{done:?}");
     let last = done.stdout.lines().last().expect("a line");
     assert!(

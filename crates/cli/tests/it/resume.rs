@@ -5,8 +5,8 @@ use rustix::process::Signal;
 use std::fs;
 
 const BIG: usize = 8_000_000;
-/// Slow enough for a transfer to have a middle, and quick enough not to wait for it.
-const SLOW: [&str; 3] = ["--limit-rate", "2500k", "--json"];
+/// Slow enough for a transfer to have a middle, also for a test that does not run for some seconds.
+const SLOW: [&str; 3] = ["--limit-rate", "1200k", "--json"];
 /// What frames, handshakes and acknowledgements may add to a file.
 const OVERHEAD: u64 = 200_000;
 
@@ -49,7 +49,7 @@ fn what_an_earlier_process_brought_is_no_part_of_the_rate() {
     assert!(again.stderr.starts_with("sent big: 7.6 MiB (") && is_moved, "{again:?}");
     let url = format!("{}/big", server.url);
     let fetch = |limit| world.bowline(["fetch", &url, "-o", "back", "--json", "--limit-rate", limit]);
-    let mut first = Process::start(&mut fetch("2500k"));
+    let mut first = Process::start(&mut fetch("1200k"));
     first.middle();
     first.kill();
     let mut again = Process::start(&mut fetch("100M"));
@@ -223,7 +223,7 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
     // Long enough for all of the file to have left before the ping: what is sent is no silence.
-    let patient = ["send", "big", &relay.url, "--heartbeat", "6s", "--timeout", "1s", "-vv"];
+    let patient = ["send", "big", &relay.url, "--heartbeat", "10s", "--timeout", "1s", "-vv"];
     let mut sender = Process::start(&mut world.bowline(patient.iter().chain(&SLOW)));
     sender.middle();
     relay.fall_silent();

