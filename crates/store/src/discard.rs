@@ -10,7 +10,7 @@ impl DiskStore {
     /// has its name stays. Returns whether there was anything.
     ///
     /// # Errors
-    /// `Busy`: another process has the transfer. `Denied`, `Io`.
+    /// `Busy`: another process has the transfer. `Fenced`: it has, where locks keep nobody out. `Denied`, `Io`.
     pub fn discard(&self, id: TransferId) -> Result<bool, StoreError> {
         let key = self.principal().key(id);
         let ticket = self.registry().enter(key);
@@ -19,7 +19,7 @@ impl DiskStore {
         let root = self.root();
         let io = |e| StoreError::io(self.dir(), e);
         if let (_, Some(mut journal)) = live.end() {
-            root.remove(&journal.place).map_err(io)?;
+            journal.slots.check().and_then(|()| root.remove(&journal.place)).map_err(io)?;
             journal.hold.drop_all();
             return Ok(true);
         }

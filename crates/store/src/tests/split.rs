@@ -54,3 +54,17 @@ fn the_old_one_neither_commits_nor_discards() {
         assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
     }
 }
+
+#[test]
+fn the_old_one_does_not_discard_what_the_new_one_brings() {
+    let device = Device::new(64, false);
+    let spec = spec("a", 9);
+    let store = start(&device);
+    let (mut old, ..) = open(store.attach(id(1), &spec, attach(0, ALICE), day(0)));
+    old.write(0, b"abc").expect("in order");
+    old.flush().run().expect("safe");
+    let (mut new, ..) = open(start(&device).attach(id(1), &spec, attach(0, BOB), day(0)));
+    assert_eq!(kind(store.discard(id(1))), ErrorKind::Fenced);
+    new.write(3, b"defghi").expect("in order");
+    new.commit(9, digest(b"abcdefghi")).expect("whole");
+}
