@@ -27,6 +27,8 @@ pub(crate) enum Op {
     SyncFolder,
     /// A journal, a part or a folder is removed.
     Remove,
+    /// A finished file is opened to be hashed.
+    Hash,
 }
 
 /// What a test has to say about the disk.

@@ -25,3 +25,17 @@ pub(crate) fn digest_of(folder: &Folder, name: &str, length: u64) -> io::Result<
     let all = hash_file(&file, length, &mut hasher)? && sys::meta(&file)?.id.len == length;
     Ok(all.then(|| hasher.digest()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_length_has_no_digest() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("a"), "abc").expect("written");
+        let folder = Folder::open(dir.path()).expect("the folder");
+        let digests = [2, 3, 4].map(|length| digest_of(&folder, "a", length).expect("readable"));
+        assert_eq!(digests, [None, Some(Digest::of(b"abc")), None]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::clock::millis;
 use crate::error::{ErrorKind, StoreError};
-use crate::fault::time_of_day;
+use crate::fault::{Op, time_of_day};
 use crate::hashing::hash_file;
 use crate::store::DiskStore;
 use crate::strides::STRIDE;
@@ -45,7 +45,8 @@ impl Present {
         let found = self.store.root().find(&self.name)?.filter(|(_, meta)| meta.id == self.file.id);
         let (folder, _) = found.ok_or_else(|| self.changed())?;
         let io = |e| StoreError::io(&self.at, e);
-        let file = folder.open_file(self.name.file_name(), Access::Read).map_err(io)?;
+        let opened = self.store.root().faults.before(Op::Hash);
+        let file = opened.and_then(|()| folder.open_file(self.name.file_name(), Access::Read)).map_err(io)?;
         let upto = self.length().min(self.hasher.offset() + STRIDE);
         let all = hash_file(&file, upto, &mut self.hasher).map_err(io)?;
         let meta = sys::meta(&file).map_err(io)?;

@@ -4,6 +4,8 @@ mod attaching;
 mod clocks;
 mod committing;
 #[cfg(unix)]
+mod comparing;
+#[cfg(unix)]
 mod descriptors;
 mod discarding;
 #[cfg(unix)]

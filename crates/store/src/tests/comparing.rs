@@ -1,0 +1,70 @@
+//! A file that has the name of one that is offered, and that somebody changes while it is hashed.
+
+use super::*;
+use crate::fault::held_clock;
+use crate::strides::STRIDE;
+use std::fs::File;
+use std::os::unix::fs::{FileExt as _, symlink};
+
+/// Changes a file at one of the strides in which it is hashed.
+struct Changes {
+    path: Mutex<PathBuf>,
+    /// How many strides are left before.
+    left: Mutex<usize>,
+    change: fn(&File) -> io::Result<()>,
+}
+
+impl Disk for Changes {
+    fn before(&self, op: Op) -> io::Result<()> {
+        let mut left = self.left.lock().expect("no panic");
+        if op == Op::Hash && *left == 1 {
+            let file = File::options().write(true).open(&*self.path.lock().expect("no panic"))?;
+            (self.change)(&file)?;
+        }
+        *left = left.saturating_sub(usize::from(op == Op::Hash));
+        Ok(())
+    }
+}
+
+/// A store in which a file of so many bytes is changed at this stride.
+fn changing(len: u64, stride: usize, change: fn(&File) -> io::Result<()>) -> Rig {
+    let disk = Arc::new(Changes { path: Mutex::default(), left: Mutex::new(stride), change });
+    let rig = Rig::on(disk.clone(), |_| {});
+    let file = File::create(rig.path("a")).expect("made");
+    file.set_len(len).and_then(|()| file.set_modified(day(0))).expect("a sparse file of old");
+    *disk.path.lock().expect("no panic") = rig.path("a");
+    rig
+}
+
+#[test]
+fn a_file_that_changes_in_its_last_stride_is_another_one() {
+    let rig = changing(3, 1, |file| file.write_all_at(b"xyz", 0));
+    let error = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect_err("changed");
+    assert_eq!(error.kind(), ErrorKind::Exists);
+    assert!(error.reason().contains("it changed while it was compared"), "{error}");
+}
+
+#[test]
+fn of_a_file_that_was_touched_meanwhile_nothing_is_remembered() {
+    // Somebody changes it behind the first stride, and gives it the time that it had.
+    let rig = changing(STRIDE + 1, 2, |file| {
+        file.write_all_at(b"x", 0)?;
+        file.set_modified(day(0))
+    });
+    held_clock::set(SystemTime::now() + Duration::from_secs(3600));
+    let spec = spec("a", STRIDE as usize + 1);
+    let look = || rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)).expect("compared");
+    look();
+    let Attached::Present { digest: found, .. } = look() else { panic!("it is there") };
+    assert_eq!(found, digest(&rig.read("a")), "of what is there by now");
+}
+
+#[test]
+fn a_link_that_has_the_name_is_compared_with_nothing() {
+    let rig = Rig::new();
+    fs::write(rig.path("yy"), "ab").expect("written");
+    symlink("yy", rig.path("a")).expect("linked");
+    // As long as the link is.
+    let taken = rig.store.attach(id(1), &spec("a", 2), attach(0, ALICE), day(0));
+    assert_eq!(kind(taken), ErrorKind::Exists);
+}
