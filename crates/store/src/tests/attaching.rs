@@ -231,6 +231,19 @@ fn a_transfer_without_a_safe_byte_needs_no_part_to_go_on() {
 }
 
 #[test]
+fn what_only_needs_its_name_does_not_expire() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Io);
+    let only = Attach { mode: Mode::AttachOnly, ..attach(0, ALICE) };
+    let again = rig.store.attach(id(1), &spec("a", 3), only, day(1000));
+    assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
+}
+
+#[test]
 fn debug_tells_neither_ids_nor_contents() {
     let rig = Rig::new();
     let mut partial = rig.begin(0x5A, &spec("a", 8));

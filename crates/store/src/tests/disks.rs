@@ -56,6 +56,22 @@ fn room_is_asked_for_where_the_file_goes() {
 }
 
 #[test]
+fn what_is_there_already_needs_no_room() {
+    let disk = Arc::new(Mounted::default());
+    let rig = Rig::on(disk.clone(), |_| {});
+    let spec = spec("a", 9);
+    let mut partial = rig.begin(1, &spec);
+    partial.write(0, b"abcdef").expect("in order");
+    partial.detach().expect("safe");
+    let staging = rig.store.root().staging_folder().expect("there").meta().expect("a folder");
+    disk.far.store(staging.id.ino, Relaxed);
+    disk.free.store(2, Relaxed);
+    assert_eq!(kind(rig.store.attach(id(1), &spec, attach(0, ALICE), day(0))), ErrorKind::NoSpace);
+    disk.free.store(3, Relaxed);
+    open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)));
+}
+
+#[test]
 fn room_is_asked_for_again_before_a_copy() {
     let (disk, rig) = mounted(3);
     let mut partial = rig.begin(1, &spec("far/a", 3));
