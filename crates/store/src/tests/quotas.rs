@@ -296,3 +296,55 @@ fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
     assert_eq!(growing.write(5, b"f").expect_err("no more").kind(), ErrorKind::Quota);
     drop(held);
 }
+
+#[test]
+fn who_took_over_keeps_what_the_other_had_written() {
+    let rig = with_quota(Some(100), None);
+    let mut old = begin(&rig.store, 1, 20).expect("new");
+    old.write(0, b"abc").expect("in order");
+    let new = begin(&rig.store, 1, 20).expect("taken over");
+    drop((old, new));
+    assert_eq!(rig.store.unfinished(), (3, 1));
+}
+
+#[test]
+fn what_a_new_process_goes_on_with_is_kept_without_a_quota_too() {
+    let rig = with_quota(None, None);
+    let mut partial = begin(&rig.store, 1, 20).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let other = rig.other_process();
+    let partial = begin(&other, 1, 20).expect("gone on with");
+    assert_eq!(other.unfinished(), (20, 1));
+    drop(partial);
+    assert_eq!(other.unfinished(), (3, 1));
+}
+
+#[test]
+fn what_a_commit_leaves_behind_is_counted() {
+    let rig = with_quota(Some(100), None);
+    let whole = |n| {
+        let mut partial = begin(&rig.store, n, 3).expect("new");
+        partial.write(0, b"abc").expect("in order");
+        partial
+    };
+    let taken = whole(1);
+    fs::write(rig.path("f1"), "another").expect("written");
+    assert_eq!(kind(taken.commit(3, digest(b"abc"))), ErrorKind::Exists);
+    assert_eq!(rig.store.unfinished(), (3, 1), "it waits for its name");
+    assert_eq!(kind(whole(2).commit(3, digest(b"xyz"))), ErrorKind::DigestMismatch);
+    assert_eq!(rig.store.unfinished(), (3, 1), "nothing is left of it");
+}
+
+#[test]
+fn what_could_not_be_begun_anew_still_counts() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let mut partial = begin(&rig.store, 1, 20).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    script.fail(Op::WriteSlot, io::ErrorKind::InvalidData);
+    let restart = Attach::new(Mode::Restart, ALICE);
+    assert_eq!(kind(rig.store.attach(id(1), &spec("f1", 20), restart, day(0))), ErrorKind::Io);
+    assert_eq!(rig.store.unfinished(), (3, 1));
+}

@@ -294,3 +294,25 @@ fn takeovers_from_all_sides_leave_one_right_file() {
     assert_eq!(rig.read("a"), data);
     assert_eq!(rig.store.registry().len(), 0);
 }
+
+#[test]
+fn to_take_over_is_no_progress() {
+    let rig = Rig::new();
+    let end = |at| match rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), at).expect("a partial") {
+        Attached::Partial { partial, expires, .. } => (partial, expires.expect("it expires")),
+        other => panic!("no partial: {other:?}"),
+    };
+    let (_held, before) = end(day(0));
+    let (_held, after) = end(day(3));
+    assert!(after < before + Duration::from_secs(3600), "{after:?}");
+}
+
+#[test]
+fn a_flush_that_is_run_after_the_detach_is_answered() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 3));
+    partial.write(0, b"abc").expect("in order");
+    let late = partial.flush();
+    partial.detach().expect("safe");
+    assert_eq!(late.run().expect("safe as well"), 3);
+}
