@@ -68,3 +68,15 @@ fn the_old_one_does_not_discard_what_the_new_one_brings() {
     new.write(3, b"defghi").expect("in order");
     new.commit(9, digest(b"abcdefghi")).expect("whole");
 }
+
+#[test]
+fn a_sweep_leaves_alone_what_is_held_here() {
+    let device = Device::new(64, false);
+    let store = start(&device);
+    let (mut held, ..) = open(store.attach(id(1), &spec("a", 6), attach(0, ALICE), day(0)));
+    held.write(0, b"abc").expect("in order");
+    held.flush().run().expect("safe");
+    assert_eq!(store.sweep(day(1000), 100).expect("swept").removed, 0);
+    held.write(3, b"def").expect("in order");
+    held.commit(6, digest(b"abcdef")).expect("whole");
+}
