@@ -255,3 +255,15 @@ fn a_part_that_was_put_in_the_place_of_the_right_one_does_not_get_its_name() {
         }
     }
 }
+
+#[test]
+fn a_commit_that_is_finished_later_is_kept_from_then_on() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    assert_eq!(kind(commit(&rig, 1, "a", b"abc")), ErrorKind::Io);
+    for now in [day(5), day(5) + Duration::from_secs(23 * 3600)] {
+        let again = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), now);
+        assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
+    }
+}

@@ -68,3 +68,16 @@ fn a_link_that_has_the_name_is_compared_with_nothing() {
     let taken = rig.store.attach(id(1), &spec("a", 2), attach(0, ALICE), day(0));
     assert_eq!(kind(taken), ErrorKind::Exists);
 }
+
+#[test]
+fn a_pipe_is_no_empty_file() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    assert_eq!(kind(rig.begin(1, &spec("a", 0)).commit(0, digest(b""))), ErrorKind::Io);
+    fs::remove_file(rig.path(&part(&rig))).expect("lost");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, rig.path("a"), rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+    let again = rig.store.attach(id(1), &spec("a", 0), attach(0, ALICE), day(0));
+    assert_eq!(kind(again), ErrorKind::InTheWay);
+}

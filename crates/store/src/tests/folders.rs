@@ -57,7 +57,7 @@ fn a_part_stays_open_to_its_owner_until_it_is_complete() {
         let script = Arc::new(Script::default());
         let rig = Rig::on(script.clone(), |_| {});
         let mut partial = rig.begin(1, &spec("a", 3));
-        partial.set_unix_mode(Some(UnixMode::from_bits(0o444)));
+        partial.set_unix_mode(Some(UnixMode::from_bits(0o440)));
         partial.write(0, b"abc").expect("in order");
         if flushed {
             partial.flush().run().expect("safe");
@@ -69,13 +69,13 @@ fn a_part_stays_open_to_its_owner_until_it_is_complete() {
 
         match rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect("an answer") {
             Attached::Partial { mut partial, durable, .. } => {
-                partial.set_unix_mode(Some(UnixMode::from_bits(0o444)));
+                partial.set_unix_mode(Some(UnixMode::from_bits(0o440)));
                 partial.write(durable, &b"abc"[durable as usize..]).expect("in order");
                 partial.commit(3, digest(b"abc")).expect("whole");
-                assert_eq!(mode(&rig.path("a")), 0o444, "{op:?}");
+                assert_eq!(mode(&rig.path("a")), 0o440, "{op:?}");
             }
             // Whoever finishes it does not know what was wished; the owner may write, and that is all.
-            Attached::Committed { .. } => assert_eq!(mode(&rig.path("a")), 0o644, "{op:?}"),
+            Attached::Committed { .. } => assert_eq!(mode(&rig.path("a")), 0o640, "{op:?}"),
             other @ Attached::Present { .. } => panic!("{other:?}"),
         }
     }
