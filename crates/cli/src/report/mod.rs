@@ -2,6 +2,7 @@
 
 pub(crate) mod bar;
 pub(crate) mod json;
+mod pace;
 mod stage;
 mod status;
 mod sums;
@@ -21,6 +22,7 @@ use bar::Bar;
 use bowline_core::transfer::{Code, Meter, Stage, Traffic};
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use console::Term;
+use pace::Pace;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -57,10 +59,9 @@ enum State {
     Queued,
     Under {
         progress: watch::Receiver<TransferProgress>,
-        moving: bool,
+        pace: Pace,
         /// Some of it came before anybody knew how much it is.
         open: bool,
-        counted: u64,
         told: Option<(Instant, Stage)>,
     },
 }
@@ -84,6 +85,8 @@ pub(crate) struct Report {
     voice: Voice,
     began: Instant,
     meter: Meter,
+    /// What had moved of files that are over and no tick has seen.
+    over: u64,
     /// Why the last dial has failed, until it is told.
     unreachable: Option<String>,
     /// What was told last of that.
@@ -121,6 +124,7 @@ impl Report {
             voice,
             began,
             meter,
+            over: 0,
             unreachable: None,
             told: None,
             delayed: None,
@@ -180,13 +184,18 @@ impl Report {
     /// A file has been queued; its progress can be watched.
     pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
         if let Some(row) = self.rows.get_mut(&index) {
-            row.state = State::Under { progress, moving: false, open: false, counted: 0, told: None };
+            row.state = State::Under { progress, pace: Pace::default(), open: false, told: None };
         }
     }
 
     pub(crate) fn done(&mut self, index: usize, finished: &Finished) {
-        let folder = self.rows.remove(&index).is_some_and(|row| row.folder);
+        let row = self.rows.remove(&index);
+        let folder = row.as_ref().is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
+        if let Some(State::Under { pace, .. }) = row.map(|row| row.state) {
+            let crossed = if finished.deduplicated { 0 } else { finished.bytes - finished.resumed };
+            self.over = self.over.saturating_add(pace.rest(crossed));
+        }
         (self.delayed, self.moved) = (None, Instant::now());
         if !folder {
             self.story.done(done_line(self.verb, finished, 16), finished.into());

@@ -4,6 +4,7 @@ use super::bar::Mood;
 use super::{NEWS, Report, State, Voice, json};
 use bowline_core::transfer::Stage;
 use bowline_tokio::LinkState;
+use std::mem;
 use std::time::Instant;
 
 impl Report {
@@ -12,24 +13,19 @@ impl Report {
         self.story.tick();
         let now = Instant::now();
         let (mut position, mut total, mut moved) =
-            (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, 0);
+            (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, mem::take(&mut self.over));
         let (mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0);
         let mut endless = false;
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
-                State::Under { progress, moving, open, counted, told } => {
+                State::Under { progress, pace, open, told } => {
                     let progress = *progress.borrow_and_update();
                     row.bytes = row.bytes.max(progress.length.unwrap_or(0));
                     *open |= progress.length.is_none() && progress.received > 0;
                     endless |= *open;
                     position += if *open { progress.received } else { progress.received.min(row.bytes) };
-                    // What an earlier link or process had brought does not count for the rate.
-                    if *moving {
-                        moved += progress.received.saturating_sub(*counted);
-                    }
-                    *moving = matches!(progress.stage, Stage::Moving | Stage::Finishing);
-                    *counted = progress.received;
+                    moved += pace.look(&progress);
                     under += 1;
                     finishing += u32::from(progress.stage == Stage::Finishing);
                     paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));

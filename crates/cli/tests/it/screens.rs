@@ -93,6 +93,27 @@ fn a_folder_is_fetched_with_a_count_of_its_files() {
     );
 }
 
+/// The KiB a second that the last line shows.
+fn rate(screen: &Screen) -> Option<f64> {
+    let text = screen.to_string();
+    let (before, _) = text.lines().last()?.split_once(" KiB/s")?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn the_rate_of_a_folder_is_that_of_all_that_moves_however_small_its_files() {
+    let world = World::new();
+    for n in 0..400 {
+        world.file(&format!("inbox/photos/{n}.jpg"), 8000);
+    }
+    let server = world.serve(&["--limit-rate", "800k"]);
+    let terminal = start(&world, &["fetch", &format!("{}/photos", server.url), "-o", "back"]);
+    // 781.25 is what the limit lets pass.
+    terminal
+        .wait("the rate of all", |screen| rate(screen).is_some_and(|rate| (400.0..1000.0).contains(&rate)));
+    ends_well(&terminal.finish());
+}
+
 #[test]
 fn ctrl_c_says_how_to_go_on_and_leaves_the_terminal_as_it_was() {
     let world = World::new();
