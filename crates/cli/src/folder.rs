@@ -7,6 +7,7 @@ use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, ErrorKind, FolderSpec, StoreError};
 use bowline_tokio::{Client, Download, LinkState, Transfer, TransferError};
+use std::io;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
@@ -56,15 +57,7 @@ impl Gatherer {
         }
         match self.open().await {
             Ok(store) => self.gather(&store, &listing).await,
-            Err(error) => {
-                let why = match error.kind() {
-                    ErrorKind::NotAFolder => {
-                        format!("{} is no folder; choose another place with -o", error.path().display())
-                    }
-                    _ => error.to_string(),
-                };
-                self.leave_out(here, &why, Lost::Missed(files + folders)).await
-            }
+            Err(why) => self.leave_out(here, &why, Lost::Missed(files + folders)).await,
         }
     }
 
@@ -85,11 +78,19 @@ impl Gatherer {
     }
 
     /// The folder, made if need be, as a store.
-    async fn open(&self) -> Result<DiskStore, StoreError> {
-        let place = self.place.clone();
-        // What stands in its way is told by the store.
-        let _ = tokio::task::spawn_blocking(move || std::fs::create_dir(place)).await;
-        self.store(self.place.clone()).await
+    async fn open(&self) -> Result<DiskStore, String> {
+        let (place, shown) = (self.place.clone(), self.place.display());
+        match tokio::task::spawn_blocking(move || std::fs::create_dir(place)).await {
+            // What stands there is looked at by the store.
+            Ok(Err(why)) if why.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(format!("{shown} cannot be made: {why}; choose another place with -o"));
+            }
+            _ => {}
+        }
+        self.store(self.place.clone()).await.map_err(|error| match error.kind() {
+            ErrorKind::NotAFolder => format!("{shown} is no folder; choose another place with -o"),
+            _ => error.to_string(),
+        })
     }
 
     async fn store(&self, dir: PathBuf) -> Result<DiskStore, StoreError> {

@@ -204,3 +204,17 @@ fn a_port_that_is_taken_cannot_be_listened_on() {
     let done = world.run(["serve", "--listen", &server.address().to_string()]);
     assert!(complaint(&done, 1).ends_with("choose another --listen"), "{done:?}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_made_is_not_said_to_be_missing() {
+    let world = World::new();
+    world.file("inbox/photos/a.jpg", 10);
+    let server = world.serve(&[]);
+    // Nobody makes folders there, root neither.
+    let done = world.run(["fetch", &format!("{}/photos", server.url), "-o", "/sys/photos"]);
+    assert_eq!(done.code, Some(1), "{done:?}");
+    let line = done.stderr.lines().next().expect("a line");
+    assert!(line.starts_with("bowline: photos: /sys/photos cannot be made: "), "{line}");
+    assert!(line.ends_with("; choose another place with -o"), "{line}");
+}
