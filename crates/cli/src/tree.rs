@@ -13,7 +13,7 @@ use crate::nest::{Nest, Ready};
 use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{Batch, Kind, Offer, SafeName};
-use bowline_store::{DiskStore, Found, LeftOut, Source, StoreError, Walk};
+use bowline_store::{DiskStore, Found, Source, StoreError, Walk};
 use bowline_tokio::{Client, LinkState, Transfer, TransferError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -276,9 +276,7 @@ fn ahead(mut walk: Walk) -> mpsc::Receiver<Found> {
                 std::thread::sleep(STANDSTILL);
                 continue;
             }
-            // What is under way in an inbox is nothing that anybody misses.
-            let quiet = matches!(found, Found::LeftOut { why: LeftOut::Staging, .. });
-            if !quiet && tell.blocking_send(found).is_err() {
+            if tell.blocking_send(found).is_err() {
                 return;
             }
         }

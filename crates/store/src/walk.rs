@@ -40,6 +40,8 @@ pub enum LeftOut {
     Special,
     /// It is where this, or another, store keeps what is under way.
     Staging,
+    /// It has the name of that folder, and is none.
+    Reserved,
     /// Its name is none that every system can have.
     Name(NameError),
     /// The system does not let us look at it.
@@ -64,6 +66,7 @@ impl fmt::Display for LeftOut {
             Self::Link => f.write_str("a symbolic link"),
             Self::Special => f.write_str("neither a file nor a folder"),
             Self::Staging => f.write_str("files under way"),
+            Self::Reserved => f.write_str("the name is kept for files under way"),
             Self::Name(error) => error.fmt(f),
             Self::Unreadable(error) => f.write_str(&error.reason()),
         }
@@ -160,10 +163,10 @@ impl Walk {
         let whole = self.from.as_ref().map_or_else(|| Ok(name.clone()), |from| from.child(name.as_str()));
         let whole = whole.map_err(LeftOut::Name)?;
         let ours = self.staging.is_some_and(|staging| cfg!(unix) && staging.is_same_inode(&meta));
-        if ours || self.store.root().check(&whole).is_err() {
-            return Err(LeftOut::Staging);
-        }
         let is_folder = meta.kind == Kind::Folder;
+        if ours || self.store.root().check(&whole).is_err() {
+            return Err(if is_folder { LeftOut::Staging } else { LeftOut::Reserved });
+        }
         let entry = Entry {
             name: name.clone(),
             kind: if is_folder { transfer::Kind::Folder } else { transfer::Kind::File },

@@ -218,3 +218,20 @@ fn a_folder_that_cannot_be_made_is_not_said_to_be_missing() {
     assert!(line.starts_with("bowline: photos: /sys/photos cannot be made: "), "{line}");
     assert!(line.ends_with("; choose another place with -o"), "{line}");
 }
+
+#[test]
+fn nothing_of_a_folder_is_missing_without_a_word() {
+    let world = World::new();
+    world.file("photos/.bowline", 10);
+    world.file("album/.bowline/a.jpg", 10);
+    world.file("album/b/.bowline", 10);
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "photos", &server.url]);
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    let line = "bowline: photos/.bowline: the name is kept for files under way\n";
+    assert!(sent.stderr.starts_with(line), "{sent:?}");
+    let sent = world.run(["send", "album", &server.url]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    assert!(sent.stderr.starts_with("left out: album/.bowline: files under way\n"), "{sent:?}");
+    assert!(world.inbox("album/b/.bowline") == bytes("album/b/.bowline", 10), "it is in no way of anybody");
+}

@@ -245,6 +245,15 @@ fn a_walk_goes_the_same_way_each_time() {
 }
 
 #[test]
+fn a_file_with_the_name_of_staging_is_missed() {
+    let rig = Rig::new();
+    fs::write(rig.path(".bowline"), "xyz").expect("written");
+    let found: Vec<_> = rig.store.walk(None).expect("a folder").collect();
+    let [Found::LeftOut { path, why: why @ LeftOut::Reserved }] = &found[..] else { panic!("{found:?}") };
+    assert!(path.as_os_str() == ".bowline" && !why.is_by_nature());
+}
+
+#[test]
 fn what_cannot_be_sent_is_told_with_its_reason() {
     use std::os::unix::ffi::OsStrExt as _;
     let rig = Rig::new();
