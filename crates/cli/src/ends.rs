@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Trouble};
 use crate::news::Ended;
-use crate::report::Report;
+use crate::report::{FETCH, Report, Verb};
 use bowline_core::CloseCode;
 use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::transfer::{Code, Failure, Leftover};
@@ -62,7 +62,7 @@ impl<'a> Ends<'a> {
     }
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
-        let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy);
+        let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy, report.verb());
         report.failed(index, &trouble);
         if concerns == Concerns::All {
             self.lost.get_or_insert(trouble);
@@ -101,12 +101,12 @@ enum Concerns {
 }
 
 /// Says what happened and what to do about it.
-fn explain(error: &TransferError, name: &str, server: &str, remedy: &str) -> (Trouble, Concerns) {
+fn explain(error: &TransferError, name: &str, server: &str, remedy: &str, verb: Verb) -> (Trouble, Concerns) {
     match error {
         // It names the file and the remedy by itself.
         TransferError::File(error) => (Trouble::failed(error), Concerns::One),
         TransferError::Failed(failure) => {
-            (Trouble::failed(format!("{name}: {}", advice(failure))), Concerns::One)
+            (Trouble::failed(format!("{name}: {}", advice(failure, verb))), Concerns::One)
         }
         TransferError::Unreachable(why) => {
             let text = format!("{why}; the same command goes on when {server} is back");
@@ -133,7 +133,7 @@ fn remedy(kind: Kind) -> &'static str {
 }
 
 /// What to do, in the words of this command.
-fn advice(failure: &Failure) -> String {
+fn advice(failure: &Failure, verb: Verb) -> String {
     match (failure.code, failure.by_peer) {
         (Code::Exists, true) => {
             "the server has another file of that name; rename yours, or serve with --overwrite".into()
@@ -142,6 +142,12 @@ fn advice(failure: &Failure) -> String {
             "another file stands in its place; choose a place with -o, or replace it with --overwrite".into()
         }
         (Code::NotFound, true) => "the server has no such file".into(),
+        (Code::SourceChanged, true) if verb == FETCH => {
+            "the file has changed on the server; fetch it again".into()
+        }
+        (Code::DigestMismatch | Code::LengthMismatch, false) if verb == FETCH => {
+            "what has arrived of the file is damaged, or gone; fetch it again".into()
+        }
         (Code::Cancelled, true) => match failure.leftover {
             Some(Leftover::Discard) => "cancelled by the server, which keeps nothing of it".into(),
             _ => "cancelled by the server; the same command goes on with it".into(),
@@ -153,6 +159,7 @@ fn advice(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::SEND;
 
     #[test]
     fn advice_is_in_the_words_of_the_command() {
@@ -161,17 +168,25 @@ mod tests {
             failure.by_peer = by_peer;
             TransferError::Failed(failure)
         };
-        let text = |code, by_peer| explain(&failure(code, by_peer), "a", "ws://h/", "").0.to_string();
+        let said =
+            |code, by_peer, verb| explain(&failure(code, by_peer), "a", "ws://h/", "", verb).0.to_string();
+        let text = |code, by_peer| said(code, by_peer, SEND);
         assert!(text(Code::Exists, true).contains("serve with --overwrite"));
         assert!(text(Code::Exists, false).contains("-o"));
         assert_eq!(text(Code::NotFound, true), "a: the server has no such file");
         assert_eq!(text(Code::NoSpace, true), "a: the other side says: no");
+        for (code, by_peer) in [(Code::SourceChanged, true), (Code::DigestMismatch, false)] {
+            assert!(said(code, by_peer, FETCH).ends_with("; fetch it again"), "{code:?}");
+            assert!(text(code, by_peer).ends_with("no"), "{code:?}");
+        }
     }
 
     #[test]
     fn who_is_refused_is_told_what_to_look_at() {
-        let text =
-            |kind| explain(&TransferError::Refused("no".into()), "a", "ws://h/", remedy(kind)).0.to_string();
+        let text = |kind| {
+            let refused = TransferError::Refused("no".into());
+            explain(&refused, "a", "ws://h/", remedy(kind), SEND).0.to_string()
+        };
         for (kind, words) in [
             (Kind::HandshakeRejected(401), "no; check the token"),
             (Kind::Rejected(CloseCode::POLICY), "no; check the token"),

@@ -36,7 +36,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 const NEWS: Duration = Duration::from_secs(1);
 
 /// Which way the files go, in words.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verb {
     pub(crate) now: &'static str,
     pub(crate) then: &'static str,
@@ -136,6 +136,11 @@ impl Report {
             report.add(index, file);
         }
         report
+    }
+
+    /// Which way they go.
+    pub(crate) fn verb(&self) -> Verb {
+        self.verb
     }
 
     /// There is one more.

@@ -95,6 +95,33 @@ fn a_file_that_changes_while_it_is_sent_arrives_whole_or_not_at_all() {
 }
 
 #[test]
+fn who_fetches_is_told_to_fetch_again() {
+    let world = World::new();
+    let path = world.file("inbox/big", BIG);
+    let server = world.serve(&[]);
+    let (url, place) = (format!("{}/big", server.url), world.path("copy"));
+    let middle = || {
+        let mut fetch = Process::start(&mut world.bowline(["fetch", &url, "-o", "copy"].iter().chain(&SLOW)));
+        fetch.middle();
+        fetch
+    };
+    let changed = middle();
+    fs::write(&path, bytes("other", BIG)).expect("writable");
+    let done = changed.finish();
+    let words = "bowline: big: the file has changed on the server; fetch it again\n";
+    assert!(done.code == Some(1) && done.stderr == words && !place.exists(), "{done:?}");
+
+    let robbed = middle();
+    fs::remove_dir_all(world.path(".bowline")).expect("removed");
+    let done = robbed.finish();
+    let words = "bowline: big: what has arrived of the file is damaged, or gone; fetch it again\n";
+    assert!(done.code == Some(1) && done.stderr == words && !place.exists(), "{done:?}");
+
+    assert_eq!(world.run(["fetch", &url, "-o", "copy"]).code, Some(0));
+    assert!(fs::read(place).expect("it is there") == bytes("other", BIG));
+}
+
+#[test]
 fn a_sender_leaves_nothing_behind_but_its_key_and_what_it_knows_of_the_path() {
     let world = World::new();
     world.file("docs/big", BIG);
