@@ -128,7 +128,8 @@ pub(crate) struct Send {
     /// The name of what comes through stdin
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// The server, such as ws://host:9000
+    /// The server, such as ws://host:9000; a path behind it is a route of the server or of a proxy, and no folder for the
+    /// files
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     /// Send Unix permissions too, and the times of folders
