@@ -12,7 +12,8 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 use crate::client::{Letter, Line};
 use crate::watch::{Teller, Watch, watch};
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once it has ended, keeping it keeps no
+/// client.
 #[derive(Debug)]
 pub struct Transfer {
     progress: Watch<TransferProgress>,
@@ -97,18 +98,23 @@ pub(crate) struct Ticket {
     end: mpsc::Sender<Result<Finished, TransferError>>,
     /// Frees the place of this transfer for the next one.
     _place: Place,
+    /// The client stays for whoever controls the transfer, until it ends.
+    _line: Arc<Line>,
 }
 
 impl Ticket {
     pub(crate) fn new(id: TransferId, line: Arc<Line>, place: Place) -> (Self, Transfer) {
         let (teller, progress) = watch(TransferProgress::default());
         let (end, ended) = mpsc::channel();
+        let control = Arc::downgrade(&line);
         let tell = Arc::new(move |id, verb| {
             // If the client is gone, so is the transfer.
-            line.send(Letter::Tell(id, verb));
+            if let Some(line) = control.upgrade() {
+                line.send(Letter::Tell(id, verb));
+            }
         });
         let transfer = Transfer { progress, end: ended, control: Control::new(id, tell) };
-        (Self { progress: teller, end, _place: place }, transfer)
+        (Self { progress: teller, end, _place: place, _line: line }, transfer)
     }
 
     /// Tells the end. Nobody may be waiting.

@@ -10,7 +10,8 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 
 use crate::client::Command;
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does.
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once it has ended, keeping it keeps no
+/// client.
 #[derive(Debug)]
 pub struct Transfer {
     progress: watch::Receiver<TransferProgress>,
@@ -71,6 +72,8 @@ pub(crate) struct Ticket {
     end: oneshot::Sender<Result<Finished, TransferError>>,
     /// Frees the place of this transfer for the next one.
     _permit: OwnedSemaphorePermit,
+    /// The client stays for whoever controls the transfer, until it ends.
+    _commands: mpsc::UnboundedSender<Command>,
 }
 
 impl Ticket {
@@ -81,10 +84,15 @@ impl Ticket {
     ) -> (Self, Transfer) {
         let (progress, watch) = watch::channel(TransferProgress::default());
         let (end, ended) = oneshot::channel();
-        // If the client is gone, so is the transfer.
-        let tell = Arc::new(move |id, verb| drop(commands.send(Command::Tell(id, verb))));
+        let control = commands.downgrade();
+        let tell = Arc::new(move |id, verb| {
+            // If the client is gone, so is the transfer.
+            if let Some(commands) = control.upgrade() {
+                let _ = commands.send(Command::Tell(id, verb));
+            }
+        });
         let transfer = Transfer { progress: watch, end: ended, control: Control::new(id, tell) };
-        (Self { progress, end, _permit: permit }, transfer)
+        (Self { progress, end, _permit: permit, _commands: commands }, transfer)
     }
 
     /// Tells the end. Nobody may be waiting.

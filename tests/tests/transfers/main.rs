@@ -114,7 +114,9 @@ over! {
         verbs:
             either_end_pauses_and_resumes
             either_end_cancels_and_the_other_learns_what_is_left
-            a_download_is_begun_anew_after_its_part_was_discarded_without_a_link;
+            a_download_is_begun_anew_after_its_part_was_discarded_without_a_link
+            a_transfer_is_paused_and_cancelled_when_its_client_is_dropped
+            whoever_keeps_a_transfer_that_has_ended_keeps_no_connection;
     }
 }
 

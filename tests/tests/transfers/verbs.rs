@@ -1,4 +1,4 @@
-//! Pause, resume and cancel over real sockets, from either end.
+//! Pause, resume and cancel over real sockets, from either end, and what whoever can say so holds.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -141,4 +141,32 @@ pub(crate) fn a_download_is_begun_anew_after_its_part_was_discarded_without_a_li
     assert!(matches!(ended, Err(TransferError::Failed(failure)) if failure.code == Code::Cancelled));
     client.close();
     assert!(!rig.mine.path().join(".bowline").exists());
+}
+
+pub(crate) fn a_transfer_is_paused_and_cancelled_when_its_client_is_dropped(pair: Pair) {
+    let rig = Rig::new(pair);
+    let mut transfer = rig.begin(true);
+    until_moving(&mut transfer);
+    let Rig { client, mut serving, .. } = rig;
+    drop(client);
+    transfer.pause();
+    until(&mut transfer, |progress| progress.stage == Stage::Paused { here: true, there: false });
+    transfer.cancel(Leftover::Keep);
+    let ended = transfer.finished();
+    assert!(
+        matches!(&ended, Err(TransferError::Failed(failure)) if failure.code == Code::Cancelled),
+        "{ended:?}"
+    );
+    while !matches!(serving.server.event(), ServerEvent::Disconnected { .. }) {}
+}
+
+pub(crate) fn whoever_keeps_a_transfer_that_has_ended_keeps_no_connection(pair: Pair) {
+    let rig = Rig::new(pair);
+    let mut transfer = rig.begin(true);
+    transfer.finished().expect("sent");
+    let Rig { client, mut serving, .. } = rig;
+    drop(client);
+    while !matches!(serving.server.event(), ServerEvent::Disconnected { .. }) {}
+    // Nobody hears it.
+    transfer.cancel(Leftover::Keep);
 }

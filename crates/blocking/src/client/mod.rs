@@ -37,7 +37,7 @@ pub type LinkState = bowline_host::client::LinkState<Instant>;
 const EVENTS: usize = 256;
 
 /// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped,
-/// no transfer is left and every message has arrived.
+/// no transfer is under way and every message has arrived.
 ///
 /// ```no_run
 /// use bowline_blocking::{Client, ClientConfig};

@@ -29,8 +29,8 @@ pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 256;
 
-/// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is left
-/// and every message has arrived.
+/// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is under
+/// way and every message has arrived.
 ///
 /// ```no_run
 /// use bowline_core::transfer::{SafeName, TransferId};
