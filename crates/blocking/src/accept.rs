@@ -18,7 +18,7 @@ pub use bowline_host::accept::{Accepted, Decision};
 use crate::clock::Clock;
 use crate::exchange::exchange;
 use crate::stream::Stream;
-use crate::wait::{Interest, wait_for};
+use crate::wait::{Interest, Wakened, wait_for};
 
 /// How long to listen to a client that was refused, so that the answer arrives before the connection ends.
 const LINGER: Duration = Duration::from_secs(1);
@@ -36,7 +36,17 @@ pub fn accept<S: Stream>(
     config: &Config,
     decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
 ) -> Result<Accepted<S>, AcceptError> {
-    let asked = receive(stream, config)?;
+    accept_unless(None, stream, config, decide)
+}
+
+/// The same, unless somebody calls before there is a request.
+pub(crate) fn accept_unless<S: Stream>(
+    wakened: Option<&Wakened>,
+    stream: S,
+    config: &Config,
+    decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
+) -> Result<Accepted<S>, AcceptError> {
+    let asked = receive_unless(wakened, stream, config)?;
     match decide(asked.request(), asked.subprotocols()) {
         Decision::Accept(accept) => asked.accept(&accept),
         Decision::Reject(response) => Err(asked.reject(&response)),
@@ -47,10 +57,18 @@ pub fn accept<S: Stream>(
 ///
 /// # Errors
 /// If something else came, or nothing in time. The client has got the right HTTP answer.
-pub fn receive<S: Stream>(mut stream: S, config: &Config) -> Result<Asked<S>, AcceptError> {
+pub fn receive<S: Stream>(stream: S, config: &Config) -> Result<Asked<S>, AcceptError> {
+    receive_unless(None, stream, config)
+}
+
+fn receive_unless<S: Stream>(
+    wakened: Option<&Wakened>,
+    mut stream: S,
+    config: &Config,
+) -> Result<Asked<S>, AcceptError> {
     let clock = Clock::start();
     let mut handshake = Handshake::new(config.clone(), clock.now());
-    let failed = exchange(&mut stream, &mut handshake, clock, |handshake| {
+    let failed = exchange(&mut stream, &mut handshake, clock, wakened, |handshake| {
         let is_asked = handshake.request().is_some();
         handshake.poll_result().map(Some).or_else(|| is_asked.then_some(None))
     });
@@ -109,7 +127,7 @@ impl<S: Stream> Asked<S> {
     }
 
     fn answer(&mut self) -> Result<server::Upgraded, server::Error> {
-        exchange(&mut self.stream, &mut self.handshake, self.clock, Handshake::poll_result)
+        exchange(&mut self.stream, &mut self.handshake, self.clock, None, Handshake::poll_result)
     }
 
     /// Our own application made a mistake.

@@ -112,7 +112,7 @@ fn tunnel(proxy: &Proxy, request: &Request, config: &Config, clock: Clock) -> Re
     let mut stream = tcp_connect(proxy.host(), proxy.port(), &leg, config, clock)?;
     let (started, limits) = handshake_limits(config, clock.now());
     let mut tunnel = bowline_host::proxy::tunnel(proxy, request, &limits, started);
-    let result = exchange(&mut stream, &mut tunnel, clock, Tunnel::poll_result);
+    let result = exchange(&mut stream, &mut tunnel, clock, None, Tunnel::poll_result);
     result.map(|()| stream).map_err(|source| refused(proxy, request, source))
 }
 
@@ -141,6 +141,6 @@ fn shake_hands<S: Stream>(
     started: Instant,
 ) -> Result<Dialed<S>, DialError> {
     let mut asking = Asking::new(request, limits, started)?;
-    let result = exchange(&mut stream, &mut asking, clock, Asking::poll_result);
+    let result = exchange(&mut stream, &mut asking, clock, None, Asking::poll_result);
     asking.conclude(stream, request, result)
 }

@@ -7,19 +7,21 @@ use bowline_host::{Exchange, Machine, Pending, read_end};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
-use crate::wait::{Interest, wait_for};
+use crate::wait::{Interest, Wakened, wait_for};
 
 /// What is read at once. The limit on the head of a request or an answer is set in the handshake.
 const READ: usize = 4 << 10;
 
-/// Reads and writes for `machine` until `outcome` finds that it has come to one. The stream does not wait from here on.
+/// Reads and writes for `machine` until `outcome` finds that it has come to one, or somebody calls and ends it. The stream
+/// does not wait from here on.
 pub(crate) fn exchange<S: Stream, M: Machine, T>(
     stream: &mut S,
     machine: &mut M,
     clock: Clock,
+    wakened: Option<&Wakened>,
     mut outcome: impl FnMut(&mut M) -> Option<T>,
 ) -> T {
-    let mut link = Link { stream, exchange: Exchange::new(machine), clock };
+    let mut link = Link { stream, exchange: Exchange::new(machine), clock, wakened };
     if let Err(error) = link.stream.set_nonblocking() {
         link.exchange.handle_end(clock.now(), read_end(&error));
     }
@@ -40,6 +42,7 @@ struct Link<'a, S, M> {
     stream: &'a mut S,
     exchange: Exchange<'a, M>,
     clock: Clock,
+    wakened: Option<&'a Wakened>,
 }
 
 impl<S: Stream, M: Machine> Link<'_, S, M> {
@@ -80,9 +83,12 @@ impl<S: Stream, M: Machine> Link<'_, S, M> {
     fn wait(&mut self) {
         let (read, write) = (self.exchange.wants_input(), self.exchange.pending().is_some());
         let time = self.exchange.machine().poll_timeout().map(|due| due - self.clock.now());
-        if wait_for(self.stream, Interest { read, write }, None, time).is_err() {
-            self.exchange.handle_end(self.clock.now(), End::ReadFailed);
-        }
+        let end = match wait_for(self.stream, Interest { read, write }, self.wakened, time) {
+            Ok(false) => return,
+            Ok(true) => End::LocalAbort,
+            Err(_) => End::ReadFailed,
+        };
+        self.exchange.handle_end(self.clock.now(), end);
     }
 }
 

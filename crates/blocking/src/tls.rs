@@ -27,7 +27,7 @@ pub(crate) fn connect(
         None => ClientTls::system_once().map_err(io::Error::other),
     };
     match tls.and_then(|tls| TlsStream::client(stream, request.host(), &tls)) {
-        Ok(stream) => stream.shake_hands(clock, until),
+        Ok(stream) => stream.shake_hands(clock, until, None),
         Err(error) => Some(Err(error)),
     }
 }

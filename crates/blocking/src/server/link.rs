@@ -7,14 +7,12 @@ use bowline_core::{Disconnect, End, Instant};
 use bowline_host::server::{Output, Pass, Served, ServerEvent};
 use bowline_store::worker::{Deliver, Report};
 
-use super::Server;
+use super::caller::Caller;
 use crate::accept::Accepted;
 use crate::count::Count;
 use crate::driver::Driver;
-use crate::post::Post;
 use crate::stream::Stream;
 use crate::tcp::set_unsent;
-use crate::wait::waker;
 
 /// What reaches the thread of a link.
 #[derive(Debug)]
@@ -28,57 +26,53 @@ pub(super) enum Letter {
 
 /// One client being served.
 pub(super) struct Link<'a, S> {
-    server: &'a Server,
-    /// Its number among the links of the server.
-    number: u64,
+    caller: Caller<'a>,
     served: Served,
     driver: Driver<S>,
-    post: Post<Letter>,
     /// The jobs on files.
     jobs: Count,
 }
 
 impl<'a, S: Stream> Link<'a, S> {
     pub(super) fn new(
-        server: &'a Server,
+        caller: Caller<'a>,
         accepted: Accepted<S>,
         pass: Pass,
         peer: String,
     ) -> io::Result<Self> {
+        let Caller { server, post, wakened, .. } = &caller;
         let (clock, house) = (server.0.clock, &server.0.house);
         let Accepted { stream, leftover, .. } = accepted;
         let mut driver = Driver::server(stream, &leftover, house.connection(), clock)?
             .with_valve(|stream, most| set_unsent(&stream.socket(), most));
-        let (waker, wakened) = waker()?;
-        driver.set_wakened(wakened);
-        let (post, jobs) = (Post::new(waker), Count::default());
-        let reports = post.clone();
+        driver.set_wakened(wakened.clone());
+        let (reports, jobs) = (post.clone(), Count::default());
         // Whoever has ended needs no reports.
         let deliver: Deliver = Arc::new(move |report| {
             reports.send(Letter::Report(report));
         });
         let spawn = server.0.pool.spawner(&jobs);
         let served = house.serve(pass, peer, spawn, deliver, post.waker(), clock.now());
-        Ok(Self { number: server.join(&post), server, served, driver, post, jobs })
+        Ok(Self { caller, served, driver, jobs })
     }
 
     pub(super) fn run(mut self) {
         let disconnect = loop {
-            for letter in self.post.take() {
+            for letter in self.caller.post.take() {
                 self.handle_letter(letter);
             }
             if let Some(disconnect) = self.work_off() {
                 break disconnect;
             }
             let due = self.served.poll_timeout();
-            self.driver.drive(if self.post.may_wait() { due } else { Some(Instant::ZERO) });
+            self.driver.drive(if self.caller.post.may_wait() { due } else { Some(Instant::ZERO) });
             self.served.handle_timeout(self.driver.now());
         };
         self.driver.say_last_words();
         self.served.rest();
         self.jobs.wait();
         let peer = self.served.peer().clone();
-        self.server.tell(&ServerEvent::Disconnected { peer, disconnect });
+        self.caller.server.tell(&ServerEvent::Disconnected { peer, disconnect });
     }
 
     fn handle_letter(&mut self, letter: Letter) {
@@ -96,18 +90,11 @@ impl<'a, S: Stream> Link<'a, S> {
         self.served.pump(now, self.driver.conn_mut());
         while let Some(output) = self.served.poll_output(now) {
             match output {
-                Output::Event(event) => self.server.tell(&event),
+                Output::Event(event) => self.caller.server.tell(&event),
                 Output::Down(disconnect) => return Some(disconnect),
                 Output::Link(_) | Output::Transfer(_) => {}
             }
         }
         None
-    }
-}
-
-impl<S> Drop for Link<'_, S> {
-    fn drop(&mut self) {
-        drop(self.post.close());
-        self.server.leave(self.number);
     }
 }

@@ -1,5 +1,6 @@
 //! A server that takes files into a folder and gives them out again, by a thread for each client.
 
+mod caller;
 mod link;
 mod messages;
 mod sweeping;
@@ -12,10 +13,16 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
+use bowline_core::End;
+#[cfg(feature = "tls")]
+use bowline_core::Instant;
 use bowline_core::transfer::{Leftover, TransferId};
+use bowline_handshake::server::Error;
 use bowline_host::AcceptError;
 use bowline_host::LAST_WORDS;
 use bowline_host::server::{Figures, House, Pass, Refusal};
+#[cfg(feature = "tls")]
+use bowline_host::tls::timed_out;
 use bowline_host::transfer::Verb;
 use bowline_store::DiskStore;
 
@@ -31,6 +38,7 @@ use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use crate::watch::{Audience, Watch, watch};
+use caller::{Caller, Patience};
 use link::{Letter, Link};
 use sweeping::Sweeping;
 
@@ -40,6 +48,8 @@ pub use bowline_host::server::{
 
 /// How many threads work on the files of all clients: more than a disk has use for.
 const FILES: usize = 16;
+/// What is said of those who were shaking hands when the server stopped.
+const STOPS: &str = "the server stops";
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 1024;
 
@@ -79,7 +89,7 @@ struct Shared {
     news: Watch<()>,
 }
 
-/// The links that there are, by number.
+/// Those who are there, by number, also while they shake hands.
 #[derive(Debug, Default)]
 struct Links {
     posts: BTreeMap<u64, Post<Letter>>,
@@ -112,8 +122,9 @@ impl Server {
 
     /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop); then tells all clients to come
     /// back later, makes durable what has come, and returns when they are gone, or a second after
-    /// [`ServerConfig::drain`] has passed. The end of one listener is that of the server: clients that come by others from
-    /// then on are told the same.
+    /// [`ServerConfig::drain`] has passed. Whoever has not asked by then is let go without a word. The end of one listener is
+    /// that of the server: clients that come by others from then on are told the same as those who were there, if they ask
+    /// within a second.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
@@ -167,31 +178,57 @@ impl Server {
     fn serve_tcp(&self, stream: TcpStream, peer: String) {
         let config = self.0.house.config();
         let Some(tls) = &config.tls else { return self.serve_stream(stream, peer) };
-        match TlsStream::accept(stream, tls, config.accept.timeout) {
-            Ok(stream) => self.serve_stream(stream, peer),
-            Err(error) => self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
-        }
+        let Some(caller) = self.caller(&peer) else { return };
+        let Patience { time, wakened } = caller.patience(config.accept.timeout);
+        let shaken = match TlsStream::server(stream, tls) {
+            Ok(stream) => stream.shake_hands(Clock::start(), Instant::ZERO + time, wakened),
+            Err(error) => Some(Err(error)),
+        };
+        let why = match shaken {
+            Some(Ok(stream)) => return self.serve_caller(caller, stream, peer),
+            Some(Err(error)) => format!("no TLS: {error}"),
+            None if wakened.is_some() && self.lock().is_stopping => STOPS.to_owned(),
+            None => format!("no TLS: {}", timed_out(time)),
+        };
+        self.tell(&self.0.house.refuse(peer, Refusal::Tls, why));
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
     /// events.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
+        if let Some(caller) = self.caller(&peer) {
+            self.serve_caller(caller, stream, peer);
+        }
+    }
+
+    /// Somebody who has come, if the system has what he needs.
+    fn caller(&self, peer: &str) -> Option<Caller<'_>> {
+        let refuse = |error| self.0.house.refuse_handshake(peer.to_owned(), &AcceptError::System(error));
+        Caller::new(self).map_err(|error| self.tell(&refuse(error))).ok()
+    }
+
+    fn serve_caller<S: Stream>(&self, caller: Caller<'_>, stream: S, peer: String) {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
             let (decision, may) = self.0.house.decide(request, offered);
             pass = may;
             decision
         };
-        let accepted = accept::accept(stream, &self.0.house.config().accept, decide);
-        match (accepted, pass) {
-            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer),
+        let mut limits = self.0.house.config().accept.clone();
+        let Patience { time, wakened } = caller.patience(limits.timeout);
+        limits.timeout = time;
+        match (accept::accept_unless(wakened, stream, &limits, decide), pass) {
+            (Ok(accepted), Some(pass)) => self.serve_link(caller, accepted, pass, peer),
             (Ok(_), None) => {}
+            (Err(AcceptError::Handshake(Error::Closed { end: End::LocalAbort, .. })), _) => {
+                self.tell(&self.0.house.refuse(peer, Refusal::Handshake, STOPS.to_owned()));
+            }
             (Err(error), _) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
         }
     }
 
-    fn serve_link<S: Stream>(&self, accepted: Accepted<S>, pass: Pass, peer: String) {
-        match Link::new(self, accepted, pass, peer.clone()) {
+    fn serve_link<S: Stream>(&self, caller: Caller<'_>, accepted: Accepted<S>, pass: Pass, peer: String) {
+        match Link::new(caller, accepted, pass, peer.clone()) {
             Ok(link) => link.run(),
             Err(error) => self.tell(&self.0.house.refuse_handshake(peer, &AcceptError::System(error))),
         }
@@ -234,7 +271,7 @@ impl Server {
         }
     }
 
-    /// A new link can be told something from here on.
+    /// Who has come can be told something from here on.
     fn join(&self, post: &Post<Letter>) -> u64 {
         let mut links = self.lock();
         links.next += 1;

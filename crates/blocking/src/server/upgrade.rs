@@ -25,10 +25,13 @@ impl Server {
     /// [`ServerConfig::max_connections`]: super::ServerConfig::max_connections
     pub fn serve_guest<S: Stream>(&self, stream: S, guest: Guest, peer: String) {
         let (accepted, pass) = guest.take_over(stream);
-        self.serve_link(accepted, pass, peer);
+        if let Some(caller) = self.caller(&peer) {
+            self.serve_link(caller, accepted, pass, peer);
+        }
     }
 
-    /// Tells all clients, and those who come from now on, to come back later. For whoever accepts streams by himself: each
+    /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is shaking
+    /// hands is let go. For whoever accepts streams by himself: each
     /// client is gone when its [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A
     /// [`serve`](Self::serve) goes on, and ends by its listener.
     pub fn stop(&self) {

@@ -17,7 +17,7 @@ use rustls::{ClientConnection, Connection, ServerConnection};
 
 use crate::clock::Clock;
 use crate::stream::{Handle, Stream};
-use crate::wait::{Interest, wait};
+use crate::wait::{Interest, Wakened, wait};
 
 /// TLS over a stream, of either role.
 ///
@@ -67,8 +67,7 @@ impl<S: Stream> TlsStream<S> {
     /// The client does not believe us, speaks no TLS, ends the connection, or takes too long
     /// ([`TimedOut`](ErrorKind::TimedOut)).
     pub fn accept(stream: S, tls: &ServerTls, time: Duration) -> io::Result<Self> {
-        let session = ServerConnection::new(tls.config()).map_err(io::Error::other)?;
-        Self::new(stream, session.into()).shake_hands_within(time)
+        Self::server(stream, tls)?.shake_hands_within(time)
     }
 
     /// The stream below, to look at.
@@ -89,16 +88,28 @@ impl<S: Stream> TlsStream<S> {
         Ok(Self::new(stream, session.into()))
     }
 
+    /// The end of a server, which has not shaken hands.
+    pub(crate) fn server(stream: S, tls: &ServerTls) -> io::Result<Self> {
+        let session = ServerConnection::new(tls.config()).map_err(io::Error::other)?;
+        Ok(Self::new(stream, session.into()))
+    }
+
     fn new(stream: S, session: Connection) -> Self {
         Self { stream, session, records: Records::default(), clock: Clock::start() }
     }
 
     fn shake_hands_within(self, time: Duration) -> io::Result<Self> {
-        self.shake_hands(Clock::start(), Instant::ZERO + time).unwrap_or_else(|| Err(timed_out(time)))
+        let shaken = self.shake_hands(Clock::start(), Instant::ZERO + time, None);
+        shaken.unwrap_or_else(|| Err(timed_out(time)))
     }
 
-    /// Shakes hands; `None` if the peer has not done its part by then.
-    pub(super) fn shake_hands(mut self, clock: Clock, until: Instant) -> Option<io::Result<Self>> {
+    /// Shakes hands; `None` if the peer has not done its part by then, or before somebody calls.
+    pub(crate) fn shake_hands(
+        mut self,
+        clock: Clock,
+        until: Instant,
+        wakened: Option<&Wakened>,
+    ) -> Option<io::Result<Self>> {
         let mut step = self.stream.set_nonblocking().map(|()| false);
         loop {
             match step {
@@ -107,8 +118,10 @@ impl<S: Stream> TlsStream<S> {
                     let write = self.session.wants_write();
                     let interest = Interest { read: !write, write };
                     let time = until - clock.now();
-                    if let Err(error) = wait(Some(self.stream.socket()), interest, None, Some(time)) {
-                        return Some(Err(error));
+                    match wait(Some(self.stream.socket()), interest, wakened, Some(time)) {
+                        Ok(false) => {}
+                        Ok(true) => return None,
+                        Err(error) => return Some(Err(error)),
                     }
                 }
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Some(Err(error)),

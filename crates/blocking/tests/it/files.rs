@@ -2,14 +2,15 @@
 //! tested over all adapters, in the tests of the workspace.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::Read as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bowline_blocking::{
-    Client, ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, StartError, Stopper,
-    TransferError, WebSocket, dial,
+    Client, ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, ServerEvent, StartError,
+    Stopper, TransferError, WebSocket, dial,
 };
 use bowline_core::closing::Kind;
 use bowline_core::connection::PingError;
@@ -47,14 +48,15 @@ impl Serving {
         config.transfer.limit_rate = rate;
         // Nothing wakes by itself.
         config.connection.heartbeat.interval = 10 * LIMIT;
+        Self::of(over, config)
+    }
+
+    #[cfg_attr(not(feature = "tls"), expect(unused_mut))]
+    pub(crate) fn of(over: Over, mut config: ServerConfig) -> Self {
         #[cfg(feature = "tls")]
         if matches!(over, Over::Tls) {
             config.tls = Some(papers().server.clone());
         }
-        Self::of(over, config)
-    }
-
-    pub(crate) fn of(over: Over, config: ServerConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
         let server = Server::new(store, config);
@@ -84,7 +86,9 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stopper.stop();
-        self.thread.take().unwrap().join().unwrap();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
     }
 }
 
@@ -171,7 +175,7 @@ pub(crate) fn a_thread_takes_over_what_the_owner_has_begun(over: Over) {
         let events = serving.server.events();
         let client = client.spawn().unwrap();
         // It sends on by itself, and stays when nobody has said that it may go.
-        while !matches!(events.recv().unwrap(), bowline_blocking::ServerEvent::Received(_)) {}
+        while !matches!(events.recv().unwrap(), ServerEvent::Received(_)) {}
         assert_eq!(fs::read(serving.dir.path().join("file")).unwrap(), bytes);
         assert!(client.ping().is_ok());
         client.close();
@@ -190,12 +194,38 @@ fn the_thread_ends_when_the_last_handle_is_dropped_and_nothing_is_under_way() {
         drop(client);
         assert_eq!(link.by_ref().count().min(1), 1, "its states end with it");
         let left = server.iter().find_map(|event| match event {
-            bowline_blocking::ServerEvent::Disconnected { disconnect, .. } => Some(disconnect.to_string()),
+            ServerEvent::Disconnected { disconnect, .. } => Some(disconnect.to_string()),
             _ => None,
         });
         assert_eq!(left.unwrap(), "received 1000 (OK); then sent 1000 (OK)");
         assert_eq!(fs::metadata(serving.dir.path().join("file")).unwrap().len(), 1_000_000);
         assert!(start.elapsed() < LIMIT / 2);
+    });
+}
+
+/// Somebody who does not even say hello: neither a time of the server nor one of the listener ends it.
+pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
+    within(move || {
+        let mut config = ServerConfig::default();
+        config.drain = Duration::from_secs(3600);
+        config.accept.timeout = config.drain;
+        let mut serving = Serving::of(over, config);
+        let events = serving.server.events();
+        let address = serving.url.split('/').nth(2).unwrap();
+        let mut silent = TcpStream::connect(address).unwrap();
+        // Whoever is refused has come after that one.
+        TcpStream::connect(address).unwrap().shutdown(Shutdown::Write).unwrap();
+        let rejected = || match events.recv().unwrap() {
+            ServerEvent::Rejected { why, .. } => why,
+            other => panic!("{other:?}"),
+        };
+        rejected();
+        serving.stopper.stop();
+        serving.thread.take().unwrap().join().unwrap();
+        assert_eq!(silent.read(&mut [0]).unwrap_or(0), 0, "nobody is there");
+        // A thread that was slow to begin has taken the stop for one that was before.
+        let why = rejected();
+        assert!(why == "the server stops" || why.contains("1s"), "{why}");
     });
 }
 

@@ -32,7 +32,8 @@ macro_rules! over {
 over! {
     files:
         calls_of_the_owner_carry_files_both_ways_and_return_at_their_end
-        a_thread_takes_over_what_the_owner_has_begun;
+        a_thread_takes_over_what_the_owner_has_begun
+        whoever_says_nothing_is_let_go_when_the_server_stops;
     flushing:
         a_peer_that_takes_and_says_nothing_is_enough_for_a_flush;
     patience:

@@ -10,12 +10,14 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bowline_blocking::{
-    Access, Client, ClientConfig, LinkEvent, Listener, Server, ServerConfig, ServerEvent,
+    Access, Client, ClientConfig, LinkEvent, Listener, Server, ServerConfig, ServerEvent, WebSocket, dial,
 };
 #[cfg(target_os = "linux")]
-use bowline_blocking::{DialError, Stage, dial};
+use bowline_blocking::{DialError, Stage};
 use bowline_core::closing::Kind;
-use bowline_core::transfer::{SafeName, TransferId};
+use bowline_core::connection::Config;
+use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
+use bowline_handshake::client::Request;
 use bowline_store::{Attach, DiskStore, Mode, Spec};
 
 use crate::common::{LIMIT, within};
@@ -197,6 +199,36 @@ fn a_guest_of_another_server_brings_files_and_leaves_when_the_server_stops() {
         drop(TcpStream::connect(address));
         host.join().unwrap();
         assert!(served.load(Ordering::Relaxed) > 0);
+    });
+}
+
+/// Two ends of a connection, of which a server that has stopped serves one.
+fn late(dir: &Path) -> (TcpStream, thread::JoinHandle<()>) {
+    let mut config = ServerConfig::default();
+    config.accept.timeout = Duration::from_secs(3600);
+    let server = server(dir, config);
+    server.stop();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let far = listener.accept().unwrap().0;
+    (near, thread::spawn(move || server.serve_stream(far, "somebody".to_owned())))
+}
+
+#[test]
+fn whoever_comes_when_the_server_has_stopped_is_told_to_come_back_if_he_asks() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let (near, serving) = late(dir.path());
+        let request = Request::new("ws://localhost/").unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
+        let dialed = dial::handshake(near, &request, &bowline_handshake::Config::default()).unwrap();
+        let mut client = WebSocket::client(dialed, Config::default()).unwrap();
+        let told = client.ended();
+        assert_eq!(told.kind(), Kind::Restart, "{told}");
+        drop(client);
+        serving.join().unwrap();
+
+        let (_silent, serving) = late(dir.path());
+        serving.join().unwrap();
     });
 }
 

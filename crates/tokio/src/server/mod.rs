@@ -4,6 +4,7 @@ mod door;
 mod log;
 mod messages;
 mod orders;
+mod patience;
 mod served;
 mod sweeping;
 mod upgrade;
@@ -34,12 +35,16 @@ use crate::tcp;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use door::{Caller, Door};
+use patience::Patience;
 use served::Link;
 
 use bowline_host::server::Pass;
 pub use bowline_host::server::{
     Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
 };
+
+/// What is said of those who were shaking hands when the server stopped.
+const STOPS: &str = "the server stops";
 
 /// A server of one folder. Clones share it.
 ///
@@ -93,8 +98,9 @@ impl Server {
     }
 
     /// Serves everybody who connects, until `shutdown` completes; then tells all clients to come back later, makes
-    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed. The end of one
-    /// listener is that of the server: clients that come by others from then on are told the same.
+    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed. Whoever has not
+    /// finished its handshake by then is let go without a word. The end of one listener is that of the server: clients that
+    /// come by others from then on are told the same as those who were there, if they ask within a second.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
@@ -186,12 +192,15 @@ impl Server {
         let Some(tls) = &self.house.config().tls else {
             return Box::pin(self.serve_with(stream, peer, tcp::set_unsent)).await;
         };
-        match crate::tls::accept(stream, tls, self.house.config().accept.timeout).await {
-            Ok(stream) => {
+        let patience = self.patience();
+        let time = patience.time();
+        match patience.wait(crate::tls::accept(stream, tls, time)).await {
+            Some(Ok(stream)) => {
                 let set_unsent = |stream: &TlsStream, most| tcp::set_unsent(stream.tcp(), most);
                 Box::pin(self.serve_with(stream, peer, set_unsent)).await;
             }
-            Err(error) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
+            Some(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
+            None => self.tell(self.house.refuse(peer, Refusal::Tls, STOPS.into())),
         }
     }
 
@@ -214,12 +223,19 @@ impl Server {
             pass = may;
             decision
         };
-        let accepted = accept::accept(stream, &self.house.config().accept, decide).await;
+        let (patience, mut limits) = (self.patience(), self.house.config().accept.clone());
+        limits.timeout = patience.time();
+        let accepted = patience.wait(accept::accept(stream, &limits, decide)).await;
         match (accepted, pass) {
-            (Ok(accepted), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
-            (Ok(_), None) => {}
-            (Err(error), _) => self.tell(self.house.refuse_handshake(peer, &error)),
+            (Some(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
+            (Some(Ok(_)), None) => {}
+            (Some(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
+            (None, _) => self.tell(self.house.refuse(peer, Refusal::Handshake, STOPS.into())),
         }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout)
     }
 
     async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))

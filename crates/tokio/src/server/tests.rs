@@ -23,3 +23,73 @@ async fn a_store_is_not_swept_without_a_pause() {
     let (server, _inbox) = server(config);
     timeout(Duration::from_millis(10), server.sweep()).await.unwrap_err();
 }
+
+/// A server that has time for everybody.
+fn patient() -> (Server, tempfile::TempDir) {
+    let mut config = ServerConfig::default();
+    config.drain = Duration::from_secs(3600);
+    config.accept.timeout = config.drain;
+    server(config)
+}
+
+#[tokio::test]
+async fn whoever_says_nothing_is_let_go_when_the_server_stops() {
+    let (server, _inbox) = patient();
+    let mut events = server.events();
+    let (_silent, far) = tokio::io::duplex(64);
+    let serving = server.clone();
+    let serving = tokio::spawn(async move { serving.serve_stream(far, "somebody".into()).await });
+    // On one thread: it has begun to wait.
+    tokio::task::yield_now().await;
+    server.stop();
+    timeout(Duration::from_secs(60), serving).await.expect("in time").unwrap();
+    let told = events.recv().await.unwrap();
+    assert!(matches!(&told, ServerEvent::Rejected { why, .. } if why == STOPS), "{told:?}");
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
+    let pair = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
+    let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let mut config = ServerConfig::default();
+    config.drain = Duration::from_secs(3600);
+    config.accept.timeout = config.drain;
+    config.tls = Some(crate::tls::ServerTls::new(certificate.as_bytes(), key.as_bytes()).unwrap());
+    let (server, _inbox) = server(config);
+    let mut events = server.events();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let _silent = TcpStream::connect(address).await.unwrap();
+    // Whoever is refused has come after that one.
+    drop(TcpStream::connect(address).await.unwrap());
+    let refused = async { while !matches!(events.recv().await.unwrap(), ServerEvent::Rejected { .. }) {} };
+    timeout(Duration::from_secs(60), server.serve(listener, refused)).await.expect("in time").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
+    let (server, _inbox) = patient();
+    server.stop();
+    let (_silent, far) = tokio::io::duplex(64);
+    let start = tokio::time::Instant::now();
+    server.serve_stream(far, "somebody".into()).await;
+    // A time-out is answered, and the answer listened for.
+    assert!(start.elapsed() <= 3 * bowline_host::LAST_WORDS, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn whoever_asks_when_the_server_has_stopped_is_told_to_come_back() {
+    let (server, _inbox) = patient();
+    server.stop();
+    let (near, far) = tokio::io::duplex(4096);
+    let serving = tokio::spawn(async move { server.serve_stream(far, "somebody".into()).await });
+    let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
+    let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+    let dialed = crate::dial::handshake(near, &request, &accept::Config::default()).await.unwrap();
+    let mut client = crate::WebSocket::client(dialed, bowline_core::connection::Config::default()).unwrap();
+    let told = timeout(Duration::from_secs(60), client.ended()).await.expect("in time");
+    assert_eq!(told.kind(), bowline_core::closing::Kind::Restart, "{told}");
+    drop(client);
+    serving.await.unwrap();
+}

@@ -32,8 +32,8 @@ impl Server {
         self.serve_link(accepted, pass, peer, |_, _| {}).await;
     }
 
-    /// Tells all clients, and those who come from now on, to come back later. Each is gone when its
-    /// [`serve_guest`](Self::serve_guest) has returned.
+    /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is shaking
+    /// hands is let go. Each is gone when its [`serve_guest`](Self::serve_guest) has returned.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
         self.house.talks().stop(self.clock.now());
