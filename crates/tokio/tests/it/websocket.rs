@@ -307,7 +307,7 @@ async fn an_echo_that_waits_for_room_answers_what_came_before_the_close() {
         }
         client.ended().await
     };
-    let (at_server, at_client) = in_time(async { tokio::join!(echo, slow) }).await;
+    let (at_server, at_client) = in_time(Box::pin(async { tokio::join!(echo, slow) })).await;
     assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
     assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
 }
