@@ -79,16 +79,8 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
 
 pub(crate) fn a_server_without_tls_is_told_apart(pair: Pair) {
     let address = answering("HTTP/1.1 400 Bad Request\r\n\r\n");
-    let mut config = believing(papers().client());
-    config.reconnect.first_contact = Some(Duration::from_millis(300));
-    let mut client = pair.client.client(&pair.over.url(address), config);
-    let why = "what answers does not speak TLS";
-    let disconnect = next_link(&mut client).expect_err(why);
-    assert!(disconnect.to_string().ends_with(why), "{disconnect}");
-    // A gateway speaks plainly while it has no server.
-    assert_eq!(disconnect.retry(), Retry::Backoff);
-    let told = end(client.upload(&source(&folder(), 10), name("file"), id(1)));
-    assert!(matches!(&told, Err(TransferError::Unreachable(told)) if told.contains(why)), "{told:?}");
+    let client = pair.client.client(&pair.over.url(address), believing(papers().client()));
+    assert_refused(client, "what answers does not speak TLS");
 }
 
 pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pair) {

@@ -12,7 +12,7 @@ use bowline_core::{Disconnect, End, Retry};
 use bowline_handshake::proxy::{self, ProxyError};
 use bowline_handshake::{client, server};
 use thiserror::Error;
-use words::{connect, is_no_tls, lookup, tls, unix};
+use words::{connect, lookup, tls, unix};
 
 /// Why a client has no WebSocket.
 #[derive(Debug, Error)]
@@ -124,7 +124,7 @@ impl DialError {
             Self::Unix { source, .. } if source.kind() == io::ErrorKind::Unsupported => {
                 Retry::No(Why::SameAgain)
             }
-            Self::Tls { source, .. } if !is_cut(source) && !is_no_tls(source) => Retry::No(Why::SameAgain),
+            Self::Tls { source, .. } if !is_cut(source) => Retry::No(Why::SameAgain),
             Self::Handshake { source, .. } => source.retry(),
             Self::Resolve { .. }
             | Self::Connect { .. }
@@ -299,19 +299,6 @@ mod tests {
             assert_eq!(disconnect.retry(), error.retry());
             assert_eq!(disconnect.to_string(), error.to_string());
         }
-    }
-
-    #[cfg(feature = "tls")]
-    #[test]
-    fn of_tls_only_what_a_server_says_of_itself_is_final() {
-        use rustls::{CertificateError, Error, InvalidMessage};
-        let retry = |error| {
-            let source = io::Error::new(io::ErrorKind::InvalidData, error);
-            DialError::Tls { place: place(), source }.retry()
-        };
-        let expired = Error::InvalidCertificate(CertificateError::Expired);
-        assert_eq!(retry(expired), Retry::No(Why::SameAgain));
-        assert_eq!(retry(Error::InvalidMessage(InvalidMessage::InvalidContentType)), Retry::Backoff);
     }
 
     #[test]

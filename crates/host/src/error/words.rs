@@ -50,19 +50,6 @@ pub(super) fn tls(error: &io::Error) -> String {
     error.to_string()
 }
 
-/// Whether something else than TLS answered, as gateways do in plain HTTP while they have no server.
-#[cfg(feature = "tls")]
-pub(super) fn is_no_tls(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
-}
-
-/// Nobody does TLS.
-#[cfg(not(feature = "tls"))]
-pub(super) fn is_no_tls(_: &io::Error) -> bool {
-    false
-}
-
 pub(super) fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
     let tried =
         if addresses > 1 { format!(", nor at {} more addresses", addresses - 1) } else { String::new() };
