@@ -1,5 +1,6 @@
 //! What a sender makes of its source, and how long it waits for its receiver.
 
+mod ends;
 mod small;
 mod told;
 
