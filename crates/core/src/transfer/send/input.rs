@@ -16,7 +16,7 @@ const MOST_REWINDS: u8 = 8;
 
 impl Outgoing {
     pub(in crate::transfer) fn handle_accept(&mut self, cx: &mut Context<'_>, accept: Accept) -> Fate {
-        let State::Offered { handle, early, fin } = self.state else {
+        let State::Offered { handle, fin, .. } = self.state else {
             return self.give_up(cx, Failure::local(Code::Protocol, "a second ACCEPT"));
         };
         self.heard = cx.now;
@@ -47,15 +47,16 @@ impl Outgoing {
             self.state = State::Finishing { handle };
         } else {
             self.state = State::Sending { handle, have: accept.have };
-            self.start_at(accept, early, cx);
+            self.start_at(accept, cx);
         }
         cx.events.push_back(Event::Accepted { id: self.offer.id, resume: accept.resume });
         self.step(cx);
         Fate::Lives
     }
 
-    fn start_at(&mut self, accept: Accept, early: bool, cx: &mut Context<'_>) {
-        if !early || accept.resume > self.sent {
+    fn start_at(&mut self, accept: Accept, cx: &mut Context<'_>) {
+        // What follows a small offer is on its way already.
+        if accept.resume > self.sent {
             if let Some(link) = &mut cx.link {
                 self.rewind(accept.resume, link);
             }
