@@ -104,7 +104,7 @@ impl<T> Keeper<T> {
             is_up: false,
             links: 0,
             attempt: 0,
-            why: String::new(),
+            why: "no answer yet".to_owned(),
             ended: None,
             wanted: Wanted::Service,
             talk: Anchor(talk),

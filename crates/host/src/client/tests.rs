@@ -121,19 +121,19 @@ fn a_refusal_counts_also_if_there_was_a_link() {
     assert!(said(&mut keeper, now).contains(&"ended: no such token".to_owned()));
 }
 
-#[test]
-fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
+/// Gives up after a second, with one file waiting; says what it tells at its end.
+fn given_up(answers: bool) -> (Keeper<&'static str>, Instant, Vec<String>) {
     let mut config = ClientConfig::default();
     config.reconnect.first_contact = Some(SECOND);
     let mut keeper = keeper(config);
     let mut now = Instant::ZERO;
     keeper.upload(now, offer(1), Feed::Nothing, "first");
-    let told = loop {
+    loop {
         let told = said(&mut keeper, now);
         if told.iter().any(|line| line.starts_with("ended")) {
-            break told;
+            return (keeper, now, told);
         }
-        if told.last().is_some_and(|last| last == "Dial") {
+        if answers && told.last().is_some_and(|last| last == "Dial") {
             keeper.handle_dial_failed(now, refused());
             continue;
         }
@@ -141,7 +141,18 @@ fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
         keeper.progress(now).for_each(drop);
         now = keeper.poll_timeout().expect("it is not over yet");
         keeper.handle_timeout(now);
-    };
+    }
+}
+
+#[test]
+fn who_gives_up_while_nobody_has_answered_says_so() {
+    let (.., told) = given_up(false);
+    assert!(told.iter().any(|line| line.starts_with("first: no answer yet; gave up: ")), "{told:?}");
+}
+
+#[test]
+fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
+    let (mut keeper, now, told) = given_up(true);
     let first = told.iter().find(|line| line.starts_with("first: ")).expect("whoever waits is told");
     assert!(first.starts_with("first: nobody listens; gave up: "), "{first}");
     assert_eq!(told.last().unwrap(), "gave up, reached: false");
