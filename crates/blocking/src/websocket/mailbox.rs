@@ -116,9 +116,10 @@ impl Mailbox {
 }
 
 impl State {
-    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken.
-    pub(super) fn is_caught_up(&self) -> bool {
+    /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken, if the
+    /// connection still takes it.
+    pub(super) fn is_caught_up(&self, is_open: bool) -> bool {
         let has_seen = !self.has_receiver || self.asked == self.delivered;
-        has_seen && (self.is_closed || self.commands.is_empty())
+        has_seen && (!is_open || self.commands.is_empty())
     }
 }

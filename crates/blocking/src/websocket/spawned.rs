@@ -16,7 +16,7 @@ use super::WebSocket;
 use super::mailbox::{Command, Mailbox, QUEUE, State};
 use super::thread::Thread;
 use crate::stream::Stream;
-use crate::wait::waker;
+use crate::wait::{Wakened, Waker, waker};
 
 impl<S: Stream + Send + 'static> WebSocket<S> {
     /// Lets a thread drive this WebSocket, and returns two halves that reach it by queues; they may be used by different
@@ -30,8 +30,17 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// # Errors
     /// If the system gives no thread, or no way to wake it.
     pub fn spawn(self) -> io::Result<(Sender, Receiver)> {
-        let Self { mut driver, mut held, joiner, ended } = self;
         let (waker, wakened) = waker()?;
+        let (thread, sender, receiver) = self.halves(waker, wakened);
+        thread::Builder::new().name("bowline".into()).spawn(move || thread.run())?;
+        Ok((sender, receiver))
+    }
+}
+
+impl<S: Stream> WebSocket<S> {
+    /// What a thread is to run, and the halves that reach it.
+    pub(super) fn halves(self, waker: Waker, wakened: Wakened) -> (Thread<S>, Sender, Receiver) {
+        let Self { mut driver, mut held, joiner, ended } = self;
         driver.set_wakened(wakened);
         let mailbox = Arc::new(Mailbox::new(waker, driver.conn().unfinished()));
         let mut state = mailbox.lock();
@@ -41,9 +50,8 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
         state.delivered = state.arrivals.len() as u64;
         drop(state);
         let thread = Thread::new(driver, Arc::clone(&mailbox));
-        thread::Builder::new().name("bowline".into()).spawn(move || thread.run())?;
         let sender = Sender { mailbox: Arc::clone(&mailbox) };
-        Ok((sender, Receiver { mailbox, taken: 0, joiner, ended }))
+        (thread, sender, Receiver { mailbox, taken: 0, joiner, ended })
     }
 }
 

@@ -31,11 +31,21 @@ impl<S: Stream> Thread<S> {
         while last.disconnect.is_none() {
             last.disconnect = self.exchange();
             if last.disconnect.is_none() {
-                self.driver.drive(None);
+                self.wait();
             }
         }
         // The stream ends before anybody hears of it, and questions have no answer.
         drop(self);
+    }
+
+    /// Waits for whatever is to be exchanged next. Of a connection that is over nothing more comes, and its end waits for the
+    /// owner.
+    fn wait(&mut self) {
+        if self.driver.is_over() {
+            self.driver.wait_for_call();
+        } else {
+            self.driver.drive(None);
+        }
     }
 
     /// Takes what the owner wants, and gives it what has come; says how the connection ended, if it did.
@@ -104,7 +114,7 @@ impl<S: Stream> Thread<S> {
     /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
     fn has_next(&self, state: &State) -> bool {
         let conn = self.driver.conn();
-        conn.has_messages() || conn.has_news() || state.is_caught_up()
+        conn.has_messages() || conn.has_news() || state.is_caught_up(conn.is_open())
     }
 
     /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
@@ -148,3 +158,6 @@ impl Drop for LastNews {
         self.mailbox.arrived.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

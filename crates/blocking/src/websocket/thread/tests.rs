@@ -1,0 +1,76 @@
+use std::net::{TcpListener, TcpStream};
+
+use bowline_core::Message;
+use bowline_core::connection::Config;
+
+use super::*;
+use crate::clock::Clock;
+use crate::wait::{Interest, Wakened, Waker, wait, waker};
+use crate::websocket::{Receiver, Sender, WebSocket};
+
+/// What a thread would run, in the hands of a test, and the halves of its owner.
+struct Scene {
+    thread: Thread<TcpStream>,
+    sender: Sender,
+    receiver: Receiver,
+    waker: Waker,
+    wakened: Wakened,
+    far: Option<TcpStream>,
+}
+
+impl Scene {
+    /// One whose owner has taken a first message, and works on it.
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let far = Some(listener.accept().unwrap().0);
+        let driver = Driver::client(near, b"\x81\x04work", Config::default(), Clock::start()).unwrap();
+        let (waker, wakened) = waker().unwrap();
+        let socket = WebSocket::new(driver);
+        let (mut thread, sender, mut receiver) = socket.halves(waker.clone(), wakened.clone());
+        assert!(thread.exchange().is_none());
+        assert_eq!(receiver.receive().unwrap(), Message::text("work"));
+        Self { thread, sender, receiver, waker, wakened, far }
+    }
+
+    /// The peer goes, and the thread finds that out.
+    fn end(&mut self) {
+        self.far = None;
+        while !self.thread.driver.is_over() {
+            self.thread.wait();
+        }
+    }
+
+    /// The owner asks for more.
+    fn ask(&mut self) {
+        assert_eq!(self.receiver.receive_timeout(Duration::ZERO), Ok(None));
+    }
+
+    /// Whether somebody has called, and the thread has not heard it.
+    fn is_called(&self) -> bool {
+        let nothing = Interest { read: false, write: false };
+        wait(None, nothing, Some(&self.wakened), Some(Duration::ZERO)).unwrap()
+    }
+}
+
+#[test]
+fn a_thread_whose_connection_is_over_waits_for_its_owner() {
+    let mut scene = Scene::new();
+    scene.end();
+    assert!(scene.thread.exchange().is_none(), "the end comes behind what the owner works on");
+    scene.waker.wake();
+    scene.thread.wait();
+    assert!(!scene.is_called(), "it has waited for that");
+    scene.ask();
+    scene.thread.wait();
+    assert!(scene.thread.exchange().is_some());
+}
+
+#[test]
+fn what_is_said_to_a_connection_that_is_over_does_not_hold_up_its_end() {
+    let mut scene = Scene::new();
+    scene.ask();
+    scene.end();
+    scene.sender.send(Message::text("done")).unwrap();
+    assert!(scene.thread.exchange().is_some(), "nobody calls any more");
+}
