@@ -69,6 +69,10 @@ impl<S: Stream> Thread<S> {
                 None => break,
             }
         }
+        if self.driver.is_over() {
+            // Whoever has pinged need not wait until the owner has come that far.
+            self.pings.clear();
+        }
         if !self.driver.conn().is_open() {
             // Whoever sends gets its message back from now on.
             state.is_closed = true;

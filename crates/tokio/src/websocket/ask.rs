@@ -85,6 +85,11 @@ impl Answerer {
         }
     }
 
+    /// The connection is over, and pings have no answer.
+    pub(super) fn handle_over(&mut self) {
+        self.pings.clear();
+    }
+
     /// The peer has answered a ping.
     pub(super) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
         pings::answer(&mut self.pings, ping, rtt);

@@ -97,6 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 let now = self.driver.now();
                 let _ = self.driver.conn_mut().close(now, Close::normal());
             }
+            if self.driver.is_over() {
+                // Whoever has pinged need not wait until the owner has come that far.
+                self.answerer.handle_over();
+            }
             match self.wait(has_seen).await {
                 Woken::Place => self.deliver(),
                 Woken::ReceiverDropped => self.arrivals = None,

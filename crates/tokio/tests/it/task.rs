@@ -51,6 +51,20 @@ async fn a_slow_owner_is_not_taken_for_a_dead_peer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
+    let ((sender, mut receiver), mut server) = pair(quiet(), quiet());
+    server.send(Message::text("work")).await.unwrap();
+    assert_eq!(receiver.receive().await.unwrap(), Message::text("work"));
+    let leave = async {
+        sleep(Duration::from_secs(1)).await;
+        drop(server);
+    };
+    let (answer, ()) = in_time(async { tokio::join!(sender.ping(b"?"), leave) }).await;
+    assert_eq!(answer, Err(PingError::Closing));
+    assert_eq!(receiver.receive().await.unwrap_err().kind(), Kind::Eof);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_waits_behind_messages_that_find_no_place() {
     let ((_sender, mut receiver), mut server) = pair(quiet(), quiet());
     let flood = async {

@@ -74,3 +74,14 @@ fn what_is_said_to_a_connection_that_is_over_does_not_hold_up_its_end() {
     scene.sender.send(Message::text("done")).unwrap();
     assert!(scene.thread.exchange().is_some(), "nobody calls any more");
 }
+
+#[test]
+fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
+    let mut scene = Scene::new();
+    let (answer, answered) = mpsc::channel();
+    scene.thread.answer(Ask::Ping(b"?".to_vec(), answer));
+    scene.end();
+    assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Empty));
+    assert!(scene.thread.exchange().is_none(), "the end comes behind what the owner works on");
+    assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
