@@ -270,6 +270,17 @@ fn the_last_byte_that_had_to_wait_is_news() {
     }
 }
 
+#[test]
+fn a_write_that_fails_is_news() {
+    let (mut driver, far) = conversing();
+    drop(far);
+    let now = driver.now();
+    driver.conn_mut().send(now, Message::binary(vec![7; 1 << 20])).unwrap();
+    assert!(driver.write(now), "who waits for room waits in vain");
+    assert_eq!(driver.writing, Writing::Failed);
+    assert!(!driver.write(now), "that is told once");
+}
+
 /// Gives the stream more than it holds.
 fn block(driver: &mut Driver<Watched>) {
     let now = driver.now();

@@ -10,8 +10,8 @@ use super::{Driver, TURN, Writing};
 use crate::stream::Stream;
 
 impl<S: Stream> Driver<S> {
-    /// Writes what the stream takes; says whether the owner may send again, there is more to write, all has left that could
-    /// not leave before, or there is an event for whoever had taken all.
+    /// Writes what the stream takes; says whether the owner may send again or never, there is more to write, all has left that
+    /// could not leave before, or there is an event for whoever had taken all.
     pub(super) fn write(&mut self, now: Instant) -> bool {
         if !self.has_output() && self.conn.transport() != Transport::FinishWriting {
             return false;
@@ -52,7 +52,7 @@ impl<S: Stream> Driver<S> {
         let may_send = was_full && self.conn.room() > 0;
         let is_flushed = has_waited && !self.has_output();
         let is_event = !had_events && self.conn.has_events();
-        written >= TURN || may_send || is_flushed || is_event
+        written >= TURN || may_send || self.writing == Writing::Failed || is_flushed || is_event
     }
 
     /// Whether something is to be written, or was and may still be held back by the stream.

@@ -13,9 +13,9 @@ use tokio::task::coop::has_budget_remaining;
 use super::{Driver, Writing};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Ready when the owner may send again, or when there is more to write.
+    /// Ready when the owner may send again or never, or when there is more to write.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        if !self.wants_write() {
+        if !self.wants_write() || self.writing.is_over() {
             return Poll::Pending;
         }
         let was_full = self.conn.room() == 0;
@@ -29,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.writing = Writing::Open;
                     self.conn.handle_written(now, n);
                 }
-                Some(Poll::Ready(Err(_))) => self.fail_writing(now),
+                Some(Poll::Ready(Err(_))) => self.fail_writing(cx, now),
                 Some(Poll::Pending) => {
                     // A task that has used up its budget is turned away, too; that is no news of the stream.
                     if self.writing == Writing::Open && has_budget_remaining() {
@@ -40,7 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 None => {
                     if let Poll::Ready(Err(_)) = self.poll_written(cx) {
-                        self.fail_writing(now);
+                        self.fail_writing(cx, now);
                     }
                     break;
                 }
@@ -49,7 +49,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let (Some(valve), Some(stream)) = (&mut self.valve, &self.stream) {
             valve.adjust(stream, &self.conn);
         }
-        let is_due = written >= most || was_full && self.conn.room() > 0;
+        let is_settled = self.writing == Writing::Failed || was_full && self.conn.room() > 0;
+        let is_due = written >= most || is_settled;
         if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -99,9 +100,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.writing == Writing::Failed || self.is_over()
     }
 
-    fn fail_writing(&mut self, now: Instant) {
+    fn fail_writing(&mut self, cx: &Context<'_>, now: Instant) {
         self.writing = Writing::Failed;
         self.unflushed = false;
         self.conn.handle_end(now, End::WriteFailed);
+        // Another half that waits has set the timer for later than what is left now.
+        cx.waker().wake_by_ref();
     }
 }

@@ -6,6 +6,7 @@ mod client;
 mod common;
 mod dial;
 mod driver;
+mod ends;
 mod farewell;
 mod orders;
 mod pieces;

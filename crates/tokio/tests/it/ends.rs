@@ -1,0 +1,145 @@
+//! What whoever sends hears of an end, and what he does not.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bowline_core::closing;
+use bowline_core::Message;
+use bowline_tokio::{Clock, Driver, Unsent, WebSocket};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep};
+
+use crate::common::{in_time, quiet};
+
+/// A stream that takes a little, then nothing until it breaks. There is never anything to read.
+struct Breaking {
+    takes: usize,
+    breach: Breach,
+}
+
+#[derive(Clone, Default)]
+struct Breach(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    is_broken: bool,
+    waiting: Option<Waker>,
+}
+
+impl Breach {
+    fn happen(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.is_broken = true;
+        if let Some(waiting) = state.waiting.take() {
+            waiting.wake();
+        }
+    }
+}
+
+impl AsyncRead for Breaking {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let n = bytes.len().min(self.takes);
+        self.takes -= n;
+        let mut state = self.breach.0.lock().unwrap();
+        if state.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if n > 0 {
+            return Poll::Ready(Ok(n));
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn breaking() -> (WebSocket<Breaking>, Breach) {
+    let breach = Breach::default();
+    let stream = Breaking { takes: 1000, breach: breach.clone() };
+    (WebSocket::new(Driver::client(stream, &[], quiet(), Clock::start()).unwrap()), breach)
+}
+
+/// Lets this happen in a second, and says how long the work took.
+async fn timed<T>(breach: Breach, work: impl Future<Output = T>) -> (T, Duration) {
+    let start = Instant::now();
+    let breaking = async {
+        sleep(Duration::from_secs(1)).await;
+        breach.happen();
+    };
+    let (done, ()) = in_time(async { tokio::join!(work, breaking) }).await;
+    (done, start.elapsed().saturating_sub(Duration::from_secs(1)))
+}
+
+fn large() -> Message {
+    Message::binary(vec![7; 1 << 20])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_waits_hears_of_a_failed_write_at_once() {
+    let (mut socket, breach) = breaking();
+    socket.send(large()).await.unwrap();
+    let sending = async {
+        let start = Instant::now();
+        (socket.send(Message::text("more")).await.is_err(), start.elapsed())
+    };
+    let ((is_refused, took), _) = timed(breach, sending).await;
+    assert_eq!((is_refused, took), (true, Duration::from_secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_of_a_task_that_waits_to_send_hears_of_a_failed_write_at_once() {
+    let (socket, breach) = breaking();
+    let (sender, _receiver) = socket.spawn();
+    let sending = async {
+        let start = Instant::now();
+        // The last of them waits for a place in the queue.
+        while sender.send(large()).await.is_ok() {}
+        start.elapsed()
+    };
+    assert_eq!(timed(breach, sending).await.0, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_waits_hears_of_a_failed_write_at_once() {
+    let (mut socket, breach) = breaking();
+    socket.send(large()).await.unwrap();
+    let flushing = async {
+        let start = Instant::now();
+        (socket.flush().await, start.elapsed())
+    };
+    assert_eq!(timed(breach, flushing).await.0, (Err(Unsent::Lost), Duration::from_secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_that_receives_does_not_wait_longer_because_the_other_one_found_the_end() {
+    let (socket, breach) = breaking();
+    let (mut sink, mut stream) = socket.split();
+    let receiving = tokio::spawn(async move {
+        let item = stream.next().await;
+        (item, Instant::now(), stream)
+    });
+    sleep(Duration::from_secs(1)).await;
+    let start = Instant::now();
+    breach.happen();
+    let _ = sink.send(Message::text("into the void")).await;
+    let (item, at, _) = in_time(receiving).await.unwrap();
+    assert!(matches!(item, Some(Err(_))), "{item:?}");
+    assert_eq!(at - start, closing::Config::default().drain_timeout);
+}
