@@ -54,6 +54,8 @@ pub(crate) struct Outbox {
     farewell: Farewell,
     /// Whether the last message has begun, and its end has not been queued.
     in_message: bool,
+    /// Whether messages, or parts of them, have been dropped.
+    lost: bool,
 }
 
 /// Where our Close is.
@@ -89,6 +91,7 @@ impl Outbox {
             units: Units::default(),
             farewell: Farewell::None,
             in_message: false,
+            lost: false,
         }
     }
 
@@ -172,6 +175,8 @@ impl Outbox {
 
     /// Drops the data of which nothing has left. A Close stays.
     pub(crate) fn drop_messages(&mut self) {
+        let ready = self.ready();
+        self.lost |= !self.data.is_empty();
         self.data.clear();
         self.waiting = 0;
         self.units.drop_waiting();
@@ -181,12 +186,19 @@ impl Outbox {
                 other => other,
             };
         }
+        self.lost |= self.ready() < ready;
         self.fill();
     }
 
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.keys.take().map(|keys| *keys), self.fragment);
+        let lost = self.lost || !self.data.is_empty() || self.ready() > 0;
+        *self = Self { lost, ..Self::new(self.keys.take().map(|keys| *keys), self.fragment) };
+    }
+
+    /// Whether messages, or parts of them, were dropped before they had left.
+    pub(crate) fn has_lost_messages(&self) -> bool {
+        self.lost
     }
 
     /// Gives spare memory back, if nothing is queued.
@@ -282,6 +294,18 @@ impl Outbox {
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
         self.controls.memory() + self.units.memory() + self.data.capacity() * size_of::<Outgoing>()
+    }
+
+    /// Bytes of messages in the units, with their headers: all but our Close, which comes last.
+    fn ready(&self) -> usize {
+        let close = match &self.farewell {
+            Farewell::Ready(payload) => {
+                let mask = if self.keys.is_some() { size_of::<Key>() } else { 0 };
+                2 + mask + short(payload).len()
+            }
+            _ => 0,
+        };
+        self.units.left().saturating_sub(close)
     }
 
     /// The header of a frame that is not fragmented.

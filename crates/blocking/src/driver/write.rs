@@ -92,14 +92,14 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Whether what was sent can no longer leave.
+    /// Whether something of what was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        self.writing == Writing::Failed || self.is_over()
+        let has_failed = self.writing == Writing::Failed || self.is_over();
+        self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
     fn fail_writing(&mut self, now: Instant) {
         self.writing = Writing::Failed;
-        self.unflushed = false;
         self.conn.handle_end(now, End::WriteFailed);
     }
 }

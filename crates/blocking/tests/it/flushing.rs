@@ -11,7 +11,7 @@ use bowline_core::connection::{Config, Event};
 use bowline_core::heartbeat::Mode;
 use bowline_core::{Close, Message};
 
-use crate::common::{Over, streams, within};
+use crate::common::{Over, pair, streams, within};
 
 /// As much as one call writes at most.
 const TURN: usize = 1 << 20;
@@ -145,6 +145,32 @@ pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Ove
         }
         drop(client);
         taking.join().unwrap();
+    });
+}
+
+pub(crate) fn a_flush_after_a_clean_end_has_nothing_to_complain_of(over: Over) {
+    within(move || {
+        let (mut client, mut server) = pair(over, Config::default(), Config::default());
+        let serving = thread::spawn(move || (server.ended(), server.flush()));
+        client.send(Message::text("hello")).unwrap();
+        client.close(Close::normal()).unwrap();
+        assert_eq!(client.ended().to_string(), "sent 1000 (OK); then received 1000 (OK)");
+        assert_eq!(client.flush(), Ok(()));
+        let (ended, flushed) = serving.join().unwrap();
+        assert_eq!(ended.to_string(), "received 1000 (OK); then sent 1000 (OK)");
+        assert_eq!(flushed, Ok(()));
+    });
+}
+
+pub(crate) fn a_flush_after_the_end_of_what_had_not_left_says_so(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, Config::default(), Config::default());
+        while client.conn().output().is_empty() {
+            client.send(Message::binary(vec![7; 1 << 20])).unwrap();
+        }
+        drop(server);
+        client.ended();
+        assert_eq!(client.flush(), Err(Unsent::Lost));
     });
 }
 

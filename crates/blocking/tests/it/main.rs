@@ -35,7 +35,9 @@ over! {
         a_thread_takes_over_what_the_owner_has_begun
         whoever_says_nothing_is_let_go_when_the_server_stops;
     flushing:
-        a_peer_that_takes_and_says_nothing_is_enough_for_a_flush;
+        a_peer_that_takes_and_says_nothing_is_enough_for_a_flush
+        a_flush_after_a_clean_end_has_nothing_to_complain_of
+        a_flush_after_the_end_of_what_had_not_left_says_so;
     patience:
         a_peer_that_takes_nothing_is_found_dead_on_time_while_we_send
         a_ping_leaves_while_a_send_waits

@@ -61,6 +61,12 @@ impl Connection {
         self.meter.fragment()
     }
 
+    /// Whether messages that were accepted, or parts of them, have been dropped before they had left: a write failed, or the
+    /// connection was failed, waited too long with its Close, or ended. What has left may be lost on its way all the same.
+    pub fn has_lost_messages(&self) -> bool {
+        self.outbox.has_lost_messages()
+    }
+
     /// The message that is being sent in pieces, if one has begun and not ended.
     pub fn unfinished(&self) -> Unfinished {
         self.unfinished

@@ -95,14 +95,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether what was sent can no longer leave.
+    /// Whether something of what was sent can no longer leave.
     pub(crate) fn has_lost_output(&self) -> bool {
-        self.writing == Writing::Failed || self.is_over()
+        let has_failed = self.writing == Writing::Failed || self.is_over();
+        self.conn.has_lost_messages() || has_failed && self.unflushed
     }
 
     fn fail_writing(&mut self, cx: &Context<'_>, now: Instant) {
         self.writing = Writing::Failed;
-        self.unflushed = false;
         self.conn.handle_end(now, End::WriteFailed);
         // Another half that waits has set the timer for later than what is left now.
         cx.waker().wake_by_ref();

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bowline_core::closing;
-use bowline_core::Message;
-use bowline_tokio::{Clock, Driver, Unsent, WebSocket};
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bowline_core::{Close, Message};
+use bowline_tokio::{Clock, Driver, SinkError, Unsent, WebSocket};
+use futures_util::{SinkExt, StreamExt, TryStreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::{Instant, sleep};
 
-use crate::common::{in_time, quiet};
+use crate::common::{self, in_time, quiet};
 
 /// A stream that takes a little, then nothing until it breaks. There is never anything to read.
 struct Breaking {
@@ -142,4 +142,40 @@ async fn a_half_that_receives_does_not_wait_longer_because_the_other_one_found_t
     let (item, at, _) = in_time(receiving).await.unwrap();
     assert!(matches!(item, Some(Err(_))), "{item:?}");
     assert_eq!(at - start, closing::Config::default().drain_timeout);
+}
+
+fn pair() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (client, server) = common::pair(quiet(), quiet());
+    (WebSocket::new(client), WebSocket::new(server))
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_halves_forward_until_a_clean_end() {
+    let (mut client, server) = pair();
+    let (sink, stream) = server.split();
+    let echo = tokio::spawn(stream.map_err(|_| unreachable!("a clean end")).forward(sink));
+    client.send(Message::text("hello")).await.unwrap();
+    assert_eq!(client.receive().await.unwrap(), Message::text("hello"));
+    client.close(Close::normal()).unwrap();
+    assert_eq!(client.ended().await.to_string(), "sent 1000 (OK); then received 1000 (OK)");
+    assert_eq!(in_time(echo).await.unwrap(), Ok::<(), SinkError>(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_after_a_clean_end_has_nothing_to_complain_of() {
+    let (mut client, mut server) = pair();
+    client.send(Message::text("hello")).await.unwrap();
+    client.close(Close::normal()).unwrap();
+    in_time(async { tokio::join!(client.ended(), server.ended()) }).await;
+    assert_eq!((client.flush().await, server.flush().await), (Ok(()), Ok(())));
+    assert_eq!(SinkExt::close(&mut client).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_after_the_end_of_what_had_not_left_says_so() {
+    let (mut client, server) = pair();
+    client.send(large()).await.unwrap();
+    drop(server);
+    in_time(client.ended()).await;
+    assert_eq!(client.flush().await, Err(Unsent::Lost));
 }

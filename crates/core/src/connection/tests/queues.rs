@@ -148,3 +148,89 @@ fn answers_to_one_read_leave_in_one_write() {
     }
     assert_eq!(server.output().len(), 50 * 6);
 }
+
+/// A server with a short message that has left, and something to do.
+fn talking() -> Connection {
+    let mut server = server();
+    server.send(T0, Message::text("left")).unwrap();
+    drain(&mut server, T0);
+    server
+}
+
+#[test]
+fn nothing_is_lost_where_all_has_left() {
+    for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
+        let mut server = talking();
+        server.handle_end(T0, end);
+        assert!(!server.has_lost_messages(), "{end:?}");
+    }
+    let (mut client, mut server) = (client(), talking());
+    client.send(T0, Message::text("hello")).unwrap();
+    client.close(T0, Close::normal()).unwrap();
+    converse(T0, &mut client, &mut server);
+    events(&mut server);
+    server.handle_timeout(T0);
+    converse(T0, &mut client, &mut server);
+    for one in [&mut client, &mut server] {
+        one.handle_end(T0, End::Eof);
+        assert_eq!(end(one).kind(), Kind::Clean);
+        assert!(!one.has_lost_messages());
+    }
+}
+
+#[test]
+fn what_waits_at_the_end_is_lost() {
+    for end in [End::Eof, End::Reset, End::WriteFailed, End::LocalAbort] {
+        for message in [Message::text("waits"), Message::binary(vec![7; 1 << 20])] {
+            let mut server = talking();
+            server.send(T0, message).unwrap();
+            assert!(!server.has_lost_messages());
+            server.handle_end(T0, end);
+            assert!(server.has_lost_messages(), "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_close_takes_the_place_of_is_lost() {
+    for len in [1, 1 << 20] {
+        let mut server = talking();
+        server.send(T0, Message::binary(vec![7; len])).unwrap();
+        server.fail(T0, CloseCode::POLICY, "");
+        assert!(server.has_lost_messages());
+    }
+    let mut server = talking();
+    server.fail(T0, CloseCode::POLICY, "");
+    server.handle_end(T0, End::Reset);
+    assert!(!server.has_lost_messages(), "only a Close has not left");
+}
+
+#[test]
+fn what_has_begun_to_leave_is_not_lost_to_a_close_but_to_an_end() {
+    let mut server = talking();
+    server.send(T0, Message::text("begun")).unwrap();
+    server.handle_written(T0, 1);
+    server.fail(T0, CloseCode::POLICY, "");
+    assert!(!server.has_lost_messages(), "the rest leaves");
+    server.handle_end(T0, End::WriteFailed);
+    assert!(server.has_lost_messages());
+}
+
+#[test]
+fn a_close_or_a_pong_that_has_not_left_is_no_message() {
+    for (mut one, header) in [(client(), 6), (server(), 2)] {
+        one.send(T0, Message::text("leaves")).unwrap();
+        one.close(T0, Close::normal()).unwrap();
+        one.handle_written(T0, header + 5);
+        assert!(!one.output().is_empty());
+        let mut other = Connection::server(config(), [3; 32], T0);
+        other.handle_input(T0, &to_server(0x89, b"?"));
+        assert!(!other.output().is_empty());
+        one.handle_written(T0, 1);
+        for one in [one, other] {
+            let mut one = one;
+            one.handle_end(T0, End::WriteFailed);
+            assert!(!one.has_lost_messages());
+        }
+    }
+}
