@@ -27,6 +27,7 @@ mod driver;
 mod exchange;
 mod listener;
 mod maybe_tls;
+mod pings;
 mod pool;
 mod post;
 mod server;

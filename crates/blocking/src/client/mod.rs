@@ -22,6 +22,7 @@ use bowline_store::{DiskStore, Pipe, Source};
 
 use crate::dial::Dialed;
 use crate::maybe_tls::MaybeTlsStream;
+use crate::pings::Waiter;
 use crate::post::Post;
 use crate::transfer::{Place, Places, Ticket, Transfer, TransferError};
 use crate::watch::{Audience, Watch};
@@ -134,9 +135,6 @@ pub(crate) enum Letter {
     Dialed(u64, Result<Dialed<MaybeTlsStream>, DialError>),
     Report(Report),
 }
-
-/// Where the answer to a ping goes.
-pub(crate) type Waiter = mpsc::Sender<Result<Duration, PingError>>;
 
 /// The way to the thread, for all who have something to say.
 #[derive(Debug)]

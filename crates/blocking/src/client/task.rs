@@ -8,17 +8,18 @@ use bowline_core::closing::Obstacle;
 use bowline_core::transfer::Traffic;
 use bowline_core::{Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
+use bowline_host::DialError;
 use bowline_host::accept::PAUSE;
 use bowline_host::client::{ClientConfig, Keeper, Output, Talk, renewed, spoken};
-use bowline_host::{DialError, Pings};
 use bowline_store::worker::Deliver;
 
-use super::{Letter, LinkEvent, LinkState, StartError, Waiter};
+use super::{Letter, LinkEvent, LinkState, StartError};
 use crate::clock::Clock;
 use crate::count::Count;
 use crate::dial::{self, Dialed};
 use crate::driver::Driver;
 use crate::maybe_tls::MaybeTlsStream;
+use crate::pings::{self, Pings, Waiter};
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::transfer::Ticket;
@@ -45,7 +46,7 @@ pub(super) struct Task {
     state: Teller<LinkState>,
     traffic: Teller<Traffic>,
     events: Arc<Audience<LinkEvent>>,
-    pings: Pings<Waiter>,
+    pings: Pings,
     /// Numbers the pings: no two carry the same.
     pinged: u64,
     closing: Vec<mpsc::Sender<()>>,
@@ -173,7 +174,7 @@ impl Task {
             }
             Letter::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Letter::NetworkChanged => self.keeper.handle_network_change(now),
-            Letter::Ping(waiter) => self.ping(now, waiter),
+            Letter::Ping(waiter) => self.ping(waiter),
             Letter::Token(token) => {
                 // It was looked at when it was set.
                 if let Ok(request) = self.request.clone().with_bearer(&token) {
@@ -205,10 +206,7 @@ impl Task {
             Output::State(state) => self.state.tell(state.map(|until| self.clock.deadline(until))),
             Output::Link(event) => {
                 if let LinkEvent::Notice(connection::Event::Answered { ping, rtt }) = event {
-                    if let Some(waiter) = self.pings.handle_answered(ping) {
-                        // Nobody may be waiting.
-                        let _ = waiter.send(Ok(rtt));
-                    }
+                    pings::answer(&mut self.pings, ping, rtt);
                 }
                 self.events.tell(&event);
             }
@@ -265,14 +263,11 @@ impl Task {
         self.keeper.handle_dial_failed(now, disconnect);
     }
 
-    fn ping(&mut self, now: Instant, waiter: Waiter) {
+    fn ping(&mut self, waiter: Waiter) {
         // Without a link the waiter is dropped, which says so.
         let Some(driver) = &mut self.driver else { return };
         self.pinged += 1;
-        let payload = self.pinged.to_be_bytes();
-        if let Err((waiter, error)) = self.pings.ask(now, driver.conn_mut(), &payload, waiter) {
-            let _ = waiter.send(Err(error));
-        }
+        pings::ask(&mut self.pings, driver, &self.pinged.to_be_bytes(), waiter);
     }
 }
 

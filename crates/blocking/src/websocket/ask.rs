@@ -8,11 +8,12 @@ use bowline_core::connection::{PingError, Stats};
 
 use super::mailbox::Mailbox;
 use super::{Receiver, Sender};
+use crate::pings::Waiter;
 
 /// A question, and where its answer goes.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Ping(Vec<u8>, mpsc::Sender<Result<Duration, PingError>>),
+    Ping(Vec<u8>, Waiter),
     Rtt(mpsc::Sender<Option<Duration>>),
     Stats(mpsc::Sender<Stats>),
     Timeline(mpsc::Sender<Timeline>),

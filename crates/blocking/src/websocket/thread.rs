@@ -1,23 +1,23 @@
 //! The thread that drives a WebSocket for the owner of its halves.
 
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
-use bowline_core::connection::{Event, PingError};
+use bowline_core::connection::Event;
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect};
-use bowline_host::{Pings, aborted};
+use bowline_host::aborted;
 
 use super::ask::Ask;
 use super::mailbox::{Command, Mailbox, QUEUE, State};
 use crate::driver::Driver;
+use crate::pings::{self, Pings};
 use crate::stream::Stream;
 
 /// What the thread runs.
 pub(super) struct Thread<S> {
     driver: Driver<S>,
     mailbox: Arc<Mailbox>,
-    pings: Pings<mpsc::Sender<Result<Duration, PingError>>>,
+    pings: Pings,
 }
 
 impl<S: Stream> Thread<S> {
@@ -62,7 +62,7 @@ impl<S: Stream> Thread<S> {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
                 Some(Event::Piece(piece)) => self.deliver(&mut state, piece),
-                Some(Event::Answered { ping, rtt }) => self.handle_answered(ping, rtt),
+                Some(Event::Answered { ping, rtt }) => pings::answer(&mut self.pings, ping, rtt),
                 Some(Event::Closed(disconnect)) => return Some(disconnect),
                 Some(_) => {}
                 None if self.driver.is_over() => return Some(aborted()),
@@ -126,19 +126,11 @@ impl<S: Stream> Thread<S> {
         let now = self.driver.now();
         match ask {
             Ask::Ping(payload, answer) => {
-                if let Err((answer, error)) = self.pings.ask(now, self.driver.conn_mut(), &payload, answer) {
-                    let _ = answer.send(Err(error));
-                }
+                pings::ask(&mut self.pings, &mut self.driver, &payload, answer);
             }
             Ask::Rtt(answer) => drop(answer.send(self.driver.conn().rtt())),
             Ask::Stats(answer) => drop(answer.send(self.driver.conn().stats())),
             Ask::Timeline(answer) => drop(answer.send(self.driver.conn().timeline(now))),
-        }
-    }
-
-    fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        if let Some(answer) = self.pings.handle_answered(ping) {
-            let _ = answer.send(Ok(rtt));
         }
     }
 }

@@ -1,4 +1,6 @@
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use bowline_core::Message;
 use bowline_core::connection::Config;
