@@ -60,6 +60,8 @@ pub(super) enum Clause {
         lasted: Duration,
         ago: Duration,
     },
+    /// The peer gave us up, for we did not run for so long.
+    Slept(Duration),
     Unanswered(Duration),
     /// There was no connection, in the words of whoever tried.
     Unopened(String),
@@ -202,6 +204,7 @@ impl fmt::Display for Clause {
                 Secs(lasted),
                 Secs(ago)
             ),
+            Self::Slept(lasted) => write!(f, "this process did not run for {}", Secs(lasted)),
             Self::Unopened(ref words) => write!(f, "{}", OneLine(words)),
             Self::Unanswered(waited) => write!(f, "the other side did not answer within {}", Secs(waited)),
         }

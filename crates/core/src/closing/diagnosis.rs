@@ -83,8 +83,10 @@ impl Case<'_> {
             None if self.asked => (kind_of(close), Retry::No(Why::Asked)),
             None => (kind_of(close), close.code().retry(close.reason())),
         };
-        let clause = match self.cause {
-            Cause::Drained { .. } => Clause::FoundAfterFailedWrite,
+        let clause = match (self.recent_stall(), self.cause) {
+            // Its ping could not be answered.
+            (Some(stall), _) if kind == Kind::PeerTimedUsOut => Clause::Slept(stall.lasted),
+            (_, Cause::Drained { .. }) => Clause::FoundAfterFailedWrite,
             _ if self.unsent => Clause::NotLeft,
             _ => Clause::Nothing,
         };

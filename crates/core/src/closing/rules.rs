@@ -52,14 +52,18 @@ impl Case<'_> {
     }
 
     fn suspended(&self) -> Option<Verdict> {
-        let stall = self.traffic.stalled()?;
-        let ago = self.at - stall.until;
-        (ago <= RECENT).then_some(Verdict {
+        let stall = self.recent_stall()?;
+        Some(Verdict {
             who: Who::Us,
             kind: Kind::LocalSuspend,
             retry: Retry::Now,
-            clause: Clause::Suspended { lasted: stall.lasted, ago },
+            clause: Clause::Suspended { lasted: stall.lasted, ago: self.at - stall.until },
         })
+    }
+
+    /// The last time in which this process did not run, if it can explain this end.
+    pub(super) fn recent_stall(&self) -> Option<Gap> {
+        self.traffic.stalled().filter(|stall| self.at - stall.until <= RECENT)
     }
 
     /// The end came by itself, after a silence.
