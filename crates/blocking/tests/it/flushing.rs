@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ struct Sink {
     writes: Cell<usize>,
     flushes: Cell<usize>,
     /// The other end says nothing, and is there.
-    _peer: TcpStream,
+    peer: TcpStream,
 }
 
 impl Read for Sink {
@@ -74,10 +74,17 @@ impl Stream for Sink {
 
 /// A client over a stream that refuses so many writes and flushes.
 fn client(writes: usize, flushes: usize) -> WebSocket<Sink> {
+    socket(sink(writes, flushes))
+}
+
+fn sink(writes: usize, flushes: usize) -> Sink {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (writes, flushes) = (Cell::new(writes), Cell::new(flushes));
-    let sink = Sink { socket, writes, flushes, _peer: listener.accept().unwrap().0 };
+    Sink { socket, writes, flushes, peer: listener.accept().unwrap().0 }
+}
+
+fn socket(sink: Sink) -> WebSocket<Sink> {
     WebSocket::new(Driver::client(sink, &[], without_heartbeat(), Clock::start()).unwrap())
 }
 
@@ -113,6 +120,20 @@ fn a_rest_behind_whole_turns_is_flushed() {
             assert!(client.conn().output().is_empty());
         });
     }
+}
+
+#[test]
+fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
+    within(|| {
+        let sink = sink(0, usize::MAX);
+        let peer = sink.peer.try_clone().unwrap();
+        let mut client = socket(sink);
+        client.send(Message::text("hello")).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        client.ended();
+        assert_eq!(client.flush(), Err(Unsent::Lost));
+        assert_eq!(client.stats().bytes_sent, 2 + 4 + 5);
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bowline_core::closing;
+use bowline_core::connection::SendError;
 use bowline_core::{Close, Message};
 use bowline_tokio::{Clock, Driver, SinkError, Unsent, WebSocket};
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
@@ -18,6 +19,8 @@ use crate::common::{self, in_time, quiet};
 /// A stream that takes a little, then nothing until it breaks. There is never anything to read.
 struct Breaking {
     takes: usize,
+    /// Whether it brings nothing on its way.
+    holds: bool,
     breach: Breach,
 }
 
@@ -38,6 +41,16 @@ impl Breach {
             waiting.wake();
         }
     }
+
+    /// An error, when it has happened.
+    fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.lock().unwrap();
+        if state.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
 }
 
 impl AsyncRead for Breaking {
@@ -50,19 +63,11 @@ impl AsyncWrite for Breaking {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let n = bytes.len().min(self.takes);
         self.takes -= n;
-        let mut state = self.breach.0.lock().unwrap();
-        if state.is_broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        if n > 0 {
-            return Poll::Ready(Ok(n));
-        }
-        state.waiting = Some(cx.waker().clone());
-        Poll::Pending
+        if n == 0 { self.breach.poll(cx).map_ok(|()| 0) } else { Poll::Ready(Ok(n)) }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.holds { self.breach.poll(cx) } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -70,21 +75,22 @@ impl AsyncWrite for Breaking {
     }
 }
 
-fn breaking() -> (WebSocket<Breaking>, Breach) {
+fn breaking(takes: usize, holds: bool) -> (WebSocket<Breaking>, Breach) {
     let breach = Breach::default();
-    let stream = Breaking { takes: 1000, breach: breach.clone() };
+    let stream = Breaking { takes, holds, breach: breach.clone() };
     (WebSocket::new(Driver::client(stream, &[], quiet(), Clock::start()).unwrap()), breach)
 }
 
-/// Lets this happen in a second, and says how long the work took.
+/// Lets it break in a second, and says how long after that the work went on.
 async fn timed<T>(breach: Breach, work: impl Future<Output = T>) -> (T, Duration) {
     let start = Instant::now();
     let breaking = async {
         sleep(Duration::from_secs(1)).await;
         breach.happen();
     };
-    let (done, ()) = in_time(async { tokio::join!(work, breaking) }).await;
-    (done, start.elapsed().saturating_sub(Duration::from_secs(1)))
+    let work = async { (work.await, start.elapsed()) };
+    let ((done, took), ()) = in_time(async { tokio::join!(work, breaking) }).await;
+    (done, took.checked_sub(Duration::from_secs(1)).expect("it waits until then"))
 }
 
 fn large() -> Message {
@@ -93,43 +99,39 @@ fn large() -> Message {
 
 #[tokio::test(start_paused = true)]
 async fn a_send_that_waits_hears_of_a_failed_write_at_once() {
-    let (mut socket, breach) = breaking();
+    let (mut socket, breach) = breaking(1000, false);
     socket.send(large()).await.unwrap();
-    let sending = async {
-        let start = Instant::now();
-        (socket.send(Message::text("more")).await.is_err(), start.elapsed())
-    };
-    let ((is_refused, took), _) = timed(breach, sending).await;
-    assert_eq!((is_refused, took), (true, Duration::from_secs(1)));
+    let (sent, late) = timed(breach, socket.send(Message::text("more"))).await;
+    assert_eq!((sent, late), (Err(SendError::Closing(Message::text("more"))), Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_half_of_a_task_that_waits_to_send_hears_of_a_failed_write_at_once() {
-    let (socket, breach) = breaking();
+    let (socket, breach) = breaking(1000, false);
     let (sender, _receiver) = socket.spawn();
-    let sending = async {
-        let start = Instant::now();
-        // The last of them waits for a place in the queue.
-        while sender.send(large()).await.is_ok() {}
-        start.elapsed()
-    };
-    assert_eq!(timed(breach, sending).await.0, Duration::from_secs(1));
+    // The last of them waits for a place in the queue.
+    let sending = async { while sender.send(large()).await.is_ok() {} };
+    assert_eq!(timed(breach, sending).await, ((), Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_waits_hears_of_a_failed_write_at_once() {
-    let (mut socket, breach) = breaking();
+    let (mut socket, breach) = breaking(1000, false);
     socket.send(large()).await.unwrap();
-    let flushing = async {
-        let start = Instant::now();
-        (socket.flush().await, start.elapsed())
-    };
-    assert_eq!(timed(breach, flushing).await.0, (Err(Unsent::Lost), Duration::from_secs(1)));
+    assert_eq!(timed(breach, socket.flush()).await, (Err(Unsent::Lost), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stream_has_taken_and_not_brought_on_its_way_is_lost_too() {
+    let (mut socket, breach) = breaking(1000, true);
+    socket.send(Message::text("hello")).await.unwrap();
+    assert_eq!(timed(breach, socket.flush()).await.0, Err(Unsent::Lost));
+    assert_eq!(socket.stats().bytes_sent, 2 + 4 + 5);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_half_that_receives_does_not_wait_longer_because_the_other_one_found_the_end() {
-    let (socket, breach) = breaking();
+    let (socket, breach) = breaking(0, false);
     let (mut sink, mut stream) = socket.split();
     let receiving = tokio::spawn(async move {
         let item = stream.next().await;
