@@ -198,7 +198,8 @@ impl Report {
         let folder = row.as_ref().is_some_and(|row| row.folder);
         self.sums.done(folder, finished);
         if let Some(State::Under { pace, .. }) = row.map(|row| row.state) {
-            let crossed = if finished.deduplicated { 0 } else { finished.bytes.saturating_sub(finished.resumed) };
+            let crossed =
+                if finished.deduplicated { 0 } else { finished.bytes.saturating_sub(finished.resumed) };
             self.over = self.over.saturating_add(pace.rest(crossed));
         }
         (self.delayed, self.moved) = (None, Instant::now());
