@@ -178,7 +178,8 @@ impl Disconnect {
         self.record.longest_silence
     }
 
-    /// The silence in both directions that our own sending ended, if nothing was received any more after that.
+    /// The silence in both directions that our own sending ended, if nothing was received any more after that. What begins
+    /// while more than 16 KiB have left that nobody has answered is none: the path may have been cut under them.
     pub fn unanswered_silence(&self) -> Option<Duration> {
         self.record.unanswered_silence
     }

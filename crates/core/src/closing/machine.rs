@@ -85,11 +85,11 @@ impl Closing {
         self.traffic.handle_answered(left);
     }
 
-    /// The transport accepted bytes.
-    pub fn handle_sent(&mut self, now: Instant) {
+    /// The transport accepted `n` bytes.
+    pub fn handle_sent(&mut self, now: Instant, n: usize) {
         let now = self.at(now);
         if !self.is_over() {
-            self.traffic.handle_sent(now);
+            self.traffic.handle_sent(now, n);
         }
     }
 

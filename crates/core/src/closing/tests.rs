@@ -220,7 +220,7 @@ impl Link {
                 self.said.push(if answer { "answer" } else { "no" }.into());
             }
             "rx" => {}
-            "tx" => self.closing.handle_sent(now),
+            "tx" => self.closing.handle_sent(now, 1),
             "block" => self.closing.handle_blocked(now),
             "flush" => self.flush(now),
             "stalled" => self.closing.handle_stalled(now, seconds(arguments)),
@@ -273,7 +273,7 @@ impl Link {
     }
 
     fn flush(&mut self, now: Instant) {
-        self.closing.handle_sent(now);
+        self.closing.handle_sent(now, 1);
         self.closing.handle_close_flushed(now);
     }
 

@@ -13,12 +13,17 @@ pub(super) const NOTABLE: Duration = Duration::from_secs(1);
 /// connection has survived.
 const BACKLOG: Duration = Duration::from_secs(1);
 
+/// More than acknowledgements have, and less than a file has under way.
+const LITTLE: u64 = 16 << 10;
+
 /// What is remembered of the bytes that crossed in either direction.
 #[derive(Debug)]
 pub(super) struct Traffic {
     opened: Instant,
     received: Instant,
     sent: Instant,
+    /// Bytes that have left since something was received.
+    unheard: u64,
     blocked: Option<Instant>,
     survived: Duration,
     /// The longest silence survived that nobody has asked for yet.
@@ -41,6 +46,7 @@ impl Traffic {
             opened: now,
             received: now,
             sent: now,
+            unheard: 0,
             blocked: None,
             survived: Duration::ZERO,
             news: None,
@@ -61,12 +67,17 @@ impl Traffic {
             self.news = self.news.max(Some(silence).filter(|silence| *silence >= NOTABLE));
         }
         self.received = now;
+        self.unheard = 0;
     }
 
-    pub(super) fn handle_sent(&mut self, now: Instant) {
+    pub(super) fn handle_sent(&mut self, now: Instant, n: usize) {
         let silence = self.idle(now);
+        // The path may have been cut under what nobody has answered; and until that has arrived, the system sends it again,
+        // which is no silence.
+        let is_silence = self.unheard <= LITTLE;
+        self.unheard = self.unheard.saturating_add(n as u64);
         // The longest counts, or the latest that an idle limit may have been at work in.
-        if self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
+        if is_silence && self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
             self.broken = Some(Gap { lasted: silence, until: now });
         }
         self.sent = now;

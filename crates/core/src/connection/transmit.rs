@@ -20,7 +20,7 @@ impl Connection {
             self.handle_pings_left(now, flushed.pings);
         }
         self.heartbeat.handle_sent(now);
-        self.closing.handle_sent(now);
+        self.closing.handle_sent(now, flushed.bytes);
         if flushed.close {
             self.closing.handle_close_flushed(now);
             if let Some(close) = self.closing.sent().cloned() {

@@ -68,7 +68,7 @@ impl Watch {
         let (received, sent) = std::mem::replace(&mut self.crossed, (stream.received(), stream.sent()));
         if self.crossed.1 > sent {
             self.heartbeat.handle_sent(now);
-            self.closing.handle_sent(now);
+            self.closing.handle_sent(now, usize::try_from(self.crossed.1 - sent).unwrap_or(usize::MAX));
         }
         if self.crossed.0 > received {
             self.heartbeat.handle_received(now);

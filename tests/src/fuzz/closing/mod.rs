@@ -155,7 +155,7 @@ impl Side {
                 assert!(next.is_none_or(|next| next > self.latest || next == Instant::MAX), "{next:?}");
             }
             Fact::Received => closing.handle_received(now),
-            Fact::Sent => closing.handle_sent(now),
+            Fact::Sent => closing.handle_sent(now, 1),
             Fact::Blocked => closing.handle_blocked(now),
             Fact::Flushed => closing.handle_close_flushed(now),
             Fact::Stalled(lasted) => closing.handle_stalled(now, lasted.0),

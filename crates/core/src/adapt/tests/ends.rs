@@ -116,6 +116,22 @@ fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
     assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
 }
 
+/// What was cut while much was on its way was not cut for its silence.
+#[test]
+fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
+    for (len, wanted) in [(1 << 10, 7.5), (100 << 10, 10.0)] {
+        let mut connection = client();
+        connection.send(Instant::ZERO, Message::binary(alloc::vec![7; len])).unwrap();
+        write(&mut connection, 0);
+        connection.handle_timeout(Instant::from_secs(10));
+        write(&mut connection, 10_000);
+        connection.handle_timeout(Instant::from_secs(30));
+        let disconnect = closed(&mut connection);
+        assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+        assert_eq!(intervals_after(&disconnect), (10.0, wanted), "{len}: {disconnect}");
+    }
+}
+
 #[test]
 fn nobody_there_after_silences_that_were_survived_is_no_limit() {
     let mut connection = client();

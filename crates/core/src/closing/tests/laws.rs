@@ -214,7 +214,7 @@ impl Run {
             }
             Op::End(end) => self.closing.handle_end(now, end),
             Op::Received => self.closing.handle_received(now),
-            Op::Sent => self.closing.handle_sent(now),
+            Op::Sent => self.closing.handle_sent(now, 1),
             Op::Blocked => self.closing.handle_blocked(now),
             Op::Flushed => self.closing.handle_close_flushed(now),
             Op::Stalled(lasted) => self.closing.handle_stalled(now, lasted),

@@ -18,7 +18,7 @@ fn the_record_keeps_the_evidence() {
     let mut closing = Closing::new(Config::default(), Role::Client, Instant::from_secs(100));
     closing.handle_received(Instant::from_secs(112));
     closing.handle_close(Instant::from_secs(113), &1006_u16.to_be_bytes());
-    closing.handle_sent(Instant::from_secs(114));
+    closing.handle_sent(Instant::from_secs(114), 1);
     closing.handle_end(Instant::from_secs(116), End::Reset);
     let evidence = Evidence { cut: Cut::Header, incomplete_message: 7, ..Evidence::default() };
     let disconnect = closing.poll_disconnect(&evidence).unwrap();
@@ -53,7 +53,7 @@ fn a_suspect_has_a_limit_with_or_without_a_name() {
 fn a_suspect_may_have_forgotten_the_connection() {
     let suspect = |silence| {
         let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
-        closing.handle_sent(Instant::from_secs(silence));
+        closing.handle_sent(Instant::from_secs(silence), 1);
         closing.handle_end(Instant::from_secs(silence), End::Reset);
         closing.poll_disconnect(&Evidence::default()).unwrap().suspect()
     };
@@ -87,7 +87,7 @@ fn a_silence_is_counted_over_what_we_said_in_it() {
     let survived = |sent: &[u64], received| {
         let mut closing = Closing::new(Config::default(), Role::Client, Instant::ZERO);
         for at in sent {
-            closing.handle_sent(Instant::from_secs(*at));
+            closing.handle_sent(Instant::from_secs(*at), 1);
         }
         closing.handle_received(Instant::from_secs(received));
         closing.handle_end(Instant::from_secs(received), End::Eof);
