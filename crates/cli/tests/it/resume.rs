@@ -3,6 +3,8 @@
 use crate::common::{Process, Relay, World, bytes};
 use rustix::process::Signal;
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 const BIG: usize = 8_000_000;
 /// Slow enough for a transfer to have a middle, also for a test that does not run for some seconds.
@@ -222,11 +224,16 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     fs::write(world.path("state/paths"), "no path\n").expect("a damaged file is no obstacle");
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
-    // Long enough for all of the file to have left before the ping: what is sent is no silence.
     let patient = ["send", "big", &relay.url, "--heartbeat", "10s", "--timeout", "1s", "-vv"];
     let mut sender = Process::start(&mut world.bowline(patient.iter().chain(&SLOW)));
     sender.middle();
+    // What is cut while a file is on its way has not died of silence; so there is one first.
+    sender.signal(Signal::USR1);
+    sender.event(|event| event["stage"] == "paused");
+    thread::sleep(Duration::from_secs(2));
     relay.fall_silent();
+    sender.event(|event| event["event"] == "link" && event["state"] == "down");
+    sender.signal(Signal::USR2);
     let sent = sender.finish();
     assert_eq!(sent.code, Some(0), "{sent:?}");
     assert!(sent.stderr.contains("line 1: the field `hi` is missing"), "{sent:?}");
