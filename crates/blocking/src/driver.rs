@@ -22,7 +22,7 @@ use bowline_host::{DEAF, LAST_WORDS, SleepWatch, Valve, seed};
 
 use crate::clock::Clock;
 use crate::stream::Stream;
-use crate::wait::{Interest, Wakened, wait, wait_for};
+use crate::wait::{Interest, Wakened, wait_for};
 use patience::Patience;
 use read::Flow;
 
@@ -195,8 +195,10 @@ impl<S: Stream> Driver<S> {
 
     /// Waits until another thread calls, and for nothing else.
     pub(crate) fn wait_for_call(&self) {
-        // If it cannot wait, whoever is called looks in vain.
-        let _ = wait(None, Interest { read: false, write: false }, self.wakened.as_ref(), None);
+        if let Some(wakened) = &self.wakened {
+            // If it cannot wait, whoever is called looks in vain.
+            let _ = wakened.wait(None);
+        }
     }
 
     /// Drives on until all is said whose end is known, if the peer takes it soon.

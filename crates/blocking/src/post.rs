@@ -110,17 +110,14 @@ impl<M> fmt::Debug for Post<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wait::{Interest, wait, waker};
+    use crate::wait::waker;
     use std::time::Duration;
 
     #[test]
     fn a_letter_wakes_who_waits_and_nobody_waits_before_a_letter() {
         let (waker, wakened) = waker().unwrap();
         let post = Post::new(waker);
-        let woken = || {
-            let nothing = Interest { read: false, write: false };
-            wait(None, nothing, Some(&wakened), Some(Duration::ZERO)).unwrap()
-        };
+        let woken = || wakened.wait(Some(Duration::ZERO)).unwrap();
         assert!(post.send(1) && !woken(), "nobody waits");
         assert!(!post.may_wait(), "there is a letter");
         assert_eq!(post.take(), [1]);

@@ -56,6 +56,11 @@ impl Waker {
 }
 
 impl Wakened {
+    /// Waits until somebody calls, or so much time has passed; `None` is for ever. Says whether somebody has called.
+    pub(crate) fn wait(&self, time: Option<Duration>) -> io::Result<bool> {
+        wait(None, Interest { read: false, write: false }, Some(self), time)
+    }
+
     /// Forgets all calls so far.
     fn clear(&self) {
         let mut calls = [0; 64];
@@ -146,7 +151,7 @@ mod tests {
         for _ in 0..1000 {
             waker.wake();
         }
-        let wait = |time| wait(None, NOTHING, Some(&wakened), time).unwrap();
+        let wait = |time| wakened.wait(time).unwrap();
         assert!(wait(None), "before");
         assert!(!wait(Some(Duration::ZERO)), "all calls are answered");
         let later = thread::spawn(move || waker.wake());
@@ -166,7 +171,7 @@ mod tests {
             thread::sleep(Duration::from_millis(20));
             waker.wake();
         });
-        assert!(wait(None, NOTHING, Some(&wakened), Some(Duration::MAX)).unwrap());
+        assert!(wakened.wait(Some(Duration::MAX)).unwrap());
         later.join().unwrap();
     }
 }

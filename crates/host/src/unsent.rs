@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unsent {
-    /// The connection has ended, and the rest is lost. Receive to learn why.
+    /// The connection has ended, or ends without it, and some is lost. Receive to learn why.
     #[error("the connection ended before all that was sent had left")]
     Lost,
     /// As many messages wait to be received as may, and the peer may be waiting for that: receive first. Told where nobody

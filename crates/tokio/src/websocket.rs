@@ -208,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
     /// # Errors
-    /// The connection has ended, and some of it is lost.
+    /// Some of it is lost: the connection has ended, or ends without it.
     pub async fn flush(&mut self) -> Result<(), Unsent> {
         poll_fn(|cx| self.poll_sent(cx)).await
     }

@@ -23,7 +23,7 @@ use crate::pings::{self, Pings, Waiter};
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::transfer::Ticket;
-use crate::wait::{Interest, Wakened, wait};
+use crate::wait::Wakened;
 use crate::watch::{Audience, Teller};
 
 /// How many threads work on the files of a client: reading, hashing, writing and syncing overlap.
@@ -119,9 +119,8 @@ impl Task {
             driver.drive(due);
             return;
         }
-        let interest = Interest { read: false, write: false };
         let time = due.map(|due| due - self.clock.now());
-        if wait(None, interest, Some(&self.wakened), time).is_err() {
+        if self.wakened.wait(time).is_err() {
             // Whoever cannot wait for all of it waits for a moment.
             thread::sleep(PAUSE);
         }

@@ -48,8 +48,6 @@ pub use bowline_host::server::{
 
 /// How many threads work on the files of all clients: more than a disk has use for.
 const FILES: usize = 16;
-/// What is said of those who were shaking hands when the server stopped.
-const STOPS: &str = "the server stops";
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 1024;
 
@@ -184,13 +182,15 @@ impl Server {
             Ok(stream) => stream.shake_hands(Clock::start(), Instant::ZERO + time, wakened),
             Err(error) => Some(Err(error)),
         };
-        let why = match shaken {
+        let error = match shaken {
             Some(Ok(stream)) => return self.serve_caller(caller, stream, peer),
-            Some(Err(error)) => format!("no TLS: {error}"),
-            None if wakened.is_some() && self.lock().is_stopping => STOPS.to_owned(),
-            None => format!("no TLS: {}", timed_out(time)),
+            None if wakened.is_some() && self.lock().is_stopping => {
+                return self.tell(&self.0.house.refuse_at_stop(peer, Refusal::Tls));
+            }
+            Some(Err(error)) => error,
+            None => timed_out(time),
         };
-        self.tell(&self.0.house.refuse(peer, Refusal::Tls, why));
+        self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}")));
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
@@ -221,7 +221,7 @@ impl Server {
             (Ok(accepted), Some(pass)) => self.serve_link(caller, accepted, pass, peer),
             (Ok(_), None) => {}
             (Err(AcceptError::Handshake(Error::Closed { end: End::LocalAbort, .. })), _) => {
-                self.tell(&self.0.house.refuse(peer, Refusal::Handshake, STOPS.to_owned()));
+                self.tell(&self.0.house.refuse_at_stop(peer, Refusal::Handshake));
             }
             (Err(error), _) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
         }

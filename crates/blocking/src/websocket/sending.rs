@@ -63,7 +63,7 @@ impl<S: Stream> WebSocket<S> {
     /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends.
     ///
     /// # Errors
-    /// The connection has ended, and some of it is lost; or [as much is held](Self::set_ahead) as may be.
+    /// Some of it is lost, for the connection has ended, or ends without it; or [as much is held](Self::set_ahead) as may be.
     pub fn flush(&mut self) -> Result<(), Unsent> {
         // A wait ends when all has left that could not leave at once; nothing tells of what could.
         self.driver.offer(self.driver.now());

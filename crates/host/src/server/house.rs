@@ -154,6 +154,11 @@ impl House {
         ServerEvent::Rejected { peer: address, why: text }
     }
 
+    /// The same for one who was shaking hands when the server stopped.
+    pub fn refuse_at_stop(&self, address: String, why: Refusal) -> ServerEvent {
+        self.refuse(address, why, "the server stops".to_owned())
+    }
+
     /// The same for one whose handshake came to this.
     pub fn refuse_handshake(&self, address: String, error: &AcceptError) -> ServerEvent {
         let status = if let AcceptError::Handshake(error) = error { error.status() } else { None };

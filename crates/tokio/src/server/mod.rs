@@ -43,9 +43,6 @@ pub use bowline_host::server::{
     Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
 };
 
-/// What is said of those who were shaking hands when the server stopped.
-const STOPS: &str = "the server stops";
-
 /// A server of one folder. Clones share it.
 ///
 /// ```no_run
@@ -200,7 +197,7 @@ impl Server {
                 Box::pin(self.serve_with(stream, peer, set_unsent)).await;
             }
             Some(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
-            None => self.tell(self.house.refuse(peer, Refusal::Tls, STOPS.into())),
+            None => self.tell(self.house.refuse_at_stop(peer, Refusal::Tls)),
         }
     }
 
@@ -230,7 +227,7 @@ impl Server {
             (Some(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
             (Some(Ok(_)), None) => {}
             (Some(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
-            (None, _) => self.tell(self.house.refuse(peer, Refusal::Handshake, STOPS.into())),
+            (None, _) => self.tell(self.house.refuse_at_stop(peer, Refusal::Handshake)),
         }
     }
 

@@ -7,7 +7,7 @@ use bowline_core::connection::Config;
 
 use super::*;
 use crate::clock::Clock;
-use crate::wait::{Interest, Wakened, Waker, wait, waker};
+use crate::wait::{Wakened, Waker, waker};
 use crate::websocket::{Receiver, Sender, WebSocket};
 
 /// What a thread would run, in the hands of a test, and the halves of its owner.
@@ -50,8 +50,7 @@ impl Scene {
 
     /// Whether somebody has called, and the thread has not heard it.
     fn is_called(&self) -> bool {
-        let nothing = Interest { read: false, write: false };
-        wait(None, nothing, Some(&self.wakened), Some(Duration::ZERO)).unwrap()
+        self.wakened.wait(Some(Duration::ZERO)).unwrap()
     }
 }
 
