@@ -186,7 +186,9 @@ impl Side {
             }
             Fact::Close(code, reason) => {
                 let reason = String::from_utf8_lossy(&reason.0);
-                answer = Close::new(*code, reason).ok().and_then(|close| closing.close(now, close).ok());
+                // What is no Close reaches nobody: the machine has not seen this time.
+                let Ok(close) = Close::new(*code, reason) else { return };
+                answer = closing.close(now, close).ok();
             }
             Fact::Fail(code, reason) => {
                 answer = closing.fail(now, (*code).into(), &String::from_utf8_lossy(&reason.0));
