@@ -1,36 +1,48 @@
 #!/usr/bin/env bash
 # Fuzzes each target for so many seconds: fuzz/run.sh 60, or some targets: fuzz/run.sh 60 decode pair
+# Or for so many executions: fuzz/run.sh 10000x decode
 #
 # Prints for each target how often it ran and what it found, and fails if it found anything; all else that libFuzzer
 # has to say goes to fuzz/target/TARGET.log. Needs cargo-fuzz (cargo install cargo-fuzz --locked) and a C++ compiler for
 # libFuzzer. With a nightly toolchain it looks for memory errors too (ASan); on stable it runs without, which is three
 # times as fast and loses little: the core forbids unsafe code.
 #
-# With SEED=1 in the environment, or another number, each run takes the same way as the one before.
+# With SEED=1 in the environment, or another number, each run takes the same way as the one before, and ends at the same
+# place if executions are counted: it begins with fuzz/corpus alone, and memory lies at the same addresses (libFuzzer
+# compares pointers too) where the system allows that.
 #
-# New inputs go to fuzz/target/corpus, which git does not see. An input that fails goes to fuzz/artifacts: copy it to
+# Other new inputs go to fuzz/target/corpus, which git does not see. An input that fails goes to fuzz/artifacts: copy it to
 # fuzz/corpus/TARGET, and `cargo test -p bowline-tests --test corpora` prints what it means and replays it from then on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seconds=${1:?how many seconds for each target?}
+length=${1:?how many seconds, or how many executions (1000x), for each target?}
 shift
+case $length in
+  *x) limit=-runs=${length%x} duration= ;;
+  *) limit=-max_total_time=$length duration=" in $length s" ;;
+esac
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(decode connection pair crossing closing differential handshake wire transfers listing session journal exchange)
 
 sanitizer=none
 rustc --version | grep -q nightly && sanitizer=address
 
+repeatable=()
+if [ -n "${SEED:-}" ] && setarch -R true 2>/dev/null; then repeatable=(setarch -R); fi
+
 failed=0
 for target in "${targets[@]}"; do
-  mkdir -p "fuzz/target/corpus/$target"
+  new="fuzz/target/${SEED:+seeded-}corpus/$target"
+  [ -z "${SEED:-}" ] || rm -rf "$new"
+  mkdir -p "$new"
   log="fuzz/target/$target.log"
   cargo fuzz build --sanitizer "$sanitizer" "$target" >"$log" 2>&1 || { tail -40 "$log"; exit 1; }
   found=none
-  cargo fuzz run --sanitizer "$sanitizer" "$target" "fuzz/target/corpus/$target" "fuzz/corpus/$target" -- \
-    -seed="${SEED:-0}" -max_total_time="$seconds" -max_len=4096 -timeout=20 -print_final_stats=1 >"$log" 2>&1 || found=something
+  "${repeatable[@]}" cargo fuzz run --sanitizer "$sanitizer" "$target" "$new" "fuzz/corpus/$target" -- \
+    -seed="${SEED:-0}" "$limit" ${SEED:+-reload=0} -max_len=4096 -timeout=20 -print_final_stats=1 >"$log" 2>&1 || found=something
   times=$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")
   coverage=$(awk '/ cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") last = $(i + 1) } END { print last }' "$log")
-  echo "$target: ${times:-no} executions in $seconds s, coverage ${coverage:-unknown}, findings: $found"
+  echo "$target: ${times:-no} executions$duration, coverage ${coverage:-unknown}, findings: $found"
   if [ "$found" != none ]; then
     failed=1
     grep -m1 -A8 -E "panicked at|ERROR: libFuzzer" "$log" || tail -20 "$log"
