@@ -196,8 +196,10 @@ impl Connection {
     /// It cannot have taken more than was shown. A host that says so has miscounted, and nobody knows what the peer has
     /// been sent: the connection is dropped in this call, with [`End::Miscounted`] and without a word to the peer.
     pub fn handle_written(&mut self, now: Instant, n: usize) {
+        // First, since what the time brings has not been shown.
+        let flushed = self.outbox.written(n);
         let now = self.at(now);
-        self.transmit(now, n);
+        self.transmit(now, n, flushed);
         self.settle(now);
     }
 

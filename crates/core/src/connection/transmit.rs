@@ -3,11 +3,11 @@
 use super::{Connection, Event};
 use crate::Instant;
 use crate::closing::End;
+use crate::outbox::Flushed;
 
 impl Connection {
-    /// The transport took `n` bytes of what was ready.
-    pub(super) fn transmit(&mut self, now: Instant, n: usize) {
-        let flushed = self.outbox.written(n);
+    /// The transport took `n` bytes, with which this has left.
+    pub(super) fn transmit(&mut self, now: Instant, n: usize, flushed: Flushed) {
         if flushed.bytes < n {
             return self.handle_miscount(now);
         }

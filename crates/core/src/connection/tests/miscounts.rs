@@ -133,6 +133,22 @@ fn what_the_peer_did_wrong_is_not_told_any_more() {
 }
 
 #[test]
+fn a_close_that_was_not_shown_yet_does_not_count() {
+    let mut reserved = to_server(0x81, b"?");
+    reserved[0] |= 0x40;
+    for last in [reserved, to_server(0x88, b"\x03\xe8")] {
+        let mut connection = server();
+        connection.handle_input(T0, &[to_server(0x81, b"a"), last].concat());
+        // Now our Close is due, and waits for a time.
+        events(&mut connection);
+        assert_eq!((connection.output(), connection.poll_timeout()), (&b""[..], Some(T0)));
+        connection.handle_written(T0, 1);
+        assert_eq!(connection.transport(), Transport::Drop);
+        assert_eq!(end(&mut connection).end(), Some(End::Miscounted));
+    }
+}
+
+#[test]
 fn it_is_no_sign_of_a_peer_that_drops_connections_at_once() {
     let histories =
         [|it: &mut Connection| it.handle_written(T0, 1), |it: &mut Connection| it.abort(T0)].map(|act| {
