@@ -19,6 +19,8 @@ use std::time::Duration;
 /// Whoever does not answer for less than this is still there: the shortest time that the heartbeat gives a ping, less
 /// the time that a byte may take on the path.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same where somebody wakes up from a sleep, and asks at once: a probe then has 5 s.
+const PATIENCE_AFTER_SLEEP: Duration = Duration::from_secs(3);
 /// After the last act, and after the last lateness: long enough for every wait to be over.
 const AFTERWARDS: Duration = Duration::from_secs(300);
 
@@ -38,6 +40,7 @@ pub fn pair(data: &[u8]) {
 
 struct Run<'a> {
     affair: &'a Affair,
+    patience: Duration,
     pair: Pair,
     client: Side,
     server: Side,
@@ -58,7 +61,9 @@ impl<'a> Run<'a> {
         let mut pair = Pair::new(Config::default(), Config::default(), affair.link(), 1);
         be(&mut pair.client, &affair.client);
         be(&mut pair.server, &affair.server);
-        Self { affair, pair, client: Side::default(), server: Side::default() }
+        let wakes = affair.acts.0.iter().any(|act| matches!(act.what, What::Wake(_)));
+        let patience = if wakes { PATIENCE_AFTER_SLEEP } else { PATIENCE };
+        Self { affair, patience, pair, client: Side::default(), server: Side::default() }
     }
 
     fn act(&mut self, act: &Act) {
@@ -91,7 +96,7 @@ impl<'a> Run<'a> {
                 host.listens = *listens;
             }
             What::Sleep(span) => {
-                side.was_away |= at_most_an_hour(*span) >= PATIENCE;
+                side.was_away |= at_most_an_hour(*span) >= self.patience;
                 host.sleep(now + at_most_an_hour(*span));
             }
             What::Wake(span) => connection.handle_wake(now, at_most_an_hour(*span)),
