@@ -32,6 +32,7 @@ impl Interrupt {
 
 /// What somebody wants of the transfers meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody can say so there"))]
 pub(crate) enum Wish {
     Pause,
     Resume,
