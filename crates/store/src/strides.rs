@@ -54,6 +54,7 @@ impl Strides {
         if std::mem::replace(&mut lock(&self.0).starting, true) {
             return;
         }
+        let interrupted = Interrupted(self);
         while let Some(mut work) = self.next() {
             let running = Running(self.clone());
             let spawn = Arc::clone(&work.spawn);
@@ -64,6 +65,8 @@ impl Strides {
                 }
             }));
         }
+        // `next` has ended it, in the same moment in which nothing was left.
+        std::mem::forget(interrupted);
     }
 
     /// What is to run next; `None` ends the starting.
@@ -95,6 +98,16 @@ impl Drop for Running {
     fn drop(&mut self) {
         lock(&self.0.0).running -= 1;
         self.0.start();
+    }
+}
+
+/// The starting that a spawner interrupts by a panic, for want of a thread, say; dropped, it leaves the starting to
+/// whoever comes next.
+struct Interrupted<'a>(&'a Strides);
+
+impl Drop for Interrupted<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.0).starting = false;
     }
 }
 
@@ -165,5 +178,18 @@ mod tests {
         let spawn: Spawn = Arc::new(|job| job());
         strides.submit(&spawn, work(1, 100_000, &log));
         assert_eq!(lock(&log).len(), 100_000);
+    }
+    #[test]
+    fn a_spawner_that_panics_keeps_nobody_else_from_starting() {
+        let (strides, log) = (Strides::default(), Arc::default());
+        let broken: Spawn = Arc::new(|_| panic!("no thread, on purpose"));
+        let submit = || strides.submit(&broken, work(1, 1, &log));
+        assert!(catch_unwind(AssertUnwindSafe(submit)).is_err());
+        let (spawn, jobs) = by_hand();
+        strides.submit(&spawn, work(2, 1, &log));
+        for job in jobs.try_iter() {
+            job();
+        }
+        assert_eq!(*lock(&log), [2]);
     }
 }
