@@ -219,3 +219,21 @@ fn read_on(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64
     hasher.update(buffer);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashing_can_go_back_to_the_last_marks_and_no_others_are_kept() {
+        let (mut state, piece) = (State::default(), vec![0; MARK_EVERY as usize]);
+        for _ in 0..MARKS + 3 {
+            state.hasher.update(&piece);
+            state.mark();
+        }
+        let oldest = state.hasher.offset() - (MARKS as u64 - 1) * MARK_EVERY;
+        assert_eq!(state.last_mark(u64::MAX).offset(), state.hasher.offset());
+        assert_eq!(state.last_mark(oldest).offset(), oldest);
+        assert_eq!(state.last_mark(oldest - 1).offset(), 0);
+    }
+}
