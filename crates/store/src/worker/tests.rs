@@ -2,6 +2,7 @@
 
 mod belated;
 mod digests;
+mod listings;
 mod present;
 
 use super::*;
