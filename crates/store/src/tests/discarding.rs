@@ -55,3 +55,28 @@ fn nobody_discards_what_belongs_to_another() {
     assert!(!other.discard(id(1)).expect("not there for others"));
     assert!(rig.store.discard(id(1)).expect("removed"));
 }
+
+#[test]
+fn a_part_whose_journal_is_lost_is_removed() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 1000));
+    partial.write(0, &content(500)).expect("written");
+    partial.detach().expect("safe");
+    fs::remove_file(rig.path(&part(&rig).replace(".part", ".jnl"))).expect("lost");
+    assert!(rig.store.discard(id(1)).expect("removed"));
+    assert!(!rig.path(".bowline").exists(), "nothing is left of staging");
+}
+
+#[test]
+fn what_was_thrown_away_counts_no_more() {
+    let rig = Rig::new();
+    for is_held in [true, false] {
+        let mut partial = rig.begin(1, &spec("a", 1000));
+        partial.write(0, &content(500)).expect("written");
+        let held = if is_held { Some(partial) } else { partial.detach().map(|_| None).expect("safe") };
+        assert_eq!(rig.store.unfinished(), (if is_held { 1000 } else { 500 }, 1));
+        assert!(rig.store.discard(id(1)).expect("removed"));
+        drop(held);
+        assert_eq!(rig.store.unfinished(), (0, 0), "{is_held}");
+    }
+}
