@@ -181,3 +181,19 @@ impl Drop for Hold {
         lock(&self.ledger.books).set(self.key, entry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_nothing_stands_in_no_book() {
+        let mut books = Books::default();
+        for n in 0..3 {
+            let (id, name) = (TransferId::from_bytes([n; 16]), format!("guest {n}"));
+            books.set(id, Some((Principal::named(&name).expect("a short name"), 7)));
+            books.set(id, None);
+        }
+        assert!(books.entries.is_empty() && books.sums.is_empty(), "{books:?}");
+    }
+}

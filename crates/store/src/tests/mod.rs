@@ -5,6 +5,7 @@ mod clocks;
 mod committing;
 #[cfg(unix)]
 mod comparing;
+mod counting;
 #[cfg(unix)]
 mod descriptors;
 mod discarding;

@@ -1,0 +1,42 @@
+//! What another process counts of what it finds in staging.
+
+use super::*;
+
+/// A store in whose staging three bytes are safe of a transfer with the id 1.
+fn with_three_bytes() -> Rig {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 6));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    rig
+}
+
+#[test]
+fn a_journal_that_is_kept_of_a_finished_file_does_not_count() {
+    let rig = with_three_bytes();
+    let mut partial = rig.begin(2, &spec("b", 3));
+    partial.write(0, b"abc").expect("in order");
+    partial.commit(3, digest(b"abc")).expect("whole");
+    assert_eq!(rig.other_process().unfinished(), (3, 1));
+}
+
+#[test]
+fn what_cannot_be_entered_hides_nothing() {
+    let rig = with_three_bytes();
+    fs::write(rig.path(".bowline/00"), "where a folder was").expect("written");
+    assert_eq!(rig.other_process().unfinished(), (3, 1));
+}
+
+#[test]
+fn a_journal_under_the_name_of_another_does_not_count() {
+    let rig = with_three_bytes();
+    let old = part(&rig);
+    let hex = id(1).to_hex();
+    for suffix in ["part", "jnl"] {
+        let old = old.replace("part", suffix);
+        let new = old.replace(&hex, &format!("{}ff", &hex[..30]));
+        fs::rename(rig.path(&old), rig.path(&new)).expect("renamed");
+    }
+    // No sweep could take it out of the books again.
+    assert_eq!(rig.other_process().unfinished(), (0, 0));
+}
