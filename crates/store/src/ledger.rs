@@ -87,7 +87,7 @@ impl Ledger {
                 "{others} of {most} bytes are taken by other unfinished files, this has {length}"
             ));
         }
-        books.set(key, Some((principal, length.max(before))));
+        books.set(key, Some((principal, length)));
         Ok(())
     }
 

@@ -40,3 +40,14 @@ fn a_journal_under_the_name_of_another_does_not_count() {
     // No sweep could take it out of the books again.
     assert_eq!(rig.other_process().unfinished(), (0, 0));
 }
+
+#[test]
+fn bytes_that_could_not_be_written_do_not_count() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let mut partial = rig.begin(1, &Spec { length: None, ..spec("a", 0) });
+    script.fail(Op::WriteData, io::ErrorKind::StorageFull);
+    assert_eq!(kind(partial.write(0, b"abcdef")), ErrorKind::NoSpace);
+    partial.write(0, b"abc").expect("fewer of them find room");
+    assert_eq!(rig.store.unfinished(), (3, 1));
+}
