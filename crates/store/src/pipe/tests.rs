@@ -205,3 +205,58 @@ fn a_pipe_that_nobody_wants_is_not_read_on() {
     // The thread ends, and with it the other end.
     assert!(writer.write(b"more").is_err());
 }
+
+#[test]
+fn no_more_is_read_than_there_is_room_for() {
+    let (pipe, writer, told) = pipe(10);
+    writer.write(b"012345").expect("read");
+    writer.write(b"6789 and more").expect("read as far as there is room");
+    pipe.read(6, 100);
+    let Ok(Piece::Bytes { offset: 6, data }) = told.recv_timeout(LONG) else { panic!("no bytes") };
+    assert_eq!(data, "6789");
+}
+
+#[test]
+fn a_pipe_that_nobody_wants_is_not_waited_for_when_it_is_full() {
+    let (pipe, writer, told) = pipe(SMALL as u64);
+    writer.write(&contents(SMALL)).expect("read");
+    pipe.read(0, SMALL);
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Bytes { .. })));
+    // All that its thread can do by now is to wait for room.
+    let shared = Arc::downgrade(&pipe.0);
+    drop(pipe);
+    let end = std::time::Instant::now() + LONG;
+    while shared.strong_count() > 0 {
+        assert!(std::time::Instant::now() < end, "its thread waits for ever");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_wants_keeps_nothing_while_its_writer_is_silent() {
+    let (pipe, writer, told) = pipe(ROOM);
+    writer.write(&contents(SMALL)).expect("read");
+    pipe.read(0, SMALL);
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Bytes { .. })));
+    let shared = Arc::clone(&pipe.0);
+    drop(pipe);
+    assert!(lock(&shared.spill).blocks.is_empty());
+    assert_eq!(told.try_recv().expect_err("nobody tells"), mpsc::TryRecvError::Disconnected);
+    drop(writer);
+}
+
+#[test]
+fn what_is_forgotten_stays_forgotten_and_nothing_that_is_to_come() {
+    let (pipe, writer, told) = pipe(ROOM);
+    writer.write(&contents(1000)).expect("read");
+    pipe.read(0, 1000);
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Bytes { .. })));
+    pipe.forget(600);
+    pipe.forget(10);
+    pipe.read(300, 10);
+    assert!(matches!(told.recv_timeout(LONG), Ok(Piece::Failed(_))));
+    pipe.forget(u64::MAX);
+    writer.write(b"more").expect("read");
+    drop(writer);
+    assert_eq!(read_all(&pipe, &told, 1000, 5000), b"more");
+}
