@@ -229,3 +229,20 @@ fn a_store_in_a_folder_names_nothing_outside_of_it() {
     let long = name(&["x"; 64].join("/"));
     assert_eq!(kind(inner.store.source(&long)), ErrorKind::BadName);
 }
+
+#[test]
+fn a_link_in_the_place_of_a_part_is_no_part() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 6));
+    partial.write(0, b"abc").expect("in order");
+    partial.detach().expect("safe");
+    let part = rig.path(&part(&rig));
+    fs::remove_file(&part).expect("removed");
+    fs::write(rig.path("other"), "abcdef").expect("written");
+    symlink(rig.path("other"), &part).expect("a link");
+    let (mut partial, durable, _) = open(rig.store.attach(id(1), &spec("a", 6), attach(1, ALICE), day(0)));
+    assert_eq!(durable, 0);
+    partial.write(0, b"uvwxyz").expect("in order");
+    partial.commit(6, digest(b"uvwxyz")).expect("whole");
+    assert_eq!((rig.read("a"), rig.read("other")), (b"uvwxyz".to_vec(), b"abcdef".to_vec()));
+}

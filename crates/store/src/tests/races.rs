@@ -138,3 +138,29 @@ fn who_detaches_late_does_not_end_the_one_who_took_over() {
     new.write(3, b"def").expect("still attached");
     new.commit(6, digest(b"abcdef")).expect("whole");
 }
+
+/// Somebody who finishes, and removes the folder of staging that was made for somebody else.
+struct Vanishing {
+    shard: PathBuf,
+    times: Mutex<u32>,
+}
+
+impl Disk for Vanishing {
+    fn before(&self, op: Op) -> io::Result<()> {
+        let mut times = self.times.lock().expect("no panic");
+        if op == Op::Create && *times > 0 && fs::remove_dir(&self.shard).is_ok() {
+            *times -= 1;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_folder_that_vanishes_before_its_journal_is_made_is_made_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = Arc::new(Vanishing { shard: dir.path().join(".bowline/01"), times: Mutex::new(3) });
+    let store = DiskStore::open_with(dir.path(), Config::default(), Faults::new(disk.clone()));
+    let attached = store.expect("a store").attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
+    assert_eq!(open(attached).1, 0);
+    assert_eq!(*disk.times.lock().expect("no panic"), 0);
+}
