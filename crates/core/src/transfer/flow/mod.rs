@@ -5,7 +5,8 @@
 //! `Flow` serves all transfers of a link; it is told of chunks sent and acknowledged, and keeps no clock.
 //!
 //! ```text
-//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach
+//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach; 16 chunks at most
+//!           while some come damaged
 //!
 //!  rate   what was delivered while a chunk was under way, the best of nine rounds
 //!  pace   how close acknowledgements follow each other within a round: what the path takes while it is busy. It
@@ -23,6 +24,7 @@
 //! ```
 
 mod burst;
+mod damage;
 mod least;
 mod rate;
 mod slump;
@@ -33,6 +35,7 @@ mod tests;
 use crate::Instant;
 use burst::Burst;
 use core::time::Duration;
+use damage::Damage;
 use least::Least;
 use rate::{Rate, RateFilter};
 use slump::Slump;
@@ -63,6 +66,7 @@ const GAIN: u64 = 4;
 pub(super) struct Flow {
     max_chunk: u32,
     chunk: u32,
+    damage: Damage,
     /// How many acknowledgements in a row asked for a larger chunk.
     wishes: u32,
     first_window: u64,
@@ -115,6 +119,7 @@ impl Flow {
         Self {
             max_chunk,
             chunk: MIN_CHUNK.min(max_chunk),
+            damage: Damage::default(),
             wishes: 0,
             first_window: if near { NEAR_WINDOW } else { FAR_WINDOW },
             in_flight: 0,
@@ -145,7 +150,7 @@ impl Flow {
 
     /// How many bytes the next chunk may have.
     pub(super) fn chunk(&self) -> u32 {
-        self.chunk
+        self.damage.bound(self.chunk)
     }
 
     /// How many bytes the last chunk had; `None` before the first.
@@ -170,7 +175,12 @@ impl Flow {
 
     /// How many bytes may be sent and not acknowledged.
     pub(super) fn window(&self) -> u64 {
-        let chunk = u64::from(self.chunk);
+        self.whole_window().min(self.damage.reach())
+    }
+
+    /// The same, if nothing is damaged.
+    fn whole_window(&self) -> u64 {
+        let chunk = u64::from(self.chunk());
         let rate = self.rate.max();
         if rate == Rate::ZERO {
             return self.first_window.max(chunk);
@@ -208,7 +218,7 @@ impl Flow {
         self.in_flight += len;
         self.begun = self.begun.saturating_add(len);
         self.last_sent = u32::try_from(len).ok();
-        self.round.was_full |= !self.admits(u64::from(self.chunk));
+        self.round.was_full |= !self.admits(u64::from(self.chunk()));
         Stamp { sent: now, delivered: self.delivered, delivered_at }
     }
 
@@ -217,10 +227,16 @@ impl Flow {
         self.in_flight = self.in_flight.saturating_sub(len);
     }
 
+    /// A chunk came damaged.
+    pub(super) fn handle_damaged(&mut self) {
+        self.damage.handle_damaged(self.chunk());
+    }
+
     /// A chunk is acknowledged, `hold` after it arrived.
     pub(super) fn handle_acked(&mut self, now: Instant, stamp: Stamp, len: u64, hold: Duration) {
         self.in_flight = self.in_flight.saturating_sub(len);
         self.delivered += len;
+        self.damage.handle_whole(len, self.max_chunk);
         let rtt = (now - stamp.sent).saturating_sub(hold);
         let queueing = self.queueing(rtt, len);
         self.rate.sample(Rate::of(self.delivered - stamp.delivered, now - stamp.delivered_at));

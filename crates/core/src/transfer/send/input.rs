@@ -6,13 +6,13 @@ use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
 use crate::transfer::tries::Tries;
-use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Whole};
+use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Rewind, Whole};
 use alloc::format;
 use core::time::Duration;
 
-/// How often a receiver may ask to go back without having come any further. It gives up a path itself after three
-/// damaged chunks in a row.
-const MOST_REWINDS: u8 = 8;
+/// How often a receiver may ask to go back without having come any further. It gives up a path itself after a few damaged
+/// chunks, but may ask for the same place once for each of them that was under way.
+const MOST_REWINDS: u8 = 64;
 
 impl Outgoing {
     pub(in crate::transfer) fn handle_accept(&mut self, cx: &mut Context<'_>, accept: Accept) -> Fate {
@@ -106,6 +106,9 @@ impl Outgoing {
         let safer = ack.durable > self.durable;
         self.durable = self.durable.max(ack.durable);
         self.extend_credit(ack.credit);
+        if ack.rewind == Some(Rewind::Corrupt) {
+            link.flow.handle_damaged();
+        }
         // One damaged chunk after another asks twice to go back; the second time may be once too often.
         if ack.rewind.is_some() || ack.received > self.sent {
             self.rewind(ack.received, link);
