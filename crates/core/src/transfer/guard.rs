@@ -1,7 +1,7 @@
 //! What a peer may ask of a link beside its transfers, and how long it may keep us waiting.
 
 use super::limiter::Limiter;
-use super::wire::{Frame, Handle};
+use super::wire::{self, Frame, Handle, Place};
 use super::{Code, Config, Failure, Transfers};
 use crate::Instant;
 use crate::time::earliest;
@@ -123,7 +123,16 @@ impl Transfers {
         }
     }
 
-    fn ends(&self, handle: Handle, data: &super::wire::Data) -> bool {
+    /// Counts a frame that came damaged. Nobody knows what it was to bring, and the bytes of a chunk are its price here, too.
+    pub(super) fn count_damaged(&mut self, kind: u8, place: Place) {
+        let is_chunk = kind == wire::kind::DATA && place.len >= LEAST_CHUNK as u64;
+        let now = self.now;
+        if let Some(link) = self.link.as_mut().filter(|_| !is_chunk) {
+            link.guard.handle_idle(now);
+        }
+    }
+
+    fn ends(&self, handle: Handle, data: &wire::Data) -> bool {
         let Some(super::link::Route::Incoming(id)) = self.link.as_ref().and_then(|link| link.route(handle))
         else {
             return false;

@@ -22,7 +22,7 @@ impl Transfers {
     /// of those that are not ours (0x50 to 0x5f).
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         self.advance(now);
-        let (kind, handle) = wire::peek(&message);
+        let ((kind, handle), place) = (wire::peek(&message), wire::peek_place(&message));
         let Some(link) = &self.link else { return Some(message) };
         if (0x50..0x60).contains(&kind) {
             return Some(message);
@@ -37,25 +37,24 @@ impl Transfers {
         }
         match wire::decode(message) {
             Ok(frame) => self.handle_frame(frame),
-            Err(error) => self.handle_fault(kind, handle, error),
+            Err(error) => self.handle_fault(kind, handle, place, error),
         }
         self.judge();
         None
     }
 
-    fn handle_fault(&mut self, kind: u8, handle: Handle, error: wire::DecodeError) {
+    fn handle_fault(&mut self, kind: u8, handle: Handle, place: wire::Place, error: wire::DecodeError) {
         let damaged = error.fault == wire::Fault::Checksum;
         let route = self.link.as_ref().and_then(|link| link.route(handle));
         let late = self.link.as_ref().is_some_and(|link| link.was_open(handle));
         let first = self.link.as_ref().is_some_and(|link| link.peer.is_none());
-        let now = self.now;
-        if let Some(link) = self.link.as_mut().filter(|_| damaged) {
-            link.guard.handle_idle(now);
+        if damaged {
+            self.count_damaged(kind, place);
         }
         match (damaged, kind, route) {
             // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
             (true, wire::kind::DATA, Some(Route::Incoming(id))) => {
-                self.incoming_step(self.now, id, Incoming::handle_corrupt);
+                self.incoming_step(self.now, id, |incoming, cx| incoming.handle_damaged(cx, place));
             }
             (true, wire::kind::DATA, None) if late => {}
             (false, kind, _) if first && kind != wire::kind::HELLO => {

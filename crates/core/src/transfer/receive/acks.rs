@@ -134,14 +134,6 @@ impl Incoming {
         link.promised = link.promised.saturating_sub(self.promised);
     }
 
-    pub(super) fn rewind(&mut self, why: Rewind) {
-        if !self.rewinding {
-            self.rewinding = true;
-            self.ack.rewind = Some(why);
-            self.ack.ready = true;
-        }
-    }
-
     /// A chunk came: acknowledge at once if chunks are rare, every second one if they are not, and within the delay
     /// in any case.
     pub(super) fn note_chunk(&mut self, now: Instant, config: &Config) {

@@ -48,10 +48,10 @@ impl Incoming {
                 let Whole { length, digest, .. } = whole;
                 cx.events.push_back(Event::Finish { id, length, digest });
             }
-            State::Receiving if self.received < whole.length && !self.rewinding => {
+            State::Receiving if self.received < whole.length && self.losses.beyond.is_none() => {
                 // Something between the chunks and FIN was lost.
                 self.fin = None;
-                self.rewind(Rewind::Gap);
+                self.rewind(Rewind::Gap, whole.length);
             }
             State::Present { digest } if digest == whole.digest => {
                 return self.done(cx, Whole { deduplicated: true, ..whole });

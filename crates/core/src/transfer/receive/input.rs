@@ -5,7 +5,7 @@ use crate::Instant;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
 use crate::transfer::send::{Context, Fate};
-use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT, Rewind};
+use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT};
 use crate::transfer::{Code, Config};
 use alloc::format;
 
@@ -13,13 +13,11 @@ use alloc::format;
 /// speaks of.
 const SPARE_CHUNKS: u64 = 64;
 const LEAST_MEAN: u64 = 1024;
-/// After so many damaged chunks in a row the path is given up.
-const MAX_CORRUPT: u8 = 3;
 
 impl Incoming {
     pub(in crate::transfer) fn handle_data(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
         self.heard = cx.now;
-        self.corrupt = 0;
+        self.losses.chunks += 1;
         match self.state {
             State::Opening => return self.hold_early(cx, data),
             State::Receiving => {}
@@ -38,10 +36,10 @@ impl Incoming {
         self.ack.last_seq = data.seq;
         self.note_answer(cx, end);
         if data.offset > self.received {
-            self.rewind(Rewind::Gap);
+            self.handle_gap(data.offset, end);
             return Fate::Lives;
         }
-        self.rewinding = false;
+        self.losses.beyond = None;
         if end <= self.received {
             self.duplicate += data.payload.len() as u64;
             self.note_chunk(cx.now, cx.config);
@@ -64,7 +62,7 @@ impl Incoming {
         }
         if data.offset > self.early_len {
             // One before it was damaged. It is asked for when the offer is answered.
-            self.rewind(Rewind::Gap);
+            self.handle_gap(data.offset, end);
             return Fate::Lives;
         }
         self.early_len += len;
@@ -92,6 +90,7 @@ impl Incoming {
         self.received += data.len() as u64;
         self.pace.handle_bytes(data.len() as u64);
         self.working = None;
+        self.losses.row = 0;
         if let Some(link) = &mut cx.link {
             link.moved += data.len() as u64;
             link.received += data.len() as u64;
@@ -99,19 +98,6 @@ impl Incoming {
         }
         self.unwritten.push_back(self.received);
         cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
-    }
-
-    /// A chunk came damaged; what it says of itself cannot be trusted beyond its handle.
-    pub(in crate::transfer) fn handle_corrupt(&mut self, cx: &mut Context<'_>) -> Fate {
-        self.heard = cx.now;
-        self.corrupt += 1;
-        if self.corrupt >= MAX_CORRUPT {
-            let text = format!("{MAX_CORRUPT} damaged chunks in a row");
-            return self.fail(cx, Failure::local(Code::CorruptFrame, text));
-        }
-        self.rewinding = false;
-        self.rewind(Rewind::Corrupt);
-        Fate::Lives
     }
 
     /// The sender is at work on a digest, or its source has nothing to give, and nothing comes until that is over.

@@ -13,6 +13,7 @@
 mod acks;
 mod ending;
 mod input;
+mod losses;
 mod pause;
 mod time;
 
@@ -28,6 +29,7 @@ use acks::Acks;
 use alloc::collections::VecDeque;
 use alloc::format;
 use core::time::Duration;
+use losses::Losses;
 use pause::Pauses;
 
 /// How often the peer is told that the disk is still at work.
@@ -85,9 +87,7 @@ pub(super) struct Incoming {
     duplicate: u64,
     /// How far earlier links had come: what they lost comes again.
     earlier: Earlier,
-    corrupt: u8,
-    /// The sender has been told to go back, and has not done so yet.
-    rewinding: bool,
+    losses: Losses,
 
     syncing: bool,
     /// What the sync under way, or the last one, covers.
@@ -158,8 +158,7 @@ impl Incoming {
             owes: None,
             duplicate: 0,
             earlier,
-            corrupt: 0,
-            rewinding: false,
+            losses: Losses::default(),
             syncing: false,
             synced: 0,
             dirty_since: None,

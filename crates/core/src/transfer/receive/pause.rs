@@ -62,7 +62,7 @@ impl Incoming {
             self.take_back_credit(cx);
             if pause.offset > self.received {
                 // The last chunk before it was damaged.
-                self.rewind(Rewind::Gap);
+                self.rewind(Rewind::Gap, pause.offset);
             }
         }
         self.rest(cx);

@@ -165,26 +165,6 @@ fn a_gap_is_answered_with_one_rewind() {
 }
 
 #[test]
-fn damaged_chunks_are_asked_for_again_and_three_in_a_row_end_it() {
-    let mut victim = Victim::with_transfer(1000);
-    let damaged = || {
-        let good = Frame::Data(1, Data { offset: 0, seq: 0, payload: Bytes::from_static(b"x") });
-        let mut bytes = good.encode().into_bytes().to_vec();
-        bytes[20] ^= 1;
-        Bytes::from(bytes)
-    };
-    for _ in 0..2 {
-        let frames = victim.hear_bytes(damaged());
-        assert!(
-            frames
-                .iter()
-                .any(|f| matches!(f, Frame::Ack(_, Ack { rewind: Some(wire::Rewind::Corrupt), .. })))
-        );
-    }
-    assert_eq!(cancelled(&victim.hear_bytes(damaged())), Some(Code::CorruptFrame));
-}
-
-#[test]
 fn damage_outside_chunks_ends_the_link() {
     let mut victim = Victim::with_transfer(1000);
     let mut bytes = Frame::Probe(1).encode().into_bytes().to_vec();

@@ -3,6 +3,7 @@
 mod ahead;
 mod asking;
 mod cancels;
+mod damage;
 mod exchange;
 mod faults;
 mod feeding;

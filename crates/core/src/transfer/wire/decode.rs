@@ -35,6 +35,25 @@ fn parse(message: Bytes) -> Result<Frame, Fault> {
     read_body((kind, flags), handle, &mut fixed, &ext, payload)
 }
 
+/// The place in its file that a chunk claims to have, unchecked.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::transfer) struct Place {
+    pub(in crate::transfer) offset: u64,
+    pub(in crate::transfer) len: u64,
+}
+
+impl Place {
+    pub(in crate::transfer) fn end(self) -> u64 {
+        self.offset.saturating_add(self.len)
+    }
+}
+
+/// Where the payload belongs, if this is a chunk: all that is left of one whose checksum does not fit.
+pub(in crate::transfer) fn peek_place(message: &[u8]) -> Place {
+    let offset = message.get(8..16).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+    Place { offset, len: message.len().saturating_sub(DATA_OVERHEAD) as u64 }
+}
+
 /// How many bytes stand between the common header and the fields.
 fn fixed_len(kind: u8) -> Option<usize> {
     Some(match kind {

@@ -23,6 +23,7 @@ use core::time::Duration;
 
 pub use crate::envelope::{DecodeError, Fault, Handle, MAX_CONTROL, peek};
 pub use decode::decode;
+pub(super) use decode::{Place, peek_place};
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u8 = 1;
