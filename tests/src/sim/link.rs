@@ -87,8 +87,8 @@ impl Link {
         }
     }
 
-    /// Turns bits of a single byte of what `from` writes, counted from its first. No checksum of TCP would let this pass
-    /// often, yet a proxy may do it.
+    /// Turns bits of a byte of what `from` writes, counted from its first. No checksum of TCP would let this pass often, yet
+    /// a proxy may do it.
     pub fn damage(&mut self, from: Role, byte: u64, bits: u8) {
         self.outgoing(from).set_damage(byte, bits);
     }

@@ -12,7 +12,7 @@ use super::Path;
 use bowline_core::time::earliest;
 use bowline_core::{End, Instant};
 use bytes::{Bytes, BytesMut};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// One direction of a connection.
@@ -44,8 +44,8 @@ pub struct Stream {
     hole: Option<Instant>,
     /// The connection is cut in this way when so many bytes have passed.
     limit: Option<(u64, End)>,
-    /// The byte of this number comes through with these bits turned.
-    damage: Option<(u64, u8)>,
+    /// The bytes of these numbers come through with these bits turned.
+    damage: BTreeMap<u64, u8>,
     abandoned: bool,
 }
 
@@ -104,7 +104,7 @@ impl Stream {
             end: None,
             hole: None,
             limit: None,
-            damage: None,
+            damage: BTreeMap::new(),
             abandoned: false,
         }
     }
@@ -239,7 +239,7 @@ impl Stream {
 
     /// The byte of this number is to come through with these bits turned.
     pub(super) fn set_damage(&mut self, byte: u64, bits: u8) {
-        self.damage = Some((byte, bits));
+        self.damage.insert(byte, bits);
     }
 
     /// How the connection is to be cut now, if it is.
@@ -313,13 +313,11 @@ impl Stream {
         bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         let begin = self.arrived.len();
         self.arrived.extend_from_slice(&bytes);
-        if let Some((at, bits)) = self.damage.filter(|(at, _)| *at >= self.passed) {
-            let place = usize::try_from(at - self.passed).unwrap_or(usize::MAX).saturating_add(begin);
-            if let Some(byte) = self.arrived.get_mut(place) {
-                *byte ^= bits;
-            }
+        let end = self.passed + bytes.len() as u64;
+        for (at, bits) in self.damage.range(self.passed..end) {
+            self.arrived[begin + (at - self.passed) as usize] ^= bits;
         }
-        self.passed += bytes.len() as u64;
+        self.passed = end;
         self.reached_limit().map(Incident::Limit)
     }
 

@@ -18,7 +18,7 @@ mod learning;
 mod speech;
 
 use crate::adapt;
-use crate::closing::{Close, CloseCode, Disconnect, Retry};
+use crate::closing::{Close, CloseCode, Disconnect, Retry, Why};
 use crate::connection;
 use crate::message::Parts;
 use crate::messages;
@@ -90,6 +90,8 @@ pub struct Session {
     learning: Option<Learning>,
     /// How the next end of a link is to be taken, if not as the connection saw it.
     advice: Option<Retry>,
+    /// The path has damaged something, and that has not explained an end yet.
+    damaged: bool,
     close: Option<Close>,
     events: VecDeque<Event>,
 }
@@ -130,6 +132,7 @@ impl Session {
             reconnect: None,
             learning: None,
             advice: None,
+            damaged: false,
             close: None,
             events: VecDeque::new(),
         }
@@ -157,6 +160,13 @@ impl Session {
             reconnect.handle_progress(now);
         }
         if self.speech.is_superseded(&disconnect) {
+            disconnect = disconnect.with_retry(Retry::Backoff);
+        }
+        self.damaged |= self.transfers.is_damaged();
+        // On a path that damages chunks the headers of frames are not safe either: that is no fault of either end, and what
+        // was damaged excuses one such end, so that there is no dialling without end.
+        if self.damaged && matches!(disconnect.retry(), Retry::No(Why::SameAgain | Why::Invalid)) {
+            self.damaged = false;
             disconnect = disconnect.with_retry(Retry::Backoff);
         }
         self.transfers.handle_link_down(now);

@@ -211,7 +211,7 @@ fn a_failed_dial_is_tried_again_unless_the_advice_is_no() {
     assert!(matches!(session.poll_event(), Some(Event::Waiting { .. })));
     session.handle_timeout(Instant::from_secs(100));
     assert_eq!(session.poll_event(), Some(Event::Dial));
-    session.handle_dial_failed(Instant::from_secs(100), Retry::No(crate::closing::Why::Refused));
+    session.handle_dial_failed(Instant::from_secs(100), Retry::No(Why::Refused));
     assert!(matches!(session.poll_event(), Some(Event::GaveUp(GiveUp::No(_)))));
     assert_eq!(session.poll_timeout(), None);
 }

@@ -2,7 +2,7 @@
 
 use super::limiter::Limiter;
 use super::wire::{self, Frame, Handle, Place};
-use super::{Code, Config, Failure, Transfers};
+use super::{Code, Config, Event, Failure, Transfers};
 use crate::Instant;
 use crate::time::earliest;
 use alloc::format;
@@ -127,9 +127,28 @@ impl Transfers {
     pub(super) fn count_damaged(&mut self, kind: u8, place: Place) {
         let is_chunk = kind == wire::kind::DATA && place.len >= LEAST_CHUNK as u64;
         let now = self.now;
-        if let Some(link) = self.link.as_mut().filter(|_| !is_chunk) {
+        let Some(link) = &mut self.link else { return };
+        link.damaged = true;
+        if !is_chunk {
             link.guard.handle_idle(now);
         }
+    }
+
+    /// Ends a link that damages data if a transfer has waited in vain, as one of the events behind so many says: the length
+    /// of a frame may have been damaged, and then nothing arrives that follows it, though it seems to.
+    pub(super) fn leave_stuck(&mut self, told: usize) {
+        let is_stalled = |event: &Event| match event {
+            Event::Retrying { failure, .. } | Event::Failed { failure, .. } => failure.code == Code::Stalled,
+            _ => false,
+        };
+        if self.is_damaged() && self.events.iter().skip(told).any(is_stalled) {
+            self.break_link(Code::Stalled, "the path damages data, and nothing is answered any more");
+        }
+    }
+
+    /// Whether something came damaged over this link, here or there.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.damaged)
     }
 
     fn ends(&self, handle: Handle, data: &wire::Data) -> bool {

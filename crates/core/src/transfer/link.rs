@@ -75,6 +75,8 @@ pub(super) struct Link {
     pub(super) guard: Guard,
     /// The peer, or we ourselves, want no new offers on this link.
     pub(super) closing: bool,
+    /// Something came damaged, here or there.
+    pub(super) damaged: bool,
     /// The link broke the protocol: nothing from it counts any more.
     pub(super) broken: bool,
     /// How many bytes of files this link has carried, as far as the receiver has said so.
@@ -119,6 +121,7 @@ impl Link {
             flow: Flow::new(now, config.max_chunk, rtt),
             guard: Guard::new(now, config),
             closing: false,
+            damaged: false,
             broken: false,
             moved: 0,
             received: 0,

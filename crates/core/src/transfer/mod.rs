@@ -243,12 +243,14 @@ impl Transfers {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        let told = self.events.len();
         for id in self.agenda.due(self.now) {
             self.sending_timeout(id);
             self.incoming_step(now, id, Incoming::handle_timeout);
             self.wanted_timeout(id);
             self.note(id);
         }
+        self.leave_stuck(told);
         self.feed();
         self.guard_timeout();
     }

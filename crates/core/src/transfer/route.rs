@@ -100,6 +100,7 @@ impl Transfers {
                 }
             }
             Frame::Error { code, text } => {
+                link.damaged |= code == Code::CorruptFrame;
                 link.broken = true;
                 self.events.push_back(Event::Broken { code, text });
             }

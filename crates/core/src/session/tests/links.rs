@@ -198,3 +198,33 @@ fn whoever_has_to_show_who_he_is_once_more_dials_again() {
     let close = disconnect.received().expect("the server has closed");
     assert_eq!((close.code(), close.reason()), (CloseCode::UNAUTHORIZED, "the token has expired"));
 }
+
+#[test]
+fn damage_excuses_one_end_by_a_broken_protocol() {
+    for (rewind, is_excused) in [(files::Rewind::Gap, false), (files::Rewind::Corrupt, true)] {
+        let mut pair = Pair::new();
+        pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");
+        pair.settle();
+        let (received, durable, credit, last_seq, hold_us) = (0, 0, 0, 0, 0);
+        let ack = files::Ack { received, durable, credit, last_seq, hold_us, rewind: Some(rewind) };
+        pair.client.1.handle_message(pair.now, files::Frame::Ack(1, ack).encode().into_bytes());
+        pair.server
+            .0
+            .close(pair.now, Close::new(CloseCode::PROTOCOL_ERROR, "").expect("valid"))
+            .expect("open");
+        pair.settle();
+        pair.client.0.handle_end(pair.now, End::Eof);
+        pair.settle();
+        let told = events(&mut pair.client.1);
+        assert_eq!(matches!(told.last(), Some(Event::Waiting { .. })), is_excused, "{told:?}");
+        let [.., Event::LinkDown(disconnect), _] = &told[..] else { panic!("{told:?}") };
+        if is_excused {
+            let session = &mut pair.client.1;
+            let now = session.poll_timeout().expect("the next dial");
+            session.handle_timeout(now);
+            session.handle_link_up(now, None);
+            session.handle_link_down(now, disconnect.clone().with_retry(Retry::No(Why::SameAgain)));
+            assert!(matches!(events(session).last(), Some(Event::GaveUp(_))));
+        }
+    }
+}

@@ -108,6 +108,7 @@ impl Outgoing {
         self.extend_credit(ack.credit);
         if ack.rewind == Some(Rewind::Corrupt) {
             link.flow.handle_damaged();
+            link.damaged = true;
         }
         // One damaged chunk after another asks twice to go back; the second time may be once too often.
         if ack.rewind.is_some() || ack.received > self.sent {

@@ -149,6 +149,21 @@ fn a_sender_that_hears_of_damage_sends_smaller_chunks() {
     }
 }
 
+#[test]
+fn a_link_that_damages_data_is_left_when_nothing_is_answered_any_more() {
+    for is_damaged in [false, true] {
+        let mut receiver = receiving();
+        receiver.hear_data(1, 0, 1000);
+        if is_damaged {
+            receiver.hear_damaged(1000, 1000);
+        }
+        receiver.0.handle_timeout(Instant::from_secs(121));
+        let said = receiver.say_at(Instant::from_secs(121));
+        assert_eq!(cancelled(&said), Some(Code::Stalled));
+        assert_eq!(receiver.0.is_broken(), is_damaged);
+    }
+}
+
 /// Bytes that pass a place where some are damaged.
 struct Damager {
     rng: Rng,
