@@ -11,6 +11,7 @@ use bowline_core::frame::Limits;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::{self, Next};
 use bowline_core::{Close, Disconnect, Instant, Reconnect, Rng};
+use bowline_host::client::once_reached;
 use bowline_tokio::{Clock, LinkEvent, MaybeTlsStream, Paths, WebSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{interval, timeout_at};
@@ -110,7 +111,10 @@ impl Keeper {
                 self.live(view).await
             }
             Err(error) => {
-                let disconnect = error.disconnect();
+                let mut disconnect = error.disconnect();
+                if self.links > 0 {
+                    disconnect = once_reached(disconnect);
+                }
                 *last = disconnect.to_string();
                 let retry = disconnect.retry();
                 view.tell(&LinkEvent::DialFailed { attempt, disconnect });

@@ -10,6 +10,7 @@ mod descriptors;
 mod encrypted;
 mod figures;
 mod files;
+mod gateway;
 mod headers;
 mod pages;
 mod path;

@@ -11,19 +11,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bowline_core::closing::{History, Kind, Obstacle};
+use bowline_core::closing::History;
 use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
 use bowline_core::transfer::TransferId;
-use bowline_core::{Close, Connection, Disconnect, Instant, Retry, adapt, connection};
+use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
 use super::output::Ended;
 use super::talk::Anchor;
-use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk};
+use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk, once_reached};
 use crate::desk::Desk;
 use crate::dial::place;
 use crate::seed::seed;
@@ -128,8 +128,8 @@ impl<T> Keeper<T> {
 
     /// A dial has failed.
     pub fn handle_dial_failed(&mut self, now: Instant, mut disconnect: Disconnect) {
-        if self.links > 0 && is_not_whom_we_know(&disconnect) {
-            disconnect = disconnect.with_retry(Retry::Backoff);
+        if self.links > 0 {
+            disconnect = once_reached(disconnect);
         }
         let (attempt, retry) = (self.attempt, disconnect.retry());
         self.why = disconnect.to_string();
@@ -324,12 +324,6 @@ impl<T> Keeper<T> {
     pub(super) fn tell(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Link(event));
     }
-}
-
-/// Whether somebody answered who is not the server: a gateway in its place, a page to log in at, or the server itself while
-/// its certificate has expired or our clock is wrong. If there was a link once, that passes.
-fn is_not_whom_we_know(failed: &Disconnect) -> bool {
-    matches!(failed.kind(), Kind::ConnectFailed(Obstacle::Tls | Obstacle::NotWebSocket))
 }
 
 /// What a path is known by: the server, and the proxy on the way, whose patience may be shorter.

@@ -8,6 +8,7 @@ mod messages;
 mod output;
 mod paths;
 mod start;
+mod stranger;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ pub use keeper::Keeper;
 pub use output::{Output, spoken};
 pub use paths::Paths;
 pub use start::StartError;
+pub use stranger::once_reached;
 pub use talk::{Mark, Talk};

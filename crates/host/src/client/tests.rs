@@ -1,5 +1,7 @@
 //! The keeper alone: its time is made up, and what it says is looked at.
 
+mod strangers;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use bowline_core::closing::Obstacle;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{self, Code, Failure, Leftover, Offer, SafeName, TransferId};
-use bowline_core::{Connection, Disconnect, End, Instant, Retry, connection, pump};
+use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
 use bowline_handshake::client::Request;
 
 use super::*;
@@ -70,55 +72,6 @@ fn an_outage_is_counted_told_and_left_behind() {
     let told = said(&mut keeper, now);
     assert_eq!(told[..2], ["LetGo", "Down"], "the link is gone before anybody hears of it");
     assert!(told.iter().any(|line| line.starts_with("waiting for 1: ")), "a new outage: {told:?}");
-}
-
-/// Has a link, loses it, and dials; says when.
-fn dialing_again(keeper: &mut Keeper<&'static str>) -> Instant {
-    let now = Instant::ZERO;
-    keeper.handle_link_up(now, SECOND);
-    let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
-    keeper.pump(now, &mut connection);
-    connection.handle_end(now, End::Reset);
-    keeper.pump(now, &mut connection);
-    let now = keeper.poll_timeout().expect("it dials again");
-    keeper.handle_timeout(now);
-    said(keeper, now);
-    now
-}
-
-/// A certificate is renewed, a gateway has its server back, a page to log in at lets us through.
-#[test]
-fn who_is_not_the_server_that_was_reached_is_dialled_again() {
-    let now = Instant::ZERO;
-    for obstacle in [Obstacle::Tls, Obstacle::NotWebSocket] {
-        let failed = || Disconnect::connect_failed(obstacle, "a stranger");
-        let mut first = keeper(ClientConfig::default());
-        said(&mut first, now);
-        first.handle_dial_failed(now, failed());
-        let told = said(&mut first, now);
-        assert!(
-            told.contains(&"ended: a stranger".to_owned()),
-            "of a first contact it is told at once: {told:?}"
-        );
-
-        let mut again = keeper(ClientConfig::default());
-        let now = dialing_again(&mut again);
-        again.handle_dial_failed(now, failed());
-        let advice = std::iter::from_fn(|| again.poll_output(now)).find_map(|output| match output {
-            Output::Link(LinkEvent::DialFailed { disconnect, .. }) => Some(disconnect.retry()),
-            _ => None,
-        });
-        assert_eq!(advice, Some(Retry::Backoff));
-        assert!(again.poll_timeout().is_some_and(|due| due > now), "it dials once more");
-    }
-}
-
-#[test]
-fn a_refusal_counts_also_if_there_was_a_link() {
-    let mut keeper = keeper(ClientConfig::default());
-    let now = dialing_again(&mut keeper);
-    keeper.handle_dial_failed(now, Disconnect::handshake_rejected(401, None, "no such token"));
-    assert!(said(&mut keeper, now).contains(&"ended: no such token".to_owned()));
 }
 
 /// Gives up after a second, with one file waiting; says what it tells at its end.

@@ -1,0 +1,100 @@
+//! Somebody who answers in the place of a server that restarts.
+
+use crate::common::{Process, Relay, World, bytes};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+/// A gateway without its server.
+fn gateway(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Who asks may have gone.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+const ELSEWHERE: &str =
+    "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/sorry.html\r\nContent-Length: 0\r\n\r\n";
+const WITHDRAWN: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+
+/// Sends slowly, and has a gateway in the place of the server once part of the file is safe.
+fn replaced(world: &World, answer: &'static str, patience: &str) -> (Process, Relay) {
+    world.file("a", 4_000_000);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let args = ["send", "a", &relay.url, "--json", "--limit-rate", "1200k", "--give-up-after", patience];
+    let mut sender = Process::start(&mut world.bowline(args));
+    sender.middle();
+    server.process.kill();
+    relay.lead_to(gateway(answer));
+    relay.cut();
+    (sender, relay)
+}
+
+#[test]
+fn a_file_goes_on_when_the_gateway_has_its_server_back() {
+    for (answer, words) in
+        [(NOT_FOUND, "404 Not Found"), (ELSEWHERE, "redirects to \"http://192.0.2.1/sorry.html\"")]
+    {
+        let world = World::new();
+        let (mut sender, relay) = replaced(&world, answer, "1m");
+        let told = sender.event(|event| event["state"] == "unreachable");
+        assert!(told["why"].as_str().is_some_and(|why| why.contains(words)), "{told}");
+        sender.event(|event| event["state"] == "waiting");
+        let server = world.serve(&[]);
+        relay.lead_to(server.address());
+        assert_eq!(sender.finish().code, Some(0));
+        assert!(world.inbox("a") == bytes("a", 4_000_000));
+    }
+}
+
+#[test]
+fn a_watch_looks_for_its_server_behind_the_gateway() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut watch = Process::start(&mut world.bowline(["watch", &relay.url, "--json"]));
+    watch.event(|event| event["state"] == "up");
+    relay.lead_to(gateway(NOT_FOUND));
+    relay.cut();
+    watch.event(|event| event["state"] == "unreachable");
+    relay.lead_to(server.address());
+    watch.event(|event| event["state"] == "up");
+}
+
+#[test]
+fn a_gateway_that_stays_alone_is_given_up_with_what_it_said() {
+    let world = World::new();
+    let (sender, _relay) = replaced(&world, NOT_FOUND, "2s");
+    let done = sender.finish();
+    assert_eq!(done.code, Some(3), "{done:?}");
+    assert!(done.stderr.contains("the server answered 404 Not Found"), "{done:?}");
+    assert!(done.stderr.contains("gave up: "), "{done:?}");
+}
+
+#[test]
+fn a_token_that_was_withdrawn_meanwhile_ends_it_at_once() {
+    let world = World::new();
+    let (sender, _relay) = replaced(&world, WITHDRAWN, "1m");
+    let done = sender.finish();
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("401 Unauthorized"), "{done:?}");
+}
+
+#[test]
+fn a_first_contact_with_a_gateway_is_told_at_once() {
+    let world = World::new();
+    world.file("a", 10);
+    for (answer, words) in [(NOT_FOUND, "404 Not Found"), (ELSEWHERE, "302 Found")] {
+        let done = world.run(["send", "a", &format!("ws://{}", gateway(answer))]);
+        assert_eq!(done.code, Some(1), "{done:?}");
+        assert!(done.stderr.contains(words) && done.stderr.lines().count() == 1, "{done:?}");
+    }
+}
