@@ -41,8 +41,13 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     if args.check {
         return announce("the settings can be used");
     }
-    let server = Server::new(store(&args)?, config);
     let door = Door::open(&args.listen).await?;
+    let figures = match &args.metrics {
+        Some(at) => Some(metrics::listen(at).await?),
+        None => None,
+    };
+    // Who cannot be reached makes no folder.
+    let server = Server::new(store(&args)?, config);
     let name = door.name(tls.is_some());
     if !output.quiet && door.is_public() && doors.are_open() {
         print_line(
@@ -57,10 +62,6 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     let events = server.events();
     let files = Files { tls, papers: args.papers, doors, server: server.clone() };
     let renewing = hangups.map(|hangups| renewing(hangups, files, output.quiet));
-    let figures = match &args.metrics {
-        Some(at) => Some(metrics::listen(at).await?),
-        None => None,
-    };
     let answering = figures.map(|(listener, address)| {
         if !output.quiet {
             print_line(&format!("figures for Prometheus: http://{address}/metrics"));

@@ -201,8 +201,15 @@ fn without_a_place_for_the_secret_files_are_sent_all_the_same() {
 fn a_port_that_is_taken_cannot_be_listened_on() {
     let world = World::new();
     let server = world.serve(&[]);
-    let done = world.run(["serve", "--listen", &server.address().to_string()]);
-    assert!(complaint(&done, 1).ends_with("choose another --listen"), "{done:?}");
+    let taken = server.address().to_string();
+    for (words, remedy) in [
+        (&["--listen", &taken][..], "choose another --listen"),
+        (&["--listen", "127.0.0.1:0", "--metrics", &taken], "choose another --metrics"),
+    ] {
+        let done = world.run(["serve", "--dir", "new"].iter().chain(words));
+        assert!(complaint(&done, 1).ends_with(remedy), "{done:?}");
+        assert!(!world.path("new").exists(), "who does not serve makes no folder");
+    }
 }
 
 #[cfg(target_os = "linux")]
