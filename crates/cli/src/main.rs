@@ -27,6 +27,7 @@ mod send;
 mod serve;
 mod signals;
 mod state;
+mod stdout;
 mod story;
 mod target;
 mod tree;
@@ -39,7 +40,7 @@ mod watch;
 use args::{Cli, Command, Output};
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use exit::{Exit, Trouble};
+use exit::Trouble;
 use identity::Identity;
 use signals::Interrupt;
 use std::process::ExitCode;
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         outcome
     });
     match outcome {
-        Ok(()) => Exit::Done.into(),
+        Ok(()) => stdout::exit().into(),
         Err(trouble) => {
             report::complain(&trouble);
             trouble.exit.into()
@@ -75,8 +76,17 @@ fn command() -> Result<Command, Trouble> {
     let words = args::options_first(config::command_line(std::env::args_os().collect())?);
     match Cli::try_parse_from(&words) {
         Ok(cli) => Ok(cli.command),
-        Err(error) => Err(args::explain(&error, &words).unwrap_or_else(|| discreet(error).exit())),
+        Err(error) => Err(args::explain(&error, &words).unwrap_or_else(|| tell(&discreet(error)))),
     }
+}
+
+/// Prints what clap has to say, a complaint or the help that was asked for, and ends.
+fn tell(said: &clap::Error) -> ! {
+    if said.use_stderr() {
+        said.exit();
+    }
+    stdout::note(said.print());
+    std::process::exit(i32::from(stdout::exit() as u8))
 }
 
 /// The same complaint without the value, which may be secret: who typed it sees it anyway.
@@ -103,7 +113,10 @@ async fn run(command: Command) -> Result<(), Trouble> {
         Command::Probe(args) => probe::run(args, interrupt).await,
         Command::Watch(args) => watch::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
-        Command::Completions(args) => papers::complete(&args),
+        Command::Completions(args) => {
+            papers::complete(&args);
+            Ok(())
+        }
         Command::Man(args) => papers::explain(&args),
     }
 }

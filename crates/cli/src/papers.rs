@@ -2,15 +2,15 @@
 
 use crate::args::{Cli, Completions, Man};
 use crate::exit::Trouble;
+use crate::stdout;
 use clap::CommandFactory as _;
-use std::io::{self, Write as _};
 
 /// Prints the completions for a shell.
-pub(crate) fn complete(args: &Completions) -> Result<(), Trouble> {
+pub(crate) fn complete(args: &Completions) {
     // The generator would panic where nobody reads on.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "bowline", &mut script);
-    print(&script)
+    stdout::print(&script);
 }
 
 /// Prints a manual page: of the command, or of one of its commands.
@@ -27,14 +27,6 @@ pub(crate) fn explain(args: &Man) -> Result<(), Trouble> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut page);
     rendered.map_err(|e| Trouble::failed(format!("the page cannot be written: {e}")))?;
-    print(&page)
-}
-
-fn print(text: &[u8]) -> Result<(), Trouble> {
-    match io::stdout().lock().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Trouble::failed(format!("stdout takes nothing: {error}")))
-        }
-        _ => Ok(()),
-    }
+    stdout::print(&page);
+    Ok(())
 }

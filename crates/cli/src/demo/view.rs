@@ -4,12 +4,13 @@ use crate::args::Output;
 use crate::plain::{beside, columns, plain};
 use crate::report::bar::{Bar, Mood};
 use crate::report::json::{self, Line};
+use crate::stdout;
 use crate::units::{Size, Span};
 use bowline_core::transfer::{Digest, Meter};
 use bowline_tokio::Finished;
 use console::Term;
 use std::fmt::{Display, Write as _};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Instant;
 
 /// How wide it is, unless the terminal is narrower.
@@ -116,10 +117,7 @@ impl View {
     }
 
     fn print(&self, text: &str) {
-        let print = || {
-            let mut stdout = std::io::stdout().lock();
-            let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        };
+        let print = || stdout::print(text.as_bytes());
         match &self.bar {
             _ if self.output.quiet => {}
             Some(bar) => bar.above(print),

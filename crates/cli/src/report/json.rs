@@ -1,9 +1,9 @@
 //! One JSON object a line on stdout, with its keys in the order in which they are given.
 
+use crate::stdout;
 use bowline_core::transfer::Failure;
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use serde_json::Value;
-use std::io::Write as _;
 use std::time::Duration;
 
 /// An object under construction.
@@ -41,10 +41,9 @@ impl Line {
         format!("{}}}\n", self.0)
     }
 
-    /// Prints the object at once. A reader that has gone does not stop a transfer.
+    /// Prints the object at once.
     pub(crate) fn print(self) {
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(self.text().as_bytes()).and_then(|()| stdout.flush());
+        stdout::print(self.text().as_bytes());
     }
 }
 

@@ -27,6 +27,8 @@ mod screens;
 mod settings;
 #[cfg(unix)]
 mod shown;
+#[cfg(target_os = "linux")]
+mod stdout;
 mod story;
 #[cfg(unix)]
 mod terminal;

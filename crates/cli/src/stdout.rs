@@ -1,0 +1,32 @@
+//! What programs read. A transfer goes on where nobody can read of it any more.
+
+use crate::exit::{Exit, Trouble};
+use crate::report::complain;
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::OnceLock;
+
+/// That stdout takes no more, and whether that is a failure: a reader who has gone has had what he wanted.
+static LOST: OnceLock<Exit> = OnceLock::new();
+
+/// Prints it at once. That it cannot be printed is told once, and nothing is printed after it: half a line would be read
+/// with the next one as a whole.
+pub(crate) fn print(text: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    if LOST.get().is_none() {
+        note(stdout.write_all(text).and_then(|()| stdout.flush()));
+    }
+}
+
+/// Takes note of what has become of something that was printed.
+pub(crate) fn note(printed: io::Result<()>) {
+    let Err(error) = printed else { return };
+    let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Failed };
+    if LOST.set(exit).is_ok() && exit == Exit::Failed {
+        complain(&Trouble::failed(format!("stdout takes no more: {error}")));
+    }
+}
+
+/// How a command ends that has done everything else.
+pub(crate) fn exit() -> Exit {
+    LOST.get().copied().unwrap_or(Exit::Done)
+}
