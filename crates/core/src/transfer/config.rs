@@ -44,8 +44,11 @@ pub struct Config {
     /// How long the peer may keep a transfer paused, or be too busy for it. 24 h: a laptop that was shut for the night
     /// goes on; a place is not held for ever.
     pub pause_timeout: Duration,
+    /// How long a full disk, there or here, may hold up a transfer. 10 min: time to be called and to make room; a sender
+    /// that waits longer looks as if it did something.
+    pub space_timeout: Duration,
     /// How often a transfer is offered again without any progress in between. 5. A peer who is busy is not counted: it is
-    /// borne for `pause_timeout`. 0: nothing is ever offered again.
+    /// borne for `pause_timeout`; nor is a full disk, which is borne for `space_timeout`. 0: nothing is ever offered again.
     pub attempts: u32,
     /// The most bytes a second, sent and received each, on each link; [`hold_back`](super::Transfers::hold_back) shares it
     /// among several. `None`: no limit.
@@ -72,6 +75,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(60),
             min_rate: Some(1024),
             pause_timeout: Duration::from_secs(24 * 3600),
+            space_timeout: Duration::from_secs(600),
             attempts: 5,
             limit_rate: None,
             instance: [0; 16],

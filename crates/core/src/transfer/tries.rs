@@ -15,29 +15,46 @@ pub(super) struct Tries {
     failed: u32,
     busy: u32,
     /// When it was put off first because somebody was busy.
-    since: Option<Instant>,
+    busy_since: Option<Instant>,
+    /// When it was put off first because a disk was full.
+    full_since: Option<Instant>,
+    /// The most that has ever arrived.
+    most: u64,
 }
 
 impl Tries {
     /// Whether nothing has come to nothing yet.
     pub(super) fn is_first(&self) -> bool {
-        (self.failed, self.busy) == (0, 0)
+        (self.failed, self.busy) == (0, 0) && self.full_since.is_none()
+    }
+
+    /// So much has arrived. Only what had never arrived before is progress: a disk may let each try begin, and take
+    /// nothing of any.
+    pub(super) fn handle_received(&mut self, received: u64) {
+        if received > self.most {
+            *self = Self { most: received, ..Self::default() };
+        }
     }
 
     /// It has come to nothing once more: after how long it is to be tried again, if it is.
     ///
     /// Who is busy says nothing about the transfer, so that is not counted. It is borne for as long as a pause, at longer
-    /// and longer distances.
+    /// and longer distances. A full disk says nothing about it either, and has a time of its own.
     pub(super) fn again(&mut self, now: Instant, failure: &Failure, config: &Config) -> Option<Duration> {
         if config.attempts == 0 {
             return None;
         }
         if failure.code == Code::Busy {
             let told = failure.wait(0)?;
-            let since = *self.since.get_or_insert(now);
+            let since = *self.busy_since.get_or_insert(now);
             let wait = told.saturating_mul(1 << self.busy.min(16)).min(told.max(LONGEST));
             self.busy = self.busy.saturating_add(1);
             return (now - since < config.pause_timeout).then_some(wait);
+        }
+        if failure.code == Code::NoSpace {
+            let told = failure.wait(0)?;
+            let since = *self.full_since.get_or_insert(now);
+            return (now - since < config.space_timeout).then_some(told);
         }
         let wait = failure.wait(self.failed).filter(|_| self.failed < config.attempts)?;
         self.failed += 1;
@@ -79,6 +96,18 @@ mod tests {
         let config = Config { pause_timeout: Duration::from_secs(100), ..Config::default() };
         let waits = waits(&failure(Code::Busy, 20), &config, 6);
         assert_eq!(waits, vec![Some(20), Some(30), Some(30), Some(30), None, None]);
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_as_it_says_and_not_counted() {
+        let config = Config { attempts: 1, space_timeout: Duration::from_secs(100), ..Config::default() };
+        let waits = waits(&failure(Code::NoSpace, 30), &config, 6);
+        assert_eq!(waits, vec![Some(30), Some(30), Some(30), Some(30), None, None]);
+        let mut tries = Tries::default();
+        tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &config);
+        assert!(!tries.is_first());
+        let none = Config { attempts: 0, ..config };
+        assert_eq!(tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &none), None);
     }
 
     #[test]

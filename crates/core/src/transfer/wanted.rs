@@ -78,9 +78,7 @@ impl Wanted {
 
     /// A link has brought so much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
-        if earlier.received > self.earlier.received {
-            self.tries = Tries::default();
-        }
+        self.tries.handle_received(earlier.received);
         self.earlier = earlier;
     }
 }

@@ -5,7 +5,6 @@ use crate::Instant;
 use crate::transfer::Code;
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::pace::longest_work;
-use crate::transfer::tries::Tries;
 use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Rewind, Whole};
 use alloc::format;
 use core::time::Duration;
@@ -95,7 +94,7 @@ impl Outgoing {
             link.flow.handle_acked(cx.now, flight.stamp, flight.len, hold);
         }
         if ack.received > self.received {
-            self.tries = Tries::default();
+            self.tries.handle_received(ack.received);
             self.carried = true;
         }
         if brings {

@@ -4,6 +4,7 @@ mod ahead;
 mod asking;
 mod cancels;
 mod damage;
+mod disks;
 mod exchange;
 mod faults;
 mod feeding;
