@@ -27,6 +27,8 @@ fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Tro
     config.connection.heartbeat.interval = common.beat.heartbeat;
     config.connection.heartbeat.timeout = common.beat.timeout;
     config.transfer.limit_rate = common.limit_rate;
+    // For all files together there is a time after which the command gives up.
+    config.transfer.space_timeout = Duration::MAX;
     config.reconnect.first_contact = Some(reach.first_contact());
     config.reconnect.max_elapsed = Some(reach.outage());
     config.token = way.token.read(common.output.quiet)?;
@@ -47,6 +49,8 @@ pub(crate) struct Courier {
     memory: Memory,
     /// There has been a link.
     reached: bool,
+    /// How long nothing may move because no file can be taken.
+    patience: Duration,
     /// What becomes of what has arrived if somebody ends the command.
     leftover: Leftover,
 }
@@ -61,7 +65,8 @@ impl Courier {
         let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::server(url))))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        Ok(Self { client, events, server: way.server(url), memory, reached: false, leftover: Leftover::Keep })
+        let (server, patience) = (way.server(url), reach.outage());
+        Ok(Self { client, events, server, memory, reached: false, patience, leftover: Leftover::Keep })
     }
 
     /// The same for what the same command would not go on with.
@@ -88,7 +93,7 @@ impl Courier {
         report: Report,
         interrupt: Interrupt,
     ) -> Result<(), Trouble> {
-        let mut report = report.watching(self.client.traffic());
+        let mut report = report.watching(self.client.traffic()).patient(self.patience);
         let mut under = Under::default();
         let outcome = tokio::select! {
             outcome = self.run(&mut news, ended, &mut report, &mut under) => outcome,
@@ -178,6 +183,9 @@ impl Courier {
                 _ = ticks.tick() => {
                     let state = link.borrow().clone();
                     report.tick(&state);
+                    if let Some(trouble) = report.standstill() {
+                        return Err(trouble);
+                    }
                 }
             }
         }

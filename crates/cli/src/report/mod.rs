@@ -28,6 +28,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 use sums::Sums;
 use tokio::sync::watch;
+use waits::Stuck;
 use words::done_line;
 
 /// How often [`Report::tick`] wants to be called.
@@ -60,6 +61,8 @@ enum State {
     Under {
         progress: watch::Receiver<TransferProgress>,
         pace: Pace,
+        /// The most that has ever arrived.
+        most: u64,
         /// Some of it came before anybody knew how much it is.
         open: bool,
         told: Option<(Instant, Stage)>,
@@ -95,6 +98,7 @@ pub(crate) struct Report {
     delayed: Option<Code>,
     /// When something has moved or was done.
     moved: Instant,
+    stuck: Stuck,
     story: Story,
 }
 
@@ -129,6 +133,7 @@ impl Report {
             told: None,
             delayed: None,
             moved: began,
+            stuck: Stuck::default(),
             story,
         };
         for (index, file) in files.into_iter().enumerate() {
@@ -189,7 +194,7 @@ impl Report {
     /// A file has been queued; its progress can be watched.
     pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
         if let Some(row) = self.rows.get_mut(&index) {
-            row.state = State::Under { progress, pace: Pace::default(), open: false, told: None };
+            row.state = State::Under { progress, pace: Pace::default(), most: 0, open: false, told: None };
         }
     }
 
@@ -203,6 +208,7 @@ impl Report {
             self.over = self.over.saturating_add(pace.rest(crossed));
         }
         (self.delayed, self.moved) = (None, Instant::now());
+        self.stuck.handle_moved();
         if !folder {
             self.story.done(done_line(self.verb, finished, 16), finished.into());
         }
@@ -265,6 +271,9 @@ impl Report {
 
     pub(crate) fn link(&mut self, event: &LinkEvent) {
         self.story.link(event);
+        if let LinkEvent::Retrying { name, failure, delay } = event {
+            return self.put_off(name.as_str(), failure, *delay);
+        }
         if matches!(self.voice, Voice::Json) {
             return json::link(event).map_or((), json::Line::print);
         }
@@ -275,7 +284,6 @@ impl Report {
             // Told if there is another try; if not, the last line of the command says it.
             LinkEvent::DialFailed { disconnect, .. } => self.unreachable = Some(disconnect.to_string()),
             LinkEvent::Waiting { delay, .. } => self.wait(*delay),
-            LinkEvent::Retrying { name, failure, delay } => self.put_off(name.as_str(), failure, *delay),
             _ => {}
         }
     }

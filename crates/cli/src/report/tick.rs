@@ -15,15 +15,17 @@ impl Report {
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, mem::take(&mut self.over));
         let (mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0);
-        let mut endless = false;
+        let (mut endless, mut is_further) = (false, false);
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
-                State::Under { progress, pace, open, told } => {
+                State::Under { progress, pace, most, open, told } => {
                     let progress = *progress.borrow_and_update();
                     row.bytes = row.bytes.max(progress.length.unwrap_or(0));
                     *open |= progress.length.is_none() && progress.received > 0;
                     endless |= *open;
+                    is_further |= progress.received > *most;
+                    *most = progress.received.max(*most);
                     position += if *open { progress.received } else { progress.received.min(row.bytes) };
                     moved += pace.look(&progress);
                     under += 1;
@@ -42,6 +44,10 @@ impl Report {
         total = total.max(self.sums.expected_bytes);
         if moved > 0 {
             self.moved = now;
+        }
+        // Without a link nobody can say that there is room again, and while they are paused files do not ask.
+        if is_further || paused > 0 || !matches!(link, LinkState::Up) {
+            self.stuck.handle_moved();
         }
         let now = (now - self.began).into();
         match link {

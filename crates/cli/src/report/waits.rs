@@ -1,6 +1,7 @@
 //! What a command waits for, in words.
 
 use super::{Report, Voice, json};
+use crate::exit::Trouble;
 use crate::plain::plain;
 use crate::units::Span;
 use bowline_core::transfer::{Code, Failure};
@@ -11,7 +12,55 @@ const WORTH_A_LINE: Duration = Duration::from_secs(5);
 /// Where nothing has moved for so long, whoever looks wants to know why.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
+/// That a file was put off, and nothing has moved since.
+#[derive(Debug, Default)]
+pub(super) struct Stuck {
+    /// How long that may last.
+    patience: Option<Duration>,
+    /// Since when, and what was said of which file.
+    since: Option<(Instant, String)>,
+}
+
+impl Stuck {
+    /// Something has moved, or nothing can be expected to.
+    pub(super) fn handle_moved(&mut self) {
+        self.since = None;
+    }
+
+    fn handle_put_off(&mut self, now: Instant, name: &str, failure: &Failure) {
+        self.since.get_or_insert_with(|| (now, format!("{name}: {failure}")));
+    }
+
+    /// What was said first, once it has lasted too long, and how long that is.
+    fn last_word(&self, now: Instant) -> Option<(&str, Duration)> {
+        let (since, why) = self.since.as_ref()?;
+        let patience = self.patience?;
+        (now.saturating_duration_since(*since) >= patience).then_some((why, patience))
+    }
+
+    /// What comes after so long a wait.
+    fn outlook(&self, delay: Duration) -> String {
+        match self.patience {
+            Some(patience) if patience < delay => format!("giving up in {}", Span(patience)),
+            _ => format!("trying again in {}", Span(delay)),
+        }
+    }
+}
+
 impl Report {
+    /// The same, which gives up where files are put off and nothing moves for so long.
+    #[must_use]
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { stuck: Stuck { patience: Some(patience), ..self.stuck }, ..self }
+    }
+
+    /// Why there is no sense in going on, once nothing has moved for too long although there is a link.
+    pub(crate) fn standstill(&self) -> Option<Trouble> {
+        let (why, patience) = self.stuck.last_word(Instant::now())?;
+        let missing = if self.is_many() { format!(" ({})", self.loss()) } else { String::new() };
+        Some(Trouble::failed(format!("{why}; gave up after {}{missing}", Span(patience))))
+    }
+
     /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
     pub(super) fn wait(&mut self, delay: Duration) {
         let why = self.unreachable.take();
@@ -29,10 +78,14 @@ impl Report {
 
     /// Says why a file is put off. Of a tree, people hear it once: for all the others it is the same disk.
     pub(crate) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
+        // Who is busy has time for others.
+        if failure.code != Code::Busy {
+            self.stuck.handle_put_off(Instant::now(), name, failure);
+        }
         if matches!(self.voice, Voice::Json) {
             json::retrying(&plain(name), failure, delay).print();
         } else if self.is_worth_telling(failure.code, delay, Instant::now()) {
-            self.say(&format!("not yet: {name}: {failure}; trying again in {}", Span(delay)));
+            self.say(&format!("not yet: {name}: {failure}; {}", self.stuck.outlook(delay)));
         }
     }
 
@@ -63,6 +116,36 @@ mod tests {
         assert!(report.is_worth_telling(Code::Busy, second, start + 3 * second));
         assert!(!report.is_worth_telling(Code::Busy, second, start + 4 * second), "it was told");
         assert!(report.is_worth_telling(Code::NoSpace, second, start + 5 * second));
+    }
+
+    #[test]
+    fn where_nothing_moves_for_too_long_the_first_reason_is_the_last_word() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let full = |text| Failure::local(Code::NoSpace, text);
+        let mut stuck = Stuck { patience: Some(10 * second), since: None };
+        stuck.handle_put_off(start, "a", &full("full"));
+        stuck.handle_put_off(start + 5 * second, "b", &full("fuller"));
+        assert_eq!(stuck.last_word(start + 9 * second), None);
+        assert_eq!(stuck.last_word(start + 10 * second), Some(("a: full", 10 * second)));
+        stuck.handle_moved();
+        assert_eq!(stuck.last_word(start + 10 * second), None, "something has moved");
+        stuck.handle_put_off(start + 11 * second, "b", &full("fuller"));
+        assert_eq!(stuck.last_word(start + 20 * second), None, "it counts anew");
+        assert_eq!(stuck.outlook(10 * second), "trying again in 10 s");
+        assert_eq!(stuck.outlook(11 * second), "giving up in 10 s");
+        assert_eq!(Stuck::default().outlook(second), "trying again in 1.0 s");
+    }
+
+    #[test]
+    fn who_is_busy_is_borne() {
+        let mut report = report().patient(Duration::ZERO);
+        report.put_off("a", &Failure::local(Code::Busy, ""), Duration::ZERO);
+        assert_eq!(report.standstill(), None);
+        report.put_off("a", &Failure::local(Code::NoSpace, "full"), Duration::ZERO);
+        assert_eq!(
+            report.standstill().map(|trouble| trouble.to_string()).as_deref(),
+            Some("a: full; gave up after 0 ms (0 files and folders have arrived)")
+        );
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod screens;
 mod settings;
 #[cfg(unix)]
 mod shown;
+mod space;
 #[cfg(target_os = "linux")]
 mod stdout;
 mod story;

@@ -1,0 +1,53 @@
+//! A server whose disk is full: here one that is too small for a file of nothing but a hole.
+
+use crate::common::{Done, Server, World, bytes};
+use std::fs::File;
+
+/// More than any disk has, and less than the largest file of a file system.
+const HUGE: u64 = 8 << 40;
+
+fn world() -> (World, Server) {
+    let world = World::new();
+    File::create(world.path("huge")).and_then(|file| file.set_len(HUGE)).expect("a hole");
+    let server = world.serve(&["--quota", "100000G"]);
+    (world, server)
+}
+
+fn lines(done: &Done) -> Vec<&str> {
+    assert_eq!(done.code, Some(1), "{done:?}");
+    done.stderr.lines().collect()
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_given_up_in_the_time_that_is_given() {
+    let (world, server) = world();
+    let done = world.run(["send", "huge", &server.url, "--give-up-after", "2s"]);
+    let [first, last] = &lines(&done)[..] else { panic!("{done:?}") };
+    assert!(first.starts_with("not yet: huge: the other side says: no space left; "), "{done:?}");
+    assert!(first.ends_with("; giving up in 2.0 s"), "{done:?}");
+    assert!(last.starts_with("bowline: huge: the other side says: no space left; "), "{done:?}");
+    assert!(last.ends_with("; gave up after 2.0 s"), "{done:?}");
+}
+
+#[test]
+fn programs_hear_of_a_full_disk_too() {
+    let (world, server) = world();
+    let done = world.run(["send", "huge", &server.url, "--give-up-after", "2s", "--json"]);
+    assert_eq!(lines(&done).len(), 1, "{done:?}");
+    let has = |words: &str| done.stdout.contains(words);
+    assert!(has("{\"event\":\"retrying\",\"name\":\"huge\",\"why\":\"the other side says: no space left;"));
+    assert!(has(
+        "{\"event\":\"failed\",\"name\":\"huge\",\"error\":\"huge: the other side says: no space left"
+    ));
+}
+
+#[test]
+fn what_has_room_goes_on_beside_what_has_none() {
+    let (world, server) = world();
+    world.file("small", 3_000_000);
+    let done =
+        world.run(["send", "huge", "small", &server.url, "--give-up-after", "2s", "--limit-rate", "1M"]);
+    let last = *lines(&done).last().expect("a line");
+    assert!(last.ends_with("; gave up after 2.0 s (1 of 2 files are missing)"), "{done:?}");
+    assert!(world.inbox("small") == bytes("small", 3_000_000), "it took longer than two seconds");
+}
