@@ -22,7 +22,7 @@ impl Transfers {
     /// of those that are not ours (0x50 to 0x5f).
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         self.advance(now);
-        let ((kind, handle), place) = (wire::peek(&message), wire::peek_place(&message));
+        let (kind, handle) = wire::peek(&message);
         let Some(link) = &self.link else { return Some(message) };
         if (0x50..0x60).contains(&kind) {
             return Some(message);
@@ -35,6 +35,7 @@ impl Transfers {
             self.break_link(Code::Protocol, "more is asked for than answers are taken");
             return None;
         }
+        let place = wire::peek_place(&message);
         match wire::decode(message) {
             Ok(frame) => self.handle_frame(frame),
             Err(error) => self.handle_fault(kind, handle, place, error),

@@ -49,27 +49,23 @@ impl Incoming {
             );
             return self.fail(cx, Failure::local(Code::CorruptFrame, text));
         }
-        self.losses.beyond = None;
         self.rewind(Rewind::Corrupt, here.saturating_add(place.len));
         Fate::Lives
     }
 
     /// A chunk came, and not what is before it.
     pub(super) fn handle_gap(&mut self, offset: u64, end: u64) {
-        if self.losses.beyond.is_some_and(|beyond| offset < beyond) {
-            // The sender has gone back, and what it sent then was lost, too.
-            self.losses.beyond = None;
+        match self.losses.beyond {
+            Some(beyond) if offset >= beyond => self.losses.beyond = Some(end),
+            // It has not been asked, or it has gone back, and what it sent then was lost, too.
+            _ => self.rewind(Rewind::Gap, end),
         }
-        self.rewind(Rewind::Gap, end);
-        self.losses.beyond = Some(end);
     }
 
-    /// Asks the sender to go back, if it has not been asked yet. What has come reaches so far.
+    /// Asks the sender to go back. What has come reaches so far.
     pub(super) fn rewind(&mut self, why: Rewind, end: u64) {
-        if self.losses.beyond.is_none() {
-            self.losses.beyond = Some(end);
-            self.ack.rewind = Some(why);
-            self.ack.ready = true;
-        }
+        self.losses.beyond = Some(end);
+        self.ack.rewind = Some(why);
+        self.ack.ready = true;
     }
 }

@@ -60,7 +60,7 @@ impl Incoming {
         }
         if let State::Receiving = self.state {
             self.take_back_credit(cx);
-            if pause.offset > self.received {
+            if pause.offset > self.received && self.losses.beyond.is_none() {
                 // The last chunk before it was damaged.
                 self.rewind(Rewind::Gap, pause.offset);
             }
