@@ -22,7 +22,7 @@ case $length in
   *) limit=-max_total_time=$length duration=" in $length s" ;;
 esac
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(decode connection pair crossing closing differential handshake wire transfers listing session journal exchange)
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(basename -s .rs fuzz/fuzz_targets/*.rs)
 
 sanitizer=none
 rustc --version | grep -q nightly && sanitizer=address
