@@ -10,6 +10,10 @@ const LIFE: Duration = Duration::from_secs(30);
 /// How long it is believed at least: a path that has just been measured has not become longer.
 const DOUBTLESS: Duration = Duration::from_secs(5);
 
+/// How much longer than the shortest one ever seen it may become. Others who share the path may not drain it with us, and
+/// leave their queue in what we see: whoever took all of it for the way would add to a queue that others then take for theirs.
+const MAX_LONGER: Duration = Duration::from_secs(1);
+
 /// The least round trip, and the search for a new one.
 ///
 /// A longer round trip is believed only if it was taken while nothing queued. So the sender drains the path when the
@@ -18,6 +22,8 @@ const DOUBTLESS: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Least {
     known: Option<Duration>,
+    /// The shortest one ever seen.
+    shortest: Duration,
     /// When it was seen last.
     seen: Instant,
     smoothed: Duration,
@@ -36,7 +42,8 @@ enum State {
 impl Least {
     pub(super) fn new(now: Instant, rtt: Option<Duration>) -> Self {
         let known = rtt.map(|rtt| rtt.min(MAX_RTT));
-        Self { known, seen: now, smoothed: known.unwrap_or_default(), state: State::Believed }
+        let shortest = known.unwrap_or(MAX_RTT);
+        Self { known, shortest, seen: now, smoothed: known.unwrap_or_default(), state: State::Believed }
     }
 
     /// The least round trip, or nothing before the first one.
@@ -72,6 +79,7 @@ impl Least {
         self.smoothed = if self.smoothed.is_zero() { rtt } else { (self.smoothed * 7 + rtt) / 8 };
         if self.known.is_none_or(|least| rtt <= least) {
             (self.known, self.seen) = (Some(rtt), now);
+            self.shortest = self.shortest.min(rtt);
         } else if now - self.seen >= LIFE {
             self.doubt(now);
         }
@@ -91,7 +99,7 @@ impl Least {
         match self.state {
             State::Draining if is_drained => self.state = State::Drained(now),
             State::Drained(since) if sent >= since => {
-                let bare = rtt.min(MAX_RTT).saturating_sub(own);
+                let bare = rtt.saturating_sub(own).min(self.shortest + MAX_LONGER);
                 *self = Self { known: Some(bare), seen: now, state: State::Believed, ..*self };
             }
             _ => {}
@@ -153,6 +161,17 @@ mod tests {
         assert!(least.is_drained(), "it was sent before");
         least.handle_acked(at(34), at(33), ms(70), ms(10), true);
         assert_eq!((least.rtt(), least.is_wanted()), (ms(60), false));
+    }
+
+    #[test]
+    fn a_second_more_than_the_shortest_is_the_most_that_is_believed() {
+        let mut least = of_30_ms();
+        for secs in [30, 60, 90] {
+            least.handle_rtt(at(secs), ms(90_000));
+            least.handle_acked(at(secs), at(secs), ms(90_000), ms(0), true);
+            least.handle_acked(at(secs), at(secs), ms(90_000), ms(0), true);
+            assert_eq!((least.rtt(), least.is_wanted()), (ms(1030), false));
+        }
     }
 
     #[test]

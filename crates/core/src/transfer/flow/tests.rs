@@ -3,6 +3,8 @@
 use super::*;
 use alloc::collections::VecDeque;
 
+mod shared;
+
 const CHUNK_MAX: u32 = 1 << 20;
 
 /// A path with a rate and a latency, an endless supply of data, and a receiver that acknowledges each chunk at once.
