@@ -10,7 +10,7 @@ use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
-use bowline_core::transfer::{Digest, SafeName};
+use bowline_core::transfer::{Digest, NameError, SafeName};
 use bowline_store::{Pipe, Source};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     if let Some(name) = stdin(&args)? {
         return send_stdin(name, args, interrupt).await;
     }
-    let parcels = parcels(&args.files)?;
+    let parcels = parcels(&args.files, args.into.as_ref())?;
     let story = Story::new(&args.record, "send", title(&parcels), &args.way.server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
@@ -62,10 +62,15 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
         (Some(_), true) if args.files.len() > 1 => {
             Err(Trouble::usage("- is sent alone; the files can be sent by another command"))
         }
-        (Some(name), true) => SafeName::parse(name)
+        (Some(name), true) => name_in(args.into.as_ref(), name)
             .map(Some)
             .map_err(|why| Trouble::usage(format!("stdin cannot be sent as {name}: {why}"))),
     }
+}
+
+/// What is called `name` here is called there, in this folder.
+fn name_in(folder: Option<&SafeName>, name: &str) -> Result<SafeName, NameError> {
+    folder.map_or_else(|| SafeName::parse(name), |folder| folder.child(name))
 }
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
@@ -134,7 +139,7 @@ fn title(parcels: &[Parcel]) -> String {
 }
 
 /// Checks what can be checked before anything is sent.
-fn parcels(files: &[PathBuf]) -> Result<Vec<Parcel>, Trouble> {
+fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Trouble> {
     let mut names: BTreeMap<SafeName, &Path> = BTreeMap::new();
     let mut parcels = Vec::with_capacity(files.len());
     for path in files {
@@ -147,7 +152,7 @@ fn parcels(files: &[PathBuf]) -> Result<Vec<Parcel>, Trouble> {
             found.as_ref().unwrap_or(path).file_name().map(|name| name.to_str().ok_or("it is not UTF-8"));
         let name = name.unwrap_or(Err("it ends without one"));
         let name =
-            name.map_err(str::to_owned).and_then(|name| SafeName::parse(name).map_err(|e| e.to_string()));
+            name.map_err(str::to_owned).and_then(|name| name_in(into, name).map_err(|e| e.to_string()));
         let name =
             name.map_err(|why| Trouble::usage(format!("{shown} cannot be sent under its name: {why}")))?;
         if let Some(other) = names.insert(name.clone(), path) {
@@ -169,10 +174,12 @@ fn parcels(files: &[PathBuf]) -> Result<Vec<Parcel>, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
     use crate::exit::Exit;
+    use clap::Parser;
 
     fn check(files: &[&str]) -> Result<Vec<Parcel>, Trouble> {
-        parcels(&files.iter().map(PathBuf::from).collect::<Vec<_>>())
+        parcels(&files.iter().map(PathBuf::from).collect::<Vec<_>>(), None)
     }
 
     #[test]
@@ -190,12 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_through_stdin_goes_into_a_folder_too() {
+        let line = "bowline send - ws://h --name photos.tar --into 2026/november";
+        let Ok(Cli { command: Command::Send(args), .. }) = Cli::try_parse_from(line.split(' ')) else {
+            panic!("a command to send")
+        };
+        let name = stdin(&args).expect("a good name").expect("a name");
+        assert_eq!(name.as_str(), "2026/november/photos.tar");
+    }
+
+    #[test]
     fn a_folder_goes_under_its_last_name_however_it_is_called() {
         let dir = tempfile::tempdir().expect("a folder");
         let photos = dir.path().join("photos");
         std::fs::create_dir_all(photos.join("2026")).expect("made");
         for way in ["photos", "photos/", "photos/.", "photos/2026/.."] {
-            let parcels = parcels(&[dir.path().join(way)]).expect(way);
+            let parcels = parcels(&[dir.path().join(way)], None).expect(way);
             assert_eq!(parcels[0].name().as_str(), "photos", "{way}");
             assert!(matches!(parcels[0], Parcel::Tree(_)), "{way}");
         }
@@ -207,7 +224,7 @@ mod tests {
     fn a_folder_and_a_file_of_one_name_are_wrong_usage() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(dir.path().join("x/a")).expect("made");
-        let trouble = parcels(&[dir.path().join("x/a"), "y/a".into()]).expect_err("they collide");
+        let trouble = parcels(&[dir.path().join("x/a"), "y/a".into()], None).expect_err("they collide");
         assert_eq!(trouble.exit, Exit::Usage);
     }
 

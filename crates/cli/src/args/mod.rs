@@ -13,7 +13,7 @@ pub(crate) use shared::{
 pub(crate) use slips::{check_order, explain};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
-use bowline_core::transfer::ByteRange;
+use bowline_core::transfer::{ByteRange, SafeName};
 use bowline_tokio::Origins;
 use bowline_tokio::accept::OriginError;
 use clap::{Args, Parser, Subcommand};
@@ -120,6 +120,7 @@ fn parse_origin(text: &str) -> Result<String, OriginError> {
 Examples:
   bowline send holiday.tar wss://files.example.org
   bowline send photos holiday.tar ws://127.0.0.1:9000 --limit-rate 2M
+  bowline send plan.pdf ws://127.0.0.1:9000 --into 2026/november
   tar c photos | bowline send - ws://127.0.0.1:9000 --name photos.tar")]
 pub(crate) struct Send {
     /// The files and folders; a single - sends what comes through stdin
@@ -129,9 +130,12 @@ pub(crate) struct Send {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// The server, such as ws://host:9000; a path behind it is a route of the server or of a proxy, and no folder for the
-    /// files
+    /// files, which is --into
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+    /// The folder of the server that everything goes into, such as 2026/november
+    #[arg(long, value_name = "FOLDER", value_parser = SafeName::parse)]
+    pub(crate) into: Option<SafeName>,
     /// Send Unix permissions too, and the times of folders
     #[arg(long)]
     pub(crate) preserve: bool,

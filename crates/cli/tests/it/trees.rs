@@ -113,6 +113,26 @@ fn a_folder_goes_there_and_back_as_it_was() {
 }
 
 #[test]
+fn everything_goes_into_a_folder_of_the_server() {
+    let world = World::new();
+    photos(&world);
+    fs::write(world.path("plan.txt"), "a plan").expect("written");
+    let server = world.serve(&[]);
+    for _ in 0..2 {
+        let sent = world.run(["send", "photos", "plan.txt", &server.url, "--into", "2026/november"]);
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+    }
+    let names = |path: &str| tree(&world.path(path)).into_keys().collect::<Vec<_>>();
+    assert_eq!(names("photos"), names("inbox/2026/november/photos"));
+    assert_eq!(fs::read_to_string(world.path("inbox/2026/november/plan.txt")).expect("there"), "a plan");
+    assert!(names("inbox").iter().all(|name| name.starts_with("2026") || name.starts_with(".bowline")));
+
+    let refused = world.run(["send", "plan.txt", &server.url, "--into", "../november"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("'--into <FOLDER>': a part of the name is '.' or '..'"), "{refused:?}");
+}
+
+#[test]
 fn without_the_option_files_keep_their_times_and_nothing_else() {
     let world = World::new();
     photos(&world);
