@@ -29,6 +29,8 @@ pub(crate) enum Op {
     Remove,
     /// A finished file is opened to be hashed.
     Hash,
+    /// A copy gets the permissions of its part.
+    Mode,
 }
 
 /// What a test has to say about the disk.

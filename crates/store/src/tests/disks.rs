@@ -85,6 +85,17 @@ fn room_is_asked_for_again_before_a_copy() {
     assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
 }
 
+#[test]
+fn a_disk_without_modes_is_no_obstacle_to_a_copy() {
+    let (disk, rig) = mounted(3);
+    let mut partial = rig.begin(1, &spec("far/a", 3));
+    partial.write(0, b"abc").expect("in order");
+    disk.script.fail(Op::Place, io::ErrorKind::CrossesDevices);
+    disk.script.fail(Op::Mode, io::ErrorKind::PermissionDenied);
+    partial.commit(3, digest(b"abc")).expect("copied");
+    assert_eq!(rig.read("far/a"), b"abc");
+}
+
 /// A copy is made, and the power goes before it has its name.
 fn cut_before_the_name(rig: &Rig, script: &Script) {
     let mut partial = rig.begin(1, &spec("far/a", 3));
