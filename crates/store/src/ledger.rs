@@ -30,7 +30,8 @@ struct Books {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
-    bytes: u64,
+    /// What is announced need not exist, so it may be more than any disk has.
+    bytes: u128,
     partials: u64,
 }
 
@@ -53,12 +54,12 @@ impl Ledger {
         }
         let before = books.entries.get(&key).map(|(_, bytes)| *bytes);
         let sum = books.sums.get(principal).copied().unwrap_or_default();
-        let bytes = sum.bytes - before.unwrap_or(0);
+        let bytes = sum.bytes - u128::from(before.unwrap_or(0));
         let partials = sum.partials - u64::from(before.is_some());
         if let Some(most) = quota.partials.filter(|most| partials >= *most) {
             return Err(format!("{partials} unfinished files are kept here, {most} may be"));
         }
-        if let Some(most) = quota.bytes.filter(|most| bytes.saturating_add(length) > *most) {
+        if let Some(most) = quota.bytes.filter(|most| bytes + u128::from(length) > u128::from(*most)) {
             return Err(format!(
                 "{bytes} of {most} bytes are taken by unfinished files, {length} more are needed"
             ));
@@ -81,8 +82,8 @@ impl Ledger {
     pub(crate) fn grow(&self, quota: &Quota, key: TransferId, length: u64) -> Result<(), String> {
         let mut books = lock(&self.books);
         let Some((principal, before)) = books.entries.get(&key).cloned() else { return Ok(()) };
-        let others = books.sums.get(&principal).map_or(0, |sum| sum.bytes) - before;
-        if let Some(most) = quota.bytes.filter(|most| others.saturating_add(length) > *most) {
+        let others = books.sums.get(&principal).map_or(0, |sum| sum.bytes) - u128::from(before);
+        if let Some(most) = quota.bytes.filter(|most| others + u128::from(length) > u128::from(*most)) {
             return Err(format!(
                 "{others} of {most} bytes are taken by other unfinished files, this has {length}"
             ));
@@ -97,9 +98,9 @@ impl Ledger {
         if !books.counted {
             books.count(root);
         }
-        let add =
-            |(bytes, files): (u64, u64), sum: &Sum| (bytes.saturating_add(sum.bytes), files + sum.partials);
-        books.sums.values().fold((0, 0), add)
+        let add = |(bytes, files): (u128, u64), sum: &Sum| (bytes + sum.bytes, files + sum.partials);
+        let (bytes, files) = books.sums.values().fold((0, 0), add);
+        (bytes.try_into().unwrap_or(u64::MAX), files)
     }
 
     /// This file is no more.
@@ -116,14 +117,14 @@ impl Books {
         };
         if let Some((principal, bytes)) = before {
             let sum = self.sums.entry(principal.clone()).or_default();
-            (sum.bytes, sum.partials) = (sum.bytes - bytes, sum.partials - 1);
+            (sum.bytes, sum.partials) = (sum.bytes - u128::from(bytes), sum.partials - 1);
             if sum.partials == 0 {
                 self.sums.remove(&principal);
             }
         }
         if let Some((principal, bytes)) = entry {
             let sum = self.sums.entry(principal).or_default();
-            (sum.bytes, sum.partials) = (sum.bytes.saturating_add(bytes), sum.partials + 1);
+            (sum.bytes, sum.partials) = (sum.bytes + u128::from(bytes), sum.partials + 1);
         }
     }
 

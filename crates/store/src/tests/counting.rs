@@ -1,6 +1,7 @@
 //! What another process counts of what it finds in staging.
 
 use super::*;
+use crate::Quota;
 
 /// A store in whose staging three bytes are safe of a transfer with the id 1.
 fn with_three_bytes() -> Rig {
@@ -50,4 +51,19 @@ fn bytes_that_could_not_be_written_do_not_count() {
     assert_eq!(kind(partial.write(0, b"abcdef")), ErrorKind::NoSpace);
     partial.write(0, b"abc").expect("fewer of them find room");
     assert_eq!(rig.store.unfinished(), (3, 1));
+}
+
+#[test]
+fn what_is_announced_may_be_more_than_can_be_counted() {
+    let rig = Rig::with(|config| {
+        config.check_space = false;
+        config.quota = Quota { bytes: None, partials: None };
+    });
+    let long = Spec { length: Some(i64::MAX as u64), ..spec("a", 0) };
+    let partials: Vec<_> = (1..=3).map(|n| rig.begin(n, &long)).collect();
+    assert_eq!(rig.store.unfinished(), (u64::MAX, 3));
+    for (partial, left) in partials.into_iter().zip([2 * (i64::MAX as u64), i64::MAX as u64, 0]) {
+        partial.discard().expect("removed");
+        assert_eq!(rig.store.unfinished().0, left);
+    }
 }
