@@ -125,6 +125,8 @@ impl StoreError {
         let kind = match cause.kind() {
             _ if is_overtaken => ErrorKind::Fenced,
             _ if sys::is_too_many_open(&cause) => ErrorKind::TooManyOpen,
+            // Some disks take no names of 255 bytes.
+            _ if sys::is_bad_name(&cause) => ErrorKind::BadName,
             E::NotFound => ErrorKind::NotFound,
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
@@ -280,6 +282,15 @@ mod tests {
         assert_eq!(kind(io::ErrorKind::InvalidData), ErrorKind::Io);
         let busy = StoreError::io(Path::new("x"), io::ErrorKind::WouldBlock.into());
         assert_eq!(busy.to_string(), "x: another process is receiving this file; wait until it ends");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_the_disk_does_not_take_is_a_bad_one() {
+        for number in [rustix::io::Errno::NAMETOOLONG, rustix::io::Errno::ILSEQ] {
+            let error = StoreError::io(Path::new("x"), number.into());
+            assert_eq!((error.kind(), error.code()), (ErrorKind::BadName, Code::NameInvalid));
+        }
     }
 
     #[cfg(unix)]

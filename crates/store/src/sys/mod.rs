@@ -16,19 +16,21 @@ mod unix;
 mod disk {
     #[cfg(not(unix))]
     pub(crate) use super::portable::{
-        Folder, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+        Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
     };
     #[cfg(unix)]
     pub(crate) use super::unix::{
-        Folder, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+        Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
     };
     pub(crate) use std::fs::File;
 }
 
-#[cfg(test)]
-pub(crate) use disk::is_too_many_open;
 #[cfg(not(test))]
-pub(crate) use disk::{File, Folder, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at};
+pub(crate) use disk::{
+    File, Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+};
+#[cfg(test)]
+pub(crate) use disk::{is_bad_name, is_too_many_open};
 #[cfg(test)]
 pub(crate) use either::{File, Folder, doom, meta, open_source, read_at, set_mode, write_all_at};
 

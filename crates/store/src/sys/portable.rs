@@ -153,6 +153,14 @@ pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
     cfg!(windows) && error.raw_os_error() == Some(ERROR_TOO_MANY_OPEN_FILES)
 }
 
+/// Whether the file system can have no file of this name.
+#[cfg(not(unix))]
+pub(crate) fn is_bad_name(error: &io::Error) -> bool {
+    const ERROR_INVALID_NAME: i32 = 123;
+    const ERROR_FILENAME_EXCED_RANGE: i32 = 206;
+    cfg!(windows) && matches!(error.raw_os_error(), Some(ERROR_INVALID_NAME | ERROR_FILENAME_EXCED_RANGE))
+}
+
 /// Nothing to do: there are no such modes.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]

@@ -193,6 +193,11 @@ pub(crate) fn is_too_many_open(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
+/// Whether the file system can have no file of this name: it is too long there, or cannot be spelled.
+pub(crate) fn is_bad_name(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NAMETOOLONG | Errno::ILSEQ))
+}
+
 /// Opens a file that the sender named: symbolic links are followed.
 pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
