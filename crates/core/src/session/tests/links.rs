@@ -120,6 +120,7 @@ fn a_server_that_goes_away_and_stays_is_left_and_dialled_again() {
     session.handle_message(Instant::ZERO, leaving.encode().into_bytes());
     session.transfers_mut().offer(Instant::ZERO, offer(5)).expect("new");
     let due = Instant::from_secs(60);
+    assert_eq!(session.poll_timeout(), Some(due));
     session.handle_timeout(due);
     let close = session.poll_close().expect("others may be there");
     assert_eq!(close.code(), CloseCode::GOING_AWAY);
@@ -227,4 +228,100 @@ fn damage_excuses_one_end_by_a_broken_protocol() {
             assert!(matches!(events(session).last(), Some(Event::GaveUp(_))));
         }
     }
+}
+
+/// The link ends without a word.
+fn cut(session: &mut Session, now: Instant) -> Disconnect {
+    let mut connection = Connection::client(connection::Config::default(), SEED, now);
+    connection.handle_end(now, End::Reset);
+    pump(now, &mut connection, session);
+    let told = events(session);
+    let ended = told.into_iter().find_map(|event| match event {
+        Event::LinkDown(disconnect) => Some(disconnect),
+        _ => None,
+    });
+    ended.expect("it is down")
+}
+
+#[test]
+fn a_close_for_which_a_link_had_no_time_is_not_said_on_the_next() {
+    let mut session = greeted(Config::default());
+    session.break_link(Code::Protocol, "no".into());
+    cut(&mut session, Instant::ZERO);
+    session.handle_link_up(Instant::ZERO, None);
+    assert_eq!(session.poll_close(), None);
+}
+
+#[test]
+fn damage_is_remembered_until_it_has_explained_an_end() {
+    for why in [Why::SameAgain, Why::Invalid] {
+        let mut session = greeted(Config::default());
+        session.transfers_mut().offer(Instant::ZERO, offer(1 << 30)).expect("new");
+        said(&mut session, Instant::ZERO);
+        let (received, durable, credit, last_seq, hold_us) = (0, 0, 0, 0, 0);
+        let rewind = Some(files::Rewind::Corrupt);
+        let ack = files::Ack { received, durable, credit, last_seq, hold_us, rewind };
+        session.handle_message(Instant::ZERO, files::Frame::Ack(1, ack).encode().into_bytes());
+        // This end needs no excuse.
+        let mut disconnect = cut(&mut session, Instant::ZERO);
+        disconnect = disconnect.with_retry(Retry::No(why));
+        let mut last = None;
+        for _ in 0..2 {
+            let now = session.poll_timeout().expect("the next dial");
+            session.handle_timeout(now);
+            session.handle_link_up(now, None);
+            session.handle_link_down(now, disconnect.clone());
+            let told = events(&mut session);
+            match last.replace(told.last().cloned()) {
+                None => assert!(matches!(told.last(), Some(Event::Waiting { .. })), "{told:?}"),
+                Some(_) => assert!(matches!(told.last(), Some(Event::GaveUp(_))), "{told:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_application_wants_of_files_is_told_at_once() {
+    let mut session = greeted(Config::default());
+    session.transfers_mut().offer(Instant::ZERO, offer(5)).expect("new");
+    events(&mut session);
+    let failure = transfer::Failure::local(Code::Cancelled, "enough");
+    session.transfers_mut().fail(Instant::ZERO, ID, failure);
+    let told = session.poll_event();
+    assert!(matches!(told, Some(Event::Transfer(transfer::Event::Failed { .. }))), "{told:?}");
+}
+
+#[test]
+fn without_room_nothing_is_said() {
+    let mut session = greeted(Config::default());
+    assert_eq!(session.poll_message(Instant::ZERO, 0), None);
+    assert!(session.poll_message(Instant::ZERO, 1).is_some(), "HELLO");
+}
+
+#[test]
+fn a_server_with_another_memory_of_the_messages_is_dialled_again() {
+    let mut session = greeted(speaking());
+    said(&mut session, Instant::ZERO);
+    let (secret, epoch) = (Secret::from_bytes([1; 16]), 1);
+    let resumed = spoken::Resumed { epoch, window: Window::default(), keep: SECOND, secret, last: 5 };
+    session.handle_message(Instant::ZERO, spoken::Frame::Resumed(resumed).encode().into_bytes());
+    let close = session.poll_close().expect("there is no going on");
+    assert_eq!(close.code(), CloseCode::INTERNAL_ERROR);
+}
+
+#[test]
+fn of_messages_nothing_is_said_or_heard_on_a_link_that_is_broken() {
+    let mut session = greeted(speaking());
+    said(&mut session, Instant::ZERO);
+    resumed(&mut session, Instant::ZERO, 1);
+    let messages = session.messages_mut().expect("a client that speaks");
+    messages.send(Instant::ZERO, Message::text("hello")).expect("room");
+    session.break_link(Code::Protocol, "no".into());
+    let data = spoken::Data { number: Some(1), ack: 0, message: Message::text("you too") };
+    session.handle_message(Instant::ZERO, spoken::Frame::Data(data).encode().into_bytes());
+    assert!(session.messages().is_some_and(|messages| !messages.has_received()));
+    assert!(session.poll_close().is_some());
+    let last = said(&mut session, Instant::ZERO);
+    let error = files::Frame::Error { code: Code::Protocol, text: "no".into() };
+    assert_eq!(last, [error.encode()]);
 }

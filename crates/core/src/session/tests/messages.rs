@@ -160,8 +160,9 @@ fn a_server_takes_messages_from_their_sessions_no_sooner_than_its_link_needs_the
     }
 }
 
-/// Sends for so many bytes with a file and messages that never end; which frames went, by their first byte.
-fn shared(message: usize, most: usize) -> Vec<(u8, usize)> {
+/// Sends for so many bytes with a file, and from some place on with messages, that never end; which frames went, by their
+/// first byte.
+fn shared(message: usize, alone: usize, most: usize) -> Vec<(u8, usize)> {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
     client.transfers_mut().offer(now, offer(1 << 30)).expect("the first");
@@ -185,7 +186,7 @@ fn shared(message: usize, most: usize) -> Vec<(u8, usize)> {
             }
         }
         let messages = client.messages_mut().expect("a client that speaks");
-        while messages.send(now, Message::binary(alloc::vec![0; message])).is_ok() {}
+        while sent >= alone && messages.send(now, Message::binary(alloc::vec![0; message])).is_ok() {}
         let frame = client.poll_message(now, 1).expect("there is always something to say");
         sent += frame.len();
         let (kind, len) = (frame.head[0], frame.len());
@@ -208,12 +209,22 @@ fn shared(message: usize, most: usize) -> Vec<(u8, usize)> {
 #[test]
 fn messages_and_a_file_share_the_link() {
     for message in [100, 10_000, 500_000] {
-        let went = shared(message, 20 << 20);
+        let went = shared(message, 0, 20 << 20);
         let bytes = |kind| went.iter().filter(|(k, _)| *k == kind).map(|(_, len)| len).sum::<usize>();
         let (messages, chunks) = (bytes(0x50), bytes(0x20));
         let share = messages as f64 / (messages + chunks) as f64;
         assert!((0.4..0.6).contains(&share), "{message}: {messages} and {chunks}");
     }
+}
+
+#[test]
+fn a_file_that_went_alone_owes_messages_a_mebibyte_and_no_more() {
+    let went = shared(10_000, 8 << 20, 16 << 20);
+    let first = went.iter().position(|(kind, _)| *kind == 0x50).expect("a message");
+    let row: Vec<_> = went[first..].iter().take_while(|(kind, _)| *kind == 0x50).collect();
+    let bytes: usize = row.iter().map(|(_, len)| len).sum();
+    let most = (1 << 20) + (64 << 10) + 10_100;
+    assert!((1 << 20..most).contains(&bytes), "{bytes}");
 }
 
 #[test]
