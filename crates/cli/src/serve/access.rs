@@ -15,6 +15,7 @@ use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::Principal;
 use bowline_tokio::{Access, Grant, Secret};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Lines as of a file, for who has no place for one.
@@ -30,8 +31,8 @@ pub(super) struct Doors {
     may_fetch: bool,
 }
 
-/// What the environment has said.
-struct Lines(String);
+/// What the environment has said, be it text or not.
+struct Lines(OsString);
 
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -50,7 +51,7 @@ struct Entry {
 
 impl Doors {
     pub(super) fn of(args: &Serve) -> Self {
-        let lines = std::env::var(LINES).ok().map(Lines);
+        let lines = std::env::var_os(LINES).map(Lines);
         let (token, file) = (args.token.clone(), args.tokens.clone());
         Self { token, file, lines, may_send: !args.read_only, may_fetch: !args.write_only }
     }
@@ -78,7 +79,9 @@ impl Doors {
             entries.extend(parse(&text).map_err(|why| Trouble::in_file(path, why))?);
         }
         if let Some(Lines(text)) = &self.lines {
-            entries.extend(parse(text).map_err(|why| Trouble::usage(format!("{LINES}: {why}")))?);
+            let text = text.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
+            let lines = text.and_then(parse).map_err(|why| Trouble::usage(format!("{LINES}: {why}")))?;
+            entries.extend(lines);
         }
         // It names nobody in particular.
         if let Some(token) = self.token.read(quiet)? {

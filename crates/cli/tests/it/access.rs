@@ -2,8 +2,10 @@
 
 use crate::common::{LIMIT, Process, Server, World, bytes};
 use rustix::process::Signal;
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
@@ -138,6 +140,16 @@ fn tokens_come_from_the_environment_as_well() {
     let refused = world.run(["send", "a", url]);
     assert!(refused.code == Some(1) && refused.stderr.contains("may not send"), "{refused:?}");
     assert_eq!(world.run(["send", "a", url, "--token", "two"]).code, Some(1));
+}
+
+#[test]
+fn lines_that_cannot_be_read_open_no_server() {
+    let world = World::new();
+    let mut command = world.bowline(["serve", "--check"]);
+    let lines = OsStr::from_bytes(b"# caf\xe9\nalice one");
+    let done = Process::start(command.env("BOWLINE_TOKENS", lines)).finish();
+    assert_eq!((done.code, &done.stdout[..]), (Some(2), ""), "{done:?}");
+    assert_eq!(done.stderr, "bowline: BOWLINE_TOKENS: it is not UTF-8\n");
 }
 
 #[test]
