@@ -98,6 +98,9 @@ fn a_new_process_goes_on_where_the_last_one_stopped() {
     assert_eq!(interval(Mode::Learn, "here - <60.000 1790000000"), Duration::from_secs(20));
     assert_eq!(interval(Mode::Explore, "here 200.000 - 1790000000"), Duration::from_secs(200));
     assert_eq!(interval(Mode::Explore, "here 100.000 200.000 1790000000"), Duration::from_secs(150));
+    // More than a tenth is left to be looked into, and then less.
+    assert_eq!(interval(Mode::Explore, "here 89.000 100.000 1790000000"), Duration::from_millis(94_500));
+    assert_eq!(interval(Mode::Explore, "here 90.000 100.000 1790000000"), Duration::from_secs(81));
     assert_eq!(interval(Mode::Fixed, "here 100.000 200.000 1790000000"), Duration::from_secs(120));
 }
 
