@@ -76,7 +76,8 @@ impl Proxies {
     /// What the environment of this process says: `https_proxy` for `wss://`, `http_proxy` for `ws://`, `all_proxy` where
     /// that is not set, none for hosts in `no_proxy`, each also in capitals. This machine is never reached through a proxy.
     pub fn from_env() -> Self {
-        Self::from_variables(|name| std::env::var(name).ok())
+        // One that is no text is as bad as any other that cannot be used, and not as none.
+        Self::from_variables(|name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))
     }
 
     /// The same of an environment that this function tells.

@@ -124,6 +124,17 @@ fn a_proxy_of_the_environment_leads_to_other_machines_and_not_to_this_one() {
     assert!(proxy.asked().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_proxy_of_the_environment_that_is_no_text_is_not_passed_by() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = World::new();
+    let mut command = world.bowline(["probe", "ws://files.example:81/", "--timeout", "5s"]);
+    let proxy = std::ffi::OsStr::from_bytes(b"http://caf\xe9.example:1");
+    let done = Process::start(command.env("HTTP_PROXY", proxy)).finish();
+    assert!(done.code != Some(0) && done.stderr.contains("HTTP_PROXY"), "{done:?}");
+}
+
 #[test]
 fn a_proxy_of_the_command_line_leads_everywhere_and_its_password_is_told_nobody_else() {
     let world = World::new();
