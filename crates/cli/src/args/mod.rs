@@ -120,7 +120,7 @@ fn parse_origin(text: &str) -> Result<String, OriginError> {
 Examples:
   bowline send holiday.tar wss://files.example.org
   bowline send photos holiday.tar ws://127.0.0.1:9000 --limit-rate 2M
-  bowline send plan.pdf ws://127.0.0.1:9000 --into 2026/november
+  bowline send holiday.tar ws://127.0.0.1:9000 --into 2026/november
   tar c photos | bowline send - ws://127.0.0.1:9000 --name photos.tar")]
 pub(crate) struct Send {
     /// The files and folders; a single - sends what comes through stdin
