@@ -120,43 +120,57 @@ impl<D: Door> Listener<D> {
     /// The listener cannot be used at all. A single connection that fails is no error.
     pub fn serve(self, serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static) -> io::Result<Left> {
         let left = Left::default();
-        self.accept_all(&left, serve)?;
+        self.accept_all(&left, || None, serve)?;
         Ok(left)
     }
 
-    /// The same; the clients are counted also if it ends by an error.
+    /// The same; the clients are counted also if it ends by an error. `make_room` is asked to, for somebody who waits while
+    /// all places are taken, and says after what time to ask again.
     pub(crate) fn accept_all(
         self,
         left: &Left,
+        make_room: impl Fn() -> Option<Duration>,
         serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let serve = Arc::new(serve);
+        // Somebody who has come and has no place yet.
+        let mut next = None;
         while !self.stopper.is_stopped() {
-            let is_full = left.count() >= self.most;
-            let accepted = if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { self.door.accept() };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let place = Place { counted: Some(left.0.enter()), waker: self.stopper.waker.clone() };
-                    let serve = Arc::clone(&serve);
-                    let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
-                        let _place = place;
-                        // Nothing of the service is held by whoever is not counted any more.
-                        let serve = serve;
-                        serve(stream, peer);
-                    });
-                    if client.is_err() {
-                        thread::sleep(PAUSE);
+            if next.is_some() && left.count() >= self.most {
+                wait(None, Interest { read: false, write: false }, Some(&self.wakened), make_room())?;
+            } else if let Some(client) = next.take() {
+                self.seat(client, left, &serve);
+            } else {
+                match self.door.accept() {
+                    Ok(client) => next = Some(client),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let interest = Interest { read: true, write: false };
+                        wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
                     }
+                    Err(error) if is_passing(&error) => thread::sleep(PAUSE),
+                    Err(error) => return Err(error),
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let interest = Interest { read: !is_full, write: false };
-                    wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
-                }
-                Err(error) if is_passing(&error) => thread::sleep(PAUSE),
-                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Gives a client a place, and a thread.
+    fn seat<F>(&self, (stream, peer): (D::Stream, D::Address), left: &Left, serve: &Arc<F>)
+    where
+        F: Fn(D::Stream, D::Address) + Send + Sync + 'static,
+    {
+        let place = Place { counted: Some(left.0.enter()), waker: self.stopper.waker.clone() };
+        let serve = Arc::clone(serve);
+        let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
+            let _place = place;
+            // Nothing of the service is held by whoever is not counted any more.
+            let serve = serve;
+            serve(stream, peer);
+        });
+        if client.is_err() {
+            thread::sleep(PAUSE);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod caller;
 mod link;
 mod messages;
+mod porch;
 mod sweeping;
 mod upgrade;
 
@@ -38,8 +39,9 @@ use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use crate::watch::{Audience, Watch, watch};
-use caller::{Caller, Patience};
+use caller::{Caller, Hurry, Patience};
 use link::{Letter, Link};
+use porch::Porch;
 use sweeping::Sweeping;
 
 pub use bowline_host::server::{
@@ -128,7 +130,9 @@ impl Server {
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
-        self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
+        self.serve_at(listener, |server, stream, peer, porch| {
+            server.serve_tcp(stream, peer.to_string(), porch);
+        })
     }
 
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
@@ -138,24 +142,27 @@ impl Server {
     /// no error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
-        self.serve_at(listener, |server, stream, _| {
+        self.serve_at(listener, |server, stream, _, porch| {
             let peer = unix_peer(&stream);
-            server.serve_stream(stream, peer);
+            server.serve_at_place(stream, peer, porch);
         })
     }
 
     fn serve_at<D: Door>(
         &self,
         listener: Listener<D>,
-        serve: impl Fn(&Self, D::Stream, D::Address) + Send + Sync + 'static,
+        serve: impl Fn(&Self, D::Stream, D::Address, &Porch) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let config = self.0.house.config();
         let every = self.0.house.sweep_every();
         let _sweeping = every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
-        let (server, left) = (self.clone(), Left::default());
-        let served = listener
-            .with_most(config.max_connections)
-            .accept_all(&left, move |stream, peer| serve(&server, stream, peer));
+        let (server, left, porch) = (self.clone(), Left::default(), Porch::new(self.0.clock));
+        let guests = porch.clone();
+        let served = listener.with_most(config.max_connections).accept_all(
+            &left,
+            || Some(porch.make_room()),
+            move |stream, peer| serve(&server, stream, peer, &guests),
+        );
         self.stop();
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
@@ -165,30 +172,28 @@ impl Server {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn serve_tcp(&self, stream: TcpStream, peer: String) {
+    fn serve_tcp(&self, stream: TcpStream, peer: String, porch: &Porch) {
         if self.0.house.config().wants_tls() {
             return self.tell(&self.0.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
-        self.serve_stream(stream, peer);
+        self.serve_at_place(stream, peer, porch);
     }
 
     #[cfg(feature = "tls")]
-    fn serve_tcp(&self, stream: TcpStream, peer: String) {
+    fn serve_tcp(&self, stream: TcpStream, peer: String, porch: &Porch) {
         let config = self.0.house.config();
-        let Some(tls) = &config.tls else { return self.serve_stream(stream, peer) };
-        let Some(caller) = self.caller(&peer) else { return };
+        let Some(tls) = &config.tls else { return self.serve_at_place(stream, peer, porch) };
+        let Some(caller) = self.caller(&peer).map(|caller| caller.with_stand(porch)) else { return };
         let Patience { time, wakened } = caller.patience(config.accept.timeout);
         let shaken = match TlsStream::server(stream, tls) {
             Ok(stream) => stream.shake_hands(Clock::start(), Instant::ZERO + time, wakened),
             Err(error) => Some(Err(error)),
         };
-        let error = match shaken {
-            Some(Ok(stream)) => return self.serve_caller(caller, stream, peer),
-            None if wakened.is_some() && self.lock().is_stopping => {
-                return self.tell(&self.0.house.refuse_at_stop(peer, Refusal::Tls));
-            }
-            Some(Err(error)) => error,
-            None => timed_out(time),
+        let error = match (shaken, wakened.and_then(|_| caller.hurry())) {
+            (Some(Ok(stream)), _) => return self.serve_caller(caller, stream, peer),
+            (Some(Err(error)), _) => error,
+            (None, Some(hurry)) => return self.refuse_early(peer, Refusal::Tls, &hurry),
+            (None, None) => timed_out(time),
         };
         self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}")));
     }
@@ -197,6 +202,13 @@ impl Server {
     /// events.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
         if let Some(caller) = self.caller(&peer) {
+            self.serve_caller(caller, stream, peer);
+        }
+    }
+
+    /// The same for one who has a place.
+    fn serve_at_place<S: Stream>(&self, stream: S, peer: String, porch: &Porch) {
+        if let Some(caller) = self.caller(&peer).map(|caller| caller.with_stand(porch)) {
             self.serve_caller(caller, stream, peer);
         }
     }
@@ -210,6 +222,7 @@ impl Server {
     fn serve_caller<S: Stream>(&self, caller: Caller<'_>, stream: S, peer: String) {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
+            caller.has_asked();
             let (decision, may) = self.0.house.decide(request, offered);
             pass = may;
             decision
@@ -221,7 +234,7 @@ impl Server {
             (Ok(accepted), Some(pass)) => self.serve_link(caller, accepted, pass, peer),
             (Ok(_), None) => {}
             (Err(AcceptError::Handshake(Error::Closed { end: End::LocalAbort, .. })), _) => {
-                self.tell(&self.0.house.refuse_at_stop(peer, Refusal::Handshake));
+                self.refuse_early(peer, Refusal::Handshake, &caller.hurry().unwrap_or(Hurry::Stop));
             }
             (Err(error), _) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
         }
@@ -259,6 +272,13 @@ impl Server {
     }
 
     // ----- inside -----
+
+    fn refuse_early(&self, peer: String, why: Refusal, hurry: &Hurry) {
+        self.tell(&match hurry {
+            Hurry::Stop => self.0.house.refuse_at_stop(peer, why),
+            Hurry::Others => self.0.house.refuse_for_others(peer, why),
+        });
+    }
 
     fn tell(&self, event: &ServerEvent) {
         self.0.events.tell(event);

@@ -233,6 +233,33 @@ fn whoever_comes_when_the_server_has_stopped_is_told_to_come_back_if_he_asks() {
 }
 
 #[test]
+fn who_says_nothing_makes_room_for_who_waits() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::default();
+        config.max_connections = 2;
+        config.accept.timeout = Duration::from_secs(3600);
+        let server = server(dir.path(), config);
+        let events = server.events();
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
+        let serving = thread::spawn(move || server.serve(listener));
+        let first = TcpStream::connect(address).unwrap();
+        let second = TcpStream::connect(address).unwrap();
+        let request =
+            Request::new(&format!("ws://{address}/")).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
+        let dialed = dial::connect_with(&request, &dial::Config::default()).unwrap();
+        let told = until(&events, |event| matches!(event, ServerEvent::Rejected { .. }));
+        let ServerEvent::Rejected { peer, why } = &told else { unreachable!() };
+        assert_eq!(*peer, first.local_addr().unwrap().to_string(), "who came first");
+        assert!(why.starts_with("all places were taken"), "{why}");
+        drop((second, dialed));
+        stopper.stop();
+        serving.join().unwrap().unwrap();
+    });
+}
+
+#[test]
 fn a_sweep_removes_what_nobody_came_back_for_and_ends_with_the_server() {
     within(|| {
         let dir = tempfile::tempdir().unwrap();

@@ -39,8 +39,9 @@ pub struct ServerConfig {
     /// waiting; no more than once a second. `None`: never, and somebody else calls
     /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
     pub sweep_every: Option<Duration>,
-    /// How many connections are served at once; others wait in the queue of the system. Default: 1024, for each may
-    /// hold [`transfer::Config::link_credit`] bytes of memory at the worst.
+    /// How many connections are served at once; others wait in the queue of the system. While somebody waits, whoever has
+    /// come [`COURTESY`](super::COURTESY) ago or earlier and has sent no request makes room. Default: 1024, for each may hold
+    /// [`transfer::Config::link_credit`] bytes of memory at the worst.
     pub max_connections: usize,
     /// Encrypts every connection that is accepted. Default: none is encrypted, but one that is over a stream of the
     /// application's own.

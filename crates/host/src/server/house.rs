@@ -159,6 +159,12 @@ impl House {
         self.refuse(address, why, "the server stops".to_owned())
     }
 
+    /// The same for one who kept a place without a request, when somebody else [waited for it](super::Porch).
+    pub fn refuse_for_others(&self, address: String, why: Refusal) -> ServerEvent {
+        let text = "all places were taken, and no request had come; others waited for this one";
+        self.refuse(address, why, text.to_owned())
+    }
+
     /// The same for one whose handshake came to this.
     pub fn refuse_handshake(&self, address: String, error: &AcceptError) -> ServerEvent {
         let status = if let AcceptError::Handshake(error) = error { error.status() } else { None };

@@ -5,6 +5,7 @@ mod log;
 mod messages;
 mod orders;
 mod patience;
+mod places;
 mod served;
 mod sweeping;
 mod upgrade;
@@ -22,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use tokio::net::UnixListener;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -35,7 +36,8 @@ use crate::tcp;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use door::{Caller, Door};
-use patience::Patience;
+use patience::{Hurry, Patience};
+use places::{Away, Places, Stand};
 use served::Link;
 
 use bowline_host::server::Pass;
@@ -123,30 +125,26 @@ impl Server {
     async fn serve_at(&self, door: Door, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
-        // More than a semaphore can count are as many as come.
-        let most = self.house.config().max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(most));
+        let places = Places::new(self.house.config().max_connections, self.clock);
+        // Somebody who has come and has no place yet.
+        let mut next = None;
         // Aborted with the set, when this returns or is dropped.
         let mut sweeping = JoinSet::new();
         if let Some(every) = self.house.sweep_every() {
             sweeping.spawn(sweeping::sweep(Arc::clone(&self.house), every));
         }
         let served = loop {
-            let accepted = async {
-                // Never closed, so a place always comes free.
-                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-                door.accept().await.map(|caller| (caller, place))
-            };
             tokio::select! {
                 () = &mut shutdown => break Ok(()),
-                accepted = accepted => match accepted {
-                    Ok((caller, place)) => {
-                        let server = self.clone();
-                        links.spawn(async move {
-                            server.serve_caller(caller).await;
-                            drop(place);
-                        });
-                    }
+                place = places.take(), if next.is_some() => if let Some(caller) = next.take() {
+                    let (server, stand) = (self.clone(), places.stand());
+                    links.spawn(async move {
+                        server.serve_caller(caller, stand).await;
+                        drop(place);
+                    });
+                },
+                accepted = door.accept(), if next.is_none() => match accepted {
+                    Ok(caller) => next = Some(caller),
                     Err(error) if is_passing(&error) => {
                         tracing::warn!(%error, "accept");
                         sleep(PAUSE).await;
@@ -156,7 +154,7 @@ impl Server {
                 Some(_) = links.join_next() => {}
             }
         };
-        drop(door);
+        drop((door, next));
         self.stopping.send_replace(true);
         let _ =
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
@@ -165,39 +163,42 @@ impl Server {
         served
     }
 
-    async fn serve_caller(&self, caller: Caller) {
+    async fn serve_caller(&self, caller: Caller, stand: (Stand, Away)) {
         match caller {
             Caller::Tcp(stream, peer) => {
                 tcp::tune(&stream);
-                self.serve_tcp(stream, peer).await;
+                self.serve_tcp(stream, peer, stand).await;
             }
             #[cfg(unix)]
-            Caller::Unix(stream, peer) => Box::pin(self.serve_stream(stream, peer)).await,
+            Caller::Unix(stream, peer) => {
+                Box::pin(self.serve_with(stream, peer, |_, _| {}, (Some(stand.0), stand.1))).await;
+            }
         }
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn serve_tcp(&self, stream: TcpStream, peer: String) {
+    async fn serve_tcp(&self, stream: TcpStream, peer: String, (stand, away): (Stand, Away)) {
         if self.house.config().wants_tls() {
             return self.tell(self.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
-        self.serve_with(stream, peer, tcp::set_unsent).await;
+        self.serve_with(stream, peer, tcp::set_unsent, (Some(stand), away)).await;
     }
 
     #[cfg(feature = "tls")]
-    async fn serve_tcp(&self, stream: TcpStream, peer: String) {
+    async fn serve_tcp(&self, stream: TcpStream, peer: String, (stand, mut away): (Stand, Away)) {
         let Some(tls) = &self.house.config().tls else {
-            return Box::pin(self.serve_with(stream, peer, tcp::set_unsent)).await;
+            let stand = (Some(stand), away);
+            return Box::pin(self.serve_with(stream, peer, tcp::set_unsent, stand)).await;
         };
         let patience = self.patience();
         let time = patience.time();
-        match patience.wait(crate::tls::accept(stream, tls, time)).await {
-            Some(Ok(stream)) => {
+        match patience.wait(&mut away, crate::tls::accept(stream, tls, time)).await {
+            Ok(Ok(stream)) => {
                 let set_unsent = |stream: &TlsStream, most| tcp::set_unsent(stream.tcp(), most);
-                Box::pin(self.serve_with(stream, peer, set_unsent)).await;
+                Box::pin(self.serve_with(stream, peer, set_unsent, (Some(stand), away))).await;
             }
-            Some(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
-            None => self.tell(self.house.refuse_at_stop(peer, Refusal::Tls)),
+            Ok(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
+            Err(hurry) => self.refuse_early(peer, Refusal::Tls, &hurry),
         }
     }
 
@@ -206,33 +207,47 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_with(stream, peer, |_, _| {}).await;
+        self.serve_with(stream, peer, |_, _| {}, (None, Away::never())).await;
     }
 
     /// The same for a stream whose system can be told how many unsent bytes it may hold.
-    async fn serve_with<S>(&self, stream: S, peer: String, set_unsent: fn(&S, u32))
-    where
+    async fn serve_with<S>(
+        &self,
+        stream: S,
+        peer: String,
+        set_unsent: fn(&S, u32),
+        (stand, mut away): (Option<Stand>, Away),
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
+            // Whoever has asked keeps his place.
+            drop(stand);
             let (decision, may) = self.house.decide(request, offered);
             pass = may;
             decision
         };
         let (patience, mut limits) = (self.patience(), self.house.config().accept.clone());
         limits.timeout = patience.time();
-        let accepted = patience.wait(accept::accept(stream, &limits, decide)).await;
+        let accepted = patience.wait(&mut away, accept::accept(stream, &limits, decide)).await;
         match (accepted, pass) {
-            (Some(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
-            (Some(Ok(_)), None) => {}
-            (Some(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
-            (None, _) => self.tell(self.house.refuse_at_stop(peer, Refusal::Handshake)),
+            (Ok(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
+            (Ok(Ok(_)), None) => {}
+            (Ok(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
+            (Err(hurry), _) => self.refuse_early(peer, Refusal::Handshake, &hurry),
         }
     }
 
     fn patience(&self) -> Patience {
         Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout)
+    }
+
+    fn refuse_early(&self, peer: String, why: Refusal, hurry: &Hurry) {
+        self.tell(match hurry {
+            Hurry::Stop => self.house.refuse_at_stop(peer, why),
+            Hurry::Others => self.house.refuse_for_others(peer, why),
+        });
     }
 
     async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))

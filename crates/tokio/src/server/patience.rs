@@ -5,12 +5,22 @@ use std::time::Duration;
 use bowline_host::LAST_WORDS;
 use tokio::sync::watch;
 
+use super::places::Away;
+
 /// Whoever comes while the server serves has the time of the settings, and none any more when it stops. Whoever comes after
 /// that is to hear so, and has little time to ask.
 pub(super) struct Patience {
     time: Duration,
     /// `None` if the server has stopped already.
     stopping: Option<watch::Receiver<bool>>,
+}
+
+/// Why it ended before its time.
+pub(super) enum Hurry {
+    /// The server stops.
+    Stop,
+    /// Somebody else is to have the place.
+    Others,
 }
 
 impl Patience {
@@ -26,14 +36,22 @@ impl Patience {
         self.time
     }
 
-    /// What a part of the handshake comes to; `None` if the server stops first.
-    pub(super) async fn wait<T>(self, handshake: impl Future<Output = T>) -> Option<T> {
-        let Some(mut stopping) = self.stopping else { return Some(handshake.await) };
+    /// What a part of the handshake comes to.
+    ///
+    /// # Errors
+    /// The server stops first, or somebody has to go.
+    pub(super) async fn wait<T>(
+        self,
+        away: &mut Away,
+        handshake: impl Future<Output = T>,
+    ) -> Result<T, Hurry> {
+        let Some(mut stopping) = self.stopping else { return Ok(handshake.await) };
         tokio::select! {
             biased;
-            outcome = handshake => Some(outcome),
+            outcome = handshake => Ok(outcome),
             // An error says that the server is gone: it has stopped as well.
-            _ = stopping.wait_for(|stopping| *stopping) => None,
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Hurry::Stop),
+            () = away.told() => Err(Hurry::Others),
         }
     }
 }

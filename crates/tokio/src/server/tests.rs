@@ -93,3 +93,50 @@ async fn whoever_asks_when_the_server_has_stopped_is_told_to_come_back() {
     drop(client);
     serving.await.unwrap();
 }
+
+#[tokio::test]
+async fn who_says_nothing_makes_room_for_who_waits() {
+    let mut config = ServerConfig::default();
+    config.max_connections = 2;
+    config.accept.timeout = Duration::from_secs(3600);
+    let (server, _inbox) = server(config);
+    let mut events = server.events();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener, std::future::pending()).await }
+    });
+    let first = TcpStream::connect(address).await.unwrap();
+    let second = TcpStream::connect(address).await.unwrap();
+    let request = bowline_handshake::client::Request::new(&format!("ws://{address}/")).unwrap();
+    let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+    let config = crate::dial::Config::default();
+    let dialing = crate::dial::connect_with(&request, &config);
+    let dialed = timeout(Duration::from_secs(60), dialing).await.expect("in time").unwrap();
+    let told = events.recv().await.unwrap();
+    let ServerEvent::Rejected { peer, why } = &told else { panic!("{told:?}") };
+    assert_eq!(*peer, first.local_addr().unwrap().to_string(), "who came first");
+    assert!(why.starts_with("all places were taken"), "{why}");
+    drop((second, dialed));
+    serving.abort();
+}
+
+#[tokio::test]
+async fn who_has_asked_is_not_looked_at_for_a_place() {
+    let (server, _inbox) = patient();
+    let places = Places::new(1, server.clock);
+    let (stand, away) = places.stand();
+    let (near, far) = tokio::io::duplex(4096);
+    let serving = server.clone();
+    let serving = tokio::spawn(async move {
+        serving.serve_with(far, "somebody".into(), |_, _| {}, (Some(stand), away)).await;
+    });
+    assert!(places.is_looked_at());
+    let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
+    let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+    let dialed = crate::dial::handshake(near, &request, &accept::Config::default()).await.unwrap();
+    assert!(!places.is_looked_at());
+    drop(dialed);
+    serving.await.unwrap();
+}
