@@ -2,10 +2,17 @@
 
 use crate::args::Papers;
 use crate::exit::Trouble;
+#[cfg(unix)]
+use bowline_host::unix::SocketFile;
 use bowline_tokio::Server;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+#[cfg(unix)]
+use std::path::{Component, PathBuf, absolute};
 use tokio::net::TcpListener;
 
 /// What the name of a Unix socket begins with.
@@ -14,7 +21,7 @@ const UNIX: &str = "unix:";
 pub(super) enum Door {
     Tcp(TcpListener, SocketAddr),
     #[cfg(unix)]
-    Unix(tokio::net::UnixListener, std::path::PathBuf, bowline_host::unix::SocketFile),
+    Unix(tokio::net::UnixListener, PathBuf, SocketFile),
 }
 
 impl Door {
@@ -29,22 +36,29 @@ impl Door {
         Err(Trouble::usage(format!("over a Unix socket no TLS is spoken; leave {given} away")))
     }
 
-    /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`.
-    pub(super) async fn open(listen: &str) -> Result<Self, Trouble> {
+    /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`. A socket in the folder that is to be served makes that
+    /// folder.
+    pub(super) async fn open(listen: &str, dir: &Path) -> Result<Self, Trouble> {
         if let Some(path) = listen.strip_prefix(UNIX) {
-            return Self::unix(path).await;
+            return Self::unix(path, dir).await;
         }
-        let listener = TcpListener::bind(listen).await.map_err(|e| closed(listen, &e))?;
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput if !listen.contains(':') => {
+                Trouble::usage(format!("{listen} is no address; write HOST:PORT, such as 127.0.0.1:9000"))
+            }
+            _ => closed(listen, &error),
+        };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(Trouble::failed)?;
         Ok(Self::Tcp(listener, address))
     }
 
     #[cfg(unix)]
-    async fn unix(path: &str) -> Result<Self, Trouble> {
+    async fn unix(path: &str, dir: &Path) -> Result<Self, Trouble> {
         let failed = |error| closed(path, &error);
-        let place = std::path::PathBuf::from(path);
+        let (place, dir) = (PathBuf::from(path), dir.to_owned());
         // It may have to wait for somebody else.
-        let listening = tokio::task::spawn_blocking(move || bowline_host::unix::listen(&place)).await;
+        let listening = tokio::task::spawn_blocking(move || listen(&place, &dir)).await;
         let (listener, file) = listening.map_err(io::Error::other).and_then(|l| l).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(failed)?;
@@ -53,7 +67,7 @@ impl Door {
 
     #[cfg(not(unix))]
     #[expect(clippy::unused_async, reason = "the form for Unix needs it")]
-    async fn unix(path: &str) -> Result<Self, Trouble> {
+    async fn unix(path: &str, _dir: &Path) -> Result<Self, Trouble> {
         Err(closed(path, &io::ErrorKind::Unsupported.into()))
     }
 
@@ -91,10 +105,33 @@ impl Door {
     }
 }
 
-fn closed(listen: &str, error: &io::Error) -> Trouble {
-    if error.kind() == io::ErrorKind::InvalidInput && !listen.contains(':') {
-        return Trouble::usage(format!("{listen} is no address; write HOST:PORT, such as 127.0.0.1:9000"));
+#[cfg(unix)]
+fn listen(place: &Path, dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let missing = match bowline_host::unix::listen(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+        listening => return listening,
+    };
+    let Some(folder) = place.parent() else { return Err(missing) };
+    if !is_within(folder, dir)? {
+        let text = format!("there is no folder {}", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
     }
-    let others = if error.kind() == io::ErrorKind::TimedOut { "end that process, or " } else { "" };
-    Trouble::failed(format!("cannot listen on {listen}: {error}; {others}choose another --listen"))
+    std::fs::create_dir_all(folder)?;
+    bowline_host::unix::listen(place)
+}
+
+/// Whether a folder is this one, or one in it. Where `..` leads nobody knows as long as it is not there.
+#[cfg(unix)]
+fn is_within(folder: &Path, dir: &Path) -> io::Result<bool> {
+    let goes_up = folder.components().any(|part| part == Component::ParentDir);
+    Ok(!goes_up && absolute(folder)?.starts_with(absolute(dir)?))
+}
+
+fn closed(listen: &str, error: &io::Error) -> Trouble {
+    let first = match error.kind() {
+        io::ErrorKind::TimedOut => "end that process, or ",
+        io::ErrorKind::NotFound => "make it, or ",
+        _ => "",
+    };
+    Trouble::failed(format!("cannot listen on {listen}: {error}; {first}choose another --listen"))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     if args.check {
         return announce("the settings can be used");
     }
-    let door = Door::open(&args.listen).await?;
+    let door = Door::open(&args.listen, &args.dir).await?;
     let figures = match &args.metrics {
         Some(at) => Some(metrics::listen(at).await?),
         None => None,

@@ -79,3 +79,34 @@ fn a_folder_that_another_process_keeps_locked_is_named() {
                     process, or choose another --listen\n";
     assert_eq!((done.code, done.stderr.as_str()), (Some(1), expected));
 }
+
+#[test]
+fn a_socket_in_the_folder_that_is_served_is_made_with_it() {
+    let world = World::new();
+    for place in ["new/bowline.sock", "./new/sockets/bowline.sock"] {
+        let listen = format!("unix:{place}");
+        let serve = ["serve", "--listen", &listen, "--dir", "new"];
+        let mut server = Process::start(&mut world.bowline(serve));
+        assert_eq!(server.line().as_deref(), Some(&*format!("listening on {listen}")));
+        server.kill();
+        fs::remove_dir_all(world.path("new")).expect("it is there");
+    }
+}
+
+#[test]
+fn a_socket_in_a_folder_that_is_not_there_is_refused_and_no_folder_is_made() {
+    let world = World::new();
+    for (folder, place) in [("other", "other/s"), ("new/../other", "new/../other/s")] {
+        let done = world.run(["serve", "--listen", &format!("unix:{place}"), "--dir", "new"]);
+        let expected = format!(
+            "bowline: cannot listen on {place}: there is no folder {folder}; make it, or choose another --listen\n"
+        );
+        assert_eq!((done.code, done.stderr), (Some(1), expected));
+        assert!(!world.path("new").exists() && !world.path("other").exists());
+    }
+    let long = format!("new/{}", "s".repeat(200));
+    let done = world.run(["serve", "--listen", &format!("unix:{long}"), "--dir", "new"]);
+    let expected = format!("bowline: cannot listen on {long}: path must be shorter than SUN_LEN");
+    assert!(done.code == Some(1) && done.stderr.starts_with(&expected), "{done:?}");
+    assert!(!world.path("new").exists());
+}
