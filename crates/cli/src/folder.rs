@@ -74,6 +74,7 @@ impl Gatherer {
         let mut download = Download::new(id, self.name.clone(), local);
         download.range = self.range;
         download.unix_mode = self.preserve;
+        download.begun = store.has_begun(id);
         self.client.fetch(&store, download).await
     }
 
@@ -97,7 +98,13 @@ impl Gatherer {
         let mut config = Config::fetching();
         config.overwrite = self.overwrite;
         config.adopt_folders = self.preserve;
-        on_disk(self.name.as_str(), &self.tell, move || DiskStore::open(&dir, config.clone())).await
+        on_disk(self.name.as_str(), &self.tell, move || {
+            let store = DiskStore::open(&dir, config.clone())?;
+            // What an earlier process has begun is looked for here, where a disk may be waited for.
+            store.unfinished();
+            Ok(store)
+        })
+        .await
     }
 
     async fn gather(&mut self, store: &DiskStore, listing: &Listing) -> Result<(), Over> {
@@ -133,7 +140,7 @@ impl Gatherer {
                 continue;
             }
             self.tell(News::Found { index: next, subject }).await?;
-            let result = self.client.fetch(store, self.download(name, entry)).await;
+            let result = self.client.fetch(store, self.download(store, name, entry)).await;
             self.begun(next, result).await?;
             next += 1;
             open += 1;
@@ -161,12 +168,13 @@ impl Gatherer {
         Ok(())
     }
 
-    fn download(&self, name: SafeName, entry: Entry) -> Download {
+    fn download(&self, store: &DiskStore, name: SafeName, entry: Entry) -> Download {
         let place = self.place.join(entry.name.as_str());
         let id = self.identity.of_fetch(&self.server, name.as_str(), ByteRange::WHOLE, &place);
         let mut download = Download::new(id, name, entry.name);
         download.length = Some(entry.length);
         download.unix_mode = self.preserve;
+        download.begun = store.has_begun(id);
         download
     }
 

@@ -103,6 +103,15 @@ impl Ledger {
         (bytes.try_into().unwrap_or(u64::MAX), files)
     }
 
+    /// Whether there is something of this file.
+    pub(crate) fn has(&self, root: &Root, key: TransferId) -> bool {
+        let mut books = lock(&self.books);
+        if !books.counted {
+            books.count(root);
+        }
+        books.entries.contains_key(&key)
+    }
+
     /// This file is no more.
     pub(crate) fn forget(&self, key: TransferId) {
         lock(&self.books).set(key, None);

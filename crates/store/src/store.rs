@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::strides::Strides;
 use crate::sweep::Cursor;
 use crate::sys::{Access, Kind};
-use bowline_core::transfer::SafeName;
+use bowline_core::transfer::{SafeName, TransferId};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -135,6 +135,12 @@ impl DiskStore {
     /// its whole length counts, as for the [quota](Quota).
     pub fn unfinished(&self) -> (u64, u64) {
         self.ledger().total(self.root())
+    }
+
+    /// Whether something is kept of this transfer of the principal, which is not finished: also if an earlier process has
+    /// begun it. Only the first look at what is [unfinished](Self::unfinished) waits for the disk.
+    pub fn has_begun(&self, id: TransferId) -> bool {
+        self.ledger().has(self.root(), self.principal().key(id))
     }
 
     /// How the folder is treated.

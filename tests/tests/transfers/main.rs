@@ -98,7 +98,8 @@ over! {
             rate_and_time_left_are_known_while_it_moves_and_then_no_more
             what_a_link_carries_is_told_and_adds_up
             a_part_is_fetched_beside_the_whole
-            a_folder_is_listed_and_nothing_is_written;
+            a_folder_is_listed_and_nothing_is_written
+            of_a_small_file_that_another_client_has_begun_only_the_rest_comes;
         proxies:
             a_file_crosses_proxies_of_both_kinds
             a_file_crosses_a_unix_socket

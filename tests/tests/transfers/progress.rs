@@ -5,7 +5,9 @@ use bowline_host::client::Download;
 use bowline_host::server::ServerConfig;
 
 use crate::ends::Pair;
-use crate::rig::{Serving, contents, end, folder, id, name, quick, slow, source, store, until};
+use crate::rig::{
+    Serving, contents, end, folder, id, name, once_cutting_proxy, quick, slow, source, store, until,
+};
 
 pub(crate) fn rate_and_time_left_are_known_while_it_moves_and_then_no_more(pair: Pair) {
     let serving = Serving::start(pair, ServerConfig::default());
@@ -76,4 +78,25 @@ pub(crate) fn a_folder_is_listed_and_nothing_is_written(pair: Pair) {
         end(client.fetch(&store, Download::new(id(1), name("folder"), name("folder")))).expect("listed");
     assert!(got.listing.is_some_and(|listing| listing.entries().count() == 1));
     assert!(!dir.path().join("folder").exists());
+}
+
+pub(crate) fn of_a_small_file_that_another_client_has_begun_only_the_rest_comes(pair: Pair) {
+    const SMALL: usize = 60_000;
+    let mut config = ServerConfig::default();
+    config.transfer.limit_rate = Some(20_000);
+    let mut serving = Serving::start(pair, config);
+    std::fs::write(serving.dir.path().join("small"), contents(SMALL)).expect("written");
+    let dir = folder();
+    let to = dir.path().join("back");
+    let first = serving.client(quick());
+    let mut down = first.download(name("small"), &to, id(1), false).expect("queued");
+    let safe = until(&mut down, |progress| progress.durable > 0).durable;
+    first.close();
+    serving.restart(ServerConfig::default());
+    // The whole of it would be cut.
+    let proxy = once_cutting_proxy(serving.server.address(), SMALL as u64 - safe + 4000);
+    let second = serving.client_at(proxy, quick());
+    let fetched = end(second.download(name("small"), &to, id(1), false)).expect("fetched");
+    assert_eq!(std::fs::read(to).expect("there"), contents(SMALL));
+    assert_eq!(fetched.links, 1, "{safe} bytes were there");
 }

@@ -136,7 +136,9 @@ impl InlineClient {
         overwrite: bool,
     ) -> Result<Underway<'_>, TransferError> {
         let (store, file) = landing(to, overwrite)?;
-        self.fetch(&store, Download::new(id, name, file))
+        let mut download = Download::new(id, name, file);
+        download.begun = store.has_begun(id);
+        self.fetch(&store, download)
     }
 
     /// Fetches a file into a store, or the listing of a folder, as [`Client::fetch`] does.

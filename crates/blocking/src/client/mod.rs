@@ -213,7 +213,9 @@ impl Client {
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
         let (store, file) = landing(to, overwrite)?;
-        self.fetch(&store, Download::new(id, name, file))
+        let mut download = Download::new(id, name, file);
+        download.begun = store.has_begun(id);
+        self.fetch(&store, download)
     }
 
     /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.

@@ -116,6 +116,30 @@ fn a_fetch_that_was_killed_goes_on() {
 }
 
 #[test]
+fn of_a_small_file_that_an_earlier_process_had_begun_to_fetch_only_the_rest_comes() {
+    const SMALL: usize = 60_000;
+    for (asked, place) in [("small", "small"), ("folder", "folder/small")] {
+        let world = World::new();
+        world.file(&format!("inbox/{place}"), SMALL);
+        let server = world.serve(&["--limit-rate", "10k"]);
+        let relay = Relay::to(server.address());
+        let url = format!("{}/{asked}", relay.url);
+        let mut first = Process::start(&mut world.bowline(["fetch", &url, "--json"]));
+        let safe = first.middle();
+        first.kill();
+        server.process.kill();
+        let server = world.serve(&[]);
+        relay.lead_to(server.address());
+        relay.down();
+        let again = world.run(["fetch", &url]);
+        assert_eq!(again.code, Some(0), "{again:?}");
+        assert!(fs::read(world.path(place)).expect("it is there") == world.inbox(place));
+        let moved = relay.down();
+        assert!(moved <= SMALL as u64 - safe + 4000, "{moved} bytes were fetched although {safe} were safe");
+    }
+}
+
+#[test]
 fn a_sender_that_is_interrupted_says_so_and_goes_on() {
     let world = World::new();
     world.file("big", BIG);

@@ -81,11 +81,30 @@ impl Transfers {
         name: SafeName,
         range: ByteRange,
     ) -> Result<(), AlreadyKnown> {
+        self.want(now, id, Wanted::new(name, range, false))
+    }
+
+    /// The same for what an earlier process has begun to fetch under this id: whoever sends it waits to hear what is here, and
+    /// does not send the beginning of a small file once more.
+    ///
+    /// # Errors
+    /// The id is already asked for, or under way.
+    pub fn request_rest(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        name: SafeName,
+        range: ByteRange,
+    ) -> Result<(), AlreadyKnown> {
+        self.want(now, id, Wanted::new(name, range, true))
+    }
+
+    fn want(&mut self, now: Instant, id: TransferId, wanted: Wanted) -> Result<(), AlreadyKnown> {
         self.advance(now);
         if self.receives(id) || self.sends(id) {
             return Err(AlreadyKnown(id));
         }
-        self.wanted.insert(id, Wanted::new(name, range));
+        self.wanted.insert(id, wanted);
         self.asking.push_back(id);
         if let Some(link) = &mut self.link {
             link.withdrawn.remove(&id);

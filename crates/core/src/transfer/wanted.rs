@@ -15,7 +15,7 @@ pub(super) struct Wanted {
     pub(super) range: ByteRange,
     /// What it has come to since something of it came last.
     tries: Tries,
-    /// Whether it has ever been offered: something of it may be here.
+    /// Whether it has ever been offered, also to an earlier process: something of it may be here.
     pub(super) was_offered: bool,
     pub(super) state: Asking,
     pub(super) earlier: Earlier,
@@ -40,9 +40,9 @@ pub(super) struct Asked {
 }
 
 impl Wanted {
-    pub(super) fn new(name: SafeName, range: ByteRange) -> Self {
+    pub(super) fn new(name: SafeName, range: ByteRange, was_offered: bool) -> Self {
         let state = Asking::Waiting { until: None };
-        Self { name, range, tries: Tries::default(), was_offered: false, state, earlier: Earlier::default() }
+        Self { name, range, tries: Tries::default(), was_offered, state, earlier: Earlier::default() }
     }
 
     /// What is wrong with an offer that comes for it: a part is a file, and not longer than what was asked for.

@@ -23,12 +23,15 @@ pub struct Download {
     pub length: Option<u64>,
     /// Whether it gets the permissions that it has there.
     pub unix_mode: bool,
+    /// Whether an earlier process has begun it: [`DiskStore::has_begun`](bowline_store::DiskStore::has_begun) tells. If so, the
+    /// server waits to hear what is here before it sends the beginning of a small file once more.
+    pub begun: bool,
 }
 
 impl Download {
     /// The file of this name, under another name here; what else there is to say can be set afterwards.
     pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
-        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false }
+        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false, begun: false }
     }
 }
 

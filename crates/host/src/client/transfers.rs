@@ -33,7 +33,12 @@ impl<T> Keeper<T> {
     pub fn download(&mut self, now: Instant, download: Download, store: DiskStore, ticket: T) {
         let (id, name, range) = (download.id, download.name.clone(), download.range);
         self.begin(now, id, name.clone(), ticket, |keeper| {
-            keeper.desk.session.transfers_mut().request_range(now, id, name, range)?;
+            let transfers = keeper.desk.session.transfers_mut();
+            if download.begun {
+                transfers.request_rest(now, id, name, range)?;
+            } else {
+                transfers.request_range(now, id, name, range)?;
+            }
             keeper.places.insert(id, (store, download));
             Ok(())
         });

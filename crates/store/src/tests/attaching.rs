@@ -1,4 +1,5 @@
 use super::*;
+use crate::Principal;
 use bowline_core::transfer::GROUP;
 
 #[test]
@@ -251,4 +252,19 @@ fn debug_tells_neither_ids_nor_contents() {
     let flush = partial.flush();
     let text = format!("{:?} {partial:?} {flush:?} {:?}", rig.store, attach(1, ALICE));
     assert!(!text.contains("5a5a") && !text.contains("90, 90") && !text.contains("161"), "{text}");
+}
+
+#[test]
+fn a_new_process_knows_what_an_earlier_one_of_the_same_principal_has_begun() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 10));
+    partial.write(0, b"01234").expect("in order");
+    drop(partial);
+    let store = rig.other_process();
+    assert!(store.has_begun(id(1)) && !store.has_begun(id(2)));
+    assert!(!store.for_principal(Principal::named("other").expect("short")).has_begun(id(1)));
+    let (mut partial, safe, _) = open(store.attach(id(1), &spec("a", 10), attach(1, BOB), day(0)));
+    partial.write(safe, &b"0123456789"[safe as usize..]).expect("in order");
+    partial.commit(10, digest(b"0123456789")).expect("whole");
+    assert!(!store.has_begun(id(1)));
 }

@@ -196,8 +196,14 @@ impl Client {
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
         let to = to.to_owned();
-        let (store, file) = blocking(move || landing(&to, overwrite)).await?;
-        self.fetch(&store, Download::new(id, name, file)).await
+        let (store, download) = blocking(move || {
+            let (store, file) = landing(&to, overwrite)?;
+            let mut download = Download::new(id, name, file);
+            download.begun = store.has_begun(id);
+            Ok((store, download))
+        })
+        .await?;
+        self.fetch(&store, download).await
     }
 
     /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.

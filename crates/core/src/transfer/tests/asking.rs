@@ -92,6 +92,13 @@ fn what_was_offered_before_a_link_broke_is_asked_for_as_such() {
     }
 }
 
+#[test]
+fn what_an_earlier_process_had_begun_is_asked_for_as_such() {
+    let mut receiver = Scripted::client();
+    receiver.0.request_rest(Instant::ZERO, id(1), name("file"), ByteRange::WHOLE).expect("new");
+    assert!(asks_anew(&mut receiver));
+}
+
 /// What is said of a small file before it is accepted.
 fn said_early(again: bool) -> Vec<Frame> {
     let mut sender = Scripted::server();
