@@ -204,6 +204,32 @@ fn keys_change_while_bytes_cross() {
 }
 
 #[test]
+fn records_without_bytes_keep_no_read_for_long() {
+    let (server, client) = papers();
+    let mut talkative = rustls::ServerConfig::clone(&server.config());
+    // Some 50 KB, in which there is nothing for anybody but TLS.
+    talkative.send_tls13_tickets = 500;
+    let (near, far) = UnixStream::pair().unwrap();
+    let accepting = thread::spawn(move || {
+        let session = ServerConnection::new(talkative.into()).unwrap();
+        let mut far = TlsStream::new(far, session.into()).shake_hands_within(LONG).unwrap();
+        far.write_all(b"at last").unwrap();
+        far
+    });
+    let mut near = TlsStream::connect(near, "localhost", &client, LONG).unwrap();
+    let _far = accepting.join().unwrap();
+    let (mut reads, mut place) = (1, [0; 100]);
+    let n = loop {
+        if let Some(n) = now(near.read(&mut place)) {
+            break n;
+        }
+        reads += 1;
+    };
+    assert_eq!(&place[..n], b"at last");
+    assert!((2..10).contains(&reads), "{reads}");
+}
+
+#[test]
 fn what_is_no_tls_any_more_ends_it() {
     let (mut near, mut far) = sockets();
     near.stream.write_all(b"a byte of somebody else's and some more").unwrap();
