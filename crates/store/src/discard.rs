@@ -18,9 +18,8 @@ impl DiskStore {
         let _gate = live.gate();
         let root = self.root();
         let io = |e| StoreError::io(self.dir(), e);
-        if let (_, Some(mut journal)) = live.end() {
-            journal.slots.check().and_then(|()| root.remove(&journal.place)).map_err(io)?;
-            journal.hold.drop_all();
+        if let (writer, Some(journal)) = live.end() {
+            journal.remove(root, writer).map_err(io)?;
             return Ok(true);
         }
         let place = match root.place(key) {
@@ -35,6 +34,8 @@ impl DiskStore {
         }
         root.remove(&place).map_err(io)?;
         self.ledger().forget(key);
+        drop(slots);
+        root.tidy(&place);
         Ok(true)
     }
 }

@@ -139,6 +139,16 @@ impl Journal {
         ahead > 0
     }
 
+    /// Removes what there is of the transfer, and closes it.
+    pub(crate) fn remove(mut self, root: &Root, writer: Option<Writer>) -> io::Result<()> {
+        self.slots.check().and_then(|()| root.remove(&self.place))?;
+        self.hold.drop_all();
+        let Self { place, slots, part, .. } = self;
+        drop((slots, part, writer));
+        root.tidy(&place);
+        Ok(())
+    }
+
     /// Writes the record and makes it durable. What it speaks of must be so before.
     pub(crate) fn save(&mut self, root: &Root) -> io::Result<()> {
         if !self.listed {

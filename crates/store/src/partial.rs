@@ -152,8 +152,7 @@ impl Partial {
         let root = self.store.root();
         let io = |e| StoreError::io(&self.path, e);
         if writer.hasher.digest() != digest {
-            journal.slots.check().and_then(|()| root.remove(&journal.place)).map_err(io)?;
-            journal.hold.drop_all();
+            journal.remove(root, Some(writer)).map_err(io)?;
             return Err(self.error(ErrorKind::DigestMismatch));
         }
         commit::set_modified(&writer.part, self.spec.mtime_ms);
@@ -180,12 +179,14 @@ impl Partial {
         }
         // From here on nobody opens it again to write.
         give_mode(0);
-        let Journal { place, mut slots, record, clock, mut hold, .. } = journal;
+        let Journal { place, mut slots, record, clock, part, mut hold, .. } = journal;
         hold.keep(length);
         match commit::settle(&self.store, &place, &mut slots, record, &clock)? {
             Settled::There { length, digest } => {
                 hold.drop_all();
                 live.note_safe(length);
+                drop((slots, part, writer));
+                root.tidy(&place);
                 Ok(Location { path: self.path.to_path_buf(), length, digest })
             }
             Settled::Gone => Err(self.error(ErrorKind::Corrupt)),
@@ -214,11 +215,8 @@ impl Partial {
         let _gate = live.gate();
         live.check(self.holder, &self.path)?;
         match live.end() {
-            (_, Some(mut journal)) => {
-                let removed = journal.slots.check().and_then(|()| self.store.root().remove(&journal.place));
-                removed.map_err(StoreError::at(&self.path))?;
-                journal.hold.drop_all();
-                Ok(())
+            (writer, Some(journal)) => {
+                journal.remove(self.store.root(), writer).map_err(StoreError::at(&self.path))
             }
             (_, None) => Ok(()),
         }

@@ -101,6 +101,14 @@ impl Root {
         }
     }
 
+    /// The files of a transfer that has ended are closed. Elsewhere than on Unix those that were removed may keep their names
+    /// until then, and their folder was not empty before.
+    pub(crate) fn tidy(&self, place: &Place) {
+        if cfg!(not(unix)) {
+            self.remove_empty(Some(&place.hex[..2]));
+        }
+    }
+
     /// Makes the names of a transfer's files survive a power cut.
     pub(crate) fn sync_place(&self, place: &Place) -> io::Result<()> {
         self.sync_folder(&place.folder)?;
