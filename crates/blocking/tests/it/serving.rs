@@ -244,16 +244,16 @@ fn who_says_nothing_makes_room_for_who_waits() {
         let listener = Listener::bind("127.0.0.1:0").unwrap();
         let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
         let serving = thread::spawn(move || server.serve(listener));
-        let first = TcpStream::connect(address).unwrap();
-        let second = TcpStream::connect(address).unwrap();
+        let silent = [(); 2].map(|()| TcpStream::connect(address).unwrap());
         let request =
             Request::new(&format!("ws://{address}/")).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
         let dialed = dial::connect_with(&request, &dial::Config::default()).unwrap();
         let told = until(&events, |event| matches!(event, ServerEvent::Rejected { .. }));
         let ServerEvent::Rejected { peer, why } = &told else { unreachable!() };
-        assert_eq!(*peer, first.local_addr().unwrap().to_string(), "who came first");
+        // Which of them stands in the porch first is a matter of threads.
+        assert!(silent.iter().any(|silent| *peer == silent.local_addr().unwrap().to_string()), "{peer}");
         assert!(why.starts_with("all places were taken"), "{why}");
-        drop((second, dialed));
+        drop((silent, dialed));
         stopper.stop();
         serving.join().unwrap().unwrap();
     });
