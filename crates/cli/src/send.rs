@@ -26,10 +26,11 @@ enum Parcel {
 
 pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     check_order(&args.files, &args.url)?;
-    if let Some(name) = stdin(&args)? {
+    let into = args.into.as_deref().map(folder).transpose()?;
+    if let Some(name) = stdin(&args, into.as_ref())? {
         return send_stdin(name, args, interrupt).await;
     }
-    let parcels = parcels(&args.files, args.into.as_ref())?;
+    let parcels = parcels(&args.files, into.as_ref())?;
     let story = Story::new(&args.record, "send", title(&parcels), &args.way.server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?;
     let files: Vec<_> = parcels.iter().filter_map(Parcel::subject).collect();
@@ -52,8 +53,14 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     courier.follow(news, ended, report, interrupt).await
 }
 
+/// The folder that everything goes into; a slash at its end is a habit.
+fn folder(name: &str) -> Result<SafeName, Trouble> {
+    SafeName::parse(name.strip_suffix('/').unwrap_or(name))
+        .map_err(|why| Trouble::usage(format!("nothing can be sent into {name}: {why}")))
+}
+
 /// The name of what comes through stdin, if that is what is to be sent.
-fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
+fn stdin(args: &Send, into: Option<&SafeName>) -> Result<Option<SafeName>, Trouble> {
     let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
     match (&args.name, args.files.iter().any(is_stdin)) {
         (None, false) => Ok(None),
@@ -62,7 +69,7 @@ fn stdin(args: &Send) -> Result<Option<SafeName>, Trouble> {
         (Some(_), true) if args.files.len() > 1 => {
             Err(Trouble::usage("- is sent alone; the files can be sent by another command"))
         }
-        (Some(name), true) => name_in(args.into.as_ref(), name)
+        (Some(name), true) => name_in(into, name)
             .map(Some)
             .map_err(|why| Trouble::usage(format!("stdin cannot be sent as {name}: {why}"))),
     }
@@ -198,12 +205,15 @@ mod tests {
 
     #[test]
     fn what_comes_through_stdin_goes_into_a_folder_too() {
-        let line = "bowline send - ws://h --name photos.tar --into 2026/november";
+        let line = "bowline send - ws://h --name photos.tar";
         let Ok(Cli { command: Command::Send(args), .. }) = Cli::try_parse_from(line.split(' ')) else {
             panic!("a command to send")
         };
-        let name = stdin(&args).expect("a good name").expect("a name");
-        assert_eq!(name.as_str(), "2026/november/photos.tar");
+        for given in ["2026/november", "2026/november/"] {
+            let name =
+                stdin(&args, Some(&folder(given).expect(given))).expect("a good name").expect("a name");
+            assert_eq!(name.as_str(), "2026/november/photos.tar");
+        }
     }
 
     #[test]

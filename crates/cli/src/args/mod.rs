@@ -13,7 +13,7 @@ pub(crate) use shared::{
 pub(crate) use slips::{check_order, explain};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
-use bowline_core::transfer::{ByteRange, SafeName};
+use bowline_core::transfer::ByteRange;
 use bowline_tokio::Origins;
 use bowline_tokio::accept::OriginError;
 use clap::{Args, Parser, Subcommand};
@@ -134,8 +134,8 @@ pub(crate) struct Send {
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     /// The folder of the server that everything goes into, such as 2026/november
-    #[arg(long, value_name = "FOLDER", value_parser = SafeName::parse)]
-    pub(crate) into: Option<SafeName>,
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) into: Option<String>,
     /// Send Unix permissions too, and the times of folders
     #[arg(long)]
     pub(crate) preserve: bool,
