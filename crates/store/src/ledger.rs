@@ -13,7 +13,7 @@ use crate::sys::Access;
 use bowline_core::transfer::TransferId;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -48,10 +48,8 @@ impl Ledger {
         key: TransferId,
         length: u64,
     ) -> Result<Hold, String> {
-        let mut books = lock(&self.books);
-        if !quota.is_none() && !books.counted {
-            books.count(root);
-        }
+        // Without a quota nobody asks how much there is.
+        let mut books = if quota.is_none() { lock(&self.books) } else { self.counted(root) };
         let before = books.entries.get(&key).map(|(_, bytes)| *bytes);
         let sum = books.sums.get(principal).copied().unwrap_or_default();
         let bytes = sum.bytes - u128::from(before.unwrap_or(0));
@@ -94,10 +92,7 @@ impl Ledger {
 
     /// The bytes and the files of all principals.
     pub(crate) fn total(&self, root: &Root) -> (u64, u64) {
-        let mut books = lock(&self.books);
-        if !books.counted {
-            books.count(root);
-        }
+        let books = self.counted(root);
         let add = |(bytes, files): (u128, u64), sum: &Sum| (bytes + sum.bytes, files + sum.partials);
         let (bytes, files) = books.sums.values().fold((0, 0), add);
         (bytes.try_into().unwrap_or(u64::MAX), files)
@@ -105,11 +100,16 @@ impl Ledger {
 
     /// Whether there is something of this file.
     pub(crate) fn has(&self, root: &Root, key: TransferId) -> bool {
+        self.counted(root).entries.contains_key(&key)
+    }
+
+    /// The books, with what was there before.
+    fn counted(&self, root: &Root) -> MutexGuard<'_, Books> {
         let mut books = lock(&self.books);
         if !books.counted {
             books.count(root);
         }
-        books.entries.contains_key(&key)
+        books
     }
 
     /// This file is no more.

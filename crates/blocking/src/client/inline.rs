@@ -135,9 +135,7 @@ impl InlineClient {
         id: TransferId,
         overwrite: bool,
     ) -> Result<Underway<'_>, TransferError> {
-        let (store, file) = landing(to, overwrite)?;
-        let mut download = Download::new(id, name, file);
-        download.begun = store.has_begun(id);
+        let (store, download) = landing(id, name, to, overwrite)?;
         self.fetch(&store, download)
     }
 

@@ -212,9 +212,7 @@ impl Client {
         id: TransferId,
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
-        let (store, file) = landing(to, overwrite)?;
-        let mut download = Download::new(id, name, file);
-        download.begun = store.has_begun(id);
+        let (store, download) = landing(id, name, to, overwrite)?;
         self.fetch(&store, download)
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bowline_host::LAST_WORDS;
+use bowline_host::server::Hurry;
 
 use super::Server;
 use super::link::Letter;
@@ -27,14 +28,6 @@ pub(super) struct Patience<'a> {
     pub(super) time: Duration,
     /// Somebody calls when it is over before its time.
     pub(super) wakened: Option<&'a Wakened>,
-}
-
-/// Why nobody waits for somebody any more who shakes hands.
-pub(super) enum Hurry {
-    /// The server stops.
-    Stop,
-    /// Somebody else is to have the place.
-    Others,
 }
 
 impl<'a> Caller<'a> {

@@ -21,7 +21,7 @@ use bowline_core::transfer::{Leftover, TransferId};
 use bowline_handshake::server::Error;
 use bowline_host::AcceptError;
 use bowline_host::LAST_WORDS;
-use bowline_host::server::{Figures, House, Pass, Refusal};
+use bowline_host::server::{Figures, House, Hurry, Pass, Refusal};
 #[cfg(feature = "tls")]
 use bowline_host::tls::timed_out;
 use bowline_host::transfer::Verb;
@@ -39,7 +39,7 @@ use crate::stream::Stream;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use crate::watch::{Audience, Watch, watch};
-use caller::{Caller, Hurry, Patience};
+use caller::{Caller, Patience};
 use link::{Letter, Link};
 use porch::Porch;
 use sweeping::Sweeping;
@@ -192,7 +192,7 @@ impl Server {
         let error = match (shaken, wakened.and_then(|_| caller.hurry())) {
             (Some(Ok(stream)), _) => return self.serve_caller(caller, stream, peer),
             (Some(Err(error)), _) => error,
-            (None, Some(hurry)) => return self.refuse_early(peer, Refusal::Tls, &hurry),
+            (None, Some(hurry)) => return self.tell(&self.0.house.refuse_early(peer, Refusal::Tls, hurry)),
             (None, None) => timed_out(time),
         };
         self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}")));
@@ -234,7 +234,8 @@ impl Server {
             (Ok(accepted), Some(pass)) => self.serve_link(caller, accepted, pass, peer),
             (Ok(_), None) => {}
             (Err(AcceptError::Handshake(Error::Closed { end: End::LocalAbort, .. })), _) => {
-                self.refuse_early(peer, Refusal::Handshake, &caller.hurry().unwrap_or(Hurry::Stop));
+                let hurry = caller.hurry().unwrap_or(Hurry::Stop);
+                self.tell(&self.0.house.refuse_early(peer, Refusal::Handshake, hurry));
             }
             (Err(error), _) => self.tell(&self.0.house.refuse_handshake(peer, &error)),
         }
@@ -272,13 +273,6 @@ impl Server {
     }
 
     // ----- inside -----
-
-    fn refuse_early(&self, peer: String, why: Refusal, hurry: &Hurry) {
-        self.tell(&match hurry {
-            Hurry::Stop => self.0.house.refuse_at_stop(peer, why),
-            Hurry::Others => self.0.house.refuse_for_others(peer, why),
-        });
-    }
 
     fn tell(&self, event: &ServerEvent) {
         self.0.events.tell(event);

@@ -64,15 +64,24 @@ pub fn offer_of(path: &Path, name: SafeName, id: TransferId) -> Result<(Offer, S
     Ok((offer, source))
 }
 
-/// Where a file goes that is fetched to this path: a store for nothing but that, and the name in it. Waits for the disk.
+/// Where a file goes that is fetched to this path: a store for nothing but that, and what is to be fetched into
+/// it, with whether an earlier process has begun. Waits for the disk.
 ///
 /// # Errors
 /// The path does not name a file, or the folder cannot be written to.
-pub fn landing(to: &Path, overwrite: bool) -> Result<(DiskStore, SafeName), TransferError> {
+pub fn landing(
+    id: TransferId,
+    name: SafeName,
+    to: &Path,
+    overwrite: bool,
+) -> Result<(DiskStore, Download), TransferError> {
     let (dir, file) = place_of(to)?;
     let mut config = bowline_store::Config::fetching();
     config.overwrite = overwrite;
-    Ok((DiskStore::open(&dir, config)?, file))
+    let store = DiskStore::open(&dir, config)?;
+    let mut download = Download::new(id, name, file);
+    download.begun = store.has_begun(id);
+    Ok((store, download))
 }
 
 /// The folder of a path, and the last part of it as a name.

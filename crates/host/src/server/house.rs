@@ -17,6 +17,7 @@ use http::{HeaderValue, StatusCode};
 use super::crowd::Crowd;
 use super::figures::Tally;
 use super::orders::Orders;
+use super::porch::Hurry;
 use super::rates::Rates;
 use super::seats::Seats;
 use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent, Talks};
@@ -154,14 +155,12 @@ impl House {
         ServerEvent::Rejected { peer: address, why: text }
     }
 
-    /// The same for one who was shaking hands when the server stopped.
-    pub fn refuse_at_stop(&self, address: String, why: Refusal) -> ServerEvent {
-        self.refuse(address, why, "the server stops".to_owned())
-    }
-
-    /// The same for one who kept a place without a request, when somebody else [waited for it](super::Porch).
-    pub fn refuse_for_others(&self, address: String, why: Refusal) -> ServerEvent {
-        let text = "all places were taken, and no request had come; others waited for this one";
+    /// The same for one who was shaking hands and had to go.
+    pub fn refuse_early(&self, address: String, why: Refusal, hurry: Hurry) -> ServerEvent {
+        let text = match hurry {
+            Hurry::Stop => "the server stops",
+            Hurry::Others => "all places were taken, and no request had come; others waited for this one",
+        };
         self.refuse(address, why, text.to_owned())
     }
 

@@ -24,6 +24,6 @@ pub use figures::{Figures, Moved, ROUND_TRIPS, Refusal, Stages, Traffic};
 pub use guest::Guest;
 pub use house::House;
 pub use peer::Peer;
-pub use porch::{COURTESY, Porch};
+pub use porch::{COURTESY, Hurry, Porch};
 pub use served::{Output, Served};
 pub use talks::Talks;

@@ -14,6 +14,16 @@ pub const COURTESY: Duration = Duration::from_secs(2);
 /// How long one who was sent away may take to go before another is: his end needs no answer of anybody.
 const GOING: Duration = Duration::from_millis(100);
 
+/// Why somebody who shakes hands has to go before his time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hurry {
+    /// The server stops.
+    Stop,
+    /// He kept a place without a request, and somebody else waits for it.
+    Others,
+}
+
 /// Those who have come and have not asked yet, each with what sends him away.
 #[derive(Debug)]
 pub struct Porch<T> {

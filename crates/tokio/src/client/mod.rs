@@ -196,13 +196,7 @@ impl Client {
         overwrite: bool,
     ) -> Result<Transfer, TransferError> {
         let to = to.to_owned();
-        let (store, download) = blocking(move || {
-            let (store, file) = landing(&to, overwrite)?;
-            let mut download = Download::new(id, name, file);
-            download.begun = store.has_begun(id);
-            Ok((store, download))
-        })
-        .await?;
+        let (store, download) = blocking(move || landing(id, name, &to, overwrite)).await?;
         self.fetch(&store, download).await
     }
 

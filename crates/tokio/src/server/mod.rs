@@ -36,7 +36,7 @@ use crate::tcp;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use door::{Caller, Door};
-use patience::{Hurry, Patience};
+use patience::Patience;
 use places::{Away, Places, Stand};
 use served::Link;
 
@@ -198,7 +198,7 @@ impl Server {
                 Box::pin(self.serve_with(stream, peer, set_unsent, (Some(stand), away))).await;
             }
             Ok(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
-            Err(hurry) => self.refuse_early(peer, Refusal::Tls, &hurry),
+            Err(hurry) => self.tell(self.house.refuse_early(peer, Refusal::Tls, hurry)),
         }
     }
 
@@ -235,19 +235,12 @@ impl Server {
             (Ok(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
             (Ok(Ok(_)), None) => {}
             (Ok(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
-            (Err(hurry), _) => self.refuse_early(peer, Refusal::Handshake, &hurry),
+            (Err(hurry), _) => self.tell(self.house.refuse_early(peer, Refusal::Handshake, hurry)),
         }
     }
 
     fn patience(&self) -> Patience {
         Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout)
-    }
-
-    fn refuse_early(&self, peer: String, why: Refusal, hurry: &Hurry) {
-        self.tell(match hurry {
-            Hurry::Stop => self.house.refuse_at_stop(peer, why),
-            Hurry::Others => self.house.refuse_for_others(peer, why),
-        });
     }
 
     async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))

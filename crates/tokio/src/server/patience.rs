@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bowline_host::LAST_WORDS;
+use bowline_host::server::Hurry;
 use tokio::sync::watch;
 
 use super::places::Away;
@@ -13,14 +14,6 @@ pub(super) struct Patience {
     time: Duration,
     /// `None` if the server has stopped already.
     stopping: Option<watch::Receiver<bool>>,
-}
-
-/// Why it ended before its time.
-pub(super) enum Hurry {
-    /// The server stops.
-    Stop,
-    /// Somebody else is to have the place.
-    Others,
 }
 
 impl Patience {
