@@ -78,6 +78,7 @@ impl Outbox {
     }
 
     /// Begins another unit, unless there is enough already.
+    #[inline]
     fn begin_unit(&mut self) -> bool {
         let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS;
         if !is_full {

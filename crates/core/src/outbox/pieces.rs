@@ -39,6 +39,10 @@ impl<'a> Iterator for Pieces<'a> {
                 self.unit = Some(self.units.next()?);
                 continue;
             };
+            if unit.is_one_piece() {
+                self.unit = None;
+                return Some(unit.rest(0));
+            }
             let rest = unit.rest(self.piece);
             self.piece += 1;
             if self.piece == unit.pieces() {

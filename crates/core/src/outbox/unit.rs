@@ -126,6 +126,12 @@ impl Unit {
         rest.find(|rest| !rest.is_empty()).unwrap_or_default()
     }
 
+    /// Whether it is only frames that were copied.
+    #[inline]
+    pub(super) fn is_one_piece(&self) -> bool {
+        self.pieces_len == 0
+    }
+
     /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {

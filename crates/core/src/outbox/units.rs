@@ -62,7 +62,7 @@ impl Units {
     #[inline]
     pub(super) fn push(&mut self) {
         if self.ready == self.all.len() {
-            self.all.push(Unit::default());
+            self.grow();
         }
         self.ready += 1;
     }
@@ -91,6 +91,20 @@ impl Units {
     /// Up to `n` bytes were written. Returns how many of them were of these units, and whether our Close left with them.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) -> (usize, bool) {
+        // Most writes take all there is.
+        match &mut self.all[..self.ready] {
+            [unit] if n == self.left && unit.is_ready() => {
+                let close = unit.ends_with_close();
+                unit.reset();
+                (self.ready, self.left) = (0, 0);
+                (n, close)
+            }
+            _ => self.advance_some(n),
+        }
+    }
+
+    /// Up to `n` bytes were written of any number of units.
+    fn advance_some(&mut self, n: usize) -> (usize, bool) {
         let (mut rest, mut done, mut close) = (n, 0, false);
         for unit in &mut self.all[..self.ready] {
             let left = unit.left();
@@ -112,6 +126,11 @@ impl Units {
         }
         self.left -= n - rest;
         (n - rest, close)
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.all.push(Unit::default());
     }
 
     /// Drops the units of which nothing has left.
