@@ -190,7 +190,7 @@ impl InlineClient {
         answered.unwrap_or(Err(PingError::Closing))
     }
 
-    /// What the link is doing.
+    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
     pub fn link(&self) -> LinkState {
         self.client.state.get()
     }

@@ -258,7 +258,7 @@ impl Client {
         self.ask().recv().unwrap_or(Err(PingError::Closing))
     }
 
-    /// What the link is doing.
+    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
     pub fn link(&self) -> Watch<LinkState> {
         self.state.clone()
     }

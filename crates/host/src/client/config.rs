@@ -135,7 +135,7 @@ pub enum LinkState<I = Instant> {
         /// Why it is down, in one sentence.
         why: String,
     },
-    /// It is down for good.
+    /// It is down for good: it is not dialled any more, or the client was closed.
     Ended {
         /// Why, in one sentence.
         why: String,

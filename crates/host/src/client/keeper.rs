@@ -27,7 +27,7 @@ use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Ta
 use crate::desk::Desk;
 use crate::dial::place;
 use crate::seed::seed;
-use crate::transfer::Tracked;
+use crate::transfer::{Tracked, TransferError};
 
 /// Keeps the link of a client, and moves the transfers over it. The adapter dials, carries bytes, tells the time, and
 /// does what comes out of [`poll_output`](Self::poll_output). `T` is what it needs to tell somebody of a transfer.
@@ -49,6 +49,7 @@ pub struct Keeper<T> {
     /// Why the link is down.
     why: String,
     pub(super) ended: Option<Ended>,
+    has_told_end: bool,
     wanted: Wanted,
     pub(super) talk: Anchor,
     /// When progress is told next.
@@ -106,6 +107,7 @@ impl<T> Keeper<T> {
             attempt: 0,
             why: "no answer yet".to_owned(),
             ended: None,
+            has_told_end: false,
             wanted: Wanted::Service,
             talk: Anchor(talk),
             due: now,
@@ -251,7 +253,7 @@ impl<T> Keeper<T> {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dial => self.dial(),
-            Event::Waiting { until } => self.handle_waiting(now, until),
+            Event::Waiting { until } if self.wanted != Wanted::Nothing => self.handle_waiting(now, until),
             Event::GaveUp(why) => self.give_up(now, why),
             Event::LinkDown(disconnect) => self.handle_link_down(disconnect),
             Event::Link(event) => self.tell(LinkEvent::Notice(event)),
@@ -310,14 +312,24 @@ impl<T> Keeper<T> {
         self.places.clear();
         self.desk.worker.drop_sources();
         self.end_talk(now);
-        self.outputs.push_back(Output::State(LinkState::Ended { why: why.clone() }));
+        self.tell_end(why.clone());
         self.tell(LinkEvent::GaveUp { why, reached });
     }
 
-    /// Closes the link if nobody wants it any more.
+    /// There will be no other link.
+    fn tell_end(&mut self, why: String) {
+        if !std::mem::replace(&mut self.has_told_end, true) {
+            self.outputs.push_back(Output::State(LinkState::Ended { why }));
+        }
+    }
+
+    /// Closes the link if nobody wants it any more, and tells when it is gone.
     fn settle(&mut self) {
         if self.wanted == Wanted::Rest && self.tracked.is_empty() && self.is_silent() {
             self.close();
+        }
+        if self.is_over() {
+            self.tell_end(TransferError::Closed.to_string());
         }
     }
 

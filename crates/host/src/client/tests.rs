@@ -305,6 +305,40 @@ fn it_is_over_at_once_without_a_link_and_without_work() {
     assert_eq!(told.iter().filter(|line| *line == "Abandon").count(), 1, "no dial is waited for: {told:?}");
 }
 
+/// Whoever watches the link sees its last state; what waits for a dial that will never come would stay there.
+#[test]
+fn a_client_that_is_closed_without_a_link_says_that_it_has_ended() {
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_dial_failed(Instant::ZERO, refused());
+    said(&mut keeper, Instant::ZERO);
+    keeper.close();
+    assert_eq!(said(&mut keeper, Instant::ZERO), ["Abandon", "ended: the client was closed"]);
+    keeper.close();
+    assert!(said(&mut keeper, Instant::ZERO).is_empty(), "once");
+}
+
+#[test]
+fn a_client_that_was_closed_waits_for_no_dial() {
+    let now = Instant::ZERO;
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_link_up(now, SECOND);
+    let mut connection = Connection::client(keeper.connection(now), [7; 32], now);
+    keeper.pump(now, &mut connection);
+    said(&mut keeper, now);
+    keeper.close();
+    connection.handle_end(now, End::Reset);
+    keeper.pump(now, &mut connection);
+    let told = said(&mut keeper, now);
+    assert_eq!(told, ["Abandon", "LetGo", "Down", "ended: the client was closed"]);
+}
+
+#[test]
+fn who_has_given_up_ends_once() {
+    let (mut keeper, now, _) = given_up(true);
+    keeper.close();
+    assert_eq!(said(&mut keeper, now), ["Abandon"]);
+}
+
 #[test]
 fn a_failed_dial_is_told_like_an_end() {
     let error = DialError::System(io::Error::other("?"));

@@ -248,7 +248,7 @@ impl Client {
         pings::answered(waiting).await
     }
 
-    /// What the link is doing.
+    /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
     }
