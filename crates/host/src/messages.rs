@@ -33,7 +33,7 @@ impl Heard {
 #[non_exhaustive]
 pub enum FlushError {
     /// Nobody will ever know.
-    #[error("the session was lost, or the client was closed")]
+    #[error("the session was lost, the client was closed, or it was not set to speak of messages")]
     Lost,
     /// They have not, within the time that was given.
     #[error("messages have not arrived within the time that was given")]

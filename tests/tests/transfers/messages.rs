@@ -362,6 +362,9 @@ pub(crate) fn ends_that_do_not_speak_of_messages_say_so(pair: Pair) {
     assert_eq!(mute.send(said.clone()), Err(unknown.clone()));
     assert_eq!(mute.send_volatile(said.clone()), Err(unknown.clone()));
     assert_eq!((mute.flush(), mute.receive()), (Err(FlushError::Lost), None));
+    for error in [unknown.to_string(), FlushError::Lost.to_string()] {
+        assert!(error.ends_with("was not set to speak of messages"), "{error}");
+    }
 
     let there = serving.server.talks();
     let session = SessionId::from_bytes([1; 16]);

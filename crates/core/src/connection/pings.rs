@@ -22,8 +22,8 @@ pub enum PingError {
     /// So many pings of the application wait to leave: the transport takes nothing.
     #[error("{0} pings wait to leave already")]
     TooMany(usize),
-    /// The connection is closing or closed.
-    #[error("the connection is closing")]
+    /// The connection is closing or closed, or there is none.
+    #[error("the connection is closing, or there is none")]
     Closing,
 }
 

@@ -35,7 +35,7 @@ pub enum Event {
         /// When.
         retry_after: Duration,
     },
-    /// The peer does not speak of messages, as long as this link lasts.
+    /// The peer does not speak of messages, as long as this link lasts. What was sent waits for another link.
     Unsupported,
     /// The link broke the protocol: close it.
     Broken {
@@ -77,8 +77,8 @@ pub enum SendError {
     /// A volatile message, and no link on which it could leave at once.
     #[error("no link is up, and a volatile message does not wait for one")]
     Down(Message),
-    /// There is no such session.
-    #[error("there is no such session")]
+    /// There is no such session: it is over, or this end was not set to speak of messages.
+    #[error("there is no such session: it is over, or this end was not set to speak of messages")]
     Unknown(Message),
 }
 

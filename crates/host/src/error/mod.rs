@@ -23,7 +23,7 @@ pub enum DialError {
     Request(#[from] client::RequestError),
     /// The URL is `wss://`, and this program does no TLS: the adapter is built without that feature. A handshake over a
     /// stream that is encrypted already needs no more than that stream.
-    #[error("{place} asks for TLS (wss://), which is not built in")]
+    #[error("{place} asks for TLS (wss://), which is not built in: enable feature `tls`")]
     NoTls {
         /// Host and port.
         place: String,

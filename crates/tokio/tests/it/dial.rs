@@ -176,7 +176,10 @@ async fn what_cannot_be_dialled_is_not_tried() {
     #[cfg(not(feature = "tls"))]
     {
         let error = dial::connect("wss://example.org/chat", &config).await.unwrap_err();
-        assert_eq!(error.to_string(), "example.org:443 asks for TLS (wss://), which is not built in");
+        assert_eq!(
+            error.to_string(),
+            "example.org:443 asks for TLS (wss://), which is not built in: enable feature `tls`"
+        );
         assert!(!error.retry().is_yes());
     }
     let error = dial::connect("http://example.org/", &config).await.unwrap_err();
