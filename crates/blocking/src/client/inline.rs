@@ -88,7 +88,7 @@ impl InlineClient {
     /// Sends a file under this name. The same id goes on where an earlier process stopped.
     ///
     /// # Errors
-    /// The file cannot be read, or the client has ended.
+    /// The file cannot be read, or the client was closed.
     pub fn upload(
         &mut self,
         path: &Path,
@@ -102,7 +102,7 @@ impl InlineClient {
     /// Sends what this offer says, as [`Client::offer`] does.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn offer(&mut self, offer: Offer, source: Option<Source>) -> Result<Underway<'_>, TransferError> {
         let place = self.place(offer.length)?;
         let transfer = self.client.begin(place, offer, source.into())?;
@@ -112,7 +112,7 @@ impl InlineClient {
     /// Sends what comes through a pipe, as [`Client::pipe`] does.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn pipe(
         &mut self,
         pipe: Pipe,
@@ -127,7 +127,7 @@ impl InlineClient {
     /// Fetches the file of this name to a path. The same id goes on where an earlier process stopped.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client has ended.
+    /// The path cannot be written to, or the client was closed.
     pub fn download(
         &mut self,
         name: SafeName,
@@ -142,7 +142,7 @@ impl InlineClient {
     /// Fetches a file into a store, or the listing of a folder, as [`Client::fetch`] does.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn fetch(&mut self, store: &DiskStore, download: Download) -> Result<Underway<'_>, TransferError> {
         let place = self.place(download.length)?;
         let transfer = self.client.begin_download(place, store, download)?;

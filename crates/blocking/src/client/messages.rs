@@ -39,10 +39,12 @@ impl Client {
         self.ask_volatile(message.clone()).recv().unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Waits until everything that was sent before has arrived.
+    /// Waits until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
+    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended.
+    /// The session is lost meanwhile, or the client has ended. [`receive`](Self::receive) hands back what may not have
+    /// arrived.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flushed(None)
     }

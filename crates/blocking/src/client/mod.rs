@@ -38,7 +38,8 @@ pub type LinkState = bowline_host::client::LinkState<Instant>;
 const EVENTS: usize = 256;
 
 /// A client of one server, with a thread of its own. Clones share it; the connection is closed when the last one is dropped,
-/// no transfer is under way and every message has arrived.
+/// no transfer is under way and every message has arrived. Until then it dials on, if need be, unless
+/// [`ClientConfig::reconnect`] has an end; [`close`](Self::close) waits for none of it.
 ///
 /// ```no_run
 /// use bowline_blocking::{Client, ClientConfig};
@@ -167,7 +168,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The file cannot be read, or the client has ended.
+    /// The file cannot be read, or the client was closed.
     pub fn upload(&self, path: &Path, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let (offer, source) = offer_of(path, name, id)?;
         self.offer(offer, Some(source))
@@ -179,7 +180,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let place = self.places.take(offer.length);
         self.begin(place, offer, source.into())
@@ -192,7 +193,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let place = self.places.take(None);
         self.begin(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
@@ -204,7 +205,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client has ended.
+    /// The path cannot be written to, or the client was closed.
     pub fn download(
         &self,
         name: SafeName,
@@ -224,7 +225,7 @@ impl Client {
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let place = self.places.take(download.length);
         self.begin_download(place, store, download)

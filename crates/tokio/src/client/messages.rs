@@ -37,12 +37,14 @@ impl Client {
         taken.await.unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Waits until everything that was sent before has arrived.
+    /// Waits until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
+    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// Cancel-safe.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended.
+    /// The session is lost meanwhile, or the client has ended. [`receive`](Self::receive) hands back what may not have
+    /// arrived.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let mark = self.talk.mark()?;
         self.news.look(|| self.talk.flushed(mark).ok_or(None)).await

@@ -30,7 +30,8 @@ pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 const EVENTS: usize = 256;
 
 /// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is under
-/// way and every message has arrived.
+/// way and every message has arrived. Until then it dials on, if need be, unless [`ClientConfig::reconnect`] has an end;
+/// [`close`](Self::close) waits for none of it.
 ///
 /// ```no_run
 /// use bowline_core::transfer::{SafeName, TransferId};
@@ -111,11 +112,14 @@ pub(crate) enum Command {
 }
 
 impl Client {
-    /// Starts a client of the server at this `ws://` URL. It dials at once, in a task of its own; must be called in a
-    /// tokio runtime.
+    /// Starts a client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials at once, in a task
+    /// of its own.
     ///
     /// # Errors
     /// The URL or the token is not valid, or the system gives no random bytes.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         let request = config.request(url)?;
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -136,7 +140,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The file cannot be read, or the client has ended.
+    /// The file cannot be read, or the client was closed.
     pub async fn upload(
         &self,
         path: &Path,
@@ -155,7 +159,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub async fn offer(&self, offer: Offer, source: Option<Source>) -> Result<Transfer, TransferError> {
         let permit = self.permit(offer.length).await?;
         let (ticket, transfer) = Ticket::new(offer.id, self.commands.clone(), permit);
@@ -171,7 +175,7 @@ impl Client {
     /// queued nothing, and the pipe is gone.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub async fn pipe(&self, pipe: Pipe, name: SafeName, id: TransferId) -> Result<Transfer, TransferError> {
         let permit = self.permit(None).await?;
         let (ticket, transfer) = Ticket::new(id, self.commands.clone(), permit);
@@ -187,7 +191,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The path cannot be written to, or the client has ended.
+    /// The path cannot be written to, or the client was closed.
     pub async fn download(
         &self,
         name: SafeName,
@@ -209,7 +213,7 @@ impl Client {
     /// queued nothing.
     ///
     /// # Errors
-    /// The client has ended.
+    /// The client was closed.
     pub async fn fetch(&self, store: &DiskStore, download: Download) -> Result<Transfer, TransferError> {
         let permit = self.permit(download.length).await?;
         let (ticket, transfer) = Ticket::new(download.id, self.commands.clone(), permit);

@@ -47,7 +47,8 @@ impl InlineClient {
         sent.unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Works until everything that was sent before has arrived.
+    /// Works until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
+    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// # Errors
     /// The session is lost meanwhile, or the client has ended. [`FlushError::Unheard`]: as many messages wait to be received
