@@ -22,7 +22,7 @@ pub(crate) fn upload(file: &Path, url: &str) -> Result<(), Box<dyn Error>> {
     // The same file to the same server is the same transfer, also in the next process. Others must not guess it: where
     // they may come to that server too, hash a secret as well.
     let id = Digest::of(format!("{url} {}", file.canonicalize()?.display()).as_bytes());
-    let id = TransferId::from_bytes(id.as_bytes()[..16].try_into()?);
+    let id = TransferId::from_half_of(id.as_bytes());
 
     let client = Client::new(url, ClientConfig::default())?;
     let mut upload = client.upload(file, SafeName::parse(name)?, id)?;

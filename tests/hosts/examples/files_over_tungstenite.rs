@@ -179,7 +179,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["send", address, file] => {
             let (file, id) = (Path::new(file), bowline_host::seed()?);
             let name = file.file_name().and_then(|name| name.to_str()).ok_or("no name for a file")?;
-            let (name, id) = (SafeName::parse(name)?, TransferId::from_bytes(id[..16].try_into()?));
+            let (name, id) = (SafeName::parse(name)?, TransferId::from_half_of(&id));
             let dial = || {
                 let stream = Counted::new(TcpStream::connect(address)?);
                 let socket =

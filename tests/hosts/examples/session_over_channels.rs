@@ -244,7 +244,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut party = Party::client(deliver)?;
     let file = Path::new(file);
     let name = SafeName::parse(file.file_name().and_then(|name| name.to_str()).ok_or("no name for a file")?)?;
-    party.upload(file, name, TransferId::from_bytes(bowline_host::seed()?[..16].try_into()?))?;
+    party.upload(file, name, TransferId::from_half_of(&bowline_host::seed()?))?;
     let now = party.now();
     party.session.messages_mut().ok_or("it has messages")?.send(now, Message::text("hello"))?;
     let dial = || {

@@ -159,7 +159,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let (deliver, mut reports) = reports();
             let (mut party, file) = (Party::client(deliver)?, Path::new(file));
             let name = file.file_name().and_then(|name| name.to_str()).ok_or("no name for a file")?;
-            let id = TransferId::from_bytes(bowline_host::seed()?[..16].try_into()?);
+            let id = TransferId::from_half_of(&bowline_host::seed()?);
             party.upload(file, SafeName::parse(name)?, id)?;
             let now = party.now();
             party.session.messages_mut().ok_or("it has messages")?.send(now, Said::text("hello"))?;

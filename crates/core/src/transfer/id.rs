@@ -23,6 +23,20 @@ impl TransferId {
         Self(bytes)
     }
 
+    /// The id made of the first half of these bytes: of random ones, or of a digest.
+    ///
+    /// ```
+    /// use bowline_core::transfer::{Digest, TransferId};
+    /// let digest = Digest::of(b"a secret of this program, /home/ann/a.tar, ws://127.0.0.1:9000");
+    /// let id = TransferId::from_half_of(digest.as_bytes());
+    /// assert_eq!(id.to_hex(), digest.to_string()[..32]);
+    /// ```
+    pub fn from_half_of(bytes: &[u8; 32]) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&bytes[..16]);
+        Self(id)
+    }
+
     /// The bytes themselves. They are a secret.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
