@@ -249,7 +249,7 @@ impl Messages {
         matches!(self.link, Link::Up { .. })
     }
 
-    /// How many messages wait for their acknowledgement.
+    /// How many messages wait for their acknowledgement; 0 if all that was sent has arrived.
     pub fn unacknowledged(&self) -> usize {
         self.channel.unacknowledged()
     }

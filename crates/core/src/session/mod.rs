@@ -3,8 +3,9 @@
 //! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt), [`Transfers`] and [`Messages`](crate::Messages) together. A
 //! client's session says when to dial, and how often the connection is to ping; whoever dials tells it of each link's
 //! beginning and end, and [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of
-//! the day. A server's session lives as long as one link; its messages live in [`Sessions`](crate::Sessions), beside all
-//! links.
+//! the day. The handshake of a link has to ask for [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and to get it:
+//! a link without it is a dial that has failed. A server's session lives as long as one link; its messages live in
+//! [`Sessions`](crate::Sessions), beside all links.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
