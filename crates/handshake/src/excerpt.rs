@@ -48,6 +48,13 @@ pub(crate) fn redact(text: &mut [u8], secrets: &[Vec<u8>]) {
     }
 }
 
+/// The same of a copy, as text.
+pub(crate) fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> String {
+    let mut copy = bytes.to_vec();
+    redact(&mut copy, secrets);
+    String::from_utf8_lossy(&copy).into_owned()
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

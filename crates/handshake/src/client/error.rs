@@ -10,7 +10,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use thiserror::Error;
 
-use crate::excerpt::{raw, speaker, text};
+use crate::excerpt::{raw, redacted, speaker, text};
 
 /// Why there is no WebSocket.
 ///
@@ -99,6 +99,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same, without these secrets in what the server said.
+    pub(super) fn without(mut self, secrets: &[Vec<u8>]) -> Self {
+        if let Self::NotWebSocket { upgrade: said }
+        | Self::UnexpectedExtension { extension: said }
+        | Self::UnexpectedSubprotocol { subprotocol: said } = &mut self
+        {
+            *said = redacted(said.as_bytes(), secrets);
+        }
+        self
+    }
+
     /// The status the server answered with, if it refused.
     pub fn status(&self) -> Option<StatusCode> {
         if let Self::Refused(refusal) = self { Some(refusal.status) } else { None }
@@ -145,6 +156,35 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Whether the request carried an `Authorization`.
     pub had_credentials: bool,
+    pub(super) shown: Shown,
+}
+
+/// What a sentence shows of the headers: without secrets, which a server may have sent back there, too.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    location: Option<String>,
+    media_type: String,
+}
+
+impl Shown {
+    pub(super) fn of(status: StatusCode, headers: &HeaderMap, secrets: &[Vec<u8>]) -> Self {
+        // A query may carry a token, and so may a fragment.
+        let place = |location: &str| {
+            let end = location.find(['?', '#']).unwrap_or(location.len());
+            let rest = if location[end..].starts_with('?') { "?..." } else { "" };
+            text(redacted(&location.as_bytes()[..end], secrets).as_bytes()) + rest
+        };
+        let media_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().split(|b| *b == b';').next());
+        let media_type = redacted(media_type.unwrap_or_default(), secrets);
+        Self { location: location(status, headers).map(place), media_type: text(media_type.as_bytes()) }
+    }
+}
+
+/// Where a redirect leads.
+fn location(status: StatusCode, headers: &HeaderMap) -> Option<&str> {
+    let is_redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    headers.get(LOCATION).filter(|_| is_redirect)?.to_str().ok()
 }
 
 impl Refusal {
@@ -153,13 +193,7 @@ impl Refusal {
     /// It may be relative, and may name a scheme of `http` or `https`. Nobody follows it unasked: it could lead the
     /// credentials to somebody else.
     pub fn location(&self) -> Option<&str> {
-        let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-        self.headers.get(LOCATION).filter(|_| is_redirect)?.to_str().ok()
-    }
-
-    fn media_type(&self) -> Option<String> {
-        let value = self.headers.get(CONTENT_TYPE)?.as_bytes();
-        value.split(|byte| *byte == b';').next().map(text).filter(|name| !name.is_empty())
+        location(self.status, &self.headers)
     }
 
     /// `404 Not Found`, or the number alone where it has no name.
@@ -172,11 +206,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
-        if let Some(location) = self.location() {
-            // A query may carry a token.
-            let (place, query) =
-                location.split_once('?').map_or((location, ""), |(place, _)| (place, "?..."));
-            return write!(f, "the server redirects to \"{}{query}\" ({name})", text(place.as_bytes()));
+        let Shown { location, media_type } = &self.shown;
+        if let Some(location) = location {
+            return write!(f, "the server redirects to \"{location}\" ({name})");
         }
         match self.status.as_u16() {
             401 if self.had_credentials => write!(f, "the server does not accept the credentials ({name})")?,
@@ -189,7 +221,7 @@ impl fmt::Display for Refusal {
             503 => write!(f, "the server is overloaded or down for maintenance ({name})")?,
             _ => {
                 write!(f, "the server answered {name}")?;
-                if let Some(media_type) = self.media_type() {
+                if !media_type.is_empty() {
                     write!(f, " ({media_type})")?;
                 }
                 f.write_str(" instead of a WebSocket upgrade")?;

@@ -27,6 +27,7 @@ use http::StatusCode;
 use http::header::AUTHORIZATION;
 use tungstenite::handshake::derive_accept_key;
 
+use error::Shown;
 pub use error::{Error, Refusal};
 pub use request::{Request, RequestError};
 
@@ -240,7 +241,7 @@ impl Handshake {
             }
             self.state = match answer.check(&self.accept_key, &self.subprotocols) {
                 Ok(subprotocol) => State::Answered { response: answer.into_response(), subprotocol },
-                Err(error) => State::Failed(error),
+                Err(error) => State::Failed(error.without(&self.secrets)),
             };
             return false;
         }
@@ -252,6 +253,7 @@ impl Handshake {
         let mut body = BodyStart::new(status, &headers);
         body.push(&self.reader.take_rest());
         let refusal = Refusal {
+            shown: Shown::of(status, &headers, &self.secrets),
             status,
             retry_after: retry_after(&headers),
             headers,

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use thiserror::Error;
 
-use super::url::Url;
+use super::url::{Url, decode};
 use crate::excerpt::SHORTEST_SECRET;
 use crate::headers::{HeaderError, is_token, own_header, write_headers};
 
@@ -148,24 +148,35 @@ impl Request {
     }
 
     /// What no error may show, even if the server sends it back: credentials, cookies, whatever the application marked
-    /// as sensitive, and what the query holds.
+    /// as sensitive, and what the query holds. A server may have decoded what it sends back.
     pub(super) fn secrets(&self) -> Vec<Vec<u8>> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        let mut secrets: Vec<&[u8]> = query.split('&').map(|pair| behind(b'=', pair.as_bytes())).collect();
+        let mut secrets: Vec<Vec<u8>> = Vec::new();
+        for value in query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value)) {
+            secrets.push(value.trim_ascii().into());
+            secrets.extend(decode(value));
+        }
         for (name, value) in self.headers.iter().filter(|(_, value)| value.is_sensitive()) {
             match (name, value.as_bytes()) {
                 (&COOKIE, cookies) => {
-                    secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair)));
+                    secrets.extend(cookies.split(|byte| *byte == b';').map(|pair| behind(b'=', pair).into()));
                 }
                 // The scheme, `Bearer`, is no secret.
                 (&AUTHORIZATION | &PROXY_AUTHORIZATION, credentials) => {
-                    secrets.push(behind(b' ', credentials));
+                    let credentials = behind(b' ', credentials);
+                    secrets.push(credentials.into());
+                    // RFC 7617 §2: user and password. A user alone is no secret.
+                    let userinfo = BASE64.decode(credentials).unwrap_or_default();
+                    let password = behind(b':', &userinfo);
+                    if !password.is_empty() && password.len() < userinfo.len() {
+                        secrets.extend([password.into(), userinfo]);
+                    }
                 }
-                (_, value) => secrets.push(value),
+                (_, value) => secrets.push(value.into()),
             }
         }
-        let told_apart = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET);
-        told_apart.map(<[u8]>::to_vec).collect()
+        secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets
     }
 
     /// RFC 6455 §4.1, 4: the port only where it is not the scheme's own.

@@ -75,7 +75,7 @@ pub(crate) fn credentials(userinfo: &str) -> Result<Vec<u8>, RequestError> {
 }
 
 /// Undoes percent-encoding.
-fn decode(text: &str) -> Result<Vec<u8>, RequestError> {
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, RequestError> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

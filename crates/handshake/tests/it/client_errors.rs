@@ -202,6 +202,39 @@ fn secrets_are_never_shown_even_if_the_server_sends_them_back() {
 }
 
 #[test]
+fn a_secret_that_comes_back_in_a_header_is_not_shown() {
+    let request = Request::new("wss://example.org/x?token=swordfish").unwrap();
+    let request = request.with_header("authorization", "Bearer hunter2").unwrap();
+    for answer in [
+        http("302 Found\r\nLocation: /login/hunter2/swordfish", ""),
+        http("302 Found\r\nLocation: /login#token=swordfish", ""),
+        http("302 Found\r\nLocation: /login?token=swordfish", ""),
+        http("404 Not Found\r\nContent-Type: text/hunter2", ""),
+        format!("{}\r\n", UPGRADE.replace("websocket\r", "websocket-hunter2\r")),
+        format!("{UPGRADE}Sec-WebSocket-Protocol: bearer, hunter2\r\n\r\n"),
+        format!("{UPGRADE}Sec-WebSocket-Extensions: for; hunter2\r\n\r\n"),
+    ] {
+        let error = answered_to(&request, answer).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("swordfish"), "{shown}");
+    }
+    let error = answered_to(&request, http("302 Found\r\nLocation: /login/hunter2", "")).unwrap_err();
+    assert_eq!(error.to_string(), "the server redirects to \"/login/*******\" (302 Found)");
+    let Error::Refused(refusal) = error else { panic!("{error}") };
+    assert_eq!(refusal.location(), Some("/login/hunter2"), "a program may have to go there");
+}
+
+#[test]
+fn a_secret_that_comes_back_decoded_is_not_shown() {
+    let request = Request::new("ws://ann:p%40ssword@example.org/x?key=open%20sesame&q=%zz").unwrap();
+    for echo in ["ann:p@ssword", "no p@ssword", "the key is open sesame", "or open%20sesame", "q is %zz"] {
+        let error = answered_to(&request, http("401 Unauthorized", echo)).unwrap_err();
+        let shown = error.to_string();
+        assert!(!shown.contains("p@ssword") && !shown.contains("sesame"), "{shown}");
+    }
+}
+
+#[test]
 fn cookies_of_an_answer_stay_out_of_debug() {
     let upgraded = answered(format!("{UPGRADE}Set-Cookie: session=hunter2\r\n\r\n")).unwrap();
     assert!(!format!("{upgraded:?}").contains("hunter2"));
