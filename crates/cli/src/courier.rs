@@ -62,7 +62,7 @@ impl Courier {
         let mut config = config(reach, way, common)?;
         config.paths = memory.paths();
         let client = Client::new(url, config);
-        let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::server(url))))?;
+        let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::shown(url))))?;
         // At once, so that nothing is missed.
         let events = client.events();
         let (server, patience) = (way.server(url), reach.outage());

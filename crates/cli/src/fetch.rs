@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 
 pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     url::check(&args.url)?;
-    let (base, name) = url::name_in(&args.url)
-        .map_err(|why| Trouble::usage(format!("{}: {why}", url::server(&args.url))))?;
+    let (base, name) =
+        url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(&args.url))))?;
     let local = local(&name, args.range);
     let output = output(args.output.as_deref(), &local)?;
     let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &args.way.server(&base))?;

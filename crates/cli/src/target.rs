@@ -34,7 +34,7 @@ impl Target {
         url::check(url)?;
         let token = way.token.read(quiet)?;
         let request = request(url, subprotocols, token.as_deref(), &way.headers);
-        let request = request.map_err(|why| Trouble::usage(format!("{}: {why}", url::server(url))))?;
+        let request = request.map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(url))))?;
         let mut limits = dial::Config::default();
         limits.connect_timeout = patience;
         limits.tls = trust::client(&way.trust)?;

@@ -31,6 +31,16 @@ pub(crate) fn without_query(url: &str) -> String {
     url.split_once('?').map_or_else(|| url.to_owned(), |(shown, _)| format!("{shown}?..."))
 }
 
+/// What may be shown of a URL that may be wrong. A password in which a character is not percent-encoded ends anywhere.
+pub(crate) fn shown(url: &str) -> String {
+    let (scheme, _, target) = parts(url);
+    match scheme {
+        _ if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => "...".into(),
+        _ if target.contains('@') => format!("{scheme}://..."),
+        _ => without_query(&server(url)),
+    }
+}
+
 /// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (scheme, authority, target) = parts(url);
@@ -78,6 +88,17 @@ mod tests {
         assert_eq!(server("wss://h:443/Up?x=1"), "wss://h/Up?x=1");
         assert_eq!(server("ws://[::1]:9000"), "ws://[::1]:9000/");
         assert_eq!(server("ws://h:8080/"), "ws://h:8080/");
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_that_is_wrong_holds_no_secret() {
+        assert_eq!(shown("ws://ann:s3cret@h:x/a"), "ws://h:x/a");
+        assert_eq!(shown("ws://h:x/a?token=s3cret"), "ws://h:x/a?...");
+        // Nobody knows what that is: a password with a character of its own, or a query.
+        for url in ["ws://ann%40b:s3cret/1@h:x/a", "ws://ann:s3cret?@h:x/a", "ws://h:x/a?token=s3@cret"] {
+            assert_eq!(shown(url), "ws://...");
+        }
+        assert_eq!(shown("ann:s3cret://@h:x/a"), "...");
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn lone_word(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     let word = words.last().filter(|_| *missing == ["<FILE>..."])?;
     let shown = Path::new(word).display().to_string();
     Some(Trouble::usage(if is_url(&shown) {
-        format!("no file is named; type bowline send FILE {}", url::server(&shown))
+        format!("no file is named; type bowline send FILE {}", url::shown(&shown))
     } else {
         format!("no server is named; type bowline send {shown} ws://HOST:PORT")
     }))
@@ -53,19 +53,23 @@ pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> 
         (None, true) => Ok(()),
         (Some(first), true) => Err(Trouble::usage(format!(
             "{} and {} are two servers; send to one after the other",
-            url::server(&first),
-            url::server(last)
+            url::shown(&first),
+            url::shown(last)
         ))),
         (Some(first), false) => {
             let file = if files.len() == 1 { last } else { "FILE..." };
-            let server = url::server(&first);
+            let server = url::shown(&first);
             Err(Trouble::usage(format!("the URL comes last; type bowline send {file} {server}")))
         }
-        (None, false) if is_address(last) => {
-            Err(Trouble::usage(format!("{last} is no URL; write ws://{last}")))
-        }
         (None, false) => {
-            Err(Trouble::usage(format!("{last} is no URL; the last word is the server's: ws://HOST:PORT")))
+            // Not what may be a user's secret.
+            let secret = last.rsplit_once('@').filter(|(user, _)| user.contains(':'));
+            let shown = secret.map_or(last, |(_, rest)| rest);
+            Err(Trouble::usage(if is_address(last) {
+                format!("{shown} is no URL; write ws://{shown}")
+            } else {
+                format!("{shown} is no URL; the last word is the server's: ws://HOST:PORT")
+            }))
         }
     }
 }

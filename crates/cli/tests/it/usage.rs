@@ -23,6 +23,12 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["send", "x/a"], "no server is named; type bowline send x/a ws://HOST:PORT"),
         (&["send", "x/a", "b", "--preserve"], "b is no URL; the last word is the server's: ws://HOST:PORT"),
         (&["send", "x/a", "127.0.0.1:1"], "127.0.0.1:1 is no URL; write ws://127.0.0.1:1"),
+        (
+            &["send", "x/a", "ann:s3cret@127.0.0.1:1"],
+            "bowline: 127.0.0.1:1 is no URL; write ws://127.0.0.1:1",
+        ),
+        (&["send", "x/a", "ann:s3cret@h"], "bowline: h is no URL; the last word is the server's"),
+        (&["send", "x/a", "a@b.jpg"], "bowline: a@b.jpg is no URL; the last word is the server's"),
         (&["send", &server.url, "x/a"], &url_first),
         (&["send", &server.url, "x/a", "y/b"], "the URL comes last; type bowline send FILE... ws://"),
         (&["send", "x/a", &server.url, "ws://127.0.0.1:1"], &two),

@@ -213,7 +213,7 @@ impl fmt::Debug for Request {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The URL has no `://`.
+    /// The URL has no `://`, or before it what is no scheme.
     #[error("the URL has no scheme; a WebSocket's starts with ws:// or wss://")]
     NoScheme,
     /// The URL's scheme is another.
@@ -230,7 +230,7 @@ pub enum RequestError {
         "`{host}` is not a host: write an ASCII name (`xn--` for others), or an IPv6 address in brackets"
     )]
     Host {
-        /// Host and port as given.
+        /// The host as given.
         host: String,
     },
     /// The port is not a number from 1 to 65535.

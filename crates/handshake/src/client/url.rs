@@ -20,6 +20,10 @@ pub(super) struct Url {
 impl Url {
     pub(super) fn parse(url: &str) -> Result<Self, RequestError> {
         let (scheme, rest) = url.split_once("://").ok_or(RequestError::NoScheme)?;
+        // It may be a part of a password.
+        if !is_scheme(scheme) {
+            return Err(RequestError::NoScheme);
+        }
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "ws" => false,
             "wss" => true,
@@ -45,8 +49,20 @@ impl Url {
     }
 }
 
+/// Whether a scheme may be written so (RFC 3986 §3.1).
+pub(crate) fn is_scheme(scheme: &str) -> bool {
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
 pub(crate) fn split_port(host_and_port: &str) -> Result<(&str, &str), RequestError> {
-    let no_host = || RequestError::Host { host: crate::excerpt::text(host_and_port.as_bytes()) };
+    let no_host = || {
+        // Behind a colon may stand a password, which a character that is not percent-encoded has cut off from its `@`.
+        let is_address =
+            host_and_port.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.[]%".contains(&byte));
+        let end = host_and_port.find(':').filter(|_| !is_address).unwrap_or(host_and_port.len());
+        RequestError::Host { host: crate::excerpt::text(&host_and_port.as_bytes()[..end]) }
+    };
     if let Some(bracketed) = host_and_port.strip_prefix('[') {
         let (host, port) = bracketed.split_once(']').ok_or_else(no_host)?;
         host.parse::<Ipv6Addr>().map_err(|_| no_host())?;

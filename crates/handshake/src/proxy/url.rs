@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::client::url::{credentials, split_port};
+use crate::client::url::{credentials, is_scheme, split_port};
 use crate::excerpt::text;
 
 /// The longest user name, and the longest password, that SOCKS can carry.
@@ -59,6 +59,10 @@ impl FromStr for Proxy {
 
     fn from_str(url: &str) -> Result<Self, ProxyError> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+        // It may be a part of a password.
+        if !is_scheme(scheme) {
+            return Err(ProxyError::Host);
+        }
         let is_socks = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             // curl's word for a proxy that looks names up itself, as all do here.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 use thiserror::Error;
 
-use crate::client::url::split_port;
+use crate::client::url::{is_scheme, split_port};
 use crate::excerpt;
 use crate::headers::single;
 
@@ -124,9 +124,7 @@ impl Origins {
 impl Origin {
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-        is_scheme.then(|| Self::at(scheme.to_ascii_lowercase(), rest)).flatten()
+        is_scheme(scheme).then(|| Self::at(scheme.to_ascii_lowercase(), rest)).flatten()
     }
 
     /// What this scheme and an authority without a user make.

@@ -243,9 +243,16 @@ fn cookies_of_an_answer_stay_out_of_debug() {
 
 #[test]
 fn an_error_about_a_url_does_not_show_its_password() {
-    for url in
-        ["https://ann:hunter2@a/", "ws://ann:hunter2@a b/", "ws://ann:hunter2@/", "ws://a%zz:hunter2@a/"]
-    {
+    for url in [
+        "https://ann:hunter2@a/",
+        "ws://ann:hunter2@a b/",
+        "ws://ann:hunter2@/",
+        "ws://a%zz:hunter2@a/",
+        // With a character that should have been percent-encoded.
+        "ws://ann%40corp:hunter2/3@a/",
+        "ws://ann:hunter2:b?c@a/",
+        "ann:hunter2://b@a/",
+    ] {
         let error = Request::new(url).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }

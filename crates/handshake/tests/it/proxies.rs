@@ -227,6 +227,19 @@ fn a_password_is_never_shown_even_if_the_proxy_repeats_it() {
 }
 
 #[test]
+fn what_is_wrong_with_a_proxy_is_said_without_its_password() {
+    for url in [
+        "ann:hunter2://b@p:1",
+        "http://ann:hunter2/b@p:1",
+        "http://ann:hunter2%0a@p:1",
+        "http://ann:hunter2@p:x",
+    ] {
+        let error = url.parse::<Proxy>().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn a_proxy_is_written_as_curl_has_it() {
     let shown = |url: &str| url.parse::<Proxy>().map(|proxy| proxy.to_string());
     assert_eq!(shown("p.example:3128"), Ok("http://p.example:3128".into()));
