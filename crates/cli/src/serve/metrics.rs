@@ -3,21 +3,26 @@
 use crate::exit::Trouble;
 use bowline_host::server::Figures;
 use bowline_tokio::Server;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// How long a question and its answer may take together.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest head of a request that is read.
 const LONGEST: usize = 8 * 1024;
-/// How many may ask at once.
-const ASKERS: usize = 8;
+/// How many are answered at once.
+const ANSWERS: usize = 8;
+/// How many may be there who have not asked yet.
+const SILENT: usize = 64;
 /// How long to wait where the system gives no more sockets.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,27 +34,40 @@ pub(super) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), T
     Ok((listener, address))
 }
 
-/// Answers whoever asks, until it is dropped.
+/// Answers whoever asks, until it is dropped. Whoever has come and has not asked yet makes room for those who come later.
 pub(super) async fn answer(listener: TcpListener, server: Server) {
-    let places = Arc::new(Semaphore::new(ASKERS));
+    let places = Arc::new(Semaphore::new(ANSWERS));
+    let mut tasks = JoinSet::new();
+    let mut silent: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
     loop {
-        // Never closed, so a place always comes free.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
-        let server = server.clone();
-        tokio::spawn(async move {
-            // Whoever asks and goes needs no answer.
-            let _ = timeout(PATIENCE, serve(stream, server)).await;
-            drop(place);
-        });
+        while tasks.try_join_next().is_some() {}
+        silent.retain(|(task, has_asked)| !task.is_finished() && !has_asked.load(Ordering::Relaxed));
+        if silent.len() == SILENT {
+            silent.pop_front().into_iter().for_each(|(task, _)| task.abort());
+        }
+        let (server, places, has_asked) = (server.clone(), Arc::clone(&places), Arc::default());
+        let asked = Arc::clone(&has_asked);
+        // Whoever asks and goes needs no answer.
+        let task =
+            tasks.spawn(async move { drop(timeout(PATIENCE, serve(stream, server, &places, &asked)).await) });
+        silent.push_back((task, has_asked));
     }
 }
 
-async fn serve(mut stream: TcpStream, server: Server) -> io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    server: Server,
+    places: &Semaphore,
+    has_asked: &AtomicBool,
+) -> io::Result<()> {
     let Some(head) = read_head(&mut stream).await? else { return Ok(()) };
+    // Who finds no place is as good as one who has said nothing.
+    let Ok(_place) = places.acquire().await else { return Ok(()) };
+    has_asked.store(true, Ordering::Relaxed);
     let (status, kind, body) = match asked(&head) {
         Asked::Figures => {
             // Looks at the disk.

@@ -158,6 +158,19 @@ fn the_figures_of_a_server_are_what_has_happened() {
 }
 
 #[test]
+fn those_who_say_nothing_keep_nobody_from_the_figures() {
+    let world = World::new();
+    let Scraped { metrics, server: _server, .. } = serve(&world, &[]);
+    let _silent: Vec<_> = (0..128).map(|_| TcpStream::connect(&metrics).expect("it listens")).collect();
+    let mut stream = TcpStream::connect(&metrics).expect("it listens");
+    stream.set_read_timeout(Some(LIMIT)).expect("it is a socket");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, before they all had their time");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[test]
 fn transfers_under_way_and_unfinished_files_are_seen() {
     let world = World::new();
     world.file("a", 3_000_000);
