@@ -56,12 +56,12 @@ impl fmt::Display for Count {
 /// ```
 /// use bowline_core::closing::is_active;
 ///
-/// assert!(is_active('\x1b') && is_active('\n') && is_active('\u{202e}'));
+/// assert!(is_active('\x1b') && is_active('\n') && is_active('\u{202e}') && is_active('\u{61c}'));
 /// assert!(!is_active('é') && !is_active('\u{200d}'));
 /// ```
 pub fn is_active(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Words of somebody else, on one line whatever they are.

@@ -1,5 +1,7 @@
 //! Bytes from a peer, made fit to stand in an error message: one line, short, and nothing a terminal would obey.
 
+use bowline_core::closing::is_active;
+
 /// How many characters of a text are shown.
 const SHOWN: usize = 120;
 /// Shorter secrets cannot be told from any other word.
@@ -11,7 +13,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     let lossy = String::from_utf8_lossy(bytes);
     let line = lossy.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown: String =
-        line.chars().take(SHOWN).map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect();
+        line.chars().take(SHOWN).map(|c| if is_active(c) { '\u{fffd}' } else { c }).collect();
     if line.chars().nth(SHOWN).is_some() {
         shown.push_str("...");
     }
@@ -55,11 +57,6 @@ pub(crate) fn redacted(bytes: &[u8], secrets: &[Vec<u8>]) -> String {
     String::from_utf8_lossy(&copy).into_owned()
 }
 
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +65,7 @@ mod tests {
     fn a_text_becomes_one_clean_line() {
         assert_eq!(text(b"<html>\r\n\t<b>no</b>\x1b[31m\x07\n"), "<html> <b>no</b>\u{fffd}[31m\u{fffd}");
         assert_eq!(text("a\u{202e}b\u{2028}c\u{85}d".as_bytes()), "a\u{fffd}b c d");
+        assert_eq!(text("a\u{61c}b".as_bytes()), "a\u{fffd}b");
         assert_eq!(text(b"\xff!"), "\u{fffd}!");
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod tlv;
 pub use fault::{DecodeError, Fault};
 
 use crate::message::Parts;
+use crate::words::is_active;
 use alloc::string::String;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -131,10 +132,10 @@ impl Envelope {
     }
 }
 
-/// Text for people: what is no UTF-8 is replaced, control characters too.
+/// Text for people: what is no UTF-8 is replaced, and what a terminal obeys or hides.
 pub(crate) fn lossy(value: Option<&[u8]>) -> String {
     let text = String::from_utf8_lossy(value.unwrap_or_default());
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_active(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::wire::Mode;
 use super::{
     Batch, ByteRange, Code, Digest, Kind, Leftover, Retry, SafeName, TransferId, UnixMode, Validator,
 };
+use crate::words::OneLine;
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
@@ -273,7 +274,7 @@ impl fmt::Display for Failure {
             f.write_str("the other side says: ")?;
         }
         // A text of its own says more than the name of the code.
-        if self.text.is_empty() { fmt::Display::fmt(&self.code, f) } else { f.write_str(&self.text) }
+        if self.text.is_empty() { fmt::Display::fmt(&self.code, f) } else { OneLine(&self.text).fmt(f) }
     }
 }
 

@@ -245,6 +245,6 @@ impl fmt::Debug for Refusal {
             .field("body", &self.body.len())
             .field("retry_after", &self.retry_after)
             .field("had_credentials", &self.had_credentials)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

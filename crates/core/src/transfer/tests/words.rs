@@ -36,6 +36,12 @@ fn a_failure_says_who_found_it() {
 }
 
 #[test]
+fn a_failure_is_one_line_in_one_direction() {
+    let failure = Failure::local(Code::StoreFailed, "a\u{202e}b\u{2028}c\n");
+    assert_eq!(failure.to_string(), "a\\u{202e}b\\u{2028}c\\n");
+}
+
+#[test]
 fn a_failure_without_words_is_named_by_its_code() {
     assert_eq!(Failure::local(Code::StoreFailed, "").to_string(), "storage error");
     assert_eq!(Failure::local(Code::Unknown(999), "").to_string(), "unknown error 999");

@@ -276,9 +276,9 @@ fn only_permissions_are_left_of_a_mode() {
 
 #[test]
 fn text_from_a_peer_cannot_move_the_cursor_of_a_terminal() {
-    let frame = Frame::Error { code: Code::Internal, text: "a\x1b[2Jb".into() };
+    let frame = Frame::Error { code: Code::Internal, text: "a\x1b[2Jb\u{202e}c\u{2028}d".into() };
     let Ok(Frame::Error { text, .. }) = decode(encoded(frame)) else { panic!("not an error") };
-    assert_eq!(text, "a\u{fffd}[2Jb");
+    assert_eq!(text, "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
 }
 
 proptest! {
