@@ -13,8 +13,11 @@ pub const PAUSE: Duration = Duration::from_millis(100);
 /// Whether another try to accept a connection may work: one was gone already, or the system lacks something for the
 /// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
 pub fn is_passing(error: &io::Error) -> bool {
+    // macOS hands out a client who has reset his connection to an IPv6 listener as a socket without an address, of which
+    // the standard library and mio make this error. It comes from them, and so without a number.
+    let has_no_address = error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none();
     let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
-    !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
+    has_no_address || !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
 }
 
 /// What to do with a request.
@@ -73,6 +76,12 @@ impl<S> Accepted<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_without_an_address_does_not_end_the_server() {
+        assert!(is_passing(&io::ErrorKind::InvalidInput.into()));
+        assert!(!is_passing(&io::ErrorKind::Unsupported.into()));
+    }
 
     #[test]
     fn what_went_wrong_with_one_client_does_not_end_the_server() {
