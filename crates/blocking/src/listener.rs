@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bowline_host::accept::{PAUSE, is_passing};
+use bowline_host::accept::{PAUSE, is_passing, pause};
 
 use crate::count::{Count, Counted};
 use crate::door::Door;
@@ -147,7 +147,7 @@ impl<D: Door> Listener<D> {
                         let interest = Interest { read: true, write: false };
                         wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
                     }
-                    Err(error) if is_passing(&error) => thread::sleep(PAUSE),
+                    Err(error) if is_passing(&error) => thread::sleep(pause(&error)),
                     Err(error) => return Err(error),
                 }
             }

@@ -9,15 +9,27 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 /// How long to wait after the system refused a connection for lack of something, before it is asked again.
 pub const PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait after one client was gone: nothing beside what a handshake takes, and no loop without a pause.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Whether another try to accept a connection may work: one was gone already, or the system lacks something for the
 /// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
 pub fn is_passing(error: &io::Error) -> bool {
-    // macOS hands out a client who has reset his connection to an IPv6 listener as a socket without an address, of which
-    // the standard library and mio make this error. It comes from them, and so without a number.
-    let has_no_address = error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none();
     let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
-    has_no_address || !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
+    has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
+}
+
+/// How long to wait after this error before the next client is accepted. One who was gone already has taken nothing: whoever
+/// connects and resets is not to keep others waiting, as somebody could do it ten times a second.
+pub fn pause(error: &io::Error) -> Duration {
+    let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if is_gone || has_no_address(error) { MOMENT } else { PAUSE }
+}
+
+/// macOS hands out a client who has reset his connection to an IPv6 listener as a socket without an address, of which the
+/// standard library and mio make this error. It comes from them, and so without a number.
+fn has_no_address(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none()
 }
 
 /// What to do with a request.
@@ -81,6 +93,17 @@ mod tests {
     fn a_client_without_an_address_does_not_end_the_server() {
         assert!(is_passing(&io::ErrorKind::InvalidInput.into()));
         assert!(!is_passing(&io::ErrorKind::Unsupported.into()));
+    }
+
+    #[test]
+    fn clients_who_are_gone_keep_nobody_waiting() {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput};
+        for kind in [ConnectionAborted, ConnectionReset, InvalidInput] {
+            assert!(is_passing(&kind.into()) && pause(&kind.into()) < PAUSE / 10, "{kind}");
+        }
+        for lack in [12, 23, 24, 105] {
+            assert_eq!(pause(&io::Error::from_raw_os_error(lack)), PAUSE, "{lack}");
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A thread for each client.
 
-use std::io::Read;
-use std::net::TcpStream;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use bowline_blocking::{Listener, WebSocket};
+use bowline_blocking::{Door, Handle, Listener, WebSocket};
 use bowline_core::{Close, Message};
 
 use crate::common::{LIMIT, within};
@@ -49,6 +50,49 @@ fn a_client_more_than_are_served_waits_for_a_place() {
         assert!(!left.wait(Duration::from_millis(10)));
         drop(second);
         assert!(left.wait(LIMIT));
+    });
+}
+
+/// Many have come who were gone again, before one who is not.
+struct Flooded {
+    door: TcpListener,
+    gone: AtomicUsize,
+}
+
+impl Door for Flooded {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self.gone.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |gone| gone.checked_sub(1)) {
+            // As the standard library calls one of macOS who has no address any more.
+            Ok(gone) if gone % 2 == 0 => Err(io::ErrorKind::InvalidInput.into()),
+            Ok(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Err(_) => Door::accept(&self.door),
+        }
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        Door::set_nonblocking(&self.door)
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Door::socket(&self.door)
+    }
+}
+
+#[test]
+fn those_who_reset_their_connections_keep_nobody_waiting() {
+    within(|| {
+        let door = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let listener = Listener::new(Flooded { door, gone: AtomicUsize::new(1000) }).unwrap();
+        let (stopper, (came, coming)) = (listener.stopper(), mpsc::channel());
+        let server = thread::spawn(move || listener.serve(move |_, _| came.send(()).unwrap()));
+        // With a pause for each of them it would take more than a minute and a half.
+        coming.recv_timeout(LIMIT).unwrap();
+        stopper.stop();
+        server.join().unwrap().unwrap();
     });
 }
 

@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bowline_host::AcceptError;
-use bowline_host::accept::{PAUSE, is_passing};
+use bowline_host::accept::{is_passing, pause};
 use bowline_host::server::{Figures, House, Refusal};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -147,7 +147,7 @@ impl Server {
                     Ok(caller) => next = Some(caller),
                     Err(error) if is_passing(&error) => {
                         tracing::warn!(%error, "accept");
-                        sleep(PAUSE).await;
+                        sleep(pause(&error)).await;
                     }
                     Err(error) => break Err(error),
                 },
