@@ -1,6 +1,7 @@
 //! An address where Prometheus finds the figures of the server.
 
 use crate::exit::Trouble;
+use bowline_host::accept::pause;
 use bowline_host::server::Figures;
 use bowline_tokio::Server;
 use std::collections::VecDeque;
@@ -23,8 +24,6 @@ const LONGEST: usize = 8 * 1024;
 const ANSWERS: usize = 8;
 /// How many may be there who have not asked yet.
 const SILENT: usize = 64;
-/// How long to wait where the system gives no more sockets.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens there.
 pub(super) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Trouble> {
@@ -40,9 +39,12 @@ pub(super) async fn answer(listener: TcpListener, server: Server) {
     let mut tasks = JoinSet::new();
     let mut silent: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(PAUSE).await;
-            continue;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                sleep(pause(&error)).await;
+                continue;
+            }
         };
         while tasks.try_join_next().is_some() {}
         silent.retain(|(task, has_asked)| !task.is_finished() && !has_asked.load(Ordering::Relaxed));
