@@ -67,12 +67,12 @@ impl Scene {
         Instant::ZERO + self.end().since_start() / 3
     }
 
-    /// The longest that a control frame should have to wait: a quarter of a second, and a quarter of a round trip, or
-    /// as long as two of the smallest chunks take.
+    /// The longest that a control frame should have to wait: a quarter of a second, or as long as two of the smallest chunks
+    /// take, and what may queue for the repair of what is lost, a round trip of a quarter of a second at most.
     pub fn calm(self) -> Duration {
         let rate = if self.weather == Weather::Drop { self.rate() / 20 } else { self.rate() };
         let chunks = Duration::from_millis((33 << 10) * 1000 / rate);
-        chunks.max(Duration::from_millis(250 + self.round_trip / 4))
+        chunks.max(Duration::from_millis(250)) + Duration::from_millis(self.round_trip.min(250))
     }
 
     /// The most bytes that are handed to the transport at once. Few on a slow line, since a piece arrives whole.

@@ -1,8 +1,9 @@
 //! How large a chunk is, and how many bytes may be on their way.
 //!
 //! Bytes that nobody has acknowledged pile up where no ping can pass them: in kernels, proxies and routers. So the
-//! window follows what the path carries in a round trip plus 50 ms, and a chunk is what it carries in 50 ms. One
-//! `Flow` serves all transfers of a link; it is told of chunks sent and acknowledged, and keeps no clock.
+//! window follows what the path carries in a round trip and as much time again (at least 50 ms, at most 250 ms or a
+//! quarter of the round trip), and a chunk is what it carries in 50 ms. One `Flow` serves all transfers of a link; it is
+//! told of chunks sent and acknowledged, and keeps no clock.
 //!
 //! ```text
 //!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach; 16 chunks at most
@@ -42,8 +43,10 @@ use slump::Slump;
 
 /// The time that one chunk may take.
 const CHUNK_TIME: Duration = Duration::from_millis(50);
-/// The queueing delay that is allowed on top of the least round trip.
+/// The queueing delay that is allowed at least, on top of the least round trip.
 const QUEUE: Duration = Duration::from_millis(50);
+/// The most that is allowed for the repair of what is lost, beyond a quarter of the least round trip.
+const REPAIR: Duration = Duration::from_millis(250);
 /// The smallest chunk, and the first: a burst of small ones shows the pace of the path.
 pub(super) const MIN_CHUNK: u32 = 16 * 1024;
 /// The first frame of a link. Each of the next is as long as all before it together, until `MIN_CHUNK` bytes have left: of
@@ -296,8 +299,9 @@ impl Flow {
     /// Follows a path that has slowed down: a long queue, and less than the rate comes out of it.
     fn fall(&mut self, now: Instant, queueing: Duration) {
         let Some(short) = self.slump.rate() else { return };
+        let rtt = self.least.rtt();
         let has_slowed = short.bytes_per_second() < self.rate.max().bytes_per_second() / 10 * 6;
-        if has_slowed && queueing > QUEUE * 3 + self.least.rtt() / 2 {
+        if has_slowed && queueing > allowance(rtt) + QUEUE * 2 + rtt / 2 {
             self.rate.fall_to(short);
             self.pace.fall_to(short);
             // Or the way has become longer, and there is no queue.
@@ -326,9 +330,11 @@ impl Flow {
     }
 }
 
-/// The queueing delay that is allowed on a path with this least round trip.
+/// The queueing delay that is allowed on a path with this least round trip. What is lost comes a round trip later, and all behind
+/// it waits that long in the system of the receiver: no queue, but it looks like one, and who makes no room for it comes to a
+/// fraction of what such a path carries.
 fn allowance(rtt_min: Duration) -> Duration {
-    QUEUE.max(rtt_min / 4)
+    QUEUE.max(rtt_min.min(REPAIR)).max(rtt_min / 4)
 }
 
 /// The largest chunk size of the grid that is not above `want`, at least `MIN_CHUNK`.

@@ -1,0 +1,71 @@
+//! A controller on a path that loses packets, under a transport that sends them again, in virtual time.
+
+use super::*;
+
+/// The payload of a packet.
+const PACKET: u64 = 1460;
+
+/// A path of which every so many packets one is lost, on average. It comes a round trip later, and what came behind it waits.
+struct Lossy {
+    bytes_per_second: u64,
+    latency: Duration,
+    one_in: u32,
+    dice: crate::Rng,
+    free_at: Instant,
+    /// When all that was sent so far will have come in order.
+    whole_at: Instant,
+}
+
+impl Lossy {
+    /// Sends so many bytes, and says when the last of them, and all before it, has come.
+    fn send(&mut self, now: Instant, len: u64) -> Instant {
+        self.free_at = self.free_at.max(now);
+        for packet in 0..len.div_ceil(PACKET) {
+            let bytes = PACKET.min(len - packet * PACKET);
+            self.free_at += Duration::from_nanos(bytes * 1_000_000_000 / self.bytes_per_second);
+            let mut comes = self.free_at + self.latency;
+            while self.dice.next_u64() % u64::from(self.one_in) == 0 {
+                comes += self.latency * 2;
+            }
+            self.whole_at = self.whole_at.max(comes);
+        }
+        self.whole_at
+    }
+}
+
+/// What part of the path is used, from its tenth second to its fortieth.
+fn used(mbit: u64, rtt: u64, one_in: u32) -> f64 {
+    let latency = Duration::from_millis(rtt) / 2;
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(latency * 2));
+    let mut path = Lossy {
+        bytes_per_second: mbit * 125_000,
+        latency,
+        one_in,
+        dice: crate::Rng::from_seed([7; 32]),
+        free_at: Instant::ZERO,
+        whole_at: Instant::ZERO,
+    };
+    let (mut now, mut flying, mut delivered) = (Instant::ZERO, VecDeque::new(), 0);
+    while now < Instant::from_secs(40) {
+        while flow.admits(flow.chunk().into()) {
+            let len = u64::from(flow.chunk());
+            let stamp = flow.handle_sent(now, len);
+            flying.push_back((path.send(now, len) + latency, stamp, len));
+        }
+        let (at, stamp, len) = flying.pop_front().unwrap();
+        now = at;
+        flow.handle_acked(now, stamp, len, Duration::ZERO);
+        delivered += if now > Instant::from_secs(10) { len } else { 0 };
+    }
+    delivered as f64 / (30 * path.bytes_per_second) as f64
+}
+
+#[test]
+fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
+    for (mbit, rtt) in [(10, 50), (50, 100), (50, 150), (20, 300), (100, 200)] {
+        for one_in in [100, 500, 1000] {
+            let used = used(mbit, rtt, one_in);
+            assert!(used > 0.9, "{mbit} Mbit/s, {rtt} ms, one in {one_in}: {:.0} %", used * 100.0);
+        }
+    }
+}
