@@ -61,7 +61,7 @@ impl Unit {
 
     /// Whether frames can be appended.
     pub(super) fn is_open(&self) -> bool {
-        self.pieces_len == 0 && !self.has_close
+        self.is_one_piece() && !self.has_close
     }
 
     pub(super) fn ends_with_close(&self) -> bool {
@@ -135,7 +135,7 @@ impl Unit {
     /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {
-        if self.pieces_len == 0 || !self.is_ready() {
+        if self.is_one_piece() || !self.is_ready() {
             return 1;
         }
         1 + self.pieces.iter().rposition(|piece| piece.len() > 0).map_or(0, |last| last + 1)

@@ -334,7 +334,7 @@ impl Flow {
 /// it waits that long in the system of the receiver: no queue, but it looks like one, and who makes no room for it comes to a
 /// fraction of what such a path carries.
 fn allowance(rtt_min: Duration) -> Duration {
-    QUEUE.max(rtt_min.min(REPAIR)).max(rtt_min / 4)
+    rtt_min.clamp(QUEUE, REPAIR).max(rtt_min / 4)
 }
 
 /// The largest chunk size of the grid that is not above `want`, at least `MIN_CHUNK`.
