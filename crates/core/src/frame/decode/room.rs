@@ -34,16 +34,18 @@ impl Decoder {
         let held = self.joint.len + buffered;
         // What has come of a large frame is moved for the sake of its rest, and of nothing more.
         let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
+        // Fragments are joined where the first one comes.
+        let joined = if self.whole && held <= BESIDE { self.usual_room() } else { 0 };
         if wanted <= stride {
             // More than is wanted saves reads.
-            let least = if buffered > MOVED { rest } else { wanted.max(stride / 2) };
-            self.make_room(least, stride);
+            let least = if held > MOVED { rest } else { wanted.max(stride / 2) };
+            self.make_room(least.max(joined), stride.max(joined));
         } else if self.whole {
             // To make room that is not needed yet would double it, however little has come.
             let most = wanted.min(held.max((ON_TRUST + BESIDE).saturating_sub(held)));
             let least = if buffered > MOVED { rest.min(most) } else { most };
             let least = if held > MOVED { least.min(MAX_STRIDE) } else { least };
-            self.make_room(least, most);
+            self.make_room(least.max(joined), most.max(joined));
         } else {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);
@@ -122,6 +124,7 @@ impl Decoder {
             if is_too_large {
                 self.leave_place(wanted);
             }
+            let wanted = self.of_use(least, wanted);
             let wanted = if self.buf.try_reclaim(wanted) { wanted } else { self.foreseen(wanted) };
             self.place = match &mut self.shelf {
                 None => grow(&mut self.buf, self.place, wanted),
@@ -130,10 +133,31 @@ impl Decoder {
         }
     }
 
+    /// How much of the room that is `wanted` is of use: a message in fragments that is no longer than the last one needs none
+    /// for another fragment.
+    fn of_use(&self, least: usize, wanted: usize) -> usize {
+        let usual = self.usual_rest();
+        let is_usual = self.whole && self.joint.len > 0 && usual > 0 && self.missing() <= usual as u64;
+        if is_usual { wanted.min(usual + BESIDE).max(least) } else { wanted }
+    }
+
     /// How much room to make in another place for `wanted` bytes: a message in fragments stays there if it is as long as the
-    /// last one, with what comes before it and behind it, and moves seldom if it is longer.
+    /// last one, and moves seldom if it is longer.
     fn foreseen(&self, wanted: usize) -> usize {
-        if self.whole { wanted.max(self.joint.len).max(self.usual_rest() + 2 * BESIDE) } else { wanted }
+        match self.usual_room() {
+            _ if !self.whole => wanted,
+            0 => wanted.max(self.joint.len),
+            usual => wanted.max(usual),
+        }
+    }
+
+    /// Room for the rest of a message that is as long as the last one, with what comes before it and behind it; 0 if that is
+    /// over.
+    fn usual_room(&self) -> usize {
+        match self.usual_rest() {
+            0 => 0,
+            rest => rest + 2 * BESIDE,
+        }
     }
 
     /// Moves what is left to a place that is no larger than it has to be.

@@ -14,6 +14,8 @@ const KEPT: RangeInclusive<usize> = MAX_STRIDE..=ON_TRUST + BESIDE;
 /// How many bytes are kept at most. 4 MiB: eight of the largest chunks of a file are seldom on their way to a disk at once,
 /// and what comes beyond them gets memory as ever.
 const MOST: usize = 4 << 20;
+/// After so many frames in a row that would have fitted into three quarters of a place, places become shorter.
+const SHORTER: u32 = 8;
 
 /// The places that are not lent to a reader. Some are still in use by others.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(super) struct Shelf {
     /// All of this size.
     places: Vec<BytesMut>,
     size: usize,
+    /// How many frames in a row have been much shorter, and how long the longest of them was.
+    shorter: (u32, usize),
     /// Whether the place that is lent is one of these.
     is_lent: bool,
 }
@@ -33,14 +37,14 @@ impl Shelf {
             return place.max(lent.capacity());
         }
         let size = lent.len().saturating_add(wanted);
+        let is_large = KEPT.contains(&size);
+        if is_large {
+            self.follow(size);
+        }
         // Whoever holds a frame holds its place, so one that is less than half of a place does not get it.
-        let is_kept = KEPT.contains(&size) && size > self.size / 2;
+        let is_kept = is_large && size > self.size / 2;
         if !is_kept && !self.is_lent {
             return grow(lent, place, wanted);
-        }
-        if is_kept && self.size < size {
-            // Frames have become longer, and smaller places will hardly be of use.
-            *self = Self { size, ..Self::default() };
         }
         let mut next = if is_kept { self.take() } else { BytesMut::with_capacity(size) };
         next.extend_from_slice(lent);
@@ -67,6 +71,19 @@ impl Shelf {
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         self.places.len() * self.size
+    }
+
+    /// Begins anew with places of another size if the frames have changed theirs.
+    fn follow(&mut self, size: usize) {
+        let (count, longest) = self.shorter;
+        let is_shorter = size <= self.size / 4 * 3;
+        self.shorter = if is_shorter { (count + 1, longest.max(size)) } else { (0, 0) };
+        match self.shorter {
+            // Smaller places will hardly be of use.
+            _ if size > self.size => *self = Self { size, ..Self::default() },
+            (SHORTER, size) => *self = Self { size, ..Self::default() },
+            _ => {}
+        }
     }
 
     /// A place that nobody uses.
@@ -103,5 +120,21 @@ mod tests {
             lent.resize(wanted, 7);
             kept.push(lent.split().freeze());
         }
+    }
+
+    #[test]
+    fn places_become_shorter_when_frames_have_been_for_a_while() {
+        let mut shelf = Shelf::default();
+        let mut lent = BytesMut::new();
+        let mut place = 0;
+        let mut kept = Vec::new();
+        for wanted in [1 << 20].into_iter().chain([500 << 10; 20]) {
+            place = shelf.make_room(&mut lent, place, wanted);
+            lent.resize(wanted, 7);
+            kept.push(lent.split().freeze());
+        }
+        assert!((500 << 10..520 << 10).contains(&place), "{place}");
+        drop(kept);
+        assert_eq!(shelf.memory(), MOST / (500 << 10) * (500 << 10), "as many as are kept");
     }
 }
