@@ -13,10 +13,9 @@ use crate::stream::Stream;
 pub(super) const READ_LITTLE: usize = 4 << 10;
 /// How much is read at once, unless a frame is on its way that is larger.
 const READ: usize = 64 << 10;
-const HALF: usize = READ / 2;
-/// How much of such a frame is read at once: one of 256 KiB, with its header and the next. The place for it is filled with
-/// zeros first: half of what a copy costs, but in vain where little comes.
-const READ_LARGE: usize = (256 << 10) + (1 << 10);
+/// How much of such a frame is read at once. The place for it is filled with zeros first, and what came may be unmasked:
+/// the first cache of a processor holds so much.
+const READ_LARGE: usize = 16 << 10;
 /// The longest ping or pong, with its header and its mask.
 const CONTROL: usize = 2 + 4 + 125;
 
@@ -31,24 +30,11 @@ thread_local! {
 pub(super) enum Flow {
     Little,
     Much,
-    Large,
 }
 
 impl Flow {
     pub(super) fn of(read: usize) -> Self {
-        match read {
-            0..READ_LITTLE => Self::Little,
-            READ_LITTLE..=HALF => Self::Much,
-            _ => Self::Large,
-        }
-    }
-
-    /// How large the place for the next read is at least.
-    fn place(self) -> usize {
-        match self {
-            Self::Little => READ_LITTLE,
-            Self::Much | Self::Large => READ,
-        }
+        if read < READ_LITTLE { Self::Little } else { Self::Much }
     }
 }
 
@@ -59,8 +45,7 @@ impl<S: Stream> Driver<S> {
         self.looked = now;
         self.is_drained = false;
         while received < TURN && self.conn.wants_input() && !self.is_drained {
-            let place = self.flow.place();
-            let read = self.read_once(now);
+            let (read, place) = self.read_once(now);
             match self.judge(now, read, place) {
                 Some(n) => received += n,
                 None => return true,
@@ -97,11 +82,12 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    fn read_once(&mut self, now: Instant) -> io::Result<usize> {
-        let read = match self.flow {
-            Flow::Little => self.read_little(now),
-            Flow::Large if self.conn.wanted() > READ => self.read_large(now),
-            Flow::Much | Flow::Large => self.read_much(now),
+    /// What a read brought, and how long the place for it was.
+    fn read_once(&mut self, now: Instant) -> (io::Result<usize>, usize) {
+        let (read, place) = match self.flow {
+            Flow::Little => (self.read_little(now), READ_LITTLE),
+            Flow::Much if self.conn.wanted() > READ => (self.read_large(now), READ_LARGE),
+            Flow::Much => (self.read_much(now), READ),
         };
         if let Ok(n) = read {
             self.flow = Flow::of(n);
@@ -109,7 +95,7 @@ impl<S: Stream> Driver<S> {
                 PLACE.take();
             }
         }
-        read
+        (read, place)
     }
 
     fn read_little(&mut self, now: Instant) -> io::Result<usize> {

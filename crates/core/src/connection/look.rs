@@ -61,6 +61,15 @@ impl Connection {
         self.meter.fragment()
     }
 
+    /// How many bytes to read at once, however many are [wanted](Self::wanted): a server's large frames in pieces of 16 KiB,
+    /// and everything else as it comes.
+    ///
+    /// What comes to a server is masked, and unmasked where it lies once that is reported. In a piece that the processor's
+    /// first cache still holds this costs less than the reads that it takes more; a client's is only read.
+    pub fn read_limit(&self) -> usize {
+        self.decoder.read_limit()
+    }
+
     /// Whether messages that were accepted, or parts of them, have been dropped before they had left: a write failed, or the
     /// connection was failed, waited too long with its Close, or ended. What has left may be lost on its way all the same.
     pub fn has_lost_messages(&self) -> bool {

@@ -27,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let little = if is_little { self.poll_read_little(cx) } else { None };
             let read = little.unwrap_or_else(|| {
                 slept |= self.look();
-                self.poll_read_much(cx, left)
+                self.poll_read_much(cx, left.min(self.conn.read_limit()))
             });
             let end = match read {
                 Poll::Ready(Ok(0)) => End::Eof,

@@ -239,6 +239,20 @@ async fn a_small_message_costs_one_read_and_one_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_large_message_that_is_masked_is_read_in_pieces_that_a_cache_holds() {
+    const MIB: usize = 1 << 20;
+    let (stream, mut peer) = tokio::io::duplex(2 * MIB);
+    let stream = Counted { stream, found: 0, waited: 0 };
+    let mut server = Driver::server(stream, &[], quiet(), Clock::start()).unwrap();
+    peer.write_all(b"\x82\xff\0\0\0\0\0\x10\0\0\x01\x02\x03\x04").await.unwrap();
+    peer.write_all(&vec![0; MIB]).await.unwrap();
+    let Event::Message(message) = event(&mut server).await else { panic!() };
+    assert_eq!(message.len(), MIB);
+    let (found, _) = reads(&server);
+    assert!((64..=67).contains(&found), "{found} reads of 16 KiB");
+}
+
+#[tokio::test(start_paused = true)]
 async fn large_messages_are_read_in_large_pieces() {
     const MIB: usize = 1 << 20;
     let (mut client, mut peer) = counted(9 * MIB);

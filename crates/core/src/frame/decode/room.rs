@@ -1,6 +1,7 @@
 //! Room for what comes next.
 
 use super::{Decoder, Joint, MAX_HEADER, State};
+use crate::Role;
 use alloc::boxed::Box;
 use bytes::BytesMut;
 use core::mem;
@@ -18,6 +19,9 @@ const MOVED: usize = 16 << 10;
 /// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one
 /// before. So a stream of frames of one length goes through one place, however it is cut.
 pub(super) const BESIDE: usize = 2 * MAX_HEADER;
+
+/// What is masked is read and unmasked in pieces of this length, which fit into the first cache beside other things.
+const UNMASKED: usize = 16 << 10;
 
 impl Decoder {
     /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
@@ -74,6 +78,12 @@ impl Decoder {
             _ => self.missing(),
         };
         usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
+    }
+
+    /// How many bytes to read at once, so that a pass over them finds them near.
+    pub(crate) fn read_limit(&self) -> usize {
+        let is_masked = self.role == Role::Server;
+        if is_masked && self.wanted() > UNMASKED { UNMASKED } else { usize::MAX }
     }
 
     /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody

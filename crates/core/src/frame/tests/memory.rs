@@ -85,6 +85,22 @@ fn the_place_lent_is_as_long_as_what_is_wanted_next() {
 }
 
 #[test]
+fn a_server_reads_what_it_unmasks_in_pieces_that_a_cache_holds() {
+    let begin = |mut decoder: Decoder, len: u64, mask| {
+        let header = Header { mask, ..Header::new(Opcode::Binary, len) };
+        decoder.push(&header.encode());
+        assert_eq!(decoder.decode().unwrap(), None);
+        decoder.read_limit()
+    };
+    let key = Some([1, 2, 3, 4]);
+    assert_eq!(decoder(Role::Server).read_limit(), usize::MAX, "small messages come as they come");
+    assert_eq!(begin(decoder(Role::Server), 10_000, key), usize::MAX);
+    assert_eq!(begin(decoder(Role::Server), 1 << 20, key), 16 << 10);
+    assert_eq!(begin(Decoder::in_pieces(Role::Server, &Limits::none()), 1 << 20, key), 16 << 10);
+    assert_eq!(begin(decoder(Role::Client), 1 << 20, None), usize::MAX, "nothing is to be done with it");
+}
+
+#[test]
 fn a_ping_between_large_frames_does_not_end_their_run() {
     let mut decoder = decoder(Role::Client);
     decoder.push(&encode(Header::new(Opcode::Binary, 256 << 10), &vec![3; 256 << 10]));
