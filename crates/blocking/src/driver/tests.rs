@@ -310,6 +310,17 @@ fn large_messages_are_read_in_pieces_that_a_cache_holds() {
 }
 
 #[test]
+fn all_that_has_come_of_a_large_message_is_read_in_one_turn() {
+    const LEN: usize = 100 << 10;
+    let (mut driver, mut far) = watched(b"");
+    let mut frame = vec![0x82, 127, 0, 0, 0, 0, 0, 1, 0x90, 0];
+    frame.resize(frame.len() + LEN, 7);
+    far.write_all(&frame).unwrap();
+    driver.drive(None);
+    assert!(matches!(driver.conn_mut().poll_event(), Some(Event::Message(message)) if message.len() == LEN));
+}
+
+#[test]
 fn a_ping_or_a_pong_alone_wakes_nobody_later() {
     let (mut driver, mut far) = watched(b"");
     let mut ping = vec![0x89, 125];
