@@ -11,11 +11,9 @@ use crate::stream::Stream;
 
 /// How much is read at once where little comes: onto the stack.
 pub(super) const READ_LITTLE: usize = 4 << 10;
-/// How much is read at once, unless a frame is on its way that is larger.
+/// How much is read at once otherwise, unless the connection has a reason for less. What a large frame is read to is filled
+/// with zeros first, so more than a near cache holds would cost more than it saves.
 const READ: usize = 64 << 10;
-/// How much of such a frame is read at once. The place for it is filled with zeros first, and what came may be unmasked:
-/// the first cache of a processor holds so much.
-const READ_LARGE: usize = 16 << 10;
 /// The longest ping or pong, with its header and its mask.
 const CONTROL: usize = 2 + 4 + 125;
 
@@ -84,9 +82,10 @@ impl<S: Stream> Driver<S> {
 
     /// What a read brought, and how long the place for it was.
     fn read_once(&mut self, now: Instant) -> (io::Result<usize>, usize) {
+        let most = READ.min(self.conn.read_limit());
         let (read, place) = match self.flow {
             Flow::Little => (self.read_little(now), READ_LITTLE),
-            Flow::Much if self.conn.wanted() > READ => (self.read_large(now), READ_LARGE),
+            Flow::Much if self.conn.wanted() > READ => (self.read_large(now, most), most),
             Flow::Much => (self.read_much(now), READ),
         };
         if let Ok(n) = read {
@@ -121,12 +120,12 @@ impl<S: Stream> Driver<S> {
         read
     }
 
-    /// Reads to the place that the connection has for a large frame.
-    fn read_large(&mut self, now: Instant) -> io::Result<usize> {
+    /// Reads so much at most to the place that the connection has for a large frame.
+    fn read_large(&mut self, now: Instant, most: usize) -> io::Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::WouldBlock.into()) };
         let input = self.conn.input();
         let (before, room) = (input.len(), input.capacity() - input.len());
-        input.resize(before + room.min(READ_LARGE), 0);
+        input.resize(before + room.min(most), 0);
         let read = stream.read_now(&mut input[before..]);
         input.truncate(before + read.as_ref().map_or(0, |n| *n));
         // If nothing came, the connection may want the place back that it has lent.

@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// How many bytes to read at once, however many are [wanted](Self::wanted): a server's large frames in pieces of 16 KiB,
-    /// and everything else as it comes.
+    /// and everything else as it comes. So are frames that are [handed out as they arrive](crate::message::Delivery::Pieces).
     ///
     /// What comes to a server is masked, and unmasked where it lies once that is reported. In a piece that the processor's
     /// first cache still holds this costs less than the reads that it takes more; a client's is only read.

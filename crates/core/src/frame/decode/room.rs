@@ -80,10 +80,11 @@ impl Decoder {
         usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
-    /// How many bytes to read at once, so that a pass over them finds them near.
+    /// How many bytes to read at once, so that a pass over them finds them near. Of what is taken as it arrives each read
+    /// makes a piece, and nobody is helped by more of them.
     pub(crate) fn read_limit(&self) -> usize {
-        let is_masked = self.role == Role::Server;
-        if is_masked && self.wanted() > UNMASKED { UNMASKED } else { usize::MAX }
+        let is_unmasked = self.role == Role::Server && self.whole;
+        if is_unmasked && self.wanted() > UNMASKED { UNMASKED } else { usize::MAX }
     }
 
     /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody

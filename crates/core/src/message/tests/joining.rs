@@ -80,7 +80,7 @@ fn messages_that_have_become_longer_are_soon_joined_in_places_that_are_no_longer
     const LEN: usize = 524_316;
     for (keeps_places, most) in [(false, usize::MAX), (true, usize::MAX), (true, 65_483), (true, 10_000)] {
         let mut end = End::new(keeps_places, most);
-        end.read_all(&in_fragments(&[1; 250_000], 180_000));
+        end.read_all(&in_fragments(&vec![1; 250_000], 180_000));
         for n in 0..20 {
             let message = vec![n; LEN];
             let found = end.read_all(&in_fragments(&message, 180_000));
