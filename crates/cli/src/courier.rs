@@ -21,7 +21,7 @@ use tokio::time::MissedTickBehavior;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What the command line says, for the adapter.
-fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
+fn config(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Trouble> {
     let mut config = ClientConfig::default();
     config.transfer.max_transfers = descriptors::share(config.transfer.max_transfers);
     config.connection.heartbeat.interval = common.beat.heartbeat;
@@ -34,7 +34,7 @@ fn config(reach: &Reach, way: &Way, common: &Common) -> Result<ClientConfig, Tro
     config.token = way.token.read(common.output.quiet)?;
     config.token_file.clone_from(&way.token.token_file);
     config.dial.connect_timeout = reach.dial(config.dial.connect_timeout);
-    config.dial.tls = trust::client(&way.trust)?;
+    config.dial.tls = trust::client(&way.trust, url)?;
     config.dial.proxies = way.proxies();
     config.dial.unix.clone_from(&way.unix);
     config.headers.extend(way.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
@@ -59,7 +59,7 @@ impl Courier {
     /// Begins to dial the server at this URL.
     pub(crate) fn new(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<Self, Trouble> {
         let memory = Memory::of_user();
-        let mut config = config(reach, way, common)?;
+        let mut config = config(url, reach, way, common)?;
         config.paths = memory.paths();
         let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::shown(url))))?;
@@ -205,7 +205,7 @@ mod tests {
         else {
             panic!("{line}")
         };
-        config(&send.reach, &send.way, &send.common).expect("no files are named")
+        config("ws://localhost", &send.reach, &send.way, &send.common).expect("no files are named")
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Target {
         let request = request.map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(url))))?;
         let mut limits = dial::Config::default();
         limits.connect_timeout = patience;
-        limits.tls = trust::client(&way.trust)?;
+        limits.tls = trust::client(&way.trust, url)?;
         limits.proxies = way.proxies();
         limits.unix.clone_from(&way.unix);
         Ok(Self { request, token_file: way.token.token_file.clone(), limits })

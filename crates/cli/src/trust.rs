@@ -4,12 +4,21 @@ use crate::args::{Papers, Trust};
 use crate::exit::Trouble;
 use crate::private::warn_if_exposed;
 use crate::report::print_line;
+use crate::url;
 use bowline_tokio::tls::{ClientTls, Fingerprint, ServerTls, TlsError};
 use std::fs;
 use std::path::Path;
 
-/// Whom a client believes behind `wss://`; `None`: whom the system trusts.
-pub(crate) fn client(trust: &Trust) -> Result<Option<ClientTls>, Trouble> {
+/// Whom a client of the server at `url` believes behind `wss://`; `None`: whom the system trusts.
+pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trouble> {
+    let named = [("--pin", trust.pin.is_some()), ("--ca", trust.ca.is_some())];
+    if let Some((option, _)) = named.iter().find(|(_, given)| *given && url::is_plain(url)) {
+        // Whoever names the server to believe does not want to talk to just anybody.
+        let url = url::shown(url);
+        return Err(Trouble::usage(format!(
+            "{option} says whom to believe behind wss://, and {url} is not encrypted; write wss://, or leave {option} out"
+        )));
+    }
     if trust.insecure {
         print_line(
             "WARNING: --insecure believes anybody: whoever answers can read and change everything, the token too",

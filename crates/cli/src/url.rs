@@ -26,6 +26,11 @@ pub(crate) fn check(url: &str) -> Result<(), Trouble> {
     Err(Trouble::usage(format!("{shown} is no URL; write ws://{shown}, or wss:// if it speaks TLS")))
 }
 
+/// Whether its server is spoken to without TLS.
+pub(crate) fn is_plain(url: &str) -> bool {
+    parts(url).0.eq_ignore_ascii_case("ws")
+}
+
 /// A URL for people who may not see all of it: what follows a question mark is often a secret.
 pub(crate) fn without_query(url: &str) -> String {
     url.split_once('?').map_or_else(|| url.to_owned(), |(shown, _)| format!("{shown}?..."))
