@@ -1,5 +1,6 @@
 //! What a server decides about a request, and what comes of it.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -58,7 +59,6 @@ impl Decision {
 }
 
 /// A stream on which the way is free for frames: what the driver of a server wants.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted<S> {
     /// The stream.
@@ -69,6 +69,18 @@ pub struct Accepted<S> {
     pub subprotocol: Option<String>,
     /// The client's request. Credentials and cookies in it are marked as sensitive.
     pub request: http::Request<()>,
+}
+
+/// Without what may be a secret: the query, and what was sent.
+impl<S: fmt::Debug> fmt::Debug for Accepted<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepted")
+            .field("stream", &self.stream)
+            .field("path", &self.request.uri().path())
+            .field("subprotocol", &self.subprotocol)
+            .field("leftover", &self.leftover.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S> Accepted<S> {
@@ -88,6 +100,18 @@ impl<S> Accepted<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        let request = http::Request::get("/up?token=secret").body(()).unwrap();
+        let mut accepted = Accepted::handed_over("stream", request, "chat");
+        accepted.leftover = Bytes::from_static(b"secret");
+        let shown = format!("{accepted:?}");
+        assert_eq!(
+            shown,
+            r#"Accepted { stream: "stream", path: "/up", subprotocol: Some("chat"), leftover: 6, .. }"#
+        );
+    }
 
     #[test]
     fn a_client_without_an_address_does_not_end_the_server() {

@@ -1,5 +1,6 @@
 //! What dialling needs, whoever moves the bytes.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,6 @@ impl Default for Config {
 }
 
 /// A stream on which the way is free for frames: what the driver of a client wants.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Dialed<S> {
     /// The stream.
@@ -62,6 +62,19 @@ pub struct Dialed<S> {
     pub response: http::Response<()>,
     /// From when the request had left to when the answer was complete: a round trip and the server's thinking.
     pub round_trip: Duration,
+}
+
+/// Without what may be a secret: headers, and what was sent.
+impl<S: fmt::Debug> fmt::Debug for Dialed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialed")
+            .field("stream", &self.stream)
+            .field("status", &self.response.status())
+            .field("subprotocol", &self.subprotocol)
+            .field("leftover", &self.leftover.len())
+            .field("round_trip", &self.round_trip)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A handshake of a client, and a look at its round trip.
@@ -246,6 +259,19 @@ pub fn place(request: &Request) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        let dialed = Dialed {
+            stream: "stream",
+            leftover: Bytes::from_static(b"secret"),
+            subprotocol: None,
+            response: http::Response::builder().header("location", "secret").body(()).unwrap(),
+            round_trip: Duration::from_millis(5),
+        };
+        let shown = format!("{dialed:?}");
+        assert!(shown.contains("leftover: 6, round_trip: 5ms") && !shown.contains("secret"), "{shown}");
+    }
 
     #[test]
     fn the_earlier_of_both_times_ends_the_handshake() {

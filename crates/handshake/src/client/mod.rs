@@ -99,7 +99,6 @@ enum State {
 }
 
 /// The way is free for frames.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Upgraded {
     /// The server's answer.
@@ -108,6 +107,17 @@ pub struct Upgraded {
     pub subprotocol: Option<String>,
     /// What the server sent behind its answer: the first bytes for the frame decoder.
     pub leftover: Bytes,
+}
+
+/// Without what may be a secret: headers, and what was sent.
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded")
+            .field("status", &self.response.status())
+            .field("subprotocol", &self.subprotocol)
+            .field("leftover", &self.leftover.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Handshake {

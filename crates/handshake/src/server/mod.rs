@@ -110,7 +110,6 @@ enum State {
 }
 
 /// The way is free for frames.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Upgraded {
     /// The client's request. Credentials and cookies in it are marked as sensitive.
@@ -119,6 +118,17 @@ pub struct Upgraded {
     pub subprotocol: Option<String>,
     /// What the client sent behind its request: the first bytes for the frame decoder.
     pub leftover: Bytes,
+}
+
+/// Without what may be a secret: the query, and what was sent.
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded")
+            .field("path", &self.request.uri().path())
+            .field("subprotocol", &self.subprotocol)
+            .field("leftover", &self.leftover.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Handshake {

@@ -8,7 +8,7 @@ use bowline_handshake::client::Error;
 use bowline_handshake::server::{self, Accept};
 use bowline_handshake::{Config, client as client_role};
 
-use crate::common::{NOW, UPGRADE, asked, client, request, text};
+use crate::common::{NOW, REQUEST, UPGRADE, asked, client, request, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -66,6 +66,22 @@ fn an_end_behind_the_upgrade_does_not_undo_it() {
     client.handle_timeout(after(100));
     assert_eq!(client.poll_result().unwrap().unwrap().leftover, "\u{8}last words");
     assert!(client.poll_result().is_none());
+}
+
+#[test]
+fn what_may_be_a_secret_is_not_shown_of_an_upgrade() {
+    let mut client = client(&request());
+    client.handle_input(NOW, format!("{UPGRADE}X-Key: secret\r\n\r\nsecret").as_bytes());
+    let upgraded = client.poll_result().unwrap().unwrap();
+    assert_eq!(format!("{upgraded:?}"), "Upgraded { status: 101, subprotocol: None, leftover: 6, .. }");
+
+    let head = REQUEST.replace("/chat", "/chat?token=secret");
+    let mut server = server::Handshake::new(Config::default(), NOW);
+    server.handle_input(NOW, format!("{head}\r\nsecret").as_bytes());
+    server.accept(NOW, &Accept::new()).unwrap();
+    server.handle_written(NOW, server.output().len());
+    let upgraded = server.poll_result().unwrap().unwrap();
+    assert_eq!(format!("{upgraded:?}"), "Upgraded { path: \"/chat\", subprotocol: None, leftover: 6, .. }");
 }
 
 #[test]
