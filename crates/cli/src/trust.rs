@@ -11,12 +11,12 @@ use std::path::Path;
 
 /// Whom a client of the server at `url` believes behind `wss://`; `None`: whom the system trusts.
 pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trouble> {
-    let named = [("--pin", trust.pin.is_some()), ("--ca", trust.ca.is_some())];
-    if let Some((option, _)) = named.iter().find(|(_, given)| *given && url::is_plain(url)) {
-        // Whoever names the server to believe does not want to talk to just anybody.
+    if trust.pin.is_some() && url::is_plain(url) {
+        // Whoever names the server to believe does not want to talk to just anybody. Certificates may stand in the settings
+        // for all servers.
         let url = url::shown(url);
         return Err(Trouble::usage(format!(
-            "{option} says whom to believe behind wss://, and {url} is not encrypted; write wss://, or leave {option} out"
+            "--pin says whom to believe behind wss://, and {url} is not encrypted; write wss://, or leave --pin out"
         )));
     }
     if trust.insecure {
