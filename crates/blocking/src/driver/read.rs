@@ -82,10 +82,12 @@ impl<S: Stream> Driver<S> {
 
     /// What a read brought, and how long the place for it was.
     fn read_once(&mut self, now: Instant) -> (io::Result<usize>, usize) {
-        let most = READ.min(self.conn.read_limit());
         let (read, place) = match self.flow {
             Flow::Little => (self.read_little(now), READ_LITTLE),
-            Flow::Much if self.conn.wanted() > READ => (self.read_large(now, most), most),
+            Flow::Much if self.conn.wanted() > READ => {
+                let most = READ.min(self.conn.read_limit());
+                (self.read_large(now, most), most)
+            }
             Flow::Much => (self.read_much(now), READ),
         };
         if let Ok(n) = read {

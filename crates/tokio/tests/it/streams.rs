@@ -216,9 +216,13 @@ impl AsyncWrite for Counted {
     }
 }
 
-fn counted(pipe: usize) -> (Driver<Counted>, DuplexStream) {
+fn counting(pipe: usize) -> (Counted, DuplexStream) {
     let (stream, peer) = tokio::io::duplex(pipe);
-    let stream = Counted { stream, found: 0, waited: 0 };
+    (Counted { stream, found: 0, waited: 0 }, peer)
+}
+
+fn counted(pipe: usize) -> (Driver<Counted>, DuplexStream) {
+    let (stream, peer) = counting(pipe);
     (Driver::client(stream, &[], quiet(), Clock::start()).unwrap(), peer)
 }
 
@@ -241,8 +245,7 @@ async fn a_small_message_costs_one_read_and_one_to_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_large_message_that_is_masked_is_read_in_pieces_that_a_cache_holds() {
     const MIB: usize = 1 << 20;
-    let (stream, mut peer) = tokio::io::duplex(2 * MIB);
-    let stream = Counted { stream, found: 0, waited: 0 };
+    let (stream, mut peer) = counting(2 * MIB);
     let mut server = Driver::server(stream, &[], quiet(), Clock::start()).unwrap();
     peer.write_all(b"\x82\xff\0\0\0\0\0\x10\0\0\x01\x02\x03\x04").await.unwrap();
     peer.write_all(&vec![0; MIB]).await.unwrap();

@@ -54,14 +54,14 @@ impl Decoder {
     }
 
     /// How many more bytes a message takes that is as long as the last one: the one at hand, unless its only header says
-    /// how many, or the next one.
+    /// how many, or the next one. None if frames are taken as they arrive.
     pub(super) fn usual_rest(&self) -> usize {
         let is_known = match &self.state {
             State::Header => false,
             State::Payload { header, .. } => header.fin && self.joint.len == 0,
             State::Failed(_) => true,
         };
-        let usual = if is_known { 0 } else { (self.usual as usize).min(ON_TRUST - BESIDE) };
+        let usual = if is_known || !self.whole { 0 } else { (self.usual as usize).min(ON_TRUST - BESIDE) };
         usual.saturating_sub(self.joint.len + self.buffered())
     }
 

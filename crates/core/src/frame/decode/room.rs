@@ -39,7 +39,7 @@ impl Decoder {
         // What has come of a large frame is moved for the sake of its rest, and of nothing more.
         let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
         // Fragments are joined where the first one comes.
-        let joined = if self.whole && held <= BESIDE { self.usual_room() } else { 0 };
+        let joined = if held <= BESIDE { self.usual_room() } else { 0 };
         if wanted <= stride {
             // More than is wanted saves reads.
             let least = if held > MOVED { rest } else { wanted.max(stride / 2) };
@@ -148,7 +148,7 @@ impl Decoder {
     /// for another fragment.
     fn of_use(&self, least: usize, wanted: usize) -> usize {
         let usual = self.usual_rest();
-        let is_usual = self.whole && self.joint.len > 0 && usual > 0 && self.missing() <= usual as u64;
+        let is_usual = self.joint.len > 0 && usual > 0 && self.missing() <= usual as u64;
         if is_usual { wanted.min(usual + BESIDE).max(least) } else { wanted }
     }
 
