@@ -121,15 +121,16 @@ async fn run(command: Command) -> Result<(), Trouble> {
     }
 }
 
-/// Threads for sockets and protocol: one for the single connection of a client, two for a server. What blocks on disks
-/// has threads of its own, few of them.
+/// Threads for sockets and protocol: one for the single connection of a client, two for a server, unless there is only one
+/// processor for them. What blocks on disks has threads of its own, few of them.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
     let mut builder = match command {
         Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     builder
-        .worker_threads(2)
+        .worker_threads(processors.min(2))
         .max_blocking_threads(8)
         .enable_all()
         .build()
