@@ -24,7 +24,7 @@ use core::time::Duration;
 /// let goodbye = Close::new(CloseCode::GOING_AWAY, "tab closed").unwrap().encode();
 /// let answer = closing.handle_close(Instant::from_secs(3), &goodbye);
 /// assert_eq!(answer, Some(goodbye)); // to be written as the payload of our Close frame
-/// closing.handle_close_flushed(Instant::from_secs(3));
+/// closing.handle_close_flushed(Instant::from_secs(3), None);
 /// assert_eq!(closing.transport(), Transport::FinishWriting);
 /// closing.handle_end(Instant::from_secs(4), End::Eof);
 ///
@@ -101,13 +101,15 @@ impl Closing {
         }
     }
 
-    /// Our Close frame has left: the transport accepted its last byte.
-    pub fn handle_close_flushed(&mut self, now: Instant) {
+    /// Our Close frame has left: the transport accepted its last byte. `drain_rate` is how many bytes a second it has been
+    /// seen to get rid of, if that is known: the Close is under way for as long as all that it holds before that.
+    pub fn handle_close_flushed(&mut self, now: Instant, drain_rate: Option<u64>) {
         let now = self.at(now);
+        let transit = self.traffic.transit(drain_rate, &self.config);
         let hearing = if self.reading { Hearing::All } else { Hearing::Gaps };
         if let State::Sent(wait) | State::Both(wait) = &mut self.state {
             if !matches!(wait, Wait::Peer { .. }) {
-                *wait = Wait::Peer { since: now, hearing };
+                *wait = Wait::Peer { since: now, transit, hearing };
             }
         }
     }
@@ -182,7 +184,11 @@ impl Closing {
                 }
                 // Perhaps the answer is there, behind what we have not looked at.
                 State::Sent(Wait::Peer { hearing: Hearing::Gaps, .. }) if self.failed.is_none() => {
-                    self.state = State::Sent(Wait::Peer { since: now, hearing: Hearing::Skips });
+                    self.state = State::Sent(Wait::Peer {
+                        since: now,
+                        transit: Duration::ZERO,
+                        hearing: Hearing::Skips,
+                    });
                 }
                 _ => match self.state.timed_out(&self.traffic) {
                     Some(cause) => self.finish(now, cause),

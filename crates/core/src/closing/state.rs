@@ -77,8 +77,8 @@ pub(super) enum Wait {
     Data { since: Instant },
     /// For the transport to take it, with at most this long without progress.
     Flush { since: Instant, limit: Duration },
-    /// For the peer, since then.
-    Peer { since: Instant, hearing: Hearing },
+    /// For the peer, since then, though our Close may be on its way for so long.
+    Peer { since: Instant, transit: Duration, hearing: Hearing },
 }
 
 /// How we listen for the peer's Close, which may stand behind messages.
@@ -117,8 +117,8 @@ impl State {
             }
             // A peer that breaks the protocol gets no more time by going on.
             Self::Sent(Wait::Peer { since, .. }) if failed => Some(since + config.close_timeout),
-            Self::Sent(Wait::Peer { since, .. }) => {
-                Some(while_it_goes_on(since, traffic.received(), config.close_timeout))
+            Self::Sent(Wait::Peer { since, transit, .. }) => {
+                Some(while_it_goes_on(since + transit, traffic.received(), config.close_timeout))
             }
             Self::Both(Wait::Peer { since, .. }) => Some(since + config.end_timeout),
             Self::Drain { since, .. } => Some(since + config.drain_timeout),

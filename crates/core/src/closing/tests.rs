@@ -37,7 +37,7 @@ fn pings_make_sense_until_our_close_has_left() {
     assert!(closing.wants_heartbeat());
     closing.close(now, Close::normal()).unwrap();
     assert!(closing.wants_heartbeat()); // data may be waiting before it
-    closing.handle_close_flushed(now);
+    closing.handle_close_flushed(now, None);
     assert!(!closing.wants_heartbeat());
 }
 
@@ -274,7 +274,7 @@ impl Link {
 
     fn flush(&mut self, now: Instant) {
         self.closing.handle_sent(now, 1);
-        self.closing.handle_close_flushed(now);
+        self.closing.handle_close_flushed(now, None);
     }
 
     fn poll(&mut self) {

@@ -1,5 +1,6 @@
 //! When bytes crossed, and when none did: the pulse of a connection.
 
+use super::config::Config;
 use crate::Instant;
 use core::time::Duration;
 
@@ -15,6 +16,13 @@ const BACKLOG: Duration = Duration::from_secs(1);
 
 /// More than acknowledgements have, and less than a file has under way.
 const LITTLE: u64 = 16 << 10;
+
+/// Bytes per second of a transport that has not been measured, since it has taken everything at once: those of a poor mobile
+/// link.
+const SLOW: u64 = 16 << 10;
+
+/// What a measured transport holds may be under way for this many times as long as data may stand still.
+const PATIENCE: u32 = 3;
 
 /// What is remembered of the bytes that crossed in either direction.
 #[derive(Debug)]
@@ -82,6 +90,20 @@ impl Traffic {
         }
         self.sent = now;
         self.blocked = None;
+    }
+
+    /// How long what has just left may be on its way behind what nobody has answered, at so many bytes a second, if that is
+    /// known.
+    pub(super) fn transit(&self, rate: Option<u64>, config: &Config) -> Duration {
+        if self.unheard <= LITTLE {
+            return Duration::ZERO;
+        }
+        let (rate, most) = match rate {
+            Some(rate) => (rate.max(1), config.stall_timeout.saturating_mul(PATIENCE)),
+            None => (SLOW, config.stall_timeout),
+        };
+        let millis = self.unheard.saturating_mul(1000) / rate;
+        Duration::from_millis(millis).min(most)
     }
 
     pub(super) fn handle_blocked(&mut self, now: Instant) {

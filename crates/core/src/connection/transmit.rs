@@ -22,7 +22,7 @@ impl Connection {
         self.heartbeat.handle_sent(now);
         self.closing.handle_sent(now, flushed.bytes);
         if flushed.close {
-            self.closing.handle_close_flushed(now);
+            self.closing.handle_close_flushed(now, self.meter.rate());
             if let Some(close) = self.closing.sent().cloned() {
                 self.tell(now, Event::CloseSent(close));
             }

@@ -17,7 +17,7 @@
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | `close_timeout` | 5 s | several round trips on the worst path, and short enough for somebody who waits |
+//! | `close_timeout` | 5 s | several round trips on the worst path, and short enough for somebody who waits; more behind much that is under way |
 //! | `end_timeout` | 2 s | after both Close frames nothing depends on the transport any more |
 //! | `drain_timeout` | 1 s | after a failed write the peer's last words are in the buffer already |
 //! | `stall_timeout` | 20 s | data before our Close may take as long as it moves; this long it may stand still |

@@ -103,7 +103,7 @@ impl Watch {
         for _ in 0..std::mem::take(&mut self.unsent) {
             self.heartbeat.handle_ping_sent(now);
         }
-        self.closing.handle_close_flushed(now);
+        self.closing.handle_close_flushed(now, None);
     }
 
     /// A read did not succeed. That nothing has come yet is no error.

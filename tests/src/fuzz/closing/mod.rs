@@ -157,7 +157,7 @@ impl Side {
             Fact::Received => closing.handle_received(now),
             Fact::Sent => closing.handle_sent(now, 1),
             Fact::Blocked => closing.handle_blocked(now),
-            Fact::Flushed => closing.handle_close_flushed(now),
+            Fact::Flushed => closing.handle_close_flushed(now, None),
             Fact::Stalled(lasted) => closing.handle_stalled(now, lasted.0),
             Fact::Data => {
                 let wanted = closing.wants_data();

@@ -3,6 +3,7 @@
 use super::{Cause, Close, Closing, Exchange, Hearing, State, Wait};
 use crate::Instant;
 use bytes::Bytes;
+use core::time::Duration;
 
 impl Closing {
     /// A data frame came: whether it is to be interpreted and delivered.
@@ -62,7 +63,9 @@ impl Closing {
                     self.exchange = Exchange::SentThenReceived { sent, received };
                 }
                 self.state = State::Both(match wait {
-                    Wait::Peer { .. } => Wait::Peer { since: now, hearing: Hearing::All },
+                    Wait::Peer { .. } => {
+                        Wait::Peer { since: now, transit: Duration::ZERO, hearing: Hearing::All }
+                    }
                     before => before.anew(&self.traffic),
                 });
             }

@@ -78,7 +78,7 @@ fn fails(closing: &mut Closing, now: Instant) -> String {
 }
 
 fn left(closing: &mut Closing, now: Instant) -> String {
-    closing.handle_close_flushed(now);
+    closing.handle_close_flushed(now, None);
     String::new()
 }
 

@@ -216,7 +216,7 @@ impl Run {
             Op::Received => self.closing.handle_received(now),
             Op::Sent => self.closing.handle_sent(now, 1),
             Op::Blocked => self.closing.handle_blocked(now),
-            Op::Flushed => self.closing.handle_close_flushed(now),
+            Op::Flushed => self.closing.handle_close_flushed(now, None),
             Op::Stalled(lasted) => self.closing.handle_stalled(now, lasted),
             Op::Data => {
                 let wanted = self.closing.wants_data();

@@ -266,3 +266,78 @@ fn what_comes_behind_the_close_changes_no_answer_even_if_it_is_no_frame() {
         assert_eq!(said(Role::Server, &mut server, T0), [text("a"), text("b"), goodbye(1000)]);
     }
 }
+
+/// What the system between a client and the transport holds: so many bytes, of which so many leave each 100 ms.
+struct System {
+    holds: usize,
+    most: usize,
+    passes: usize,
+}
+
+impl System {
+    /// Takes what it has place for. Says how many bytes have crossed in 100 ms.
+    fn take(&mut self, client: &mut Connection, now: Instant) -> usize {
+        while !client.output().is_empty() {
+            let taken = client.output().len().min(self.most - self.holds);
+            if taken == 0 {
+                client.handle_blocked(now);
+                break;
+            }
+            client.handle_written(now, taken);
+            self.holds += taken;
+        }
+        let crossed = self.holds.min(self.passes);
+        self.holds -= crossed;
+        crossed
+    }
+}
+
+/// A client closes behind a message of so many bytes, and its peer answers as soon as the Close is there. How it ended.
+fn closed_behind(bytes: usize, mut system: System) -> Disconnect {
+    let mut client = client();
+    client.send(T0, Message::binary(vec![7; bytes])).unwrap();
+    client.close(T0, Close::normal()).unwrap();
+    let (mut left, mut now) = (bytes, 0);
+    while client.transport() != Transport::Drop {
+        left = left.saturating_sub(system.take(&mut client, at(now)));
+        if left == 0 && system.holds == 0 && client.output().is_empty() {
+            client.handle_input(at(now + 50), &to_client(0x88, &close_payload(1000, "")));
+            client.handle_end(at(now + 60), End::Eof);
+        }
+        now += 100;
+        client.handle_timeout(at(now));
+    }
+    end(&mut client)
+}
+
+#[test]
+fn a_close_behind_much_that_is_under_way_gets_its_time() {
+    let end = closed_behind(1 << 20, System { holds: 0, most: 128 << 10, passes: 500 });
+    assert_eq!(end.to_string(), "sent 1000 (OK); then received 1000 (OK)", "26 s, as it was seen to be slow");
+    let end = closed_behind(200 << 10, System { holds: 0, most: 1 << 20, passes: 1200 });
+    assert_eq!(
+        end.to_string(),
+        "sent 1000 (OK); then received 1000 (OK)",
+        "17 s, and nobody had seen how fast it is"
+    );
+}
+
+#[test]
+fn a_peer_that_has_gone_is_not_waited_for_much_longer() {
+    let silent = |bytes, passes| {
+        let mut client = client();
+        let mut system = System { holds: 0, most: 4 << 20, passes };
+        client.send(T0, Message::binary(vec![7; bytes])).unwrap();
+        client.close(T0, Close::normal()).unwrap();
+        system.take(&mut client, T0);
+        let mut deadline = T0;
+        while let Some(due) = client.poll_timeout() {
+            deadline = due;
+            client.handle_timeout(due);
+        }
+        deadline
+    };
+    assert_eq!(silent(15 << 10, 1), at(5000), "as much as acknowledgements have");
+    assert!(silent(80 << 10, 1) < at(10_100), "5 s more for 80 KiB");
+    assert_eq!(silent(1 << 20, 1), at(25_000), "what the heartbeat allows");
+}
