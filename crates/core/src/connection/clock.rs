@@ -55,8 +55,13 @@ impl Connection {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
         let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
-        let jam = self.jam.poll_timeout();
+        let jam = earliest(self.jam.poll_timeout(), self.jam_deadline());
         earliest(earliest(self.poll_closing_timeout(), jam), earliest(heartbeat, pace))
+    }
+
+    /// When the transport has taken nothing for too long.
+    pub(super) fn jam_deadline(&self) -> Option<Instant> {
+        self.jam.deadline(self.write_timeout.filter(|_| self.closing.is_open())?)
     }
 
     /// Looks for a deadline that has passed long ago. Whatever has come meanwhile, it was we who were late.
@@ -74,6 +79,7 @@ impl Connection {
         if !self.closing.is_over() && !self.closing.stalled_until().is_some_and(is_known) {
             self.closing.handle_stalled(now, late);
             self.pace.restart(now);
+            self.jam.restart(now);
             self.tell(now, Event::Stalled { late });
         }
     }

@@ -54,6 +54,11 @@ pub struct Config {
     /// How many bytes per second a message has to bring on average, but for 10 s, while we read. A slower one ends the
     /// connection with 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
     pub min_receive_rate: Option<u64>,
+    /// How long the transport may take nothing at all although something waits for it. Then the connection ends with 1008.
+    ///
+    /// Default: `None`, since a peer may pause for as long as it likes, and is alive while its pings come. A server that
+    /// strangers can reach, and a program in which somebody waits for room, should set it.
+    pub write_timeout: Option<Duration>,
     /// How earlier connections on the same path ended, for the diagnosis of this one's end. Default: nothing known.
     pub history: History,
 }
@@ -71,6 +76,7 @@ impl Default for Config {
             min_ping_interval: None,
             message_timeout: None,
             min_receive_rate: None,
+            write_timeout: None,
             history: History::default(),
         }
     }

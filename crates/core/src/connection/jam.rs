@@ -9,6 +9,8 @@ pub(super) const LASTING: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Jam {
     since: Option<Instant>,
+    /// From when it is held against the peer.
+    counted: Instant,
     /// Whether the application knows.
     is_told: bool,
 }
@@ -24,7 +26,9 @@ pub(super) struct Over {
 impl Jam {
     /// The transport takes no more.
     pub(super) fn handle_blocked(&mut self, now: Instant) {
-        self.since.get_or_insert(now);
+        if self.since.is_none() {
+            (self.since, self.counted) = (Some(now), now);
+        }
     }
 
     /// The transport took something. What it brought to an end, if that had lasted.
@@ -45,6 +49,16 @@ impl Jam {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.since.filter(|_| !self.is_told).map(|since| since + LASTING).filter(|due| *due < Instant::MAX)
+    }
+
+    /// This process did not run: what we did not offer nobody could take.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.counted = now;
+    }
+
+    /// When the peer has had this long.
+    pub(super) fn deadline(&self, limit: Duration) -> Option<Instant> {
+        self.since.map(|_| self.counted + limit)
     }
 
     /// Since when the transport has taken nothing, if that has lasted.

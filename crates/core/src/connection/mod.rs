@@ -110,6 +110,7 @@ pub struct Connection {
     /// The message that is sent in pieces.
     unfinished: Unfinished,
     send_buffer: usize,
+    write_timeout: Option<Duration>,
     fragment: Option<usize>,
     /// Only if something is known.
     history: Option<Box<History>>,
@@ -158,6 +159,7 @@ impl Connection {
             close_received: false,
             fault: None,
             send_buffer: config.send_buffer.max(1),
+            write_timeout: config.write_timeout,
             fragment: config.fragment,
             history: (config.history != History::default()).then(|| Box::new(config.history)),
             stats: Counters::default(),
@@ -244,6 +246,9 @@ impl Connection {
         if let Some(lasted) = self.jam.handle_timeout(now) {
             self.tell(now, Event::WriteBlocked { lasted });
         }
+        if self.jam_deadline().is_some_and(|deadline| deadline <= now) {
+            self.fail(now, CloseCode::POLICY, "takes nothing");
+        }
         if self.inbox.is_full() {
             self.closing.skip_data(now);
         }
@@ -264,6 +269,7 @@ impl Connection {
         if slept > SHORT_SLEEP {
             self.closing.handle_stalled(now, slept);
             self.pace.restart(now);
+            self.jam.restart(now);
             self.tell(now, Event::Resumed { slept });
         }
         if self.closing.wants_heartbeat() {

@@ -34,7 +34,7 @@
 //! | `receive_buffer` | 256 KiB | bridges the pauses of a busy application |
 //! | `fragment` | by measurement | what drains in 2 ms, from 16 KiB to 1 MiB and a little; no ping waits for more data of ours |
 //! | `min_ping_interval` | none | a ping costs no more than any other small message |
-//! | `message_timeout`, `min_receive_rate` | none | life is not progress; a server for strangers should set them |
+//! | `message_timeout`, `min_receive_rate`, `write_timeout` | none | life is not progress; a server for strangers should set them |
 //!
 //! # Reconnect ([`reconnect::Config`](crate::reconnect::Config))
 //!
@@ -84,6 +84,7 @@
 //! assert_eq!((connection.send_buffer, connection.receive_buffer), (64 << 10, 256 << 10));
 //! assert_eq!((connection.fragment, connection.min_ping_interval), (None, None));
 //! assert_eq!((connection.message_timeout, connection.min_receive_rate), (None, None));
+//! assert_eq!(connection.write_timeout, None);
 //!
 //! let reconnect = reconnect::Config::default();
 //! assert_eq!((reconnect.base, reconnect.cap, reconnect.floor), (secs(1), secs(30), Duration::from_millis(100)));

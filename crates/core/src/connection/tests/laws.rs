@@ -90,6 +90,7 @@ fn hurried(delivery: Delivery) -> Connection {
     config.closing.close_timeout = Duration::from_millis(50);
     config.receive_buffer = 400;
     config.message_timeout = Some(Duration::from_millis(150));
+    config.write_timeout = Some(Duration::from_millis(250));
     config.min_ping_interval = Some(Duration::from_millis(1));
     Connection::server(config, [2; 32], T0)
 }

@@ -64,3 +64,66 @@ fn so_does_a_fault_after_a_long_time() {
     server.handle_input(now, b"\xc1\x80\0\0\0\0");
     assert_eq!(trickles(&mut server, now), Duration::from_millis(4 * 4900));
 }
+
+/// A server in the midst of a fragment that does not leave, which has patience with that for a minute.
+fn full_server_with_a_limit() -> Connection {
+    let mut config = config();
+    config.write_timeout = Some(Duration::from_secs(60));
+    let mut server = Connection::server(config, [2; 32], T0);
+    server.send(T0, Message::binary(vec![0; 60_000])).unwrap();
+    server.handle_written(T0, 10);
+    server.handle_blocked(T0);
+    server
+}
+
+/// The peer pings each second and takes nothing, until then or the end; returns when that was.
+fn takes_nothing(server: &mut Connection, from: Instant, until: Instant) -> Instant {
+    let mut now = from;
+    while server.transport() != Transport::Drop && now < until {
+        now += Duration::from_secs(1);
+        server.handle_input(now, &to_server(0x89, b"?"));
+        server.handle_timeout(now);
+    }
+    now
+}
+
+#[test]
+fn a_peer_that_lives_may_take_nothing_for_as_long_as_it_likes() {
+    let mut server = full_server();
+    takes_nothing(&mut server, T0, at(3_600_000));
+    assert!(server.is_open());
+}
+
+#[test]
+fn unless_there_is_a_limit() {
+    let mut server = full_server_with_a_limit();
+    takes_nothing(&mut server, T0, at(59_000));
+    assert!(server.is_open());
+    assert_eq!(server.poll_timeout(), Some(at(60_000)));
+    let over = takes_nothing(&mut server, at(59_000), at(3_600_000));
+    assert_eq!(over, at(65_000));
+    let why =
+        "sent 1008 (policy violation) takes nothing; no close frame received; our close frame had not left";
+    assert_eq!(end(&mut server).to_string(), why);
+}
+
+#[test]
+fn a_byte_now_and_then_is_enough() {
+    let mut server = full_server_with_a_limit();
+    for minute in 0..60 {
+        takes_nothing(&mut server, at(minute * 60_000), at(minute * 60_000 + 59_000));
+        server.handle_written(at(minute * 60_000 + 59_500), 1);
+        server.handle_blocked(at(minute * 60_000 + 59_500));
+    }
+    assert!(server.is_open());
+}
+
+#[test]
+fn a_time_in_which_we_did_not_run_does_not_count_against_it() {
+    let mut server = full_server_with_a_limit();
+    takes_nothing(&mut server, T0, at(30_000));
+    takes_nothing(&mut server, at(299_000), at(359_000));
+    assert!(server.is_open(), "300 s were ours");
+    takes_nothing(&mut server, at(359_000), at(360_000));
+    assert!(!server.is_open());
+}
