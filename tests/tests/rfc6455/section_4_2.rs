@@ -142,6 +142,17 @@ fn a_key_that_is_not_16_bytes_in_base64_is_answered_400() {
 }
 
 #[test]
+fn credentials_that_stand_twice_are_answered_400() {
+    let line = "Authorization: Bearer a\r\n";
+    assert!(is_welcome(and(REQUEST, line)));
+    for other in [line, "Authorization: Bearer b\r\n", "authorization:\r\n"] {
+        let (error, answer) = refused(and(REQUEST, &format!("{line}{other}")));
+        assert_eq!((&error, status(&answer)), (&Error::Authorization, 400), "{other:?}");
+        assert!(error.to_string().contains("`Authorization`"), "{error}");
+    }
+}
+
+#[test]
 fn an_origin_is_not_asked_for() {
     assert!(is_welcome(and(REQUEST, "")));
 }

@@ -1,8 +1,8 @@
 //! Whether a request asks for a WebSocket as it should (RFC 6455 §4.2.1).
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
 use tungstenite::error::{CapacityError, Error as Tungstenite, ProtocolError};
@@ -94,6 +94,10 @@ pub(super) fn check(mut request: http::Request<()>) -> Result<Asked, Error> {
     // 9: extensions. None is accepted, but what is not even a list of them is refused (§9.1).
     if !extensions::is_well_formed(headers) {
         return Err(Error::Extensions);
+    }
+    // 10: credentials. RFC 9110 §5.3: what is no list stands once; of two, a proxy may have judged the other one.
+    if headers.get_all(AUTHORIZATION).iter().count() > 1 {
+        return Err(Error::Authorization);
     }
     Ok(Asked { request, subprotocols, accept_key })
 }

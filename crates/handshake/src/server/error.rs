@@ -86,6 +86,9 @@ pub enum Error {
     /// The extensions offered are not a list of names with parameters. Answered with 400.
     #[error("`Sec-WebSocket-Extensions` is not a list of extensions")]
     Extensions,
+    /// Credentials stand twice, so nobody can know whose they are. Answered with 400.
+    #[error("the request has more than one `Authorization`")]
+    Authorization,
     /// The application did not want it, and answered so.
     #[error("the request was rejected with {status}{}{text}", if text.is_empty() { "" } else { ": " })]
     Rejected {
@@ -122,7 +125,8 @@ impl Error {
             | Self::NoConnectionUpgrade
             | Self::Key
             | Self::Subprotocols
-            | Self::Extensions => Some(StatusCode::BAD_REQUEST),
+            | Self::Extensions
+            | Self::Authorization => Some(StatusCode::BAD_REQUEST),
             Self::TooLarge { .. } | Self::TooManyHeaders { .. } => {
                 Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             }

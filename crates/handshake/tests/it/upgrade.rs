@@ -66,6 +66,8 @@ fn what_is_refused_is_refused_alike() {
         cases.push(("GET", http::Version::HTTP_11, without(name)));
     }
     cases.push(("GET", http::Version::HTTP_11, [GOOD, &[("Content-Length", "5")]].concat()));
+    let twice = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")];
+    cases.push(("GET", http::Version::HTTP_11, [GOOD, &twice].concat()));
     for (method, version, headers) in cases {
         let (upgrade, mut handshake) = both(method, version, &headers);
         let error = upgrade.unwrap_err();
