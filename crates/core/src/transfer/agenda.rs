@@ -41,6 +41,11 @@ impl Agenda {
         self.order.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect()
     }
 
+    /// The first of them, so many at most.
+    pub(super) fn next(&self, most: usize) -> Vec<TransferId> {
+        self.order.iter().take(most).map(|(_, id)| *id).collect()
+    }
+
     pub(super) fn clear(&mut self) {
         self.order.clear();
         self.of.clear();
@@ -65,6 +70,7 @@ mod tests {
         assert_eq!(agenda.first(), Some(at(3)));
         assert_eq!(agenda.due(at(4)), [id(2), id(3)]);
         agenda.enter(id(2), Some(at(9)));
+        assert_eq!(agenda.next(2), [id(3), id(1)]);
         agenda.enter(id(3), None);
         agenda.enter(id(3), None);
         assert_eq!((agenda.first(), agenda.due(at(4))), (Some(at(5)), Vec::new()));

@@ -182,6 +182,7 @@ impl Transfers {
             }
             self.note(id);
             self.events.push_back(Event::Failed { id, failure });
+            self.try_sooner();
         }
     }
 

@@ -40,6 +40,7 @@ mod offer;
 mod open_end;
 mod pace;
 mod pause;
+mod places;
 mod poll;
 mod range;
 mod receive;
@@ -146,6 +147,8 @@ pub struct Transfers {
     /// Which wanted ones are asked for next.
     asking: VecDeque<TransferId>,
     agenda: Agenda,
+    /// Which ones wait for a place at an end that is busy, and until when.
+    put_off: Agenda,
     events: VecDeque<Event>,
 }
 
@@ -155,6 +158,7 @@ macro_rules! context {
         Context {
             now: $self.now,
             config: &$self.config,
+            put_off: &$self.put_off,
             link: $self.link.as_mut().filter(|link| !link.broken),
             events: &mut $self.events,
         }
@@ -185,6 +189,7 @@ impl Transfers {
             shares: Turns::default(),
             asking: VecDeque::new(),
             agenda: Agenda::default(),
+            put_off: Agenda::default(),
             events: VecDeque::new(),
         }
     }
@@ -227,6 +232,7 @@ impl Transfers {
         self.turns.wait_all(|id| self.outgoing.get(&id).is_some_and(|outgoing| outgoing.wants_offer(now)));
         self.ask_all_again();
         self.agenda.clear();
+        self.put_off.clear();
         for id in self.outgoing.keys().copied().collect::<Vec<_>>() {
             self.note(id);
         }
@@ -319,9 +325,12 @@ impl Transfers {
         if let (Some(outgoing), Some(link)) = (&outgoing, &mut self.link) {
             link.ahead.look(outgoing);
         }
+        let wants_place = outgoing.as_ref().is_some_and(|outgoing| outgoing.wants_place())
+            || self.wanted.get(&id).is_some_and(Wanted::wants_place);
         let outgoing = outgoing.and_then(|outgoing| outgoing.deadline(&self.config));
         self.turns.wake(id);
         let wanted = self.wanted.get(&id).and_then(|wanted| self.wanted_deadline(id, wanted));
+        self.put_off.enter(id, earliest(outgoing, wanted).filter(|_| wants_place));
         let mut incoming = self.incoming.get_mut(&id);
         if let Some(incoming) = &mut incoming {
             incoming.track(self.now);

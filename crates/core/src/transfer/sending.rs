@@ -112,6 +112,7 @@ impl Transfers {
         self.outgoing.remove(&id);
         self.turns.leave(id);
         self.paused.remove(&id);
+        self.try_sooner();
     }
 
     /// When a limit on the rate lets the next chunk pass.

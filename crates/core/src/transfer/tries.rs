@@ -5,15 +5,19 @@ use super::{Code, Config};
 use crate::Instant;
 use core::time::Duration;
 
-/// The longest wait for a peer who is busy, unless it asks for a longer one itself: soon enough that a place which
-/// becomes free is not left so for long.
+/// The longest wait for a peer who is busy, unless it asks for a longer one itself.
 const LONGEST: Duration = Duration::from_secs(30);
+/// The same of [whoever asks for all](super::places) of a link: soon enough that a place which becomes free is not left so
+/// for long, and one question of a link in that time is no burden.
+pub(super) const SOON: Duration = Duration::from_secs(5);
 
 /// What a transfer has come to since it last got any further.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
     failed: u32,
     busy: u32,
+    /// Whether it was put off last because somebody was busy.
+    is_busy: bool,
     /// When it was put off first because somebody was busy.
     busy_since: Option<Instant>,
     /// When it was put off first because a disk was full.
@@ -36,18 +40,31 @@ impl Tries {
         }
     }
 
+    /// Whether it waits for a place, if it waits.
+    pub(super) fn wants_place(&self) -> bool {
+        self.is_busy
+    }
+
     /// It has come to nothing once more: after how long it is to be tried again, if it is.
     ///
     /// Who is busy says nothing about the transfer, so that is not counted. It is borne for as long as a pause, at longer
-    /// and longer distances. A full disk says nothing about it either, and has a time of its own.
-    pub(super) fn again(&mut self, now: Instant, failure: &Failure, config: &Config) -> Option<Duration> {
+    /// and longer distances, unless it asks for others who wait as well. A full disk says nothing about it either, and has a time of its own.
+    pub(super) fn again(
+        &mut self,
+        now: Instant,
+        failure: &Failure,
+        config: &Config,
+        asks_for_all: bool,
+    ) -> Option<Duration> {
+        self.is_busy = failure.code == Code::Busy;
         if config.attempts == 0 {
             return None;
         }
-        if failure.code == Code::Busy {
+        if self.is_busy {
+            let longest = if asks_for_all { SOON } else { LONGEST };
             let told = failure.wait(0)?;
             let since = *self.busy_since.get_or_insert(now);
-            let wait = told.saturating_mul(1 << self.busy.min(16)).min(told.max(LONGEST));
+            let wait = told.saturating_mul(1 << self.busy.min(16)).min(told.max(longest));
             self.busy = self.busy.saturating_add(1);
             return (now - since < config.pause_timeout).then_some(wait);
         }
@@ -76,7 +93,7 @@ mod tests {
     fn waits(failure: &Failure, config: &Config, count: usize) -> Vec<Option<u64>> {
         let (mut now, mut tries) = (Instant::ZERO, Tries::default());
         let mut wait = || {
-            let wait = tries.again(now, failure, config)?;
+            let wait = tries.again(now, failure, config, false)?;
             now += wait;
             Some(wait.as_secs())
         };
@@ -104,10 +121,10 @@ mod tests {
         let waits = waits(&failure(Code::NoSpace, 30), &config, 6);
         assert_eq!(waits, vec![Some(30), Some(30), Some(30), Some(30), None, None]);
         let mut tries = Tries::default();
-        tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &config);
+        tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &config, false);
         assert!(!tries.is_first());
         let none = Config { attempts: 0, ..config };
-        assert_eq!(tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &none), None);
+        assert_eq!(tries.again(Instant::ZERO, &failure(Code::NoSpace, 30), &none, false), None);
     }
 
     #[test]
@@ -116,9 +133,9 @@ mod tests {
         assert_eq!(waits(&failure(Code::StoreFailed, 5), &config, 3), [Some(5), Some(5), None]);
         let mut tries = Tries::default();
         for code in [Code::Busy, Code::Stalled, Code::Busy, Code::Stalled, Code::Busy] {
-            assert!(tries.again(Instant::ZERO, &failure(code, 1), &config).is_some(), "{code}");
+            assert!(tries.again(Instant::ZERO, &failure(code, 1), &config, false).is_some(), "{code}");
         }
-        assert_eq!(tries.again(Instant::ZERO, &failure(Code::Stalled, 1), &config), None);
+        assert_eq!(tries.again(Instant::ZERO, &failure(Code::Stalled, 1), &config, false), None);
         let none = Config { attempts: 0, ..config };
         assert_eq!(waits(&failure(Code::Busy, 1), &none, 1), [None]);
     }

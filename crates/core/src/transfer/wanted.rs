@@ -1,6 +1,7 @@
 //! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
 
 use super::event::{Event, Failure};
+use super::places::asks_for_all;
 use super::receive::Earlier;
 use super::tries::Tries;
 use super::wire::{Handle, Offer};
@@ -76,6 +77,18 @@ impl Wanted {
         self.waits()
     }
 
+    /// Whether it waits for a place at an end that is busy.
+    pub(super) fn wants_place(&self) -> bool {
+        matches!(self.state, Asking::Waiting { .. }) && self.tries.wants_place()
+    }
+
+    /// It may be asked for at once.
+    pub(super) fn hurry(&mut self) {
+        if let Asking::Waiting { until } = &mut self.state {
+            *until = None;
+        }
+    }
+
     /// A link has brought so much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
         self.tries.handle_received(earlier.received);
@@ -89,6 +102,9 @@ impl Transfers {
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
         self.ask_again_or_forget(id);
         self.note(id);
+        if !self.wanted.contains_key(&id) {
+            self.try_sooner();
+        }
     }
 
     fn ask_again_or_forget(&mut self, id: TransferId) {
@@ -112,7 +128,9 @@ impl Transfers {
         };
         let Some(end) = self.events.iter_mut().rev().find(is_end) else { return };
         let Event::Failed { failure, .. } = &*end else { return };
-        let Some(after) = wanted.tries.again(self.now, failure, &self.config) else { return };
+        let asks_for_all = asks_for_all(self.now, &self.put_off);
+        let again = wanted.tries.again(self.now, failure, &self.config, asks_for_all);
+        let Some(after) = again else { return };
         let failure = failure.clone();
         *end = Event::Retrying { id, failure, after };
         wanted.state = Asking::Waiting { until: Some(self.now + after) };

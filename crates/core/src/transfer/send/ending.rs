@@ -3,6 +3,7 @@
 use super::{Context, Fate, Outgoing, State};
 use crate::transfer::cancel::cancel;
 use crate::transfer::event::{Event, Failure};
+use crate::transfer::places::asks_for_all;
 use crate::transfer::wire::Frame;
 use crate::transfer::{Code, Leftover};
 
@@ -44,7 +45,9 @@ impl Outgoing {
     /// The peer failed, or nobody was heard: tries again after a while, if that may help.
     pub(super) fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
         let id = self.offer.id;
-        let again = if self.requested { None } else { self.tries.again(cx.now, &failure, cx.config) };
+        let asks_for_all = asks_for_all(cx.now, cx.put_off);
+        let again =
+            if self.requested { None } else { self.tries.again(cx.now, &failure, cx.config, asks_for_all) };
         let Some(after) = again else {
             cx.events.push_back(Event::Failed { id, failure });
             return Fate::Ended;

@@ -17,6 +17,7 @@ mod time;
 
 pub(super) use output::Chunk;
 
+use super::agenda::Agenda;
 use super::event::{Event, Failure, Progress, Stage};
 use super::flow::Stamp;
 use super::link::{Link, Route};
@@ -35,6 +36,7 @@ use pause::Pauses;
 pub(super) struct Context<'a> {
     pub(super) now: Instant,
     pub(super) config: &'a Config,
+    pub(super) put_off: &'a Agenda,
     pub(super) link: Option<&'a mut Link>,
     pub(super) events: &'a mut VecDeque<Event>,
 }
@@ -190,6 +192,18 @@ impl Outgoing {
     pub(super) fn wants_offer(&self, now: Instant) -> bool {
         let is_due = matches!(self.state, State::Waiting { until } if until.is_none_or(|until| until <= now));
         is_due && !self.rests()
+    }
+
+    /// Whether it waits for a place at a receiver that is busy.
+    pub(super) fn wants_place(&self) -> bool {
+        self.is_waiting() && self.tries.wants_place()
+    }
+
+    /// It may be offered at once.
+    pub(super) fn hurry(&mut self) {
+        if let State::Waiting { until } = &mut self.state {
+            *until = None;
+        }
     }
 
     /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit. Once

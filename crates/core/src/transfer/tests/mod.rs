@@ -11,6 +11,7 @@ mod feeding;
 mod folders;
 mod hostile;
 mod pauses;
+mod places;
 mod ranges;
 mod receiving;
 mod schedules;
