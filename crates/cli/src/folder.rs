@@ -71,10 +71,8 @@ impl Gatherer {
             let text = format!("{}: {why}", output.display());
             bowline_core::transfer::Failure::local(bowline_core::transfer::Code::NameInvalid, text)
         })?;
-        let mut download = Download::new(id, self.name.clone(), local);
+        let mut download = self.download(&store, id, self.name.clone(), local);
         download.range = self.range;
-        download.unix_mode = self.preserve;
-        download.begun = store.has_begun(id);
         self.client.fetch(&store, download).await
     }
 
@@ -140,7 +138,11 @@ impl Gatherer {
                 continue;
             }
             self.tell(News::Found { index: next, subject }).await?;
-            let result = self.client.fetch(store, self.download(store, name, entry)).await;
+            let place = self.place.join(entry.name.as_str());
+            let id = self.identity.of_fetch(&self.server, name.as_str(), ByteRange::WHOLE, &place);
+            let mut download = self.download(store, id, name, entry.name);
+            download.length = Some(entry.length);
+            let result = self.client.fetch(store, download).await;
             self.begun(next, result).await?;
             next += 1;
             open += 1;
@@ -168,11 +170,8 @@ impl Gatherer {
         Ok(())
     }
 
-    fn download(&self, store: &DiskStore, name: SafeName, entry: Entry) -> Download {
-        let place = self.place.join(entry.name.as_str());
-        let id = self.identity.of_fetch(&self.server, name.as_str(), ByteRange::WHOLE, &place);
-        let mut download = Download::new(id, name, entry.name);
-        download.length = Some(entry.length);
+    fn download(&self, store: &DiskStore, id: TransferId, name: SafeName, local: SafeName) -> Download {
+        let mut download = Download::new(id, name, local);
         download.unix_mode = self.preserve;
         download.begun = store.has_begun(id);
         download
