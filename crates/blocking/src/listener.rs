@@ -135,6 +135,8 @@ impl<D: Door> Listener<D> {
         let serve = Arc::new(serve);
         // Somebody who has come and has no place yet.
         let mut next = None;
+        // Failures since somebody was accepted.
+        let mut failed = 0_u32;
         while !self.stopper.is_stopped() {
             if next.is_some() && left.count() >= self.most {
                 wait(None, Interest { read: false, write: false }, Some(&self.wakened), make_room())?;
@@ -142,12 +144,15 @@ impl<D: Door> Listener<D> {
                 self.seat(client, left, &serve);
             } else {
                 match self.door.accept() {
-                    Ok(client) => next = Some(client),
+                    Ok(client) => (next, failed) = (Some(client), 0),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         let interest = Interest { read: true, write: false };
                         wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
                     }
-                    Err(error) if is_passing(&error) => thread::sleep(pause(&error)),
+                    Err(error) if is_passing(&error) => {
+                        thread::sleep(pause(&error, failed));
+                        failed = failed.saturating_add(1);
+                    }
                     Err(error) => return Err(error),
                 }
             }

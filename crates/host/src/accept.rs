@@ -12,6 +12,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 pub const PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait after one client was gone: nothing beside what a handshake takes, and no loop without a pause.
 const MOMENT: Duration = Duration::from_millis(1);
+/// So many who were gone already, and nobody else among them, are no clients any more: the listener itself may be at fault.
+const MANY: u32 = 1000;
 
 /// Whether another try to accept a connection may work: one was gone already, or the system lacks something for the
 /// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
@@ -20,11 +22,13 @@ pub fn is_passing(error: &io::Error) -> bool {
     has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
 }
 
-/// How long to wait after this error before the next client is accepted. One who was gone already has taken nothing: whoever
-/// connects and resets is not to keep others waiting, as somebody could do it ten times a second.
-pub fn pause(error: &io::Error) -> Duration {
+/// How long to wait after this error before the next client is accepted, if it follows so many others and nobody was accepted
+/// between them. One who was gone already has taken nothing: whoever connects and resets is not to keep others waiting, as
+/// somebody could do it ten times a second. But a listener that says so for ever is not to keep a processor busy.
+pub fn pause(error: &io::Error, failed: u32) -> Duration {
     let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
-    if is_gone || has_no_address(error) { MOMENT } else { PAUSE }
+    let takes_nothing = is_gone || has_no_address(error);
+    if takes_nothing && failed < MANY { MOMENT } else { PAUSE }
 }
 
 /// macOS hands out a client who has reset his connection to an IPv6 listener as a socket without an address, of which the
@@ -123,10 +127,11 @@ mod tests {
     fn clients_who_are_gone_keep_nobody_waiting() {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput};
         for kind in [ConnectionAborted, ConnectionReset, InvalidInput] {
-            assert!(is_passing(&kind.into()) && pause(&kind.into()) < PAUSE / 10, "{kind}");
+            assert!(is_passing(&kind.into()) && pause(&kind.into(), 0) < PAUSE / 10, "{kind}");
+            assert_eq!(pause(&kind.into(), MANY), PAUSE, "{kind}, and nobody else");
         }
         for lack in [12, 23, 24, 105] {
-            assert_eq!(pause(&io::Error::from_raw_os_error(lack)), PAUSE, "{lack}");
+            assert_eq!(pause(&io::Error::from_raw_os_error(lack), 0), PAUSE, "{lack}");
         }
     }
 

@@ -5,10 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowline_blocking::{Door, Handle, Listener, WebSocket};
 use bowline_core::{Close, Message};
+use bowline_host::accept::PAUSE;
 
 use crate::common::{LIMIT, within};
 
@@ -128,5 +129,45 @@ fn once_all_clients_are_gone_nothing_of_the_service_is_left() {
         drop(client);
         assert!(left.wait(LIMIT));
         assert_eq!(Arc::strong_count(&service), 1);
+    });
+}
+
+/// A door that says of everybody that he is gone.
+struct Useless {
+    door: TcpListener,
+    asked: mpsc::Sender<Instant>,
+}
+
+impl Door for Useless {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        // The test may have heard enough.
+        let _ = self.asked.send(Instant::now());
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.door.set_nonblocking(true)
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Door::socket(&self.door)
+    }
+}
+
+#[test]
+fn a_door_by_which_nobody_ever_comes_is_not_asked_all_the_time() {
+    within(|| {
+        let (tell, asked) = mpsc::channel();
+        let door = Useless { door: TcpListener::bind("127.0.0.1:0").unwrap(), asked: tell };
+        let listener = Listener::new(door).unwrap();
+        let stopper = listener.stopper();
+        let server = thread::spawn(move || listener.serve(|_, _| {}));
+        let times: Vec<_> = asked.iter().take(1004).collect();
+        assert!(times[1003] - times[1001] >= 2 * PAUSE);
+        stopper.stop();
+        server.join().unwrap().unwrap();
     });
 }

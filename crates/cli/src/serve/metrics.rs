@@ -38,14 +38,17 @@ pub(super) async fn answer(listener: TcpListener, server: Server) {
     let places = Arc::new(Semaphore::new(ANSWERS));
     let mut tasks = JoinSet::new();
     let mut silent: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
+    let mut failed = 0_u32;
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                sleep(pause(&error)).await;
+                sleep(pause(&error, failed)).await;
+                failed = failed.saturating_add(1);
                 continue;
             }
         };
+        failed = 0;
         while tasks.try_join_next().is_some() {}
         silent.retain(|(task, has_asked)| !task.is_finished() && !has_asked.load(Ordering::Relaxed));
         if silent.len() == SILENT {

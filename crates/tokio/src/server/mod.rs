@@ -128,6 +128,8 @@ impl Server {
         let places = Places::new(self.house.config().max_connections, self.clock);
         // Somebody who has come and has no place yet.
         let mut next = None;
+        // Failures since somebody was accepted.
+        let mut failed = 0_u32;
         // Aborted with the set, when this returns or is dropped.
         let mut sweeping = JoinSet::new();
         if let Some(every) = self.house.sweep_every() {
@@ -144,10 +146,11 @@ impl Server {
                     });
                 },
                 accepted = door.accept(), if next.is_none() => match accepted {
-                    Ok(caller) => next = Some(caller),
+                    Ok(caller) => (next, failed) = (Some(caller), 0),
                     Err(error) if is_passing(&error) => {
                         tracing::warn!(%error, "accept");
-                        sleep(pause(&error)).await;
+                        sleep(pause(&error, failed)).await;
+                        failed = failed.saturating_add(1);
                     }
                     Err(error) => break Err(error),
                 },
