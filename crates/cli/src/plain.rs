@@ -1,14 +1,8 @@
 //! Text from elsewhere, made harmless for a terminal.
 
-use bowline_core::closing::is_active;
-use console::{Term, measure_text_width};
-use std::borrow::Cow;
+pub(crate) use bowline_core::closing::plain;
 
-/// Replaces what a terminal obeys or hides: control characters, line ends, and marks that change the direction of
-/// the text around them.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
-}
+use console::{Term, measure_text_width};
 
 /// How many columns this has, if it is a terminal: elsewhere, a line has room for everything.
 pub(crate) fn columns(terminal: &Term) -> Option<usize> {
@@ -40,21 +34,6 @@ pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_all_languages_stay_as_they_are() {
-        for name in ["plain.txt", "día 1 🏖.jpg", "文件 二.bin", "ملف.txt", "👩\u{200d}🚀.png"] {
-            assert!(matches!(plain(name), Cow::Borrowed(same) if same == name));
-        }
-    }
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
-        for active in ["\x1b[31m", "\r", "\n", "\x07", "\x7f", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}"] {
-            assert!(!plain(active).contains(is_active), "{active:?}");
-        }
-        assert_eq!(plain("a\rb"), "a\u{fffd}b");
-    }
 
     #[test]
     fn long_sentences_are_broken_between_words() {

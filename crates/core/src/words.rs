@@ -1,5 +1,6 @@
 //! Times and sizes in the words of people, words of somebody else, and lines that break between words.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::{self, Write};
 use core::time::Duration;
@@ -62,6 +63,17 @@ impl fmt::Display for Count {
 pub fn is_active(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text in which U+FFFD stands for everything that [is active](is_active).
+///
+/// ```
+/// use bowline_core::closing::plain;
+///
+/// assert_eq!(plain("a\rb"), "a\u{fffd}b");
+/// ```
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(is_active) { text.replace(is_active, "\u{fffd}").into() } else { text.into() }
 }
 
 /// Words of somebody else, on one line whatever they are.
@@ -139,6 +151,21 @@ mod tests {
         wrap.write_str(text).unwrap();
         wrap.finish().unwrap();
         out
+    }
+
+    #[test]
+    fn names_of_all_languages_stay_as_they_are() {
+        for name in ["plain.txt", "día 1 🏖.jpg", "文件 二.bin", "ملف.txt", "👩\u{200d}🚀.png"] {
+            assert!(matches!(plain(name), Cow::Borrowed(same) if same == name));
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        for active in ["\x1b[31m", "\r", "\n", "\x07", "\x7f", "\u{9b}", "\u{202e}", "\u{2028}", "\u{feff}"] {
+            assert!(!plain(active).contains(is_active), "{active:?}");
+        }
+        assert_eq!(plain("a\rb"), "a\u{fffd}b");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Bytes from a peer, made fit to stand in an error message: one line, short, and nothing a terminal would obey.
 
-use bowline_core::closing::is_active;
+use bowline_core::closing::plain;
 
 /// How many characters of a text are shown.
 const SHOWN: usize = 120;
@@ -12,8 +12,7 @@ pub(crate) const SHORTEST_SECRET: usize = 4;
 pub(crate) fn text(bytes: &[u8]) -> String {
     let lossy = String::from_utf8_lossy(bytes);
     let line = lossy.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut shown: String =
-        line.chars().take(SHOWN).map(|c| if is_active(c) { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = plain(&line).chars().take(SHOWN).collect();
     if line.chars().nth(SHOWN).is_some() {
         shown.push_str("...");
     }

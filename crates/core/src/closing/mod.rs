@@ -64,4 +64,4 @@ pub use retry::{Change, Retry, Why};
 pub use state::{Overdue, Transport};
 pub use suspect::Suspect;
 
-pub use crate::words::is_active;
+pub use crate::words::{is_active, plain};

@@ -7,7 +7,7 @@ pub(crate) mod tlv;
 pub use fault::{DecodeError, Fault};
 
 use crate::message::Parts;
-use crate::words::is_active;
+use crate::words::plain;
 use alloc::string::String;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -134,8 +134,7 @@ impl Envelope {
 
 /// Text for people: what is no UTF-8 is replaced, and what a terminal obeys or hides.
 pub(crate) fn lossy(value: Option<&[u8]>) -> String {
-    let text = String::from_utf8_lossy(value.unwrap_or_default());
-    text.chars().map(|c| if is_active(c) { '\u{fffd}' } else { c }).collect()
+    plain(&String::from_utf8_lossy(value.unwrap_or_default())).into_owned()
 }
 
 #[cfg(test)]
