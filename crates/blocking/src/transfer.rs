@@ -18,6 +18,8 @@ use crate::watch::{Teller, Watch, watch};
 pub struct Transfer {
     progress: Watch<TransferProgress>,
     end: mpsc::Receiver<Result<Finished, TransferError>>,
+    /// What has come of that.
+    ended: Option<Result<Finished, TransferError>>,
     control: Control,
 }
 
@@ -32,12 +34,16 @@ impl Transfer {
         self.progress.clone()
     }
 
-    /// Waits for the end. After it has returned once, it returns [`TransferError::Closed`].
+    /// Waits for the end. After it has returned once, it returns the same.
     ///
     /// # Errors
     /// Why the file has not arrived.
     pub fn finished(&mut self) -> Result<Finished, TransferError> {
-        self.end.recv().unwrap_or(Err(TransferError::Closed))
+        if let Some(ended) = &self.ended {
+            return ended.clone();
+        }
+        let ended = self.end.recv().unwrap_or(Err(TransferError::Closed));
+        self.ended.insert(ended).clone()
     }
 
     /// Waits for the end, no longer than this; `None` if it has not come.
@@ -45,11 +51,15 @@ impl Transfer {
     /// # Errors
     /// Why the file has not arrived.
     pub fn finished_timeout(&mut self, time: Duration) -> Result<Option<Finished>, TransferError> {
-        match self.end.recv_timeout(time) {
-            Ok(result) => result.map(Some),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(TransferError::Closed),
+        if let Some(ended) = &self.ended {
+            return ended.clone().map(Some);
         }
+        let ended = match self.end.recv_timeout(time) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(TransferError::Closed),
+        };
+        self.ended.insert(ended).clone().map(Some)
     }
 
     /// The end, if it has come.
@@ -113,7 +123,7 @@ impl Ticket {
                 line.send(Letter::Tell(id, verb));
             }
         });
-        let transfer = Transfer { progress, end: ended, control: Control::new(id, tell) };
+        let transfer = Transfer { progress, end: ended, ended: None, control: Control::new(id, tell) };
         (Self { progress: teller, end, _place: place, _line: line }, transfer)
     }
 

@@ -5,16 +5,18 @@ use crate::sys;
 use bowline_core::transfer::Code;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
 /// A store could not do what was asked.
 ///
 /// Prints as one line: the file, what is the matter, what helps, and the system's own words where there are any.
+#[derive(Clone)]
 pub struct StoreError {
     kind: ErrorKind,
     path: PathBuf,
-    cause: Option<io::Error>,
+    cause: Option<Arc<io::Error>>,
 }
 
 /// What is the matter.
@@ -116,7 +118,7 @@ impl StoreError {
 
     /// An error with the numbers or words that tell it from its like.
     pub(crate) fn because(kind: ErrorKind, path: &Path, why: impl Into<String>) -> Self {
-        Self { kind, path: path.to_path_buf(), cause: Some(io::Error::other(why.into())) }
+        Self { kind, path: path.to_path_buf(), cause: Some(Arc::new(io::Error::other(why.into()))) }
     }
 
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
@@ -135,7 +137,7 @@ impl StoreError {
             E::WouldBlock => return Self::new(ErrorKind::Busy, path),
             _ => ErrorKind::Io,
         };
-        Self { kind, path: path.to_path_buf(), cause: Some(cause) }
+        Self { kind, path: path.to_path_buf(), cause: Some(Arc::new(cause)) }
     }
 
     /// For `map_err`.
@@ -155,7 +157,7 @@ impl StoreError {
 
     /// The system's own error, where there is one. `Display` tells it already, so `source` does not.
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.cause.as_ref()
+        self.cause.as_deref()
     }
 
     /// What went wrong and what to do, without the path: for a peer, whom our paths do not concern.

@@ -16,6 +16,8 @@ use crate::client::Command;
 pub struct Transfer {
     progress: watch::Receiver<TransferProgress>,
     end: oneshot::Receiver<Result<Finished, TransferError>>,
+    /// What has come of that.
+    ended: Option<Result<Finished, TransferError>>,
     control: Control,
 }
 
@@ -32,16 +34,16 @@ impl Transfer {
 
     /// Waits for the end.
     ///
-    /// Cancel-safe: call it again and it goes on waiting. After it has returned once, it returns
-    /// [`TransferError::Closed`].
+    /// Cancel-safe: call it again and it goes on waiting. After it has returned once, it returns the same.
     ///
     /// # Errors
     /// Why the file has not arrived.
     pub async fn finished(&mut self) -> Result<Finished, TransferError> {
-        if self.end.is_terminated() {
-            return Err(TransferError::Closed);
+        if let Some(ended) = &self.ended {
+            return ended.clone();
         }
-        (&mut self.end).await.unwrap_or(Err(TransferError::Closed))
+        let ended = (&mut self.end).await.unwrap_or(Err(TransferError::Closed));
+        self.ended.insert(ended).clone()
     }
 
     /// What pauses, resumes and cancels it, also from elsewhere.
@@ -91,7 +93,7 @@ impl Ticket {
                 let _ = commands.send(Command::Tell(id, verb));
             }
         });
-        let transfer = Transfer { progress: watch, end: ended, control: Control::new(id, tell) };
+        let transfer = Transfer { progress: watch, end: ended, ended: None, control: Control::new(id, tell) };
         (Self { progress, end, _permit: permit, _commands: commands }, transfer)
     }
 

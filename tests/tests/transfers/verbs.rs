@@ -111,6 +111,8 @@ pub(crate) fn either_end_cancels_and_the_other_learns_what_is_left(pair: Pair) {
             }
             let ended = transfer.finished();
             let Err(TransferError::Failed(ours)) = ended else { panic!("{ended:?}") };
+            let again = transfer.finished();
+            assert!(matches!(&again, Err(TransferError::Failed(same)) if *same == ours), "{again:?}");
             let ServerEvent::Failed { failure: theirs, .. } = rig.verdict() else { panic!("{ours:?}") };
             for (failure, by_peer) in [(ours, !client), (theirs, client)] {
                 assert_eq!((failure.code, failure.leftover), (Code::Cancelled, Some(leftover)));

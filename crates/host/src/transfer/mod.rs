@@ -78,7 +78,7 @@ pub struct Finished {
 }
 
 /// Why a transfer is not complete.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransferError {
     /// A file on this side cannot be used.
