@@ -199,7 +199,7 @@ pub(crate) fn a_session_that_the_server_ends_is_handed_back_and_followed_by_anot
     // If it came too late, there was nothing to wait for any more.
     assert!(matches!(flush.join().expect("no panic"), Err(FlushError::Lost) | Ok(())));
     let (why, messages) = loop {
-        if let Some(Heard::Session(Event::Lost { why, messages })) = rig.here.receive() {
+        if let Heard::Session(Event::Lost { why, messages }) = rig.here.receive().expect("it lives") {
             break (why, messages);
         }
     };
@@ -214,7 +214,7 @@ pub(crate) fn what_is_confirmed_is_acknowledged(pair: Pair) {
     let rig = Rig::new(pair, on_confirmation());
     rig.here.send(Message::text("a")).expect("queued");
     let receipt = loop {
-        if let Some((_, Heard::Message(received))) = rig.there.receive() {
+        if let (_, Heard::Message(received)) = rig.there.receive().expect("it lives") {
             break received.receipt.expect("numbered");
         }
     };
@@ -238,7 +238,7 @@ pub(crate) fn a_client_confirms_what_it_has_taken_care_of(pair: Pair) {
     }
     for n in 0..3 {
         let received = loop {
-            if let Some(Heard::Message(received)) = here.receive() {
+            if let Heard::Message(received) = here.receive().expect("it lives") {
                 break received;
             }
         };
@@ -279,7 +279,7 @@ pub(crate) fn a_client_that_nobody_holds_goes_when_its_messages_have_arrived(pai
     here.send(Message::text("a")).expect("queued");
     drop((here, client));
     let (session, receipt) = loop {
-        if let Some((session, Heard::Message(received))) = there.receive() {
+        if let (session, Heard::Message(received)) = there.receive().expect("it lives") {
             break (session, received.receipt.expect("numbered"));
         }
     };
