@@ -30,7 +30,8 @@ pub struct Grant {
     /// The most bytes a second in each direction, on all his connections together, which have it in turns. What the server
     /// sets for everybody holds as well, on each connection.
     pub limit_rate: Option<u64>,
-    /// When it ends, by the clock of the machine; connections that are there end then, too. `None`: never.
+    /// When it ends, by the clock of the machine, also if that is set meanwhile; connections that are there end then, too.
+    /// `None`: never.
     pub until: Option<SystemTime>,
 }
 

@@ -6,7 +6,7 @@ mod rates;
 
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::connection::Config;
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
@@ -157,6 +157,35 @@ fn the_end_of_a_link_is_told_last() {
     assert!(matches!(outputs.first(), Some(Output::Event(ServerEvent::Connected { .. }))), "{outputs:?}");
     assert!(matches!(outputs.last(), Some(Output::Down(_))), "{outputs:?}");
     assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Down(_))).count(), 1);
+}
+
+/// Whether the client is about to be told this.
+fn is_told(connection: &Connection, word: &str) -> bool {
+    String::from_utf8_lossy(connection.output()).contains(word)
+}
+
+#[test]
+fn a_grant_ends_by_the_clock_of_the_machine_be_it_set_forward_or_back() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let wall = SystemTime::now();
+    let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
+    for (until, is_over) in [(wall - HOUR, true), (wall + HOUR, false)] {
+        let grant = Grant { until: Some(until), ..Grant::default() };
+        let access = Access::anybody(grant);
+        let pass = access.pass(request(None).headers(), UNIX_EPOCH).unwrap();
+        let (_dir, house) = house(ServerConfig { access, ..ServerConfig::default() });
+        let now = Instant::ZERO;
+        let deliver = Arc::new(drop);
+        let mut served = house.serve(pass, "peer".into(), spawn.clone(), deliver, Arc::new(|| ()), now);
+        let mut connection = Connection::server(Config::default(), [7; 32], now);
+        served.pump(now, &mut connection);
+        assert_eq!(is_told(&connection, "expired"), is_over, "before any timer rings");
+        // As if the clock had been set back by two hours.
+        let late = now + 2 * HOUR;
+        served.handle_timeout(late);
+        served.pump(late, &mut connection);
+        assert_eq!(is_told(&connection, "expired"), is_over);
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct Served {
     pass: Pass,
     /// Under which edition of the access the pass was looked at last.
     edition: u64,
-    /// When the pass ends.
+    /// When the pass ends, as far as is known; the clock of the machine may be set meanwhile.
     until: Option<Instant>,
     desk: Desk,
     /// What the application of the server wants of its transfers.
@@ -101,12 +101,11 @@ impl Served {
         let share = house.tally.join();
         let mut worker = Worker::new(spawn, deliver);
         worker.set_link_order(pass.link);
-        let left = pass.grant.until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         Self {
             store: pass.grant.view(&house.store),
             // Whatever has changed since the pass was given is seen at the first look.
             edition: 0,
-            until: left.map(|left| now + left),
+            until: pass.grant.until.map(|_| now),
             pass,
             house,
             outputs: VecDeque::from([Output::Event(ServerEvent::Connected { peer: peer.clone() })]),
@@ -134,10 +133,7 @@ impl Served {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.desk.session.handle_timeout(now);
-        if self.until.is_some_and(|until| until <= now) {
-            self.until = None;
-            self.turn_out(now, "the token has expired");
-        }
+        self.look_at_time(now);
         if self.count.is_some_and(|at| at <= now) {
             self.count = None;
             self.share.handle_open(self.stages());
@@ -147,6 +143,7 @@ impl Served {
     /// Moves what can move between the link and its sessions, and does what the application of the server wants.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         self.look_at_pass(now);
+        self.look_at_time(now);
         for (id, verb) in self.inbox.take() {
             verb.apply(now, self.desk.session.transfers_mut(), id);
         }
@@ -221,6 +218,22 @@ impl Served {
             self.edition = edition;
             if let Some(why) = self.house.access().objection(&self.pass) {
                 self.turn_out(now, why);
+            }
+        }
+    }
+
+    /// Whether the pass has ended by the clock of the machine.
+    fn look_at_time(&mut self, now: Instant) {
+        let (Some(due), Some(end)) = (self.until, self.pass.grant.until) else { return };
+        match end.duration_since(SystemTime::now()) {
+            Ok(left) if left > Duration::ZERO => {
+                if due <= now {
+                    self.until = Some(now + left);
+                }
+            }
+            _ => {
+                self.until = None;
+                self.turn_out(now, "the token has expired");
             }
         }
     }
