@@ -6,6 +6,11 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use bowline_core::connection::Config;
+
+use crate::clock::Clock;
+use crate::dial::Dialed;
+use crate::driver::Driver;
 use crate::stream::{Handle, Stream};
 use crate::tcp::set_unsent;
 #[cfg(feature = "tls")]
@@ -53,6 +58,14 @@ impl MaybeTlsStream {
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.tls_version(),
         }
+    }
+}
+
+impl Driver<MaybeTlsStream> {
+    /// What drives a connection that was dialled here, whose system is told how much it may hold.
+    pub(crate) fn dialed(dialed: Dialed<MaybeTlsStream>, config: Config, clock: Clock) -> io::Result<Self> {
+        let driver = Self::client(dialed.stream, &dialed.leftover, config, clock)?;
+        Ok(driver.with_valve(MaybeTlsStream::set_unsent))
     }
 }
 

@@ -4,11 +4,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bowline_core::connection::Config;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use crate::clock::Clock;
+use crate::dial::Dialed;
+use crate::driver::Driver;
 use crate::tcp::set_unsent;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
@@ -60,6 +64,14 @@ impl MaybeTlsStream {
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.version(),
         }
+    }
+}
+
+impl Driver<MaybeTlsStream> {
+    /// What drives a connection that was dialled here, whose system is told how much it may hold.
+    pub(crate) fn dialed(dialed: Dialed<MaybeTlsStream>, config: Config, clock: Clock) -> io::Result<Self> {
+        let driver = Self::client(dialed.stream, &dialed.leftover, config, clock)?;
+        Ok(driver.with_valve(MaybeTlsStream::set_unsent))
     }
 }
 

@@ -99,8 +99,8 @@ impl WebSocket<MaybeTlsStream> {
     /// Says in one sentence what is wrong, and in [`DialError::retry`] whether to try again.
     pub async fn connect(url: &str) -> Result<Self, DialError> {
         let dialed = dial::connect(url, &dial::Config::default()).await?;
-        let socket = Self::client(dialed, Config::default()).map_err(DialError::System)?;
-        Ok(Self { driver: socket.driver.with_valve(MaybeTlsStream::set_unsent), ..socket })
+        let driver = Driver::dialed(dialed, Config::default(), Clock::start());
+        driver.map(Self::new).map_err(DialError::System)
     }
 }
 

@@ -376,3 +376,14 @@ fn where_much_drains_the_system_may_hold_more() {
     driver.drive(Some(until));
     assert_eq!(driver.stream().unwrap().unsent.get(), 1 << 20);
 }
+
+#[test]
+fn what_is_dialled_here_has_a_valve() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || crate::WebSocket::accept(listener.accept().unwrap().0).unwrap());
+    let dialed = crate::dial::connect(&url, &crate::dial::Config::default()).unwrap();
+    let driver = Driver::dialed(dialed, Config::default(), Clock::start()).unwrap();
+    assert!(driver.valve.is_some());
+    drop(server.join().unwrap());
+}

@@ -305,3 +305,6 @@ impl Server {
         self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

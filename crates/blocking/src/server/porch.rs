@@ -47,6 +47,12 @@ impl Porch {
         standing.poll_timeout().map_or(COURTESY, |due| due - now)
     }
 
+    /// Whether anybody may have to go.
+    #[cfg(test)]
+    pub(super) fn is_looked_at(&self) -> bool {
+        self.lock().poll_timeout().is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }

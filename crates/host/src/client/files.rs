@@ -97,6 +97,23 @@ fn place_of(path: &Path) -> Result<(PathBuf, SafeName), TransferError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_store::{Attach, Mode, Spec};
+    use std::time::SystemTime;
+
+    #[test]
+    fn what_an_earlier_process_has_begun_is_found_where_it_is_fetched_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (to, id) = (dir.path().join("file"), TransferId::from_bytes([1; 16]));
+        let name = || SafeName::parse("there").unwrap();
+        let (store, download) = landing(id, name(), &to, false).unwrap();
+        assert!(!download.begun);
+        let (spec, attach) =
+            (Spec::new(download.local, Some(10)), Attach::new(Mode::AttachOrCreate, [1; 16]));
+        drop((store.attach(id, &spec, attach, SystemTime::now()).unwrap(), store));
+        assert!(landing(id, name(), &to, false).unwrap().1.begun);
+        let other = TransferId::from_bytes([2; 16]);
+        assert!(!landing(other, name(), &to, false).unwrap().1.begun);
+    }
 
     #[test]
     fn a_path_is_a_folder_and_a_name_in_it() {

@@ -244,8 +244,9 @@ impl Task {
         let now = self.host.clock.now();
         let link = spoken(result).and_then(|dialed| {
             let config = self.keeper.connection(now);
-            match Driver::client(dialed.stream, &dialed.leftover, config, self.host.clock) {
-                Ok(driver) => Ok((driver.with_valve(MaybeTlsStream::set_unsent), dialed.round_trip)),
+            let round_trip = dialed.round_trip;
+            match Driver::dialed(dialed, config, self.host.clock) {
+                Ok(driver) => Ok((driver, round_trip)),
                 Err(error) => Err(DialError::System(error).disconnect()),
             }
         });

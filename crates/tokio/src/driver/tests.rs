@@ -128,3 +128,14 @@ async fn where_much_drains_the_system_may_hold_more() {
     driver.drive().await;
     assert_eq!(UNSENT.load(Ordering::Relaxed), 1 << 20);
 }
+
+#[tokio::test]
+async fn what_is_dialled_here_has_a_valve() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let accepting = async { crate::WebSocket::accept(listener.accept().await.unwrap().0).await.unwrap() };
+    let limits = crate::dial::Config::default();
+    let (dialed, _server) = tokio::join!(crate::dial::connect(&url, &limits), accepting);
+    let driver = Driver::dialed(dialed.unwrap(), Config::default(), Clock::start()).unwrap();
+    assert!(driver.valve.is_some());
+}
