@@ -165,6 +165,7 @@ fn linger<S: Stream>(mut stream: S) {
         match stream.read(&mut forgotten) {
             Ok(0) => return,
             Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 let interest = Interest { read: true, write: false };
                 if wait_for(&stream, interest, None, Some(until - clock.now())).is_err() {

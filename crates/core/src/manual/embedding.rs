@@ -85,6 +85,7 @@
 //!     }
 //! }
 //!
+//! /// A signal that stops and continues the process (`Ctrl-Z`, `fg`) interrupts a call that has a time-out.
 //! fn is_late(error: &std::io::Error) -> bool {
 //!     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 //! }
@@ -271,7 +272,7 @@
 //!         match read {
 //!             Ok(Message::Pong(payload)) => drop(heartbeat.handle_pong(now(), &payload)),
 //!             Ok(_) => {}
-//!             Err(Error::Io(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+//!             Err(Error::Io(error)) if is_late(&error) => {}
 //!             Err(error) => return Err(error),
 //!         }
 //!         match heartbeat.handle_timeout(now()) {
@@ -286,6 +287,10 @@
 //!             _ => {}
 //!         }
 //!     }
+//! }
+//!
+//! fn is_late(error: &io::Error) -> bool {
+//!     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 //! }
 //!
 //! // A peer that answers two pings and then loses interest, without closing anything.
