@@ -33,8 +33,11 @@ impl Heard {
 #[non_exhaustive]
 pub enum FlushError {
     /// Nobody will ever know.
-    #[error("the session was lost, the client was closed, or it was not set to speak of messages")]
+    #[error("the session was lost, or the client was closed")]
     Lost,
+    /// This end was not set to speak of messages.
+    #[error("this end was not set to speak of messages: `messages` in its settings")]
+    Mute,
     /// They have not, within the time that was given.
     #[error("messages have not arrived within the time that was given")]
     TimedOut,

@@ -358,17 +358,17 @@ pub(crate) fn ends_that_do_not_speak_of_messages_say_so(pair: Pair) {
     assert_eq!(speaks.send(long.clone()), Err(SendError::TooLong(long)));
 
     let mute = serving.client(ClientConfig::default()).talk();
-    let (said, unknown) = (Message::text("a"), SendError::Unknown(Message::text("a")));
-    assert_eq!(mute.send(said.clone()), Err(unknown.clone()));
-    assert_eq!(mute.send_volatile(said.clone()), Err(unknown.clone()));
-    assert_eq!((mute.flush(), mute.receive()), (Err(FlushError::Lost), None));
-    for error in [unknown.to_string(), FlushError::Lost.to_string()] {
-        assert!(error.ends_with("was not set to speak of messages"), "{error}");
+    let (said, unsaid) = (Message::text("a"), SendError::Mute(Message::text("a")));
+    assert_eq!(mute.send(said.clone()), Err(unsaid.clone()));
+    assert_eq!(mute.send_volatile(said.clone()), Err(unsaid.clone()));
+    assert_eq!((mute.flush(), mute.receive()), (Err(FlushError::Mute), None));
+    for error in [unsaid.to_string(), FlushError::Mute.to_string()] {
+        assert_eq!(error, "this end was not set to speak of messages: `messages` in its settings");
     }
 
     let there = serving.server.talks();
     let session = SessionId::from_bytes([1; 16]);
-    assert_eq!(there.send(session, said.clone()), Err(unknown.clone()));
-    assert_eq!(there.send_volatile(session, said), Err(unknown));
+    assert_eq!(there.send(session, said.clone()), Err(unsaid.clone()));
+    assert_eq!(there.send_volatile(session, said), Err(unsaid));
     assert_eq!((there.receive(), there.end_session(session)), (None, Vec::new()));
 }

@@ -18,7 +18,8 @@ impl Client {
     /// before they receive, they wait for each other: let another thread receive, or [set a limit](Self::send_timeout).
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages. The message comes back.
+    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]). The message
+    /// comes back.
     pub fn send(&self, message: Message) -> Result<(), SendError> {
         self.queue(message, None)
     }
@@ -43,8 +44,8 @@ impl Client {
     /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended. [`receive`](Self::receive) hands back what may not have
-    /// arrived.
+    /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
+    /// arrived. [`FlushError::Mute`]: it does not speak of messages.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flushed(None)
     }
@@ -57,8 +58,11 @@ impl Client {
         self.flushed(Instant::now().checked_add(time))
     }
 
-    /// The next message, or the next turn in the life of the session; `None` once the client has ended, or if it does not
-    /// speak of messages. With several callers, each hears something else.
+    /// The next message, or the next turn in the life of the session; `None` once the client has ended. With several
+    /// callers, each hears something else.
+    ///
+    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended;
+    /// [`send`](Self::send) then says [`SendError::Mute`].
     ///
     /// While nobody calls, the peer is stopped before memory grows, and turns of the session beyond 64 are forgotten, the
     /// oldest first, but for those that hand messages back.

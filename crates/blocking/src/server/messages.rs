@@ -18,7 +18,8 @@ impl Server {
     /// Returns when it is queued, and waits while too much is unacknowledged, with or without a link.
     ///
     /// # Errors
-    /// There is no such session (any more), or the message is too long. It comes back.
+    /// There is no such session (any more), the message is too long, or this server does not speak of messages
+    /// ([`SendError::Mute`]). It comes back.
     pub fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         self.queue(session, message, None)
     }
@@ -45,8 +46,10 @@ impl Server {
     }
 
     /// The next message of any client, or the next turn in the life of a session. With several callers, each hears
-    /// something else. `None` if the server has stopped and its last client is gone, or if it does not speak of messages
-    /// ([`ServerConfig::messages`](super::ServerConfig::messages)).
+    /// something else. `None` if the server has stopped and its last client is gone.
+    ///
+    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped;
+    /// [`send`](Self::send) then says [`SendError::Mute`].
     ///
     /// While nobody calls, clients are stopped before memory grows, and turns beyond four for each session that there may
     /// be are forgotten, the oldest first, but for those that hand messages back.

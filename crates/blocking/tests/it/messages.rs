@@ -119,8 +119,8 @@ fn a_client_that_does_not_speak_of_messages_says_so() {
         let serving = Serving::of(Over::Tcp, ServerConfig::default());
         let mut client = serving.client_of(ClientConfig::default());
         let said = Message::text("a");
-        assert_eq!(client.send(said.clone()), Err(SendError::Unknown(said.clone())));
-        assert_eq!(client.send_volatile(said.clone()), Err(SendError::Unknown(said)));
-        assert_eq!((client.flush(), client.receive()), (Err(FlushError::Lost), None));
+        assert_eq!(client.send(said.clone()), Err(SendError::Mute(said.clone())));
+        assert_eq!(client.send_volatile(said.clone()), Err(SendError::Mute(said)));
+        assert_eq!((client.flush(), client.receive()), (Err(FlushError::Mute), None));
     });
 }

@@ -77,18 +77,23 @@ pub enum SendError {
     /// A volatile message, and no link on which it could leave at once.
     #[error("no link is up, and a volatile message does not wait for one")]
     Down(Message),
-    /// There is no such session: it is over, or this end was not set to speak of messages.
-    #[error("there is no such session: it is over, or this end was not set to speak of messages")]
+    /// There is no such session: it is over.
+    #[error("there is no such session: it is over")]
     Unknown(Message),
+    /// This end was not set to speak of messages.
+    #[error("this end was not set to speak of messages: `messages` in its settings")]
+    Mute(Message),
 }
 
 impl SendError {
     /// The message that was not taken.
     pub fn into_inner(self) -> Message {
         match self {
-            Self::Full(message) | Self::TooLong(message) | Self::Down(message) | Self::Unknown(message) => {
-                message
-            }
+            Self::Full(message)
+            | Self::TooLong(message)
+            | Self::Down(message)
+            | Self::Unknown(message)
+            | Self::Mute(message) => message,
         }
     }
 }

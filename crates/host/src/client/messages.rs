@@ -13,7 +13,7 @@ impl<T> Keeper<T> {
     pub fn send_volatile(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         match self.desk.session.messages_mut() {
             Some(messages) => messages.send_volatile(now, message),
-            None => Err(SendError::Unknown(message)),
+            None => Err(SendError::Mute(message)),
         }
     }
 

@@ -57,6 +57,8 @@ struct State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Messages are not spoken, or not yet.
+    Mute,
     Open,
     /// Nothing else may be said.
     Closing,
@@ -76,7 +78,7 @@ impl Talk {
     /// [pump](super::Keeper::pump). `news` wakes those of the application who wait: they are to look again.
     pub fn new(stir: Wake, news: Wake) -> Self {
         let state = State {
-            stage: Stage::Over,
+            stage: Stage::Mute,
             said: VecDeque::new(),
             heard: VecDeque::new(),
             messages: 0,
@@ -93,15 +95,17 @@ impl Talk {
     /// Takes a message, which goes into the session as soon as that has room.
     ///
     /// # Errors
-    /// The message is too long, too many wait ([`SendError::Full`]: look again), or nobody speaks (any more). It comes
-    /// back.
+    /// The message is too long, too many wait ([`SendError::Full`]: look again), or nobody speaks any more, or ever did
+    /// ([`SendError::Mute`]). It comes back.
     pub fn send(&self, message: Message) -> Result<(), SendError> {
         if message.len() > MAX_MESSAGE {
             return Err(SendError::TooLong(message));
         }
         let mut state = self.lock();
-        if state.stage != Stage::Open {
-            return Err(SendError::Unknown(message));
+        match state.stage {
+            Stage::Open => {}
+            Stage::Mute => return Err(SendError::Mute(message)),
+            Stage::Closing | Stage::Over => return Err(SendError::Unknown(message)),
         }
         if state.said.len() >= WAITING {
             return Err(SendError::Full(message));
@@ -119,7 +123,7 @@ impl Talk {
     pub fn receive(&self) -> Result<Heard, TryRecvError> {
         let mut state = self.lock();
         let Some(heard) = state.heard.pop_front() else {
-            let is_over = state.stage == Stage::Over;
+            let is_over = matches!(state.stage, Stage::Mute | Stage::Over);
             return Err(if is_over { TryRecvError::Disconnected } else { TryRecvError::Empty });
         };
         if let Heard::Message(_) = heard {
@@ -136,13 +140,14 @@ impl Talk {
     /// Everything that was said so far.
     ///
     /// # Errors
-    /// Nobody speaks (any more).
+    /// Nobody speaks any more, or ever did.
     pub fn mark(&self) -> Result<Mark, FlushError> {
         let state = self.lock();
         match state.stage {
             Stage::Open | Stage::Closing => {
                 Ok(Mark { said: state.taken + state.said.len() as u64, losses: state.losses })
             }
+            Stage::Mute => Err(FlushError::Mute),
             Stage::Over => Err(FlushError::Lost),
         }
     }
@@ -162,6 +167,11 @@ impl Talk {
         }
         let will_not = state.losses != mark.losses || state.stage == Stage::Over;
         will_not.then_some(Err(FlushError::Lost))
+    }
+
+    /// Whether nobody speaks, for messages are not set up: then nothing is ever heard.
+    pub fn is_mute(&self) -> bool {
+        self.lock().stage == Stage::Mute
     }
 
     /// Whether as many messages wait to be received as may: the peer is stopped until then.
@@ -225,7 +235,7 @@ impl Talk {
     /// in it.
     pub(super) fn end(&self, mut messages: Vec<Unacknowledged>) {
         let mut state = self.lock();
-        if state.stage == Stage::Over {
+        if !matches!(state.stage, Stage::Open | Stage::Closing) {
             return;
         }
         state.stage = Stage::Over;
@@ -291,7 +301,11 @@ pub(super) struct Anchor(pub(super) Talk);
 
 impl Drop for Anchor {
     fn drop(&mut self) {
-        self.0.lock().stage = Stage::Over;
+        let mut state = self.0.lock();
+        if state.stage != Stage::Mute {
+            state.stage = Stage::Over;
+        }
+        drop(state);
         (self.0.0.news)();
     }
 }

@@ -71,7 +71,7 @@ impl Talks {
     /// It comes back.
     pub fn send(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
         self.with(now, message, |state, message| state.sessions.send(now, session, message).map(drop))
-            .unwrap_or_else(|message| Err(SendError::Unknown(message)))
+            .unwrap_or_else(|message| Err(SendError::Mute(message)))
     }
 
     /// Sends a message to a client at once or never.
@@ -80,7 +80,7 @@ impl Talks {
     /// The session is on no link or does not exist, the message is too long, or too many wait. It comes back.
     pub fn send_volatile(&self, now: Instant, session: SessionId, message: Message) -> Result<(), SendError> {
         self.with(now, message, |state, message| state.sessions.send_volatile(now, session, message))
-            .unwrap_or_else(|message| Err(SendError::Unknown(message)))
+            .unwrap_or_else(|message| Err(SendError::Mute(message)))
     }
 
     /// The next message of any client, or the next turn in the life of a session.
@@ -118,6 +118,11 @@ impl Talks {
             state.settle(now);
         });
         (self.news)();
+    }
+
+    /// Whether no messages are spoken: then nothing is ever heard.
+    pub fn is_mute(&self) -> bool {
+        self.state.is_none()
     }
 
     /// When to look again in any case: a session expires.

@@ -17,7 +17,8 @@ impl Client {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages. The message comes back.
+    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]). The message
+    /// comes back.
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
         let send = || match self.talk.send(message.clone()) {
             Err(SendError::Full(_)) => Err(None),
@@ -43,15 +44,19 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended. [`receive`](Self::receive) hands back what may not have
-    /// arrived.
+    /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
+    /// arrived. [`FlushError::Mute`]: it does not speak of messages.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let mark = self.talk.mark()?;
         self.news.look(|| self.talk.flushed(mark).ok_or(None)).await
     }
 
-    /// The next message, or the next turn in the life of the session; `None` once the client has ended, or if it does not
-    /// speak of messages. With several callers, each hears something else.
+    /// The next message, or the next turn in the life of the session; `None` once the client has ended. With several
+    /// callers, each hears something else.
+    ///
+    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended, with a warning in
+    /// the log;
+    /// [`send`](Self::send) then says [`SendError::Mute`].
     ///
     /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, the peer is stopped before memory grows, and
     /// turns of the session beyond 64 are forgotten, the oldest first, but for those that hand messages back.
@@ -59,7 +64,14 @@ impl Client {
         let receive = || match self.talk.receive() {
             Ok(heard) => Ok(Some(heard)),
             Err(TryRecvError::Empty) => Err(None),
-            Err(TryRecvError::Disconnected) => Ok(None),
+            Err(TryRecvError::Disconnected) => {
+                if self.talk.is_mute() {
+                    tracing::warn!(
+                        "a message is waited for, and `messages` is not set in the settings of this client"
+                    );
+                }
+                Ok(None)
+            }
         };
         self.news.look(receive).await
     }

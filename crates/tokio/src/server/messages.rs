@@ -18,7 +18,8 @@ impl Server {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// There is no such session (any more), or the message is too long. It comes back.
+    /// There is no such session (any more), the message is too long, or this server does not speak of messages
+    /// ([`SendError::Mute`]). It comes back.
     pub async fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         let send = || match self.house.talks().send(self.clock.now(), session, message.clone()) {
             Err(SendError::Full(_)) => Err(self.expiry()),
@@ -36,8 +37,11 @@ impl Server {
     }
 
     /// The next message of any client, or the next turn in the life of a session. With several callers, each hears
-    /// something else. `None` if the server has stopped and its last client is gone, or if it does not speak of messages
-    /// ([`ServerConfig::messages`](super::ServerConfig::messages)).
+    /// something else. `None` if the server has stopped and its last client is gone.
+    ///
+    /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped, with
+    /// a warning in the log;
+    /// [`send`](Self::send) then says [`SendError::Mute`].
     ///
     /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, clients are stopped before memory grows, and
     /// turns beyond four for each session that there may be are forgotten, the oldest first, but for those that hand
@@ -46,7 +50,14 @@ impl Server {
         let receive = || match self.house.talks().receive(self.clock.now()) {
             Ok(heard) => Ok(Some(heard)),
             Err(TryRecvError::Empty) => Err(self.expiry()),
-            Err(TryRecvError::Disconnected) => Ok(None),
+            Err(TryRecvError::Disconnected) => {
+                if self.house.talks().is_mute() {
+                    tracing::warn!(
+                        "a message is waited for, and `messages` is not set in the settings of this server"
+                    );
+                }
+                Ok(None)
+            }
         };
         self.news.look(receive).await
     }

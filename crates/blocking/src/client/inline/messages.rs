@@ -17,7 +17,8 @@ impl InlineClient {
     /// without a link.
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages. [`SendError::Full`]: as many messages
+    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]).
+    /// [`SendError::Full`]: as many messages
     /// wait to be received as may, and the peer may be waiting for that, so [receive](Self::receive) first. The message
     /// comes back.
     pub fn send(&mut self, message: Message) -> Result<(), SendError> {
@@ -51,7 +52,8 @@ impl InlineClient {
     /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
     ///
     /// # Errors
-    /// The session is lost meanwhile, or the client has ended. [`FlushError::Unheard`]: as many messages wait to be received
+    /// The session is lost meanwhile, or the client has ended. [`FlushError::Mute`]: it does not speak of messages.
+    /// [`FlushError::Unheard`]: as many messages wait to be received
     /// as may, and the peer may be waiting for that, so [receive](Self::receive) first.
     pub fn flush(&mut self) -> Result<(), FlushError> {
         self.flushed(None)
@@ -65,8 +67,10 @@ impl InlineClient {
         self.flushed(Some(time))
     }
 
-    /// Works until the next message has come, or the next turn in the life of the session; `None` once the client has ended,
-    /// or if it does not speak of messages.
+    /// Works until the next message has come, or the next turn in the life of the session; `None` once the client has ended.
+    ///
+    /// Without [`ClientConfig::messages`](crate::ClientConfig::messages) it is `None` at once, as if the client had ended;
+    /// [`send`](Self::send) then says [`SendError::Mute`].
     pub fn receive(&mut self) -> Option<Heard> {
         self.heard(None).ok()
     }
