@@ -28,6 +28,7 @@ mod exchange;
 mod listener;
 mod maybe_tls;
 mod pings;
+mod places;
 mod pool;
 mod post;
 mod server;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bowline_host::accept::{PAUSE, is_passing, pause};
 
-use crate::count::{Count, Counted};
+use crate::count::Count;
 use crate::door::Door;
+use crate::places::{Place, Places};
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
 
 /// How many clients are served at once if nothing else is said.
@@ -67,12 +68,6 @@ pub struct Stopper {
 #[derive(Clone, Debug, Default)]
 pub struct Left(Count);
 
-/// One client's thread, until it is dropped, even by a panic.
-struct Place {
-    counted: Option<Counted>,
-    waker: Waker,
-}
-
 impl Listener<TcpListener> {
     /// Listens at an address; port 0 is one that is free.
     ///
@@ -102,7 +97,8 @@ impl<D: Door> Listener<D> {
         Ok(Self { door, wakened, stopper: Stopper { is_stopped: Arc::default(), waker }, most: MOST })
     }
 
-    /// Serves so many clients at once; others wait in the queue of the system. Default: 1024.
+    /// Serves so many clients at once; others wait in the queue of the system. Default: 1024. A [`Server`](crate::Server) has
+    /// a number of its own.
     #[must_use]
     pub fn with_most(self, most: usize) -> Self {
         Self { most: most.max(1), ..self }
@@ -120,15 +116,17 @@ impl<D: Door> Listener<D> {
     /// The listener cannot be used at all. A single connection that fails is no error.
     pub fn serve(self, serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static) -> io::Result<Left> {
         let left = Left::default();
-        self.accept_all(&left, || None, serve)?;
+        let places = Places::new(self.most);
+        self.accept_all(&left, &places, || None, serve)?;
         Ok(left)
     }
 
-    /// The same; the clients are counted also if it ends by an error. `make_room` is asked to, for somebody who waits while
-    /// all places are taken, and says after what time to ask again.
+    /// The same with places that others may take, too; the clients are counted also if it ends by an error. `make_room` is
+    /// asked to, for somebody who waits while all places are taken, and says after what time to ask again.
     pub(crate) fn accept_all(
         self,
         left: &Left,
+        places: &Places,
         make_room: impl Fn() -> Option<Duration>,
         serve: impl Fn(D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
@@ -138,10 +136,13 @@ impl<D: Door> Listener<D> {
         // Failures since somebody was accepted.
         let mut failed = 0_u32;
         while !self.stopper.is_stopped() {
-            if next.is_some() && left.count() >= self.most {
-                wait(None, Interest { read: false, write: false }, Some(&self.wakened), make_room())?;
-            } else if let Some(client) = next.take() {
-                self.seat(client, left, &serve);
+            if let Some(client) = next.take() {
+                if let Some(place) = places.take(&self.stopper.waker) {
+                    Self::seat(client, left, place, &serve);
+                } else {
+                    next = Some(client);
+                    self.wakened.wait(make_room())?;
+                }
             } else {
                 match self.door.accept() {
                     Ok(client) => (next, failed) = (Some(client), 0),
@@ -161,11 +162,11 @@ impl<D: Door> Listener<D> {
     }
 
     /// Gives a client a place, and a thread.
-    fn seat<F>(&self, (stream, peer): (D::Stream, D::Address), left: &Left, serve: &Arc<F>)
+    fn seat<F>((stream, peer): (D::Stream, D::Address), left: &Left, place: Place, serve: &Arc<F>)
     where
         F: Fn(D::Stream, D::Address) + Send + Sync + 'static,
     {
-        let place = Place { counted: Some(left.0.enter()), waker: self.stopper.waker.clone() };
+        let place = (left.0.enter(), place);
         let serve = Arc::clone(serve);
         let client = thread::Builder::new().name(format!("bowline {peer:?}")).spawn(move || {
             let _place = place;
@@ -200,13 +201,5 @@ impl Left {
     /// Waits until all are gone, no longer than this; says whether they are.
     pub fn wait(&self, time: Duration) -> bool {
         self.0.wait_for(time)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.counted = None;
-        // There may be a place for somebody who waits.
-        self.waker.wake();
     }
 }

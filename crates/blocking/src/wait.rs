@@ -53,6 +53,11 @@ impl Waker {
         // If it is full, the thread has been woken already; if the other end is gone, there is nobody to wake.
         let _ = (&*self.0).write(&[1]);
     }
+
+    /// Whether this wakes the same thread.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Wakened {

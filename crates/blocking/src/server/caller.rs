@@ -8,7 +8,7 @@ use bowline_host::server::Hurry;
 
 use super::Server;
 use super::link::Letter;
-use super::porch::{Porch, Stand};
+use super::porch::Stand;
 use crate::post::Post;
 use crate::wait::{Wakened, waker};
 
@@ -38,8 +38,8 @@ impl<'a> Caller<'a> {
     }
 
     /// He has a place of the server's, and may have to go for somebody else until he has [asked](Self::has_asked).
-    pub(super) fn with_stand(mut self, porch: &Porch) -> Self {
-        self.stand = Some(porch.enter(&self.post));
+    pub(super) fn with_stand(mut self) -> Self {
+        self.stand = Some(self.server.0.porch.enter(&self.post));
         self
     }
 

@@ -33,6 +33,7 @@ use crate::door::Door;
 #[cfg(unix)]
 use crate::door::unix_peer;
 use crate::listener::{Left, Listener};
+use crate::places::Places;
 use crate::pool::Pool;
 use crate::post::Post;
 use crate::stream::Stream;
@@ -81,6 +82,9 @@ struct Shared {
     pool: Pool,
     events: Audience<ServerEvent>,
     links: Mutex<Links>,
+    /// For those who come by listeners.
+    places: Places,
+    porch: Porch,
     /// Told when the server is stopped.
     stopped: Condvar,
     /// One clock for all links, which share the sessions of messages.
@@ -104,9 +108,10 @@ impl Server {
     /// If the operating system has no randomness.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (clock, (teller, news)) = (Clock::start(), watch(()));
+        let (places, porch) = (Places::new(config.max_connections), Porch::new(clock));
         let house = Arc::new(House::new(store, config, teller.into_wake(), clock.now()));
-        let (events, links, stopped) = Default::default();
-        Self(Arc::new(Shared { house, pool: Pool::new(FILES), events, links, stopped, clock, news }))
+        let (pool, (events, links, stopped)) = (Pool::new(FILES), Default::default());
+        Self(Arc::new(Shared { house, pool, events, links, places, porch, stopped, clock, news }))
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -130,9 +135,7 @@ impl Server {
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
     pub fn serve(&self, listener: Listener) -> io::Result<()> {
-        self.serve_at(listener, |server, stream, peer, porch| {
-            server.serve_tcp(stream, peer.to_string(), porch);
-        })
+        self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
     }
 
     /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
@@ -142,26 +145,26 @@ impl Server {
     /// no error.
     #[cfg(unix)]
     pub fn serve_unix(&self, listener: Listener<UnixListener>) -> io::Result<()> {
-        self.serve_at(listener, |server, stream, _, porch| {
+        self.serve_at(listener, |server, stream, _| {
             let peer = unix_peer(&stream);
-            server.serve_at_place(stream, peer, porch);
+            server.serve_at_place(stream, peer);
         })
     }
 
     fn serve_at<D: Door>(
         &self,
         listener: Listener<D>,
-        serve: impl Fn(&Self, D::Stream, D::Address, &Porch) + Send + Sync + 'static,
+        serve: impl Fn(&Self, D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let config = self.0.house.config();
         let every = self.0.house.sweep_every();
         let _sweeping = every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
-        let (server, left, porch) = (self.clone(), Left::default(), Porch::new(self.0.clock));
-        let guests = porch.clone();
-        let served = listener.with_most(config.max_connections).accept_all(
+        let (server, left) = (self.clone(), Left::default());
+        let served = listener.accept_all(
             &left,
-            || Some(porch.make_room()),
-            move |stream, peer| serve(&server, stream, peer, &guests),
+            &self.0.places,
+            || Some(self.0.porch.make_room()),
+            move |stream, peer| serve(&server, stream, peer),
         );
         self.stop();
         if !left.wait(config.drain) {
@@ -172,18 +175,18 @@ impl Server {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn serve_tcp(&self, stream: TcpStream, peer: String, porch: &Porch) {
+    fn serve_tcp(&self, stream: TcpStream, peer: String) {
         if self.0.house.config().wants_tls() {
             return self.tell(&self.0.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
-        self.serve_at_place(stream, peer, porch);
+        self.serve_at_place(stream, peer);
     }
 
     #[cfg(feature = "tls")]
-    fn serve_tcp(&self, stream: TcpStream, peer: String, porch: &Porch) {
+    fn serve_tcp(&self, stream: TcpStream, peer: String) {
         let config = self.0.house.config();
-        let Some(tls) = &config.tls else { return self.serve_at_place(stream, peer, porch) };
-        let Some(caller) = self.caller(&peer).map(|caller| caller.with_stand(porch)) else { return };
+        let Some(tls) = &config.tls else { return self.serve_at_place(stream, peer) };
+        let Some(caller) = self.caller(&peer).map(Caller::with_stand) else { return };
         let Patience { time, wakened } = caller.patience(config.accept.timeout);
         let shaken = match TlsStream::server(stream, tls) {
             Ok(stream) => stream.shake_hands(Clock::start(), Instant::ZERO + time, wakened),
@@ -200,6 +203,8 @@ impl Server {
 
     /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
     /// events.
+    ///
+    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
         if let Some(caller) = self.caller(&peer) {
             self.serve_caller(caller, stream, peer);
@@ -207,8 +212,8 @@ impl Server {
     }
 
     /// The same for one who has a place.
-    fn serve_at_place<S: Stream>(&self, stream: S, peer: String, porch: &Porch) {
-        if let Some(caller) = self.caller(&peer).map(|caller| caller.with_stand(porch)) {
+    fn serve_at_place<S: Stream>(&self, stream: S, peer: String) {
+        if let Some(caller) = self.caller(&peer).map(Caller::with_stand) {
             self.serve_caller(caller, stream, peer);
         }
     }

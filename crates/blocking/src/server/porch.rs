@@ -11,7 +11,7 @@ use crate::post::Post;
 
 type Standing = bowline_host::server::Porch<Post<Letter>>;
 
-/// Those of one door. Clones are the same.
+/// Those of all doors. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Porch {
     standing: Arc<Mutex<Standing>>,
@@ -43,7 +43,7 @@ impl Porch {
         if let Some(post) = standing.make_room(now) {
             post.stir();
         }
-        // The thread of one who has a place may not have begun.
+        // The thread of one who has a place may not have begun, and another door may let somebody in.
         standing.poll_timeout().map_or(COURTESY, |due| due - now)
     }
 

@@ -10,8 +10,8 @@ fn who_has_asked_is_not_looked_at_for_a_place() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (far, peer) = listener.accept().unwrap();
-    let porch = Porch::new(server.0.clock);
-    let caller = server.caller("somebody").unwrap().with_stand(&porch);
+    let porch = &server.0.porch;
+    let caller = server.caller("somebody").unwrap().with_stand();
     assert!(porch.is_looked_at());
     thread::scope(|threads| {
         threads.spawn(|| server.serve_caller(caller, far, peer.to_string()));

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -35,7 +35,7 @@ fn server(dir: &Path, config: ServerConfig) -> Server {
 }
 
 /// The next event of this kind.
-fn until<T>(events: &std::sync::mpsc::Receiver<T>, is_it: impl Fn(&T) -> bool) -> T {
+fn until<T>(events: &mpsc::Receiver<T>, is_it: impl Fn(&T) -> bool) -> T {
     std::iter::repeat_with(|| events.recv_timeout(LIMIT).expect("in time")).find(is_it).expect("endless")
 }
 
@@ -256,6 +256,37 @@ fn who_says_nothing_makes_room_for_who_waits() {
         drop((silent, dialed));
         stopper.stop();
         serving.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn all_listeners_of_a_server_share_its_places() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::default();
+        config.max_connections = 1;
+        let server = server(dir.path(), config);
+        let [first, second] = [(); 2].map(|()| {
+            let (listener, server) = (Listener::bind("127.0.0.1:0").unwrap(), server.clone());
+            let (url, stopper) = (format!("ws://{}/", listener.local_addr().unwrap()), listener.stopper());
+            (url, stopper, thread::spawn(move || server.serve(listener)))
+        });
+        let dial = |url: &str| {
+            let request = Request::new(url).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
+            dial::connect_with(&request, &dial::Config::default()).unwrap()
+        };
+        let dialed = dial(&first.0);
+        let (came, coming) = mpsc::channel();
+        let url = second.0.clone();
+        let waiting = thread::spawn(move || drop(came.send(dial(&url))));
+        assert!(coming.recv_timeout(Duration::from_millis(200)).is_err(), "there is one place");
+        drop(dialed);
+        drop(coming.recv().unwrap());
+        waiting.join().unwrap();
+        for (_, stopper, serving) in [first, second] {
+            stopper.stop();
+            serving.join().unwrap().unwrap();
+        }
     });
 }
 

@@ -39,9 +39,12 @@ pub struct ServerConfig {
     /// waiting; no more than once a second. `None`: never, and somebody else calls
     /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
     pub sweep_every: Option<Duration>,
-    /// How many connections are served at once; others wait in the queue of the system. While somebody waits, whoever has
-    /// come [`COURTESY`](super::COURTESY) ago or earlier and has sent no request makes room. Default: 1024, for each may hold
-    /// [`transfer::Config::link_credit`] bytes of memory at the worst.
+    /// How many connections are served at once, by all listeners of the server together; others wait in the queue of the
+    /// system. While somebody waits, whoever has come [`COURTESY`](super::COURTESY) ago or earlier and has sent no request
+    /// makes room. Default: 1024, for each may hold [`transfer::Config::link_credit`] bytes of memory at the worst.
+    ///
+    /// A stream that the application hands over by itself (`serve_stream`, `serve_guest`) is not counted: whoever accepted it
+    /// counts it.
     pub max_connections: usize,
     /// Encrypts every connection that is accepted. Default: none is encrypted, but one that is over a stream of the
     /// application's own.

@@ -68,6 +68,8 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     /// One clock for all links, which share the sessions of messages.
     clock: Clock,
+    /// For those who come by listeners.
+    places: Places,
     /// Something may have come of those, or there may be room again.
     news: News,
 }
@@ -81,8 +83,9 @@ impl Server {
         let (events, _) = broadcast::channel(1024);
         let (stopping, _) = watch::channel(false);
         let (clock, news) = (Clock::start(), News::default());
+        let places = Places::new(config.max_connections, clock);
         let house = Arc::new(House::new(store, config, news.teller(), clock.now()));
-        Self { house, events, stopping, clock, news }
+        Self { house, events, stopping, clock, places, news }
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -125,7 +128,7 @@ impl Server {
     async fn serve_at(&self, door: Door, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut links = JoinSet::new();
-        let places = Places::new(self.house.config().max_connections, self.clock);
+        let places = &self.places;
         // Somebody who has come and has no place yet.
         let mut next = None;
         // Failures since somebody was accepted.
@@ -206,6 +209,8 @@ impl Server {
     }
 
     /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
+    ///
+    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -3,8 +3,7 @@
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bowline_core::Instant;
-use bowline_host::server::Porch;
+use bowline_host::server::{COURTESY, Porch};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::sleep_until;
 
@@ -39,12 +38,13 @@ impl Places {
     /// Waits for a place for somebody who has come. Meanwhile those who keep one without a request have to go. Cancel-safe.
     pub(super) async fn take(&self) -> OwnedSemaphorePermit {
         loop {
-            let due = self.porch().poll_timeout();
+            // Others may be let in by another door meanwhile, and have as much time as anybody.
+            let due = self.porch().poll_timeout().unwrap_or_else(|| self.clock.now() + COURTESY);
             tokio::select! {
                 biased;
                 // Never closed, so one comes free.
                 Ok(place) = Arc::clone(&self.free).acquire_owned() => return place,
-                () = self.reach(due) => {
+                () = sleep_until(self.clock.deadline(due)) => {
                     if let Some(word) = self.porch().make_room(self.clock.now()) {
                         // He may have gone by himself.
                         let _ = word.send(());
@@ -65,13 +65,6 @@ impl Places {
     #[cfg(test)]
     pub(super) fn is_looked_at(&self) -> bool {
         self.porch().poll_timeout().is_some()
-    }
-
-    async fn reach(&self, due: Option<Instant>) {
-        match due {
-            Some(due) => sleep_until(self.clock.deadline(due)).await,
-            None => pending().await,
-        }
     }
 
     fn porch(&self) -> MutexGuard<'_, Porch<oneshot::Sender<()>>> {
@@ -107,7 +100,7 @@ impl Away {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bowline_host::server::COURTESY;
+    use bowline_core::Instant;
     use tokio::time::{self, timeout};
 
     #[tokio::test(start_paused = true)]
@@ -133,6 +126,31 @@ mod tests {
         drop(stand);
         timeout(10 * COURTESY, places.take()).await.expect_err("the place is taken");
         timeout(COURTESY, away.told()).await.expect_err("nobody has to go");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_by_another_door_has_to_go_as_well() {
+        let places = Places::new(1, Clock::start());
+        let first = places.take().await;
+        let take = || {
+            let places = places.clone();
+            tokio::spawn(async move {
+                let place = places.take().await;
+                let (_stand, mut away) = places.stand();
+                away.told().await;
+                drop(place);
+            })
+        };
+        // Both begin to wait while nobody stands in the porch.
+        let (_second, third) = (take(), take());
+        tokio::task::yield_now().await;
+        drop(first);
+        let wanted = tokio::spawn({
+            let places = places.clone();
+            async move { drop(places.take().await) }
+        });
+        timeout(10 * COURTESY, third).await.expect("in time").unwrap();
+        wanted.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -123,6 +123,30 @@ async fn who_says_nothing_makes_room_for_who_waits() {
 }
 
 #[tokio::test]
+async fn all_listeners_of_a_server_share_its_places() {
+    let mut config = ServerConfig::default();
+    config.max_connections = 1;
+    let (server, _inbox) = server(config);
+    let (mut serving, mut urls) = (JoinSet::new(), Vec::new());
+    for _ in 0..2 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        urls.push(format!("ws://{}/", listener.local_addr().unwrap()));
+        let server = server.clone();
+        serving.spawn(async move { server.serve(listener, std::future::pending()).await });
+    }
+    let dial = async |url: &str| {
+        let request = bowline_handshake::client::Request::new(url).unwrap();
+        let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+        crate::dial::connect_with(&request, &crate::dial::Config::default()).await.unwrap()
+    };
+    let first = dial(&urls[0]).await;
+    let mut second = pin!(dial(&urls[1]));
+    assert!(timeout(Duration::from_millis(200), &mut second).await.is_err(), "there is one place");
+    drop(first);
+    timeout(Duration::from_secs(60), second).await.expect("in time");
+}
+
+#[tokio::test]
 async fn who_has_asked_is_not_looked_at_for_a_place() {
     let (server, _inbox) = patient();
     let places = Places::new(1, server.clock);
