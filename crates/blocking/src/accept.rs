@@ -36,17 +36,19 @@ pub fn accept<S: Stream>(
     config: &Config,
     decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
 ) -> Result<Accepted<S>, AcceptError> {
-    accept_unless(None, stream, config, decide)
+    accept_since(Clock::start(), None, stream, config, decide)
 }
 
-/// The same, unless somebody calls before there is a request.
-pub(crate) fn accept_unless<S: Stream>(
+/// The same for somebody who came when this clock was started: his time runs from then on, unless somebody else calls before
+/// there is a request.
+pub(crate) fn accept_since<S: Stream>(
+    clock: Clock,
     wakened: Option<&Wakened>,
     stream: S,
     config: &Config,
     decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
 ) -> Result<Accepted<S>, AcceptError> {
-    let asked = receive_unless(wakened, stream, config)?;
+    let asked = receive_since(clock, wakened, stream, config)?;
     match decide(asked.request(), asked.subprotocols()) {
         Decision::Accept(accept) => asked.accept(&accept),
         Decision::Reject(response) => Err(asked.reject(&response)),
@@ -58,16 +60,16 @@ pub(crate) fn accept_unless<S: Stream>(
 /// # Errors
 /// If something else came, or nothing in time. The client has got the right HTTP answer.
 pub fn receive<S: Stream>(stream: S, config: &Config) -> Result<Asked<S>, AcceptError> {
-    receive_unless(None, stream, config)
+    receive_since(Clock::start(), None, stream, config)
 }
 
-fn receive_unless<S: Stream>(
+fn receive_since<S: Stream>(
+    clock: Clock,
     wakened: Option<&Wakened>,
     mut stream: S,
     config: &Config,
 ) -> Result<Asked<S>, AcceptError> {
-    let clock = Clock::start();
-    let mut handshake = Handshake::new(config.clone(), clock.now());
+    let mut handshake = Handshake::new(config.clone(), Instant::ZERO);
     let failed = exchange(&mut stream, &mut handshake, clock, wakened, |handshake| {
         let is_asked = handshake.request().is_some();
         handshake.poll_result().map(Some).or_else(|| is_asked.then_some(None))

@@ -16,7 +16,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// How long the peer may take: a client waits this long for the whole answer, a server this long for the whole
-    /// request and, once more, for its answer to leave. A server's own time to decide is its own affair.
+    /// request and, once more, for its answer to leave. A server's own time to decide is its own affair. The servers of
+    /// files count from the moment in which somebody has come, so TLS is in it.
     ///
     /// Default 10 s: three lost segments in a row are sent again within about 7 s, and whoever holds a connection
     /// longer without a word is broken, or holds it on purpose.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bowline_core::Instant;
 use bowline_handshake::server::{self, Handshake};
 use bowline_host::AcceptError;
 use http::{Response, StatusCode};
@@ -60,7 +61,20 @@ pub async fn accept<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let asked = receive(stream, config).await?;
+    accept_since(Clock::start(), stream, config, decide).await
+}
+
+/// The same for somebody who came when this clock was started: his time runs from then on.
+pub(crate) async fn accept_since<S>(
+    clock: Clock,
+    stream: S,
+    config: &Config,
+    decide: impl FnOnce(&http::Request<()>, &[String]) -> Decision,
+) -> Result<Accepted<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let asked = receive_since(clock, stream, config).await?;
     match decide(asked.request(), asked.subprotocols()) {
         Decision::Accept(accept) => asked.accept(&accept).await,
         Decision::Reject(response) => Err(asked.reject(&response).await),
@@ -73,12 +87,18 @@ where
 ///
 /// # Errors
 /// If something else came, or nothing in time. The client has got the right HTTP answer.
-pub async fn receive<S>(mut stream: S, config: &Config) -> Result<Asked<S>, AcceptError>
+pub async fn receive<S>(stream: S, config: &Config) -> Result<Asked<S>, AcceptError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let clock = Clock::start();
-    let mut handshake = Handshake::new(config.clone(), clock.now());
+    receive_since(Clock::start(), stream, config).await
+}
+
+async fn receive_since<S>(clock: Clock, mut stream: S, config: &Config) -> Result<Asked<S>, AcceptError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut handshake = Handshake::new(config.clone(), Instant::ZERO);
     let failed = exchange(&mut stream, &mut handshake, clock, |handshake| {
         let is_asked = handshake.request().is_some();
         handshake.poll_result().map(Some).or_else(|| is_asked.then_some(None))

@@ -9,6 +9,7 @@ use bowline_host::server::Hurry;
 use super::Server;
 use super::link::Letter;
 use super::porch::Stand;
+use crate::clock::Clock;
 use crate::post::Post;
 use crate::wait::{Wakened, waker};
 
@@ -21,10 +22,17 @@ pub(super) struct Caller<'a> {
     number: u64,
     /// If he came in by a door of the server's.
     stand: Option<Stand>,
+    /// It was started when he came.
+    pub(super) clock: Clock,
+    /// How long he may shake hands.
+    time: Duration,
+    /// The server had stopped when he came.
+    is_late: bool,
 }
 
 /// How long to wait for somebody who shakes hands.
 pub(super) struct Patience<'a> {
+    /// From the moment on in which he came.
     pub(super) time: Duration,
     /// Somebody calls when it is over before its time.
     pub(super) wakened: Option<&'a Wakened>,
@@ -33,8 +41,10 @@ pub(super) struct Patience<'a> {
 impl<'a> Caller<'a> {
     pub(super) fn new(server: &'a Server) -> io::Result<Self> {
         let (waker, wakened) = waker()?;
-        let post = Post::new(waker);
-        Ok(Self { number: server.join(&post), server, post, wakened, stand: None })
+        let (post, clock) = (Post::new(waker), Clock::start());
+        let (number, time) = (server.join(&post), server.0.house.config().accept.timeout);
+        let is_late = !post.may_wait();
+        Ok(Self { number, server, post, wakened, stand: None, clock, time, is_late })
     }
 
     /// He has a place of the server's, and may have to go for somebody else until he has [asked](Self::has_asked).
@@ -58,14 +68,14 @@ impl<'a> Caller<'a> {
         self.stand.as_ref().is_some_and(Stand::has_to_go).then_some(Hurry::Others)
     }
 
-    /// For the next part of the handshake. A server that stops calls: it has no time any more for those who are there. So
-    /// does one that wants the place for somebody else.
-    pub(super) fn patience(&self, time: Duration) -> Patience<'_> {
-        if self.post.may_wait() {
-            return Patience { time, wakened: Some(&self.wakened) };
+    /// For all parts of the handshake together. A server that stops calls: it has no time any more for those who are there.
+    /// So does one that wants the place for somebody else.
+    pub(super) fn patience(&self) -> Patience<'_> {
+        if !self.is_late {
+            return Patience { time: self.time, wakened: Some(&self.wakened) };
         }
         // It has called already. Whoever comes after that is to hear so, and has little time to ask.
-        Patience { time: time.min(LAST_WORDS), wakened: None }
+        Patience { time: self.time.min(LAST_WORDS), wakened: None }
     }
 }
 

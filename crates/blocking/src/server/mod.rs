@@ -187,9 +187,9 @@ impl Server {
         let config = self.0.house.config();
         let Some(tls) = &config.tls else { return self.serve_at_place(stream, peer) };
         let Some(caller) = self.caller(&peer).map(Caller::with_stand) else { return };
-        let Patience { time, wakened } = caller.patience(config.accept.timeout);
+        let Patience { time, wakened } = caller.patience();
         let shaken = match TlsStream::server(stream, tls) {
-            Ok(stream) => stream.shake_hands(Clock::start(), Instant::ZERO + time, wakened),
+            Ok(stream) => stream.shake_hands(caller.clock, Instant::ZERO + time, wakened),
             Err(error) => Some(Err(error)),
         };
         let error = match (shaken, wakened.and_then(|_| caller.hurry())) {
@@ -233,9 +233,9 @@ impl Server {
             decision
         };
         let mut limits = self.0.house.config().accept.clone();
-        let Patience { time, wakened } = caller.patience(limits.timeout);
+        let Patience { time, wakened } = caller.patience();
         limits.timeout = time;
-        match (accept::accept_unless(wakened, stream, &limits, decide), pass) {
+        match (accept::accept_since(caller.clock, wakened, stream, &limits, decide), pass) {
             (Ok(accepted), Some(pass)) => self.serve_link(caller, accepted, pass, peer),
             (Ok(_), None) => {}
             (Err(AcceptError::Handshake(Error::Closed { end: End::LocalAbort, .. })), _) => {

@@ -1,6 +1,7 @@
 use super::*;
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 #[test]
 fn who_has_asked_is_not_looked_at_for_a_place() {
@@ -21,4 +22,21 @@ fn who_has_asked_is_not_looked_at_for_a_place() {
         assert!(!porch.is_looked_at());
         drop(dialed);
     });
+}
+
+/// TLS, say, that has taken all of it. Without that this would take a minute.
+#[test]
+fn what_precedes_a_request_takes_of_its_time() {
+    let inbox = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(inbox.path(), bowline_store::Config::default()).unwrap();
+    let (mut config, time) = (ServerConfig::default(), Duration::from_secs(60));
+    config.accept.timeout = time;
+    let server = Server::new(store, config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut caller = server.caller("somebody").unwrap();
+    caller.clock = caller.clock.set_forward(time);
+    let start = std::time::Instant::now();
+    server.serve_caller(caller, listener.accept().unwrap().0, "somebody".to_owned());
+    assert!(start.elapsed() < time, "{:?}", start.elapsed());
 }

@@ -169,7 +169,8 @@ impl Server {
         served
     }
 
-    async fn serve_caller(&self, caller: Caller, stand: (Stand, Away)) {
+    async fn serve_caller(&self, caller: Caller, (stand, away): (Stand, Away)) {
+        let stand = (Some(stand), self.patience(away));
         match caller {
             Caller::Tcp(stream, peer) => {
                 tcp::tune(&stream);
@@ -177,31 +178,29 @@ impl Server {
             }
             #[cfg(unix)]
             Caller::Unix(stream, peer) => {
-                Box::pin(self.serve_with(stream, peer, |_, _| {}, (Some(stand.0), stand.1))).await;
+                Box::pin(self.serve_with(stream, peer, |_, _| {}, stand)).await;
             }
         }
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn serve_tcp(&self, stream: TcpStream, peer: String, (stand, away): (Stand, Away)) {
+    async fn serve_tcp(&self, stream: TcpStream, peer: String, stand: (Option<Stand>, Patience)) {
         if self.house.config().wants_tls() {
             return self.tell(self.house.refuse(peer, Refusal::Tls, "no TLS: it is not built in".into()));
         }
-        self.serve_with(stream, peer, tcp::set_unsent, (Some(stand), away)).await;
+        self.serve_with(stream, peer, tcp::set_unsent, stand).await;
     }
 
     #[cfg(feature = "tls")]
-    async fn serve_tcp(&self, stream: TcpStream, peer: String, (stand, mut away): (Stand, Away)) {
+    async fn serve_tcp(&self, stream: TcpStream, peer: String, mut stand: (Option<Stand>, Patience)) {
         let Some(tls) = &self.house.config().tls else {
-            let stand = (Some(stand), away);
             return Box::pin(self.serve_with(stream, peer, tcp::set_unsent, stand)).await;
         };
-        let patience = self.patience();
-        let time = patience.time();
-        match patience.wait(&mut away, crate::tls::accept(stream, tls, time)).await {
+        let shaken = crate::tls::accept(stream, tls, stand.1.time());
+        match stand.1.wait(shaken).await {
             Ok(Ok(stream)) => {
                 let set_unsent = |stream: &TlsStream, most| tcp::set_unsent(stream.tcp(), most);
-                Box::pin(self.serve_with(stream, peer, set_unsent, (Some(stand), away))).await;
+                Box::pin(self.serve_with(stream, peer, set_unsent, stand)).await;
             }
             Ok(Err(error)) => self.tell(self.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}"))),
             Err(hurry) => self.tell(self.house.refuse_early(peer, Refusal::Tls, hurry)),
@@ -215,7 +214,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_with(stream, peer, |_, _| {}, (None, Away::never())).await;
+        self.serve_with(stream, peer, |_, _| {}, (None, self.patience(Away::never()))).await;
     }
 
     /// The same for a stream whose system can be told how many unsent bytes it may hold.
@@ -224,7 +223,7 @@ impl Server {
         stream: S,
         peer: String,
         set_unsent: fn(&S, u32),
-        (stand, mut away): (Option<Stand>, Away),
+        (stand, mut patience): (Option<Stand>, Patience),
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -236,9 +235,9 @@ impl Server {
             pass = may;
             decision
         };
-        let (patience, mut limits) = (self.patience(), self.house.config().accept.clone());
+        let (clock, mut limits) = (patience.clock(), self.house.config().accept.clone());
         limits.timeout = patience.time();
-        let accepted = patience.wait(&mut away, accept::accept(stream, &limits, decide)).await;
+        let accepted = patience.wait(accept::accept_since(clock, stream, &limits, decide)).await;
         match (accepted, pass) {
             (Ok(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
             (Ok(Ok(_)), None) => {}
@@ -247,8 +246,8 @@ impl Server {
         }
     }
 
-    fn patience(&self) -> Patience {
-        Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout)
+    fn patience(&self, away: Away) -> Patience {
+        Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout, away)
     }
 
     async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))

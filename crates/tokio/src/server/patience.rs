@@ -7,24 +7,36 @@ use bowline_host::server::Hurry;
 use tokio::sync::watch;
 
 use super::places::Away;
+use crate::clock::Clock;
 
-/// Whoever comes while the server serves has the time of the settings, and none any more when it stops. Whoever comes after
-/// that is to hear so, and has little time to ask.
+/// Whoever comes while the server serves has the time of the settings for all of it, and none any more when it stops. Whoever
+/// comes after that is to hear so, and has little time to ask.
 pub(super) struct Patience {
+    /// It was started when he came.
+    clock: Clock,
     time: Duration,
+    /// Others may wait for his place.
+    away: Away,
     /// `None` if the server has stopped already.
     stopping: Option<watch::Receiver<bool>>,
 }
 
 impl Patience {
-    pub(super) fn new(stopping: watch::Receiver<bool>, time: Duration) -> Self {
+    /// Somebody has come.
+    pub(super) fn new(stopping: watch::Receiver<bool>, time: Duration, away: Away) -> Self {
+        let clock = Clock::start();
         if *stopping.borrow() {
-            return Self { time: time.min(LAST_WORDS), stopping: None };
+            return Self { clock, time: time.min(LAST_WORDS), away, stopping: None };
         }
-        Self { time, stopping: Some(stopping) }
+        Self { clock, time, away, stopping: Some(stopping) }
     }
 
-    /// How long it lasts at most.
+    /// When he came.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How long it lasts at most, from then on.
     pub(super) fn time(&self) -> Duration {
         self.time
     }
@@ -33,18 +45,14 @@ impl Patience {
     ///
     /// # Errors
     /// The server stops first, or somebody has to go.
-    pub(super) async fn wait<T>(
-        self,
-        away: &mut Away,
-        handshake: impl Future<Output = T>,
-    ) -> Result<T, Hurry> {
-        let Some(mut stopping) = self.stopping else { return Ok(handshake.await) };
+    pub(super) async fn wait<T>(&mut self, handshake: impl Future<Output = T>) -> Result<T, Hurry> {
+        let Some(stopping) = &mut self.stopping else { return Ok(handshake.await) };
         tokio::select! {
             biased;
             outcome = handshake => Ok(outcome),
             // An error says that the server is gone: it has stopped as well.
             _ = stopping.wait_for(|stopping| *stopping) => Err(Hurry::Stop),
-            () = away.told() => Err(Hurry::Others),
+            () = self.away.told() => Err(Hurry::Others),
         }
     }
 }

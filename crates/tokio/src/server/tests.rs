@@ -67,6 +67,20 @@ async fn whoever_says_nothing_of_tls_is_let_go_when_the_server_stops() {
     timeout(Duration::from_secs(60), server.serve(listener, refused)).await.expect("in time").unwrap();
 }
 
+/// TLS, say, that has taken most of it.
+#[tokio::test(start_paused = true)]
+async fn what_precedes_a_request_takes_of_its_time() {
+    let (server, _inbox) = server(ServerConfig::default());
+    let patience = server.patience(Away::never());
+    // Of 10 s.
+    tokio::time::advance(Duration::from_secs(9)).await;
+    let (_silent, far) = tokio::io::duplex(4096);
+    let start = tokio::time::Instant::now();
+    server.serve_with(far, "somebody".into(), |_, _| {}, (None, patience)).await;
+    // A time-out is answered, and the answer listened for.
+    assert_eq!(start.elapsed().as_secs(), 2, "{:?}", start.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
     let (server, _inbox) = patient();
@@ -154,7 +168,8 @@ async fn who_has_asked_is_not_looked_at_for_a_place() {
     let (near, far) = tokio::io::duplex(4096);
     let serving = server.clone();
     let serving = tokio::spawn(async move {
-        serving.serve_with(far, "somebody".into(), |_, _| {}, (Some(stand), away)).await;
+        let patience = serving.patience(away);
+        serving.serve_with(far, "somebody".into(), |_, _| {}, (Some(stand), patience)).await;
     });
     assert!(places.is_looked_at());
     let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
