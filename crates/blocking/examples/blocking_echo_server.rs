@@ -9,7 +9,7 @@
 use std::io;
 use std::net::TcpStream;
 
-use bowline_blocking::{AcceptError, Listener, WebSocket};
+use bowline_blocking::{AcceptError, Listener, WebSocket, tcp};
 use bowline_core::Disconnect;
 
 fn main() -> io::Result<()> {
@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
 }
 
 fn echo(stream: TcpStream) -> Result<Disconnect, AcceptError> {
-    let mut socket = WebSocket::accept(stream)?;
+    let mut socket = WebSocket::accept(stream)?.with_valve(tcp::set_unsent);
     loop {
         match socket.receive() {
             // If it cannot be sent, the next call tells why.

@@ -31,7 +31,7 @@ pub use spawned::{Receiver, Sender};
 /// A WebSocket that works while its owner calls, over any stream.
 ///
 /// ```
-/// use bowline_blocking::WebSocket;
+/// use bowline_blocking::{WebSocket, tcp};
 /// use bowline_core::{Close, Message};
 /// use std::net::TcpListener;
 /// use std::thread;
@@ -40,7 +40,9 @@ pub use spawned::{Receiver, Sender};
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let url = format!("ws://{}/", listener.local_addr()?);
 /// let server = thread::spawn(move || {
-///     let mut socket = WebSocket::accept(listener.accept().unwrap().0).unwrap();
+///     let (stream, _) = listener.accept().unwrap();
+///     tcp::tune(&stream);
+///     let mut socket = WebSocket::accept(stream).unwrap().with_valve(tcp::set_unsent);
 ///     let message = socket.receive().unwrap();
 ///     socket.send(message).unwrap();
 ///     socket.ended()
@@ -105,6 +107,10 @@ impl<S: Stream> WebSocket<S> {
     /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
     ///
+    /// The stream may be any, so it is taken as it is. If it is a socket of TCP, [tune](crate::tcp::tune) it before, as a
+    /// [`Listener`](crate::Listener) has done, or pings wait behind what the system has queued; and let it hold more on a fast
+    /// path, by a [valve](Self::with_valve).
+    ///
     /// # Errors
     /// Says why there is no WebSocket. The client has been told.
     pub fn accept(stream: S) -> Result<Self, AcceptError> {
@@ -133,6 +139,14 @@ impl<S: Stream> WebSocket<S> {
     /// A WebSocket on a connection that is ready for frames.
     pub fn new(driver: Driver<S>) -> Self {
         Self { driver, held: Held::default(), joiner: Joiner::default(), ended: Ended::default() }
+    }
+
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
+    /// [`Valve`](bowline_host::Valve). For a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
+    /// [`set_unsent`](crate::tcp::set_unsent). [`connect`](WebSocket::connect) has done both.
+    #[must_use]
+    pub fn with_valve(self, set: fn(&S, u32)) -> Self {
+        Self { driver: self.driver.with_valve(set), ..self }
     }
 
     // ----- receiving -----

@@ -32,7 +32,8 @@ async fn main() -> io::Result<()> {
 
 async fn echo(stream: TcpStream) -> Result<Disconnect, AcceptError> {
     let accepted = accept::accept(stream, &accept::Config::default(), |_, _| Decision::accept()).await?;
-    let mut socket = WebSocket::server(accepted, Config::default()).map_err(AcceptError::System)?;
+    let socket = WebSocket::server(accepted, Config::default()).map_err(AcceptError::System)?;
+    let mut socket = socket.with_valve(tcp::set_unsent);
     loop {
         match socket.receive().await {
             // If it cannot be sent, the next call tells why.

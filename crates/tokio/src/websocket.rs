@@ -36,7 +36,7 @@ pub use spawned::{Receiver, Sender};
 ///
 /// ```
 /// use bowline_core::Message;
-/// use bowline_tokio::WebSocket;
+/// use bowline_tokio::{WebSocket, tcp};
 /// use tokio::net::TcpListener;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -44,7 +44,9 @@ pub use spawned::{Receiver, Sender};
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// let url = format!("ws://{}/", listener.local_addr()?);
 /// let server = tokio::spawn(async move {
-///     let mut socket = WebSocket::accept(listener.accept().await.unwrap().0).await.unwrap();
+///     let (stream, _) = listener.accept().await.unwrap();
+///     tcp::tune(&stream);
+///     let mut socket = WebSocket::accept(stream).await.unwrap().with_valve(tcp::set_unsent);
 ///     let message = socket.receive().await.unwrap();
 ///     socket.send(message).await.unwrap();
 ///     socket.ended().await
@@ -128,6 +130,14 @@ impl<S> WebSocket<S> {
         Driver::server(stream, &leftover, config, Clock::start()).map(Self::new)
     }
 
+    /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
+    /// [`Valve`](bowline_host::Valve). For a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
+    /// [`set_unsent`](crate::tcp::set_unsent). [`connect`](WebSocket::connect) has done both.
+    #[must_use]
+    pub fn with_valve(self, set: fn(&S, u32)) -> Self {
+        Self { driver: self.driver.with_valve(set), ..self }
+    }
+
     /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
     /// [end](Self::ended): what the peer sends until it closes too is still received.
     ///
@@ -156,6 +166,9 @@ impl<S> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
+    ///
+    /// The stream may be any, so it is taken as it is. If it is a socket of TCP, [tune](crate::tcp::tune) it before, or pings
+    /// wait behind what the system has queued; and let it hold more on a fast path, by a [valve](Self::with_valve).
     ///
     /// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
     ///
