@@ -176,18 +176,20 @@ impl InlineClient {
         self.client.network_changed();
     }
 
-    /// Sends a ping, and says how long the answer took; see [`Client::ping`].
+    /// Sends a ping, and says how long the answer took; see [`Client::ping`]. Works as long as the link lives.
     ///
     /// # Errors
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
-        let answer = self.client.ask();
-        let answered = self.task.work_until(None, || match answer.try_recv() {
-            Ok(result) => Some(result),
-            Err(TryRecvError::Disconnected) => Some(Err(PingError::Closing)),
-            Err(TryRecvError::Empty) => None,
-        });
-        answered.unwrap_or(Err(PingError::Closing))
+        self.answered(None).unwrap_or(Err(PingError::Closing))
+    }
+
+    /// Sends a ping, and works for its answer no longer than this; `None` if it has not come.
+    ///
+    /// # Errors
+    /// As for [`ping`](Self::ping).
+    pub fn ping_timeout(&mut self, time: Duration) -> Result<Option<Duration>, PingError> {
+        self.answered(Some(time)).transpose()
     }
 
     /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.
@@ -214,6 +216,17 @@ impl InlineClient {
         // Until it is over.
         task.work_until(None, || None::<()>);
         task.end();
+    }
+
+    /// The answer to a ping; `None` if it has not come within this time, or at all.
+    fn answered(&mut self, time: Option<Duration>) -> Option<Result<Duration, PingError>> {
+        let Self { client, task } = self;
+        let (until, answer) = (time.map(|time| task.now() + time), client.ask());
+        task.work_until(until, || match answer.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Disconnected) => Some(Err(PingError::Closing)),
+            Err(TryRecvError::Empty) => None,
+        })
     }
 
     /// A place for a transfer; works until one is free.

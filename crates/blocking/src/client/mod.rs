@@ -5,7 +5,8 @@ mod messages;
 mod task;
 
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -251,12 +252,24 @@ impl Client {
     }
 
     /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
-    /// left.
+    /// left. Waits as long as the link lives.
     ///
     /// # Errors
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
     pub fn ping(&self) -> Result<Duration, PingError> {
         self.ask().recv().unwrap_or(Err(PingError::Closing))
+    }
+
+    /// Sends a ping, and waits for its answer no longer than this; `None` if it has not come.
+    ///
+    /// # Errors
+    /// As for [`ping`](Self::ping).
+    pub fn ping_timeout(&self, time: Duration) -> Result<Option<Duration>, PingError> {
+        match self.ask().recv_timeout(time) {
+            Ok(answer) => answer.map(Some),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(PingError::Closing),
+        }
     }
 
     /// What the link is doing: [`LinkState::Ended`] at last, also if the client was closed.

@@ -5,16 +5,18 @@ use std::fs;
 use std::io::Read as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bowline_blocking::accept::{self, Accept, Decision};
 use bowline_blocking::{
     Client, ClientConfig, InlineClient, LinkState, Listener, Server, ServerConfig, ServerEvent, StartError,
     Stopper, TransferError, WebSocket, dial,
 };
 use bowline_core::closing::Kind;
-use bowline_core::connection::PingError;
-use bowline_core::transfer::{Code, Leftover, SafeName, Stage, TransferId};
+use bowline_core::connection::{Config, PingError};
+use bowline_core::transfer::{Code, Leftover, SUBPROTOCOL, SafeName, Stage, TransferId};
 use bowline_handshake::HeaderError;
 use bowline_handshake::client::RequestError;
 use bowline_store::DiskStore;
@@ -179,6 +181,37 @@ pub(crate) fn a_thread_takes_over_what_the_owner_has_begun(over: Over) {
         assert_eq!(fs::read(serving.dir.path().join("file")).unwrap(), bytes);
         assert!(client.ping().is_ok());
         client.close();
+    });
+}
+
+#[test]
+fn a_wait_for_an_answer_to_a_ping_ends_on_time() {
+    const MOMENT: Duration = Duration::from_millis(50);
+    within(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let (wake, sleep) = mpsc::channel::<()>();
+        let server = thread::spawn(move || {
+            let stream = listener.accept().unwrap().0;
+            let accept = Decision::Accept(Accept::new().with_subprotocol(SUBPROTOCOL));
+            let accepted = accept::accept(stream, &accept::Config::default(), |_, _| accept).unwrap();
+            sleep.recv().unwrap();
+            WebSocket::server(accepted, Config::default()).unwrap().ended()
+        });
+        let mut client = InlineClient::new(&url, ClientConfig::default()).unwrap();
+        assert_eq!(client.ping_timeout(MOMENT), Err(PingError::Closing), "there is no link yet");
+        while !matches!(client.link(), LinkState::Up) {
+            assert!(client.drive(MOMENT));
+        }
+        let start = Instant::now();
+        assert_eq!(client.ping_timeout(MOMENT), Ok(None));
+        let client = client.spawn().unwrap();
+        assert_eq!(client.ping_timeout(MOMENT), Ok(None));
+        assert!(start.elapsed() >= 2 * MOMENT);
+        wake.send(()).unwrap();
+        assert!(matches!(client.ping_timeout(LIMIT), Ok(Some(_))));
+        client.close();
+        server.join().unwrap();
     });
 }
 

@@ -241,7 +241,7 @@ impl Client {
     }
 
     /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
-    /// left. Cancel-safe: the answer is of no interest then.
+    /// left. Waits as long as the link lives. Cancel-safe: the answer is of no interest then.
     ///
     /// # Errors
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
