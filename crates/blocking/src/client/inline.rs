@@ -207,9 +207,8 @@ impl InlineClient {
         self.client.events()
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
-    /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)), and until what was received
-    /// is durable. What was begun and has not ended comes to nothing.
+    /// Closes the connection, and works until it is closed and what was received is durable: as long as [`Client::close`] may
+    /// wait. What was begun and has not ended comes to nothing.
     pub fn close(self) {
         let Self { client, mut task } = self;
         drop(client.hang_up());

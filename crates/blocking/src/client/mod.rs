@@ -288,11 +288,13 @@ impl Client {
         self.events.join(EVENTS)
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if the
-    /// server takes nothing ([`closing::Config`](bowline_core::closing::Config)), and until what was received
-    /// is durable. Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so
-    /// [`flush`](Self::flush) them first. Those that are not known to have arrived are handed to whoever still
-    /// [receives](Self::receive).
+    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves first,
+    /// however long that takes, unless the server takes nothing for the stall time-out; once the Close may have arrived, it has
+    /// the close time-out to answer, three times as long at most while it still sends, and the end time-out to let go
+    /// ([`closing::Config`](bowline_core::closing::Config)).
+    ///
+    /// Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them
+    /// first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
     pub fn close(self) {
         // An error says that the thread has ended: closed as well.
         let _ = self.hang_up().recv();

@@ -270,10 +270,13 @@ impl Client {
         }
     }
 
-    /// Closes the connection and waits until it is closed, no longer than the close time-out, or the stall time-out if
-    /// the server takes nothing ([`closing::Config`](bowline_core::closing::Config)). Transfers under way end with
-    /// [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them first. Those that are
-    /// not known to have arrived are handed to whoever still [receives](Self::receive).
+    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves first,
+    /// however long that takes, unless the server takes nothing for the stall time-out; once the Close may have arrived, it has
+    /// the close time-out to answer, three times as long at most while it still sends, and the end time-out to let go
+    /// ([`closing::Config`](bowline_core::closing::Config)). Once it has been polled, it closes also if it is dropped.
+    ///
+    /// Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them
+    /// first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {
