@@ -3,6 +3,9 @@
 use super::Rate;
 use crate::Instant;
 
+/// A receiver acknowledges every second chunk, and more at once if they came together.
+const USUAL: u32 = 2;
+
 /// The acknowledgements of a round, from the first to the last.
 ///
 /// What is sent in one go comes out of the narrowest place of the path at the pace of that place, and so do the
@@ -11,20 +14,40 @@ use crate::Instant;
 pub(super) struct Burst {
     first: Option<Instant>,
     last: Instant,
+    /// Of all, and of those after the first.
+    whole: u64,
     bytes: u64,
+    /// How many chunks, and bytes of them, were acknowledged together with the last one.
+    together: (u32, u64),
+    /// The most bytes of more chunks at once than is usual.
+    bunch: u64,
 }
 
 impl Burst {
     /// The first acknowledgement starts the clock; its own bytes came before.
     pub(super) fn handle_acked(&mut self, now: Instant, len: u64) {
+        let (chunks, bytes) = if self.first.is_some() && now == self.last { self.together } else { (0, 0) };
+        self.together = (chunks + 1, bytes + len);
+        if chunks >= USUAL {
+            self.bunch = self.bunch.max(bytes + len);
+        }
+        self.whole += len;
+        self.last = now;
         match self.first {
             None => self.first = Some(now),
             Some(first) if now == first => {}
-            Some(_) => {
-                self.last = now;
-                self.bytes += len;
-            }
+            Some(_) => self.bytes += len,
         }
+    }
+
+    /// How many bytes were acknowledged.
+    pub(super) fn bytes(self) -> u64 {
+        self.whole
+    }
+
+    /// Whether as many bytes as these came at once: behind something that had to be repaired.
+    pub(super) fn is_bunched(self, bytes: u64) -> bool {
+        self.bunch > bytes
     }
 
     /// The bytes after the first acknowledgement, over the time that they took; none if there was only one.
@@ -45,6 +68,20 @@ mod tests {
         burst.handle_acked(Instant::from_millis(5), 1000);
         burst.handle_acked(Instant::from_millis(5), 1000);
         assert_eq!(burst.pace(), None);
+    }
+
+    #[test]
+    fn more_than_two_chunks_at_once_are_a_bunch() {
+        let mut burst = Burst::default();
+        for millis in [5, 5, 6, 6, 7] {
+            burst.handle_acked(Instant::from_millis(millis), 1000);
+        }
+        assert!(!burst.is_bunched(0));
+        for _ in 0..3 {
+            burst.handle_acked(Instant::from_millis(7), 1000);
+        }
+        assert!(burst.is_bunched(3999) && !burst.is_bunched(4000));
+        assert_eq!(burst.bytes(), 8000);
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! told of chunks sent and acknowledged, and keeps no clock.
 //!
 //! ```text
-//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach; 16 chunks at most
-//!           while some come damaged
+//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach; at its start up to
+//!           max(rate, pace) x ahead; 16 chunks at most while some come damaged
 //!
 //!  rate   what was delivered while a chunk was under way, the best of nine rounds
 //!  pace   how close acknowledgements follow each other within a round: what the path takes while it is busy. It
-//!         shows in the first burst, long before a window has filled the path, and no window goes beyond it
+//!         shows in the first burst, long before a window has filled the path, and no window goes beyond it for long
+//!  ahead  some round trips, as long as each round shows more than the one before it, or something is lost: what is below
+//!         us begins slowly
 //!  gain   4 after a round that used the window and met no queue, 1 otherwise
 //!  reach  the first window and what was delivered, four times that far away: the first answers alone are no measure,
 //!         for a shaper lets some bytes pass at once before it holds the path to its rate
@@ -29,6 +31,7 @@ mod damage;
 mod least;
 mod rate;
 mod slump;
+mod start;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,7 @@ use damage::Damage;
 use least::Least;
 use rate::{Rate, RateFilter};
 use slump::Slump;
+use start::Start;
 
 /// The time that one chunk may take.
 const CHUNK_TIME: Duration = Duration::from_millis(50);
@@ -86,6 +90,7 @@ pub(super) struct Flow {
     slump: Slump,
     round: Round,
     gain: u64,
+    start: Start,
 }
 
 /// The time in which as much is acknowledged as was on its way at its beginning.
@@ -137,6 +142,7 @@ impl Flow {
             // What left before anything came back is the first round.
             round: Round { end: 1, ..Round::default() },
             gain: GAIN,
+            start: Start::default(),
         }
     }
 
@@ -192,8 +198,9 @@ impl Flow {
         if self.least.is_wanted() {
             return (rate.over(rtt) / 2).max(chunk);
         }
-        let rate = rate.times(self.gain).min(self.ceiling());
-        let path = rate.over(rtt + allowance(rtt));
+        let ceiling = self.ceiling();
+        let steady = rate.times(self.gain).min(ceiling).over(rtt + allowance(rtt));
+        let path = steady.max(rate.max(self.pace.max()).min(ceiling).over(self.start.ahead(rtt)));
         path.saturating_add(chunk).min(self.reach()).max(chunk + u64::from(MIN_CHUNK))
     }
 
@@ -291,6 +298,8 @@ impl Flow {
         }
         self.rate.next_round();
         self.pace.next_round();
+        let best = self.pace.max().max(self.rate.max());
+        self.start.handle_round(burst.bytes(), best, burst.is_bunched(best.over(self.least.rtt() / 4)));
         let is_empty = queueing.is_some_and(|queueing| queueing < allowance(self.least.rtt()) / 2);
         self.gain = if was_full && is_empty { GAIN } else { 1 };
         self.round = Round { end: self.delivered, ..Round::default() };
@@ -301,7 +310,9 @@ impl Flow {
         let Some(short) = self.slump.rate() else { return };
         let rtt = self.least.rtt();
         let has_slowed = short.bytes_per_second() < self.rate.max().bytes_per_second() / 10 * 6;
-        if has_slowed && queueing > allowance(rtt) + QUEUE * 2 + rtt / 2 {
+        // What is sent for the second time may be lost again, and takes as long once more.
+        let repair = if self.start.is_bunched() { rtt.min(REPAIR) * 2 } else { rtt / 2 };
+        if has_slowed && queueing > allowance(rtt) + QUEUE * 2 + repair {
             self.rate.fall_to(short);
             self.pace.fall_to(short);
             // Or the way has become longer, and there is no queue.

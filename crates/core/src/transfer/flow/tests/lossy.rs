@@ -17,6 +17,17 @@ struct Lossy {
 }
 
 impl Lossy {
+    fn new(mbit: u64, rtt: u64, one_in: u32) -> Self {
+        Self {
+            bytes_per_second: mbit * 125_000,
+            latency: Duration::from_millis(rtt) / 2,
+            one_in,
+            dice: crate::Rng::from_seed([7; 32]),
+            free_at: Instant::ZERO,
+            whole_at: Instant::ZERO,
+        }
+    }
+
     /// Sends so many bytes, and says when the last of them, and all before it, has come.
     fn send(&mut self, now: Instant, len: u64) -> Instant {
         self.free_at = self.free_at.max(now);
@@ -35,16 +46,9 @@ impl Lossy {
 
 /// What part of the path is used, from its tenth second to its fortieth.
 fn used(mbit: u64, rtt: u64, one_in: u32) -> f64 {
-    let latency = Duration::from_millis(rtt) / 2;
+    let mut path = Lossy::new(mbit, rtt, one_in);
+    let latency = path.latency;
     let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(latency * 2));
-    let mut path = Lossy {
-        bytes_per_second: mbit * 125_000,
-        latency,
-        one_in,
-        dice: crate::Rng::from_seed([7; 32]),
-        free_at: Instant::ZERO,
-        whole_at: Instant::ZERO,
-    };
     let (mut now, mut flying, mut delivered) = (Instant::ZERO, VecDeque::new(), 0);
     while now < Instant::from_secs(40) {
         while flow.admits(flow.chunk().into()) {
@@ -67,5 +71,52 @@ fn a_far_path_that_loses_packets_is_used_for_the_most_part() {
             let used = used(mbit, rtt, one_in);
             assert!(used > 0.9, "{mbit} Mbit/s, {rtt} ms, one in {one_in}: {:.0} %", used * 100.0);
         }
+    }
+}
+
+/// What has arrived after so many seconds through a transport that begins with ten packets in a round trip, and sends twice as
+/// much in the next one if it was given that much: with our window, or with all that it takes.
+fn arrived(mut path: Lossy, secs: u64, has_window: bool) -> u64 {
+    let rtt = path.latency * 2;
+    let mut flow = Flow::new(Instant::ZERO, CHUNK_MAX, Some(rtt));
+    let (mut waiting, mut flying) = (VecDeque::new(), VecDeque::<(Instant, Stamp, u64)>::new());
+    let (mut takes, mut taken, mut round_end, mut arrived) = (10 * PACKET, 0, Instant::ZERO + rtt, 0);
+    for millis in 0..secs * 1000 {
+        let now = Instant::from_millis(millis);
+        while let Some((at, stamp, len)) = flying.front().copied().filter(|(at, ..)| *at <= now) {
+            flying.pop_front();
+            flow.handle_acked(at, stamp, len, Duration::ZERO);
+            arrived += len;
+        }
+        while if has_window { flow.admits(flow.chunk().into()) } else { waiting.len() < 64 } {
+            let len = u64::from(flow.chunk());
+            waiting.push_back((flow.handle_sent(now, len), len, len));
+        }
+        // A round trip's worth leaves within a third of it.
+        let mut room = (takes * 3 / rtt.as_millis() as u64).min(takes - taken);
+        while let Some((stamp, len, left)) = waiting.front_mut().filter(|_| room > 0) {
+            let part = room.min(*left);
+            (room, taken, *left) = (room - part, taken + part, *left - part);
+            let whole_at = path.send(now, part);
+            if *left == 0 {
+                flying.push_back((whole_at + path.latency, *stamp, *len));
+                waiting.pop_front();
+            }
+        }
+        if now >= round_end {
+            let most = path.bytes_per_second * rtt.as_millis() as u64 / 500;
+            takes = if taken >= takes { (takes * 2).min(most) } else { takes };
+            (taken, round_end) = (0, now + rtt);
+        }
+    }
+    arrived
+}
+
+#[test]
+fn a_transport_that_begins_slowly_is_given_what_it_takes() {
+    for (mbit, rtt, one_in) in [(50, 150, 100), (50, 200, 500), (20, 100, 100), (50, 200, 1 << 30)] {
+        let [ours, could] =
+            [true, false].map(|has_window| arrived(Lossy::new(mbit, rtt, one_in), 4, has_window));
+        assert!(ours > could / 10 * 9, "{mbit} Mbit/s, {rtt} ms, one in {one_in}: {ours} of {could}");
     }
 }

@@ -1,0 +1,138 @@
+//! How far the window goes ahead of what a path has shown, while it shows more with each round.
+//!
+//! A transport below us begins slowly and doubles what it sends with each round trip. If it is not given that much, it believes
+//! that there is no more to send, and learns nothing of the path. Where it loses something, what comes behind is held back for
+//! another round trip or two and then comes in a bunch, so what we have heard of is a small part of what it would take.
+//!
+//! ```text
+//!           half as much again     no more, or for the third time in bunches
+//!  Unknown ───────────────────▶ Grows ──────────────────────────────────────▶ Over
+//! ```
+
+use super::Rate;
+use core::time::Duration;
+
+/// A round with fewer bytes shows too little to be compared with.
+const LEAST: u64 = 64 * 1024;
+/// So many rounds in bunches may show no more before that is believed.
+const STILL: u8 = 3;
+/// How many rounds a bunch is remembered.
+const MEMORY: u8 = 4;
+/// How many round trips the window goes ahead of what came in bunches, and of what came smoothly.
+const BUNCHED: u32 = 8;
+const SMOOTH: u32 = 4;
+
+/// Whether the path still shows more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Start {
+    best: Rate,
+    state: State,
+    /// For so many rounds it counts that one came in bunches.
+    bunched: u8,
+    /// How many rounds in a row have shown no more.
+    still: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Unknown,
+    Grows,
+    Over,
+}
+
+impl Start {
+    /// A round with so many bytes is over, and this is the best rate that was ever seen.
+    pub(super) fn handle_round(&mut self, bytes: u64, best: Rate, bunched: bool) {
+        self.bunched = if bunched { MEMORY } else { self.bunched.saturating_sub(1) };
+        if self.state == State::Over || bytes < LEAST && !bunched {
+            return;
+        }
+        let is_first = self.best == Rate::ZERO;
+        let grows = best.bytes_per_second() / 3 >= self.best.bytes_per_second() / 2;
+        self.still = if grows { 0 } else { self.still + 1 };
+        if !grows && (self.still >= STILL || !self.is_bunched()) {
+            self.state = State::Over;
+        } else if grows && !is_first {
+            self.state = State::Grows;
+        }
+        if grows {
+            self.best = best;
+        }
+    }
+
+    /// The time whose bytes may be on their way, at the rate that was seen.
+    pub(super) fn ahead(&self, rtt: Duration) -> Duration {
+        match self.state {
+            State::Over => Duration::ZERO,
+            _ if self.is_bunched() => rtt * BUNCHED,
+            State::Grows => rtt * SMOOTH,
+            // Until there is something to be compared with.
+            State::Unknown if self.best == Rate::ZERO => rtt * SMOOTH,
+            State::Unknown => Duration::ZERO,
+        }
+    }
+
+    /// Whether something that was lost has held back what came behind it, not long ago.
+    pub(super) fn is_bunched(&self) -> bool {
+        self.bunched > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(100);
+
+    /// How many round trips the window goes ahead after rounds that showed these rates, if they came in bunches.
+    fn ahead<const N: usize>(rounds: [(u64, bool); N]) -> [u128; N] {
+        let mut start = Start::default();
+        rounds.map(|(rate, bunched)| {
+            start.handle_round(LEAST, Rate::from_bytes_per_second(rate), bunched);
+            start.ahead(RTT).as_millis() / RTT.as_millis()
+        })
+    }
+
+    #[test]
+    fn the_window_goes_ahead_while_each_round_shows_half_as_much_again() {
+        assert_eq!(Start::default().ahead(RTT), RTT * 4);
+        assert_eq!(ahead([(1000, false), (1500, false), (2250, false), (3374, false)]), [0, 4, 4, 0]);
+    }
+
+    #[test]
+    fn who_shows_the_same_pace_again_has_no_more() {
+        assert_eq!(ahead([(1000, false), (1400, false), (5000, false)]), [0, 0, 0]);
+    }
+
+    #[test]
+    fn what_comes_in_bunches_hides_what_the_path_carries() {
+        let rounds = [
+            (1000, true),
+            (1000, false),
+            (1500, true),
+            (1500, true),
+            (1500, false),
+            (1500, true),
+            (9000, true),
+        ];
+        assert_eq!(ahead(rounds), [8, 8, 8, 8, 8, 0, 0]);
+        let rounds =
+            [(1000, true), (2000, false), (4000, false), (8000, false), (16_000, false), (16_000, false)];
+        assert_eq!(ahead(rounds), [8, 8, 8, 8, 4, 0]);
+    }
+
+    #[test]
+    fn a_short_round_shows_too_little() {
+        let mut start = Start::default();
+        for (bytes, rate, state) in [
+            (LEAST - 1, 500, State::Unknown),
+            (LEAST, 1000, State::Unknown),
+            (LEAST - 1, 1000, State::Unknown),
+            (LEAST, 1000, State::Over),
+        ] {
+            start.handle_round(bytes, Rate::from_bytes_per_second(rate), false);
+            assert_eq!(start.state, state);
+        }
+    }
+}
