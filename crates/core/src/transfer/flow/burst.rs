@@ -14,9 +14,9 @@ const USUAL: u32 = 2;
 pub(super) struct Burst {
     first: Option<Instant>,
     last: Instant,
-    /// Of all, and of those after the first.
-    whole: u64,
+    /// How many bytes they were for, and those after the first.
     bytes: u64,
+    paced: u64,
     /// How many chunks, and bytes of them, were acknowledged together with the last one.
     together: (u32, u64),
     /// The most bytes of more chunks at once than is usual.
@@ -31,18 +31,18 @@ impl Burst {
         if chunks >= USUAL {
             self.bunch = self.bunch.max(bytes + len);
         }
-        self.whole += len;
+        self.bytes += len;
         self.last = now;
         match self.first {
             None => self.first = Some(now),
             Some(first) if now == first => {}
-            Some(_) => self.bytes += len,
+            Some(_) => self.paced += len,
         }
     }
 
     /// How many bytes were acknowledged.
     pub(super) fn bytes(self) -> u64 {
-        self.whole
+        self.bytes
     }
 
     /// Whether as many bytes as these came at once: behind something that had to be repaired.
@@ -53,7 +53,7 @@ impl Burst {
     /// The bytes after the first acknowledgement, over the time that they took; none if there was only one.
     pub(super) fn pace(self) -> Option<Rate> {
         let first = self.first?;
-        (self.bytes > 0).then(|| Rate::of(self.bytes, self.last - first))
+        (self.paced > 0).then(|| Rate::of(self.paced, self.last - first))
     }
 }
 

@@ -63,7 +63,8 @@ const STEP: u32 = 64 * 1024;
 const NEAR: Duration = Duration::from_millis(200);
 const NEAR_WINDOW: u64 = 64 * 1024;
 const FAR_WINDOW: u64 = 32 * 1024;
-/// Below this round-trip time a round costs little, and the window grows by what was delivered, not by four times that.
+/// Below this round-trip time a round costs little, and the window grows by what was delivered, not by four times that, and
+/// does not go ahead of what was seen.
 const CLOSE: Duration = Duration::from_millis(20);
 /// By how much the window outgrows the rate while the path is not full.
 const GAIN: u64 = 4;
@@ -200,7 +201,8 @@ impl Flow {
         }
         let ceiling = self.ceiling();
         let steady = rate.times(self.gain).min(ceiling).over(rtt + allowance(rtt));
-        let path = steady.max(rate.max(self.pace.max()).min(ceiling).over(self.start.ahead(rtt)));
+        let ahead = if rtt < CLOSE { Duration::ZERO } else { self.start.ahead(rtt) };
+        let path = steady.max(rate.max(self.pace.max()).min(ceiling).over(ahead));
         path.saturating_add(chunk).min(self.reach()).max(chunk + u64::from(MIN_CHUNK))
     }
 
