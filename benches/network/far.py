@@ -27,10 +27,13 @@ class Far:
         self.control, self.processes = control, []
 
     def __enter__(self):
-        for role, name in self.names.items():
+        for name in self.names.values():
             subprocess.run(["ip", "netns", "add", name], check=True)
             subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
-            self.start(role, "sysctl", "-qw", f"net.ipv4.tcp_congestion_control={self.control}").wait()
+        for role in self.names:
+            if self.start(role, "sysctl", "-qw", f"net.ipv4.tcp_congestion_control={self.control}").wait() != 0:
+                self.__exit__()
+                raise SystemExit(f"{self.control} may not be chosen here: net.ipv4.tcp_allowed_congestion_control")
         words = [sys.executable, HERE / "line.py", *self.names.values(), *self.line]
         line = subprocess.Popen(words, stdout=subprocess.PIPE)
         self.processes.append(line)
