@@ -26,7 +26,15 @@ pub(super) const QUEUE: usize = 32;
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
-    Close(Close),
+}
+
+impl From<Command> for Piece {
+    fn from(command: Command) -> Self {
+        match command {
+            Command::Send(message) => message.into(),
+            Command::Piece(piece) => piece,
+        }
+    }
 }
 
 /// What both sides see, one at a time.
@@ -43,6 +51,10 @@ pub(super) struct Mailbox {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) commands: VecDeque<Command>,
+    /// To be sent behind the commands, though there may be no room for them.
+    pub(super) close: Option<Close>,
+    /// The connection is to end without a word.
+    pub(super) is_aborted: bool,
     pub(super) asks: Vec<Ask>,
     pub(super) senders: usize,
     /// The message that is sent in pieces.
@@ -68,6 +80,8 @@ impl Mailbox {
     pub(super) fn new(waker: Waker, unfinished: Unfinished) -> Self {
         let state = State {
             commands: VecDeque::new(),
+            close: None,
+            is_aborted: false,
             asks: Vec::new(),
             senders: 1,
             unfinished,
@@ -105,6 +119,13 @@ impl Mailbox {
                 self.arrived.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
             }
         }
+    }
+
+    /// The owner ends the connection: nothing more is sent, and whoever waits for room need not.
+    pub(super) fn end(&self, state: &mut State) {
+        state.is_closed = true;
+        self.room.notify_all();
+        self.wake(state);
     }
 
     /// Makes the thread look here, if it does not do so by itself.

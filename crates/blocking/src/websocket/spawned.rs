@@ -24,8 +24,8 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     ///
     /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. When both
-    /// the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000; the thread brings that to
-    /// its end. Messages that are [held](Self::set_ahead) come first.
+    /// the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the
+    /// thread brings that to its end. A thread whose peer takes nothing ends with the stall time-out. Messages that are [held](Self::set_ahead) come first.
     ///
     /// # Errors
     /// If the system gives no thread, or no way to wake it.
@@ -119,22 +119,31 @@ impl Sender {
         self.queue_piece(state, piece)
     }
 
-    /// Starts the closing handshake, behind the messages sent so far: while their queue is full it waits as
-    /// [`send`](Self::send) does, and the time-out of a close begins when they have gone to the connection. A peer that takes
-    /// nothing is found dead by the heartbeat. What the peer sends until it closes too is still received. If the connection
-    /// is closing already, the first Close stands.
+    /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
+    /// can be sent. It does not wait. What the peer sends until it closes too is still received. A peer that takes nothing
+    /// for the [stall time-out](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left
+    /// is lost then, which the end says.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is over.
+    /// If this Close must not be sent, or the connection is closing already, or over: the first Close stands.
     pub fn close(&self, close: Close) -> Result<(), CloseError> {
         // One that was received perhaps must not be sent.
         Close::new(close.code(), close.reason())?;
-        let state = self.place();
+        let mut state = self.mailbox.lock();
         if state.is_closed {
             return Err(CloseError::AlreadyClosing);
         }
-        self.queue(state, Command::Close(close));
+        state.close = Some(close);
+        self.mailbox.end(&mut state);
         Ok(())
+    }
+
+    /// Drops the connection at once and without a word, for all clones. It does not wait. What has not left is lost. The
+    /// receiver hears of the end behind what has come before.
+    pub fn abort(&self) {
+        let mut state = self.mailbox.lock();
+        state.is_aborted = true;
+        self.mailbox.end(&mut state);
     }
 
     /// Whether the connection is over.

@@ -56,6 +56,7 @@ impl<S: Stream> Thread<S> {
             self.answer(ask);
         }
         self.take_commands(&mut state);
+        self.close(&mut state);
         // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
         // and what it says to that has been sent. The end comes behind everything.
         while state.arrivals.len() < QUEUE && self.has_next(&state) {
@@ -78,9 +79,6 @@ impl<S: Stream> Thread<S> {
             state.is_closed = true;
             state.commands.clear();
             mailbox.room.notify_all();
-        } else if state.senders == 0 && !state.has_receiver && state.commands.is_empty() {
-            let now = self.driver.now();
-            let _ = self.driver.conn_mut().close(now, Close::normal());
         }
         state.is_thread_behind = self.driver.conn().has_events();
         state.is_thread_waiting = true;
@@ -93,17 +91,30 @@ impl<S: Stream> Thread<S> {
         let before = state.commands.len();
         while self.driver.conn().room() > 0 {
             let conn = self.driver.conn_mut();
-            // What comes too late is lost, as is what is on its way when a connection ends. Closing already is as good
-            // as closing.
+            // What comes too late is lost, as is what is on its way when a connection ends.
             match state.commands.pop_front() {
                 Some(Command::Send(message)) => drop(conn.send(now, message)),
                 Some(Command::Piece(piece)) => drop(conn.send_piece(now, piece)),
-                Some(Command::Close(close)) => drop(conn.close(now, close)),
                 None => break,
             }
         }
         if state.commands.len() < before {
             self.mailbox.room.notify_all();
+        }
+    }
+
+    /// Ends the connection as the owner wants it. What waits for room goes before a Close: a transport that takes nothing is
+    /// not waited for, since that is up to the time-outs of the end.
+    fn close(&mut self, state: &mut State) {
+        let now = self.driver.now();
+        if std::mem::take(&mut state.is_aborted) {
+            self.driver.conn_mut().abort(now);
+        }
+        let is_left = state.senders == 0 && !state.has_receiver && self.driver.conn().is_open();
+        if let Some(close) = state.close.take().or_else(|| is_left.then(Close::normal)) {
+            // Closing already is as good.
+            let _ =
+                self.driver.conn_mut().close_behind(now, state.commands.drain(..).map(Piece::from), close);
         }
     }
 

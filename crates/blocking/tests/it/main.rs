@@ -1,6 +1,7 @@
 //! Blocking WebSockets over real sockets. A test that takes `Over` is written once, and run over TCP and over TLS.
 
 mod common;
+mod deaf;
 mod files;
 mod flushing;
 mod listener;

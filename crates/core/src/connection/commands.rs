@@ -82,12 +82,7 @@ impl Connection {
         if !self.unfinished.fits(&piece) {
             return Err(SendError::OtherKind(piece));
         }
-        self.unfinished.push(&piece);
-        self.stats.messages_sent += u64::from(piece.is_last);
-        match piece.part {
-            Message::Text(text) => self.outbox.send_piece(Opcode::Text, text.into_bytes(), piece.is_last),
-            Message::Binary(bytes) => self.outbox.send_piece(Opcode::Binary, bytes, piece.is_last),
-        }
+        self.queue_piece(piece);
         Ok(())
     }
 
@@ -103,6 +98,30 @@ impl Connection {
         self.note(now, What::Asked(code));
         self.outbox.close(payload);
         Ok(())
+    }
+
+    /// Queues the last messages, or pieces of them, whether there is [room](Self::room) or not, and starts the closing
+    /// handshake behind them. For a host that has a queue of its own before this: the time-outs of the end run from here
+    /// on, also if the transport takes nothing. What can no longer leave is lost, and so is a piece that does not fit to the
+    /// message that was begun.
+    ///
+    /// # Errors
+    /// As for [`close`](Self::close). If the connection is closing already, nothing of it is queued.
+    pub fn close_behind(
+        &mut self,
+        now: Instant,
+        last: impl IntoIterator<Item = Piece>,
+        close: Close,
+    ) -> Result<(), CloseError> {
+        self.at(now);
+        if self.is_open() {
+            for piece in last {
+                if self.unfinished.fits(&piece) {
+                    self.queue_piece(piece);
+                }
+            }
+        }
+        self.close(now, close)
     }
 
     /// Pings at another interval from now on, not shortened by jitter. An event says so, and why.
@@ -135,6 +154,15 @@ impl Connection {
     /// Ends the connection without a word. The next event that is not there yet is the last one.
     pub fn abort(&mut self, now: Instant) {
         self.handle_end(now, End::LocalAbort);
+    }
+
+    fn queue_piece(&mut self, piece: Piece) {
+        self.unfinished.push(&piece);
+        self.stats.messages_sent += u64::from(piece.is_last);
+        match piece.part {
+            Message::Text(text) => self.outbox.send_piece(Opcode::Text, text.into_bytes(), piece.is_last),
+            Message::Binary(bytes) => self.outbox.send_piece(Opcode::Binary, bytes, piece.is_last),
+        }
     }
 
     /// Whether another message can be sent now.

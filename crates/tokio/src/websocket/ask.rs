@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bowline_core::Timeline;
+use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, Stats};
+use bowline_core::{Close, Timeline};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::Driver;
@@ -12,8 +13,15 @@ use crate::pings::{self, Pings, Waiter};
 /// So many questions may wait for the task to look at them.
 const WAITING: usize = 8;
 
-/// A question, and where its answer goes.
+/// What is asked, and where the answer goes.
 pub(super) enum Ask {
+    /// To close behind what has been queued, though there may be no room for it.
+    Close(Close, oneshot::Sender<Result<(), CloseError>>),
+    Look(Look),
+}
+
+/// A question about the connection.
+pub(super) enum Look {
     Ping(Vec<u8>, Waiter),
     Rtt(oneshot::Sender<Option<Duration>>),
     Stats(oneshot::Sender<Stats>),
@@ -38,20 +46,29 @@ pub(super) fn channel() -> (Asker, Answerer) {
 
 impl Asker {
     pub(super) async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
-        let answer = self.ask(|answer| Ask::Ping(payload.to_vec(), answer)).await;
+        let answer = self.look(|answer| Look::Ping(payload.to_vec(), answer)).await;
         answer.unwrap_or(Err(PingError::Closing))
     }
 
+    pub(super) async fn close(&self, close: Close) -> Result<(), CloseError> {
+        let answer = self.ask(|answer| Ask::Close(close, answer)).await;
+        answer.unwrap_or(Err(CloseError::AlreadyClosing))
+    }
+
     pub(super) async fn rtt(&self) -> Option<Duration> {
-        self.ask(Ask::Rtt).await.flatten()
+        self.look(Look::Rtt).await.flatten()
     }
 
     pub(super) async fn stats(&self) -> Option<Stats> {
-        self.ask(Ask::Stats).await
+        self.look(Look::Stats).await
     }
 
     pub(super) async fn timeline(&self) -> Option<Timeline> {
-        self.ask(Ask::Timeline).await
+        self.look(Look::Timeline).await
+    }
+
+    async fn look<T>(&self, look: impl FnOnce(oneshot::Sender<T>) -> Look) -> Option<T> {
+        self.ask(|answer| Ask::Look(look(answer))).await
     }
 
     /// `None` if the task has ended.
@@ -63,25 +80,29 @@ impl Asker {
 }
 
 impl Answerer {
-    /// The next question. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Ask {
-        if let Some(asks) = &mut self.asks {
-            if let Some(ask) = asks.recv().await {
-                return ask;
-            }
+    /// The next question; once `None`, when both halves are dropped. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Ask> {
+        let Some(asks) = &mut self.asks else { return std::future::pending().await };
+        let ask = asks.recv().await;
+        if ask.is_none() {
             self.asks = None;
         }
-        std::future::pending().await
+        ask
+    }
+
+    /// Whether a question waits.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asks.as_ref().is_some_and(|asks| !asks.is_empty())
     }
 
     /// Answers at once, or remembers the question until the peer has answered. Whoever asked may be gone.
-    pub(super) fn answer<S>(&mut self, ask: Ask, driver: &mut Driver<S>) {
+    pub(super) fn answer<S>(&mut self, look: Look, driver: &mut Driver<S>) {
         let now = driver.now();
-        match ask {
-            Ask::Ping(payload, answer) => pings::ask(&mut self.pings, driver, &payload, answer),
-            Ask::Rtt(answer) => drop(answer.send(driver.conn().rtt())),
-            Ask::Stats(answer) => drop(answer.send(driver.conn().stats())),
-            Ask::Timeline(answer) => drop(answer.send(driver.conn().timeline(now))),
+        match look {
+            Look::Ping(payload, answer) => pings::ask(&mut self.pings, driver, &payload, answer),
+            Look::Rtt(answer) => drop(answer.send(driver.conn().rtt())),
+            Look::Stats(answer) => drop(answer.send(driver.conn().stats())),
+            Look::Timeline(answer) => drop(answer.send(driver.conn().timeline(now))),
         }
     }
 

@@ -53,8 +53,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
 /// What is sent has gone to the task when it is in the queue, so a flush has nothing to wait for. A place in the queue is
 /// held from `poll_ready` on until a message is sent or this half is dropped; a clone has none. A connection that is over is
-/// ready, and gives each message back. Closing the sink starts the closing handshake with 1000, behind what was sent by this
-/// half; it does not wait for the peer's answer, which is received.
+/// ready, and gives each message back. Closing the sink starts the closing handshake with 1000 as [`Sender::close`] does; it
+/// does not wait for the peer's answer, which is received.
 impl Sink<Message> for Sender {
     type Error = SinkError;
 
@@ -81,15 +81,23 @@ impl Sink<Message> for Sender {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let Self { commands, seat, .. } = &mut *self;
-        ready!(seat.poll_reserve(commands, cx));
-        // Over already is as good.
-        if let Some(place) = seat.take() {
-            place.send(Command::Close(Close::normal()));
-        }
+        let Self { asker, closing, .. } = &mut *self;
+        let closing = closing.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let wait = closing.get_or_insert_with(|| {
+            let asker = asker.clone();
+            // Closing already is as good.
+            Box::pin(async move {
+                let _ = asker.close(Close::normal()).await;
+            })
+        });
+        ready!(wait.as_mut().poll(cx));
+        *closing = None;
         Poll::Ready(Ok(()))
     }
 }
+
+/// A sink that closes waits for this.
+pub(super) type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 type Reserving = Pin<Box<dyn Future<Output = Option<OwnedPermit<Command>>> + Send>>;
 

@@ -14,13 +14,14 @@ use bowline_core::{Close, Disconnect, Message, Timeline};
 use bowline_host::{Ended, Joiner, aborted};
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Permit};
 
 use super::WebSocket;
 use super::ask::{self, Asker};
 use super::demand::Demand;
-use super::sink::Seat;
+use super::sink::{Closing, Seat};
 use super::task::{Command, Task};
 
 /// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
@@ -33,17 +34,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then; see
     /// [above](Self#the-other-side-closes). When both the last
-    /// [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000; the task brings that to its
-    /// end.
+    /// [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the task
+    /// brings that to its end. A task whose peer takes nothing ends with the stall time-out.
     pub fn spawn(self) -> (Sender, Receiver) {
         let (commands, to_do) = mpsc::channel(QUEUE);
         let (news, arrivals) = mpsc::channel(QUEUE);
         let demand = Arc::new(Demand::default());
         let (asker, answerer) = ask::channel();
+        let abort = Arc::new(Notify::new());
         let unfinished = Arc::new(Mutex::new(self.driver.conn().unfinished()));
-        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer);
+        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer, Arc::clone(&abort));
         tokio::spawn(task.run());
-        let sender = Sender { commands, asker: asker.clone(), unfinished, seat: Seat::default() };
+        let sender = Sender {
+            commands,
+            asker: asker.clone(),
+            abort,
+            unfinished,
+            seat: Seat::default(),
+            closing: Mutex::default(),
+        };
         let (joiner, ended) = (self.joiner, self.ended);
         (sender, Receiver { arrivals, asker, demand, taken: 0, joiner, ended })
     }
@@ -54,11 +63,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 /// As a `Sink` it takes what `futures::StreamExt::forward` brings; with the [`Receiver`] of another WebSocket that makes a relay.
 pub struct Sender {
     pub(super) commands: mpsc::Sender<Command>,
-    asker: Asker,
+    pub(super) asker: Asker,
+    abort: Arc<Notify>,
     /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
     pub(super) unfinished: Arc<Mutex<Unfinished>>,
     /// What it has as a sink.
     pub(super) seat: Seat,
+    pub(super) closing: Mutex<Option<Closing>>,
 }
 
 /// The half that receives.
@@ -119,20 +130,25 @@ impl Sender {
         self.queue_piece(place, piece)
     }
 
-    /// Starts the closing handshake, behind the messages sent so far: while their queue is full it waits as
-    /// [`send`](Self::send) does, and the time-out of a close begins when they have gone to the connection. A peer that takes
-    /// nothing is found dead by the heartbeat. What the peer sends until it closes too is still received. If the connection
-    /// is closing already, the first Close stands.
+    /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
+    /// can be sent. What the peer sends until it closes too is still received. A peer that takes nothing for the
+    /// [stall time-out](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left is
+    /// lost then, which the end says.
     ///
-    /// Cancel-safe: when the future is dropped early, nothing has been closed.
+    /// Cancel-safe: when the future is dropped early, the connection may close or not.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is over.
+    /// If this Close must not be sent, or the connection is closing already, or over: the first Close stands.
     pub async fn close(&self, close: Close) -> Result<(), CloseError> {
         // One that was received perhaps must not be sent.
         let close = Close::new(close.code(), close.reason())?;
-        let command = Command::Close(close);
-        self.commands.send(command).await.map_err(|_| CloseError::AlreadyClosing)
+        self.asker.close(close).await
+    }
+
+    /// Drops the connection at once and without a word, for all clones. What has not left is lost. The receiver hears of the
+    /// end behind what has come before.
+    pub fn abort(&self) {
+        self.abort.notify_one();
     }
 
     /// Whether the connection is over.
@@ -306,9 +322,9 @@ impl FusedStream for Receiver {
 
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        let (commands, asker, unfinished) =
-            (self.commands.clone(), self.asker.clone(), Arc::clone(&self.unfinished));
-        Self { commands, asker, unfinished, seat: Seat::default() }
+        let (commands, asker) = (self.commands.clone(), self.asker.clone());
+        let (abort, unfinished) = (Arc::clone(&self.abort), Arc::clone(&self.unfinished));
+        Self { commands, asker, abort, unfinished, seat: Seat::default(), closing: Mutex::default() }
     }
 }
 

@@ -9,14 +9,16 @@
 //!
 //! Both halves ask it, too: for pings, and for what the connection knows.
 
+use std::iter;
 use std::sync::Arc;
 
+use bowline_core::closing::CloseError;
 use bowline_core::connection::Event;
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Message};
 use bowline_host::aborted;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::ask::{Answerer, Ask};
 use super::demand::Demand;
@@ -26,7 +28,6 @@ use crate::driver::Driver;
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
-    Close(Close),
 }
 
 /// Drives a connection for the owner of two halves.
@@ -42,6 +43,8 @@ pub(super) struct Task<S> {
     delivered: u64,
     demand: Arc<Demand>,
     answerer: Answerer,
+    /// Told when the connection is to end without a word.
+    abort: Arc<Notify>,
 }
 
 /// What the task waited for.
@@ -50,7 +53,9 @@ enum Woken {
     ReceiverDropped,
     CaughtUp,
     Command(Option<Command>),
-    Ask(Ask),
+    /// `None` when both halves are dropped.
+    Ask(Option<Ask>),
+    Abort,
     Driven,
 }
 
@@ -61,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         arrivals: mpsc::Sender<Result<Piece, Disconnect>>,
         demand: Arc<Demand>,
         answerer: Answerer,
+        abort: Arc<Notify>,
     ) -> Self {
         Self {
             driver,
@@ -70,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             delivered: 0,
             demand,
             answerer,
+            abort,
         }
     }
 
@@ -93,9 +100,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             if !self.driver.conn().is_open() {
                 // Whoever sends gets its message back from now on.
                 self.commands = None;
-            } else if self.commands.is_none() && self.arrivals.is_none() {
-                let now = self.driver.now();
-                let _ = self.driver.conn_mut().close(now, Close::normal());
             }
             if self.driver.is_over() {
                 // Whoever has pinged need not wait until the owner has come that far.
@@ -106,7 +110,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Woken::ReceiverDropped => self.arrivals = None,
                 Woken::Command(Some(command)) => self.carry_out(command),
                 Woken::Command(None) => self.commands = None,
-                Woken::Ask(ask) => self.answerer.answer(ask, &mut self.driver),
+                Woken::Ask(Some(Ask::Close(close, answer))) => drop(answer.send(self.close(close))),
+                Woken::Ask(Some(Ask::Look(look))) => self.answerer.answer(look, &mut self.driver),
+                // Closing already is as good.
+                Woken::Ask(None) => {
+                    let _ = self.close(Close::normal());
+                }
+                Woken::Abort => self.abort(),
                 Woken::CaughtUp | Woken::Driven => {}
             }
         }
@@ -116,17 +126,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// that is not waited for in vain.
     async fn wait(&mut self, has_seen: bool) -> Woken {
         let is_behind = self.driver.conn().has_events() && !self.is_caught_up(has_seen);
-        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer } = self;
+        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer, abort } = self;
         let arrivals = arrivals.as_ref();
         let has_room = driver.conn().room() > 0;
         // The end may have to wait behind messages for which there is no place.
         let is_over = driver.is_over();
         tokio::select! {
             () = place(arrivals), if arrived.is_some() => Woken::Place,
-            () = dropped(arrivals), if commands.is_none() || is_behind => Woken::ReceiverDropped,
+            () = dropped(arrivals), if is_behind => Woken::ReceiverDropped,
             () = demand.met(*delivered), if is_behind && !has_seen => Woken::CaughtUp,
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
             ask = answerer.next() => Woken::Ask(ask),
+            () = abort.notified() => Woken::Abort,
             () = driver.drive(), if !is_over => Woken::Driven,
         }
     }
@@ -137,16 +148,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let conn = self.driver.conn_mut();
         let mut next = Some(command);
         while let Some(command) = next {
-            // What comes too late is lost, as is what is on its way when a connection ends. Closing already is as good
-            // as closing.
+            // What comes too late is lost, as is what is on its way when a connection ends.
             match command {
                 Command::Send(message) => drop(conn.send(now, message)),
                 Command::Piece(piece) => drop(conn.send_piece(now, piece)),
-                Command::Close(close) => drop(conn.close(now, close)),
             }
             let is_free = conn.room() > 0;
             next = self.commands.as_mut().filter(|_| is_free).and_then(|commands| commands.try_recv().ok());
         }
+    }
+
+    /// Closes the connection behind all that has been queued. A transport that takes nothing is not waited for: that is up
+    /// to the time-outs of the end.
+    fn close(&mut self, close: Close) -> Result<(), CloseError> {
+        let now = self.driver.now();
+        let last = self.commands.iter_mut().flat_map(|commands| iter::from_fn(|| commands.try_recv().ok()));
+        self.driver.conn_mut().close_behind(now, last.map(Piece::from), close)
+    }
+
+    /// Ends the connection without a word.
+    fn abort(&mut self) {
+        let now = self.driver.now();
+        self.driver.conn_mut().abort(now);
     }
 
     fn handle_arrived(&mut self, piece: Piece) {
@@ -173,8 +196,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// Whether the owner has seen everything, and what it has said to that is in the connection, if it still takes it.
     fn is_caught_up(&self, has_seen: bool) -> bool {
         // Looked at in this order: what it says comes before it asks for more.
-        let commands = self.commands.as_ref().filter(|_| self.driver.conn().is_open());
-        has_seen && commands.is_none_or(mpsc::Receiver::is_empty)
+        let has_said = || {
+            self.answerer.is_asked() || self.commands.as_ref().is_some_and(|commands| !commands.is_empty())
+        };
+        has_seen && !(self.driver.conn().is_open() && has_said())
     }
 
     /// Whether the owner has seen everything, and asks for more.
@@ -187,6 +212,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         if let Some(arrivals) = self.arrivals {
             // Nobody may be there any more to hear it.
             let _ = arrivals.send(Err(disconnect)).await;
+        }
+    }
+}
+
+impl From<Command> for Piece {
+    fn from(command: Command) -> Self {
+        match command {
+            Command::Send(message) => message.into(),
+            Command::Piece(piece) => piece,
         }
     }
 }
@@ -238,7 +272,7 @@ mod tests {
         let (arrivals, _arrived) = mpsc::channel(1);
         let (_asker, answerer) = ask::channel();
         // Since the task looked at the events the owner has come as far as they are.
-        let mut task = Task::new(driver, to_do, arrivals, Arc::default(), answerer);
+        let mut task = Task::new(driver, to_do, arrivals, Arc::default(), answerer, Arc::default());
         let woken = timeout(Duration::from_millis(1), task.wait(false)).await;
         assert!(matches!(woken, Ok(Woken::CaughtUp)));
     }

@@ -4,6 +4,7 @@
 mod accept;
 mod client;
 mod common;
+mod deaf;
 mod dial;
 mod driver;
 mod ends;
