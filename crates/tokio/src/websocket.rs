@@ -1,5 +1,6 @@
 //! Messages in, messages out: a WebSocket for those who want no more than that.
 
+mod arrivals;
 mod ask;
 mod demand;
 mod halves;

@@ -17,8 +17,8 @@ use bowline_core::{Close, Disconnect, Message};
 use super::ask::Ask;
 use crate::wait::Waker;
 
-/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
-/// settings: enough that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
+/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
+/// Those that were received are no more bytes than the connection's receive buffer, but for the last of them.
 pub(super) const QUEUE: usize = 32;
 
 /// What the owner of the halves wants.
@@ -64,7 +64,10 @@ pub(super) struct State {
     /// The thread is gone.
     pub(super) has_ended: bool,
 
-    pub(super) arrivals: VecDeque<Result<Piece, Disconnect>>,
+    arrivals: VecDeque<Result<Piece, Disconnect>>,
+    /// How many bytes of pieces are in it, and may be.
+    arrived: usize,
+    receive_buffer: usize,
     pub(super) has_receiver: bool,
     /// How many pieces have gone to the receiver, and how many its owner had taken when it last asked for one.
     pub(super) delivered: u64,
@@ -77,7 +80,7 @@ pub(super) struct State {
 }
 
 impl Mailbox {
-    pub(super) fn new(waker: Waker, unfinished: Unfinished) -> Self {
+    pub(super) fn new(waker: Waker, unfinished: Unfinished, receive_buffer: usize) -> Self {
         let state = State {
             commands: VecDeque::new(),
             close: None,
@@ -88,6 +91,8 @@ impl Mailbox {
             is_closed: false,
             has_ended: false,
             arrivals: VecDeque::new(),
+            arrived: 0,
+            receive_buffer,
             has_receiver: true,
             delivered: 0,
             asked: 0,
@@ -137,6 +142,32 @@ impl Mailbox {
 }
 
 impl State {
+    /// Whether one more piece may wait for the receiver.
+    pub(super) fn has_place(&self) -> bool {
+        self.arrivals.len() < QUEUE && self.arrived < self.receive_buffer
+    }
+
+    /// A piece waits for the receiver from here on, or the end.
+    pub(super) fn push(&mut self, arrived: Result<Piece, Disconnect>) {
+        self.arrived += arrived.as_ref().map_or(0, Piece::len);
+        self.delivered += u64::from(arrived.is_ok());
+        self.arrivals.push_back(arrived);
+    }
+
+    /// What has waited longest.
+    pub(super) fn pop(&mut self) -> Option<Result<Piece, Disconnect>> {
+        let arrived = self.arrivals.pop_front()?;
+        self.arrived -= arrived.as_ref().map_or(0, Piece::len);
+        Some(arrived)
+    }
+
+    /// Nobody receives any more.
+    pub(super) fn drop_receiver(&mut self) {
+        self.has_receiver = false;
+        self.arrivals.clear();
+        self.arrived = 0;
+    }
+
     /// Whether the owner has seen everything that was delivered, asked for more, and what it said to that was taken, if the
     /// connection still takes it.
     pub(super) fn is_caught_up(&self, is_open: bool) -> bool {

@@ -25,7 +25,9 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. When both
     /// the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the
-    /// thread brings that to its end. A thread whose peer takes nothing ends with the stall time-out. Messages that are [held](Self::set_ahead) come first.
+    /// thread brings that to its end. A thread whose peer takes nothing ends with the stall time-out. For an owner who does not
+    /// receive as many bytes may wait in the queue as in the connection
+    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that are [held](Self::set_ahead) come first.
     ///
     /// # Errors
     /// If the system gives no thread, or no way to wake it.
@@ -42,12 +44,14 @@ impl<S: Stream> WebSocket<S> {
     pub(super) fn halves(self, waker: Waker, wakened: Wakened) -> (Thread<S>, Sender, Receiver) {
         let Self { mut driver, mut held, joiner, ended } = self;
         driver.set_wakened(wakened);
-        let mailbox = Arc::new(Mailbox::new(waker, driver.conn().unfinished()));
+        let mailbox =
+            Arc::new(Mailbox::new(waker, driver.conn().unfinished(), driver.conn().receive_buffer()));
         let mut state = mailbox.lock();
         while let Some(event) = held.pop() {
-            state.arrivals.extend(held_piece(event).map(Ok));
+            if let Some(piece) = held_piece(event) {
+                state.push(Ok(piece));
+            }
         }
-        state.delivered = state.arrivals.len() as u64;
         drop(state);
         let thread = Thread::new(driver, Arc::clone(&mailbox));
         let sender = Sender { mailbox: Arc::clone(&mailbox) };
@@ -265,11 +269,11 @@ impl Receiver {
         loop {
             // Whoever asks has done with what came before.
             state.asked = self.taken;
-            let was_full = state.arrivals.len() >= QUEUE;
-            match state.arrivals.pop_front() {
+            let was_full = !state.has_place();
+            match state.pop() {
                 Some(Ok(piece)) => {
                     self.taken += 1;
-                    if was_full {
+                    if was_full && state.has_place() {
                         self.mailbox.wake(&mut state);
                     }
                     return Ok(Some(piece));
@@ -309,8 +313,7 @@ impl Drop for Sender {
 impl Drop for Receiver {
     fn drop(&mut self) {
         let mut state = self.mailbox.lock();
-        state.has_receiver = false;
-        state.arrivals.clear();
+        state.drop_receiver();
         self.mailbox.wake(&mut state);
     }
 }

@@ -8,7 +8,7 @@ use bowline_core::{Close, Disconnect};
 use bowline_host::aborted;
 
 use super::ask::Ask;
-use super::mailbox::{Command, Mailbox, QUEUE, State};
+use super::mailbox::{Command, Mailbox, State};
 use crate::driver::Driver;
 use crate::pings::{self, Pings};
 use crate::stream::Stream;
@@ -59,7 +59,7 @@ impl<S: Stream> Thread<S> {
         self.close(&mut state);
         // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
         // and what it says to that has been sent. The end comes behind everything.
-        while state.arrivals.len() < QUEUE && self.has_next(&state) {
+        while state.has_place() && self.has_next(&state) {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
                 Some(Event::Piece(piece)) => self.deliver(&mut state, piece),
@@ -120,8 +120,7 @@ impl<S: Stream> Thread<S> {
 
     fn deliver(&mut self, state: &mut State, piece: Piece) {
         if state.has_receiver {
-            state.arrivals.push_back(Ok(piece));
-            state.delivered += 1;
+            state.push(Ok(piece));
             self.mailbox.arrived.notify_one();
         }
     }
@@ -160,7 +159,7 @@ impl Drop for LastNews {
         (state.is_closed, state.has_ended) = (true, true);
         state.commands.clear();
         state.asks.clear();
-        state.arrivals.push_back(Err(disconnect));
+        state.push(Err(disconnect));
         self.mailbox.room.notify_all();
         self.mailbox.arrived.notify_all();
     }

@@ -161,6 +161,11 @@ impl Inbox {
         }
     }
 
+    /// How many bytes may wait.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Whether as many bytes wait as may.
     pub(super) fn is_full(&self) -> bool {
         self.weight >= self.limit

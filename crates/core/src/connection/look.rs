@@ -47,6 +47,12 @@ impl Connection {
         if self.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
     }
 
+    /// How many bytes of received messages may wait for [`poll_event`](Self::poll_event), as
+    /// [configured](super::Config::receive_buffer). A host that takes them to a queue of its own lets no more wait there.
+    pub fn receive_buffer(&self) -> usize {
+        self.inbox.limit()
+    }
+
     /// How many bytes of messages wait to be written.
     pub fn queued(&self) -> usize {
         self.outbox.queued()

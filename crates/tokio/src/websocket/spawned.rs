@@ -16,17 +16,18 @@ use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{self, Permit};
+use tokio::sync::mpsc::{self, Permit, UnboundedReceiver};
 
 use super::WebSocket;
+use super::arrivals::{self, Arrived};
 use super::ask::{self, Asker};
 use super::demand::Demand;
 use super::sink::{Closing, Seat};
 use super::task::{Command, Task};
 
-/// How many messages, or pieces of them, may wait in each direction, beyond the bytes that the connection holds by its
-/// settings: enough that a burst of small ones costs one wake-up, and not so many that large ones fill the memory.
-const QUEUE: usize = 32;
+/// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
+/// Those that were received are no more bytes than the connection's receive buffer, or one message.
+pub(super) const QUEUE: usize = 32;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// Lets a task of the current runtime drive this WebSocket, and returns two halves that reach it by queues.
@@ -35,10 +36,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then; see
     /// [above](Self#the-other-side-closes). When both the last
     /// [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the task
-    /// brings that to its end. A task whose peer takes nothing ends with the stall time-out.
+    /// brings that to its end. For an owner who does not receive as many bytes may wait in the queue as in the connection
+    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. A task whose peer takes nothing ends with the stall time-out.
     pub fn spawn(self) -> (Sender, Receiver) {
         let (commands, to_do) = mpsc::channel(QUEUE);
-        let (news, arrivals) = mpsc::channel(QUEUE);
+        let (news, arrivals) = arrivals::channel(self.driver.conn().receive_buffer());
         let demand = Arc::new(Demand::default());
         let (asker, answerer) = ask::channel();
         let abort = Arc::new(Notify::new());
@@ -76,7 +78,7 @@ pub struct Sender {
 ///
 /// As a `Stream` it yields messages, and ends as [`WebSocket`] does.
 pub struct Receiver {
-    arrivals: mpsc::Receiver<Result<Piece, Disconnect>>,
+    arrivals: UnboundedReceiver<Arrived>,
     asker: Asker,
     demand: Arc<Demand>,
     /// How many pieces the owner has taken.
@@ -294,11 +296,11 @@ impl Receiver {
             return Poll::Pending;
         };
         match arrived {
-            Some(Ok(piece)) => {
+            Some((Ok(piece), _)) => {
                 self.taken += 1;
                 Poll::Ready(Ok(piece))
             }
-            Some(Err(disconnect)) => Poll::Ready(Err(self.ended.set(disconnect))),
+            Some((Err(disconnect), _)) => Poll::Ready(Err(self.ended.set(disconnect))),
             // The task was ended, as by the end of its runtime.
             None => Poll::Ready(Err(self.ended.set(aborted()))),
         }

@@ -20,6 +20,7 @@ use bowline_host::aborted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
+use super::arrivals::{Arrivals, Refused};
 use super::ask::{Answerer, Ask};
 use super::demand::Demand;
 use crate::driver::Driver;
@@ -36,7 +37,7 @@ pub(super) struct Task<S> {
     /// Until the last sender is dropped, or nothing can be sent any more.
     commands: Option<mpsc::Receiver<Command>>,
     /// Until the receiver is dropped.
-    arrivals: Option<mpsc::Sender<Result<Piece, Disconnect>>>,
+    arrivals: Option<Arrivals>,
     /// Waits for a place in the queue to the receiver.
     arrived: Option<Piece>,
     /// How many pieces have gone to the receiver, and how many of them its owner has seen.
@@ -63,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     pub(super) fn new(
         driver: Driver<S>,
         commands: mpsc::Receiver<Command>,
-        arrivals: mpsc::Sender<Result<Piece, Disconnect>>,
+        arrivals: Arrivals,
         demand: Arc<Demand>,
         answerer: Answerer,
         abort: Arc<Notify>,
@@ -90,9 +91,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                     Some(Event::Message(message)) => self.handle_arrived(message.into()),
                     Some(Event::Piece(piece)) => self.handle_arrived(piece),
                     Some(Event::Answered { ping, rtt }) => self.answerer.handle_answered(ping, rtt),
-                    Some(Event::Closed(disconnect)) => return self.end(disconnect).await,
+                    Some(Event::Closed(disconnect)) => return self.end(disconnect),
                     Some(_) => {}
-                    None if self.driver.is_over() => return self.end(aborted()).await,
+                    None if self.driver.is_over() => return self.end(aborted()),
                     None => break,
                 }
                 has_seen = self.has_seen();
@@ -132,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         // The end may have to wait behind messages for which there is no place.
         let is_over = driver.is_over();
         tokio::select! {
-            () = place(arrivals), if arrived.is_some() => Woken::Place,
+            () = place(arrivals, arrived.as_ref()), if arrived.is_some() => Woken::Place,
             () = dropped(arrivals), if is_behind => Woken::ReceiverDropped,
             () = demand.met(*delivered), if is_behind && !has_seen => Woken::CaughtUp,
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
@@ -180,9 +181,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// Hands the piece that waits to the receiver, if there is a place for it.
     fn deliver(&mut self) {
         let (Some(arrivals), Some(piece)) = (&self.arrivals, self.arrived.take()) else { return };
-        match arrivals.try_send(Ok(piece)) {
-            Err(mpsc::error::TrySendError::Full(waiting)) => self.arrived = waiting.ok(),
-            Err(mpsc::error::TrySendError::Closed(_)) => self.arrivals = None,
+        match arrivals.try_send(piece) {
+            Err(Refused::Full(piece)) => self.arrived = Some(piece),
+            Err(Refused::Closed) => self.arrivals = None,
             Ok(()) => self.delivered += 1,
         }
     }
@@ -207,11 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.arrivals.is_none() || self.demand.is_met(self.delivered)
     }
 
-    async fn end(self, disconnect: Disconnect) {
+    fn end(self, disconnect: Disconnect) {
         drop((self.commands, self.driver, self.answerer));
         if let Some(arrivals) = self.arrivals {
-            // Nobody may be there any more to hear it.
-            let _ = arrivals.send(Err(disconnect)).await;
+            arrivals.end(disconnect);
         }
     }
 }
@@ -226,16 +226,16 @@ impl From<Command> for Piece {
 }
 
 /// Waits for a place in the queue to the receiver, or until it is dropped.
-async fn place<T>(arrivals: Option<&mpsc::Sender<T>>) {
-    if let Some(arrivals) = arrivals {
-        let _ = arrivals.reserve().await;
+async fn place(arrivals: Option<&Arrivals>, arrived: Option<&Piece>) {
+    if let (Some(arrivals), Some(piece)) = (arrivals, arrived) {
+        arrivals.place(piece).await;
     }
 }
 
 /// Waits until the receiver is dropped.
-async fn dropped<T>(arrivals: Option<&mpsc::Sender<T>>) {
+async fn dropped(arrivals: Option<&Arrivals>) {
     match arrivals {
-        Some(arrivals) => arrivals.closed().await,
+        Some(arrivals) => arrivals.dropped().await,
         None => std::future::pending().await,
     }
 }
@@ -250,7 +250,7 @@ async fn next(commands: Option<&mut mpsc::Receiver<Command>>) -> Option<Command>
 
 #[cfg(test)]
 mod tests {
-    use super::super::ask;
+    use super::super::{arrivals, ask};
     use super::*;
     use crate::Clock;
     use bowline_core::connection::Config;
@@ -269,7 +269,7 @@ mod tests {
         assert!(driver.conn().has_events(), "a Close");
 
         let (_commands, to_do) = mpsc::channel(1);
-        let (arrivals, _arrived) = mpsc::channel(1);
+        let (arrivals, _arrived) = arrivals::channel(1);
         let (_asker, answerer) = ask::channel();
         // Since the task looked at the events the owner has come as far as they are.
         let mut task = Task::new(driver, to_do, arrivals, Arc::default(), answerer, Arc::default());

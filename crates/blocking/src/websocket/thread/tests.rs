@@ -2,8 +2,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bowline_core::Message;
 use bowline_core::connection::Config;
+use bowline_core::{Instant, Message};
 
 use super::*;
 use crate::clock::Clock;
@@ -23,10 +23,14 @@ struct Scene {
 impl Scene {
     /// One whose owner has taken a first message, and works on it.
     fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    fn with(config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let far = Some(listener.accept().unwrap().0);
-        let driver = Driver::client(near, b"\x81\x04work", Config::default(), Clock::start()).unwrap();
+        let driver = Driver::client(near, b"\x81\x04work", config, Clock::start()).unwrap();
         let (waker, wakened) = waker().unwrap();
         let socket = WebSocket::new(driver);
         let (mut thread, sender, mut receiver) = socket.halves(waker.clone(), wakened.clone());
@@ -85,4 +89,27 @@ fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
     assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Empty));
     assert!(scene.thread.exchange().is_none(), "the end comes behind what the owner works on");
     assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+#[test]
+fn what_waits_for_a_slow_owner_is_no_more_than_the_receive_buffer_and_a_message() {
+    let mut config = Config::default();
+    config.receive_buffer = 1000;
+    let mut scene = Scene::with(config);
+    let frame = [&b"\x82\x7e\x01\x90"[..], &[7; 400]].concat();
+    scene.thread.driver.conn_mut().handle_input(Instant::ZERO, &frame.repeat(10));
+    let mut taken = 0;
+    while scene.thread.driver.conn().has_messages() {
+        assert!(scene.thread.exchange().is_none());
+        let state = scene.thread.mailbox.lock();
+        assert!(!state.has_place() || !scene.thread.driver.conn().has_messages());
+        drop(state);
+        let mut waiting = 0;
+        while scene.receiver.receive_timeout(Duration::ZERO).unwrap().is_some() {
+            waiting += 1;
+        }
+        assert!(waiting <= 3, "{waiting} times 400 bytes");
+        taken += waiting;
+    }
+    assert_eq!(taken, 10);
 }
