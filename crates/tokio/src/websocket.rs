@@ -3,6 +3,7 @@
 mod arrivals;
 mod ask;
 mod demand;
+mod flush;
 mod halves;
 mod look;
 mod pieces;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, Stats};
 use bowline_core::{Close, Timeline};
+use bowline_host::Unsent;
 use tokio::sync::{mpsc, oneshot};
 
+use super::flush::Flushed;
 use crate::driver::Driver;
 use crate::pings::{self, Pings, Waiter};
 
@@ -17,6 +19,8 @@ const WAITING: usize = 8;
 pub(super) enum Ask {
     /// To close behind what has been queued, though there may be no room for it.
     Close(Close, oneshot::Sender<Result<(), CloseError>>),
+    /// To say when all has left, of a connection that takes no more.
+    Flush(Flushed),
     Look(Look),
 }
 
@@ -53,6 +57,10 @@ impl Asker {
     pub(super) async fn close(&self, close: Close) -> Result<(), CloseError> {
         let answer = self.ask(|answer| Ask::Close(close, answer)).await;
         answer.unwrap_or(Err(CloseError::AlreadyClosing))
+    }
+
+    pub(super) async fn flush(&self) -> Option<Result<(), Unsent>> {
+        self.ask(Ask::Flush).await
     }
 
     pub(super) async fn rtt(&self) -> Option<Duration> {

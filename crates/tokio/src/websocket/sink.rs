@@ -51,10 +51,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 }
 
-/// What is sent has gone to the task when it is in the queue, so a flush has nothing to wait for. A place in the queue is
-/// held from `poll_ready` on until a message is sent or this half is dropped; a clone has none. A connection that is over is
-/// ready, and gives each message back. Closing the sink starts the closing handshake with 1000 as [`Sender::close`] does; it
-/// does not wait for the peer's answer, which is received.
+/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent or this half is dropped; a clone has none. A connection that is over is
+/// ready, and gives each message back. Closing the sink starts the closing handshake with 1000 as [`Sender::close`] does, and
+/// waits until all has left; it does not wait for the peer's answer, which is received.
 impl Sink<Message> for Sender {
     type Error = SinkError;
 
@@ -64,6 +63,7 @@ impl Sink<Message> for Sender {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
+        self.leaving.forget();
         // Without one the connection is over, or nobody has asked whether there is room.
         let Some(place) = self.seat.take().filter(|_| !self.is_closed()) else {
             return Ok(self.try_send(message)?);
@@ -76,28 +76,59 @@ impl Sink<Message> for Sender {
         Ok(())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
+        let flushing = self.flushing();
+        self.leaving.poll(cx, Last::Flush, flushing).map_err(SinkError::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let Self { asker, closing, .. } = &mut *self;
-        let closing = closing.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let wait = closing.get_or_insert_with(|| {
-            let asker = asker.clone();
+        let (asker, flushing) = (self.asker.clone(), self.flushing());
+        let closing = async move {
             // Closing already is as good.
-            Box::pin(async move {
-                let _ = asker.close(Close::normal()).await;
-            })
-        });
-        ready!(wait.as_mut().poll(cx));
-        *closing = None;
-        Poll::Ready(Ok(()))
+            let _ = asker.close(Close::normal()).await;
+            flushing.await
+        };
+        self.leaving.poll(cx, Last::Close, closing).map_err(SinkError::from)
     }
 }
 
-/// A sink that closes waits for this.
-pub(super) type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What a sink was asked for last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Flush,
+    Close,
+}
+
+type Flushing = Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send>>;
+
+/// A flush, or a close, that a sink waits for. The lock is never taken: it only lets the half be shared.
+#[derive(Default)]
+pub(super) struct Leaving(Mutex<Option<(Last, Flushing)>>);
+
+impl Leaving {
+    /// Goes on with what was begun, if it was the same, or begins it.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        what: Last,
+        begin: impl Future<Output = Result<(), Unsent>> + Send + 'static,
+    ) -> Poll<Result<(), Unsent>> {
+        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let waiting = match state.take() {
+            Some((last, waiting)) if last == what => waiting,
+            _ => Box::pin(begin),
+        };
+        let (_, waiting) = state.insert((what, waiting));
+        let result = ready!(waiting.as_mut().poll(cx));
+        *state = None;
+        Poll::Ready(result)
+    }
+
+    /// Something was sent: a flush that waits does not wait for that.
+    fn forget(&mut self) {
+        *self.0.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 type Reserving = Pin<Box<dyn Future<Output = Option<OwnedPermit<Command>>> + Send>>;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, SendError, Stats};
 use bowline_core::message::{Piece, Unfinished};
 use bowline_core::{Close, Disconnect, Message, Timeline};
-use bowline_host::{Ended, Joiner, aborted};
+use bowline_host::{Ended, Joiner, Unsent, aborted};
 use futures_core::{FusedStream, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -22,7 +23,8 @@ use super::WebSocket;
 use super::arrivals::{self, Arrived};
 use super::ask::{self, Asker};
 use super::demand::Demand;
-use super::sink::{Closing, Seat};
+use super::flush::{self, Flushes};
+use super::sink::{Leaving, Seat};
 use super::task::{Command, Task};
 
 /// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
@@ -44,16 +46,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         let demand = Arc::new(Demand::default());
         let (asker, answerer) = ask::channel();
         let abort = Arc::new(Notify::new());
+        let (flushes, has_left) = Flushes::new();
         let unfinished = Arc::new(Mutex::new(self.driver.conn().unfinished()));
-        let task = Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer, Arc::clone(&abort));
+        let task =
+            Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer, Arc::clone(&abort), flushes);
         tokio::spawn(task.run());
         let sender = Sender {
             commands,
             asker: asker.clone(),
             abort,
+            has_left,
             unfinished,
             seat: Seat::default(),
-            closing: Mutex::default(),
+            leaving: Leaving::default(),
         };
         let (joiner, ended) = (self.joiner, self.ended);
         (sender, Receiver { arrivals, asker, demand, taken: 0, joiner, ended })
@@ -67,11 +72,13 @@ pub struct Sender {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) asker: Asker,
     abort: Arc<Notify>,
+    /// Whether nothing was lost, once the task has ended.
+    has_left: Arc<AtomicBool>,
     /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
     pub(super) unfinished: Arc<Mutex<Unfinished>>,
     /// What it has as a sink.
     pub(super) seat: Seat,
-    pub(super) closing: Mutex<Option<Closing>>,
+    pub(super) leaving: Leaving,
 }
 
 /// The half that receives.
@@ -132,6 +139,17 @@ impl Sender {
         self.queue_piece(place, piece)
     }
 
+    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile leaves
+    /// afterwards.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// Some of what was sent is lost: the connection has ended, or ends without it.
+    pub async fn flush(&self) -> Result<(), Unsent> {
+        self.flushing().await
+    }
+
     /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
     /// can be sent. What the peer sends until it closes too is still received. A peer that takes nothing for the
     /// [stall time-out](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left is
@@ -185,6 +203,10 @@ impl Sender {
     /// it. Cancel-safe.
     pub async fn timeline(&self) -> Option<Timeline> {
         self.asker.timeline().await
+    }
+
+    pub(super) fn flushing(&self) -> impl Future<Output = Result<(), Unsent>> + Send + use<> {
+        flush::flush(self.commands.clone(), self.asker.clone(), Arc::clone(&self.has_left))
     }
 
     /// Waits for a place in the queue.
@@ -325,8 +347,17 @@ impl FusedStream for Receiver {
 impl Clone for Sender {
     fn clone(&self) -> Self {
         let (commands, asker) = (self.commands.clone(), self.asker.clone());
-        let (abort, unfinished) = (Arc::clone(&self.abort), Arc::clone(&self.unfinished));
-        Self { commands, asker, abort, unfinished, seat: Seat::default(), closing: Mutex::default() }
+        let (abort, has_left) = (Arc::clone(&self.abort), Arc::clone(&self.has_left));
+        let unfinished = Arc::clone(&self.unfinished);
+        Self {
+            commands,
+            asker,
+            abort,
+            has_left,
+            unfinished,
+            seat: Seat::default(),
+            leaving: Leaving::default(),
+        }
     }
 }
 

@@ -9,8 +9,10 @@
 //!
 //! Both halves ask it, too: for pings, and for what the connection knows.
 
+use std::future::poll_fn;
 use std::iter;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bowline_core::closing::CloseError;
 use bowline_core::connection::Event;
@@ -23,12 +25,15 @@ use tokio::sync::{Notify, mpsc};
 use super::arrivals::{Arrivals, Refused};
 use super::ask::{Answerer, Ask};
 use super::demand::Demand;
+use super::flush::{Flushed, Flushes};
 use crate::driver::Driver;
 
 /// What the owner of the halves wants.
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
+    /// To say when all before this has left, or is lost. Without an answer it is not known yet.
+    Flush(Flushed),
 }
 
 /// Drives a connection for the owner of two halves.
@@ -46,6 +51,7 @@ pub(super) struct Task<S> {
     answerer: Answerer,
     /// Told when the connection is to end without a word.
     abort: Arc<Notify>,
+    flushes: Flushes,
 }
 
 /// What the task waited for.
@@ -68,6 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         demand: Arc<Demand>,
         answerer: Answerer,
         abort: Arc<Notify>,
+        flushes: Flushes,
     ) -> Self {
         Self {
             driver,
@@ -78,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             demand,
             answerer,
             abort,
+            flushes,
         }
     }
 
@@ -99,9 +107,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 has_seen = self.has_seen();
             }
             if !self.driver.conn().is_open() {
-                // Whoever sends gets its message back from now on.
-                self.commands = None;
+                self.refuse();
             }
+            self.flushes.look(&self.driver);
             if self.driver.is_over() {
                 // Whoever has pinged need not wait until the owner has come that far.
                 self.answerer.handle_over();
@@ -112,6 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Woken::Command(Some(command)) => self.carry_out(command),
                 Woken::Command(None) => self.commands = None,
                 Woken::Ask(Some(Ask::Close(close, answer))) => drop(answer.send(self.close(close))),
+                Woken::Ask(Some(Ask::Flush(flushed))) => self.flushes.push(flushed),
                 Woken::Ask(Some(Ask::Look(look))) => self.answerer.answer(look, &mut self.driver),
                 // Closing already is as good.
                 Woken::Ask(None) => {
@@ -127,9 +136,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// that is not waited for in vain.
     async fn wait(&mut self, has_seen: bool) -> Woken {
         let is_behind = self.driver.conn().has_events() && !self.is_caught_up(has_seen);
-        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer, abort } = self;
+        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer, abort, flushes } = self;
         let arrivals = arrivals.as_ref();
-        let has_room = driver.conn().room() > 0;
+        // What comes behind a flush waits until that is done, or it might never be.
+        let has_room = driver.conn().room() > 0 && flushes.is_empty();
         // The end may have to wait behind messages for which there is no place.
         let is_over = driver.is_over();
         tokio::select! {
@@ -139,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
             ask = answerer.next() => Woken::Ask(ask),
             () = abort.notified() => Woken::Abort,
-            () = driver.drive(), if !is_over => Woken::Driven,
+            () = driven(driver, !flushes.is_empty()), if !is_over => Woken::Driven,
         }
     }
 
@@ -150,11 +160,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let mut next = Some(command);
         while let Some(command) = next {
             // What comes too late is lost, as is what is on its way when a connection ends.
-            match command {
-                Command::Send(message) => drop(conn.send(now, message)),
-                Command::Piece(piece) => drop(conn.send_piece(now, piece)),
-            }
-            let is_free = conn.room() > 0;
+            let is_lost = match command {
+                Command::Send(message) => conn.send(now, message).is_err(),
+                Command::Piece(piece) => conn.send_piece(now, piece).is_err(),
+                Command::Flush(flushed) => {
+                    self.flushes.push(flushed);
+                    false
+                }
+            };
+            self.flushes.lose(is_lost);
+            let is_free = conn.room() > 0 && self.flushes.is_empty();
             next = self.commands.as_mut().filter(|_| is_free).and_then(|commands| commands.try_recv().ok());
         }
     }
@@ -163,8 +178,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// to the time-outs of the end.
     fn close(&mut self, close: Close) -> Result<(), CloseError> {
         let now = self.driver.now();
-        let last = self.commands.iter_mut().flat_map(|commands| iter::from_fn(|| commands.try_recv().ok()));
-        self.driver.conn_mut().close_behind(now, last.map(Piece::from), close)
+        if !self.driver.conn().is_open() {
+            return Err(CloseError::AlreadyClosing);
+        }
+        let Self { commands, flushes, .. } = self;
+        let last = commands.iter_mut().flat_map(|commands| iter::from_fn(|| commands.try_recv().ok()));
+        let last = last.filter_map(|command| match command {
+            Command::Send(message) => Some(message.into()),
+            Command::Piece(piece) => Some(piece),
+            Command::Flush(flushed) => {
+                flushes.push(flushed);
+                None
+            }
+        });
+        self.driver.conn_mut().close_behind(now, last, close)
+    }
+
+    /// Whoever sends gets its message back from now on, and what has been queued is lost.
+    fn refuse(&mut self) {
+        let Some(commands) = &mut self.commands else { return };
+        commands.close();
+        while let Ok(command) = commands.try_recv() {
+            self.flushes.lose(!matches!(command, Command::Flush(_)));
+        }
     }
 
     /// Ends the connection without a word.
@@ -208,19 +244,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.arrivals.is_none() || self.demand.is_met(self.delivered)
     }
 
-    fn end(self, disconnect: Disconnect) {
+    fn end(mut self, disconnect: Disconnect) {
+        self.refuse();
+        self.flushes.end(&self.driver);
         drop((self.commands, self.driver, self.answerer));
         if let Some(arrivals) = self.arrivals {
             arrivals.end(disconnect);
-        }
-    }
-}
-
-impl From<Command> for Piece {
-    fn from(command: Command) -> Self {
-        match command {
-            Command::Send(message) => message.into(),
-            Command::Piece(piece) => piece,
         }
     }
 }
@@ -238,6 +267,15 @@ async fn dropped(arrivals: Option<&Arrivals>) {
         Some(arrivals) => arrivals.dropped().await,
         None => std::future::pending().await,
     }
+}
+
+/// Drives; a flush is also told when nothing waits to leave any more.
+async fn driven<S: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<S>, is_flushing: bool) {
+    poll_fn(|cx| {
+        let driven = driver.poll_drive(cx);
+        if is_flushing && !driver.has_output() { Poll::Ready(()) } else { driven }
+    })
+    .await;
 }
 
 /// The next command; `None` when the last sender is dropped.
@@ -272,7 +310,8 @@ mod tests {
         let (arrivals, _arrived) = arrivals::channel(1);
         let (_asker, answerer) = ask::channel();
         // Since the task looked at the events the owner has come as far as they are.
-        let mut task = Task::new(driver, to_do, arrivals, Arc::default(), answerer, Arc::default());
+        let mut task =
+            Task::new(driver, to_do, arrivals, Arc::default(), answerer, Arc::default(), Flushes::default());
         let woken = timeout(Duration::from_millis(1), task.wait(false)).await;
         assert!(matches!(woken, Ok(Woken::CaughtUp)));
     }

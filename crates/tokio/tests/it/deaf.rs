@@ -5,7 +5,8 @@ use std::time::Duration;
 use bowline_core::closing::Kind;
 use bowline_core::connection::SendError;
 use bowline_core::{Close, Message};
-use bowline_tokio::{Receiver, Sender, WebSocket};
+use bowline_tokio::{Receiver, Sender, SinkError, Unsent, WebSocket};
+use futures_util::SinkExt;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -72,4 +73,50 @@ async fn what_was_queued_before_a_close_leaves_when_a_slow_peer_takes_it() {
     }
     let (end, _) = in_time(async { tokio::join!(receiver.ended(), server.ended()) }).await;
     assert_eq!(end.kind(), Kind::Clean, "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_a_slow_peer_and_tells_what_a_deaf_one_loses() {
+    let (sender, receiver, _peer) = scene().await;
+    let (flushed, ()) = in_time(async {
+        tokio::join!(sender.flush(), async {
+            sleep(Duration::from_secs(60)).await;
+            sender.abort();
+        })
+    })
+    .await;
+    assert_eq!(flushed, Err(Unsent::Lost));
+    assert_eq!(sender.flush().await, Err(Unsent::Lost));
+    drop(receiver);
+    assert_eq!(in_time(sender.flush()).await, Err(Unsent::Lost));
+
+    let (client, server) = common::pair(config(), config());
+    let ((sender, mut receiver), mut server) = (WebSocket::new(client).spawn(), WebSocket::new(server));
+    for n in 0..10_u8 {
+        sender.send(Message::binary(vec![n; 100_000])).await.unwrap();
+    }
+    let start = Instant::now();
+    let reads = async {
+        for _ in 0..10 {
+            sleep(Duration::from_secs(3)).await;
+            server.receive().await.unwrap();
+        }
+        server.ended().await
+    };
+    let flushes = async {
+        sender.flush().await.unwrap();
+        assert!(start.elapsed() > Duration::from_secs(20), "ten do not fit into what lies between");
+        sender.close(Close::normal()).await.unwrap();
+        receiver.ended().await;
+        sender.flush().await
+    };
+    assert_eq!(in_time(async { tokio::join!(reads, flushes) }).await.1, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_forwards_to_a_deaf_peer_does_not_say_that_all_has_left() {
+    let (sender, _receiver, _peer) = scene().await;
+    let mut sink = sender.clone();
+    let closed = in_time(SinkExt::close(&mut sink)).await;
+    assert_eq!(closed, Err(SinkError::Unsent(Unsent::Lost)));
 }

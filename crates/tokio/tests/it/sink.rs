@@ -76,6 +76,8 @@ async fn a_half_of_a_task_is_a_sink_that_gives_back_what_it_refuses() {
     let refused = sender.feed(text("another")).await;
     assert_eq!(refused, Err(SinkError::Refused(SendError::Unfinished(text("another")))));
     sender.try_send_piece(Piece::text("").last()).unwrap();
+    // What waits in the queue when a Close is answered would be lost.
+    assert_eq!(SinkExt::flush(&mut sender).await, Ok(()));
     // One has a place, and loses it.
     let ready = std::future::poll_fn(|cx| sender.poll_ready_unpin(cx)).await;
     assert_eq!(ready, Ok(()));
