@@ -8,11 +8,13 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::mpsc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bowline_core::message::{Piece, Unfinished};
 use bowline_core::{Close, Disconnect, Message};
+use bowline_host::Unsent;
 
 use super::ask::Ask;
 use crate::wait::Waker;
@@ -26,16 +28,12 @@ pub(super) const QUEUE: usize = 32;
 pub(super) enum Command {
     Send(Message),
     Piece(Piece),
+    /// To say when all before this has left, or is lost. Without an answer it is not known yet.
+    Flush(Flushed),
 }
 
-impl From<Command> for Piece {
-    fn from(command: Command) -> Self {
-        match command {
-            Command::Send(message) => message.into(),
-            Command::Piece(piece) => piece,
-        }
-    }
-}
+/// Where the answer to a flush goes.
+pub(super) type Flushed = mpsc::Sender<Result<(), Unsent>>;
 
 /// What both sides see, one at a time.
 #[derive(Debug)]
@@ -63,6 +61,10 @@ pub(super) struct State {
     pub(super) is_closed: bool,
     /// The thread is gone.
     pub(super) has_ended: bool,
+    /// Whoever waits until all has left.
+    pub(super) flushes: Vec<Flushed>,
+    /// Whether a message was lost before it came to the connection, or in it when that ended.
+    pub(super) has_lost: bool,
 
     arrivals: VecDeque<Result<Piece, Disconnect>>,
     /// How many bytes of pieces are in it, and may be.
@@ -90,6 +92,8 @@ impl Mailbox {
             unfinished,
             is_closed: false,
             has_ended: false,
+            flushes: Vec::new(),
+            has_lost: false,
             arrivals: VecDeque::new(),
             arrived: 0,
             receive_buffer,
@@ -142,6 +146,11 @@ impl Mailbox {
 }
 
 impl State {
+    /// What has been queued is lost.
+    pub(super) fn refuse(&mut self) {
+        self.has_lost |= self.commands.drain(..).any(|command| !matches!(command, Command::Flush(_)));
+    }
+
     /// Whether one more piece may wait for the receiver.
     pub(super) fn has_place(&self) -> bool {
         self.arrivals.len() < QUEUE && self.arrived < self.receive_buffer

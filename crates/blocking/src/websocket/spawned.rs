@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use bowline_core::closing::CloseError;
 use bowline_core::connection::{Event, SendError};
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Message};
-use bowline_host::{Ended, Joiner};
+use bowline_host::{Ended, Joiner, Unsent};
 
 use super::WebSocket;
 use super::mailbox::{Command, Mailbox, QUEUE, State};
@@ -121,6 +121,31 @@ impl Sender {
     pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (state, piece) = self.place_at_once(piece)?;
         self.queue_piece(state, piece)
+    }
+
+    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile leaves
+    /// afterwards.
+    ///
+    /// # Errors
+    /// Some of what was sent is lost: the connection has ended, or ends without it.
+    pub fn flush(&self) -> Result<(), Unsent> {
+        loop {
+            let (answer, answered) = mpsc::channel();
+            let mut state = self.mailbox.lock();
+            if state.has_ended {
+                return if state.has_lost { Err(Unsent::Lost) } else { Ok(()) };
+            }
+            if state.is_closed && state.commands.is_empty() && state.close.is_none() {
+                state.flushes.push(answer);
+                self.mailbox.wake(&mut state);
+                drop(state);
+            } else {
+                self.queue(state, Command::Flush(answer));
+            }
+            if let Ok(result) = answered.recv() {
+                return result;
+            }
+        }
     }
 
     /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more

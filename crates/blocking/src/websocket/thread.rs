@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bowline_core::connection::Event;
 use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect};
-use bowline_host::aborted;
+use bowline_host::{Unsent, aborted};
 
 use super::ask::Ask;
 use super::mailbox::{Command, Mailbox, State};
@@ -27,9 +27,10 @@ impl<S: Stream> Thread<S> {
 
     pub(super) fn run(mut self) {
         // Told by a panic, too, of a stream that is somebody else's.
-        let mut last = LastNews { mailbox: Arc::clone(&self.mailbox), disconnect: None };
+        let mut last = LastNews { mailbox: Arc::clone(&self.mailbox), disconnect: None, has_lost: true };
         while last.disconnect.is_none() {
             last.disconnect = self.exchange();
+            last.has_lost = self.driver.has_lost_output();
             if last.disconnect.is_none() {
                 self.wait();
             }
@@ -77,9 +78,10 @@ impl<S: Stream> Thread<S> {
         if !self.driver.conn().is_open() {
             // Whoever sends gets its message back from now on.
             state.is_closed = true;
-            state.commands.clear();
+            state.refuse();
             mailbox.room.notify_all();
         }
+        self.flush(&mut state);
         state.is_thread_behind = self.driver.conn().has_events();
         state.is_thread_waiting = true;
         None
@@ -89,12 +91,14 @@ impl<S: Stream> Thread<S> {
     fn take_commands(&mut self, state: &mut State) {
         let now = self.driver.now();
         let before = state.commands.len();
-        while self.driver.conn().room() > 0 {
+        // What comes behind a flush waits until that is done, or it might never be.
+        while state.flushes.is_empty() && self.driver.conn().room() > 0 {
             let conn = self.driver.conn_mut();
             // What comes too late is lost, as is what is on its way when a connection ends.
             match state.commands.pop_front() {
-                Some(Command::Send(message)) => drop(conn.send(now, message)),
-                Some(Command::Piece(piece)) => drop(conn.send_piece(now, piece)),
+                Some(Command::Send(message)) => state.has_lost |= conn.send(now, message).is_err(),
+                Some(Command::Piece(piece)) => state.has_lost |= conn.send_piece(now, piece).is_err(),
+                Some(Command::Flush(flushed)) => state.flushes.push(flushed),
                 None => break,
             }
         }
@@ -113,8 +117,33 @@ impl<S: Stream> Thread<S> {
         let is_left = state.senders == 0 && !state.has_receiver && self.driver.conn().is_open();
         if let Some(close) = state.close.take().or_else(|| is_left.then(Close::normal)) {
             // Closing already is as good.
-            let _ =
-                self.driver.conn_mut().close_behind(now, state.commands.drain(..).map(Piece::from), close);
+            let State { commands, flushes, .. } = state;
+            let last = commands.drain(..).filter_map(|command| match command {
+                Command::Send(message) => Some(message.into()),
+                Command::Piece(piece) => Some(piece),
+                Command::Flush(flushed) => {
+                    flushes.push(flushed);
+                    None
+                }
+            });
+            let _ = self.driver.conn_mut().close_behind(now, last, close);
+        }
+    }
+
+    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once.
+    fn flush(&mut self, state: &mut State) {
+        if state.flushes.is_empty() {
+            return;
+        }
+        self.driver.offer(self.driver.now());
+        if !self.driver.has_output() {
+            let is_lost = state.has_lost || self.driver.has_lost_output();
+            for flushed in state.flushes.drain(..) {
+                // Whoever asked may be gone.
+                let _ = flushed.send(if is_lost { Err(Unsent::Lost) } else { Ok(()) });
+            }
+            // What waits behind a flush is taken at once.
+            self.take_commands(state);
         }
     }
 
@@ -150,6 +179,7 @@ impl<S: Stream> Thread<S> {
 struct LastNews {
     mailbox: Arc<Mailbox>,
     disconnect: Option<Disconnect>,
+    has_lost: bool,
 }
 
 impl Drop for LastNews {
@@ -157,7 +187,9 @@ impl Drop for LastNews {
         let disconnect = self.disconnect.take().unwrap_or_else(aborted);
         let mut state = self.mailbox.lock();
         (state.is_closed, state.has_ended) = (true, true);
-        state.commands.clear();
+        state.refuse();
+        state.has_lost |= self.has_lost;
+        state.flushes.clear();
         state.asks.clear();
         state.push(Err(disconnect));
         self.mailbox.room.notify_all();

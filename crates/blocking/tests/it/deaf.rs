@@ -4,12 +4,12 @@ use std::io::Write;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bowline_blocking::{Receiver, Sender, WebSocket};
+use bowline_blocking::{Receiver, Sender, Unsent, WebSocket};
 use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, SendError};
 use bowline_core::{Close, Message};
 
-use crate::common::{LIMIT, Over, streams, within};
+use crate::common::{LIMIT, Over, pair, streams, within};
 
 /// A client whose queue is full, and the peer, who ends when the transport does.
 fn scene(stall_timeout: Duration) -> (Sender, Receiver, JoinHandle<()>) {
@@ -76,5 +76,41 @@ fn any_clone_can_drop_the_connection_at_once() {
         assert_eq!(waiting.join().unwrap(), SendError::Closing(Message::text("waits")));
         assert!(sender.is_closed());
         peer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_flush_tells_what_a_deaf_peer_loses() {
+    within(|| {
+        let (sender, mut receiver, peer) = scene(Duration::from_millis(200));
+        let flushing = sender.clone();
+        let flushing = thread::spawn(move || flushing.flush());
+        sender.close(Close::normal()).unwrap();
+        assert_eq!(flushing.join().unwrap(), Err(Unsent::Lost));
+        receiver.ended();
+        assert_eq!(sender.flush(), Err(Unsent::Lost));
+        peer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_flush_waits_until_all_has_left() {
+    within(|| {
+        let (client, mut server) = pair(Over::Tcp, Config::default(), Config::default());
+        let (sender, mut receiver) = client.spawn().unwrap();
+        let reading = thread::spawn(move || {
+            for _ in 0..20 {
+                server.receive().unwrap();
+            }
+            server.ended()
+        });
+        for _ in 0..20 {
+            sender.send(Message::binary(vec![7; 1 << 20])).unwrap();
+        }
+        assert_eq!(sender.flush(), Ok(()));
+        sender.close(Close::normal()).unwrap();
+        receiver.ended();
+        assert_eq!(sender.flush(), Ok(()));
+        assert_eq!(reading.join().unwrap().kind(), Kind::Clean);
     });
 }
