@@ -1,6 +1,7 @@
 //! Room to send, room to receive.
 
 use super::*;
+use crate::message::Piece;
 
 #[test]
 fn one_message_is_taken_whole_while_there_is_room() {
@@ -233,4 +234,22 @@ fn a_close_or_a_pong_that_has_not_left_is_no_message() {
             assert!(!one.has_lost_messages());
         }
     }
+}
+
+#[test]
+fn a_close_takes_with_it_what_waits_before_it_though_there_is_no_room() {
+    let (mut client, mut server) = (client(), server());
+    server.send(T0, Message::binary(vec![7; 1 << 20])).unwrap();
+    assert_eq!(server.room(), 0);
+    let last = |text: &str| [Piece::text(text).last()];
+    server.close_behind(T0, last("last"), Close::normal()).unwrap();
+    assert!(server.close_behind(T0, last("late"), Close::normal()).is_err(), "the first Close stands");
+    converse(T0, &mut client, &mut server);
+    let mut messages = events(&mut client).into_iter().filter_map(|event| match event {
+        Event::Message(message) => Some(message),
+        _ => None,
+    });
+    assert_eq!(messages.next().map(|message| message.len()), Some(1 << 20));
+    assert_eq!(messages.next(), Some(Message::text("last")));
+    assert_eq!(messages.next(), None);
 }
