@@ -27,7 +27,8 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the
     /// thread brings that to its end. A thread whose peer takes nothing ends with the stall time-out. For an owner who does not
     /// receive as many bytes may wait in the queue as in the connection
-    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that are [held](Self::set_ahead) come first.
+    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that
+    /// are [held](Self::set_ahead) come first.
     ///
     /// # Errors
     /// If the system gives no thread, or no way to wake it.

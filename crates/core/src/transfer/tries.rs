@@ -48,7 +48,8 @@ impl Tries {
     /// It has come to nothing once more: after how long it is to be tried again, if it is.
     ///
     /// Who is busy says nothing about the transfer, so that is not counted. It is borne for as long as a pause, at longer
-    /// and longer distances, unless it asks for others who wait as well. A full disk says nothing about it either, and has a time of its own.
+    /// and longer distances, unless it asks for others who wait as well. A full disk says nothing about it either, and has a
+    /// time of its own.
     pub(super) fn again(
         &mut self,
         now: Instant,

@@ -54,9 +54,8 @@ impl Client {
     /// The next message, or the next turn in the life of the session; `None` once the client has ended. With several
     /// callers, each hears something else.
     ///
-    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended, with a warning in
-    /// the log;
-    /// [`send`](Self::send) then says [`SendError::Mute`].
+    /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended, with
+    /// a warning in the log; [`send`](Self::send) then says [`SendError::Mute`].
     ///
     /// Cancel-safe: a cancelled call has taken nothing. While nobody calls, the peer is stopped before memory grows, and
     /// turns of the session beyond 64 are forgotten, the oldest first, but for those that hand messages back.

@@ -12,6 +12,9 @@ use super::spawned::QUEUE;
 /// What has arrived, and the room that it takes until it is received.
 pub(super) type Arrived = (Result<Piece, Disconnect>, Option<OwnedSemaphorePermit>);
 
+/// As many bytes as a semaphore can count anywhere, half a gigabyte.
+const MOST: usize = (1 << 29) - 1;
+
 /// The end of the task.
 pub(super) struct Arrivals {
     queue: UnboundedSender<Arrived>,
@@ -30,8 +33,8 @@ pub(super) enum Refused {
 /// A queue for so many bytes. A piece that is longer than that finds a place if nothing else waits.
 pub(super) fn channel(bytes: usize) -> (Arrivals, UnboundedReceiver<Arrived>) {
     let (queue, arrived) = unbounded_channel();
-    let limit = u32::try_from(bytes).unwrap_or(u32::MAX).max(QUEUE as u32);
-    (Arrivals { queue, room: Arc::new(Semaphore::new(limit as usize)), limit }, arrived)
+    let room = bytes.clamp(QUEUE, MOST);
+    (Arrivals { queue, room: Arc::new(Semaphore::new(room)), limit: room as u32 }, arrived)
 }
 
 impl Arrivals {

@@ -51,9 +51,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 }
 
-/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent or this half is dropped; a clone has none. A connection that is over is
-/// ready, and gives each message back. Closing the sink starts the closing handshake with 1000 as [`Sender::close`] does, and
-/// waits until all has left; it does not wait for the peer's answer, which is received.
+/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent or this
+/// half is dropped; a clone has none. A connection that is over is ready, and gives each message back. Closing the sink starts
+/// the closing handshake with 1000 as [`Sender::close`] does, and waits until all has left; it does not wait for the peer's
+/// answer, which is received.
 impl Sink<Message> for Sender {
     type Error = SinkError;
 
