@@ -12,26 +12,26 @@ import tempfile
 import time
 from pathlib import Path
 
+from namespaces import Namespaces
+
 HERE = Path(__file__).resolve().parent
 # Mbit/s, round trip in ms, percent lost.
 PATHS = ["50/150/1", "20/300/1", "50/200/0.2", "20/100/1", "50/200/0"]
 CLIENT, SERVER, PORT = "10.91.3.1", "10.91.3.2", "9000"
 
 
-class Far:
+class Far(Namespaces):
     """Two namespaces with a line between them."""
 
     def __init__(self, path, control, seed, options):
-        self.names = {role: f"bowline-{os.getpid()}-far-{role}" for role in "cs"}
+        super().__init__("far", "cs")
         self.line = [*path.split("/")[:2], str(options.queue), path.split("/")[2], str(seed)]
-        self.control, self.processes = control, []
+        self.control = control
 
     def __enter__(self):
-        for name in self.names.values():
-            subprocess.run(["ip", "netns", "add", name], check=True)
-            subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        super().__enter__()
         for role in self.names:
-            if self.start(role, "sysctl", "-qw", f"net.ipv4.tcp_congestion_control={self.control}").wait() != 0:
+            if self.inside(role, "sysctl", "-qw", f"net.ipv4.tcp_congestion_control={self.control}").wait() != 0:
                 self.__exit__()
                 raise SystemExit(f"{self.control} may not be chosen here: net.ipv4.tcp_allowed_congestion_control")
         words = [sys.executable, HERE / "line.py", *self.names.values(), *self.line]
@@ -40,25 +40,13 @@ class Far:
         line.stdout.readline()
         return self
 
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        for name in self.names.values():
-            subprocess.run(["ip", "netns", "del", name], check=True)
-
-    def start(self, role, *words, **more):
-        process = subprocess.Popen(["ip", "netns", "exec", self.names[role], *words], **more)
-        self.processes.append(process)
-        return process
-
 
 # Each of these starts a server, and gives the end that begins, its command, and where the file arrives.
 
 
 def bowline(far, way, file, folder, options):
     served = file.parent if way == "down" else folder
-    far.start("s", options.bowline, "serve", "--listen", f"{SERVER}:{PORT}", "--dir", served, "--quiet", stdout=subprocess.DEVNULL)
+    far.inside("s", options.bowline, "serve", "--listen", f"{SERVER}:{PORT}", "--dir", served, "--quiet", stdout=subprocess.DEVNULL)
     url, arrived = f"ws://{SERVER}:{PORT}", folder / "file"
     words = ["fetch", f"{url}/file", "-o", arrived] if way == "down" else ["send", file, url]
     return "c", [options.bowline, *words, "--quiet"], arrived
@@ -66,7 +54,7 @@ def bowline(far, way, file, folder, options):
 
 def raw(far, way, file, folder, options):
     taker, giver, address = ("c", "s", CLIENT) if way == "down" else ("s", "c", SERVER)
-    far.start(taker, options.raw, "serve", f"{address}:{PORT}", folder / "file")
+    far.inside(taker, options.raw, "serve", f"{address}:{PORT}", folder / "file")
     return giver, [options.raw, "send", f"{address}:{PORT}", file], folder / "file"
 
 
@@ -79,7 +67,7 @@ def measure(program, path, way, control, seed, file, options):
         role, words, arrived = PROGRAMS[program](far, way, file, Path(folder), options)
         time.sleep(0.5)
         start = time.monotonic()
-        status = far.start(role, *words, env={**os.environ, "BOWLINE_STATE_DIR": folder}).wait(timeout=300)
+        status = far.inside(role, *words, env={**os.environ, "BOWLINE_STATE_DIR": folder}).wait(timeout=300)
         seconds = time.monotonic() - start
         if status != 0 or not filecmp.cmp(file, arrived, shallow=False):
             raise RuntimeError(f"{program} failed")

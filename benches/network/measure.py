@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from namespaces import Namespaces, sh
+
 HERE = Path(__file__).resolve().parent
 RELAY = 8 << 20
 SIZES = {"python 64 KiB": 64 << 10, "python 256 KiB": 256 << 10, "python 1 MiB": 1 << 20}
@@ -27,22 +29,15 @@ RAW = "raw TCP"
 APART = 0.5
 
 
-def sh(*words):
-    subprocess.run(words, check=True)
-
-
-class Cell:
+class Cell(Namespaces):
     """A path between two namespaces, and what is measured over it."""
 
     def __init__(self, number, rate, through):
+        super().__init__(number, "crs")
         self.rate, self.through = rate, through
-        self.names = {role: f"bowline-{os.getpid()}-{number}-{role}" for role in "crs"}
-        self.processes = []
 
     def __enter__(self):
-        for name in self.names.values():
-            sh("ip", "netns", "add", name)
-            sh("ip", "-n", name, "link", "set", "lo", "up")
+        super().__enter__()
         self.wire("c", "r", "10.91.1")
         self.wire("r", "s", "10.91.2")
         self.limit("r", "s")
@@ -51,13 +46,6 @@ class Cell:
         sh("ip", "-n", self.names["c"], "route", "add", "default", "via", "10.91.1.2")
         sh("ip", "-n", self.names["s"], "route", "add", "default", "via", "10.91.2.1")
         return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        for name in self.names.values():
-            sh("ip", "netns", "del", name)
 
     def wire(self, a, b, net):
         sh("ip", "link", "add", f"to-{b}", "netns", self.names[a], "type", "veth", "peer", f"to-{a}", "netns", self.names[b])
@@ -68,11 +56,6 @@ class Cell:
     def limit(self, role, other):
         words = ["rate", f"{self.rate}mbit", "burst", "16kb" if self.rate < 50 else "64kb", "latency", "400ms"]
         sh("tc", "-n", self.names[role], "qdisc", "add", "dev", f"to-{other}", "root", "tbf", *words)
-
-    def inside(self, role, *words, **options):
-        process = subprocess.Popen(["ip", "netns", "exec", self.names[role], *words], **options)
-        self.processes.append(process)
-        return process
 
     def address(self):
         """Where the client finds the server."""
