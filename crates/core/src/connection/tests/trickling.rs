@@ -127,3 +127,14 @@ fn a_time_in_which_we_did_not_run_does_not_count_against_it() {
     takes_nothing(&mut server, at(359_000), at(360_000));
     assert!(!server.is_open());
 }
+
+#[test]
+fn nor_does_it_count_that_it_took_nothing_before_the_machine_slept() {
+    let mut server = full_server_with_a_limit();
+    takes_nothing(&mut server, T0, at(30_000));
+    server.handle_wake(at(30_000), Duration::from_secs(300));
+    takes_nothing(&mut server, at(30_000), at(89_000));
+    assert!(server.is_open(), "it may have taken all of it meanwhile");
+    takes_nothing(&mut server, at(89_000), at(90_000));
+    assert!(!server.is_open());
+}
