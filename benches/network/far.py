@@ -1,7 +1,6 @@
 """A file over a line that is far and loses packets, by bowline and by raw TCP in turn. Run by benches/network/far."""
 
 import argparse
-import csv
 import filecmp
 import os
 import platform
@@ -13,6 +12,7 @@ import time
 from pathlib import Path
 
 from namespaces import Namespaces
+from page import save
 
 HERE = Path(__file__).resolve().parent
 # Mbit/s, round trip in ms, percent lost.
@@ -118,12 +118,7 @@ def main():
                     lines.append("| " + " | ".join(rows[-1].values()) + " |")
                     print(lines[-1], flush=True)
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
-        with open(options.out.with_suffix(".csv"), "w", newline="") as out:
-            table = csv.DictWriter(out, list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
+        save(options.out, lines, rows)
 
 
 def head(options):

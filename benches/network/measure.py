@@ -8,7 +8,6 @@ Run by benches/network/run. Each cell has namespaces of its own:
 
 import argparse
 import concurrent.futures
-import csv
 import json
 import os
 import platform
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 from namespaces import Namespaces, sh
+from page import save
 
 HERE = Path(__file__).resolve().parent
 RELAY = 8 << 20
@@ -199,12 +199,7 @@ def main():
     lines = list(page(rows, options))
     print("\n".join(lines))
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
-        with open(options.out.with_suffix(".csv"), "w", newline="") as out:
-            table = csv.DictWriter(out, list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
+        save(options.out, lines, rows)
 
 
 def page(rows, options):
