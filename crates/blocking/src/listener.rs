@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bowline_host::accept::{PAUSE, is_passing, pause};
+use bowline_host::accept::{Failures, PAUSE, is_passing};
 
 use crate::count::Count;
 use crate::door::Door;
@@ -133,8 +133,7 @@ impl<D: Door> Listener<D> {
         let serve = Arc::new(serve);
         // Somebody who has come and has no place yet.
         let mut next = None;
-        // Failures since somebody was accepted.
-        let mut failed = 0_u32;
+        let mut failures = Failures::default();
         while !self.stopper.is_stopped() {
             if let Some(client) = next.take() {
                 if let Some(place) = places.take(&self.stopper.waker) {
@@ -145,15 +144,15 @@ impl<D: Door> Listener<D> {
                 }
             } else {
                 match self.door.accept() {
-                    Ok(client) => (next, failed) = (Some(client), 0),
+                    Ok(client) => {
+                        failures.clear();
+                        next = Some(client);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         let interest = Interest { read: true, write: false };
                         wait(Some(self.door.socket()), interest, Some(&self.wakened), None)?;
                     }
-                    Err(error) if is_passing(&error) => {
-                        thread::sleep(pause(&error, failed));
-                        failed = failed.saturating_add(1);
-                    }
+                    Err(error) if is_passing(&error) => thread::sleep(failures.pause(&error)),
                     Err(error) => return Err(error),
                 }
             }

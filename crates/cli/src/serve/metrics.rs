@@ -1,7 +1,7 @@
 //! An address where Prometheus finds the figures of the server.
 
 use crate::exit::Trouble;
-use bowline_host::accept::pause;
+use bowline_host::accept::Failures;
 use bowline_host::server::Figures;
 use bowline_tokio::Server;
 use std::collections::VecDeque;
@@ -38,17 +38,16 @@ pub(super) async fn answer(listener: TcpListener, server: Server) {
     let places = Arc::new(Semaphore::new(ANSWERS));
     let mut tasks = JoinSet::new();
     let mut silent: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
-    let mut failed = 0_u32;
+    let mut failures = Failures::default();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                sleep(pause(&error, failed)).await;
-                failed = failed.saturating_add(1);
+                sleep(failures.pause(&error)).await;
                 continue;
             }
         };
-        failed = 0;
+        failures.clear();
         while tasks.try_join_next().is_some() {}
         silent.retain(|(task, has_asked)| !task.is_finished() && !has_asked.load(Ordering::Relaxed));
         if silent.len() == SILENT {

@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bowline_host::AcceptError;
-use bowline_host::accept::{is_passing, pause};
+use bowline_host::accept::{Failures, is_passing};
 use bowline_host::server::{Figures, House, Refusal};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -131,8 +131,7 @@ impl Server {
         let places = &self.places;
         // Somebody who has come and has no place yet.
         let mut next = None;
-        // Failures since somebody was accepted.
-        let mut failed = 0_u32;
+        let mut failures = Failures::default();
         // Aborted with the set, when this returns or is dropped.
         let mut sweeping = JoinSet::new();
         if let Some(every) = self.house.sweep_every() {
@@ -149,11 +148,13 @@ impl Server {
                     });
                 },
                 accepted = door.accept(), if next.is_none() => match accepted {
-                    Ok(caller) => (next, failed) = (Some(caller), 0),
+                    Ok(caller) => {
+                        failures.clear();
+                        next = Some(caller);
+                    }
                     Err(error) if is_passing(&error) => {
                         tracing::warn!(%error, "accept");
-                        sleep(pause(&error, failed)).await;
-                        failed = failed.saturating_add(1);
+                        sleep(failures.pause(&error)).await;
                     }
                     Err(error) => break Err(error),
                 },

@@ -1,7 +1,7 @@
 //! Sending as a `Sink`, for combinators such as `forward`.
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bowline_core::connection::SendError;
@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{self, OwnedPermit};
 
+use super::flush::flush;
 use super::task::Command;
 use super::{Sender, WebSocket};
 
@@ -78,18 +79,22 @@ impl Sink<Message> for Sender {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let flushing = self.flushing();
-        self.leaving.poll(cx, Last::Flush, flushing).map_err(SinkError::from)
+        let Self { commands, asker, has_left, leaving, .. } = &mut *self;
+        let begin = || flush(commands.clone(), asker.clone(), Arc::clone(has_left));
+        leaving.poll(cx, Last::Flush, begin).map_err(SinkError::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let (asker, flushing) = (self.asker.clone(), self.flushing());
-        let closing = async move {
-            // Closing already is as good.
-            let _ = asker.close(Close::normal()).await;
-            flushing.await
+        let Self { commands, asker, has_left, leaving, .. } = &mut *self;
+        let begin = || {
+            let (commands, asker, has_left) = (commands.clone(), asker.clone(), Arc::clone(has_left));
+            async move {
+                // Closing already is as good.
+                let _ = asker.close(Close::normal()).await;
+                flush(commands, asker, has_left).await
+            }
         };
-        self.leaving.poll(cx, Last::Close, closing).map_err(SinkError::from)
+        leaving.poll(cx, Last::Close, begin).map_err(SinkError::from)
     }
 }
 
@@ -108,16 +113,19 @@ pub(super) struct Leaving(Mutex<Option<(Last, Flushing)>>);
 
 impl Leaving {
     /// Goes on with what was begun, if it was the same, or begins it.
-    fn poll(
+    fn poll<F>(
         &mut self,
         cx: &mut Context<'_>,
         what: Last,
-        begin: impl Future<Output = Result<(), Unsent>> + Send + 'static,
-    ) -> Poll<Result<(), Unsent>> {
+        begin: impl FnOnce() -> F,
+    ) -> Poll<Result<(), Unsent>>
+    where
+        F: Future<Output = Result<(), Unsent>> + Send + 'static,
+    {
         let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         let waiting = match state.take() {
             Some((last, waiting)) if last == what => waiting,
-            _ => Box::pin(begin),
+            _ => Box::pin(begin()),
         };
         let (_, waiting) = state.insert((what, waiting));
         let result = ready!(waiting.as_mut().poll(cx));

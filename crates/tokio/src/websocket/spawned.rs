@@ -23,7 +23,7 @@ use super::WebSocket;
 use super::arrivals::{self, Arrived};
 use super::ask::{self, Asker};
 use super::demand::Demand;
-use super::flush::{self, Flushes};
+use super::flush::{Flushes, flush};
 use super::sink::{Leaving, Seat};
 use super::task::{Command, Task};
 
@@ -74,7 +74,7 @@ pub struct Sender {
     pub(super) asker: Asker,
     abort: Arc<Notify>,
     /// Whether nothing was lost, once the task has ended.
-    has_left: Arc<AtomicBool>,
+    pub(super) has_left: Arc<AtomicBool>,
     /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
     pub(super) unfinished: Arc<Mutex<Unfinished>>,
     /// What it has as a sink.
@@ -148,7 +148,7 @@ impl Sender {
     /// # Errors
     /// Some of what was sent is lost: the connection has ended, or ends without it.
     pub async fn flush(&self) -> Result<(), Unsent> {
-        self.flushing().await
+        flush(self.commands.clone(), self.asker.clone(), Arc::clone(&self.has_left)).await
     }
 
     /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
@@ -204,10 +204,6 @@ impl Sender {
     /// it. Cancel-safe.
     pub async fn timeline(&self) -> Option<Timeline> {
         self.asker.timeline().await
-    }
-
-    pub(super) fn flushing(&self) -> impl Future<Output = Result<(), Unsent>> + Send + use<> {
-        flush::flush(self.commands.clone(), self.asker.clone(), Arc::clone(&self.has_left))
     }
 
     /// Waits for a place in the queue.
