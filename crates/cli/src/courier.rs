@@ -137,7 +137,8 @@ impl Courier {
         report: &mut Report,
         under: &mut Under,
     ) -> Result<(), Trouble> {
-        let Self { client, events, server, reached, .. } = self;
+        let Self { client, events, server, reached, leftover, .. } = self;
+        let resumes = *leftover == Leftover::Keep;
         let mut ends = Ends::new(server, ended);
         let link = client.link();
         let mut ticks = tokio::time::interval(TICK);
@@ -183,7 +184,7 @@ impl Courier {
                 _ = ticks.tick() => {
                     let state = link.borrow().clone();
                     report.tick(&state);
-                    if let Some(trouble) = report.standstill() {
+                    if let Some(trouble) = report.standstill(resumes) {
                         return Err(trouble);
                     }
                 }

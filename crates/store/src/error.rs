@@ -80,7 +80,7 @@ impl ErrorKind {
         match self {
             Self::Fenced => "fenced: another connection took this transfer over; stop sending on this one",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
-            Self::NoSpace => "no space left; free some, then resume: what arrived is kept",
+            Self::NoSpace => "no space left; make room for it",
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => "not permitted; check the owner and the mode of the folder",
@@ -106,7 +106,7 @@ impl ErrorKind {
             Self::ListingsBusy => "too many folders are being listed; ask again in a moment",
             Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
-            Self::Io => "the disk reports an error; attach again to go on from the last safe byte",
+            Self::Io => "the disk reports an error; try again to go on from the last safe byte",
         }
     }
 }
@@ -237,10 +237,7 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = StoreError::io(Path::new("/srv/a.bin"), full);
         assert_eq!(error.kind(), ErrorKind::NoSpace);
-        assert_eq!(
-            error.to_string(),
-            "/srv/a.bin: no space left; free some, then resume: what arrived is kept (no storage space)"
-        );
+        assert_eq!(error.to_string(), "/srv/a.bin: no space left; make room for it (no storage space)");
         assert_eq!(error.code().retry(), Retry::Wait);
     }
 

@@ -159,6 +159,7 @@ impl Report {
     /// A folder has been made here.
     pub(crate) fn made_folder(&mut self) {
         self.sums.make_folder();
+        self.stuck.handle_moved();
     }
 
     /// So much there is in a folder.

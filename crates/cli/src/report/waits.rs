@@ -1,5 +1,6 @@
 //! What a command waits for, in words.
 
+use super::words::why;
 use super::{Report, Voice, json};
 use crate::exit::Trouble;
 use crate::plain::plain;
@@ -28,7 +29,7 @@ impl Stuck {
     }
 
     fn handle_put_off(&mut self, now: Instant, name: &str, failure: &Failure) {
-        self.since.get_or_insert_with(|| (now, format!("{name}: {failure}")));
+        self.since.get_or_insert_with(|| (now, format!("{name}: {}", why(failure))));
     }
 
     /// What was said first, once it has lasted too long, and how long that is.
@@ -54,11 +55,13 @@ impl Report {
         Self { stuck: Stuck { patience: Some(patience), ..self.stuck }, ..self }
     }
 
-    /// Why there is no sense in going on, once nothing has moved for too long although there is a link.
-    pub(crate) fn standstill(&self) -> Option<Trouble> {
+    /// Why there is no sense in going on, once nothing has moved for too long although there is a link. `resumes`: the same
+    /// command would go on.
+    pub(crate) fn standstill(&self, resumes: bool) -> Option<Trouble> {
         let (why, patience) = self.stuck.last_word(Instant::now())?;
         let missing = if self.is_many() { format!(" ({})", self.loss()) } else { String::new() };
-        Some(Trouble::failed(format!("{why}; gave up after {}{missing}", Span(patience))))
+        let hope = if resumes { "; the same command goes on" } else { "" };
+        Some(Trouble::failed(format!("{why}; gave up after {}{missing}{hope}", Span(patience))))
     }
 
     /// Says why and how long there is no link. The bar counts the time down, so above it a reason is told once.
@@ -85,7 +88,7 @@ impl Report {
         if matches!(self.voice, Voice::Json) {
             json::retrying(&plain(name), failure, delay).print();
         } else if self.is_worth_telling(failure.code, delay, Instant::now()) {
-            self.say(&format!("not yet: {name}: {failure}; {}", self.stuck.outlook(delay)));
+            self.say(&format!("not yet: {name}: {}; {}", why(failure), self.stuck.outlook(delay)));
         }
     }
 
@@ -126,7 +129,7 @@ mod tests {
         stuck.handle_put_off(start, "a", &full("full"));
         stuck.handle_put_off(start + 5 * second, "b", &full("fuller"));
         assert_eq!(stuck.last_word(start + 9 * second), None);
-        assert_eq!(stuck.last_word(start + 10 * second), Some(("a: full", 10 * second)));
+        assert_eq!(stuck.last_word(start + 10 * second), Some(("a: here: full", 10 * second)));
         stuck.handle_moved();
         assert_eq!(stuck.last_word(start + 10 * second), None, "something has moved");
         stuck.handle_put_off(start + 11 * second, "b", &full("fuller"));
@@ -140,11 +143,11 @@ mod tests {
     fn who_is_busy_is_borne() {
         let mut report = report().patient(Duration::ZERO);
         report.put_off("a", &Failure::local(Code::Busy, ""), Duration::ZERO);
-        assert_eq!(report.standstill(), None);
+        assert_eq!(report.standstill(true), None);
         report.put_off("a", &Failure::local(Code::NoSpace, "full"), Duration::ZERO);
         assert_eq!(
-            report.standstill().map(|trouble| trouble.to_string()).as_deref(),
-            Some("a: full; gave up after 0 ms (0 files and folders have arrived)")
+            report.standstill(false).map(|trouble| trouble.to_string()).as_deref(),
+            Some("a: here: full; gave up after 0 ms (0 files and folders have arrived)")
         );
     }
 

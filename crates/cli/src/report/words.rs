@@ -2,7 +2,7 @@
 
 use super::Verb;
 use crate::units::{Rate, Size, Span};
-use bowline_core::transfer::Stage;
+use bowline_core::transfer::{Code, Failure, Stage};
 use bowline_tokio::Finished;
 
 /// That a file is there, and what it took.
@@ -20,6 +20,14 @@ pub(super) fn done_line(verb: Verb, finished: &Finished, digits: usize) -> Strin
     let cost =
         if *links > 1 { format!(", {links} connections, {} twice", Size(*resent)) } else { String::new() };
     format!("{} {name}: {size}{before} in {time}{rate}{cost}, {digest}", verb.then)
+}
+
+/// Why a transfer waits; of a disk, which one it is.
+pub(super) fn why(failure: &Failure) -> String {
+    match (failure.code, failure.by_peer) {
+        (Code::NoSpace | Code::StoreFailed, false) => format!("here: {failure}"),
+        _ => failure.to_string(),
+    }
 }
 
 /// What a transfer is doing.

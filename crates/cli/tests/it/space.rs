@@ -1,7 +1,7 @@
-//! A server whose disk is full: here one that is too small for a file of nothing but a hole.
+//! A disk that is full, at either end: here one that is too small for a file of nothing but a hole.
 
 use crate::common::{Done, Server, World, bytes};
-use std::fs::File;
+use std::fs::{self, File};
 
 /// More than any disk has, and less than the largest file of a file system.
 const HUGE: u64 = 8 << 40;
@@ -26,7 +26,21 @@ fn a_full_disk_is_told_once_and_given_up_in_the_time_that_is_given() {
     assert!(first.starts_with("not yet: huge: the other side says: no space left; "), "{done:?}");
     assert!(first.ends_with("; giving up in 2.0 s"), "{done:?}");
     assert!(last.starts_with("bowline: huge: the other side says: no space left; "), "{done:?}");
-    assert!(last.ends_with("; gave up after 2.0 s"), "{done:?}");
+    assert!(last.ends_with("; gave up after 2.0 s; the same command goes on"), "{done:?}");
+}
+
+#[test]
+fn a_full_disk_here_is_waited_for_too() {
+    let world = World::new();
+    fs::create_dir(world.path("inbox")).expect("a folder");
+    File::create(world.path("inbox/huge")).and_then(|file| file.set_len(HUGE)).expect("a hole");
+    let server = world.serve(&[]);
+    let done = world.run(["fetch", &format!("{}/huge", server.url), "--give-up-after", "2s"]);
+    let [first, last] = &lines(&done)[..] else { panic!("{done:?}") };
+    assert!(first.starts_with("not yet: huge: here: no space left; make room for it ("), "{done:?}");
+    assert!(first.ends_with("; giving up in 2.0 s"), "{done:?}");
+    assert!(last.starts_with("bowline: huge: here: no space left; make room for it ("), "{done:?}");
+    assert!(last.ends_with("; gave up after 2.0 s; the same command goes on"), "{done:?}");
 }
 
 #[test]
@@ -48,6 +62,9 @@ fn what_has_room_goes_on_beside_what_has_none() {
     let done =
         world.run(["send", "huge", "small", &server.url, "--give-up-after", "2s", "--limit-rate", "1M"]);
     let last = *lines(&done).last().expect("a line");
-    assert!(last.ends_with("; gave up after 2.0 s (1 of 2 files are missing)"), "{done:?}");
+    assert!(
+        last.ends_with("; gave up after 2.0 s (1 of 2 files are missing); the same command goes on"),
+        "{done:?}"
+    );
     assert!(world.inbox("small") == bytes("small", 3_000_000), "it took longer than two seconds");
 }

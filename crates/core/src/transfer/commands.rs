@@ -5,7 +5,7 @@ use super::receive::Incoming;
 use super::send::{Fate, Outgoing};
 use super::wanted::{Asking, Wanted};
 use super::wire::{self, Frame};
-use super::{AlreadyKnown, ByteRange, Code, Digest, Kind, Offer, SafeName, TransferId, Transfers};
+use super::{AlreadyKnown, ByteRange, Code, Digest, Kind, Offer, Retry, SafeName, TransferId, Transfers};
 use crate::Instant;
 use bytes::Bytes;
 use core::time::Duration;
@@ -158,13 +158,14 @@ impl Transfers {
     }
 
     /// Answers any effect that did not work out, and ends a transfer. The peer is told and an [`Event::Failed`] follows. A
-    /// file that we asked for and are too [busy](Code::Busy) for is asked for again: an [`Event::Retrying`] follows.
+    /// file that we asked for, and that waiting helps ([`Retry::Wait`], such as a full disk here), is asked for again after
+    /// [`retry_after`](Failure::retry_after), for as long as the other side would be: an [`Event::Retrying`] follows.
     pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
         self.advance(now);
         if self.outgoing.contains_key(&id) {
             self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
         } else if self.incoming.contains_key(&id) {
-            if failure.code != Code::Busy {
+            if failure.code.retry() != Retry::Wait {
                 self.wanted.remove(&id);
             }
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));

@@ -90,6 +90,56 @@ fn who_is_too_busy_for_what_it_asked_for_asks_again() {
 }
 
 #[test]
+fn a_full_disk_here_is_waited_for_as_one_over_there_is() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    let (wait, mut now) = (Duration::from_secs(30), Instant::ZERO);
+    for n in 0.. {
+        receiver.0.handle_timeout(now);
+        assert!(matches!(receiver.say_at(now)[..], [.., Frame::Request(..)]), "{now:?}");
+        receiver.hear_offer(2 * (n + 1), 1, 1000);
+        let failure = Failure { retry_after: wait, ..Failure::local(Code::NoSpace, "full") };
+        receiver.0.fail(now, id(1), failure);
+        assert_eq!(cancelled(&receiver.say_at(now)), Some(Code::NoSpace));
+        match receiver.events().pop() {
+            Some(Event::Retrying { after, .. }) => assert_eq!(after, wait),
+            Some(Event::Failed { failure, .. }) => {
+                assert_eq!(failure.code, Code::NoSpace);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+        now += wait;
+    }
+    assert_eq!(now.since_start(), Config::default().space_timeout);
+    assert!(receiver.0.is_empty());
+}
+
+#[test]
+fn a_disk_here_that_fails_is_tried_a_few_times() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.hear_offer(2, 1, 1000);
+    let failure = Failure { retry_after: Duration::from_secs(5), ..Failure::local(Code::StoreFailed, "") };
+    receiver.0.fail(Instant::ZERO, id(1), failure);
+    let events = receiver.events();
+    assert!(matches!(events[..], [.., Event::Retrying { after, .. }] if after.as_secs() == 5), "{events:?}");
+}
+
+#[test]
+fn what_waiting_does_not_help_here_ends_what_was_asked_for() {
+    let mut receiver = Scripted::client();
+    receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
+    receiver.say();
+    receiver.hear_offer(2, 1, 1000);
+    // One that another link might mend is an application's own decision all the same.
+    receiver.0.fail(Instant::ZERO, id(1), Failure::local(Code::Internal, "no"));
+    assert!(matches!(receiver.events()[..], [.., Event::Failed { .. }]));
+    assert!(receiver.0.is_empty());
+}
+
+#[test]
 fn a_sender_that_is_busy_without_end_is_not_waited_for() {
     let mut receiver = Scripted::client();
     receiver.0.request(Instant::ZERO, id(1), name("file")).expect("new");
