@@ -62,7 +62,9 @@ impl<'a> Ends<'a> {
     }
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
-        let (trouble, concerns) = explain(error, report.name(index), self.server, self.remedy, report.verb());
+        let told =
+            Told { name: report.name(index), verb: report.verb(), has_arrived: report.has_arrived(index) };
+        let (trouble, concerns) = explain(error, &told, self.server, self.remedy);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
             self.lost.get_or_insert(trouble);
@@ -100,13 +102,23 @@ enum Concerns {
     All,
 }
 
+/// What is known of a file that failed.
+#[derive(Clone, Copy, Debug)]
+struct Told<'a> {
+    name: &'a str,
+    verb: Verb,
+    /// Something of it is there.
+    has_arrived: bool,
+}
+
 /// Says what happened and what to do about it.
-fn explain(error: &TransferError, name: &str, server: &str, remedy: &str, verb: Verb) -> (Trouble, Concerns) {
+fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -> (Trouble, Concerns) {
+    let name = told.name;
     match error {
         // It names the file and the remedy by itself.
         TransferError::File(error) => (Trouble::failed(error), Concerns::One),
         TransferError::Failed(failure) => {
-            (Trouble::failed(format!("{name}: {}", advice(failure, verb))), Concerns::One)
+            (Trouble::failed(format!("{name}: {}", advice(failure, told))), Concerns::One)
         }
         TransferError::Unreachable(why) => {
             let text = format!("{why}; the same command goes on when {server} is back");
@@ -133,13 +145,27 @@ fn remedy(kind: Kind) -> &'static str {
 }
 
 /// What to do, in the words of this command.
-fn advice(failure: &Failure, verb: Verb) -> String {
+fn advice(failure: &Failure, told: &Told<'_>) -> String {
+    let verb = told.verb;
+    let is_lost = failure.leftover == Some(Leftover::Discard);
+    let kept = if told.has_arrived && !is_lost {
+        "; what has arrived of yours is kept, and the same command goes on once the name is free"
+    } else {
+        ""
+    };
     match (failure.code, failure.by_peer) {
+        (Code::Exists, true) if is_lost => {
+            "the server has another file of that name; choose another --name, or serve with --overwrite"
+                .into()
+        }
         (Code::Exists, true) => {
-            "the server has another file of that name; rename yours, or serve with --overwrite".into()
+            format!("the server has another file of that name; rename yours, or serve with --overwrite{kept}")
         }
         (Code::Exists, false) => {
-            "another file stands in its place; choose a place with -o, or replace it with --overwrite".into()
+            let kept = kept.replace(" of yours", "");
+            format!(
+                "another file stands in its place; choose a place with -o, or replace it with --overwrite{kept}"
+            )
         }
         (Code::NotFound, true) => "the server has no such file".into(),
         (Code::SourceChanged, true) if verb == FETCH => {
@@ -148,10 +174,8 @@ fn advice(failure: &Failure, verb: Verb) -> String {
         (Code::DigestMismatch | Code::LengthMismatch, false) if verb == FETCH => {
             "what has arrived of the file is damaged, or gone; fetch it again".into()
         }
-        (Code::Cancelled, true) => match failure.leftover {
-            Some(Leftover::Discard) => "cancelled by the server, which keeps nothing of it".into(),
-            _ => "cancelled by the server; the same command goes on with it".into(),
-        },
+        (Code::Cancelled, true) if is_lost => "cancelled by the server, which keeps nothing of it".into(),
+        (Code::Cancelled, true) => "cancelled by the server; the same command goes on with it".into(),
         _ => failure.to_string(),
     }
 }
@@ -161,6 +185,37 @@ mod tests {
     use super::*;
     use crate::report::SEND;
 
+    fn told(verb: Verb, has_arrived: bool) -> Told<'static> {
+        Told { name: "a", verb, has_arrived }
+    }
+
+    fn said_of(error: &TransferError, verb: Verb, has_arrived: bool) -> String {
+        explain(error, &told(verb, has_arrived), "ws://h/", "").0.to_string()
+    }
+
+    #[test]
+    fn who_finds_the_name_taken_on_the_way_hears_what_is_kept() {
+        let taken = |by_peer, leftover| {
+            let mut failure = Failure::local(Code::Exists, "");
+            (failure.by_peer, failure.leftover) = (by_peer, leftover);
+            TransferError::Failed(failure)
+        };
+        let base = "a: the server has another file of that name; rename yours, or serve with --overwrite";
+        assert_eq!(said_of(&taken(true, None), SEND, false), base);
+        assert_eq!(
+            said_of(&taken(true, None), SEND, true),
+            format!(
+                "{base}; what has arrived of yours is kept, and the same command goes on once the name is free"
+            )
+        );
+        let pipe = said_of(&taken(true, Some(Leftover::Discard)), SEND, true);
+        assert!(pipe.ends_with("; choose another --name, or serve with --overwrite"), "{pipe}");
+        let here = said_of(&taken(false, None), FETCH, true);
+        assert!(
+            here.ends_with("; what has arrived is kept, and the same command goes on once the name is free")
+        );
+    }
+
     #[test]
     fn advice_is_in_the_words_of_the_command() {
         let failure = |code, by_peer| {
@@ -168,8 +223,7 @@ mod tests {
             failure.by_peer = by_peer;
             TransferError::Failed(failure)
         };
-        let said =
-            |code, by_peer, verb| explain(&failure(code, by_peer), "a", "ws://h/", "", verb).0.to_string();
+        let said = |code, by_peer, verb| said_of(&failure(code, by_peer), verb, false);
         let text = |code, by_peer| said(code, by_peer, SEND);
         assert!(text(Code::Exists, true).contains("serve with --overwrite"));
         assert!(text(Code::Exists, false).contains("-o"));
@@ -185,7 +239,7 @@ mod tests {
     fn who_is_refused_is_told_what_to_look_at() {
         let text = |kind| {
             let refused = TransferError::Refused("no".into());
-            explain(&refused, "a", "ws://h/", remedy(kind), SEND).0.to_string()
+            explain(&refused, &told(SEND, false), "ws://h/", remedy(kind)).0.to_string()
         };
         for (kind, words) in [
             (Kind::HandshakeRejected(401), "no; check the token"),

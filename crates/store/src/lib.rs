@@ -98,6 +98,7 @@ mod store;
 mod strides;
 mod sweep;
 mod sys;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod turn;

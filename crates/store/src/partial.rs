@@ -6,7 +6,8 @@ use crate::fault::Op;
 use crate::journal::{Spec, State};
 use crate::live::{Journal, Lease, Ticket, lock};
 use crate::store::DiskStore;
-use crate::sys;
+use crate::sys::{self, File};
+use crate::taken::check_name;
 use bowline_core::transfer::{Checkpoint, Digest, UnixMode};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -119,14 +120,19 @@ impl Partial {
     /// Marks what is written so far, to be made safe by [`Flush::run`], on another thread if you like, while writing
     /// goes on.
     pub fn flush(&mut self) -> Flush {
-        let hasher = lock(&self.ticket.live().writer).as_ref().map(|writer| writer.hasher.checkpoint());
+        let now = lock(&self.ticket.live().writer)
+            .as_ref()
+            .map(|writer| (writer.hasher.checkpoint(), Arc::clone(&writer.part)));
+        let (checkpoint, part) = now.unzip();
         Flush {
             store: self.store.clone(),
             ticket: self.ticket.clone(),
             holder: self.holder,
+            spec: Arc::clone(&self.spec),
             path: Arc::clone(&self.path),
+            part,
             upto: self.written,
-            checkpoint: hasher.unwrap_or(Checkpoint::start()),
+            checkpoint: checkpoint.unwrap_or(Checkpoint::start()),
         }
     }
 
@@ -198,7 +204,7 @@ impl Partial {
     /// # Errors
     /// `Fenced`, `NoSpace`, `Io`: what was safe before is kept.
     pub fn detach(mut self) -> Result<u64, StoreError> {
-        let safe = self.flush().run()?;
+        let safe = self.flush().make_safe()?;
         let live = self.ticket.live();
         let _gate = live.gate();
         live.check(self.holder, &self.path)?;
@@ -245,7 +251,9 @@ pub struct Flush {
     store: DiskStore,
     ticket: Ticket,
     holder: u64,
+    spec: Arc<Spec>,
     path: Arc<Path>,
+    part: Option<Arc<File>>,
     upto: u64,
     checkpoint: Checkpoint,
 }
@@ -253,10 +261,21 @@ pub struct Flush {
 impl Flush {
     /// Makes the bytes safe, data first and then the journal that says so. Returns how many are safe.
     ///
+    /// Then it looks whether the file can still get its name.
+    ///
     /// # Errors
     /// `Fenced` if somebody else attached; they make safe what was written. After `NoSpace` or `Io` the partial takes
-    /// no more: attach again, and go on from the last safe byte.
+    /// no more: attach again, and go on from the last safe byte. `Exists` or `InTheWay` if something else has the name by
+    /// now: the bytes are safe, and an attach goes on with them once the name is free.
     pub fn run(self) -> Result<u64, StoreError> {
+        let safe = self.make_safe()?;
+        if let Some(part) = &self.part {
+            check_name(&self.store, &self.path, &self.spec, part, self.upto)?;
+        }
+        Ok(safe)
+    }
+
+    fn make_safe(&self) -> Result<u64, StoreError> {
         let live = self.ticket.live();
         live.make_safe(self.store.root(), &self.path, self.holder, self.upto, &self.checkpoint)
     }

@@ -192,6 +192,14 @@ impl Report {
         self.rows.get(&index).map_or("", |row| &row.name)
     }
 
+    /// Whether the receiver has something of what has this number.
+    pub(crate) fn has_arrived(&self, index: usize) -> bool {
+        match self.rows.get(&index).map(|row| &row.state) {
+            Some(State::Under { progress, most, .. }) => *most > 0 || progress.borrow().received > 0,
+            _ => false,
+        }
+    }
+
     /// A file has been queued; its progress can be watched.
     pub(crate) fn begin(&mut self, index: usize, progress: watch::Receiver<TransferProgress>) {
         if let Some(row) = self.rows.get_mut(&index) {

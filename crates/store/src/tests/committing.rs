@@ -51,6 +51,48 @@ fn of_two_files_with_one_name_the_first_wins() {
 }
 
 #[test]
+fn a_name_that_was_taken_meanwhile_is_noticed_before_the_rest_has_come() {
+    let sent = content(200_000);
+    let mut other = sent.clone();
+    other[99_999] ^= 1;
+    for other in [&sent[..150_000], &other] {
+        let rig = Rig::new();
+        let spec = spec("x", sent.len());
+        let mut partial = rig.begin(1, &spec);
+        partial.write(0, &sent[..50_000]).expect("in order");
+        assert_eq!(partial.flush().run().expect("the name is free"), 50_000);
+        commit(&rig, 2, "x", other).expect("first");
+        partial.write(50_000, &sent[50_000..100_000]).expect("in order");
+        assert_eq!(kind(partial.flush().run()), ErrorKind::Exists);
+        partial.detach().expect("safe");
+        fs::rename(rig.path("x"), rig.path("y")).expect("moved away");
+        let (_, durable, _) = open(rig.store.attach(id(1), &spec, attach(0, ALICE), day(0)));
+        assert_eq!(durable, 100_000, "nothing is lost");
+    }
+}
+
+#[test]
+fn a_name_that_the_same_bytes_have_or_that_may_be_replaced_is_free() {
+    let sent = content(100_000);
+    let begun = |rig: &Rig| {
+        let mut partial = rig.begin(1, &spec("x", sent.len()));
+        partial.write(0, &sent[..70_000]).expect("in order");
+        partial
+    };
+    let rig = Rig::new();
+    let mut partial = begun(&rig);
+    commit(&rig, 2, "x", &sent).expect("first");
+    assert_eq!(partial.flush().run().expect("it may be the same"), 70_000);
+    let rig = Rig::with(|config| config.overwrite = true);
+    let mut partial = begun(&rig);
+    fs::write(rig.path("x"), b"another").expect("writable");
+    assert_eq!(partial.flush().run().expect("it is replaced"), 70_000);
+    fs::remove_file(rig.path("x")).expect("there");
+    fs::create_dir(rig.path("x")).expect("writable");
+    assert_eq!(kind(partial.flush().run()), ErrorKind::InTheWay);
+}
+
+#[test]
 fn two_senders_of_the_same_bytes_are_both_content() {
     let rig = Rig::new();
     let (mut a, mut b) = (rig.begin(1, &spec("x", 3)), rig.begin(2, &spec("x", 3)));
