@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Trouble};
 use crate::news::Ended;
-use crate::report::{FETCH, Report, Verb};
+use crate::report::{FETCH, Report, SEND, Verb};
 use bowline_core::CloseCode;
 use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::transfer::{Code, Failure, Leftover};
@@ -171,6 +171,11 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
         (Code::SourceChanged, true) if verb == FETCH => {
             "the file has changed on the server; fetch it again".into()
         }
+        (Code::SourceChanged, false) if verb == SEND && !is_lost => {
+            "the file changed while it was sent, and nothing of it has arrived; send it again when it is at rest, or a log \
+             that grows by: bowline send - URL --name NAME < FILE"
+                .into()
+        }
         (Code::DigestMismatch | Code::LengthMismatch, false) if verb == FETCH => {
             "what has arrived of the file is damaged, or gone; fetch it again".into()
         }
@@ -183,7 +188,6 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::SEND;
 
     fn told(verb: Verb, has_arrived: bool) -> Told<'static> {
         Told { name: "a", verb, has_arrived }

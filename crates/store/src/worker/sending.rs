@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const READ: usize = 256 * 1024;
 /// How often one stride of a digest reads.
 const READS: u64 = STRIDE / READ as u64;
+/// How far apart the bytes are behind which a look shows whether the file has changed: seldom enough to cost nothing, and often
+/// enough that little more is sent of one that has.
+const LOOK_EVERY: u64 = 1024 * 1024;
 /// The distance of the places that hashing can go back to, and how many of them are kept: a receiver that lost its
 /// memory goes back by a few syncs, not to the beginning.
 const MARK_EVERY: u64 = 1024 * 1024;
@@ -67,7 +70,10 @@ impl Sending {
         let (reporter, buffers) = (self.reporter.clone(), self.buffers.clone());
         let (hashing, chasing) = (Arc::clone(&self.hashing), Arc::clone(&self.chasing));
         self.reading.submit(move |source| {
-            let read = buffers.filled(len, |buffer| source.read_into(offset, buffer));
+            let read = buffers.filled(len, |buffer| {
+                source.read_into(offset, buffer)?;
+                if looks_behind(offset, len) { source.check() } else { Ok(()) }
+            });
             let data = read.as_ref().ok().cloned();
             // First the socket, then the digest.
             reporter.report_result(read.map(|data| Outcome::Read { offset, data }));
@@ -96,6 +102,11 @@ impl Sending {
         // Behind all reads, so that none of them can have seen a later file.
         self.reading.submit(move |source| reporter.report_result(source.check().map(|()| Outcome::Checked)));
     }
+}
+
+/// Whether the file is looked at behind these bytes. A long transfer of one that changes should not go on to its end in vain.
+fn looks_behind(offset: u64, len: usize) -> bool {
+    offset / LOOK_EVERY != (offset + len as u64) / LOOK_EVERY
 }
 
 /// The digest of the source as far as it has come.

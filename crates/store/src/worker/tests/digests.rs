@@ -24,6 +24,32 @@ fn a_long_beginning_is_hashed_one_stride_at_a_time() {
 }
 
 #[test]
+fn a_source_that_has_changed_is_read_no_further_than_to_the_next_look() {
+    const PIECE: usize = 256 * 1024;
+    let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
+    world.client.spawn_by(&spawn);
+    let path = world.from.path().join("source");
+    let file = std::fs::File::create(&path).expect("writable");
+    file.set_len(LARGE).expect("a sparse file");
+    world.client.worker.add_source(ID, Source::open(&path).expect("a source"));
+    let mut read = |piece: u64| {
+        let read = Event::Read { id: ID, offset: piece * PIECE as u64, len: PIECE };
+        assert!(world.client.worker.carry_out(read).is_none());
+        jobs.run_those();
+        world.client.reports.recv().expect("a report").outcome
+    };
+    for piece in 0..5 {
+        assert!(matches!(read(piece), Outcome::Read { .. }), "{piece}");
+    }
+    file.set_len(LARGE + 1).expect("it grows");
+    for piece in 5..7 {
+        assert!(matches!(read(piece), Outcome::Read { .. }), "{piece}: nobody has looked");
+    }
+    let found = read(7);
+    assert!(matches!(&found, Outcome::Failed(failure) if failure.code == Code::SourceChanged), "{found:?}");
+}
+
+#[test]
 fn nobody_hashes_a_source_that_is_dropped() {
     let (mut world, (spawn, jobs)) = (World::new(), Jobs::new());
     world.client.spawn_by(&spawn);
