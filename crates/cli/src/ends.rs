@@ -22,13 +22,15 @@ pub(crate) struct Ends<'a> {
     ended: mpsc::UnboundedSender<Ended>,
     /// The first failure of a file.
     first: Option<Trouble>,
+    /// Another one would have ended the command in another way.
+    differ: bool,
     /// What went wrong with the server, and so with all files.
     lost: Option<Trouble>,
 }
 
 impl<'a> Ends<'a> {
     pub(crate) fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
-        Self { server, remedy: "check the URL", ended, first: None, lost: None }
+        Self { server, remedy: "check the URL", ended, first: None, differ: false, lost: None }
     }
 
     /// Looks for what would help.
@@ -73,7 +75,7 @@ impl<'a> Ends<'a> {
         if report.is_many() {
             report.complain(&trouble);
         }
-        self.first.get_or_insert(trouble);
+        self.keep(trouble);
     }
 
     /// So many files or folders that were never begun are missing.
@@ -81,7 +83,12 @@ impl<'a> Ends<'a> {
         let trouble = Trouble::failed(format!("{name}: {why}"));
         report.miss(name, &trouble, things);
         report.complain(&trouble);
-        self.first.get_or_insert(trouble);
+        self.keep(trouble);
+    }
+
+    fn keep(&mut self, trouble: Trouble) {
+        let exit = trouble.exit;
+        self.differ |= self.first.get_or_insert(trouble).exit != exit;
     }
 
     /// The last word of the command.
@@ -90,7 +97,10 @@ impl<'a> Ends<'a> {
             (None, None) => Ok(()),
             (Some(only), _) | (None, Some(only)) if !report.is_many() => Err(only),
             (Some(lost), _) => Err(Trouble::new(lost.exit, format!("{lost} ({})", report.loss()))),
-            (None, Some(_)) => Err(Trouble::failed(format!("{}; see above", report.failure()))),
+            (None, Some(first)) => {
+                let exit = if self.differ { Exit::Failed } else { first.exit };
+                Err(Trouble::new(exit, format!("{}; see above", report.failure())))
+            }
         }
     }
 }
@@ -118,7 +128,8 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
         // It names the file and the remedy by itself.
         TransferError::File(error) => (Trouble::failed(error), Concerns::One),
         TransferError::Failed(failure) => {
-            (Trouble::failed(format!("{name}: {}", advice(failure, told))), Concerns::One)
+            let exit = if failure.code == Code::Fenced { Exit::Overtaken } else { Exit::Failed };
+            (Trouble::new(exit, format!("{name}: {}", advice(failure, told))), Concerns::One)
         }
         TransferError::Unreachable(why) => {
             let text = format!("{why}; the same command goes on when {server} is back");
@@ -167,6 +178,11 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
                 "another file stands in its place; choose a place with -o, or replace it with --overwrite{kept}"
             )
         }
+        (Code::Fenced, _) => format!(
+            "another command that {} this file has taken over and goes on with it: nothing is lost, and there is nothing to do; \
+             if that one ends early, the same command goes on",
+            verb.does
+        ),
         (Code::NotFound, true) => "the server has no such file".into(),
         (Code::SourceChanged, true) if verb == FETCH => {
             "the file has changed on the server; fetch it again".into()
@@ -218,6 +234,14 @@ mod tests {
         assert!(
             here.ends_with("; what has arrived is kept, and the same command goes on once the name is free")
         );
+    }
+
+    #[test]
+    fn who_was_overtaken_hears_that_nothing_is_lost() {
+        let error = TransferError::Failed(Failure::local(Code::Fenced, "no"));
+        let (trouble, _) = explain(&error, &told(SEND, true), "ws://h/", "");
+        assert_eq!(trouble.exit, Exit::Overtaken);
+        assert!(trouble.to_string().starts_with("a: another command that sends this file has taken over"));
     }
 
     #[test]

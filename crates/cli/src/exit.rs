@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The server was not reached for too long.
     Unreachable = 3,
+    /// Another command has taken the transfer over, and goes on with it.
+    Overtaken = 4,
     /// A person, or the system, ended it. 128 and the number of SIGINT, as shells count.
     Interrupted = 130,
 }

@@ -78,7 +78,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn text(self) -> &'static str {
         match self {
-            Self::Fenced => "fenced: another connection took this transfer over; stop sending on this one",
+            Self::Fenced => "another connection has taken this transfer over, and goes on with it",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
             Self::NoSpace => "no space left; make room for it",
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",

@@ -36,6 +36,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up: not reachable, \
+                          4 another command has taken the transfer over, \
                           130 interrupted (the same command goes on; what comes through a pipe must be sent anew).";
 
 #[derive(Debug, Subcommand)]

@@ -40,11 +40,12 @@ const NEWS: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verb {
     pub(crate) now: &'static str,
+    pub(crate) does: &'static str,
     pub(crate) then: &'static str,
 }
 
-pub(crate) const SEND: Verb = Verb { now: "sending", then: "sent" };
-pub(crate) const FETCH: Verb = Verb { now: "fetching", then: "fetched" };
+pub(crate) const SEND: Verb = Verb { now: "sending", does: "sends", then: "sent" };
+pub(crate) const FETCH: Verb = Verb { now: "fetching", does: "fetches", then: "fetched" };
 
 /// A file, or a folder, that is not over.
 #[derive(Debug)]

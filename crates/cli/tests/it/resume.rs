@@ -38,6 +38,24 @@ fn a_sender_that_was_killed_goes_on() {
 }
 
 #[test]
+fn of_two_senders_of_one_file_the_later_one_goes_on_and_the_first_says_so() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let mut first = send(&world, &server.url);
+    first.middle();
+    let second = world.run(["send", "big", &server.url]);
+    assert!(second.code == Some(0) && second.stderr.contains(" of it earlier) in "), "{second:?}");
+    let first = first.finish();
+    assert_eq!(first.code, Some(4), "{first:?}");
+    assert!(
+        first.stderr.starts_with("bowline: big: another command that sends this file has taken over"),
+        "{first:?}"
+    );
+    assert!(first.stdout.trim_end().ends_with(",\"exit\":4}"), "{first:?}");
+}
+
+#[test]
 fn what_an_earlier_process_brought_is_no_part_of_the_rate() {
     let world = World::new();
     world.file("big", BIG);

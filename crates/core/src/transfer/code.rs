@@ -79,7 +79,7 @@ codes! {
     /// Too much is going on here at the moment.
     Busy = 6, Wait, "busy";
     /// Somebody else took this transfer over.
-    Fenced = 7, Never, "fenced: another sender took this transfer over";
+    Fenced = 7, Never, "another sender took this transfer over";
     /// The token does not allow it.
     Unauthorized = 8, Same, "not authorized";
     /// The space or the number of transfers that this user may hold is used up.
