@@ -6,7 +6,7 @@ use crate::ends::Ends;
 use crate::exit::Trouble;
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
-use crate::report::{Report, TICK};
+use crate::report::{Patience, Report, TICK};
 use crate::signals::{Interrupt, Wishes};
 use crate::under::Under;
 use crate::{trust, url};
@@ -49,8 +49,7 @@ pub(crate) struct Courier {
     memory: Memory,
     /// There has been a link.
     reached: bool,
-    /// How long nothing may move because no file can be taken.
-    patience: Duration,
+    patience: Patience,
     /// What becomes of what has arrived if somebody ends the command.
     leftover: Leftover,
 }
@@ -61,11 +60,13 @@ impl Courier {
         let memory = Memory::of_user();
         let mut config = config(url, reach, way, common)?;
         config.paths = memory.paths();
+        let (first, outage) = (reach.first_contact(), reach.outage());
+        let patience = Patience { first, outage, answer: config.transfer.stall_timeout };
         let client = Client::new(url, config);
         let client = client.map_err(|e| Trouble::usage(format!("{}: {e}", url::shown(url))))?;
         // At once, so that nothing is missed.
         let events = client.events();
-        let (server, patience) = (way.server(url), reach.outage());
+        let server = way.server(url);
         Ok(Self { client, events, server, memory, reached: false, patience, leftover: Leftover::Keep })
     }
 

@@ -169,8 +169,8 @@ impl News {
                         view.say(Who::Client, &goes_on(&progress));
                     }
                     let mood = match progress.stage {
-                        Stage::Finishing => Some(Mood::Finishing),
-                        _ => Mood::of(&self.state.borrow()),
+                        Stage::Finishing => Some(Mood::Finishing { silence: None }),
+                        _ => Mood::of(&self.state.borrow(), None),
                     };
                     view.progress(progress.received, progress.length.unwrap_or(0), mood);
                 }

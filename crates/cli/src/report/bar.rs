@@ -1,6 +1,7 @@
 //! The progress bar, for people at a terminal.
 
 use super::stage::{room, stage};
+use super::still::{Outage, Silence};
 use super::words::shortened;
 use crate::units::{Rate, Size, Span};
 use bowline_tokio::LinkState;
@@ -27,7 +28,9 @@ enum Room {
 /// What is going on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
-    Connecting,
+    Connecting {
+        outage: Option<Outage>,
+    },
     Moving {
         verb: &'static str,
         rate: u64,
@@ -40,10 +43,17 @@ pub(crate) enum Mood {
     /// There is no link before this time.
     Away {
         until: Duration,
+        outage: Option<Outage>,
+    },
+    /// Nothing moves although it could.
+    Still {
+        silence: Silence,
     },
     /// The other side has refused it for the moment, or too many files are open here.
     Waiting,
-    Finishing,
+    Finishing {
+        silence: Option<Silence>,
+    },
     Paused,
 }
 
@@ -108,11 +118,12 @@ impl Drop for Bar {
 
 impl Mood {
     /// What the link has to say; nothing, if it is up.
-    pub(crate) fn of(link: &LinkState) -> Option<Self> {
+    pub(crate) fn of(link: &LinkState, outage: Option<Outage>) -> Option<Self> {
         match link {
-            LinkState::Dialing { .. } => Some(Self::Connecting),
+            LinkState::Dialing { .. } => Some(Self::Connecting { outage }),
             LinkState::Waiting { until, .. } => {
-                Some(Self::Away { until: until.saturating_duration_since(tokio::time::Instant::now()) })
+                let until = until.saturating_duration_since(tokio::time::Instant::now());
+                Some(Self::Away { until, outage })
             }
             _ => None,
         }
@@ -120,7 +131,10 @@ impl Mood {
 
     fn text(self, room: Room) -> String {
         match self {
-            Self::Connecting => "connecting".into(),
+            Self::Connecting { outage: Some(outage) } if room == Room::Wide => {
+                format!("{}, connecting", outage.text())
+            }
+            Self::Connecting { .. } => "connecting".into(),
             Self::Moving { verb, left: None, .. } => verb.into(),
             Self::Moving { rate, .. } if room == Room::Narrow => {
                 Rate { bytes: rate, seconds: 1.0 }.to_string()
@@ -130,10 +144,20 @@ impl Mood {
                 let rate = Rate { bytes: rate, seconds: 1.0 };
                 format!("{rate}, {} left", Span(left.max(Duration::from_secs(1))).whole())
             }
-            Self::Away { until } if until < Duration::from_secs(1) => "connecting".into(),
-            Self::Away { until } => format!("connecting in {}", Span(until).whole()),
+            Self::Away { until, outage } if until < Duration::from_secs(1) => {
+                Self::Connecting { outage }.text(room)
+            }
+            Self::Away { until, outage: Some(outage) } if room == Room::Wide => {
+                format!("{}, next try in {}", outage.text(), Span(until).whole())
+            }
+            Self::Away { until, .. } => format!("connecting in {}", Span(until).whole()),
+            Self::Still { silence } if room == Room::Wide => silence.text(),
+            Self::Still { silence } => format!("no news for {}", Span(silence.lasts).whole()),
             Self::Waiting => "waiting".into(),
-            Self::Finishing => "finishing".into(),
+            Self::Finishing { silence: Some(silence) } if room == Room::Wide => {
+                format!("finishing for {}", Span(silence.lasts).whole())
+            }
+            Self::Finishing { .. } => "finishing".into(),
             Self::Paused => "paused".into(),
         }
     }
@@ -151,7 +175,7 @@ mod tests {
         assert_eq!(moving(None), "sending");
         let text = |mood: Mood| mood.text(Room::Wide);
         assert_eq!(text(Mood::Flowing { rate: 3_145_728 }), "3.0 MiB/s");
-        assert_eq!(text(Mood::Away { until: Duration::from_millis(3200) }), "connecting in 3 s");
-        assert_eq!(text(Mood::Away { until: Duration::from_millis(200) }), "connecting");
+        let away = |millis| text(Mood::Away { until: Duration::from_millis(millis), outage: None });
+        assert_eq!((away(3200).as_str(), away(200).as_str()), ("connecting in 3 s", "connecting"));
     }
 }

@@ -5,12 +5,14 @@ pub(crate) mod json;
 mod pace;
 mod stage;
 mod status;
+mod still;
 mod sums;
 mod tick;
 mod waits;
 mod words;
 
 pub(crate) use status::StatusLine;
+pub(crate) use still::Patience;
 
 use crate::args::Output;
 use crate::exit::Trouble;
@@ -26,6 +28,7 @@ use pace::Pace;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
+use still::Still;
 use sums::Sums;
 use tokio::sync::watch;
 use waits::Stuck;
@@ -100,6 +103,7 @@ pub(crate) struct Report {
     /// When something has moved or was done.
     moved: Instant,
     stuck: Stuck,
+    still: Still,
     story: Story,
 }
 
@@ -135,6 +139,7 @@ impl Report {
             delayed: None,
             moved: began,
             stuck: Stuck::default(),
+            still: Still::new(began),
             story,
         };
         for (index, file) in files.into_iter().enumerate() {

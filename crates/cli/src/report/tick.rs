@@ -14,7 +14,7 @@ impl Report {
         let now = Instant::now();
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, mem::take(&mut self.over));
-        let (mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0);
+        let (mut moving, mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0, 0);
         let (mut endless, mut is_further) = (false, false);
         for row in self.rows.values_mut() {
             match &mut row.state {
@@ -29,6 +29,7 @@ impl Report {
                     position += if *open { progress.received } else { progress.received.min(row.bytes) };
                     moved += pace.look(&progress);
                     under += 1;
+                    moving += u32::from(progress.stage == Stage::Moving);
                     finishing += u32::from(progress.stage == Stage::Finishing);
                     paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));
                     waiting += u32::from(progress.stage == Stage::Waiting);
@@ -45,10 +46,18 @@ impl Report {
         if moved > 0 {
             self.moved = now;
         }
+        let is_up = matches!(link, LinkState::Up);
+        let rests = paused + waiting == under;
+        self.still.look(now, is_up, moved > 0 || rests);
+        let silence = self.still.silence(now, !endless && moving == under);
+        if let (Voice::Lines, Some(silence)) = (&self.voice, self.still.news(silence)) {
+            self.say(&silence.text());
+        }
         // Without a link nobody can say that there is room again, and while they are paused files do not ask.
-        if is_further || paused > 0 || !matches!(link, LinkState::Up) {
+        if is_further || paused > 0 || !is_up {
             self.stuck.handle_moved();
         }
+        let outage = self.still.outage(now);
         let now = (now - self.began).into();
         match link {
             LinkState::Up => self.meter.handle_moved(now, moved),
@@ -59,12 +68,14 @@ impl Report {
         if self.is_many() {
             bar.set_title(&self.sums.title());
         }
-        let mood = Mood::of(link).unwrap_or(if under > 0 && finishing == under {
-            Mood::Finishing
+        let mood = Mood::of(link, outage).unwrap_or(if under > 0 && finishing == under {
+            Mood::Finishing { silence }
         } else if under > 0 && paused == under {
             Mood::Paused
         } else if waiting == under && (under > 0 || self.delayed.is_some()) {
             Mood::Waiting
+        } else if let Some(silence) = silence {
+            Mood::Still { silence }
         } else if endless {
             Mood::Flowing { rate: self.meter.rate(now).unwrap_or_default() }
         } else {

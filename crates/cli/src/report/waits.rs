@@ -1,5 +1,6 @@
 //! What a command waits for, in words.
 
+use super::still::Patience;
 use super::words::why;
 use super::{Report, Voice, json};
 use crate::exit::Trouble;
@@ -51,8 +52,10 @@ impl Stuck {
 impl Report {
     /// The same, which gives up where files are put off and nothing moves for so long.
     #[must_use]
-    pub(crate) fn patient(self, patience: Duration) -> Self {
-        Self { stuck: Stuck { patience: Some(patience), ..self.stuck }, ..self }
+    pub(crate) fn patient(mut self, patience: Patience) -> Self {
+        self.stuck.patience = Some(patience.outage);
+        self.still.wait_for(patience);
+        self
     }
 
     /// Why there is no sense in going on, once nothing has moved for too long although there is a link. `resumes`: the same
@@ -74,7 +77,8 @@ impl Report {
             }
         } else {
             let why = why.as_ref().map(|why| format!("not reachable: {why}; ")).unwrap_or_default();
-            self.say(&format!("{why}connecting again in {}", Span(delay)));
+            let lasts = self.still.outage(Instant::now()).map(|outage| format!(" ({})", outage.text()));
+            self.say(&format!("{why}connecting again in {}{}", Span(delay), lasts.unwrap_or_default()));
         }
         self.told = why;
     }
@@ -141,7 +145,8 @@ mod tests {
 
     #[test]
     fn who_is_busy_is_borne() {
-        let mut report = report().patient(Duration::ZERO);
+        const ZERO: Duration = Duration::ZERO;
+        let mut report = report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
         report.put_off("a", &Failure::local(Code::Busy, ""), Duration::ZERO);
         assert_eq!(report.standstill(true), None);
         report.put_off("a", &Failure::local(Code::NoSpace, "full"), Duration::ZERO);

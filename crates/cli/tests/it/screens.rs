@@ -1,6 +1,6 @@
 //! What people see: the screens of commands that run in a terminal, with `#` for figures.
 
-use crate::common::{Process, Server, World, bytes};
+use crate::common::{Process, Relay, Server, World, bytes};
 use crate::terminal::{Left, Screen, Terminal};
 use rustix::process::Signal;
 use std::fs;
@@ -54,6 +54,22 @@ fn a_file_is_sent_with_a_bar_and_leaves_one_line() {
         left.screen.masked(),
         format!("sent a.bin: # in # (#/s), blake3 {}", digest("a.bin", 1_000_000))
     );
+}
+
+#[test]
+fn while_nothing_moves_it_is_shown_for_how_long_and_until_when() {
+    let world = World::new();
+    world.file("a.bin", 1_000_000);
+    let server = serve_slowly(&world);
+    let relay = Relay::to(server.address());
+    let terminal = start(&world, &["send", "a.bin", &relay.url]);
+    terminal.wait("a bar that moves", |screen| present(screen) == "a.bin [=>] #% #/s, # left");
+    relay.fall_silent();
+    let still = "a.bin [=>] #% nothing has moved for #, waiting up to #";
+    terminal.wait("that nothing moves", |screen| present(screen) == still);
+    terminal.press(INTERRUPT);
+    let left = terminal.finish();
+    assert!(left.code == Some(130) && left.is_sane, "{:?}\n{}", left.code, left.screen);
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! For how long nothing has moved, or there has been no link, and until when that is borne.
+
+use crate::units::Span;
+use std::time::{Duration, Instant};
+
+/// From so long on people see it: as long as the window of a rate, which is 0 then.
+const SEEN: Duration = Duration::from_secs(5);
+/// From so long on a log has a line, and how much later it has another one.
+const LOGGED: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// How long a command waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For a server that was never reached.
+    pub(crate) first: Duration,
+    /// For one that was, and for room on a full disk.
+    pub(crate) outage: Duration,
+    /// For an answer over a connection that lives.
+    pub(crate) answer: Duration,
+}
+
+/// What does not move.
+#[derive(Debug)]
+pub(super) struct Still {
+    patience: Option<Patience>,
+    /// Since when nothing has moved although it could.
+    since: Instant,
+    /// Since when there is no link.
+    offline: Option<Instant>,
+    was_up: bool,
+    /// When a log is to be told next.
+    due: Duration,
+}
+
+/// There is no link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outage {
+    was_up: bool,
+    lasts: Duration,
+    most: Option<Duration>,
+}
+
+/// Nothing moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) lasts: Duration,
+    most: Option<Duration>,
+}
+
+impl Still {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { patience: None, since: now, offline: None, was_up: false, due: LOGGED }
+    }
+
+    pub(super) fn wait_for(&mut self, patience: Patience) {
+        self.patience = Some(patience);
+    }
+
+    /// Somebody looks, often. `moves`: something has moved since the last look, or nothing was to.
+    pub(super) fn look(&mut self, now: Instant, is_up: bool, moves: bool) {
+        self.was_up |= is_up;
+        if is_up {
+            self.offline = None;
+        } else {
+            self.offline.get_or_insert(now);
+        }
+        if moves || !is_up {
+            (self.since, self.due) = (now, LOGGED);
+        }
+    }
+
+    /// How long nothing has moved, if that is worth a word. `is_owed`: the other side has something to answer, and not a disk
+    /// to wait for, or a source without an end, which may be slow for as long as it likes.
+    pub(super) fn silence(&self, now: Instant, is_owed: bool) -> Option<Silence> {
+        let lasts = now.saturating_duration_since(self.since);
+        let most = self.patience.map(|patience| patience.answer).filter(|most| is_owed && lasts < *most);
+        (lasts >= SEEN).then_some(Silence { lasts, most })
+    }
+
+    /// The same, if it is time for a line of a log.
+    pub(super) fn news(&mut self, silence: Option<Silence>) -> Option<Silence> {
+        let silence = silence.filter(|silence| silence.lasts >= self.due)?;
+        self.due = silence.lasts + AGAIN;
+        Some(silence)
+    }
+
+    /// How long there has been no link, if that is worth a word.
+    pub(super) fn outage(&self, now: Instant) -> Option<Outage> {
+        let lasts = now.saturating_duration_since(self.offline?);
+        let was_up = self.was_up;
+        let most = self.patience.map(|patience| if was_up { patience.outage } else { patience.first });
+        (lasts >= SEEN).then_some(Outage { was_up, lasts, most })
+    }
+}
+
+impl Outage {
+    pub(crate) fn text(self) -> String {
+        let (lasts, most) = (Span(self.lasts).whole(), self.most.map(limit));
+        let what = if self.was_up { "offline" } else { "not reached" };
+        format!("{what} for {lasts}{}", most.map(|most| format!(" of {most}")).unwrap_or_default())
+    }
+}
+
+impl Silence {
+    pub(crate) fn text(self) -> String {
+        let (lasts, most) = (Span(self.lasts).whole(), self.most.map(limit));
+        let most = most.map(|most| format!(", waiting up to {most}")).unwrap_or_default();
+        format!("nothing has moved for {lasts}{most}")
+    }
+}
+
+/// A limit, which is mostly a round one: `10 min`.
+fn limit(time: Duration) -> String {
+    let text = Span(time).whole();
+    text.strip_suffix(" 0 s").or(text.strip_suffix(" 0 min")).unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn still(start: Instant) -> Still {
+        let mut still = Still::new(start);
+        still.wait_for(Patience { first: 20 * SECOND, outage: 600 * SECOND, answer: 60 * SECOND });
+        still
+    }
+
+    fn silence(still: &Still, now: Instant) -> Option<String> {
+        still.silence(now, true).map(Silence::text)
+    }
+
+    #[test]
+    fn a_silence_is_told_with_its_limit_until_something_moves() {
+        let start = Instant::now();
+        let mut still = still(start);
+        still.look(start + SECOND, true, true);
+        still.look(start + 5 * SECOND, true, false);
+        assert_eq!(silence(&still, start + 5 * SECOND), None);
+        let told = "nothing has moved for 12 s, waiting up to 1 min";
+        assert_eq!(silence(&still, start + 13 * SECOND).as_deref(), Some(told));
+        let late = start + 76 * SECOND;
+        assert_eq!(silence(&still, late).as_deref(), Some("nothing has moved for 1 min 15 s"), "it is borne");
+        let pipe = still.silence(start + 13 * SECOND, false).map(Silence::text);
+        assert_eq!(pipe.as_deref(), Some("nothing has moved for 12 s"), "its source may be slow");
+        still.look(late, true, true);
+        assert_eq!(silence(&still, late + 4 * SECOND), None);
+    }
+
+    #[test]
+    fn a_log_is_told_of_a_silence_once_in_a_while() {
+        let start = Instant::now();
+        let mut still = still(start);
+        still.look(start, true, true);
+        let mut told = Vec::new();
+        for second in 1..200 {
+            let now = start + second * SECOND;
+            still.look(now, true, second == 140);
+            let silence = still.silence(now, true);
+            told.extend(still.news(silence).map(|_| second));
+        }
+        assert_eq!(told, [10, 70, 130, 150]);
+    }
+
+    #[test]
+    fn an_outage_is_told_with_its_limit_and_is_no_silence() {
+        let start = Instant::now();
+        let mut still = still(start);
+        let outage = |still: &Still, second| still.outage(start + second * SECOND).map(Outage::text);
+        still.look(start, false, false);
+        assert_eq!(outage(&still, 4), None);
+        assert_eq!(outage(&still, 12).as_deref(), Some("not reached for 12 s of 20 s"));
+        still.look(start + 13 * SECOND, true, false);
+        assert_eq!(outage(&still, 30), None);
+        still.look(start + 30 * SECOND, false, false);
+        assert_eq!(outage(&still, 55).as_deref(), Some("offline for 25 s of 10 min"));
+        still.look(start + 60 * SECOND, false, false);
+        assert_eq!(silence(&still, start + 62 * SECOND), None);
+        assert_eq!(limit(12 * 3600 * SECOND), "12 h");
+    }
+}
