@@ -40,3 +40,43 @@ pub(crate) async fn on_disk<T: Send + 'static>(
         after = (after * 2).min(LONGEST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::transfer::{Code, SafeName, TransferId};
+    use bowline_store::{Attach, Config, DiskStore, Mode, Spec};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::SystemTime;
+
+    /// What a disk says that has no room for a file.
+    fn full() -> StoreError {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = DiskStore::open(dir.path(), Config::fetching()).expect("a store");
+        let spec = Spec::new(SafeName::parse("huge").expect("a good name"), Some(1 << 60));
+        let attach = Attach::new(Mode::AttachOrCreate, [1; 16]);
+        let attached = store.attach(TransferId::from_bytes([1; 16]), &spec, attach, SystemTime::UNIX_EPOCH);
+        attached.expect_err("no disk is so large")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_is_waited_for_and_told() {
+        let (tell, mut news) = mpsc::channel(10);
+        let tries = AtomicU32::new(0);
+        let began = tokio::time::Instant::now();
+        let job = move || match tries.fetch_add(1, Ordering::SeqCst) {
+            0 | 1 => Err(full()),
+            tries => Ok(tries),
+        };
+        assert_eq!(on_disk("a", &tell, job).await.expect("there is room again"), 2);
+        assert_eq!(began.elapsed().as_secs(), 60);
+        drop(tell);
+        let mut told = 0;
+        while let Some(news) = news.recv().await {
+            let News::PutOff { failure, after, .. } = news else { panic!("{news:?}") };
+            assert_eq!((failure.code, after), (Code::NoSpace, Duration::from_secs(30)));
+            told += 1;
+        }
+        assert_eq!(told, 2);
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::still::Patience;
 use super::words::why;
-use super::{Report, Voice, json};
+use super::{FETCH, Report, Voice, json};
 use crate::exit::Trouble;
 use crate::plain::plain;
 use crate::units::Span;
@@ -52,7 +52,11 @@ impl Stuck {
 impl Report {
     /// The same, which gives up where files are put off and nothing moves for so long.
     #[must_use]
-    pub(crate) fn patient(mut self, patience: Patience) -> Self {
+    pub(crate) fn patient(mut self, mut patience: Patience) -> Self {
+        if self.verb == FETCH {
+            // Whoever receives gives its peer twice as long.
+            patience.answer *= 2;
+        }
         self.stuck.patience = Some(patience.outage);
         self.still.wait_for(patience);
         self
