@@ -57,16 +57,17 @@ impl Still {
         self.patience = Some(patience);
     }
 
-    /// Somebody looks, often. `moves`: something has moved since the last look, or nothing was to.
-    pub(super) fn look(&mut self, now: Instant, is_up: bool, moves: bool) {
+    /// Somebody looks, often. `moved`: when something has moved last, or was done. `rests`: nothing is to move.
+    pub(super) fn look(&mut self, now: Instant, is_up: bool, moved: Instant, rests: bool) {
         self.was_up |= is_up;
         if is_up {
             self.offline = None;
         } else {
             self.offline.get_or_insert(now);
         }
-        if moves || !is_up {
-            (self.since, self.due) = (now, LOGGED);
+        let last = if rests || !is_up { now } else { moved };
+        if last > self.since {
+            (self.since, self.due) = (last, LOGGED);
         }
     }
 
@@ -136,8 +137,8 @@ mod tests {
     fn a_silence_is_told_with_its_limit_until_something_moves() {
         let start = Instant::now();
         let mut still = still(start);
-        still.look(start + SECOND, true, true);
-        still.look(start + 5 * SECOND, true, false);
+        still.look(start + SECOND, true, start + SECOND, false);
+        still.look(start + 5 * SECOND, true, start + SECOND, false);
         assert_eq!(silence(&still, start + 5 * SECOND), None);
         let told = "nothing has moved for 12 s, waiting up to 1 min";
         assert_eq!(silence(&still, start + 13 * SECOND).as_deref(), Some(told));
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(silence(&still, late).as_deref(), Some("nothing has moved for 1 min 15 s"), "it is borne");
         let pipe = still.silence(start + 13 * SECOND, false).map(Silence::text);
         assert_eq!(pipe.as_deref(), Some("nothing has moved for 12 s"), "its source may be slow");
-        still.look(late, true, true);
+        still.look(late, true, start + SECOND, true);
         assert_eq!(silence(&still, late + 4 * SECOND), None);
     }
 
@@ -153,11 +154,10 @@ mod tests {
     fn a_log_is_told_of_a_silence_once_in_a_while() {
         let start = Instant::now();
         let mut still = still(start);
-        still.look(start, true, true);
         let mut told = Vec::new();
         for second in 1..200 {
             let now = start + second * SECOND;
-            still.look(now, true, second == 140);
+            still.look(now, true, if second < 140 { start } else { start + 140 * SECOND }, false);
             let silence = still.silence(now, true);
             told.extend(still.news(silence).map(|_| second));
         }
@@ -169,14 +169,14 @@ mod tests {
         let start = Instant::now();
         let mut still = still(start);
         let outage = |still: &Still, second| still.outage(start + second * SECOND).map(Outage::text);
-        still.look(start, false, false);
+        still.look(start, false, start, false);
         assert_eq!(outage(&still, 4), None);
         assert_eq!(outage(&still, 12).as_deref(), Some("not reached for 12 s of 20 s"));
-        still.look(start + 13 * SECOND, true, false);
+        still.look(start + 13 * SECOND, true, start, false);
         assert_eq!(outage(&still, 30), None);
-        still.look(start + 30 * SECOND, false, false);
+        still.look(start + 30 * SECOND, false, start, false);
         assert_eq!(outage(&still, 55).as_deref(), Some("offline for 25 s of 10 min"));
-        still.look(start + 60 * SECOND, false, false);
+        still.look(start + 60 * SECOND, false, start, false);
         assert_eq!(silence(&still, start + 62 * SECOND), None);
         assert_eq!(limit(12 * 3600 * SECOND), "12 h");
     }

@@ -47,8 +47,7 @@ impl Report {
             self.moved = now;
         }
         let is_up = matches!(link, LinkState::Up);
-        let rests = paused + waiting == under;
-        self.still.look(now, is_up, moved > 0 || rests);
+        self.still.look(now, is_up, self.moved, paused + waiting == under);
         let silence = self.still.silence(now, !endless && moving == under);
         if let (Voice::Lines, Some(silence)) = (&self.voice, self.still.news(silence)) {
             self.say(&silence.text());
