@@ -5,6 +5,7 @@
 
 use crate::args::Papers;
 use crate::exit::Trouble;
+use crate::serve::place::may_make;
 use crate::{private, state};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use std::path::Path;
@@ -21,12 +22,14 @@ pub(crate) fn papers(check: bool) -> Result<Papers, Trouble> {
 fn papers_in(folder: &Path, check: bool) -> Result<Papers, Trouble> {
     let (certificate, key) = (folder.join("self-signed.pem"), folder.join("self-signed.key"));
     if !certificate.exists() || !key.exists() {
+        let failed = |error: Error| {
+            Trouble::failed(format!("{}: no certificate can be made: {error}", folder.display()))
+        };
         if check {
+            may_make(folder).map_err(|error| failed(error.into()))?;
             return Ok(Papers { cert: None, key: None, self_signed: true });
         }
-        make(folder, &certificate, &key).map_err(|error| {
-            Trouble::failed(format!("{}: no certificate can be made: {error}", folder.display()))
-        })?;
+        make(folder, &certificate, &key).map_err(failed)?;
     }
     Ok(Papers { cert: Some(certificate), key: Some(key), self_signed: true })
 }

@@ -1,7 +1,11 @@
 //! Where `serve` listens: an address of TCP, or a Unix socket.
 
+use super::METRICS;
+use super::address::{Address, closed};
 use crate::args::Papers;
 use crate::exit::Trouble;
+#[cfg(unix)]
+use crate::private::folder_of;
 #[cfg(unix)]
 use bowline_host::unix::SocketFile;
 use bowline_tokio::Server;
@@ -9,12 +13,16 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
+use std::os::unix::fs::FileTypeExt as _;
+#[cfg(unix)]
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 #[cfg(unix)]
 use std::path::{Component, PathBuf, absolute};
 use tokio::net::TcpListener;
 
+/// The option that says where.
+const OPTION: &str = "--listen";
 /// What the name of a Unix socket begins with.
 const UNIX: &str = "unix:";
 
@@ -36,26 +44,37 @@ impl Door {
         Err(Trouble::usage(format!("over a Unix socket no TLS is spoken; leave {given} away")))
     }
 
+    /// Whether it can be opened, and figures be asked for at another place, as far as that shows without opening it.
+    pub(super) async fn try_out(listen: &str, dir: &Path, metrics: Option<&str>) -> Result<(), Trouble> {
+        let figures = match metrics {
+            Some(at) => Some(Address::find(at, METRICS).await?),
+            None => None,
+        };
+        if let Some(path) = listen.strip_prefix(UNIX) {
+            try_path(path, dir)?;
+        } else {
+            let address = Address::find(listen, OPTION).await?;
+            address.try_out()?;
+            if let Some(figures) = figures.as_ref().filter(|figures| figures.is_also(&address)) {
+                return Err(figures.taken_by(&address));
+            }
+        }
+        figures.map_or(Ok(()), |figures| figures.try_out())
+    }
+
     /// Opens the door that this names: `HOST:PORT`, or `unix:PATH`. A socket in the folder that is to be served makes that
     /// folder.
     pub(super) async fn open(listen: &str, dir: &Path) -> Result<Self, Trouble> {
         if let Some(path) = listen.strip_prefix(UNIX) {
             return Self::unix(path, dir).await;
         }
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::InvalidInput if !listen.contains(':') => {
-                Trouble::usage(format!("{listen} is no address; write HOST:PORT, such as 127.0.0.1:9000"))
-            }
-            _ => closed(listen, &error),
-        };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(Trouble::failed)?;
+        let (listener, address) = Address::find(listen, OPTION).await?.listen().await?;
         Ok(Self::Tcp(listener, address))
     }
 
     #[cfg(unix)]
     async fn unix(path: &str, dir: &Path) -> Result<Self, Trouble> {
-        let failed = |error| closed(path, &error);
+        let failed = |error| closed(path, OPTION, &error);
         let (place, dir) = (PathBuf::from(path), dir.to_owned());
         // It may have to wait for somebody else.
         let listening = tokio::task::spawn_blocking(move || listen(&place, &dir)).await;
@@ -68,7 +87,7 @@ impl Door {
     #[cfg(not(unix))]
     #[expect(clippy::unused_async, reason = "the form for Unix needs it")]
     async fn unix(path: &str, _dir: &Path) -> Result<Self, Trouble> {
-        Err(closed(path, &io::ErrorKind::Unsupported.into()))
+        Err(closed(path, OPTION, &io::ErrorKind::Unsupported.into()))
     }
 
     /// How it is named on the first line.
@@ -105,6 +124,29 @@ impl Door {
     }
 }
 
+/// Whether a socket can be made there; the file of one that somebody has left behind is replaced.
+#[cfg(unix)]
+fn try_path(path: &str, dir: &Path) -> Result<(), Trouble> {
+    let place = Path::new(path);
+    let tried = std::os::unix::net::SocketAddr::from_pathname(place).map(drop).and_then(|()| {
+        let folder = folder_of(place);
+        match std::fs::symlink_metadata(place) {
+            Ok(meta) if !meta.file_type().is_socket() => {
+                Err(io::Error::new(io::ErrorKind::AddrInUse, "there is a file that is no socket"))
+            }
+            // What is in the folder that is served is made with it.
+            Err(_) if !folder.is_dir() => made_with(folder, dir),
+            _ => Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)?),
+        }
+    });
+    tried.map_err(|error| closed(path, OPTION, &error))
+}
+
+#[cfg(not(unix))]
+fn try_path(path: &str, _dir: &Path) -> Result<(), Trouble> {
+    Err(closed(path, OPTION, &io::ErrorKind::Unsupported.into()))
+}
+
 #[cfg(unix)]
 fn listen(place: &Path, dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let missing = match bowline_host::unix::listen(place) {
@@ -112,12 +154,18 @@ fn listen(place: &Path, dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
         listening => return listening,
     };
     let Some(folder) = place.parent() else { return Err(missing) };
-    if !is_within(folder, dir)? {
-        let text = format!("there is no folder {}", folder.display());
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
-    }
+    made_with(folder, dir)?;
     std::fs::create_dir_all(folder)?;
     bowline_host::unix::listen(place)
+}
+
+/// Whether a folder that is not there comes to be with the one that is served.
+#[cfg(unix)]
+fn made_with(folder: &Path, dir: &Path) -> io::Result<()> {
+    if is_within(folder, dir)? {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no folder {}", folder.display())))
 }
 
 /// Whether a folder is this one, or one in it. Where `..` leads nobody knows as long as it is not there.
@@ -125,13 +173,4 @@ fn listen(place: &Path, dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
 fn is_within(folder: &Path, dir: &Path) -> io::Result<bool> {
     let goes_up = folder.components().any(|part| part == Component::ParentDir);
     Ok(!goes_up && absolute(folder)?.starts_with(absolute(dir)?))
-}
-
-fn closed(listen: &str, error: &io::Error) -> Trouble {
-    let first = match error.kind() {
-        io::ErrorKind::TimedOut => "end that process, or ",
-        io::ErrorKind::NotFound => "make it, or ",
-        _ => "",
-    };
-    Trouble::failed(format!("cannot listen on {listen}: {error}; {first}choose another --listen"))
 }

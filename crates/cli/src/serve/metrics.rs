@@ -1,12 +1,10 @@
 //! An address where Prometheus finds the figures of the server.
 
-use crate::exit::Trouble;
 use bowline_host::accept::Failures;
 use bowline_host::server::Figures;
 use bowline_tokio::Server;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,14 +22,6 @@ const LONGEST: usize = 8 * 1024;
 const ANSWERS: usize = 8;
 /// How many may be there who have not asked yet.
 const SILENT: usize = 64;
-
-/// Listens there.
-pub(super) async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), Trouble> {
-    let failed = |e| Trouble::failed(format!("cannot listen on {address}: {e}; choose another --metrics"));
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
 
 /// Answers whoever asks, until it is dropped. Whoever has come and has not asked yet makes room for those who come later.
 pub(super) async fn answer(listener: TcpListener, server: Server) {

@@ -1,8 +1,10 @@
 //! `bowline serve`: a folder that takes and offers files.
 
 mod access;
+mod address;
 mod door;
 mod metrics;
+pub(crate) mod place;
 mod tell;
 
 use crate::args::{Papers, Serve};
@@ -13,6 +15,7 @@ use crate::self_signed;
 use crate::signals::{Hangups, Interrupt};
 use crate::trust;
 use access::Doors;
+use address::Address;
 use bowline_store::{Config, DiskStore};
 use bowline_tokio::tls::ServerTls;
 use bowline_tokio::{Origins, Server, ServerConfig};
@@ -22,9 +25,13 @@ use std::time::Duration;
 use tell::tell;
 use tokio::task::JoinHandle;
 
+/// The option that says where figures are.
+const METRICS: &str = "--metrics";
+
 pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Trouble> {
     let output = args.common.output;
     Door::check(&args.listen, &args.papers)?;
+    place::check(&args.dir, !args.read_only)?;
     let doors = Doors::of(&args);
     // First of all: a signal that nobody waits for ends the process. Where there is nothing to read again, the end of its
     // terminal ends a server; a service goes on.
@@ -39,11 +46,12 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     config.origins = origins(&args.allow_origin)?;
     config.tls.clone_from(&tls);
     if args.check {
+        Door::try_out(&args.listen, &args.dir, args.metrics.as_deref()).await?;
         return announce("the settings can be used");
     }
     let door = Door::open(&args.listen, &args.dir).await?;
     let figures = match &args.metrics {
-        Some(at) => Some(metrics::listen(at).await?),
+        Some(at) => Some(Address::find(at, METRICS).await?.listen().await?),
         None => None,
     };
     // Who cannot be reached makes no folder.
@@ -137,13 +145,7 @@ fn tell_renewed(quiet: bool, what: &str, renewed: Result<(), Trouble>) {
 }
 
 fn store(args: &Serve) -> Result<DiskStore, Trouble> {
-    std::fs::create_dir_all(&args.dir).map_err(|e| {
-        let why = match e.kind() {
-            io::ErrorKind::AlreadyExists => "it is no folder".to_owned(),
-            _ => format!("cannot be made: {e}"),
-        };
-        Trouble::failed(format!("{}: {why}; choose another --dir", args.dir.display()))
-    })?;
+    place::make(&args.dir)?;
     let mut config = Config::default();
     config.overwrite = args.overwrite;
     config.quota.bytes = Some(args.quota);

@@ -227,6 +227,20 @@ impl Drop for Process {
     }
 }
 
+/// Whether permissions forbid something to what this thread starts from here on: to root they forbid nothing, unless that is
+/// given up.
+pub(crate) fn heed_permissions() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CapabilitySet as Set, remove_capability_from_bounding_set as give_up};
+        let all = [Set::DAC_OVERRIDE, Set::DAC_READ_SEARCH];
+        if rustix::process::geteuid().is_root() {
+            return all.into_iter().all(|one| give_up(one).is_ok());
+        }
+    }
+    !rustix::process::geteuid().is_root()
+}
+
 /// Kills a process that hangs, so that its test fails instead of hanging too.
 pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
     let pid = Pid::from_child(child);

@@ -1,6 +1,6 @@
 //! Options from a file, and a server that has a certificate at once.
 
-use crate::common::{Process, World, bytes};
+use crate::common::{Process, World, bytes, heed_permissions, nobody};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -48,6 +48,70 @@ fn settings_are_looked_at_without_a_start() {
 }
 
 #[test]
+fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
+    let world = World::new();
+    world.file("file", 1);
+    let (taken, _kept) = nobody();
+    let taken = &*taken.to_string();
+    for (words, code, why) in [
+        (&["--listen", "foo"][..], 2, "--listen: foo is no address; write HOST:PORT"),
+        (&["--listen", "127.0.0.1:99999"], 2, "--listen: 127.0.0.1:99999 is no address"),
+        (&["--listen", "192.0.2.1:9000"], 1, "cannot listen on 192.0.2.1:9000: "),
+        (
+            &["--listen", "unix:nowhere/s"],
+            1,
+            "cannot listen on nowhere/s: there is no folder nowhere; make it",
+        ),
+        (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is no socket"),
+        (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is no address"),
+        (&["--listen", taken, "--metrics", taken], 1, "choose another --metrics"),
+        (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is no folder; choose another --dir"),
+        (&["--listen", "127.0.0.1:0", "--dir", "file/new"], 1, "file/new: cannot be made: Not a directory"),
+    ] {
+        let check = world.run(["serve", "--check"].iter().chain(words));
+        assert!(check.code == Some(code) && check.stderr.contains(why), "{words:?}: {check:?}");
+        // A port that is taken is no fault of the settings, but keeps every server from starting.
+        if !words.contains(&taken) {
+            let serve = world.run(["serve"].iter().chain(words));
+            assert!(serve.code == Some(code) && serve.stderr.contains(why), "{words:?}: {serve:?}");
+        }
+    }
+    let server = world.serve(&[]);
+    let address = server.address().to_string();
+    let check = world.run(["serve", "--check", "--listen", &address, "--dir", "new"]);
+    assert_eq!(check.code, Some(0), "it may be the server that is to be started anew: {check:?}");
+    assert!(!world.path("new").exists(), "nothing is made");
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_refused_unless_none_are_to_be_sent() {
+    if !heed_permissions() {
+        return;
+    }
+    let world = World::new();
+    world.file("inbox/a", 10);
+    let forbid = |mode| {
+        fs::set_permissions(world.path("inbox"), fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    forbid(0o555);
+    let refused = "bowline: inbox: nobody can send files there: Permission denied (os error 13); change its owner or its mode, \
+                   choose another --dir, or serve with --read-only\n";
+    for words in [&[][..], &["--check"]] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let done = world.run(serve.iter().chain(words));
+        assert_eq!((done.code, &*done.stderr), (Some(1), refused));
+        let done = world.run(["serve", "--listen", "127.0.0.1:0", "--dir", "inbox/new"].iter().chain(words));
+        assert!(done.stderr.starts_with("bowline: inbox/new: cannot be made: Permission denied"), "{done:?}");
+    }
+    let server = world.serve(&["--read-only"]);
+    let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    let check = ["serve", "--check", "--dir", "inbox", "--read-only"];
+    assert_eq!(world.run(check).code, Some(0));
+    forbid(0o755);
+}
+
+#[test]
 fn a_server_at_all_addresses_tells_of_none_that_no_client_can_use() {
     let world = World::new();
     world.file("a", 1000);
@@ -70,6 +134,13 @@ fn a_look_at_the_settings_makes_no_certificate() {
     let check = ["serve", "--check", "--tls-self-signed", "--dir", "fresh"];
     assert_eq!(world.run(check).stdout, "the settings can be used\n");
     assert!(!world.path("state/self-signed.pem").exists() && !world.path("state/self-signed.key").exists());
+    let mut command = world.bowline(check);
+    world.file("file", 1);
+    let done = Process::start(command.env("BOWLINE_STATE_DIR", "file/state")).finish();
+    assert!(
+        done.code == Some(1) && done.stderr.contains("file/state: no certificate can be made: "),
+        "{done:?}"
+    );
     // One that is there is looked at.
     drop(self_signed(&world));
     assert_eq!(world.run(check).code, Some(0));
