@@ -10,7 +10,7 @@
 //! What it says is put before what the command line says. What the command line or the environment say as well, it does
 //! not say.
 
-use crate::args::Cli;
+use crate::args::{Cli, are_opposed};
 use crate::exit::Trouble;
 use crate::private::warn_if_exposed;
 use clap::parser::ValueSource;
@@ -143,13 +143,9 @@ fn is_overruled(command: &Command, matches: &ArgMatches, line: &Line) -> bool {
         matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
     };
     let arg = command.get_arguments().find(|arg| arg.get_long() == Some(&line.option));
-    // One of the two has said that both do not go together.
-    let are_opposed = |one: &Arg, other: &Arg| {
-        command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id())
-    };
     let is_opposed = |arg: &Arg| {
         let mut others = command.get_arguments().filter(|other| given(other));
-        others.any(|other| are_opposed(arg, other) || are_opposed(other, arg))
+        others.any(|other| are_opposed(command, arg, other))
     };
     arg.is_some_and(|arg| given(arg) || is_opposed(arg))
 }

@@ -38,7 +38,7 @@ mod url;
 mod watch;
 
 use args::{Cli, Command, Output};
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use exit::Trouble;
 use identity::Identity;
@@ -74,7 +74,8 @@ fn main() -> ExitCode {
 /// What the command line and the file with options say.
 fn command() -> Result<Command, Trouble> {
     let words = args::options_first(config::command_line(std::env::args_os().collect())?);
-    match Cli::try_parse_from(&words) {
+    let read = args::definition(&words)?.try_get_matches_from(&words);
+    match read.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Ok(cli.command),
         Err(error) => Err(args::explain(&error, &words).unwrap_or_else(|| tell(&discreet(error)))),
     }

@@ -5,12 +5,14 @@ mod shared;
 mod slips;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 pub(crate) use order::options_first;
 pub(crate) use shared::{
     Beat, Common, Header, Output, Papers, Reach, Record, Token, Trust, Way, parse_token,
 };
 pub(crate) use slips::{check_order, explain};
+pub(crate) use twins::{are_opposed, definition};
 
 use crate::units::{Least, parse_duration, parse_least, parse_size};
 use bowline_core::transfer::ByteRange;

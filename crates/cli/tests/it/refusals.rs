@@ -4,6 +4,8 @@ use crate::common::{Done, Process, World, bytes, nobody};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::thread;
 
 /// The one line on stderr, without its prefix.
@@ -102,11 +104,33 @@ fn secrets_are_not_repeated_where_they_are_wrong() {
 }
 
 #[test]
-fn a_token_is_named_once() {
+fn a_token_is_named_once_and_the_line_wins_over_the_environment() {
     let world = World::new();
-    let done = world.run(["send", "a", "ws://127.0.0.1:9/", "--token", "t", "--token-file", "x"]);
-    assert_eq!(done.code, Some(2), "{done:?}");
-    assert!(done.stderr.contains("--token-file"), "{done:?}");
+    world.file("a", 100);
+    private(&world.path("right"), "right");
+    let server = world.serve(&["--token", "right"]);
+    let send = ["send", "a", &server.url];
+    let run = |words: &[&str], variables: &[(&str, &str)]| {
+        let mut command = world.bowline(send.iter().chain(words));
+        Process::start(command.envs(variables.iter().copied())).finish()
+    };
+    let done = run(&["--token", "t", "--token-file", "x"], &[]);
+    assert!(done.code == Some(2) && done.stderr.contains("--token-file"), "{done:?}");
+    for wrong in ["wrong", "", "wr ong"] {
+        let done = run(&["--token-file", "right"], &[("BOWLINE_TOKEN", wrong)]);
+        assert_eq!(done.code, Some(0), "{wrong}: {done:?}");
+    }
+    let done = run(&["--token", "right"], &[("BOWLINE_TOKEN_FILE", "nowhere")]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let done = run(&[], &[("BOWLINE_TOKEN", "right"), ("BOWLINE_TOKEN_FILE", "right")]);
+    let both = "the environment has both BOWLINE_TOKEN and BOWLINE_TOKEN_FILE, of which only one can count; unset one";
+    assert_eq!(complaint(&done, 2), both);
+}
+
+/// A file that nobody else may read.
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).expect("writable");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours");
 }
 
 #[test]
