@@ -162,6 +162,7 @@ impl DiskStore {
     /// - `Busy`: another process has the transfer.
     /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
     /// - `Exists`: the name is taken by another file, or the id is known and the mode is `CreateOnly`.
+    /// - `NoFolder`: what is no folder stands on the way to the name.
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
     /// - `Quota`: the principal keeps too much already.

@@ -25,8 +25,10 @@ pub struct StoreError {
 pub enum ErrorKind {
     /// Somebody else attached to the transfer since.
     Fenced,
-    /// The name is taken, or something that is no folder stands where a folder is needed.
+    /// The name is taken.
     Exists,
+    /// Something that is no folder stands where the name needs one.
+    NoFolder,
     /// The disk or a quota is full. What arrived is kept.
     NoSpace,
     /// The principal keeps as much in unfinished files as it may.
@@ -80,6 +82,9 @@ impl ErrorKind {
         match self {
             Self::Fenced => "another connection has taken this transfer over, and goes on with it",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
+            Self::NoFolder => {
+                "a file or a link stands where a folder is needed; choose another folder, or rename what stands there"
+            }
             Self::NoSpace => "no space left; make room for it",
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
@@ -189,9 +194,11 @@ impl StoreError {
             ErrorKind::NoSpace => Code::NoSpace,
             ErrorKind::Quota => Code::Quota,
             ErrorKind::Expired => Code::Expired,
-            ErrorKind::Denied | ErrorKind::InTheWay | ErrorKind::NotAFile | ErrorKind::NotAFolder => {
-                Code::Rejected
-            }
+            ErrorKind::Denied
+            | ErrorKind::NoFolder
+            | ErrorKind::InTheWay
+            | ErrorKind::NotAFile
+            | ErrorKind::NotAFolder => Code::Rejected,
             ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
             ErrorKind::TooMuchToList => Code::TooLarge,
@@ -247,6 +254,7 @@ mod tests {
         let all = [
             K::Fenced,
             K::Exists,
+            K::NoFolder,
             K::NoSpace,
             K::Denied,
             K::SourceChanged,

@@ -33,7 +33,7 @@ impl DiskStore {
     /// time, so call this when all that it holds is there. A system that does not set them is no obstacle.
     ///
     /// # Errors
-    /// `Exists` if something else has the name; `BadName` in the staging folder; `Denied`, `NoSpace`, `Io`.
+    /// `NoFolder` if something else has the name, or one on the way to it; `BadName` in the staging folder; `Denied`, `NoSpace`, `Io`.
     pub fn make_folder(&self, spec: &FolderSpec) -> Result<bool, StoreError> {
         let (root, name) = (self.root(), self.whole(&spec.name)?);
         let at = root.path(&name);
@@ -50,7 +50,7 @@ impl DiskStore {
     /// is under way in it would change its time again, so call this last.
     ///
     /// # Errors
-    /// `NotFound`, `Exists`: what a view is of is not there yet, or is no folder. `Denied`, `Io`: time and mode would not
+    /// `NotFound`, `NoFolder`: what a view is of is not there yet, or is no folder. `Denied`, `Io`: time and mode would not
     /// survive a power cut.
     pub fn dress(&self, mtime_ms: i64, unix_mode: Option<UnixMode>) -> Result<(), StoreError> {
         let root = self.root();

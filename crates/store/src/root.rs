@@ -144,6 +144,9 @@ impl Root {
             let (next, made) = match next {
                 Ok(next) => next,
                 Err(e) if e.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+                    return Err(StoreError::because(ErrorKind::NoFolder, at, format!("{part} is no folder")));
+                }
                 Err(e) => return Err(StoreError::io(at, e)),
             };
             let meta = next.meta().map_err(StoreError::at(at))?;

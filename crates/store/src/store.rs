@@ -111,7 +111,9 @@ impl DiskStore {
         let (folder, meta) = match root.find(name) {
             Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
             // Something on the way is no folder, so nothing is beneath it.
-            Err(e) if e.kind() == ErrorKind::Exists => return Err(StoreError::new(ErrorKind::NotFound, &at)),
+            Err(e) if e.kind() == ErrorKind::NoFolder => {
+                return Err(StoreError::new(ErrorKind::NotFound, &at));
+            }
             Err(e) => return Err(e),
         };
         if meta.kind != Kind::File {

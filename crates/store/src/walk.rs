@@ -109,7 +109,7 @@ impl DiskStore {
             None => root.again().map_err(StoreError::at(&at))?,
             Some(name) => match root.find_folder(name) {
                 Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
-                Err(e) if e.kind() == ErrorKind::Exists => {
+                Err(e) if e.kind() == ErrorKind::NoFolder => {
                     return Err(StoreError::new(ErrorKind::NotAFolder, &at));
                 }
                 Err(e) => return Err(e),

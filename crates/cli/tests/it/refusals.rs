@@ -37,6 +37,28 @@ fn a_taken_name_is_refused_while_other_files_go_on() {
 }
 
 #[test]
+fn a_file_that_has_the_name_of_a_folder_is_named() {
+    let world = World::new();
+    for (name, len) in
+        [("inbox/ok", 500), ("a", 100), ("photos/b", 100), ("inbox/album/c/d", 100), ("album/c", 1)]
+    {
+        world.file(name, len);
+    }
+    let server = world.serve(&["--overwrite"]);
+    let why = "a file or a link stands where a folder is needed; choose another folder, or rename what stands there";
+    let done = world.run(["send", "a", &server.url, "--into", "ok/deep"]);
+    assert_eq!(complaint(&done, 1), format!("ok/deep/a: the other side says: {why} (ok is no folder)"));
+    let done = world.run(["send", "photos", &server.url, "--into", "ok"]);
+    for name in ["ok/photos/b", "ok/photos"] {
+        let line = format!("bowline: {name}: the other side says: {why} (ok is no folder)\n");
+        assert!(done.stderr.contains(&line), "{done:?}");
+    }
+    let fetched = world.run(["fetch", &format!("{}/album", server.url), "--overwrite"]);
+    assert!(fetched.stderr.contains(&format!("album/c: {why} (c is no folder)\n")), "{fetched:?}");
+    assert!(world.inbox("ok") == bytes("inbox/ok", 500));
+}
+
+#[test]
 fn a_file_in_the_place_of_a_fetched_one_is_kept() {
     let world = World::new();
     world.file("inbox/a", 500);

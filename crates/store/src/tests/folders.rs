@@ -145,10 +145,10 @@ fn what_is_in_the_way_of_a_folder_is_named() {
     symlink(outside.path(), rig.path("link")).expect("linked");
     rig.begin(1, &spec("z", 3)).detach().expect("staging is there");
     for (file, expected) in [
-        ("file", ErrorKind::Exists),
-        ("file/d", ErrorKind::Exists),
-        ("link", ErrorKind::Exists),
-        ("link/d", ErrorKind::Exists),
+        ("file", ErrorKind::NoFolder),
+        ("file/d", ErrorKind::NoFolder),
+        ("link", ErrorKind::NoFolder),
+        ("link/d", ErrorKind::NoFolder),
         (".bowline", ErrorKind::BadName),
         (".BOWLINE/d", ErrorKind::BadName),
     ] {

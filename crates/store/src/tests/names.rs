@@ -87,8 +87,8 @@ fn links_are_not_followed_out_of_the_folder() {
     symlink(outside.path(), rig.path("link")).expect("linked");
     symlink(outside.path().join("secret"), rig.path("file")).expect("linked");
     symlink("nowhere", rig.path("dangling")).expect("linked");
-    assert_eq!(kind(send(&rig, "link/a")), ErrorKind::Exists);
-    assert_eq!(kind(send(&rig, "link/sub/a")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "link/a")), ErrorKind::NoFolder);
+    assert_eq!(kind(send(&rig, "link/sub/a")), ErrorKind::NoFolder);
     assert_eq!(kind(send(&rig, "file")), ErrorKind::Exists);
     assert_eq!(kind(send(&rig, "dangling")), ErrorKind::InTheWay);
     assert_eq!(kind(rig.store.source(&name("link/secret"))), ErrorKind::NotFound);
@@ -103,7 +103,7 @@ fn a_link_that_appears_before_the_commit_is_not_followed() {
     let mut partial = rig.begin(1, &spec("d/a", 3));
     partial.write(0, b"abc").expect("in order");
     symlink(outside.path(), rig.path("d")).expect("linked");
-    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Exists);
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::NoFolder);
     assert!(files(outside.path()).is_empty());
 }
 
@@ -167,7 +167,7 @@ fn no_file_is_told_to_be_replaced_where_none_stands() {
 fn a_file_in_the_place_of_a_folder_is_in_the_way() {
     let rig = Rig::new();
     fs::write(rig.path("f"), "x").expect("written");
-    assert_eq!(kind(send(&rig, "f/a")), ErrorKind::Exists);
+    assert_eq!(kind(send(&rig, "f/a")), ErrorKind::NoFolder);
     assert_eq!(kind(rig.store.source(&name("f/a"))), ErrorKind::NotFound);
     assert_eq!(kind(rig.store.source(&name("none/a"))), ErrorKind::NotFound);
     fs::create_dir(rig.path("d")).expect("made");
