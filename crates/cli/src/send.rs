@@ -162,11 +162,16 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
             name.map_err(str::to_owned).and_then(|name| name_in(into, name).map_err(|e| e.to_string()));
         let name =
             name.map_err(|why| Trouble::usage(format!("{shown} cannot be sent under its name: {why}")))?;
-        if let Some(other) = names.insert(name.clone(), path) {
-            let other = other.display();
-            return Err(Trouble::usage(format!(
-                "{other} and {shown} would get the same name; send them one by one"
-            )));
+        match names.insert(name.clone(), path) {
+            // Said twice, it is sent once.
+            Some(other) if is_same(other, path) => continue,
+            Some(other) => {
+                let other = other.display();
+                return Err(Trouble::usage(format!(
+                    "{other} and {shown} would get the same name; send one of them by another command, with --into FOLDER"
+                )));
+            }
+            None => {}
         }
         parcels.push(if is_folder {
             Parcel::Tree(Tree::open(path, name).map_err(Trouble::failed)?)
@@ -176,6 +181,12 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
         });
     }
     Ok(parcels)
+}
+
+/// Whether both paths lead to one file or folder.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| path.canonicalize().ok();
+    one == other || place(one).is_some_and(|found| place(other) == Some(found))
 }
 
 #[cfg(test)]
@@ -200,7 +211,21 @@ mod tests {
     fn two_files_of_one_name_are_wrong_usage() {
         let trouble = check(&["x/a", "y/a"]).expect_err("they collide");
         assert_eq!(trouble.exit, Exit::Usage);
-        assert_eq!(trouble.to_string(), "x/a and y/a would get the same name; send them one by one");
+        let text =
+            "x/a and y/a would get the same name; send one of them by another command, with --into FOLDER";
+        assert_eq!(trouble.to_string(), text);
+    }
+
+    #[test]
+    fn what_is_named_twice_is_sent_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(dir.path().join("photos/2026")).expect("made");
+        std::fs::write(dir.path().join("a"), "").expect("written");
+        let ways = ["a", "photos", "./a", "photos/2026/..", "photos/../a", "nothing", "nothing"];
+        let paths: Vec<_> = ways.map(|way| dir.path().join(way)).into();
+        let parcels = parcels(&paths, None).expect("they do not collide");
+        let names: Vec<_> = parcels.iter().map(|parcel| parcel.name().as_str()).collect();
+        assert_eq!(names, ["a", "photos", "nothing"]);
     }
 
     #[test]
