@@ -6,32 +6,35 @@ use crate::exit::Trouble;
 use crate::folder::Gatherer;
 use crate::identity::Identity;
 use crate::news::Subject;
-use crate::report::{self, Report};
+use crate::report::{self, Place, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::url;
 use bowline_core::transfer::{ByteRange, SafeName};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 use tokio::sync::mpsc;
 
 pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     url::check(&args.url)?;
     let (base, name) =
         url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(&args.url))))?;
-    let local = local(&name, args.range);
-    let output = output(args.output.as_deref(), &local)?;
     let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &args.way.server(&base))?;
     let courier = Courier::new(&base, &args.reach, &args.way, &args.common)?;
+    let (wanted, local) = (args.output.as_deref(), local(&name, args.range));
+    let made = make_folder(wanted)?;
+    let output = output(wanted, &local)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
     let report = Report::new(report::FETCH, args.common.output, story, vec![subject], 0);
+    let report = report.putting_it(shown(wanted, &local, &name));
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let gatherer = Gatherer {
         client: courier.client(),
         server: courier.server().to_owned(),
         identity,
-        place: place(args.output.as_deref(), &local)?,
+        place: place(wanted, &local)?,
         name,
         range: args.range,
         overwrite: args.overwrite,
@@ -40,7 +43,45 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         ends,
     };
     tokio::spawn(gatherer.run(id, output));
-    courier.follow(news, ended, report, interrupt).await
+    let outcome = courier.follow(news, ended, report, interrupt).await;
+    if let Some(folder) = made.filter(|_| outcome.is_err()) {
+        // Unless there is something in it, such as what the same command goes on with.
+        let _ = fs::remove_dir(folder);
+    }
+    outcome
+}
+
+/// Makes the folder that is wanted as one, if there is none; gives it if it was made. A slash at the end says that it is a
+/// folder.
+fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
+    let Some(path) = wanted else { return Ok(None) };
+    if path.as_os_str() == "-" {
+        let text = "a fetch does not write to stdout, for whoever reads that would get bytes before they are confirmed; \
+                    fetch it into a file, or say -o ./- for one of that name";
+        return Err(Trouble::usage(format!("-: {text}")));
+    }
+    if !path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
+        return Ok(None);
+    }
+    match fs::create_dir(path) {
+        Ok(()) => Ok(Some(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Trouble::at(path, "it is no folder; choose another place with -o"))
+        }
+        Err(error) => {
+            Err(Trouble::at(path, format!("cannot be made: {error}; choose another place with -o")))
+        }
+    }
+}
+
+/// Where it goes, in the words of the command line, if that is not what its name says.
+fn shown(wanted: Option<&Path>, local: &str, name: &SafeName) -> Place {
+    let folder = wanted.unwrap_or(Path::new(local));
+    let file = wanted.filter(|path| path.is_dir()).map_or_else(|| folder.to_owned(), |path| path.join(local));
+    let unless_obvious =
+        |path: &Path| Some(path.display().to_string()).filter(|shown| shown != name.as_str());
+    let folder = unless_obvious(folder).filter(|shown| shown != ".");
+    Place { file: unless_obvious(&file), folder }
 }
 
 /// What it is called here if nobody says otherwise. A part does not pass for the whole.
@@ -103,7 +144,7 @@ mod tests {
     fn every_way_to_a_place_gives_the_same_path() {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = dir.path().canonicalize().expect("it exists");
-        std::fs::create_dir(dir.join("sub")).expect("writable");
+        fs::create_dir(dir.join("sub")).expect("writable");
         let place = dir.join("out.bin");
         assert_eq!(output(Some(&place), &name()), Ok(place.clone()));
         assert_eq!(output(Some(&dir.join("sub/../out.bin")), &name()), Ok(place));
@@ -115,9 +156,23 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = dir.path().canonicalize().expect("it exists");
         assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
-        std::fs::create_dir(dir.join("new")).expect("writable");
+        fs::create_dir(dir.join("new")).expect("writable");
         assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
         assert_eq!(place(Some(&dir.join("new/../new/")), &name()), Ok(dir.join("new")));
+    }
+
+    #[test]
+    fn what_is_not_obvious_is_shown() {
+        let name = SafeName::parse("holiday/beach.jpg").expect("a good name");
+        let said = |wanted: Option<&str>| {
+            let Place { file, folder } = shown(wanted.map(Path::new), "beach.jpg", &name);
+            (file.unwrap_or_default(), folder.unwrap_or_default())
+        };
+        let both = |file: &str, folder: &str| (file.to_owned(), folder.to_owned());
+        assert_eq!(said(None), both("beach.jpg", "beach.jpg"));
+        assert_eq!(said(Some("back")), both("back", "back"));
+        assert_eq!(said(Some(".")), both("./beach.jpg", ""));
+        assert_eq!(said(Some("holiday/beach.jpg")), both("", ""));
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(crate) fn shown(url: &str) -> String {
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (scheme, authority, target) = parts(url);
     let encoded = target.strip_prefix('/').unwrap_or_default();
+    // Of a folder a slash is a habit.
+    let encoded = encoded.strip_suffix('/').unwrap_or(encoded);
     if encoded.is_empty() {
         return Err("the URL ends before a name; write ws://HOST:PORT/NAME".into());
     }
@@ -118,6 +120,7 @@ mod tests {
         assert_eq!(split("ws://h:1/a"), Ok(("ws://h:1/".into(), "a".into())));
         assert_eq!(split("ws://u:p@h/d/e%20f.txt"), Ok(("ws://u:p@h/".into(), "d/e f.txt".into())));
         assert_eq!(split("ws://h/%E6%96%87件"), Ok(("ws://h/".into(), "文件".into())));
+        assert_eq!(split("ws://h/a/b/"), Ok(("ws://h/".into(), "a/b".into())));
         assert_eq!(split("ws://h/50%25"), Ok(("ws://h/".into(), "50%".into())));
     }
 
@@ -131,7 +134,8 @@ mod tests {
             "ws://h/a%zz",
             "ws://h/%ff",
             "ws://h/../x",
-            "ws://h/a/",
+            "ws://h//",
+            "ws://h/a//",
         ] {
             assert!(name_in(url).is_err(), "{url}");
         }

@@ -166,7 +166,8 @@ pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
     pub(crate) url: String,
-    /// Where to put it, a file or a folder itself [default: under the last part of its name in this folder]
+    /// Where to put it, a file or a folder itself; a file into a folder that is there, or that a slash at the end names as
+    /// one [default: under the last part of its name in this folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Only these bytes of a file: FIRST-LAST, both counted from 0 and both fetched, or FIRST- up to the end. Without -o

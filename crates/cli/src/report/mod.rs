@@ -73,6 +73,13 @@ enum State {
     },
 }
 
+/// Where a fetch puts what it names, if the name does not say so: as a file, or as a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) file: Option<String>,
+    pub(crate) folder: Option<String>,
+}
+
 /// Where the news go.
 #[derive(Debug)]
 enum Voice {
@@ -105,6 +112,7 @@ pub(crate) struct Report {
     stuck: Stuck,
     still: Still,
     story: Story,
+    place: Place,
 }
 
 impl Report {
@@ -141,6 +149,7 @@ impl Report {
             stuck: Stuck::default(),
             still: Still::new(began),
             story,
+            place: Place::default(),
         };
         for (index, file) in files.into_iter().enumerate() {
             report.sums.name_one(file.bytes);
@@ -225,15 +234,20 @@ impl Report {
         (self.delayed, self.moved) = (None, Instant::now());
         self.stuck.handle_moved();
         if !folder {
-            self.story.done(done_line(self.verb, finished, 16), finished.into());
+            self.story.done(self.done_line(finished, 16), finished.into());
         }
         if matches!(self.voice, Voice::Json) {
             let line = json::done(finished);
             if folder { line.with("folder", true) } else { line }.print();
         } else if !folder {
-            let line = done_line(self.verb, finished, digits(matches!(self.voice, Voice::Bar(_))));
+            let line = self.done_line(finished, digits(matches!(self.voice, Voice::Bar(_))));
             self.say(&line);
         }
+    }
+
+    fn done_line(&self, finished: &Finished, digits: usize) -> String {
+        let place = self.place.file.as_deref().filter(|_| !self.sums.tree);
+        done_line(self.verb, finished, place, digits)
     }
 
     /// A file has failed; whoever calls says so in the end, unless there are several.
@@ -273,7 +287,7 @@ impl Report {
         if matches!(self.voice, Voice::Json) {
             self.sums.line().print();
         } else {
-            self.say(&self.sums.sentence(self.verb));
+            self.say(&self.sums.sentence(self.verb, self.place.folder.as_deref()));
         }
     }
 
@@ -307,6 +321,12 @@ impl Report {
     #[must_use]
     pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
         Self { story: self.story.watching(traffic), ..self }
+    }
+
+    /// People are told where it goes.
+    #[must_use]
+    pub(crate) fn putting_it(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// Nothing more is told but the story.

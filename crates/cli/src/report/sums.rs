@@ -153,7 +153,8 @@ impl Sums {
             .seconds("seconds", self.began.elapsed().as_secs_f64())
     }
 
-    pub(super) fn sentence(&self, verb: Verb) -> String {
+    /// How it went, and where it went, if that is to be said.
+    pub(super) fn sentence(&self, verb: Verb, place: Option<&str>) -> String {
         let Self { files, folders, failed_files, failed_folders, missed, already_there, left_out, .. } =
             *self;
         let mut sentence = format!("{} {}, {}", verb.then, count(files, "file"), Size(self.bytes));
@@ -170,7 +171,8 @@ impl Sums {
                 sentence.push_str(&text);
             }
         }
-        format!("{sentence}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
+        let place = place.map_or_else(String::new, |place| format!(", into {place}"));
+        format!("{sentence}{place}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
         sums.miss(4);
         assert_eq!(sums.title(), "8 of 10 files", "no folder is one of them");
         assert_eq!(sums.failure(), "7 of 15 files and folders failed");
-        let sentence = sums.sentence(SEND);
+        let sentence = sums.sentence(SEND, None);
         let expected =
             "sent 6 files, 0 B, 2 folders, 2 files failed, 1 folder failed, 4 could not be begun, in ";
         assert!(sentence.starts_with(expected), "{sentence}");

@@ -1,14 +1,16 @@
 //! The words for what happens to a file.
 
 use super::Verb;
+use crate::plain::plain;
 use crate::units::{Rate, Size, Span};
 use bowline_core::transfer::{Code, Failure, Stage};
 use bowline_tokio::Finished;
 
-/// That a file is there, and what it took.
-pub(super) fn done_line(verb: Verb, finished: &Finished, digits: usize) -> String {
+/// That a file is there, under another name if there is one, and what it took.
+pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, digits: usize) -> String {
     let Finished { name, bytes, digest, deduplicated, resumed, resent, links, seconds, .. } = finished;
     let digest = format!("blake3 {}", &digest.to_string()[..digits]);
+    let name = place.map_or_else(|| name.as_str().to_owned(), |place| format!("{name} as {}", plain(place)));
     if *deduplicated {
         return format!("already there: {name} ({}), {digest}", Size(*bytes));
     }

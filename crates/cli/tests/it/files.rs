@@ -130,3 +130,59 @@ fn a_server_tells_programs_what_happens() {
     assert_eq!((received["name"].as_str(), received["bytes"].as_u64()), (Some("a"), Some(10)));
     server.process.event(|event| event["event"] == "disconnected");
 }
+
+#[test]
+fn a_fetch_says_where_it_has_put_what_it_brought() {
+    let world = World::new();
+    for name in ["a", "d/b", "d/e/c"] {
+        world.file(&format!("inbox/{name}"), 100);
+    }
+    let server = world.serve(&[]);
+    for (name, words, said) in [
+        ("a", &[][..], "fetched a: 100 B "),
+        ("a", &["-o", "back"], "fetched a as back: 100 B "),
+        ("a", &["-o", "back"], "already there: a as back (100 B)"),
+        ("a", &["-o", "new/"], "fetched a as new/a: 100 B "),
+        ("a", &["-o", "new/"], "already there: a as new/a (100 B)"),
+        ("d/b", &[], "fetched d/b as b: 100 B "),
+        ("d/", &[], "fetched 2 files, 200 B, 2 folders, in "),
+        ("d", &["-o", "copy/"], "fetched 2 files, 200 B, 2 folders, into copy/, in "),
+        ("d/e/", &["-o", "."], "fetched 1 file, 100 B, 1 folder, in "),
+    ] {
+        let fetched = world.run(["fetch", &format!("{}/{name}", server.url)].iter().chain(words));
+        assert!(fetched.code == Some(0) && fetched.stderr.contains(said), "{name} {words:?}: {fetched:?}");
+    }
+    for name in ["a", "back", "new/a"] {
+        assert!(fs::read(world.path(name)).expect(name) == bytes("inbox/a", 100), "{name}");
+    }
+    for name in ["d/b", "copy/b", "b"] {
+        assert!(fs::read(world.path(name)).expect(name) == bytes("inbox/d/b", 100), "{name}");
+    }
+    assert!(fs::read(world.path("c")).expect("c") == bytes("inbox/d/e/c", 100));
+}
+
+#[test]
+fn a_place_that_a_fetch_cannot_have_is_refused() {
+    let world = World::new();
+    world.file("inbox/a", 100);
+    world.file("file", 1);
+    let server = world.serve(&[]);
+    let fetch =
+        |name: &str, place: &str| world.run(["fetch", &format!("{}/{name}", server.url), "-o", place]);
+    let done = fetch("a", "-");
+    assert!(done.code == Some(2) && done.stderr.contains("does not write to stdout"), "{done:?}");
+    assert_eq!(fetch("a", "./-").code, Some(0));
+    let done = fetch("a", "file/");
+    assert_eq!(
+        (done.code, &*done.stderr),
+        (Some(1), "bowline: file/: it is no folder; choose another place with -o\n")
+    );
+    let done = fetch("a", "none/new/");
+    assert!(
+        done.code == Some(1) && done.stderr.starts_with("bowline: none/new/: cannot be made: "),
+        "{done:?}"
+    );
+    // Of what was not there nothing is left, not even the folder for it.
+    assert_eq!(fetch("nothing", "new/").code, Some(1));
+    assert!(!world.path("new").exists());
+}

@@ -101,7 +101,7 @@ fn a_folder_is_fetched_with_a_count_of_its_files() {
     let [a, b] = ["photos/a.bin", "photos/b.bin"].map(|name| {
         format!("fetched {name}: # in # (#/s), blake3 {}", digest(&format!("inbox/{name}"), 400_000))
     });
-    let sum = "fetched # files, #, # folder, in #";
+    let sum = "fetched # files, #, # folder, into back, in #";
     assert!(
         [format!("{a}\n{b}\n{sum}"), format!("{b}\n{a}\n{sum}")].contains(&left.screen.masked()),
         "{}",
@@ -279,7 +279,7 @@ fn where_there_is_no_terminal_there_are_lines_only() {
     let server = serve_slowly(&world);
     for (args, first) in [
         (&["send", "a.bin", &server.url][..], "sent a.bin: "),
-        (&["fetch", &format!("{}/a.bin", server.url), "-o", "back"], "fetched a.bin: "),
+        (&["fetch", &format!("{}/a.bin", server.url), "-o", "back"], "fetched a.bin as back: "),
         (&["probe", &server.url], "connection  "),
     ] {
         let done = world.run(args);
