@@ -183,6 +183,8 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
              if that one ends early, the same command goes on",
             verb.does
         ),
+        // Of a fetch the names are those of the server.
+        (Code::Rejected, false) if verb == FETCH => format!("here: {failure}"),
         (Code::NotFound, true) => "the server has no such file".into(),
         (Code::SourceChanged, true) if verb == FETCH => {
             "the file has changed on the server; fetch it again".into()

@@ -6,7 +6,9 @@ use crate::exit::Trouble;
 use crate::folder::Gatherer;
 use crate::identity::Identity;
 use crate::news::Subject;
+use crate::private::folder_of;
 use crate::report::{self, Place, Report};
+use crate::serve::place::may_write;
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::url;
@@ -24,6 +26,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let (wanted, local) = (args.output.as_deref(), local(&name, args.range));
     let made = make_folder(wanted)?;
     let output = output(wanted, &local)?;
+    check_place(&output)?;
     let id = identity.of_fetch(courier.server(), name.as_str(), args.range, &output);
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
     let report = Report::new(report::FETCH, args.common.output, story, vec![subject], 0);
@@ -71,6 +74,19 @@ fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
         Err(error) => {
             Err(Trouble::at(path, format!("cannot be made: {error}; choose another place with -o")))
         }
+    }
+}
+
+/// Whether something can come to be in this place, as far as that shows without it.
+fn check_place(output: &Path) -> Result<(), Trouble> {
+    let folder = folder_of(output);
+    match may_write(folder) {
+        // One that is there may be the same.
+        Err(error) if fs::symlink_metadata(output).is_err() => Err(Trouble::at(
+            folder,
+            format!("nothing can be put there: {error}; choose another place with -o"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -346,6 +346,6 @@ impl Attaching<'_> {
     }
 
     fn io(&self, cause: io::Error) -> StoreError {
-        StoreError::io(&self.at, cause)
+        StoreError::io(&self.at, cause).within(self.store.root().staging_or_root())
     }
 }

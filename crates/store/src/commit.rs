@@ -12,6 +12,7 @@ use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::hashing::digest_of;
 use crate::journal::{Record, State};
+use crate::root::parents;
 use crate::slots::Slots;
 use crate::staging::Place;
 use crate::store::DiskStore;
@@ -119,7 +120,9 @@ fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Diges
                 Err(StoreError::new(ErrorKind::Exists, &at))
             }
         }
-        moved => moved.map_err(StoreError::at(&at)),
+        moved => {
+            moved.map_err(|e| StoreError::io(&at, e).within(&parents(name).collect::<Vec<_>>().join("/")))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::slots::Overtaken;
 use crate::sys;
 use bowline_core::transfer::Code;
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::{fmt, io};
 pub struct StoreError {
     kind: ErrorKind,
     path: PathBuf,
+    /// The folder in which something was not permitted, from the one that was opened on.
+    folder: Option<Arc<str>>,
     cause: Option<Arc<io::Error>>,
 }
 
@@ -88,7 +91,9 @@ impl ErrorKind {
             Self::NoSpace => "no space left; make room for it",
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
-            Self::Denied => "not permitted; check the owner and the mode of the folder",
+            Self::Denied => {
+                "not permitted; check the owner and the mode of it and of the folders that it is in"
+            }
             Self::SourceChanged => "the source file changed; send it again from the start",
             Self::Forgotten => "the other side does not have what it said, and a pipe cannot be read again",
             Self::PipeFailed => "the pipe reports an error; nothing is kept of what came through it",
@@ -118,12 +123,17 @@ impl ErrorKind {
 
 impl StoreError {
     pub(crate) fn new(kind: ErrorKind, path: &Path) -> Self {
-        Self { kind, path: path.to_path_buf(), cause: None }
+        Self { kind, path: path.to_path_buf(), folder: None, cause: None }
     }
 
     /// An error with the numbers or words that tell it from its like.
     pub(crate) fn because(kind: ErrorKind, path: &Path, why: impl Into<String>) -> Self {
-        Self { kind, path: path.to_path_buf(), cause: Some(Arc::new(io::Error::other(why.into()))) }
+        Self {
+            kind,
+            path: path.to_path_buf(),
+            folder: None,
+            cause: Some(Arc::new(io::Error::other(why.into()))),
+        }
     }
 
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
@@ -142,7 +152,12 @@ impl StoreError {
             E::WouldBlock => return Self::new(ErrorKind::Busy, path),
             _ => ErrorKind::Io,
         };
-        Self { kind, path: path.to_path_buf(), cause: Some(Arc::new(cause)) }
+        Self { kind, path: path.to_path_buf(), folder: None, cause: Some(Arc::new(cause)) }
+    }
+
+    /// The same, if it is about permissions, with the folder to look at; an empty name is that of the folder that was opened.
+    pub(crate) fn within(self, folder: &str) -> Self {
+        if self.kind == ErrorKind::Denied { Self { folder: Some(folder.into()), ..self } } else { self }
     }
 
     /// For `map_err`.
@@ -167,9 +182,18 @@ impl StoreError {
 
     /// What went wrong and what to do, without the path: for a peer, whom our paths do not concern.
     pub fn reason(&self) -> String {
+        let text = match self.folder.as_deref() {
+            Some("") => {
+                "not permitted in the folder that all files are in; check its owner and its mode".into()
+            }
+            Some(folder) => {
+                format!("not permitted in the folder {folder}; check its owner and its mode").into()
+            }
+            None => Cow::Borrowed(self.kind.text()),
+        };
         match &self.cause {
-            Some(cause) => format!("{} ({cause})", self.kind.text()),
-            None => self.kind.text().to_owned(),
+            Some(cause) => format!("{text} ({cause})"),
+            None => text.into_owned(),
         }
     }
 
@@ -227,6 +251,7 @@ impl fmt::Debug for StoreError {
         f.debug_struct("StoreError")
             .field("kind", &self.kind)
             .field("path", &self.path)
+            .field("folder", &self.folder)
             .field("cause", &self.cause)
             .finish()
     }

@@ -76,6 +76,15 @@ impl Root {
         name.components().fold(self.path.clone(), |path, part| path.join(part))
     }
 
+    /// Which folder forbids it, if something in staging is not permitted.
+    pub(crate) fn staging_or_root(&self) -> &str {
+        let first = self.staging.components().next().unwrap_or_default();
+        match self.folder.stat(first) {
+            Ok(Some(_)) => self.staging.as_str(),
+            _ => "",
+        }
+    }
+
     /// The folder itself.
     pub(crate) fn dir(&self) -> &Path {
         &self.path
@@ -135,7 +144,7 @@ impl Root {
         let staging = held.as_ref().map(|(_, meta)| *meta);
         let mut folder = self.again().map_err(StoreError::at(at))?;
         let mut existed = true;
-        for part in parts {
+        for (depth, part) in parts.enumerate() {
             let next = if make {
                 self.make(&folder, part, false)
             } else {
@@ -147,7 +156,12 @@ impl Root {
                 Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
                     return Err(StoreError::because(ErrorKind::NoFolder, at, format!("{part} is no folder")));
                 }
-                Err(e) => return Err(StoreError::io(at, e)),
+                Err(e) => {
+                    // If it is there, it cannot be entered; if not, it cannot be made.
+                    let entered = folder.stat(part).is_ok_and(|there| there.is_some());
+                    let denied: Vec<_> = name.components().take(depth + usize::from(entered)).collect();
+                    return Err(StoreError::io(at, e).within(&denied.join("/")));
+                }
             };
             let meta = next.meta().map_err(StoreError::at(at))?;
             // By another spelling, on a file system that folds case or drops invisible characters.

@@ -52,14 +52,14 @@ fn around(dir: &Path) -> io::Result<&Path> {
 
 /// Whether this user may make something in a folder, as far as that shows without making it.
 #[cfg(unix)]
-fn may_write(folder: &Path) -> io::Result<()> {
+pub(crate) fn may_write(folder: &Path) -> io::Result<()> {
     use rustix::fs::{Access, access};
     Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the form for Unix needs it")]
-fn may_write(_: &Path) -> io::Result<()> {
+pub(crate) fn may_write(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

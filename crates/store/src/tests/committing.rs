@@ -225,6 +225,29 @@ fn a_name_on_another_file_system_gets_a_copy() {
 }
 
 #[test]
+fn a_folder_in_which_nothing_is_permitted_is_named_from_the_one_that_was_opened_on() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    let denied = |folder: &str| {
+        format!("not permitted in the folder {folder}; check its owner and its mode (permission denied)")
+    };
+    for (number, name, folder) in [(1, "d/e/a", "d/e"), (2, "a", "that all files are in")] {
+        script.fail(Op::Place, io::ErrorKind::PermissionDenied);
+        let error = commit(&rig, number, name, b"abc").expect_err("no place");
+        assert_eq!((error.kind(), error.reason()), (ErrorKind::Denied, denied(folder)));
+    }
+    script.fail(Op::Create, io::ErrorKind::PermissionDenied);
+    let begun = |rig: &Rig| rig.store.attach(id(3), &spec("b/a", 3), attach(0, ALICE), day(0)).map(drop);
+    assert_eq!(begun(&rig).expect_err("no staging").reason(), denied(".bowline"));
+    let fresh = Rig::on(script.clone(), |_| {});
+    script.fail(Op::Create, io::ErrorKind::PermissionDenied);
+    assert_eq!(begun(&fresh).expect_err("no staging").reason(), denied("that all files are in"));
+    script.fail(Op::Create, io::ErrorKind::PermissionDenied);
+    let error = rig.store.make_folder(&crate::FolderSpec::new(name("d/new"))).expect_err("no folder");
+    assert_eq!(error.reason(), denied("d"));
+}
+
+#[test]
 fn a_copy_does_not_replace_what_took_the_name() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
