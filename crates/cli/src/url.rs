@@ -23,7 +23,26 @@ pub(crate) fn check(url: &str) -> Result<(), Trouble> {
     }
     // Not what may be a user's secret.
     let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
-    Err(Trouble::usage(format!("{shown} is no URL; write ws://{shown}, or wss:// if it speaks TLS")))
+    Err(Trouble::usage(match mended(shown) {
+        Some(mended) => format!("{shown} is no URL; write {mended}"),
+        None => format!("{shown} is no URL; write ws://{shown}, or wss:// if it speaks TLS"),
+    }))
+}
+
+/// What somebody has meant whose scheme lacks a colon or a slash.
+pub(crate) fn mended(url: &str) -> Option<String> {
+    let after = |word: &str| {
+        let (scheme, rest) = url.split_at_checked(word.len())?;
+        if !scheme.eq_ignore_ascii_case(word) {
+            return None;
+        }
+        let host = rest.trim_start_matches([':', '/']);
+        // A colon and a port may stand behind a host of that name.
+        let is_port = host.bytes().all(|byte| byte.is_ascii_digit());
+        Some(host).filter(|host| host.len() < rest.len() && !is_port)
+    };
+    let schemes = [("wss", "wss"), ("ws", "ws"), ("https", "wss"), ("http", "ws")];
+    schemes.into_iter().find_map(|(word, scheme)| Some(format!("{scheme}://{}", after(word)?)))
 }
 
 /// Whether its server is spoken to without TLS.
@@ -95,6 +114,18 @@ mod tests {
         assert_eq!(server("wss://h:443/Up?x=1"), "wss://h/Up?x=1");
         assert_eq!(server("ws://[::1]:9000"), "ws://[::1]:9000/");
         assert_eq!(server("ws://h:8080/"), "ws://h:8080/");
+    }
+
+    #[test]
+    fn a_scheme_that_lacks_something_is_mended_and_no_host_is_taken_for_one() {
+        for slip in ["ws:/h:1/a", "WS:h:1/a", "ws//h:1/a", "ws:///h:1/a", "http:/h:1/a"] {
+            assert_eq!(mended(slip).as_deref(), Some("ws://h:1/a"), "{slip}");
+        }
+        assert_eq!(mended("wss:/h").as_deref(), Some("wss://h"));
+        assert_eq!(mended("https:h").as_deref(), Some("wss://h"));
+        for host in ["ws:9000", "wss", "wshost:1", "ws.example.org/a", "h:1", "", "w", "文件"] {
+            assert_eq!(mended(host), None, "{host}");
+        }
     }
 
     #[test]

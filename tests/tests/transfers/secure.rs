@@ -44,10 +44,10 @@ fn next_link(client: &mut Box<dyn Client>) -> Result<(), Disconnect> {
 }
 
 /// That this is why there is no link, and that nobody tries again.
-fn assert_refused(mut client: Box<dyn Client>, why: &str) {
+fn assert_refused(mut client: Box<dyn Client>, obstacle: Obstacle, why: &str) {
     let disconnect = next_link(&mut client).expect_err(why);
     assert!(disconnect.to_string().ends_with(why), "{disconnect}");
-    assert_eq!(disconnect.kind(), Kind::ConnectFailed(Obstacle::Tls), "{disconnect}");
+    assert_eq!(disconnect.kind(), Kind::ConnectFailed(obstacle), "{disconnect}");
     assert!(matches!(disconnect.retry(), Retry::No(_)), "{disconnect}");
     let told = end(client.upload(&source(&folder(), 10), name("file"), id(1)));
     assert!(matches!(&told, Err(TransferError::Refused(told)) if told.ends_with(why)), "{told:?}");
@@ -57,30 +57,39 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
     let (known, stranger) = (papers(), Papers::of("127.0.0.1"));
     let server = serving(pair, known);
     let client = |tls| server.client(believing(tls));
-    assert_refused(client(stranger.client()), "nobody whom we trust has certified this server");
+    assert_refused(
+        client(stranger.client()),
+        Obstacle::Tls,
+        "nobody whom we trust has certified this server",
+    );
     assert!(next_link(&mut client(ClientTls::trusting_anybody())).is_ok(), "whoever asks no questions");
 
     // By another name of the same machine.
     let url = pair.over.url(server.server.address()).replace("127.0.0.1", "localhost");
     let client = pair.client.client(&url, believing(known.client()));
-    assert_refused(client, "the certificate of this server is for another name");
+    assert_refused(client, Obstacle::Tls, "the certificate of this server is for another name");
 
     let other = Papers::of("example.org");
     let server = serving(pair, &other);
     assert_refused(
         server.client(believing(other.client())),
+        Obstacle::Tls,
         "the certificate of this server is for another name",
     );
 
     let old = Papers::expired("127.0.0.1");
     let server = serving(pair, &old);
-    assert_refused(server.client(believing(old.client())), "the certificate of this server has expired");
+    assert_refused(
+        server.client(believing(old.client())),
+        Obstacle::Tls,
+        "the certificate of this server has expired",
+    );
 }
 
 pub(crate) fn a_server_without_tls_is_told_apart(pair: Pair) {
     let address = answering("HTTP/1.1 400 Bad Request\r\n\r\n");
     let client = pair.client.client(&pair.over.url(address), believing(papers().client()));
-    assert_refused(client, "what answers does not speak TLS");
+    assert_refused(client, Obstacle::NotWebSocket, "what answers does not speak TLS, so ws:// may be right");
 }
 
 pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pair) {

@@ -65,7 +65,9 @@ pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> 
             // Not what may be a user's secret.
             let secret = last.rsplit_once('@').filter(|(user, _)| user.contains(':'));
             let shown = secret.map_or(last, |(_, rest)| rest);
-            Err(Trouble::usage(if is_address(last) {
+            Err(Trouble::usage(if let Some(mended) = url::mended(shown) {
+                format!("{shown} is no URL; write {mended}")
+            } else if is_address(last) {
                 format!("{shown} is no URL; write ws://{shown}")
             } else {
                 format!("{shown} is no URL; the last word is the server's: ws://HOST:PORT")

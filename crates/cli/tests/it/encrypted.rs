@@ -53,6 +53,25 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
 }
 
 #[test]
+fn who_asks_a_server_without_tls_for_it_is_told_to_leave_it() {
+    let world = World::new();
+    world.file("a.bin", 10);
+    let server = world.serve(&[]);
+    let url = server.url.replace("ws", "wss");
+    let why = "what answers does not speak TLS, so ws:// may be right";
+    for words in [
+        &["send", "a.bin", &*url][..],
+        &["fetch", &format!("{url}/a.bin")],
+        &["probe", &url],
+        &["watch", &url],
+    ] {
+        let done = world.run(words);
+        assert!(done.code == Some(1) && done.stderr.contains(why), "{done:?}");
+        assert!(!done.stderr.contains("--ca"), "{done:?}");
+    }
+}
+
+#[test]
 fn who_names_the_server_to_believe_is_not_left_without_tls() {
     let world = World::new();
     world.file("a.bin", 10);

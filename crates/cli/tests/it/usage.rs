@@ -44,6 +44,8 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["fetch", &server.url, "--timeout", "5"], "a unit is missing"),
         (&["fetch", "127.0.0.1:1/a"], "127.0.0.1:1/a is no URL; write ws://127.0.0.1:1/a"),
         (&["watch", "ann:s3cret@127.0.0.1:1"], "bowline: 127.0.0.1:1 is no URL; write ws://127.0.0.1:1"),
+        (&["send", "x/a", "ws:/127.0.0.1:1"], "ws:/127.0.0.1:1 is no URL; write ws://127.0.0.1:1"),
+        (&["fetch", "wss:/h/a"], "wss:/h/a is no URL; write wss://h/a\n"),
         (&["probe", "localhost:1"], "localhost:1 is no URL; write ws://localhost:1"),
         (
             &["fetch", &name, "back"],

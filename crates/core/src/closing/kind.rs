@@ -112,11 +112,11 @@ pub enum Obstacle {
     TimedOut,
     /// The transport ended before the handshake did.
     Ended,
-    /// The server did not prove who it is, or speaks no TLS.
+    /// The server did not prove who it is.
     Tls,
     /// A proxy on the way did not let us through.
     Proxy,
-    /// What answers is no WebSocket server, or not one for this application.
+    /// What answers is no WebSocket server, or not one for this application, or speaks no TLS where that is asked for.
     NotWebSocket,
     /// Something on this side, such as a system that gives no random bytes.
     Local,

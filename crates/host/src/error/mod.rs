@@ -12,7 +12,7 @@ use bowline_core::{Disconnect, End, Retry};
 use bowline_handshake::proxy::{self, ProxyError};
 use bowline_handshake::{client, server};
 use thiserror::Error;
-use words::{connect, lookup, tls, unix};
+use words::{connect, is_without_tls, lookup, tls, unix};
 
 /// Why a client has no WebSocket.
 #[derive(Debug, Error)]
@@ -156,6 +156,7 @@ impl DialError {
                 io::ErrorKind::Unsupported => Obstacle::Request,
                 _ => Obstacle::Unreachable,
             },
+            Self::Tls { source, .. } if is_without_tls(source) => Obstacle::NotWebSocket,
             Self::Tls { .. } => Obstacle::Tls,
             Self::Resolve { .. } | Self::TimedOut { stage: Stage::Resolve, .. } => Obstacle::Unresolved,
             Self::Connect { source, .. } => match source.kind() {

@@ -23,7 +23,7 @@ pub(super) fn tls(error: &io::Error) -> String {
         ApplicationVerificationFailure, BadSignature, Expired, ExpiredContext, NotValidForName,
         NotValidForNameContext, UnknownIssuer,
     };
-    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    use rustls::Error::InvalidCertificate;
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = match cause {
         Some(InvalidCertificate(UnknownIssuer | BadSignature)) => {
@@ -38,10 +38,23 @@ pub(super) fn tls(error: &io::Error) -> String {
         Some(InvalidCertificate(ApplicationVerificationFailure)) => {
             "the certificate of this server is not the one that was named"
         }
-        Some(InvalidMessage(_)) => "what answers does not speak TLS",
+        _ if is_without_tls(error) => "what answers does not speak TLS, so ws:// may be right",
         _ => return format!("no TLS with this server: {error}"),
     };
     words.to_owned()
+}
+
+/// Whether what answers speaks something else.
+#[cfg(feature = "tls")]
+pub(super) fn is_without_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// Nobody does TLS.
+#[cfg(not(feature = "tls"))]
+pub(super) fn is_without_tls(_: &io::Error) -> bool {
+    false
 }
 
 /// Nobody does TLS.
