@@ -10,6 +10,7 @@ use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
+use crate::url;
 use bowline_core::transfer::{Digest, NameError, SafeName};
 use bowline_store::{Pipe, Source};
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ enum Parcel {
 pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     check_order(&args.files, &args.url)?;
     let into = args.into.as_deref().map(folder).transpose()?;
+    let tells_people = !args.common.output.quiet && !args.common.output.json;
+    if let Some(note) = url::route(&args.url).filter(|_| tells_people && into.is_none()) {
+        report::print_line(&note);
+    }
     if let Some(name) = stdin(&args, into.as_ref())? {
         return send_stdin(name, args, interrupt).await;
     }

@@ -65,6 +65,24 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
+/// What to say of a path behind the URL of a server that files are sent to; nothing if there is none.
+pub(crate) fn route(url: &str) -> Option<String> {
+    let (_, _, target) = parts(url);
+    let path = target.split('?').next().unwrap_or_default().trim_matches('/');
+    if path.is_empty() {
+        return None;
+    }
+    // What may be part of a password is not shown, and what a shell may take apart is not proposed.
+    let name = name_in(url).ok().map(|(_, name)| name).filter(|name| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+        name.as_str().bytes().all(is_plain) && !name.as_str().starts_with('-')
+    });
+    let folder = name.as_ref().map_or("FOLDER", SafeName::as_str);
+    Some(format!(
+        "the path in the URL is a way to the server, and no folder for the files; --into {folder} names one"
+    ))
+}
+
 /// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (scheme, authority, target) = parts(url);
@@ -143,6 +161,20 @@ mod tests {
     fn what_follows_a_question_mark_is_not_shown() {
         assert_eq!(without_query("ws://h/up?token=s3cret"), "ws://h/up?...");
         assert_eq!(without_query("ws://h/up"), "ws://h/up");
+    }
+
+    #[test]
+    fn a_path_behind_a_server_is_said_to_be_no_folder() {
+        for url in ["ws://h", "ws://h:1/", "ws://h//", "ws://h?a/b", "ws://h/?a/b"] {
+            assert_eq!(route(url), None, "{url}");
+        }
+        let folder = |url: &str| route(url).and_then(|text| Some(text.split_once("--into ")?.1.to_owned()));
+        assert_eq!(folder("ws://h/a/b/").as_deref(), Some("a/b names one"));
+        for url in
+            ["ws://h/a b", "ws://h/a@b/c", "ws://h/-a", "ws://h/a?token=secret", "ws://h/../a", "ws://h/$a"]
+        {
+            assert_eq!(folder(url).as_deref(), Some("FOLDER names one"), "{url}");
+        }
     }
 
     #[test]

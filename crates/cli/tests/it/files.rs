@@ -186,3 +186,21 @@ fn a_place_that_a_fetch_cannot_have_is_refused() {
     assert_eq!(fetch("nothing", "new/").code, Some(1));
     assert!(!world.path("new").exists());
 }
+
+#[test]
+fn a_path_behind_a_server_is_not_taken_for_a_folder_without_a_word() {
+    let world = World::new();
+    world.file("a", 100);
+    let server = world.serve(&[]);
+    let url = format!("{}/some/path", server.url);
+    let note = "the path in the URL is a way to the server, and no folder for the files; --into some/path names one\n";
+    let sent = world.run(["send", "a", &url]);
+    assert!(sent.code == Some(0) && sent.stderr.starts_with(note), "{sent:?}");
+    assert!(world.inbox("a") == bytes("a", 100));
+    // Whoever does what it says, and whoever wants to hear nothing, hears it no more.
+    for words in [&["--into", "some/path"][..], &["--quiet"], &["--json"]] {
+        let sent = world.run(["send", "a", &url].iter().chain(words));
+        assert!(sent.code == Some(0) && !sent.stderr.contains("path in the URL"), "{sent:?}");
+    }
+    assert!(world.inbox("some/path/a") == bytes("a", 100));
+}
