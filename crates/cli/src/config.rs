@@ -25,7 +25,7 @@ use toml::de::{DeTable, DeValue};
 const SYSTEM: &str = "/etc/bowline/config.toml";
 
 /// What nobody else should read.
-const SECRETS: [&str; 3] = ["token", "header", "proxy"];
+pub(crate) const SECRETS: [&str; 3] = ["token", "header", "proxy"];
 
 /// An option, as a file says it.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +45,9 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
     };
     let Some((name, matches)) = matches.subcommand() else { return Ok(given) };
     let named = matches.get_one::<PathBuf>("config").cloned();
+    let option = named.as_ref().map(|_| "--config");
     let Some(path) = named.or_else(default_place) else { return Ok(given) };
-    let text = fs::read_to_string(&path).map_err(|e| Trouble::at(&path, e))?;
+    let text = fs::read_to_string(&path).map_err(|e| Trouble::unread(&path, option, &e))?;
     let lines = parse(&text).map_err(|why| Trouble::in_file(&path, why))?;
     if lines.iter().any(|line| SECRETS.contains(&line.option.as_str())) {
         // Not every command has it, nor has one whose words are wrong.

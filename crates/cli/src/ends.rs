@@ -12,6 +12,9 @@ use tokio::sync::mpsc;
 /// The number of what a fetch names: nothing else may turn out to be a folder.
 const NAMED: usize = 0;
 
+/// How many names of what has failed are told again at the end, where others have pushed their sentences out of sight.
+const LISTED: usize = 10;
+
 /// How the files ended.
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
@@ -24,13 +27,25 @@ pub(crate) struct Ends<'a> {
     first: Option<Trouble>,
     /// Another one would have ended the command in another way.
     differ: bool,
+    /// What has failed: the first names, and how many others there are.
+    failed: Vec<String>,
+    others: u64,
     /// What went wrong with the server, and so with all files.
     lost: Option<Trouble>,
 }
 
 impl<'a> Ends<'a> {
     pub(crate) fn new(server: &'a str, ended: mpsc::UnboundedSender<Ended>) -> Self {
-        Self { server, remedy: "check the URL", ended, first: None, differ: false, lost: None }
+        Self {
+            server,
+            remedy: "check the URL",
+            ended,
+            first: None,
+            differ: false,
+            failed: Vec::new(),
+            others: 0,
+            lost: None,
+        }
     }
 
     /// Looks for what would help.
@@ -64,8 +79,8 @@ impl<'a> Ends<'a> {
     }
 
     fn note_failure(&mut self, index: usize, error: &TransferError, report: &mut Report) {
-        let told =
-            Told { name: report.name(index), verb: report.verb(), has_arrived: report.has_arrived(index) };
+        let name = report.name(index).to_owned();
+        let told = Told { name: &name, verb: report.verb(), has_arrived: report.has_arrived(index) };
         let (trouble, concerns) = explain(error, &told, self.server, self.remedy);
         report.failed(index, &trouble);
         if concerns == Concerns::All {
@@ -75,7 +90,7 @@ impl<'a> Ends<'a> {
         if report.is_many() {
             report.complain(&trouble);
         }
-        self.keep(trouble);
+        self.keep(name, trouble);
     }
 
     /// So many files or folders that were never begun are missing.
@@ -83,10 +98,15 @@ impl<'a> Ends<'a> {
         let trouble = Trouble::failed(format!("{name}: {why}"));
         report.miss(name, &trouble, things);
         report.complain(&trouble);
-        self.keep(trouble);
+        self.keep(name.to_owned(), trouble);
     }
 
-    fn keep(&mut self, trouble: Trouble) {
+    fn keep(&mut self, name: String, trouble: Trouble) {
+        if self.failed.len() < LISTED {
+            self.failed.push(name);
+        } else {
+            self.others += 1;
+        }
         let exit = trouble.exit;
         self.differ |= self.first.get_or_insert(trouble).exit != exit;
     }
@@ -99,7 +119,10 @@ impl<'a> Ends<'a> {
             (Some(lost), _) => Err(Trouble::new(lost.exit, format!("{lost} ({})", report.loss()))),
             (None, Some(first)) => {
                 let exit = if self.differ { Exit::Failed } else { first.exit };
-                Err(Trouble::new(exit, format!("{}; see above", report.failure())))
+                let others =
+                    if self.others > 0 { format!(" and {} more", self.others) } else { String::new() };
+                let names = self.failed.join(", ");
+                Err(Trouble::new(exit, format!("{}: {names}{others}; see above", report.failure())))
             }
         }
     }

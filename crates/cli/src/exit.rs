@@ -1,9 +1,9 @@
 //! How the command ends: a number for scripts, and one line for people.
 
 use crate::plain::plain;
-use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl Trouble {
     /// This went wrong with a file or folder.
     pub(crate) fn at(path: &Path, why: impl fmt::Display) -> Self {
         Self::failed(format!("{}: {why}", path.display()))
+    }
+
+    /// A file cannot be read, and this option names it, if any does.
+    pub(crate) fn unread(path: &Path, option: Option<&str>, why: &io::Error) -> Self {
+        let remedy = option.map_or_else(String::new, |option| format!("; look at {option}"));
+        Self::at(path, format!("{why}{remedy}"))
     }
 
     /// This is wrong with what a file says.

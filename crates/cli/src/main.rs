@@ -90,10 +90,25 @@ fn tell(said: &clap::Error) -> ! {
     std::process::exit(i32::from(stdout::exit() as u8))
 }
 
-/// The same complaint without the value, which may be secret: who typed it sees it anyway.
+/// The same complaint without a value that is secret, and without advice that does not help.
 fn discreet(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::ValueValidation {
+    let is_secret = match error.get(ContextKind::InvalidArg) {
+        // As in "--token <T>".
+        Some(ContextValue::String(option)) => {
+            let name = option.trim_start_matches('-').split(' ').next().unwrap_or_default();
+            config::SECRETS.contains(&name)
+        }
+        _ => true,
+    };
+    if error.kind() == ErrorKind::ValueValidation && is_secret {
         error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
+    }
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        // That a word may stand behind "--": of one with a single dash it names but a letter.
+        tips.retain(|tip| !tip.to_string().contains("as a value"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
     }
     error
 }

@@ -29,7 +29,7 @@ pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trou
         return Ok(Some(ClientTls::pinned(fingerprint)));
     }
     let Some(path) = &trust.ca else { return Ok(None) };
-    let tls = ClientTls::trusting(&read(path)?);
+    let tls = ClientTls::trusting(&read(path, Some("--ca"))?);
     tls.map(Some).map_err(|error| unusable(path, &error))
 }
 
@@ -37,7 +37,8 @@ pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trou
 pub(crate) fn server(papers: &Papers, quiet: bool) -> Result<Option<ServerTls>, Trouble> {
     let (Some(certificate), Some(key)) = (&papers.cert, &papers.key) else { return Ok(None) };
     warn_if_exposed(key, quiet);
-    let tls = ServerTls::new(&read(certificate)?, &read(key)?);
+    let (chain, secret) = pair(papers, certificate, key)?;
+    let tls = ServerTls::new(&chain, &secret);
     tls.map(Some).map_err(|error| blame(certificate, key, &error))
 }
 
@@ -46,14 +47,15 @@ pub(crate) fn fingerprint(papers: &Papers) -> Result<Option<Fingerprint>, Troubl
     let Some(certificate) = papers.cert.as_deref().filter(|_| papers.self_signed) else {
         return Ok(None);
     };
-    let fingerprint = Fingerprint::of(&read(certificate)?);
+    let fingerprint = Fingerprint::of(&read(certificate, None)?);
     fingerprint.map(Some).map_err(|error| unusable(certificate, &error))
 }
 
 /// Reads the files again. If they cannot be used, nothing changes.
 pub(crate) fn renew(tls: &ServerTls, papers: &Papers) -> Result<(), Trouble> {
     let (Some(certificate), Some(key)) = (&papers.cert, &papers.key) else { return Ok(()) };
-    tls.replace(&read(certificate)?, &read(key)?).map_err(|error| blame(certificate, key, &error))
+    let (chain, secret) = pair(papers, certificate, key)?;
+    tls.replace(&chain, &secret).map_err(|error| blame(certificate, key, &error))
 }
 
 fn blame(certificate: &Path, key: &Path, error: &TlsError) -> Trouble {
@@ -64,6 +66,12 @@ fn unusable(path: &Path, error: &TlsError) -> Trouble {
     Trouble::failed(format!("{}: {error}", path.display()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
-    fs::read(path).map_err(|e| Trouble::at(path, e))
+/// A certificate and its key; no option names those that this program has made.
+fn pair(papers: &Papers, certificate: &Path, key: &Path) -> Result<(Vec<u8>, Vec<u8>), Trouble> {
+    let named = |option| Some(option).filter(|_| !papers.self_signed);
+    Ok((read(certificate, named("--tls-cert"))?, read(key, named("--tls-key"))?))
+}
+
+fn read(path: &Path, option: Option<&str>) -> Result<Vec<u8>, Trouble> {
+    fs::read(path).map_err(|e| Trouble::unread(path, option, &e))
 }

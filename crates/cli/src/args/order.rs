@@ -10,37 +10,49 @@ pub(crate) fn options_first(given: Vec<OsString>) -> Vec<OsString> {
     let mut cli = Cli::command();
     cli.build();
     let mut rest = given.iter();
-    let mut options: Vec<_> = rest.next().into_iter().collect();
-    let Some(name) = take_options(&cli, &mut rest, &mut options) else { return given };
+    let mut options = Options { found: rest.next().into_iter().collect(), cut: None };
+    let Some(name) = options.take(&cli, &mut rest) else { return given };
     let Some(command) = name.to_str().and_then(|name| cli.find_subcommand(name)) else { return given };
-    options.push(name);
+    options.found.push(name);
     let mut words = Vec::new();
-    while let Some(word) = take_options(command, &mut rest, &mut options) {
+    while let Some(word) = options.take(command, &mut rest) {
         words.push(word);
         if word == "--" {
             words.extend(&mut rest);
         }
     }
-    options.into_iter().chain(words).cloned().collect()
+    options.found.into_iter().chain(words).chain(options.cut).cloned().collect()
 }
 
-/// Takes options with their values, up to the next word.
-fn take_options<'a>(
-    command: &Command,
-    rest: &mut impl Iterator<Item = &'a OsString>,
-    options: &mut Vec<&'a OsString>,
-) -> Option<&'a OsString> {
-    while let Some(word) = rest.next() {
-        match word.as_encoded_bytes() {
-            b"-" | b"--" => return Some(word),
-            [b'-', ..] => options.push(word),
-            _ => return Some(word),
+/// The options of a command line, with their values.
+struct Options<'a> {
+    found: Vec<&'a OsString>,
+    /// The last one, if its value is missing: it must not take a word for that.
+    cut: Option<&'a OsString>,
+}
+
+impl<'a> Options<'a> {
+    /// Takes those that come next, and gives the word behind them.
+    fn take(
+        &mut self,
+        command: &Command,
+        rest: &mut impl Iterator<Item = &'a OsString>,
+    ) -> Option<&'a OsString> {
+        while let Some(word) = rest.next() {
+            match word.as_encoded_bytes() {
+                [b'-', _, ..] if word != "--" => {}
+                _ => return Some(word),
+            }
+            if !wants_next(command, word) {
+                self.found.push(word);
+            } else if let Some(value) = rest.next() {
+                self.found.extend([word, value]);
+            } else {
+                self.cut = Some(word);
+            }
         }
-        if wants_next(command, word) {
-            options.extend(rest.next());
-        }
+        None
     }
-    None
 }
 
 /// Whether the value of this option is the next word.
@@ -69,7 +81,8 @@ mod tests {
             ("bowline send a --preserve -- -b u --quiet", "bowline send --preserve a -- -b u --quiet"),
             ("bowline fetch u -o f", "bowline fetch -o f u"),
             ("bowline fetch u -vo f -of", "bowline fetch -vo f -of u"),
-            ("bowline send a --limit-rate", "bowline send --limit-rate a"),
+            ("bowline send a u --preserve --limit-rate", "bowline send --preserve a u --limit-rate"),
+            ("bowline send - u --name --report", "bowline send --name --report - u"),
             ("bowline serve", "bowline serve"),
             ("bowline frobnicate a --b c", "bowline frobnicate a --b c"),
             ("bowline", "bowline"),

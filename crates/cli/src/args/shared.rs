@@ -35,7 +35,8 @@ impl Token {
     pub(crate) fn read(&self, quiet: bool) -> Result<Option<String>, Trouble> {
         let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
         warn_if_exposed(path, quiet);
-        let text = read_token(path).map_err(|e| Trouble::at(path, e))?;
+        let option = Some("--token-file or BOWLINE_TOKEN_FILE");
+        let text = read_token(path).map_err(|e| Trouble::unread(path, option, &e))?;
         parse_token(&text).map(Some).map_err(|why| Trouble::in_file(path, why))
     }
 }

@@ -8,7 +8,27 @@ use std::path::{Path, PathBuf};
 
 /// What to say instead of what clap says, if there is something better.
 pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
-    lone_word(error, words).or_else(|| misplaced(error, words))
+    lone_word(error, words).or_else(|| misplaced(error, words)).or_else(|| dashed(error, words))
+}
+
+/// What to say of a file whose name looks like an option.
+fn dashed(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(unknown)) if error.kind() == ErrorKind::UnknownArgument => unknown,
+        _ => return None,
+    };
+    // Of a word with one dash only a letter is named.
+    let is_it = |word: &OsString| {
+        let word = word.as_encoded_bytes();
+        word == unknown.as_bytes() || (!word.starts_with(b"--") && word.starts_with(unknown.as_bytes()))
+    };
+    let at = words.iter().position(is_it).filter(|_| unknown.starts_with('-'))?;
+    let is_place = at > 0 && ["-o", "--output", "--dir"].iter().any(|option| words[at - 1] == *option);
+    let shown = Path::new(&words[at]).display();
+    let found = is_place || Path::new(&words[at]).exists();
+    found.then(|| {
+        Trouble::usage(format!("{shown} begins with a dash and is taken for an option; write ./{shown}"))
+    })
 }
 
 /// What to say of a `send` with one word, of which clap knows only that it is not enough: it takes it for the URL.

@@ -75,7 +75,8 @@ impl Doors {
         let mut entries = Vec::new();
         if let Some(path) = &self.file {
             warn_if_exposed(path, quiet);
-            let text = std::fs::read_to_string(path).map_err(|e| Trouble::at(path, e))?;
+            let text =
+                std::fs::read_to_string(path).map_err(|e| Trouble::unread(path, Some("--tokens"), &e))?;
             entries.extend(parse(&text).map_err(|why| Trouble::in_file(path, why))?);
         }
         if let Some(Lines(text)) = &self.lines {

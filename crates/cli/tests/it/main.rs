@@ -14,6 +14,7 @@ mod gateway;
 mod headers;
 mod pages;
 mod path;
+mod permissions;
 mod pipes;
 mod probe;
 mod progress;

@@ -1,6 +1,6 @@
 //! What cannot be done is said in one line, with the right exit code.
 
-use crate::common::{Done, Process, World, bytes, heed_permissions, nobody};
+use crate::common::{Done, Process, World, bytes, nobody};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 /// The one line on stderr, without its prefix.
-fn complaint(done: &Done, code: i32) -> &str {
+pub(crate) fn complaint(done: &Done, code: i32) -> &str {
     assert_eq!(done.code, Some(code), "{done:?}");
     let line = done.stderr.strip_suffix('\n').and_then(|text| text.strip_prefix("bowline: "));
     line.filter(|line| !line.contains('\n')).unwrap_or_else(|| panic!("not one line: {done:?}"))
@@ -31,9 +31,33 @@ fn a_taken_name_is_refused_while_other_files_go_on() {
     );
     let both = world.run(["send", "--json", "a", "b", &server.url]);
     assert_eq!(both.code, Some(1), "{both:?}");
-    assert!(both.stderr.ends_with("bowline: 1 of 2 files failed; see above\n"), "{both:?}");
+    assert!(both.stderr.ends_with("bowline: 1 of 2 files failed: a; see above\n"), "{both:?}");
     assert!(both.stdout.contains("{\"event\":\"failed\",\"name\":\"a\""), "{both:?}");
     assert!(world.inbox("a") == bytes("inbox/a", 500) && world.inbox("b") == bytes("b", 800));
+}
+
+#[test]
+fn what_has_failed_is_named_again_at_the_end() {
+    let world = World::new();
+    for n in 0..30 {
+        world.file(&format!("photos/{n}"), 10);
+    }
+    for n in 10..22 {
+        world.file(&format!("inbox/photos/{n}"), 20);
+    }
+    let server = world.serve(&[]);
+    let sent = world.run(["send", "photos", &server.url]);
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    let last = sent.stderr.lines().last().expect("a line");
+    let names = last.strip_prefix("bowline: 12 of 31 files and folders failed: ");
+    let names = names
+        .and_then(|rest| rest.strip_suffix(" and 2 more; see above"))
+        .unwrap_or_else(|| panic!("{last}"));
+    let names: Vec<_> = names.split(", ").collect();
+    assert_eq!(names.len(), 10);
+    for name in names {
+        assert!(sent.stderr.contains(&format!("bowline: {name}: the server has another file")), "{sent:?}");
+    }
 }
 
 #[test]
@@ -273,63 +297,6 @@ fn a_folder_that_cannot_be_made_is_not_said_to_be_missing() {
         ["bowline: photos: /sys/photos cannot be made: ", "bowline: /sys: nothing can be put there: "];
     assert!(is_said.iter().any(|words| line.starts_with(words)), "{line}");
     assert!(line.ends_with("; choose another place with -o"), "{line}");
-}
-
-#[test]
-fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() {
-    if !heed_permissions() {
-        return;
-    }
-    let world = World::new();
-    let forbid = |names: &[&str], mode| {
-        for name in names {
-            fs::set_permissions(world.path(name), fs::Permissions::from_mode(mode)).expect("ours");
-        }
-    };
-    for name in [
-        "a",
-        "b",
-        "inbox/secret",
-        "inbox/hidden/c",
-        "inbox/locked/d",
-        "inbox/tree/sub/e",
-        "copy/sub/f",
-        "bare/g",
-    ] {
-        world.file(name, 100);
-    }
-    forbid(&["b", "inbox/secret", "inbox/hidden"], 0o000);
-    forbid(&["inbox/locked", "copy/sub", "bare"], 0o555);
-    let server = world.serve(&[]);
-    let denied = "Permission denied (os error 13)";
-    let itself = format!(
-        "not permitted; check the owner and the mode of it and of the folders that it is in ({denied})"
-    );
-    let within = |folder: &str| {
-        format!("not permitted in the folder {folder}; check its owner and its mode ({denied})")
-    };
-    let send = |words: &[&str]| world.run(["send"].iter().chain(words).chain(&[&*server.url]));
-    assert_eq!(complaint(&send(&["b"]), 1), format!("b: {itself}"));
-    let sent = send(&["a", "--into", "locked"]);
-    assert_eq!(complaint(&sent, 1), format!("locked/a: the other side says: {}", within("locked")));
-    let sent = send(&["a", "--into", "locked/new"]);
-    assert_eq!(complaint(&sent, 1), format!("locked/new/a: the other side says: {}", within("locked")));
-    let fetch =
-        |name: &str, place: &str| world.run(["fetch", &format!("{}/{name}", server.url), "-o", place]);
-    assert_eq!(complaint(&fetch("secret", "back"), 1), format!("secret: the other side says: {itself}"));
-    for name in ["hidden", "hidden/c"] {
-        assert_eq!(
-            complaint(&fetch(name, "back"), 1),
-            format!("{name}: the other side says: {}", within("hidden"))
-        );
-    }
-    let done = fetch("tree", "copy");
-    assert!(done.stderr.contains(&format!("tree/sub/e: here: {}\n", within("sub"))), "{done:?}");
-    let bare = world.path("bare").canonicalize().expect("it is there");
-    let said =
-        format!("{}: nothing can be put there: {denied}; choose another place with -o", bare.display());
-    assert_eq!(complaint(&fetch("locked/d", "bare/"), 1), said);
-    forbid(&["inbox/hidden", "inbox/locked", "copy/sub", "bare"], 0o755);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Options from a file, and a server that has a certificate at once.
 
-use crate::common::{Process, World, bytes, heed_permissions, nobody};
+use crate::common::{Process, World, bytes, nobody};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -81,34 +81,6 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
     let check = world.run(["serve", "--check", "--listen", &address, "--dir", "new"]);
     assert_eq!(check.code, Some(0), "it may be the server that is to be started anew: {check:?}");
     assert!(!world.path("new").exists(), "nothing is made");
-}
-
-#[test]
-fn a_folder_that_takes_no_files_is_refused_unless_none_are_to_be_sent() {
-    if !heed_permissions() {
-        return;
-    }
-    let world = World::new();
-    world.file("inbox/a", 10);
-    let forbid = |mode| {
-        fs::set_permissions(world.path("inbox"), fs::Permissions::from_mode(mode)).expect("ours");
-    };
-    forbid(0o555);
-    let refused = "bowline: inbox: nobody can send files there: Permission denied (os error 13); change its owner or its mode, \
-                   choose another --dir, or serve with --read-only\n";
-    for words in [&[][..], &["--check"]] {
-        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
-        let done = world.run(serve.iter().chain(words));
-        assert_eq!((done.code, &*done.stderr), (Some(1), refused));
-        let done = world.run(["serve", "--listen", "127.0.0.1:0", "--dir", "inbox/new"].iter().chain(words));
-        assert!(done.stderr.starts_with("bowline: inbox/new: cannot be made: Permission denied"), "{done:?}");
-    }
-    let server = world.serve(&["--read-only"]);
-    let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "back"]);
-    assert_eq!(fetched.code, Some(0), "{fetched:?}");
-    let check = ["serve", "--check", "--dir", "inbox", "--read-only"];
-    assert_eq!(world.run(check).code, Some(0));
-    forbid(0o755);
 }
 
 #[test]

@@ -9,6 +9,9 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
     let server = world.serve(&[]);
     world.file("x/a", 10);
     world.file("y/a", 10);
+    for name in ["-dash", "--dash"] {
+        world.file(name, 10);
+    }
     let name_less = format!("{}/", server.url);
     let lone_url = format!("no file is named; type bowline send FILE {}/", server.url);
     let url_first = format!("the URL comes last; type bowline send x/a {}/", server.url);
@@ -54,6 +57,29 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["serve", "x"], "x is one word too many; a server takes files into this folder by --dir x"),
         (&["serve", "--listen", "9000"], "9000 is no address; write HOST:PORT, such as 127.0.0.1:9000"),
         (&["send", "x/a", &server.url, "--overwrite"], "serve with --overwrite"),
+        (
+            &["send", "-dash", &server.url],
+            "-dash begins with a dash and is taken for an option; write ./-dash\n",
+        ),
+        (
+            &["send", "x/a", "--dash", &server.url],
+            "--dash begins with a dash and is taken for an option; write ./--dash\n",
+        ),
+        (
+            &["fetch", &name, "-o", "-back"],
+            "-back begins with a dash and is taken for an option; write ./-back\n",
+        ),
+        (
+            &["serve", "--dir", "-back"],
+            "-back begins with a dash and is taken for an option; write ./-back\n",
+        ),
+        (&["send", "x/a", &server.url, "--report"], "a value is required for '--report <FILE.html>'"),
+        (&["send", "x/a", &server.url, "--preserv"], "a similar argument exists: '--preserve'"),
+        (
+            &["send", "x/a", &server.url, "--timeout", "5"],
+            "invalid value '5' for '--timeout <TIME>': a unit is missing",
+        ),
+        (&["serve", "--quota", "much"], "invalid value 'much' for '--quota <SIZE>'"),
         (&["frobnicate"], "frobnicate"),
     ];
     for (args, words) in cases {
@@ -62,7 +88,43 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         assert!(done.stderr.contains(words), "{args:?}: {done:?}");
         assert!(done.stdout.is_empty(), "{args:?}: {done:?}");
     }
+    let unknown = world.run(["send", "-zeal", &server.url]);
+    assert!(unknown.code == Some(2) && !unknown.stderr.contains("tip:"), "{unknown:?}");
     assert_eq!(fs::read_dir(world.path("inbox")).expect("it was made").count(), 0);
+}
+
+#[test]
+fn a_name_that_begins_with_a_dash_can_be_written() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    world.file("-dash", 10);
+    assert_eq!(world.run(["send", "./-dash", &server.url]).code, Some(0));
+    assert_eq!(world.run(["fetch", &format!("{}/-dash", server.url), "-o", "./-back"]).code, Some(0));
+    assert!(fs::read(world.path("-back")).expect("it is there") == world.inbox("-dash"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_with_the_option_that_names_it() {
+    let world = World::new();
+    world.file("a", 10);
+    let client = ["send", "a", "ws://127.0.0.1:1"];
+    let server = ["serve", "--listen", "127.0.0.1:0"];
+    let missing = "none: No such file or directory (os error 2); look at";
+    for (words, option) in [
+        (client, "--token-file"),
+        (client, "--config"),
+        (client, "--ca"),
+        (server, "--tokens"),
+        (server, "--token-file"),
+    ] {
+        let done = world.run(words.iter().chain(&[option, "none"]));
+        assert_eq!(done.code, Some(1), "{done:?}");
+        assert!(done.stderr.starts_with(&format!("bowline: {missing} {option}")), "{done:?}");
+    }
+    for (certificate, key, option) in [("none", "a", "--tls-cert"), ("a", "none", "--tls-key")] {
+        let done = world.run(server.iter().chain(&["--tls-cert", certificate, "--tls-key", key]));
+        assert!(done.stderr.ends_with(&format!("bowline: {missing} {option}\n")), "{done:?}");
+    }
 }
 
 #[test]

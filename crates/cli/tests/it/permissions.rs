@@ -1,0 +1,91 @@
+//! What permissions forbid, to a server and to a client.
+
+use crate::common::{World, heed_permissions};
+use crate::refusals::complaint;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+#[test]
+fn a_folder_that_takes_no_files_is_refused_unless_none_are_to_be_sent() {
+    if !heed_permissions() {
+        return;
+    }
+    let world = World::new();
+    world.file("inbox/a", 10);
+    let forbid = |mode| {
+        fs::set_permissions(world.path("inbox"), fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    forbid(0o555);
+    let refused = "bowline: inbox: nobody can send files there: Permission denied (os error 13); change its owner or its mode, \
+                   choose another --dir, or serve with --read-only\n";
+    for words in [&[][..], &["--check"]] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let done = world.run(serve.iter().chain(words));
+        assert_eq!((done.code, &*done.stderr), (Some(1), refused));
+        let done = world.run(["serve", "--listen", "127.0.0.1:0", "--dir", "inbox/new"].iter().chain(words));
+        assert!(done.stderr.starts_with("bowline: inbox/new: cannot be made: Permission denied"), "{done:?}");
+    }
+    let server = world.serve(&["--read-only"]);
+    let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    let check = ["serve", "--check", "--dir", "inbox", "--read-only"];
+    assert_eq!(world.run(check).code, Some(0));
+    forbid(0o755);
+}
+
+#[test]
+fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() {
+    if !heed_permissions() {
+        return;
+    }
+    let world = World::new();
+    let forbid = |names: &[&str], mode| {
+        for name in names {
+            fs::set_permissions(world.path(name), fs::Permissions::from_mode(mode)).expect("ours");
+        }
+    };
+    for name in [
+        "a",
+        "b",
+        "inbox/secret",
+        "inbox/hidden/c",
+        "inbox/locked/d",
+        "inbox/tree/sub/e",
+        "copy/sub/f",
+        "bare/g",
+    ] {
+        world.file(name, 100);
+    }
+    forbid(&["b", "inbox/secret", "inbox/hidden"], 0o000);
+    forbid(&["inbox/locked", "copy/sub", "bare"], 0o555);
+    let server = world.serve(&[]);
+    let denied = "Permission denied (os error 13)";
+    let itself = format!(
+        "not permitted; check the owner and the mode of it and of the folders that it is in ({denied})"
+    );
+    let within = |folder: &str| {
+        format!("not permitted in the folder {folder}; check its owner and its mode ({denied})")
+    };
+    let send = |words: &[&str]| world.run(["send"].iter().chain(words).chain(&[&*server.url]));
+    assert_eq!(complaint(&send(&["b"]), 1), format!("b: {itself}"));
+    let sent = send(&["a", "--into", "locked"]);
+    assert_eq!(complaint(&sent, 1), format!("locked/a: the other side says: {}", within("locked")));
+    let sent = send(&["a", "--into", "locked/new"]);
+    assert_eq!(complaint(&sent, 1), format!("locked/new/a: the other side says: {}", within("locked")));
+    let fetch =
+        |name: &str, place: &str| world.run(["fetch", &format!("{}/{name}", server.url), "-o", place]);
+    assert_eq!(complaint(&fetch("secret", "back"), 1), format!("secret: the other side says: {itself}"));
+    for name in ["hidden", "hidden/c"] {
+        assert_eq!(
+            complaint(&fetch(name, "back"), 1),
+            format!("{name}: the other side says: {}", within("hidden"))
+        );
+    }
+    let done = fetch("tree", "copy");
+    assert!(done.stderr.contains(&format!("tree/sub/e: here: {}\n", within("sub"))), "{done:?}");
+    let bare = world.path("bare").canonicalize().expect("it is there");
+    let said =
+        format!("{}: nothing can be put there: {denied}; choose another place with -o", bare.display());
+    assert_eq!(complaint(&fetch("locked/d", "bare/"), 1), said);
+    forbid(&["inbox/hidden", "inbox/locked", "copy/sub", "bare"], 0o755);
+}
