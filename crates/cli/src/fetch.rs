@@ -125,6 +125,9 @@ fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
     let folder = folder.canonicalize().map_err(|e| {
         Trouble::failed(format!("{}: the folder for the file is missing: {e}", folder.display()))
     })?;
+    if !folder.is_dir() {
+        return Err(Trouble::at(&folder, "it is no folder; choose another place with -o"));
+    }
     Ok(folder.join(file))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::slots::Overtaken;
 use crate::sys;
-use bowline_core::transfer::Code;
+use bowline_core::transfer::{Code, SafeName};
 use std::borrow::Cow;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ impl ErrorKind {
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => {
-                "not permitted; check the owner and the mode of it and of the folders that it is in"
+                "not permitted; check its owner and its mode, and those of the folders that it is in"
             }
             Self::SourceChanged => "the source file changed; send it again from the start",
             Self::Forgotten => "the other side does not have what it said, and a pipe cannot be read again",
@@ -158,6 +158,13 @@ impl StoreError {
     /// The same, if it is about permissions, with the folder to look at; an empty name is that of the folder that was opened.
     pub(crate) fn within(self, folder: &str) -> Self {
         if self.kind == ErrorKind::Denied { Self { folder: Some(folder.into()), ..self } } else { self }
+    }
+
+    /// The same for who knows a view of the store: he is told of no folder around what he sees.
+    pub(crate) fn seen_in(self, view: Option<&SafeName>) -> Self {
+        let (Some(view), Some(folder)) = (view, self.folder.as_deref()) else { return self };
+        let inner = folder.strip_prefix(view.as_str()).and_then(|inner| inner.strip_prefix('/'));
+        Self { folder: Some(inner.unwrap_or_default().into()), ..self }
     }
 
     /// For `map_err`.

@@ -171,6 +171,7 @@ impl Sums {
                 sentence.push_str(&text);
             }
         }
+        let place = place.filter(|_| files + folders > 0);
         let place = place.map_or_else(String::new, |place| format!(", into {place}"));
         format!("{sentence}{place}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
     }

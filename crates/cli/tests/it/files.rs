@@ -177,6 +177,9 @@ fn a_place_that_a_fetch_cannot_have_is_refused() {
         (done.code, &*done.stderr),
         (Some(1), "bowline: file/: it is no folder; choose another place with -o\n")
     );
+    let done = fetch("a", "file/a");
+    let said = "file: it is no folder; choose another place with -o\n";
+    assert!(done.code == Some(1) && done.stderr.ends_with(said), "{done:?}");
     let done = fetch("a", "none/new/");
     assert!(
         done.code == Some(1) && done.stderr.starts_with("bowline: none/new/: cannot be made: "),

@@ -1,6 +1,6 @@
 //! What permissions forbid, to a server and to a client.
 
-use crate::common::{World, heed_permissions};
+use crate::common::{Process, World, heed_permissions};
 use crate::refusals::complaint;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -53,20 +53,38 @@ fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() 
         "inbox/tree/sub/e",
         "copy/sub/f",
         "bare/g",
+        "outer/inner/locked/i",
+        "outer/inner/hidden/h",
     ] {
         world.file(name, 100);
     }
-    forbid(&["b", "inbox/secret", "inbox/hidden"], 0o000);
-    forbid(&["inbox/locked", "copy/sub", "bare"], 0o555);
+    forbid(&["b", "inbox/secret", "inbox/hidden", "outer/inner/hidden"], 0o000);
+    forbid(&["inbox/locked", "copy/sub", "bare", "outer/inner/locked"], 0o555);
     let server = world.serve(&[]);
     let denied = "Permission denied (os error 13)";
     let itself = format!(
-        "not permitted; check the owner and the mode of it and of the folders that it is in ({denied})"
+        "not permitted; check its owner and its mode, and those of the folders that it is in ({denied})"
     );
     let within = |folder: &str| {
         format!("not permitted in the folder {folder}; check its owner and its mode ({denied})")
     };
     let send = |words: &[&str]| world.run(["send"].iter().chain(words).chain(&[&*server.url]));
+    // Who may see a folder only is told nothing of the way to it.
+    fs::write(world.path("who"), "alice eins folder=inner\n").expect("ours");
+    let inner = ["serve", "--listen", "127.0.0.1:0", "--dir", "outer", "--tokens", "who"];
+    let mut inner = Process::start(&mut world.bowline(inner));
+    let url = inner
+        .line()
+        .and_then(|line| Some(line.strip_prefix("listening on ")?.to_owned()))
+        .expect("it listens");
+    let sent = world.run(["send", "a", &url, "--token", "eins", "--into", "locked"]);
+    assert_eq!(complaint(&sent, 1), format!("locked/a: the other side says: {}", within("locked")));
+    let fetched = world.run(["fetch", &format!("{url}/hidden/h"), "--token", "eins"]);
+    assert_eq!(complaint(&fetched, 1), format!("hidden/h: the other side says: {}", within("hidden")));
+    forbid(&["outer/inner"], 0o555);
+    let sent = world.run(["send", "a", &url, "--token", "eins"]);
+    assert_eq!(complaint(&sent, 1), format!("a: the other side says: {}", within("that all files are in")));
+
     assert_eq!(complaint(&send(&["b"]), 1), format!("b: {itself}"));
     let sent = send(&["a", "--into", "locked"]);
     assert_eq!(complaint(&sent, 1), format!("locked/a: the other side says: {}", within("locked")));
@@ -87,5 +105,14 @@ fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() 
     let said =
         format!("{}: nothing can be put there: {denied}; choose another place with -o", bare.display());
     assert_eq!(complaint(&fetch("locked/d", "bare/"), 1), said);
-    forbid(&["inbox/hidden", "inbox/locked", "copy/sub", "bare"], 0o755);
+    let names = [
+        "inbox/hidden",
+        "inbox/locked",
+        "copy/sub",
+        "bare",
+        "outer/inner",
+        "outer/inner/hidden",
+        "outer/inner/locked",
+    ];
+    forbid(&names, 0o755);
 }

@@ -115,6 +115,7 @@ impl Worker {
                 }),
                 _ => Err(error),
             });
+            let source = source.map_err(|error| error.seen_in(store.folder()));
             let source = source.and_then(|source| source.range(range));
             reporter.report_result(source.map(|source| Outcome::Opened { name, source }));
         }));

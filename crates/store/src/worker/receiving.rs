@@ -52,7 +52,7 @@ impl Receiving {
             Ok(Opened::Present(mut present)) => {
                 store.strides().submit(&spawn, move || compare(&mut present, &waiting, &reporter));
             }
-            Err(error) => reporter.report_result(Err(error)),
+            Err(error) => reporter.report_result(Err(error.seen_in(store.folder()))),
         });
     }
 
@@ -75,7 +75,8 @@ impl Receiving {
         let (reporter, store) = (self.reporter.clone(), self.store.clone());
         self.writing.submit(move |place| {
             let Some(place) = place.take() else { return };
-            reporter.report_result(place.finish(&store, length, digest));
+            let finished = place.finish(&store, length, digest);
+            reporter.report_result(finished.map_err(|error| error.seen_in(store.folder())));
         });
     }
 
