@@ -1,14 +1,37 @@
 //! What is wrong with the words of a command, where more can be said than that, and what to type instead.
 
+use super::Cli;
 use crate::exit::Trouble;
 use crate::url;
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What to say instead of what clap says, if there is something better.
 pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
-    lone_word(error, words).or_else(|| misplaced(error, words)).or_else(|| dashed(error, words))
+    lone_word(error, words)
+        .or_else(|| misplaced(error, words))
+        .or_else(|| dashed(error, words))
+        .or_else(|| unsaid(error, words))
+}
+
+/// What to say of a value that stands in the environment: nobody has typed the option that clap names.
+fn unsaid(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
+    let option = option.split(' ').next().filter(|_| error.kind() == ErrorKind::ValueValidation)?;
+    let is_said = |word: &OsString| {
+        let rest = word.as_encoded_bytes().strip_prefix(option.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+    };
+    let cli = Cli::command();
+    let variable = cli.get_subcommands().flat_map(clap::Command::get_arguments).find_map(|arg| {
+        let variable = arg.get_env().filter(|_| arg.get_long() == option.strip_prefix("--"))?;
+        variable.to_str().map(str::to_owned)
+    });
+    let (variable, why) = (variable.filter(|_| !words.iter().any(is_said))?, error.source()?);
+    Some(Trouble::usage(format!("{variable} in the environment: {why}")))
 }
 
 /// What to say of a file whose name looks like an option.

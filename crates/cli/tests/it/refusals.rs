@@ -169,6 +169,12 @@ fn a_token_is_named_once_and_the_line_wins_over_the_environment() {
     let done = run(&["--token", "right"], &[("BOWLINE_TOKEN_FILE", "nowhere")]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let done = run(&[], &[("BOWLINE_TOKEN", "right"), ("BOWLINE_TOKEN_FILE", "right")]);
+    for wrong in ["", "wr ong"] {
+        let done = run(&[], &[("BOWLINE_TOKEN", wrong)]);
+        assert!(complaint(&done, 2).starts_with("BOWLINE_TOKEN in the environment: "), "{done:?}");
+        let done = run(&["--token", wrong], &[("BOWLINE_TOKEN", "right")]);
+        assert!(done.code == Some(2) && done.stderr.contains("--token <T>"), "{done:?}");
+    }
     let both = "the environment has both BOWLINE_TOKEN and BOWLINE_TOKEN_FILE, of which only one can count; unset one";
     assert_eq!(complaint(&done, 2), both);
 }
