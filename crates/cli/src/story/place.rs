@@ -15,11 +15,14 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// What this path leads to: an ordinary file or nothing so far, or stdout, as `/dev/stdout` does.
+    /// What this path leads to: an ordinary file or nothing so far, or stdout, as `-` and `/dev/stdout` do.
     ///
     /// # Errors
     /// Why no page can stand there. A folder, a device, a pipe or a socket is not replaced, nor is a link.
     pub(super) fn at(path: &Path) -> Result<Self, &'static str> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Stdout);
+        }
         let Ok(there) = fs::metadata(path) else {
             return match path.symlink_metadata() {
                 Ok(_) => Err("it is a link that leads nowhere"),

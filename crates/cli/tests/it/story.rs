@@ -157,9 +157,12 @@ fn a_page_goes_to_stdout_where_its_place_leads_there() {
     let server = world.serve(&[]);
     world.file("a.bin", 1000);
     std::os::unix::fs::symlink("/dev/fd/1", world.path("out")).expect("linked");
-    let done = world.run(["send", "a.bin", &server.url, "--report", "out"]);
-    assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.stdout.starts_with("<!") && done.stdout.ends_with("</html>\n"), "{done:?}");
+    for place in ["out", "-"] {
+        let done = world.run(["send", "a.bin", &server.url, "--report", place]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.starts_with("<!") && done.stdout.ends_with("</html>\n"), "{done:?}");
+    }
+    assert!(!world.path("-").exists());
     assert!(world.path("out").is_symlink());
 }
 
