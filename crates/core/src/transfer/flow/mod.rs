@@ -217,6 +217,11 @@ impl Flow {
         self.in_flight == 0 || self.in_flight + len <= self.window()
     }
 
+    /// Whether nothing was sent yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.begun == 0
+    }
+
     /// How much of a chunk goes into the next frame.
     pub(super) fn cut(&self, chunk: u64) -> u64 {
         if self.begun < MIN_CHUNK.into() { chunk.min(self.begun.max(FIRST_FRAME)) } else { chunk }

@@ -54,11 +54,10 @@ impl Outgoing {
     }
 
     fn start_at(&mut self, accept: Accept, cx: &mut Context<'_>) {
-        // What follows a small offer is on its way already.
-        if accept.resume > self.sent {
-            if let Some(link) = &mut cx.link {
-                self.rewind(accept.resume, link);
-            }
+        // What has followed the offer is on its way, and is of use only to whom it brings something.
+        let is_wanted = accept.have == Have::Part && accept.resume <= self.sent;
+        if let Some(link) = cx.link.as_mut().filter(|_| !is_wanted) {
+            self.rewind(accept.resume, link);
         }
         let has_part = accept.have == Have::Part && accept.resume > 0;
         self.prefix = accept.prefix.filter(|_| has_part).map(|digest| (accept.resume, digest));

@@ -64,7 +64,7 @@ pub(super) enum Fate {
 enum State {
     /// For a link, for its turn, or for the time of another try.
     Waiting { until: Option<Instant> },
-    /// OFFER is out. A small file follows it without waiting, up to its FIN.
+    /// OFFER is out. A small file follows it without waiting, up to its FIN, and so does the beginning of a link's first file.
     Offered { handle: Handle, early: bool, fin: bool },
     /// Chunks go out.
     Sending { handle: Handle, have: Have },
@@ -206,13 +206,14 @@ impl Outgoing {
         }
     }
 
-    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit. Once
-    /// only: a receiver that loses the link before it has opened its file has nothing of that.
+    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit, and so does
+    /// the beginning of a larger one if it is the first of its link: of many, each may be there already. Once only: a
+    /// receiver that loses the link before it has opened its file has nothing of that.
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
-        let small = self.offer.length.filter(|length| *length <= wire::INITIAL_CREDIT);
-        let early = small.is_some()
+        let is_first = link.flow.is_fresh() && link.busy().outgoing == 1;
+        let early = self.offer.length.is_some_and(|length| is_first || length <= wire::INITIAL_CREDIT)
             && self.offer.epoch_seen == 0
             && self.tries.is_first()
             && !self.again
@@ -226,7 +227,7 @@ impl Outgoing {
         self.rewinds = 0;
         self.said_fin = false;
         self.working = None;
-        self.credit = small.filter(|_| early).unwrap_or(0);
+        self.credit = if early { wire::INITIAL_CREDIT.min(self.bound()) } else { 0 };
         self.pauses.begin_link();
         self.state = State::Offered { handle, early, fin: false };
         cx.control(Frame::Offer(handle, self.offer.clone()));

@@ -46,7 +46,9 @@ impl Outgoing {
         // Whole chunks, so that no cut leaves a crumb.
         let chunk = (chunk * (LEAST_READ / chunk).max(1)).min(share);
         let ahead = share.min(chunk * 2);
-        let end = self.bound();
+        // What the receiver has of it is not known yet.
+        let is_early = matches!(self.state, State::Offered { .. });
+        let end = if is_early { self.credit } else { self.bound() };
         // Nobody knows how much an answer of a pipe will bring.
         let most = if self.is_open_ended() { 1 } else { MOST_READS };
         while self.reads < most && self.read_to < end && self.read_to - self.sent < ahead {

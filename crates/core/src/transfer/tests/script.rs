@@ -88,6 +88,20 @@ impl Scripted {
         scripted
     }
 
+    /// Sends a file of 1 MiB whose offer is accepted with so much credit, on handle 3: another was offered before it, and is
+    /// refused, so its beginning has not followed it unasked. Nothing has been read.
+    pub(super) fn with_credit(credit: u64) -> Self {
+        let mut scripted = Self::client();
+        for n in [2, 1] {
+            scripted.0.offer(Instant::ZERO, Offer::new(id(n), name("file"), 1 << 20)).expect("new");
+        }
+        assert_eq!(scripted.say().len(), 2, "the offers");
+        scripted.hear(Frame::Cancel(1, cancel(Code::Exists, Duration::ZERO)));
+        scripted.events();
+        scripted.hear(Frame::Accept(3, accept(credit)));
+        scripted
+    }
+
     /// Carries out the reads that are asked for.
     pub(super) fn read(&mut self) {
         for event in self.events() {

@@ -1,5 +1,6 @@
 //! What a sender makes of its source, and how long it waits for its receiver.
 
+mod beginning;
 mod ends;
 mod small;
 mod told;
@@ -133,15 +134,12 @@ fn under_a_limit_the_short_frames_of_a_link_are_measured_each_by_itself() {
 
 #[test]
 fn a_sliver_of_credit_waits_for_more_while_an_answer_is_to_come() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
-    sender.say();
     let credit = 16 * 1024 + 100;
-    sender.hear(Frame::Accept(1, accept(credit)));
+    let mut sender = Scripted::with_credit(credit);
     sender.read();
     assert_eq!(lengths(&sender.say()).iter().sum::<usize>(), 16 * 1024);
     let ack = Ack { received: 16 * 1024, durable: 0, credit, last_seq: 0, hold_us: 0, rewind: None };
-    sender.hear(Frame::Ack(1, ack));
+    sender.hear(Frame::Ack(3, ack));
     assert_eq!(lengths(&sender.say()), [100], "nothing else would bring more");
 }
 
@@ -182,14 +180,11 @@ fn a_receiver_that_acknowledges_nothing_is_not_waited_for() {
 
 #[test]
 fn a_receiver_that_gives_no_credit_is_not_waited_for() {
-    let mut sender = Scripted::client();
-    sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
-    sender.say();
-    sender.hear(Frame::Accept(1, accept(1000)));
+    let mut sender = Scripted::with_credit(1000);
     sender.read();
     assert_eq!(sender.say().len(), 1);
     let ack = Ack { received: 1000, durable: 0, credit: 1000, last_seq: 0, hold_us: 0, rewind: None };
-    sender.hear_at(Instant::from_secs(3), Frame::Ack(1, ack));
+    sender.hear_at(Instant::from_secs(3), Frame::Ack(3, ack));
     assert!(stalls_at(&mut sender, 63));
 }
 
@@ -235,16 +230,13 @@ fn a_pause_changes_nothing_of_the_time_of_another_offer() {
 #[test]
 fn an_acknowledgement_that_brings_anything_is_no_flood() {
     let flooded = |ack: fn(u64) -> (u64, u64, u64)| {
-        let mut sender = Scripted::client();
-        sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
-        sender.say();
-        sender.hear(Frame::Accept(1, accept(20_000)));
+        let mut sender = Scripted::with_credit(20_000);
         sender.read();
         sender.say();
         (1..=1500).any(|n| {
             let (received, durable, credit) = ack(n);
             sender.hear(Frame::Ack(
-                1,
+                3,
                 Ack { received, durable, credit, last_seq: 0, hold_us: 0, rewind: None },
             ));
             sender.0.is_broken()
