@@ -183,7 +183,7 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
     let verb = told.verb;
     let is_lost = failure.leftover == Some(Leftover::Discard);
     let kept = if told.has_arrived && !is_lost {
-        "; what has arrived of yours is kept, and the same command goes on once the name is free"
+        "; what has arrived is kept, and the same command goes on once the name is free"
     } else {
         ""
     };
@@ -196,10 +196,7 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
             format!("the server has another file of that name; rename yours, or serve with --overwrite{kept}")
         }
         (Code::Exists, false) => {
-            let kept = kept.replace(" of yours", "");
-            format!(
-                "another file stands in its place; choose a place with -o, or replace it with --overwrite{kept}"
-            )
+            format!("another file stands in its place; choose a place with -o, or replace it with --overwrite{kept}")
         }
         (Code::Fenced, _) => format!(
             "another command that {} this file has taken over and goes on with it: nothing is lost, and there is nothing to do; \
@@ -249,9 +246,7 @@ mod tests {
         assert_eq!(said_of(&taken(true, None), SEND, false), base);
         assert_eq!(
             said_of(&taken(true, None), SEND, true),
-            format!(
-                "{base}; what has arrived of yours is kept, and the same command goes on once the name is free"
-            )
+            format!("{base}; what has arrived is kept, and the same command goes on once the name is free")
         );
         let pipe = said_of(&taken(true, Some(Leftover::Discard)), SEND, true);
         assert!(pipe.ends_with("; choose another --name, or serve with --overwrite"), "{pipe}");
