@@ -22,7 +22,9 @@ pub(super) enum Ask {
 impl Sender {
     /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
     ///
-    /// It waits as long as the connection lives, if the peer does not answer.
+    /// Messages that nobody has received yet do not hold the answer up, unless they fill the queue and the
+    /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. It waits as long as the
+    /// connection lives, if the peer does not answer.
     ///
     /// # Errors
     /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; also

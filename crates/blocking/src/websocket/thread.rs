@@ -58,13 +58,16 @@ impl<S: Stream> Thread<S> {
         }
         self.take_commands(&mut state);
         self.close(&mut state);
+        // Whoever has pinged need not wait until the owner has come that far.
+        while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
+            pings::answer(&mut self.pings, ping, rtt);
+        }
         // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
         // and what it says to that has been sent. The end comes behind everything.
         while state.has_place() && self.has_next(&state) {
             match self.driver.conn_mut().poll_event() {
                 Some(Event::Message(message)) => self.deliver(&mut state, message.into()),
                 Some(Event::Piece(piece)) => self.deliver(&mut state, piece),
-                Some(Event::Answered { ping, rtt }) => pings::answer(&mut self.pings, ping, rtt),
                 Some(Event::Closed(disconnect)) => return Some(disconnect),
                 Some(_) => {}
                 None if self.driver.is_over() => return Some(aborted()),
@@ -72,7 +75,7 @@ impl<S: Stream> Thread<S> {
             }
         }
         if self.driver.is_over() {
-            // Whoever has pinged need not wait until the owner has come that far.
+            // Nor is there any more to wait for.
             self.pings.clear();
         }
         if !self.driver.conn().is_open() {

@@ -57,6 +57,7 @@ over! {
         who_drops_both_halves_closes
         a_receiver_that_does_not_receive_makes_the_sender_wait
         after_the_end_messages_come_back_and_questions_have_no_answer
+        a_ping_is_answered_while_messages_wait_for_their_owner
         questions_are_answered_while_nothing_else_happens
         who_looks_and_does_not_wait_is_told_of_the_end_at_once
         a_time_without_end_is_waited_for;

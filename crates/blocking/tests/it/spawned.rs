@@ -124,6 +124,22 @@ pub(crate) fn after_the_end_messages_come_back_and_questions_have_no_answer(over
     });
 }
 
+pub(crate) fn a_ping_is_answered_while_messages_wait_for_their_owner(over: Over) {
+    within(move || {
+        let (client, server) = pair(over, Config::default(), Config::default());
+        let (talker, _receiver) = client.spawn().unwrap();
+        let (sender, mut receiver) = server.spawn().unwrap();
+        for n in 0..100 {
+            talker.send(Message::text(n.to_string())).unwrap();
+        }
+        talker.flush().unwrap();
+        assert!(sender.ping_timeout(b"there?", LIMIT).unwrap().is_some());
+        for n in 0..100 {
+            assert_eq!(receiver.receive().unwrap(), Message::text(n.to_string()));
+        }
+    });
+}
+
 pub(crate) fn questions_are_answered_while_nothing_else_happens(over: Over) {
     within(move || {
         let (client, server) = pair(over, Config::default(), Config::default());

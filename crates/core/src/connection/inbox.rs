@@ -8,11 +8,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::mem;
+use core::time::Duration;
 
 /// What an event counts for beyond the bytes of its message, so that empty messages fill the queue too.
 const EVENT_WEIGHT: usize = 64;
 /// So much other news may wait: an application that does not listen for hours misses what was old then.
-const MAX_NEWS: usize = 64;
+const MAX_NEWS: u32 = 64;
 /// A queue that has run empty keeps room for this many events, until [`Inbox::release`].
 const KEPT: usize = 64;
 /// What has been handed out of the short messages is dropped from this length on.
@@ -25,8 +26,9 @@ pub(super) struct Inbox {
     short: Option<Box<Short>>,
     limit: usize,
     weight: usize,
-    /// How many of the events are no messages.
-    news: usize,
+    /// How many of the events are answers to pings, and how many are neither these nor messages.
+    answers: u32,
+    news: u32,
     /// Whether the peer's Close is among them.
     has_close: bool,
     /// Whether the application wanted one more than there were.
@@ -68,6 +70,7 @@ impl Inbox {
             short: None,
             limit: limit.max(1),
             weight: 0,
+            answers: 0,
             news: 0,
             has_close: false,
             is_awaited: true,
@@ -89,6 +92,9 @@ impl Inbox {
             }
             Event::CloseSent(_) => self.news += 1,
             Event::Closed(_) => self.is_closed = true,
+            // Somebody may wait for it.
+            Event::Answered { .. } if self.answers < MAX_NEWS => self.answers += 1,
+            Event::Answered { .. } => return,
             _ if self.news >= MAX_NEWS => return,
             _ => self.news += 1,
         }
@@ -151,6 +157,18 @@ impl Inbox {
             Some(Place::Binary(len)) => Some(Lent::Binary(self.short().take_binary(len.into()))),
             None => self.take_event().map(Lent::Event),
         }
+    }
+
+    /// The next answer to a ping, whatever comes before it: its number and its round trip.
+    pub(super) fn pop_answer(&mut self) -> Option<(u64, Duration)> {
+        if self.answers == 0 {
+            return None;
+        }
+        let is_answer = |entry: &Entry| matches!(entry, Entry::Event(Event::Answered { .. }));
+        let at = self.entries.iter().position(is_answer)?;
+        let Entry::Event(Event::Answered { ping, rtt }) = self.entries.remove(at)? else { return None };
+        self.answers -= 1;
+        Some((ping, rtt))
     }
 
     /// Gives spare memory back, if nothing waits.
@@ -232,6 +250,7 @@ impl Inbox {
         match &event {
             Event::Message(message) => self.shrink(message.len()),
             Event::Piece(piece) => self.shrink(piece.len()),
+            Event::Answered { .. } => self.answers = self.answers.saturating_sub(1),
             other => {
                 self.news = self.news.saturating_sub(1);
                 self.has_close &= !matches!(other, Event::CloseReceived(_));

@@ -30,7 +30,15 @@ impl Connection {
         self.inbox.pop()
     }
 
-    /// The same, but short messages are lent and not given away: nothing is allocated for them. For programs that live on
+    /// The next answer to a [ping](Self::ping), its number and its round trip, whatever came before it: for a host whose
+    /// application pings from one place and is slow to take its messages in another. [`poll_event`](Self::poll_event) tells of
+    /// it no more. What else came stays, in order.
+    #[inline]
+    pub fn poll_answered(&mut self) -> Option<(u64, Duration)> {
+        self.inbox.pop_answer()
+    }
+
+    /// The events of [`poll_event`](Self::poll_event), but short messages are lent and not given away: nothing is allocated for them. For programs that live on
     /// very many small messages.
     ///
     /// ```

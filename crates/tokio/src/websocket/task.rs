@@ -91,6 +91,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
 
     pub(super) async fn run(mut self) {
         loop {
+            // Whoever has pinged need not wait until the owner has come that far.
+            while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
+                self.answerer.handle_answered(ping, rtt);
+            }
             // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came
             // before it, and what it says to that has been sent.
             let mut has_seen = self.has_seen();
@@ -98,7 +102,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 match self.driver.conn_mut().poll_event() {
                     Some(Event::Message(message)) => self.handle_arrived(message.into()),
                     Some(Event::Piece(piece)) => self.handle_arrived(piece),
-                    Some(Event::Answered { ping, rtt }) => self.answerer.handle_answered(ping, rtt),
                     Some(Event::Closed(disconnect)) => return self.end(disconnect),
                     Some(_) => {}
                     None if self.driver.is_over() => return self.end(aborted()),
@@ -111,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             }
             self.flushes.look(&self.driver);
             if self.driver.is_over() {
-                // Whoever has pinged need not wait until the owner has come that far.
+                // Nor is there any more to wait for.
                 self.answerer.handle_over();
             }
             match self.wait(has_seen).await {

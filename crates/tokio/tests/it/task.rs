@@ -283,6 +283,22 @@ async fn a_ping_is_answered_while_the_owner_receives_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_while_messages_wait_for_their_owner() {
+    let ((sender, mut receiver), mut server) = pair(quiet(), quiet());
+    for n in 0..100 {
+        server.send(Message::text(n.to_string())).await.unwrap();
+    }
+    let rtt = tokio::select! {
+        rtt = in_time(sender.ping(b"there?")) => rtt,
+        _ = server.receive() => unreachable!("nothing is sent"),
+    };
+    assert_eq!(rtt, Ok(Duration::ZERO));
+    for n in 0..100 {
+        assert_eq!(receiver.receive().await.unwrap(), Message::text(n.to_string()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ping_that_is_never_answered_ends_with_the_connection() {
     let ((sender, mut receiver), server) = pair(config(), quiet());
     drop(server);

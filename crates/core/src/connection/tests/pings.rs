@@ -26,6 +26,45 @@ fn a_ping_is_answered_by_its_number() {
 }
 
 #[test]
+fn an_answer_may_be_taken_before_what_came_before_it() {
+    let mut client = client();
+    let _ = (client.ping(T0, b"a"), client.ping(T0, b"b"), client.ping(T0, b"c"));
+    drain(&mut client, T0);
+    let come = [(0x82, "one"), (0x8a, "a"), (0x82, "two"), (0x8a, "b"), (0x81, "three"), (0x8a, "c")];
+    for (head, payload) in come {
+        client.handle_input(at(5), &to_client(head, payload.as_bytes()));
+    }
+    let rtt = Duration::from_millis(5);
+    assert_eq!(client.poll_answered(), Some((1, rtt)));
+    assert_eq!(client.poll_answered(), Some((2, rtt)));
+    let message = |message| Event::Message(message);
+    let (one, two) = (message(Message::binary("one")), message(Message::binary("two")));
+    assert_eq!(events(&mut client), [one, two, message(Message::text("three")), answered(3, 5)]);
+    assert_eq!(client.poll_answered(), None, "it was told");
+    let _ = client.ping(at(6), b"d");
+    drain(&mut client, at(6));
+    client.handle_input(at(7), &to_client(0x8a, b"d"));
+    assert_eq!((client.poll_answered(), client.has_events()), (Some((4, Duration::from_millis(1))), false));
+}
+
+#[test]
+fn an_answer_is_not_lost_among_old_news() {
+    let mut client = client();
+    for n in 1..=100 {
+        let now = at(n * 20_000);
+        client.handle_timeout(now);
+        let beat = pings(&drain(&mut client, now))[0].clone();
+        client.handle_input(now, &to_client(0x8a, &beat));
+    }
+    let now = at(2_010_000);
+    client.ping(now, b"a").unwrap();
+    drain(&mut client, now);
+    client.handle_input(now, &to_client(0x8a, b"a"));
+    let told = events(&mut client);
+    assert!(told.len() < 100 && told.last() == Some(&answered(1, 0)), "{told:?}");
+}
+
+#[test]
 fn a_ping_overtakes_data_and_leaves_the_heartbeat_alone() {
     let mut client = client();
     client.send(T0, Message::binary(vec![0; 100_000])).unwrap();
