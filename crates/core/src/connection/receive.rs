@@ -85,7 +85,8 @@ impl Connection {
     fn handle_close(&mut self, now: Instant) {
         let payload = self.decoder.payload();
         let (close, flaw) = Close::decode(payload);
-        if self.inbox.is_awaited() {
+        // Who has found no room for all that it has to say is not done, either.
+        if self.inbox.is_awaited() && self.room() > 0 {
             let answer = self.closing.handle_close(now, payload);
             self.answer(answer, flaw);
         } else {

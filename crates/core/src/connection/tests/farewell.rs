@@ -48,6 +48,22 @@ fn a_message_is_replied_to_though_a_close_came_with_it() {
 }
 
 #[test]
+fn who_had_no_room_for_all_that_it_has_to_say_is_waited_for() {
+    let mut server = server();
+    while server.room() > 0 {
+        server.send(T0, Message::text("a")).unwrap();
+    }
+    assert_eq!(server.poll_event(), None);
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    assert!(server.is_open());
+    assert!(said(Role::Server, &mut server, at(1)).iter().all(|said| *said == text("a")));
+    server.send(at(1), Message::text("b")).unwrap();
+    assert_eq!(events(&mut server), [Event::CloseReceived(Close::normal())]);
+    server.handle_timeout(at(2));
+    assert_eq!(said(Role::Server, &mut server, at(2)), [text("b"), goodbye(1000)]);
+}
+
+#[test]
 fn any_call_with_a_time_gives_the_answer_that_is_due() {
     let calls: [fn(&mut Connection); 5] = [
         |server| server.handle_input(at(1), b""),
