@@ -3,6 +3,7 @@
 pub(crate) mod bar;
 pub(crate) mod json;
 mod pace;
+mod row;
 mod stage;
 mod status;
 mod still;
@@ -13,6 +14,7 @@ mod words;
 
 pub(crate) use status::StatusLine;
 pub(crate) use still::Patience;
+pub(crate) use words::{FETCH, Place, SEND, Verb};
 
 use crate::args::Output;
 use crate::exit::Trouble;
@@ -21,10 +23,11 @@ use crate::plain::{beside, columns, plain};
 use crate::signals::Wish;
 use crate::story::Story;
 use bar::Bar;
-use bowline_core::transfer::{Code, Meter, Stage, Traffic};
+use bowline_core::transfer::{Code, Meter, Traffic};
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
 use console::Term;
 use pace::Pace;
+use row::{Row, State};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -38,47 +41,6 @@ use words::done_line;
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// How often a program is told about progress.
 const NEWS: Duration = Duration::from_secs(1);
-
-/// Which way the files go, in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verb {
-    pub(crate) now: &'static str,
-    pub(crate) does: &'static str,
-    pub(crate) then: &'static str,
-}
-
-pub(crate) const SEND: Verb = Verb { now: "sending", does: "sends", then: "sent" };
-pub(crate) const FETCH: Verb = Verb { now: "fetching", does: "fetches", then: "fetched" };
-
-/// A file, or a folder, that is not over.
-#[derive(Debug)]
-struct Row {
-    name: String,
-    bytes: u64,
-    folder: bool,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Queued,
-    Under {
-        progress: watch::Receiver<TransferProgress>,
-        pace: Pace,
-        /// The most that has ever arrived.
-        most: u64,
-        /// Some of it came before anybody knew how much it is.
-        open: bool,
-        told: Option<(Instant, Stage)>,
-    },
-}
-
-/// Where a fetch puts what it names, if the name does not say so: as a file, or as a folder.
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) file: Option<String>,
-    pub(crate) folder: Option<String>,
-}
 
 /// Where the news go.
 #[derive(Debug)]

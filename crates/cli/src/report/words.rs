@@ -1,10 +1,27 @@
 //! The words for what happens to a file.
 
-use super::Verb;
 use crate::plain::plain;
 use crate::units::{Rate, Size, Span};
 use bowline_core::transfer::{Code, Failure, Stage};
 use bowline_tokio::Finished;
+
+/// Which way the files go, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verb {
+    pub(crate) now: &'static str,
+    pub(crate) does: &'static str,
+    pub(crate) then: &'static str,
+}
+
+pub(crate) const SEND: Verb = Verb { now: "sending", does: "sends", then: "sent" };
+pub(crate) const FETCH: Verb = Verb { now: "fetching", does: "fetches", then: "fetched" };
+
+/// Where a fetch puts what it names, if the name does not say so: as a file, or as a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) file: Option<String>,
+    pub(crate) folder: Option<String>,
+}
 
 /// That a file is there, under another name if there is one, and what it took.
 pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, digits: usize) -> String {
