@@ -97,7 +97,8 @@ impl Host {
         let id = TransferId::from_bytes([which % 4; 16]);
         let paused = transfers.is_paused(id);
         match what % 8 {
-            0..3 => assert!(transfers.pause(self.now, id) == transfers.is_paused(id)),
+            // A pause outlives its link, and what it is of may not have come back yet.
+            0..3 => assert!(transfers.pause(self.now, id) == transfers.is_paused(id) || paused),
             3..6 => assert_eq!(transfers.resume(self.now, id), paused),
             6 => drop(transfers.cancel(self.now, id, Leftover::Keep)),
             _ => drop(transfers.cancel(self.now, id, Leftover::Discard)),

@@ -294,6 +294,7 @@ impl Transfers {
             (Some(Route::Asked(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
                 self.asked.remove(&id);
+                self.paused.remove(&id);
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }
             // A newer peer may have more to say of a REQUEST than is known here.
