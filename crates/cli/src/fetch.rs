@@ -8,10 +8,10 @@ use crate::identity::Identity;
 use crate::news::Subject;
 use crate::private::folder_of;
 use crate::report::{self, Place, Report};
-use crate::serve::place::may_write;
 use crate::signals::Interrupt;
 use crate::story::Story;
 use crate::url;
+use crate::writable::may_write;
 use bowline_core::transfer::{ByteRange, SafeName};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -92,8 +92,7 @@ fn check_place(output: &Path) -> Result<(), Trouble> {
 
 /// Where it goes, in the words of the command line, if that is not what its name says.
 fn shown(wanted: Option<&Path>, local: &str, name: &SafeName) -> Place {
-    let folder = wanted.unwrap_or(Path::new(local));
-    let file = wanted.filter(|path| path.is_dir()).map_or_else(|| folder.to_owned(), |path| path.join(local));
+    let (folder, file) = (wanted.unwrap_or(Path::new(local)), file(wanted, local));
     let unless_obvious =
         |path: &Path| Some(path.display().to_string()).filter(|shown| shown != name.as_str());
     let folder = unless_obvious(folder).filter(|shown| shown != ".");
@@ -112,16 +111,19 @@ fn place(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
     path.canonicalize().or_else(|_| output(Some(path), local))
 }
 
+/// Where the file is to stand: in what is wanted, if that is a folder.
+fn file(wanted: Option<&Path>, local: &str) -> PathBuf {
+    let path = wanted.unwrap_or(Path::new(local));
+    if path.is_dir() { path.join(local) } else { path.to_owned() }
+}
+
 /// Where the file is to stand, by the one path that leads there.
 fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
-    let mut path = wanted.unwrap_or(Path::new(local)).to_path_buf();
-    if path.is_dir() {
-        path.push(local);
-    }
+    let path = file(wanted, local);
     let Some(file) = path.file_name() else {
         return Err(Trouble::usage(format!("{} names no file", path.display())));
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(&path);
     let folder = folder.canonicalize().map_err(|e| {
         Trouble::failed(format!("{}: the folder for the file is missing: {e}", folder.display()))
     })?;
@@ -192,6 +194,14 @@ mod tests {
         assert_eq!(said(Some("back")), both("back", "back"));
         assert_eq!(said(Some(".")), both("./beach.jpg", ""));
         assert_eq!(said(Some("holiday/beach.jpg")), both("", ""));
+    }
+
+    #[test]
+    fn a_folder_here_of_the_same_name_takes_the_file_and_that_is_shown() {
+        // Tests run in the folder of the package.
+        let name = SafeName::parse("src").expect("a good name");
+        assert_eq!(shown(None, "src", &name).file.as_deref(), Some("src/src"));
+        assert!(output(None, "src").expect("a place").ends_with("src/src"));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod under;
 mod units;
 mod url;
 mod watch;
+mod writable;
 
 use args::{Cli, Command, Output};
 use clap::FromArgMatches as _;

@@ -5,7 +5,7 @@
 
 use crate::args::Papers;
 use crate::exit::Trouble;
-use crate::serve::place::may_make;
+use crate::writable::may_make;
 use crate::{private, state};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::exit::Trouble;
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, Command, CommandFactory as _};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// The definition that these words are read by: without the variables that they overrule.
 ///
@@ -16,7 +16,12 @@ pub(crate) fn definition(words: &[OsString]) -> Result<Command, Trouble> {
 }
 
 fn definition_by(words: &[OsString], is_set: impl Fn(&str) -> bool) -> Result<Command, Trouble> {
-    let (cli, mut built) = (Cli::command(), Cli::command());
+    let cli = Cli::command();
+    let stands = |arg: &Arg| arg.get_env().and_then(OsStr::to_str).is_some_and(&is_set);
+    if !cli.get_subcommands().flat_map(Command::get_arguments).any(stands) {
+        return Ok(cli);
+    }
+    let mut built = Cli::command();
     built.build();
     // A variable may be wrong that does not count. What is wrong with the words is told when they are read for good.
     let deaf = Cli::command().ignore_errors(true).mut_subcommands(|command| command.mut_args(deafened));

@@ -7,6 +7,8 @@ use crate::exit::Trouble;
 #[cfg(unix)]
 use crate::private::folder_of;
 #[cfg(unix)]
+use crate::writable::may_write;
+#[cfg(unix)]
 use bowline_host::unix::SocketFile;
 use bowline_tokio::Server;
 use std::future::Future;
@@ -136,7 +138,7 @@ fn try_path(path: &str, dir: &Path) -> Result<(), Trouble> {
             }
             // What is in the folder that is served is made with it.
             Err(_) if !folder.is_dir() => made_with(folder, dir),
-            _ => Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)?),
+            _ => may_write(folder),
         }
     });
     tried.map_err(|error| closed(path, OPTION, &error))

@@ -4,7 +4,7 @@ mod access;
 mod address;
 mod door;
 mod metrics;
-pub(crate) mod place;
+mod place;
 mod tell;
 
 use crate::args::{Papers, Serve};

@@ -1,7 +1,7 @@
 //! The folder of a server, looked at before anything is made.
 
 use crate::exit::Trouble;
-use crate::private::folder_of;
+use crate::writable::{may_make, may_write};
 use bowline_store::{Config, DiskStore};
 use std::path::Path;
 use std::{fs, io};
@@ -30,37 +30,8 @@ pub(super) fn make(dir: &Path) -> Result<(), Trouble> {
     fs::create_dir_all(dir).map_err(|error| unmade(dir, &error))
 }
 
-/// Whether a folder that may not be there can have files here, as far as that shows without making one.
-pub(crate) fn may_make(dir: &Path) -> io::Result<()> {
-    may_write(if dir.is_dir() { dir } else { around(dir)? })
-}
-
 fn unmade(dir: &Path, error: &io::Error) -> Trouble {
     Trouble::at(dir, format!("cannot be made: {error}; choose another --dir"))
-}
-
-/// The nearest folder around this one that is there.
-fn around(dir: &Path) -> io::Result<&Path> {
-    let folder = folder_of(dir);
-    match fs::metadata(folder) {
-        Ok(meta) if meta.is_dir() => Ok(folder),
-        Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && folder != Path::new(".") => around(folder),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether this user may make something in a folder, as far as that shows without making it.
-#[cfg(unix)]
-pub(crate) fn may_write(folder: &Path) -> io::Result<()> {
-    use rustix::fs::{Access, access};
-    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the form for Unix needs it")]
-pub(crate) fn may_write(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
