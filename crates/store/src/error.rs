@@ -128,12 +128,7 @@ impl StoreError {
 
     /// An error with the numbers or words that tell it from its like.
     pub(crate) fn because(kind: ErrorKind, path: &Path, why: impl Into<String>) -> Self {
-        Self {
-            kind,
-            path: path.to_path_buf(),
-            folder: None,
-            cause: Some(Arc::new(io::Error::other(why.into()))),
-        }
+        Self { cause: Some(Arc::new(io::Error::other(why.into()))), ..Self::new(kind, path) }
     }
 
     pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
@@ -152,7 +147,7 @@ impl StoreError {
             E::WouldBlock => return Self::new(ErrorKind::Busy, path),
             _ => ErrorKind::Io,
         };
-        Self { kind, path: path.to_path_buf(), folder: None, cause: Some(Arc::new(cause)) }
+        Self { cause: Some(Arc::new(cause)), ..Self::new(kind, path) }
     }
 
     /// The same, if it is about permissions, with the folder to look at; an empty name is that of the folder that was opened.
