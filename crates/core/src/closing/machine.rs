@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::state::{Hearing, Overdue, State, Transport, Wait};
 use super::traffic::Traffic;
 use crate::{Instant, Role};
+use core::mem::{replace, take};
 use core::time::Duration;
 
 /// The closing handshake of one connection, both roles. See the [module](super) for its states.
@@ -50,6 +51,8 @@ pub struct Closing {
     failed: Option<Close>,
     /// Whether we look at what comes in, as far as our owner has told.
     reading: bool,
+    /// The transport has its time once more since we did not run, and has taken nothing meanwhile.
+    is_spared: bool,
     ignored: u64,
 }
 
@@ -67,6 +70,7 @@ impl Closing {
             asked: false,
             failed: None,
             reading: true,
+            is_spared: false,
             ignored: 0,
         }
     }
@@ -89,6 +93,8 @@ impl Closing {
     pub fn handle_sent(&mut self, now: Instant, n: usize) {
         let now = self.at(now);
         if !self.is_over() {
+            // Who must not trickle for ever gets its time once more, and no more often.
+            self.is_spared &= n == 0 || !self.state.is_talking(self.failed.is_some());
             self.traffic.handle_sent(now, n);
         }
     }
@@ -128,10 +134,19 @@ impl Closing {
 
     /// This process did not run, or the machine slept, for this long until now. Report it before the bytes that were
     /// found afterwards.
+    ///
+    /// What waits to be written was not offered meanwhile, so that the transport gets its time once more: not twice without
+    /// taking anything, or whoever is always late would never come to an end.
     pub fn handle_stalled(&mut self, now: Instant, lasted: Duration) {
         let now = self.at(now);
-        if !self.is_over() {
-            self.traffic.handle_stalled(now, lasted);
+        if self.is_over() {
+            return;
+        }
+        self.traffic.handle_stalled(now, lasted);
+        if let State::Sent(wait) | State::Both(wait) = &mut self.state {
+            if !replace(&mut self.is_spared, true) {
+                wait.restart(now);
+            }
         }
     }
 
@@ -238,7 +253,7 @@ impl Closing {
             heartbeat: None,
             flaw: self.flaw,
             ignored: self.ignored,
-            exchange: core::mem::take(&mut self.exchange),
+            exchange: take(&mut self.exchange),
         };
         Some(Disconnect::new(record))
     }

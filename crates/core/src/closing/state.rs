@@ -93,6 +93,13 @@ pub(super) enum Hearing {
 }
 
 impl Wait {
+    /// What waits to be written begins to wait now.
+    pub(super) fn restart(&mut self, now: Instant) {
+        if let Self::Data { since } | Self::Flush { since, .. } = self {
+            *since = now;
+        }
+    }
+
     /// The same wait from what has left last: no sooner over, and patient as at its beginning.
     pub(super) fn anew(self, traffic: &Traffic) -> Self {
         match self {

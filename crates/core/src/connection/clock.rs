@@ -79,7 +79,7 @@ impl Connection {
         if !self.closing.is_over() && !self.closing.stalled_until().is_some_and(is_known) {
             self.closing.handle_stalled(now, late);
             self.pace.restart(now);
-            self.jam.restart(now);
+            self.jam.handle_stalled(now);
             self.tell(now, Event::Stalled { late });
         }
     }

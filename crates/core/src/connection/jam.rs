@@ -11,6 +11,8 @@ pub(super) struct Jam {
     since: Option<Instant>,
     /// From when it is held against the peer.
     counted: Instant,
+    /// Whether the peer has its time once more.
+    is_spared: bool,
     /// Whether the application knows.
     is_told: bool,
 }
@@ -27,7 +29,7 @@ impl Jam {
     /// The transport takes no more.
     pub(super) fn handle_blocked(&mut self, now: Instant) {
         if self.since.is_none() {
-            (self.since, self.counted) = (Some(now), now);
+            *self = Self { since: Some(now), counted: now, ..Self::default() };
         }
     }
 
@@ -51,9 +53,12 @@ impl Jam {
         self.since.filter(|_| !self.is_told).map(|since| since + LASTING).filter(|due| *due < Instant::MAX)
     }
 
-    /// This process did not run: what we did not offer nobody could take.
-    pub(super) fn restart(&mut self, now: Instant) {
-        self.counted = now;
+    /// This process did not run, and what we did not offer nobody could take: the peer has its time once more, but no
+    /// more often, or whoever is always late would wait for ever.
+    pub(super) fn handle_stalled(&mut self, now: Instant) {
+        if !core::mem::replace(&mut self.is_spared, true) {
+            self.counted = now;
+        }
     }
 
     /// When the peer has had this long.

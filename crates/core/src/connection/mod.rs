@@ -269,7 +269,7 @@ impl Connection {
         if slept > SHORT_SLEEP {
             self.closing.handle_stalled(now, slept);
             self.pace.restart(now);
-            self.jam.restart(now);
+            self.jam.handle_stalled(now);
             self.tell(now, Event::Resumed { slept });
         }
         if self.closing.wants_heartbeat() {

@@ -182,3 +182,93 @@ fn so_does_an_answer_to_a_ping_of_the_application() {
     client.handle_end(at(34_000), End::Reset);
     assert_eq!(end(&mut client).kind(), Kind::Reset);
 }
+
+/// A client without a heartbeat whose Close waits behind a message that the transport took no part of, at `at(0)`.
+fn closing_behind_a_full_transport() -> Connection {
+    let mut client = without_heartbeat();
+    client.send(T0, Message::binary(vec![0; 1000])).unwrap();
+    client.handle_blocked(T0);
+    client.close(T0, Close::normal()).unwrap();
+    client.handle_timeout(at(1000));
+    assert_eq!(events(&mut client), [Event::WriteBlocked { lasted: Duration::from_secs(1) }]);
+    client
+}
+
+#[test]
+fn what_was_not_offered_nobody_could_take() {
+    let late = |client: &mut Connection| client.handle_timeout(at(500_000));
+    let slept = |client: &mut Connection| client.handle_wake(at(19_000), Duration::from_secs(300));
+    for (wake_up, woken) in [(late as fn(&mut Connection), 500_000), (slept, 19_000)] {
+        let mut client = closing_behind_a_full_transport();
+        wake_up(&mut client);
+        client.handle_timeout(at(woken + 19_999));
+        assert!(!drain(&mut client, at(woken + 19_999)).is_empty(), "it is offered once more");
+        assert!(events(&mut client).contains(&Event::CloseSent(Close::normal())));
+    }
+}
+
+#[test]
+fn a_transport_that_is_offered_it_again_has_its_time_once_more() {
+    let mut client = closing_behind_a_full_transport();
+    client.handle_timeout(at(500_000));
+    client.handle_timeout(at(519_999));
+    assert_eq!(events(&mut client)[0], stalled(480));
+    client.handle_timeout(at(520_000));
+    let end = end(&mut client);
+    assert_eq!(end.kind(), Kind::WriteStall, "{end}");
+    assert!(end.to_string().contains("nothing accepted for 20.0 s"), "{end}");
+}
+
+#[test]
+fn who_is_always_late_still_comes_to_an_end() {
+    let mut client = closing_behind_a_full_transport();
+    client.handle_timeout(at(30_000));
+    assert!(!client.closing.is_over());
+    client.handle_timeout(at(60_000));
+    assert_eq!(end(&mut client).kind(), Kind::WriteStall);
+}
+
+#[test]
+fn a_jam_has_its_time_once_more_and_no_more_often() {
+    let mut config = config();
+    config.heartbeat.mode = Mode::Off;
+    config.write_timeout = Some(Duration::from_secs(60));
+    let mut client = Connection::client(config, [1; 32], T0);
+    client.send(T0, Message::binary(vec![0; 1000])).unwrap();
+    client.handle_wake(T0, Duration::from_secs(300));
+    client.handle_blocked(T0);
+    client.handle_timeout(at(1000));
+    client.handle_timeout(at(70_000));
+    assert!(client.is_open());
+    client.handle_timeout(at(140_000));
+    assert!(!client.is_open());
+}
+
+#[test]
+fn each_sleep_is_forgiven_while_something_leaves_between_them() {
+    let mut client = closing_behind_a_full_transport();
+    for night in 1..10 {
+        let morning = at(night * 500_000);
+        client.handle_timeout(morning);
+        client.handle_written(morning, 1);
+        client.handle_blocked(morning);
+    }
+    assert!(!client.closing.is_over());
+}
+
+#[test]
+fn but_once_where_the_peer_is_to_hear_no_more_than_a_close() {
+    let mut client = closing_behind_a_full_transport();
+    client.handle_written(at(1000), 1);
+    client.handle_blocked(at(1000));
+    client.handle_input(at(1000), b"\xc1\0");
+    let mut now = at(1000);
+    // The first stall of 3 s begins its 15 s anew.
+    while !client.closing.is_over() {
+        now += Duration::from_secs(4);
+        client.handle_timeout(now);
+        client.handle_written(now, 1);
+        client.handle_blocked(now);
+    }
+    assert_eq!(now, at(21_000));
+}

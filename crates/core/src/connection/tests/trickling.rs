@@ -7,7 +7,9 @@ fn trickles(server: &mut Connection, from: Instant) -> Duration {
     let mut now = from;
     while server.transport() != Transport::Drop && now - from < Duration::from_secs(600) {
         now += Duration::from_millis(4900);
-        server.handle_timeout(now);
+        while let Some(due) = server.poll_timeout().filter(|due| *due <= now) {
+            server.handle_timeout(due);
+        }
         server.handle_written(now, 1);
         server.handle_blocked(now);
     }
