@@ -19,8 +19,8 @@ use std::time::Duration;
 /// Whoever does not answer for less than this is still there: the shortest time that the heartbeat gives a ping, less
 /// the time that a byte may take on the path.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The same where somebody wakes up from a sleep, and asks at once: a probe then has 5 s.
-const PATIENCE_AFTER_SLEEP: Duration = Duration::from_secs(3);
+/// The same where somebody wakes up from a sleep, and asks at once, or closes: the answer then has 5 s.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// After the last act, and after the last lateness: long enough for every wait to be over.
 const AFTERWARDS: Duration = Duration::from_secs(300);
 
@@ -61,8 +61,8 @@ impl<'a> Run<'a> {
         let mut pair = Pair::new(Config::default(), Config::default(), affair.link(), 1);
         be(&mut pair.client, &affair.client);
         be(&mut pair.server, &affair.server);
-        let wakes = affair.acts.0.iter().any(|act| matches!(act.what, What::Wake(_)));
-        let patience = if wakes { PATIENCE_AFTER_SLEEP } else { PATIENCE };
+        let hurries = affair.acts.0.iter().any(|act| matches!(act.what, What::Wake(_) | What::Close(_)));
+        let patience = if hurries { SHORT_PATIENCE } else { PATIENCE };
         Self { affair, patience, pair, client: Side::default(), server: Side::default() }
     }
 
