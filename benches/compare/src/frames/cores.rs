@@ -9,6 +9,7 @@ use bowline_core::connection::{Config, Event, Lent};
 use bowline_core::frame::{Decoder, Encoder, Limits, Opcode};
 use bowline_core::mask::Keys;
 use bowline_core::{Connection, Instant, Message, Rng, Role};
+use bowline_host::gather;
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 
@@ -210,8 +211,7 @@ fn sent(job: Out, clock: impl Fn() -> Instant) -> Duration {
 
 /// As an adapter does: all that is ready in one write.
 fn leave(conn: &mut Connection, now: Instant, memory: &mut Memory) {
-    while !conn.output().is_empty() {
-        let n = memory.take_pieces(conn.outputs());
+    while let Some(n) = gather(conn, |slices, _| memory.take_all(slices)) {
         conn.handle_written(now, n);
     }
 }

@@ -11,8 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What a call moves at most, and what the place for writes holds: what a socket has at once on a good day.
 pub const AT_ONCE: usize = 64 << 10;
-/// How many pieces a caller gathers for one write.
-const PIECES: usize = 64;
 
 /// Reads give the wire again and again. Writes are copied, as a system would do.
 pub struct Memory {
@@ -50,23 +48,6 @@ impl Memory {
         n
     }
 
-    /// Takes all that these pieces hold, up to as many as one system call takes gladly, or as much as fits.
-    pub fn take_pieces<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> usize {
-        let mut pieces = pieces.peekable();
-        let Some(first) = pieces.next() else { return 0 };
-        if pieces.peek().is_none() {
-            return self.put(first);
-        }
-        let pieces = std::iter::once(first).chain(pieces);
-        let mut all = [IoSlice::new(&[]); PIECES];
-        let mut n = 0;
-        for (slot, piece) in all.iter_mut().zip(pieces) {
-            *slot = IoSlice::new(piece);
-            n += 1;
-        }
-        self.take_all(&all[..n])
-    }
-
     /// Takes all of it, and leaves it empty.
     pub fn take_buffer(&mut self, bytes: &mut BytesMut) {
         while !bytes.is_empty() {
@@ -76,7 +57,8 @@ impl Memory {
         bytes.clear();
     }
 
-    fn take_all(&mut self, pieces: &[IoSlice<'_>]) -> usize {
+    /// Takes all that these pieces hold, or as much as fits.
+    pub fn take_all(&mut self, pieces: &[IoSlice<'_>]) -> usize {
         let mut taken = 0;
         for piece in pieces {
             let n = piece.len().min(AT_ONCE - taken);

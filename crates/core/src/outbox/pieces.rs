@@ -31,6 +31,21 @@ impl<'a> Iterator for Pieces<'a> {
     /// The next piece; none is empty.
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
+        // Most writes take one piece, and there is no other.
+        match self.unit {
+            Some(unit) if unit.is_one_piece() => {
+                self.unit = None;
+                Some(unit.rest(0))
+            }
+            None if self.controls.is_empty() && self.units.len() == 0 => None,
+            _ => self.next_of_many(),
+        }
+    }
+}
+
+impl<'a> Pieces<'a> {
+    #[inline(never)]
+    fn next_of_many(&mut self) -> Option<&'a [u8]> {
         loop {
             let Some(unit) = self.unit else {
                 if !self.controls.is_empty() {

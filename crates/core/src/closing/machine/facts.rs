@@ -25,7 +25,9 @@ impl Closing {
         let now = self.at(now);
         if !self.is_over() {
             // Who must not trickle for ever gets its time once more, and no more often.
-            self.is_spared &= n == 0 || !self.state.is_talking(self.failed.is_some());
+            if self.is_spared && n > 0 {
+                self.is_spared = !self.state.is_talking(self.failed.is_some());
+            }
             self.traffic.handle_sent(now, n);
         }
     }
