@@ -19,8 +19,7 @@ use tokio::sync::mpsc;
 
 pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
     url::check(&args.url)?;
-    let (base, name) =
-        url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(&args.url))))?;
+    let (base, name) = asked_for(&args)?;
     let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &args.way.server(&base))?;
     let courier = Courier::new(&base, &args.reach, &args.way, &args.common)?;
     let (wanted, local) = (args.output.as_deref(), local(&name, args.range));
@@ -52,6 +51,18 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         let _ = fs::remove_dir(folder);
     }
     outcome
+}
+
+/// The server, and what is wanted of it.
+fn asked_for(args: &Fetch) -> Result<(String, SafeName), Trouble> {
+    match &args.name {
+        Some(name) => SafeName::parse(name.strip_suffix('/').unwrap_or(name))
+            .map(|safe| (args.url.clone(), safe))
+            .map_err(|why| Trouble::usage(format!("{name} cannot be fetched: {why}"))),
+        None => {
+            url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(&args.url))))
+        }
+    }
 }
 
 /// Makes the folder that is wanted as one, if there is none; gives it if it was made. A slash at the end says that it is a

@@ -166,6 +166,9 @@ pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
     pub(crate) url: String,
+    /// The name, as it is written; a path in the URL is then a route of the server or of a proxy, as it is for a send
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// Where to put it, a file or a folder itself; a file into a folder that is there, or that a slash at the end names as
     /// one [default: under the last part of its name in this folder]
     #[arg(short, long, value_name = "FILE")]

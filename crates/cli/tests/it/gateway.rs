@@ -1,8 +1,9 @@
 //! Somebody who answers in the place of a server that restarts.
 
 use crate::common::{Process, Relay, World, bytes};
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::fs;
+use std::io::{Read as _, Write as _, copy};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 /// A gateway without its server.
@@ -97,4 +98,53 @@ fn a_first_contact_with_a_gateway_is_told_at_once() {
         assert_eq!(done.code, Some(1), "{done:?}");
         assert!(done.stderr.contains(words) && done.stderr.lines().count() == 1, "{done:?}");
     }
+}
+
+/// A gateway that has a server behind one route, and nothing else. Its URL with that route.
+fn route_to(server: SocketAddr) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}/files/", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        for mut near in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 4096];
+            let n = near.read(&mut head).expect("it speaks first");
+            if !head.starts_with(b"GET /files/ HTTP/1.1\r\n") {
+                near.write_all(NOT_FOUND.as_bytes()).expect("it reads");
+                continue;
+            }
+            let mut far = TcpStream::connect(server).expect("the server is there");
+            far.write_all(&head[..n]).expect("it reads");
+            let back = (far.try_clone().expect("a handle"), near.try_clone().expect("a handle"));
+            for (mut from, mut to) in [(near, far), back] {
+                thread::spawn(move || {
+                    let _ = copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn behind_a_route_files_are_sent_and_fetched_by_their_names() {
+    let world = World::new();
+    world.file("50%.x", 1000);
+    let server = world.serve(&[]);
+    let url = route_to(server.address());
+
+    let sent = world.run(["send", "50%.x", &url, "--into", "photos"]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let fetched = world.run(["fetch", &url, "--name", "photos/50%.x", "-o", "back"]);
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    assert!(fs::read(world.path("back")).expect("it is there") == bytes("50%.x", 1000));
+    let folder = world.run(["fetch", &url, "--name", "photos/"]);
+    assert_eq!(folder.code, Some(0), "{folder:?}");
+    assert!(fs::read(world.path("photos/50%.x")).expect("it is there") == bytes("50%.x", 1000));
+
+    let elsewhere = world.run(["fetch", &format!("{url}photos/50%25.x"), "-o", "other"]);
+    assert!(elsewhere.stderr.contains("404 Not Found"), "{elsewhere:?}");
+    let bad = world.run(["fetch", &url, "--name", "../x"]);
+    assert_eq!(bad.code, Some(2), "{bad:?}");
+    assert!(bad.stderr.contains("../x cannot be fetched: "), "{bad:?}");
 }
