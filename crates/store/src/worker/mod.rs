@@ -137,7 +137,7 @@ impl Worker {
         match event {
             Event::Read { id, offset, len } => match self.piping.get(&id) {
                 Some(pipe) => pipe.read(offset, len),
-                None => self.sending.get(&id)?.read(offset, len),
+                None => self.sending.get_mut(&id)?.read(offset, len),
             },
             Event::Hash { id, upto } => match self.piping.get(&id) {
                 Some(pipe) => pipe.hash(upto),

@@ -30,6 +30,10 @@ pub(super) struct Sending {
     reporter: Reporter,
     buffers: Buffers,
     reading: Lane<Arc<Source>>,
+    /// How many reads there were.
+    reads: u64,
+    /// How many there were when the file was last looked at, behind all of them.
+    looked: Arc<AtomicU64>,
     hashing: Arc<Hashing>,
     chasing: Arc<Lane<()>>,
 }
@@ -57,6 +61,8 @@ impl Sending {
             reporter,
             buffers,
             reading: Lane::new(spawn, Arc::clone(&source)),
+            reads: 0,
+            looked: Arc::default(),
             hashing: Arc::new(Hashing::new(source)),
             chasing: Arc::new(Lane::new(spawn, ())),
         }
@@ -66,13 +72,19 @@ impl Sending {
         self.reporter.generation
     }
 
-    pub(super) fn read(&self, offset: u64, len: usize) {
+    pub(super) fn read(&mut self, offset: u64, len: usize) {
+        self.reads += 1;
+        let (read_no, looked) = (self.reads, Arc::clone(&self.looked));
         let (reporter, buffers) = (self.reporter.clone(), self.buffers.clone());
         let (hashing, chasing) = (Arc::clone(&self.hashing), Arc::clone(&self.chasing));
         self.reading.submit(move |source| {
             let read = buffers.filled(len, |buffer| {
                 source.read_into(offset, buffer)?;
-                if looks_behind(offset, len) { source.check() } else { Ok(()) }
+                if looks_behind(offset, len, source.length()) {
+                    source.check()?;
+                    looked.store(read_no, Ordering::Release);
+                }
+                Ok(())
             });
             let data = read.as_ref().ok().cloned();
             // First the socket, then the digest.
@@ -85,6 +97,9 @@ impl Sending {
     }
 
     pub(super) fn hash(&self, upto: u64) {
+        if let Some(digest) = self.hashing.known(upto) {
+            return self.reporter.report(Outcome::Hashed { upto, digest });
+        }
         let (reporter, hashing) = (self.reporter.clone(), Arc::clone(&self.hashing));
         let mut earlier = None;
         self.strides.submit(&self.spawn, move || {
@@ -98,15 +113,20 @@ impl Sending {
     }
 
     pub(super) fn check(&self) {
+        if self.reads > 0 && self.looked.load(Ordering::Acquire) == self.reads {
+            return self.reporter.report(Outcome::Checked);
+        }
         let reporter = self.reporter.clone();
         // Behind all reads, so that none of them can have seen a later file.
         self.reading.submit(move |source| reporter.report_result(source.check().map(|()| Outcome::Checked)));
     }
 }
 
-/// Whether the file is looked at behind these bytes. A long transfer of one that changes should not go on to its end in vain.
-fn looks_behind(offset: u64, len: usize) -> bool {
-    offset / LOOK_EVERY != (offset + len as u64) / LOOK_EVERY
+/// Whether the file is looked at behind these bytes: a long transfer of one that changes should not go on to its end in vain.
+/// It is behind the last of them, so that a short file takes one job.
+fn looks_behind(offset: u64, len: usize, length: u64) -> bool {
+    let end = offset + len as u64;
+    offset / LOOK_EVERY != end / LOOK_EVERY || end == length
 }
 
 /// The digest of the source as far as it has come.
@@ -151,6 +171,12 @@ impl Hashing {
             state.mark();
         }
         true
+    }
+
+    /// The digest of the first `upto` bytes, if hashing stands there, and nobody hashes now.
+    fn known(&self, upto: u64) -> Option<Digest> {
+        let state = self.state.try_lock().ok()?;
+        (state.hasher.offset() == upto).then(|| state.hasher.digest())
     }
 
     fn begin_chase(&self) -> bool {

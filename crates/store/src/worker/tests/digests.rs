@@ -62,3 +62,53 @@ fn nobody_hashes_a_source_that_is_dropped() {
     assert_eq!((jobs.run_those(), jobs.run_those()), (1, 0), "the stride that hears of it");
     assert!(world.client.reports.try_recv().is_err());
 }
+
+/// A source of so many bytes, and jobs that wait to be run by hand.
+fn small(world: &mut World, len: usize) -> Jobs {
+    let (spawn, jobs) = Jobs::new();
+    world.client.spawn_by(&spawn);
+    let path = world.from.path().join("source");
+    std::fs::write(&path, contents(len)).expect("writable");
+    world.client.worker.add_source(ID, Source::open(&path).expect("a source"));
+    jobs
+}
+
+#[test]
+fn a_short_file_takes_one_job() {
+    let mut world = World::new();
+    let jobs = small(&mut world, 1000);
+    let carry_out = |world: &mut World, event| assert!(world.client.worker.carry_out(event).is_none());
+    carry_out(&mut world, Event::Read { id: ID, offset: 0, len: 1000 });
+    assert_eq!(jobs.run_those(), 1);
+    assert!(matches!(world.client.reports.recv().expect("read").outcome, Outcome::Read { .. }));
+    carry_out(&mut world, Event::Hash { id: ID, upto: 1000 });
+    let Outcome::Hashed { upto: 1000, digest } = world.client.reports.recv().expect("hashed").outcome else {
+        panic!("another report")
+    };
+    assert_eq!(digest, Digest::of(&contents(1000)));
+    carry_out(&mut world, Event::Check { id: ID });
+    assert!(matches!(world.client.reports.recv().expect("checked").outcome, Outcome::Checked));
+    assert_eq!(jobs.run_those(), 0);
+}
+
+#[test]
+fn a_look_counts_behind_all_reads_and_not_before_one() {
+    let mut world = World::new();
+    let jobs = small(&mut world, 1000);
+    for (offset, len) in [(0, 1000), (0, 500)] {
+        assert!(world.client.worker.carry_out(Event::Read { id: ID, offset, len }).is_none());
+    }
+    while jobs.run_those() > 0 {}
+    let read: Vec<_> = world.client.reports.try_iter().collect();
+    assert_eq!(read.len(), 2);
+    assert!(world.client.worker.carry_out(Event::Check { id: ID }).is_none());
+    assert_eq!(jobs.run_those(), 1, "the last read was not the one with the look");
+}
+
+#[test]
+fn an_empty_file_is_looked_at() {
+    let mut world = World::new();
+    let jobs = small(&mut world, 0);
+    assert!(world.client.worker.carry_out(Event::Check { id: ID }).is_none());
+    assert_eq!(jobs.run_those(), 1);
+}
