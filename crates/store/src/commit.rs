@@ -40,30 +40,32 @@ pub(crate) fn settle(
     let root = store.root();
     let at = root.path(&record.spec.name);
     let length = record.durable;
-    let found = root.find(&record.spec.name)?;
     let name = record.spec.name.file_name();
     let io = |e| StoreError::io(&at, e);
-    let digest = match record.state {
+    let (digest, file) = match record.state {
         State::Open => return Ok(Settled::Gone),
         State::Committed { digest, file } => {
+            let found = root.find(&record.spec.name)?;
             let there = found.is_some_and(|(_, meta)| meta.id.is_same_version(&file));
             return Ok(if there { Settled::There { length, digest } } else { Settled::Gone });
         }
-        State::Complete { digest, file } => {
-            let renamed = found.as_ref().is_some_and(|(_, meta)| meta.id == file);
-            let part = place.part_meta().map_err(StoreError::at(&at))?;
-            if renamed {
-                // The crash came after the rename.
-            } else if part.map_or(Ok(false), |part| is_hashed(place, &part, &file, digest)).map_err(io)? {
-                put_in_place(store, place, &record, digest)?;
-            } else if !found.map_or(Ok(false), |found| holds(&found, name, length, digest)).map_err(io)? {
-                return Ok(Settled::Gone);
-            }
-            digest
-        }
+        State::Complete { digest, file } => (digest, file),
     };
+    let part = place.part_meta().map_err(io)?;
+    if part.is_none() && root.find(&record.spec.name)?.is_none() {
+        return Ok(Settled::Gone);
+    }
     let folder = root.make_parent(&record.spec.name)?;
-    let meta = folder.stat(record.spec.name.file_name()).map_err(StoreError::at(&at))?;
+    let found = folder.stat(name).map_err(StoreError::at(&at))?;
+    let mut moved = Moved::No;
+    if found.is_some_and(|found| found.id == file) {
+        // The crash came after the rename.
+    } else if part.map_or(Ok(false), |part| is_hashed(place, &part, &file, digest)).map_err(io)? {
+        moved = put_in_place(store, place, &record, digest, (&folder, found))?;
+    } else if !found.map_or(Ok(false), |found| holds(&folder, &found, name, length, digest)).map_err(io)? {
+        return Ok(Settled::Gone);
+    }
+    let meta = folder.stat(name).map_err(StoreError::at(&at))?;
     let meta = meta.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
     // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
     root.sync_folder(&folder).map_err(StoreError::at(&at))?;
@@ -71,7 +73,8 @@ pub(crate) fn settle(
     if store.config().keep_committed.is_some() {
         record.state = State::Committed { digest, file: meta.id };
         record.progressed = clock.millis();
-        let _ = root.remove_part(place).and_then(|()| slots.write(&root.faults, &record));
+        let removed = if moved == Moved::Yes { Ok(()) } else { root.remove_part(place) };
+        let _ = removed.and_then(|()| slots.write(&root.faults, &record));
     } else {
         let _ = root.remove(place);
     }
@@ -92,30 +95,45 @@ pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreErro
     Err(StoreError::because(ErrorKind::InTheWay, at, format!("{obstacle} has its name")))
 }
 
-fn put_in_place(store: &DiskStore, place: &Place, record: &Record, digest: Digest) -> Result<(), StoreError> {
+/// Whether the part has got the name of the file, so that nothing of it is left in staging.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Yes,
+    No,
+}
+
+/// Gives the part its name in this folder, where `found` has it now.
+fn put_in_place(
+    store: &DiskStore,
+    place: &Place,
+    record: &Record,
+    digest: Digest,
+    (folder, found): (&Folder, Option<Meta>),
+) -> Result<Moved, StoreError> {
     let (root, name) = (store.root(), &record.spec.name);
     let at = root.path(name);
-    let folder = root.make_parent(name)?;
     let overwrite = store.config().overwrite;
-    if let Some(there) = folder.stat(name.file_name()).map_err(StoreError::at(&at))? {
+    if let Some(there) = found {
         check_replaceable(&at, &there)?;
     }
     let moved = root
         .faults
         .before(Op::Place)
-        .and_then(|()| move_to(&place.folder, &place.part_name(), &folder, name.file_name(), overwrite));
+        .and_then(|()| move_to(&place.folder, &place.part_name(), folder, name.file_name(), overwrite));
     let moved = match moved {
-        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => copy_to(store, place, record, &folder),
-        moved => moved,
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
+            copy_to(store, place, record, folder).map(|()| Moved::No)
+        }
+        moved => moved.map(|()| Moved::Yes),
     };
     match moved {
         // Somebody else has brought the very same bytes: nothing is lost, and nothing is to be said about it.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let meta = folder.stat(name.file_name()).map_err(StoreError::at(&at))?;
-            let same = meta
-                .map_or(Ok(false), |meta| holds(&(folder, meta), name.file_name(), record.durable, digest));
+            let same =
+                meta.map_or(Ok(false), |meta| holds(folder, &meta, name.file_name(), record.durable, digest));
             if same.map_err(StoreError::at(&at))? {
-                Ok(())
+                Ok(Moved::No)
             } else {
                 Err(StoreError::new(ErrorKind::Exists, &at))
             }
@@ -140,7 +158,7 @@ fn is_hashed(place: &Place, part: &Meta, file: &FileId, digest: Digest) -> io::R
 }
 
 /// Whether a file has these bytes.
-fn holds((folder, meta): &(Folder, Meta), name: &str, length: u64, digest: Digest) -> io::Result<bool> {
+fn holds(folder: &Folder, meta: &Meta, name: &str, length: u64, digest: Digest) -> io::Result<bool> {
     if meta.kind != Kind::File || meta.id.len != length {
         return Ok(false);
     }

@@ -55,7 +55,7 @@ impl DiskStore {
     pub fn dress(&self, mtime_ms: i64, unix_mode: Option<UnixMode>) -> Result<(), StoreError> {
         let root = self.root();
         let (folder, at) = match self.folder() {
-            None => (root.again().map_err(StoreError::at(root.dir()))?, root.dir().to_owned()),
+            None => (root.top(), root.dir().to_owned()),
             Some(name) => {
                 let at = root.path(name);
                 let found = root.find_folder(name)?;

@@ -28,6 +28,8 @@ pub(crate) struct Root {
     pub(crate) staging: SafeName,
     durability: Durability,
     pub(crate) faults: Faults,
+    /// The staging folder as it was found last.
+    pub(crate) staged: Mutex<Option<(Folder, Meta)>>,
     /// Folders whose own names are durable, by device and inode.
     listed: Mutex<HashSet<(u64, u64)>>,
     /// Folders that were made here.
@@ -67,8 +69,9 @@ impl Root {
             let why = "the staging folder must be a plain relative path";
             return Err(StoreError::because(ErrorKind::BadName, &config.staging, why));
         };
-        let (listed, made) = Default::default();
-        Ok(Self { folder, path: path.to_path_buf(), staging, durability: config.fsync, faults, listed, made })
+        let (staged, listed, made) = Default::default();
+        let (path, durability) = (path.to_path_buf(), config.fsync);
+        Ok(Self { folder, path, staging, durability, faults, staged, listed, made })
     }
 
     /// Where a finished file of this name stands.
@@ -142,7 +145,7 @@ impl Root {
         // Held open, so that nobody else comes by its inode if it is removed meanwhile.
         let held = self.staging_here().map_err(StoreError::at(at))?;
         let staging = held.as_ref().map(|(_, meta)| *meta);
-        let mut folder = self.again().map_err(StoreError::at(at))?;
+        let mut folder = self.top();
         let mut existed = true;
         for (depth, part) in parts.enumerate() {
             let next = if make {
@@ -179,7 +182,7 @@ impl Root {
     /// The staging folder, if it is there and can be looked at. Without it nothing tells another spelling of its name, so a
     /// process that can open nothing must not go on as if it were not there.
     pub(crate) fn staging_here(&self) -> io::Result<Option<(Folder, Meta)>> {
-        match self.staging_folder().and_then(|folder| folder.meta().map(|meta| (folder, meta))) {
+        match self.find_staging() {
             Err(e) if sys::is_too_many_open(&e) => Err(e),
             found => Ok(found.ok()),
         }
@@ -268,9 +271,9 @@ impl Root {
         Ok(())
     }
 
-    /// The served folder once more.
-    pub(crate) fn again(&self) -> io::Result<Folder> {
-        self.folder.again()
+    /// The served folder.
+    pub(crate) fn top(&self) -> Folder {
+        self.folder.clone()
     }
 }
 

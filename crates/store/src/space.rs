@@ -49,7 +49,7 @@ impl Root {
 
     /// What the last of these folders is on, or the nearest one above it that is there.
     fn volume<'a>(&self, parts: impl Iterator<Item = &'a str>) -> io::Result<Volume> {
-        let mut folder = self.again()?;
+        let mut folder = self.top();
         for part in parts {
             let Ok(next) = folder.enter(part) else { break };
             folder = next;

@@ -2,6 +2,7 @@
 
 use crate::fault::{Faults, Op};
 use crate::journal::Record;
+use crate::live::lock;
 use crate::root::Root;
 use crate::slots::Slots;
 use crate::sys::{Access, File, Folder, Kind, Meta};
@@ -10,7 +11,29 @@ use std::io;
 
 impl Root {
     pub(crate) fn staging_folder(&self) -> io::Result<Folder> {
-        self.staging.components().try_fold(self.again()?, |folder, part| folder.enter(part))
+        self.find_staging().map(|(folder, _)| folder)
+    }
+
+    /// The staging folder, and what it is. It is opened once and held, so that nobody else comes by its inode, and serves as
+    /// long as its name stands for it.
+    pub(crate) fn find_staging(&self) -> io::Result<(Folder, Meta)> {
+        let mut staged = lock(&self.staged);
+        if let Some((folder, meta)) = staged.as_ref().filter(|(_, meta)| self.is_staging(meta)) {
+            return Ok((folder.clone(), *meta));
+        }
+        *staged = None;
+        let folder = self.staging.components().try_fold(self.top(), |folder, part| folder.enter(part))?;
+        let meta = folder.meta()?;
+        *staged = Some((folder.clone(), meta));
+        Ok((folder, meta))
+    }
+
+    /// Whether the name of staging stands for this folder. Only a name right in the served folder is found in one step.
+    fn is_staging(&self, meta: &Meta) -> bool {
+        let mut parts = self.staging.components();
+        let (Some(name), None) = (parts.next(), parts.next()) else { return false };
+        let there = self.top().stat(name).ok().flatten();
+        cfg!(unix) && there.is_some_and(|there| there.kind == Kind::Folder && there.is_same_inode(meta))
     }
 
     /// The folders of staging that there are, by their two digits.
@@ -53,9 +76,8 @@ impl Root {
 
     fn try_make_place(&self, hex: &str) -> io::Result<(Folder, Slots)> {
         let mut parts = self.staging.components().chain([&hex[..2]]);
-        let folder = parts.try_fold(self.again()?, |folder, part| {
-            self.make(&folder, part, true).map(|(folder, _)| folder)
-        })?;
+        let folder = parts
+            .try_fold(self.top(), |folder, part| self.make(&folder, part, true).map(|(folder, _)| folder))?;
         self.faults.before(Op::Create)?;
         match Slots::open(&folder, &journal_name(hex), true)? {
             (slots, None) => Ok((folder, slots)),
@@ -93,8 +115,7 @@ impl Root {
             if self.faults.before(Op::Remove).is_err() {
                 return;
             }
-            let folder =
-                self.again().and_then(|folder| parts[..depth].iter().try_fold(folder, |f, p| f.enter(p)));
+            let folder = parts[..depth].iter().try_fold(self.top(), |folder, part| folder.enter(part));
             if folder.and_then(|folder| folder.remove_folder(parts[depth])).is_err() {
                 return;
             }
@@ -112,7 +133,7 @@ impl Root {
     /// Makes the names of a transfer's files survive a power cut.
     pub(crate) fn sync_place(&self, place: &Place) -> io::Result<()> {
         self.sync_folder(&place.folder)?;
-        let mut folder = self.again()?;
+        let mut folder = self.top();
         self.sync_folder(&folder)?;
         for part in self.staging.components() {
             folder = folder.enter(part)?;
@@ -164,11 +185,14 @@ impl Place {
     pub(crate) fn new_part(&self, faults: &Faults) -> io::Result<File> {
         // Never emptied in place: a crash may have left the inode with another, finished name.
         faults.before(Op::Create)?;
-        match self.folder.remove_file(&self.part_name()) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
+        let name = self.part_name();
+        match self.folder.open_file(&name, Access::New) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                self.folder.remove_file(&name)?;
+                self.folder.open_file(&name, Access::New)
+            }
+            opened => opened,
         }
-        self.folder.open_file(&self.part_name(), Access::New)
     }
 }
 

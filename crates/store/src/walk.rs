@@ -106,7 +106,7 @@ impl DiskStore {
         let from = from.as_ref();
         let at = from.map_or_else(|| root.dir().to_owned(), |name| root.path(name));
         let folder = match from {
-            None => root.again().map_err(StoreError::at(&at))?,
+            None => root.top(),
             Some(name) => match root.find_folder(name) {
                 Ok(found) => found.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?,
                 Err(e) if e.kind() == ErrorKind::NoFolder => {

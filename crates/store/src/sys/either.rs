@@ -69,7 +69,7 @@ impl Write for File {
 }
 
 /// An open folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Folder {
     Disk(DiskFolder),
     Model(ModelFolder),
@@ -78,13 +78,6 @@ pub(crate) enum Folder {
 impl Folder {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DiskFolder::open(path).map(Self::Disk)
-    }
-
-    pub(crate) fn again(&self) -> io::Result<Self> {
-        match self {
-            Self::Disk(folder) => folder.again().map(Self::Disk),
-            Self::Model(folder) => Ok(Self::Model(folder.clone())),
-        }
     }
 
     pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {

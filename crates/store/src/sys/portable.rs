@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A folder that was there when it was opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -22,11 +22,6 @@ impl Folder {
             return Err(io::ErrorKind::NotADirectory.into());
         }
         Ok(Self(path.to_path_buf()))
-    }
-
-    #[cfg(not(unix))]
-    pub(crate) fn again(&self) -> io::Result<Self> {
-        Ok(Self(self.0.clone()))
     }
 
     pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {

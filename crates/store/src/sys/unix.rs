@@ -7,32 +7,33 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-/// An open folder.
-#[derive(Debug)]
-pub(crate) struct Folder(File);
+/// An open folder. Clones share the descriptor.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(Arc<File>);
 
 impl Folder {
     /// Opens a folder that the operator named: here, and only here, symbolic links are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?.into()))
+        Ok(Self::of(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// The same folder once more.
-    pub(crate) fn again(&self) -> io::Result<Self> {
-        self.0.try_clone().map(Self)
+    fn of(descriptor: OwnedFd) -> Self {
+        Self(Arc::new(descriptor.into()))
     }
 
     /// Opens a folder in this one. `NotADirectory` if the name stands for anything else.
     pub(crate) fn enter(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self(fd.into())),
+        match rustix::fs::openat(&*self.0, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self::of(fd)),
             // Systems disagree on what a link in the place of a folder is.
             Err(Errno::LOOP | Errno::MLINK) => Err(Errno::NOTDIR.into()),
             Err(e) => Err(e.into()),
@@ -42,7 +43,7 @@ impl Folder {
     /// Opens a folder in this one, making it first if there is none; the flag says that it was made.
     pub(crate) fn create(&self, name: &str, private: bool) -> io::Result<(Self, bool)> {
         let mode = Mode::from_raw_mode(if private { 0o700 } else { 0o777 });
-        let made = match rustix::fs::mkdirat(&self.0, name, mode) {
+        let made = match rustix::fs::mkdirat(&*self.0, name, mode) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             // Some systems check the right to create before they look whether there is anything to create.
@@ -61,14 +62,14 @@ impl Folder {
             Access::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
         let mode = Mode::from_raw_mode(0o666);
-        Ok(rustix::fs::openat(&self.0, name, flags | always, mode)?.into())
+        Ok(rustix::fs::openat(&*self.0, name, flags | always, mode)?.into())
     }
 
     /// Opens a file that only one process may hold, or makes it. `WouldBlock` while another one does.
     pub(crate) fn open_locked(&self, name: &str, create: bool) -> io::Result<File> {
         let mut flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         flags.set(OFlags::CREATE, create);
-        let fd = rustix::fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o600))?;
+        let fd = rustix::fs::openat(&*self.0, name, flags, Mode::from_raw_mode(0o600))?;
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks is used by one process, or at the operator's risk.
             Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP) => Ok(fd.into()),
@@ -78,7 +79,7 @@ impl Folder {
 
     /// What a name in this folder stands for, if anything.
     pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
-        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(from_stat(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(e.into()),
@@ -93,7 +94,7 @@ impl Folder {
     /// Moves a file to a name that must be free.
     pub(crate) fn rename_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-        match rustix::fs::renameat_with(&self.0, from, &into.0, to, rustix::fs::RenameFlags::NOREPLACE) {
+        match rustix::fs::renameat_with(&*self.0, from, &*into.0, to, rustix::fs::RenameFlags::NOREPLACE) {
             // Not every file system knows how.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             result => return Ok(result?),
@@ -103,7 +104,7 @@ impl Folder {
 
     /// `rename_new` for file systems that cannot, but have links.
     fn link_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
-        match rustix::fs::linkat(&self.0, from, &into.0, to, AtFlags::empty()) {
+        match rustix::fs::linkat(&*self.0, from, &*into.0, to, AtFlags::empty()) {
             Ok(()) => self.remove_file(from),
             Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
                 self.claim_new(from, into, to)
@@ -122,17 +123,17 @@ impl Folder {
 
     /// Moves a file to a name, in place of the file that has it.
     pub(crate) fn rename_over(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.0, from, &into.0, to)?)
+        Ok(rustix::fs::renameat(&*self.0, from, &*into.0, to)?)
     }
 
     /// Removes a file or a link.
     pub(crate) fn remove_file(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(&*self.0, name, AtFlags::empty())?)
     }
 
     /// Removes an empty folder.
     pub(crate) fn remove_folder(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        Ok(rustix::fs::unlinkat(&*self.0, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Makes the names in this folder durable.
@@ -147,7 +148,7 @@ impl Folder {
     /// The names in this folder, in no order. Those that are no UTF-8 are left out: none is ours.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.0)? {
+        for entry in Dir::read_from(&*self.0)? {
             if let Ok(name) = entry?.file_name().to_str() {
                 if name != "." && name != ".." {
                     names.push(name.to_owned());
@@ -160,7 +161,7 @@ impl Folder {
     /// All names in this folder, in no order.
     pub(crate) fn entries(&self) -> io::Result<Vec<OsString>> {
         let mut entries = Vec::new();
-        for entry in Dir::read_from(&self.0)? {
+        for entry in Dir::read_from(&*self.0)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name != "." && name != ".." {
@@ -174,16 +175,16 @@ impl Folder {
     pub(crate) fn dress(&self, modified: Option<SystemTime>, mode: Option<UnixMode>) -> io::Result<()> {
         if let Some(mode) = mode {
             // What is beside the permissions stays, and the owner can always get in: or who may send could shut a folder.
-            let own = rustix::fs::fstat(&self.0)?.st_mode & !0o777;
+            let own = rustix::fs::fstat(&*self.0)?.st_mode & !0o777;
             let mode = Mode::from_raw_mode(own | mode.bits() as RawMode | 0o700);
-            rustix::fs::fchmod(&self.0, mode)?;
+            rustix::fs::fchmod(&*self.0, mode)?;
         }
         modified.map_or(Ok(()), |time| self.0.set_modified(time))
     }
 
     /// How many bytes may still be written to this file system, where it tells.
     pub(crate) fn free(&self) -> Option<u64> {
-        let stat = rustix::fs::fstatvfs(&self.0).ok()?;
+        let stat = rustix::fs::fstatvfs(&*self.0).ok()?;
         (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
@@ -275,7 +276,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let folder = Folder::open(dir.path()).expect("the folder");
         let kind = FileType::Fifo;
-        rustix::fs::mknodat(&folder.0, "pipe", kind, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+        rustix::fs::mknodat(&*folder.0, "pipe", kind, Mode::from_raw_mode(0o600), 0).expect("a pipe");
         let pipe = folder.open_file("pipe", Access::Read).expect("opened at once");
         assert_eq!(meta(&pipe).expect("meta").kind, Kind::Other);
     }
