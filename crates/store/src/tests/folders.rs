@@ -371,3 +371,21 @@ fn listings_share_a_bounded_memory() {
     drop((again, second));
     rig.store.listing(&name("small")).expect("there is room again");
 }
+
+#[test]
+fn staging_is_found_by_its_name_whatever_became_of_it() {
+    let rig = Rig::new();
+    let durable = || match rig.store.attach(id(1), &spec("a", 9), attach(0, ALICE), day(0)) {
+        Ok(Attached::Partial { mut partial, durable, .. }) => {
+            partial.write(durable, b"abc").expect("in order");
+            partial.detach().expect("safe");
+            durable
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((durable(), durable()), (0, 3));
+    std::fs::rename(rig.dir.path().join(".bowline"), rig.dir.path().join("moved")).expect("moved");
+    assert_eq!((durable(), durable()), (0, 3));
+    std::fs::remove_dir_all(rig.dir.path().join(".bowline")).expect("removed");
+    assert_eq!((durable(), durable()), (0, 3));
+}
