@@ -37,7 +37,7 @@ fn share_of(limit: Option<u64>, transfers: u32) -> u32 {
 /// That of the source; `TooManyOpen`, too, if nothing else could be opened beside it.
 pub(crate) fn sparing(open: impl FnOnce() -> Result<Source, StoreError>) -> Result<Source, StoreError> {
     let source = open()?;
-    if limit().is_some_and(|limit| limit < PLENTY) {
+    if !are_plenty() {
         // All of them at once, and all closed behind it.
         let spare: Result<Vec<_>, _> = (0..SPARE).map(|_| Source::open(source.path())).collect();
         if let Err(error) = spare {
@@ -47,6 +47,11 @@ pub(crate) fn sparing(open: impl FnOnce() -> Result<Source, StoreError>) -> Resu
         }
     }
     Ok(source)
+}
+
+/// Whether a client need not count them.
+pub(crate) fn are_plenty() -> bool {
+    limit().is_none_or(|limit| limit >= PLENTY)
 }
 
 fn limit() -> Option<u64> {

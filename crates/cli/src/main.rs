@@ -1,5 +1,6 @@
 //! `bowline`: sends and fetches files over WebSocket connections that break.
 
+mod ahead;
 mod args;
 mod config;
 mod courier;

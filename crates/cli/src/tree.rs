@@ -1,11 +1,12 @@
 //! Sending a folder with all that it holds: a walk finds, transfers take, and folders come last.
 //!
 //! ```text
-//!  walk (a thread) ─ found ─▶ feed ─ one at a time, as places become free ─▶ client
+//!  walk (a thread) ─ steps ─▶ feed ─ one at a time, as places become free ─▶ client
 //!                              ▲                                               │
 //!                              └──────────── ended ◀── courier ◀───────────────┘
 //! ```
 
+use crate::ahead::{Opened, Step, ahead};
 use crate::descriptors::sparing;
 use crate::disk::on_disk;
 use crate::identity::Identity;
@@ -13,18 +14,12 @@ use crate::nest::{Nest, Ready};
 use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{Batch, Kind, Offer, SafeName};
-use bowline_store::{DiskStore, Found, Source, StoreError, Walk};
+use bowline_store::{DiskStore, Found, Source, StoreError};
 use bowline_tokio::{Client, LinkState, Transfer, TransferError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How many things a walk is ahead of the transfers.
-const AHEAD: usize = 64;
-/// How long a walk stands still that can open no folder.
-const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// A folder to send, under the name that it gets.
 #[derive(Clone, Debug)]
@@ -96,11 +91,11 @@ impl Feeder {
             mtime_ms: walk.mtime_ms(),
             unix_mode: walk.unix_mode(),
         }));
-        let mut found = ahead(walk);
+        let mut steps = ahead(walk, tree.store.clone());
         loop {
             self.settle(&mut counter).await?;
             tokio::select! {
-                next = found.recv() => match next {
+                next = steps.recv() => match next {
                     Some(next) => self.take(&tree, next, &mut counter).await?,
                     None => break,
                 },
@@ -137,11 +132,11 @@ impl Feeder {
         Ok(())
     }
 
-    async fn take(&mut self, tree: &Tree, found: Found, counter: &mut Counter) -> Result<(), Over> {
-        match found {
+    async fn take(&mut self, tree: &Tree, step: Step, counter: &mut Counter) -> Result<(), Over> {
+        match step.found {
             Found::End(_) => self.nest.leave(),
             Found::File(entry) => match tree.name.child(entry.name.as_str()) {
-                Ok(name) => return self.send_file(tree, entry, name, counter).await,
+                Ok(name) => return self.send_file(tree, entry, step.opened, name, counter).await,
                 Err(why) => return self.leave_out(shown(tree, &entry), &why, Lost::Missed(1)).await,
             },
             Found::Folder(entry) => match tree.name.child(entry.name.as_str()) {
@@ -163,6 +158,7 @@ impl Feeder {
         &mut self,
         tree: &Tree,
         entry: Entry,
+        opened: Option<Opened>,
         name: SafeName,
         counter: &mut Counter,
     ) -> Result<(), Over> {
@@ -170,6 +166,10 @@ impl Feeder {
         let index = self.found(subject).await?;
         let (store, batch) = (tree.store.clone(), counter.next());
         self.nest.begin(index);
+        if let Some(source) = opened.and_then(Opened::if_fresh) {
+            let result = self.send_opened(name, Some(batch), source).await;
+            return self.begun(index, result).await;
+        }
         // Opened beneath the tree, whatever stands in the place of its folders by now.
         self.send_source(index, name, Some(batch), move || store.source(&entry.name)).await
     }
@@ -184,17 +184,24 @@ impl Feeder {
     ) -> Result<(), Over> {
         let result = match on_disk(name.as_str(), &self.tell, move || sparing(&open)).await {
             Err(error) => Err(TransferError::File(error)),
-            Ok(source) => {
-                let id = self.identity.of_send(&self.server, name.as_str(), &source.identity());
-                let mut offer = Offer::new(id, name, source.length());
-                offer.mtime_ms = source.mtime_ms();
-                offer.unix_mode = source.unix_mode().filter(|_| self.preserve);
-                offer.validator = Some(source.validator());
-                offer.batch = batch;
-                self.client.offer(offer, Some(source)).await
-            }
+            Ok(source) => self.send_opened(name, batch, source).await,
         };
         self.begun(index, result).await
+    }
+
+    async fn send_opened(
+        &self,
+        name: SafeName,
+        batch: Option<Batch>,
+        source: Source,
+    ) -> Result<Transfer, TransferError> {
+        let id = self.identity.of_send(&self.server, name.as_str(), &source.identity());
+        let mut offer = Offer::new(id, name, source.length());
+        offer.mtime_ms = source.mtime_ms();
+        offer.unix_mode = source.unix_mode().filter(|_| self.preserve);
+        offer.validator = Some(source.validator());
+        offer.batch = batch;
+        self.client.offer(offer, Some(source)).await
     }
 
     async fn send_folder(&mut self, ready: Ready, counter: &mut Counter) -> Result<(), Over> {
@@ -264,22 +271,4 @@ impl Feeder {
 
 fn shown(tree: &Tree, entry: &Entry) -> String {
     tree.path.join(entry.name.as_str()).display().to_string()
-}
-
-/// Walks on a thread of its own, a few steps ahead; but as long as too many files are open it stands still.
-fn ahead(mut walk: Walk) -> mpsc::Receiver<Found> {
-    let (tell, found) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        while let Some(found) = walk.next() {
-            if matches!(&found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed() {
-                walk.look_again();
-                std::thread::sleep(STANDSTILL);
-                continue;
-            }
-            if tell.blocking_send(found).is_err() {
-                return;
-            }
-        }
-    });
-    found
 }

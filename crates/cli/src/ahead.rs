@@ -1,0 +1,105 @@
+//! A walk through a folder on a thread of its own, some steps ahead of the transfers.
+
+use crate::descriptors::are_plenty;
+use bowline_store::{DiskStore, Found, Source, Walk};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// How many things a walk is ahead of the transfers.
+const AHEAD: usize = 64;
+/// Files up to this length are opened where the walk finds them: to have another thread do it takes longer than to read them.
+const SHORT: u64 = 64 << 10;
+/// What was opened longer ago is opened anew.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a walk stands still that can open no folder.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// One step of a walk.
+pub(crate) struct Step {
+    pub(crate) found: Found,
+    /// If it is a short file.
+    pub(crate) opened: Option<Opened>,
+}
+
+/// A file that is open before its turn has come.
+pub(crate) struct Opened {
+    source: Source,
+    at: Instant,
+}
+
+impl Opened {
+    fn new(source: Source) -> Self {
+        Self { source, at: Instant::now() }
+    }
+
+    /// The file, unless there may be another one of its name by now.
+    pub(crate) fn if_fresh(self) -> Option<Source> {
+        (self.at.elapsed() < FRESH).then_some(self.source)
+    }
+}
+
+/// Walks on a thread of its own, a few steps ahead; but as long as too many files are open it stands still.
+pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
+    let (tell, steps) = mpsc::channel(AHEAD);
+    let opens = are_plenty();
+    tokio::task::spawn_blocking(move || {
+        while let Some(found) = walk.next() {
+            if matches!(&found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed() {
+                walk.look_again();
+                std::thread::sleep(STANDSTILL);
+                continue;
+            }
+            let opened = match &found {
+                // If it fails, whoever takes the step finds out why.
+                Found::File(entry) if opens && entry.length <= SHORT => store.source(&entry.name).ok(),
+                _ => None,
+            };
+            if tell.blocking_send(Step { found, opened: opened.map(Opened::new) }).is_err() {
+                return;
+            }
+        }
+    });
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(store: &DiskStore, name: &str) -> Opened {
+        Opened::new(
+            store
+                .source(&bowline_core::transfer::SafeName::parse(name).expect("a good name"))
+                .expect("there"),
+        )
+    }
+
+    #[tokio::test]
+    async fn short_files_are_open_when_their_turn_comes_and_others_are_not() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, len) in [("a", SHORT), ("b", SHORT + 1), ("c", 0)] {
+            std::fs::File::create(dir.path().join(name))
+                .and_then(|file| file.set_len(len))
+                .expect("writable");
+        }
+        std::fs::create_dir(dir.path().join("d")).expect("writable");
+        let store = DiskStore::open(dir.path(), bowline_store::Config::default()).expect("a store");
+        let mut steps = ahead(store.walk(None).expect("a walk"), store);
+        let mut are_open = Vec::new();
+        while let Some(step) = steps.recv().await {
+            are_open.push(step.opened.is_some());
+        }
+        assert_eq!(are_open, [true, false, true, false, false], "a, b, c, d and the end of d");
+    }
+
+    #[test]
+    fn what_was_opened_long_ago_is_not_sent() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("a"), "a").expect("writable");
+        let store = DiskStore::open(dir.path(), bowline_store::Config::default()).expect("a store");
+        assert!(opened(&store, "a").if_fresh().is_some());
+        let mut old = opened(&store, "a");
+        old.at = old.at.checked_sub(FRESH).expect("this machine runs for longer");
+        assert!(old.if_fresh().is_none());
+    }
+}
