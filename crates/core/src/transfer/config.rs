@@ -25,8 +25,9 @@ pub struct Config {
     pub read_ahead: u64,
     /// How many transfers a peer may open at once. 256: enough to hide the round trips of small files.
     pub max_transfers: u32,
-    /// How many offers and requests of a peer are taken in a second; what comes beyond is told to wait. 5,000: as many
-    /// as 256 at once need on a path of 50 ms, so that nobody who sends many small files ever hears of it.
+    /// How many offers and requests of a peer are taken in a second; what comes beyond is told to wait. 50,000: as many
+    /// as 256 at once need on a path of 5 ms, and more files than disks make, so that nobody who sends small ones ever
+    /// hears of it.
     pub max_offers_per_second: u32,
     /// The longest time that an acknowledgement is held back. 25 ms: half of what a chunk takes.
     pub ack_delay: Duration,
@@ -68,7 +69,7 @@ impl Default for Config {
             link_credit: 16 * 1024 * 1024,
             read_ahead: 4 * 1024 * 1024,
             max_transfers: 256,
-            max_offers_per_second: 5000,
+            max_offers_per_second: 50_000,
             ack_delay: Duration::from_millis(25),
             sync_bytes: 16 * 1024 * 1024,
             sync_delay: Duration::from_secs(1),
