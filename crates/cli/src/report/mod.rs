@@ -343,7 +343,7 @@ pub(crate) fn print_unbroken(line: &str) {
     print_lines(&plain(line));
 }
 
-/// Prints what is plain already, in one line or more.
+/// Prints what is plain already, in one line or more: by one write, so that nobody else's words come before its end.
 fn print_lines(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
