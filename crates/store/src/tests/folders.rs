@@ -384,8 +384,8 @@ fn staging_is_found_by_its_name_whatever_became_of_it() {
         other => panic!("{other:?}"),
     };
     assert_eq!((durable(), durable()), (0, 3));
-    std::fs::rename(rig.dir.path().join(".bowline"), rig.dir.path().join("moved")).expect("moved");
+    fs::rename(rig.dir.path().join(".bowline"), rig.dir.path().join("moved")).expect("moved");
     assert_eq!((durable(), durable()), (0, 3));
-    std::fs::remove_dir_all(rig.dir.path().join(".bowline")).expect("removed");
+    fs::remove_dir_all(rig.dir.path().join(".bowline")).expect("removed");
     assert_eq!((durable(), durable()), (0, 3));
 }
