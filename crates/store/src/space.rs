@@ -39,7 +39,11 @@ impl Root {
     /// The numbers, if not.
     pub(crate) fn check_space(&self, name: &SafeName, length: u64, have: u64) -> Result<(), String> {
         // Where nobody tells, it is seen as it comes.
-        let Ok(staging) = self.volume(self.staging.components()) else { return Ok(()) };
+        let staging = match self.staging_folder() {
+            Ok(folder) => Volume::of(&self.faults, &folder),
+            Err(_) => self.volume(self.staging.components()),
+        };
+        let Ok(staging) = staging else { return Ok(()) };
         staging.check(length - have)?;
         match self.volume(parents(name)) {
             Ok(there) if there.number != staging.number => there.check(length),

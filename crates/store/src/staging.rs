@@ -75,9 +75,14 @@ impl Root {
     }
 
     fn try_make_place(&self, hex: &str) -> io::Result<(Folder, Slots)> {
-        let mut parts = self.staging.components().chain([&hex[..2]]);
-        let folder = parts
-            .try_fold(self.top(), |folder, part| self.make(&folder, part, true).map(|(folder, _)| folder))?;
+        let enter = |folder: Folder, part: &str| self.make(&folder, part, true).map(|(folder, _)| folder);
+        let staging = match self.staging_folder() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.staging.components().try_fold(self.top(), enter)
+            }
+            staging => staging,
+        };
+        let folder = enter(staging?, &hex[..2])?;
         self.faults.before(Op::Create)?;
         match Slots::open(&folder, &journal_name(hex), true)? {
             (slots, None) => Ok((folder, slots)),
