@@ -1,4 +1,4 @@
-"""One file over loopback by many programs, in turn. Run by benches/files/run."""
+"""One file, or a folder of many small ones, over loopback by many programs, in turn. Run by benches/files/run."""
 
 import argparse
 import csv
@@ -20,7 +20,7 @@ PATIENCE = 20
 
 
 class Round:
-    """A folder, the file to send, and where it is to arrive."""
+    """A folder, the file or the folder to send, and where it is to arrive."""
 
     def __init__(self, folder, file, options):
         self.folder, self.file, self.options = folder, file, options
@@ -30,8 +30,16 @@ class Round:
 
     @property
     def arrived(self):
+        """Pairs of a file that was sent, and the one that arrived in its place, if one has."""
+        if self.file.is_dir():
+            sent = [path for path in self.file.rglob("*") if path.is_file()]
+            return [(path, self.inbox / path.relative_to(self.file.parent)) for path in sent]
         files = [path for path in self.inbox.rglob("*") if path.is_file() and path.stat().st_size == self.file.stat().st_size]
-        return files[0] if files else None
+        return [(self.file, files[0] if files else None)]
+
+    @property
+    def is_whole(self):
+        return all(there and there.is_file() and filecmp.cmp(file, there, shallow=False) for file, there in self.arrived)
 
 
 def free_port():
@@ -69,11 +77,17 @@ def curl(round):
         events {{}}
         http {{
           access_log off; client_body_temp_path {round.folder}/tmp; client_max_body_size 0;
-          server {{ listen 127.0.0.1:{round.port}; location / {{ root {round.inbox}; dav_methods PUT; }} }}
+          keepalive_requests 1000000;
+          server {{ listen 127.0.0.1:{round.port}; location / {{ root {round.inbox}; dav_methods PUT; create_full_put_path on; }} }}
         }}"""
     )
-    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    return [nginx, "-c", config], ["curl", "-sS", "-f", "-T", round.file, f"http://127.0.0.1:{round.port}/file"]
+    nginx, url = shutil.which("nginx") or "/usr/sbin/nginx", f"http://127.0.0.1:{round.port}"
+    if not round.file.is_dir():
+        return [nginx, "-c", config], ["curl", "-sS", "-f", "-T", round.file, f"{url}/file"]
+    uploads = round.folder / "uploads"
+    names = [path.relative_to(round.file.parent) for path in round.file.rglob("*") if path.is_file()]
+    uploads.write_text("".join(f'upload-file = "{round.file.parent / name}"\nurl = "{url}/{name}"\n' for name in names))
+    return [nginx, "-c", config], ["curl", "-sS", "-f", "-K", uploads]
 
 
 def rsync(round):
@@ -82,7 +96,8 @@ def rsync(round):
         f"use chroot = no\nuid = {os.getuid()}\ngid = {os.getgid()}\n[inbox]\n  path = {round.inbox}\n  read only = no\n"
     )
     server = ["rsync", "--daemon", "--no-detach", "--address", "127.0.0.1", "--port", str(round.port), "--config", config]
-    return server, ["rsync", "--whole-file", round.file, f"rsync://127.0.0.1:{round.port}/inbox/file"]
+    to = f"rsync://127.0.0.1:{round.port}/inbox/" + ("" if round.file.is_dir() else "file")
+    return server, ["rsync", "--whole-file", "--recursive", round.file, to]
 
 
 def scp(round):
@@ -98,7 +113,8 @@ def scp(round):
     settings += ["ListenAddress=127.0.0.1", "Subsystem=sftp internal-sftp", "PermitRootLogin=yes", f"HostKey={keys}/host"]
     server = [sshd, "-D", "-f", "/dev/null", "-p", str(round.port)] + [word for one in settings for word in ("-o", one)]
     client = ["scp", "-q", "-F", "/dev/null", "-P", str(round.port), "-i", keys / "user", "-o", "StrictHostKeyChecking=no"]
-    client += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", round.file, f"127.0.0.1:{round.inbox}/file"]
+    to = round.inbox if round.file.is_dir() else round.inbox / "file"
+    client += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-r", round.file, f"127.0.0.1:{to}"]
     return server, client
 
 
@@ -128,6 +144,8 @@ CONTENDERS = {
     "node": ("node ws, 256 KiB", node),
     "python": ("python websockets, 256 KiB", python),
 }
+# Those that send a folder.
+OF_FOLDERS = ["bowline", "curl+nginx", "rsync", "scp"]
 
 
 def is_listening(port):
@@ -173,19 +191,34 @@ def measure(make, file, options):
             client = subprocess.Popen(watched(client_words, f"{folder}/client"), **quiet)
             _, status, of_client = os.wait4(client.pid, 0)
             client.returncode = status
-            if status == 0 and round.arrived and not options.is_memory:
-                with open(round.arrived, "rb") as arrived:
-                    os.fsync(arrived.fileno())
+            if status == 0 and not options.is_memory:
+                for _, there in round.arrived:
+                    if there and there.is_file():
+                        with open(there, "rb") as arrived:
+                            os.fsync(arrived.fileno())
             wall = time.monotonic() - start
             stop(server)
             _, server.returncode, of_server = os.wait4(server.pid, 0)
         if status != 0:
             raise RuntimeError(f"the client failed: {Path(folder, 'log').read_text()}")
-        if not round.arrived or not filecmp.cmp(file, round.arrived, shallow=False):
+        if not round.is_whole:
             raise RuntimeError("what arrived is not what was sent")
         peaks = {role: mib(f"{folder}/{role}") for role in ("client", "server")}
     cpu = sum(usage.ru_utime + usage.ru_stime for usage in (of_client, of_server))
     return {"wall": wall, "cpu": cpu, **peaks}
+
+
+def make(path, options):
+    """What is sent: a file of random bytes, or a folder of folders of a hundred."""
+    if not options.files:
+        with open(path, "wb") as out:
+            for _ in range(options.mib):
+                out.write(os.urandom(1 << 20))
+        return
+    for n in range(options.files):
+        folder = path / f"{n // 100}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{n}").write_bytes(os.urandom(options.kib << 10))
 
 
 def main():
@@ -200,6 +233,8 @@ def main():
     options = parser.parse_args(words[:split])
     more = argparse.ArgumentParser(prog="benches/files/run")
     more.add_argument("--mib", type=int)
+    more.add_argument("--files", type=int, help="so many small files instead")
+    more.add_argument("--kib", type=int, default=4, help="how long each of them is")
     more.add_argument("--rounds", type=int)
     more.add_argument("--dir", default="/dev/shm")
     more.add_argument("--only", nargs="*", choices=CONTENDERS)
@@ -213,12 +248,11 @@ def main():
     options.is_memory = kind in ("tmpfs", "ramfs")
 
     names = [name for name in CONTENDERS if name in options.have and (not options.only or name in options.only)]
+    names = [name for name in names if not options.files or name in OF_FOLDERS]
     results = {name: [] for name in names}
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bowline-files.") as folder:
         file = Path(folder, "file")
-        with open(file, "wb") as out:
-            for _ in range(options.mib):
-                out.write(os.urandom(1 << 20))
+        make(file, options)
         for _ in range(options.rounds):
             for name in names:
                 try:
@@ -239,20 +273,24 @@ def tell(results, kind, options):
         ratios = [mine[key] / its[key] for mine, its in pairs]
         return f"{statistics.median(ratios):.2f}" if ratios else "-"
 
+    sent = f"A folder of {options.files} files of {options.kib} KiB" if options.files else f"A file of {options.mib} MiB"
+    # Nothing is raw that has names.
+    least = "rsync" if options.files else "raw"
+    of_least = "of rsync" if options.files else "of raw TCP"
     what = "memory" if options.is_memory else "a disk, until it is there"
     lines = [
-        f"# A file of {options.mib} MiB over loopback, into {what} ({kind})",
+        f"# {sent} over loopback, into {what} ({kind})",
         "",
         f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, Linux {platform.release()}, {os.cpu_count()} processors, load average "
         f"{os.getloadavg()[0]:.1f} at the end. Medians of {options.rounds} rounds in turn; ratios within rounds.",
         "",
-        "| | wall s | of raw TCP | of curl to nginx | CPU s of both | of raw TCP | peak MiB, client / server |",
+        f"| | wall s | {of_least} | of curl to nginx | CPU s of both | {of_least} | peak MiB, client / server |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, rounds in results.items():
         if rounds:
-            cells = [f"{median(name, 'wall'):.2f}", ratio(name, "raw", "wall"), ratio(name, "curl+nginx", "wall")]
-            cells += [f"{median(name, 'cpu'):.2f}", ratio(name, "raw", "cpu")]
+            cells = [f"{median(name, 'wall'):.2f}", ratio(name, least, "wall"), ratio(name, "curl+nginx", "wall")]
+            cells += [f"{median(name, 'cpu'):.2f}", ratio(name, least, "cpu")]
             cells += [f"{median(name, 'client'):.0f} / {median(name, 'server'):.0f}"]
             lines.append(f"| {CONTENDERS[name][0]} | " + " | ".join(cells) + " |")
     print("\n".join(lines))
