@@ -8,9 +8,11 @@ use crate::time::earliest;
 use alloc::format;
 use core::time::Duration;
 
-/// So many frames that bring nothing may come in a second. Honest peers stay far below: they leave a few for each
-/// transfer that ends early.
+/// So many frames that bring nothing may come in a second. Honest peers stay far below.
 const MOST_IDLE: u32 = 1000;
+/// So many more may come for each transfer that is begun: it may end before its peer knows, as that of a file that is there
+/// already does with its last bytes and its digest on their way.
+const LATE_EACH: u32 = 4;
 /// A chunk of fewer bytes brings too little for a frame, unless its file ends with it.
 const LEAST_CHUNK: usize = 64;
 /// What may come at once after a silence: a network that stalls lets go of everything in one moment.
@@ -21,6 +23,8 @@ const OUR_BURST: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Guard {
     idle: Limiter,
+    /// How many frames may still be on their way for transfers that have ended.
+    late: u32,
     /// There were more of them.
     flooded: bool,
     /// The offers and requests that come, and how many may.
@@ -38,6 +42,7 @@ impl Guard {
         let most_offers = config.max_offers_per_second.max(1);
         Self {
             idle: Limiter::new(now, MOST_IDLE.into()),
+            late: 0,
             flooded: false,
             offers: Limiter::new(now, most_offers.into()),
             most_offers,
@@ -53,6 +58,20 @@ impl Guard {
             self.flooded = true;
         } else {
             self.idle.pass(now, 1);
+        }
+    }
+
+    /// A transfer has begun, of theirs or of ours.
+    pub(super) fn handle_begun(&mut self) {
+        // As many as are open at once leave less than that behind.
+        self.late = (self.late + LATE_EACH).min(MOST_IDLE);
+    }
+
+    /// A frame came for a transfer that has ended.
+    fn handle_late(&mut self, now: Instant) {
+        match self.late.checked_sub(1) {
+            Some(left) => self.late = left,
+            None => self.handle_idle(now),
         }
     }
 
@@ -82,6 +101,7 @@ impl Guard {
 
     /// One of ours leaves.
     pub(super) fn handle_ours(&mut self, now: Instant) {
+        self.handle_begun();
         if let Some(pace) = &mut self.pace {
             pace.pass(now, 1);
         }
@@ -119,7 +139,7 @@ impl Transfers {
         let is_chunk = matches!(frame, Frame::Data(_, data) if data.payload.len() >= LEAST_CHUNK);
         let now = self.now;
         if let Some(link) = self.link.as_mut().filter(|_| !is_chunk) {
-            link.guard.handle_idle(now);
+            link.guard.handle_late(now);
         }
     }
 

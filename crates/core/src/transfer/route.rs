@@ -172,6 +172,7 @@ impl Transfers {
         if !link.open_by_peer(handle, Route::Incoming(id)) {
             return self.break_link(Code::Protocol, format!("handle {handle} cannot be opened"));
         }
+        link.guard.handle_begun();
         if let Some(wanted) = wanted {
             if let Asking::Asked { handle: asked, .. } = wanted.state {
                 link.ahead.handle_offered(asked, handle);
@@ -247,12 +248,14 @@ impl Transfers {
     }
 
     fn handle_routed(&mut self, handle: Handle, frame: Frame) {
+        if self.link.as_ref().is_some_and(|link| link.route(handle).is_none() && link.was_open(handle)) {
+            // What crossed the end of its transfer is late, not wrong.
+            return self.count_late(&frame);
+        }
         self.count_idle(&frame);
         let Some(link) = &mut self.link else { return };
         let now = self.now;
         match (link.route(handle), frame) {
-            // What crossed the end of its transfer is late, not wrong.
-            (None, frame) if link.was_open(handle) => self.count_late(&frame),
             (Some(Route::Outgoing(id)), frame) => {
                 if matches!(frame, Frame::Finishing(..)) {
                     link.ahead.handle_settled(handle);

@@ -112,7 +112,7 @@ fn a_flood_for_a_transfer_that_has_ended_ends_the_link() {
         discard: false,
         text: String::new(),
     };
-    assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
+    assert!((1000..1010).contains(&put_up_with(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
 }
 
 #[test]
@@ -125,6 +125,23 @@ fn the_ends_of_small_files_are_no_flood() {
         assert_eq!(broken(&victim.hear(Frame::Data(handle, chunk))), None, "{n}");
         victim.0.fail(Instant::ZERO, which, Failure::local(Code::Rejected, ""));
     }
+}
+
+#[test]
+fn what_is_on_its_way_for_files_that_are_there_already_is_no_flood() {
+    let mut victim = Victim::new();
+    let whole = Whole { length: 2, digest: Digest::of(b"xy"), deduplicated: false };
+    for n in 0..20_000 {
+        let (handle, which) = (2 * n + 1, many(n));
+        victim.hear(Frame::Offer(handle, plain_offer(which, "file", 2)));
+        victim.0.answer(Instant::ZERO, which, Answer::Complete { length: 2, digest: whole.digest });
+        assert!(victim.say(Instant::ZERO).iter().any(|frame| matches!(frame, Frame::Done(..))), "{n}");
+        let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(b"xy") };
+        for late in [Frame::Data(handle, chunk), Frame::Fin(handle, whole)] {
+            assert_eq!(broken(&victim.hear(late)), None, "{n}");
+        }
+    }
+    assert!(put_up_with(&mut victim, |_| Frame::Fin(1, whole)) < 2005);
 }
 
 fn many(n: u32) -> TransferId {
