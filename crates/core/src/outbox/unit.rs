@@ -17,6 +17,8 @@ pub(super) struct Unit {
     /// What follows the frames. Nothing can be appended then.
     pieces: Pieces,
     pieces_len: usize,
+    /// How many of them are written where they lie.
+    shared: usize,
     /// If the pieces are others' too, and to be masked: they are copied to the frames as these leave.
     masking: Option<Masking>,
     written: usize,
@@ -83,6 +85,7 @@ impl Unit {
             }
             self.pieces_len += piece.len();
         }
+        self.shared = payload.iter().rposition(|piece| piece.len() > 0).map_or(0, |last| last + 1);
         self.pieces = payload;
     }
 
@@ -135,10 +138,7 @@ impl Unit {
     /// How many pieces can be written.
     #[inline]
     pub(super) fn pieces(&self) -> usize {
-        if self.is_one_piece() || !self.is_ready() {
-            return 1;
-        }
-        1 + self.pieces.iter().rposition(|piece| piece.len() > 0).map_or(0, |last| last + 1)
+        1 + self.shared
     }
 
     /// So many bytes were written, and not the last of it.
@@ -177,7 +177,7 @@ impl Unit {
     }
 
     fn drop_pieces(&mut self) {
-        (self.pieces, self.pieces_len, self.masking) = Default::default();
+        (self.pieces, self.pieces_len, self.shared, self.masking) = Default::default();
     }
 
     #[cfg(test)]
