@@ -65,13 +65,10 @@ pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_core::transfer::SafeName;
 
     fn opened(store: &DiskStore, name: &str) -> Opened {
-        Opened::new(
-            store
-                .source(&bowline_core::transfer::SafeName::parse(name).expect("a good name"))
-                .expect("there"),
-        )
+        Opened::new(store.source(&SafeName::parse(name).expect("a good name")).expect("there"))
     }
 
     #[tokio::test]

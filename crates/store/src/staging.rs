@@ -17,15 +17,14 @@ impl Root {
     /// The staging folder, and what it is. It is opened once and held, so that nobody else comes by its inode, and serves as
     /// long as its name stands for it.
     pub(crate) fn find_staging(&self) -> io::Result<(Folder, Meta)> {
-        let mut staged = lock(&self.staged);
-        if let Some((folder, meta)) = staged.as_ref().filter(|(_, meta)| self.is_staging(meta)) {
-            return Ok((folder.clone(), *meta));
+        let staged = lock(&self.staged).clone();
+        if let Some(staged) = staged.filter(|(_, meta)| self.is_staging(meta)) {
+            return Ok(staged);
         }
-        *staged = None;
-        let folder = self.staging.components().try_fold(self.top(), |folder, part| folder.enter(part))?;
-        let meta = folder.meta()?;
-        *staged = Some((folder.clone(), meta));
-        Ok((folder, meta))
+        let found = self.staging.components().try_fold(self.top(), |folder, part| folder.enter(part));
+        let found = found.and_then(|folder| folder.meta().map(|meta| (folder, meta)));
+        *lock(&self.staged) = found.as_ref().ok().cloned();
+        found
     }
 
     /// Whether the name of staging stands for this folder. Only a name right in the served folder is found in one step.
