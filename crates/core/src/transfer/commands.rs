@@ -112,14 +112,13 @@ impl Transfers {
         Ok(())
     }
 
-    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`: all that were asked for, or one at
-    /// least if the offer had no length.
+    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`: best with all that were asked for, and
+    /// at least with one. What is missing is asked for again.
+    ///
+    /// If there is none, the source is not the file that was offered: the transfer ends with [`Code::SourceChanged`]. An
+    /// offer without a length waits for as long as it takes, and is told where its source [ends](Self::end).
     pub fn provide(&mut self, now: Instant, id: TransferId, offset: u64, data: Bytes) {
-        self.outgoing_step(now, id, |outgoing, cx| {
-            outgoing.provide(offset, data);
-            outgoing.step(cx);
-            Fate::Lives
-        });
+        self.outgoing_step(now, id, |outgoing, cx| outgoing.provide(cx, offset, data));
     }
 
     /// Answers an [`Event::Hash`] with the digest of the source's first `upto` bytes.

@@ -4,6 +4,7 @@ use super::{Context, Fate, Outgoing, State};
 use crate::transfer::event::{Event, Failure};
 use crate::transfer::wire::{Have, MAX_LENGTH};
 use crate::transfer::{Code, Digest, Kind};
+use alloc::format;
 use bytes::Bytes;
 
 /// The least that is read at a time, however many transfers share the memory.
@@ -70,23 +71,35 @@ impl Outgoing {
         }
     }
 
-    /// Takes a piece of the source. What is not wanted (any more) is dropped.
-    pub(in crate::transfer) fn provide(&mut self, offset: u64, mut data: Bytes) {
+    /// Takes a piece of the source, and asks for what comes next. What is not wanted (any more) is dropped.
+    pub(in crate::transfer) fn provide(&mut self, cx: &mut Context<'_>, offset: u64, data: Bytes) -> Fate {
+        let next = self.given();
+        let is_over = data.is_empty() && offset == next && self.read_to > next;
+        if let Some(length) = self.offer.length.filter(|_| is_over) {
+            let text = format!("the source has nothing at {offset}, and was to have {length} bytes");
+            return self.give_up(cx, Failure::local(Code::SourceChanged, text));
+        }
+        self.take(offset, data);
+        self.step(cx);
+        Fate::Lives
+    }
+
+    fn take(&mut self, offset: u64, mut data: Bytes) {
         let next = self.given();
         if self.is_open_ended() && offset != next {
             // The answer to a read that a rewind has taken back; the one that counts is still out.
             return;
         }
         self.reads = self.reads.saturating_sub(1);
-        let Some(known) = next.checked_sub(offset) else { return };
-        if known < data.len() as u64 && self.read_to > next {
+        let known = next.saturating_sub(offset);
+        if offset <= next && known < data.len() as u64 && self.read_to > next {
             let _ = data.split_to(known as usize);
             data.truncate((self.read_to - next).min(usize::MAX as u64) as usize);
             self.ready_len += data.len() as u64;
             self.ready.push_back(data);
         }
-        if self.is_open_ended() {
-            // What this answer did not bring is asked for again.
+        if self.is_open_ended() || self.reads == 0 {
+            // What the answers did not bring is asked for again.
             self.read_to = self.given();
         }
     }

@@ -47,6 +47,32 @@ fn a_source_that_answers_twice_gives_its_bytes_once() {
 }
 
 #[test]
+fn what_a_source_has_not_given_of_a_read_is_asked_for_again() {
+    let mut sender = Scripted::sending(100_000);
+    assert_eq!(reads(&mut sender), [65_536, 34_464]);
+    sender.provide(0, 10_000);
+    assert_eq!(reads(&mut sender), [], "the other read is out");
+    sender.provide(65_536, 34_464);
+    assert_eq!(reads(&mut sender), [65_536, 24_464]);
+    sender.provide(10_000, 65_536);
+    sender.provide(75_536, 24_464);
+    assert_eq!(sender.sent(), 100_000);
+}
+
+#[test]
+fn a_source_that_gives_nothing_has_changed() {
+    let mut sender = Scripted::sending(100_000);
+    sender.events();
+    sender.provide(0, 65_536);
+    sender.provide(65_536, 0);
+    let events = sender.events();
+    let Some(Event::Failed { failure, .. }) = events.first() else { panic!("it goes on: {events:?}") };
+    assert_eq!(failure.code, Code::SourceChanged);
+    assert_eq!(failure.text, "the source has nothing at 65536, and was to have 100000 bytes");
+    assert_eq!(cancelled(&sender.say()), Some(Code::SourceChanged));
+}
+
+#[test]
 fn of_a_source_that_has_grown_only_what_was_offered_is_sent() {
     let mut sender = Scripted::sending(100_000);
     sender.provide(0, 65_536);
