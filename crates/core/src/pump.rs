@@ -10,6 +10,9 @@ const KEEP: u64 = 1 << 20;
 
 /// Moves everything that can move between a connection and the session that it serves.
 ///
+/// Tell the session of the link first ([`Session::handle_link_up`]), a server's as well as a client's: before that nothing is
+/// sent, and a message that comes ends the connection with 1011.
+///
 /// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
 /// events and at the connection's output. Messages to send are taken from the session only while the connection has
 /// [`room`](Connection::room), so that chunks are cut late and pings find little before them. What the session has to
@@ -47,7 +50,12 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
 fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {
     match event {
         Event::Message(Message::Binary(message)) => {
-            if session.handle_message(now, message).is_some() {
+            let is_foreign = session.handle_message(now, message).is_some();
+            if is_foreign && !session.has_link() {
+                // Our host's mistake: the peer has done nothing wrong, and may come again.
+                let why = "a message came before the session was told of its link";
+                let _ = connection.close(now, Close::ours(CloseCode::INTERNAL_ERROR, why));
+            } else if is_foreign {
                 refuse(now, connection, "an unknown binary message");
             }
         }

@@ -295,6 +295,10 @@ impl Session {
 
     // ----- inside -----
 
+    pub(crate) fn has_link(&self) -> bool {
+        self.transfers.has_link()
+    }
+
     fn collect(&mut self) {
         self.collect_messages();
         while let Some(event) = self.transfers.poll_event() {

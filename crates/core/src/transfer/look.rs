@@ -25,6 +25,10 @@ impl Transfers {
         outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
     }
 
+    pub(crate) fn has_link(&self) -> bool {
+        self.link.is_some()
+    }
+
     /// Whether the peer still waits for an answer to its [`Event::Requested`](super::Event::Requested).
     pub fn is_requested(&self, id: TransferId) -> bool {
         self.asked.contains_key(&id)

@@ -87,6 +87,22 @@ fn a_path_that_cuts_every_link_early_is_not_backed_off_from_while_messages_get_t
 }
 
 #[test]
+fn a_host_that_forgot_to_tell_of_a_link_hears_so_and_its_peer_dials_again() {
+    let mut pair = Pair::new();
+    pair.server.1 = Session::server(Config::default(), pair.now);
+    pair.settle();
+    let closed = |event: &Event| match event {
+        Event::Link(connection::Event::CloseReceived(close)) => Some(close.to_string()),
+        _ => None,
+    };
+    let told: Vec<_> = events(&mut pair.client.1).iter().filter_map(closed).collect();
+    assert_eq!(told, ["1011 (internal error) a message came before the session was told of its link"]);
+    pair.client.0.handle_end(pair.now, End::Eof);
+    pump(pair.now, &mut pair.client.0, &mut pair.client.1);
+    assert!(matches!(events(&mut pair.client.1)[..], [.., Event::LinkDown(_), Event::Waiting { .. }]));
+}
+
+#[test]
 fn what_is_volatile_is_refused_from_the_end_of_a_link_on() {
     let mut session = greeted(speaking());
     said(&mut session, Instant::ZERO);
