@@ -23,12 +23,15 @@
 //! # The verbs
 //!
 //! `handle_*` tells a machine what happened and never fails; a bare verb is a command and may; `poll_*` takes what
-//! the machine has to say; a noun looks. Every `handle_*` and every command takes the time, `now`.
+//! the machine has to say; a noun looks. Every `handle_*` and every command takes the time, `now`. `poll_timeout` says
+//! when time alone would change something. What waits to be taken or written has no deadline: take all events, and then
+//! write, before you sleep, the first time too.
 //!
 //! # The laws
 //!
 //! 1. The same calls give the same outputs.
-//! 2. No order of calls is wrong; polling late changes latency, not content.
+//! 2. No order of calls is wrong, but that a link is told of before what comes on it; polling late changes latency, not
+//!    content.
 //! 3. After `handle_timeout(now)`, `poll_timeout()` is later than `now`, or `None`.
 //! 4. An early `handle_timeout` changes nothing.
 //! 5. Sleeping exactly to `poll_timeout` equals ticking every millisecond.
@@ -37,6 +40,22 @@
 //! 8. Nothing from the network panics, or allocates beyond the configured limits.
 //! 9. Time that steps back is time that stands still.
 //! 10. The work of a call is bounded by its input.
+//!
+//! # Features
+//!
+//! Both are on by default. `transfer`: [`Transfers`], [`Messages`], [`Sessions`], [`Session`] and [`pump`], with the
+//! digests they need. `std`: processors are asked at run time what they can do.
+//!
+//! Without `std` an allocator is enough, and a target with atomics that can be swapped, such as `thumbv7em-none-eabi`:
+//!
+//! ```toml
+//! bowline-core = { version = "0.1", default-features = false, features = ["transfer"] }
+//! ```
+//!
+//! The defaults are made for machines with megabytes to spare. Where there are fewer, lower what is set by
+//! [`connection::Config`] (`limits`, `send_buffer`, `receive_buffer`) and [`transfer::Config`] (`max_chunk`, `credit`,
+//! `link_credit`, `read_ahead`); a transfer that sends holds up to 64 KiB of its
+//! source all the same.
 //!
 //! # Glossary
 //!

@@ -9,10 +9,12 @@
 //! ```
 //!
 //! The host reads and writes and looks at the clock, in this order each time it wakes up: read what there is
-//! ([`input`](Connection::input), [`handle_read`](Connection::handle_read)), report the time
-//! ([`handle_timeout`](Connection::handle_timeout)), write what there is ([`output`](Connection::output),
-//! [`handle_written`](Connection::handle_written)), take the events ([`poll_event`](Connection::poll_event)), and
-//! sleep until [`poll_timeout`](Connection::poll_timeout) or until the transport is ready.
+//! ([`handle_input`](Connection::handle_input), or [`input`](Connection::input) and
+//! [`handle_read`](Connection::handle_read)), report the time ([`handle_timeout`](Connection::handle_timeout)), take all
+//! events ([`poll_event`](Connection::poll_event)), write what there is ([`output`](Connection::output),
+//! [`handle_written`](Connection::handle_written)), and sleep until [`poll_timeout`](Connection::poll_timeout) or until
+//! the transport is ready. Events before the writing: to take one may put an answer into the output. The
+//! [manual](crate::manual::embedding) has it as programs.
 
 mod clock;
 mod commands;

@@ -11,12 +11,20 @@
 //!    side lives.
 //! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached.
 //!
-//! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth. Set `TCP_NODELAY`, and let the
-//! system hold little (`bowline_host::socket::tune`).
+//! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth, and `bowline_host::read_end`
+//! knows which [`End`](crate::End) an error of a read is. Set `TCP_NODELAY`, and let the system hold little
+//! (`bowline_host::socket::tune`). Seeds come from the operating system (`bowline_host::seed`).
 //!
-//! No order is wrong, only slower (see [the laws](crate#the-laws)). The opening handshake comes before all this, from
-//! `bowline-handshake` or from any HTTP server that can hand over its stream. `bowline-blocking` is the finished form of
-//! the first driver, `bowline-tokio` that of the second; both carry files as well.
+//! No order is wrong, only slower (see [the laws](crate#the-laws)). But whoever sleeps before the third and the fourth
+//! sleeps too long, in the first round too: what waits there has no deadline.
+//!
+//! The opening handshake comes before all this, from `bowline-handshake` or from any HTTP server that can hand over its
+//! stream. Its two machines take the same steps: a request is accepted in the third, and once the answer has left in the
+//! fourth, there is a result. Build the connection then, and give it the `leftover` as its first input.
+//! `tests/hosts/examples/mio_loop.rs` in the repository does that for ten thousand sockets in one thread.
+//!
+//! `bowline-blocking` is the finished form of the first driver, `bowline-tokio` that of the second; both carry files as
+//! well, by a `Session` around their connections.
 //!
 //! # Blocking sockets
 //!
@@ -317,5 +325,6 @@
 //!
 #![cfg_attr(
     feature = "transfer",
-    doc = "A fourth driver needs no WebSocket at all: [messages only](super::messages)."
+    doc = "A fourth driver needs no WebSocket at all: [messages only](super::messages). Another has [files, and a client that
+dials again](super::session)."
 )]

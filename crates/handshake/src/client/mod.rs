@@ -105,7 +105,8 @@ pub struct Upgraded {
     pub response: http::Response<()>,
     /// The subprotocol the server chose among those offered. It may choose none.
     pub subprotocol: Option<String>,
-    /// What the server sent behind its answer: the first bytes for the frame decoder.
+    /// What the server sent behind its answer: the first bytes of its frames. Hand them to
+    /// [`Connection::handle_input`](bowline_core::Connection::handle_input) before what is read.
     pub leftover: Bytes,
 }
 

@@ -116,7 +116,8 @@ pub struct Upgraded {
     pub request: http::Request<()>,
     /// The subprotocol chosen.
     pub subprotocol: Option<String>,
-    /// What the client sent behind its request: the first bytes for the frame decoder.
+    /// What the client sent behind its request: the first bytes of its frames. Hand them to
+    /// [`Connection::handle_input`](bowline_core::Connection::handle_input) before what is read.
     pub leftover: Bytes,
 }
 
