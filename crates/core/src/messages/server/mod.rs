@@ -27,7 +27,9 @@ const TURNS: usize = 4;
 ///
 /// Tell it of each link's beginning and end, and of the frames that come; ask for those to send. A link that has been
 /// [overtaken](Ended::Superseded) or has broken the protocol is told by [`poll_end`](Self::poll_end). Together with a
-/// [`Session`](crate::Session), [`serve`](Self::serve) does all of that.
+/// [`Session`](crate::Session), [`serve`](Self::serve) does all but the beginning and the end. In a loop that has many links,
+/// [`link_timeout`](Self::link_timeout) is one more deadline of each, and [`poll_stirred`](Self::poll_stirred) names those that
+/// are to be served although nothing has come.
 #[derive(Debug)]
 pub struct Sessions {
     config: SessionsConfig,
@@ -146,8 +148,10 @@ impl Sessions {
         }
     }
 
-    /// A link is gone. Its session is kept for the next one, unless the client has said that it will not come back: by
-    /// Close 1000.
+    /// A link is gone. Its session is kept for the next one, unless this was the last one: the client has said that it
+    /// will not come back. It does so by a Close 1000 that is not the answer to one of ours:
+    /// [`received`](crate::Disconnect::received) has the code, and [`who`](crate::Disconnect::who) is
+    /// [`Who::Peer`](crate::closing::Who::Peer). [`serve`](Self::serve) the link before, for what has come on it.
     pub fn handle_link_down(&mut self, now: Instant, link: LinkId, is_last: bool) {
         self.advance(now);
         self.stirred.remove(&link);
