@@ -18,14 +18,15 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Read a piece of the source. Answer each of them, with [`provide`](super::Transfers::provide).
+    /// Read a piece of the source. Answer each of them, with [`provide`](super::Transfers::provide), or with
+    /// [`fail`](super::Transfers::fail) where it cannot be read.
     Read {
         /// Of which transfer.
         id: TransferId,
         /// From where.
         offset: u64,
-        /// How many bytes. Of a source that was offered without a length as many as there are, one at least; and of
-        /// two such reads only the later one need be answered.
+        /// How many bytes. Fewer will do, one at least. Of two reads of a source that was offered without a length only
+        /// the later one need be answered.
         len: usize,
     },
     /// Everything below `upto` is durable at the receiver: a source of unknown length, which may not be readable again,
@@ -205,7 +206,8 @@ pub enum Answer {
         from: u64,
         /// The digest of everything below.
         prefix: Digest,
-        /// The number of this attachment.
+        /// The number of this attachment: one more than that of the last one, on whichever link, beginning with 1. Whoever
+        /// held the transfer until now is to [`fail`](super::Transfers::fail) with [`Code::Fenced`] at its next event.
         epoch: u32,
         /// When the part is thrown away if nothing more comes, in seconds since 1970; `None` if never.
         expires: Option<u64>,

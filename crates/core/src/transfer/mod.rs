@@ -15,7 +15,8 @@
 //! ```
 //!
 //! A link may end at any moment. The sender keeps its transfers and offers them again on the next link under the same
-//! id; the receiver says how much it has made durable, and sending goes on from there.
+//! id; the receiver says how much it has made durable, and sending goes on from there. What a receiver has to keep for
+//! that, and a store in memory, stand in the [manual](crate::manual::session).
 
 mod agenda;
 mod ahead;
@@ -204,7 +205,9 @@ impl Transfers {
         self.link = Some(Link::new(self.now, self.role, &self.config, self.features, ahead, rtt));
     }
 
-    /// The link is gone. What was being received is made durable as far as it came; what was being sent waits.
+    /// The link is gone. What was being received is made durable as far as it came ([`Event::Detach`]), and forgotten here
+    /// unless we asked for it; what was being sent waits for the next link, but for what the peer had asked for: that ends
+    /// by an [`Event::Failed`], and the peer asks again.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.advance(now);
         let Some(link) = self.link.take() else { return };
