@@ -6,7 +6,8 @@
 //!   foreign WebSocket.
 #![cfg_attr(
     feature = "transfer",
-    doc = "- [`messages`]: a fourth driver, for transfers over nothing but messages."
+    doc = "- [`messages`]: a fourth driver, for transfers over nothing but messages.
+- [`session`]: a client that dials again, its server, and a store in memory: a file over links that are cut."
 )]
 
 pub mod defaults;
@@ -14,3 +15,5 @@ pub mod embedding;
 pub mod failures;
 #[cfg(feature = "transfer")]
 pub mod messages;
+#[cfg(feature = "transfer")]
+pub mod session;

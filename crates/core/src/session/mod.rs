@@ -5,7 +5,7 @@
 //! beginning and end, and [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of
 //! the day. The handshake of a link has to ask for [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and to get it:
 //! a link without it is a dial that has failed. A server's session lives as long as one link; its messages live in
-//! [`Sessions`](crate::Sessions), beside all links.
+//! [`Sessions`](crate::Sessions), beside all links. The [manual](crate::manual::session) has both as a program.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
@@ -69,9 +69,9 @@ pub enum Event {
         /// When.
         until: Instant,
     },
-    /// There will be no other dial, and so no end to the transfers that are left.
+    /// There will be no other dial, and so no end to the transfers that are left but to fail them.
     GaveUp(GiveUp),
-    /// The link has ended, for this reason.
+    /// The link has ended, for this reason. Let go of its connection.
     LinkDown(Disconnect),
     /// Something that the connection tells and that concerns the application only.
     Link(connection::Event),
@@ -118,7 +118,8 @@ impl Session {
         session
     }
 
-    /// The session of one link that a server has accepted.
+    /// The session of one link that a server has accepted. Tell it that the link [is up](Self::handle_link_up) before
+    /// anything comes.
     pub fn server(config: Config, now: Instant) -> Self {
         let speech = Speech::server(config.messages);
         Self::new(Role::Server, config.transfer, speech, now)
@@ -141,8 +142,9 @@ impl Session {
 
     // ----- facts -----
 
-    /// A link is up, its connection built with [`heartbeat_interval`](Self::heartbeat_interval); its round-trip time may
-    /// be known from the handshake.
+    /// A link is up: the WebSocket is open, and speaks [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL). Say so before
+    /// the first message of the link, at a server as at a client; a client's connection is built with
+    /// [`heartbeat_interval`](Self::heartbeat_interval). The round-trip time may be known from the handshake.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         if let Some(reconnect) = &mut self.reconnect {
             reconnect.handle_open(now);
@@ -154,7 +156,7 @@ impl Session {
         self.collect();
     }
 
-    /// The link has ended. A client decides when to dial again.
+    /// The link has ended. A client decides when to dial again. [`pump`](crate::pump) says so by itself.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
         let carried = self.transfers.has_carried() || self.speech.has_carried();
         if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
