@@ -4,16 +4,19 @@
 //! order:
 //!
 //! 1. **Read** what there is, and report it.
-//! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life.
+//! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life. If the machine has slept,
+//!    and the clock stood still meanwhile, say [`handle_wake`](crate::Connection::handle_wake) first.
 //! 3. Take the **events**, and send what there is to say.
 //! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, or has to be
 //!    waited for, say [`handle_blocked`](crate::Connection::handle_blocked): what it takes after that proves that the far
-//!    side lives.
-//! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached.
+//!    side lives. Once nothing is left, do with the transport [what it says](crate::Connection::transport).
+//! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached. Where the
+//!    system counts in milliseconds, round up: to wake up early does no harm, and no good.
 //!
 //! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth, and `bowline_host::read_end`
 //! knows which [`End`](crate::End) an error of a read is. Set `TCP_NODELAY`, and let the system hold little
-//! (`bowline_host::socket::tune`). Seeds come from the operating system (`bowline_host::seed`).
+//! (`bowline_host::socket::tune`). Seeds come from the operating system (`bowline_host::seed`), and
+//! `bowline_host::SleepWatch` notices a sleep.
 //!
 //! No order is wrong, only slower (see [the laws](crate#the-laws)). But whoever sleeps before the third and the fourth
 //! sleeps too long, in the first round too: what waits there has no deadline.

@@ -184,7 +184,10 @@ impl Session {
         self.follow(next);
     }
 
-    /// A dial has failed, with this advice: [`Retry::Backoff`] where nobody answered.
+    /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` knows, or that
+    /// of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] where nobody answered, and [`Retry::No`] where the
+    /// server said no, or does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL)
+    /// ([`NotWebSocket`](crate::closing::Obstacle::NotWebSocket)).
     pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
         let next =
             self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_dial_failed(now, retry, None));

@@ -186,7 +186,8 @@ impl Transfers {
         }
     }
 
-    /// Tells the peer that this end goes away and takes no more offers on this link.
+    /// Tells the peer that this end goes away and takes no more offers on this link. Close the connection behind it, with
+    /// 1012: whoever gets no Close ends the link after 60 s, once nothing is open on it.
     pub fn go_away(&mut self, now: Instant, retry_after: Duration) {
         self.advance(now);
         if let Some(link) = &mut self.link {
