@@ -79,7 +79,8 @@
 //!                 Ok(0) => conn.handle_end(now(), End::Eof),
 //!                 Ok(n) => conn.handle_input(now(), &chunk[..n]),
 //!                 Err(error) if is_late(&error) => {}
-//!                 Err(_) => conn.handle_end(now(), End::Reset),
+//!                 Err(error) if error.kind() == ErrorKind::ConnectionReset => conn.handle_end(now(), End::Reset),
+//!                 Err(_) => conn.handle_end(now(), End::ReadFailed),
 //!             }
 //!         } else {
 //!             std::thread::sleep(patience.min(MOMENT));
@@ -179,7 +180,10 @@
 //!         match next {
 //!             Next::Read(Ok(0)) => conn.handle_end(now(), End::Eof),
 //!             Next::Read(Ok(_)) => conn.handle_read(now()),
-//!             Next::Read(Err(_)) => conn.handle_end(now(), End::Reset),
+//!             Next::Read(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+//!                 conn.handle_end(now(), End::Reset);
+//!             }
+//!             Next::Read(Err(_)) => conn.handle_end(now(), End::ReadFailed),
 //!             Next::Written(Ok(n)) => {
 //!                 conn.handle_written(now(), n);
 //!                 if n < output.len() {
