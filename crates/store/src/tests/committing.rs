@@ -332,3 +332,16 @@ fn a_commit_that_is_finished_later_is_kept_from_then_on() {
         assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
     }
 }
+
+#[test]
+fn what_is_gone_altogether_begins_anew_and_makes_no_folder() {
+    let script = Arc::new(Script::default());
+    let rig = Rig::on(script.clone(), |_| {});
+    script.fail(Op::Place, io::ErrorKind::InvalidData);
+    commit(&rig, 1, "dir/a", b"abc").expect_err("interrupted before the rename");
+    fs::remove_file(rig.path(&part(&rig))).expect("lost");
+    fs::remove_dir(rig.path("dir")).expect("removed");
+    let (_, durable, _) = open(rig.store.attach(id(1), &spec("dir/a", 3), attach(0, ALICE), day(0)));
+    assert_eq!(durable, 0);
+    assert!(!rig.path("dir").exists());
+}

@@ -25,7 +25,7 @@ impl Closing {
         let now = self.at(now);
         if !self.is_over() {
             // Who must not trickle for ever gets its time once more, and no more often.
-            if self.is_spared && n > 0 {
+            if self.is_spared {
                 self.is_spared = !self.state.is_talking(self.failed.is_some());
             }
             self.traffic.handle_sent(now, n);
