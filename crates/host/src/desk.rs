@@ -1,9 +1,34 @@
 //! A session, and the files that it reads and writes.
 
+use bowline_core::message::Delivery;
+use bowline_core::messages::MAX_MESSAGE;
 use bowline_core::session::{Event, Session};
-use bowline_core::{Connection, Instant, pump};
+use bowline_core::transfer::wire::CHUNK_LIMITS;
+use bowline_core::{Connection, Instant, connection, pump, transfer};
 use bowline_store::Worker;
 use bowline_store::worker::Report;
+
+/// The most bytes that a frame of the protocol has beside its payload: fields of 64 KiB, and some that have their places.
+const BESIDE: u64 = (64 << 10) + 64;
+
+/// The settings of a connection that carries these transfers, and messages if they are spoken. It takes no longer messages
+/// than the protocol has, whatever it was told: what is not whole is in memory, and only these limits bound it.
+pub(crate) fn carrying(
+    connection: &connection::Config,
+    transfers: &transfer::Config,
+    messages: bool,
+) -> connection::Config {
+    let chunk = u64::from(transfers.max_chunk.max(*CHUNK_LIMITS.start()));
+    let message = if messages { MAX_MESSAGE as u64 } else { 0 };
+    let longest = chunk.max(message) + BESIDE;
+    let no_more = |limit: Option<u64>| Some(limit.map_or(longest, |limit| limit.min(longest)));
+    let mut config = connection.clone();
+    config.limits.frame = no_more(config.limits.frame);
+    config.limits.message = no_more(config.limits.message);
+    // None of them is large.
+    config.delivery = Delivery::Whole;
+    config
+}
 
 /// What clients and servers have in common: a session whose effects on files are carried out.
 #[derive(Debug)]
@@ -33,5 +58,47 @@ impl Desk {
                 event => return Some(event),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::frame::Limits;
+    use bowline_core::transfer::wire;
+
+    fn limits(transfers: &transfer::Config, messages: bool) -> [Option<u64>; 2] {
+        let mut connection = connection::Config::default();
+        connection.limits = Limits::none();
+        let limits = carrying(&connection, transfers, messages).limits;
+        [limits.frame, limits.message]
+    }
+
+    #[test]
+    fn a_connection_takes_what_the_protocol_has_and_nothing_longer() {
+        let mut transfers = transfer::Config::default();
+        let fields = u64::from(u16::MAX);
+        for chunk in [CHUNK_LIMITS.start(), &transfers.max_chunk.clone(), CHUNK_LIMITS.end()] {
+            transfers.max_chunk = *chunk;
+            let longest = u64::from(*chunk) + wire::DATA_OVERHEAD as u64 + fields;
+            // What leaves before anything is known of a receiver.
+            let longest = longest.max(wire::INITIAL_CREDIT + wire::DATA_OVERHEAD as u64);
+            for limit in limits(&transfers, false) {
+                let limit = limit.expect("there is one");
+                assert!((longest..longest + 1024).contains(&limit), "{chunk}: {limit}");
+            }
+        }
+        transfers.max_chunk = *CHUNK_LIMITS.start();
+        for limit in limits(&transfers, true) {
+            assert!(limit.is_some_and(|limit| limit > MAX_MESSAGE as u64 + fields), "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn who_wants_to_take_less_takes_less() {
+        let mut connection = connection::Config::default();
+        (connection.limits.frame, connection.limits.message) = (Some(1000), Some(2000));
+        let limits = carrying(&connection, &transfer::Config::default(), true).limits;
+        assert_eq!((limits.frame, limits.message), (Some(1000), Some(2000)));
     }
 }

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::closing::History;
-use bowline_core::message::Delivery;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
 use bowline_core::transfer::TransferId;
@@ -24,7 +23,7 @@ use bowline_store::{DiskStore, Worker};
 use super::output::Ended;
 use super::talk::Anchor;
 use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk, once_reached};
-use crate::desk::Desk;
+use crate::desk::{Desk, carrying};
 use crate::dial::place;
 use crate::seed::seed;
 use crate::transfer::{Tracked, TransferError};
@@ -228,9 +227,8 @@ impl<T> Keeper<T> {
 
     /// The settings of a connection that begins now.
     pub fn connection(&self, now: Instant) -> connection::Config {
-        let mut config = self.config.connection.clone();
-        // Chunks of files are messages of the protocol, and none is large.
-        config.delivery = Delivery::Whole;
+        let ClientConfig { connection, transfer, messages, .. } = &self.config;
+        let mut config = carrying(connection, transfer, messages.is_some());
         config.history = self.history;
         if let Some(interval) = self.desk.session.heartbeat_interval(now) {
             config.heartbeat.interval = interval;

@@ -14,7 +14,8 @@ use super::{Access, Peer};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Heartbeat, limits and buffers of each connection.
+    /// Heartbeat, limits and buffers of each connection. Its limits hold as far as they are below what the protocol needs: a
+    /// chunk of `transfer`, or a message of `messages`.
     pub connection: connection::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,

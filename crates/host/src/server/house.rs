@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use bowline_core::message::Delivery;
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
 use bowline_core::{Instant, connection};
 use bowline_handshake::server::{Accept, negotiate};
@@ -23,6 +22,7 @@ use super::seats::Seats;
 use super::{Access, Figures, Pass, Peer, Refusal, Served, ServerConfig, ServerEvent, Talks};
 use crate::AcceptError;
 use crate::accept::Decision;
+use crate::desk::carrying;
 use crate::messages::Wake;
 use crate::seed::certain_seed;
 use crate::transfer::Verb;
@@ -123,10 +123,8 @@ impl House {
 
     /// The settings of a connection that begins.
     pub fn connection(&self) -> connection::Config {
-        let mut config = self.config.connection.clone();
-        // Chunks of files are messages of the protocol, and none is large.
-        config.delivery = Delivery::Whole;
-        config
+        let ServerConfig { connection, transfer, messages, .. } = &self.config;
+        carrying(connection, transfer, messages.is_some())
     }
 
     /// Serves a client over a connection with [these settings](Self::connection). The address is for events. Jobs on files go

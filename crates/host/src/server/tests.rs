@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::connection::Config;
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
-use bowline_core::{Connection, End, Instant};
+use bowline_core::{Connection, End, Instant, Message};
 use bowline_store::{DiskStore, Principal};
 
 use super::*;
@@ -71,6 +71,21 @@ fn who_lacks_a_token_is_told_what_kind_is_wanted() {
     let Decision::Reject(response) = decision else { panic!("{decision:?}") };
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
+}
+
+#[test]
+fn of_a_message_that_no_client_has_to_send_nothing_is_kept() {
+    let (_dir, house) = house(ServerConfig::default());
+    let now = Instant::ZERO;
+    let mut near = Connection::client(Config::default(), [1; 32], now);
+    let mut far = Connection::server(house.connection(), [1; 32], now);
+    near.send(now, Message::binary(vec![0; 1 << 20])).unwrap();
+    while !near.output().is_empty() && far.is_open() {
+        let part = near.output().len().min(64 << 10);
+        far.handle_input(now, &near.output()[..part]);
+        near.handle_written(now, part);
+    }
+    assert!(!far.is_open(), "all of it was taken");
 }
 
 #[test]
