@@ -28,8 +28,9 @@ pub struct ServerConfig {
     /// Whose web pages may come: whoever visits one, its scripts reach what his browser reaches, this machine included.
     /// Default: those of this very server. Others are answered with 403, token or not; what is no page names no origin.
     pub origins: Origins,
-    /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait.
-    /// Default: 1024, four connections full of them. `None`: no limit but those of each connection.
+    /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait. It is
+    /// so, too, while twice as many jobs on files are not done, or 64 if that is more: a transfer that was cancelled leaves
+    /// some behind. Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
     /// How many bytes the clients that send at the moment may together be ahead of the disk: what a link is promised at the
     /// most is the lesser of its share of this, but 64 KiB at least for each transfer, and of

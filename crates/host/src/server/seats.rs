@@ -1,52 +1,101 @@
-//! How many transfers each principal has open, over all its connections.
+//! How many transfers each principal has open, over all its connections, and how much of the disks' work.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bowline_store::Principal;
+use bowline_store::worker::Spawn;
 
-/// Counts the open transfers of each principal.
+/// So many jobs on files may a principal have at least, however few transfers.
+const LEAST_JOBS: usize = 64;
+
+/// Counts the open transfers of each principal, and the jobs on files that are not done. A transfer that is cancelled leaves its
+/// jobs behind: if it alone were counted, whoever offers and cancels would have everybody wait behind his jobs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seats {
-    taken: Arc<Mutex<BTreeMap<Principal, usize>>>,
+    counts: Arc<Mutex<BTreeMap<Principal, Count>>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    open: usize,
+    jobs: usize,
+}
+
+/// Why there is no seat: so many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// As many transfers as may be open.
+    Open(usize),
+    /// Twice as many jobs: one that writes and one that makes durable, for each.
+    Jobs(usize),
 }
 
 /// One open transfer; it counts until it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
+    _counted: Counted,
+}
+
+/// Takes one from a count when it is dropped.
+#[derive(Debug)]
+struct Counted {
     seats: Seats,
     principal: Principal,
+    what: fn(&mut Count) -> &mut usize,
 }
 
 impl Seats {
     /// A seat for one more transfer.
     ///
     /// # Errors
-    /// `most` are taken: how many there are.
-    pub(super) fn take(&self, principal: &Principal, most: Option<usize>) -> Result<Seat, usize> {
-        self.with(|taken| {
-            let count = taken.entry(principal.clone()).or_default();
-            if most.is_some_and(|most| *count >= most) {
-                return Err(*count);
+    /// `most` are taken, or too many jobs are not done.
+    pub(super) fn take(&self, principal: &Principal, most: Option<usize>) -> Result<Seat, Full> {
+        self.with(|counts| {
+            let count = counts.entry(principal.clone()).or_default();
+            if let Some(most) = most {
+                if count.open >= most {
+                    return Err(Full::Open(count.open));
+                }
+                if count.jobs >= most.saturating_mul(2).max(LEAST_JOBS) {
+                    return Err(Full::Jobs(count.jobs));
+                }
             }
-            *count += 1;
+            count.open += 1;
             Ok(())
         })?;
-        Ok(Seat { seats: self.clone(), principal: principal.clone() })
+        Ok(Seat { _counted: self.counted(principal, |count| &mut count.open) })
     }
 
-    fn with<T>(&self, step: impl FnOnce(&mut BTreeMap<Principal, usize>) -> T) -> T {
-        step(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The same threads; what this principal has them do counts until it is done.
+    pub(super) fn counting(&self, principal: &Principal, spawn: Spawn) -> Spawn {
+        let (seats, principal) = (self.clone(), principal.clone());
+        Arc::new(move |job| {
+            seats.with(|counts| counts.entry(principal.clone()).or_default().jobs += 1);
+            let counted = seats.counted(&principal, |count| &mut count.jobs);
+            spawn(Box::new(move || {
+                job();
+                drop(counted);
+            }));
+        })
+    }
+
+    fn counted(&self, principal: &Principal, what: fn(&mut Count) -> &mut usize) -> Counted {
+        Counted { seats: self.clone(), principal: principal.clone(), what }
+    }
+
+    fn with<T>(&self, step: impl FnOnce(&mut BTreeMap<Principal, Count>) -> T) -> T {
+        step(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Drop for Seat {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.seats.with(|taken| {
-            if let Some(count) = taken.get_mut(&self.principal) {
-                *count -= 1;
-                if *count == 0 {
-                    taken.remove(&self.principal);
+        self.seats.with(|counts| {
+            if let Some(count) = counts.get_mut(&self.principal) {
+                *(self.what)(count) -= 1;
+                if *count == Count::default() {
+                    counts.remove(&self.principal);
                 }
             }
         });
@@ -63,11 +112,28 @@ mod tests {
         let [alice, bob] = ["alice", "bob"].map(|name| Principal::named(name).expect("short"));
         let first = seats.take(&alice, Some(2)).expect("free");
         let second = seats.take(&alice, Some(2)).expect("free");
-        assert_eq!(seats.take(&alice, Some(2)).map(drop), Err(2));
+        assert_eq!(seats.take(&alice, Some(2)).map(drop), Err(Full::Open(2)));
         assert!(seats.take(&alice, None).is_ok() && seats.take(&bob, Some(2)).is_ok());
         drop(first);
         let third = seats.take(&alice, Some(2)).expect("free again");
         drop((second, third));
-        assert!(seats.with(|taken| taken.is_empty()));
+        assert!(seats.with(|counts| counts.is_empty()));
+    }
+
+    #[test]
+    fn what_is_to_be_done_counts_until_it_is_done() {
+        let (seats, queue) = (Seats::default(), Arc::new(Mutex::new(Vec::new())));
+        let [alice, bob] = ["alice", "bob"].map(|name| Principal::named(name).expect("short"));
+        let threads = Arc::clone(&queue);
+        let spawn = seats.counting(&alice, Arc::new(move |job| threads.lock().unwrap().push(job)));
+        (0..LEAST_JOBS).for_each(|_| spawn(Box::new(|| ())));
+        assert_eq!(seats.take(&alice, Some(1)).map(drop), Err(Full::Jobs(LEAST_JOBS)));
+        assert!(seats.take(&alice, Some(LEAST_JOBS)).is_ok(), "there may be two for each transfer");
+        assert!(seats.take(&alice, None).is_ok() && seats.take(&bob, Some(1)).is_ok());
+        queue.lock().unwrap().pop().expect("it waits")();
+        assert!(seats.take(&alice, Some(1)).is_ok(), "one is done");
+        // Threads that end without it do none.
+        queue.lock().unwrap().clear();
+        assert!(seats.with(|counts| counts.is_empty()));
     }
 }

@@ -2,6 +2,7 @@
 
 mod belated;
 mod crowd;
+mod jobs;
 mod rates;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, Stage,
 
 use super::{Output, Served};
 use crate::server::figures::{Stages, Way};
-use crate::server::seats::Seat;
+use crate::server::seats::{Full, Seat};
 use crate::server::{FileEvent, Grant, ServerEvent};
 
 /// What a client is told to wait whose principal has too many transfers open.
@@ -83,8 +83,13 @@ impl Served {
             _ => {}
         }
         let most = self.house.config().max_open;
-        self.house.seats.take(self.store.principal(), most).map_err(|open| {
-            let text = format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open));
+        self.house.seats.take(self.store.principal(), most).map_err(|full| {
+            let text = match full {
+                Full::Open(open) => {
+                    format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open))
+                }
+                Full::Jobs(jobs) => format!("{jobs} jobs of your transfers still wait for the disk"),
+            };
             let mut failure = Failure::local(Code::Busy, text);
             failure.retry_after = BUSY_WAIT;
             failure

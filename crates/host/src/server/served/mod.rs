@@ -99,7 +99,7 @@ impl Served {
             part
         });
         let share = house.tally.join();
-        let mut worker = Worker::new(spawn, deliver);
+        let mut worker = Worker::new(house.seats.counting(&pass.grant.principal, spawn), deliver);
         worker.set_link_order(pass.link);
         Self {
             store: pass.grant.view(&house.store),
