@@ -55,6 +55,8 @@ pub struct Worker {
     piping: BTreeMap<TransferId, Piping>,
     receiving: BTreeMap<TransferId, Receiving>,
     listings: BTreeMap<TransferId, Listing>,
+    /// What is looked for, each kept for the job that does so.
+    asked: BTreeMap<TransferId, Arc<()>>,
 }
 
 impl Worker {
@@ -71,6 +73,7 @@ impl Worker {
             piping: BTreeMap::new(),
             receiving: BTreeMap::new(),
             listings: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Worker {
     pub fn add_source(&mut self, id: TransferId, source: Source) {
         let reporter = self.reporter(id);
         let buffers = self.buffers.clone();
+        self.asked.remove(&id);
         self.sending.insert(id, Sending::new(&self.spawn, &self.strides, reporter, buffers, source));
     }
 
@@ -105,8 +109,14 @@ impl Worker {
     /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it. Of a folder there is
     /// nothing but the whole.
     pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName, range: ByteRange) {
-        let (reporter, store) = (self.reporter(id), store.clone());
+        let (reporter, store, waiting) = (self.reporter(id), store.clone(), Arc::new(()));
+        let waits = Arc::downgrade(&waiting);
+        self.asked.insert(id, waiting);
         (self.spawn)(Box::new(move || {
+            // Whoever cancels at once would have folders listed for nobody.
+            if waits.strong_count() == 0 {
+                return;
+            }
             let source = store.source(&name).or_else(|error| match error.kind() {
                 ErrorKind::NotAFile if !range.is_whole() => Err(not_divided(error.path())),
                 ErrorKind::NotAFile => store.listing(&name).map_err(|other| match other.kind() {
@@ -161,6 +171,7 @@ impl Worker {
                 self.sending.remove(&id);
                 self.piping.remove(&id);
                 self.receiving.remove(&id);
+                self.asked.remove(&id);
                 return Some(event);
             }
             other => return Some(other),
@@ -178,6 +189,7 @@ impl Worker {
     pub fn drop_sources(&mut self) {
         self.sending.clear();
         self.piping.clear();
+        self.asked.clear();
     }
 
     /// Makes the reports of a new source or attachment.

@@ -44,15 +44,21 @@ impl Receiving {
             (Arc::clone(&self.spawn), self.store.clone(), Arc::downgrade(&self.waiting));
         // Threads may run in any order, but whoever comes first must not fence its own successor.
         let turn = Turn::on(link);
-        self.writing.submit(move |place| match place::open(&store, turn, &offered) {
-            Ok(Opened::Now(opened, answer)) => {
-                *place = opened;
-                reporter.report(Outcome::Attached(answer));
+        self.writing.submit(move |place| {
+            // Whoever cancels at once would have the disk work for nobody.
+            if waiting.strong_count() == 0 {
+                return;
             }
-            Ok(Opened::Present(mut present)) => {
-                store.strides().submit(&spawn, move || compare(&mut present, &waiting, &reporter));
+            match place::open(&store, turn, &offered) {
+                Ok(Opened::Now(opened, answer)) => {
+                    *place = opened;
+                    reporter.report(Outcome::Attached(answer));
+                }
+                Ok(Opened::Present(mut present)) => {
+                    store.strides().submit(&spawn, move || compare(&mut present, &waiting, &reporter));
+                }
+                Err(error) => reporter.report_result(Err(error.seen_in(store.folder()))),
             }
-            Err(error) => reporter.report_result(Err(error.seen_in(store.folder()))),
         });
     }
 

@@ -1,6 +1,7 @@
 //! Two `Transfers` with real files under them, joined in memory.
 
 mod belated;
+mod cancelled;
 mod digests;
 mod listings;
 mod present;
