@@ -25,6 +25,22 @@ pub(crate) fn share(transfers: u32) -> u32 {
     share_of(limit(), transfers)
 }
 
+/// Of so many transfers that one client may have at a server, on all its connections, how many there should be: their files
+/// leave more than half of the limit to others, who could not even connect without.
+pub(crate) fn share_of_one(transfers: usize) -> usize {
+    share_of(limit(), u32::try_from(transfers).unwrap_or(u32::MAX)) as usize
+}
+
+/// Of so many connections of a server, how many there should be: half of what may be open, so that files have the rest.
+pub(crate) fn connections(most: usize) -> usize {
+    connections_of(limit(), most)
+}
+
+fn connections_of(limit: Option<u64>, most: usize) -> usize {
+    let half = limit.map_or(u64::MAX, |limit| (limit / 2).max(4));
+    usize::try_from(half).unwrap_or(usize::MAX).min(most)
+}
+
 fn share_of(limit: Option<u64>, transfers: u32) -> u32 {
     let share = limit.map_or(u64::MAX, |limit| (limit / 8).max(4));
     u32::try_from(share).unwrap_or(u32::MAX).min(transfers)
@@ -86,5 +102,15 @@ mod tests {
     fn a_low_limit_invites_few_transfers_and_never_none() {
         let shares = [None, Some(1 << 20), Some(1024), Some(64), Some(8)].map(|limit| share_of(limit, 256));
         assert_eq!(shares, [256, 256, 128, 8, 4]);
+    }
+
+    #[test]
+    fn one_client_with_all_its_connections_and_files_leaves_room_for_another() {
+        for limit in [64, 256, 1024, 4096] {
+            let (files, links) =
+                (3 * u64::from(share_of(Some(limit), 1024)), connections_of(Some(limit), 1024));
+            assert!(files + links as u64 <= limit * 7 / 8, "{limit}: {files} files, {links} connections");
+        }
+        assert_eq!(connections_of(None, 1024), 1024);
     }
 }

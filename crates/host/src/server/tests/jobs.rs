@@ -13,9 +13,7 @@ use crate::server::ServerConfig;
 #[test]
 fn whoever_offers_and_cancels_has_bounded_work_waiting() {
     let now = Instant::ZERO;
-    let mut config = ServerConfig::default();
-    config.max_open = Some(10);
-    let (_dir, house) = house(config);
+    let (_dir, house) = house(ServerConfig { max_open: Some(10), ..ServerConfig::default() });
     let pass = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]).1.expect("anybody may come");
     let jobs = Arc::new(Mutex::new(Vec::new()));
     let threads = Arc::clone(&jobs);
