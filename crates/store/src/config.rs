@@ -34,7 +34,8 @@ pub struct Config {
     /// are given to what was made for that sender, and by this process. Whoever fetches for himself says `true`.
     pub adopt_folders: bool,
     /// How many bytes of memory the listings of folders that are being sent may hold, all together. Default 64 MiB:
-    /// a million files with names of ordinary length.
+    /// a million files with names of ordinary length. A principal that has a name takes half of it at the most, unless by a
+    /// single one.
     pub listings: usize,
     /// What a durable byte has to survive. Default [`Durability::Full`].
     pub fsync: Durability,

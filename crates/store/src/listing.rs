@@ -1,35 +1,57 @@
 //! Listings of folders: made when somebody asks for one, held in memory until it is sent, and never too many at once.
 
 use crate::error::{ErrorKind, StoreError};
+use crate::live::lock;
+use crate::principal::Principal;
 use crate::source::Source;
 use crate::store::DiskStore;
 use crate::walk::{Found, LeftOut};
 use bowline_core::transfer::SafeName;
 use bowline_core::transfer::listing::ListingWriter;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What a listing costs at least: so much is taken at a time.
 const STEP: usize = 64 * 1024;
 
-/// Memory that all listings share.
+/// Memory that all listings share. Whoever has a name takes no more than half of it with several, for a peer may hold what it was
+/// promised for as long as it pauses; one listing may be as long as there is room for.
 #[derive(Debug)]
 pub(crate) struct Budget {
     most: usize,
-    held: AtomicUsize,
+    held: Mutex<BTreeMap<Principal, usize>>,
 }
 
 impl Budget {
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, held: AtomicUsize::new(0) }
+        Self { most, held: Mutex::default() }
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        let more = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.most);
-        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    /// Takes more for a listing of this principal that has so much.
+    fn take(&self, principal: &Principal, has: usize, more: usize) -> bool {
+        let mut held = lock(&self.held);
+        let all: usize = held.values().sum();
+        let own = held.get(principal).copied().unwrap_or_default();
+        let several = own > has && !principal.name().is_empty();
+        let most = if several { self.most / 2 } else { self.most };
+        if own + more > most || all + more > self.most {
+            return false;
+        }
+        held.insert(principal.clone(), own + more);
+        true
+    }
+
+    fn give_back(&self, principal: &Principal, bytes: usize) {
+        let mut held = lock(&self.held);
+        if let Some(own) = held.get_mut(principal) {
+            *own -= bytes;
+            if *own == 0 {
+                held.remove(principal);
+            }
+        }
     }
 }
 
@@ -37,6 +59,7 @@ impl Budget {
 #[derive(Debug)]
 struct Share {
     budget: Arc<Budget>,
+    principal: Principal,
     bytes: usize,
 }
 
@@ -49,7 +72,7 @@ impl Share {
                 let why = format!("{most} bytes are allowed");
                 return Err(StoreError::because(ErrorKind::TooMuchToList, at, why));
             }
-            if !self.budget.take(STEP) {
+            if !self.budget.take(&self.principal, self.bytes, STEP) {
                 return Err(StoreError::new(ErrorKind::ListingsBusy, at));
             }
             self.bytes += STEP;
@@ -60,7 +83,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.give_back(&self.principal, self.bytes);
     }
 }
 
@@ -85,7 +108,8 @@ impl DiskStore {
     /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `TooManyOpen`, `Denied`, `Io`.
     pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
         let at = self.root().path(&self.whole(name)?);
-        let mut share = Share { budget: Arc::clone(self.listings()), bytes: 0 };
+        let (budget, principal) = (Arc::clone(self.listings()), self.principal().clone());
+        let mut share = Share { budget, principal, bytes: 0 };
         let walk = self.walk(Some(name))?;
         let mut writer = ListingWriter::new(walk.mtime_ms(), walk.unix_mode());
         share.cover(writer.written(), &at)?;

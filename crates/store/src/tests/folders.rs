@@ -354,25 +354,6 @@ fn a_listing_tells_what_a_folder_holds() {
 }
 
 #[test]
-fn listings_share_a_bounded_memory() {
-    let rig = Rig::with(|config| config.listings = 128 * 1024);
-    fs::create_dir_all(rig.path("small")).expect("made");
-    fs::create_dir_all(rig.path("large")).expect("made");
-    for n in 0..600 {
-        fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
-    }
-    assert_eq!(kind(rig.store.listing(&name("large"))), ErrorKind::TooMuchToList);
-    let first = rig.store.listing(&name("small")).expect("there is room");
-    let second = rig.store.listing(&name("small")).expect("there is room");
-    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
-    let again = first.clone();
-    drop(first);
-    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
-    drop((again, second));
-    rig.store.listing(&name("small")).expect("there is room again");
-}
-
-#[test]
 fn staging_is_found_by_its_name_whatever_became_of_it() {
     let rig = Rig::new();
     let durable = || match rig.store.attach(id(1), &spec("a", 9), attach(0, ALICE), day(0)) {

@@ -17,6 +17,7 @@ mod failing;
 mod folders;
 #[cfg(unix)]
 mod killed;
+mod listings;
 #[cfg(unix)]
 mod names;
 #[cfg(unix)]

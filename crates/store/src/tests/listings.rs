@@ -1,0 +1,40 @@
+//! How much memory listings take, and whose.
+
+use super::*;
+use crate::Principal;
+
+#[test]
+fn listings_share_a_bounded_memory() {
+    let rig = Rig::with(|config| config.listings = 128 * 1024);
+    fs::create_dir_all(rig.path("small")).expect("made");
+    fs::create_dir_all(rig.path("large")).expect("made");
+    for n in 0..600 {
+        fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
+    }
+    assert_eq!(kind(rig.store.listing(&name("large"))), ErrorKind::TooMuchToList);
+    let first = rig.store.listing(&name("small")).expect("there is room");
+    let second = rig.store.listing(&name("small")).expect("there is room");
+    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
+    let again = first.clone();
+    drop(first);
+    assert_eq!(kind(rig.store.listing(&name("small"))), ErrorKind::ListingsBusy);
+    drop((again, second));
+    rig.store.listing(&name("small")).expect("there is room again");
+}
+
+#[test]
+fn who_holds_listings_leaves_half_of_that_memory_to_others() {
+    let rig = Rig::with(|config| config.listings = 256 * 1024);
+    fs::create_dir_all(rig.path("small")).expect("made");
+    fs::create_dir_all(rig.path("large")).expect("made");
+    for n in 0..600 {
+        fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
+    }
+    let [alice, bob] = ["alice", "bob"].map(|name| rig.store.for_principal(Principal::named(name).unwrap()));
+    let held: Vec<_> = std::iter::from_fn(|| alice.listing(&name("small")).ok()).collect();
+    assert_eq!(held.len(), 2);
+    assert_eq!(kind(alice.listing(&name("small"))), ErrorKind::ListingsBusy);
+    bob.listing(&name("small")).expect("half of it is for others");
+    drop(held);
+    alice.listing(&name("large")).expect("one may have more than half");
+}
