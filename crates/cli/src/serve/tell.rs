@@ -6,16 +6,32 @@ use crate::units::Size;
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_tokio::{FileEvent, Peer, ServerEvent};
 use std::io::IsTerminal as _;
+use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until};
+
+/// So many who are turned away are told in so much time; the others are counted. Whoever has no token could fill a disk with
+/// lines about him.
+const TOLD: u32 = 100;
+const WHILE: Duration = Duration::from_secs(1);
 
 pub(super) async fn tell(mut events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
     let digits = report::digits(std::io::stderr().is_terminal());
+    let mut turned_away = Often::default();
     loop {
-        match events.recv().await {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            untold = turned_away.untold() => {
+                print_line(&format!("turned away: {untold} more in a second"));
+                continue;
+            }
+        };
+        match event {
             Ok(event) if json => line(&event).map_or((), Line::print),
             Ok(event) if !quiet => {
-                if let Some(sentence) = sentence(&event, digits) {
+                let is_told = !matches!(event, ServerEvent::Rejected { .. }) || turned_away.is_told();
+                if let Some(sentence) = sentence(&event, digits).filter(|_| is_told) {
                     print_line(&sentence);
                 }
             }
@@ -25,6 +41,36 @@ pub(super) async fn tell(mut events: broadcast::Receiver<ServerEvent>, json: boo
             }
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+/// What may come too often to be told each time.
+#[derive(Default)]
+struct Often {
+    /// When the present while is over.
+    until: Option<Instant>,
+    count: u32,
+}
+
+impl Often {
+    /// It has come once more: whether it is told.
+    fn is_told(&mut self) -> bool {
+        let now = Instant::now();
+        if self.until.is_none_or(|until| until <= now && self.count <= TOLD) {
+            (self.until, self.count) = (Some(now + WHILE), 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= TOLD
+    }
+
+    /// Waits for the end of a while in which some were not told, and says how many. Cancel-safe.
+    async fn untold(&mut self) -> u32 {
+        let Some(until) = self.until.filter(|_| self.count > TOLD) else {
+            return std::future::pending().await;
+        };
+        sleep_until(until).await;
+        self.until = None;
+        self.count - TOLD
     }
 }
 
@@ -96,4 +142,20 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
         ServerEvent::Rejected { peer, why } => format!("turned away: {peer}: {why}"),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_too_often_is_counted() {
+        let mut often = Often::default();
+        let told = |often: &mut Often, times: u32| (0..times).filter(|_| often.is_told()).count();
+        assert_eq!(told(&mut often, TOLD + 50), TOLD as usize);
+        assert_eq!(often.untold().await, 50);
+        assert_eq!(told(&mut often, TOLD), TOLD as usize, "a new while");
+        assert!(tokio::time::timeout(WHILE * 2, often.untold()).await.is_err(), "all were told");
+        assert_eq!(told(&mut often, TOLD), TOLD as usize);
+    }
 }
