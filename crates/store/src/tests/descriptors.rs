@@ -67,7 +67,10 @@ fn with_few_descriptors_it_is_told_that_there_are_few_and_nothing_is_missing() {
     });
     assert_eq!(rig.read("d/e/file"), data);
 
+    // Who has it open finds it by its name alone.
+    let other = DiskStore::open(rig.store.dir(), Config::default()).expect("the same folder");
     let held = all_but(0);
-    assert!(rig.store.root().staging_here().is_err(), "nobody knows whether it is there");
+    assert!(rig.store.root().staging_here().is_ok_and(|staging| staging.is_some()));
+    assert!(other.root().staging_here().is_err(), "nobody knows whether it is there");
     drop(held);
 }
