@@ -44,6 +44,7 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
+    /// The same, however many there are. A call of its own, so that the usual case is small where it is inlined.
     #[inline(never)]
     fn next_of_many(&mut self) -> Option<&'a [u8]> {
         loop {
@@ -54,10 +55,6 @@ impl<'a> Pieces<'a> {
                 self.unit = Some(self.units.next()?);
                 continue;
             };
-            if unit.is_one_piece() {
-                self.unit = None;
-                return Some(unit.rest(0));
-            }
             let rest = unit.rest(self.piece);
             self.piece += 1;
             if self.piece == unit.pieces() {

@@ -248,14 +248,16 @@ impl Transfers {
     }
 
     fn handle_routed(&mut self, handle: Handle, frame: Frame) {
-        if self.link.as_ref().is_some_and(|link| link.route(handle).is_none() && link.was_open(handle)) {
+        let Some(link) = &self.link else { return };
+        let route = link.route(handle);
+        if route.is_none() && link.was_open(handle) {
             // What crossed the end of its transfer is late, not wrong.
             return self.count_late(&frame);
         }
         self.count_idle(&frame);
         let Some(link) = &mut self.link else { return };
         let now = self.now;
-        match (link.route(handle), frame) {
+        match (route, frame) {
             (Some(Route::Outgoing(id)), frame) => {
                 if matches!(frame, Frame::Finishing(..)) {
                     link.ahead.handle_settled(handle);

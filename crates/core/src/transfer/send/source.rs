@@ -91,8 +91,9 @@ impl Outgoing {
             return;
         }
         self.reads = self.reads.saturating_sub(1);
-        let known = next.saturating_sub(offset);
-        if offset <= next && known < data.len() as u64 && self.read_to > next {
+        let known =
+            next.checked_sub(offset).filter(|known| *known < data.len() as u64 && self.read_to > next);
+        if let Some(known) = known {
             let _ = data.split_to(known as usize);
             data.truncate((self.read_to - next).min(usize::MAX as u64) as usize);
             self.ready_len += data.len() as u64;
