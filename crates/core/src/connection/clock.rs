@@ -77,10 +77,15 @@ impl Connection {
         // Several deadlines may have passed in the same time, and each of them finds out.
         let is_known = |until| now - until <= self.heartbeat.grace();
         if !self.closing.is_over() && !self.closing.stalled_until().is_some_and(is_known) {
-            self.closing.handle_stalled(now, late);
-            self.pace.restart(now);
-            self.jam.handle_stalled(now);
+            self.forgive(now, late);
             self.tell(now, Event::Stalled { late });
         }
+    }
+
+    /// For so long we did not run, or slept: whatever counts time against the peer hears of it.
+    pub(super) fn forgive(&mut self, now: Instant, lasted: Duration) {
+        self.closing.handle_stalled(now, lasted);
+        self.pace.restart(now);
+        self.jam.handle_stalled(now);
     }
 }

@@ -269,9 +269,7 @@ impl Connection {
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) {
         let now = self.at(now);
         if slept > SHORT_SLEEP {
-            self.closing.handle_stalled(now, slept);
-            self.pace.restart(now);
-            self.jam.handle_stalled(now);
+            self.forgive(now, slept);
             self.tell(now, Event::Resumed { slept });
         }
         if self.closing.wants_heartbeat() {
