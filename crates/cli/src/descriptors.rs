@@ -13,37 +13,34 @@ static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
 const PLENTY: u64 = 1024;
 /// What a client keeps for its connection: a socket, and what looking up a name and reading certificates take.
 const SPARE: usize = 4;
+/// Into so many parts the limit is divided among transfers.
+const SHARES: u64 = 8;
+/// And between the connections of a server and its files.
+const HALVES: u64 = 2;
 
 /// Raises the limit as far as this process may.
 pub(crate) fn raise() {
     LIMIT.get_or_init(raised);
 }
 
-/// Of so many transfers at once on a connection, how many there should be: so that a client finds room for all that it
-/// fetches, and a server for some connections. The others wait without an open file.
-pub(crate) fn share(transfers: u32) -> u32 {
-    share_of(limit(), transfers)
-}
-
-/// Of so many transfers that one client may have at a server, on all its connections, how many there should be: their files
-/// leave more than half of the limit to others, who could not even connect without.
-pub(crate) fn share_of_one(transfers: usize) -> usize {
-    share_of(limit(), u32::try_from(transfers).unwrap_or(u32::MAX)) as usize
+/// Of so many transfers at once on a connection, or of one client on all its connections, how many there should be: so that
+/// a client finds room for all that it fetches, and at a server the files of one, three for each transfer, leave more than
+/// half of the limit to others. The rest wait without an open file.
+pub(crate) fn share<T: TryFrom<u64> + Ord>(transfers: T) -> T {
+    part(limit(), SHARES, transfers)
 }
 
 /// Of so many connections of a server, how many there should be: half of what may be open, so that files have the rest.
 pub(crate) fn connections(most: usize) -> usize {
-    connections_of(limit(), most)
+    part(limit(), HALVES, most)
 }
 
-fn connections_of(limit: Option<u64>, most: usize) -> usize {
-    let half = limit.map_or(u64::MAX, |limit| (limit / 2).max(4));
-    usize::try_from(half).unwrap_or(usize::MAX).min(most)
-}
-
-fn share_of(limit: Option<u64>, transfers: u32) -> u32 {
-    let share = limit.map_or(u64::MAX, |limit| (limit / 8).max(4));
-    u32::try_from(share).unwrap_or(u32::MAX).min(transfers)
+/// One of so many parts of the limit, four at least, but not more than `most`.
+fn part<T: TryFrom<u64> + Ord>(limit: Option<u64>, parts: u64, most: T) -> T {
+    match limit.map(|limit| T::try_from((limit / parts).max(4))) {
+        Some(Ok(part)) => part.min(most),
+        _ => most,
+    }
 }
 
 /// Opens a source, and leaves enough for the connection: files that wait for a link which cannot be opened because of them
@@ -100,17 +97,17 @@ mod tests {
 
     #[test]
     fn a_low_limit_invites_few_transfers_and_never_none() {
-        let shares = [None, Some(1 << 20), Some(1024), Some(64), Some(8)].map(|limit| share_of(limit, 256));
+        let shares =
+            [None, Some(1 << 20), Some(1024), Some(64), Some(8)].map(|limit| part(limit, SHARES, 256));
         assert_eq!(shares, [256, 256, 128, 8, 4]);
     }
 
     #[test]
     fn one_client_with_all_its_connections_and_files_leaves_room_for_another() {
         for limit in [64, 256, 1024, 4096] {
-            let (files, links) =
-                (3 * u64::from(share_of(Some(limit), 1024)), connections_of(Some(limit), 1024));
-            assert!(files + links as u64 <= limit * 7 / 8, "{limit}: {files} files, {links} connections");
+            let (files, links) = (3 * part(Some(limit), SHARES, 1024), part(Some(limit), HALVES, 1024));
+            assert!(files + links <= limit * 7 / 8, "{limit}: {files} files, {links} connections");
         }
-        assert_eq!(connections_of(None, 1024), 1024);
+        assert_eq!(part(None, HALVES, 1024), 1024);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
 /// The server, and what is wanted of it.
 fn asked_for(args: &Fetch) -> Result<(String, SafeName), Trouble> {
     match &args.name {
-        Some(name) => SafeName::parse(name.strip_suffix('/').unwrap_or(name))
+        Some(name) => url::name(name)
             .map(|safe| (args.url.clone(), safe))
             .map_err(|why| Trouble::usage(format!("{name} cannot be fetched: {why}"))),
         None => {

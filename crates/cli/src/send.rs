@@ -58,10 +58,9 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
     courier.follow(news, ended, report, interrupt).await
 }
 
-/// The folder that everything goes into; a slash at its end is a habit.
+/// The folder that everything goes into.
 fn folder(name: &str) -> Result<SafeName, Trouble> {
-    SafeName::parse(name.strip_suffix('/').unwrap_or(name))
-        .map_err(|why| Trouble::usage(format!("nothing can be sent into {name}: {why}")))
+    url::name(name).map_err(|why| Trouble::usage(format!("nothing can be sent into {name}: {why}")))
 }
 
 /// The name of what comes through stdin, if that is what is to be sent.

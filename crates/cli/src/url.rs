@@ -1,7 +1,7 @@
 //! What the command needs to know of a URL; taking it apart for good is the business of the handshake.
 
 use crate::exit::Trouble;
-use bowline_core::transfer::SafeName;
+use bowline_core::transfer::{NameError, SafeName};
 
 /// The server that a URL names, written in one way only and without user and password: what may be shown, and what
 /// makes an id.
@@ -81,6 +81,11 @@ pub(crate) fn route(url: &str) -> Option<String> {
     Some(format!(
         "the path in the URL is a way to the server, and no folder for the files; --into {folder} names one"
     ))
+}
+
+/// A name as people write it: of a folder a slash at the end is a habit.
+pub(crate) fn name(text: &str) -> Result<SafeName, NameError> {
+    SafeName::parse(text.strip_suffix('/').unwrap_or(text))
 }
 
 /// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.

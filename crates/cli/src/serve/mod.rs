@@ -159,7 +159,7 @@ fn config(args: &Serve) -> ServerConfig {
     config.connection.heartbeat.interval = args.common.beat.heartbeat;
     config.connection.heartbeat.timeout = args.common.beat.timeout;
     config.transfer.max_transfers = descriptors::share(config.transfer.max_transfers);
-    config.max_open = config.max_open.map(descriptors::share_of_one);
+    config.max_open = config.max_open.map(descriptors::share);
     config.max_connections = descriptors::connections(config.max_connections);
     config.transfer.limit_rate = args.common.limit_rate;
     config.transfer.min_rate = args.min_rate.0;
