@@ -56,7 +56,7 @@ pub(crate) fn settle(
         return Ok(Settled::Gone);
     }
     let folder = root.make_parent(&record.spec.name)?;
-    let found = folder.stat(name).map_err(StoreError::at(&at))?;
+    let found = folder.stat(name).map_err(io)?;
     let mut moved = Moved::No;
     if found.is_some_and(|found| found.id == file) {
         // The crash came after the rename.
@@ -65,10 +65,10 @@ pub(crate) fn settle(
     } else if !found.map_or(Ok(false), |found| holds(&folder, &found, name, length, digest)).map_err(io)? {
         return Ok(Settled::Gone);
     }
-    let meta = folder.stat(name).map_err(StoreError::at(&at))?;
+    let meta = folder.stat(name).map_err(io)?;
     let meta = meta.ok_or_else(|| StoreError::new(ErrorKind::NotFound, &at))?;
     // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
-    root.sync_folder(&folder).map_err(StoreError::at(&at))?;
+    root.sync_folder(&folder).map_err(io)?;
     // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.
     if store.config().keep_committed.is_some() {
         record.state = State::Committed { digest, file: meta.id };

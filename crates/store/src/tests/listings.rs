@@ -3,14 +3,20 @@
 use super::*;
 use crate::Principal;
 
-#[test]
-fn listings_share_a_bounded_memory() {
-    let rig = Rig::with(|config| config.listings = 128 * 1024);
+/// A folder whose listing takes the least, and one that takes three times as much; all of them may take so many bytes.
+fn with_folders(listings: usize) -> Rig {
+    let rig = Rig::with(|config| config.listings = listings);
     fs::create_dir_all(rig.path("small")).expect("made");
     fs::create_dir_all(rig.path("large")).expect("made");
     for n in 0..600 {
         fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
     }
+    rig
+}
+
+#[test]
+fn listings_share_a_bounded_memory() {
+    let rig = with_folders(128 * 1024);
     assert_eq!(kind(rig.store.listing(&name("large"))), ErrorKind::TooMuchToList);
     let first = rig.store.listing(&name("small")).expect("there is room");
     let second = rig.store.listing(&name("small")).expect("there is room");
@@ -24,12 +30,7 @@ fn listings_share_a_bounded_memory() {
 
 #[test]
 fn who_holds_listings_leaves_half_of_that_memory_to_others() {
-    let rig = Rig::with(|config| config.listings = 256 * 1024);
-    fs::create_dir_all(rig.path("small")).expect("made");
-    fs::create_dir_all(rig.path("large")).expect("made");
-    for n in 0..600 {
-        fs::write(rig.path("large").join(format!("{n:0>250}")), "").expect("written");
-    }
+    let rig = with_folders(256 * 1024);
     let [alice, bob] = ["alice", "bob"].map(|name| rig.store.for_principal(Principal::named(name).unwrap()));
     let held: Vec<_> = std::iter::from_fn(|| alice.listing(&name("small")).ok()).collect();
     assert_eq!(held.len(), 2);
