@@ -24,6 +24,8 @@ class Round:
 
     def __init__(self, folder, file, options):
         self.folder, self.file, self.options = folder, file, options
+        # Before anything is timed.
+        self.sent = [path for path in file.rglob("*") if path.is_file()] if file.is_dir() else [file]
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         self.port = free_port()
@@ -32,8 +34,7 @@ class Round:
     def arrived(self):
         """Pairs of a file that was sent, and the one that arrived in its place, if one has."""
         if self.file.is_dir():
-            sent = [path for path in self.file.rglob("*") if path.is_file()]
-            return [(path, self.inbox / path.relative_to(self.file.parent)) for path in sent]
+            return [(path, self.inbox / path.relative_to(self.file.parent)) for path in self.sent]
         files = [path for path in self.inbox.rglob("*") if path.is_file() and path.stat().st_size == self.file.stat().st_size]
         return [(self.file, files[0] if files else None)]
 
@@ -85,8 +86,8 @@ def curl(round):
     if not round.file.is_dir():
         return [nginx, "-c", config], ["curl", "-sS", "-f", "-T", round.file, f"{url}/file"]
     uploads = round.folder / "uploads"
-    names = [path.relative_to(round.file.parent) for path in round.file.rglob("*") if path.is_file()]
-    uploads.write_text("".join(f'upload-file = "{round.file.parent / name}"\nurl = "{url}/{name}"\n' for name in names))
+    entries = (f'upload-file = "{path}"\nurl = "{url}/{path.relative_to(round.file.parent)}"\n' for path in round.sent)
+    uploads.write_text("".join(entries))
     return [nginx, "-c", config], ["curl", "-sS", "-f", "-K", uploads]
 
 
@@ -208,7 +209,7 @@ def measure(make, file, options):
     return {"wall": wall, "cpu": cpu, **peaks}
 
 
-def make(path, options):
+def fill(path, options):
     """What is sent: a file of random bytes, or a folder of folders of a hundred."""
     if not options.files:
         with open(path, "wb") as out:
@@ -252,7 +253,7 @@ def main():
     results = {name: [] for name in names}
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bowline-files.") as folder:
         file = Path(folder, "file")
-        make(file, options)
+        fill(file, options)
         for _ in range(options.rounds):
             for name in names:
                 try:
