@@ -67,11 +67,13 @@ impl Connection {
         self.meter.fragment()
     }
 
-    /// How many bytes to read at once, however many are [wanted](Self::wanted): a server's large frames in pieces of 16 KiB,
-    /// and everything else as it comes. So are frames that are [handed out as they arrive](crate::message::Delivery::Pieces).
+    /// How many bytes to read at once, however many are [wanted](Self::wanted): large frames in pieces of 32 KiB at a server
+    /// and of 64 KiB at a client, and everything else as it comes. So are frames that are
+    /// [handed out as they arrive](crate::message::Delivery::Pieces).
     ///
-    /// What comes to a server is masked, and unmasked where it lies once that is reported. In a piece that the processor's
-    /// first cache still holds this costs less than the reads that it takes more; a client's is only read.
+    /// After each read the system tells the peer that there is room again: in pieces both work at once, where one long read
+    /// has them wait for each other. What comes to a server is also masked, and unmasked where it lies once that is
+    /// reported, which costs least while a near cache holds it.
     pub fn read_limit(&self) -> usize {
         self.decoder.read_limit()
     }

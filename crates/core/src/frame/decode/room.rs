@@ -20,8 +20,11 @@ const MOVED: usize = 16 << 10;
 /// before. So a stream of frames of one length goes through one place, however it is cut.
 pub(super) const BESIDE: usize = 2 * MAX_HEADER;
 
-/// What is masked is read and unmasked in pieces of this length, which fit into the first cache beside other things.
-const UNMASKED: usize = 16 << 10;
+/// What is masked is read and unmasked in pieces of this length, which a first cache holds for the most part.
+const UNMASKED: usize = 32 << 10;
+/// What only has to be read is read in pieces of this length: a system tells the peer at the end of a read that there is
+/// room again, and so it can write on sooner.
+const PLAIN: usize = 64 << 10;
 
 impl Decoder {
     /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
@@ -80,11 +83,14 @@ impl Decoder {
         usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
-    /// How many bytes to read at once, so that a pass over them finds them near. Of what is taken as it arrives each read
-    /// makes a piece, and nobody is helped by more of them.
+    /// How many bytes to read at once of a large frame. Of what is taken as it arrives each read makes a piece, and nobody is
+    /// helped by more of them.
     pub(crate) fn read_limit(&self) -> usize {
-        let is_unmasked = self.role == Role::Server && self.whole;
-        if is_unmasked && self.wanted() > UNMASKED { UNMASKED } else { usize::MAX }
+        let most = match self.role {
+            Role::Server => UNMASKED,
+            Role::Client => PLAIN,
+        };
+        if self.whole && self.wanted() > most { most } else { usize::MAX }
     }
 
     /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody
