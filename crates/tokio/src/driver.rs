@@ -188,6 +188,11 @@ impl<S> Driver<S> {
         self.clock.now()
     }
 
+    /// The time for one message more: the clock is not looked at for each of many.
+    pub(crate) fn time_to_send(&self) -> Instant {
+        self.conn.time_to_send().unwrap_or_else(|| self.now())
+    }
+
     /// The clock.
     pub fn clock(&self) -> Clock {
         self.clock

@@ -155,7 +155,7 @@ impl<S> WebSocket<S> {
     /// # Errors
     /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&mut self, message: Message) -> Result<(), SendError<Message>> {
-        let now = self.driver.now();
+        let now = self.driver.time_to_send();
         self.driver.conn_mut().send(now, message)
     }
 

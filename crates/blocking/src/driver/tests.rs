@@ -387,3 +387,20 @@ fn what_is_dialled_here_has_a_valve() {
     assert!(driver.valve.is_some());
     drop(server.join().unwrap());
 }
+
+#[test]
+fn many_messages_take_one_look_at_the_clock() {
+    let (driver, _far) = watched(b"");
+    let mut socket = crate::WebSocket::new(driver);
+    socket.try_send(Message::text("first")).unwrap();
+    let mut driver = socket.into_driver();
+    let first = driver.conn().time_to_send();
+    assert!(first.is_some());
+    while Some(driver.now()) == first {
+        std::thread::yield_now();
+    }
+    let mut socket = crate::WebSocket::new(driver);
+    socket.try_send(Message::text("second")).unwrap();
+    driver = socket.into_driver();
+    assert_eq!((driver.conn().time_to_send(), driver.conn().stats().messages_sent), (first, 2));
+}

@@ -1,6 +1,7 @@
 //! What can be seen of a connection.
 
 use super::{Connection, Transport};
+use crate::Instant;
 use crate::message::Unfinished;
 use core::fmt;
 use core::time::Duration;
@@ -56,6 +57,29 @@ impl Connection {
     /// How many bytes of messages wait to be written.
     pub fn queued(&self) -> usize {
         self.outbox.queued()
+    }
+
+    /// The time for another message, where the clock need not be looked at for it: the last one that the connection was told,
+    /// while something waits to be written and nothing follows from a later one. `None` where the time matters.
+    ///
+    /// To look at a clock costs more than to queue a short message. A host whose application hands over many, one by one, and
+    /// flushes them together, looks for the first of them.
+    ///
+    /// ```
+    /// use bowline_core::connection::{Config, Connection};
+    /// use bowline_core::{Instant, Message};
+    ///
+    /// let mut server = Connection::server(Config::default(), [2; 32], Instant::ZERO);
+    /// for word in ["several", "words"] {
+    ///     let now = server.time_to_send().unwrap_or_else(|| Instant::from_secs(1));
+    ///     server.send(now, Message::text(word)).unwrap();
+    /// }
+    /// assert_eq!(server.time_to_send(), Some(Instant::from_secs(1)));
+    /// server.handle_written(Instant::from_secs(2), server.output().len());
+    /// assert_eq!(server.time_to_send(), None);
+    /// ```
+    pub fn time_to_send(&self) -> Option<Instant> {
+        (self.is_calm() && !self.outbox.is_empty()).then_some(self.now)
     }
 
     /// How many bytes that have not been sent yet the system below should hold at most: as many as it gets rid of in 2 ms, as

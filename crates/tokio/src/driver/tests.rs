@@ -139,3 +139,17 @@ async fn what_is_dialled_here_has_a_valve() {
     let driver = Driver::dialed(dialed.unwrap(), Config::default(), Clock::start()).unwrap();
     assert!(driver.valve.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_messages_take_one_look_at_the_clock() {
+    let (stream, _peer) = tokio::io::duplex(1 << 10);
+    let driver = Driver::client(stream, &[], Config::default(), Clock::start()).unwrap();
+    let mut socket = crate::WebSocket::new(driver);
+    for word in ["the", "clock", "goes", "on"] {
+        advance(Duration::from_millis(10)).await;
+        socket.try_send(Message::text(word)).unwrap();
+    }
+    let driver = socket.into_driver();
+    assert_eq!(driver.conn().time_to_send(), Some(Instant::from_millis(10)));
+    assert_eq!(driver.conn().stats().messages_sent, 4);
+}

@@ -17,7 +17,7 @@ impl<S> WebSocket<S> {
     /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
     /// comes back.
     pub fn try_send_piece(&mut self, piece: Piece) -> Result<(), SendError<Piece>> {
-        let now = self.driver.now();
+        let now = self.driver.time_to_send();
         self.driver.conn_mut().send_piece(now, piece)
     }
 }

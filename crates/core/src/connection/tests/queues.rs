@@ -253,3 +253,28 @@ fn a_close_takes_with_it_what_waits_before_it_though_there_is_no_room() {
     assert_eq!(messages.next(), Some(Message::text("last")));
     assert_eq!(messages.next(), None);
 }
+
+#[test]
+fn a_message_behind_others_needs_no_look_at_the_clock() {
+    let mut server = server();
+    assert_eq!(server.time_to_send(), None, "its wait begins with it");
+    server.send(at(10), Message::text("first")).unwrap();
+    server.send(at(20), Message::text("second")).unwrap();
+    assert_eq!(server.time_to_send(), Some(at(20)));
+    server.handle_written(at(30), 1);
+    assert_eq!(server.time_to_send(), Some(at(30)), "not all has left");
+    server.handle_written(at(40), server.output().len());
+    assert_eq!(server.time_to_send(), None);
+}
+
+#[test]
+fn whoever_has_to_catch_up_needs_the_time_of_the_clock() {
+    let mut server = server();
+    server.send(T0, Message::text("waits")).unwrap();
+    server.set_reading(T0, false);
+    assert_eq!(server.time_to_send(), None, "reading may begin again with what is sent");
+    server.set_reading(T0, true);
+    assert_eq!(server.time_to_send(), Some(T0));
+    server.handle_input(T0, &to_server(0x88, b""));
+    assert_eq!(server.time_to_send(), None, "an answer to a Close may be due");
+}
