@@ -205,6 +205,31 @@ proptest! {
     }
 
     #[test]
+    fn a_send_without_a_look_at_the_clock_changes_nothing(steps in steps(), delivery in delivery()) {
+        let (mut looking, mut trusting) = (hurried(delivery), hurried(delivery));
+        let (mut at_looking, mut at_trusting) = (Seen::default(), Seen::default());
+        let mut now = T0;
+        for (pause, op) in &steps {
+            now += Duration::from_millis(*pause);
+            let told = match op {
+                Op::Send(_) | Op::Piece(..) => trusting.time_to_send().unwrap_or(now),
+                _ => now,
+            };
+            apply(&mut looking, &mut at_looking, now, op);
+            apply(&mut trusting, &mut at_trusting, told, op);
+            if told != now {
+                // Whatever was late is found by the next call, which comes at once.
+                for connection in [&mut looking, &mut trusting] {
+                    connection.handle_timeout(now);
+                }
+            }
+            prop_assert_eq!(&at_looking, &at_trusting);
+            prop_assert_eq!(looking.poll_timeout(), trusting.poll_timeout());
+        }
+        prop_assert_eq!(looking.stats(), trusting.stats());
+    }
+
+    #[test]
     fn after_a_timeout_the_next_one_lies_ahead(steps in steps(), delivery in delivery()) {
         let (mut connection, mut seen, mut now) = (hurried(delivery), Seen::default(), T0);
         for (pause, op) in &steps {
