@@ -1,6 +1,7 @@
 //! `bowline fetch`: a file, a part of one, or a folder from a server.
 
 use crate::args::Fetch;
+use crate::claim::Claim;
 use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::folder::Gatherer;
@@ -30,13 +31,17 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
     let subject = Subject { name: name.as_str().to_owned(), bytes: 0, folder: false };
     let report = Report::new(report::FETCH, args.common.output, story, vec![subject], 0);
     let report = report.putting_it(shown(wanted, &local, &name));
+    let place = place(wanted, &local)?;
+    let is_meant = is_meant(&args, &name);
+    let place_id = identity.of_fetch(courier.server(), name.as_str(), ByteRange::WHOLE, &place);
     let (tell, news) = mpsc::channel(1);
     let (ended, ends) = mpsc::unbounded_channel();
     let gatherer = Gatherer {
         client: courier.client(),
         server: courier.server().to_owned(),
         identity,
-        place: place(wanted, &local)?,
+        claim: Claim::on(&place, is_meant, place_id),
+        place,
         name,
         range: args.range,
         overwrite: args.overwrite,
@@ -63,6 +68,14 @@ fn asked_for(args: &Fetch) -> Result<(String, SafeName), Trouble> {
             url::name_in(&args.url).map_err(|why| Trouble::usage(format!("{}: {why}", url::shown(&args.url))))
         }
     }
+}
+
+/// Whether what a folder holds may come into the place that is named, whatever there is: the place has its name, or the name
+/// is written as one of a folder.
+fn is_meant(args: &Fetch, name: &SafeName) -> bool {
+    let written = args.name.as_deref().unwrap_or(&args.url);
+    let place = args.output.as_deref().map(Path::file_name);
+    written.ends_with('/') || place.is_none_or(|place| place == Some(name.file_name().as_ref()))
 }
 
 /// Makes the folder that is wanted as one, if there is none; gives it if it was made. A slash at the end says that it is a

@@ -1,5 +1,6 @@
 //! Fetching a folder: its listing first, then each file by its name, and the times of folders last.
 
+use crate::claim::Claim;
 use crate::disk::on_disk;
 use crate::identity::Identity;
 use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
@@ -21,6 +22,8 @@ pub(crate) struct Gatherer {
     pub(crate) range: ByteRange,
     /// Where it goes if it is a folder.
     pub(crate) place: PathBuf,
+    /// Whether it may.
+    pub(crate) claim: Claim,
     pub(crate) overwrite: bool,
     /// Whether permissions, and the times of folders, are kept.
     pub(crate) preserve: bool,
@@ -78,8 +81,16 @@ impl Gatherer {
 
     /// The folder, made if need be, as a store.
     async fn open(&self) -> Result<DiskStore, String> {
-        let (place, shown) = (self.place.clone(), self.place.display());
-        match tokio::task::spawn_blocking(move || std::fs::create_dir(place)).await {
+        let (place, claim, shown) = (self.place.clone(), self.claim.clone(), self.place.display());
+        let made = move || claim.take().then(|| std::fs::create_dir(place)).transpose();
+        match tokio::task::spawn_blocking(made).await {
+            Ok(Ok(None)) => {
+                return Err(format!(
+                    "it is a folder, and {shown} is one with other things in it; write {}/ to put what it holds there, \
+                     or choose another place with -o",
+                    self.name
+                ));
+            }
             // What stands there is looked at by the store.
             Ok(Err(why)) if why.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(format!("{shown} cannot be made: {why}; choose another place with -o"));

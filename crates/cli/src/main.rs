@@ -2,6 +2,7 @@
 
 mod ahead;
 mod args;
+mod claim;
 mod config;
 mod courier;
 mod demo;

@@ -170,7 +170,8 @@ pub(crate) struct Fetch {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Where to put it, a file or a folder itself; a file into a folder that is there, or that a slash at the end names as
-    /// one [default: under the last part of its name in this folder]
+    /// one. What a folder holds is put among other things there if NAME ends in a slash [default: under the last part of
+    /// its name in this folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Only these bytes of a file: FIRST-LAST, both counted from 0 and both fetched, or FIRST- up to the end. Without -o

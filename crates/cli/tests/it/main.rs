@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod access;
 mod changes;
+mod claims;
 mod common;
 mod demo;
 #[cfg(unix)]

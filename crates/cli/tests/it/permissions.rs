@@ -99,7 +99,7 @@ fn what_permissions_forbid_is_told_of_the_file_or_the_folder_that_they_are_of() 
             format!("{name}: the other side says: {}", within("hidden"))
         );
     }
-    let done = fetch("tree", "copy");
+    let done = fetch("tree/", "copy");
     assert!(done.stderr.contains(&format!("tree/sub/e: here: {}\n", within("sub"))), "{done:?}");
     let bare = world.path("bare").canonicalize().expect("it is there");
     let said =

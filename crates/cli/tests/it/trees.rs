@@ -188,9 +188,10 @@ fn a_thousand_small_files_arrive_and_the_second_time_they_are_there() {
     assert_eq!(fetched.code, Some(0), "{fetched:?}");
     assert!(content(&world.path("many")) == content(&world.path("back")));
     assert_eq!(summary(&fetched)["files"], 1000);
-    // The sender keeps a secret, and nothing of what it has sent.
+    // A sender keeps a secret, and nothing of what it has sent; a fetch keeps the place of the folder.
     let kept: Vec<_> = fs::read_dir(world.path("state")).expect("a folder").collect();
-    assert!(kept.len() <= 2, "{kept:?}");
+    assert!(kept.len() <= 3, "{kept:?}");
+    assert_eq!(fs::read_to_string(world.path("state/folders")).expect("text").lines().count(), 1);
 }
 
 /// Twelve files of 1 MB.
@@ -399,7 +400,7 @@ fn a_folder_that_has_no_place_here_is_missing_with_all_that_it_holds() {
     world.file("inbox/album/b/c", 10);
     world.file("back", 10);
     let server = world.serve(&[]);
-    let fetched = world.run(["fetch", &format!("{}/album", server.url), "-o", "back"]);
+    let fetched = world.run(["fetch", &format!("{}/album/", server.url), "-o", "back"]);
     assert_eq!(fetched.code, Some(1), "{fetched:?}");
     for words in ["back is no folder; choose another place with -o\n", "4 of 4 files and folders failed"] {
         assert!(fetched.stderr.contains(words), "{fetched:?}");

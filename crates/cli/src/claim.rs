@@ -1,0 +1,140 @@
+//! Whether what a folder holds may come into a folder that is there.
+//!
+//! A server says whether a name is a file or a folder, and names what the folder holds. Whoever asks for a name into `.` means
+//! one thing there, and not whatever a server would like to put beside his own. So names of its choice come only into a place
+//! that is meant for them: one of the name that was asked for, any if that name was written with a slash at its end, one in
+//! which there was nothing, and one that the same command has had before, which is kept in a file beside the secret.
+
+use crate::{private, state};
+use bowline_core::transfer::TransferId;
+use bowline_store::Config;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+use tracing::debug;
+
+const FILE: &str = "folders";
+
+/// So many places are remembered, the latest ones: a file of 33 KB.
+const MOST: usize = 1000;
+
+/// What a fetch may do with the place of a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    stands: Stands,
+    dir: Option<PathBuf>,
+    /// This folder, of this server, in this place.
+    id: TransferId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stands {
+    /// Whoever gave the command has named the place as one for this folder.
+    Meant,
+    /// There is nothing in it.
+    Empty,
+    /// What is in it is of whoever.
+    Full,
+}
+
+impl Claim {
+    /// Looks at the place, before anything comes there.
+    pub(crate) fn on(place: &Path, is_meant: bool, id: TransferId) -> Self {
+        let stands = if is_meant {
+            Stands::Meant
+        } else if is_empty(place) {
+            Stands::Empty
+        } else {
+            Stands::Full
+        };
+        Self { stands, dir: state::folder(), id }
+    }
+
+    /// What the name stands for is a folder: whether what it holds may come there. It may then be there again. Waits for
+    /// the disk.
+    pub(crate) fn take(&self) -> bool {
+        match self.stands {
+            Stands::Meant => true,
+            Stands::Empty => {
+                self.keep();
+                true
+            }
+            Stands::Full => self.kept().contains(&self.id.to_string()),
+        }
+    }
+
+    fn kept(&self) -> Vec<String> {
+        let text = self.dir.as_deref().map(|dir| fs::read_to_string(dir.join(FILE)));
+        text.and_then(Result::ok).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// What another process keeps at this moment may be lost: its user writes a slash then.
+    fn keep(&self) {
+        let Some(dir) = self.dir.as_deref() else { return };
+        let (mut kept, id) = (self.kept(), self.id.to_string());
+        kept.retain(|known| *known != id);
+        kept.push(id);
+        kept.drain(..kept.len().saturating_sub(MOST));
+        let text = kept.join("\n") + "\n";
+        let written = state::make_private(dir).and_then(|()| private::write(&dir.join(FILE), &text));
+        if let Err(error) = written {
+            debug!(path = %dir.join(FILE).display(), %error, "whose place it is is not kept");
+        }
+    }
+}
+
+/// Whether nobody has anything there. What is under way in it is not looked at.
+fn is_empty(place: &Path) -> bool {
+    let staging = Config::fetching().staging;
+    match fs::read_dir(place) {
+        Ok(entries) => entries.map_while(Result::ok).all(|entry| staging.as_os_str() == entry.file_name()),
+        // Whoever opens it says what it is.
+        Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(world: &Path, stands: Stands, id: u8) -> Claim {
+        Claim { stands, dir: Some(world.join("state")), id: TransferId::from_bytes([id; 16]) }
+    }
+
+    #[test]
+    fn only_where_there_is_nothing_nobody_is_asked() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let stands = |place: &str, meant| {
+            Claim::on(&dir.path().join(place), meant, TransferId::from_bytes([1; 16])).stands
+        };
+        assert_eq!((stands("none", false), stands("none", true)), (Stands::Empty, Stands::Meant));
+        fs::create_dir_all(dir.path().join("some/.bowline")).expect("made");
+        assert_eq!(stands("some", false), Stands::Empty);
+        fs::write(dir.path().join("some/.profile"), "mine").expect("written");
+        assert_eq!((stands("some", false), stands("some", true)), (Stands::Full, Stands::Meant));
+        assert_eq!(stands("some/.profile", false), Stands::Empty, "no folder");
+    }
+
+    #[test]
+    fn a_place_that_was_had_is_had_again_and_by_nobody_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(!claim(dir.path(), Stands::Full, 1).take());
+        assert!(claim(dir.path(), Stands::Empty, 1).take());
+        assert!(claim(dir.path(), Stands::Full, 1).take());
+        assert!(!claim(dir.path(), Stands::Full, 2).take());
+    }
+
+    #[test]
+    fn the_latest_places_are_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        claim(dir.path(), Stands::Empty, 1).take();
+        claim(dir.path(), Stands::Empty, 2).take();
+        claim(dir.path(), Stands::Empty, 1).take();
+        let file = dir.path().join("state").join(FILE);
+        let kept = fs::read_to_string(&file).expect("kept");
+        assert_eq!(kept.lines().count(), 2, "each once");
+        fs::write(&file, kept + &"x\n".repeat(MOST - 1)).expect("written");
+        claim(dir.path(), Stands::Empty, 3).take();
+        assert!(claim(dir.path(), Stands::Full, 3).take() && !claim(dir.path(), Stands::Full, 2).take());
+        assert_eq!(fs::read_to_string(&file).expect("kept").lines().count(), MOST);
+    }
+}
