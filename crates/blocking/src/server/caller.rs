@@ -53,11 +53,9 @@ impl<'a> Caller<'a> {
         self
     }
 
-    /// Whoever has asked keeps his place.
-    pub(super) fn has_asked(&self) {
-        if let Some(stand) = &self.stand {
-            stand.leave();
-        }
+    /// Whoever has asked keeps his place; says whether he has one of the server's.
+    pub(super) fn has_asked(&self) -> bool {
+        self.stand.as_ref().map(Stand::leave).is_some()
     }
 
     /// Why it ended before its time, if it did.

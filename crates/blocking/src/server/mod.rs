@@ -227,8 +227,11 @@ impl Server {
     fn serve_caller<S: Stream>(&self, caller: Caller<'_>, stream: S, peer: String) {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
-            caller.has_asked();
-            let (decision, may) = self.0.house.decide(request, offered);
+            let (decision, may) = if caller.has_asked() {
+                self.0.house.decide_at_door(request, offered)
+            } else {
+                self.0.house.decide(request, offered)
+            };
             pass = may;
             decision
         };

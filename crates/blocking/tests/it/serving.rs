@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bowline_blocking::{
-    Access, Client, ClientConfig, LinkEvent, Listener, Server, ServerConfig, ServerEvent, WebSocket, dial,
+    Access, Client, ClientConfig, Grant, LinkEvent, Listener, Secret, Server, ServerConfig, ServerEvent,
+    WebSocket, dial,
 };
 #[cfg(target_os = "linux")]
 use bowline_blocking::{DialError, Stage};
@@ -18,7 +19,7 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::Config;
 use bowline_core::transfer::{SUBPROTOCOL, SafeName, TransferId};
 use bowline_handshake::client::Request;
-use bowline_store::{Attach, DiskStore, Mode, Spec};
+use bowline_store::{Attach, DiskStore, Mode, Principal, Spec};
 
 use crate::common::{LIMIT, within};
 
@@ -254,6 +255,32 @@ fn who_says_nothing_makes_room_for_who_waits() {
         assert!(silent.iter().any(|silent| *peer == silent.local_addr().unwrap().to_string()), "{peer}");
         assert!(why.starts_with("all places were taken"), "{why}");
         drop((silent, dialed));
+        stopper.stop();
+        serving.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn who_has_a_name_leaves_half_of_the_places_to_others() {
+    within(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::default();
+        config.max_connections = 2;
+        let alice = Grant::to(Principal::named("alice").unwrap());
+        config.access = Access::anybody(Grant::default()).with_token(Secret::of("hers"), alice);
+        let server = server(dir.path(), config);
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
+        let serving = thread::spawn(move || server.serve(listener));
+        let dial = |token: Option<&str>| {
+            let request = Request::new(&format!("ws://{address}/")).unwrap().with_subprotocol(SUBPROTOCOL);
+            let request = token.into_iter().try_fold(request.unwrap(), Request::with_bearer).unwrap();
+            dial::connect_with(&request, &dial::Config::default())
+        };
+        let first = dial(Some("hers")).unwrap();
+        let error = dial(Some("hers")).map(drop).expect_err("one of two places is hers");
+        assert!(error.to_string().contains("503"), "{error}");
+        drop((dial(None).expect("the other one is not hers"), first));
         stopper.stop();
         serving.join().unwrap().unwrap();
     });

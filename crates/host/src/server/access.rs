@@ -1,6 +1,7 @@
 //! Who may come to a server, and what he may do there.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bowline_core::secret;
@@ -8,6 +9,8 @@ use bowline_core::transfer::{Digest, SafeName};
 use bowline_store::{DiskStore, LinkOrder, Principal, Quota};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+
+use super::seats::Counted;
 
 /// What opens a server to somebody. Only the digest of it is kept, and nothing of that is shown.
 #[derive(Clone, Copy)]
@@ -60,6 +63,8 @@ pub struct Pass {
     secret: Option<Secret>,
     pub(super) grant: Grant,
     pub(super) link: LinkOrder,
+    /// Among those of the server, if it is in one of them: taken until the last copy of this is gone.
+    pub(super) place: Option<Arc<Counted>>,
 }
 
 impl Secret {
@@ -185,7 +190,7 @@ impl Access {
 
 impl Pass {
     fn new(secret: Option<Secret>, grant: Grant) -> Self {
-        Self { secret, grant, link: LinkOrder::next() }
+        Self { secret, grant, link: LinkOrder::next(), place: None }
     }
 
     /// Who it is.

@@ -103,6 +103,8 @@ pub enum Refusal {
     Handshake,
     /// TLS did not come about.
     Tls,
+    /// The principal had as many connections as one may have.
+    Crowd,
 }
 
 /// Which way a transfer goes.
@@ -169,6 +171,7 @@ impl Refusal {
             Self::Origin => "origin",
             Self::Handshake => "handshake",
             Self::Tls => "tls",
+            Self::Crowd => "crowd",
         }
     }
 }

@@ -9,8 +9,8 @@ use bowline_core::transfer::{SUBPROTOCOL, TransferId};
 use bowline_core::{Instant, connection};
 use bowline_handshake::server::{Accept, negotiate};
 use bowline_store::worker::{Deliver, Spawn};
-use bowline_store::{DiskStore, StoreError};
-use http::header::WWW_AUTHENTICATE;
+use bowline_store::{DiskStore, Principal, StoreError};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::crowd::Crowd;
@@ -29,6 +29,10 @@ use crate::transfer::Verb;
 
 /// How many transfers are looked at in one go of a sweep: a moment's work of a thread that others may want.
 const SWEEP: usize = 256;
+
+/// After so many seconds somebody may come again whose name has all the connections that it may have: twice before a client
+/// gives up that was never let in.
+const CROWDED: &str = "5";
 
 /// What all links of a server share: its folder, its settings, who has how much open and has used what of his rate, what is
 /// paused, and its sessions of messages.
@@ -112,6 +116,28 @@ impl House {
         (Decision::reject(StatusCode::BAD_REQUEST, why), None)
     }
 
+    /// The same for one who came in by a door of the server, and takes one of its places. Whoever has a name has half of them
+    /// at the most, so that one who holds as many as he gets leaves room for others. Without a name nobody knows whether
+    /// it is one or many.
+    pub fn decide_at_door(
+        &self,
+        request: &http::Request<()>,
+        offered: &[String],
+    ) -> (Decision, Option<Pass>) {
+        let (decision, pass) = self.decide(request, offered);
+        let mut pass = match pass {
+            Some(pass) if !pass.principal().name().is_empty() => pass,
+            pass => return (decision, pass),
+        };
+        match self.seats.admit(pass.principal(), (self.config.max_connections / 2).max(1)) {
+            Ok(place) => {
+                pass.place = Some(Arc::new(place));
+                (decision, Some(pass))
+            }
+            Err(taken) => (crowded(pass.principal(), taken), None),
+        }
+    }
+
     /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
     /// something else, end with a sentence, as soon as they are [pumped](Served::pump); they are stirred for it. Their
     /// clients come again with the token that they have by then.
@@ -168,6 +194,7 @@ impl House {
         let why = match status {
             Some(StatusCode::UNAUTHORIZED) => Refusal::Token,
             Some(StatusCode::FORBIDDEN) => Refusal::Origin,
+            Some(StatusCode::SERVICE_UNAVAILABLE) => Refusal::Crowd,
             _ => Refusal::Handshake,
         };
         self.refuse(address, why, error.to_string())
@@ -220,6 +247,15 @@ impl House {
     fn paused(&self) -> MutexGuard<'_, BTreeSet<TransferId>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn crowded(who: &Principal, taken: usize) -> Decision {
+    let why = format!("{} has {taken} connections already, as many as one name may have here\n", who.name());
+    let mut decision = Decision::reject(StatusCode::SERVICE_UNAVAILABLE, why);
+    if let Decision::Reject(response) = &mut decision {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(CROWDED));
+    }
+    decision
 }
 
 fn unauthorized() -> Decision {

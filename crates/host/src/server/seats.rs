@@ -1,4 +1,4 @@
-//! How many transfers each principal has open, over all its connections, and how much of the disks' work.
+//! How many connections each principal has, how many transfers are open over all of them, and how much of the disks' work.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use bowline_store::worker::Spawn;
 /// So many jobs on files may a principal have at least, however few transfers.
 const LEAST_JOBS: usize = 64;
 
-/// Counts the open transfers of each principal, and the jobs on files that are not done. A transfer that is cancelled leaves its
+/// Counts the connections and open transfers of each principal, and the jobs on files that are not done. A transfer that is cancelled leaves its
 /// jobs behind: if it alone were counted, whoever offers and cancels would have everybody wait behind his jobs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seats {
@@ -18,6 +18,7 @@ pub(super) struct Seats {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
+    links: usize,
     open: usize,
     jobs: usize,
 }
@@ -39,7 +40,7 @@ pub(super) struct Seat {
 
 /// Takes one from a count when it is dropped.
 #[derive(Debug)]
-struct Counted {
+pub(super) struct Counted {
     seats: Seats,
     principal: Principal,
     what: fn(&mut Count) -> &mut usize,
@@ -65,6 +66,22 @@ impl Seats {
             Ok(())
         })?;
         Ok(Seat { _counted: self.counted(principal, |count| &mut count.open) })
+    }
+
+    /// One more connection.
+    ///
+    /// # Errors
+    /// There are `most`.
+    pub(super) fn admit(&self, principal: &Principal, most: usize) -> Result<Counted, usize> {
+        self.with(|counts| {
+            let count = counts.entry(principal.clone()).or_default();
+            if count.links >= most {
+                return Err(count.links);
+            }
+            count.links += 1;
+            Ok(())
+        })?;
+        Ok(self.counted(principal, |count| &mut count.links))
     }
 
     /// The same threads; what this principal has them do counts until it is done.

@@ -2,6 +2,7 @@
 
 mod belated;
 mod crowd;
+mod doors;
 mod jobs;
 mod rates;
 

@@ -230,9 +230,14 @@ impl Server {
     {
         let mut pass = None;
         let decide = |request: &http::Request<()>, offered: &[String]| {
-            // Whoever has asked keeps his place.
-            drop(stand);
-            let (decision, may) = self.house.decide(request, offered);
+            let (decision, may) = match stand {
+                // Whoever has asked keeps his place.
+                Some(stand) => {
+                    drop(stand);
+                    self.house.decide_at_door(request, offered)
+                }
+                None => self.house.decide(request, offered),
+            };
             pass = may;
             decision
         };

@@ -161,6 +161,33 @@ async fn all_listeners_of_a_server_share_its_places() {
 }
 
 #[tokio::test]
+async fn who_has_a_name_leaves_half_of_the_places_to_others() {
+    let mut config = ServerConfig::default();
+    config.max_connections = 2;
+    let alice = Grant::to(bowline_store::Principal::named("alice").unwrap());
+    config.access = Access::anybody(Grant::default()).with_token(Secret::of("hers"), alice);
+    let (server, _inbox) = server(config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn({
+        let server = server.clone();
+        async move { server.serve(listener, std::future::pending()).await }
+    });
+    let dial = async |token: Option<&str>| {
+        let request = bowline_handshake::client::Request::new(&url).unwrap();
+        let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+        let request = token.into_iter().fold(request, |request, token| request.with_bearer(token).unwrap());
+        crate::dial::connect_with(&request, &crate::dial::Config::default()).await
+    };
+    let first = dial(Some("hers")).await.unwrap();
+    let error = dial(Some("hers")).await.map(drop).expect_err("one of two places is hers");
+    assert!(error.to_string().contains("503"), "{error}");
+    dial(None).await.expect("the other one is not hers");
+    drop(first);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn who_has_asked_is_not_looked_at_for_a_place() {
     let (server, _inbox) = patient();
     let places = Places::new(1, server.clock);
