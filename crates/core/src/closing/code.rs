@@ -126,7 +126,7 @@ impl CloseCode {
 
 /// Whether to ask again after a server answered the upgrade with this HTTP status instead of 101.
 ///
-/// A `Retry-After` header is a lower bound that the caller adds.
+/// A `Retry-After` header is a lower bound that [`Retry::not_before`] adds.
 ///
 /// ```
 /// use bowline_core::{Retry, closing::retry_status};

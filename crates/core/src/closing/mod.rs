@@ -60,6 +60,7 @@ pub use explain::Explanation;
 pub use history::History;
 pub use kind::{Kind, Obstacle, Who};
 pub use machine::Closing;
+pub(crate) use retry::LONGEST;
 pub use retry::{Change, Retry, Why};
 pub use state::{Overdue, Transport};
 pub use suspect::Suspect;

@@ -57,7 +57,30 @@ pub enum Change {
     SlowerHeartbeat,
 }
 
+/// The longest time that anybody else can make a client wait: an hour, as a server that is being repaired may say. Whoever
+/// says a day, or ten thousand years by mistake, is asked once an hour, which is no burden to anybody.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
+
 impl Retry {
+    /// The same with the time that the server asks for (`Retry-After`), if there is to be a usual backoff: an hour is kept in
+    /// full, and of a longer time an hour.
+    ///
+    /// ```
+    /// use bowline_core::closing::{Retry, retry_status};
+    /// use core::time::Duration;
+    ///
+    /// let asked = |seconds| retry_status(503).not_before(Some(Duration::from_secs(seconds)));
+    /// assert_eq!(asked(7), Retry::BackoffAfter(Duration::from_secs(7)));
+    /// assert_eq!(asked(1_000_000_000_000), Retry::BackoffAfter(Duration::from_secs(3600)));
+    /// ```
+    #[must_use]
+    pub fn not_before(self, retry_after: Option<Duration>) -> Self {
+        match (self, retry_after) {
+            (Self::Backoff, Some(wait)) => Self::BackoffAfter(wait.min(LONGEST)),
+            (retry, _) => retry,
+        }
+    }
+
     /// Whether there is a reason to connect again at all.
     pub const fn is_yes(&self) -> bool {
         !matches!(self, Self::No(_))

@@ -30,10 +30,7 @@ impl Disconnect {
             502 | 504 | 520..=524 => Who::PeerOrPath,
             _ => Who::Peer,
         };
-        let retry = match (retry_status(status), retry_after) {
-            (Retry::Backoff, Some(wait)) => Retry::BackoffAfter(wait),
-            (retry, _) => retry,
-        };
+        let retry = retry_status(status).not_before(retry_after);
         Self::unopened(who, Kind::HandshakeRejected(status), retry, words.into(), || {
             format!("the server answered {status} instead of a WebSocket upgrade")
         })

@@ -35,6 +35,7 @@ mod tests;
 pub use config::Config;
 pub use next::{GiveUp, Next};
 
+use crate::closing::LONGEST;
 use crate::{Instant, Retry, Rng};
 use core::time::Duration;
 
@@ -160,7 +161,7 @@ impl Reconnect {
 
     /// A dial has failed. `retry` is the advice that the answer gives, if there was one
     /// ([`retry_status`](crate::closing::retry_status)), and [`Retry::Backoff`] otherwise; `retry_after` the
-    /// shortest wait that the server asks for (RFC 9110 §10.2.3).
+    /// shortest wait that the server asks for (RFC 9110 §10.2.3), of which an hour is kept at the most.
     pub fn handle_dial_failed(
         &mut self,
         now: Instant,
@@ -294,20 +295,22 @@ impl Reconnect {
             return Err(GiveUp::Attempts(self.attempts));
         }
         let wait = least.saturating_add(most.saturating_sub(least).mul_f64(draw)).max(self.config.floor);
-        let not_before = now + least.max(retry_after.unwrap_or_default());
+        let not_before = now + least.max(retry_after.unwrap_or_default().min(LONGEST));
         let at = not_before.max(now + wait);
         let Some((limit, give_up)) = self.limit(now) else { return Ok((at, not_before)) };
         let left = limit - now;
-        if self.last_dial || limit < not_before || left < self.config.floor {
+        if self.last_dial || left < self.config.floor {
             return Err(give_up);
         }
         if at <= limit {
             return Ok((at, not_before));
         }
-        // One more, late in the time that is left, but not all clients of an outage at its very end.
+        // One more, late in the time that is left, but not all clients of an outage at its very end. A server that asks for more
+        // time than that hears it too, for what it says may be an intermediary's guess.
         let late = now + (left / 2 + (left / 2).mul_f64(draw)).max(self.config.floor);
         self.last_dial = true;
-        Ok((not_before.max(late), not_before))
+        let late = if not_before <= limit { late.max(not_before) } else { late };
+        Ok((late, not_before.min(late)))
     }
 
     /// Until when dials may begin, and what to say after that.

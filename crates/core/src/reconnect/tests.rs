@@ -41,6 +41,8 @@ Retry-After wins when longer
     0 lost(0.5,backoff,7000) => DialAt(7000); 8 lost(0.5,backoff,100) => DialAt(9000) | n=2
 ... and when longer than the range of a restart
     0 lost(0.5,after-5-30,7000) => DialAt(17500); 20 lost(0.5,after-5-30,60000) => DialAt(80000) | n=2
+nobody is made to wait for longer than an hour
+    0 lost(0.5,backoff,3600000) => DialAt(3600000); 3600 lost(0,backoff,3600001) => DialAt(7200000); 7200 lost(0,backoff,1000000000000000000) => DialAt(10800000) | n=3
 given up is given up
     0 lost(0.5,no) => GiveUp(no further attempt: refused); 1 lost(0.5); 2 network(0.5); 3 T | n=0
 ... until somebody asks
@@ -93,8 +95,8 @@ the floor holds for it
     0 lost(1) => DialAt(1000); 9.9 lost(1) => DialAt(10000) | n=2
 ... and leaves some choice above it
     0 lost(1) => DialAt(1000); 9.85 lost(0.2) => DialAt(9950) | n=2
-a server that asks for more time than there is, is not asked again
-    0 lost(0.5,backoff,10001) => GiveUp(no connection for 0.0 s) | n=0
+a server that asks for more time than there is, is asked once more, late in it
+    0 lost(0.5,backoff,10001) => DialAt(7500); 1 network(0); 7.5 lost(0.5) => GiveUp(no connection for 7.5 s) | n=1
 ... one that asks for all of it is
     0 lost(0.5,backoff,10000) => DialAt(10000) | n=1
 ... one that asks for less is, when it wants

@@ -122,10 +122,7 @@ impl Error {
     /// the same way.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Refused(refusal) => match (retry_status(refusal.status.as_u16()), refusal.retry_after) {
-                (Retry::Backoff, Some(wait)) => Retry::BackoffAfter(wait),
-                (retry, _) => retry,
-            },
+            Self::Refused(refusal) => retry_status(refusal.status.as_u16()).not_before(refusal.retry_after),
             Self::Closed { end: End::LocalAbort, .. } => Retry::No(Why::Asked),
             Self::Closed { .. } | Self::TimedOut { .. } => Retry::Backoff,
             Self::NotHttp { .. }
