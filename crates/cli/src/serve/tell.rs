@@ -7,8 +7,8 @@ use bowline_core::transfer::{Digest, SafeName};
 use bowline_tokio::{FileEvent, Peer, ServerEvent};
 use std::io::IsTerminal as _;
 use std::time::Duration;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 /// So many who are turned away are told in so much time; the others are counted. Whoever has no token could fill a disk with
@@ -16,31 +16,65 @@ use tokio::time::{Instant, sleep_until};
 const TOLD: u32 = 100;
 const WHILE: Duration = Duration::from_secs(1);
 
-pub(super) async fn tell(mut events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
-    let digits = report::digits(std::io::stderr().is_terminal());
-    let mut turned_away = Often::default();
-    loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            untold = turned_away.untold() => {
-                print_line(&format!("turned away: {untold} more in a second"));
-                continue;
-            }
-        };
-        match event {
-            Ok(event) if json => line(&event).map_or((), Line::print),
-            Ok(event) if !quiet => {
-                let is_told = !matches!(event, ServerEvent::Rejected { .. }) || turned_away.is_told();
-                if let Some(sentence) = sentence(&event, digits).filter(|_| is_told) {
-                    print_line(&sentence);
-                }
-            }
-            Ok(_) => {}
-            Err(RecvError::Lagged(missed)) => {
-                print_line(&format!("{missed} events came too fast to be told"));
-            }
-            Err(RecvError::Closed) => return,
+/// So many lines may wait for whoever reads them.
+const WAITING: usize = 1024;
+
+/// What stands in a line.
+enum Told {
+    Event(ServerEvent),
+    /// So many more were turned away in a second.
+    TurnedAway(u32),
+    /// So many events had no place here.
+    Missed(u64),
+}
+
+pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
+    let (lines, mut waiting) = mpsc::channel(WAITING);
+    // Whoever reads slowly keeps nobody from hearing.
+    let printing = tokio::task::spawn_blocking(move || {
+        let digits = report::digits(std::io::stderr().is_terminal());
+        while let Some(told) = waiting.blocking_recv() {
+            print(&told, json, quiet, digits);
         }
+    });
+    hear(events, lines).await;
+    let _ = printing.await;
+}
+
+/// Hears what happens, and lets through what is told. Those who are turned away are counted here, so that however many
+/// come, what happens to files has its place.
+async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<Told>) {
+    let (mut turned_away, mut missed) = (Often::default(), 0);
+    loop {
+        let told = tokio::select! {
+            event = events.recv() => match event {
+                Ok(ServerEvent::Rejected { .. }) if !turned_away.is_told() => continue,
+                Ok(event) => Some(Told::Event(event)),
+                Err(RecvError::Lagged(more)) => {
+                    missed += more;
+                    None
+                }
+                Err(RecvError::Closed) => return,
+            },
+            untold = turned_away.untold() => Some(Told::TurnedAway(untold)),
+        };
+        if missed > 0 && lines.try_send(Told::Missed(missed)).is_ok() {
+            missed = 0;
+        }
+        if told.is_some_and(|told| lines.try_send(told).is_err()) {
+            missed += 1;
+        }
+    }
+}
+
+fn print(told: &Told, json: bool, quiet: bool, digits: usize) {
+    match told {
+        Told::Event(event) if json => line(event).map_or((), Line::print),
+        Told::TurnedAway(more) if json => Line::new("rejected_more").with("count", *more).print(),
+        Told::Event(event) if !quiet => sentence(event, digits).map_or((), |sentence| print_line(&sentence)),
+        Told::TurnedAway(more) if !quiet => print_line(&format!("turned away: {more} more in a second")),
+        Told::Event(_) | Told::TurnedAway(_) => {}
+        Told::Missed(missed) => print_line(&format!("{missed} events came too fast to be told")),
     }
 }
 
@@ -147,6 +181,30 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_turned_away_takes_no_place_from_others() {
+        let (tell, events) = broadcast::channel(WAITING);
+        let (lines, mut waiting) = mpsc::channel(WAITING);
+        let hearing = tokio::spawn(hear(events, lines));
+        for _ in 0..10 * WAITING {
+            let refused = ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() };
+            tell.send(refused).expect("it is heard");
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(2 * WHILE).await;
+        drop(tell);
+        hearing.await.expect("no panic");
+        let (mut told, mut more) = (0, 0);
+        while let Some(line) = waiting.recv().await {
+            match line {
+                Told::Event(_) => told += 1,
+                Told::TurnedAway(count) => more += count,
+                Told::Missed(missed) => panic!("{missed} were missed"),
+            }
+        }
+        assert_eq!((told, more as usize), (TOLD, 10 * WAITING - TOLD as usize));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_comes_too_often_is_counted() {

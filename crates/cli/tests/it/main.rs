@@ -11,6 +11,7 @@ mod descriptors;
 mod encrypted;
 mod figures;
 mod files;
+mod floods;
 mod gateway;
 mod headers;
 mod pages;

@@ -1,0 +1,31 @@
+//! Many who are turned away, at a server whose events a program reads.
+
+use crate::common::World;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+/// So many come who ask for nothing that there is, and are gone when they have been told so.
+fn flood(address: SocketAddr, times: usize) {
+    for _ in 0..times {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").expect("it is taken");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[test]
+fn what_happens_to_files_is_told_however_many_are_turned_away() {
+    let world = World::new();
+    world.file("a", 10);
+    let mut server = world.serve(&["--json"]);
+    let address = server.address();
+    // Whoever reads this has something else to do: the pipe is full, and so would be what waits behind it.
+    flood(address, 1500);
+    assert_eq!(world.run(["send", "a", &server.url]).code, Some(0));
+    flood(address, 1500);
+    let received = server.process.event(|event| event["event"] == "received");
+    assert_eq!(received["name"], "a");
+    server.process.event(|event| event["event"] == "rejected_more" && event["count"].as_u64() > Some(0));
+}
