@@ -1,6 +1,5 @@
 //! What all links of a server share.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -16,6 +15,7 @@ use http::{HeaderValue, StatusCode};
 use super::crowd::Crowd;
 use super::figures::Tally;
 use super::orders::Orders;
+use super::pauses::Pauses;
 use super::porch::Hurry;
 use super::rates::Rates;
 use super::seats::Seats;
@@ -52,8 +52,7 @@ pub struct House {
     /// How many links there have been.
     links: AtomicU64,
     orders: Orders,
-    /// Pauses outlive links.
-    paused: Mutex<BTreeSet<TransferId>>,
+    paused: Mutex<Pauses>,
     talks: Talks,
 }
 
@@ -68,7 +67,8 @@ impl House {
         instance.copy_from_slice(&certain_seed()[..16]);
         let access = RwLock::new(Arc::new(config.access.clone()));
         let talks = Talks::new(config.messages, news, now);
-        let (edition, links, orders, seats, rates, crowd, tally, paused) = Default::default();
+        let paused = Mutex::new(Pauses::new(store.config().expire_after));
+        let (edition, links, orders, seats, rates, crowd, tally) = Default::default();
         Self {
             store,
             config,
@@ -209,10 +209,11 @@ impl House {
     }
 
     /// The application wants this of a transfer: each link that has it is stirred, and does it when it is
-    /// [pumped](Served::pump). A pause is remembered for later links.
+    /// [pumped](Served::pump). A pause is remembered for later links, for as long as the store keeps a file of which nothing
+    /// more comes.
     pub fn order(&self, id: TransferId, verb: Verb) {
         match verb {
-            Verb::Pause => drop(self.paused().insert(id)),
+            Verb::Pause => self.paused().insert(SystemTime::now(), id),
             Verb::Resume | Verb::Cancel(_) => self.forget(id),
         }
         self.orders.tell(id, verb);
@@ -235,16 +236,17 @@ impl House {
         self.edition.load(Ordering::Acquire)
     }
 
+    /// A transfer has begun on a link: whether it is paused.
     pub(super) fn is_paused(&self, id: TransferId) -> bool {
-        self.paused().contains(&id)
+        self.paused().handle_seen(SystemTime::now(), id)
     }
 
     /// A transfer has ended: nothing is left to be paused.
     pub(super) fn forget(&self, id: TransferId) {
-        self.paused().remove(&id);
+        self.paused().remove(id);
     }
 
-    fn paused(&self) -> MutexGuard<'_, BTreeSet<TransferId>> {
+    fn paused(&self) -> MutexGuard<'_, Pauses> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,6 +7,7 @@ mod figures;
 mod guest;
 mod house;
 mod orders;
+mod pauses;
 mod peer;
 mod porch;
 mod rates;

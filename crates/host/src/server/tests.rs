@@ -157,6 +157,20 @@ fn a_pause_outlives_links_until_it_is_taken_back() {
 }
 
 #[test]
+fn a_pause_is_remembered_as_long_as_a_file_that_nobody_comes_back_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for (expire_after, lasts) in [(Some(Duration::ZERO), false), (None, true)] {
+        let mut config = bowline_store::Config::default();
+        config.expire_after = expire_after;
+        let store = DiskStore::open(dir.path(), config).unwrap();
+        let house = House::new(store, ServerConfig::default(), Arc::new(|| ()), Instant::ZERO);
+        let id = TransferId::from_bytes([1; 16]);
+        house.order(id, Verb::Pause);
+        assert_eq!(house.is_paused(id), lasts);
+    }
+}
+
+#[test]
 fn the_end_of_a_link_is_told_last() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig::default());
