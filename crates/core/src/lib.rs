@@ -14,9 +14,12 @@
 //! | [`Adapt`] | how much silence a path bears, learned over many connections |
 //! | [`Replay`] | messages that arrive once and in order, across many links |
 //! | [`Connection`] | frames, heartbeat and closing together: bytes to messages and back |
-//! | [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
-//! | [`Messages`], [`Sessions`] | the two ends of a message session: replay on the wire, resumed and fenced |
-//! | [`Session`] | reconnect, transfers and messages: the application's view across many links |
+#![cfg_attr(
+    feature = "transfer",
+    doc = "| [`Transfers`] | files over messages: offer, cut, acknowledge, resume |
+| [`Messages`], [`Sessions`] | the two ends of a message session: replay on the wire, resumed and fenced |
+| [`Session`] | reconnect, transfers and messages: the application's view across many links |"
+)]
 //!
 //! The [manual] shows drivers around them, and says what is done about which failure.
 //!
@@ -43,8 +46,8 @@
 //!
 //! # Features
 //!
-//! Both are on by default. `transfer`: [`Transfers`], [`Messages`], [`Sessions`], [`Session`] and [`pump`], with the
-//! digests they need. `std`: processors are asked at run time what they can do.
+//! Both are on by default. `transfer`: `Transfers`, `Messages`, `Sessions`, `Session` and `pump`, with the digests they
+//! need. `std`: processors are asked at run time what they can do.
 //!
 //! Without `std` an allocator is enough, and a target with atomics that can be swapped, such as `thumbv7em-none-eabi`:
 //!
@@ -53,7 +56,7 @@
 //! ```
 //!
 //! The defaults are made for machines with megabytes to spare. Where there are fewer, lower what is set by
-//! [`connection::Config`] (`limits`, `send_buffer`, `receive_buffer`) and [`transfer::Config`] (`max_chunk`, `credit`,
+//! [`connection::Config`] (`limits`, `send_buffer`, `receive_buffer`) and `transfer::Config` (`max_chunk`, `credit`,
 //! `link_credit`, `read_ahead`); a transfer that sends holds up to 64 KiB of its
 //! source all the same.
 //!

@@ -92,7 +92,7 @@ pub struct Change {
 
 /// Learns the interval of the heartbeat on one path, over the life of many connections.
 ///
-/// [`Session`](crate::Session) has one inside. Beside a [`Connection`](crate::Connection) of one's own it works alone:
+/// A `Session` has one inside. Beside a [`Connection`](crate::Connection) of one's own it works alone:
 ///
 /// ```
 /// use bowline_core::adapt::{Adapt, Config, Path};

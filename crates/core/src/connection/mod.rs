@@ -291,7 +291,7 @@ impl Connection {
     /// in which they came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each
     /// message gets memory of its own, which is the default, and nothing is kept while nothing comes.
     ///
-    /// [`pump`](crate::pump) says so while files come in. When the heartbeat finds nothing going on, all is given back.
+    /// `pump` says so while files come in. When the heartbeat finds nothing going on, all is given back.
     pub fn keep_places(&mut self, keep: bool) {
         self.decoder.keep_places(keep);
     }

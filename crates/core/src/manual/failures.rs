@@ -15,7 +15,7 @@
 //! ends drops what is quiet; its limit is the length of the silence. *What is done:* the heartbeat speaks before that.
 //! The default interval of 20 s is below every limit that is common, so this end is seen where somebody has set a
 //! longer one, or where a limit is unusually short. Then the limit is learned ([`Adapt`](crate::Adapt)), and the next
-//! link keeps an interval of three quarters of it; a [`Session`](crate::Session) does so by itself, and the sentence
+//! link keeps an interval of three quarters of it; a `Session` does so by itself, and the sentence
 //! ends with what it has set the heartbeat to, in the place of advice.
 //!
 //! # A healthy upload is killed by the keepalive
