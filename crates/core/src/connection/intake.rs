@@ -66,7 +66,7 @@ impl Connection {
         let mut place = [0; MAX_SHORT_FRAME];
         while let Some((frame, rest)) = self.decoder.short_frame(bytes) {
             let Some(message) = assembler.short_frame(&frame, &mut place) else { break };
-            self.stats.count_received(self.inbox.push_short(message));
+            self.stats.count_received(self.inbox.push_short(message) as u64);
             bytes = rest;
         }
         bytes
@@ -88,7 +88,7 @@ impl Connection {
             self.inbox.push(Event::Message(message));
             len
         };
-        self.stats.count_received(len);
+        self.stats.count_received(len as u64);
         Ok(())
     }
 
@@ -113,12 +113,12 @@ impl Connection {
         let (Intake::Pieces(slicer), Some(&header)) = (&mut self.intake, self.decoder.header()) else {
             return Ok(());
         };
-        let before = slicer.unfinished().unwrap_or(0);
+        let before = slicer.whole();
         let (piece, result) = slicer.handle_arrived(&header, &mut self.decoder);
         if let Some(piece) = piece {
-            let so_far = slicer.unfinished().unwrap_or(before + piece.len() as u64);
-            self.stats.longest_received = self.stats.longest_received.max(so_far);
-            self.stats.messages_received += u64::from(piece.is_last);
+            if piece.is_last {
+                self.stats.count_received(before.saturating_add(header.len));
+            }
             self.inbox.push(Event::Piece(piece));
         }
         result

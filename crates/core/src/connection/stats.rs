@@ -45,9 +45,9 @@ pub(super) struct Counters {
 
 impl Counters {
     /// A message of so many bytes was received whole.
-    pub(super) fn count_received(&mut self, len: usize) {
+    pub(super) fn count_received(&mut self, len: u64) {
         self.messages_received += 1;
-        self.longest_received = self.longest_received.max(len as u64);
+        self.longest_received = self.longest_received.max(len);
     }
 }
 

@@ -73,6 +73,11 @@ impl Slicer {
         self.begun.map(|begun| begun.bytes.saturating_add(begun.arrived))
     }
 
+    /// The bytes so far of a message that is not finished, in whole frames.
+    pub(crate) fn whole(&self) -> u64 {
+        self.begun.map_or(0, |begun| begun.bytes)
+    }
+
     /// The characters that are whole by now.
     fn text(&mut self, bytes: &[u8], is_last: bool) -> (Text, Result<(), FrameError>) {
         let mut text = String::new();

@@ -58,10 +58,16 @@ fn a_piece_is_there_before_its_frame_is_whole() {
     assert_eq!(pieces(&mut server), [Piece::binary("defg"), Piece::binary("hij").last()]);
     assert_eq!((server.stats().messages_received, server.stats().longest_received), (1, 10));
 
+    // No length of a message is known before it is whole.
+    server.handle_input(T0, &to_server(0x02, &[0; 20]));
+    assert_eq!(server.stats().longest_received, 10);
+    server.handle_input(T0, &to_server(0x80, b""));
+    assert_eq!((join(pieces(&mut server)).0.len(), server.stats().longest_received), (1, 20));
+
     // A message that is there at once is one piece; one without bytes is one, too.
     server.handle_input(T0, &[to_server(0x81, b"x"), to_server(0x82, b"")].concat());
     assert_eq!(pieces(&mut server), [Piece::text("x").last(), Piece::binary("").last()]);
-    assert_eq!(server.stats().messages_received, 3);
+    assert_eq!(server.stats().messages_received, 4);
 }
 
 #[test]
