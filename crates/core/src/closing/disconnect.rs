@@ -153,7 +153,7 @@ impl Disconnect {
         self.record.end
     }
 
-    /// Where in the stream of frames the input ended.
+    /// Where in the stream of frames the input ended: between two, if it was not looked at any more.
     pub fn cut(&self) -> Cut {
         self.record.cut
     }

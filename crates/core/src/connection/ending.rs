@@ -84,6 +84,10 @@ impl Connection {
 
     /// Where in the stream of frames the input stands.
     fn cut(&self) -> Cut {
+        // Of what nobody looks at it is not known, and how far we had come with it depends on how it was read.
+        if self.fault.is_some() || self.closing.has_failed() {
+            return Cut::Boundary;
+        }
         let got = self.decoder.arrived();
         match self.decoder.header() {
             Some(header) if got < header.len => {

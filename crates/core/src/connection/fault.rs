@@ -30,6 +30,8 @@ impl Connection {
         if self.closing.is_untouched() && !self.inbox.is_awaited() {
             self.fault = Some(Box::new(Fault { error, since: now }));
         } else if !self.closing.has_failed() {
+            // After a failed write this is the end, and the input has ended nowhere.
+            self.decoder.clear();
             self.fail(now, error.close_code(), &error.to_string());
         }
     }

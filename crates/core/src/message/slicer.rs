@@ -58,17 +58,20 @@ impl Slicer {
         } else {
             (Message::Binary(decoder.take_arrived()), Ok(()))
         };
-        if is_whole {
+        if result.is_err() {
+            // How much of it has come besides depends on how it was read.
+            begun.arrived = 0;
+        } else if is_whole {
             begun.bytes = begun.bytes.saturating_add(header.len);
             begun.fragments = begun.fragments.saturating_add(1);
             begun.arrived = 0;
         }
-        self.begun = (!is_last).then_some(begun);
         let is_last = is_last && result.is_ok();
+        self.begun = (!is_last).then_some(begun);
         ((is_last || !part.is_empty()).then_some(Piece { part, is_last }), result)
     }
 
-    /// The bytes so far of a message that is not finished.
+    /// The bytes so far of a message that is not finished; those of whole frames only, once something was wrong.
     pub fn unfinished(&self) -> Option<u64> {
         self.begun.map(|begun| begun.bytes.saturating_add(begun.arrived))
     }

@@ -26,11 +26,21 @@ const ALLOWED: usize = 4 << 20;
 const ALLOWED_PER_BYTE: usize = 128;
 
 /// Any calls at any times: none panics, the laws of the API hold after each, what is written can be read by anybody,
-/// and what is delivered is what came.
+/// what is delivered is what came, and where the input was split makes no difference.
 pub fn connection(data: &[u8]) {
     let life: Life = choose(data);
     let _tell = Tell(&life);
-    let mut host = Host::new(&life.settings);
+    let heard = live(&life, 1);
+    // Pieces of messages are as they come.
+    if !life.settings.in_pieces {
+        let heard_in_parts = live(&life, PARTS);
+        assert_eq!(heard, heard_in_parts, "it matters how the input was split");
+    }
+}
+
+/// Lives, with all input split into so many parts or a few more, and tells what the application has heard.
+fn live(life: &Life, parts: usize) -> Vec<String> {
+    let mut host = Host::new(&life.settings, parts);
     for op in &life.ops.0 {
         host.act(op);
         host.check();
@@ -39,7 +49,11 @@ pub fn connection(data: &[u8]) {
     host.act(&Op::TakeAll);
     host.check();
     assert!(host.told, "one end");
+    host.heard
 }
+
+/// Short input is split between any two bytes.
+const PARTS: usize = 50;
 
 /// The host, and what it knows by itself about its connection.
 struct Host {
@@ -50,6 +64,10 @@ struct Host {
     /// What its clock shows, and the latest time that it has shown.
     now: Instant,
     latest: Instant,
+    /// Into how many parts input is split.
+    parts: usize,
+    /// What the application has heard, but for what messages hold.
+    heard: Vec<String>,
     /// Whether the end was told.
     told: bool,
     /// Nobody counts what is written after that.
@@ -61,7 +79,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, parts: usize) -> Self {
         let role = settings.role();
         let (connection, used) = heap::measure(|| settings.connection());
         let now = Instant::from_nanos(settings.start);
@@ -75,6 +93,8 @@ impl Host {
             send_buffer,
             now,
             latest: now,
+            parts,
+            heard: Vec::new(),
             told: false,
             write_failed: false,
             sent,
@@ -103,11 +123,13 @@ impl Host {
                 }
             }
             Op::Read(bytes) => {
-                self.came.handle(&bytes.0, &self.connection);
-                self.call(|connection, now| {
-                    connection.input().extend_from_slice(&bytes.0);
-                    connection.handle_read(now);
-                });
+                for part in self.split(&bytes.0) {
+                    self.came.handle(part, &self.connection);
+                    self.call(|connection, now| {
+                        connection.input().extend_from_slice(part);
+                        connection.handle_read(now);
+                    });
+                }
             }
             Op::ReadNothing => self.call(Connection::handle_read),
             Op::Write(n) => self.write((*n).into()),
@@ -228,8 +250,14 @@ impl Host {
     // What comes.
 
     fn receive(&mut self, bytes: &[u8]) {
-        self.came.handle(bytes, &self.connection);
-        self.call(|connection, now| connection.handle_input(now, bytes));
+        for part in self.split(bytes) {
+            self.came.handle(part, &self.connection);
+            self.call(|connection, now| connection.handle_input(now, part));
+        }
+    }
+
+    fn split<'a>(&self, bytes: &'a [u8]) -> std::slice::Chunks<'a, u8> {
+        bytes.chunks(bytes.len().div_ceil(self.parts).max(1))
     }
 
     fn receive_frame(&mut self, first: u8, mut payload: Vec<u8>) {
@@ -261,6 +289,10 @@ impl Host {
 
     fn hear(&mut self, event: &Event) {
         assert!(!self.told, "{event:?} after the end");
+        self.heard.push(match event {
+            Event::Closed(end) => format!("{end}; {:?}, {}", end.cut(), end.incomplete_message()),
+            other => format!("{other:?}"),
+        });
         match event {
             Event::Message(message) => {
                 assert!(!self.in_pieces, "a message in one piece");

@@ -204,6 +204,30 @@ fn where_the_input_ended_is_evidence() {
 }
 
 #[test]
+fn behind_a_fault_the_input_ends_nowhere() {
+    let bad = to_server(0x81, b"good\xffnever looked at");
+    let of = |before: fn(&mut Connection), parts: &[&[u8]], last: End| {
+        let mut server = server();
+        before(&mut server);
+        for part in parts {
+            server.handle_input(T0, part);
+        }
+        server.handle_end(T0, last);
+        end(&mut server)
+    };
+    let write_failed: fn(&mut Connection) = |server| server.handle_end(T0, End::WriteFailed);
+    let app_failed: fn(&mut Connection) = |server| server.fail(T0, CloseCode::NORMAL, "");
+    let waits: fn(&mut Connection) = |server| server.handle_input(T0, &to_server(0x81, b"not taken"));
+    for (before, last) in [(write_failed, End::Eof), (app_failed, End::Eof), (waits, End::LocalAbort)] {
+        let whole = of(before, &[&bad], last);
+        assert_eq!(whole.cut(), Cut::Boundary, "{whole}");
+        for at in 1..bad.len() {
+            assert_eq!(of(before, &[&bad[..at], &bad[at..]], last), whole, "{at}");
+        }
+    }
+}
+
+#[test]
 fn a_close_inside_a_message_is_a_close() {
     let mut client = client();
     client.handle_input(T0, &[to_client(0x01, b"begun"), to_client(0x88, &close_payload(1000, ""))].concat());

@@ -103,6 +103,10 @@ pub(super) fn ends() -> Vec<(&'static str, Vec<u8>)> {
                 [Send(200), Write(3), Fail(1011, blob("why")), WriteAll, Frame(0x82, blob("x")), TakeAll],
             ),
         ),
+        (
+            "a_fault_behind_a_failed_write",
+            life(server(), [End(2), Frame(0x81, Blob::from(b"good\xffbad")), TakeAll]),
+        ),
         ("aborts", life(server(), [Send(200), Write(3), Abort, WriteAll, TakeAll])),
         (
             "closes_cross",
