@@ -117,8 +117,8 @@ impl House {
     }
 
     /// The same for one who came in by a door of the server, and takes one of its places. Whoever has a name has half of them
-    /// at the most, so that one who holds as many as he gets leaves room for others. Without a name nobody knows whether
-    /// it is one or many.
+    /// at the most if others may come, so that one who holds as many as he gets leaves room for them. Without a name nobody
+    /// knows whether it is one or many.
     pub fn decide_at_door(
         &self,
         request: &http::Request<()>,
@@ -129,7 +129,9 @@ impl House {
             Some(pass) if !pass.principal().name().is_empty() => pass,
             pass => return (decision, pass),
         };
-        match self.seats.admit(pass.principal(), (self.config.max_connections / 2).max(1)) {
+        let all = self.config.max_connections;
+        let most = if self.access().has_others(pass.principal()) { all / 2 } else { all };
+        match self.seats.admit(pass.principal(), most.max(1)) {
             Ok(place) => {
                 pass.place = Some(Arc::new(place));
                 (decision, Some(pass))

@@ -9,8 +9,9 @@ use bowline_store::worker::Spawn;
 /// So many jobs on files may a principal have at least, however few transfers.
 const LEAST_JOBS: usize = 64;
 
-/// Counts the connections and open transfers of each principal, and the jobs on files that are not done. A transfer that is cancelled leaves its
-/// jobs behind: if it alone were counted, whoever offers and cancels would have everybody wait behind his jobs.
+/// Counts the connections and open transfers of each principal, and the jobs on files that are not done. A transfer that is
+/// cancelled leaves its jobs behind: if it alone were counted, whoever offers and cancels would have everybody wait behind
+/// his jobs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seats {
     counts: Arc<Mutex<BTreeMap<Principal, Count>>>,

@@ -44,6 +44,16 @@ fn who_has_a_name_leaves_half_of_the_places_to_others() {
 }
 
 #[test]
+fn where_nobody_else_may_come_one_name_has_all_places() {
+    let alice = Grant::to(Principal::named("alice").unwrap());
+    let access = Access::nobody().with_token(Secret::of("one"), alice.clone());
+    let access = access.with_token(Secret::of("two"), alice);
+    let (_dir, house) = house(ServerConfig { access, max_connections: 4, ..ServerConfig::default() });
+    let passes: Vec<_> = ["one", "two", "one", "two", "one"].map(|token| ask(&house, Some(token)).1).into();
+    assert_eq!(passes.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, true, true, false]);
+}
+
+#[test]
 fn a_place_is_taken_until_the_link_has_ended() {
     let (_dir, house) = server(1);
     let pass = ask(&house, Some("one")).1.expect("one at least");
