@@ -3,6 +3,7 @@
 mod arrivals;
 mod ask;
 mod demand;
+mod desk;
 mod flush;
 mod halves;
 mod look;

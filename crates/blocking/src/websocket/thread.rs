@@ -45,6 +45,8 @@ impl<S: Stream> Thread<S> {
         if self.driver.is_over() {
             self.driver.wait_for_call();
         } else {
+            // What is on its way here goes before the answer to a Close that is read now.
+            self.driver.conn_mut().hold_answer();
             self.driver.drive(None);
         }
     }

@@ -53,6 +53,7 @@ over! {
     spawned:
         messages_go_both_ways_in_order_between_threads
         pings_are_answered_while_the_owner_sleeps
+        what_was_accepted_leaves_before_the_answer_to_a_close
         what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close
         who_drops_both_halves_closes
         a_receiver_that_does_not_receive_makes_the_sender_wait

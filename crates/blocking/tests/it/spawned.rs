@@ -52,6 +52,38 @@ pub(crate) fn pings_are_answered_while_the_owner_sleeps(over: Over) {
     });
 }
 
+pub(crate) fn what_was_accepted_leaves_before_the_answer_to_a_close(over: Over) {
+    const ROUNDS: usize = 30;
+    within(move || {
+        for round in 0..ROUNDS {
+            let mut config = Config::default();
+            config.closing.close_timeout = 10 * LIMIT;
+            let (mut client, server) = pair(over, config.clone(), config);
+            let (sender, mut receiver) = server.spawn().unwrap();
+            let talks = thread::spawn(move || {
+                let mut accepted = 0;
+                while sender.send(Message::text("talk")).is_ok() {
+                    accepted += 1;
+                }
+                accepted
+            });
+            let listens = thread::spawn(move || receiver.ended());
+            let mut heard = 0;
+            let end = loop {
+                if heard == round {
+                    client.close(Close::normal()).unwrap();
+                }
+                match client.receive() {
+                    Ok(_) => heard += 1,
+                    Err(end) => break end,
+                }
+            };
+            assert_eq!(heard, talks.join().unwrap(), "round {round}, {end}");
+            listens.join().unwrap();
+        }
+    });
+}
+
 pub(crate) fn what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close(over: Over) {
     within(move || {
         // However long the answer takes.

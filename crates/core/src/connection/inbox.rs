@@ -219,6 +219,11 @@ impl Inbox {
         self.is_awaited && !self.has_messages()
     }
 
+    /// The application may have something to say, until it comes back for more.
+    pub(super) fn hold(&mut self) {
+        self.is_awaited = false;
+    }
+
     /// Whether the end has been told.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed

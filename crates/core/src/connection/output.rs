@@ -38,6 +38,15 @@ impl Connection {
         self.inbox.pop_answer()
     }
 
+    /// The application may have said something that is not here yet, though it has taken everything: a Close of the peer that
+    /// comes next, or a fault, is answered when [`poll_event`](Self::poll_event) is called for it, and not at once. For a host
+    /// whose application sends by a queue of its own, each time before it reads.
+    pub fn hold_answer(&mut self) {
+        if self.is_sound() {
+            self.inbox.hold();
+        }
+    }
+
     /// The events of [`poll_event`](Self::poll_event), but short messages are lent and not given away: nothing is allocated for them. For programs that live on
     /// very many small messages.
     ///

@@ -70,12 +70,7 @@ impl Sink<Message> for Sender {
         let Some(place) = self.seat.take().filter(|_| !self.is_closed()) else {
             return Ok(self.try_send(message)?);
         };
-        let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        if unfinished.is_some() {
-            return Err(SendError::Unfinished(message).into());
-        }
-        place.send(Command::Send(message));
-        Ok(())
+        Ok(self.desk.accept(message, |command| drop(place.send(command)))?)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bowline_core::closing::CloseError;
 use bowline_core::connection::{PingError, SendError, Stats};
-use bowline_core::message::{Piece, Unfinished};
+use bowline_core::message::Piece;
 use bowline_core::{Close, Disconnect, Message, Timeline};
 use bowline_host::{Ended, Joiner, Unsent, aborted};
 use futures_core::{FusedStream, Stream};
@@ -23,9 +23,10 @@ use super::WebSocket;
 use super::arrivals::{self, Arrived};
 use super::ask::{self, Asker};
 use super::demand::Demand;
+use super::desk::Desk;
 use super::flush::{Flushes, flush};
 use super::sink::{Leaving, Seat};
-use super::task::{Command, Task};
+use super::task::{Command, Task, Told};
 
 /// How many messages, or pieces of them, may wait in each direction: enough that a burst of small ones costs one wake-up.
 /// Those that were received are no more bytes than the connection's receive buffer, or one message.
@@ -48,16 +49,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         let (asker, answerer) = ask::channel();
         let abort = Arc::new(Notify::new());
         let (flushes, has_left) = Flushes::new();
-        let unfinished = Arc::new(Mutex::new(self.driver.conn().unfinished()));
-        let task =
-            Task::new(self.driver, to_do, news, Arc::clone(&demand), answerer, Arc::clone(&abort), flushes);
+        let desk = Arc::new(Desk::new(self.driver.conn().unfinished()));
+        let told = Told { demand: Arc::clone(&demand), abort: Arc::clone(&abort), desk: Arc::clone(&desk) };
+        let task = Task::new(self.driver, to_do, news, told, answerer, flushes);
         tokio::spawn(task.run());
         let sender = Sender {
             commands,
             asker: asker.clone(),
             abort,
             has_left,
-            unfinished,
+            desk,
             seat: Seat::default(),
             leaving: Leaving::default(),
         };
@@ -75,8 +76,7 @@ pub struct Sender {
     abort: Arc<Notify>,
     /// Whether nothing was lost, once the task has ended.
     pub(super) has_left: Arc<AtomicBool>,
-    /// The message that is sent in pieces. All clones share it, and hold it while they queue something.
-    pub(super) unfinished: Arc<Mutex<Unfinished>>,
+    pub(super) desk: Arc<Desk>,
     /// What it has as a sink.
     pub(super) seat: Seat,
     pub(super) leaving: Leaving,
@@ -105,7 +105,7 @@ impl Sender {
     /// If the connection is over, or a message in pieces has not ended; the message comes back.
     pub async fn send(&self, message: Message) -> Result<(), SendError<Message>> {
         let (place, message) = self.place(message).await?;
-        self.queue_message(place, message)
+        self.desk.accept(message, |command| place.send(command))
     }
 
     /// Hands a message to the connection if there is room in the queue at once.
@@ -114,7 +114,7 @@ impl Sender {
     /// If there is no room, the connection is over, or a message in pieces has not ended; the message comes back.
     pub fn try_send(&self, message: Message) -> Result<(), SendError<Message>> {
         let (place, message) = self.place_at_once(message)?;
-        self.queue_message(place, message)
+        self.desk.accept(message, |command| place.send(command))
     }
 
     /// Waits until there is room in the queue, and hands the next piece of a message to the connection, as
@@ -127,7 +127,7 @@ impl Sender {
     /// If the connection is over, or the message was begun with pieces of the other kind; the piece comes back.
     pub async fn send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (place, piece) = self.place(piece).await?;
-        self.queue_piece(place, piece)
+        self.desk.accept_piece(piece, |command| place.send(command))
     }
 
     /// Hands the next piece of a message to the connection if there is room in the queue at once.
@@ -137,7 +137,7 @@ impl Sender {
     /// comes back.
     pub fn try_send_piece(&self, piece: Piece) -> Result<(), SendError<Piece>> {
         let (place, piece) = self.place_at_once(piece)?;
-        self.queue_piece(place, piece)
+        self.desk.accept_piece(piece, |command| place.send(command))
     }
 
     /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile leaves
@@ -222,25 +222,6 @@ impl Sender {
             Err(TrySendError::Full(())) => Err(SendError::Full { message, held: QUEUE, limit: QUEUE }),
             Err(TrySendError::Closed(())) => Err(SendError::Closing(message)),
         }
-    }
-
-    fn queue_message(&self, place: Permit<'_, Command>, message: Message) -> Result<(), SendError<Message>> {
-        let unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        if unfinished.is_some() {
-            return Err(SendError::Unfinished(message));
-        }
-        place.send(Command::Send(message));
-        Ok(())
-    }
-
-    fn queue_piece(&self, place: Permit<'_, Command>, piece: Piece) -> Result<(), SendError<Piece>> {
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        if !unfinished.fits(&piece) {
-            return Err(SendError::OtherKind(piece));
-        }
-        unfinished.push(&piece);
-        place.send(Command::Piece(piece));
-        Ok(())
     }
 }
 
@@ -347,16 +328,8 @@ impl Clone for Sender {
     fn clone(&self) -> Self {
         let (commands, asker) = (self.commands.clone(), self.asker.clone());
         let (abort, has_left) = (Arc::clone(&self.abort), Arc::clone(&self.has_left));
-        let unfinished = Arc::clone(&self.unfinished);
-        Self {
-            commands,
-            asker,
-            abort,
-            has_left,
-            unfinished,
-            seat: Seat::default(),
-            leaving: Leaving::default(),
-        }
+        let desk = Arc::clone(&self.desk);
+        Self { commands, asker, abort, has_left, desk, seat: Seat::default(), leaving: Leaving::default() }
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use super::arrivals::{Arrivals, Refused};
 use super::ask::{Answerer, Ask};
 use super::demand::Demand;
+use super::desk::Desk;
 use super::flush::{Flushed, Flushes};
 use crate::driver::Driver;
 
@@ -47,11 +48,17 @@ pub(super) struct Task<S> {
     arrived: Option<Piece>,
     /// How many pieces have gone to the receiver, and how many of them its owner has seen.
     delivered: u64,
-    demand: Arc<Demand>,
+    told: Told,
     answerer: Answerer,
-    /// Told when the connection is to end without a word.
-    abort: Arc<Notify>,
     flushes: Flushes,
+}
+
+/// What the halves tell the task beside commands and questions.
+pub(super) struct Told {
+    pub(super) demand: Arc<Demand>,
+    /// Told when the connection is to end without a word.
+    pub(super) abort: Arc<Notify>,
+    pub(super) desk: Arc<Desk>,
 }
 
 /// What the task waited for.
@@ -71,9 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         driver: Driver<S>,
         commands: mpsc::Receiver<Command>,
         arrivals: Arrivals,
-        demand: Arc<Demand>,
+        told: Told,
         answerer: Answerer,
-        abort: Arc<Notify>,
         flushes: Flushes,
     ) -> Self {
         Self {
@@ -82,9 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             arrivals: Some(arrivals),
             arrived: None,
             delivered: 0,
-            demand,
+            told,
             answerer,
-            abort,
             flushes,
         }
     }
@@ -139,7 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     /// that is not waited for in vain.
     async fn wait(&mut self, has_seen: bool) -> Woken {
         let is_behind = self.driver.conn().has_events() && !self.is_caught_up(has_seen);
-        let Self { driver, commands, arrivals, arrived, delivered, demand, answerer, abort, flushes } = self;
+        // What is on its way here goes before the answer to a Close that is read now.
+        self.driver.conn_mut().hold_answer();
+        let Self { driver, commands, arrivals, arrived, delivered, told, answerer, flushes } = self;
         let arrivals = arrivals.as_ref();
         // What comes behind a flush waits until that is done, or it might never be.
         let has_room = driver.conn().room() > 0 && flushes.is_empty();
@@ -148,10 +155,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         tokio::select! {
             () = place(arrivals, arrived.as_ref()), if arrived.is_some() => Woken::Place,
             () = dropped(arrivals), if is_behind => Woken::ReceiverDropped,
-            () = demand.met(*delivered), if is_behind && !has_seen => Woken::CaughtUp,
+            () = told.demand.met(*delivered), if is_behind && !has_seen => Woken::CaughtUp,
             command = next(commands.as_mut()), if has_room => Woken::Command(command),
             ask = answerer.next() => Woken::Ask(ask),
-            () = abort.notified() => Woken::Abort,
+            () = told.abort.notified() => Woken::Abort,
             () = driven(driver, !flushes.is_empty()), if !is_over => Woken::Driven,
         }
     }
@@ -184,6 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         if !self.driver.conn().is_open() {
             return Err(CloseError::AlreadyClosing);
         }
+        self.told.desk.close();
         let Self { commands, flushes, .. } = self;
         let last = commands.iter_mut().flat_map(|commands| iter::from_fn(|| commands.try_recv().ok()));
         let last = last.filter_map(|command| match command {
@@ -199,6 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
 
     /// Whoever sends gets its message back from now on, and what has been queued is lost.
     fn refuse(&mut self) {
+        self.told.desk.close();
         let Some(commands) = &mut self.commands else { return };
         commands.close();
         while let Ok(command) = commands.try_recv() {
@@ -227,10 +236,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
-    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far.
+    /// Whether to take the next event: not the peer's Close, nor the end, before the owner has come that far. Nothing more is
+    /// accepted then, and what was goes first.
     fn has_next(&self, has_seen: bool) -> bool {
         let conn = self.driver.conn();
-        conn.has_messages() || conn.has_news() || self.is_caught_up(has_seen)
+        if conn.has_messages() || conn.has_news() {
+            return true;
+        }
+        if conn.has_events() && self.is_caught_up(has_seen) {
+            self.told.desk.close();
+        }
+        self.is_caught_up(has_seen)
     }
 
     /// Whether the owner has seen everything, and what it has said to that is in the connection, if it still takes it.
@@ -244,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
 
     /// Whether the owner has seen everything, and asks for more.
     fn has_seen(&self) -> bool {
-        self.arrivals.is_none() || self.demand.is_met(self.delivered)
+        self.arrivals.is_none() || self.told.demand.is_met(self.delivered)
     }
 
     fn end(mut self, disconnect: Disconnect) {
@@ -313,8 +329,9 @@ mod tests {
         let (arrivals, _arrived) = arrivals::channel(1);
         let (_asker, answerer) = ask::channel();
         // Since the task looked at the events the owner has come as far as they are.
-        let mut task =
-            Task::new(driver, to_do, arrivals, Arc::default(), answerer, Arc::default(), Flushes::default());
+        let desk = Arc::new(Desk::new(driver.conn().unfinished()));
+        let told = Told { demand: Arc::default(), abort: Arc::default(), desk };
+        let mut task = Task::new(driver, to_do, arrivals, told, answerer, Flushes::default());
         let woken = timeout(Duration::from_millis(1), task.wait(false)).await;
         assert!(matches!(woken, Ok(Woken::CaughtUp)));
     }

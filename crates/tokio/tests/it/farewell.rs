@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bowline_core::CloseCode;
 use bowline_core::closing::Kind;
+use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::WebSocket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep};
@@ -136,4 +136,35 @@ async fn an_owner_that_does_not_come_delays_the_answer_by_half_the_time_of_the_p
     let start = Instant::now();
     assert_eq!(heard(&mut peer, 0).await, [b"\x03\xe8".to_vec()]);
     assert_eq!(start.elapsed(), Duration::from_millis(2500));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_leaves_before_the_answer_to_a_close() {
+    // However long the answer takes.
+    let mut patient = config();
+    patient.closing.close_timeout = Duration::from_secs(3600);
+    for round in 0..100_usize {
+        let (client, server) = common::pair(patient.clone(), patient.clone());
+        let ((sender, mut receiver), mut peer) = (WebSocket::new(client).spawn(), WebSocket::new(server));
+        let talks = tokio::spawn(async move {
+            let mut accepted = 0_usize;
+            while sender.send(Message::text("talk")).await.is_ok() {
+                accepted += 1;
+            }
+            accepted
+        });
+        let listens = tokio::spawn(async move { receiver.ended().await });
+        let mut heard = 0_usize;
+        let end = loop {
+            if heard == round {
+                peer.close(Close::normal()).unwrap();
+            }
+            match peer.receive().await {
+                Ok(_) => heard += 1,
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(heard, talks.await.unwrap(), "round {round}, {end}");
+        listens.await.unwrap();
+    }
 }

@@ -238,6 +238,26 @@ fn a_close_inside_a_message_is_a_close() {
 }
 
 #[test]
+fn what_is_on_its_way_to_the_connection_goes_before_an_answer_that_is_held() {
+    for end in [to_client(0x88, &close_payload(1000, "")), to_server(0x81, b"masked")] {
+        let mut client = client();
+        assert_eq!(events(&mut client), []);
+        client.hold_answer();
+        client.handle_input(T0, &end);
+        assert_eq!((client.output(), client.is_open()), (&b""[..], true));
+        // Once it is there, nothing takes its answer back.
+        client.hold_answer();
+        client.send(T0, Message::text("late")).unwrap();
+        let _ = events(&mut client);
+        client.hold_answer();
+        assert!(!client.is_open());
+        client.handle_timeout(T0);
+        let sent = frames(Role::Client, &drain(&mut client, T0));
+        assert_eq!(sent.iter().map(|frame| frame.0).collect::<Vec<_>>(), [Opcode::Text, Opcode::Close]);
+    }
+}
+
+#[test]
 fn the_application_can_fail_the_connection() {
     let mut server = server();
     server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
