@@ -53,8 +53,10 @@ impl Report {
             self.say(&silence.text());
         }
         // Without a link nobody can say that there is room again, and while they are paused files do not ask.
-        if is_further || paused > 0 || !is_up {
+        if paused > 0 || !is_up {
             self.stuck.handle_moved();
+        } else if is_further {
+            self.stuck.handle_further(now);
         }
         let outage = self.still.outage(now);
         let now = (now - self.began).into();

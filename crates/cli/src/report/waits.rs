@@ -14,6 +14,9 @@ const WORTH_A_LINE: Duration = Duration::from_secs(5);
 /// Where nothing has moved for so long, whoever looks wants to know why.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
+/// What is seen to have moved so soon after a file was put off had moved before: progress is told a few times a second.
+const LATE: Duration = Duration::from_secs(1);
+
 /// That a file was put off, and nothing has moved since.
 #[derive(Debug, Default)]
 pub(super) struct Stuck {
@@ -27,6 +30,13 @@ impl Stuck {
     /// Something has moved, or nothing can be expected to.
     pub(super) fn handle_moved(&mut self) {
         self.since = None;
+    }
+
+    /// Files are seen to be further than ever.
+    pub(super) fn handle_further(&mut self, now: Instant) {
+        if self.since.as_ref().is_some_and(|(since, _)| now.saturating_duration_since(*since) > LATE) {
+            self.handle_moved();
+        }
     }
 
     fn handle_put_off(&mut self, now: Instant, name: &str, failure: &Failure) {
@@ -145,6 +155,17 @@ mod tests {
         assert_eq!(stuck.outlook(10 * second), "trying again in 10 s");
         assert_eq!(stuck.outlook(11 * second), "giving up in 10 s");
         assert_eq!(Stuck::default().outlook(second), "trying again in 1.0 s");
+    }
+
+    #[test]
+    fn what_had_moved_before_a_file_was_put_off_does_not_end_its_wait() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let mut stuck = Stuck { patience: Some(2 * second), since: None };
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        stuck.handle_further(start + second / 2);
+        assert!(stuck.last_word(start + 2 * second).is_some());
+        stuck.handle_further(start + 2 * second);
+        assert_eq!(stuck.last_word(start + 2 * second), None, "others go on");
     }
 
     #[test]
