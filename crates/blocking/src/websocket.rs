@@ -63,6 +63,20 @@ pub use spawned::{Receiver, Sender};
 /// than the connection's next deadline without looking at it. An owner that does something else for a long time, longer
 /// than half the interval of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
 ///
+/// # How long calls wait
+/// No call waits for ever for a peer that is gone, but some do for one that is there:
+///
+/// | call | waits for | at most |
+/// |---|---|---|
+/// | [`connect`](Self::connect), [`accept`](Self::accept) | the opening handshake | [`dial::Config::connect_timeout`], [`accept::Config::timeout`] |
+/// | [`receive`](Self::receive), [`receive_piece`](Self::receive_piece), [`event`](Self::event) | whatever comes next | as long as the peer answers pings; [`receive_timeout`](Self::receive_timeout) no longer than it is told |
+/// | [`ended`](Self::ended) | the end | as long as the peer answers pings or sends; after a [`close`](Self::close) as [`closing::Config`](bowline_core::closing::Config) says |
+/// | [`send`](Self::send), [`send_piece`](Self::send_piece), [`flush`](Self::flush) | the peer, to take what was sent | as long as it lives, or takes nothing for [`Config::write_timeout`], which is not set by default |
+///
+/// A peer is gone when the [heartbeat](bowline_core::heartbeat::Config) finds nobody there: by default 40 s after its last byte. Without
+/// a heartbeat only the system notices, after a quarter of an hour as a rule, and never if nothing is under way. The other calls
+/// do not wait.
+///
 /// # The socket below
 /// It is the WebSocket's own: whether calls wait for it changes from call to call, and so it does for its duplicates
 /// (`try_clone`). One serves to shut the socket down, but not to read or write.
@@ -205,7 +219,8 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    /// Waits for the end, and drops the messages that come before it.
+    /// Waits for the end, and drops the messages that come before it: as long as the peer sends, unless it was told to
+    /// [close](Self::close).
     pub fn ended(&mut self) -> Disconnect {
         loop {
             if let Err(disconnect) = self.receive_piece() {

@@ -70,6 +70,10 @@ fn held_piece(event: Event) -> Option<Piece> {
 }
 
 /// The half that sends. Clones send over the same connection.
+///
+/// Calls that wait do so no longer than [those of a WebSocket](WebSocket#how-long-calls-wait). Where nobody receives, nothing is
+/// read in the end, and no silence of the peer is held against it: if both ends send and do not receive, they wait for each other,
+/// for [`write_timeout`](bowline_core::connection::Config::write_timeout) if that is set.
 pub struct Sender {
     pub(super) mailbox: Arc<Mailbox>,
 }
