@@ -8,8 +8,8 @@ use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName, TransferId};
 use bowline_store::{Config, DiskStore, ErrorKind, FolderSpec, StoreError};
 use bowline_tokio::{Client, Download, LinkState, Transfer, TransferError};
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 use tokio::sync::mpsc;
 
 /// Fetches what a name stands for: a file, or a folder with all that it holds.
@@ -64,7 +64,7 @@ impl Gatherer {
         }
     }
 
-    async fn first(&self, id: TransferId, output: &std::path::Path) -> Result<Transfer, TransferError> {
+    async fn first(&self, id: TransferId, output: &Path) -> Result<Transfer, TransferError> {
         let (Some(dir), Some(file)) = (output.parent(), output.file_name()) else {
             return Err(TransferError::Closed);
         };
@@ -82,20 +82,20 @@ impl Gatherer {
     /// The folder, made if need be, as a store.
     async fn open(&self) -> Result<DiskStore, String> {
         let (place, claim, shown) = (self.place.clone(), self.claim.clone(), self.place.display());
-        let made = move || claim.take().then(|| std::fs::create_dir(place)).transpose();
-        match tokio::task::spawn_blocking(made).await {
-            Ok(Ok(None)) => {
+        let made = move || Ok(claim.take() && made(&place, fs::create_dir(&place))?);
+        match on_disk(self.name.as_str(), &self.tell, made).await {
+            Ok(true) => {}
+            Ok(false) => {
                 return Err(format!(
                     "it is a folder, and {shown} is one with other things in it; write {}/ to put what it holds there, \
                      or choose another place with -o",
                     self.name
                 ));
             }
-            // What stands there is looked at by the store.
-            Ok(Err(why)) if why.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error) => {
+                let why = error.io_error().map_or_else(|| error.reason(), io::Error::to_string);
                 return Err(format!("{shown} cannot be made: {why}; choose another place with -o"));
             }
-            _ => {}
         }
         self.store(self.place.clone()).await.map_err(|error| match error.kind() {
             ErrorKind::NotAFolder => format!("{shown} is no folder; choose another place with -o"),
@@ -205,5 +205,31 @@ impl Gatherer {
 
     async fn tell(&self, news: News) -> Result<(), Over> {
         self.tell.send(news).await.map_err(|_| Over)
+    }
+}
+
+/// What the system says of a folder that is to be there.
+fn made(place: &Path, outcome: io::Result<()>) -> Result<bool, StoreError> {
+    match outcome {
+        // What stands there is looked at by the store.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::io(place, error)),
+        _ => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_room_is_waited_for_and_one_that_is_there_is_not() {
+        let kind =
+            |error: io::ErrorKind| made(Path::new("back"), Err(error.into())).map_err(|error| error.kind());
+        // For that whatever works on a disk waits.
+        assert_eq!(kind(io::ErrorKind::StorageFull), Err(ErrorKind::NoSpace));
+        assert_eq!(kind(io::ErrorKind::QuotaExceeded), Err(ErrorKind::NoSpace));
+        assert_eq!(kind(io::ErrorKind::AlreadyExists), Ok(true));
+        assert_eq!(kind(io::ErrorKind::PermissionDenied), Err(ErrorKind::Denied));
+        assert_eq!(made(Path::new("back"), Ok(())).map_err(|error| error.kind()), Ok(true));
     }
 }

@@ -131,7 +131,9 @@ impl StoreError {
         Self { cause: Some(Arc::new(io::Error::other(why.into()))), ..Self::new(kind, path) }
     }
 
-    pub(crate) fn io(path: &Path, cause: io::Error) -> Self {
+    /// What the system says of this path, sorted as an error of a store is: for what belongs to a store and is not in it, such
+    /// as the folder that it is to be.
+    pub fn io(path: &Path, cause: io::Error) -> Self {
         use io::ErrorKind as E;
         let is_overtaken = cause.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Overtaken>);
         let kind = match cause.kind() {
