@@ -39,6 +39,7 @@
 //! | while the journal is written | the older of its two slots |
 //! | after the last byte, before the commit | all of them; the sender only says again that it has finished |
 //! | after the digest was compared, before the file has its name | the file gets its name: `Committed` |
+//! | the same, in the moment in which an [empty file](#on-other-systems) holds the name | `Exists`, until that file is removed: then `Committed` |
 //! | after the file got its name | its inode or its digest proves that: `Committed` |
 //!
 //! # Who may write
@@ -65,6 +66,11 @@
 //! On Unix every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
 //! Elsewhere the standard library's means have to do: links are looked for before each step, folders are not
 //! synchronised, and free space is not known beforehand.
+//!
+//! A file system that neither renames to free names only nor has hard links, as some that are made by programs (FUSE), leaves one
+//! way to take a name that nobody else has: an empty file claims it, and the next call puts the whole one in its place. A process
+//! that is killed between these two calls leaves the empty file. Nobody can tell then whose it is, so it is replaced only with
+//! [`Config::overwrite`]; the bytes wait in staging until they expire.
 
 mod attach;
 mod clock;

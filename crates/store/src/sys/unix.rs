@@ -113,7 +113,8 @@ impl Folder {
         }
     }
 
-    /// `rename_new` for file systems without links: an empty file claims the name, then it is replaced.
+    /// `rename_new` for file systems without links: an empty file claims the name, then it is replaced. Whoever is killed in
+    /// between leaves it, and it looks like anybody's.
     fn claim_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
         into.open_file(to, Access::New)?;
         self.rename_over(from, into, to).inspect_err(|_| {
