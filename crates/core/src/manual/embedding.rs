@@ -3,13 +3,15 @@
 //! A driver moves bytes and looks at the clock; it decides nothing. Whatever wakes it up, it does the same in the same
 //! order:
 //!
-//! 1. **Read** what there is, and report it.
+//! 1. **Read** what there is, and report it. An application that sends by a queue may have filled it meanwhile: say
+//!    [`hold_answer`](crate::Connection::hold_answer) first, or a Close that is read is answered before what it had to say.
 //! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life. If the machine has slept,
 //!    and the clock stood still meanwhile, say [`handle_wake`](crate::Connection::handle_wake) first.
 //! 3. Take the **events**, and send what there is to say.
 //! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, or has to be
 //!    waited for, say [`handle_blocked`](crate::Connection::handle_blocked): what it takes after that proves that the far
-//!    side lives. Once nothing is left, do with the transport [what it says](crate::Connection::transport).
+//!    side lives. Once nothing is left, flush a transport that holds bytes back, such as TLS, and do with it
+//!    [what it says](crate::Connection::transport).
 //! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached. Where the
 //!    system counts in milliseconds, round up: to wake up early does no harm, and no good.
 //!
@@ -126,8 +128,9 @@
 //!
 //! # tokio's `select!`
 //!
-//! Reading, writing and sleeping wait side by side, so nothing has to be cut short. The bytes are read into the place
-//! that the connection lends, which saves a copy.
+//! Writing, reading and sleeping wait side by side, so nothing has to be cut short, and are looked at in this order: a peer
+//! that sends without an end would keep an answer to its ping from leaving, and a byte that waits is a sign of life, which comes
+//! before the time. The bytes are read into the place that the connection lends, which saves a copy.
 //!
 //! ```
 //! use bowline_core::connection::{Config, Event, Transport};
@@ -169,8 +172,8 @@
 //!         };
 //!         let next = tokio::select! {
 //!             biased;
-//!             read = reader.read_buf(conn.input()), if wants_input => Next::Read(read),
 //!             written = write, if !output.is_empty() => Next::Written(written),
+//!             read = reader.read_buf(conn.input()), if wants_input => Next::Read(read),
 //!             () = timeout => Next::Due,
 //!         };
 //!         // Before what was written: that a full transport has taken something is a sign of life.
