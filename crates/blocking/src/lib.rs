@@ -3,8 +3,8 @@
 //!
 //! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]; this crate moves the bytes, reads the
 //! clock, and waits: for the socket and for the connection's next deadline at once, by `poll` of the system. So pings leave
-//! while a call waits for a peer that takes nothing, a dead peer is found on time, and a close never takes longer than its
-//! time-out.
+//! while a call waits for a peer that takes nothing, a dead peer is found on time, and a close takes no longer than its time-outs
+//! allow. [`WebSocket`] says how long each of its calls may wait.
 //!
 //! With feature `tls` the same over TLS by rustls: `wss://` wherever a URL is dialled, `ServerConfig::tls`, and a stream for
 //! whoever accepts or connects by other means (module `tls`).

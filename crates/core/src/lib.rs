@@ -38,7 +38,7 @@
 //! 3. After `handle_timeout(now)`, `poll_timeout()` is later than `now`, or `None`.
 //! 4. An early `handle_timeout` changes nothing.
 //! 5. Sleeping exactly to `poll_timeout` equals ticking every millisecond.
-//! 6. Splitting the input anywhere changes nothing.
+//! 6. Splitting the input anywhere changes nothing, but where a [piece](message::Piece) of a message ends.
 //! 7. There is exactly one [`Closed`](connection::Event::Closed), and it comes last.
 //! 8. Nothing from the network panics, or allocates beyond the configured limits.
 //! 9. Time that steps back is time that stands still.

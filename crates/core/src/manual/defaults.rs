@@ -1,6 +1,7 @@
 //! Every default, and why it is what it is.
 //!
-//! The values are chosen so that nobody has to change them on an ordinary path. The fields say more.
+//! The values are chosen so that nobody has to change them on an ordinary path. The fields say more; those of
+//! `transfer::Config` and `messages::Config` say all, and are not listed here.
 //!
 //! # Heartbeat ([`heartbeat::Config`](crate::heartbeat::Config))
 //!
