@@ -19,6 +19,7 @@ enum Op {
     Reading(bool),
     Wake(u64),
     Timeout,
+    Hold,
     Send(usize),
     /// A piece of a message, and whether it is the last.
     Piece(usize, bool),
@@ -57,6 +58,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::Reading),
         1 => (0..20_u64).prop_map(Op::Wake),
         2 => Just(Op::Timeout),
+        1 => Just(Op::Hold),
         4 => prop_oneof![0..200_usize, 0..70_000_usize].prop_map(Op::Send),
         2 => (prop_oneof![0..200_usize, 0..70_000_usize], any::<bool>()).prop_map(|(len, last)| Op::Piece(len, last)),
         1 => Just(Op::Close),
@@ -70,6 +72,7 @@ fn before() -> impl Strategy<Value = Vec<Op>> {
     prop::sample::select(vec![
         vec![],
         vec![Op::Events],
+        vec![Op::Events, Op::Hold],
         vec![Op::Input(to_server(0x01, b"begun"))],
         vec![Op::End(End::WriteFailed)],
         vec![Op::Fail],
@@ -159,6 +162,7 @@ fn apply(connection: &mut Connection, seen: &mut Seen, now: Instant, op: &Op) {
         Op::Reading(reading) => connection.set_reading(now, *reading),
         Op::Wake(slept) => connection.handle_wake(now, Duration::from_secs(*slept)),
         Op::Timeout => connection.handle_timeout(now),
+        Op::Hold => connection.hold_answer(),
         Op::Send(len) => drop(connection.send(now, Message::binary(vec![7; *len]))),
         Op::Piece(len, is_last) => {
             let part = Message::binary(vec![7; *len]);
