@@ -25,9 +25,9 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. What it has
     /// sent and the other side does not take in the [time of its Close](bowline_core::closing::Config::close_timeout) is lost,
-    /// which [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the
-    /// thread brings that to its end. A thread whose peer takes nothing ends with the stall time-out. For an owner who does not
-    /// receive as many bytes may wait in the queue as in the connection
+    /// which [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed
+    /// with 1000, as by [`Sender::close`]; the thread brings that to its end. A thread whose peer takes nothing ends with the
+    /// stall time-out. For an owner who does not receive as many bytes may wait in the queue as in the connection
     /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that
     /// are [held](Self::set_ahead) come first.
     ///

@@ -38,9 +38,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then; see
     /// [above](Self#the-other-side-closes). What it has sent and the other side does not take in that time is lost, which
-    /// [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by [`Sender::close`]; the task
-    /// brings that to its end, and if the peer takes nothing it ends with the stall time-out. For an owner who does not receive
-    /// as many bytes may wait in the queue as in the connection
+    /// [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with
+    /// 1000, as by [`Sender::close`]; the task brings that to its end, and if the peer takes nothing it ends with the stall
+    /// time-out. For an owner who does not receive as many bytes may wait in the queue as in the connection
     /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more.
     pub fn spawn(self) -> (Sender, Receiver) {
         let (commands, to_do) = mpsc::channel(QUEUE);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::closing::Kind;
 use bowline_core::{Close, CloseCode, Message};
-use bowline_tokio::WebSocket;
+use bowline_tokio::{Unsent, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep};
 
@@ -136,6 +136,19 @@ async fn an_owner_that_does_not_come_delays_the_answer_by_half_the_time_of_the_p
     let start = Instant::now();
     assert_eq!(heard(&mut peer, 0).await, [b"\x03\xe8".to_vec()]);
     assert_eq!(start.elapsed(), Duration::from_millis(2500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_that_has_closed_does_not_take_is_lost_and_a_flush_says_so() {
+    let (client, mut peer) = common::client(config());
+    let (sender, mut receiver) = WebSocket::new(client).spawn();
+    while sender.try_send(Message::binary(vec![0; 10_000])).is_ok() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    in_a_hurry(&mut peer, &[]).await;
+    let (end, flushed) = tokio::join!(receiver.ended(), sender.flush());
+    assert_eq!(flushed, Err(Unsent::Lost), "{end}");
+    assert!(sender.send(Message::text("late")).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
