@@ -54,7 +54,7 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
                     missed += more;
                     None
                 }
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => break,
             },
             untold = turned_away.untold() => Some(Told::TurnedAway(untold)),
         };
@@ -64,6 +64,10 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
         if told.is_some_and(|told| lines.try_send(told).is_err()) {
             missed += 1;
         }
+    }
+    if missed > 0 {
+        // If nobody reads by now, the command has ended.
+        let _ = lines.send(Told::Missed(missed)).await;
     }
 }
 
@@ -204,6 +208,20 @@ mod tests {
             }
         }
         assert_eq!((told, more as usize), (TOLD, 10 * WAITING - TOLD as usize));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_had_no_place_is_told_at_the_end_too() {
+        let (tell, events) = broadcast::channel(WAITING);
+        let (lines, mut waiting) = mpsc::channel(1);
+        for _ in 0..3 {
+            let refused = ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() };
+            tell.send(refused).expect("it is heard");
+        }
+        drop(tell);
+        tokio::spawn(hear(events, lines));
+        assert!(matches!(waiting.recv().await, Some(Told::Event(_))));
+        assert!(matches!(waiting.recv().await, Some(Told::Missed(2))));
     }
 
     #[tokio::test(start_paused = true)]
