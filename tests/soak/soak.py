@@ -92,7 +92,9 @@ class Server:
         await self.start()
 
     def open_files(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """Without the folder of what is under way, which is held open once there is one."""
+        files = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return sum(os.path.basename(os.path.realpath(file)) != ".bowline" for file in files)
 
     def note_memory(self):
         self.memory.append(memory(self.process.pid, "VmHWM"))
