@@ -257,3 +257,19 @@ fn the_allocator_counts() {
     drop(block);
     assert_eq!(USED.get(), before);
 }
+
+/// Between two fragments of a message a peer may say as much as it likes, and a host may append more than there is room for.
+#[test]
+fn pings_inside_a_message_take_no_room_for_good() {
+    for role in [Role::Client, Role::Server] {
+        let (config, most) = limited();
+        let before = USED.get();
+        let mut player = Player::new(role, config, [7; 32], Instant::ZERO);
+        suffer(&mut player, &Attack::Fragments(20 * KIB, 1));
+        for _ in 0..20 {
+            suffer(&mut player, &Attack::Pings(1000));
+            let used = (USED.get() - before) as usize;
+            assert!(used <= most, "{used} of {most} bytes");
+        }
+    }
+}

@@ -78,6 +78,11 @@ impl Decoder {
         self.joint = Joint { from: 0, len: joint.len() };
     }
 
+    /// How much of what nobody needs lies behind what is joined.
+    pub(super) fn gap(&self) -> usize {
+        self.pos.saturating_sub(self.joint().end)
+    }
+
     /// Where what is joined lies; at `pos`, if that is nothing. Whoever has the input may have cut it short.
     fn joint(&self) -> Range<usize> {
         let pos = self.pos.min(self.buf.len());

@@ -136,7 +136,9 @@ impl Decoder {
         }
         // Where so much was copied, a smaller place saves more than the new one costs.
         let is_too_large = self.copied as usize > self.place;
-        if self.spare() < least || is_too_large {
+        // Whoever appends more than was lent makes the buffer grow before its room is used up.
+        let is_hollow = self.gap() > MAX_STRIDE.max(self.buffered());
+        if self.spare() < least || is_too_large || is_hollow {
             self.drop_consumed();
             if is_too_large {
                 self.leave_place(wanted);
