@@ -32,7 +32,7 @@ pub enum Event {
     },
     /// The server has no room for a session at present; it is asked again.
     Refused {
-        /// When.
+        /// When: an hour from now at the latest, whatever it says.
         retry_after: Duration,
     },
     /// The peer does not speak of messages, as long as this link lasts. What was sent waits for another link.

@@ -13,6 +13,7 @@ use super::send::Outgoing;
 use super::wire::{self, Frame, Mode};
 use super::{Code, TransferId, Transfers};
 use crate::Instant;
+use crate::closing::LONGEST;
 
 /// What becomes of the part that a receiver has of a transfer that has ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Failure {
             (false, Code::Cancelled) => Some(Leftover::Keep),
             (false, _) => None,
         };
-        Self { code, text, by_peer: true, retry_after, leftover }
+        Self { code, text, by_peer: true, retry_after: retry_after.min(LONGEST), leftover }
     }
 }
 

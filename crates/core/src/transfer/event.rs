@@ -153,7 +153,7 @@ pub enum Event {
     GoingAway {
         /// Why.
         code: Code,
-        /// After how long.
+        /// After how long: an hour at the most, whatever it says.
         retry_after: Duration,
     },
     /// The peer, or the path, broke the protocol, or the peer's credentials are not good any more: this link cannot go
@@ -242,7 +242,7 @@ pub struct Failure {
     pub text: String,
     /// Whether the peer said so.
     pub by_peer: bool,
-    /// When to try again, if a time is known.
+    /// When to try again, if a time is known; of what a peer says an hour at the most.
     pub retry_after: Duration,
     /// What becomes of the part that the receiver has, where one end has decided it.
     pub leftover: Option<Leftover>,

@@ -8,6 +8,7 @@ use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
 use super::{Asked, Asking, ByteRange, Code, Fate, TransferId, Transfers};
 use crate::Instant;
+use crate::closing::LONGEST;
 use alloc::format;
 use bytes::Bytes;
 use core::time::Duration;
@@ -95,6 +96,7 @@ impl Transfers {
             Frame::GoAway { code, retry_after } => {
                 link.closing = true;
                 if link.guard.handle_leaving(now) {
+                    let retry_after = retry_after.min(LONGEST);
                     self.events.push_back(Event::GoingAway { code, retry_after });
                 } else {
                     link.guard.handle_idle(now);

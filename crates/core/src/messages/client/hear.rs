@@ -3,6 +3,7 @@
 use super::super::wire::{Frame, Resumed, Why};
 use super::super::{Event, Secret, SessionId};
 use super::{Link, MIN_WAIT, Messages};
+use crate::closing::LONGEST;
 use crate::replay::Fault;
 use crate::transfer::Code;
 use alloc::format;
@@ -62,7 +63,7 @@ impl Messages {
         }
         // There is nothing to lose yet, except that the name may be taken.
         self.rename();
-        let retry_after = retry_after.max(MIN_WAIT);
+        let retry_after = retry_after.clamp(MIN_WAIT, LONGEST);
         self.link = Link::Refused { until: self.now + retry_after };
         self.tell(Event::Refused { retry_after });
     }

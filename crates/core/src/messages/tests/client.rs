@@ -120,6 +120,16 @@ fn a_session_that_the_server_ends_while_it_is_up_is_handed_back_too() {
 }
 
 #[test]
+fn a_server_is_asked_again_within_an_hour_whatever_it_says() {
+    let mut client = Client::new(small());
+    client.link_up();
+    client.hear(Frame::NewSession { why: Why::Busy, retry_after: Duration::from_millis(u32::MAX.into()) });
+    let hour = Duration::from_secs(3600);
+    assert_eq!(client.messages.poll_event(), Some(Event::Refused { retry_after: hour }));
+    assert_eq!(client.messages.poll_timeout(), Some(client.now + hour));
+}
+
+#[test]
 fn a_server_without_room_is_asked_again_when_it_says() {
     let mut client = Client::new(small());
     client.send("a").expect("room");

@@ -157,6 +157,25 @@ fn goaway() -> Frame {
     Frame::GoAway { code: Code::ShuttingDown, retry_after: Duration::from_secs(1) }
 }
 
+/// 49 days and some hours, the most that a frame can say.
+const FOR_EVER: Duration = Duration::from_millis(u32::MAX as u64);
+
+#[test]
+fn no_peer_makes_anybody_wait_for_more_than_an_hour() {
+    let hour = Duration::from_secs(3600);
+    let mut victim = Victim::sending(1_000_000);
+    victim.hear(Frame::Cancel(1, super::super::script::cancel(Code::Busy, FOR_EVER)));
+    victim.hear(Frame::GoAway { code: Code::ShuttingDown, retry_after: FOR_EVER });
+    let waits: Vec<_> = core::iter::from_fn(|| victim.0.poll_event())
+        .filter_map(|event| match event {
+            Event::Retrying { after, .. } => Some(after),
+            Event::GoingAway { retry_after, .. } => Some(retry_after),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(waits, [hour; 2]);
+}
+
 #[test]
 fn a_peer_that_goes_away_and_stays_is_not_waited_for() {
     let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
