@@ -90,7 +90,8 @@ impl Decoder {
             Role::Server => UNMASKED,
             Role::Client => PLAIN,
         };
-        if self.whole && self.wanted() > most { most } else { usize::MAX }
+        // A rest of some bytes is not left for a read of its own.
+        if self.whole && self.wanted() > most + most / 2 { most } else { usize::MAX }
     }
 
     /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody

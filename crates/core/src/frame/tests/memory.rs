@@ -94,9 +94,14 @@ fn large_frames_are_read_in_pieces() {
     };
     let key = Some([1, 2, 3, 4]);
     assert_eq!(decoder(Role::Server).read_limit(), usize::MAX, "small messages come as they come");
-    assert_eq!(begin(decoder(Role::Server), 10_000, key), usize::MAX);
+    assert_eq!(
+        begin(decoder(Role::Server), (32 << 10) + 100, key),
+        usize::MAX,
+        "no rest is left for another read"
+    );
+    assert_eq!(begin(decoder(Role::Server), 50_000, key), 32 << 10);
     assert_eq!(begin(decoder(Role::Server), 1 << 20, key), 32 << 10);
-    assert_eq!(begin(decoder(Role::Client), 50_000, None), usize::MAX);
+    assert_eq!(begin(decoder(Role::Client), 64 << 10, None), usize::MAX);
     assert_eq!(begin(decoder(Role::Client), 1 << 20, None), 64 << 10);
     let in_pieces = Decoder::in_pieces(Role::Server, &Limits::none());
     assert_eq!(begin(in_pieces, 1 << 20, key), usize::MAX, "each read makes a piece");
