@@ -181,8 +181,8 @@ impl Access {
 
     /// Whether somebody else may come than this principal.
     pub(super) fn has_others(&self, than: &Principal) -> bool {
-        let grants = self.tokens.iter().map(|(_, grant)| grant).chain(&self.anybody);
-        grants.into_iter().any(|grant| grant.principal != *than)
+        let mut grants = self.tokens.iter().map(|(_, grant)| grant).chain(&self.anybody);
+        grants.any(|grant| grant.principal != *than)
     }
 
     /// All of them are compared, so that the time tells nothing.

@@ -9,7 +9,7 @@ use bowline_core::{Instant, connection};
 use bowline_handshake::server::{Accept, negotiate};
 use bowline_store::worker::{Deliver, Spawn};
 use bowline_store::{DiskStore, Principal, StoreError};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::crowd::Crowd;
@@ -255,18 +255,19 @@ impl House {
 
 fn crowded(who: &Principal, taken: usize) -> Decision {
     let why = format!("{} has {taken} connections already, as many as one name may have here\n", who.name());
-    let mut decision = Decision::reject(StatusCode::SERVICE_UNAVAILABLE, why);
-    if let Decision::Reject(response) = &mut decision {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(CROWDED));
-    }
-    decision
+    rejected(StatusCode::SERVICE_UNAVAILABLE, why, RETRY_AFTER, CROWDED)
 }
 
 fn unauthorized() -> Decision {
-    let mut decision = Decision::reject(StatusCode::UNAUTHORIZED, "a valid token is needed\n");
+    // RFC 9110 §15.5.2: a 401 says what it wants.
+    rejected(StatusCode::UNAUTHORIZED, "a valid token is needed\n", WWW_AUTHENTICATE, "Bearer")
+}
+
+/// A refusal with a header that says what helps.
+fn rejected(status: StatusCode, why: impl Into<String>, name: HeaderName, value: &'static str) -> Decision {
+    let mut decision = Decision::reject(status, why);
     if let Decision::Reject(response) = &mut decision {
-        // RFC 9110 §15.5.2: a 401 says what it wants.
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     decision
 }

@@ -53,8 +53,7 @@ impl Seats {
     /// # Errors
     /// `most` are taken, or too many jobs are not done.
     pub(super) fn take(&self, principal: &Principal, most: Option<usize>) -> Result<Seat, Full> {
-        self.with(|counts| {
-            let count = counts.entry(principal.clone()).or_default();
+        self.count(principal, |count| {
             if let Some(most) = most {
                 if count.open >= most {
                     return Err(Full::Open(count.open));
@@ -74,8 +73,7 @@ impl Seats {
     /// # Errors
     /// There are `most`.
     pub(super) fn admit(&self, principal: &Principal, most: usize) -> Result<Counted, usize> {
-        self.with(|counts| {
-            let count = counts.entry(principal.clone()).or_default();
+        self.count(principal, |count| {
             if count.links >= most {
                 return Err(count.links);
             }
@@ -89,7 +87,7 @@ impl Seats {
     pub(super) fn counting(&self, principal: &Principal, spawn: Spawn) -> Spawn {
         let (seats, principal) = (self.clone(), principal.clone());
         Arc::new(move |job| {
-            seats.with(|counts| counts.entry(principal.clone()).or_default().jobs += 1);
+            seats.count(&principal, |count| count.jobs += 1);
             let counted = seats.counted(&principal, |count| &mut count.jobs);
             spawn(Box::new(move || {
                 job();
@@ -100,6 +98,11 @@ impl Seats {
 
     fn counted(&self, principal: &Principal, what: fn(&mut Count) -> &mut usize) -> Counted {
         Counted { seats: self.clone(), principal: principal.clone(), what }
+    }
+
+    /// Counts something of a principal.
+    fn count<T>(&self, principal: &Principal, step: impl FnOnce(&mut Count) -> T) -> T {
+        self.with(|counts| step(counts.entry(principal.clone()).or_default()))
     }
 
     fn with<T>(&self, step: impl FnOnce(&mut BTreeMap<Principal, Count>) -> T) -> T {
