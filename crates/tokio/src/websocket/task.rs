@@ -243,9 +243,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         if conn.has_messages() || conn.has_news() {
             return true;
         }
-        if conn.has_events() && self.is_caught_up(has_seen) {
+        if !self.is_caught_up(has_seen) {
+            return false;
+        }
+        if conn.has_events() {
             self.told.desk.close();
         }
+        // Something may have been accepted just before that.
         self.is_caught_up(has_seen)
     }
 
