@@ -5,7 +5,7 @@
 //! that is meant for them: one of the name that was asked for, any if that name was written with a slash at its end, one in
 //! which there was nothing, and one that the same command has had before, which is kept in a file beside the secret.
 
-use crate::{private, state};
+use crate::state;
 use bowline_core::transfer::TransferId;
 use bowline_store::Config;
 use std::path::{Path, PathBuf};
@@ -75,8 +75,7 @@ impl Claim {
         kept.push(id);
         kept.drain(..kept.len().saturating_sub(MOST));
         let text = kept.join("\n") + "\n";
-        let written = state::make_private(dir).and_then(|()| private::write(&dir.join(FILE), &text));
-        if let Err(error) = written {
+        if let Err(error) = state::write(dir, FILE, &text) {
             debug!(path = %dir.join(FILE).display(), %error, "whose place it is is not kept");
         }
     }

@@ -3,7 +3,7 @@
 //! It saves a lost connection now and then and is no more than that: whatever goes wrong with the file is said to whoever
 //! asks for details, and changes nothing else.
 
-use crate::{private, state};
+use crate::state;
 use bowline_core::adapt;
 use bowline_tokio::Paths;
 use std::fs;
@@ -47,7 +47,7 @@ impl Memory {
         for path in news {
             paths.insert(path.clone());
         }
-        if let Err(error) = write(dir, &paths) {
+        if let Err(error) = state::write(dir, FILE, &paths.to_string()) {
             debug!(path = %dir.join(FILE).display(), %error, "what was learned of paths is not kept");
         }
     }
@@ -69,11 +69,6 @@ fn read(dir: &Path) -> adapt::Paths {
         debug!(path = %path.display(), %bad, "skipped");
     }
     paths
-}
-
-fn write(dir: &Path, paths: &adapt::Paths) -> io::Result<()> {
-    state::make_private(dir)?;
-    private::write(&dir.join(FILE), &paths.to_string())
 }
 
 #[cfg(test)]

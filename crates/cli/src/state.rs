@@ -1,5 +1,6 @@
 //! Where the command keeps what it has to remember between two runs.
 
+use crate::private;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -15,6 +16,12 @@ pub(crate) fn make_private(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// Writes a file there that nobody else is to read, in one step; makes the folder if need be.
+pub(crate) fn write(dir: &Path, file: &str, text: &str) -> io::Result<()> {
+    make_private(dir)?;
+    private::write(&dir.join(file), text)
 }
 
 fn folder_by(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
