@@ -1,17 +1,17 @@
 //! Servers at other doors than TCP: a Unix socket, and an HTTP server of somebody else.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use bowline_blocking::{
     Access, Client, ClientConfig, Grant, LinkEvent, Listener, Secret, Server, ServerConfig, ServerEvent,
-    WebSocket, dial,
+    Stopper, WebSocket, dial,
 };
 #[cfg(target_os = "linux")]
 use bowline_blocking::{DialError, Stage};
@@ -33,6 +33,13 @@ fn id(n: u8) -> TransferId {
 
 fn server(dir: &Path, config: ServerConfig) -> Server {
     Server::new(DiskStore::open(dir, bowline_store::Config::default()).unwrap(), config)
+}
+
+/// Serves at an address of its own until it is stopped.
+fn listening(server: Server) -> (SocketAddr, Stopper, JoinHandle<io::Result<()>>) {
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
+    (address, stopper, thread::spawn(move || server.serve(listener)))
 }
 
 /// The next event of this kind.
@@ -204,7 +211,7 @@ fn a_guest_of_another_server_brings_files_and_leaves_when_the_server_stops() {
 }
 
 /// Two ends of a connection, of which a server that has stopped serves one.
-fn late(dir: &Path) -> (TcpStream, thread::JoinHandle<()>) {
+fn late(dir: &Path) -> (TcpStream, JoinHandle<()>) {
     let mut config = ServerConfig::default();
     config.accept.timeout = Duration::from_secs(3600);
     let server = server(dir, config);
@@ -242,9 +249,7 @@ fn who_says_nothing_makes_room_for_who_waits() {
         config.accept.timeout = Duration::from_secs(3600);
         let server = server(dir.path(), config);
         let events = server.events();
-        let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
-        let serving = thread::spawn(move || server.serve(listener));
+        let (address, stopper, serving) = listening(server);
         let silent = [(); 2].map(|()| TcpStream::connect(address).unwrap());
         let request =
             Request::new(&format!("ws://{address}/")).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
@@ -269,9 +274,7 @@ fn who_has_a_name_leaves_half_of_the_places_to_others() {
         let alice = Grant::to(Principal::named("alice").unwrap());
         config.access = Access::anybody(Grant::default()).with_token(Secret::of("hers"), alice);
         let server = server(dir.path(), config);
-        let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let (address, stopper) = (listener.local_addr().unwrap(), listener.stopper());
-        let serving = thread::spawn(move || server.serve(listener));
+        let (address, stopper, serving) = listening(server);
         let dial = |token: Option<&str>| {
             let request = Request::new(&format!("ws://{address}/")).unwrap().with_subprotocol(SUBPROTOCOL);
             let request = token.into_iter().try_fold(request.unwrap(), Request::with_bearer).unwrap();
@@ -294,9 +297,8 @@ fn all_listeners_of_a_server_share_its_places() {
         config.max_connections = 1;
         let server = server(dir.path(), config);
         let [first, second] = [(); 2].map(|()| {
-            let (listener, server) = (Listener::bind("127.0.0.1:0").unwrap(), server.clone());
-            let (url, stopper) = (format!("ws://{}/", listener.local_addr().unwrap()), listener.stopper());
-            (url, stopper, thread::spawn(move || server.serve(listener)))
+            let (address, stopper, serving) = listening(server.clone());
+            (format!("ws://{address}/"), stopper, serving)
         });
         let dial = |url: &str| {
             let request = Request::new(url).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
