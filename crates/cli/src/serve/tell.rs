@@ -4,17 +4,12 @@ use crate::report::json::Line;
 use crate::report::{self, print_line};
 use crate::units::Size;
 use bowline_core::transfer::{Digest, SafeName};
-use bowline_tokio::{FileEvent, Peer, ServerEvent};
+use bowline_host::server::Often;
+use bowline_tokio::{Clock, FileEvent, Peer, ServerEvent};
 use std::io::IsTerminal as _;
-use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{Instant, sleep_until};
-
-/// So many who are turned away are told in so much time; the others are counted. Whoever has no token could fill a disk with
-/// lines about him.
-const TOLD: u32 = 100;
-const WHILE: Duration = Duration::from_secs(1);
+use tokio::time::sleep_until;
 
 /// So many lines may wait for whoever reads them.
 const WAITING: usize = 1024;
@@ -44,11 +39,11 @@ pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, q
 /// Hears what happens, and lets through what is told. Those who are turned away are counted here, so that however many
 /// come, what happens to files has its place.
 async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<Told>) {
-    let (mut turned_away, mut missed) = (Often::default(), 0);
+    let (clock, mut turned_away, mut missed) = (Clock::start(), Often::default(), 0);
     loop {
         let told = tokio::select! {
             event = events.recv() => match event {
-                Ok(ServerEvent::Rejected { .. }) if !turned_away.is_told() => continue,
+                Ok(ServerEvent::Rejected { .. }) if !turned_away.is_told(clock.now()) => continue,
                 Ok(event) => Some(Told::Event(event)),
                 Err(RecvError::Lagged(more)) => {
                     missed += more;
@@ -56,7 +51,7 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
                 }
                 Err(RecvError::Closed) => break,
             },
-            untold = turned_away.untold() => Some(Told::TurnedAway(untold)),
+            untold = untold(clock, &mut turned_away) => Some(Told::TurnedAway(untold)),
         };
         if missed > 0 && lines.try_send(Told::Missed(missed)).is_ok() {
             missed = 0;
@@ -82,33 +77,16 @@ fn print(told: &Told, json: bool, quiet: bool, digits: usize) {
     }
 }
 
-/// What may come too often to be told each time.
-#[derive(Default)]
-struct Often {
-    /// When the present while is over.
-    until: Option<Instant>,
-    count: u32,
-}
-
-impl Often {
-    /// It has come once more: whether it is told.
-    fn is_told(&mut self) -> bool {
-        let now = Instant::now();
-        if self.until.is_none_or(|until| until <= now && self.count <= TOLD) {
-            (self.until, self.count) = (Some(now + WHILE), 0);
+/// Waits for the end of a while in which some were not told, and says how many. Cancel-safe.
+async fn untold(clock: Clock, turned_away: &mut Often) -> u32 {
+    loop {
+        match turned_away.poll_timeout() {
+            Some(end) => sleep_until(clock.deadline(end)).await,
+            None => std::future::pending().await,
         }
-        self.count = self.count.saturating_add(1);
-        self.count <= TOLD
-    }
-
-    /// Waits for the end of a while in which some were not told, and says how many. Cancel-safe.
-    async fn untold(&mut self) -> u32 {
-        let Some(until) = self.until.filter(|_| self.count > TOLD) else {
-            return std::future::pending().await;
-        };
-        sleep_until(until).await;
-        self.until = None;
-        self.count - TOLD
+        if let Some(untold) = turned_away.handle_timeout(clock.now()) {
+            return untold;
+        }
     }
 }
 
@@ -196,7 +174,7 @@ mod tests {
             tell.send(refused).expect("it is heard");
             tokio::task::yield_now().await;
         }
-        tokio::time::sleep(2 * WHILE).await;
+        tokio::time::sleep(2 * Often::WHILE).await;
         drop(tell);
         hearing.await.expect("no panic");
         let (mut told, mut more) = (0, 0);
@@ -207,7 +185,7 @@ mod tests {
                 Told::Missed(missed) => panic!("{missed} were missed"),
             }
         }
-        assert_eq!((told, more as usize), (TOLD, 10 * WAITING - TOLD as usize));
+        assert_eq!((told, more as usize), (Often::TOLD, 10 * WAITING - Often::TOLD as usize));
     }
 
     #[tokio::test(start_paused = true)]
@@ -222,16 +200,5 @@ mod tests {
         tokio::spawn(hear(events, lines));
         assert!(matches!(waiting.recv().await, Some(Told::Event(_))));
         assert!(matches!(waiting.recv().await, Some(Told::Missed(2))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_comes_too_often_is_counted() {
-        let mut often = Often::default();
-        let told = |often: &mut Often, times: u32| (0..times).filter(|_| often.is_told()).count();
-        assert_eq!(told(&mut often, TOLD + 50), TOLD as usize);
-        assert_eq!(often.untold().await, 50);
-        assert_eq!(told(&mut often, TOLD), TOLD as usize, "a new while");
-        assert!(tokio::time::timeout(WHILE * 2, often.untold()).await.is_err(), "all were told");
-        assert_eq!(told(&mut often, TOLD), TOLD as usize);
     }
 }

@@ -1,13 +1,65 @@
 //! What a server writes to its log: a few lines in the life of each connection, all with its number, and with the name that
 //! its token has. Never a token, and no id of a transfer.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bowline_core::Instant;
 use bowline_core::transfer::SafeName;
-use bowline_host::server::{FileEvent, Peer};
+use bowline_host::server::{FileEvent, Often, Peer};
+use tokio::time::sleep_until;
 use tracing::{debug, info};
 
 use super::ServerEvent;
+use crate::clock::Clock;
 
-pub(super) fn log(event: &ServerEvent) {
+/// The log of a server. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Log {
+    turned_away: Arc<Mutex<Often>>,
+    clock: Clock,
+}
+
+impl Log {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { turned_away: Arc::default(), clock }
+    }
+
+    pub(super) fn tell(&self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Rejected { peer, why } => self.tell_rejected(peer, why),
+            event => log(event),
+        }
+    }
+
+    fn tell_rejected(&self, peer: &str, why: &str) {
+        let mut turned_away = self.turned_away();
+        let before = turned_away.poll_timeout();
+        let is_told = turned_away.is_told(self.clock.now());
+        let after = turned_away.poll_timeout();
+        drop(turned_away);
+        if is_told {
+            info!(address = peer, why, "turned away");
+        }
+        // The first who is not told brings somebody who tells the number.
+        if let (None, Some(end)) = (before, after) {
+            tokio::spawn(self.clone().tell_untold(end));
+        }
+    }
+
+    async fn tell_untold(self, end: Instant) {
+        sleep_until(self.clock.deadline(end)).await;
+        let untold = self.turned_away().handle_timeout(self.clock.now());
+        if let Some(count) = untold {
+            info!(count, "more were turned away in a second");
+        }
+    }
+
+    fn turned_away(&self) -> MutexGuard<'_, Often> {
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log(event: &ServerEvent) {
     match event {
         ServerEvent::Connected { peer } => {
             let Peer { link, address, .. } = peer;
@@ -16,7 +68,6 @@ pub(super) fn log(event: &ServerEvent) {
         ServerEvent::Disconnected { peer, disconnect } => {
             info!(link = peer.link, who = who(peer), why = %disconnect, "disconnected");
         }
-        ServerEvent::Rejected { peer, why } => info!(address = peer, why, "turned away"),
         ServerEvent::Began { peer, name, .. } => {
             debug!(link = peer.link, who = who(peer), name = name.as_str(), "began");
         }
@@ -40,4 +91,38 @@ fn log_file(file: &FileEvent, message: &'static str) {
 /// The name that the token has, if it has one.
 fn who(peer: &Peer) -> Option<&str> {
     Some(peer.who.name()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn of_many_who_are_turned_away_some_are_told_and_the_others_by_their_number() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let to = Mutex::new(file.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(to).finish();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        tracing::subscriber::with_default(subscriber, || runtime.block_on(flood()));
+        let log = fs::read_to_string(file.path()).unwrap();
+        let told = |words: &str| log.lines().filter(|line| line.contains(words)).count();
+        assert_eq!(told("turned away address=\"peer\" why=\"no token\""), 2 * Often::TOLD as usize, "{log}");
+        let more = "more were turned away in a second count=";
+        assert_eq!((told(more), told(&format!("{more}250")), told(&format!("{more}1"))), (2, 1, 1), "{log}");
+    }
+
+    /// Two whiles with more than are told, and one in which there is room for all.
+    async fn flood() {
+        let log = Log::new(Clock::start());
+        for more in [250, 1] {
+            for _ in 0..Often::TOLD + more {
+                log.tell(&ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() });
+            }
+            tokio::time::sleep(2 * Often::WHILE).await;
+        }
+        log.tell(&ServerEvent::Rejected { peer: "another".into(), why: "no token".into() });
+        tokio::time::sleep(2 * Often::WHILE).await;
+    }
 }

@@ -36,6 +36,7 @@ use crate::tcp;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
 use door::{Caller, Door};
+use log::Log;
 use patience::Patience;
 use places::{Away, Places, Stand};
 use served::Link;
@@ -72,6 +73,7 @@ pub struct Server {
     places: Places,
     /// Something may have come of those, or there may be room again.
     news: News,
+    log: Log,
 }
 
 impl Server {
@@ -85,7 +87,7 @@ impl Server {
         let (clock, news) = (Clock::start(), News::default());
         let places = Places::new(config.max_connections, clock);
         let house = Arc::new(House::new(store, config, news.teller(), clock.now()));
-        Self { house, events, stopping, clock, places, news }
+        Self { house, events, stopping, clock, places, news, log: Log::new(clock) }
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -274,7 +276,7 @@ impl Server {
     }
 
     fn tell(&self, event: ServerEvent) {
-        log::log(&event);
+        self.log.tell(&event);
         // Nobody may be listening.
         let _ = self.events.send(event);
     }

@@ -1,0 +1,86 @@
+//! What may come too often to be told each time.
+
+use std::time::Duration;
+
+use bowline_core::Instant;
+
+/// Which of those who are turned away are told: so many in a while, and the others by their number. Whoever has no token could
+/// fill a disk with lines about him.
+#[derive(Debug, Default)]
+pub struct Often {
+    /// When the present while is over.
+    until: Option<Instant>,
+    count: u32,
+}
+
+impl Often {
+    /// So many are told in a while.
+    pub const TOLD: u32 = 100;
+    /// How long that is: a second, as the lines say.
+    pub const WHILE: Duration = Duration::from_secs(1);
+
+    /// It has come once more: whether it is told.
+    pub fn is_told(&mut self, now: Instant) -> bool {
+        if self.until.is_none_or(|until| until <= now && self.untold() == 0) {
+            (self.until, self.count) = (Some(now + Self::WHILE), 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= Self::TOLD
+    }
+
+    /// When the number of those who are not told is to be told, if there are some.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.until.filter(|_| self.untold() > 0)
+    }
+
+    /// How many were not told in the while that is over, if that is to be told.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<u32> {
+        self.poll_timeout().filter(|until| *until <= now)?;
+        self.until = None;
+        Some(self.untold())
+    }
+
+    fn untold(&self) -> u32 {
+        self.count.saturating_sub(Self::TOLD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(often: &mut Often, now: Instant, times: u32) -> usize {
+        (0..times).filter(|_| often.is_told(now)).count()
+    }
+
+    #[test]
+    fn what_comes_too_often_is_counted() {
+        let (mut often, start) = (Often::default(), Instant::from_secs(7));
+        assert_eq!(told(&mut often, start, Often::TOLD + 50), Often::TOLD as usize);
+        let end = start + Often::WHILE;
+        assert_eq!(often.poll_timeout(), Some(end));
+        assert_eq!(often.handle_timeout(start), None, "too early");
+        assert_eq!(often.handle_timeout(end), Some(50));
+        assert_eq!((often.poll_timeout(), often.handle_timeout(end)), (None, None), "once");
+    }
+
+    #[test]
+    fn a_while_in_which_all_were_told_ends_without_a_word() {
+        let (mut often, mut now) = (Often::default(), Instant::ZERO);
+        for _ in 0..2 {
+            assert_eq!(told(&mut often, now, Often::TOLD), Often::TOLD as usize);
+            assert_eq!(often.poll_timeout(), None);
+            now += Often::WHILE;
+        }
+    }
+
+    #[test]
+    fn whoever_tells_the_number_late_tells_of_all() {
+        let mut often = Often::default();
+        told(&mut often, Instant::ZERO, Often::TOLD + 1);
+        let late = Instant::ZERO + 2 * Often::WHILE;
+        assert_eq!(told(&mut often, late, 5), 0, "the number comes first");
+        assert_eq!(often.handle_timeout(late), Some(6));
+        assert!(often.is_told(late));
+    }
+}
