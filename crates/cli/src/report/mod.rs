@@ -71,6 +71,8 @@ pub(crate) struct Report {
     delayed: Option<Code>,
     /// When something has moved or was done.
     moved: Instant,
+    /// Something was done, or made, since the last tick.
+    is_further: bool,
     stuck: Stuck,
     still: Still,
     story: Story,
@@ -108,6 +110,7 @@ impl Report {
             told: None,
             delayed: None,
             moved: began,
+            is_further: false,
             stuck: Stuck::default(),
             still: Still::new(began),
             story,
@@ -136,7 +139,7 @@ impl Report {
     /// A folder has been made here.
     pub(crate) fn made_folder(&mut self) {
         self.sums.make_folder();
-        self.stuck.handle_moved();
+        self.is_further = true;
     }
 
     /// So much there is in a folder.
@@ -193,8 +196,7 @@ impl Report {
                 if finished.deduplicated { 0 } else { finished.bytes.saturating_sub(finished.resumed) };
             self.over = self.over.saturating_add(pace.rest(crossed));
         }
-        (self.delayed, self.moved) = (None, Instant::now());
-        self.stuck.handle_moved();
+        (self.delayed, self.moved, self.is_further) = (None, Instant::now(), true);
         if !folder {
             self.story.done(self.done_line(finished, 16), finished.into());
         }

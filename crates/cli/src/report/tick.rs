@@ -15,7 +15,7 @@ impl Report {
         let (mut position, mut total, mut moved) =
             (self.sums.bytes, self.sums.bytes + self.sums.lost_bytes, mem::take(&mut self.over));
         let (mut moving, mut finishing, mut paused, mut waiting, mut under) = (0, 0, 0, 0, 0);
-        let (mut endless, mut is_further) = (false, false);
+        let (mut endless, mut is_further) = (false, mem::take(&mut self.is_further));
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
@@ -54,9 +54,9 @@ impl Report {
         }
         // Without a link nobody can say that there is room again, and while they are paused files do not ask.
         if paused > 0 || !is_up {
-            self.stuck.handle_moved();
+            self.stuck.handle_rest();
         } else if is_further {
-            self.stuck.handle_further(now);
+            self.stuck.handle_further(now, waiting > 0);
         }
         let outage = self.still.outage(now);
         let now = (now - self.began).into();

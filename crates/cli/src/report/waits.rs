@@ -22,32 +22,48 @@ const LATE: Duration = Duration::from_secs(1);
 pub(super) struct Stuck {
     /// How long that may last.
     patience: Option<Duration>,
-    /// Since when, and what was said of which file.
-    since: Option<(Instant, String)>,
+    first: Option<PutOff>,
+}
+
+/// What was put off first of all that wait.
+#[derive(Debug)]
+struct PutOff {
+    at: Instant,
+    /// When something has moved since, or else when it was put off.
+    moved: Instant,
+    /// What was said of which file.
+    why: String,
 }
 
 impl Stuck {
-    /// Something has moved, or nothing can be expected to.
-    pub(super) fn handle_moved(&mut self) {
-        self.since = None;
+    /// Nothing can be expected to move.
+    pub(super) fn handle_rest(&mut self) {
+        self.first = None;
     }
 
-    /// Files are seen to be further than ever.
-    pub(super) fn handle_further(&mut self, now: Instant) {
-        if self.since.as_ref().is_some_and(|(since, _)| now.saturating_duration_since(*since) > LATE) {
-            self.handle_moved();
+    /// Files are seen to be further than ever, or done. `some_wait`: others are still put off, and may hear no sooner than
+    /// in half a minute whether there is room; the time counts for them from here on.
+    pub(super) fn handle_further(&mut self, now: Instant, some_wait: bool) {
+        match &mut self.first {
+            Some(first) if now.saturating_duration_since(first.at) <= LATE => {}
+            Some(first) if some_wait => first.moved = now,
+            _ => self.first = None,
         }
     }
 
     fn handle_put_off(&mut self, now: Instant, name: &str, failure: &Failure) {
-        self.since.get_or_insert_with(|| (now, format!("{name}: {}", why(failure))));
+        self.first.get_or_insert_with(|| PutOff {
+            at: now,
+            moved: now,
+            why: format!("{name}: {}", why(failure)),
+        });
     }
 
     /// What was said first, once it has lasted too long, and how long that is.
     fn last_word(&self, now: Instant) -> Option<(&str, Duration)> {
-        let (since, why) = self.since.as_ref()?;
+        let first = self.first.as_ref()?;
         let patience = self.patience?;
-        (now.saturating_duration_since(*since) >= patience).then_some((why, patience))
+        (now.saturating_duration_since(first.moved) >= patience).then_some((&*first.why, patience))
     }
 
     /// What comes after so long a wait.
@@ -143,13 +159,13 @@ mod tests {
     fn where_nothing_moves_for_too_long_the_first_reason_is_the_last_word() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let full = |text| Failure::local(Code::NoSpace, text);
-        let mut stuck = Stuck { patience: Some(10 * second), since: None };
+        let mut stuck = Stuck { patience: Some(10 * second), first: None };
         stuck.handle_put_off(start, "a", &full("full"));
         stuck.handle_put_off(start + 5 * second, "b", &full("fuller"));
         assert_eq!(stuck.last_word(start + 9 * second), None);
         assert_eq!(stuck.last_word(start + 10 * second), Some(("a: here: full", 10 * second)));
-        stuck.handle_moved();
-        assert_eq!(stuck.last_word(start + 10 * second), None, "something has moved");
+        stuck.handle_further(start + 10 * second, false);
+        assert_eq!(stuck.last_word(start + 20 * second), None, "it goes on");
         stuck.handle_put_off(start + 11 * second, "b", &full("fuller"));
         assert_eq!(stuck.last_word(start + 20 * second), None, "it counts anew");
         assert_eq!(stuck.outlook(10 * second), "trying again in 10 s");
@@ -160,12 +176,25 @@ mod tests {
     #[test]
     fn what_had_moved_before_a_file_was_put_off_does_not_end_its_wait() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
-        let mut stuck = Stuck { patience: Some(2 * second), since: None };
+        let mut stuck = Stuck { patience: Some(2 * second), first: None };
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
-        stuck.handle_further(start + second / 2);
+        stuck.handle_further(start + second / 2, false);
         assert!(stuck.last_word(start + 2 * second).is_some());
-        stuck.handle_further(start + 2 * second);
+        stuck.handle_further(start + 2 * second, false);
         assert_eq!(stuck.last_word(start + 2 * second), None, "others go on");
+    }
+
+    #[test]
+    fn a_file_that_waits_is_given_up_so_long_after_the_others_have_moved() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let mut stuck = Stuck { patience: Some(10 * second), first: None };
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        for tenths in 15..50 {
+            stuck.handle_further(start + tenths * second / 10, true);
+        }
+        let moved = start + 49 * second / 10;
+        assert_eq!(stuck.last_word(moved + 9 * second), None, "others have gone on");
+        assert!(stuck.last_word(moved + 10 * second).is_some(), "it is tried again after 30 s");
     }
 
     #[test]
