@@ -1,5 +1,6 @@
 //! One JSON object a line on stdout, with its keys in the order in which they are given.
 
+use super::still::Silence;
 use crate::stdout;
 use bowline_core::transfer::Failure;
 use bowline_tokio::{Finished, LinkEvent, TransferProgress};
@@ -47,6 +48,10 @@ impl Line {
     }
 }
 
+fn in_seconds(time: Option<Duration>) -> Option<f64> {
+    time.map(|time| rounded(time.as_secs_f64()))
+}
+
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
@@ -64,8 +69,8 @@ pub(crate) fn done(finished: &Finished) -> Line {
         .with("resumed_bytes", finished.resumed)
 }
 
-/// A file is on its way.
-pub(crate) fn progress(name: &str, progress: &TransferProgress) -> Line {
+/// A file is on its way, and perhaps none moves.
+pub(super) fn progress(name: &str, progress: &TransferProgress, silence: Option<Silence>) -> Line {
     Line::new("progress")
         .with("name", name)
         .with("stage", super::words::stage(progress.stage))
@@ -75,7 +80,9 @@ pub(crate) fn progress(name: &str, progress: &TransferProgress) -> Line {
         .with("resent_bytes", progress.resent)
         .with("links", progress.links)
         .with("rate", progress.rate)
-        .with("seconds_left", progress.time_left.map(|left| rounded(left.as_secs_f64())))
+        .with("seconds_left", in_seconds(progress.time_left))
+        .with("seconds_still", in_seconds(silence.map(|silence| silence.lasts)))
+        .with("seconds_borne", in_seconds(silence.and_then(|silence| silence.most)))
 }
 
 /// A file was not sent or fetched.
@@ -124,5 +131,15 @@ mod tests {
         let expected =
             "{\"event\":\"retrying\",\"name\":\"a\",\"why\":\"too many files are open\",\"seconds\":2.0}\n";
         assert_eq!(line.text(), expected);
+    }
+
+    #[test]
+    fn what_does_not_move_is_told_with_its_limit() {
+        let still = |silence| progress("a", &TransferProgress::default(), silence).text();
+        let silence = Silence { lasts: Duration::from_millis(12_345), most: Some(Duration::from_secs(60)) };
+        assert!(still(Some(silence)).ends_with(",\"seconds_still\":12.345,\"seconds_borne\":60.0}\n"));
+        let borne = Silence { most: None, ..silence };
+        assert!(still(Some(borne)).ends_with(",\"seconds_still\":12.345,\"seconds_borne\":null}\n"));
+        assert!(still(None).ends_with(",\"seconds_still\":null,\"seconds_borne\":null}\n"));
     }
 }

@@ -45,7 +45,8 @@ pub(crate) struct Outage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Silence {
     pub(crate) lasts: Duration,
-    most: Option<Duration>,
+    /// How long that is borne, if somebody ends it.
+    pub(super) most: Option<Duration>,
 }
 
 impl Still {

@@ -1,6 +1,7 @@
 //! How far everything is, several times a second.
 
 use super::bar::Mood;
+use super::still::Silence;
 use super::{NEWS, Report, State, Voice, json};
 use bowline_core::transfer::Stage;
 use bowline_tokio::LinkState;
@@ -19,7 +20,7 @@ impl Report {
         for row in self.rows.values_mut() {
             match &mut row.state {
                 State::Queued => {}
-                State::Under { progress, pace, most, open, told } => {
+                State::Under { progress, pace, most, open, .. } => {
                     let progress = *progress.borrow_and_update();
                     row.bytes = row.bytes.max(progress.length.unwrap_or(0));
                     *open |= progress.length.is_none() && progress.received > 0;
@@ -33,11 +34,6 @@ impl Report {
                     finishing += u32::from(progress.stage == Stage::Finishing);
                     paused += u32::from(matches!(progress.stage, Stage::Paused { .. }));
                     waiting += u32::from(progress.stage == Stage::Waiting);
-                    let news = told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage);
-                    if news && matches!(self.voice, Voice::Json) {
-                        *told = Some((now, progress.stage));
-                        json::progress(&row.name, &progress).print();
-                    }
                 }
             }
             total += row.bytes;
@@ -49,8 +45,10 @@ impl Report {
         let is_up = matches!(link, LinkState::Up);
         self.still.look(now, is_up, self.moved, paused + waiting == under);
         let silence = self.still.silence(now, !endless && moving == under);
-        if let (Voice::Lines, Some(silence)) = (&self.voice, self.still.news(silence)) {
-            self.say(&silence.text());
+        match self.voice {
+            Voice::Json => self.tell_programs(now, silence),
+            Voice::Lines => self.still.news(silence).map_or((), |silence| self.say(&silence.text())),
+            Voice::Bar(_) | Voice::Nobody => {}
         }
         // Without a link nobody can say that there is room again, and while they are paused files do not ask.
         if paused > 0 || !is_up {
@@ -84,5 +82,17 @@ impl Report {
             Mood::Moving { verb: self.verb.now, rate: self.meter.rate(now).unwrap_or_default(), left }
         });
         bar.draw(position, Some(total).filter(|_| !endless), &mood);
+    }
+
+    /// Tells how far each file is, if it is time to.
+    fn tell_programs(&mut self, now: Instant, silence: Option<Silence>) {
+        for row in self.rows.values_mut() {
+            let State::Under { progress, told, .. } = &mut row.state else { continue };
+            let progress = *progress.borrow();
+            if told.is_none_or(|(at, stage)| now - at >= NEWS || stage != progress.stage) {
+                *told = Some((now, progress.stage));
+                json::progress(&row.name, &progress, silence).print();
+            }
+        }
     }
 }

@@ -10,6 +10,9 @@ use bowline_tokio::LinkEvent;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
+/// How much later programs are told again of the same silence.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// What a link is like at this moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
@@ -24,8 +27,16 @@ pub(super) struct View {
     /// Only on a terminal.
     line: StatusLine,
     heartbeat: Duration,
+    hush: Hush,
     sums: Sums,
     story: Story,
+}
+
+/// A silence that programs are told of, each second from when a ping is due.
+#[derive(Debug, Default)]
+struct Hush {
+    /// When they are told next.
+    due: Duration,
 }
 
 /// What there is to say at the end.
@@ -51,7 +62,7 @@ impl View {
             least: None,
             most: None,
         };
-        Self { output, line, heartbeat: Duration::ZERO, sums, story }
+        Self { output, line, heartbeat: Duration::ZERO, hush: Hush::default(), sums, story }
     }
 
     /// A turn in the life of the connection.
@@ -124,8 +135,14 @@ impl View {
     }
 
     /// Shows the present, where there is somebody to see it.
-    pub(super) fn show(&self, now: Now) {
+    pub(super) fn show(&mut self, now: Now) {
         let Now { up, silence, round_trip } = now;
+        if self.output.json {
+            if self.hush.is_told(silence, self.heartbeat) {
+                Line::new("silent").seconds("seconds", silence.as_secs_f64()).print();
+            }
+            return;
+        }
         let ping = match self.heartbeat.saturating_sub(silence) {
             Duration::ZERO => "asked whether anybody is there".into(),
             left => format!("ping in {}", Span(left).whole()),
@@ -181,6 +198,19 @@ impl View {
     }
 }
 
+impl Hush {
+    fn is_told(&mut self, silence: Duration, heartbeat: Duration) -> bool {
+        if silence < heartbeat {
+            self.due = heartbeat;
+        }
+        let is_told = silence >= self.due;
+        if is_told {
+            self.due = silence + AGAIN;
+        }
+        is_told
+    }
+}
+
 fn lesson(why: Lesson) -> String {
     match why {
         Lesson::Dropped { silence } => format!("a silence of {} was not borne", Span(silence)),
@@ -202,4 +232,23 @@ fn time_of_day() -> String {
 /// With a tenth of a millisecond, as long as it matters.
 fn precise(time: Duration) -> String {
     if time < Duration::from_millis(100) { millis(time) } else { Span(time).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_told_of_a_silence_each_second_from_when_a_ping_is_due() {
+        let (mut hush, heartbeat) = (Hush::default(), Duration::from_secs(20));
+        let halves = |from: u64, to: u64| (from..to).map(|half| Duration::from_millis(500 * half));
+        let mut told = |from, to| -> Vec<_> {
+            let told = halves(from, to).filter(|silence| hush.is_told(*silence, heartbeat));
+            told.map(|silence| silence.as_secs_f64()).collect()
+        };
+        assert_eq!(told(0, 40), [0.0; 0]);
+        assert_eq!(told(40, 45), [20.0, 21.0, 22.0]);
+        assert_eq!(told(0, 40), [0.0; 0], "something has come");
+        assert_eq!(told(40, 42), [20.0]);
+    }
 }

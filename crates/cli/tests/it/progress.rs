@@ -79,6 +79,21 @@ fn a_path_that_carries_nothing_has_a_rate_of_zero_and_no_end() {
 }
 
 #[test]
+fn programs_see_for_how_long_nothing_moves_and_until_when_that_is_borne() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url, "1200k");
+    let moves = sender.event(has_rate);
+    assert!(moves["seconds_still"].is_null() && moves["seconds_borne"].is_null(), "{moves}");
+    relay.fall_silent();
+    let still = sender.event(|event| event["seconds_still"].is_f64());
+    assert!(number(&still, "seconds_still") >= 5.0 && still["seconds_borne"] == 60.0, "{still}");
+    sender.kill();
+}
+
+#[test]
 fn a_link_that_is_lost_is_waited_for_and_not_measured() {
     let world = World::new();
     world.file("big", BIG);

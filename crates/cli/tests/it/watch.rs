@@ -1,6 +1,6 @@
 //! What `watch` shows of a connection's life.
 
-use crate::common::{Done, World, nobody};
+use crate::common::{Done, Process, Relay, World, nobody};
 use crate::path::{End, Limit, echo, relay};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -35,6 +35,22 @@ fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives
     assert!(first.contains("connected, handshake in") && !first.contains("after 10 s of silence"), "{first}");
     let last = done.stderr.lines().last().expect("a line");
     assert!(last.contains("watched for ") && last.contains("up for "), "{last}");
+}
+
+#[test]
+fn programs_hear_for_how_long_nothing_comes() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let args = ["watch", &relay.url, "--heartbeat", "1s", "--json"];
+    let mut watch = Process::start(&mut world.bowline(args));
+    watch.event(|event| event["event"] == "pong");
+    relay.fall_silent();
+    for least in [1.0, 2.0] {
+        let silent = watch.event(|event| event["event"] == "silent");
+        assert!(silent["seconds"].as_f64() >= Some(least), "{silent}");
+    }
+    watch.kill();
 }
 
 #[test]
