@@ -56,6 +56,8 @@ pub(crate) struct Outbox {
     in_message: bool,
     /// Whether messages, or parts of them, have been dropped.
     lost: bool,
+    /// How many bytes of them, as far as that can be told in little memory.
+    lost_bytes: u32,
 }
 
 /// Where our Close is.
@@ -92,6 +94,7 @@ impl Outbox {
             farewell: Farewell::None,
             in_message: false,
             lost: false,
+            lost_bytes: 0,
         }
     }
 
@@ -175,10 +178,9 @@ impl Outbox {
 
     /// Drops the data of which nothing has left. A Close stays.
     pub(crate) fn drop_messages(&mut self) {
-        let ready = self.ready();
+        let (ready, waiting) = (self.ready(), core::mem::take(&mut self.waiting));
         self.lost |= !self.data.is_empty();
         self.data.clear();
-        self.waiting = 0;
         self.units.drop_waiting();
         if !self.is_closing() {
             self.farewell = match core::mem::take(&mut self.farewell) {
@@ -186,19 +188,27 @@ impl Outbox {
                 other => other,
             };
         }
-        self.lost |= self.ready() < ready;
+        let left = self.ready();
+        self.lost |= left < ready;
+        self.lost_bytes = self.lost_bytes.saturating_add(short_count(waiting + ready.saturating_sub(left)));
         self.fill();
     }
 
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
         let lost = self.lost || !self.data.is_empty() || self.ready() > 0;
-        *self = Self { lost, ..Self::new(self.keys.take().map(|keys| *keys), self.fragment) };
+        let lost_bytes = short_count(self.lost_by_end());
+        *self = Self { lost, lost_bytes, ..Self::new(self.keys.take().map(|keys| *keys), self.fragment) };
     }
 
     /// Whether messages, or parts of them, were dropped before they had left.
     pub(crate) fn has_lost_messages(&self) -> bool {
         self.lost
+    }
+
+    /// How many bytes of messages, with the headers of those that are cut already, will have been lost if this is the end.
+    pub(crate) fn lost_by_end(&self) -> usize {
+        self.lost_bytes as usize + self.waiting + self.ready()
     }
 
     /// Gives spare memory back, if nothing is queued.
@@ -316,6 +326,11 @@ impl Outbox {
     fn key(&mut self) -> Option<Key> {
         self.keys.as_mut().map(|keys| keys.next_key())
     }
+}
+
+/// The number, or the largest there is.
+fn short_count(bytes: usize) -> u32 {
+    bytes.try_into().unwrap_or(u32::MAX)
 }
 
 /// The payload, or as much of it as a control frame can hold (RFC 6455 §5.5).

@@ -76,6 +76,13 @@ impl Case<'_> {
         }
     }
 
+    /// Bytes of messages that are lost, where the sentence has to say so: behind a Close, which promises an end in order, unless
+    /// it says already what waited, or that nobody was there to take it.
+    pub(super) fn lost(&self) -> u64 {
+        let is_told = matches!(self.cause, Cause::Stuck { .. } | Cause::Dead);
+        if is_told || *self.exchange == Exchange::Neither { 0 } else { self.evidence.lost }
+    }
+
     fn peer_closed(&self, close: &Close) -> Verdict {
         let (kind, retry) = match self.flaw {
             Some(_) => (Kind::ProtocolViolation, Retry::No(Why::Invalid)),

@@ -11,6 +11,7 @@ use super::retry::Retry;
 use super::suspect::Suspect;
 use crate::closing::CloseCode;
 use crate::recorder::Timeline;
+use crate::words::Size;
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
@@ -54,6 +55,7 @@ pub(super) struct Record {
     pub(super) end: Option<End>,
     pub(super) cut: Cut,
     pub(super) incomplete_message: u64,
+    pub(super) lost: u64,
     pub(super) messages: u64,
     pub(super) longest_message: u64,
     pub(super) age: Duration,
@@ -241,6 +243,9 @@ impl fmt::Display for Disconnect {
         write!(f, "{}", self.record.exchange)?;
         if *clause != Clause::Nothing {
             write!(f, "; {clause}")?;
+        }
+        if self.record.lost > 0 {
+            write!(f, "; {} of messages had not left", Size(self.record.lost, 1))?;
         }
         let advised = || clause.advice().map(Heartbeat::Advised);
         self.record

@@ -83,6 +83,9 @@ pub struct Evidence {
     pub incomplete_message: u64,
     /// Bytes that were waiting to leave.
     pub queued: u64,
+    /// Bytes of messages, and of frames around them, that had not left and never will: they waited to leave, or were dropped
+    /// for a Close to go in their place.
+    pub lost: u64,
     /// How many messages the peer has sent, whole: one that says something does not drop us at once.
     pub messages: u64,
     /// How many bytes the longest of them had.

@@ -152,6 +152,7 @@ impl Closing {
             end: cause.end(),
             cut: evidence.cut,
             incomplete_message: evidence.incomplete_message,
+            lost: case.lost(),
             messages: evidence.messages,
             longest_message: evidence.longest_message,
             age: self.traffic.age(at),

@@ -171,6 +171,7 @@ impl Link {
             }
             "incomplete" => self.evidence.incomplete_message = number(0),
             "queued" => self.evidence.queued = number(0),
+            "lost" => self.evidence.lost = number(0),
             "messages" => self.evidence.messages = number(0),
             "longest" => self.evidence.longest_message = number(0),
             "pings" => (self.evidence.pings, self.evidence.pongs) = (number(0), number(1)),

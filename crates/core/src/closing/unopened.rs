@@ -105,6 +105,7 @@ impl Disconnect {
             end: None,
             cut: Cut::Boundary,
             incomplete_message: 0,
+            lost: 0,
             messages: 0,
             longest_message: 0,
             age: Duration::ZERO,

@@ -66,6 +66,7 @@ impl Connection {
             cut: self.cut(),
             incomplete_message: self.intake.unfinished().unwrap_or(0),
             queued: self.outbox.queued() as u64,
+            lost: self.outbox.lost_by_end() as u64,
             messages: self.stats.messages_received,
             ping,
             pings: self.heartbeat.pings(),

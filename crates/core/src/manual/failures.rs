@@ -86,7 +86,7 @@
 //!
 //! ```text
 //! received 1009 (message too big) 64 KiB; no close frame sent; our write had failed; the close frame was found in the
-//! receive buffer
+//! receive buffer; 1.0 MiB of messages had not left
 //! ```
 //!
 //! *Evidence:* a write fails because the peer has hung up. *Meaning:* its Close frame often lies in our receive buffer.
@@ -132,6 +132,18 @@
 //!
 //! *Evidence:* our Close left, and neither a Close nor the end of the stream came. *Meaning:* the peer hangs, or was
 //! gone already. *What is done:* the transport is dropped. Data before the Close may take as long as it moves.
+//!
+//! # The other side closes, and does not take what was sent
+//!
+//! ```text
+//! received 1000 (OK); then sent 1000 (OK); 26.6 KiB of messages had not left
+//! ```
+//!
+//! *Evidence:* messages waited to leave when the peer closed, and it took them neither in the time that they have before our
+//! answer nor before the transport ended. *Meaning:* the peer reads slowly, or does not read on once it has closed. *What is
+//! done:* what waits is dropped, so that the answer can go. The same is said where a connection is failed over what waits,
+//! and where it ends before our own Close has left. What has left may not have arrived either; only an answer of the
+//! application tells that.
 //!
 //! # The peer breaks the protocol
 //!

@@ -108,6 +108,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             cut,
             incomplete_message,
             queued,
+            lost: queued,
             messages: queued,
             longest_message: queued,
             ping,

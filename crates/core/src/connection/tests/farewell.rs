@@ -223,6 +223,41 @@ fn what_waits_before_the_answer_is_dropped_after_a_second() {
     assert_eq!(server.poll_timeout(), Some(at(3000)));
 }
 
+#[test]
+fn what_a_peer_that_closes_has_not_taken_in_its_time_is_told_at_the_end() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    server.handle_written(at(900), 20_000);
+    server.handle_timeout(at(1000));
+    drain(&mut server, at(1000));
+    server.handle_end(at(1100), End::Eof);
+    let told = "received 1000 (OK); then sent 1000 (OK); 26.6 KiB of messages had not left";
+    assert_eq!(end(&mut server).to_string(), told);
+}
+
+#[test]
+fn what_waits_when_a_peer_that_has_closed_goes_is_told() {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    server.handle_end(at(10), End::Reset);
+    let told = "received 1000 (OK); then sent 1000 (OK); our close frame had not left; \
+                58.6 KiB of messages had not left";
+    assert_eq!(end(&mut server).to_string(), told);
+}
+
+#[test]
+fn what_a_failure_takes_the_place_of_is_told() {
+    let mut server = server();
+    server.send(T0, Message::text("lost")).unwrap();
+    server.fail(T0, CloseCode::UNSUPPORTED_DATA, "text");
+    drain(&mut server, T0);
+    server.handle_end(at(10), End::Eof);
+    let told = "sent 1003 (unsupported data) text; no close frame received; 6 bytes of messages had not left";
+    assert_eq!(end(&mut server).to_string(), told);
+}
+
 /// A client that has closed while a message lies in its inbox and fills it.
 fn closed_behind_a_message() -> Connection {
     let mut config = config();
