@@ -12,6 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
+/// What the terminal itself shows when Ctrl-C is pressed. It does so once it has told the process, which may have said its
+/// last words by then if the machine is busy.
+const ECHO: &str = "^C";
 
 /// A process in a terminal of its own.
 pub(crate) struct Terminal {
@@ -29,6 +32,7 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 pub(crate) struct Left {
     pub(crate) code: Option<i32>,
+    /// What it has shown, and not what was typed.
     pub(crate) screen: Screen,
     /// All bytes that it has written there.
     pub(crate) bytes: Vec<u8>,
@@ -121,7 +125,8 @@ impl Terminal {
         let is_plain = screen.fgcolor() == vt100::Color::Default && !screen.bold() && !screen.inverse();
         let is_shown = !screen.hide_cursor() && !screen.alternate_screen();
         let is_sane = is_plain && is_shown && modes == self.modes;
-        Left { code, screen: Screen::of(&state.parser), is_sane, bytes: mem::take(&mut state.bytes) }
+        let screen = Screen::of(&state.parser).without_echo();
+        Left { code, screen, is_sane, bytes: mem::take(&mut state.bytes) }
     }
 }
 
@@ -155,12 +160,19 @@ impl Seen {
 impl Screen {
     fn of(parser: &vt100::Parser) -> Self {
         let screen = parser.screen();
-        let rows = screen.rows(0, screen.size().1.get()).map(|row| row.trim_end().to_owned());
-        let mut rows: Vec<_> = rows.collect();
+        Self::of_rows(screen.rows(0, screen.size().1.get()))
+    }
+
+    fn of_rows(rows: impl Iterator<Item = String>) -> Self {
+        let mut rows: Vec<_> = rows.map(|row| row.trim_end().to_owned()).collect();
         while rows.last().is_some_and(String::is_empty) {
             rows.pop();
         }
         Self(rows)
+    }
+
+    fn without_echo(&self) -> Self {
+        Self::of_rows(self.0.iter().map(|row| row.replace(ECHO, "")))
     }
 
     pub(crate) fn contains(&self, words: &str) -> bool {
@@ -251,6 +263,14 @@ fn without_numbers(word: &str) -> String {
         rest = &after[sign..];
     }
     text
+}
+
+#[test]
+fn what_the_terminal_echoes_late_is_not_on_the_screen_that_is_left() {
+    for late in [&["watched for 3 s", "^C"][..], &["^Cwatched for 3 s"]] {
+        let screen = Screen::of_rows(late.iter().map(|row| (*row).to_owned())).without_echo();
+        assert_eq!(screen.to_string(), "watched for 3 s");
+    }
 }
 
 #[test]
