@@ -75,6 +75,20 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_has_come_is_not_forgotten_for_a_question_that_comes_first() {
+        let mut near = Connection::client(Config::default(), [7; 32], Instant::ZERO);
+        let mut far = Connection::server(Config::default(), [8; 32], Instant::ZERO);
+        let mut pings = Pings::default();
+        pings.ask(Instant::ZERO, &mut near, b"first", "first").unwrap();
+        far.handle_input(Instant::ZERO, near.output());
+        near.handle_written(Instant::ZERO, near.output().len());
+        near.handle_input(Instant::ZERO, far.output());
+        pings.ask(Instant::ZERO, &mut near, b"second", "second").unwrap();
+        let (ping, _) = near.poll_answered().unwrap();
+        assert_eq!(pings.handle_answered(ping), Some("first"));
+    }
+
+    #[test]
     fn of_a_peer_that_answers_none_few_answers_are_waited_for() {
         let mut connection = Connection::client(Config::default(), [7; 32], Instant::ZERO);
         let mut pings = Pings::default();

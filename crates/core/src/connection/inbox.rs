@@ -171,6 +171,13 @@ impl Inbox {
         Some((ping, rtt))
     }
 
+    /// Whether the answer to this ping waits to be taken.
+    pub(super) fn has_answer(&self, number: u64) -> bool {
+        let is_it =
+            |entry: &Entry| matches!(entry, Entry::Event(Event::Answered { ping, .. }) if *ping == number);
+        self.answers > 0 && self.entries.iter().any(is_it)
+    }
+
     /// Gives spare memory back, if nothing waits.
     pub(super) fn release(&mut self) {
         if self.entries.is_empty() {

@@ -76,6 +76,10 @@ impl Asked {
         self.answered
     }
 
+    fn is_under_way(&self, ping: u64) -> bool {
+        self.pings.iter().any(|known| known.number == ping)
+    }
+
     fn ask(&mut self, payload: &[u8]) -> Result<u64, PingError> {
         let waiting = self.pings.iter().filter(|ping| ping.left.is_none()).count();
         if waiting >= MAX_PINGS {
@@ -124,11 +128,11 @@ impl Connection {
         Ok(number)
     }
 
-    /// Whether a ping of this number may still be [answered](Event::Answered): not if it was, nor if it was given up, nor
-    /// once nothing more is read of the peer.
+    /// Whether there may still be an [`Event::Answered`] for a ping of this number, which may have come already and wait to be
+    /// taken: not if that was taken, nor if the ping was given up, nor once nothing more is read of the peer.
     pub fn is_awaited(&self, ping: u64) -> bool {
-        self.closing.wants_frames()
-            && self.asked.as_ref().is_some_and(|asked| asked.pings.iter().any(|known| known.number == ping))
+        let asked = self.asked.as_ref().filter(|_| self.closing.wants_frames());
+        asked.is_some_and(|asked| asked.is_under_way(ping)) || self.inbox.has_answer(ping)
     }
 
     /// A Pong came, which the decoder holds.

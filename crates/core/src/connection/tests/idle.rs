@@ -26,6 +26,19 @@ fn nothing_is_awaited_after_the_end() {
 }
 
 #[test]
+fn an_answer_that_nobody_has_taken_is_awaited() {
+    let mut client = client();
+    let ping = client.ping(T0, b"a").unwrap();
+    drain(&mut client, T0);
+    client.handle_input(at(5), &to_client(0x8a, b"a"));
+    assert!(client.is_awaited(ping), "it is still to be told");
+    client.handle_end(at(10), End::Eof);
+    assert!(client.is_awaited(ping), "also when nothing more can come");
+    assert_eq!(client.poll_answered(), Some((ping, Duration::from_millis(5))));
+    assert!(!client.is_awaited(ping));
+}
+
+#[test]
 fn eight_answers_are_waited_for() {
     let mut client = client();
     for n in 0..8u8 {
