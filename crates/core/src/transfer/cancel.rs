@@ -3,7 +3,7 @@
 //! | the transfer | what the peer hears |
 //! |---|---|
 //! | is open on this link: offered, moving, paused | CANCEL, at once |
-//! | is asked for | CANCEL, at once |
+//! | is asked for, by either end, and was not offered yet | CANCEL, at once |
 //! | waits, or there is no link | to keep the part: nothing, until it expires; to discard it: an OFFER and a CANCEL on the next link |
 //! | is put in its place by the receiver | it is too late: the file is finished |
 
@@ -101,7 +101,7 @@ impl Outgoing {
     /// What the receiver must be offered before it can be told to discard; `None` if it knows the transfer on this link.
     fn unheard_offer(&self) -> Option<wire::Offer> {
         let offer = || wire::Offer { mode: Mode::Attach, ..self.offer().clone() };
-        self.is_waiting().then(offer)
+        (self.is_waiting() && !self.is_asked_for()).then(offer)
     }
 }
 

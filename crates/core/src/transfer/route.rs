@@ -295,6 +295,10 @@ impl Transfers {
             }
             (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
+                if cancel.discard {
+                    // What earlier links have brought.
+                    self.events.push_back(Event::Discard { id });
+                }
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
                 self.forget_incoming(id);
             }

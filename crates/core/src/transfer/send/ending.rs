@@ -57,9 +57,9 @@ impl Outgoing {
         Fate::Lives
     }
 
-    /// Tells the peer, if it knows of the transfer.
+    /// Tells the peer, if it knows of the transfer: by its offer, or because it has asked and waits for one.
     pub(super) fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
-        if let Some(handle) = self.close_handle(cx) {
+        if let Some(handle) = self.close_handle(cx).or(self.request.take()) {
             let mut cancel = cancel(failure, 0);
             // What is there of a file that has changed is of no use to anybody.
             cancel.discard |= failure.code == Code::SourceChanged;

@@ -89,6 +89,8 @@ pub(super) struct Outgoing {
     end: Option<u64>,
     /// The peer asked for this file and will ask again: it ends with its link.
     requested: bool,
+    /// The handle of its REQUEST, until the offer that answers it.
+    request: Option<Handle>,
     /// It was offered on an earlier link, to whom asks for it anew.
     again: bool,
     state: State,
@@ -151,6 +153,7 @@ impl Outgoing {
             end: offer.length,
             offer,
             requested: asked.is_some(),
+            request: asked.map(|asked| asked.handle),
             again: asked.is_some_and(|asked| asked.again),
             state: State::Waiting { until: None },
             tries: Tries::default(),
@@ -212,6 +215,7 @@ impl Outgoing {
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
+        self.request = None;
         let is_first = link.flow.is_fresh() && link.busy().outgoing == 1;
         let early = self.offer.length.is_some_and(|length| is_first || length <= wire::INITIAL_CREDIT)
             && self.offer.epoch_seen == 0
@@ -274,6 +278,11 @@ impl Outgoing {
     /// Whether the receiver has not heard of it on this link.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting { .. })
+    }
+
+    /// Whether the receiver waits for an offer, on this link.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.request.is_some()
     }
 
     /// Its handle, once others may be offered: all that can be sent of a small file has been, or a large one has begun.

@@ -206,16 +206,26 @@ fn a_part_to_be_discarded_is_named_to_go_on_with_and_on_a_good_link_only() {
 }
 
 #[test]
-fn what_the_peer_asked_for_is_refused_by_a_cancel() {
-    let mut world = World::new();
-    begin(&mut world, false);
-    world.link_up();
-    while world.poll_messages() | world.deliver(true) {}
-    assert!(world.server.transfers.is_requested(id(1)));
-    world.server.effects.clear();
-    assert!(world.server.transfers.cancel(world.now, id(1), Leftover::Keep));
-    world.settle();
-    assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(Leftover::Keep), true)));
+fn what_the_peer_asked_for_and_was_not_offered_is_refused_by_a_cancel() {
+    for part in [Leftover::Keep, Leftover::Discard] {
+        for found in [false, true] {
+            let mut world = moving(false);
+            world.cut();
+            world.link_up();
+            while world.poll_messages() | world.deliver(true) {}
+            assert!(world.server.transfers.is_requested(id(1)));
+            if found {
+                // Its source is there, and the offer waits for its turn.
+                while world.server.carry_out_one(world.now) {}
+            }
+            world.server.effects.clear();
+            assert!(world.server.transfers.cancel(world.now, id(1), part));
+            world.settle();
+            assert_eq!(verdict(&world.client), Some((Code::Cancelled, Some(part), true)));
+            assert_eq!(world.client.disk.contains_key(&id(1)), part == Leftover::Keep, "{part:?} {found}");
+            assert!(world.client.transfers.is_empty() && world.server.transfers.is_empty());
+        }
+    }
 }
 
 #[test]
