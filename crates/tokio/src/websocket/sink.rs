@@ -1,6 +1,7 @@
 //! Sending as a `Sink`, for combinators such as `forward`.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -65,7 +66,7 @@ impl Sink<Message> for Sender {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SinkError> {
-        self.leaving.forget();
+        self.leaving.outdate();
         // Without one the connection is over, or nobody has asked whether there is room.
         let Some(place) = self.seat.take().filter(|_| !self.is_closed()) else {
             return Ok(self.try_send(message)?);
@@ -102,12 +103,17 @@ enum Last {
 
 type Flushing = Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send>>;
 
-/// A flush, or a close, that a sink waits for. The lock is never taken: it only lets the half be shared.
+/// A flush, or a close, that a sink waits for.
 #[derive(Default)]
-pub(super) struct Leaving(Mutex<Option<(Last, Flushing)>>);
+pub(super) struct Leaving {
+    /// The lock is never taken: it only lets the half be shared.
+    begun: Mutex<Option<(Last, Flushing)>>,
+    /// Something was sent since it was begun.
+    is_outdated: AtomicBool,
+}
 
 impl Leaving {
-    /// Goes on with what was begun, if it was the same, or begins it.
+    /// Goes on with what was begun, if it was the same and is not outdated, or begins it.
     fn poll<F>(
         &mut self,
         cx: &mut Context<'_>,
@@ -117,9 +123,10 @@ impl Leaving {
     where
         F: Future<Output = Result<(), Unsent>> + Send + 'static,
     {
-        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.begun.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let is_outdated = std::mem::take(self.is_outdated.get_mut());
         let waiting = match state.take() {
-            Some((last, waiting)) if last == what => waiting,
+            Some((last, waiting)) if last == what && !is_outdated => waiting,
             _ => Box::pin(begin()),
         };
         let (_, waiting) = state.insert((what, waiting));
@@ -128,9 +135,9 @@ impl Leaving {
         Poll::Ready(result)
     }
 
-    /// Something was sent: a flush that waits does not wait for that.
-    fn forget(&mut self) {
-        *self.0.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Something was sent, in whatever way: a flush that was begun before does not wait for that.
+    pub(super) fn outdate(&self) {
+        self.is_outdated.store(true, Ordering::Relaxed);
     }
 }
 

@@ -210,13 +210,16 @@ impl Sender {
 
     /// Waits for a place in the queue.
     async fn place<T>(&self, message: T) -> Result<(Permit<'_, Command>, T), SendError<T>> {
-        match self.commands.reserve().await {
+        let place = self.commands.reserve().await;
+        self.leaving.outdate();
+        match place {
             Ok(place) => Ok((place, message)),
             Err(_) => Err(SendError::Closing(message)),
         }
     }
 
     fn place_at_once<T>(&self, message: T) -> Result<(Permit<'_, Command>, T), SendError<T>> {
+        self.leaving.outdate();
         match self.commands.try_reserve() {
             Ok(place) => Ok((place, message)),
             Err(TrySendError::Full(())) => Err(SendError::Full { message, held: QUEUE, limit: QUEUE }),

@@ -119,6 +119,21 @@ async fn a_sink_that_has_given_up_waiting_for_a_place_has_sent_nothing_and_waits
     tokio::join!(last, in_time(received));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_has_given_up_a_flush_waits_for_what_was_sent_since() {
+    let (mut client, server) = pair();
+    let (mut sender, _receiver) = server.spawn();
+    let message = Message::binary(vec![7; 1 << 20]);
+    sender.send(message.clone()).await.unwrap();
+    assert!(SinkExt::flush(&mut sender).now_or_never().is_none(), "the peer reads nothing");
+    sender.send(message.clone()).await.unwrap();
+    assert_eq!(client.receive().await.unwrap(), message);
+    let wait = Duration::from_millis(10);
+    assert!(timeout(wait, SinkExt::flush(&mut sender)).await.is_err(), "nobody has read the second");
+    assert_eq!(client.receive().await.unwrap(), message);
+    assert_eq!(in_time(SinkExt::flush(&mut sender)).await, Ok(()));
+}
+
 #[test]
 fn a_half_of_a_task_can_be_shared() {
     fn is_shared<T: Clone + Send + Sync + Unpin>() {}
