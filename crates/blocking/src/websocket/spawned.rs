@@ -181,7 +181,7 @@ impl Sender {
         self.mailbox.end(&mut state);
     }
 
-    /// Whether the connection is over.
+    /// Whether nothing more can be sent: the connection is closing, or over.
     pub fn is_closed(&self) -> bool {
         self.mailbox.lock().is_closed
     }

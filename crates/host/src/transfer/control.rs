@@ -40,7 +40,10 @@ impl Control {
 
     /// Ends it before its time, and says what is to become of the part that the receiver has. It ends with
     /// [`TransferError::Failed`](super::TransferError::Failed) and
-    /// [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled).
+    /// [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled). A file that is whole by then may be in its place all
+    /// the same: one that is on its way there is not stopped.
+    ///
+    /// Whoever is to throw a part away hears it once: if the link ends just then, the part stays until it expires.
     pub fn cancel(&self, leftover: Leftover) {
         (self.tell)(self.id, Verb::Cancel(leftover));
     }

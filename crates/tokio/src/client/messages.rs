@@ -29,6 +29,8 @@ impl Client {
 
     /// Sends a message at once or never.
     ///
+    /// When the future is dropped early, the message may leave or not, and is gone.
+    ///
     /// # Errors
     /// The session is on no link, the message is too long, or too many wait. The message comes back.
     pub async fn send_volatile(&self, message: Message) -> Result<(), SendError> {

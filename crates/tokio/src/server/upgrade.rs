@@ -33,7 +33,9 @@ impl Server {
     }
 
     /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is shaking
-    /// hands is let go. Each is gone when its [`serve_guest`](Self::serve_guest) has returned.
+    /// hands is let go. For whoever accepts streams by himself: each client is gone when its
+    /// [`serve_stream`](Self::serve_stream) or [`serve_guest`](Self::serve_guest) has returned. A [`serve`](Self::serve) goes
+    /// on, and ends by its `shutdown`.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
         self.house.talks().stop(self.clock.now());
