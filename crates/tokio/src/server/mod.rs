@@ -106,6 +106,9 @@ impl Server {
     /// finished its handshake by then is let go without a word. The end of one listener is that of the server: clients that
     /// come by others from then on are told the same as those who were there, if they ask within a second.
     ///
+    /// When the future is dropped early, its clients are cut without a word, and come again as after any cut: their
+    /// sessions are kept, the server has not stopped, and may serve again.
+    ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
     /// no error.
@@ -212,7 +215,8 @@ impl Server {
 
     /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
     ///
-    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies.
+    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies. When the future
+    /// is dropped early, the client is cut without a word.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

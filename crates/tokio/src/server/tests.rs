@@ -1,4 +1,7 @@
 use super::*;
+use crate::{Client, ClientConfig, Heard};
+use bowline_core::Message;
+use bowline_core::messages::{self, SessionsConfig};
 use std::time::Duration;
 
 fn server(config: ServerConfig) -> (Server, tempfile::TempDir) {
@@ -22,6 +25,35 @@ async fn a_store_is_not_swept_without_a_pause() {
     config.sweep_every = Some(Duration::ZERO);
     let (server, _inbox) = server(config);
     timeout(Duration::from_millis(10), server.sweep()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn who_drops_what_serves_cuts_the_clients_and_loses_no_session() {
+    let mut config = ServerConfig::default();
+    config.messages = Some(SessionsConfig::default());
+    let (server, _inbox) = server(config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = ClientConfig::default();
+    config.messages = Some(messages::Config::default());
+    let client = Client::new(&format!("ws://{}", listener.local_addr().unwrap()), config).unwrap();
+    client.send(Message::text("hello")).await.unwrap();
+    let mut session = None;
+    let heard = async {
+        while let Some((id, heard)) = server.receive().await {
+            session = Some(id);
+            if let Heard::Message(_) = heard {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        served = server.serve(listener, std::future::pending()) => panic!("{served:?}"),
+        heard = timeout(Duration::from_secs(60), heard) => heard.expect("in time"),
+    }
+    let heard = timeout(Duration::from_secs(60), server.receive()).await.expect("in time");
+    assert_eq!(heard, Some((session.unwrap(), Heard::Detached)));
+    let sent = server.send(session.unwrap(), Message::text("for the next link")).await;
+    assert_eq!(sent, Ok(()), "it is kept");
 }
 
 /// A server that has time for everybody.

@@ -19,7 +19,8 @@ impl Server {
         self.house.answer(request)
     }
 
-    /// Serves a guest over the stream behind its answer, until the link ends. `peer` is for logs and events.
+    /// Serves a guest over the stream behind its answer, until the link ends. `peer` is for logs and events. When the future
+    /// is dropped early, the client is cut without a word.
     ///
     /// The connections of a server count at whoever accepts them; none of [`ServerConfig::max_connections`] applies.
     ///
