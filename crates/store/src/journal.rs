@@ -23,6 +23,8 @@ use std::fmt;
 pub(crate) const SLOT: usize = 8192;
 
 const MAGIC: &[u8; 4] = b"BWJ1";
+/// So many bytes at the beginning of a slot tell its number.
+pub(crate) const HEAD: usize = 16;
 /// BLAKE3, the one digest there is.
 const BLAKE3: u8 = 1;
 
@@ -179,6 +181,14 @@ pub(crate) fn decode(slot: &[u8]) -> Option<(u64, Record)> {
         checkpoint.offset() <= durable && length.is_none_or(|length| durable <= length) && body.is_empty();
     let record = Record { id, principal, claim, spec, state, durable, checkpoint, created, progressed };
     fits.then_some((number, record))
+}
+
+/// The number that the head of a slot speaks of, whether the slot is whole or not; 0 if it was never written.
+pub(crate) fn number(head: &[u8; HEAD]) -> u64 {
+    match head.split_last_chunk() {
+        Some((before, number)) if before.starts_with(MAGIC) => u64::from_be_bytes(*number),
+        _ => 0,
+    }
 }
 
 fn settled(body: &mut &[u8]) -> Option<(Digest, FileId)> {

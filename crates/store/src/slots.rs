@@ -33,8 +33,10 @@ impl Slots {
             let file = folder.open_locked(name, create)?;
             let here = folder.stat(name)?;
             // Whoever held the lock until now may have removed the file; then the lock is on a file without a name.
-            if here.is_some_and(|here| sys::meta(&file).is_ok_and(|meta| meta.is_same_inode(&here))) {
-                let newest = read(&file)?;
+            let meta =
+                sys::meta(&file).ok().filter(|meta| here.is_some_and(|here| meta.is_same_inode(&here)));
+            if let Some(meta) = meta {
+                let newest = read(&file, meta.id.len)?;
                 let number = newest.as_ref().map_or(0, |(number, _)| *number);
                 return Ok((Self { file, number }, newest.map(|(_, record)| record)));
             }
@@ -59,7 +61,14 @@ impl Slots {
     /// Looks whether somebody else has written since: on a file system whose locks keep nobody out, or have been lost.
     /// Without an error the transfer is ours, as far as anybody can know.
     pub(crate) fn check(&self) -> io::Result<()> {
-        let number = read(&self.file)?.map_or(0, |(number, _)| number);
+        // Whoever goes on from our entry has written to the slot that is next for us, and nobody writes a lower number there.
+        let mut head = [0; journal::HEAD];
+        sys::read_full_at(&self.file, &mut head, place(self.number + 1))?;
+        if journal::number(&head) <= self.number {
+            return Ok(());
+        }
+        // Unless what a crash has torn stands there, which counts for nothing.
+        let number = read(&self.file, u64::MAX)?.map_or(0, |(number, _)| number);
         if number > self.number { Err(io::Error::other(Overtaken)) } else { Ok(()) }
     }
 
@@ -67,7 +76,7 @@ impl Slots {
         self.check()?;
         let bytes = journal::encode(number, record);
         faults.before(Op::WriteSlot)?;
-        sys::write_all_at(&self.file, &bytes, (number % 2) * SLOT as u64)
+        sys::write_all_at(&self.file, &bytes, place(number))
     }
 
     /// Makes what was written survive a power cut.
@@ -76,9 +85,14 @@ impl Slots {
     }
 }
 
-/// The newest whole slot of a journal.
-fn read(file: &File) -> io::Result<Option<(u64, Record)>> {
-    let mut bytes = vec![0; 2 * SLOT];
+/// Where the slot of this number is.
+fn place(number: u64) -> u64 {
+    (number % 2) * SLOT as u64
+}
+
+/// The newest whole slot of a journal that is so long, or longer.
+fn read(file: &File, len: u64) -> io::Result<Option<(u64, Record)>> {
+    let mut bytes = vec![0; len.min(2 * SLOT as u64) as usize];
     sys::read_full_at(file, &mut bytes, 0)?;
     Ok(journal::newest(&bytes))
 }

@@ -1,6 +1,7 @@
 //! Two processes that both believe to hold a transfer, on a file system whose locks keep nobody out.
 
 use super::*;
+use crate::journal::{HEAD, SLOT};
 use crate::sys::Folder;
 use crate::sys::model::{Device, Kept};
 use bowline_core::Rng;
@@ -79,4 +80,19 @@ fn a_sweep_leaves_alone_what_is_held_here() {
     assert_eq!(store.sweep(day(1000), 100).expect("swept").removed, 0);
     held.write(3, b"def").expect("in order");
     held.commit(6, digest(b"abcdef")).expect("whole");
+}
+
+#[test]
+fn what_a_crash_has_torn_where_the_next_entry_goes_fences_nobody() {
+    let rig = Rig::new();
+    let mut partial = rig.begin(1, &spec("a", 6));
+    let journal = rig.path(&part(&rig).replace("part", "jnl"));
+    let mut bytes = fs::read(&journal).expect("it was begun");
+    let (torn, first) = bytes.split_at_mut(SLOT);
+    torn[..first.len()].copy_from_slice(first);
+    // The number of the second entry, and the checksum of the first.
+    torn[8..HEAD].copy_from_slice(&2_u64.to_be_bytes());
+    fs::write(&journal, &bytes).expect("written");
+    partial.write(0, b"abc").expect("in order");
+    assert_eq!(partial.flush().run().expect("safe"), 3);
 }
