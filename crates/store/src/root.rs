@@ -76,7 +76,10 @@ impl Root {
 
     /// Where a finished file of this name stands.
     pub(crate) fn path(&self, name: &SafeName) -> PathBuf {
-        name.components().fold(self.path.clone(), |path, part| path.join(part))
+        let mut path = PathBuf::with_capacity(self.path.as_os_str().len() + 1 + name.as_str().len());
+        path.push(&self.path);
+        path.extend(name.components());
+        path
     }
 
     /// Which folder forbids it, if something in staging is not permitted.
