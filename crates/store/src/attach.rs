@@ -28,8 +28,9 @@ use crate::live::{Lease, Ticket};
 use crate::partial::Partial;
 use crate::present::Present;
 use crate::slots::Slots;
+use crate::staging::Place;
 use crate::store::DiskStore;
-use crate::sys::Kind;
+use crate::sys::{Folder, Kind};
 use crate::turn::Turn;
 use bowline_core::secret;
 use bowline_core::transfer::{Digest, TransferId};
@@ -143,10 +144,13 @@ enum Known {
     /// Somebody in this process is attached.
     Held(Lease),
     /// A journal says how far it came.
-    Open(Slots, Box<Record>),
-    /// Nothing that could be gone on with, but perhaps a journal file to use; the next epoch is above this one.
-    Nothing(Option<Slots>, u32),
+    Open(Place, Slots, Box<Record>),
+    /// Nothing that could be gone on with; the next epoch is above this one.
+    Nothing(Remains, u32),
 }
+
+/// What can be used again of a transfer that is not gone on with: the place of its files, and perhaps a journal.
+type Remains = Option<(Place, Option<Slots>)>;
 
 impl DiskStore {
     /// Creates a transfer, or takes it over from whoever has it, and says where to go on.
@@ -192,8 +196,9 @@ impl DiskStore {
         let ticket = self.registry().enter(self.principal().key(id));
         let gate = ticket.live().gate();
         let at = self.root().path(&spec.name);
+        let clock = Clock::started(now);
         let attaching =
-            Attaching { store: self, ticket: &ticket, turn, spec, attach, at, clock: Clock::started(now) };
+            Attaching { store: self, ticket: &ticket, turn, spec, attach, at, parent: None, clock };
         let attached = attaching.run();
         drop(gate);
         attached
@@ -208,11 +213,13 @@ struct Attaching<'a> {
     spec: &'a Spec,
     attach: Attach,
     at: PathBuf,
+    /// The folder that is to hold the file, if it was there when somebody looked.
+    parent: Option<Folder>,
     clock: Clock,
 }
 
 impl Attaching<'_> {
-    fn run(self) -> Result<Begun, StoreError> {
+    fn run(mut self) -> Result<Begun, StoreError> {
         let known = match self.look()? {
             Continue(known) => known,
             Break(committed) => return Ok(Begun::Attached(committed)),
@@ -222,7 +229,7 @@ impl Attaching<'_> {
                 self.keep_to_order(lease)?;
                 self.admit(lease.claim, &lease.spec)?;
             }
-            Known::Open(_, record) => self.admit(record.claim, &record.spec)?,
+            Known::Open(.., record) => self.admit(record.claim, &record.spec)?,
             Known::Nothing(..) if self.attach.mode == Mode::AttachOnly => {
                 return Err(self.error(ErrorKind::NotFound));
             }
@@ -235,9 +242,11 @@ impl Attaching<'_> {
         let attached = match known {
             Known::Held(lease) if restart => self.start_over(&lease),
             Known::Held(lease) => self.take_over(lease),
-            Known::Open(slots, record) if restart => self.begin(Some(slots), record.claim.epoch),
-            Known::Open(slots, record) => self.resume(slots, *record),
-            Known::Nothing(slots, epoch) => self.begin(slots, epoch),
+            Known::Open(place, slots, record) if restart => {
+                self.begin(Some((place, Some(slots))), record.claim.epoch)
+            }
+            Known::Open(place, slots, record) => self.resume(place, slots, *record),
+            Known::Nothing(remains, epoch) => self.begin(remains, epoch),
         };
         attached.map(Begun::Attached)
     }
@@ -256,10 +265,11 @@ impl Attaching<'_> {
             place => place.map_err(|e| self.io(e))?,
         };
         let Some((mut slots, record)) = place.open_slots().map_err(|e| self.io(e))? else {
-            return Ok(Continue(unknown));
+            return Ok(Continue(Known::Nothing(Some((place, None)), self.attach.epoch_seen)));
         };
+        let nothing = |place, slots, epoch| Continue(Known::Nothing(Some((place, Some(slots))), epoch));
         let Some(record) = record.filter(|record| record.id == self.ticket.id()) else {
-            return Ok(Continue(Known::Nothing(Some(slots), self.attach.epoch_seen)));
+            return Ok(nothing(place, slots, self.attach.epoch_seen));
         };
         let is_complete = matches!(record.state, State::Complete { .. });
         if !is_complete && record.is_expired(self.store.config(), self.clock.millis()) {
@@ -267,24 +277,24 @@ impl Attaching<'_> {
             if self.attach.mode == Mode::AttachOnly {
                 return Err(self.error(ErrorKind::Expired));
             }
-            return Ok(Continue(Known::Nothing(Some(slots), record.claim.epoch)));
+            return Ok(nothing(place, slots, record.claim.epoch));
         }
         if record.state == State::Open {
-            return Ok(Continue(Known::Open(slots, Box::new(record))));
+            return Ok(Continue(Known::Open(place, slots, Box::new(record))));
         }
         if is_complete {
             clear_copy(self.store, &record);
         }
         let epoch = record.claim.epoch;
         if self.attach.mode == Mode::Restart {
-            return Ok(Continue(Known::Nothing(Some(slots), epoch)));
+            return Ok(nothing(place, slots, epoch));
         }
         if *self.spec != record.spec {
             return Err(self.error(ErrorKind::SourceChanged));
         }
         Ok(match commit::settle(self.store, &place, &mut slots, record, &self.clock)? {
             Settled::There { length, digest } => Break(Attached::Committed { length, digest }),
-            Settled::Gone => Continue(Known::Nothing(Some(slots), epoch)),
+            Settled::Gone => nothing(place, slots, epoch),
         })
     }
 
@@ -324,8 +334,11 @@ impl Attaching<'_> {
     }
 
     /// What is in the way of the name; `Present` if a file of the same length has it.
-    fn look_for_name(&self) -> Result<Option<Present>, StoreError> {
-        let Some((_, meta)) = self.store.root().find(&self.spec.name)? else { return Ok(None) };
+    fn look_for_name(&mut self) -> Result<Option<Present>, StoreError> {
+        self.parent = self.store.root().find_parent(&self.spec.name)?;
+        let Some(parent) = &self.parent else { return Ok(None) };
+        let there = parent.stat(self.spec.name.file_name()).map_err(StoreError::at(&self.at))?;
+        let Some(meta) = there else { return Ok(None) };
         commit::check_replaceable(&self.at, &meta)?;
         if self.store.config().overwrite {
             return Ok(None);

@@ -33,11 +33,18 @@ impl Volume {
 }
 
 impl Root {
-    /// Whether the rest of a file fits into staging, and all of it where its name is, if that is on another disk.
+    /// Whether the rest of a file fits into staging, and all of it where its name is, if that is on another disk: in `parent`, if
+    /// that was found.
     ///
     /// # Errors
     /// The numbers, if not.
-    pub(crate) fn check_space(&self, name: &SafeName, length: u64, have: u64) -> Result<(), String> {
+    pub(crate) fn check_space(
+        &self,
+        name: &SafeName,
+        parent: Option<&Folder>,
+        length: u64,
+        have: u64,
+    ) -> Result<(), String> {
         // Where nobody tells, it is seen as it comes.
         let staging = match self.staging_folder() {
             Ok(folder) => Volume::of(&self.faults, &folder),
@@ -45,7 +52,9 @@ impl Root {
         };
         let Ok(staging) = staging else { return Ok(()) };
         staging.check(length - have)?;
-        match self.volume(parents(name)) {
+        let there =
+            parent.map_or_else(|| self.volume(parents(name)), |parent| Volume::of(&self.faults, parent));
+        match there {
             Ok(there) if there.number != staging.number => there.check(length),
             _ => Ok(()),
         }

@@ -59,12 +59,14 @@ impl Root {
         Ok(Place { folder: self.shard(&hex[..2])?, hex })
     }
 
-    /// Where the files of a transfer are to be, and its journal, made if need be.
-    pub(crate) fn make_place(&self, id: TransferId) -> io::Result<(Place, Slots)> {
+    /// Where the files of a transfer are to be, and its journal, made if need be. `found` is the place, if it was there at the
+    /// last look.
+    pub(crate) fn make_place(&self, id: TransferId, found: Option<Place>) -> io::Result<(Place, Slots)> {
         let hex = id.to_hex();
+        let mut found = found.map(|place| place.folder);
         // Whoever finishes removes a folder that is empty, perhaps just when it was made for us.
         for _ in 0..100 {
-            match self.try_make_place(&hex) {
+            match self.try_make_place(found.take(), &hex) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Ok((folder, slots)) => return Ok((Place { folder, hex }, slots)),
                 Err(e) => return Err(e),
@@ -73,7 +75,18 @@ impl Root {
         Err(io::Error::other("the staging folder keeps vanishing"))
     }
 
-    fn try_make_place(&self, hex: &str) -> io::Result<(Folder, Slots)> {
+    fn try_make_place(&self, found: Option<Folder>, hex: &str) -> io::Result<(Folder, Slots)> {
+        let folder = found.map_or_else(|| self.make_shard(&hex[..2]), Ok)?;
+        self.faults.before(Op::Create)?;
+        match Slots::open(&folder, &journal_name(hex), true)? {
+            (slots, None) => Ok((folder, slots)),
+            // Another process was faster.
+            (_, Some(_)) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// A folder of staging, by its two digits, made if need be.
+    fn make_shard(&self, digits: &str) -> io::Result<Folder> {
         let enter = |folder: Folder, part: &str| self.make(&folder, part, true).map(|(folder, _)| folder);
         let staging = match self.staging_folder() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -81,13 +94,7 @@ impl Root {
             }
             staging => staging,
         };
-        let folder = enter(staging?, &hex[..2])?;
-        self.faults.before(Op::Create)?;
-        match Slots::open(&folder, &journal_name(hex), true)? {
-            (slots, None) => Ok((folder, slots)),
-            // Another process was faster.
-            (_, Some(_)) => Err(io::ErrorKind::WouldBlock.into()),
-        }
+        enter(staging?, digits)
     }
 
     /// Removes the files of a transfer, and the folders that are empty then.

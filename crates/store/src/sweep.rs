@@ -95,7 +95,7 @@ impl DiskStore {
         // Held to the end: whoever else wants the transfer meanwhile finds it locked.
         let (mut slots, record) = match place.open_slots()? {
             Some(found) => found,
-            None => (self.root().make_place(id)?.1, None),
+            None => (self.root().make_place(id, None)?.1, None),
         };
         let length = place.part_meta()?.map_or(0, |meta| meta.id.len);
         let useless = match record.filter(|record| record.id == id) {

@@ -1,6 +1,6 @@
 //! Opening a transfer for writing, in each of the states that it may be in.
 
-use super::{Attached, Attaching, Mode};
+use super::{Attached, Attaching, Mode, Remains};
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::hashing::hash_file;
@@ -9,6 +9,7 @@ use crate::ledger::Hold;
 use crate::live::{Journal, Lease, Phase, Writer, lock};
 use crate::partial::Partial;
 use crate::slots::Slots;
+use crate::staging::Place;
 use bowline_core::transfer::{Checkpoint, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,7 +20,8 @@ impl Attaching<'_> {
         let Some(length) = self.spec.length.filter(|_| self.store.config().check_space) else {
             return Ok(());
         };
-        let room = self.store.root().check_space(&self.spec.name, length, have);
+        let root = self.store.root();
+        let room = root.check_space(&self.spec.name, self.parent.as_ref(), length, have);
         room.map_err(|why| StoreError::because(ErrorKind::NoSpace, &self.at, why))
     }
 
@@ -33,15 +35,16 @@ impl Attaching<'_> {
     }
 
     /// Begins from the first byte, in a journal that is there already or in a new one.
-    pub(super) fn begin(self, slots: Option<Slots>, epoch: u32) -> Result<Attached, StoreError> {
+    pub(super) fn begin(self, remains: Remains, epoch: u32) -> Result<Attached, StoreError> {
         self.check_space(0)?;
         let mut hold = self.hold(0)?;
         let root = self.store.root();
         let id = self.ticket.id();
-        let (place, slots, used) = match slots {
-            Some(slots) => (root.place(id).map_err(|e| self.io(e))?, slots, true),
-            None => {
-                root.make_place(id).map(|(place, slots)| (place, slots, false)).map_err(|e| self.io(e))?
+        let (place, mut slots, used) = match remains {
+            Some((place, Some(slots))) => (place, slots, true),
+            remains => {
+                let made = root.make_place(id, remains.map(|(place, _)| place));
+                made.map(|(place, slots)| (place, slots, false)).map_err(|e| self.io(e))?
             }
         };
         let now = self.clock.millis();
@@ -56,7 +59,6 @@ impl Attaching<'_> {
             created: now,
             progressed: now,
         };
-        let mut slots = slots;
         slots.write(&root.faults, &record).map_err(|e| self.io(e))?;
         if used {
             // What stood there before must not come back and speak for the new bytes.
@@ -71,16 +73,20 @@ impl Attaching<'_> {
     }
 
     /// Goes on from what the journal says, after the process that wrote it has gone.
-    pub(super) fn resume(self, slots: Slots, mut record: Record) -> Result<Attached, StoreError> {
+    pub(super) fn resume(
+        self,
+        place: Place,
+        slots: Slots,
+        mut record: Record,
+    ) -> Result<Attached, StoreError> {
         let root = self.store.root();
-        let place = root.place(self.ticket.id()).map_err(|e| self.io(e))?;
         let durable = record.durable;
         let part = place.part_meta().map_err(|e| self.io(e))?;
         if part.is_none_or(|part| part.id.len < durable) {
             if durable > 0 && self.attach.mode == Mode::AttachOnly {
                 return Err(self.error(ErrorKind::Corrupt));
             }
-            return self.begin(Some(slots), record.claim.epoch);
+            return self.begin(Some((place, Some(slots))), record.claim.epoch);
         }
         self.check_space(durable)?;
         let mut hold = self.hold(durable)?;
@@ -111,7 +117,7 @@ impl Attaching<'_> {
         // Fenced first, so that nothing of the old bytes comes in between.
         live.regrant(self.turn, self.claim(lease.claim.epoch));
         let (_, journal) = live.end();
-        self.begin(journal.map(|journal| journal.slots), lease.claim.epoch)
+        self.begin(journal.map(|journal| (journal.place, Some(journal.slots))), lease.claim.epoch)
     }
 
     /// Takes over from somebody in this process, at the last byte that was written.
