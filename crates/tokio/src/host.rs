@@ -1,27 +1,27 @@
-//! What a client and a server have in common: jobs on files, on the threads of tokio's blocking pool, what they report, and
-//! a timer for the machine that they are for.
+//! What a client and a server have in common: jobs on files, what they report, and a timer for the machine that they are for.
+
+mod jobs;
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bowline_core::Instant;
 use bowline_host::LAST_WORDS;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
+use jobs::Jobs;
 
 /// Waits for whatever concerns a machine: its files, its deadline, its link.
 pub(crate) struct Host {
     pub(crate) clock: Clock,
     reports: mpsc::UnboundedReceiver<Report>,
-    jobs: Arc<Jobs>,
+    jobs: Jobs,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
 }
@@ -42,32 +42,14 @@ pub(crate) enum Step {
     Due,
 }
 
-/// Counts the jobs on other threads, so that one can wait for the last.
-#[derive(Default)]
-struct Jobs {
-    count: AtomicUsize,
-    ended: Notify,
-}
-
-/// One job; counted until it is dropped, even by a panic.
-struct Counted(Arc<Jobs>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.ended.notify_waiters();
-        }
-    }
-}
-
 impl Host {
     /// Must be called in a tokio runtime.
     pub(crate) fn new(clock: Clock) -> (Self, Hands) {
         // Unbounded, and yet bounded: there is one report for each effect, and effects are bounded by the credit.
         let (sender, reports) = mpsc::unbounded_channel();
         let deliver: Deliver = Arc::new(move |report| drop(sender.send(report)));
-        let jobs = Arc::new(Jobs::default());
-        let spawn = spawner(Arc::clone(&jobs));
+        let jobs = Jobs::default();
+        let spawn = jobs.spawner();
         let timer = Box::pin(sleep_until(tokio::time::Instant::now()));
         (Self { clock, reports, jobs, timer, armed: None }, Hands { spawn, deliver })
     }
@@ -113,26 +95,8 @@ impl Host {
 
     /// Waits until all jobs have ended.
     pub(crate) async fn rest(&self) {
-        loop {
-            let ended = self.jobs.ended.notified();
-            if self.jobs.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            ended.await;
-        }
+        self.jobs.rest().await;
     }
-}
-
-fn spawner(jobs: Arc<Jobs>) -> Spawn {
-    let runtime = Handle::current();
-    Arc::new(move |job| {
-        jobs.count.fetch_add(1, Ordering::AcqRel);
-        let counted = Counted(Arc::clone(&jobs));
-        runtime.spawn_blocking(move || {
-            let _counted = counted;
-            job();
-        });
-    })
 }
 
 /// Lets a link go whose end is known: what is still to be said to the peer is said in the background, if it takes it
