@@ -24,12 +24,16 @@ enum Told {
 }
 
 pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, quiet: bool) {
+    // To wake a thread for each file, only to say nothing, would cost more than to write a small one.
+    if quiet && !json {
+        return;
+    }
     let (lines, mut waiting) = mpsc::channel(WAITING);
     // Whoever reads slowly keeps nobody from hearing.
     let printing = tokio::task::spawn_blocking(move || {
         let digits = report::digits(std::io::stderr().is_terminal());
         while let Some(told) = waiting.blocking_recv() {
-            print(&told, json, quiet, digits);
+            print(&told, json, digits);
         }
     });
     hear(events, lines).await;
@@ -66,13 +70,12 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
     }
 }
 
-fn print(told: &Told, json: bool, quiet: bool, digits: usize) {
+fn print(told: &Told, json: bool, digits: usize) {
     match told {
         Told::Event(event) if json => line(event).map_or((), Line::print),
         Told::TurnedAway(more) if json => Line::new("rejected_more").with("count", *more).print(),
-        Told::Event(event) if !quiet => sentence(event, digits).map_or((), |sentence| print_line(&sentence)),
-        Told::TurnedAway(more) if !quiet => print_line(&format!("turned away: {more} more in a second")),
-        Told::Event(_) | Told::TurnedAway(_) => {}
+        Told::Event(event) => sentence(event, digits).map_or((), |sentence| print_line(&sentence)),
+        Told::TurnedAway(more) => print_line(&format!("turned away: {more} more in a second")),
         Told::Missed(missed) => print_line(&format!("{missed} events came too fast to be told")),
     }
 }
@@ -163,6 +166,13 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn nobody_listens_for_whoever_wants_to_hear_nothing() {
+        let (server, events) = broadcast::channel(1);
+        tell(events, false, true).await;
+        assert_eq!(server.receiver_count(), 0);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_turned_away_takes_no_place_from_others() {
