@@ -3,10 +3,13 @@
 use crate::descriptors::are_plenty;
 use bowline_store::{DiskStore, Found, Source, Walk};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// How many things a walk is ahead of the transfers.
 const AHEAD: usize = 64;
+/// So many of them must be taken before it goes on: to wake its thread for each takes longer than to find and open a small file.
+const GROUP: usize = AHEAD / 2;
 /// Files up to this length are opened where the walk finds them: to have another thread do it takes longer than to read them.
 const SHORT: u64 = 64 << 10;
 /// What was opened longer ago is opened anew.
@@ -41,25 +44,34 @@ impl Opened {
 /// Walks on a thread of its own, a few steps ahead; but as long as too many files are open it stands still.
 pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
     let (tell, steps) = mpsc::channel(AHEAD);
-    let opens = are_plenty();
+    let (opens, runtime) = (are_plenty(), Handle::current());
     tokio::task::spawn_blocking(move || {
-        while let Some(found) = walk.next() {
-            if matches!(&found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed() {
-                walk.look_again();
-                std::thread::sleep(STANDSTILL);
-                continue;
-            }
-            let opened = match &found {
-                // If it fails, whoever takes the step finds out why.
-                Found::File(entry) if opens && entry.length <= SHORT => store.source(&entry.name).ok(),
-                _ => None,
-            };
-            if tell.blocking_send(Step { found, opened: opened.map(Opened::new) }).is_err() {
-                return;
+        while let Ok(places) = runtime.block_on(tell.reserve_many(GROUP)) {
+            for place in places {
+                let Some(found) = next(&mut walk, &tell) else { return };
+                let opened = match &found {
+                    // If it fails, whoever takes the step finds out why.
+                    Found::File(entry) if opens && entry.length <= SHORT => store.source(&entry.name).ok(),
+                    _ => None,
+                };
+                place.send(Step { found, opened: opened.map(Opened::new) });
             }
         }
     });
     steps
+}
+
+/// What a walk finds next, once it can open a folder, or nobody wants to know any more.
+fn next(walk: &mut Walk, tell: &mpsc::Sender<Step>) -> Option<Found> {
+    loop {
+        match walk.next()? {
+            Found::LeftOut { why, .. } if why.is_passing() && !tell.is_closed() => {
+                walk.look_again();
+                std::thread::sleep(STANDSTILL);
+            }
+            found => return Some(found),
+        }
+    }
 }
 
 #[cfg(test)]
