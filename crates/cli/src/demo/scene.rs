@@ -158,7 +158,7 @@ impl News {
                 finished = transfer.finished() => {
                     let finished =
                         finished.map_err(|e| Trouble::failed(format!("the transfer has failed: {e}")))?;
-                    self.story.done(format!("{} has crossed", finished.name), (&finished).into());
+                    self.story.done(|| format!("{} has crossed", finished.name), (&finished).into());
                     return Ok(finished);
                 }
                 _ = ticks.tick() => {

@@ -197,21 +197,20 @@ impl Report {
             self.over = self.over.saturating_add(pace.rest(crossed));
         }
         (self.delayed, self.moved, self.is_further) = (None, Instant::now(), true);
-        if !folder {
-            self.story.done(self.done_line(finished, 16), finished.into());
-        }
-        if matches!(self.voice, Voice::Json) {
-            let line = json::done(finished);
-            if folder { line.with("folder", true) } else { line }.print();
-        } else if !folder {
-            let line = self.done_line(finished, digits(matches!(self.voice, Voice::Bar(_))));
-            self.say(&line);
-        }
-    }
-
-    fn done_line(&self, finished: &Finished, digits: usize) -> String {
         let place = self.place.file.as_deref().filter(|_| !self.sums.tree);
-        done_line(self.verb, finished, place, digits)
+        let words = |digits| done_line(self.verb, finished, place, digits);
+        if !folder {
+            self.story.done(|| words(16), finished.into());
+        }
+        match &self.voice {
+            Voice::Json if folder => json::done(finished).with("folder", true).print(),
+            Voice::Json => json::done(finished).print(),
+            Voice::Bar(_) | Voice::Lines if !folder => {
+                self.say(&words(digits(matches!(self.voice, Voice::Bar(_)))));
+            }
+            // A line takes long to make beside all else that a small file takes.
+            _ => {}
+        }
     }
 
     /// A file has failed; whoever calls says so in the end, unless there are several.

@@ -185,15 +185,15 @@ impl Story {
         }
     }
 
-    /// A file is complete; in words, and what there is to know of it.
-    pub(crate) fn done(&mut self, words: String, arrival: Arrival) {
+    /// A file is complete; in words, which are asked for only if they are kept, and what there is to know of it.
+    pub(crate) fn done(&mut self, words: impl FnOnce() -> String, arrival: Arrival) {
         self.tick();
         self.sums.files += 1;
         self.sums.bytes += arrival.bytes;
         self.sums.resent += arrival.resent;
         if self.sums.files <= FILES {
             self.named.push(arrival);
-            self.turn(Kind::Done, words);
+            self.turn(Kind::Done, words());
         }
     }
 

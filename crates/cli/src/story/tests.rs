@@ -73,7 +73,7 @@ fn of_many_connections_the_last_are_kept() {
 fn of_many_files_the_first_are_named() {
     let mut story = story();
     for number in 1..=FILES + 2 {
-        story.done(format!("sent {number}.txt"), arrival("a", 1));
+        story.done(|| format!("sent {number}.txt"), arrival("a", 1));
     }
     let text = text(&story);
     assert!(text.contains("sent 32.txt") && !text.contains("sent 33.txt"), "{text}");
@@ -117,7 +117,7 @@ fn a_page_has_the_numbers_and_no_markup_of_others() {
     sender.send_replace(traffic);
     story.link(&LinkEvent::Down { disconnect: end(7) });
     story.link(&LinkEvent::Up { link: 2 });
-    story.done("sent <b>".into(), arrival("<script>alert('1')</script>&", 3 << 20));
+    story.done(|| "sent <b>".into(), arrival("<script>alert('1')</script>&", 3 << 20));
     story.end(&Ok(()));
     story.link(&LinkEvent::Down { disconnect: end(9) });
     let page = page::page(&story);
@@ -194,7 +194,7 @@ fn a_page_stays_small_however_often_a_link_breaks() {
         sender.send_replace(traffic);
         story.link(&LinkEvent::Up { link: link as u32 });
         story.link(&LinkEvent::Down { disconnect: end(1) });
-        story.done(format!("sent {link}"), arrival("a", 1));
+        story.done(|| format!("sent {link}"), arrival("a", 1));
     }
     story.end(&Ok(()));
     let page = page::page(&story);
