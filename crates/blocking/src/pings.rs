@@ -13,17 +13,16 @@ pub(crate) type Waiter = mpsc::Sender<Result<Duration, PingError>>;
 /// The pings of one connection that are not answered yet.
 pub(crate) type Pings = bowline_host::Pings<Waiter>;
 
-/// Sends a ping, and remembers who waits for its answer. Whoever asked may be gone.
-pub(crate) fn ask<S: Stream>(pings: &mut Pings, driver: &mut Driver<S>, payload: &[u8], waiter: Waiter) {
-    let now = driver.now();
-    if let Err((waiter, error)) = pings.ask(now, driver.conn_mut(), payload, waiter) {
-        let _ = waiter.send(Err(error));
-    }
+/// None yet.
+pub(crate) fn pings() -> Pings {
+    Pings::new(|waiter, answer| {
+        // Whoever asked may be gone.
+        let _ = waiter.send(answer);
+    })
 }
 
-/// The peer has answered a ping.
-pub(crate) fn answer(pings: &mut Pings, ping: u64, rtt: Duration) {
-    if let Some(waiter) = pings.handle_answered(ping) {
-        let _ = waiter.send(Ok(rtt));
-    }
+/// Sends a ping, and remembers who waits for its answer.
+pub(crate) fn ask<S: Stream>(pings: &mut Pings, driver: &mut Driver<S>, payload: &[u8], waiter: Waiter) {
+    let now = driver.now();
+    pings.ask(now, driver.conn_mut(), payload, waiter);
 }

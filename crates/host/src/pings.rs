@@ -1,56 +1,62 @@
 //! Pings of the application's own, and who waits for their answers.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use bowline_core::connection::PingError;
 use bowline_core::{Connection, Instant};
 
-/// The pings of one connection that are not answered yet, by their numbers, and who waits for each.
+/// The round trip of a ping, or why there is none.
+type Answer = Result<Duration, PingError>;
+
+/// The pings of one connection that are not answered yet, and who waits for each.
 #[derive(Debug)]
-pub struct Pings<W>(Vec<(u64, W)>);
+pub struct Pings<W> {
+    /// With the numbers of their pings, which rise.
+    waiting: VecDeque<(u64, W)>,
+    tell: fn(W, Answer),
+}
 
 impl<W> Pings<W> {
-    /// Sends a ping, and remembers who waits for its answer.
-    ///
-    /// # Errors
-    /// What the connection says; whoever was to wait comes back.
-    pub fn ask(
-        &mut self,
-        now: Instant,
-        connection: &mut Connection,
-        payload: &[u8],
-        waiter: W,
-    ) -> Result<(), (W, PingError)> {
+    /// None yet. `tell` gives whoever has waited the round trip, or the reason why there is none.
+    pub fn new(tell: fn(W, Answer)) -> Self {
+        Self { waiting: VecDeque::new(), tell }
+    }
+
+    /// Sends a ping, and remembers who waits for its answer. Whoever has waited in vain is told.
+    pub fn ask(&mut self, now: Instant, connection: &mut Connection, payload: &[u8], waiter: W) {
         match connection.ping(now, payload) {
             Ok(ping) => {
-                self.0.push((ping, waiter));
-                self.0.retain(|(number, _)| connection.is_awaited(*number));
-                Ok(())
+                self.waiting.push_back((ping, waiter));
+                self.tell_while(|ping| !connection.is_awaited(ping), Err(PingError::Unanswered));
             }
-            Err(error) => Err((waiter, error)),
+            Err(error) => (self.tell)(waiter, Err(error)),
         }
     }
 
     /// Forgets those of whom this says that nobody waits any more.
     pub fn retain(&mut self, is_waiting: impl Fn(&W) -> bool) {
-        self.0.retain(|(_, waiter)| is_waiting(waiter));
+        self.waiting.retain(|(_, waiter)| is_waiting(waiter));
     }
 
-    /// The peer has answered a ping: who has waited for that. Pings are answered in order, so one before it that is still
-    /// waited for was given up.
-    pub fn handle_answered(&mut self, ping: u64) -> Option<W> {
-        self.0.retain(|(number, _)| *number >= ping);
-        let index = self.0.iter().position(|(number, _)| *number == ping)?;
-        Some(self.0.remove(index).1)
+    /// The peer has answered a ping. Pings are answered in order, so one before it that is still waited for was given up.
+    pub fn handle_answered(&mut self, ping: u64, rtt: Duration) {
+        self.tell_while(|number| number < ping, Err(PingError::Unanswered));
+        self.tell_while(|number| number == ping, Ok(rtt));
     }
 
     /// The connection is gone, and with it every answer.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.tell_while(|_| true, Err(PingError::Closing));
     }
-}
 
-impl<W> Default for Pings<W> {
-    fn default() -> Self {
-        Self(Vec::new())
+    /// Tells those who have waited longest, as long as this says so of their pings. They wait no more.
+    fn tell_while(&mut self, is_over: impl Fn(u64) -> bool, answer: Answer) {
+        while self.waiting.front().is_some_and(|(ping, _)| is_over(*ping)) {
+            if let Some((_, waiter)) = self.waiting.pop_front() {
+                (self.tell)(waiter, answer);
+            }
+        }
     }
 }
 
@@ -58,46 +64,66 @@ impl<W> Default for Pings<W> {
 mod tests {
     use super::*;
     use bowline_core::connection::Config;
+    use std::sync::mpsc::{Sender, channel};
+
+    const RTT: Duration = Duration::from_millis(7);
+
+    /// A number, and where it is told with the answer.
+    type Waiter = (u32, Sender<(u32, Answer)>);
+
+    fn pings() -> Pings<Waiter> {
+        Pings::new(|(number, told), answer| told.send((number, answer)).unwrap())
+    }
+
+    fn client() -> Connection {
+        Connection::client(Config::default(), [7; 32], Instant::ZERO)
+    }
 
     #[test]
     fn an_answer_goes_to_whoever_asked_and_ends_the_wait_of_those_before() {
-        let mut connection = Connection::client(Config::default(), [7; 32], Instant::ZERO);
-        let mut pings = Pings::default();
-        for who in ["first", "second", "third"] {
-            pings.ask(Instant::ZERO, &mut connection, who.as_bytes(), who).unwrap();
+        let (mut connection, mut pings, (tell, told)) = (client(), pings(), channel());
+        for number in 1..=3_u32 {
+            pings.ask(Instant::ZERO, &mut connection, &number.to_be_bytes(), (number, tell.clone()));
         }
-        let second = pings.0[1].0;
-        assert_eq!(pings.handle_answered(second), Some("second"));
-        assert_eq!(pings.handle_answered(second), None);
-        assert_eq!(pings.0.len(), 1, "the first was given up, the third waits");
-        let (waiter, _) = pings.ask(Instant::ZERO, &mut connection, &[0; 126], "long").unwrap_err();
-        assert_eq!(waiter, "long");
+        let second = pings.waiting[1].0;
+        pings.handle_answered(second, RTT);
+        pings.handle_answered(second, RTT);
+        pings.ask(Instant::ZERO, &mut connection, &[0; 126], (4, tell));
+        pings.clear();
+        let expected = [
+            (1, Err(PingError::Unanswered)),
+            (2, Ok(RTT)),
+            (4, Err(PingError::TooLong(126))),
+            (3, Err(PingError::Closing)),
+        ];
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn an_answer_that_has_come_is_not_forgotten_for_a_question_that_comes_first() {
-        let mut near = Connection::client(Config::default(), [7; 32], Instant::ZERO);
+        let (mut near, mut pings, (tell, told)) = (client(), pings(), channel());
         let mut far = Connection::server(Config::default(), [8; 32], Instant::ZERO);
-        let mut pings = Pings::default();
-        pings.ask(Instant::ZERO, &mut near, b"first", "first").unwrap();
+        pings.ask(Instant::ZERO, &mut near, b"first", (1, tell.clone()));
         far.handle_input(Instant::ZERO, near.output());
         near.handle_written(Instant::ZERO, near.output().len());
         near.handle_input(Instant::ZERO, far.output());
-        pings.ask(Instant::ZERO, &mut near, b"second", "second").unwrap();
-        let (ping, _) = near.poll_answered().unwrap();
-        assert_eq!(pings.handle_answered(ping), Some("first"));
+        pings.ask(Instant::ZERO, &mut near, b"second", (2, tell));
+        let (ping, rtt) = near.poll_answered().unwrap();
+        pings.handle_answered(ping, rtt);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [(1, Ok(Duration::ZERO))]);
     }
 
     #[test]
     fn of_a_peer_that_answers_none_few_answers_are_waited_for() {
-        let mut connection = Connection::client(Config::default(), [7; 32], Instant::ZERO);
-        let mut pings = Pings::default();
-        for n in 0..1000_u32 {
-            pings.ask(Instant::ZERO, &mut connection, &n.to_be_bytes(), n).unwrap();
+        let (mut connection, mut pings, (tell, told)) = (client(), pings(), channel());
+        for number in 0..1000_u32 {
+            pings.ask(Instant::ZERO, &mut connection, &number.to_be_bytes(), (number, tell.clone()));
             let left = connection.output().len();
             connection.handle_written(Instant::ZERO, left);
         }
-        let waiting = pings.0.iter().map(|(_, waiter)| *waiter);
-        assert!(waiting.eq(991..1000), "as many as the connection knew when the last one was asked for");
+        // As many wait as the connection knew when the last one was asked for.
+        let given_up = (0..991).map(|number| (number, Err(PingError::Unanswered)));
+        assert!(told.try_iter().eq(given_up));
+        assert_eq!(pings.waiting.len(), 9);
     }
 }

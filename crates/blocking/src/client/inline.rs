@@ -179,7 +179,8 @@ impl InlineClient {
     /// Sends a ping, and says how long the answer took; see [`Client::ping`]. Works as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
+    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
     pub fn ping(&mut self) -> Result<Duration, PingError> {
         self.answered(None).unwrap_or(Err(PingError::Closing))
     }

@@ -255,7 +255,8 @@ impl Client {
     /// left. Waits as long as the link lives.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
+    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
     pub fn ping(&self) -> Result<Duration, PingError> {
         self.ask().recv().unwrap_or(Err(PingError::Closing))
     }

@@ -87,7 +87,7 @@ impl Task {
             state,
             traffic,
             events,
-            pings: Pings::default(),
+            pings: pings::pings(),
             pinged: 0,
             closing: Vec::new(),
             jobs,
@@ -205,7 +205,7 @@ impl Task {
             Output::State(state) => self.state.tell(state.map(|until| self.clock.deadline(until))),
             Output::Link(event) => {
                 if let LinkEvent::Notice(connection::Event::Answered { ping, rtt }) = event {
-                    pings::answer(&mut self.pings, ping, rtt);
+                    self.pings.handle_answered(ping, rtt);
                 }
                 self.events.tell(&event);
             }

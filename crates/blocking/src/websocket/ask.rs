@@ -27,8 +27,8 @@ impl Sender {
     /// connection lives, if the peer does not answer.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; as if
-    /// it were ([`PingError::Closing`]) also if a peer that leaves pings unanswered has got 8 later ones meanwhile.
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over;
+    /// [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of them.
     pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
     }

@@ -22,7 +22,7 @@ pub(super) struct Thread<S> {
 
 impl<S: Stream> Thread<S> {
     pub(super) fn new(driver: Driver<S>, mailbox: Arc<Mailbox>) -> Self {
-        Self { driver, mailbox, pings: Pings::default() }
+        Self { driver, mailbox, pings: pings::pings() }
     }
 
     pub(super) fn run(mut self) {
@@ -62,7 +62,7 @@ impl<S: Stream> Thread<S> {
         self.close(&mut state);
         // Whoever has pinged need not wait until the owner has come that far.
         while let Some((ping, rtt)) = self.driver.conn_mut().poll_answered() {
-            pings::answer(&mut self.pings, ping, rtt);
+            self.pings.handle_answered(ping, rtt);
         }
         // The peer's Close is answered when it is taken. It stays where it is until the owner has seen what came before it,
         // and what it says to that has been sent. The end comes behind everything.

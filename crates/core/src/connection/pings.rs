@@ -12,7 +12,7 @@ use thiserror::Error;
 /// So many may wait to leave, and of so many that have left the answers are awaited.
 const MAX_PINGS: usize = 8;
 
-/// A ping that cannot be sent.
+/// A ping that cannot be sent, or has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PingError {
@@ -25,6 +25,10 @@ pub enum PingError {
     /// The connection is closing or closed, or there is none.
     #[error("the connection is closing, or there is none")]
     Closing,
+    /// The peer has answered a later one, or got so many later ones that this one is not waited for any more. It need not answer
+    /// every ping (RFC 6455 §5.5.3).
+    #[error("the peer has left this ping unanswered")]
+    Unanswered,
 }
 
 /// The application's pings that are under way.
@@ -113,7 +117,8 @@ impl Connection {
     /// answer every ping; at most 8 answers are waited for, and the oldest is given up first.
     ///
     /// # Errors
-    /// If the payload is too long, 8 pings wait to leave already, or the connection is closing.
+    /// If the payload is too long, 8 pings wait to leave already, or the connection is closing;
+    /// [`Unanswered`](PingError::Unanswered) is for hosts that keep who waits.
     pub fn ping(&mut self, now: Instant, payload: &[u8]) -> Result<u64, PingError> {
         self.at(now);
         if payload.len() > MAX_CONTROL {

@@ -244,7 +244,8 @@ impl Client {
     /// left. Waits as long as the link lives. Cancel-safe: the answer is of no interest then.
     ///
     /// # Errors
-    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come.
+    /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
+    /// server that leaves pings unanswered has answered a later one, or got 8 of them.
     pub async fn ping(&self) -> Result<Duration, PingError> {
         let (waiter, waiting) = oneshot::channel();
         // An error says that the task has ended, and the waiter with it.

@@ -73,7 +73,7 @@ impl Task {
             state,
             traffic,
             events,
-            pings: Pings::default(),
+            pings: pings::pings(),
             pinged: 0,
             closing: Vec::new(),
             stir,
@@ -231,7 +231,7 @@ impl Task {
                 tracing::info!(?from, ?to, %why, "another heartbeat");
             }
             LinkEvent::Notice(connection::Event::Answered { ping, rtt }) => {
-                pings::answer(&mut self.pings, *ping, *rtt);
+                self.pings.handle_answered(*ping, *rtt);
             }
             event => tracing::debug!(?event, "link"),
         }

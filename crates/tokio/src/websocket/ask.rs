@@ -45,7 +45,7 @@ pub(super) struct Answerer {
 
 pub(super) fn channel() -> (Asker, Answerer) {
     let (asker, asks) = mpsc::channel(WAITING);
-    (Asker(asker), Answerer { asks: Some(asks), pings: Pings::default() })
+    (Asker(asker), Answerer { asks: Some(asks), pings: pings::pings() })
 }
 
 impl Asker {
@@ -121,6 +121,6 @@ impl Answerer {
 
     /// The peer has answered a ping.
     pub(super) fn handle_answered(&mut self, ping: u64, rtt: Duration) {
-        pings::answer(&mut self.pings, ping, rtt);
+        self.pings.handle_answered(ping, rtt);
     }
 }

@@ -185,8 +185,8 @@ impl Sender {
     /// ping may still be sent, and its answer is of no interest.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over; as if
-    /// it were ([`PingError::Closing`]) also if a peer that leaves pings unanswered has got 8 later ones meanwhile.
+    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over;
+    /// [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of them.
     pub async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.asker.ping(payload).await
     }

@@ -2,7 +2,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bowline_core::connection::Config;
+use bowline_core::connection::{Config, PingError};
 use bowline_core::{Instant, Message};
 
 use super::*;
@@ -88,7 +88,7 @@ fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
     scene.end();
     assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Empty));
     assert!(scene.thread.exchange().is_none(), "the end comes behind what the owner works on");
-    assert_eq!(answered.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    assert_eq!(answered.try_recv(), Ok(Err(PingError::Closing)));
 }
 
 #[test]
