@@ -259,17 +259,17 @@ impl Attaching<'_> {
         }
         // What failed is opened afresh; until it is closed, its lock keeps us out.
         live.close();
-        let unknown = Known::Nothing(None, self.attach.epoch_seen);
+        let nothing = |remains, epoch| Continue(Known::Nothing(remains, epoch));
+        let unknown = |remains| Ok(nothing(remains, self.attach.epoch_seen));
         let place = match self.store.root().place(self.ticket.id()) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Continue(unknown)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return unknown(None),
             place => place.map_err(|e| self.io(e))?,
         };
         let Some((mut slots, record)) = place.open_slots().map_err(|e| self.io(e))? else {
-            return Ok(Continue(Known::Nothing(Some((place, None)), self.attach.epoch_seen)));
+            return unknown(Some((place, None)));
         };
-        let nothing = |place, slots, epoch| Continue(Known::Nothing(Some((place, Some(slots))), epoch));
         let Some(record) = record.filter(|record| record.id == self.ticket.id()) else {
-            return Ok(nothing(place, slots, self.attach.epoch_seen));
+            return unknown(Some((place, Some(slots))));
         };
         let is_complete = matches!(record.state, State::Complete { .. });
         if !is_complete && record.is_expired(self.store.config(), self.clock.millis()) {
@@ -277,7 +277,7 @@ impl Attaching<'_> {
             if self.attach.mode == Mode::AttachOnly {
                 return Err(self.error(ErrorKind::Expired));
             }
-            return Ok(nothing(place, slots, record.claim.epoch));
+            return Ok(nothing(Some((place, Some(slots))), record.claim.epoch));
         }
         if record.state == State::Open {
             return Ok(Continue(Known::Open(place, slots, Box::new(record))));
@@ -287,14 +287,14 @@ impl Attaching<'_> {
         }
         let epoch = record.claim.epoch;
         if self.attach.mode == Mode::Restart {
-            return Ok(nothing(place, slots, epoch));
+            return Ok(nothing(Some((place, Some(slots))), epoch));
         }
         if *self.spec != record.spec {
             return Err(self.error(ErrorKind::SourceChanged));
         }
         Ok(match commit::settle(self.store, &place, &mut slots, record, &self.clock)? {
             Settled::There { length, digest } => Break(Attached::Committed { length, digest }),
-            Settled::Gone => nothing(place, slots, epoch),
+            Settled::Gone => nothing(Some((place, Some(slots))), epoch),
         })
     }
 
