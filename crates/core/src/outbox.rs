@@ -56,7 +56,7 @@ pub(crate) struct Outbox {
     in_message: bool,
     /// Whether messages, or parts of them, have been dropped.
     lost: bool,
-    /// How many bytes of them, as far as that can be told in little memory.
+    /// How many bytes of them; no more are counted than fit, for a connection is to stay small.
     lost_bytes: u32,
 }
 

@@ -205,11 +205,17 @@ fn the_answer_goes_behind_what_waits_to_be_sent() {
     assert_eq!(sent[sent.len() - 4..], [0x88, 2, 0x03, 0xe8]);
 }
 
+/// A server whose peer has closed while a message of so many bytes waits to leave.
+fn closed_over(len: usize) -> Connection {
+    let mut server = server();
+    server.send(T0, Message::binary(vec![1; len])).unwrap();
+    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    server
+}
+
 #[test]
 fn what_waits_before_the_answer_is_dropped_after_a_second() {
-    let mut server = server();
-    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
-    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    let mut server = closed_over(60_000);
     // A little leaves: the peer reads slowly.
     server.handle_written(at(900), 20_000);
     assert_eq!(server.poll_timeout(), Some(at(1000)));
@@ -225,9 +231,7 @@ fn what_waits_before_the_answer_is_dropped_after_a_second() {
 
 #[test]
 fn what_a_peer_that_closes_has_not_taken_in_its_time_is_told_at_the_end() {
-    let mut server = server();
-    server.send(T0, Message::binary(vec![1; 60_000])).unwrap();
-    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    let mut server = closed_over(60_000);
     server.handle_written(at(900), 20_000);
     server.handle_timeout(at(1000));
     drain(&mut server, at(1000));
@@ -238,9 +242,7 @@ fn what_a_peer_that_closes_has_not_taken_in_its_time_is_told_at_the_end() {
 
 #[test]
 fn what_waits_when_a_peer_that_has_closed_goes_is_told() {
-    let mut server = server();
-    server.send(T0, Message::binary(vec![1; 200_000])).unwrap();
-    server.handle_input(T0, &to_server(0x88, &close_payload(1000, "")));
+    let mut server = closed_over(200_000);
     server.handle_end(at(10), End::Reset);
     let told = "received 1000 (OK); no close frame sent; 195.3 KiB of messages had not left";
     assert_eq!(end(&mut server).to_string(), told);
