@@ -132,7 +132,15 @@ impl Terminal {
 
 impl Seen {
     /// Reads what is written into a terminal, up to its end.
-    fn follow(&self, mut pty: &Pty) {
+    fn follow(&self, pty: &Pty) {
+        self.read(pty);
+        // Linux may tell the end before what was written last, if that came while it looked: then it is there now.
+        self.read(pty);
+        self.state().is_over = true;
+        self.news.notify_all();
+    }
+
+    fn read(&self, mut pty: &Pty) {
         let mut buffer = [0; 4096];
         // On Linux the end is an error: nobody has the other side open any more.
         while let Ok(n @ 1..) = pty.read(&mut buffer) {
@@ -148,8 +156,6 @@ impl Seen {
             }
             self.news.notify_all();
         }
-        self.state().is_over = true;
-        self.news.notify_all();
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
