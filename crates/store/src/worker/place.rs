@@ -6,7 +6,7 @@ use crate::fault::time_of_day;
 use crate::present::Present;
 use crate::turn::Turn;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
-use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, wire};
+use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, Validator, wire};
 use std::time::UNIX_EPOCH;
 
 /// The longest listing that is taken: a million files with names of ordinary length.
@@ -17,8 +17,8 @@ const MOST: u64 = 64 << 20;
 pub(super) enum Place {
     /// To a file.
     File(Partial),
-    /// To memory: the listing of a folder.
-    Listing(Vec<u8>),
+    /// To memory: this version of the listing of a folder.
+    Listing { text: Vec<u8>, version: Option<Validator> },
 }
 
 impl Place {
@@ -28,7 +28,7 @@ impl Place {
                 partial.write(offset, data)?;
                 Ok(Outcome::Written { upto: partial.written() })
             }
-            Self::Listing(text) => {
+            Self::Listing { text, .. } => {
                 text.extend_from_slice(data);
                 Ok(Outcome::Written { upto: text.len() as u64 })
             }
@@ -43,21 +43,21 @@ impl Place {
     ) -> Result<Outcome, StoreError> {
         match self {
             Self::File(partial) => partial.commit(length, digest).map(|_| Outcome::Finished),
-            Self::Listing(text) if Digest::of(&text) != digest => {
+            Self::Listing { text, .. } if Digest::of(&text) != digest => {
                 Err(StoreError::new(ErrorKind::DigestMismatch, store.dir()))
             }
-            Self::Listing(text) => Listing::parse(text.into())
+            Self::Listing { text, .. } => Listing::parse(text.into())
                 .map(Outcome::Listed)
                 .map_err(|error| StoreError::because(ErrorKind::BadListing, store.dir(), error.to_string())),
         }
     }
 
-    /// Makes durable what may be asked for again.
-    pub(super) fn detach(self) {
+    /// Makes durable what may be asked for again, and keeps what is in memory for the next link.
+    pub(super) fn detach(self) -> Option<Self> {
+        let Self::File(partial) = self else { return Some(self) };
         // Nobody is left to be told; what could not be made durable is sent again.
-        if let Self::File(partial) = self {
-            let _ = partial.detach();
-        }
+        let _ = partial.detach();
+        None
     }
 
     pub(super) fn discard(self) {
@@ -75,8 +75,13 @@ pub(super) enum Opened {
     Present(Present),
 }
 
-/// Opens a place for what is offered.
-pub(super) fn open(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
+/// Opens a place for what is offered, or goes on with what was kept of it.
+pub(super) fn open(
+    store: &DiskStore,
+    turn: Turn,
+    offered: &Offered,
+    kept: Option<Place>,
+) -> Result<Opened, StoreError> {
     let error = |kind| StoreError::new(kind, store.dir());
     match offered.kind {
         Kind::File => open_file(store, turn, offered),
@@ -94,9 +99,20 @@ pub(super) fn open(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<O
             Err(StoreError::because(ErrorKind::TooMuchToList, store.dir(), why))
         }
         Kind::Listing => {
-            let answer = Answer::Take { from: 0, prefix: Digest::of(&[]), epoch: 1, expires: None };
-            Ok(Opened::Now(Some(Place::Listing(Vec::new())), answer))
+            let version = offered.validator;
+            let text = come_earlier(kept, version).unwrap_or_default();
+            let (from, prefix) = (text.len() as u64, Digest::of(&text));
+            let answer = Answer::Take { from, prefix, epoch: 1, expires: None };
+            Ok(Opened::Now(Some(Place::Listing { text, version }), answer))
         }
+    }
+}
+
+/// What has come of this version of a listing over an earlier link.
+fn come_earlier(kept: Option<Place>, version: Option<Validator>) -> Option<Vec<u8>> {
+    match kept? {
+        Place::Listing { text, version: known } if version.is_some() && known == version => Some(text),
+        _ => None,
     }
 }
 
@@ -137,4 +153,23 @@ fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened,
         Attached::Committed { length, digest } => (None, Answer::Complete { length, digest }),
     };
     Ok(Opened::Now(place, answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_goes_on_only_if_its_version_is_known_to_be_the_same() {
+        let version = |bytes: &[u8]| Validator::from_bytes(bytes).ok();
+        for (known, offered, expected) in [
+            (version(b"one"), version(b"one"), Some(b"d".to_vec())),
+            (version(b"one"), version(b"two"), None),
+            (None, version(b"one"), None),
+            (None, None, None),
+        ] {
+            let kept = Place::Listing { text: b"d".to_vec(), version: known };
+            assert_eq!(come_earlier(Some(kept), offered), expected, "{known:?} {offered:?}");
+        }
+    }
 }

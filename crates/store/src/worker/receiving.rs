@@ -49,7 +49,7 @@ impl Receiving {
             if waiting.strong_count() == 0 {
                 return;
             }
-            match place::open(&store, turn, &offered) {
+            match place::open(&store, turn, &offered, place.take()) {
                 Ok(Opened::Now(opened, answer)) => {
                     *place = opened;
                     reporter.report(Outcome::Attached(answer));
@@ -89,11 +89,7 @@ impl Receiving {
     pub(super) fn detach(&mut self, next: Reporter) {
         self.reporter = next;
         self.waiting = Arc::default();
-        self.writing.submit(|place| {
-            if let Some(place) = place.take() {
-                place.detach();
-            }
-        });
+        self.writing.submit(|place| *place = place.take().and_then(Place::detach));
     }
 
     pub(super) fn discard(self) {
@@ -114,9 +110,7 @@ impl Receiving {
             let failed = result.is_err();
             reporter.report_result(result);
             if failed {
-                if let Some(place) = place.take() {
-                    place.detach();
-                }
+                place.take().map(Place::detach);
             }
         });
     }

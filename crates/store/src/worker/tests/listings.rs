@@ -1,7 +1,8 @@
-//! How long a listing may be.
+//! How long a listing may be, and how it goes on over another link.
 
 use super::*;
 use bowline_core::transfer::Kind;
+use std::fs;
 
 /// The longest that is taken.
 const LONGEST: u64 = 64 << 20;
@@ -40,4 +41,67 @@ fn a_listing_that_is_too_long_to_be_kept_in_memory_is_refused() {
     assert!(why.contains("67108865 bytes, 67108864 are allowed"), "{why}");
     let why = answer_to(None).expect_err("perhaps too long");
     assert!(why.contains("who knows how many bytes, 67108864 are allowed"), "{why}");
+}
+
+/// A client that has asked for a folder with a long listing, and a server that has it.
+fn asking_for_a_long_one() -> World {
+    let mut world = World::new();
+    fs::create_dir(world.to.path().join("top")).expect("a folder");
+    for n in 0..FILES {
+        add_file(&world, n);
+    }
+    world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
+    world.link_up();
+    world
+}
+
+const FILES: usize = 3000;
+
+fn add_file(world: &World, n: usize) {
+    fs::write(world.to.path().join("top").join(format!("{n:0>240}")), "").expect("written");
+}
+
+/// Lets some of the listing come, and cuts the link.
+fn cut_in_the_middle(world: &mut World) {
+    for _ in 0..100_000 {
+        if world.client.transfers.progress(ID).is_some_and(|progress| progress.received > 100_000) {
+            world.client.transfers.handle_link_down(Instant::ZERO);
+            world.server.transfers.handle_link_down(Instant::ZERO);
+            world.client.settle(Instant::ZERO);
+            world.server.settle(Instant::ZERO);
+            return;
+        }
+        world.exchange();
+    }
+    panic!("nothing comes: {:?} {:?}", world.client.told, world.server.told);
+}
+
+/// From where on it was sent over each link, and how many files it names.
+fn come(world: &mut World) -> (Vec<u64>, u64) {
+    assert_eq!(world.run(), Ok(()));
+    let resumes = world.server.told.iter().filter_map(|event| match event {
+        Event::Accepted { resume, .. } => Some(*resume),
+        _ => None,
+    });
+    (resumes.collect(), world.client.worker.take_listing(ID).expect("it came").totals().files)
+}
+
+#[test]
+fn a_listing_goes_on_over_the_next_link() {
+    let mut world = asking_for_a_long_one();
+    cut_in_the_middle(&mut world);
+    world.link_up();
+    let (resumes, files) = come(&mut world);
+    assert!(matches!(resumes[..], [0, from] if from >= 100_000), "{resumes:?}");
+    assert_eq!(files, FILES as u64);
+}
+
+#[test]
+fn a_listing_of_what_has_changed_since_begins_again() {
+    let mut world = asking_for_a_long_one();
+    cut_in_the_middle(&mut world);
+    add_file(&world, FILES);
+    world.link_up();
+    let (resumes, files) = come(&mut world);
+    assert_eq!((&resumes[..], files), (&[0, 0][..], FILES as u64 + 1));
 }
