@@ -65,13 +65,18 @@ pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
 fn next(walk: &mut Walk, tell: &mpsc::Sender<Step>) -> Option<Found> {
     loop {
         match walk.next()? {
-            Found::LeftOut { why, .. } if why.is_passing() && !tell.is_closed() => {
+            found if is_awaited(&found, tell) => {
                 walk.look_again();
                 std::thread::sleep(STANDSTILL);
             }
             found => return Some(found),
         }
     }
+}
+
+/// Whether it can be opened as soon as others close their files, and somebody still takes the steps.
+fn is_awaited(found: &Found, tell: &mpsc::Sender<Step>) -> bool {
+    matches!(found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed()
 }
 
 #[cfg(test)]
@@ -99,6 +104,18 @@ mod tests {
             are_open.push(step.opened.is_some());
         }
         assert_eq!(are_open, [true, false, true, false, false], "a, b, c, d and the end of d");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_walk_stands_still_only_as_long_as_somebody_takes_its_steps() {
+        use bowline_store::{LeftOut, StoreError};
+        let error = StoreError::io(std::path::Path::new("d"), rustix::io::Errno::MFILE.into());
+        let found = Found::LeftOut { path: "d".into(), why: LeftOut::Unreadable(error) };
+        let (tell, steps) = mpsc::channel(1);
+        assert!(is_awaited(&found, &tell), "others may close their files");
+        drop(steps);
+        assert!(!is_awaited(&found, &tell), "nobody wants to know");
     }
 
     #[test]
