@@ -169,7 +169,7 @@ impl Courier {
                     Some(News::Found { index, subject }) => report.add(index, subject),
                     Some(News::FolderMade) => report.made_folder(),
                     Some(News::Counted(counted)) => report.expect(counted),
-                    Some(News::PutOff { name, failure, after }) => report.put_off(&name, &failure, after),
+                    Some(News::PutOff { name, failure, after }) => report.put_off_unseen(&name, &failure, after),
                     Some(News::LeftOut { name, why, lost: Lost::Nothing }) => report.leave_out(&name, &why),
                     Some(News::LeftOut { name, why, lost: Lost::Missed(things) }) => ends.miss(&name, &why, things, report),
                     None => more = false,

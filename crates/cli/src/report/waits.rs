@@ -23,6 +23,8 @@ pub(super) struct Stuck {
     /// How long that may last.
     patience: Option<Duration>,
     first: Option<PutOff>,
+    /// Until when something waits that has no row, such as a folder to be made here.
+    unseen: Option<Instant>,
 }
 
 /// What was put off first of all that wait.
@@ -44,6 +46,7 @@ impl Stuck {
     /// Files are seen to be further than ever, or done. `some_wait`: others are still put off, and may hear no sooner than
     /// in half a minute whether there is room; the time counts for them from here on.
     pub(super) fn handle_further(&mut self, now: Instant, some_wait: bool) {
+        let some_wait = some_wait || self.unseen.is_some_and(|until| now < until);
         match &mut self.first {
             Some(first) if now.saturating_duration_since(first.at) <= LATE => {}
             Some(first) if some_wait => first.moved = now,
@@ -114,7 +117,7 @@ impl Report {
     }
 
     /// Says why a file is put off. Of a tree, people hear it once: for all the others it is the same disk.
-    pub(crate) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
+    pub(super) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
         // Who is busy has time for others.
         if failure.code != Code::Busy {
             self.stuck.handle_put_off(Instant::now(), name, failure);
@@ -124,6 +127,12 @@ impl Report {
         } else if self.is_worth_telling(failure.code, delay, Instant::now()) {
             self.say(&format!("not yet: {name}: {}; {}", why(failure), self.stuck.outlook(delay)));
         }
+    }
+
+    /// The same of something here whose wait no row shows, such as a folder to be made.
+    pub(crate) fn put_off_unseen(&mut self, name: &str, failure: &Failure, delay: Duration) {
+        self.stuck.unseen = Some(Instant::now() + delay);
+        self.put_off(name, failure, delay);
     }
 
     fn is_worth_telling(&mut self, code: Code, delay: Duration, now: Instant) -> bool {
@@ -159,7 +168,7 @@ mod tests {
     fn where_nothing_moves_for_too_long_the_first_reason_is_the_last_word() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
         let full = |text| Failure::local(Code::NoSpace, text);
-        let mut stuck = Stuck { patience: Some(10 * second), first: None };
+        let mut stuck = Stuck { patience: Some(10 * second), ..Stuck::default() };
         stuck.handle_put_off(start, "a", &full("full"));
         stuck.handle_put_off(start + 5 * second, "b", &full("fuller"));
         assert_eq!(stuck.last_word(start + 9 * second), None);
@@ -176,7 +185,7 @@ mod tests {
     #[test]
     fn what_had_moved_before_a_file_was_put_off_does_not_end_its_wait() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
-        let mut stuck = Stuck { patience: Some(2 * second), first: None };
+        let mut stuck = Stuck { patience: Some(2 * second), ..Stuck::default() };
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
         stuck.handle_further(start + second / 2, false);
         assert!(stuck.last_word(start + 2 * second).is_some());
@@ -187,7 +196,7 @@ mod tests {
     #[test]
     fn a_file_that_waits_is_given_up_so_long_after_the_others_have_moved() {
         let (second, start) = (Duration::from_secs(1), Instant::now());
-        let mut stuck = Stuck { patience: Some(10 * second), first: None };
+        let mut stuck = Stuck { patience: Some(10 * second), ..Stuck::default() };
         stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
         for tenths in 15..50 {
             stuck.handle_further(start + tenths * second / 10, true);
@@ -195,6 +204,27 @@ mod tests {
         let moved = start + 49 * second / 10;
         assert_eq!(stuck.last_word(moved + 9 * second), None, "others have gone on");
         assert!(stuck.last_word(moved + 10 * second).is_some(), "it is tried again after 30 s");
+    }
+
+    #[test]
+    fn a_folder_that_waits_is_given_up_so_long_after_the_others_have_moved() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let (patience, unseen) = (Some(10 * second), Some(start + 30 * second));
+        let mut stuck = Stuck { patience, unseen, ..Stuck::default() };
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        let moved = start + 20 * second;
+        stuck.handle_further(moved, false);
+        assert_eq!(stuck.last_word(moved + 9 * second), None, "others have gone on");
+        assert!(stuck.last_word(moved + 10 * second).is_some(), "it is tried again after 30 s");
+        stuck.handle_further(start + 30 * second, false);
+        assert_eq!(stuck.last_word(start + 60 * second), None, "it was tried again, and did not complain");
+    }
+
+    #[test]
+    fn what_no_row_shows_waits_until_it_is_tried_again() {
+        let (hour, mut report) = (Duration::from_secs(3600), report());
+        report.put_off_unseen("a", &Failure::local(Code::NoSpace, "full"), hour);
+        assert!(report.stuck.first.is_some() && report.stuck.unseen > Some(Instant::now()));
     }
 
     #[test]
