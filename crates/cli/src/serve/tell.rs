@@ -64,9 +64,11 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
             missed += 1;
         }
     }
-    if missed > 0 {
+    let untold = turned_away.handle_end().map(Told::TurnedAway);
+    let missed = Some(missed).filter(|missed| *missed > 0).map(Told::Missed);
+    for told in [untold, missed].into_iter().flatten() {
         // If nobody reads by now, the command has ended.
-        let _ = lines.send(Told::Missed(missed)).await;
+        let _ = lines.send(told).await;
     }
 }
 
@@ -167,6 +169,10 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn refused() -> ServerEvent {
+        ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() }
+    }
+
     #[tokio::test]
     async fn nobody_listens_for_whoever_wants_to_hear_nothing() {
         let (server, events) = broadcast::channel(1);
@@ -180,8 +186,7 @@ mod tests {
         let (lines, mut waiting) = mpsc::channel(WAITING);
         let hearing = tokio::spawn(hear(events, lines));
         for _ in 0..10 * WAITING {
-            let refused = ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() };
-            tell.send(refused).expect("it is heard");
+            tell.send(refused()).expect("it is heard");
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(2 * Often::WHILE).await;
@@ -199,12 +204,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn those_turned_away_in_the_last_second_are_told_too() {
+        let (tell, events) = broadcast::channel(WAITING);
+        let (lines, mut waiting) = mpsc::channel(WAITING);
+        for _ in 0..Often::TOLD + 3 {
+            tell.send(refused()).expect("it is heard");
+        }
+        drop(tell);
+        hear(events, lines).await;
+        let mut last = None;
+        while let Some(line) = waiting.recv().await {
+            last = Some(line);
+        }
+        assert!(matches!(last, Some(Told::TurnedAway(3))));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_had_no_place_is_told_at_the_end_too() {
         let (tell, events) = broadcast::channel(WAITING);
         let (lines, mut waiting) = mpsc::channel(1);
         for _ in 0..3 {
-            let refused = ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() };
-            tell.send(refused).expect("it is heard");
+            tell.send(refused()).expect("it is heard");
         }
         drop(tell);
         tokio::spawn(hear(events, lines));

@@ -40,6 +40,11 @@ impl Often {
         Some(self.untold())
     }
 
+    /// The same without waiting for the end of the while: nobody is to tell it later.
+    pub fn handle_end(&mut self) -> Option<u32> {
+        self.handle_timeout(self.poll_timeout()?)
+    }
+
     fn untold(&self) -> u32 {
         self.count.saturating_sub(Self::TOLD)
     }
@@ -72,6 +77,15 @@ mod tests {
             assert_eq!(often.poll_timeout(), None);
             now += Often::WHILE;
         }
+    }
+
+    #[test]
+    fn at_the_end_the_number_is_told_early() {
+        let mut often = Often::default();
+        told(&mut often, Instant::ZERO, Often::TOLD);
+        assert_eq!(often.handle_end(), None, "all were told");
+        told(&mut often, Instant::ZERO, 5);
+        assert_eq!((often.handle_end(), often.handle_end()), (Some(5), None), "once");
     }
 
     #[test]

@@ -42,20 +42,30 @@ impl Log {
         }
         // The first who is not told brings somebody who tells the number.
         if let (None, Some(end)) = (before, after) {
-            tokio::spawn(self.clone().tell_untold(end));
+            tokio::spawn(self.clone().tell_untold_at(end));
         }
     }
 
-    async fn tell_untold(self, end: Instant) {
+    async fn tell_untold_at(self, end: Instant) {
         sleep_until(self.clock.deadline(end)).await;
         let untold = self.turned_away().handle_timeout(self.clock.now());
-        if let Some(count) = untold {
-            info!(count, "more were turned away in a second");
-        }
+        tell_untold(untold);
+    }
+
+    /// Tells what would be told later: the process may be gone by then.
+    pub(super) fn handle_end(&self) {
+        let untold = self.turned_away().handle_end();
+        tell_untold(untold);
     }
 
     fn turned_away(&self) -> MutexGuard<'_, Often> {
         self.turned_away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell_untold(untold: Option<u32>) {
+    if let Some(count) = untold {
+        info!(count, "more were turned away in a second");
     }
 }
 
@@ -96,17 +106,28 @@ fn who(peer: &Peer) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::tests::server;
+    use crate::server::{ServerConfig, TcpListener};
     use std::fs;
 
-    #[test]
-    fn of_many_who_are_turned_away_some_are_told_and_the_others_by_their_number() {
+    /// What is logged meanwhile.
+    fn log_of(what: impl Future<Output = ()>) -> String {
         let file = tempfile::NamedTempFile::new().unwrap();
         let to = Mutex::new(file.reopen().unwrap());
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(to).finish();
         let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        tracing::subscriber::with_default(subscriber, || runtime.block_on(flood()));
-        let log = fs::read_to_string(file.path()).unwrap();
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        tracing::subscriber::with_default(subscriber, || runtime.block_on(what));
+        fs::read_to_string(file.path()).unwrap()
+    }
+
+    fn turned_away(peer: &str) -> ServerEvent {
+        ServerEvent::Rejected { peer: peer.into(), why: "no token".into() }
+    }
+
+    #[test]
+    fn of_many_who_are_turned_away_some_are_told_and_the_others_by_their_number() {
+        let log = log_of(flood());
         let told = |words: &str| log.lines().filter(|line| line.contains(words)).count();
         assert_eq!(told("turned away address=\"peer\" why=\"no token\""), 2 * Often::TOLD as usize, "{log}");
         let more = "more were turned away in a second count=";
@@ -118,11 +139,24 @@ mod tests {
         let log = Log::new(Clock::start());
         for more in [250, 1] {
             for _ in 0..Often::TOLD + more {
-                log.tell(&ServerEvent::Rejected { peer: "peer".into(), why: "no token".into() });
+                log.tell(&turned_away("peer"));
             }
             tokio::time::sleep(2 * Often::WHILE).await;
         }
-        log.tell(&ServerEvent::Rejected { peer: "another".into(), why: "no token".into() });
+        log.tell(&turned_away("another"));
         tokio::time::sleep(2 * Often::WHILE).await;
+    }
+
+    #[test]
+    fn a_server_that_ends_tells_those_of_its_last_second() {
+        let log = log_of(async {
+            let (server, _inbox) = server(ServerConfig::default());
+            for _ in 0..Often::TOLD + 7 {
+                server.tell(turned_away("peer"));
+            }
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            server.serve(listener, async {}).await.unwrap();
+        });
+        assert!(log.contains("more were turned away in a second count=7"), "{log}");
     }
 }

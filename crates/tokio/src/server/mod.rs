@@ -172,6 +172,7 @@ impl Server {
             timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
         // Links whose time is over go with their set, and the sessions with the last one.
         self.house.talks().stop(self.clock.now());
+        self.log.handle_end();
         served
     }
 

@@ -4,7 +4,7 @@ use bowline_core::Message;
 use bowline_core::messages::{self, SessionsConfig};
 use std::time::Duration;
 
-fn server(config: ServerConfig) -> (Server, tempfile::TempDir) {
+pub(super) fn server(config: ServerConfig) -> (Server, tempfile::TempDir) {
     let inbox = tempfile::tempdir().unwrap();
     let store = DiskStore::open(inbox.path(), bowline_store::Config::default()).unwrap();
     (Server::new(store, config), inbox)
