@@ -23,7 +23,7 @@ pub struct Figures {
     pub connections: u64,
     /// How many there have been, those that there are among them.
     pub opened: u64,
-    /// How many have ended, for each kind of end.
+    /// How many have ended, for each kind of end; those that were dropped in the middle have `local_abort`.
     pub ended: BTreeMap<&'static str, u64>,
     /// How many have come for whom there was no connection, for each reason.
     pub refused: BTreeMap<&'static str, u64>,
@@ -194,7 +194,7 @@ impl Tally {
         let mut figures = self.lock();
         (figures.connections, figures.opened) = (figures.connections + 1, figures.opened + 1);
         drop(figures);
-        Share { tally: self.clone(), traffic: Traffic::default(), open: Default::default() }
+        Share { tally: self.clone(), traffic: Traffic::default(), open: Default::default(), has_ended: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, Figures> {
@@ -209,6 +209,8 @@ pub(super) struct Share {
     traffic: Traffic,
     /// In, and out.
     open: (Stages, Stages),
+    /// Its end has been counted.
+    has_ended: bool,
 }
 
 impl Share {
@@ -250,12 +252,21 @@ impl Share {
     }
 
     pub(super) fn handle_ended(&mut self, disconnect: &Disconnect) {
-        *self.tally.lock().ended.entry(kind_label(disconnect.kind())).or_default() += 1;
+        self.count_end(disconnect.kind());
+    }
+
+    fn count_end(&mut self, kind: Kind) {
+        *self.tally.lock().ended.entry(kind_label(kind)).or_default() += 1;
+        self.has_ended = true;
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
+        // Whoever drops a link in the middle has cut it.
+        if !self.has_ended {
+            self.count_end(Kind::LocalAbort);
+        }
         self.handle_open(Default::default());
         self.tally.lock().connections -= 1;
     }

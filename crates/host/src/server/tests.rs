@@ -45,6 +45,14 @@ fn status(decision: &Decision) -> u16 {
     }
 }
 
+/// Somebody who has come.
+fn served(house: &Arc<House>, now: Instant) -> Served {
+    let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
+    let (spawn, deliver, stir): (bowline_store::worker::Spawn, _, _) =
+        (Arc::new(|job| job()), Arc::new(drop), Arc::new(|| ()));
+    house.serve(pass.unwrap(), "peer".into(), spawn, deliver, stir, now)
+}
+
 #[test]
 fn a_token_says_who_comes_and_the_subprotocol_what_for() {
     let alice = Principal::named("alice").unwrap();
@@ -174,10 +182,7 @@ fn a_pause_is_remembered_as_long_as_a_file_that_nobody_comes_back_for() {
 fn the_end_of_a_link_is_told_last() {
     let now = Instant::ZERO;
     let (_dir, house) = house(ServerConfig::default());
-    let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
-    let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
-    let (deliver, stir) = (Arc::new(drop), Arc::new(|| ()));
-    let mut served = house.serve(pass.unwrap(), "peer".into(), spawn, deliver, stir, now);
+    let mut served = served(&house, now);
     let mut connection = Connection::server(Config::default(), [7; 32], now);
     served.pump(now, &mut connection);
     served.send_away(now, &mut connection);
@@ -188,6 +193,21 @@ fn the_end_of_a_link_is_told_last() {
     assert!(matches!(outputs.first(), Some(Output::Event(ServerEvent::Connected { .. }))), "{outputs:?}");
     assert!(matches!(outputs.last(), Some(Output::Down(_))), "{outputs:?}");
     assert_eq!(outputs.iter().filter(|output| matches!(output, Output::Down(_))).count(), 1);
+}
+
+#[test]
+fn each_link_that_there_has_been_is_counted_once_as_ended() {
+    let now = Instant::ZERO;
+    let (_dir, house) = house(ServerConfig::default());
+    let mut reset = served(&house, now);
+    let mut connection = Connection::server(Config::default(), [7; 32], now);
+    connection.handle_end(now, End::Reset);
+    reset.pump(now, &mut connection);
+    drop((reset, served(&house, now)));
+    let figures = house.figures();
+    assert_eq!((figures.opened, figures.connections), (2, 0));
+    // The second one was cut.
+    assert_eq!(figures.ended, [("local_abort", 1), ("reset", 1)].into());
 }
 
 /// Whether the client is about to be told this.
@@ -245,10 +265,7 @@ fn a_server_that_has_stopped_is_heard_until_its_last_link_is_gone() {
     let now = Instant::ZERO;
     let messages = Some(bowline_core::messages::SessionsConfig::default());
     let (_dir, house) = house(ServerConfig { messages, ..ServerConfig::default() });
-    let spawn: bowline_store::worker::Spawn = Arc::new(|job| job());
-    let (_, pass) = house.decide(&request(None), &[SUBPROTOCOL.to_owned()]);
-    let (deliver, stir) = (Arc::new(drop), Arc::new(|| ()));
-    let served = house.serve(pass.unwrap(), "peer".into(), spawn, deliver, stir, now);
+    let served = served(&house, now);
     house.talks().stop(now);
     assert_eq!(house.talks().receive(now), Err(TryRecvError::Empty));
     drop(served);
