@@ -1,4 +1,5 @@
-//! A walk through a folder on a thread of its own, some steps ahead of the transfers.
+//! What is to be sent is found on a thread of its own, some steps ahead of the transfers: by a walk through a folder, or because
+//! somebody has named it.
 
 use crate::descriptors::are_plenty;
 use bowline_store::{DiskStore, Found, Source, Walk};
@@ -6,20 +7,20 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-/// How many things a walk is ahead of the transfers.
+/// How many things are found ahead of the transfers.
 const AHEAD: usize = 64;
-/// So many of them must be taken before it goes on: to wake its thread for each takes longer than to find and open a small file.
+/// So many of them must be taken before more are found: to wake a thread for each takes longer than to find and open a small file.
 const GROUP: usize = AHEAD / 2;
-/// Files up to this length are opened where the walk finds them: to have another thread do it takes longer than to read them.
+/// Files up to this length are opened where they are found: to have another thread do it takes longer than to read them.
 const SHORT: u64 = 64 << 10;
 /// What was opened longer ago is opened anew.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a walk stands still that can open no folder.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// One step of a walk.
-pub(crate) struct Step {
-    pub(crate) found: Found,
+/// Something that was found.
+pub(crate) struct Step<T> {
+    pub(crate) found: T,
     /// If it is a short file.
     pub(crate) opened: Option<Opened>,
 }
@@ -41,19 +42,33 @@ impl Opened {
     }
 }
 
-/// Walks on a thread of its own, a few steps ahead; but as long as too many files are open it stands still.
-pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
+/// Whether a file of this length is opened before its turn has come.
+pub(crate) fn is_short(length: u64) -> bool {
+    length <= SHORT
+}
+
+/// Walks a few steps ahead; but as long as too many files are open it stands still.
+pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step<Found>> {
+    let open = move |found: &Found| match found {
+        Found::File(entry) if is_short(entry.length) => store.source(&entry.name).ok(),
+        _ => None,
+    };
+    ahead(move |tell| next(&mut walk, tell), open)
+}
+
+/// Finds what comes next a few steps ahead, on a thread of its own. `open` gives short files; if it fails, whoever takes the step
+/// finds out why.
+pub(crate) fn ahead<T: Send + 'static>(
+    mut next: impl FnMut(&mpsc::Sender<Step<T>>) -> Option<T> + Send + 'static,
+    open: impl Fn(&T) -> Option<Source> + Send + 'static,
+) -> mpsc::Receiver<Step<T>> {
     let (tell, steps) = mpsc::channel(AHEAD);
     let (opens, runtime) = (are_plenty(), Handle::current());
     tokio::task::spawn_blocking(move || {
         while let Ok(places) = runtime.block_on(tell.reserve_many(GROUP)) {
             for place in places {
-                let Some(found) = next(&mut walk, &tell) else { return };
-                let opened = match &found {
-                    // If it fails, whoever takes the step finds out why.
-                    Found::File(entry) if opens && entry.length <= SHORT => store.source(&entry.name).ok(),
-                    _ => None,
-                };
+                let Some(found) = next(&tell) else { return };
+                let opened = if opens { open(&found) } else { None };
                 place.send(Step { found, opened: opened.map(Opened::new) });
             }
         }
@@ -62,7 +77,7 @@ pub(crate) fn ahead(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step> {
 }
 
 /// What a walk finds next, once it can open a folder, or nobody wants to know any more.
-fn next(walk: &mut Walk, tell: &mpsc::Sender<Step>) -> Option<Found> {
+fn next(walk: &mut Walk, tell: &mpsc::Sender<Step<Found>>) -> Option<Found> {
     loop {
         match walk.next()? {
             found if is_awaited(&found, tell) => {
@@ -75,7 +90,7 @@ fn next(walk: &mut Walk, tell: &mpsc::Sender<Step>) -> Option<Found> {
 }
 
 /// Whether it can be opened as soon as others close their files, and somebody still takes the steps.
-fn is_awaited(found: &Found, tell: &mpsc::Sender<Step>) -> bool {
+fn is_awaited(found: &Found, tell: &mpsc::Sender<Step<Found>>) -> bool {
     matches!(found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed()
 }
 
@@ -98,7 +113,7 @@ mod tests {
         }
         std::fs::create_dir(dir.path().join("d")).expect("writable");
         let store = DiskStore::open(dir.path(), bowline_store::Config::default()).expect("a store");
-        let mut steps = ahead(store.walk(None).expect("a walk"), store);
+        let mut steps = walk(store.walk(None).expect("a walk"), store);
         let mut are_open = Vec::new();
         while let Some(step) = steps.recv().await {
             are_open.push(step.opened.is_some());

@@ -1,5 +1,6 @@
 //! `bowline send`: files and folders to a server.
 
+use crate::ahead::{Step, ahead, is_short};
 use crate::args::{Send, check_order};
 use crate::courier::Courier;
 use crate::exit::Trouble;
@@ -110,10 +111,11 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
 /// Queues one after the other, as there is room.
 async fn queue(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
     let mut files = 0;
-    for parcel in parcels {
-        match parcel {
+    let mut steps = ahead_of(parcels);
+    while let Some(Step { found, opened }) = steps.recv().await {
+        match found {
             Parcel::File { path, name, .. } => {
-                feeder.send_source(files, name, None, move || Source::open(&path)).await?;
+                feeder.send_source(files, name, None, opened, move || Source::open(&path)).await?;
                 files += 1;
             }
             Parcel::Tree(tree) => feeder.feed(tree).await?,
@@ -122,7 +124,20 @@ async fn queue(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
     Ok(())
 }
 
+/// One after the other, with the next short files open.
+fn ahead_of(parcels: Vec<Parcel>) -> mpsc::Receiver<Step<Parcel>> {
+    let mut parcels = parcels.into_iter();
+    ahead(move |_| parcels.next(), Parcel::open_short)
+}
+
 impl Parcel {
+    fn open_short(&self) -> Option<Source> {
+        match self {
+            Self::File { path, bytes, .. } if is_short(*bytes) => Source::open(path).ok(),
+            _ => None,
+        }
+    }
+
     /// What is known of a file; what a tree holds is found later.
     fn subject(&self) -> Option<Subject> {
         match self {
@@ -257,6 +272,21 @@ mod tests {
         }
         let trouble = check(&["/"]).expect_err("it has no name");
         assert_eq!(trouble.exit, Exit::Usage);
+    }
+
+    #[tokio::test]
+    async fn short_files_are_open_when_their_turn_comes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(dir.path().join("folder")).expect("made");
+        std::fs::write(dir.path().join("short"), "a").expect("written");
+        std::fs::write(dir.path().join("long"), vec![0; 100_000]).expect("written");
+        let paths: Vec<_> = ["long", "short", "folder", "nothing"].map(|name| dir.path().join(name)).into();
+        let mut steps = ahead_of(parcels(&paths, None).expect("good names"));
+        let mut are_open = Vec::new();
+        while let Some(step) = steps.recv().await {
+            are_open.push(step.opened.is_some());
+        }
+        assert_eq!(are_open, [false, true, false, false]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!                              └──────────── ended ◀── courier ◀───────────────┘
 //! ```
 
-use crate::ahead::{Opened, Step, ahead};
+use crate::ahead::{self, Opened, Step};
 use crate::descriptors::sparing;
 use crate::disk::on_disk;
 use crate::identity::Identity;
@@ -91,7 +91,7 @@ impl Feeder {
             mtime_ms: walk.mtime_ms(),
             unix_mode: walk.unix_mode(),
         }));
-        let mut steps = ahead(walk, tree.store.clone());
+        let mut steps = ahead::walk(walk, tree.store.clone());
         loop {
             self.settle(&mut counter).await?;
             tokio::select! {
@@ -132,7 +132,7 @@ impl Feeder {
         Ok(())
     }
 
-    async fn take(&mut self, tree: &Tree, step: Step, counter: &mut Counter) -> Result<(), Over> {
+    async fn take(&mut self, tree: &Tree, step: Step<Found>, counter: &mut Counter) -> Result<(), Over> {
         match step.found {
             Found::End(_) => self.nest.leave(),
             Found::File(entry) => match tree.name.child(entry.name.as_str()) {
@@ -166,23 +166,24 @@ impl Feeder {
         let index = self.found(subject).await?;
         let (store, batch) = (tree.store.clone(), counter.next());
         self.nest.begin(index);
-        if let Some(source) = opened.and_then(Opened::if_fresh) {
-            let result = self.send_opened(name, Some(batch), source).await;
-            return self.begun(index, result).await;
-        }
         // Opened beneath the tree, whatever stands in the place of its folders by now.
-        self.send_source(index, name, Some(batch), move || store.source(&entry.name)).await
+        self.send_source(index, name, Some(batch), opened, move || store.source(&entry.name)).await
     }
 
-    /// Opens a file, and sends what was opened: the id, the time and the bytes are those of one version.
+    /// Opens a file if it is not open yet, and sends what was opened: the id, the time and the bytes are those of one version.
     pub(crate) async fn send_source(
         &mut self,
         index: usize,
         name: SafeName,
         batch: Option<Batch>,
+        opened: Option<Opened>,
         open: impl Fn() -> Result<Source, StoreError> + Send + Sync + 'static,
     ) -> Result<(), Over> {
-        let result = match on_disk(name.as_str(), &self.tell, move || sparing(&open)).await {
+        let source = match opened.and_then(Opened::if_fresh) {
+            Some(source) => Ok(source),
+            None => on_disk(name.as_str(), &self.tell, move || sparing(&open)).await,
+        };
+        let result = match source {
             Err(error) => Err(TransferError::File(error)),
             Ok(source) => self.send_opened(name, batch, source).await,
         };
