@@ -40,10 +40,11 @@ pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, q
     let _ = printing.await;
 }
 
-/// Hears what happens, and lets through what is told. Those who are turned away are counted here, so that however many
-/// come, what happens to files has its place.
+/// Hears what happens, and lets through what is told. Those who are turned away are counted here, and half of the places are
+/// not for them: however many come, and however long nobody reads, what happens to files has its place.
 async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<Told>) {
     let (clock, mut turned_away, mut missed) = (Clock::start(), Often::default(), 0);
+    let kept = lines.max_capacity() / 2;
     loop {
         let told = tokio::select! {
             event = events.recv() => match event {
@@ -57,11 +58,13 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
             },
             untold = untold(clock, &mut turned_away) => Some(Told::TurnedAway(untold)),
         };
-        if missed > 0 && lines.try_send(Told::Missed(missed)).is_ok() {
+        if missed > 0 && lines.capacity() > kept && lines.try_send(Told::Missed(missed)).is_ok() {
             missed = 0;
         }
-        if told.is_some_and(|told| lines.try_send(told).is_err()) {
-            missed += 1;
+        let Some(told) = told else { continue };
+        let (count, has_place) = (told.count(), told.is_of_files() || lines.capacity() > kept);
+        if !has_place || lines.try_send(told).is_err() {
+            missed += count;
         }
     }
     let untold = turned_away.handle_end().map(Told::TurnedAway);
@@ -69,6 +72,21 @@ async fn hear(mut events: broadcast::Receiver<ServerEvent>, lines: mpsc::Sender<
     for told in [untold, missed].into_iter().flatten() {
         // If nobody reads by now, the command has ended.
         let _ = lines.send(told).await;
+    }
+}
+
+impl Told {
+    fn is_of_files(&self) -> bool {
+        matches!(self, Self::Event(event) if !matches!(event, ServerEvent::Rejected { .. }))
+    }
+
+    /// How many events it tells of.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Event(_) => 1,
+            Self::TurnedAway(more) => (*more).into(),
+            Self::Missed(missed) => *missed,
+        }
     }
 }
 
@@ -201,6 +219,28 @@ mod tests {
             }
         }
         assert_eq!((told, more as usize), (Often::TOLD, 10 * WAITING - Often::TOLD as usize));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_to_files_has_its_place_while_nobody_reads() {
+        let (tell, events) = broadcast::channel(WAITING);
+        let (lines, mut waiting) = mpsc::channel(WAITING);
+        let hearing = tokio::spawn(hear(events, lines.clone()));
+        let (whiles, each) = (30, 2 * Often::TOLD);
+        for _ in 0..whiles {
+            for _ in 0..each {
+                tell.send(refused()).expect("it is heard");
+            }
+            tokio::time::sleep(2 * Often::WHILE).await;
+        }
+        assert!(lines.capacity() > WAITING / 4, "for what happens to files");
+        drop((tell, lines));
+        let mut refusals = 0;
+        while let Some(line) = waiting.recv().await {
+            refusals += line.count();
+        }
+        hearing.await.expect("no panic");
+        assert_eq!(refusals, u64::from(whiles * each), "none is uncounted");
     }
 
     #[tokio::test(start_paused = true)]
