@@ -18,7 +18,7 @@ use bowline_store::Pipe;
 use crate::ends::{LIMIT, Pair};
 use crate::rig::{
     Serving, answering, anywhere, contents, cutting_proxy, end, folder, id, kept, name, nobody,
-    once_cutting_proxy, quick, slow, source, store, uneven_proxy, until,
+    once_cutting_proxy, quick, reserved, slow, source, store, uneven_proxy, until,
 };
 
 pub(crate) fn a_file_goes_up_and_comes_down(pair: Pair) {
@@ -343,9 +343,7 @@ pub(crate) fn a_ping_is_answered_while_a_file_goes_up_and_fails_without_a_link(p
 }
 
 pub(crate) fn a_client_that_waits_dials_when_the_network_changes(pair: Pair) {
-    let listener = TcpListener::bind(anywhere()).expect("a port");
-    let address = listener.local_addr().expect("bound");
-    drop(listener);
+    let (address, _kept) = reserved();
     let mut config = quick();
     let hour = Duration::from_secs(3600);
     (config.reconnect.floor, config.reconnect.cap) = (hour, hour);

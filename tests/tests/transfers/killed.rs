@@ -1,6 +1,6 @@
 //! Processes that are killed in the middle of a file, and others that go on.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +9,7 @@ use bowline_host::server::ServerConfig;
 use crate::ends::{Adapter, Client, Pair};
 use crate::papers::{Over, PAPERS, papers};
 use crate::rig::{
-    Serving, anywhere, contents, eventually, folder, id, kept, name, quick, slow, source, store, until,
+    Serving, contents, eventually, folder, id, kept, name, quick, reserved, slow, source, store, until,
 };
 
 const LEN: usize = 6_000_000;
@@ -101,7 +101,7 @@ pub(crate) fn a_client_that_was_killed_goes_on_when_it_is_started_again(pair: Pa
 }
 
 pub(crate) fn a_server_that_was_killed_goes_on_when_it_is_started_again(pair: Pair) {
-    let address = TcpListener::bind(anywhere()).expect("a port").local_addr().expect("bound");
+    let (address, _kept) = reserved();
     let (inbox, dir) = (folder(), folder());
     let start = || Process::server(pair, address, inbox.path());
     let first = start();

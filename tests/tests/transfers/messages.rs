@@ -1,6 +1,6 @@
 //! Messages over real sockets: once and in order, whatever happens to the links.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use bowline_host::server::ServerConfig;
 
 use crate::ends::{Client, LIMIT, Pair, Talk, Talks};
 use crate::papers::Over;
-use crate::rig::{Serving, anywhere, folder, id, lone_proxy, name, source, uneven_proxy, until};
+use crate::rig::{Serving, folder, id, lone_proxy, name, reserved, source, uneven_proxy, until};
 
 /// A server that speaks of messages.
 fn serve(pair: Pair, sessions: SessionsConfig) -> Serving {
@@ -128,7 +128,7 @@ pub(crate) fn messages_cross_links_that_are_cut_once_and_in_order(pair: Pair) {
 }
 
 pub(crate) fn what_is_said_without_a_link_waits_for_one(pair: Pair) {
-    let address = TcpListener::bind(anywhere()).and_then(|free| free.local_addr()).expect("a port");
+    let (address, _kept) = reserved();
     let client = pair.client.client(&format!("ws://{address}"), speaking());
     let here = client.talk();
     here.send(Message::text("early")).expect("queued");

@@ -12,6 +12,7 @@ use bowline_host::server::ServerConfig;
 use bowline_host::transfer::{Finished, TransferError, TransferProgress};
 use bowline_store::DiskStore;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 use crate::ends::{Begun, Client, Pair, Server, Transfer};
 
@@ -71,6 +72,16 @@ pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
     let listener = TcpListener::bind(anywhere()).expect("a port");
     let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
     (stream.local_addr().expect("connected"), (listener, stream))
+}
+
+/// An address at which nobody listens yet. On Linux nobody else is given it as long as what comes with it is kept.
+pub(crate) fn reserved() -> (SocketAddr, Option<TcpSocket>) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.bind(anywhere()).expect("a port");
+    let address = socket.local_addr().expect("bound");
+    // Elsewhere it would keep us from listening, too.
+    (address, cfg!(target_os = "linux").then_some(socket))
 }
 
 pub(crate) fn anywhere() -> SocketAddr {
