@@ -311,7 +311,8 @@ pub struct Progress {
     pub stage: Stage,
     /// How many bytes the file has, once that is known, which may be at its end.
     pub length: Option<u64>,
-    /// How many bytes the receiver has in memory or better, from the beginning.
+    /// How many bytes the receiver has in memory or better, from the beginning; of a file from elsewhere that has the name none,
+    /// until it is known to be the same.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.
     pub durable: u64,

@@ -302,8 +302,12 @@ impl Incoming {
             State::Receiving if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
-        let Self { received, durable, duplicate, .. } = *self;
-        Progress { stage, length: self.end, received, durable, resent: duplicate }
+        let (received, durable) = match self.state {
+            // It may be another file.
+            State::Present { .. } => (0, 0),
+            _ => (self.received, self.durable),
+        };
+        Progress { stage, length: self.end, received, durable, resent: self.duplicate }
     }
 
     /// How many bytes there are, once that is known.

@@ -41,6 +41,7 @@ impl Outgoing {
         }
         self.received = accept.resume;
         self.durable = accept.resume;
+        self.found = accept.have == Have::Present;
         self.release(cx);
         if fin || accept.have == Have::Complete {
             self.state = State::Finishing { handle };
@@ -170,7 +171,7 @@ impl Outgoing {
             link.ahead.handle_ended();
             link.close(handle);
         }
-        (self.received, self.durable) = (end, end);
+        (self.received, self.durable, self.found) = (end, end, false);
         self.state = State::Verifying { whole };
         self.ask_digest(cx);
         self.verify(cx)

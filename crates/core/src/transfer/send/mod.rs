@@ -124,6 +124,8 @@ pub(super) struct Outgoing {
     fin_queued: bool,
     /// The receiver has acknowledged bytes that we sent: it had not got the file from elsewhere.
     carried: bool,
+    /// It has a file of that name from elsewhere, and nobody knows yet whether it is this one.
+    found: bool,
     credit: u64,
     max_chunk: u32,
 
@@ -175,6 +177,7 @@ impl Outgoing {
             said_fin: false,
             fin_queued: false,
             carried: false,
+            found: false,
             credit: 0,
             max_chunk: u32::MAX,
             ready: VecDeque::new(),
@@ -266,7 +269,8 @@ impl Outgoing {
             State::Sending { have: Have::Part, .. } if self.received < self.bound() => Stage::Moving,
             _ => Stage::Finishing,
         };
-        let Self { received, durable, resent, .. } = *self;
+        let Self { resent, .. } = *self;
+        let (received, durable) = if self.found { (0, 0) } else { (self.received, self.durable) };
         Progress { stage, length: self.end, received, durable, resent }
     }
 

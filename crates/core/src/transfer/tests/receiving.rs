@@ -398,3 +398,13 @@ fn however_many_share_the_memory_each_may_send_a_little() {
         assert_eq!(acknowledged(&mut receiver), Some(2 * least), "transfer {n}");
     }
 }
+
+#[test]
+fn nothing_has_come_of_a_file_while_one_that_is_there_is_compared() {
+    let mut receiver = Scripted::server();
+    receiver.hear_offer(1, 1, 1000);
+    receiver.events();
+    receiver.0.answer(Instant::ZERO, id(1), Answer::Present { digest: Digest::of(b"another") });
+    let progress = receiver.0.progress(id(1)).expect("under way");
+    assert_eq!((progress.stage, progress.received, progress.durable), (Stage::Finishing, 0, 0));
+}

@@ -219,8 +219,10 @@ fn who_takes_a_digest_for_a_file_that_is_there_says_so() {
     let mut sender = Scripted::client();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
     sender.say();
-    let there = wire::Accept { have: wire::Have::Present, ..accept(1 << 20) };
+    let there = wire::Accept { have: wire::Have::Present, resume: 1 << 20, ..accept(1 << 20) };
     sender.hear(Frame::Accept(1, there));
+    let progress = sender.0.progress(id(1)).expect("under way");
+    assert_eq!((progress.received, progress.durable), (0, 0), "what is there may be another file");
     let due = Instant::from_secs(10);
     assert_eq!(sender.0.poll_timeout(), Some(due));
     sender.0.handle_timeout(due);
