@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 /// Far beyond what anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
@@ -78,12 +79,14 @@ impl World {
     }
 
     pub(crate) fn serve(&self, args: &[&str]) -> Server {
-        let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let (address, kept) = reserved();
+        let address = address.to_string();
+        let serve = ["serve", "--listen", &address, "--dir", "inbox"];
         let mut process = Process::start(&mut self.bowline(serve.iter().chain(args)));
         let line = process.line().expect("a server says where it listens");
         let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
-        assert!(url.starts_with("ws://127.0.0.1:") && !url.ends_with(":0"), "{url}");
-        Server { url, process }
+        assert_eq!(url, format!("ws://{address}"));
+        Server { url, process, _kept: kept }
     }
 }
 
@@ -108,6 +111,16 @@ pub(crate) fn nobody() -> (SocketAddr, impl Sized) {
     (stream.local_addr().expect("connected"), (listener, stream))
 }
 
+/// An address at which nobody listens yet. On Linux nobody else is given it as long as what comes with it is kept.
+fn reserved() -> (SocketAddr, Option<TcpSocket>) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = socket.local_addr().expect("bound");
+    // Elsewhere it would keep everybody from listening.
+    (address, cfg!(target_os = "linux").then_some(socket))
+}
+
 /// Bytes that depend on the name and do not repeat.
 pub(crate) fn bytes(name: &str, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -118,9 +131,16 @@ pub(crate) fn bytes(name: &str, len: usize) -> Vec<u8> {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) process: Process,
+    /// A client dials on when the process is gone: it is to reach no server of another test.
+    _kept: Option<TcpSocket>,
 }
 
 impl Server {
+    /// One that has been started where nobody dials when it is gone.
+    pub(crate) fn of(process: Process, url: &str) -> Self {
+        Self { url: url.to_owned(), process, _kept: None }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.url.strip_prefix("ws://").and_then(|address| address.parse().ok()).expect("an address")
     }

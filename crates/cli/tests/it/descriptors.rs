@@ -28,7 +28,7 @@ impl World {
         let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
         let mut process = Process::start(&mut self.limited(soft, hard, &args));
         let line = process.line().expect("a server says where it listens");
-        Server { url: line.strip_prefix("listening on ").expect("the agreed words").to_owned(), process }
+        Server::of(process, line.strip_prefix("listening on ").expect("the agreed words"))
     }
 
     /// A folder of many files, few in each folder.
