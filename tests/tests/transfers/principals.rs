@@ -197,7 +197,7 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     assert!(finished.resent < 1_000_000, "{} bytes again", finished.resent);
     assert_eq!(serving.file("file"), contents(3_000_000));
     // Who has no other is not let in again.
-    let mut other = client.upload(&source(&dir, 3_000_001), name("other"), id(2)).expect("queued");
+    let mut other = client.upload(&source(&dir, 20_000_000), name("other"), id(2)).expect("queued");
     until(&mut other, |progress| progress.received > 0);
     serving.server.set_access(access("fourth"));
     let refused = other.finished().expect_err("refused");
@@ -241,7 +241,7 @@ pub(crate) fn what_a_token_allows_may_change_under_way(pair: Pair) {
     let serving = Serving::start(pair, config);
     let dir = folder();
     let (mut alice, bob) = (serving.client(with_token("one")), serving.client(with_token("two")));
-    let mut hers = alice.upload(&source(&dir, 2_000_000), name("hers"), id(1)).expect("queued");
+    let mut hers = alice.upload(&source(&dir, 20_000_000), name("hers"), id(1)).expect("queued");
     let mut his = bob.upload(&source(&dir, 2_000_000), name("his"), id(1)).expect("queued");
     until(&mut hers, |progress| progress.received > 100_000);
     until(&mut his, |progress| progress.received > 100_000);
