@@ -171,7 +171,7 @@ impl Outgoing {
             link.ahead.handle_ended();
             link.close(handle);
         }
-        (self.received, self.durable, self.found) = (end, end, false);
+        (self.received, self.durable) = (end, end);
         self.state = State::Verifying { whole };
         self.ask_digest(cx);
         self.verify(cx)
