@@ -110,7 +110,7 @@ impl Receiving {
             let failed = result.is_err();
             reporter.report_result(result);
             if failed {
-                place.take().map(Place::detach);
+                drop(place.take().and_then(Place::detach));
             }
         });
     }
