@@ -9,22 +9,21 @@
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use bowline_core::closing::History;
 use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
 use bowline_core::transfer::TransferId;
-use bowline_core::{Close, Connection, Disconnect, Instant, adapt, connection};
+use bowline_core::{Close, Connection, Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
 use super::output::Ended;
 use super::talk::Anchor;
-use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk, once_reached};
+use super::turns::{Turns, unix, way};
+use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk};
 use crate::desk::{Desk, carrying};
-use crate::dial::place;
 use crate::seed::seed;
 use crate::transfer::{Tracked, TransferError};
 
@@ -39,14 +38,7 @@ pub struct Keeper<T> {
     pub(super) tracked: BTreeMap<TransferId, Tracked<T>>,
     /// Where what we asked for goes.
     pub(super) places: BTreeMap<TransferId, (DiskStore, Download)>,
-    history: History,
-    is_up: bool,
-    /// How many links there have been.
-    pub(super) links: u32,
-    /// How many dials this outage has seen.
-    attempt: u32,
-    /// Why the link is down.
-    why: String,
+    pub(super) turns: Turns,
     pub(super) ended: Option<Ended>,
     has_told_end: bool,
     wanted: Wanted,
@@ -87,7 +79,7 @@ impl<T> Keeper<T> {
         let mut settings = session::Config::default();
         settings.adapt.mode = config.learning;
         settings.adapt.interval = config.connection.heartbeat.interval;
-        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&way(&config, request)));
+        settings.path = config.paths.path(config.path.as_deref().unwrap_or(&way(&config.dial, request)));
         settings.unix = unix();
         settings.reconnect = config.reconnect;
         // The dial ends first, and says what it waited for.
@@ -100,11 +92,7 @@ impl<T> Keeper<T> {
             desk: Desk { session, worker: Worker::new(spawn, deliver) },
             tracked: BTreeMap::new(),
             places: BTreeMap::new(),
-            history: History::default(),
-            is_up: false,
-            links: 0,
-            attempt: 0,
-            why: "no answer yet".to_owned(),
+            turns: Turns::new(),
             ended: None,
             has_told_end: false,
             wanted: Wanted::Service,
@@ -118,23 +106,17 @@ impl<T> Keeper<T> {
 
     /// A dial has succeeded, and a connection with [these settings](Self::connection) runs over it.
     pub fn handle_link_up(&mut self, now: Instant, round_trip: Duration) {
-        self.is_up = true;
-        self.links += 1;
-        self.attempt = 0;
         self.desk.session.handle_link_up(now, Some(round_trip));
         self.remember();
+        let event = self.turns.handle_up();
         self.outputs.push_back(Output::State(LinkState::Up));
-        self.tell(LinkEvent::Up { link: self.links });
+        self.tell(event);
     }
 
     /// A dial has failed.
-    pub fn handle_dial_failed(&mut self, now: Instant, mut disconnect: Disconnect) {
-        if self.links > 0 {
-            disconnect = once_reached(disconnect);
-        }
-        let (attempt, retry) = (self.attempt, disconnect.retry());
-        self.why = disconnect.to_string();
-        self.tell(LinkEvent::DialFailed { attempt, disconnect });
+    pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
+        let (event, retry) = self.turns.handle_dial_failed(disconnect);
+        self.tell(event);
         self.desk.session.handle_dial_failed(now, retry);
     }
 
@@ -160,7 +142,7 @@ impl<T> Keeper<T> {
         }
         self.desk.pump(now, connection);
         // What is decided about events may have to be said, and so does what the application says.
-        while (self.handle_events(now) | self.converse(now)) && self.is_up {
+        while (self.handle_events(now) | self.converse(now)) && self.turns.is_up() {
             self.desk.pump(now, connection);
         }
         self.settle();
@@ -197,7 +179,7 @@ impl<T> Keeper<T> {
         if self.outputs.is_empty() {
             self.handle_events(now);
             // With a link, pump does that: it brings on its way what comes of it.
-            if !self.is_up {
+            if !self.turns.is_up() {
                 self.converse(now);
             }
             self.settle();
@@ -213,7 +195,7 @@ impl<T> Keeper<T> {
 
     /// Whether the client was closed and nothing is left to do but to [rest](Self::rest).
     pub fn is_over(&self) -> bool {
-        self.wanted == Wanted::Nothing && !self.is_up
+        self.wanted == Wanted::Nothing && !self.turns.is_up()
     }
 
     /// Lets go of all sources: nothing is sent any more, and messages that are not known to have arrived are handed back.
@@ -229,7 +211,7 @@ impl<T> Keeper<T> {
     pub fn connection(&self, now: Instant) -> connection::Config {
         let ClientConfig { connection, transfer, messages, .. } = &self.config;
         let mut config = carrying(connection, transfer, messages.is_some());
-        config.history = self.history;
+        config.history = self.turns.history();
         if let Some(interval) = self.desk.session.heartbeat_interval(now) {
             config.heartbeat.interval = interval;
         }
@@ -262,45 +244,40 @@ impl<T> Keeper<T> {
     }
 
     fn dial(&mut self) {
-        self.attempt = self.attempt.saturating_add(1);
-        let attempt = self.attempt;
-        self.outputs.push_back(Output::State(LinkState::Dialing { attempt }));
-        self.tell(LinkEvent::Dialing { attempt });
+        let event = self.turns.handle_dial();
+        self.outputs.push_back(Output::State(LinkState::Dialing { attempt: self.turns.attempt() }));
+        self.tell(event);
         self.outputs.push_back(Output::Dial);
     }
 
     fn handle_waiting(&mut self, now: Instant, until: Instant) {
-        let (attempt, why) = (self.attempt.saturating_add(1), self.why.clone());
+        let event = self.turns.handle_waiting(now, until);
         self.outputs.push_back(Output::Abandon);
-        self.outputs.push_back(Output::State(LinkState::Waiting { attempt, until, why }));
-        self.tell(LinkEvent::Waiting { attempt, delay: until - now });
+        self.outputs.push_back(Output::State(self.turns.waiting(until)));
+        self.tell(event);
     }
 
     fn handle_link_down(&mut self, disconnect: Disconnect) {
-        self.is_up = false;
         self.outputs.push_back(Output::LetGo);
-        self.history.record(&disconnect);
         self.remember();
-        self.why = disconnect.to_string();
-        self.tell(LinkEvent::Down { disconnect });
+        let event = self.turns.handle_down(disconnect);
+        self.tell(event);
     }
 
     /// Keeps what was learned of the path.
     fn remember(&self) {
-        let known = |path: &&adapt::Path| self.config.paths.path(path.key()) == **path;
-        if let Some(path) = self.desk.session.path().filter(|path| !known(path)) {
-            self.config.paths.insert(path.clone());
+        if let Some(path) = self.desk.session.path() {
+            self.config.paths.note(path);
         }
     }
 
     fn give_up(&mut self, now: Instant, gave_up: GiveUp) {
         self.outputs.push_back(Output::Abandon);
-        let reached = self.links > 0;
-        let (why, ended) = if let GiveUp::No(_) = gave_up {
-            (self.why.clone(), Ended::Refused(self.why.clone()))
-        } else {
-            let why = format!("{}; gave up: {gave_up}", self.why);
-            (why.clone(), Ended::Unreachable(why))
+        let event = self.turns.handle_given_up(gave_up);
+        let why = self.turns.why().to_owned();
+        let ended = match gave_up {
+            GiveUp::No(_) => Ended::Refused(why.clone()),
+            _ => Ended::Unreachable(why.clone()),
         };
         for (id, tracked) in std::mem::take(&mut self.tracked) {
             let result = Err(ended.clone().into());
@@ -310,8 +287,8 @@ impl<T> Keeper<T> {
         self.places.clear();
         self.desk.worker.drop_sources();
         self.end_talk(now);
-        self.tell_end(why.clone());
-        self.tell(LinkEvent::GaveUp { why, reached });
+        self.tell_end(why);
+        self.tell(event);
     }
 
     /// There will be no other link.
@@ -334,20 +311,4 @@ impl<T> Keeper<T> {
     pub(super) fn tell(&mut self, event: LinkEvent) {
         self.outputs.push_back(Output::Link(event));
     }
-}
-
-/// What a path is known by: the server, and the proxy on the way, whose patience may be shorter.
-fn way(config: &ClientConfig, request: &Request) -> String {
-    if let Some(path) = &config.dial.unix {
-        return format!("unix:{}", path.display());
-    }
-    match config.dial.proxies.choose(request) {
-        Ok(Some(proxy)) => format!("{} through {proxy}", place(request)),
-        _ => place(request),
-    }
-}
-
-/// What the wall clock shows, in seconds since 1970.
-fn unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

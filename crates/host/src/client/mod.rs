@@ -7,12 +7,14 @@ mod keeper;
 mod messages;
 mod output;
 mod paths;
+mod reconnecting;
 mod start;
 mod stranger;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod turns;
 
 pub use config::{ClientConfig, LinkEvent, LinkState};
 pub use credentials::{check_token, read_token, renewed};
@@ -20,6 +22,7 @@ pub use files::{Download, Feed, landing, offer_of};
 pub use keeper::Keeper;
 pub use output::{Output, spoken};
 pub use paths::Paths;
+pub use reconnecting::{GaveUp, Reconnecting, ReconnectingConfig};
 pub use start::StartError;
 pub use stranger::once_reached;
 pub use talk::{Mark, Talk};

@@ -44,6 +44,14 @@ impl Paths {
         self.lock().insert(path);
     }
 
+    /// Remembers a path if that is news.
+    pub(super) fn note(&self, path: &adapt::Path) {
+        let mut paths = self.lock();
+        if paths.path(path.key()) != *path {
+            paths.insert(path.clone());
+        }
+    }
+
     /// All of it, as it is now.
     pub fn snapshot(&self) -> adapt::Paths {
         self.lock().clone()

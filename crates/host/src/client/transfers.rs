@@ -141,7 +141,7 @@ impl<T> Keeper<T> {
     }
 
     fn count_link(&mut self, id: TransferId) {
-        let links = self.links;
+        let links = self.turns.links();
         if let Some(tracked) = self.tracked.get_mut(&id) {
             tracked.count_link(links);
         }
@@ -152,7 +152,7 @@ impl<T> Keeper<T> {
         let transfers = self.desk.session.transfers();
         for (id, tracked) in &mut self.tracked {
             if transfers.progress(*id).is_some_and(|progress| progress.stage == Stage::Opening) {
-                tracked.count_link(self.links);
+                tracked.count_link(self.turns.links());
             }
         }
     }

@@ -1,0 +1,266 @@
+//! A connection to any server, made again whenever it is lost.
+//!
+//! ```text
+//!                        handle_up                    handle_down
+//!  (new) ──▶ Dialing ───────────────▶ Up ───────────────────────────┐
+//!              ▲  │ handle_dial_failed                              │
+//!              │  ▼                                                 │
+//!  time passes └─ Waiting ◀─────────────────────────────────────────┤
+//!                                                                   ▼
+//!                                  given up, or close: Ended ◀── from anywhere
+//! ```
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bowline_core::adapt::{self, Adapt};
+use bowline_core::reconnect::{self, Next};
+use bowline_core::{Connection, Disconnect, Instant, Reconnect, Rng, connection};
+use bowline_handshake::client::Request;
+use thiserror::Error;
+
+use super::turns::{Turns, unix, way};
+use super::{LinkEvent, LinkState, Paths, StartError};
+use crate::dial;
+use crate::seed::seed;
+
+/// Settings of a WebSocket that is dialled again whenever it is lost.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReconnectingConfig {
+    /// Heartbeat, limits and buffers of each connection. The interval of the heartbeat is where learning starts.
+    pub connection: connection::Config,
+    /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
+    /// shrinks as far as the path requires.
+    pub learning: adapt::Mode,
+    /// What is known of paths, and where to put what is learned. Default: nothing, and it is forgotten with the WebSocket.
+    pub paths: Paths,
+    /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
+    /// the server.
+    pub path: Option<String>,
+    /// When to dial again, and when to give up.
+    pub reconnect: reconnect::Config,
+    /// How long one dial may take, and which way it goes.
+    pub dial: dial::Config,
+    /// A file with a token that is shown as `Authorization: Bearer` and read at each dial. What the request says counts
+    /// where it cannot be read. Default: none.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Why there will be no other connection, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GaveUp {
+    /// The server has said no, or the last end says that to try again would be of no use.
+    #[error("{0}")]
+    Refused(String),
+    /// The attempts that the settings allow were in vain.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It was closed on this side.
+    #[error("closed")]
+    Closed,
+}
+
+/// Decides when a client of any server dials, and with which settings it connects. The adapter dials while it is
+/// [`Dialing`](LinkState::Dialing), drives the connection while it is [`Up`](LinkState::Up), tells what happens by the
+/// `handle_*` methods, and passes on what [`poll_event`](Self::poll_event) says.
+///
+/// Every end of a connection teaches how much silence the path bears, and is explained by what came before it.
+#[derive(Debug)]
+pub struct Reconnecting {
+    config: ReconnectingConfig,
+    reconnect: Reconnect,
+    adapt: Adapt,
+    /// What the wall clock showed when the time was `start`.
+    unix: u64,
+    start: Instant,
+    turns: Turns,
+    state: LinkState,
+    ended: Option<GaveUp>,
+    events: VecDeque<LinkEvent>,
+}
+
+impl Reconnecting {
+    /// A connection to the server that this request asks. It is [`Dialing`](LinkState::Dialing) at once.
+    ///
+    /// # Errors
+    /// [`StartError::Random`].
+    pub fn new(config: ReconnectingConfig, request: &Request, now: Instant) -> Result<Self, StartError> {
+        let mut rng = Rng::from_seed(seed().map_err(StartError::Random)?);
+        let mut settings = config.reconnect;
+        // The dial ends first, and says what it waited for.
+        settings.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
+        let mut learning = adapt::Config::default();
+        learning.mode = config.learning;
+        learning.interval = config.connection.heartbeat.interval;
+        let path = config.path.clone().unwrap_or_else(|| way(&config.dial, request));
+        let mut reconnecting = Self {
+            reconnect: Reconnect::new(settings, &mut rng, now),
+            adapt: Adapt::new(learning, config.paths.path(&path)),
+            config,
+            unix: unix(),
+            start: now,
+            turns: Turns::new(),
+            state: LinkState::Dialing { attempt: 1 },
+            ended: None,
+            events: VecDeque::new(),
+        };
+        reconnecting.handle_timeout(now);
+        Ok(reconnecting)
+    }
+
+    // ----- facts -----
+
+    /// A dial has succeeded, and a connection with [these settings](Self::connection) runs over it.
+    pub fn handle_up(&mut self, now: Instant) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.reconnect.handle_open(now);
+        let change = self.adapt.handle_open(self.unix(now));
+        self.config.paths.note(self.adapt.path());
+        self.state = LinkState::Up;
+        let event = self.turns.handle_up();
+        self.events.push_back(event);
+        self.events.extend(change.map(learned));
+    }
+
+    /// A dial has failed.
+    pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
+        if self.ended.is_some() {
+            return;
+        }
+        let (event, retry) = self.turns.handle_dial_failed(disconnect);
+        self.events.push_back(event);
+        let next = self.reconnect.handle_dial_failed(now, retry, None);
+        self.follow(now, next);
+    }
+
+    /// The connection has ended.
+    pub fn handle_down(&mut self, now: Instant, mut disconnect: Disconnect) {
+        let change = self.adapt.record(self.unix(now), &mut disconnect);
+        self.config.paths.note(self.adapt.path());
+        let retry = disconnect.retry();
+        let event = self.turns.handle_down(disconnect);
+        self.events.push_back(event);
+        self.events.extend(change.map(learned));
+        if self.ended.is_none() {
+            let next = self.reconnect.handle_lost(now, retry);
+            self.follow(now, next);
+        }
+    }
+
+    /// The network has changed: another interface, another address. What waits is dialled soon.
+    pub fn handle_network_change(&mut self, now: Instant) {
+        if self.ended.is_none() {
+            let next = self.reconnect.handle_network_change(now);
+            self.follow(now, next);
+        }
+    }
+
+    /// Time has passed. Early and repeated calls change nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ended.is_none() {
+            let next = self.reconnect.handle_timeout(now);
+            self.follow(now, next);
+        }
+    }
+
+    /// Something has happened on the connection: what it has survived may allow another heartbeat.
+    pub fn attend(&mut self, now: Instant, connection: &mut Connection) {
+        let Some(silence) = connection.poll_survived() else { return };
+        if let Some(change) = self.adapt.handle_survived(self.unix(now), silence) {
+            connection.set_heartbeat_interval(now, change.to, change.why);
+        }
+    }
+
+    /// Nothing is dialled any more. A connection that is still up should be closed.
+    pub fn close(&mut self) {
+        if self.ended.is_none() {
+            self.end(GaveUp::Closed);
+            // What was about to be done is not.
+            self.events
+                .retain(|event| !matches!(event, LinkEvent::Dialing { .. } | LinkEvent::Waiting { .. }));
+        }
+    }
+
+    // ----- outputs -----
+
+    /// What to tell next.
+    pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.ended.is_some() { None } else { self.reconnect.poll_timeout() }
+    }
+
+    // ----- looks -----
+
+    /// What the link is doing.
+    pub fn state(&self) -> &LinkState {
+        &self.state
+    }
+
+    /// Why there will be no other connection, if that is so.
+    pub fn ended(&self) -> Option<&GaveUp> {
+        self.ended.as_ref()
+    }
+
+    /// The interval of the heartbeat of a connection that begins now.
+    pub fn heartbeat_interval(&self, now: Instant) -> Duration {
+        self.adapt.interval_at(self.unix(now))
+    }
+
+    /// The settings of a connection that begins now.
+    pub fn connection(&self, now: Instant) -> connection::Config {
+        let mut config = self.config.connection.clone();
+        config.heartbeat.interval = self.heartbeat_interval(now);
+        config.history = self.turns.history();
+        config
+    }
+
+    // ----- inside -----
+
+    fn follow(&mut self, now: Instant, next: Option<Next>) {
+        let Some(next) = next else { return };
+        let event = match next {
+            Next::Dial => {
+                let event = self.turns.handle_dial();
+                self.state = LinkState::Dialing { attempt: self.turns.attempt() };
+                event
+            }
+            Next::DialAt(until) => {
+                self.state = self.turns.waiting(until);
+                self.turns.handle_waiting(now, until)
+            }
+            Next::GiveUp(why) => {
+                let event = self.turns.handle_given_up(why);
+                let sentence = self.turns.why().to_owned();
+                self.end(match why {
+                    reconnect::GiveUp::No(_) => GaveUp::Refused(sentence),
+                    _ => GaveUp::Unreachable(sentence),
+                });
+                event
+            }
+        };
+        self.events.push_back(event);
+    }
+
+    fn end(&mut self, why: GaveUp) {
+        self.state = LinkState::Ended { why: why.to_string() };
+        self.ended = Some(why);
+    }
+
+    fn unix(&self, now: Instant) -> u64 {
+        self.unix.saturating_add((now - self.start).as_secs())
+    }
+}
+
+/// Between two connections there is none that could tell.
+fn learned(adapt::Change { from, to, why, .. }: adapt::Change) -> LinkEvent {
+    LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why })
+}

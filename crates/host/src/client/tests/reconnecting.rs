@@ -1,0 +1,231 @@
+//! A connection to any server, made again whenever it is lost.
+
+use super::*;
+use bowline_core::adapt;
+use bowline_core::connection::Event;
+
+fn reconnecting(config: ReconnectingConfig) -> Reconnecting {
+    Reconnecting::new(config, &Request::new("ws://127.0.0.1:9000").unwrap(), Instant::ZERO).unwrap()
+}
+
+/// All that it says, in short.
+fn told(reconnecting: &mut Reconnecting) -> Vec<String> {
+    std::iter::from_fn(|| reconnecting.poll_event())
+        .map(|event| match event {
+            LinkEvent::Up { link } => format!("link {link}"),
+            LinkEvent::Dialing { attempt } => format!("dialing {attempt}"),
+            LinkEvent::Waiting { attempt, .. } => format!("waiting for {attempt}"),
+            LinkEvent::Down { disconnect } => format!("down: {disconnect}"),
+            LinkEvent::DialFailed { attempt, disconnect } => format!("{attempt} failed: {disconnect}"),
+            LinkEvent::GaveUp { why, reached } => format!("gave up: {why}, reached: {reached}"),
+            LinkEvent::Notice(Event::HeartbeatChanged { to, .. }) => format!("pings after {to:?}"),
+            other => format!("{other:?}"),
+        })
+        .collect()
+}
+
+/// A connection of its settings that begins now, and ends like this after so long a silence.
+fn cut(reconnecting: &mut Reconnecting, now: Instant, silence: Duration, end: End) -> Instant {
+    reconnecting.handle_up(now);
+    let mut connection = Connection::client(reconnecting.connection(now), [7; 32], now);
+    let now = now + silence;
+    connection.handle_end(now, end);
+    while let Some(event) = connection.poll_event() {
+        if let Event::Closed(disconnect) = event {
+            reconnecting.handle_down(now, disconnect);
+        }
+    }
+    now
+}
+
+/// Waits for the next dial.
+fn wait(reconnecting: &mut Reconnecting) -> Instant {
+    let now = reconnecting.poll_timeout().expect("it dials again");
+    reconnecting.handle_timeout(now);
+    now
+}
+
+#[test]
+fn it_dials_until_it_is_up_and_again_when_it_is_down() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    assert!(matches!(it.state(), LinkState::Dialing { attempt: 1 }));
+    it.handle_dial_failed(Instant::ZERO, refused());
+    assert_eq!(told(&mut it), ["dialing 1", "1 failed: nobody listens", "waiting for 2"]);
+    assert!(matches!(it.state(), LinkState::Waiting { why, .. } if why == "nobody listens"));
+
+    let now = wait(&mut it);
+    assert!(matches!(it.state(), LinkState::Dialing { attempt: 2 }));
+    let now = cut(&mut it, now, 60 * SECOND, End::Reset);
+    assert_eq!(told(&mut it)[..2], ["dialing 2", "link 1"]);
+    assert!(matches!(it.state(), LinkState::Waiting { attempt: 1, until, .. } if *until > now));
+    wait(&mut it);
+    assert_eq!(told(&mut it), ["dialing 1"]);
+}
+
+#[test]
+fn while_it_is_up_there_is_nothing_to_wait_for() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    it.handle_up(Instant::ZERO);
+    assert!(matches!(it.state(), LinkState::Up));
+    assert_eq!(it.poll_timeout(), None);
+}
+
+#[test]
+fn a_silence_that_ended_a_connection_is_none_on_the_next() {
+    let mut config = ReconnectingConfig::default();
+    config.connection.heartbeat.interval = 120 * SECOND;
+    let paths = config.paths.clone();
+    let mut it = reconnecting(config);
+    told(&mut it);
+    let now = cut(&mut it, Instant::ZERO, 60 * SECOND, End::Eof);
+    let told = told(&mut it);
+    assert!(told[1].starts_with("down: ") && told[1].ends_with("; heartbeat set to 45.0 s"), "{told:?}");
+    assert_eq!(told[2..], ["pings after 45s", "waiting for 1"]);
+    assert_eq!(it.heartbeat_interval(now), 45 * SECOND);
+    assert_eq!(it.connection(now).heartbeat.interval, 45 * SECOND);
+    assert_ne!(it.connection(now).history, connection::Config::default().history, "it explains the next end");
+    assert!(paths.to_string().starts_with("127.0.0.1:9000 "), "{paths}");
+
+    // Another client of this path knows it from the start.
+    let mut config = ReconnectingConfig::default();
+    config.connection.heartbeat.interval = 120 * SECOND;
+    config.paths = paths.clone();
+    assert_eq!(reconnecting(config.clone()).heartbeat_interval(now), 45 * SECOND);
+    config.path = Some("elsewhere".into());
+    assert_eq!(reconnecting(config.clone()).heartbeat_interval(now), 120 * SECOND, "that is another path");
+    (config.path, config.learning) = (None, adapt::Mode::Fixed);
+    assert_eq!(reconnecting(config).heartbeat_interval(now), 120 * SECOND, "nothing is to be learned");
+}
+
+#[test]
+fn a_server_that_says_no_is_taken_at_its_word() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    told(&mut it);
+    let no = Disconnect::handshake_rejected(401, None, "a token is wanted");
+    it.handle_dial_failed(Instant::ZERO, no.clone());
+    let expected = ["1 failed: a token is wanted", "gave up: a token is wanted, reached: false"];
+    assert_eq!(told(&mut it), expected);
+    assert_eq!(it.ended(), Some(&GaveUp::Refused("a token is wanted".into())));
+    assert!(matches!(it.state(), LinkState::Ended { why } if why == "a token is wanted"));
+
+    it.handle_up(Instant::ZERO);
+    it.handle_dial_failed(Instant::ZERO, no);
+    it.handle_network_change(Instant::ZERO);
+    it.handle_timeout(Instant::ZERO + 60 * SECOND);
+    it.close();
+    assert_eq!((told(&mut it), it.poll_timeout()), (Vec::new(), None), "it stays so");
+    assert_eq!(it.ended(), Some(&GaveUp::Refused("a token is wanted".into())));
+}
+
+#[test]
+fn a_server_that_is_away_for_too_long_is_given_up() {
+    let mut config = ReconnectingConfig::default();
+    config.reconnect.max_attempts = Some(2);
+    let mut it = reconnecting(config);
+    cut(&mut it, Instant::ZERO, 60 * SECOND, End::Reset);
+    for _ in 0..2 {
+        let now = wait(&mut it);
+        told(&mut it);
+        it.handle_dial_failed(now, refused());
+    }
+    let why = "nobody listens; gave up: no connection after 2 attempts";
+    assert_eq!(told(&mut it), ["2 failed: nobody listens", &format!("gave up: {why}, reached: true")]);
+    assert_eq!(it.ended(), Some(&GaveUp::Unreachable(why.into())));
+}
+
+#[test]
+fn a_dial_that_does_not_end_is_abandoned() {
+    let mut config = ReconnectingConfig::default();
+    config.dial.connect_timeout = 3 * SECOND;
+    let mut it = reconnecting(config);
+    told(&mut it);
+    assert_eq!(it.poll_timeout(), Some(Instant::from_secs(4)), "it says by itself what it waited for");
+    wait(&mut it);
+    assert_eq!(told(&mut it), ["waiting for 2"]);
+}
+
+#[test]
+fn who_was_closed_dials_no_more() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    it.close();
+    assert_eq!((told(&mut it), it.poll_timeout()), (Vec::new(), None), "nor does it begin to");
+    assert_eq!(it.ended(), Some(&GaveUp::Closed));
+
+    let mut it = reconnecting(ReconnectingConfig::default());
+    it.handle_up(Instant::ZERO);
+    told(&mut it);
+    it.close();
+    let disconnect = Connection::client(it.connection(Instant::ZERO), [7; 32], Instant::ZERO);
+    it.handle_down(Instant::ZERO, ended(disconnect));
+    let told = told(&mut it);
+    assert!(told.len() == 1 && told[0].starts_with("down: "), "{told:?}");
+    assert_eq!(it.poll_timeout(), None);
+}
+
+fn ended(mut connection: Connection) -> Disconnect {
+    connection.handle_end(Instant::ZERO, End::LocalAbort);
+    std::iter::from_fn(|| connection.poll_event())
+        .find_map(|event| if let Event::Closed(disconnect) = event { Some(disconnect) } else { None })
+        .expect("it is over")
+}
+
+#[test]
+fn what_waits_is_dialled_soon_on_another_network() {
+    let mut config = ReconnectingConfig::default();
+    config.reconnect.floor = 20 * SECOND;
+    let mut it = reconnecting(config);
+    it.handle_dial_failed(Instant::ZERO, refused());
+    assert!(it.poll_timeout() >= Some(Instant::from_secs(20)));
+    told(&mut it);
+    it.handle_network_change(Instant::ZERO);
+    assert!(it.poll_timeout() <= Some(Instant::from_millis(500)), "{:?}", it.poll_timeout());
+}
+
+/// A peer that answers every ping, for so long; the intervals that the connection went over to.
+fn intervals(learning: adapt::Mode, hours: u64) -> Vec<Duration> {
+    let mut config = ReconnectingConfig::default();
+    (config.learning, config.connection.heartbeat.jitter_percent) = (learning, 0);
+    let mut it = reconnecting(config);
+    let mut now = Instant::ZERO;
+    it.handle_up(now);
+    let mut client = Connection::client(it.connection(now), [7; 32], now);
+    let mut server = connection::Config::default();
+    server.heartbeat.mode = bowline_core::heartbeat::Mode::Off;
+    let mut server = Connection::server(server, [8; 32], now);
+    let mut intervals = Vec::new();
+    while now < Instant::from_secs(hours * 3600) {
+        now = client.poll_timeout().expect("a heartbeat");
+        client.handle_timeout(now);
+        pass(now, &mut client, &mut server);
+        while server.poll_event().is_some() {}
+        pass(now, &mut server, &mut client);
+        while let Some(event) = client.poll_event() {
+            match event {
+                Event::HeartbeatChanged { to, .. } => intervals.push(to),
+                Event::Closed(disconnect) => panic!("{disconnect}"),
+                _ => {}
+            }
+            it.attend(now, &mut client);
+        }
+    }
+    intervals
+}
+
+fn pass(now: Instant, from: &mut Connection, to: &mut Connection) {
+    while !from.output().is_empty() {
+        let n = from.output().len();
+        to.handle_input(now, from.output());
+        from.handle_written(now, n);
+    }
+}
+
+#[test]
+fn who_explores_pings_less_often_on_a_path_that_bears_it() {
+    let intervals = intervals(adapt::Mode::Explore, 12);
+    assert!(intervals.is_sorted() && intervals.last() > Some(&(40 * SECOND)), "{intervals:?}");
+}
+
+#[test]
+fn who_does_not_explore_pings_as_before() {
+    assert!(intervals(adapt::Mode::Learn, 12).is_empty());
+}
