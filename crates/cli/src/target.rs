@@ -7,7 +7,7 @@ use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::{Request, RequestError};
 use bowline_host::client::renewed;
 use bowline_tokio::dial::{self, Dialed};
-use bowline_tokio::{DialError, MaybeTlsStream};
+use bowline_tokio::{DialError, MaybeTlsStream, ReconnectingConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -46,6 +46,12 @@ impl Target {
     /// How long an answer may take.
     pub(crate) fn patience(&self) -> Duration {
         self.limits.connect_timeout
+    }
+
+    /// The request, for a WebSocket with these settings that dials as this does.
+    pub(crate) fn reconnecting(self, config: &mut ReconnectingConfig) -> Request {
+        (config.dial, config.token_file) = (self.limits, self.token_file);
+        self.request
     }
 
     pub(crate) async fn dial(&self) -> Result<Dialed<MaybeTlsStream>, DialError> {

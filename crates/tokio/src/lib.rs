@@ -9,12 +9,14 @@
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
+//! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
 //! | [`Client`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 
 pub mod accept;
 mod client;
 mod clock;
 pub mod dial;
+mod dialing;
 mod driver;
 mod exchange;
 mod maybe_tls;
@@ -33,10 +35,13 @@ pub use websocket::{Receiver, Sender, SinkError, WebSocket};
 mod host;
 mod news;
 mod pings;
+mod reconnecting;
 mod server;
 mod transfer;
 
+pub use bowline_host::client::{GaveUp, ReconnectingConfig};
 pub use bowline_host::messages::{FlushError, Heard};
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths, StartError};
+pub use reconnecting::ReconnectingWebSocket;
 pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

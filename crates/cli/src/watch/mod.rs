@@ -20,7 +20,7 @@ pub(crate) async fn run(args: Watch, interrupt: Interrupt) -> Result<(), Trouble
     let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, patience)?;
     let memory = Memory::of_user();
     let server = args.way.server(&args.url);
-    let mut keeper = Keeper::new(target, &args, memory.paths(), &server);
+    let mut keeper = Keeper::new(target, &args, memory.paths(), &server)?;
     let record = Record { explain: args.explain, report: None };
     let mut view = View::new(args.output, Story::new(&record, "watch", String::new(), &server)?);
     let until = async {

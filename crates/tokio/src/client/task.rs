@@ -1,19 +1,16 @@
 //! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
 
-use std::future::Future;
-use std::path::PathBuf;
-use std::pin::Pin;
-
 use bowline_core::connection;
 use bowline_core::transfer::{self, Traffic};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
-use bowline_host::client::{Keeper, Output, Talk, renewed, spoken};
+use bowline_host::client::{Keeper, Output, Talk, spoken};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{ClientConfig, Command, LinkEvent, LinkState, StartError};
 use crate::clock::Clock;
-use crate::dial::{self, Dialed};
+use crate::dial::Dialed;
+use crate::dialing::{self, Dialing};
 use crate::driver::Driver;
 use crate::host::{Hands, Host, Step, let_go};
 use crate::maybe_tls::MaybeTlsStream;
@@ -21,17 +18,12 @@ use crate::news::Stir;
 use crate::pings::{self, Pings, Waiter};
 use crate::transfer::Ticket;
 
-type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError>> + Send>>;
-
 /// The task behind a client.
 pub(super) struct Task {
-    request: Request,
-    token_file: Option<PathBuf>,
-    limits: dial::Config,
+    dialing: Dialing,
     host: Host,
     keeper: Keeper<Ticket>,
     driver: Option<Driver<MaybeTlsStream>>,
-    dial: Option<Dial>,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Nobody commands any more.
     released: bool,
@@ -61,13 +53,10 @@ impl Task {
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
         Ok(Self {
-            request,
-            token_file,
-            limits,
+            dialing: Dialing::new(request, token_file, limits),
             host,
             keeper,
             driver: None,
-            dial: None,
             commands,
             released: false,
             state,
@@ -90,11 +79,10 @@ impl Task {
             if self.keeper.is_over() {
                 break;
             }
-            let dialing = self.dial.is_some();
             let (deadline, takes_commands) = (self.keeper.poll_timeout(), self.takes_commands());
             tokio::select! {
                 step = self.host.step(self.driver.as_mut(), deadline) => self.handle_step(step),
-                result = dial_result(&mut self.dial), if dialing => self.handle_dialed(result),
+                result = self.dialing.result() => self.handle_dialed(result),
                 command = self.commands.recv(), if takes_commands => {
                     if let Some(command) = command {
                         self.handle_command(command);
@@ -168,12 +156,7 @@ impl Task {
             }
             Command::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Command::NetworkChanged => self.keeper.handle_network_change(now),
-            Command::Token(token) => {
-                // It was looked at when it was set.
-                if let Ok(request) = self.request.clone().with_bearer(&token) {
-                    self.request = request;
-                }
-            }
+            Command::Token(token) => self.dialing.set_token(&token),
             Command::Close(done) => {
                 self.closing.push(done);
                 self.keeper.close();
@@ -187,15 +170,8 @@ impl Task {
             self.traffic.send_replace(self.keeper.traffic());
         }
         match output {
-            Output::Dial => {
-                let (request, limits) = (self.request.clone(), self.limits.clone());
-                let token_file = self.token_file.clone();
-                self.dial = Some(Box::pin(async move {
-                    let request = with_token(request, token_file).await;
-                    dial::connect_with(&request, &limits).await
-                }));
-            }
-            Output::Abandon => self.dial = None,
+            Output::Dial => self.dialing.start(),
+            Output::Abandon => self.dialing.abandon(),
             Output::State(state) => {
                 let clock = self.host.clock;
                 self.state.send_replace(state.map(|until| clock.deadline(until)));
@@ -219,28 +195,15 @@ impl Task {
     }
 
     fn handle_link(&mut self, event: LinkEvent) {
-        match &event {
-            LinkEvent::Up { link } => tracing::info!(link, "connected"),
-            LinkEvent::Down { disconnect } => {
-                tracing::info!(%disconnect, "disconnected");
-                tracing::debug!("{}", disconnect.explain());
-            }
-            LinkEvent::DialFailed { disconnect, .. } => tracing::info!(%disconnect, "dial failed"),
-            LinkEvent::GaveUp { why, .. } => tracing::info!(%why, "gave up"),
-            LinkEvent::Notice(connection::Event::HeartbeatChanged { from, to, why }) => {
-                tracing::info!(?from, ?to, %why, "another heartbeat");
-            }
-            LinkEvent::Notice(connection::Event::Answered { ping, rtt }) => {
-                self.pings.handle_answered(*ping, *rtt);
-            }
-            event => tracing::debug!(?event, "link"),
+        dialing::log(&event);
+        if let LinkEvent::Notice(connection::Event::Answered { ping, rtt }) = &event {
+            self.pings.handle_answered(*ping, *rtt);
         }
         // Nobody may be listening.
         let _ = self.events.send(event);
     }
 
     fn handle_dialed(&mut self, result: Result<Dialed<MaybeTlsStream>, DialError>) {
-        self.dial = None;
         let now = self.host.clock.now();
         let link = spoken(result).and_then(|dialed| {
             let config = self.keeper.connection(now);
@@ -267,13 +230,6 @@ impl Task {
     }
 }
 
-/// The request with the token that is in this file by now.
-async fn with_token(request: Request, token_file: Option<PathBuf>) -> Request {
-    let Some(path) = token_file else { return request };
-    let before = request.clone();
-    tokio::task::spawn_blocking(move || renewed(&request, Some(&path))).await.unwrap_or(before)
-}
-
 fn log(event: &transfer::Event) {
     match event {
         transfer::Event::Retrying { id, failure, after } => {
@@ -283,12 +239,5 @@ fn log(event: &transfer::Event) {
             tracing::info!(%code, ?retry_after, "the server goes away");
         }
         event => tracing::debug!(?event, "transfer"),
-    }
-}
-
-async fn dial_result(dial: &mut Option<Dial>) -> Result<Dialed<MaybeTlsStream>, DialError> {
-    match dial {
-        Some(dial) => dial.await,
-        None => std::future::pending().await,
     }
 }

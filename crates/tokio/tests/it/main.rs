@@ -11,6 +11,7 @@ mod ends;
 mod farewell;
 mod orders;
 mod pieces;
+mod reconnecting;
 mod sink;
 mod streams;
 mod task;

@@ -1,0 +1,262 @@
+//! A WebSocket to any server, dialled again whenever it is lost.
+
+use std::fmt;
+use std::time::Duration;
+
+use bowline_core::connection::{Event, SendError};
+use bowline_core::{Close, Disconnect, Message};
+use bowline_handshake::client::Request;
+use bowline_host::DialError;
+use bowline_host::client::{GaveUp, LinkEvent, Reconnecting, ReconnectingConfig, StartError};
+use tokio::time::sleep_until;
+
+use crate::client::LinkState;
+use crate::clock::Clock;
+use crate::dial::Dialed;
+use crate::dialing::{self, Dialing};
+use crate::driver::Driver;
+use crate::host::let_go;
+use crate::maybe_tls::MaybeTlsStream;
+use crate::websocket::WebSocket;
+
+/// A WebSocket to any server that dials again, after a growing time, whenever it is lost. Its heartbeat learns what the path
+/// bears from how connections end.
+///
+/// Messages are of one connection: what was sent before a cut may not have arrived, and nothing is sent again by itself.
+/// Between two ends that both speak Bowline a [`Client`](crate::Client) delivers each message exactly once.
+///
+/// ```
+/// use bowline_core::Message;
+/// use bowline_tokio::{ReconnectingConfig, ReconnectingWebSocket, WebSocket};
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// tokio::spawn(async move {
+///     for greeting in ["hello", "hello again"] {
+///         let (stream, _) = listener.accept().await.unwrap();
+///         let mut socket = WebSocket::accept(stream).await.unwrap();
+///         socket.send(Message::text(greeting)).await.unwrap();
+///         // ... and the connection is lost.
+///     }
+/// });
+///
+/// let mut socket = ReconnectingWebSocket::new(&url, ReconnectingConfig::default())?;
+/// assert_eq!(socket.receive().await?, Message::text("hello"));
+/// assert_eq!(socket.receive().await?, Message::text("hello again"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Whoever has something to say at the beginning of each connection, such as what it subscribes to, or wants to show what the
+/// connection is doing, takes [events](Self::event) instead of messages:
+///
+/// ```no_run
+/// use bowline_core::Message;
+/// use bowline_core::connection::Event;
+/// use bowline_tokio::{LinkEvent, ReconnectingConfig, ReconnectingWebSocket};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = ReconnectingWebSocket::new("wss://example.org/ticker", ReconnectingConfig::default())?;
+/// while let Ok(event) = socket.event().await {
+///     match event {
+///         LinkEvent::Up { .. } => socket.send(Message::text(r#"{"subscribe":"all"}"#)).await?,
+///         LinkEvent::Notice(Event::Message(message)) => println!("{message:?}"),
+///         LinkEvent::Down { disconnect } => eprintln!("{disconnect}"),
+///         LinkEvent::Waiting { delay, .. } => eprintln!("connecting again in {delay:?}"),
+///         LinkEvent::GaveUp { why, .. } => eprintln!("{why}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Heartbeats
+/// It dials, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends. An owner
+/// that does something else for longer than half the interval of the heartbeat should leave it to a task of its own.
+pub struct ReconnectingWebSocket {
+    clock: Clock,
+    reconnecting: Reconnecting,
+    dialing: Dialing,
+    link: Option<WebSocket<MaybeTlsStream>>,
+    /// What the handshake of the last connection has shown.
+    round_trip: Option<Duration>,
+}
+
+impl ReconnectingWebSocket {
+    /// A WebSocket to the server at this `ws://` URL, or with feature `tls` a `wss://` one. It is dialled when its owner first
+    /// waits for something.
+    ///
+    /// # Errors
+    /// The URL is not valid, or the system gives no random bytes.
+    pub fn new(url: &str, config: ReconnectingConfig) -> Result<Self, StartError> {
+        Self::with_request(Request::new(url)?, config)
+    }
+
+    /// The same with subprotocols, a token and headers of the application's own.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn with_request(request: Request, config: ReconnectingConfig) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let (token_file, limits) = (config.token_file.clone(), config.dial.clone());
+        let reconnecting = Reconnecting::new(config, &request, clock.now())?;
+        let dialing = Dialing::new(request, token_file, limits);
+        Ok(Self { clock, reconnecting, dialing, link: None, round_trip: None })
+    }
+
+    /// The next message, over whichever connection it comes; or why there will be none.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way goes on with the next call.
+    ///
+    /// # Errors
+    /// It has given up, or was closed.
+    pub async fn receive(&mut self) -> Result<Message, GaveUp> {
+        loop {
+            if let LinkEvent::Notice(Event::Message(message)) = self.event().await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next thing that happens: a turn in the life of the link, or what its connection tells, messages among it, as
+    /// [`LinkEvent::Notice`]; or why there will be nothing more.
+    ///
+    /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way goes on with the next call.
+    ///
+    /// # Errors
+    /// It has given up, or was closed, and everything that came before was told.
+    pub async fn event(&mut self) -> Result<LinkEvent, GaveUp> {
+        loop {
+            if let Some(event) = self.reconnecting.poll_event() {
+                self.follow(&event);
+                return Ok(event);
+            }
+            if let Some(link) = &mut self.link {
+                match link.event().await {
+                    Event::Closed(disconnect) => self.let_go(disconnect),
+                    event => {
+                        self.reconnecting.attend(self.clock.now(), link.conn_mut());
+                        return Ok(LinkEvent::Notice(event));
+                    }
+                }
+            } else if let Some(why) = self.reconnecting.ended() {
+                return Err(why.clone());
+            } else {
+                self.dial().await;
+            }
+        }
+    }
+
+    /// Sends a message over the connection that is up, as [`WebSocket::send`] does.
+    ///
+    /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
+    ///
+    /// # Errors
+    /// If no connection is up, or it is closing; the message comes back. Wait for [`LinkEvent::Up`].
+    pub async fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        match &mut self.link {
+            Some(link) => link.send(message).await,
+            None => Err(SendError::Closing(message)),
+        }
+    }
+
+    /// Ends it: a connection that is up is closed, and none is dialled any more. Then take [events](Self::event) on until there
+    /// is none: what the peer sends until it closes too is still received.
+    pub fn close(&mut self, close: Close) {
+        self.reconnecting.close();
+        self.dialing.abandon();
+        if let Some(link) = &mut self.link {
+            // One that is closing already is as good.
+            let _ = link.close(close);
+        }
+    }
+
+    /// The network has changed, as the system or the user says: what waits is dialled soon.
+    pub fn network_changed(&mut self) {
+        self.reconnecting.handle_network_change(self.clock.now());
+    }
+
+    /// What the link is doing.
+    pub fn state(&self) -> LinkState {
+        let clock = self.clock;
+        self.reconnecting.state().clone().map(|until| clock.deadline(until))
+    }
+
+    /// The connection that is up: to look at, to ping, or to send in other ways. What it receives belongs to
+    /// [`event`](Self::event).
+    pub fn link(&mut self) -> Option<&mut WebSocket<MaybeTlsStream>> {
+        self.link.as_mut()
+    }
+
+    /// The smoothed round-trip time of the last connection; before its first Pong, that of its handshake.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.link.as_ref().and_then(WebSocket::rtt).or(self.round_trip)
+    }
+
+    /// How long the path may be silent before a connection that begins now pings.
+    pub fn heartbeat_interval(&self) -> Duration {
+        self.reconnecting.heartbeat_interval(self.clock.now())
+    }
+
+    fn follow(&mut self, event: &LinkEvent) {
+        match event {
+            LinkEvent::Dialing { .. } => self.dialing.start(),
+            LinkEvent::Waiting { .. } | LinkEvent::GaveUp { .. } => self.dialing.abandon(),
+            _ => {}
+        }
+        dialing::log(event);
+    }
+
+    /// Waits for what comes of the dial, or for the time of the next one.
+    async fn dial(&mut self) {
+        let (clock, deadline) = (self.clock, self.reconnecting.poll_timeout());
+        let due = async {
+            match deadline {
+                Some(at) => sleep_until(clock.deadline(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            result = self.dialing.result() => self.handle_dialed(result),
+            () = due => self.reconnecting.handle_timeout(clock.now()),
+        }
+    }
+
+    fn let_go(&mut self, disconnect: Disconnect) {
+        if let Some(link) = self.link.take() {
+            let_go(link.into_driver());
+        }
+        self.reconnecting.handle_down(self.clock.now(), disconnect);
+    }
+
+    fn handle_dialed(&mut self, result: Result<Dialed<MaybeTlsStream>, DialError>) {
+        let now = self.clock.now();
+        let opened = result.and_then(|dialed| {
+            let (round_trip, config) = (dialed.round_trip, self.reconnecting.connection(now));
+            let driver = Driver::dialed(dialed, config, self.clock);
+            driver.map(|driver| (driver, round_trip)).map_err(DialError::System)
+        });
+        match opened {
+            Ok((driver, round_trip)) => {
+                self.round_trip = Some(round_trip);
+                self.link = Some(WebSocket::new(driver));
+                self.reconnecting.handle_up(now);
+            }
+            Err(error) => self.reconnecting.handle_dial_failed(now, error.disconnect()),
+        }
+    }
+}
+
+impl fmt::Debug for ReconnectingWebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reconnecting, link, .. } = self;
+        f.debug_struct("ReconnectingWebSocket")
+            .field("reconnecting", reconnecting)
+            .field("link", link)
+            .finish_non_exhaustive()
+    }
+}

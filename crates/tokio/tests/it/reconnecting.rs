@@ -1,0 +1,114 @@
+//! A WebSocket that is dialled again: its wiring. What it decides is tested without sockets.
+
+use std::time::Duration;
+
+use bowline_core::connection::{Event, SendError};
+use bowline_core::{Close, Message};
+use bowline_tokio::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::common::in_time;
+
+async fn listen() -> (TcpListener, ReconnectingWebSocket) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    (listener, ReconnectingWebSocket::new(&url, ReconnectingConfig::default()).unwrap())
+}
+
+async fn accept(listener: &TcpListener) -> WebSocket<TcpStream> {
+    let (stream, _) = listener.accept().await.unwrap();
+    WebSocket::accept(stream).await.unwrap()
+}
+
+/// Takes events until one of them is of this kind; how the others are called.
+async fn until(socket: &mut ReconnectingWebSocket, kind: fn(&LinkEvent) -> bool) -> Vec<String> {
+    let mut before = Vec::new();
+    loop {
+        match in_time(socket.event()).await.expect("it has not ended") {
+            event if kind(&event) => return before,
+            event => before.push(format!("{event:?}").split([' ', '{', '(']).next().unwrap().to_owned()),
+        }
+    }
+}
+
+fn is_up(event: &LinkEvent) -> bool {
+    matches!(event, LinkEvent::Up { .. })
+}
+
+#[tokio::test]
+async fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
+    let (listener, mut socket) = listen().await;
+    let server = tokio::spawn(async move {
+        drop(accept(&listener).await);
+        let mut again = accept(&listener).await;
+        again.send(Message::text("again")).await.unwrap();
+        again.ended().await
+    });
+    assert_eq!(until(&mut socket, is_up).await, ["Dialing"]);
+    assert!(matches!(socket.state(), LinkState::Up));
+    assert!(socket.rtt().is_some(), "the handshake has shown it");
+    assert_eq!(until(&mut socket, is_up).await, ["Down", "Waiting", "Dialing"]);
+    assert_eq!(in_time(socket.receive()).await, Ok(Message::text("again")));
+
+    socket.close(Close::normal());
+    let end = in_time(socket.event()).await;
+    let Ok(LinkEvent::Notice(Event::CloseSent(_) | Event::CloseReceived(_)) | LinkEvent::Down { .. }) = end
+    else {
+        panic!("{end:?}")
+    };
+    assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
+    assert!(matches!(socket.state(), LinkState::Ended { .. }));
+    assert_eq!(in_time(server).await.unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[tokio::test]
+async fn a_message_without_a_connection_comes_back() {
+    let (listener, mut socket) = listen().await;
+    let refused = socket.send(Message::text("early")).await;
+    assert_eq!(refused, Err(SendError::Closing(Message::text("early"))));
+    let server = tokio::spawn(async move { accept(&listener).await.receive().await });
+    until(&mut socket, is_up).await;
+    in_time(socket.send(Message::text("in time"))).await.unwrap();
+    assert_eq!(in_time(server).await.unwrap().unwrap(), Message::text("in time"));
+}
+
+#[tokio::test]
+async fn a_dial_outlives_the_calls_that_wait_for_it() {
+    let (listener, mut socket) = listen().await;
+    for _ in 0..5 {
+        assert!(timeout(Duration::from_millis(10), socket.receive()).await.is_err(), "nobody answers yet");
+    }
+    let (stream, _) = listener.accept().await.unwrap();
+    let server = tokio::spawn(async move {
+        let mut socket = WebSocket::accept(stream).await.unwrap();
+        socket.send(Message::text("the first dial")).await.unwrap();
+        socket.ended().await
+    });
+    assert_eq!(in_time(socket.receive()).await, Ok(Message::text("the first dial")));
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_ends_it() {
+    let (listener, mut socket) = listen().await;
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+    });
+    let Err(GaveUp::Refused(why)) = in_time(socket.receive()).await else { panic!("it said no") };
+    assert!(why.contains("401"), "{why}");
+    assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Refused(why)), "again and again");
+    drop(server.await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_closed_before_it_was_dialled_is_not_dialled() {
+    let (listener, mut socket) = listen().await;
+    socket.close(Close::normal());
+    assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
+    assert!(timeout(Duration::from_millis(20), listener.accept()).await.is_err(), "nobody comes");
+}
