@@ -14,6 +14,7 @@
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, while its owner calls or by a thread of its own |
+//! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
 //! | [`Listener`] | a thread for each client that comes, by whatever [`Door`] |
 //! | [`Client`], [`InlineClient`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 
@@ -22,6 +23,7 @@ mod client;
 mod clock;
 mod count;
 pub mod dial;
+mod dialing;
 mod door;
 mod driver;
 mod exchange;
@@ -31,6 +33,7 @@ mod pings;
 mod places;
 mod pool;
 mod post;
+mod reconnecting;
 mod server;
 mod stream;
 pub mod tcp;
@@ -41,6 +44,7 @@ mod wait;
 mod watch;
 mod websocket;
 
+pub use bowline_host::client::{GaveUp, ReconnectingConfig};
 pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
 pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage, Unsent};
@@ -52,6 +56,7 @@ pub use door::Door;
 pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
 pub use maybe_tls::MaybeTlsStream;
+pub use reconnecting::ReconnectingWebSocket;
 pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

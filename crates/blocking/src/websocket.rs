@@ -98,7 +98,7 @@ pub struct WebSocket<S> {
 
 /// How long a call waits.
 #[derive(Clone, Copy, Debug)]
-enum Patience {
+pub(crate) enum Patience {
     Endless,
     Until(Instant),
     /// What has come is still taken, and nobody drives for more: a peer that never stops would be waited for for ever.
@@ -262,7 +262,7 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// The next event of any kind, the last one again and again; `None` when the time is over.
-    fn next_event(&mut self, patience: &mut Patience) -> Option<Event> {
+    pub(crate) fn next_event(&mut self, patience: &mut Patience) -> Option<Event> {
         loop {
             if let Some(event) = self.held.pop() {
                 return Some(event);

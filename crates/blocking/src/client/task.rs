@@ -1,22 +1,21 @@
 //! The work behind a client: it dials, carries bytes, and passes on what its keeper says.
 
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use bowline_core::closing::Obstacle;
 use bowline_core::transfer::Traffic;
 use bowline_core::{Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::accept::PAUSE;
-use bowline_host::client::{ClientConfig, Keeper, Output, Talk, renewed, spoken};
+use bowline_host::client::{ClientConfig, Keeper, Output, Talk, spoken};
 use bowline_store::worker::Deliver;
 
 use super::{Letter, LinkEvent, LinkState, StartError};
 use crate::clock::Clock;
 use crate::count::Count;
-use crate::dial::{self, Dialed};
+use crate::dial::Dialed;
+use crate::dialing::{Dialing, let_go};
 use crate::driver::Driver;
 use crate::maybe_tls::MaybeTlsStream;
 use crate::pings::{self, Pings, Waiter};
@@ -32,9 +31,7 @@ const FILES: usize = 4;
 /// The work behind a client, done by whoever calls.
 #[derive(Debug)]
 pub(super) struct Task {
-    request: Request,
-    token_file: Option<PathBuf>,
-    limits: dial::Config,
+    dialing: Dialing,
     clock: Clock,
     keeper: Keeper<Ticket>,
     driver: Option<Driver<MaybeTlsStream>>,
@@ -74,9 +71,7 @@ impl Task {
         let spawn = Pool::new(FILES).spawner(&jobs);
         let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
         Ok(Self {
-            request,
-            token_file,
-            limits,
+            dialing: Dialing { request, token_file, limits },
             clock,
             keeper,
             driver: None,
@@ -174,12 +169,7 @@ impl Task {
             Letter::Confirm(receipt) => self.keeper.confirm(now, receipt),
             Letter::NetworkChanged => self.keeper.handle_network_change(now),
             Letter::Ping(waiter) => self.ping(waiter),
-            Letter::Token(token) => {
-                // It was looked at when it was set.
-                if let Ok(request) = self.request.clone().with_bearer(&token) {
-                    self.request = request;
-                }
-            }
+            Letter::Token(token) => self.dialing.set_token(&token),
             Letter::Close(done) => {
                 self.closing.push(done);
                 self.keeper.close();
@@ -224,17 +214,13 @@ impl Task {
     fn dial(&mut self, now: Instant) {
         self.dials += 1;
         self.is_dialing = true;
-        let (number, request, limits) = (self.dials, self.request.clone(), self.limits.clone());
-        let (post, token_file) = (self.post.clone(), self.token_file.clone());
-        let dialing = thread::Builder::new().name("bowline dial".into()).spawn(move || {
-            let request = renewed(&request, token_file.as_deref());
-            let result = dial::connect_with(&request, &limits);
+        let (number, post) = (self.dials, self.post.clone());
+        let dialing = self.dialing.start(move |result| {
             // Whoever has ended needs no connection.
             post.send(Letter::Dialed(number, result));
         });
-        if let Err(error) = dialing {
-            let why = format!("there is no thread to dial: {error}");
-            self.fail_dial(now, Disconnect::connect_failed(Obstacle::Local, why));
+        if let Err(disconnect) = dialing {
+            self.fail_dial(now, disconnect);
         }
     }
 
@@ -277,13 +263,5 @@ impl Drop for Task {
     fn drop(&mut self) {
         drop(self.post.close());
         self.events.leave();
-    }
-}
-
-/// Lets a link go whose end is known: what is still to be said to the peer is said on another thread, if it takes it soon.
-fn let_go(mut driver: Driver<MaybeTlsStream>) {
-    if !driver.is_over() {
-        // Without a thread nothing more is said.
-        let _ = thread::Builder::new().name("bowline end".into()).spawn(move || driver.say_last_words());
     }
 }

@@ -40,6 +40,10 @@ impl<S: Stream> WebSocket<S> {
         self.driver.conn()
     }
 
+    pub(crate) fn conn_mut(&mut self) -> &mut Connection {
+        self.driver.conn_mut()
+    }
+
     /// How the connection ended, once that was received.
     pub fn disconnect(&self) -> Option<&Disconnect> {
         self.ended.disconnect()

@@ -7,6 +7,7 @@ mod flushing;
 mod listener;
 mod messages;
 mod patience;
+mod reconnecting;
 mod sending;
 mod serving;
 mod spawned;

@@ -1,0 +1,323 @@
+//! A WebSocket to any server, dialled again whenever it is lost.
+
+use std::fmt;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use bowline_core::connection::{Event, SendError};
+use bowline_core::{Close, Disconnect, Message};
+use bowline_handshake::client::Request;
+use bowline_host::DialError;
+use bowline_host::client::{GaveUp, LinkEvent, Reconnecting, ReconnectingConfig, StartError};
+
+use crate::client::LinkState;
+use crate::clock::Clock;
+use crate::dial::Dialed;
+use crate::dialing::{Dialing, let_go};
+use crate::driver::Driver;
+use crate::maybe_tls::MaybeTlsStream;
+use crate::websocket::{Patience, WebSocket};
+
+type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
+
+/// A WebSocket to any server that dials again, after a growing time, whenever it is lost. Its heartbeat learns what the path
+/// bears from how connections end.
+///
+/// Messages are of one connection: what was sent before a cut may not have arrived, and nothing is sent again by itself.
+/// Between two ends that both speak Bowline a [`Client`](crate::Client) delivers each message exactly once.
+///
+/// ```
+/// use bowline_blocking::{ReconnectingConfig, ReconnectingWebSocket, WebSocket};
+/// use bowline_core::Message;
+/// use std::net::TcpListener;
+/// use std::thread;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// thread::spawn(move || {
+///     for greeting in ["hello", "hello again"] {
+///         let (stream, _) = listener.accept().unwrap();
+///         let mut socket = WebSocket::accept(stream).unwrap();
+///         socket.send(Message::text(greeting)).unwrap();
+///         // ... and the connection is lost.
+///     }
+/// });
+///
+/// let mut socket = ReconnectingWebSocket::new(&url, ReconnectingConfig::default())?;
+/// assert_eq!(socket.receive()?, Message::text("hello"));
+/// assert_eq!(socket.receive()?, Message::text("hello again"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Whoever has something to say at the beginning of each connection, such as what it subscribes to, or wants to show what the
+/// connection is doing, takes [events](Self::event) instead of messages:
+///
+/// ```no_run
+/// use bowline_blocking::{LinkEvent, ReconnectingConfig, ReconnectingWebSocket};
+/// use bowline_core::Message;
+/// use bowline_core::connection::Event;
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = ReconnectingWebSocket::new("ws://127.0.0.1:8080/ticker", ReconnectingConfig::default())?;
+/// while let Ok(event) = socket.event() {
+///     match event {
+///         LinkEvent::Up { .. } => socket.send(Message::text(r#"{"subscribe":"all"}"#))?,
+///         LinkEvent::Notice(Event::Message(message)) => println!("{message:?}"),
+///         LinkEvent::Down { disconnect } => eprintln!("{disconnect}"),
+///         LinkEvent::Waiting { delay, .. } => eprintln!("connecting again in {delay:?}"),
+///         LinkEvent::GaveUp { why, .. } => eprintln!("{why}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Heartbeats
+/// It dials again, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends. An
+/// owner that does something else for longer than half the interval of the heartbeat should leave it to a thread of its own.
+pub struct ReconnectingWebSocket {
+    clock: Clock,
+    reconnecting: Reconnecting,
+    dialing: Dialing,
+    /// Where the answer comes from, if a dial is under way.
+    answer: Option<Receiver<Answer>>,
+    link: Option<WebSocket<MaybeTlsStream>>,
+    /// What the handshake of the last connection has shown.
+    round_trip: Option<Duration>,
+}
+
+impl ReconnectingWebSocket {
+    /// A WebSocket to the server at this `ws://` URL, or with feature `tls` a `wss://` one. It is dialled, by a thread of its
+    /// own, when its owner first waits for something.
+    ///
+    /// # Errors
+    /// The URL is not valid, or the system gives no random bytes.
+    pub fn new(url: &str, config: ReconnectingConfig) -> Result<Self, StartError> {
+        Self::with_request(Request::new(url)?, config)
+    }
+
+    /// The same with subprotocols, a token and headers of the application's own.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn with_request(request: Request, config: ReconnectingConfig) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let (token_file, limits) = (config.token_file.clone(), config.dial.clone());
+        let reconnecting = Reconnecting::new(config, &request, clock.now())?;
+        let dialing = Dialing { request, token_file, limits };
+        Ok(Self { clock, reconnecting, dialing, answer: None, link: None, round_trip: None })
+    }
+
+    /// The next message, over whichever connection it comes; or why there will be none.
+    ///
+    /// # Errors
+    /// It has given up, or was closed.
+    pub fn receive(&mut self) -> Result<Message, GaveUp> {
+        loop {
+            if let Some(message) = self.message(&mut Patience::Endless)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next message if one comes within this time. A dial that is under way then goes on with the next call.
+    ///
+    /// # Errors
+    /// It has given up, or was closed.
+    pub fn receive_timeout(&mut self, time: Duration) -> Result<Option<Message>, GaveUp> {
+        self.message(&mut Patience::Until(self.clock.now() + time))
+    }
+
+    /// The next thing that happens: a turn in the life of the link, or what its connection tells, messages among it, as
+    /// [`LinkEvent::Notice`]; or why there will be nothing more.
+    ///
+    /// # Errors
+    /// It has given up, or was closed, and everything that came before was told.
+    pub fn event(&mut self) -> Result<LinkEvent, GaveUp> {
+        loop {
+            if let Some(event) = self.turn(&mut Patience::Endless)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next thing that happens within this time. A dial that is under way then goes on with the next call.
+    ///
+    /// # Errors
+    /// It has given up, or was closed, and everything that came before was told.
+    pub fn event_timeout(&mut self, time: Duration) -> Result<Option<LinkEvent>, GaveUp> {
+        self.turn(&mut Patience::Until(self.clock.now() + time))
+    }
+
+    /// Sends a message over the connection that is up, as [`WebSocket::send`] does.
+    ///
+    /// # Errors
+    /// If no connection is up, or it is closing; the message comes back. Wait for [`LinkEvent::Up`].
+    pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
+        match &mut self.link {
+            Some(link) => link.send(message),
+            None => Err(SendError::Closing(message)),
+        }
+    }
+
+    /// Ends it: a connection that is up is closed, and none is dialled any more. Then take [events](Self::event) on until there
+    /// is none: what the peer sends until it closes too is still received.
+    pub fn close(&mut self, close: Close) {
+        self.reconnecting.close();
+        self.answer = None;
+        if let Some(link) = &mut self.link {
+            // One that is closing already is as good.
+            let _ = link.close(close);
+        }
+    }
+
+    /// The network has changed, as the system or the user says: what waits is dialled soon.
+    pub fn network_changed(&mut self) {
+        self.reconnecting.handle_network_change(self.clock.now());
+    }
+
+    /// What the link is doing.
+    pub fn state(&self) -> LinkState {
+        let clock = self.clock;
+        self.reconnecting.state().clone().map(|until| clock.deadline(until))
+    }
+
+    /// The connection that is up: to look at, to ping, or to send in other ways. What it receives belongs to
+    /// [`event`](Self::event).
+    pub fn link(&mut self) -> Option<&mut WebSocket<MaybeTlsStream>> {
+        self.link.as_mut()
+    }
+
+    /// The smoothed round-trip time of the last connection; before its first Pong, that of its handshake.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.link.as_ref().and_then(WebSocket::rtt).or(self.round_trip)
+    }
+
+    /// How long the path may be silent before a connection that begins now pings.
+    pub fn heartbeat_interval(&self) -> Duration {
+        self.reconnecting.heartbeat_interval(self.clock.now())
+    }
+
+    // ----- inside -----
+
+    /// `None` when the time is over.
+    fn message(&mut self, patience: &mut Patience) -> Result<Option<Message>, GaveUp> {
+        while let Some(event) = self.turn(patience)? {
+            if let LinkEvent::Notice(Event::Message(message)) = event {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `None` when the time is over.
+    fn turn(&mut self, patience: &mut Patience) -> Result<Option<LinkEvent>, GaveUp> {
+        loop {
+            if let Some(event) = self.reconnecting.poll_event() {
+                self.follow(&event);
+                return Ok(Some(event));
+            }
+            if let Some(link) = &mut self.link {
+                match link.next_event(patience) {
+                    Some(Event::Closed(disconnect)) => self.let_go(disconnect),
+                    Some(event) => {
+                        self.reconnecting.attend(self.clock.now(), link.conn_mut());
+                        return Ok(Some(LinkEvent::Notice(event)));
+                    }
+                    None => return Ok(None),
+                }
+            } else if let Some(why) = self.reconnecting.ended() {
+                return Err(why.clone());
+            } else if let Patience::Over = patience {
+                return Ok(None);
+            } else {
+                self.wait(patience);
+            }
+        }
+    }
+
+    fn follow(&mut self, event: &LinkEvent) {
+        match event {
+            LinkEvent::Dialing { .. } => self.dial(),
+            LinkEvent::Waiting { .. } | LinkEvent::GaveUp { .. } => self.answer = None,
+            _ => {}
+        }
+    }
+
+    fn dial(&mut self) {
+        let (tell, answer) = sync_channel(1);
+        // Whoever has given up the dial does not listen any more.
+        let dialing = self.dialing.start(move |result| drop(tell.send(result)));
+        match dialing {
+            Ok(()) => self.answer = Some(answer),
+            Err(disconnect) => self.reconnecting.handle_dial_failed(self.clock.now(), disconnect),
+        }
+    }
+
+    /// Waits for what comes of the dial, for the time of the next one, or as long as there is patience.
+    fn wait(&mut self, patience: &mut Patience) {
+        let due = self.reconnecting.poll_timeout();
+        let ours = if let Patience::Until(until) = *patience { Some(until) } else { None };
+        let until = due.into_iter().chain(ours).min().unwrap_or_else(|| self.clock.now());
+        let time = until - self.clock.now();
+        let answered = match &self.answer {
+            Some(answer) => answer.recv_timeout(time),
+            None => {
+                thread::sleep(time);
+                Err(RecvTimeoutError::Timeout)
+            }
+        };
+        let now = self.clock.now();
+        match answered {
+            Ok(result) => self.handle_dialed(result),
+            Err(RecvTimeoutError::Timeout) => self.reconnecting.handle_timeout(now),
+            Err(RecvTimeoutError::Disconnected) => {
+                let why = io::Error::other("the thread that dials has panicked");
+                self.handle_dialed(Err(DialError::System(why)));
+            }
+        }
+        if ours.is_some_and(|until| until <= now) {
+            *patience = Patience::Over;
+        }
+    }
+
+    fn handle_dialed(&mut self, result: Answer) {
+        self.answer = None;
+        let now = self.clock.now();
+        let opened = result.and_then(|dialed| {
+            let (round_trip, config) = (dialed.round_trip, self.reconnecting.connection(now));
+            let driver = Driver::dialed(dialed, config, self.clock);
+            driver.map(|driver| (driver, round_trip)).map_err(DialError::System)
+        });
+        match opened {
+            Ok((driver, round_trip)) => {
+                self.round_trip = Some(round_trip);
+                self.link = Some(WebSocket::new(driver));
+                self.reconnecting.handle_up(now);
+            }
+            Err(error) => self.reconnecting.handle_dial_failed(now, error.disconnect()),
+        }
+    }
+
+    fn let_go(&mut self, disconnect: Disconnect) {
+        if let Some(link) = self.link.take() {
+            let_go(link.into_driver());
+        }
+        self.reconnecting.handle_down(self.clock.now(), disconnect);
+    }
+}
+
+impl fmt::Debug for ReconnectingWebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reconnecting, link, .. } = self;
+        f.debug_struct("ReconnectingWebSocket")
+            .field("reconnecting", reconnecting)
+            .field("link", link)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,118 @@
+//! A WebSocket that is dialled again: its wiring. What it decides is tested without sockets.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bowline_blocking::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
+use bowline_core::connection::SendError;
+use bowline_core::{Close, Message};
+
+const MOMENT: Duration = Duration::from_millis(10);
+
+fn listen() -> (TcpListener, ReconnectingWebSocket) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    (listener, ReconnectingWebSocket::new(&url, ReconnectingConfig::default()).unwrap())
+}
+
+fn accept(listener: &TcpListener) -> WebSocket<TcpStream> {
+    let (stream, _) = listener.accept().unwrap();
+    WebSocket::accept(stream).unwrap()
+}
+
+/// Takes events until a link is up; how the others are called.
+fn until_up(socket: &mut ReconnectingWebSocket) -> Vec<String> {
+    let mut before = Vec::new();
+    loop {
+        match socket.event().expect("it has not ended") {
+            LinkEvent::Up { .. } => return before,
+            event => before.push(format!("{event:?}").split([' ', '{', '(']).next().unwrap().to_owned()),
+        }
+    }
+}
+
+#[test]
+fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
+    let (listener, mut socket) = listen();
+    let server = thread::spawn(move || {
+        drop(accept(&listener));
+        let mut again = accept(&listener);
+        again.send(Message::text("again")).unwrap();
+        again.ended()
+    });
+    assert_eq!(until_up(&mut socket), ["Dialing"]);
+    assert!(matches!(socket.state(), LinkState::Up));
+    assert!(socket.rtt().is_some(), "the handshake has shown it");
+    assert_eq!(until_up(&mut socket), ["Down", "Waiting", "Dialing"]);
+    assert_eq!(socket.receive(), Ok(Message::text("again")));
+
+    socket.close(Close::normal());
+    assert_eq!(socket.receive(), Err(GaveUp::Closed));
+    assert!(matches!(socket.state(), LinkState::Ended { .. }));
+    assert_eq!(server.join().unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[test]
+fn a_message_without_a_connection_comes_back() {
+    let (listener, mut socket) = listen();
+    let refused = socket.send(Message::text("early"));
+    assert_eq!(refused, Err(SendError::Closing(Message::text("early"))));
+    let server = thread::spawn(move || accept(&listener).receive());
+    until_up(&mut socket);
+    socket.send(Message::text("in time")).unwrap();
+    assert_eq!(server.join().unwrap().unwrap(), Message::text("in time"));
+}
+
+#[test]
+fn a_dial_outlives_the_calls_that_wait_for_it() {
+    let (listener, mut socket) = listen();
+    for _ in 0..5 {
+        assert_eq!(socket.receive_timeout(MOMENT), Ok(None), "nobody answers yet");
+    }
+    let server = thread::spawn(move || {
+        let mut socket = accept(&listener);
+        socket.send(Message::text("the first dial")).unwrap();
+        socket.ended()
+    });
+    assert_eq!(socket.receive(), Ok(Message::text("the first dial")));
+    assert_eq!(socket.receive_timeout(MOMENT), Ok(None), "no other message");
+    drop(socket);
+    server.join().unwrap();
+}
+
+#[test]
+fn nobody_waits_for_the_next_dial_longer_than_he_says() {
+    // Nobody listens there.
+    let mut socket = ReconnectingWebSocket::new("ws://127.0.0.1:1/", ReconnectingConfig::default()).unwrap();
+    while !matches!(socket.state(), LinkState::Waiting { .. }) {
+        socket.event().unwrap();
+    }
+    let start = Instant::now();
+    while socket.event_timeout(MOMENT).unwrap().is_some() {}
+    assert!(start.elapsed() >= MOMENT);
+}
+
+#[test]
+fn a_server_that_says_no_ends_it() {
+    let (listener, mut socket) = listen();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").unwrap();
+        stream
+    });
+    let Err(GaveUp::Refused(why)) = socket.receive() else { panic!("it said no") };
+    assert!(why.contains("401"), "{why}");
+    assert_eq!(socket.receive_timeout(MOMENT), Err(GaveUp::Refused(why)), "again and again");
+    drop(server.join().unwrap());
+}
+
+#[test]
+fn what_was_closed_before_it_was_dialled_is_not_dialled() {
+    let (listener, mut socket) = listen();
+    socket.close(Close::normal());
+    assert_eq!(socket.receive(), Err(GaveUp::Closed));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody comes");
+}
