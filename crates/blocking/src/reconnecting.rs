@@ -265,12 +265,11 @@ impl ReconnectingWebSocket {
         let ours = if let Patience::Until(until) = *patience { Some(until) } else { None };
         let until = due.into_iter().chain(ours).min().unwrap_or_else(|| self.clock.now());
         let time = until - self.clock.now();
-        let answered = match &self.answer {
-            Some(answer) => answer.recv_timeout(time),
-            None => {
-                thread::sleep(time);
-                Err(RecvTimeoutError::Timeout)
-            }
+        let answered = if let Some(answer) = &self.answer {
+            answer.recv_timeout(time)
+        } else {
+            thread::sleep(time);
+            Err(RecvTimeoutError::Timeout)
         };
         let now = self.clock.now();
         match answered {

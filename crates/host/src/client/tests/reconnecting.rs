@@ -1,8 +1,8 @@
 //! A connection to any server, made again whenever it is lost.
 
 use super::*;
-use bowline_core::adapt;
 use bowline_core::connection::Event;
+use bowline_core::{Close, CloseCode, adapt};
 
 fn reconnecting(config: ReconnectingConfig) -> Reconnecting {
     Reconnecting::new(config, &Request::new("ws://127.0.0.1:9000").unwrap(), Instant::ZERO).unwrap()
@@ -30,11 +30,7 @@ fn cut(reconnecting: &mut Reconnecting, now: Instant, silence: Duration, end: En
     let mut connection = Connection::client(reconnecting.connection(now), [7; 32], now);
     let now = now + silence;
     connection.handle_end(now, end);
-    while let Some(event) = connection.poll_event() {
-        if let Event::Closed(disconnect) = event {
-            reconnecting.handle_down(now, disconnect);
-        }
-    }
+    reconnecting.handle_down(now, end_of(&mut connection));
     now
 }
 
@@ -98,6 +94,24 @@ fn a_silence_that_ended_a_connection_is_none_on_the_next() {
 }
 
 #[test]
+fn a_server_that_wants_fewer_pings_gets_fewer() {
+    let now = Instant::ZERO;
+    let mut it = reconnecting(ReconnectingConfig::default());
+    it.handle_up(now);
+    let interval = it.heartbeat_interval(now);
+    let mut client = Connection::client(it.connection(now), [7; 32], now);
+    let mut server = Connection::server(connection::Config::default(), [8; 32], now);
+    server.close(now, Close::new(CloseCode::POLICY, "too many pings").unwrap()).unwrap();
+    pass(now, &mut server, &mut client);
+    while let Some(event) = client.poll_event() {
+        assert!(!matches!(event, Event::Closed(_)), "the stream is open yet");
+    }
+    client.handle_end(now, End::Eof);
+    it.handle_down(now, end_of(&mut client));
+    assert_eq!(it.heartbeat_interval(now), 2 * interval);
+}
+
+#[test]
 fn a_server_that_says_no_is_taken_at_its_word() {
     let mut it = reconnecting(ReconnectingConfig::default());
     told(&mut it);
@@ -155,15 +169,15 @@ fn who_was_closed_dials_no_more() {
     it.handle_up(Instant::ZERO);
     told(&mut it);
     it.close();
-    let disconnect = Connection::client(it.connection(Instant::ZERO), [7; 32], Instant::ZERO);
-    it.handle_down(Instant::ZERO, ended(disconnect));
+    let mut connection = Connection::client(it.connection(Instant::ZERO), [7; 32], Instant::ZERO);
+    connection.handle_end(Instant::ZERO, End::LocalAbort);
+    it.handle_down(Instant::ZERO, end_of(&mut connection));
     let told = told(&mut it);
     assert!(told.len() == 1 && told[0].starts_with("down: "), "{told:?}");
     assert_eq!(it.poll_timeout(), None);
 }
 
-fn ended(mut connection: Connection) -> Disconnect {
-    connection.handle_end(Instant::ZERO, End::LocalAbort);
+fn end_of(connection: &mut Connection) -> Disconnect {
     std::iter::from_fn(|| connection.poll_event())
         .find_map(|event| if let Event::Closed(disconnect) = event { Some(disconnect) } else { None })
         .expect("it is over")
