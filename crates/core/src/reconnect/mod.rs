@@ -96,6 +96,8 @@ pub struct Reconnect {
     /// How often the window has doubled.
     doublings: u32,
     quick_drops: u32,
+    /// There were links in this outage, and none was stable.
+    unstable: bool,
     reached: bool,
     /// The last dial of this outage has been decided on.
     last_dial: bool,
@@ -131,6 +133,7 @@ impl Reconnect {
             attempts: 0,
             doublings: 0,
             quick_drops: 0,
+            unstable: false,
             reached: false,
             last_dial: false,
         }
@@ -237,6 +240,7 @@ impl Reconnect {
         self.attempts = 0;
         self.doublings = 0;
         self.quick_drops = 0;
+        self.unstable = false;
         self.last_dial = false;
     }
 
@@ -270,11 +274,10 @@ impl Reconnect {
         let lived = now - opened;
         if useful || lived >= self.config.stable_after {
             self.begin_outage(now);
-        } else if lived < QUICK {
-            self.quick_drops = self.quick_drops.saturating_add(1);
-        } else {
-            self.quick_drops = 0;
+            return;
         }
+        self.unstable = true;
+        self.quick_drops = if lived < QUICK { self.quick_drops.saturating_add(1) } else { 0 };
     }
 
     /// When to dial, and the earliest time that the server allows.
@@ -292,7 +295,7 @@ impl Reconnect {
             Retry::After { min, max } => (min, max),
         };
         if self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
-            return Err(GiveUp::Attempts(self.attempts));
+            return Err(self.gave_up(now, GiveUp::Attempts(self.attempts)));
         }
         let wait = least.saturating_add(most.saturating_sub(least).mul_f64(draw)).max(self.config.floor);
         let not_before = now + least.max(retry_after.unwrap_or_default().min(LONGEST));
@@ -300,7 +303,7 @@ impl Reconnect {
         let Some((limit, give_up)) = self.limit(now) else { return Ok((at, not_before)) };
         let left = limit - now;
         if self.last_dial || left < self.config.floor {
-            return Err(give_up);
+            return Err(self.gave_up(now, give_up));
         }
         if at <= limit {
             return Ok((at, not_before));
@@ -320,6 +323,11 @@ impl Reconnect {
         let contact = contact.map(|budget| (self.outage + budget, GiveUp::NeverReached(lasted)));
         let elapsed = self.config.max_elapsed.map(|budget| (self.outage + budget, GiveUp::Elapsed(lasted)));
         contact.into_iter().chain(elapsed).min_by_key(|(limit, _)| *limit)
+    }
+
+    /// The same, unless there were links.
+    fn gave_up(&self, now: Instant, why: GiveUp) -> GiveUp {
+        if self.unstable { GiveUp::Unstable(now - self.outage) } else { why }
     }
 
     /// What the backoff is drawn from.

@@ -29,6 +29,9 @@ pub enum GiveUp {
     /// The outage has lasted this long, and nothing more is to be tried within
     /// [`max_elapsed`](super::Config::max_elapsed).
     Elapsed(Duration),
+    /// One of these limits is reached, and in this time links were made, but each was lost before it was
+    /// [stable](super::Config::stable_after).
+    Unstable(Duration),
     /// The server was never reached in this time, and nothing more is to be tried within
     /// [`first_contact`](super::Config::first_contact).
     NeverReached(Duration),
@@ -40,6 +43,7 @@ impl fmt::Display for GiveUp {
             Self::No(why) => write!(f, "no further attempt: {why}"),
             Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
             Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
+            Self::Unstable(lasted) => write!(f, "no connection was stable in {:.1} s", lasted.as_secs_f64()),
             Self::NeverReached(lasted) => write!(f, "never connected in {:.1} s", lasted.as_secs_f64()),
         }
     }

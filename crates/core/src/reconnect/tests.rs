@@ -72,6 +72,8 @@ budget
     0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 lost(0.5) => GiveUp(no connection after 2 attempts) | n=2
 a stable link fills the budget up
     0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 open; 12 lost(0.5) => DialAt(12500) | n=1
+one that does not last is not denied
+    0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 open; 5 lost(0.5) => GiveUp(no connection was stable in 5.0 s) | n=2
 the reason goes before the budget
     0 lost(0.5) => DialAt(500); 1 lost(0.5) => DialAt(2000); 2 lost(0.5,no) => GiveUp(no further attempt: refused) | n=2
 ";
@@ -80,7 +82,7 @@ const TEN_SECONDS: &str = "
 no dial is begun later than the budget allows
     0 open; 60 lost(1) => DialAt(61000); 61 lost(1) => DialAt(63000); 63 lost(1) => DialAt(67000); 67 lost(0.375) => DialAt(70000); 70 lost(0) => GiveUp(no connection for 10.0 s) | n=4
 links that do not last do not count
-    0 open; 60 lost(1) => DialAt(61000); 61 open; 70.5 lost(0) => GiveUp(no connection for 10.5 s) | n=1
+    0 open; 60 lost(1) => DialAt(61000); 61 open; 70.5 lost(0) => GiveUp(no connection was stable in 10.5 s) | n=1
 those that last do
     0 open; 60 lost(1) => DialAt(61000); 61 open; 71 lost(0.5) => DialAt(71500) | n=1
 who was never reached is measured from the start
