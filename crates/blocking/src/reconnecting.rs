@@ -65,7 +65,8 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 /// let mut socket = ReconnectingWebSocket::new("ws://127.0.0.1:8080/ticker", ReconnectingConfig::default())?;
 /// while let Ok(event) = socket.event() {
 ///     match event {
-///         LinkEvent::Up { .. } => socket.send(Message::text(r#"{"subscribe":"all"}"#))?,
+///         // If the connection is lost already, the next event says so.
+///         LinkEvent::Up { .. } => drop(socket.send(Message::text(r#"{"subscribe":"all"}"#))),
 ///         LinkEvent::Notice(Event::Message(message)) => println!("{message:?}"),
 ///         LinkEvent::Down { disconnect } => eprintln!("{disconnect}"),
 ///         LinkEvent::Waiting { delay, .. } => eprintln!("connecting again in {delay:?}"),
@@ -80,6 +81,11 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 /// # Heartbeats
 /// It dials again, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends. An
 /// owner that does something else for longer than half the interval of the heartbeat should leave it to a thread of its own.
+///
+/// # Ends
+/// It dials again until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until the server ends
+/// it for good: by a Close with 1000, or one that says that the same will not do, by a refusal of the handshake. Whose server
+/// means something else by that calls [`dial`](Self::dial) and goes on.
 pub struct ReconnectingWebSocket {
     clock: Clock,
     reconnecting: Reconnecting,
@@ -181,6 +187,13 @@ impl ReconnectingWebSocket {
         self.reconnecting.handle_network_change(self.clock.now());
     }
 
+    /// Dials now, whatever was decided: somebody has pressed the button, or knows better than the last end what the server
+    /// means. It may have given up; a connection that is up, a dial that is under way, and a WebSocket that was
+    /// [closed](Self::close) stay as they are.
+    pub fn dial(&mut self) {
+        self.reconnecting.dial(self.clock.now());
+    }
+
     /// What the link is doing.
     pub fn state(&self) -> LinkState {
         let clock = self.clock;
@@ -243,13 +256,13 @@ impl ReconnectingWebSocket {
 
     fn follow(&mut self, event: &LinkEvent) {
         match event {
-            LinkEvent::Dialing { .. } => self.dial(),
+            LinkEvent::Dialing { .. } => self.start_dial(),
             LinkEvent::Waiting { .. } | LinkEvent::GaveUp { .. } => self.answer = None,
             _ => {}
         }
     }
 
-    fn dial(&mut self) {
+    fn start_dial(&mut self) {
         let (tell, answer) = sync_channel(1);
         // Whoever has given up the dial does not listen any more.
         let dialing = self.dialing.start(move |result| drop(tell.send(result)));

@@ -62,7 +62,8 @@ use crate::websocket::WebSocket;
 /// let mut socket = ReconnectingWebSocket::new("wss://example.org/ticker", ReconnectingConfig::default())?;
 /// while let Ok(event) = socket.event().await {
 ///     match event {
-///         LinkEvent::Up { .. } => socket.send(Message::text(r#"{"subscribe":"all"}"#)).await?,
+///         // If the connection is lost already, the next event says so.
+///         LinkEvent::Up { .. } => drop(socket.send(Message::text(r#"{"subscribe":"all"}"#)).await),
 ///         LinkEvent::Notice(Event::Message(message)) => println!("{message:?}"),
 ///         LinkEvent::Down { disconnect } => eprintln!("{disconnect}"),
 ///         LinkEvent::Waiting { delay, .. } => eprintln!("connecting again in {delay:?}"),
@@ -77,6 +78,11 @@ use crate::websocket::WebSocket;
 /// # Heartbeats
 /// It dials, pings and keeps its deadlines while its owner waits for [events](Self::event) or messages, or sends. An owner
 /// that does something else for longer than half the interval of the heartbeat should leave it to a task of its own.
+///
+/// # Ends
+/// It dials again until the settings say otherwise ([`ReconnectingConfig::reconnect`]; by default never), or until the server ends
+/// it for good: by a Close with 1000, or one that says that the same will not do, by a refusal of the handshake. Whose server
+/// means something else by that calls [`dial`](Self::dial) and goes on.
 pub struct ReconnectingWebSocket {
     clock: Clock,
     reconnecting: Reconnecting,
@@ -146,7 +152,7 @@ impl ReconnectingWebSocket {
             } else if let Some(why) = self.reconnecting.ended() {
                 return Err(why.clone());
             } else {
-                self.dial().await;
+                self.wait().await;
             }
         }
     }
@@ -178,6 +184,13 @@ impl ReconnectingWebSocket {
     /// The network has changed, as the system or the user says: what waits is dialled soon.
     pub fn network_changed(&mut self) {
         self.reconnecting.handle_network_change(self.clock.now());
+    }
+
+    /// Dials now, whatever was decided: somebody has pressed the button, or knows better than the last end what the server
+    /// means. It may have given up; a connection that is up, a dial that is under way, and a WebSocket that was
+    /// [closed](Self::close) stay as they are.
+    pub fn dial(&mut self) {
+        self.reconnecting.dial(self.clock.now());
     }
 
     /// What the link is doing.
@@ -212,7 +225,7 @@ impl ReconnectingWebSocket {
     }
 
     /// Waits for what comes of the dial, or for the time of the next one.
-    async fn dial(&mut self) {
+    async fn wait(&mut self) {
         let (clock, deadline) = (self.clock, self.reconnecting.poll_timeout());
         let due = async {
             match deadline {

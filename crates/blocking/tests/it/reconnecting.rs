@@ -109,6 +109,21 @@ fn a_server_that_says_no_ends_it() {
 }
 
 #[test]
+fn a_server_that_was_done_can_be_dialled_all_the_same() {
+    let (listener, mut socket) = listen();
+    let server = thread::spawn(move || {
+        let mut first = accept(&listener);
+        first.close(Close::normal()).unwrap();
+        first.ended();
+        accept(&listener).send(Message::text("again"))
+    });
+    assert!(matches!(socket.receive(), Err(GaveUp::Refused(why)) if why.contains("1000 (OK)")));
+    socket.dial();
+    assert_eq!(socket.receive(), Ok(Message::text("again")));
+    server.join().unwrap().unwrap();
+}
+
+#[test]
 fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     let (listener, mut socket) = listen();
     socket.close(Close::normal());

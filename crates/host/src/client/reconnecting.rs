@@ -176,6 +176,16 @@ impl Reconnecting {
         }
     }
 
+    /// Dial now, whatever was decided: somebody has pressed the button, or knows better than the last end. Changes nothing while a
+    /// connection is up or a dial under way, nor after [`close`](Self::close).
+    pub fn dial(&mut self, now: Instant) {
+        if self.ended != Some(GaveUp::Closed) {
+            self.ended = None;
+            self.reconnect.dial(now);
+            self.handle_timeout(now);
+        }
+    }
+
     /// Nothing is dialled any more. A connection that is still up should be closed.
     pub fn close(&mut self) {
         if self.ended.is_none() {

@@ -106,6 +106,23 @@ async fn a_server_that_says_no_ends_it() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_done_can_be_dialled_all_the_same() {
+    let (listener, mut socket) = listen().await;
+    let server = tokio::spawn(async move {
+        let mut first = accept(&listener).await;
+        first.close(Close::normal()).unwrap();
+        first.ended().await;
+        accept(&listener).await.send(Message::text("again")).await
+    });
+    assert!(
+        matches!(in_time(socket.receive()).await, Err(GaveUp::Refused(why)) if why.contains("1000 (OK)"))
+    );
+    socket.dial();
+    assert_eq!(in_time(socket.receive()).await, Ok(Message::text("again")));
+    in_time(server).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     let (listener, mut socket) = listen().await;
     socket.close(Close::normal());

@@ -132,6 +132,26 @@ fn a_server_that_says_no_is_taken_at_its_word() {
 }
 
 #[test]
+fn whoever_knows_better_dials_all_the_same() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    let no = Disconnect::handshake_rejected(401, None, "a token is wanted");
+    it.handle_dial_failed(Instant::ZERO, no);
+    told(&mut it);
+    it.dial(Instant::ZERO);
+    assert_eq!((told(&mut it), it.ended()), (vec!["dialing 2".into()], None));
+    it.dial(Instant::ZERO);
+    it.handle_up(Instant::ZERO);
+    it.dial(Instant::ZERO);
+    assert_eq!(told(&mut it), ["link 1"], "there is nothing to dial for");
+
+    it.close();
+    it.handle_down(Instant::ZERO, Disconnect::handshake_rejected(503, None, "busy"));
+    told(&mut it);
+    it.dial(Instant::ZERO);
+    assert_eq!((told(&mut it), it.ended()), (Vec::new(), Some(&GaveUp::Closed)));
+}
+
+#[test]
 fn a_server_that_is_away_for_too_long_is_given_up() {
     let mut config = ReconnectingConfig::default();
     config.reconnect.max_attempts = Some(2);
