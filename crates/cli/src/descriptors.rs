@@ -1,7 +1,7 @@
 //! How many files, sockets and folders this process may have open.
 //!
-//! A connection takes one, a file that is received up to three, and a folder that is walked through one for each level. The
-//! limit that most systems begin with, 1,024, is there for programs that use `select`; this one does not.
+//! A connection takes one, a file that is received up to three, and a folder that is walked through a few, however
+//! deep it is. The limit that most systems begin with, 1,024, is there for programs that use `select`; this one does not.
 
 use bowline_store::{Source, StoreError};
 use std::sync::OnceLock;

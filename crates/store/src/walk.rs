@@ -1,16 +1,21 @@
 //! All that a folder holds, one after the other, in an order that does not depend on the disk.
 //!
 //! No symbolic link is followed: a walk stays beneath the folder that it began in, whatever anybody renames meanwhile. It
-//! remembers the names in the folders that it is in, and nothing of those that it has left.
+//! remembers the names in the folders that it is in, and nothing of those that it has left. However deep it is, it holds only a
+//! few of them open.
 
 use crate::error::{ErrorKind, StoreError};
 use crate::store::DiskStore;
 use crate::sys::{Folder, Kind, Meta};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{self, NameError, SafeName, UnixMode};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::{fmt, io, vec};
+
+/// So many of the innermost folders are open: few, for others want to open something too, and enough that the walk seldom
+/// comes back to one that it has closed.
+const OPEN: usize = 4;
 
 /// What a [`Walk`] comes by.
 #[derive(Debug)]
@@ -79,7 +84,8 @@ pub struct Walk {
     /// The beginning, relative to the store.
     from: Option<SafeName>,
     staging: Option<Meta>,
-    beginning: Meta,
+    beginning: Folder,
+    meta: Meta,
     /// The folders that the walk is in.
     levels: Vec<Level>,
     /// What was left out last, and what is to be looked at again; in the innermost folder.
@@ -88,7 +94,8 @@ pub struct Walk {
 }
 
 struct Level {
-    folder: Folder,
+    /// Unless the walk is far below it.
+    folder: Option<Folder>,
     /// Relative to the beginning; the beginning itself has none.
     name: Option<SafeName>,
     left: vec::IntoIter<OsString>,
@@ -115,11 +122,19 @@ impl DiskStore {
                 Err(e) => return Err(e),
             },
         };
-        let beginning = folder.meta().map_err(StoreError::at(&at))?;
-        let first = Level::read(folder, None).map_err(StoreError::at(&at))?;
+        let meta = folder.meta().map_err(StoreError::at(&at))?;
+        let first = Level::read(folder.clone(), None).map_err(StoreError::at(&at))?;
         let staging = root.staging_here().map_err(StoreError::at(&at))?.map(|(_, meta)| meta);
-        let (levels, left_out, again) = (vec![first], None, None);
-        Ok(Walk { store: self.clone(), from: from.cloned(), staging, beginning, levels, left_out, again })
+        Ok(Walk {
+            store: self.clone(),
+            from: from.cloned(),
+            staging,
+            beginning: folder,
+            meta,
+            levels: vec![first],
+            left_out: None,
+            again: None,
+        })
     }
 }
 
@@ -127,19 +142,30 @@ impl Level {
     fn read(folder: Folder, name: Option<SafeName>) -> io::Result<Self> {
         let mut entries = folder.entries()?;
         entries.sort_unstable();
-        Ok(Self { folder, name, left: entries.into_iter() })
+        Ok(Self { folder: Some(folder), name, left: entries.into_iter() })
+    }
+
+    /// The folder; if it was closed it is found again by its name, beneath this beginning and through no link.
+    fn open(&mut self, beginning: &Folder) -> io::Result<Folder> {
+        if let Some(folder) = &self.folder {
+            return Ok(folder.clone());
+        }
+        let mut parts = self.name.iter().flat_map(SafeName::components);
+        let folder = parts.try_fold(beginning.clone(), |folder, part| folder.enter(part))?;
+        self.folder = Some(folder.clone());
+        Ok(folder)
     }
 }
 
 impl Walk {
     /// When the folder that the walk began in was changed last, in milliseconds since 1970.
     pub fn mtime_ms(&self) -> i64 {
-        self.beginning.mtime_ms()
+        self.meta.mtime_ms()
     }
 
     /// Who may use that folder, where the system knows.
     pub fn unix_mode(&self) -> Option<UnixMode> {
-        self.beginning.mode
+        self.meta.mode
     }
 
     /// Looks at what was just [left out](Found::LeftOut) once more: what comes next is that. After a while a folder can be
@@ -148,11 +174,21 @@ impl Walk {
         self.again = self.left_out.take();
     }
 
-    /// Looks at the next name of the innermost folder; `None` if it has vanished since.
-    fn look(&self, level: &Level, part: &OsString) -> Result<Option<(Entry, Option<Level>)>, LeftOut> {
+    /// Looks at a name in the innermost folder; `None` if it has vanished since.
+    fn look(&mut self, part: &OsStr) -> Result<Option<(Entry, Option<Level>)>, LeftOut> {
+        let Some(level) = self.levels.last_mut() else { return Ok(None) };
         let part = part.to_str().ok_or(LeftOut::Name(NameError::NotUtf8))?;
+        let opened = level.open(&self.beginning);
         let unreadable = |e| LeftOut::Unreadable(StoreError::io(&path(level.name.as_ref()).join(part), e));
-        let Some(meta) = level.folder.stat(part).map_err(unreadable)? else { return Ok(None) };
+        let folder = match opened {
+            Ok(folder) => folder,
+            // What it held went with it.
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(unreadable(e)),
+        };
+        let Some(meta) = folder.stat(part).map_err(unreadable)? else { return Ok(None) };
         match meta.kind {
             Kind::Link => return Err(LeftOut::Link),
             Kind::Other => return Err(LeftOut::Special),
@@ -177,7 +213,7 @@ impl Walk {
         if !is_folder {
             return Ok(Some((entry, None)));
         }
-        match level.folder.enter(part).and_then(|folder| Level::read(folder, Some(name))) {
+        match folder.enter(part).and_then(|folder| Level::read(folder, Some(name))) {
             Ok(inner) => Ok(Some((entry, Some(inner)))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             // In its place stands something else by now.
@@ -205,16 +241,18 @@ impl Iterator for Walk {
                     None => return None,
                 }
             };
-            let level = self.levels.last()?;
-            match self.look(level, &part) {
+            match self.look(&part) {
                 Ok(None) => {}
                 Ok(Some((entry, None))) => return Some(Found::File(entry)),
                 Ok(Some((entry, Some(inner)))) => {
                     self.levels.push(inner);
+                    if let Some(outer) = self.levels.iter_mut().nth_back(OPEN) {
+                        outer.folder = None;
+                    }
                     return Some(Found::Folder(entry));
                 }
                 Err(why) => {
-                    let path = path(level.name.as_ref()).join(&part);
+                    let path = path(self.levels.last()?.name.as_ref()).join(&part);
                     self.left_out = Some(part);
                     return Some(Found::LeftOut { path, why });
                 }
@@ -229,5 +267,23 @@ impl fmt::Debug for Walk {
             .field("from", &self.from)
             .field("depth", &self.levels.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deep_walk_holds_few_folders_open() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(dir.path().join(vec!["m"; 60].join("/"))).expect("made");
+        let store = DiskStore::open(dir.path(), crate::Config::default()).expect("a store");
+        let (mut walk, mut deepest, mut most) = (store.walk(None).expect("a folder"), 0, 0);
+        while walk.next().is_some() {
+            deepest = deepest.max(walk.levels.len());
+            most = most.max(walk.levels.iter().filter(|level| level.folder.is_some()).count());
+        }
+        assert_eq!((deepest, most), (61, OPEN));
     }
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::process::Command;
 
 const FILES: usize = 120;
+/// As deep as names may be, but for the folder that all is in.
+const LEVELS: usize = 62;
 
 impl World {
     /// A command that may have so many files open: at its start, and at most.
@@ -42,6 +44,18 @@ impl World {
         for n in 0..FILES {
             let data = fs::read(self.path(there).join(format!("{}/{n}", n / 4))).expect("it arrived");
             assert!(data == bytes(&format!("{folder}/{}/{n}", n / 4), 20_000), "{there}/{n}");
+        }
+    }
+
+    /// The names of a file before and one behind the folder in each folder of a deep tree.
+    fn depths() -> impl Iterator<Item = String> {
+        (0..LEVELS).flat_map(|level| ["a", "z"].map(|file| format!("{}{file}", "m/".repeat(level))))
+    }
+
+    fn has_depths(&self, there: &str) {
+        for name in Self::depths() {
+            let data = fs::read(self.path(there).join(&name)).expect("it arrived");
+            assert!(data == bytes(&format!("deep/{name}"), 100), "{there}/{name}");
         }
     }
 }
@@ -87,4 +101,20 @@ fn a_client_that_may_open_few_files_sends_and_fetches_all_of_them() {
     let fetched = Process::start(&mut world.limited(30, 30, &args)).finish();
     assert_eq!(fetched.code, Some(0), "{fetched:?}");
     world.has_crowd("fetched", "crowd");
+}
+
+#[test]
+fn a_tree_may_be_deeper_than_so_many_files_may_be_open() {
+    let world = World::new();
+    for name in World::depths() {
+        world.file(&format!("deep/{name}"), 100);
+    }
+    let server = world.serve_limited(40, 40);
+    let sent = Process::start(&mut world.limited(40, 40, &["send", "deep", &server.url])).finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    world.has_depths("inbox/deep");
+    let args = ["fetch", &format!("{}/deep", server.url), "-o", "fetched"];
+    let fetched = Process::start(&mut world.limited(40, 40, &args)).finish();
+    assert_eq!(fetched.code, Some(0), "{fetched:?}");
+    world.has_depths("fetched");
 }

@@ -1,7 +1,7 @@
-//! Folders: made, dressed, walked through and listed.
+//! Folders: made, dressed and listed.
 
 use super::*;
-use crate::{FolderSpec, Found, LeftOut};
+use crate::FolderSpec;
 use bowline_core::transfer::{Kind, Listing, UnixMode};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::thread;
@@ -204,119 +204,6 @@ fn a_file_gets_the_permissions_that_it_had_and_no_others() {
         rig.store.attach(id(0), &spec("file 0", 3), attach(0, ALICE), day(0)),
         Ok(Attached::Committed { .. })
     ));
-}
-
-#[test]
-fn a_walk_goes_the_same_way_each_time() {
-    let rig = Rig::new();
-    for file in ["b/z", "b/a/x", "b-", "b0", "a", "é", "文件/1", "B"] {
-        fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");
-        fs::write(rig.path(file), file).expect("written");
-    }
-    fs::create_dir(rig.path("empty")).expect("made");
-    let told = |found: Found| match found {
-        Found::File(entry) => format!("{} {}", entry.name, entry.length),
-        Found::Folder(entry) => format!("{}/", entry.name),
-        Found::End(name) => format!("end {name}"),
-        Found::LeftOut { path, why } => panic!("{}: {why}", path.display()),
-    };
-    let whole: Vec<_> = rig.store.walk(None).expect("a folder").map(told).collect();
-    let expected = [
-        "B 1",
-        "a 1",
-        "b/",
-        "b/a/",
-        "b/a/x 5",
-        "end b/a",
-        "b/z 3",
-        "end b",
-        "b- 2",
-        "b0 2",
-        "empty/",
-        "end empty",
-        "é 2",
-        "文件/",
-        "文件/1 8",
-        "end 文件",
-    ];
-    assert_eq!(whole, expected);
-    let inner: Vec<_> = rig.store.walk(Some(&name("b"))).expect("a folder").map(told).collect();
-    assert_eq!(inner, ["a/", "a/x 5", "end a", "z 3"]);
-}
-
-#[test]
-fn a_file_with_the_name_of_staging_is_missed() {
-    let rig = Rig::new();
-    fs::write(rig.path(".bowline"), "xyz").expect("written");
-    let found: Vec<_> = rig.store.walk(None).expect("a folder").collect();
-    let [Found::LeftOut { path, why: why @ LeftOut::Reserved }] = &found[..] else { panic!("{found:?}") };
-    assert!(path.as_os_str() == ".bowline" && !why.is_by_nature());
-}
-
-#[test]
-fn what_cannot_be_sent_is_told_with_its_reason() {
-    use std::os::unix::ffi::OsStrExt as _;
-    let rig = Rig::new();
-    let outside = tempfile::tempdir().expect("a folder");
-    fs::write(outside.path().join("secret"), "xyz").expect("written");
-    rig.begin(1, &spec("z", 3)).detach().expect("staging is there");
-    fs::create_dir(rig.path("d")).expect("made");
-    symlink(outside.path(), rig.path("d/folder link")).expect("linked");
-    symlink(outside.path().join("secret"), rig.path("d/file link")).expect("linked");
-    symlink("nowhere", rig.path("d/dangling")).expect("linked");
-    fs::write(rig.path("d/a:b"), "").expect("written");
-    fs::write(rig.path("d/fine"), "").expect("written");
-    fs::write(rig.dir.path().join(std::ffi::OsStr::from_bytes(b"d/\xff")), "").expect("written");
-    let pipe = std::os::unix::net::UnixListener::bind(rig.path("d/socket")).expect("bound");
-    let (mut links, mut special, mut staging, mut names, mut fine) = (0, 0, 0, 0, 0);
-    for found in rig.store.walk(None).expect("a folder") {
-        match found {
-            Found::LeftOut { why: LeftOut::Link, .. } => links += 1,
-            Found::LeftOut { why: LeftOut::Special, .. } => special += 1,
-            Found::LeftOut { why: LeftOut::Staging, .. } => staging += 1,
-            Found::LeftOut { path, why: LeftOut::Name(_) } => {
-                assert!(path.starts_with("d"), "{}", path.display());
-                names += 1;
-            }
-            Found::File(entry) => {
-                assert_eq!(entry.name, name("d/fine"));
-                fine += 1;
-            }
-            Found::Folder(entry) => assert_eq!(entry.name, name("d")),
-            Found::End(_) => {}
-            other @ Found::LeftOut { .. } => panic!("{other:?}"),
-        }
-    }
-    assert_eq!((links, special, staging, names, fine), (3, 1, 1, 2, 1));
-    drop(pipe);
-}
-
-#[test]
-fn a_walk_stays_where_it_began() {
-    let rig = Rig::new();
-    let outside = tempfile::tempdir().expect("a folder");
-    fs::write(outside.path().join("secret"), "xyz").expect("written");
-    for file in ["a/1", "b/2"] {
-        fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");
-        fs::write(rig.path(file), "").expect("written");
-    }
-    let mut walk = rig.store.walk(None).expect("a folder");
-    assert!(matches!(walk.next(), Some(Found::Folder(entry)) if entry.name == name("a")));
-    // Behind its back everything that it has not seen leads elsewhere.
-    for file in ["a", "b"] {
-        fs::rename(rig.path(file), rig.path(&format!("{file}.old"))).expect("moved");
-        symlink(outside.path(), rig.path(file)).expect("linked");
-    }
-    for found in walk {
-        match found {
-            Found::File(entry) => {
-                assert_eq!(entry.name, name("a/1"), "it is still in the folder that it entered");
-            }
-            Found::End(_) | Found::LeftOut { why: LeftOut::Link, .. } => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(kind(rig.store.source(&name("a/secret"))), ErrorKind::NotFound);
 }
 
 #[test]

@@ -29,6 +29,8 @@ mod sender;
 mod split;
 mod sweeping;
 mod takeover;
+#[cfg(unix)]
+mod walks;
 
 use crate::fault::{Disk, Faults, Op};
 use crate::{Attach, Attached, Config, DiskStore, Durability, ErrorKind, Mode, Partial, Spec, StoreError};
