@@ -16,7 +16,7 @@ const SHORT: u64 = 64 << 10;
 /// What was opened longer ago is opened anew.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a walk stands still that can open no folder.
-const STANDSTILL: Duration = Duration::from_secs(1);
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// Something that was found.
 pub(crate) struct Step<T> {
@@ -47,13 +47,23 @@ pub(crate) fn is_short(length: u64) -> bool {
     length <= SHORT
 }
 
-/// Walks a few steps ahead; but as long as too many files are open it stands still.
+/// Walks a few steps ahead. As long as too many files are open it stands still, and each step says so.
 pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step<Found>> {
     let open = move |found: &Found| match found {
         Found::File(entry) if is_short(entry.length) => store.source(&entry.name).ok(),
         _ => None,
     };
-    ahead(move |tell| next(&mut walk, tell), open)
+    let mut is_stuck = false;
+    let next = move |tell: &mpsc::Sender<Step<Found>>| {
+        if stands_still(is_stuck, tell) {
+            std::thread::sleep(STANDSTILL);
+            walk.look_again();
+        }
+        let found = walk.next()?;
+        is_stuck = matches!(&found, Found::LeftOut { why, .. } if why.is_passing());
+        Some(found)
+    };
+    ahead(next, open)
 }
 
 /// Finds what comes next a few steps ahead, on a thread of its own. `open` gives short files; if it fails, whoever takes the step
@@ -76,22 +86,9 @@ pub(crate) fn ahead<T: Send + 'static>(
     steps
 }
 
-/// What a walk finds next, once it can open a folder, or nobody wants to know any more.
-fn next(walk: &mut Walk, tell: &mpsc::Sender<Step<Found>>) -> Option<Found> {
-    loop {
-        match walk.next()? {
-            found if is_awaited(&found, tell) => {
-                walk.look_again();
-                std::thread::sleep(STANDSTILL);
-            }
-            found => return Some(found),
-        }
-    }
-}
-
-/// Whether it can be opened as soon as others close their files, and somebody still takes the steps.
-fn is_awaited(found: &Found, tell: &mpsc::Sender<Step<Found>>) -> bool {
-    matches!(found, Found::LeftOut { why, .. } if why.is_passing()) && !tell.is_closed()
+/// Whether to look again at what can be opened as soon as others close their files: only if somebody still takes the steps.
+fn stands_still(is_stuck: bool, tell: &mpsc::Sender<Step<Found>>) -> bool {
+    is_stuck && !tell.is_closed()
 }
 
 #[cfg(test)]
@@ -121,16 +118,13 @@ mod tests {
         assert_eq!(are_open, [true, false, true, false, false], "a, b, c, d and the end of d");
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_walk_stands_still_only_as_long_as_somebody_takes_its_steps() {
-        use bowline_store::{LeftOut, StoreError};
-        let error = StoreError::io(std::path::Path::new("d"), rustix::io::Errno::MFILE.into());
-        let found = Found::LeftOut { path: "d".into(), why: LeftOut::Unreadable(error) };
         let (tell, steps) = mpsc::channel(1);
-        assert!(is_awaited(&found, &tell), "others may close their files");
+        assert!(!stands_still(false, &tell), "it can go on");
+        assert!(stands_still(true, &tell), "others may close their files");
         drop(steps);
-        assert!(!is_awaited(&found, &tell), "nobody wants to know");
+        assert!(!stands_still(true, &tell), "nobody wants to know");
     }
 
     #[test]

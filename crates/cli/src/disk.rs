@@ -1,7 +1,6 @@
 //! Work that waits for a disk.
 
 use crate::news::News;
-use bowline_core::transfer::Failure;
 use bowline_store::{ErrorKind, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +30,8 @@ pub(crate) async fn on_disk<T: Send + 'static>(
             result => return result,
         };
         let wait = after.max(error.retry_after());
-        let failure = Failure::local(error.code(), error.reason());
         // If nobody wants to know, the command has ended.
-        if tell.send(News::PutOff { name: name.to_owned(), failure, after: wait }).await.is_err() {
+        if tell.send(News::put_off(name.to_owned(), &error, wait)).await.is_err() {
             return Err(error);
         }
         tokio::time::sleep(wait).await;

@@ -1,6 +1,7 @@
 //! What whoever queues transfers and whoever follows them tell each other.
 
 use bowline_core::transfer::{Failure, Listing};
+use bowline_store::StoreError;
 use bowline_tokio::{Transfer, TransferError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -20,6 +21,13 @@ pub(crate) enum News {
     FolderMade,
     /// A folder holds so much.
     Counted(Counted),
+}
+
+impl News {
+    /// Something waits for what this error is about, and is tried again after this time.
+    pub(crate) fn put_off(name: String, error: &StoreError, after: Duration) -> Self {
+        Self::PutOff { name, failure: Failure::local(error.code(), error.reason()), after }
+    }
 }
 
 /// What a transfer is about, for people.

@@ -14,7 +14,7 @@ use crate::nest::{Nest, Ready};
 use crate::news::{Counted, Ended, Ends, Lost, News, Subject};
 use bowline_core::transfer::listing::Entry;
 use bowline_core::transfer::{Batch, Kind, Offer, SafeName};
-use bowline_store::{DiskStore, Found, Source, StoreError};
+use bowline_store::{DiskStore, ErrorKind, Found, LeftOut, Source, StoreError};
 use bowline_tokio::{Client, LinkState, Transfer, TransferError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,6 +146,13 @@ impl Feeder {
                     return self.leave_out(shown(tree, &entry), &why, Lost::Missed(1)).await;
                 }
             },
+            // The walk waits, and looks again.
+            Found::LeftOut { path, why: LeftOut::Unreadable(error) }
+                if error.kind() == ErrorKind::TooManyOpen =>
+            {
+                let name = tree.path.join(path).display().to_string();
+                return self.tell(News::put_off(name, &error, ahead::STANDSTILL)).await;
+            }
             Found::LeftOut { path, why } => {
                 let lost = if why.is_by_nature() { Lost::Nothing } else { Lost::Missed(1) };
                 return self.leave_out(tree.path.join(path).display().to_string(), &why, lost).await;
@@ -272,4 +279,36 @@ impl Feeder {
 
 fn shown(tree: &Tree, entry: &Entry) -> String {
     tree.path.join(entry.name.as_str()).display().to_string()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use bowline_core::transfer::Code;
+    use bowline_tokio::ClientConfig;
+
+    #[tokio::test]
+    async fn a_walk_that_stands_still_says_why() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let tree = Tree::open(dir.path(), SafeName::parse("a").expect("a good name")).expect("a folder");
+        let (tell, mut news) = mpsc::channel(1);
+        let (_ended, ends) = mpsc::unbounded_channel();
+        let mut feeder = Feeder {
+            client: Client::new("ws://127.0.0.1:9", ClientConfig::default()).expect("a good URL"),
+            server: String::new(),
+            identity: Arc::new(Identity::passing().expect("random bytes")),
+            preserve: false,
+            tell,
+            ends,
+            next: 0,
+            nest: Nest::default(),
+        };
+        let error = StoreError::io(Path::new("d"), rustix::io::Errno::MFILE.into());
+        let found = Found::LeftOut { path: "d".into(), why: LeftOut::Unreadable(error) };
+        let mut counter = Counter { id: [0; 16], index: 0, count: Arc::default() };
+        feeder.take(&tree, Step { found, opened: None }, &mut counter).await.expect("somebody listens");
+        let Some(News::PutOff { name, failure, after }) = news.recv().await else { panic!("it is put off") };
+        assert_eq!((failure.code, after), (Code::Busy, ahead::STANDSTILL));
+        assert_eq!(Path::new(&name), dir.path().join("d"));
+    }
 }

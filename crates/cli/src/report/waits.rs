@@ -122,6 +122,10 @@ impl Report {
         if failure.code != Code::Busy {
             self.stuck.handle_put_off(Instant::now(), name, failure);
         }
+        self.tell_put_off(name, failure, delay);
+    }
+
+    fn tell_put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
         if matches!(self.voice, Voice::Json) {
             json::retrying(&plain(name), failure, delay).print();
         } else if self.is_worth_telling(failure.code, delay, Instant::now()) {
@@ -131,8 +135,11 @@ impl Report {
 
     /// The same of something here whose wait no row shows, such as a folder to be made.
     pub(crate) fn put_off_unseen(&mut self, name: &str, failure: &Failure, delay: Duration) {
-        self.stuck.unseen = Some(Instant::now() + delay);
-        self.put_off(name, failure, delay);
+        let now = Instant::now();
+        self.stuck.unseen = Some(now + delay);
+        // Whoever waits here for files to be closed may have opened them all himself.
+        self.stuck.handle_put_off(now, name, failure);
+        self.tell_put_off(name, failure, delay);
     }
 
     fn is_worth_telling(&mut self, code: Code, delay: Duration, now: Instant) -> bool {
@@ -238,6 +245,14 @@ mod tests {
             report.standstill(false).map(|trouble| trouble.to_string()).as_deref(),
             Some("a: here: full; gave up after 0 ms (0 files and folders have arrived)")
         );
+    }
+
+    #[test]
+    fn who_waits_here_for_files_to_be_closed_does_not_do_so_for_ever() {
+        const ZERO: Duration = Duration::ZERO;
+        let mut report = report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
+        report.put_off_unseen("a", &Failure::local(Code::Busy, "too many files"), ZERO);
+        assert!(report.standstill(true).is_some());
     }
 
     #[test]

@@ -118,3 +118,17 @@ fn a_tree_may_be_deeper_than_so_many_files_may_be_open() {
     assert_eq!(fetched.code, Some(0), "{fetched:?}");
     world.has_depths("fetched");
 }
+
+#[test]
+fn who_may_open_too_few_files_for_what_it_sends_says_so_and_ends() {
+    let world = World::new();
+    for name in World::depths() {
+        world.file(&format!("deep/{name}"), 100);
+    }
+    let server = world.serve(&[]);
+    let args = ["send", "deep", &server.url, "--give-up-after", "4s", "--quiet"];
+    let sent = Process::start(&mut world.limited(18, 18, &args)).finish();
+    assert_eq!(sent.code, Some(1), "{sent:?}");
+    assert!(sent.stderr.contains(": too many files are open, "), "{sent:?}");
+    assert!(sent.stderr.contains("; gave up after 4.0 s ("), "{sent:?}");
+}
