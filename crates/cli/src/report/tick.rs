@@ -50,12 +50,10 @@ impl Report {
             Voice::Lines => self.still.news(silence).map_or((), |silence| self.say(&silence.text())),
             Voice::Bar(_) | Voice::Nobody => {}
         }
-        // Without a link nobody can say that there is room again, and while they are paused files do not ask.
-        if paused > 0 || !is_up {
-            self.stuck.handle_rest();
-        } else if is_further {
+        if is_further {
             self.stuck.handle_further(now, waiting > 0);
         }
+        self.stuck.look(now, is_up, paused > 0);
         let outage = self.still.outage(now);
         let now = (now - self.began).into();
         match link {

@@ -25,33 +25,44 @@ pub(super) struct Stuck {
     first: Option<PutOff>,
     /// Until when something waits that has no row, such as a folder to be made here.
     unseen: Option<Instant>,
+    /// When somebody looked last.
+    looked: Option<Instant>,
 }
 
 /// What was put off first of all that wait.
 #[derive(Debug)]
 struct PutOff {
     at: Instant,
-    /// When something has moved since, or else when it was put off.
+    /// When something has moved since, or else when it was put off; later by the time that does not count.
     moved: Instant,
     /// What was said of which file.
     why: String,
 }
 
 impl Stuck {
-    /// Nothing can be expected to move.
-    pub(super) fn handle_rest(&mut self) {
-        self.first = None;
+    /// Somebody looks, often. No time passes for what waits while files are paused, or there is no link and so nobody asks
+    /// whether there is room; but what no row shows is tried again without a link.
+    pub(super) fn look(&mut self, now: Instant, is_up: bool, is_paused: bool) {
+        let before = self.looked.replace(now).unwrap_or(now);
+        let passes = !is_paused && (is_up || self.waits_unseen(now));
+        if let Some(first) = self.first.as_mut().filter(|_| !passes) {
+            first.moved += now.saturating_duration_since(before.max(first.moved));
+        }
     }
 
     /// Files are seen to be further than ever, or done. `some_wait`: others are still put off, and may hear no sooner than
     /// in half a minute whether there is room; the time counts for them from here on.
     pub(super) fn handle_further(&mut self, now: Instant, some_wait: bool) {
-        let some_wait = some_wait || self.unseen.is_some_and(|until| now < until);
+        let some_wait = some_wait || self.waits_unseen(now);
         match &mut self.first {
             Some(first) if now.saturating_duration_since(first.at) <= LATE => {}
             Some(first) if some_wait => first.moved = now,
             _ => self.first = None,
         }
+    }
+
+    fn waits_unseen(&self, now: Instant) -> bool {
+        self.unseen.is_some_and(|until| now < until)
     }
 
     fn handle_put_off(&mut self, now: Instant, name: &str, failure: &Failure) {
@@ -227,8 +238,40 @@ mod tests {
         assert_eq!(stuck.last_word(start + 60 * second), None, "it was tried again, and did not complain");
     }
 
+    /// Somebody looks ten times a second from one second to the other.
+    fn look(stuck: &mut Stuck, start: Instant, seconds: std::ops::Range<u32>, is_up: bool, is_paused: bool) {
+        for tenths in seconds.start * 10..seconds.end * 10 {
+            stuck.look(start + tenths * Duration::from_millis(100), is_up, is_paused);
+        }
+    }
+
     #[test]
-    fn what_no_row_shows_waits_until_it_is_tried_again() {
+    fn what_waits_while_links_come_and_go_is_given_up_after_so_long_with_a_link() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let mut stuck = Stuck { patience: Some(10 * second), ..Stuck::default() };
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        look(&mut stuck, start, 0..4, true, false);
+        look(&mut stuck, start, 4..60, false, false);
+        stuck.handle_put_off(start + 61 * second, "a", &Failure::local(Code::NoSpace, "full"));
+        look(&mut stuck, start, 60..62, true, false);
+        look(&mut stuck, start, 62..100, true, true);
+        look(&mut stuck, start, 100..103, true, false);
+        assert_eq!(stuck.last_word(start + 103 * second), None);
+        assert!(stuck.last_word(start + 105 * second).is_some(), "without a link or paused for 94 s");
+    }
+
+    #[test]
+    fn what_no_row_shows_waits_on_without_a_link() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let (patience, unseen) = (Some(10 * second), Some(start + 30 * second));
+        let mut stuck = Stuck { patience, unseen, ..Stuck::default() };
+        stuck.handle_put_off(start, "a", &Failure::local(Code::NoSpace, "full"));
+        look(&mut stuck, start, 0..10, false, false);
+        assert!(stuck.last_word(start + 10 * second).is_some(), "its disk is here");
+    }
+
+    #[test]
+    fn what_no_row_shows_waits_until_until_it_is_tried_again() {
         let (hour, mut report) = (Duration::from_secs(3600), report());
         report.put_off_unseen("a", &Failure::local(Code::NoSpace, "full"), hour);
         assert!(report.stuck.first.is_some() && report.stuck.unseen > Some(Instant::now()));
