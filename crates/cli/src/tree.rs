@@ -123,13 +123,17 @@ impl Feeder {
 
     /// Takes note of what has ended, and sends the folders that waited for it.
     async fn settle(&mut self, counter: &mut Counter) -> Result<(), Over> {
-        while let Ok(Ended { index, .. }) = self.ends.try_recv() {
-            self.nest.end(index);
-        }
+        self.heed_ends();
         while let Some(ready) = self.nest.take_ready() {
             self.send_folder(ready, counter).await?;
         }
         Ok(())
+    }
+
+    fn heed_ends(&mut self) {
+        while let Ok(Ended { index, .. }) = self.ends.try_recv() {
+            self.nest.end(index);
+        }
     }
 
     async fn take(&mut self, tree: &Tree, step: Step<Found>, counter: &mut Counter) -> Result<(), Over> {
@@ -186,6 +190,8 @@ impl Feeder {
         opened: Option<Opened>,
         open: impl Fn() -> Result<Source, StoreError> + Send + Sync + 'static,
     ) -> Result<(), Over> {
+        // Of files that are named nobody waits for the ends, and they must not pile up.
+        self.heed_ends();
         let source = match opened.and_then(Opened::if_fresh) {
             Some(source) => Ok(source),
             None => on_disk(name.as_str(), &self.tell, move || sparing(&open)).await,
@@ -287,13 +293,11 @@ mod tests {
     use bowline_core::transfer::Code;
     use bowline_tokio::ClientConfig;
 
-    #[tokio::test]
-    async fn a_walk_that_stands_still_says_why() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let tree = Tree::open(dir.path(), SafeName::parse("a").expect("a good name")).expect("a folder");
-        let (tell, mut news) = mpsc::channel(1);
-        let (_ended, ends) = mpsc::unbounded_channel();
-        let mut feeder = Feeder {
+    /// A feeder, what it tells, and where it hears of ends.
+    fn feeder() -> (Feeder, mpsc::Receiver<News>, mpsc::UnboundedSender<Ended>) {
+        let (tell, news) = mpsc::channel(1);
+        let (ended, ends) = mpsc::unbounded_channel();
+        let feeder = Feeder {
             client: Client::new("ws://127.0.0.1:9", ClientConfig::default()).expect("a good URL"),
             server: String::new(),
             identity: Arc::new(Identity::passing().expect("random bytes")),
@@ -303,6 +307,18 @@ mod tests {
             next: 0,
             nest: Nest::default(),
         };
+        (feeder, news, ended)
+    }
+
+    fn name(name: &str) -> SafeName {
+        SafeName::parse(name).expect("a good name")
+    }
+
+    #[tokio::test]
+    async fn a_walk_that_stands_still_says_why() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let tree = Tree::open(dir.path(), name("a")).expect("a folder");
+        let (mut feeder, mut news, _ended) = feeder();
         let error = StoreError::io(Path::new("d"), rustix::io::Errno::MFILE.into());
         let found = Found::LeftOut { path: "d".into(), why: LeftOut::Unreadable(error) };
         let mut counter = Counter { id: [0; 16], index: 0, count: Arc::default() };
@@ -310,5 +326,21 @@ mod tests {
         let Some(News::PutOff { name, failure, after }) = news.recv().await else { panic!("it is put off") };
         assert_eq!((failure.code, after), (Code::Busy, ahead::STANDSTILL));
         assert_eq!(Path::new(&name), dir.path().join("d"));
+    }
+
+    #[tokio::test]
+    async fn no_ends_are_kept_while_named_files_are_sent() {
+        let (mut feeder, mut news, ended) = feeder();
+        let path = tempfile::tempdir().expect("a folder").path().join("gone");
+        for index in 0..100 {
+            let path = path.clone();
+            feeder
+                .send_source(index, name("a"), None, None, move || Source::open(&path))
+                .await
+                .expect("somebody listens");
+            news.recv().await.expect("it could not begin");
+            ended.send(Ended { index, listing: None }).expect("it listens");
+            assert_eq!(feeder.ends.len(), 1);
+        }
     }
 }
