@@ -96,6 +96,16 @@ impl Partial {
         Ok(())
     }
 
+    /// All that was written.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, StoreError> {
+        let writer = lock(&self.ticket.live().writer);
+        let Some(writer) = writer.as_ref() else { return Err(self.error(ErrorKind::Fenced)) };
+        let mut bytes = vec![0; self.written as usize];
+        let read = sys::read_full_at(&writer.part, &mut bytes, 0).map_err(StoreError::at(&self.path))?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// Where the next bytes go.
     pub fn written(&self) -> u64 {
         self.written

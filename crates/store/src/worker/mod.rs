@@ -13,6 +13,7 @@
 
 mod buffers;
 mod lane;
+mod listing;
 mod piping;
 mod place;
 mod receiving;

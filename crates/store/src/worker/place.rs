@@ -1,12 +1,13 @@
 //! Where the bytes of one transfer go.
 
 use super::Outcome;
+use super::listing::Coming;
 use crate::attach::Begun;
 use crate::fault::time_of_day;
 use crate::present::Present;
 use crate::turn::Turn;
 use crate::{Attach, Attached, DiskStore, ErrorKind, FolderSpec, Mode, Partial, Spec, StoreError};
-use bowline_core::transfer::{Answer, Digest, Kind, Listing, Offered, Validator, wire};
+use bowline_core::transfer::{Answer, Digest, Kind, Offered, wire};
 use std::time::UNIX_EPOCH;
 
 /// The longest listing that is taken: a million files with names of ordinary length.
@@ -17,8 +18,8 @@ const MOST: u64 = 64 << 20;
 pub(super) enum Place {
     /// To a file.
     File(Partial),
-    /// To memory: this version of the listing of a folder.
-    Listing { text: Vec<u8>, version: Option<Validator> },
+    /// To memory.
+    Listing(Coming),
 }
 
 impl Place {
@@ -28,41 +29,39 @@ impl Place {
                 partial.write(offset, data)?;
                 Ok(Outcome::Written { upto: partial.written() })
             }
-            Self::Listing { text, .. } => {
+            Self::Listing(Coming { text, .. }) => {
                 text.extend_from_slice(data);
                 Ok(Outcome::Written { upto: text.len() as u64 })
             }
         }
     }
 
-    pub(super) fn finish(
-        self,
-        store: &DiskStore,
-        length: u64,
-        digest: Digest,
-    ) -> Result<Outcome, StoreError> {
+    pub(super) fn finish(self, length: u64, digest: Digest) -> Result<Outcome, StoreError> {
         match self {
             Self::File(partial) => partial.commit(length, digest).map(|_| Outcome::Finished),
-            Self::Listing { text, .. } if Digest::of(&text) != digest => {
-                Err(StoreError::new(ErrorKind::DigestMismatch, store.dir()))
-            }
-            Self::Listing { text, .. } => Listing::parse(text.into())
-                .map(Outcome::Listed)
-                .map_err(|error| StoreError::because(ErrorKind::BadListing, store.dir(), error.to_string())),
+            Self::Listing(coming) => coming.finish(digest).map(Outcome::Listed),
         }
     }
 
-    /// Makes durable what may be asked for again, and keeps what is in memory for the next link.
+    /// Makes durable what may be asked for again; what is in memory stays there for the next link.
     pub(super) fn detach(self) -> Option<Self> {
-        let Self::File(partial) = self else { return Some(self) };
         // Nobody is left to be told; what could not be made durable is sent again.
-        let _ = partial.detach();
-        None
+        match self {
+            Self::File(partial) => {
+                let _ = partial.detach();
+                None
+            }
+            Self::Listing(coming) => {
+                let _ = coming.keep();
+                Some(Self::Listing(coming))
+            }
+        }
     }
 
     pub(super) fn discard(self) {
-        if let Self::File(partial) = self {
-            let _ = partial.discard();
+        match self {
+            Self::File(partial) => drop(partial.discard()),
+            Self::Listing(coming) => coming.discard(),
         }
     }
 }
@@ -99,30 +98,29 @@ pub(super) fn open(
             Err(StoreError::because(ErrorKind::TooMuchToList, store.dir(), why))
         }
         Kind::Listing => {
-            let version = offered.validator;
-            let text = come_earlier(kept, version).unwrap_or_default();
-            let (from, prefix) = (text.len() as u64, Digest::of(&text));
+            let earlier = match kept {
+                Some(Place::Listing(earlier)) => Some(earlier),
+                _ => None,
+            };
+            let coming = Coming::open(store, offered.id, spec(offered), earlier);
+            let (from, prefix) = (coming.text.len() as u64, Digest::of(&coming.text));
             let answer = Answer::Take { from, prefix, epoch: 1, expires: None };
-            Ok(Opened::Now(Some(Place::Listing { text, version }), answer))
+            Ok(Opened::Now(Some(Place::Listing(coming)), answer))
         }
     }
 }
 
-/// What has come of this version of a listing over an earlier link.
-fn come_earlier(kept: Option<Place>, version: Option<Validator>) -> Option<Vec<u8>> {
-    match kept? {
-        Place::Listing { text, version: known } if version.is_some() && known == version => Some(text),
-        _ => None,
-    }
-}
-
-fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
-    let spec = Spec {
+fn spec(offered: &Offered) -> Spec {
+    Spec {
         name: offered.name.clone(),
         length: offered.length,
         mtime_ms: offered.mtime_ms,
         validator: offered.validator,
-    };
+    }
+}
+
+fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
+    let spec = spec(offered);
     let mode = match offered.mode {
         wire::Mode::AttachOrCreate => Mode::AttachOrCreate,
         wire::Mode::Create => Mode::CreateOnly,
@@ -153,23 +151,4 @@ fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened,
         Attached::Committed { length, digest } => (None, Answer::Complete { length, digest }),
     };
     Ok(Opened::Now(place, answer))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listing_goes_on_only_if_its_version_is_known_to_be_the_same() {
-        let version = |bytes: &[u8]| Validator::from_bytes(bytes).ok();
-        for (known, offered, expected) in [
-            (version(b"one"), version(b"one"), Some(b"d".to_vec())),
-            (version(b"one"), version(b"two"), None),
-            (None, version(b"one"), None),
-            (None, None, None),
-        ] {
-            let kept = Place::Listing { text: b"d".to_vec(), version: known };
-            assert_eq!(come_earlier(Some(kept), offered), expected, "{known:?} {offered:?}");
-        }
-    }
 }

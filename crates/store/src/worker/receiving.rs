@@ -81,7 +81,7 @@ impl Receiving {
         let (reporter, store) = (self.reporter.clone(), self.store.clone());
         self.writing.submit(move |place| {
             let Some(place) = place.take() else { return };
-            let finished = place.finish(&store, length, digest);
+            let finished = place.finish(length, digest);
             reporter.report_result(finished.map_err(|error| error.seen_in(store.folder())));
         });
     }

@@ -51,7 +51,6 @@ fn asking_for_a_long_one() -> World {
         add_file(&world, n);
     }
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
-    world.link_up();
     world
 }
 
@@ -62,9 +61,10 @@ fn add_file(world: &World, n: usize) {
 }
 
 /// Lets some of the listing come, and cuts the link.
-fn cut_in_the_middle(world: &mut World) {
+fn cut_behind(world: &mut World, least: u64) {
+    world.link_up();
     for _ in 0..100_000 {
-        if world.client.transfers.progress(ID).is_some_and(|progress| progress.received > 100_000) {
+        if world.client.transfers.progress(ID).is_some_and(|progress| progress.received > least) {
             world.client.transfers.handle_link_down(Instant::ZERO);
             world.server.transfers.handle_link_down(Instant::ZERO);
             world.client.settle(Instant::ZERO);
@@ -89,7 +89,7 @@ fn come(world: &mut World) -> (Vec<u64>, u64) {
 #[test]
 fn a_listing_goes_on_over_the_next_link() {
     let mut world = asking_for_a_long_one();
-    cut_in_the_middle(&mut world);
+    cut_behind(&mut world, 100_000);
     world.link_up();
     let (resumes, files) = come(&mut world);
     assert!(matches!(resumes[..], [0, from] if from >= 100_000), "{resumes:?}");
@@ -99,9 +99,41 @@ fn a_listing_goes_on_over_the_next_link() {
 #[test]
 fn a_listing_of_what_has_changed_since_begins_again() {
     let mut world = asking_for_a_long_one();
-    cut_in_the_middle(&mut world);
+    cut_behind(&mut world, 100_000);
     add_file(&world, FILES);
     world.link_up();
     let (resumes, files) = come(&mut world);
     assert_eq!((&resumes[..], files), (&[0, 0][..], FILES as u64 + 1));
+}
+
+/// Another process takes the place of the client.
+fn another_client(world: &mut World) {
+    world.client = End::new(Role::Client, world.from.path(), 3);
+    world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
+}
+
+#[test]
+fn another_process_goes_on_with_a_listing_and_leaves_nothing_of_it() {
+    let mut world = asking_for_a_long_one();
+    cut_behind(&mut world, 100_000);
+    another_client(&mut world);
+    cut_behind(&mut world, 300_000);
+    another_client(&mut world);
+    world.link_up();
+    let (resumes, files) = come(&mut world);
+    assert!(matches!(resumes[..], [0, first, second] if 100_000 <= first && first < second), "{resumes:?}");
+    assert_eq!(files, FILES as u64);
+    assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn another_process_begins_again_with_a_listing_that_has_changed_since() {
+    let mut world = asking_for_a_long_one();
+    cut_behind(&mut world, 100_000);
+    add_file(&world, FILES);
+    another_client(&mut world);
+    world.link_up();
+    let (resumes, files) = come(&mut world);
+    assert_eq!((&resumes[..], files), (&[0, 0][..], FILES as u64 + 1));
+    assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0);
 }
