@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_row_shows_waits_until_until_it_is_tried_again() {
+    fn what_no_row_shows_waits_until_it_is_tried_again() {
         let (hour, mut report) = (Duration::from_secs(3600), report());
         report.put_off_unseen("a", &Failure::local(Code::NoSpace, "full"), hour);
         assert!(report.stuck.first.is_some() && report.stuck.unseen > Some(Instant::now()));
