@@ -72,3 +72,19 @@ impl NoRoom {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::Message;
+
+    #[test]
+    fn an_empty_message_has_its_price() {
+        let mut held = Held::default();
+        held.set_limit(Some(1));
+        held.push(Some(Event::Message(Message::text(""))));
+        assert!(held.is_full());
+        assert!(held.pop().is_some());
+        assert_eq!(held.fill(), (0, 1));
+    }
+}

@@ -7,6 +7,7 @@ mod flushing;
 mod listener;
 mod messages;
 mod patience;
+mod pieces;
 mod reconnecting;
 mod sending;
 mod serving;
@@ -46,6 +47,10 @@ over! {
         an_owner_that_only_sends_still_pings_and_answers
         a_close_takes_no_longer_than_its_time_out
         a_peer_that_goes_away_without_a_word_is_told;
+    pieces:
+        a_long_message_goes_in_pieces_from_half_to_half
+        what_does_not_fit_into_the_order_comes_back
+        a_thread_takes_over_what_has_come_while_its_owner_sent;
     sending:
         two_ends_that_send_before_they_receive_do_not_wait_for_each_other
         who_must_not_hold_more_gets_its_message_back_and_goes_on_when_it_has_received
@@ -57,6 +62,9 @@ over! {
         what_was_accepted_leaves_before_the_answer_to_a_close
         what_was_said_to_the_last_message_leaves_before_the_answer_to_a_close
         who_drops_both_halves_closes
+        what_is_queued_goes_before_a_close
+        a_connection_that_rests_is_dropped_at_once
+        nobody_waits_for_a_receiver_that_is_dropped
         a_receiver_that_does_not_receive_makes_the_sender_wait
         after_the_end_messages_come_back_and_questions_have_no_answer
         a_ping_is_answered_while_messages_wait_for_their_owner

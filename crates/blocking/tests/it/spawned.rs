@@ -119,6 +119,57 @@ pub(crate) fn who_drops_both_halves_closes(over: Over) {
     });
 }
 
+pub(crate) fn what_is_queued_goes_before_a_close(over: Over) {
+    within(move || {
+        let (mut client, server) = pair(over, Config::default(), Config::default());
+        let (sender, mut receiver) = server.spawn().unwrap();
+        let message = Message::binary(vec![7; 1 << 20]);
+        let mut sent = 0;
+        // The peer reads nothing, so not all of it is in the connection.
+        while sender.try_send(message.clone()).is_ok() {
+            sent += 1;
+        }
+        sender.close(Close::normal()).unwrap();
+        for _ in 0..sent {
+            assert_eq!(client.receive().unwrap(), message);
+        }
+        assert_eq!(client.ended().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+        receiver.ended();
+    });
+}
+
+pub(crate) fn a_connection_that_rests_is_dropped_at_once(over: Over) {
+    within(move || {
+        // Nothing else wakes the thread.
+        let mut config = Config::default();
+        config.heartbeat.interval = 10 * LIMIT;
+        let (_client, server) = pair(over, config.clone(), config);
+        let (sender, mut receiver) = server.spawn().unwrap();
+        sender.abort();
+        assert!(sender.is_closed());
+        assert_eq!(receiver.ended().kind(), Kind::LocalAbort);
+    });
+}
+
+pub(crate) fn nobody_waits_for_a_receiver_that_is_dropped(over: Over) {
+    within(move || {
+        // Nothing else wakes the thread.
+        let mut config = Config::default();
+        config.closing.close_timeout = 10 * LIMIT;
+        config.heartbeat.interval = 10 * LIMIT;
+        let (mut client, server) = pair(over, config.clone(), config);
+        let (sender, receiver) = server.spawn().unwrap();
+        client.send(Message::text("unheard")).unwrap();
+        client.close(Close::normal()).unwrap();
+        let waiting = thread::spawn(move || client.ended().to_string());
+        // The Close is there by now; it waits for the message to be received.
+        thread::sleep(Duration::from_millis(100));
+        drop(receiver);
+        assert_eq!(waiting.join().unwrap(), "sent 1000 (OK); then received 1000 (OK)");
+        drop(sender);
+    });
+}
+
 pub(crate) fn a_receiver_that_does_not_receive_makes_the_sender_wait(over: Over) {
     within(move || {
         let (client, server) = pair(over, Config::default(), Config::default());
