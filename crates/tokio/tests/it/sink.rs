@@ -121,17 +121,35 @@ async fn a_sink_that_has_given_up_waiting_for_a_place_has_sent_nothing_and_waits
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_has_given_up_a_flush_waits_for_what_was_sent_since() {
-    let (mut client, server) = pair();
-    let (mut sender, _receiver) = server.spawn();
-    let message = Message::binary(vec![7; 1 << 20]);
-    sender.send(message.clone()).await.unwrap();
-    assert!(SinkExt::flush(&mut sender).now_or_never().is_none(), "the peer reads nothing");
-    sender.send(message.clone()).await.unwrap();
-    assert_eq!(client.receive().await.unwrap(), message);
-    let wait = Duration::from_millis(10);
-    assert!(timeout(wait, SinkExt::flush(&mut sender)).await.is_err(), "nobody has read the second");
-    assert_eq!(client.receive().await.unwrap(), message);
-    assert_eq!(in_time(SinkExt::flush(&mut sender)).await, Ok(()));
+    for is_fed in [false, true] {
+        let (mut client, server) = pair();
+        let (mut sender, _receiver) = server.spawn();
+        let message = Message::binary(vec![7; 1 << 20]);
+        sender.send(message.clone()).await.unwrap();
+        assert!(SinkExt::flush(&mut sender).now_or_never().is_none(), "the peer reads nothing");
+        if is_fed {
+            sender.feed(message.clone()).await.unwrap();
+        } else {
+            sender.send(message.clone()).await.unwrap();
+        }
+        assert_eq!(client.receive().await.unwrap(), message);
+        let wait = Duration::from_millis(10);
+        assert!(timeout(wait, SinkExt::flush(&mut sender)).await.is_err(), "nobody has read the second");
+        assert_eq!(client.receive().await.unwrap(), message);
+        assert_eq!(in_time(SinkExt::flush(&mut sender)).await, Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_was_given_up_holds_nothing_back() {
+    let (_client, server) = pair();
+    let (sender, _receiver) = server.spawn();
+    sender.send(Message::binary(vec![7; 100_000])).await.unwrap();
+    assert!(timeout(Duration::from_millis(10), sender.flush()).await.is_err(), "the peer reads nothing");
+    // More than have a place in the queue.
+    for n in 0..200 {
+        in_time(sender.send(text(&n.to_string()))).await.unwrap();
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bowline_core::connection::{Config, Event, PingError, SendError};
 use bowline_core::frame::{Decoder, Limits, Opcode};
 use bowline_core::{Close, CloseCode, Message, Role};
 use bowline_tokio::{Unsent, WebSocket};
+use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpListener;
@@ -92,10 +93,14 @@ async fn a_stream_ends_after_a_clean_end_without_an_error() {
 async fn a_stream_tells_any_other_end_once() {
     let (mut client, mut server) = pair(config(), config());
     server.close(Close::new(CloseCode::SERVICE_RESTART, "deploy").unwrap()).unwrap();
+    assert!(!client.is_terminated());
     let (item, _) = tokio::join!(client.next(), server.ended());
     let Some(Err(disconnect)) = item else { panic!("{item:?}") };
     assert_eq!((disconnect.kind(), disconnect.who()), (Kind::Restart, Who::Peer));
+    assert!(client.is_terminated());
     assert_eq!(client.next().await, None);
+    let (_sender, receiver) = client.spawn();
+    assert!(receiver.is_terminated());
 }
 
 #[tokio::test(start_paused = true)]
