@@ -39,9 +39,6 @@ pub(super) fn channel(bytes: usize) -> (Arrivals, UnboundedReceiver<Arrived>) {
 
 impl Arrivals {
     pub(super) fn try_send(&self, piece: Piece) -> Result<(), Refused> {
-        if self.queue.is_closed() {
-            return Err(Refused::Closed);
-        }
         match Arc::clone(&self.room).try_acquire_many_owned(self.weight(&piece)) {
             Ok(room) => self.queue.send((Ok(piece), Some(room))).map_err(|_| Refused::Closed),
             Err(_) => Err(Refused::Full(piece)),
