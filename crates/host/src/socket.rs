@@ -65,5 +65,8 @@ mod tests {
         let given = parse(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"]);
         let wanted = parse(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"]);
         assert_eq!(interleave(given), wanted);
+        let other = parse(&["10.0.0.1:1", "[::1]:1", "[::2]:1"]);
+        assert_eq!(interleave(other.clone()), other, "whichever has more");
+        assert_eq!(interleave(other[..2].to_vec()), other[..2], "as many of each");
     }
 }

@@ -12,6 +12,7 @@ use bowline_core::session::{self, Session};
 use bowline_core::transfer::{self, Code, Failure, Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
 use bowline_handshake::client::Request;
+use bowline_store::DiskStore;
 
 use super::*;
 use crate::error::DialError;
@@ -127,6 +128,24 @@ fn an_id_is_taken_once() {
     keeper.upload(Instant::ZERO, offer(1), Feed::Nothing, "second");
     let told = said(&mut keeper, Instant::ZERO);
     assert!(told.len() == 1 && told[0].starts_with("second: "), "{told:?}");
+}
+
+/// Whoever fetches ten thousand files keeps the place of none that is there.
+#[test]
+fn where_a_file_was_to_go_is_forgotten_when_it_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
+    let Offer { id, name, .. } = offer(1);
+    let digest = transfer::Digest::of(b"");
+    let done = transfer::Event::Done { id, length: 0, digest, deduplicated: false, resumed: 0, resent: 0 };
+    let failed = transfer::Event::Failed { id, failure: Failure::local(Code::Cancelled, "not wanted") };
+    for ended in [done, failed] {
+        let mut keeper = keeper(ClientConfig::default());
+        keeper.download(Instant::ZERO, Download::new(id, name.clone(), name.clone()), store.clone(), "file");
+        assert_eq!(keeper.places.len(), 1);
+        keeper.handle_transfer(Instant::ZERO, ended);
+        assert!(keeper.places.is_empty() && keeper.tracked.is_empty());
+    }
 }
 
 #[test]
@@ -250,6 +269,15 @@ fn what_nobody_asked_for_is_not_taken() {
         _ => None,
     });
     assert_eq!(told.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
+}
+
+#[test]
+fn a_link_knows_how_those_before_it_have_ended() {
+    let now = Instant::ZERO;
+    let mut ends = Ends::new();
+    ends.near.handle_end(now, End::Reset);
+    ends.keeper.pump(now, &mut ends.near);
+    assert_eq!(ends.keeper.connection(now).history.quick(), 1);
 }
 
 #[test]
