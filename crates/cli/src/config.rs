@@ -54,8 +54,7 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
         let quiet = matches.try_get_one::<bool>("quiet").ok().flatten();
         warn_if_exposed(&path, quiet.copied().unwrap_or(false));
     }
-    let mut cli = Cli::command();
-    cli.build();
+    let cli = Cli::command();
     let Some(command) = cli.find_subcommand(name) else { return Ok(given) };
     let said = lines.into_iter().filter(|line| line.command == name && !is_overruled(command, matches, line));
     let words: Vec<_> = said.flat_map(|line| line.words).map(OsString::from).collect();
