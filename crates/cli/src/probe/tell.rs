@@ -260,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_told_as_it_calls_itself() {
+        let opened = Opened {
+            peer: None,
+            tls: None,
+            reached: millis(1),
+            upgraded: millis(2),
+            subprotocol: None,
+            server: Some("nginx".into()),
+        };
+        let expected = "reached in 1.0 ms, WebSocket 2.0 ms later; no TLS; no subprotocol; the server calls itself nginx";
+        assert_eq!(open(&opened), expected);
+    }
+
+    #[test]
     fn round_trips_are_told_from_the_least_to_the_most() {
         let found =
             Pings { asked: 3, round_trips: [1, 2, 30].map(millis).into(), waited: millis(0), end: None };

@@ -237,10 +237,15 @@ mod tests {
         sums.name_one(0);
         sums.found = 1;
         sums.turn_into_tree(true);
+        assert_eq!(sums.title(), "0 files", "nobody knows how many are in it");
         sums.expect(Counted { files: 2, folders: 1, bytes: 20 });
         sums.make_folder();
         sums.files = 1;
         assert_eq!(sums.title(), "1 of 2 files");
         assert_eq!(sums.loss(), "1 of 3 files and folders are missing");
+        (sums.found, sums.files) = (2, 2);
+        sums.make_folder();
+        sums.make_folder();
+        assert_eq!(sums.failure(), "0 of 4 files and folders failed", "more than were counted");
     }
 }

@@ -156,14 +156,18 @@ fn lines_that_cannot_be_read_open_no_server() {
 fn a_secret_that_everybody_can_read_is_warned_of() {
     let world = World::new();
     world.file("a", 10);
-    for name in ["who", "token"] {
-        fs::write(world.path(name), if name == "who" { "alice one" } else { "one" }).expect("writable");
+    for (name, text) in [("who", "alice one"), ("token", "one"), ("settings", "[send]\ntoken = \"one\"\n")] {
+        fs::write(world.path(name), text).expect("writable");
         fs::set_permissions(world.path(name), Permissions::from_mode(0o644)).expect("ours");
     }
     let server = world.serve(&["--tokens", "who"]);
     let warning = |name| format!("every user of this machine can read {name}; chmod 600 {name}\n");
     let sent = world.run(["send", "a", &server.url, "--token-file", "token"]);
     assert!(sent.code == Some(0) && sent.stderr.starts_with(&warning("token")), "{sent:?}");
+    let sent = world.run(["send", "a", &server.url, "--config", "settings"]);
+    assert!(sent.code == Some(0) && sent.stderr.starts_with(&warning("settings")), "{sent:?}");
+    let sent = world.run(["send", "a", &server.url, "--config", "settings", "--quiet"]);
+    assert_eq!((sent.code, sent.stderr.as_str()), (Some(0), ""));
     assert!(stop(server).starts_with(&warning("who")));
     let sent = world.run(["send", "a", "ws://127.0.0.1:1", "--token-file", "nowhere"]);
     assert!(sent.code == Some(1) && sent.stderr.starts_with("bowline: nowhere: "), "{sent:?}");

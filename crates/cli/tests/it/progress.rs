@@ -2,6 +2,8 @@
 
 use crate::common::{Process, Relay, World};
 use serde_json::Value;
+use std::thread;
+use std::time::Duration;
 
 const BIG: usize = 8_000_000;
 
@@ -105,4 +107,24 @@ fn a_link_that_is_lost_is_waited_for_and_not_measured() {
     assert!(waiting["rate"].is_null() && waiting["seconds_left"].is_null(), "{waiting}");
     assert!(number(&waiting, "received") > 0.0, "what was shown is not taken back: {waiting}");
     sender.kill();
+}
+
+#[test]
+fn people_read_that_a_link_is_lost_and_that_it_is_there_again() {
+    let world = World::new();
+    world.file("some", 2_000_000);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let args = ["send", "some", &relay.url, "--limit-rate", "1500k"];
+    let sender = Process::start(&mut world.bowline(args));
+    let mut sent = 0;
+    while sent < 500_000 {
+        thread::sleep(Duration::from_millis(5));
+        sent += relay.up();
+    }
+    relay.cut();
+    let done = sender.finish();
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let lost = done.stderr.find("disconnected: no close frame").expect("it is lost");
+    assert!(done.stderr[lost..].contains("connected again\n"), "{done:?}");
 }

@@ -2,6 +2,10 @@
 
 use crate::common::{Done, Process, Relay, World, nobody};
 use crate::path::{End, Limit, echo, relay};
+use bowline_blocking::WebSocket;
+use bowline_blocking::accept::{self, Decision};
+use bowline_core::connection::Config;
+use bowline_core::{Close, Message};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -50,6 +54,23 @@ fn programs_hear_for_how_long_nothing_comes() {
         let silent = watch.event(|event| event["event"] == "silent");
         assert!(silent["seconds"].as_f64() >= Some(least), "{silent}");
     }
+    watch.kill();
+}
+
+#[test]
+fn a_message_may_be_as_large_as_it_likes() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("bound"));
+    let world = World::new();
+    let watch = Process::start(&mut world.bowline(["watch", &url, "--json"]));
+    let (stream, _) = listener.accept().expect("it dials");
+    let settings = accept::Config::default();
+    let accepted = accept::accept(stream, &settings, |_, _| Decision::accept()).expect("a request");
+    let mut server = WebSocket::server(accepted, Config::default()).expect("random bytes");
+    // Longer than a frame may be by default.
+    server.send(Message::binary(vec![0; 17 << 20])).expect("open");
+    let _ = server.close(Close::normal());
+    assert_eq!(server.ended().to_string(), "sent 1000 (OK); then received 1000 (OK)");
     watch.kill();
 }
 
