@@ -49,3 +49,24 @@ pub fn gather<T>(connection: &Connection, write: impl FnOnce(&[IoSlice<'_>], usi
     }
     Some(write(&slices[..count], offered))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bowline_core::connection::Config;
+    use bowline_core::{Instant, Message};
+
+    #[test]
+    fn a_write_has_its_most_however_much_there_is() {
+        let now = Instant::ZERO;
+        let mut config = Config::default();
+        config.fragment = Some(2 * WRITE);
+        let mut connection = Connection::server(config, [7; 32], now);
+        connection.send(now, Message::binary(vec![7; 2 * WRITE])).unwrap();
+        let write = |slices: &[IoSlice<'_>], offered| {
+            assert_eq!(slices.iter().map(|slice| slice.len()).sum::<usize>(), offered);
+            offered
+        };
+        assert_eq!(gather(&connection, write), Some(WRITE));
+    }
+}

@@ -5,7 +5,7 @@ mod strangers;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::closing::Obstacle;
 use bowline_core::session::{self, Session};
@@ -269,6 +269,29 @@ fn what_nobody_asked_for_is_not_taken() {
         _ => None,
     });
     assert_eq!(told.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
+}
+
+#[test]
+fn a_unix_socket_is_a_path_of_its_own() {
+    let key = |config| keeper(config).desk.session.path().map(|path| path.key().to_owned());
+    let mut config = ClientConfig::default();
+    assert_eq!(key(config.clone()).as_deref(), Some("127.0.0.1:9000"));
+    config.dial.unix = Some("/run/bowline.sock".into());
+    assert_eq!(key(config).as_deref(), Some("unix:/run/bowline.sock"));
+}
+
+#[test]
+fn what_was_learned_of_a_path_is_believed_for_a_week() {
+    let interval = |age: Duration| {
+        let then = SystemTime::now().checked_sub(age).unwrap();
+        let learned = then.duration_since(UNIX_EPOCH).unwrap();
+        let config = ClientConfig { path: Some("here".into()), ..ClientConfig::default() };
+        config.paths.insert(format!("here 5.000 8.000 {}", learned.as_secs()).parse().unwrap());
+        keeper(config).connection(Instant::ZERO).heartbeat.interval
+    };
+    assert!(interval(SECOND) < 8 * SECOND);
+    let usual = ClientConfig::default().connection.heartbeat.interval;
+    assert_eq!(interval(8 * 24 * 3600 * SECOND), usual);
 }
 
 #[test]

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bowline_core::connection::Config;
+use bowline_core::connection::{Config, Stats};
 use bowline_core::transfer::{SUBPROTOCOL, TransferId};
 use bowline_core::{Connection, End, Instant, Message};
 use bowline_store::{DiskStore, Principal};
 
+use super::figures::Tally;
 use super::*;
 use crate::AcceptError;
 use crate::accept::Decision;
@@ -208,6 +209,33 @@ fn each_link_that_there_has_been_is_counted_once_as_ended() {
     assert_eq!((figures.opened, figures.connections), (2, 0));
     // The second one was cut.
     assert_eq!(figures.ended, [("local_abort", 1), ("reset", 1)].into());
+}
+
+#[test]
+fn what_crosses_a_link_is_counted_once() {
+    let tally = Tally::default();
+    let (mut share, mut stats) = (tally.join(), Stats::default());
+    for n in [1, 1, 5] {
+        (stats.bytes_received, stats.bytes_sent) = (10 * n, 20 * n);
+        (stats.pings, stats.pongs, stats.pings_received) = (30 * n, 40 * n, 50 * n);
+        share.handle_stats(&stats);
+        let Traffic { bytes_received, bytes_sent, pings, pongs, pings_received } = tally.figures().traffic;
+        let counted = [bytes_received, bytes_sent, pings, pongs, pings_received];
+        assert_eq!(counted, [10, 20, 30, 40, 50].map(|each| each * n));
+    }
+}
+
+#[test]
+fn what_is_under_way_on_a_link_is_counted_while_it_lives() {
+    let tally = Tally::default();
+    let mut share = tally.join();
+    let moving = |moving| Stages { moving, ..Stages::default() };
+    for count in [1, 3, 3, 2] {
+        share.handle_open((moving(count), Stages::default()));
+        assert_eq!(tally.figures().sent_by_clients.open, moving(count));
+    }
+    drop(share);
+    assert_eq!(tally.figures().sent_by_clients.open, Stages::default());
 }
 
 /// Whether the client is about to be told this.
