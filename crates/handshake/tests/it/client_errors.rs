@@ -235,6 +235,14 @@ fn a_secret_that_comes_back_decoded_is_not_shown() {
 }
 
 #[test]
+fn a_user_without_a_password_is_no_secret() {
+    // "somebody", and no colon.
+    let request = request().with_header("authorization", "Basic c29tZWJvZHk=").unwrap();
+    let error = answered_to(&request, http("401 Unauthorized", "not somebody")).unwrap_err();
+    assert!(error.to_string().contains("not somebody"), "{error}");
+}
+
+#[test]
 fn cookies_of_an_answer_stay_out_of_debug() {
     let upgraded = answered(format!("{UPGRADE}Set-Cookie: session=hunter2\r\n\r\n")).unwrap();
     assert!(!format!("{upgraded:?}").contains("hunter2"));
