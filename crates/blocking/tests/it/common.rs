@@ -1,5 +1,6 @@
 //! Two ends over loopback.
 
+use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
@@ -118,4 +119,17 @@ pub(crate) fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     let (done, result) = mpsc::channel();
     thread::spawn(move || drop(done.send(work())));
     result.recv_timeout(LIMIT).expect("in time")
+}
+
+/// Takes what a peer says until it ends, and says nothing.
+pub(crate) fn take_all(mut stream: MaybeTlsStream) {
+    let mut place = vec![0; 16 << 10];
+    loop {
+        match stream.read(&mut place) {
+            Ok(0) => break,
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+            Ok(_) => {}
+            Err(_) => thread::sleep(Duration::from_millis(1)),
+        }
+    }
 }

@@ -18,13 +18,13 @@ use bowline_core::closing::Kind;
 use bowline_core::connection::{Config, PingError};
 use bowline_core::transfer::{Code, Leftover, SUBPROTOCOL, SafeName, Stage, TransferId};
 use bowline_handshake::HeaderError;
-use bowline_handshake::client::RequestError;
+use bowline_handshake::client::{Request, RequestError};
 use bowline_store::DiskStore;
 use tempfile::TempDir;
 
 #[cfg(feature = "tls")]
 use crate::common::papers;
-use crate::common::{LIMIT, Over, dialing, within};
+use crate::common::{LIMIT, Over, dialing, take_all, within};
 
 #[path = "../../examples/blocking_upload.rs"]
 #[allow(dead_code)]
@@ -262,6 +262,21 @@ pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
             why if why == "the server stops" => assert_eq!(told, b""),
             why => assert!(why.contains("1s"), "{why}"),
         }
+    });
+}
+
+#[test]
+fn a_link_that_answers_nothing_is_cut_when_the_time_of_a_server_that_stops_is_over() {
+    within(|| {
+        let mut config = ServerConfig::default();
+        config.drain = Duration::from_millis(50);
+        config.connection.closing.close_timeout = 10 * LIMIT;
+        let mut serving = Serving::of(Over::Tcp, config);
+        let request = Request::new(&serving.url).unwrap().with_subprotocol(SUBPROTOCOL).unwrap();
+        let silent = dial::connect_with(&request, &serving.dial).unwrap();
+        serving.stopper.stop();
+        serving.thread.take().unwrap().join().unwrap();
+        take_all(silent.stream);
     });
 }
 

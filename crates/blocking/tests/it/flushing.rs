@@ -11,7 +11,7 @@ use bowline_core::connection::{Config, Event};
 use bowline_core::heartbeat::Mode;
 use bowline_core::{Close, Message};
 
-use crate::common::{Over, pair, streams, within};
+use crate::common::{Over, pair, streams, take_all, within};
 
 /// As much as one call writes at most.
 const TURN: usize = 1 << 20;
@@ -147,19 +147,9 @@ fn a_close_that_has_left_is_told() {
 
 pub(crate) fn a_peer_that_takes_and_says_nothing_is_enough_for_a_flush(over: Over) {
     within(move || {
-        let (dialed, mut silent) = streams(over);
+        let (dialed, silent) = streams(over);
         let mut client = WebSocket::client(dialed, without_heartbeat()).unwrap();
-        let taking = thread::spawn(move || {
-            let mut place = vec![0; 16 << 10];
-            loop {
-                match silent.stream.read(&mut place) {
-                    Ok(0) => break,
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
-                    Ok(_) => {}
-                    Err(_) => thread::sleep(Duration::from_millis(1)),
-                }
-            }
-        });
+        let taking = thread::spawn(move || take_all(silent.stream));
         for len in (0..40).map(|n| n * 97_001).chain([TURN + (10 << 10)]) {
             client.try_send(Message::binary(vec![7; len])).unwrap();
             assert_eq!(client.flush(), Ok(()), "{len} bytes");
@@ -192,6 +182,18 @@ pub(crate) fn a_flush_after_the_end_of_what_had_not_left_says_so(over: Over) {
         drop(server);
         client.ended();
         assert_eq!(client.flush(), Err(Unsent::Lost));
+    });
+}
+
+pub(crate) fn a_flush_behind_a_close_waits_until_that_has_left(over: Over) {
+    within(move || {
+        let (client, server) = pair(over, without_heartbeat(), Config::default());
+        let (sender, _receiver) = client.spawn().unwrap();
+        sender.close(Close::normal()).unwrap();
+        // Who has answered this has taken the Close.
+        assert!(sender.stats().is_some());
+        assert_eq!(sender.flush(), Ok(()));
+        drop(server);
     });
 }
 

@@ -4,6 +4,7 @@ mod common;
 mod deaf;
 mod files;
 mod flushing;
+mod inline;
 mod listener;
 mod messages;
 mod patience;
@@ -39,6 +40,7 @@ over! {
         whoever_says_nothing_is_let_go_when_the_server_stops;
     flushing:
         a_peer_that_takes_and_says_nothing_is_enough_for_a_flush
+        a_flush_behind_a_close_waits_until_that_has_left
         a_flush_after_a_clean_end_has_nothing_to_complain_of
         a_flush_after_the_end_of_what_had_not_left_says_so;
     patience:
@@ -49,6 +51,7 @@ over! {
         a_peer_that_goes_away_without_a_word_is_told;
     pieces:
         a_long_message_goes_in_pieces_from_half_to_half
+        a_piece_leaves_although_its_owner_does_something_else
         what_does_not_fit_into_the_order_comes_back
         a_thread_takes_over_what_has_come_while_its_owner_sent;
     sending:

@@ -41,6 +41,15 @@ pub(crate) fn a_long_message_goes_in_pieces_from_half_to_half(over: Over) {
     });
 }
 
+pub(crate) fn a_piece_leaves_although_its_owner_does_something_else(over: Over) {
+    within(move || {
+        let (mut client, mut server) = pair(over, Config::default(), Config::default());
+        client.send_piece(Piece::text("now").last()).unwrap();
+        assert_eq!(server.receive().unwrap(), Message::text("now"));
+        drop(client);
+    });
+}
+
 pub(crate) fn what_does_not_fit_into_the_order_comes_back(over: Over) {
     within(move || {
         let (mut client, mut server) = pair(over, Config::default(), in_pieces());

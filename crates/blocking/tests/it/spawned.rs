@@ -317,10 +317,18 @@ fn nobody_waits_for_a_thread_that_has_panicked() {
         let (dialed, accepted) = streams(Over::Tcp);
         let driver = Driver::server(Faulty(accepted.stream), &[], Config::default(), Clock::start()).unwrap();
         let (sender, mut receiver) = WebSocket::new(driver).spawn().unwrap();
+        let (message, waiting) = (Message::binary(vec![7; 1 << 20]), sender.clone());
+        while sender.try_send(message.clone()).is_ok() {}
+        let waiting = thread::spawn(move || {
+            // There is no room, or soon none.
+            while waiting.send(message.clone()).is_ok() {}
+        });
         let asking = thread::spawn(move || (sender.ping(b"there?"), sender.send(Message::text("late"))));
         let mut client = WebSocket::client(dialed, Config::default()).unwrap();
+        thread::sleep(Duration::from_millis(100));
         client.send(Message::text("hello")).unwrap();
         assert_eq!(receiver.ended().kind(), Kind::LocalAbort);
+        waiting.join().unwrap();
         let (ping, late) = asking.join().unwrap();
         assert_eq!(ping, Err(PingError::Closing));
         assert!(late.is_ok() || late == Err(SendError::Closing(Message::text("late"))));
