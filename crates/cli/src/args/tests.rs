@@ -20,6 +20,7 @@ fn the_last_word_of_a_send_is_the_url() {
         "bowline send a b.txt ws://h:1 --give-up-after 1s -v",
         "bowline send -v a --give-up-after 1s b.txt ws://h:1",
         "bowline send a b.txt --give-up-after=1s -v ws://h:1",
+        "bowline send a b.txt -v --config c --give-up-after=1s ws://h:1",
     ] {
         let Ok(Command::Send(send)) = parse(line) else { panic!("{line} is a send") };
         assert_eq!(send.files, [PathBuf::from("a"), PathBuf::from("b.txt")]);

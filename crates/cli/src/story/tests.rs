@@ -166,6 +166,27 @@ fn a_unit_stands_beside_its_number_and_once_for_two_of_one_unit() {
 }
 
 #[test]
+fn what_concerns_all_files_is_told_once() {
+    let mut story = story();
+    story.link(&LinkEvent::Dialing { attempt: 1 });
+    for why in ["the disk is full", "the disk is full", "it is gone"] {
+        story.failed(&Trouble::failed(why));
+    }
+    let text = text(&story);
+    assert_eq!(["the disk is full", "it is gone"].map(|why| text.matches(why).count()), [1, 1], "{text}");
+}
+
+#[test]
+fn what_takes_several_lines_has_one_time() {
+    let mut story = story();
+    story.failed(&Trouble::failed("one word and another ".repeat(20)));
+    let text = text(&story);
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("another")).collect();
+    assert!(lines.len() > 1 && lines[0].contains(" s  "), "{text}");
+    assert!(lines[1..].iter().all(|line| line.starts_with(&" ".repeat(15))), "{text}");
+}
+
+#[test]
 fn a_page_of_a_failure_says_why() {
     let mut story = story();
     story.link(&LinkEvent::Dialing { attempt: 1 });

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What somebody says who asks for this.
 fn ask(address: &str, request: &str) -> (String, String) {
@@ -102,6 +102,22 @@ fn serve(world: &World, args: &[&str]) -> Scraped {
 }
 
 #[test]
+fn a_request_for_figures_may_come_in_pieces() {
+    let world = World::new();
+    let Scraped { metrics, server, .. } = serve(&world, &[]);
+    let mut stream = TcpStream::connect(&metrics).expect("it listens");
+    for piece in ["GET /met", "rics HTTP/1.1\r\nHost: h\r\n\r\n"] {
+        stream.write_all(piece.as_bytes()).expect("it reads");
+        // So that each is read by itself.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("UTF-8");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    server.kill();
+}
+
+#[test]
 fn the_figures_of_a_server_are_what_has_happened() {
     let world = World::new();
     world.file("a", 300_000);
@@ -138,7 +154,7 @@ fn the_figures_of_a_server_are_what_has_happened() {
         if expected.iter().all(|(series, value)| after.get(*series) == Some(value)) {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
         after = scrape();
     }
     for (series, value) in expected {

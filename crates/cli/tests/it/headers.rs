@@ -50,6 +50,16 @@ fn headers_are_sent_by_every_client_and_shown_by_none() {
 }
 
 #[test]
+fn subprotocols_of_ones_own_are_asked_for_instead() {
+    for command in ["probe", "watch"] {
+        let (url, asked) = refusing();
+        let done = World::new().run([command, &url, "--subprotocol", "chat", "--subprotocol", "soap"]);
+        let asked = asked.join().expect("it was asked");
+        assert!(asked.contains("\r\nSec-WebSocket-Protocol: chat, soap\r\n"), "{asked}, {done:?}");
+    }
+}
+
+#[test]
 fn headers_that_cannot_be_sent_are_wrong_usage() {
     let world = World::new();
     for (header, words) in [

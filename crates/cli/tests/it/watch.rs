@@ -84,6 +84,18 @@ fn who_is_never_there_is_given_up_with_the_reason() {
 }
 
 #[test]
+fn a_server_that_does_not_come_back_is_given_up() {
+    let world = World::new();
+    let server = world.serve(&[]);
+    let args = ["watch", &server.url, "--give-up-after", "1s", "--json"];
+    let mut watch = Process::start(&mut world.bowline(args));
+    watch.event(|event| event["state"] == "up");
+    server.process.kill();
+    let done = watch.finish();
+    assert_eq!(done.code, Some(3), "{done:?}");
+}
+
+#[test]
 fn a_server_that_refuses_was_reached() {
     let world = World::new();
     std::fs::write(world.path("who"), "alice secret\n").expect("written");
