@@ -188,12 +188,9 @@ impl Reconnecting {
 
     /// Nothing is dialled any more. A connection that is still up should be closed.
     pub fn close(&mut self) {
-        if self.ended.is_none() {
-            self.end(GaveUp::Closed);
-            // What was about to be done is not.
-            self.events
-                .retain(|event| !matches!(event, LinkEvent::Dialing { .. } | LinkEvent::Waiting { .. }));
-        }
+        self.end(GaveUp::Closed);
+        // What was about to be done is not.
+        self.events.retain(|event| !matches!(event, LinkEvent::Dialing { .. } | LinkEvent::Waiting { .. }));
     }
 
     // ----- outputs -----

@@ -126,7 +126,6 @@ fn a_server_that_says_no_is_taken_at_its_word() {
     it.handle_dial_failed(Instant::ZERO, no);
     it.handle_network_change(Instant::ZERO);
     it.handle_timeout(Instant::ZERO + 60 * SECOND);
-    it.close();
     assert_eq!((told(&mut it), it.poll_timeout()), (Vec::new(), None), "it stays so");
     assert_eq!(it.ended(), Some(&GaveUp::Refused("a token is wanted".into())));
 }
@@ -197,7 +196,9 @@ fn who_was_closed_dials_no_more() {
     assert_eq!(it.poll_timeout(), None);
 }
 
+/// How it has ended, or by a reset now.
 fn end_of(connection: &mut Connection) -> Disconnect {
+    connection.handle_end(Instant::ZERO, End::Reset);
     std::iter::from_fn(|| connection.poll_event())
         .find_map(|event| if let Event::Closed(disconnect) = event { Some(disconnect) } else { None })
         .expect("it is over")
@@ -262,4 +263,52 @@ fn who_explores_pings_less_often_on_a_path_that_bears_it() {
 #[test]
 fn who_does_not_explore_pings_as_before() {
     assert!(intervals(adapt::Mode::Learn, 12).is_empty());
+}
+
+/// Facts and wishes in any order, also such as no adapter has.
+#[test]
+fn whatever_happens_what_it_says_is_what_it_does() {
+    let mut rng = bowline_core::Rng::from_seed([5; 32]);
+    for _ in 0..300 {
+        let mut config = ReconnectingConfig::default();
+        config.reconnect.max_attempts = Some(3 + rng.next_u32() % 3);
+        let mut it = reconnecting(config);
+        let (mut now, mut last, mut is_closed) = (Instant::ZERO, "", false);
+        for _ in 0..60 {
+            now += Duration::from_millis(u64::from(rng.next_u32() % 4000));
+            match rng.next_u32() % 16 {
+                0..4 => it.handle_up(now),
+                4..8 => it.handle_dial_failed(now, refused()),
+                8 => it.handle_dial_failed(now, Disconnect::handshake_rejected(401, None, "no")),
+                9..11 => {
+                    it.handle_down(now, end_of(&mut Connection::client(it.connection(now), [7; 32], now)))
+                }
+                11 => it.handle_network_change(now),
+                12 => it.dial(now),
+                13 if rng.next_u32() % 16 == 0 => {
+                    is_closed = true;
+                    it.close();
+                }
+                _ => it.handle_timeout(now),
+            }
+            while let Some(event) = it.poll_event() {
+                match event {
+                    LinkEvent::Up { .. } => last = "up",
+                    LinkEvent::Dialing { .. } => last = "dialing",
+                    LinkEvent::Waiting { .. } => last = "waiting",
+                    LinkEvent::GaveUp { .. } => last = "ended",
+                    _ => {}
+                }
+            }
+            let state = match it.state() {
+                LinkState::Up => "up",
+                LinkState::Dialing { .. } => "dialing",
+                LinkState::Waiting { .. } => "waiting",
+                LinkState::Ended { .. } => "ended",
+            };
+            assert_eq!(state, if is_closed { "ended" } else { last });
+            assert_eq!(it.ended().is_some(), state == "ended");
+            assert_eq!(it.poll_timeout().is_some(), state == "dialing" || state == "waiting", "{state}");
+        }
+    }
 }
