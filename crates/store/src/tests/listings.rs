@@ -39,3 +39,16 @@ fn who_holds_listings_leaves_half_of_that_memory_to_others() {
     drop(held);
     alice.listing(&name("large")).expect("one may have more than half");
 }
+
+#[test]
+fn a_listing_that_says_something_else_is_another_version() {
+    let rig = with_folders(1 << 20);
+    let folder = rig.path("small");
+    let validator = || rig.store.listing(&name("small")).expect("there is room").validator();
+    fs::write(folder.join("a"), "1").expect("written");
+    let before = validator();
+    assert_eq!(validator(), before);
+    // As long as it was.
+    fs::rename(folder.join("a"), folder.join("b")).expect("renamed");
+    assert_ne!(validator(), before);
+}
