@@ -66,8 +66,10 @@ fn a_message_may_be_as_large_as_it_likes() {
     let (stream, _) = listener.accept().expect("it dials");
     let settings = accept::Config::default();
     let accepted = accept::accept(stream, &settings, |_, _| Decision::accept()).expect("a request");
-    let mut server = WebSocket::server(accepted, Config::default()).expect("random bytes");
-    // Longer than a frame may be by default.
+    let mut config = Config::default();
+    // In one frame, which is longer than they may be by default.
+    config.fragment = Some(17 << 20);
+    let mut server = WebSocket::server(accepted, config).expect("random bytes");
     server.send(Message::binary(vec![0; 17 << 20])).expect("open");
     let _ = server.close(Close::normal());
     assert_eq!(server.ended().to_string(), "sent 1000 (OK); then received 1000 (OK)");
