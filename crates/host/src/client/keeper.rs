@@ -83,7 +83,8 @@ impl<T> Keeper<T> {
         settings.unix = unix();
         settings.reconnect = config.reconnect;
         // The dial ends first, and says what it waited for.
-        settings.reconnect.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
+        settings.reconnect.connect_timeout =
+            config.dial.connect_timeout.saturating_add(Duration::from_secs(1));
         settings.transfer = config.transfer.clone();
         settings.messages = config.messages;
         let session = Session::client(settings, seed, now);

@@ -91,7 +91,7 @@ impl Reconnecting {
         let mut rng = Rng::from_seed(seed().map_err(StartError::Random)?);
         let mut settings = config.reconnect;
         // The dial ends first, and says what it waited for.
-        settings.connect_timeout = config.dial.connect_timeout + Duration::from_secs(1);
+        settings.connect_timeout = config.dial.connect_timeout.saturating_add(Duration::from_secs(1));
         let mut learning = adapt::Config::default();
         learning.mode = config.learning;
         learning.interval = config.connection.heartbeat.interval;

@@ -178,6 +178,14 @@ fn a_dial_that_does_not_end_is_abandoned() {
 }
 
 #[test]
+fn a_dial_may_take_for_ever() {
+    let (mut single, mut files) = (ReconnectingConfig::default(), ClientConfig::default());
+    (single.dial.connect_timeout, files.dial.connect_timeout) = (Duration::MAX, Duration::MAX);
+    assert_eq!(reconnecting(single).poll_timeout(), None);
+    assert_eq!(keeper(files).poll_timeout(), None);
+}
+
+#[test]
 fn who_was_closed_dials_no_more() {
     let mut it = reconnecting(ReconnectingConfig::default());
     it.close();
