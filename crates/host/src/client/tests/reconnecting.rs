@@ -289,7 +289,8 @@ fn whatever_happens_what_it_says_is_what_it_does() {
                 4..8 => it.handle_dial_failed(now, refused()),
                 8 => it.handle_dial_failed(now, Disconnect::handshake_rejected(401, None, "no")),
                 9..11 => {
-                    it.handle_down(now, end_of(&mut Connection::client(it.connection(now), [7; 32], now)))
+                    let mut connection = Connection::client(it.connection(now), [7; 32], now);
+                    it.handle_down(now, end_of(&mut connection));
                 }
                 11 => it.handle_network_change(now),
                 12 => it.dial(now),
