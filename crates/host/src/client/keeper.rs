@@ -11,18 +11,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bowline_core::reconnect::GiveUp;
 use bowline_core::session::{self, Event, Session};
 use bowline_core::transfer::TransferId;
-use bowline_core::{Close, Connection, Disconnect, Instant, connection};
+use bowline_core::{Close, Connection, Disconnect, Instant, connection, reconnect};
 use bowline_handshake::client::Request;
 use bowline_store::worker::{Deliver, Report, Spawn};
 use bowline_store::{DiskStore, Worker};
 
-use super::output::Ended;
 use super::talk::Anchor;
 use super::turns::{Turns, unix, way};
-use super::{ClientConfig, Download, LinkEvent, LinkState, Output, StartError, Talk};
+use super::{ClientConfig, Download, GaveUp, LinkEvent, LinkState, Output, StartError, Talk};
 use crate::desk::{Desk, carrying};
 use crate::seed::seed;
 use crate::transfer::{Tracked, TransferError};
@@ -39,7 +37,7 @@ pub struct Keeper<T> {
     /// Where what we asked for goes.
     pub(super) places: BTreeMap<TransferId, (DiskStore, Download)>,
     pub(super) turns: Turns,
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<GaveUp>,
     has_told_end: bool,
     wanted: Wanted,
     pub(super) talk: Anchor,
@@ -245,16 +243,16 @@ impl<T> Keeper<T> {
     }
 
     fn dial(&mut self) {
-        let event = self.turns.handle_dial();
-        self.outputs.push_back(Output::State(LinkState::Dialing { attempt: self.turns.attempt() }));
+        let (state, event) = self.turns.handle_dial();
+        self.outputs.push_back(Output::State(state));
         self.tell(event);
         self.outputs.push_back(Output::Dial);
     }
 
     fn handle_waiting(&mut self, now: Instant, until: Instant) {
-        let event = self.turns.handle_waiting(now, until);
+        let (state, event) = self.turns.handle_waiting(now, until);
         self.outputs.push_back(Output::Abandon);
-        self.outputs.push_back(Output::State(self.turns.waiting(until)));
+        self.outputs.push_back(Output::State(state));
         self.tell(event);
     }
 
@@ -272,14 +270,10 @@ impl<T> Keeper<T> {
         }
     }
 
-    fn give_up(&mut self, now: Instant, gave_up: GiveUp) {
+    fn give_up(&mut self, now: Instant, gave_up: reconnect::GiveUp) {
         self.outputs.push_back(Output::Abandon);
-        let event = self.turns.handle_given_up(gave_up);
-        let why = self.turns.why().to_owned();
-        let ended = match gave_up {
-            GiveUp::No(_) => Ended::Refused(why.clone()),
-            _ => Ended::Unreachable(why.clone()),
-        };
+        let (ended, event) = self.turns.handle_given_up(gave_up);
+        let why = ended.to_string();
         for (id, tracked) in std::mem::take(&mut self.tracked) {
             let result = Err(ended.clone().into());
             self.outputs.push_back(Output::Ended { ticket: tracked.ticket, id, result });

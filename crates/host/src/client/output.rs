@@ -4,7 +4,7 @@ use bowline_core::Disconnect;
 use bowline_core::closing::Obstacle;
 use bowline_core::transfer::{self, SUBPROTOCOL, TransferId};
 
-use super::{LinkEvent, LinkState};
+use super::{GaveUp, LinkEvent, LinkState};
 use crate::dial::Dialed;
 use crate::error::DialError;
 use crate::transfer::{Finished, TransferError, TransferProgress};
@@ -35,18 +35,12 @@ pub enum Output<T> {
     Transfer(transfer::Event),
 }
 
-/// Why there will be no other link.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    Unreachable(String),
-    Refused(String),
-}
-
-impl From<Ended> for TransferError {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Unreachable(why) => Self::Unreachable(why),
-            Ended::Refused(why) => Self::Refused(why),
+impl From<GaveUp> for TransferError {
+    fn from(why: GaveUp) -> Self {
+        match why {
+            GaveUp::Unreachable(why) => Self::Unreachable(why),
+            GaveUp::Refused(why) => Self::Refused(why),
+            GaveUp::Closed => Self::Closed,
         }
     }
 }

@@ -234,26 +234,16 @@ impl Reconnecting {
 
     fn follow(&mut self, now: Instant, next: Option<Next>) {
         let Some(next) = next else { return };
-        let event = match next {
-            Next::Dial => {
-                let event = self.turns.handle_dial();
-                self.state = LinkState::Dialing { attempt: self.turns.attempt() };
-                event
-            }
-            Next::DialAt(until) => {
-                self.state = self.turns.waiting(until);
-                self.turns.handle_waiting(now, until)
-            }
+        let event;
+        match next {
+            Next::Dial => (self.state, event) = self.turns.handle_dial(),
+            Next::DialAt(until) => (self.state, event) = self.turns.handle_waiting(now, until),
             Next::GiveUp(why) => {
-                let event = self.turns.handle_given_up(why);
-                let sentence = self.turns.why().to_owned();
-                self.end(match why {
-                    reconnect::GiveUp::No(_) => GaveUp::Refused(sentence),
-                    _ => GaveUp::Unreachable(sentence),
-                });
-                event
+                let ended;
+                (ended, event) = self.turns.handle_given_up(why);
+                self.end(ended);
             }
-        };
+        }
         self.events.push_back(event);
     }
 

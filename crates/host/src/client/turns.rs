@@ -3,11 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bowline_core::closing::History;
-use bowline_core::reconnect::GiveUp;
-use bowline_core::{Disconnect, Instant, Retry};
+use bowline_core::{Disconnect, Instant, Retry, reconnect};
 use bowline_handshake::client::Request;
 
-use super::{LinkEvent, LinkState, once_reached};
+use super::{GaveUp, LinkEvent, LinkState, once_reached};
 use crate::dial;
 use crate::dial::place;
 
@@ -43,24 +42,15 @@ impl Turns {
         self.links
     }
 
-    /// Which attempt of this outage the present one is.
-    pub(super) fn attempt(&self) -> u32 {
-        self.attempt
-    }
-
-    /// Why the link is down, in one sentence.
-    pub(super) fn why(&self) -> &str {
-        &self.why
-    }
-
     /// How the links so far have ended, for the sentence about the end of the next one.
     pub(super) fn history(&self) -> History {
         self.history
     }
 
-    pub(super) fn handle_dial(&mut self) -> LinkEvent {
-        self.attempt = self.attempt.saturating_add(1);
-        LinkEvent::Dialing { attempt: self.attempt }
+    /// It is dialled: what the link is doing from here on, and what to tell of it.
+    pub(super) fn handle_dial(&mut self) -> (LinkState, LinkEvent) {
+        self.attempt = self.next_attempt();
+        (LinkState::Dialing { attempt: self.attempt }, LinkEvent::Dialing { attempt: self.attempt })
     }
 
     /// A dial has failed; also what to do about it, by somebody who was connected to this server before or not.
@@ -86,22 +76,25 @@ impl Turns {
         LinkEvent::Down { disconnect }
     }
 
-    /// The next dial is at `until`.
-    pub(super) fn handle_waiting(&mut self, now: Instant, until: Instant) -> LinkEvent {
-        LinkEvent::Waiting { attempt: self.attempt.saturating_add(1), delay: until - now }
+    /// The next dial is at `until`: what the link is doing from here on, and what to tell of it.
+    pub(super) fn handle_waiting(&self, now: Instant, until: Instant) -> (LinkState, LinkEvent) {
+        let attempt = self.next_attempt();
+        let state = LinkState::Waiting { attempt, until, why: self.why.clone() };
+        (state, LinkEvent::Waiting { attempt, delay: until - now })
     }
 
-    /// What the link is doing while it waits for that.
-    pub(super) fn waiting(&self, until: Instant) -> LinkState {
-        LinkState::Waiting { attempt: self.attempt.saturating_add(1), until, why: self.why.clone() }
+    /// There will be no other dial: why, and what to tell of it.
+    pub(super) fn handle_given_up(&self, gave_up: reconnect::GiveUp) -> (GaveUp, LinkEvent) {
+        let ended = match gave_up {
+            reconnect::GiveUp::No(_) => GaveUp::Refused(self.why.clone()),
+            _ => GaveUp::Unreachable(format!("{}; gave up: {gave_up}", self.why)),
+        };
+        let event = LinkEvent::GaveUp { why: ended.to_string(), reached: self.links > 0 };
+        (ended, event)
     }
 
-    /// There will be no other dial: the whole sentence is the reason from here on.
-    pub(super) fn handle_given_up(&mut self, gave_up: GiveUp) -> LinkEvent {
-        if !matches!(gave_up, GiveUp::No(_)) {
-            self.why = format!("{}; gave up: {gave_up}", self.why);
-        }
-        LinkEvent::GaveUp { why: self.why.clone(), reached: self.links > 0 }
+    fn next_attempt(&self) -> u32 {
+        self.attempt.saturating_add(1)
     }
 }
 
