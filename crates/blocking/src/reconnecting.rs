@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use bowline_core::connection::{Event, SendError};
-use bowline_core::{Close, Disconnect, Message};
+use bowline_core::{Close, Disconnect, Instant, Message};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{GaveUp, LinkEvent, Reconnecting, ReconnectingConfig, StartError};
@@ -239,7 +239,10 @@ impl ReconnectingWebSocket {
                 match link.next_event(patience) {
                     Some(Event::Closed(disconnect)) => self.let_go(disconnect),
                     Some(event) => {
-                        self.reconnecting.attend(self.clock.now(), link.conn_mut());
+                        let connection = link.conn_mut();
+                        if let Some(silence) = connection.poll_survived() {
+                            self.reconnecting.handle_survived(self.clock.now(), silence, connection);
+                        }
                         return Ok(Some(LinkEvent::Notice(event)));
                     }
                     None => return Ok(None),
@@ -274,10 +277,9 @@ impl ReconnectingWebSocket {
 
     /// Waits for what comes of the dial, for the time of the next one, or as long as there is patience.
     fn wait(&mut self, patience: &mut Patience) {
-        let due = self.reconnecting.poll_timeout();
-        let ours = if let Patience::Until(until) = *patience { Some(until) } else { None };
-        let until = due.into_iter().chain(ours).min().unwrap_or_else(|| self.clock.now());
-        let time = until - self.clock.now();
+        let due = self.reconnecting.poll_timeout().unwrap_or(Instant::MAX);
+        let ours = if let Patience::Until(until) = *patience { until } else { Instant::MAX };
+        let time = due.min(ours) - self.clock.now();
         let answered = if let Some(answer) = &self.answer {
             answer.recv_timeout(time)
         } else {
@@ -293,7 +295,7 @@ impl ReconnectingWebSocket {
                 self.handle_dialed(Err(DialError::System(why)));
             }
         }
-        if ours.is_some_and(|until| until <= now) {
+        if ours <= now {
             *patience = Patience::Over;
         }
     }

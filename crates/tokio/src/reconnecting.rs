@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bowline_core::connection::{Event, SendError};
-use bowline_core::{Close, Disconnect, Message};
+use bowline_core::{Close, Disconnect, Instant, Message};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{GaveUp, LinkEvent, Reconnecting, ReconnectingConfig, StartError};
@@ -145,7 +145,10 @@ impl ReconnectingWebSocket {
                 match link.event().await {
                     Event::Closed(disconnect) => self.let_go(disconnect),
                     event => {
-                        self.reconnecting.attend(self.clock.now(), link.conn_mut());
+                        let connection = link.conn_mut();
+                        if let Some(silence) = connection.poll_survived() {
+                            self.reconnecting.handle_survived(self.clock.now(), silence, connection);
+                        }
                         return Ok(LinkEvent::Notice(event));
                     }
                 }
@@ -226,16 +229,10 @@ impl ReconnectingWebSocket {
 
     /// Waits for what comes of the dial, or for the time of the next one.
     async fn wait(&mut self) {
-        let (clock, deadline) = (self.clock, self.reconnecting.poll_timeout());
-        let due = async {
-            match deadline {
-                Some(at) => sleep_until(clock.deadline(at)).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (clock, due) = (self.clock, self.reconnecting.poll_timeout().unwrap_or(Instant::MAX));
         tokio::select! {
             result = self.dialing.result() => self.handle_dialed(result),
-            () = due => self.reconnecting.handle_timeout(clock.now()),
+            () = sleep_until(clock.deadline(due)) => self.reconnecting.handle_timeout(clock.now()),
         }
     }
 

@@ -168,9 +168,8 @@ impl Reconnecting {
         }
     }
 
-    /// Something has happened on the connection: what it has survived may allow another heartbeat.
-    pub fn attend(&mut self, now: Instant, connection: &mut Connection) {
-        let Some(silence) = connection.poll_survived() else { return };
+    /// The connection [has survived](Connection::poll_survived) such a silence, which may allow another heartbeat.
+    pub fn handle_survived(&mut self, now: Instant, silence: Duration, connection: &mut Connection) {
         if let Some(change) = self.adapt.handle_survived(self.unix(now), silence) {
             connection.set_heartbeat_interval(now, change.to, change.why);
         }

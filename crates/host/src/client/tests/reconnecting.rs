@@ -248,7 +248,9 @@ fn intervals(learning: adapt::Mode, hours: u64) -> Vec<Duration> {
                 Event::Closed(disconnect) => panic!("{disconnect}"),
                 _ => {}
             }
-            it.attend(now, &mut client);
+            if let Some(silence) = client.poll_survived() {
+                it.handle_survived(now, silence, &mut client);
+            }
         }
     }
     intervals
