@@ -7,7 +7,7 @@
 //! | [`Watch`] | the same without I/O, for owners with a loop of their own |
 //! | [`from_message`], [`to_message`], [`from_close`], [`to_close`] | messages and close frames, both ways |
 //!
-//! Files need no more than messages: [`Transfers`](bowline_core::Transfers) go over any WebSocket that carries binary ones.
+//! Files need no more than messages: `Transfers` of `bowline-core` go over any WebSocket that carries binary ones.
 //!
 //! # What cannot be done from outside
 //! tungstenite queues what it has accepted as bytes of frames, so nothing overtakes it: a ping, a Pong or a Close
