@@ -1,13 +1,11 @@
-//! WebSocket connections on blocking sockets of the standard library, without a runtime, and files that arrive whole
-//! and messages that arrive once, over as many of them as it takes.
+#![doc = include_str!("../README.md")]
+//!
+//! # The levels
 //!
 //! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]; this crate moves the bytes, reads the
 //! clock, and waits: for the socket and for the connection's next deadline at once, by `poll` of the system. So pings leave
 //! while a call waits for a peer that takes nothing, a dead peer is found on time, and a close takes no longer than its time-outs
 //! allow. [`WebSocket`] says how long each of its calls may wait.
-//!
-//! With feature `tls` the same over TLS by rustls: `wss://` wherever a URL is dialled, `ServerConfig::tls`, and a stream for
-//! whoever accepts or connects by other means (module `tls`).
 //!
 //! | level | one job |
 //! |---|---|
@@ -17,6 +15,8 @@
 //! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
 //! | [`Listener`] | a thread for each client that comes, by whatever [`Door`] |
 //! | [`Client`], [`InlineClient`], [`Server`] | files, and messages of sessions, over as many links as it takes |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod accept;
 mod client;

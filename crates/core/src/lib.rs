@@ -1,7 +1,4 @@
-//! State machines for WebSocket connections that stay alive, end with a reason, and carry files that arrive whole.
-//!
-//! Everything here is pure: bytes, facts and the time go in; bytes, events and the next deadline come out. There is
-//! no socket, clock, thread or file in this crate, and none can be written in it (`#![no_std]`).
+#![doc = include_str!("../README.md")]
 //!
 //! # The machines
 //!
@@ -69,6 +66,7 @@
 //! - **window**: how many bytes may be on their way, unacknowledged.
 //! - **received**, **safe**: what the peer holds in memory, and what would survive its crash.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(unsafe_code)] // Only `mask/wide.rs` may allow it.
 

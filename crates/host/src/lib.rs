@@ -5,6 +5,14 @@
 //!
 //! No I/O happens here but in [`nonblocking`] and over WebSockets of tungstenite's, and no time is read but to notice a
 //! sleep.
+//!
+//! # Features
+//!
+//! None is on by default. `transfer`: clients and servers of files and messages. `tls`: settings of encrypted connections
+//! (`wss://`) by rustls. `tungstenite`: a heartbeat and explained ends for WebSockets of tungstenite's, also for programs that
+//! use nothing else of this crate.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod accept;
 #[cfg(feature = "transfer")]

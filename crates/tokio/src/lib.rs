@@ -1,5 +1,6 @@
-//! WebSocket connections on tokio that stay alive, end with a reason, and carry files that arrive whole and
-//! messages that arrive once.
+#![doc = include_str!("../README.md")]
+//!
+//! # The levels
 //!
 //! `bowline-core` decides everything; this crate gives it sockets and clocks. It is made of thin levels, each usable
 //! alone and over any `AsyncRead + AsyncWrite`:
@@ -11,6 +12,8 @@
 //! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
 //! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
 //! | [`Client`], [`Server`] | files, and messages of sessions, over as many links as it takes |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod accept;
 mod client;
