@@ -47,6 +47,8 @@ mod websocket;
 pub use bowline_host::client::{GaveUp, ReconnectingConfig};
 pub use bowline_host::messages::{FlushError, Heard};
 pub use bowline_host::proxy;
+#[cfg(unix)]
+pub use bowline_host::unix;
 pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage, Unsent};
 pub use client::{
     Client, ClientConfig, Download, InlineClient, LinkEvent, LinkState, Paths, StartError, Underway,
@@ -57,7 +59,9 @@ pub use driver::{Driven, Driver};
 pub use listener::{Left, Listener, Stopper};
 pub use maybe_tls::MaybeTlsStream;
 pub use reconnecting::ReconnectingWebSocket;
-pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
+pub use server::{
+    Access, Figures, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent,
+};
 pub use stream::{Handle, Stream};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};
 pub use watch::Watch;

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use bowline_core::Instant;
 use bowline_handshake::client::Request;
 
-pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError};
+pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError, rustls};
 pub use stream::TlsStream;
 
 use crate::clock::Clock;

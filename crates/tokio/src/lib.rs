@@ -29,6 +29,8 @@ pub mod tls;
 mod websocket;
 
 pub use bowline_host::proxy;
+#[cfg(unix)]
+pub use bowline_host::unix;
 pub use bowline_host::{AcceptError, DialError, SleepWatch, Stage, Unsent};
 pub use clock::Clock;
 pub use driver::Driver;
@@ -46,5 +48,7 @@ pub use bowline_host::client::{GaveUp, ReconnectingConfig};
 pub use bowline_host::messages::{FlushError, Heard};
 pub use client::{Client, ClientConfig, Download, LinkEvent, LinkState, Paths, StartError};
 pub use reconnecting::ReconnectingWebSocket;
-pub use server::{Access, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent};
+pub use server::{
+    Access, Figures, FileEvent, Grant, Guest, Origins, Peer, Secret, Server, ServerConfig, ServerEvent,
+};
 pub use transfer::{Control, Finished, Transfer, TransferError, TransferProgress};

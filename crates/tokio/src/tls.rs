@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError};
+pub use bowline_host::tls::{ClientTls, Fingerprint, NoFingerprint, ServerTls, TlsError, rustls};
 
 use crate::clock::Clock;
 use crate::dial::Config;

@@ -21,7 +21,7 @@ use bowline_core::transfer::{Leftover, TransferId};
 use bowline_handshake::server::Error;
 use bowline_host::AcceptError;
 use bowline_host::LAST_WORDS;
-use bowline_host::server::{Figures, House, Hurry, Pass, Refusal};
+use bowline_host::server::{House, Hurry, Pass, Refusal};
 #[cfg(feature = "tls")]
 use bowline_host::tls::timed_out;
 use bowline_host::transfer::Verb;
@@ -46,7 +46,7 @@ use porch::Porch;
 use sweeping::Sweeping;
 
 pub use bowline_host::server::{
-    Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
+    Access, Figures, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
 };
 
 /// How many threads work on the files of all clients: more than a disk has use for.
@@ -138,7 +138,7 @@ impl Server {
         self.serve_at(listener, |server, stream, peer| server.serve_tcp(stream, peer.to_string()))
     }
 
-    /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
+    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user alone.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is

@@ -20,6 +20,8 @@ use unchecked::Unchecked;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use records::Records;
+/// The version whose configurations [`ClientTls`] and [`ServerTls`] can be made of.
+pub use rustls;
 
 /// The protocol in it: a WebSocket begins as a request of HTTP/1.1.
 const ALPN: &[u8] = b"http/1.1";

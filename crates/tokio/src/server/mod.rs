@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bowline_host::AcceptError;
 use bowline_host::accept::{Failures, is_passing};
-use bowline_host::server::{Figures, House, Refusal};
+use bowline_host::server::{House, Refusal};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
@@ -43,7 +43,7 @@ use served::Link;
 
 use bowline_host::server::Pass;
 pub use bowline_host::server::{
-    Access, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
+    Access, Figures, FileEvent, Grant, Guest, Origins, Peer, Secret, ServerConfig, ServerEvent,
 };
 
 /// A server of one folder. Clones share it.
@@ -116,7 +116,7 @@ impl Server {
         self.serve_at(Door::Tcp(listener), shutdown).await
     }
 
-    /// The same at a Unix socket, without TLS. [`bowline_host::unix::listen`] makes one that is for this user alone.
+    /// The same at a Unix socket, without TLS. [`unix::listen`](crate::unix::listen) makes one that is for this user alone.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
