@@ -14,6 +14,8 @@ ADAPTERS = ("tokio", "blocking")
 NEUTRAL = {"bytes", "http"}
 # What everybody may want of every type.
 WANTED = {"Debug", "Send"}
+# And of one that says what went wrong: to be passed on by `?`, and between threads.
+WANTED_OF_ERRORS = {"Error", "Sync"}
 # How bytes and items move is what the adapters are for; what becomes of a thing that is dropped shows elsewhere.
 OWN_TRAITS = {"AsyncRead", "AsyncWrite", "Read", "Write", "Stream", "Sink", "Iterator", "Drop"}
 
@@ -110,7 +112,8 @@ def closed(lists, exceptions):
 def traits(lists):
     for items in lists.values():
         for name in items.types:
-            for missing in sorted(WANTED - items.traits.get(name, set())):
+            wanted = WANTED | (WANTED_OF_ERRORS if name.endswith("Error") else set())
+            for missing in sorted(wanted - items.traits.get(name, set())):
                 yield f"{name} is not {missing}"
 
 

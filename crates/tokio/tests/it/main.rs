@@ -9,6 +9,7 @@ mod dial;
 mod driver;
 mod ends;
 mod farewell;
+mod futures;
 mod orders;
 mod pieces;
 mod reconnecting;
