@@ -17,11 +17,12 @@ pub struct Utf8Error {
 /// ```
 /// use bowline_core::utf8::Validator;
 /// let mut utf8 = Validator::new();
-/// utf8.push(b"gr\xc3").unwrap(); // half of an umlaut
+/// utf8.push(b"gr\xc3")?; // half of an umlaut
 /// assert!(!utf8.is_complete());
-/// utf8.push(b"\xbcn").unwrap();
+/// utf8.push(b"\xbcn")?;
 /// assert!(utf8.is_complete());
 /// assert_eq!(utf8.push(b"\xed\xa0").unwrap_err().at, 5); // no third byte can make this good
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Validator {

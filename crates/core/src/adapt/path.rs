@@ -29,10 +29,11 @@ const MAX_KEY: usize = 255;
 /// ```
 /// use bowline_core::adapt::Path;
 ///
-/// let path: Path = "example.org:443 45.000 60.040 1790000000".parse().unwrap();
+/// let path: Path = "example.org:443 45.000 60.040 1790000000".parse()?;
 /// assert_eq!(path.key(), "example.org:443");
 /// assert_eq!(path.to_string(), "example.org:443 45.000 60.040 1790000000");
 /// assert_eq!(Path::new("example.org:443").to_string(), "example.org:443 - - 0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {

@@ -16,9 +16,10 @@ pub const MAX_REASON: usize = 123;
 ///
 /// ```
 /// use bowline_core::{Close, CloseCode};
-/// let close = Close::new(CloseCode::GOING_AWAY, "deploy").unwrap();
+/// let close = Close::new(CloseCode::GOING_AWAY, "deploy")?;
 /// assert_eq!(close.to_string(), "1001 (going away) deploy");
 /// assert!(Close::new(CloseCode::ABNORMAL, "").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {

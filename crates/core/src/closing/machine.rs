@@ -23,7 +23,7 @@ use core::time::Duration;
 /// use bowline_core::{Close, CloseCode, Instant, Role};
 ///
 /// let mut closing = Closing::new(Config::default(), Role::Server, Instant::ZERO);
-/// let goodbye = Close::new(CloseCode::GOING_AWAY, "tab closed").unwrap().encode();
+/// let goodbye = Close::new(CloseCode::GOING_AWAY, "tab closed")?.encode();
 /// let answer = closing.handle_close(Instant::from_secs(3), &goodbye);
 /// assert_eq!(answer, Some(goodbye)); // to be written as the payload of our Close frame
 /// closing.handle_close_flushed(Instant::from_secs(3), None);
@@ -36,6 +36,7 @@ use core::time::Duration;
 ///     "received 1001 (going away) tab closed; then sent 1001 (going away) tab closed"
 /// );
 /// assert_eq!(closing.transport(), Transport::Drop);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Closing {

@@ -63,12 +63,13 @@ impl Connection {
     /// let mut client = Connection::client(Config::default(), [1; 32], now);
     /// let mut server = Connection::server(config, [2; 32], now);
     ///
-    /// client.send_piece(now, Piece::text("hello ")).unwrap();
-    /// client.send_piece(now, Piece::text("world").last()).unwrap();
+    /// client.send_piece(now, Piece::text("hello "))?;
+    /// client.send_piece(now, Piece::text("world").last())?;
     /// server.handle_input(now, client.output());
     ///
     /// assert_eq!(server.poll_event(), Some(Event::Piece(Piece::text("hello "))));
     /// assert_eq!(server.poll_event(), Some(Event::Piece(Piece::text("world").last())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

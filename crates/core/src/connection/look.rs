@@ -72,11 +72,12 @@ impl Connection {
     /// let mut server = Connection::server(Config::default(), [2; 32], Instant::ZERO);
     /// for word in ["several", "words"] {
     ///     let now = server.time_to_send().unwrap_or_else(|| Instant::from_secs(1));
-    ///     server.send(now, Message::text(word)).unwrap();
+    ///     server.send(now, Message::text(word))?;
     /// }
     /// assert_eq!(server.time_to_send(), Some(Instant::from_secs(1)));
     /// server.handle_written(Instant::from_secs(2), server.output().len());
     /// assert_eq!(server.time_to_send(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn time_to_send(&self) -> Option<Instant> {
         (self.is_calm() && !self.outbox.is_empty()).then_some(self.now)

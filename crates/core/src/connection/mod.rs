@@ -76,12 +76,13 @@ use stats::Counters;
 /// let mut client = Connection::client(Config::default(), [1; 32], now);
 /// let mut server = Connection::server(Config::default(), [2; 32], now);
 ///
-/// client.send(now, Message::text("hello")).unwrap();
+/// client.send(now, Message::text("hello"))?;
 /// let n = client.output().len();
 /// server.handle_input(now, client.output()); // here a real host would use a socket
 /// client.handle_written(now, n);
 ///
 /// assert_eq!(server.poll_event(), Some(Event::Message(Message::text("hello"))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Connection {
     now: Instant,

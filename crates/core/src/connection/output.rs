@@ -58,10 +58,11 @@ impl Connection {
     /// let mut client = Connection::client(Config::default(), [1; 32], now);
     /// let mut server = Connection::server(Config::default(), [2; 32], now);
     ///
-    /// client.send(now, Message::text("hello")).unwrap();
+    /// client.send(now, Message::text("hello"))?;
     /// server.handle_input(now, client.output());
     /// assert_eq!(server.poll_lent(), Some(Lent::Text("hello")));
     /// assert_eq!(server.poll_lent(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
     pub fn poll_lent(&mut self) -> Option<Lent<'_>> {

@@ -25,7 +25,7 @@ const LONG: Duration = Duration::from_secs(10_000);
 /// use bowline_core::{Instant, Message};
 ///
 /// let mut client = Connection::client(Config::default(), [1; 32], Instant::ZERO);
-/// client.send(Instant::from_secs(2), Message::text("hello")).unwrap();
+/// client.send(Instant::from_secs(2), Message::text("hello"))?;
 /// let n = client.output().len();
 /// client.handle_written(Instant::from_secs(2), n);
 /// assert_eq!(
@@ -37,6 +37,7 @@ const LONG: Duration = Duration::from_secs(10_000);
 ///         "     15.000 s  open\n",
 ///     )
 /// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline(Recorder);

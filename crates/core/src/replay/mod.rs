@@ -47,12 +47,12 @@ use thiserror::Error;
 /// let now = Instant::ZERO;
 /// let (mut here, mut there) = (Replay::new(Config::default()), Replay::new(Config::default()));
 /// // Sent before there is a link: it is kept.
-/// here.send(Message::text("hello")).unwrap();
+/// here.send(Message::text("hello"))?;
 ///
 /// // A link comes up. Both say how far they have come.
 /// let (ours, theirs) = (here.handle_link_up(now), there.handle_link_up(now));
-/// here.handle_resumed(now, theirs).unwrap();
-/// there.handle_resumed(now, ours).unwrap();
+/// here.handle_resumed(now, theirs)?;
+/// there.handle_resumed(now, ours)?;
 /// let (number, message) = here.poll_message().unwrap();
 /// assert_eq!(there.handle_message(now, number, message), Arrival::Deliver(Message::text("hello")));
 ///
@@ -60,9 +60,10 @@ use thiserror::Error;
 /// here.handle_link_down(now);
 /// there.handle_link_down(now);
 /// let (ours, theirs) = (here.handle_link_up(now), there.handle_link_up(now));
-/// here.handle_resumed(now, theirs).unwrap();
-/// there.handle_resumed(now, ours).unwrap();
+/// here.handle_resumed(now, theirs)?;
+/// there.handle_resumed(now, ours)?;
 /// assert_eq!((here.poll_message(), here.unacknowledged()), (None, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Replay {
