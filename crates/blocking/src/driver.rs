@@ -59,6 +59,9 @@ const LULL: Duration = Duration::from_secs(1);
 ///     }
 /// }
 /// ```
+///
+/// Pings leave on time only while it is driven: an owner that goes away for minutes keeps its peer waiting. Where that
+/// cannot be excluded, give the driver a thread of its own.
 pub struct Driver<S> {
     /// Until the end.
     stream: Option<S>,

@@ -89,6 +89,10 @@ pub use spawned::{Receiver, Sender};
 /// # The other side closes
 /// Its Close is answered when the owner asks for more after the last message, and what was sent before that leaves first.
 /// So a loop that receives and replies has replied to everything, whatever came behind it.
+///
+/// # Messages larger than memory
+/// With [`Config::delivery`] messages arrive in pieces, below one frame if need be: see
+/// [`receive_piece`](Self::receive_piece) and [`send_piece`](Self::send_piece).
 pub struct WebSocket<S> {
     driver: Driver<S>,
     held: Held,

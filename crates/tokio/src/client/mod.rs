@@ -44,6 +44,7 @@ const EVENTS: usize = 256;
 /// let mut upload = client.upload(Path::new("a.tar"), SafeName::parse("a.tar")?, id).await?;
 /// let finished = upload.finished().await?;
 /// println!("{} bytes over {} links, BLAKE3 {}", finished.bytes, finished.links, finished.digest);
+/// client.close().await;
 /// # Ok(())
 /// # }
 /// ```
