@@ -95,7 +95,7 @@ pub(super) struct Outgoing {
     again: bool,
     state: State,
     tries: Tries,
-    /// When the peer was heard of last about this transfer.
+    /// When the peer was heard of last about this transfer, or since when it is waited for.
     heard: Instant,
     /// Since when it says that it is at work, and does nothing else.
     working: Option<Instant>,

@@ -87,6 +87,10 @@ impl Outgoing {
         self.resent += self.highest.min(self.sent).saturating_sub(offset);
         self.reached = self.reached.max(self.sent);
         self.highest = self.highest.max(self.sent);
+        if self.flights.is_empty() {
+            // Until here nobody waited for the peer, however long that was.
+            self.heard = now;
+        }
         let stamp = flow.handle_sent(now, len);
         // A limit on the rate may have held this part back: what has left before it has a time of its own.
         match self.flights.back_mut().filter(|flight| is_begun && flight.stamp.is_of(now)) {

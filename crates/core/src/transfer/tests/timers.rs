@@ -86,3 +86,30 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
     // Without a time it would tell its user that the file does not come.
     assert_eq!(refused, Some((Code::Busy, Duration::from_secs(1))));
 }
+
+#[test]
+fn after_a_silence_of_the_source_the_peer_has_its_time_to_answer() {
+    let mut world = World::new();
+    world.client.transfers.offer(world.now, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
+    world.link_up();
+    while world.poll_messages()
+        | world.deliver(true)
+        | world.deliver(false)
+        | world.server.carry_out_one(world.now)
+    {}
+    let read = world.client.effects.pop_front();
+    assert!(matches!(read, Some(Event::Read { offset: 0, .. })), "{read:?}");
+
+    world.now += Duration::from_secs(3600);
+    world.client.transfers.handle_timeout(world.now);
+    world.client.transfers.provide(world.now, id(1), 0, Bytes::from_static(b"hello"));
+    while world.poll_messages() {}
+    let patience = world.config.stall_timeout;
+    assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + patience));
+
+    // It has none for what it leaves unanswered because more follows.
+    world.now += patience / 2;
+    world.client.transfers.provide(world.now, id(1), 5, Bytes::from_static(b"again"));
+    while world.poll_messages() {}
+    assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + patience / 2));
+}
