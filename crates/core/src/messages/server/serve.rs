@@ -105,6 +105,7 @@ impl Sessions {
     /// # assert!(sessions.is_empty());
     /// ```
     pub fn serve(&mut self, now: Instant, link: LinkId, session: &mut Session) -> bool {
+        self.advance(now);
         let mut moved = false;
         while let Some(frame) = session.take_frame() {
             self.handle_frame(now, link, frame);

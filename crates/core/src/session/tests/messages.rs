@@ -64,6 +64,29 @@ fn a_message_crosses_both_ways() {
 }
 
 #[test]
+fn a_link_that_takes_nothing_more_has_no_deadline_that_is_over() {
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    let now = Instant::ZERO;
+    say(&mut client, "hello");
+    settle(&mut client, &mut server, &mut sessions);
+    let (id, _) = sessions.poll_received(now).expect("it came");
+    for _ in 0..16 {
+        sessions.send(now, id, Message::binary([0; 1024].to_vec())).expect("room");
+    }
+    sessions.serve(now, LINK, &mut server);
+    assert!(!server.has_frame_room(), "all of them wait for the connection");
+    say(&mut client, "again");
+    while let Some(message) = client.poll_message(now, 1) {
+        server.handle_message(now, message.into_bytes());
+    }
+    sessions.serve(now, LINK, &mut server);
+    sessions.poll_received(now).expect("it came");
+    let due = sessions.link_timeout(LINK).expect("it is to be acknowledged");
+    assert!(!sessions.serve(due, LINK, &mut server), "there is no place for that");
+    assert_eq!(sessions.link_timeout(LINK), None);
+}
+
+#[test]
 fn who_does_not_speak_of_messages_is_not_spoken_to() {
     for (speaks, listens) in [(true, false), (false, true), (false, false)] {
         let (mut client, mut server, mut sessions) = pair(speaks, listens);
