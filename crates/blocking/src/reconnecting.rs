@@ -177,8 +177,8 @@ impl ReconnectingWebSocket {
         self.reconnecting.close();
         self.answer = None;
         if let Some(link) = &mut self.link {
-            // One that is closing already is as good.
-            let _ = link.close(close);
+            // One that is closing already is as good, and so is another Close than one that must not be sent.
+            let _ = link.close(close).or_else(|_| link.close(Close::normal()));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bowline_blocking::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use bowline_core::connection::SendError;
-use bowline_core::{Close, Message};
+use bowline_core::{Close, CloseCode, Message};
 
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -130,4 +130,14 @@ fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     assert_eq!(socket.receive(), Err(GaveUp::Closed));
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "nobody comes");
+}
+
+#[test]
+fn it_ends_also_with_a_close_that_must_not_be_sent() {
+    let (listener, mut socket) = listen();
+    let server = thread::spawn(move || accept(&listener).ended());
+    until_up(&mut socket);
+    socket.close(Close::decode(&1006_u16.to_be_bytes()).0);
+    assert_eq!(socket.receive(), Err(GaveUp::Closed));
+    assert_eq!(server.join().unwrap().code(), CloseCode::NORMAL);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowline_core::connection::{Event, SendError};
-use bowline_core::{Close, Message};
+use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -128,4 +128,14 @@ async fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     socket.close(Close::normal());
     assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
     assert!(timeout(Duration::from_millis(20), listener.accept()).await.is_err(), "nobody comes");
+}
+
+#[tokio::test]
+async fn it_ends_also_with_a_close_that_must_not_be_sent() {
+    let (listener, mut socket) = listen().await;
+    let server = tokio::spawn(async move { accept(&listener).await.ended().await });
+    until(&mut socket, is_up).await;
+    socket.close(Close::decode(&1006_u16.to_be_bytes()).0);
+    assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
+    assert_eq!(in_time(server).await.unwrap().code(), CloseCode::NORMAL);
 }
