@@ -11,6 +11,7 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ pub enum GaveUp {
 pub struct Reconnecting {
     config: ReconnectingConfig,
     reconnect: Reconnect,
+    /// Somebody has waited for a connection.
+    is_wanted: bool,
     adapt: Adapt,
     /// What the wall clock showed when the time was `start`.
     unix: u64,
@@ -83,7 +86,8 @@ pub struct Reconnecting {
 }
 
 impl Reconnecting {
-    /// A connection to the server that this request asks. It is [`Dialing`](LinkState::Dialing) at once.
+    /// A connection to the server that this request asks. It is dialled at the first [`handle_timeout`](Self::handle_timeout),
+    /// whenever that is: whatever has a limit of time has it from then on.
     ///
     /// # Errors
     /// [`StartError::Random`].
@@ -96,8 +100,9 @@ impl Reconnecting {
         learning.mode = config.learning;
         learning.interval = config.connection.heartbeat.interval;
         let path = config.path.clone().unwrap_or_else(|| way(&config.dial, request));
-        let mut reconnecting = Self {
+        Ok(Self {
             reconnect: Reconnect::new(settings, &mut rng, now),
+            is_wanted: false,
             adapt: Adapt::new(learning, config.paths.path(&path)),
             config,
             unix: unix(),
@@ -106,9 +111,7 @@ impl Reconnecting {
             state: LinkState::Dialing { attempt: 1 },
             ended: None,
             events: VecDeque::new(),
-        };
-        reconnecting.handle_timeout(now);
-        Ok(reconnecting)
+        })
     }
 
     // ----- facts -----
@@ -163,6 +166,9 @@ impl Reconnecting {
     /// Time has passed. Early and repeated calls change nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.ended.is_none() {
+            if !mem::replace(&mut self.is_wanted, true) {
+                self.reconnect.dial(now);
+            }
             let next = self.reconnect.handle_timeout(now);
             self.follow(now, next);
         }

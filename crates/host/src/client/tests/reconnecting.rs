@@ -5,6 +5,13 @@ use bowline_core::connection::Event;
 use bowline_core::{Close, CloseCode, adapt};
 
 fn reconnecting(config: ReconnectingConfig) -> Reconnecting {
+    let mut reconnecting = unwanted(config);
+    reconnecting.handle_timeout(Instant::ZERO);
+    reconnecting
+}
+
+/// One that nobody has waited for yet.
+fn unwanted(config: ReconnectingConfig) -> Reconnecting {
     Reconnecting::new(config, &Request::new("ws://127.0.0.1:9000").unwrap(), Instant::ZERO).unwrap()
 }
 
@@ -175,6 +182,19 @@ fn a_dial_that_does_not_end_is_abandoned() {
     assert_eq!(it.poll_timeout(), Some(Instant::from_secs(4)), "it says by itself what it waited for");
     wait(&mut it);
     assert_eq!(told(&mut it), ["waiting for 2"]);
+}
+
+#[test]
+fn a_connection_that_is_wanted_late_has_all_its_time() {
+    let mut config = ReconnectingConfig::default();
+    config.reconnect.first_contact = Some(20 * SECOND);
+    let mut it = unwanted(config);
+    assert!(matches!(it.state(), LinkState::Dialing { attempt: 1 }));
+    let late = Instant::from_secs(3600);
+    it.handle_timeout(late);
+    assert_eq!((told(&mut it), it.poll_timeout()), (vec!["dialing 1".into()], Some(late + 11 * SECOND)));
+    it.handle_dial_failed(late + SECOND, refused());
+    assert_eq!(told(&mut it), ["1 failed: nobody listens", "waiting for 2"]);
 }
 
 #[test]
