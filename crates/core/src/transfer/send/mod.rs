@@ -52,6 +52,10 @@ impl Context<'_> {
 /// How often the peer is told that a digest takes its time: often enough for its patience.
 const WORKING_EVERY: Duration = Duration::from_secs(10);
 
+/// How often it is told that others have their turn, or that a disk is slow. 30 s: three of these may be late before its 120 s are
+/// over, and of many transfers at once they take little of a slow path.
+const TURN_EVERY: Duration = Duration::from_secs(30);
+
 /// Whether a transfer goes on after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]

@@ -1,6 +1,6 @@
 //! When a sender has something to do, and how long its peer may take.
 
-use super::{Context, Fate, Outgoing, State, WORKING_EVERY};
+use super::{Context, Fate, Outgoing, State, TURN_EVERY, WORKING_EVERY};
 use crate::Instant;
 use crate::transfer::event::Failure;
 use crate::transfer::wire::{Frame, Have, Phase};
@@ -16,8 +16,11 @@ impl Outgoing {
             State::Sending { .. } => match self.pauses.halt.there {
                 Some(since) => Some(since + config.pause_timeout),
                 None if self.awaits_peer() => Some(self.heard + config.stall_timeout),
-                // While it is our turn, nobody else is late.
-                None => self.is_working().then(|| self.heard.max(self.told) + WORKING_EVERY),
+                // While it is our turn, nobody else is late, and hears that we are there.
+                None => {
+                    let every = if self.is_working() { WORKING_EVERY } else { TURN_EVERY };
+                    Some(self.heard.max(self.told) + every)
+                }
             },
             State::Verifying { .. } => None,
         }
@@ -32,9 +35,9 @@ impl Outgoing {
         }
     }
 
-    /// What it is at work on.
+    /// What keeps it from sending.
     fn phase(&self) -> Phase {
-        if self.end.is_some() { Phase::Verify } else { Phase::Source }
+        if self.is_working() && self.end.is_some() { Phase::Verify } else { Phase::Source }
     }
 
     pub(super) fn awaits_peer(&self) -> bool {

@@ -198,10 +198,13 @@ fn stalls_at(sender: &mut Scripted, seconds: u64) -> bool {
 #[test]
 fn a_receiver_that_acknowledges_nothing_is_not_waited_for() {
     let mut sender = Scripted::sending(1 << 20);
-    assert_eq!(sender.0.poll_timeout(), None, "it waits for its own source");
+    let due = Instant::from_secs(30);
+    assert_eq!(sender.0.poll_timeout(), Some(due), "it waits for its own source");
+    sender.0.handle_timeout(due);
+    assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Source)]);
     sender.read();
-    sender.say();
-    assert!(stalls_at(&mut sender, 60));
+    sender.say_at(due);
+    assert!(stalls_at(&mut sender, 90));
 }
 
 #[test]

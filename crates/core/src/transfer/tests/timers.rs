@@ -113,3 +113,19 @@ fn after_a_silence_of_the_source_the_peer_has_its_time_to_answer() {
     while world.poll_messages() {}
     assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + patience / 2));
 }
+
+#[test]
+fn who_waits_for_the_turns_of_others_says_that_it_is_there() {
+    let config = Config { limit_rate: Some(1 << 20), min_rate: None, ..Config::default() };
+    let mut world = World::with(config);
+    world.send(id(1), "file", contents(1, 1_000_000));
+    world.link_up();
+    world.settle();
+    // As many others share the rate as have their turns in five minutes.
+    let turn = world.now + Duration::from_secs(300);
+    world.client.transfers.hold_back(world.now, turn, world.now);
+    world.run(Duration::from_secs(400));
+    assert!(world.now > turn && world.client.done(id(1)), "{:?}", world.client.told);
+    let gave_up = |event: &Event| matches!(event, Event::Retrying { .. } | Event::Failed { .. });
+    assert!(!world.client.told.iter().chain(&world.server.told).any(gave_up), "{:?}", world.client.told);
+}

@@ -288,7 +288,7 @@ pub enum Phase {
     Sync,
     /// Moving the file to its place.
     Commit,
-    /// A sender whose source has nothing to give for a while.
+    /// A sender whose source has nothing to give for a while, or that waits for the turns of others.
     Source,
     /// Something else.
     Other(u32),
