@@ -119,7 +119,8 @@ impl ReconnectingWebSocket {
         Ok(Self { clock, reconnecting, dialing, answer: None, link: None, round_trip: None })
     }
 
-    /// The next message, over whichever connection it comes; or why there will be none.
+    /// The next message, over whichever connection it comes; or why there will be none. Where messages arrive in pieces it is put
+    /// together from those that no [event](Self::event) was.
     ///
     /// # Errors
     /// It has given up, or was closed.
@@ -221,7 +222,7 @@ impl ReconnectingWebSocket {
     /// `None` when the time is over.
     fn message(&mut self, patience: &mut Patience) -> Result<Option<Message>, GaveUp> {
         while let Some(event) = self.turn(patience)? {
-            if let LinkEvent::Notice(Event::Message(message)) = event {
+            if let Some(message) = self.reconnecting.message(event) {
                 return Ok(Some(message));
             }
         }

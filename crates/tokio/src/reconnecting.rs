@@ -114,7 +114,8 @@ impl ReconnectingWebSocket {
         Ok(Self { clock, reconnecting, dialing, link: None, round_trip: None })
     }
 
-    /// The next message, over whichever connection it comes; or why there will be none.
+    /// The next message, over whichever connection it comes; or why there will be none. Where messages arrive in pieces it is put
+    /// together from those that no [event](Self::event) was.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped, and a dial that is under way goes on with the next call.
     ///
@@ -122,7 +123,8 @@ impl ReconnectingWebSocket {
     /// It has given up, or was closed.
     pub async fn receive(&mut self) -> Result<Message, GaveUp> {
         loop {
-            if let LinkEvent::Notice(Event::Message(message)) = self.event().await? {
+            let event = self.event().await?;
+            if let Some(message) = self.reconnecting.message(event) {
                 return Ok(message);
             }
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bowline_blocking::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use bowline_core::connection::SendError;
+use bowline_core::message::Delivery;
 use bowline_core::{Close, CloseCode, Message};
 
 const MOMENT: Duration = Duration::from_millis(10);
@@ -130,6 +131,27 @@ fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     assert_eq!(socket.receive(), Err(GaveUp::Closed));
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "nobody comes");
+}
+
+#[test]
+fn messages_that_arrive_in_pieces_are_received_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = ReconnectingConfig::default();
+    config.connection.delivery = Delivery::Pieces;
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut socket = ReconnectingWebSocket::new(&url, config).unwrap();
+    let long = Message::binary(vec![7; 1 << 20]);
+    let server = thread::spawn({
+        let long = long.clone();
+        move || {
+            let mut socket = accept(&listener);
+            socket.send(long).unwrap();
+            socket.ended()
+        }
+    });
+    assert_eq!(socket.receive(), Ok(long));
+    drop(socket);
+    server.join().unwrap();
 }
 
 #[test]

@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use bowline_core::adapt::{self, Adapt};
 use bowline_core::reconnect::{self, Next};
-use bowline_core::{Connection, Disconnect, Instant, Reconnect, Rng, connection};
+use bowline_core::{Connection, Disconnect, Instant, Message, Reconnect, Rng, connection};
 use bowline_handshake::client::Request;
 use thiserror::Error;
 
 use super::turns::{Turns, unix, way};
 use super::{LinkEvent, LinkState, Paths, StartError};
-use crate::dial;
 use crate::seed::seed;
+use crate::{Joiner, dial};
 
 /// Settings of a WebSocket that is dialled again whenever it is lost.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,7 @@ pub struct Reconnecting {
     state: LinkState,
     ended: Option<GaveUp>,
     events: VecDeque<LinkEvent>,
+    joiner: Joiner,
 }
 
 impl Reconnecting {
@@ -111,6 +112,7 @@ impl Reconnecting {
             state: LinkState::Dialing { attempt: 1 },
             ended: None,
             events: VecDeque::new(),
+            joiner: Joiner::default(),
         })
     }
 
@@ -143,6 +145,8 @@ impl Reconnecting {
 
     /// The connection has ended.
     pub fn handle_down(&mut self, now: Instant, mut disconnect: Disconnect) {
+        // Of a message in pieces the rest does not follow.
+        self.joiner = Joiner::default();
         let change = self.adapt.record(self.unix(now), &mut disconnect);
         self.config.paths.note(self.adapt.path());
         let retry = disconnect.retry();
@@ -203,6 +207,15 @@ impl Reconnecting {
     /// What to tell next.
     pub fn poll_event(&mut self) -> Option<LinkEvent> {
         self.events.pop_front()
+    }
+
+    /// The message that comes, or is whole, with this event: for whoever takes messages only.
+    pub fn message(&mut self, event: LinkEvent) -> Option<Message> {
+        match event {
+            LinkEvent::Notice(connection::Event::Message(message)) => Some(message),
+            LinkEvent::Notice(connection::Event::Piece(piece)) => self.joiner.push(piece),
+            _ => None,
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bowline_core::connection::{Event, SendError};
+use bowline_core::message::Delivery;
 use bowline_core::{Close, CloseCode, Message};
 use bowline_tokio::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use tokio::io::AsyncWriteExt;
@@ -128,6 +129,26 @@ async fn what_was_closed_before_it_was_dialled_is_not_dialled() {
     socket.close(Close::normal());
     assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
     assert!(timeout(Duration::from_millis(20), listener.accept()).await.is_err(), "nobody comes");
+}
+
+#[tokio::test]
+async fn messages_that_arrive_in_pieces_are_received_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = ReconnectingConfig::default();
+    config.connection.delivery = Delivery::Pieces;
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut socket = ReconnectingWebSocket::new(&url, config).unwrap();
+    let long = Message::binary(vec![7; 1 << 20]);
+    let server = tokio::spawn({
+        let long = long.clone();
+        async move {
+            let mut socket = accept(&listener).await;
+            socket.send(long).await.unwrap();
+            socket.ended().await
+        }
+    });
+    assert_eq!(in_time(socket.receive()).await, Ok(long));
+    server.abort();
 }
 
 #[tokio::test]

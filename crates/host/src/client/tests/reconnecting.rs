@@ -2,7 +2,8 @@
 
 use super::*;
 use bowline_core::connection::Event;
-use bowline_core::{Close, CloseCode, adapt};
+use bowline_core::message::Piece;
+use bowline_core::{Close, CloseCode, Message, adapt};
 
 fn reconnecting(config: ReconnectingConfig) -> Reconnecting {
     let mut reconnecting = unwanted(config);
@@ -195,6 +196,21 @@ fn a_connection_that_is_wanted_late_has_all_its_time() {
     assert_eq!((told(&mut it), it.poll_timeout()), (vec!["dialing 1".into()], Some(late + 11 * SECOND)));
     it.handle_dial_failed(late + SECOND, refused());
     assert_eq!(told(&mut it), ["1 failed: nobody listens", "waiting for 2"]);
+}
+
+#[test]
+fn who_takes_messages_takes_them_whole() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    let notice = |piece| LinkEvent::Notice(Event::Piece(piece));
+    assert_eq!(it.message(notice(Piece::text("the beginning of one"))), None);
+    cut(&mut it, Instant::ZERO, SECOND, End::Reset);
+    assert_eq!(it.message(notice(Piece::text("an"))), None);
+    assert_eq!(it.message(LinkEvent::Notice(Event::Pong { rtt: SECOND })), None);
+    assert_eq!(it.message(notice(Piece::text("other").last())), Some(Message::text("another")));
+    assert_eq!(
+        it.message(LinkEvent::Notice(Event::Message(Message::text("one")))),
+        Some(Message::text("one"))
+    );
 }
 
 #[test]
