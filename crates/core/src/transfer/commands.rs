@@ -22,13 +22,13 @@ impl Transfers {
             return Err(AlreadyKnown(id));
         }
         if let Some(failure) = self.unoffered(offer.length) {
-            if let Some(asked) = self.asked.remove(&id) {
+            if let Some(asked) = self.take_asked(id) {
                 self.refuse_open(asked.handle, &failure);
             }
             self.events.push_back(Event::Failed { id, failure });
             return Ok(());
         }
-        let asked = self.asked.remove(&id);
+        let asked = self.take_asked(id);
         if let (Some(asked), Some(link)) = (asked, &mut self.link) {
             link.close(asked.handle);
         }
@@ -168,7 +168,7 @@ impl Transfers {
                 self.wanted.remove(&id);
             }
             self.incoming_step(now, id, |incoming, cx| incoming.fail(cx, failure));
-        } else if let Some(asked) = self.asked.remove(&id) {
+        } else if let Some(asked) = self.take_asked(id) {
             self.paused.remove(&id);
             self.refuse_open(asked.handle, &failure);
             self.events.push_back(Event::Failed { id, failure });

@@ -257,6 +257,7 @@ impl Transfers {
             self.sending_timeout(id);
             self.incoming_step(now, id, Incoming::handle_timeout);
             self.wanted_timeout(id);
+            self.asked_timeout(id);
             self.note(id);
         }
         self.leave_stuck(told);
@@ -339,7 +340,8 @@ impl Transfers {
             incoming.track(self.now);
         }
         let deadline = incoming.as_ref().and_then(|incoming| incoming.deadline(&self.config));
-        self.agenda.enter(id, earliest(deadline, earliest(outgoing, wanted)));
+        let asked = self.asked.get(&id).map(|asked| asked.deadline());
+        self.agenda.enter(id, earliest(earliest(deadline, asked), earliest(outgoing, wanted)));
         if incoming.is_some_and(Incoming::queue_ack) {
             self.acks.push_back(id);
         }

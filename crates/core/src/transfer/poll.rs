@@ -66,7 +66,7 @@ impl Transfers {
             let Some(wanted) = wanted else { continue };
             let handle = link.open(Route::Wanted(id));
             link.guard.handle_ours(now);
-            wanted.state = Asking::Asked { handle, since: now };
+            wanted.state = Asking::Asked { handle, since: now, heard: now };
             let (name, range) = (wanted.name.clone(), wanted.range);
             let (from, to, again) = (range.from(), range.to(), wanted.was_offered);
             let request = Request { id, name, from, to, if_digest: None, again };

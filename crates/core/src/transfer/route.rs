@@ -245,8 +245,9 @@ impl Transfers {
         if let Some(link) = self.link.as_mut().filter(|_| request.again) {
             link.ahead.limit();
         }
-        self.asked.insert(id, Asked { handle, again: request.again });
+        self.asked.insert(id, Asked { handle, again: request.again, told: self.now });
         self.events.push_back(Event::Requested { id, name: request.name, range });
+        self.note(id);
     }
 
     fn handle_routed(&mut self, handle: Handle, frame: Frame) {
@@ -293,6 +294,7 @@ impl Transfers {
                     other => incoming.fail(cx, misplaced(&other)),
                 });
             }
+            (Some(Route::Wanted(id)), Frame::Finishing(..)) => self.handle_looking(id),
             (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
                 if cancel.discard {
@@ -304,7 +306,7 @@ impl Transfers {
             }
             (Some(Route::Asked(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
-                self.asked.remove(&id);
+                self.take_asked(id);
                 self.paused.remove(&id);
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }

@@ -1,10 +1,12 @@
 //! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
 
 use super::event::{Event, Failure};
+use super::pace::longest_work;
 use super::places::asks_for_all;
 use super::receive::Earlier;
+use super::send::WORKING_EVERY;
 use super::tries::Tries;
-use super::wire::{Handle, Offer};
+use super::wire::{Frame, Handle, Offer, Phase};
 use super::{ByteRange, Code, Kind, SafeName, TransferId, Transfers};
 use crate::Instant;
 use alloc::format;
@@ -26,8 +28,8 @@ pub(super) struct Wanted {
 pub(super) enum Asking {
     /// For a link, or for the time of another try.
     Waiting { until: Option<Instant> },
-    /// REQUEST is out.
-    Asked { handle: Handle, since: Instant },
+    /// REQUEST is out `since` then. When the peer was `heard` of last about it, if it was.
+    Asked { handle: Handle, since: Instant, heard: Instant },
     /// The offer has come.
     Offered,
 }
@@ -38,6 +40,14 @@ pub(super) struct Asked {
     pub(super) handle: Handle,
     /// It was offered on an earlier link.
     pub(super) again: bool,
+    /// When the peer was told last that we are at work on it.
+    pub(super) told: Instant,
+}
+
+impl Asked {
+    pub(super) fn deadline(self) -> Instant {
+        self.told + WORKING_EVERY
+    }
 }
 
 impl Wanted {
@@ -143,7 +153,7 @@ impl Transfers {
     pub(super) fn wanted_deadline(&self, id: TransferId, wanted: &Wanted) -> Option<Instant> {
         match wanted.state {
             Asking::Waiting { until } => until.filter(|_| !self.is_paused(id)),
-            Asking::Asked { since, .. } => Some(since + self.config.stall_timeout),
+            Asking::Asked { heard, .. } => Some(heard + self.config.stall_timeout),
             Asking::Offered => None,
         }
     }
@@ -167,6 +177,35 @@ impl Transfers {
                 self.forget_incoming(id);
             }
             _ => {}
+        }
+    }
+
+    /// The peer is at work on what we asked for: a large folder takes a while to be listed.
+    pub(super) fn handle_looking(&mut self, id: TransferId) {
+        let now = self.now;
+        let Some(Wanted { state: Asking::Asked { since, heard, .. }, .. }) = self.wanted.get_mut(&id) else {
+            return;
+        };
+        if now - *since <= longest_work(0) {
+            *heard = now;
+        }
+        self.note(id);
+    }
+
+    /// What the peer asked for is answered.
+    pub(super) fn take_asked(&mut self, id: TransferId) -> Option<Asked> {
+        let asked = self.asked.remove(&id)?;
+        self.note(id);
+        Some(asked)
+    }
+
+    /// Tells the peer that we are at work on what it asked for, if it is time.
+    pub(super) fn asked_timeout(&mut self, id: TransferId) {
+        let now = self.now;
+        let Some(asked) = self.asked.get_mut(&id).filter(|asked| asked.deadline() <= now) else { return };
+        asked.told = now;
+        if let Some(link) = &mut self.link {
+            link.control(Frame::Finishing(asked.handle, Phase::Verify));
         }
     }
 

@@ -49,8 +49,8 @@ impl Context<'_> {
     }
 }
 
-/// How often the peer is told that a digest takes its time: often enough for its patience.
-const WORKING_EVERY: Duration = Duration::from_secs(10);
+/// How often the peer is told that a digest, or the look for what it asked for, takes its time: often enough for its patience.
+pub(super) const WORKING_EVERY: Duration = Duration::from_secs(10);
 
 /// How often it is told that others have their turn, or that a disk is slow. 30 s: three of these may be late before its 120 s are
 /// over, and of many transfers at once they take little of a slow path.

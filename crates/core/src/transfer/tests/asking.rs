@@ -40,6 +40,60 @@ fn a_request_without_an_answer_is_taken_back_and_made_again() {
 }
 
 #[test]
+fn a_folder_that_takes_minutes_to_be_listed_is_waited_for() {
+    let mut world = World::new();
+    world.server.present.insert(name("top"), contents(1, 1000));
+    world.client.transfers.request(world.now, id(1), name("top")).expect("new");
+    world.link_up();
+    let listed = world.now + Duration::from_secs(300);
+    let is_looked_for =
+        |event: &Event, _: &mut Transfers, _: Instant| matches!(event, Event::Requested { .. });
+    world.settle_with(is_looked_for);
+    while world.now < listed && world.jump() {
+        world.settle_with(is_looked_for);
+    }
+    assert!(world.client.told.is_empty(), "{:?}", world.client.told);
+    world.server.effects.push_back(Event::Requested {
+        id: id(1),
+        name: name("top"),
+        range: ByteRange::WHOLE,
+    });
+    world.run(Duration::from_secs(60));
+    assert!(world.client.done(id(1)), "{:?}", world.client.told);
+}
+
+#[test]
+fn who_is_asked_says_that_it_looks_until_it_has_answered() {
+    let mut sender = Scripted::server();
+    let request =
+        wire::Request { id: id(1), name: name("top"), from: 0, to: u64::MAX, if_digest: None, again: false };
+    sender.hear(Frame::Request(1, request));
+    for due in [10, 20].map(Instant::from_secs) {
+        assert_eq!(sender.0.poll_timeout(), Some(due));
+        sender.0.handle_timeout(due);
+        assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
+    }
+    sender.0.fail(Instant::from_secs(20), id(1), Failure::local(Code::NotFound, "no such folder"));
+    assert_eq!(sender.0.poll_timeout(), None);
+}
+
+#[test]
+fn who_looks_for_longer_than_anything_takes_is_not_waited_for() {
+    let mut receiver = asking();
+    assert!(asks(&mut receiver, Instant::ZERO));
+    for second in (10..=700).step_by(10) {
+        let now = Instant::from_secs(second);
+        receiver.0.handle_timeout(now);
+        if !receiver.events().is_empty() {
+            assert_eq!((second, cancelled(&receiver.say_at(now))), (660, Some(Code::Stalled)));
+            return;
+        }
+        receiver.hear_at(now, Frame::Finishing(1, wire::Phase::Verify));
+    }
+    panic!("it is waited for");
+}
+
+#[test]
 fn a_download_that_gets_nowhere_is_given_up_after_a_few_tries() {
     for offered in [false, true] {
         let mut receiver = asking();
