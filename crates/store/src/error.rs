@@ -2,7 +2,7 @@
 
 use crate::slots::Overtaken;
 use crate::sys;
-use bowline_core::transfer::{Code, SafeName};
+use bowline_core::transfer::{Code, Leftover, SafeName};
 use std::borrow::Cow;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -212,6 +212,11 @@ impl StoreError {
             ErrorKind::Busy | ErrorKind::Io => 5,
             _ => 0,
         })
+    }
+
+    /// What has become of the part, where it was not kept.
+    pub(crate) fn leftover(&self) -> Option<Leftover> {
+        (self.kind == ErrorKind::DigestMismatch).then_some(Leftover::Discard)
     }
 
     /// The number to send to the peer.

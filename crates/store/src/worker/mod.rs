@@ -301,6 +301,7 @@ impl Reporter {
         self.report(result.unwrap_or_else(|error| {
             let mut failure = Failure::local(error.code(), error.reason());
             failure.retry_after = error.retry_after();
+            failure.leftover = error.leftover();
             Outcome::Failed(failure)
         }));
     }

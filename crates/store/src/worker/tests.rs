@@ -9,7 +9,7 @@ mod present;
 use super::*;
 use crate::Config as StoreConfig;
 use bowline_core::Role;
-use bowline_core::transfer::{Code, Config, Leftover, Offer, SafeName};
+use bowline_core::transfer::{Code, Config, Leftover, Offer, SafeName, wire};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -239,6 +239,38 @@ fn a_file_goes_from_disk_to_disk() {
         world.link_up();
         assert_eq!(world.run(), Ok(()));
         assert_eq!(std::fs::read(world.to.path().join("file")).expect("it arrived"), contents(len));
+    }
+}
+
+#[test]
+fn a_sender_of_other_bytes_than_it_says_hears_that_nothing_is_kept() {
+    let mut world = World::new();
+    world.offer(&contents(1000));
+    world.link_up();
+    while world.client.ended(ID).is_none() {
+        world.client.turn(world.now);
+        while let Some(message) = world.client.transfers.poll_message(world.now, 1) {
+            let message = with_another_digest(message.into_bytes());
+            world.server.transfers.handle_message(world.now, message);
+        }
+        step(&mut world.server, &mut world.client, world.now);
+    }
+    let refused = world.client.told.iter().find_map(|event| match event {
+        Event::Failed { failure, .. } => Some((failure.code, failure.by_peer, failure.leftover)),
+        _ => None,
+    });
+    assert_eq!(refused, Some((Code::DigestMismatch, true, Some(Leftover::Discard))));
+    world.wait_until_nothing_is_left();
+}
+
+/// If it is a FIN.
+fn with_another_digest(message: Bytes) -> Bytes {
+    match wire::decode(message.clone()) {
+        Ok(wire::Frame::Fin(handle, whole)) => {
+            let whole = wire::Whole { digest: Digest::of(b"other bytes"), ..whole };
+            wire::Frame::Fin(handle, whole).encode().into_bytes()
+        }
+        _ => message,
     }
 }
 
