@@ -283,7 +283,9 @@ class Link:
         flags = OFFERED_BEFORE if was_offered else 0
         await self.send(Kind.REQUEST, handle, flags=flags, id=id, to=TO_THE_END, tlvs={NAME: name.encode()})
         try:
-            return await self.receive(handle)
+            while (frame := await self.receive(handle)).kind == Kind.FINISHING:
+                pass
+            return frame
         finally:
             self._requests.pop(id, None)
             self.close(handle)
