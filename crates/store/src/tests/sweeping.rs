@@ -35,9 +35,9 @@ fn what_is_fetched_goes_on_however_long_it_takes() {
     let rig = Rig::with(|config| {
         *config = Config { fsync: Durability::None, check_space: false, ..Config::fetching() }
     });
+    let huge = Spec { length: Some(2 << 40), ..spec("huge", 0) };
     for (durable, at) in [(0, day(0)), (1, day(300)), (2, day(1000))] {
-        let (mut partial, known, _) =
-            open(rig.store.attach(id(1), &spec("huge", 2 << 40), attach(0, ALICE), at));
+        let (mut partial, known, _) = open(rig.store.attach(id(1), &huge, attach(0, ALICE), at));
         assert_eq!(known, durable, "and nothing is too long");
         partial.write(durable, b"x").expect("in order");
         partial.detach().expect("safe");

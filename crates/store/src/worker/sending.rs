@@ -164,13 +164,7 @@ impl Hashing {
     fn take_along(&self, offset: u64, data: &[u8]) -> bool {
         self.read.fetch_max(offset + data.len() as u64, Ordering::Relaxed);
         // Whoever has the state now is behind, and will come by here.
-        let Ok(mut state) = self.state.try_lock() else { return false };
-        let Some(known) = state.hasher.offset().checked_sub(offset) else { return false };
-        if let Some(fresh) = data.get(known as usize..) {
-            state.hasher.update(fresh);
-            state.mark();
-        }
-        true
+        self.state.try_lock().is_ok_and(|mut state| state.take_along(offset, data))
     }
 
     /// The digest of the first `upto` bytes, if hashing stands there, and nobody hashes now.
@@ -226,6 +220,17 @@ impl Hashing {
 }
 
 impl State {
+    /// Hashes what is new of these bytes. False if others come before them.
+    fn take_along(&mut self, offset: u64, data: &[u8]) -> bool {
+        let Some(known) = self.hasher.offset().checked_sub(offset) else { return false };
+        // Whoever was sent back may be further behind than a memory is long.
+        if let Some(fresh) = usize::try_from(known).ok().and_then(|known| data.get(known..)) {
+            self.hasher.update(fresh);
+            self.mark();
+        }
+        true
+    }
+
     /// Reads and hashes on.
     fn catch_up(&mut self, source: &Source, upto: u64) -> Result<(), StoreError> {
         read_on(source, &mut self.hasher, &mut self.buffer, upto)?;
@@ -260,6 +265,28 @@ fn read_on(source: &Source, hasher: &mut Hasher, buffer: &mut Vec<u8>, upto: u64
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bowline_core::transfer::Checkpoint;
+
+    /// A hasher behind 4 GiB and a little more, whatever they were.
+    fn far_on() -> Hasher {
+        let groups = (1_u64 << 32) / (64 << 10) + 2;
+        let values = vec![7; 32 * (1 + (groups - 1).count_ones() as usize)];
+        Hasher::resume(
+            &Checkpoint::decode(&[&groups.to_be_bytes()[..], &values].concat()).expect("a checkpoint"),
+        )
+    }
+
+    #[test]
+    fn what_is_read_again_is_not_hashed_again_however_far_it_is_behind() {
+        let mut state = State { hasher: far_on(), ..State::default() };
+        let there = state.hasher.offset();
+        for offset in [0, there % (1 << 32) - 1, there % (1 << 32), there - 3] {
+            assert!(state.take_along(offset, b"old"));
+            assert_eq!(state.hasher.offset(), there, "read again at {offset}");
+        }
+        assert!(state.take_along(there - 2, b"new"));
+        assert_eq!(state.hasher.offset(), there + 1);
+    }
 
     #[test]
     fn hashing_can_go_back_to_the_last_marks_and_no_others_are_kept() {
