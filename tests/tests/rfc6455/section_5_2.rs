@@ -7,6 +7,7 @@ use crate::wire::{
     BINARY, CLOSE, CONTINUATION, Endpoint, FIN, Frame, KEY, PING, PONG, TEXT, fails, header, masked, peer_of,
 };
 use bowline_core::connection::Config;
+use bowline_core::message::Delivery;
 use bowline_core::{Message, Role};
 use core::time::Duration;
 
@@ -117,10 +118,27 @@ fn a_length_whose_highest_bit_is_set_is_refused_with_1002() {
 
 #[test]
 fn a_length_just_below_2_to_the_63_is_no_violation() {
-    for mut us in Endpoint::both_with(&unlimited()) {
+    let mut in_pieces = unlimited();
+    in_pieces.delivery = Delivery::Pieces;
+    for mut us in Endpoint::both_with(&in_pieces) {
         us.hears_bytes(&header(peer_of(us.role), FIN | BINARY, (1 << 63) - 1));
         us.hears_bytes(&[0; 1000]);
         assert!(us.connection.is_open());
+    }
+}
+
+#[test]
+fn a_length_that_this_machine_cannot_hold_is_refused_with_1009() {
+    for length in [(1 << 30) - 1, 1 << 30, 1 << 61, i64::MAX as u64] {
+        for mut us in Endpoint::both_with(&unlimited()) {
+            let bytes = with_length(&us, FIN | BINARY, 0x7f, &length.to_be_bytes());
+            if length > isize::MAX as u64 / 2 {
+                fails(us, &bytes, 1009);
+                continue;
+            }
+            us.hears_bytes(&bytes);
+            assert!(us.connection.is_open(), "{length} bytes");
+        }
     }
 }
 

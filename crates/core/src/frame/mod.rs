@@ -121,11 +121,16 @@ impl core::fmt::Debug for Header {
     }
 }
 
+/// The longest frame or message that is collected. A place grows to twice its length, and a machine has none that takes
+/// more than half of its addresses.
+pub(crate) const MAX_HELD: u64 = isize::MAX as u64 / 2;
+
 /// How much we take from a peer. `None` is no limit.
 ///
 /// A message or frame over its limit is refused with 1009 as soon as its header says so, one in too many fragments with
 /// 1008. Who receives messages [in pieces](crate::message::Delivery::Pieces) needs no limit for the sake of memory, and
-/// has [none](Self::none), or limits to what the application can use.
+/// has [none](Self::none), or limits to what the application can use. What is collected whole is refused like this from a
+/// quarter of what this machine can address: 1 GiB where it has 32 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

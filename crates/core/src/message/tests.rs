@@ -1,7 +1,7 @@
 mod joining;
 
 use super::*;
-use crate::frame::{Decoder, FrameError, Header, Limits, Opcode, Role};
+use crate::frame::{Decoder, FrameError, Header, Limits, MAX_HELD, Opcode, Role};
 use crate::utf8::Utf8Error;
 use alloc::format;
 use alloc::vec;
@@ -43,6 +43,16 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let opcode = Opcode::from_u8(first & 15).unwrap();
     let header = Header { fin: first & 0x80 != 0, ..Header::new(opcode, payload.len() as u64) };
     [&header.encode(), payload].concat()
+}
+
+#[test]
+fn fragments_that_no_place_can_grow_to_are_refused() {
+    let begun = [frame(0x02, &[1; 1000]), frame(0x00, b"")].concat();
+    let with_last = |len| [begun.clone(), Header::new(Opcode::Continuation, len).encode().to_vec()].concat();
+    let (_, result, _) = assemble(Limits::none(), &with_last(MAX_HELD - 1000), usize::MAX);
+    assert_eq!(result, Ok(()));
+    let (_, result, _) = assemble(Limits::none(), &with_last(MAX_HELD - 999), usize::MAX);
+    assert_eq!(result, Err(FrameError::MessageTooLong { len: MAX_HELD + 1, limit: MAX_HELD }));
 }
 
 #[test]

@@ -29,10 +29,21 @@ fn is_shared(decoder: &mut Decoder, len: usize) -> bool {
 #[test]
 fn a_frame_without_limit_is_believed_only_as_far_as_it_arrives() {
     let mut decoder = Decoder::new(Role::Client, &Limits { frame: None, ..Limits::default() });
-    decoder.push(b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff");
+    decoder.push(&Header::new(Opcode::Binary, MAX_HELD).encode());
     assert_eq!(decoder.decode(), Ok(None));
     let room = decoder.input().capacity();
     assert!((1 << 20..2 << 20).contains(&room), "{room}");
+}
+
+#[test]
+fn a_frame_that_no_place_can_grow_to_is_refused_unless_it_is_taken_in_pieces() {
+    let header = Header::new(Opcode::Binary, MAX_HELD + 1).encode();
+    let mut whole = Decoder::new(Role::Client, &Limits::none());
+    whole.push(&header);
+    assert_eq!(whole.decode(), Err(FrameError::FrameTooLong { len: MAX_HELD + 1, limit: MAX_HELD }));
+    let mut in_pieces = Decoder::in_pieces(Role::Client, &Limits::none());
+    in_pieces.push(&header);
+    assert_eq!(in_pieces.decode(), Ok(None));
 }
 
 #[test]
