@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowline_core::Instant;
-use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, SafeName, Stage, TransferId};
+use bowline_core::transfer::{Batch, Code, Event, Failure, Kind, Retry, SafeName, Stage, TransferId};
 
 use super::{Output, Served};
 use crate::server::figures::{Stages, Way};
@@ -134,8 +134,7 @@ impl Served {
             }
             Event::Failed { id, failure } => {
                 self.inbox.end(id);
-                // A client whose link has ended asks again, and what another link has goes on.
-                if !matches!(failure.code, Code::Stalled | Code::Fenced) {
+                if is_over(failure.code) {
                     self.house.forget(id);
                 }
                 self.count = Some(now);
@@ -149,4 +148,10 @@ impl Served {
             other => self.outputs.push_back(Output::Transfer(other)),
         }
     }
+}
+
+/// Whether nothing more comes of a transfer that has ended like this: what was put off comes again, and what another link has
+/// goes on.
+fn is_over(code: Code) -> bool {
+    code != Code::Fenced && matches!(code.retry(), Retry::Never | Retry::Restart)
 }

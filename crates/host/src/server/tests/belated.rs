@@ -6,6 +6,7 @@ use std::time::Duration;
 use bowline_core::session::{self, Session};
 use bowline_core::transfer::{Code, Event, Offer, SUBPROTOCOL, SafeName, TransferId};
 use bowline_core::{Connection, Instant, connection, pump};
+use bowline_store::Principal;
 use bowline_store::worker::{Deliver, Report, Spawn};
 
 use super::{house, request};
@@ -62,7 +63,9 @@ impl Link {
     fn heard(&mut self) -> Option<Result<(), Code>> {
         std::iter::from_fn(|| self.client.0.poll_event()).find_map(|event| match event {
             session::Event::Transfer(Event::Accepted { .. }) => Some(Ok(())),
-            session::Event::Transfer(Event::Failed { failure, .. }) => Some(Err(failure.code)),
+            session::Event::Transfer(Event::Failed { failure, .. } | Event::Retrying { failure, .. }) => {
+                Some(Err(failure.code))
+            }
             _ => None,
         })
     }
@@ -100,4 +103,15 @@ fn a_pause_outlives_an_offer_that_is_belated() {
     house.order(ID, Verb::Pause);
     assert_eq!(Link::offering(&house, older).heard(), Some(Err(Code::Fenced)));
     assert!(house.is_paused(ID));
+}
+
+#[test]
+fn a_pause_outlives_an_offer_that_is_put_off() {
+    let (_dir, house) = house(ServerConfig { max_open: Some(1), ..ServerConfig::default() });
+    house.order(ID, Verb::Pause);
+    // As an older link of the same client has it, which is half dead.
+    let seat = house.seats.take(&Principal::default(), None).unwrap();
+    assert_eq!(Link::offering(&house, come(&house)).heard(), Some(Err(Code::Busy)));
+    drop(seat);
+    assert!(house.is_paused(ID), "it comes back soon");
 }
