@@ -1,5 +1,6 @@
 //! Settings of [`Transfers`](super::Transfers).
 
+use super::wire::CHUNK_LIMITS;
 use alloc::string::String;
 use core::time::Duration;
 
@@ -12,7 +13,8 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// The largest payload of one DATA frame, sent and received. 512 KiB: beyond it nothing is gained, a processor has it in
-    /// its cache from one step to the next, and a damaged or interrupted chunk is lost whole.
+    /// its cache from one step to the next, and a damaged or interrupted chunk is lost whole. What is not within
+    /// [`CHUNK_LIMITS`] counts as the nearest that is: peers take nothing else.
     pub max_chunk: u32,
     /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: what 1 Gbit/s carries in a round
     /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5
@@ -23,7 +25,8 @@ pub struct Config {
     /// How many bytes of all sources of a link together are read before they can be sent. 4 MiB: two of the largest
     /// chunks for each of four transfers.
     pub read_ahead: u64,
-    /// How many transfers a peer may open at once. 256: enough to hide the round trips of small files.
+    /// How many transfers may be open at once, those of a peer and ours. 256: enough to hide the round trips of small files.
+    /// 0 counts as 1.
     pub max_transfers: u32,
     /// How many offers and requests of a peer are taken in a second; what comes beyond is told to wait. 50,000: as many
     /// as 256 at once need on a path of 5 ms, and more files than disks make, so that nobody who sends small ones ever
@@ -59,6 +62,15 @@ pub struct Config {
     pub instance: [u8; 16],
     /// The program and its version, for the peer's logs; at most 64 bytes are sent.
     pub agent: String,
+}
+
+impl Config {
+    /// The same, as far as a link can be kept with it.
+    pub(super) fn usable(mut self) -> Self {
+        self.max_chunk = self.max_chunk.clamp(*CHUNK_LIMITS.start(), *CHUNK_LIMITS.end());
+        self.max_transfers = self.max_transfers.max(1);
+        self
+    }
 }
 
 impl Default for Config {

@@ -172,7 +172,7 @@ impl Transfers {
     pub fn new(role: Role, config: Config, now: Instant) -> Self {
         Self {
             role,
-            config,
+            config: config.usable(),
             features: 0,
             now,
             link: None,

@@ -17,6 +17,7 @@ mod receiving;
 mod schedules;
 mod script;
 mod sending;
+mod settings;
 mod timers;
 mod unknown;
 mod words;
