@@ -67,3 +67,15 @@ fn whatever_the_settings_of_the_other_end_files_cross() {
         }
     }
 }
+
+#[test]
+fn a_limit_is_borne_by_ends_of_little_patience() {
+    let config = |limit_rate| Config { limit_rate, stall_timeout: 5 * SECOND, ..Config::default() };
+    let mut world = World::with(config(Some(1000)));
+    world.client = End::new(Role::Client, config(None));
+    world.send(id(1), "up", contents(1, 100_000));
+    world.link_up();
+    world.run(600 * SECOND);
+    assert!(world.client.done(id(1)), "{:?} {:?}", world.client.told, world.server.told);
+    assert!(world.client.told.iter().all(|event| !matches!(event, Event::Retrying { .. })));
+}
