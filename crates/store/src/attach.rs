@@ -58,6 +58,27 @@ impl Attach {
     pub fn new(mode: Mode, owner: [u8; 16]) -> Self {
         Self { mode, epoch_seen: 0, owner }
     }
+
+    /// Whether the caller is the process that attached last.
+    fn is_owner(&self, claim: Claim) -> bool {
+        self.owner != [0; 16] && secret::same(&self.owner, &claim.owner)
+    }
+
+    /// Whether somebody else has attached since the caller was told its epoch.
+    pub(crate) fn is_overtaken(&self, claim: Claim) -> bool {
+        self.epoch_seen != 0 && self.epoch_seen != claim.epoch && !self.is_owner(claim)
+    }
+
+    /// Who has come behind the caller, if somebody who holds the transfer has.
+    pub(crate) fn successor(&self, turn: Turn, lease: &Lease) -> Option<&'static str> {
+        if lease.turn.holder > turn.holder {
+            Some("a later attach of the same transfer was faster")
+        } else if lease.turn.link > turn.link && self.is_owner(lease.claim) {
+            Some("the same sender has it on a newer connection")
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Debug for Attach {
@@ -300,25 +321,16 @@ impl Attaching<'_> {
 
     /// Whether the caller comes behind whoever has the transfer.
     fn keep_to_order(&self, lease: &Lease) -> Result<(), StoreError> {
-        let why = if lease.turn.holder > self.turn.holder {
-            "a later attach of the same transfer was faster"
-        } else if lease.turn.link > self.turn.link && self.is_owner(lease.claim) {
-            "the same sender has it on a newer connection"
-        } else {
-            return Ok(());
-        };
-        Err(StoreError::because(ErrorKind::Fenced, &self.at, why))
-    }
-
-    /// Whether the caller is the process that attached last.
-    fn is_owner(&self, claim: Claim) -> bool {
-        self.attach.owner != [0; 16] && secret::same(&self.attach.owner, &claim.owner)
+        match self.attach.successor(self.turn, lease) {
+            Some(why) => Err(StoreError::because(ErrorKind::Fenced, &self.at, why)),
+            None => Ok(()),
+        }
     }
 
     /// Whether the caller may have a transfer that is open.
     fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
         let Attach { mode, epoch_seen, .. } = self.attach;
-        if epoch_seen != 0 && epoch_seen != claim.epoch && !self.is_owner(claim) {
+        if self.attach.is_overtaken(claim) {
             let why = format!("epoch {epoch_seen} was seen, it is {} by now", claim.epoch);
             return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
         }

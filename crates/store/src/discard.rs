@@ -1,7 +1,10 @@
 //! Throwing away what there is of a transfer that nobody goes on with.
 
+use crate::attach::Attach;
 use crate::error::StoreError;
+use crate::live::Lease;
 use crate::store::DiskStore;
+use crate::turn::Turn;
 use bowline_core::transfer::TransferId;
 use std::io;
 
@@ -12,12 +15,29 @@ impl DiskStore {
     /// # Errors
     /// `Busy`: another process has the transfer. `Fenced`: it has, where locks keep nobody out. `Denied`, `Io`.
     pub fn discard(&self, id: TransferId) -> Result<bool, StoreError> {
+        self.discard_for(None, id)
+    }
+
+    /// The same for a sender that came in this turn: it takes nothing from those who have the transfer by now.
+    pub(crate) fn discard_for(
+        &self,
+        sender: Option<(Turn, Attach)>,
+        id: TransferId,
+    ) -> Result<bool, StoreError> {
         let key = self.principal().key(id);
         let ticket = self.registry().enter(key);
         let live = ticket.live();
         let _gate = live.gate();
         let root = self.root();
         let io = |e| StoreError::io(self.dir(), e);
+        let is_overtaken = |claim| sender.is_some_and(|(_, attach)| attach.is_overtaken(claim));
+        let has_gone_on = |lease: &Lease| {
+            sender.is_some_and(|(turn, attach)| attach.successor(turn, lease).is_some())
+                || is_overtaken(lease.claim)
+        };
+        if live.held().is_some_and(|lease| has_gone_on(&lease)) {
+            return Ok(false);
+        }
         if let (writer, Some(journal)) = live.end() {
             journal.remove(root, writer).map_err(io)?;
             return Ok(true);
@@ -29,7 +49,8 @@ impl DiskStore {
         // Held until nothing is left.
         let slots = place.open_slots().map_err(io)?;
         let part = place.part_meta().map_err(io)?;
-        if slots.is_none() && part.is_none() {
+        let record = slots.as_ref().and_then(|(_, record)| record.as_ref());
+        if slots.is_none() && part.is_none() || record.is_some_and(|record| is_overtaken(record.claim)) {
             return Ok(false);
         }
         root.remove(&place).map_err(io)?;

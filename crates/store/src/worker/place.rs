@@ -119,15 +119,20 @@ fn spec(offered: &Offered) -> Spec {
     }
 }
 
-fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
-    let spec = spec(offered);
+/// How whoever offers a file comes to it.
+pub(super) fn attach(offered: &Offered) -> Attach {
     let mode = match offered.mode {
         wire::Mode::AttachOrCreate => Mode::AttachOrCreate,
         wire::Mode::Create => Mode::CreateOnly,
         wire::Mode::Attach => Mode::AttachOnly,
         wire::Mode::Restart => Mode::Restart,
     };
-    let attach = Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance };
+    Attach { mode, epoch_seen: offered.epoch_seen, owner: offered.instance }
+}
+
+fn open_file(store: &DiskStore, turn: Turn, offered: &Offered) -> Result<Opened, StoreError> {
+    let spec = spec(offered);
+    let attach = attach(offered);
     let restart = Attach { mode: Mode::Restart, ..attach };
     let now = time_of_day();
     let begun = match store.attach_in_turn(turn, offered.id, &spec, attach, now) {

@@ -5,7 +5,7 @@ use super::place::{self, Opened, Place};
 use super::{Outcome, Reporter, Spawn};
 use crate::present::Present;
 use crate::turn::Turn;
-use crate::{DiskStore, LinkOrder, StoreError};
+use crate::{Attach, DiskStore, LinkOrder, StoreError};
 use bowline_core::transfer::{Answer, Digest, Offered};
 use bytes::Bytes;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -18,6 +18,8 @@ pub(super) struct Receiving {
     writing: Lane<Option<Place>>,
     /// Kept by whoever waits for the answer to the last offer.
     waiting: Arc<()>,
+    /// Who offered it last, and when.
+    sender: Option<(Turn, Attach)>,
 }
 
 impl Receiving {
@@ -29,6 +31,7 @@ impl Receiving {
             store: store.clone(),
             writing,
             waiting: Arc::default(),
+            sender: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl Receiving {
             (Arc::clone(&self.spawn), self.store.clone(), Arc::downgrade(&self.waiting));
         // Threads may run in any order, but whoever comes first must not fence its own successor.
         let turn = Turn::on(link);
+        self.sender = Some((turn, place::attach(&offered)));
         self.writing.submit(move |place| {
             // Whoever cancels at once would have the disk work for nobody.
             if waiting.strong_count() == 0 {
@@ -93,11 +97,11 @@ impl Receiving {
     }
 
     pub(super) fn discard(self) {
-        let (store, id) = (self.store, self.reporter.id);
+        let (store, id, sender) = (self.store, self.reporter.id, self.sender);
         self.writing.submit(move |place| match place.take() {
             Some(place) => place.discard(),
             // It is closed: what it left is found by its id. What cannot be removed expires.
-            None => drop(store.discard(id)),
+            None => drop(store.discard_for(sender, id)),
         });
     }
 

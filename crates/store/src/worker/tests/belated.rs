@@ -84,6 +84,31 @@ fn after_a_belated_offer_the_next_link_goes_on() {
 }
 
 #[test]
+fn whoever_discards_what_another_sender_has_by_now_takes_nothing_from_it() {
+    let mut world = World::new();
+    world.offer(&contents(8_000_000));
+    world.link_up();
+    world.exchange_until_received(1_000_000);
+    world.client.transfers.handle_link_down(Instant::ZERO);
+    world.server.transfers.handle_link_down(Instant::ZERO);
+    world.server.settle(Instant::ZERO);
+    assert!(world.client.transfers.cancel(Instant::ZERO, ID, Leftover::Discard));
+    // Another process goes on with it, and only then the first one has a link again.
+    let mut first = std::mem::replace(&mut world.client, End::new(Role::Client, world.from.path(), 3));
+    world.offer_as_it_is();
+    world.link_up();
+    world.exchange_until_received(2_000_000);
+    let mut server = End::new(Role::Server, world.to.path(), 2);
+    server.store = world.server.store.clone();
+    for end in [&mut first, &mut server] {
+        end.transfers.handle_link_up(Instant::ZERO, None);
+    }
+    let said = std::iter::from_fn(|| first.transfers.poll_message(Instant::ZERO, 1));
+    arrive(&mut server, said.map(bowline_core::message::Parts::into_bytes).collect());
+    arrives_whole(&mut world, 8_000_000);
+}
+
+#[test]
 fn another_sender_takes_over_on_whatever_link() {
     let mut world = World::new();
     world.offer(&contents(8_000_000));
