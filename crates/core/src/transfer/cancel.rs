@@ -2,7 +2,7 @@
 //!
 //! | the transfer | what the peer hears |
 //! |---|---|
-//! | is open on this link: offered, moving, paused | CANCEL, at once |
+//! | is open on this link: offered, moving, paused | CANCEL, at once, and PROBE; to discard the part: again, if there is no answer on this link |
 //! | is asked for, by either end, and was not offered yet | CANCEL, at once |
 //! | waits, or there is no link | to keep the part: nothing, until it expires; to discard it: an OFFER and a CANCEL on the next link |
 //! | is put in its place by the receiver | it is too late: the file is finished |
@@ -53,8 +53,12 @@ impl Transfers {
         self.advance(now);
         let failure = Failure::cancelled(leftover);
         if let Some(outgoing) = self.outgoing.get(&id) {
-            if let (Leftover::Discard, Some(offer)) = (leftover, outgoing.unheard_offer()) {
-                self.discards.insert(id, offer);
+            if let (Leftover::Discard, Some(offer)) = (leftover, outgoing.part()) {
+                if outgoing.is_waiting() {
+                    self.discards.insert(id, offer);
+                } else {
+                    self.discards.handle_told(id, offer);
+                }
             }
             self.outgoing_step(now, id, |outgoing, cx| outgoing.give_up(cx, failure));
         } else if let Some(incoming) = self.incoming.get(&id) {
@@ -76,32 +80,36 @@ impl Transfers {
         true
     }
 
-    /// Tells the receiver to throw a part away whose transfer was cancelled when it could not be told.
+    /// Tells the receiver to throw a part away whose transfer was cancelled when it could not be told, or makes sure that it
+    /// was.
     pub(super) fn tell_discard(&mut self) {
-        let Some(link) = self.link.as_mut() else { return };
-        if link.closing || link.broken || !link.guard.admits_ours(self.now) {
+        let Some(link) = self.link.as_mut().filter(|link| !link.broken) else { return };
+        if let Some(probe) = self.discards.probe() {
+            link.control(Frame::Probe(probe));
+        }
+        if link.closing || !link.guard.admits_ours(self.now) {
             return;
         }
         if link.opened().outgoing >= link.max_transfers() {
             return;
         }
-        let mut told =
-            self.discards.iter().filter(|(_, offer)| offer.length.is_some() || link.takes_unknown());
-        let Some(id) = told.next().map(|(id, _)| *id) else { return };
-        let Some(offer) = self.discards.remove(&id) else { return };
+        let next = self.discards.next(|offer| offer.length.is_some() || link.takes_unknown());
+        let Some((id, offer)) = next else { return };
         link.guard.handle_ours(self.now);
         let handle = link.open(Route::Outgoing(id));
         link.close(handle);
-        link.control(Frame::Offer(handle, offer));
+        link.control(Frame::Offer(handle, offer.clone()));
         link.control(Frame::Cancel(handle, cancel(&Failure::cancelled(Leftover::Discard), 0)));
+        self.discards.handle_told(id, offer);
     }
 }
 
 impl Outgoing {
-    /// What the receiver must be offered before it can be told to discard; `None` if it knows the transfer on this link.
-    fn unheard_offer(&self) -> Option<wire::Offer> {
+    /// What a receiver must be offered on another link before it can be told to discard; `None` if there is no part, or if
+    /// the receiver asks again for what it wants.
+    fn part(&self) -> Option<wire::Offer> {
         let offer = || wire::Offer { mode: Mode::Attach, ..self.offer().clone() };
-        (self.is_waiting() && !self.is_asked_for()).then(offer)
+        (!self.is_requested() && !self.is_verifying()).then(offer)
     }
 }
 

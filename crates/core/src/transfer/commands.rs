@@ -34,10 +34,7 @@ impl Transfers {
         }
         let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
         // What was to be thrown away is not gone on with.
-        let mode = match self.discards.remove(&id) {
-            Some(_) => wire::Mode::Restart,
-            None => wire::Mode::AttachOrCreate,
-        };
+        let mode = if self.discards.remove(id) { wire::Mode::Restart } else { wire::Mode::AttachOrCreate };
         let offer = wire::Offer {
             id,
             name,

@@ -200,7 +200,7 @@ impl Transfers {
         let stall = self.config.stall_timeout;
         let hello = link.peer.is_none().then(|| link.guard.since + stall);
         let waits =
-            self.turns.first_waiting().is_some() || !self.asking.is_empty() || !self.discards.is_empty();
+            self.turns.first_waiting().is_some() || !self.asking.is_empty() || self.discards.are_waiting();
         let opened = link.opened();
         let idle = opened.outgoing + opened.incoming + opened.wanted == 0;
         let left = link.guard.left.filter(|_| waits && idle).map(|left| left + stall);

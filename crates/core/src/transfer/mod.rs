@@ -25,6 +25,7 @@ mod code;
 mod commands;
 mod config;
 mod digest;
+mod discards;
 mod event;
 mod feeding;
 mod flow;
@@ -66,6 +67,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
+use discards::Discards;
 use link::Link;
 use receive::Incoming;
 use send::{Context, Fate, Outgoing};
@@ -137,7 +139,7 @@ pub struct Transfers {
     /// What this end has paused, also while there is no link.
     paused: BTreeSet<TransferId>,
     /// What was cancelled, and whose part the peer is to throw away when there is a link.
-    discards: BTreeMap<TransferId, wire::Offer>,
+    discards: Discards,
     turns: Turns,
     /// Which outgoing transfers have sent everything, and their FIN is next.
     fins: VecDeque<TransferId>,
@@ -183,7 +185,7 @@ impl Transfers {
             wanted: BTreeMap::new(),
             asked: BTreeMap::new(),
             paused: BTreeSet::new(),
-            discards: BTreeMap::new(),
+            discards: Discards::default(),
             turns: Turns::default(),
             fins: VecDeque::new(),
             acks: VecDeque::new(),
@@ -212,6 +214,7 @@ impl Transfers {
         self.advance(now);
         let Some(link) = self.link.take() else { return };
         self.carried += link.moved;
+        self.discards.handle_link_down();
         self.ahead = link.ahead.next(link.opened().any());
         self.asked.clear();
         let mut cx = context!(self);

@@ -92,6 +92,7 @@ impl Transfers {
         }
         let now = self.now;
         match frame {
+            Frame::ProbeAck(probe) if self.discards.handle_answered(probe) => {}
             Frame::Hello(_) | Frame::Ignored(_) | Frame::ProbeAck(_) => link.guard.handle_idle(now),
             Frame::GoAway { code, retry_after } => {
                 link.closing = true;

@@ -288,9 +288,14 @@ impl Outgoing {
         matches!(self.state, State::Waiting { .. })
     }
 
-    /// Whether the receiver waits for an offer, on this link.
-    pub(super) fn is_asked_for(&self) -> bool {
-        self.request.is_some()
+    /// Whether the receiver has asked for it, and will again.
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested
+    }
+
+    /// Whether the receiver has said that it is done.
+    pub(super) fn is_verifying(&self) -> bool {
+        matches!(self.state, State::Verifying { .. })
     }
 
     /// Its handle, once others may be offered: all that can be sent of a small file has been, or a large one has begun.

@@ -3,6 +3,7 @@
 use super::super::wire::{Frame, Mode};
 use super::super::*;
 use super::world::*;
+use bytes::Bytes;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const LEN: usize = 3_000_000;
@@ -94,6 +95,65 @@ fn a_part_is_discarded_on_the_next_link_if_there_is_none() {
     world.link_up();
     world.settle();
     assert_eq!(world.server.told, []);
+}
+
+#[test]
+fn a_part_is_discarded_although_links_end_with_the_word_on_its_way() {
+    let mut world = moving(true);
+    world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
+    for _ in 0..3 {
+        while world.poll_messages() {}
+        world.cut();
+        assert!(world.server.disk.contains_key(&id(1)), "it has not heard of it");
+        world.link_up();
+    }
+    world.settle();
+    assert!(!world.server.disk.contains_key(&id(1)), "{:?}", world.server.told);
+    world.cut();
+    world.server.told.clear();
+    world.link_up();
+    world.settle();
+    assert_eq!(world.server.told, [], "it is known there");
+}
+
+#[test]
+fn a_file_whose_discard_may_be_lost_begins_anew() {
+    for is_heard in [false, true] {
+        let mut world = moving(true);
+        world.client.transfers.cancel(world.now, id(1), Leftover::Discard);
+        if is_heard {
+            world.settle();
+        } else {
+            while world.poll_messages() {}
+            world.cut();
+        }
+        world.send(id(1), "file", contents(2, LEN));
+        if !is_heard {
+            world.link_up();
+        }
+        world.run(MINUTE);
+        assert_eq!(world.server.disk[&id(1)].data, contents(2, LEN), "{:?}", world.client.told);
+    }
+}
+
+#[test]
+fn of_many_that_are_discarded_at_once_the_receiver_is_asked_twice() {
+    let mut world = World::new();
+    for n in 1..=9 {
+        world.send(id(n), "file", contents(n, LEN));
+    }
+    world.link_up();
+    world.run_until_written(true);
+    for n in 1..=9 {
+        world.client.transfers.cancel(world.now, id(n), Leftover::Discard);
+    }
+    let mut probes = 0;
+    while world.poll_messages() {
+        let is_probe = |message: &Bytes| matches!(wire::decode(message.clone()), Ok(Frame::Probe(_)));
+        probes += world.up.iter().filter(|message| is_probe(message)).count();
+        while world.deliver(true) | world.deliver(false) {}
+    }
+    assert!((1..=2).contains(&probes), "{probes}");
 }
 
 #[test]
