@@ -43,7 +43,8 @@ impl Control {
     /// [`Code::Cancelled`](bowline_core::transfer::Code::Cancelled). A file that is whole by then may be in its place all
     /// the same: one that is on its way there is not stopped.
     ///
-    /// Whoever is to throw a part away hears it once: if the link ends just then, the part stays until it expires.
+    /// Whoever is to throw a part away is told until it has heard that, over the next link if need be. Where there is none any more,
+    /// the part stays until it expires.
     pub fn cancel(&self, leftover: Leftover) {
         (self.tell)(self.id, Verb::Cancel(leftover));
     }
