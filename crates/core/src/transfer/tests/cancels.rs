@@ -2,6 +2,7 @@
 
 use super::super::wire::{Frame, Mode};
 use super::super::*;
+use super::script::*;
 use super::world::*;
 use bytes::Bytes;
 
@@ -154,6 +155,29 @@ fn of_many_that_are_discarded_at_once_the_receiver_is_asked_twice() {
         while world.deliver(true) | world.deliver(false) {}
     }
     assert!((1..=2).contains(&probes), "{probes}");
+}
+
+#[test]
+fn only_the_answer_to_the_probe_behind_it_shows_that_a_discard_was_heard() {
+    let mut sender = Scripted::client();
+    for n in [1, 2] {
+        sender.0.offer(Instant::ZERO, Offer::new(id(n), name("file"), 1 << 20)).expect("new");
+    }
+    sender.say();
+    sender.0.cancel(Instant::ZERO, id(1), Leftover::Discard);
+    let said = sender.say();
+    let Some(&Frame::Probe(behind)) = said.last() else { panic!("{said:?}") };
+    sender.0.cancel(Instant::ZERO, id(2), Leftover::Discard);
+    sender.say();
+    for answered in [behind + 7, behind] {
+        sender.hear(Frame::ProbeAck(answered));
+    }
+    sender.relink();
+    let offered = sender.say().into_iter().filter_map(|frame| match frame {
+        Frame::Offer(_, offer) => Some(offer.id),
+        _ => None,
+    });
+    assert_eq!(offered.collect::<Vec<_>>(), [id(2)]);
 }
 
 #[test]
