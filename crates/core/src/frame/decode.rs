@@ -7,7 +7,7 @@ mod room;
 mod shelf;
 mod short;
 
-use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, MAX_HELD, Opcode, Role};
+use super::{FrameError, Header, Limits, MAX_CONTROL, MAX_HEADER, Opcode, Role, held};
 use crate::mask;
 use alloc::boxed::Box;
 use bytes::{Buf, Bytes, BytesMut};
@@ -77,8 +77,7 @@ enum State {
 impl Decoder {
     /// A decoder for what the peer of `role` sends. Each frame is collected until it is whole.
     pub fn new(role: Role, limits: &Limits) -> Self {
-        let limit = limits.frame.unwrap_or(u64::MAX).min(MAX_HELD);
-        Self { limit, whole: true, ..Self::in_pieces(role, limits) }
+        Self { limit: held(limits.frame), whole: true, ..Self::in_pieces(role, limits) }
     }
 
     /// A decoder for whoever [takes](Self::take_arrived) frames as they arrive. It asks for no more than a modest amount

@@ -125,6 +125,11 @@ impl core::fmt::Debug for Header {
 /// more than half of its addresses.
 pub(crate) const MAX_HELD: u64 = isize::MAX as u64 / 2;
 
+/// How much of what has this limit is collected.
+pub(crate) fn held(limit: Option<u64>) -> u64 {
+    limit.map_or(MAX_HELD, |limit| limit.min(MAX_HELD))
+}
+
 /// How much we take from a peer. `None` is no limit.
 ///
 /// A message or frame over its limit is refused with 1009 as soon as its header says so, one in too many fragments with

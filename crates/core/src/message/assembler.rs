@@ -1,7 +1,7 @@
 //! Messages from frames, whole.
 
 use super::Message;
-use crate::frame::{Decoder, FrameError, Header, Limits, MAX_HELD, MAX_SHORT_FRAME, Opcode, ShortFrame};
+use crate::frame::{Decoder, FrameError, Header, Limits, MAX_SHORT_FRAME, Opcode, ShortFrame, held};
 use crate::utf8::{Utf8Error, Validator};
 use core::fmt;
 
@@ -45,7 +45,7 @@ struct Begun {
 impl Assembler {
     /// An assembler that takes messages within these limits.
     pub fn new(mut limits: Limits) -> Self {
-        limits.message = Some(limits.message.unwrap_or(u64::MAX).min(MAX_HELD));
+        limits.message = Some(held(limits.message));
         Self { limits, ..Self::default() }
     }
 

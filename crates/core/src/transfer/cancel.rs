@@ -2,7 +2,7 @@
 //!
 //! | the transfer | what the peer hears |
 //! |---|---|
-//! | is open on this link: offered, moving, paused | CANCEL, at once, and PROBE; to discard the part: again, if there is no answer on this link |
+//! | is open on this link: offered, moving, paused | CANCEL, at once; to discard the part: and PROBE; if that has no answer, an OFFER and a CANCEL on the next link |
 //! | is asked for, by either end, and was not offered yet | CANCEL, at once |
 //! | waits, or there is no link | to keep the part: nothing, until it expires; to discard it: an OFFER and a CANCEL on the next link |
 //! | is put in its place by the receiver | it is too late: the file is finished |

@@ -60,8 +60,8 @@ impl Discards {
 
     /// The next one to be named, of those that the peer takes.
     pub(super) fn next(&mut self, takes: impl Fn(&Offer) -> bool) -> Option<(TransferId, Offer)> {
-        let (id, _) = self.waiting.iter().find(|(_, offer)| takes(offer))?;
-        self.waiting.remove_entry(&id.clone())
+        let id = *self.waiting.iter().find(|(_, offer)| takes(offer))?.0;
+        self.waiting.remove_entry(&id)
     }
 
     /// The number of a PROBE, if one is to leave: one at a time, however many were named.
