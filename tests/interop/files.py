@@ -1,8 +1,9 @@
 """`bowline.v1` in Python: files over links that may end at any byte, for a client and for a server.
 
 It was written from PROTOCOL.md alone; § names the section that a line obeys. wire.py has the frames and the
-links. Left out is what two ends can do without: folders, ranges, unknown lengths, messages (§8), a window
-that fits the path, limits of a rate, most timers, and much of what a server owes itself against strangers.
+links. Left out is what two ends can do without: folders but for what a server says of them, ranges,
+unknown lengths, messages (§8), a window that fits the path, limits of a rate, most timers, and much of what
+a server owes itself against strangers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from wire import (
     BATCH,
     FIXED,
+    KIND,
     LARGEST,
+    LISTING,
     NAME,
     OFFERED_BEFORE,
     SUBPROTOCOL,
@@ -489,6 +492,17 @@ class Client:
 
     async def _fetch(self, link: Link, part: Part, target: Path) -> bytes:
         offer = await link.request(part.id, part.name, was_offered=part.look is not None)
+        return await Receiver(link, offer, part, target, is_requested=True).run()
+
+    async def list(self, part: Part, target: Path, name: str = "") -> list[str]:
+        """What there is, in lines (§5): in the folder of this name, the file of it, or everything."""
+        await self._again(lambda link: self._list(link, part, target, name))
+        return target.read_bytes().decode().split("\n")[1:-2]
+
+    async def _list(self, link: Link, part: Part, target: Path, name: str) -> bytes:
+        offer = await link.request(part.id, name, was_offered=part.look is not None, listing=True)
+        if offer.tlvs.get(KIND) != LISTING:
+            raise await link.cancel(offer.handle, Code.PROTOCOL, "that is no listing")
         return await Receiver(link, offer, part, target, is_requested=True).run()
 
     async def _again(self, transfer: Callable[[Link], Awaitable[Any]]) -> Any:

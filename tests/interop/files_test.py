@@ -210,6 +210,20 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
             with self.assertCode(Code.NOT_FOUND):
                 await Client(url).fetch(self.part("file"), self.ours / "file")
 
+    async def test_what_there_is_is_listed(self):
+        (self.theirs / "a folder").mkdir()
+        (self.theirs / "a folder/文").write_bytes(self.content)
+        (self.theirs / "b").write_bytes(b"12")
+        file = f"{LENGTH} 文"
+        listed = []
+        async with self.serve() as url:
+            for n, name in enumerate(["", "a folder", "a folder/文"]):
+                lines = await Client(url).list(self.part("listing"), self.ours / str(n), name)
+                # Without the times, and who may use it.
+                listed.append([" ".join([line[0], *line.split(" ", 4)[3:]]) for line in lines])
+        everything = ["d 0 a folder", f"f {LENGTH} a folder/文", "f 2 b"]
+        self.assertEqual(listed, [everything, [f"f {file}"], [f"f {file}"]])
+
     async def test_another_digest_is_refused_and_the_part_thrown_away(self):
         source = self.source("file")
         source.digest = lambda length=None: bytes(32)

@@ -20,7 +20,8 @@ MEMORY = 16 << 20
 MAY_BE_IGNORED = 0x80  # types from here on (§1)
 OFFERED_BEFORE = 16  # a flag in the header of REQUEST
 TO_THE_END = 2**64 - 1
-NAME, VALIDATOR, BATCH, AGENT, TEXT = 0x0020, 0x0022, 0x0024, 0x8001, 0x8010
+NAME, VALIDATOR, BATCH, KIND, AGENT, TEXT = 0x0020, 0x0022, 0x0024, 0x002A, 0x8001, 0x8010
+LISTING = b"\2"  # a kind, of REQUEST and of OFFER
 
 
 class Kind(IntEnum):
@@ -276,12 +277,15 @@ class Link:
         await self.send(Kind.CANCEL, handle, code=code, discard=discard, tlvs={TEXT: text.encode()})
         return cancelled
 
-    async def request(self, id: bytes, name: str, was_offered: bool) -> Frame:
-        """Asks for a file (§4). The OFFER that answers has a handle of its own."""
+    async def request(self, id: bytes, name: str, was_offered: bool, listing: bool = False) -> Frame:
+        """Asks for a file (§4), or for a listing (§5). The OFFER that answers has a handle of its own."""
         handle = self.open()
         self._requests[id] = self._inboxes[handle]
         flags = OFFERED_BEFORE if was_offered else 0
-        await self.send(Kind.REQUEST, handle, flags=flags, id=id, to=TO_THE_END, tlvs={NAME: name.encode()})
+        tlvs = {NAME: name.encode()} if name else {}
+        if listing:
+            tlvs[KIND] = LISTING
+        await self.send(Kind.REQUEST, handle, flags=flags, id=id, to=TO_THE_END, tlvs=tlvs)
         try:
             while (frame := await self.receive(handle)).kind == Kind.FINISHING:
                 pass

@@ -2,7 +2,7 @@
 
 use bowline_core::frame::{Decoder, Header, Limits, Opcode};
 use bowline_core::transfer::wire::{Data, Frame, Hello, Mode, Offer, Request};
-use bowline_core::transfer::{Answer, Config, Digest, Event, Kind, SafeName, TransferId};
+use bowline_core::transfer::{Answer, Config, Digest, Event, Kind, SafeName, TransferId, What};
 use bowline_core::{Instant, Role, Transfers};
 use bowline_tests::heap::{self, Counting};
 use bytes::Bytes;
@@ -168,7 +168,7 @@ fn no_flood_makes_a_link_hold_more_than_its_settings_say() {
                 (0..5000).map(|n| {
                     let request = Request {
                         id: id(n),
-                        name: name(),
+                        what: What::Named(name()),
                         from: 0,
                         to: u64::MAX,
                         if_digest: None,

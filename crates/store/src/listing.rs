@@ -6,8 +6,8 @@ use crate::principal::Principal;
 use crate::source::Source;
 use crate::store::DiskStore;
 use crate::walk::{Found, LeftOut};
-use bowline_core::transfer::SafeName;
-use bowline_core::transfer::listing::ListingWriter;
+use bowline_core::transfer::listing::{Entry, ListingWriter};
+use bowline_core::transfer::{Kind, SafeName};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -100,24 +100,30 @@ impl fmt::Debug for Text {
 }
 
 impl DiskStore {
-    /// Lists all that a folder holds at this moment, to be sent. Links and devices are left out and counted, and so is
-    /// what cannot be read or has no safe name.
+    /// Lists all that a folder of the store, or the store, holds at this moment, to be sent. Links and devices are left out
+    /// and counted, and so is what cannot be read or has no safe name. A view of a folder that nobody has made is empty.
     ///
     /// # Errors
     /// `TooMuchToList` and `ListingsBusy` if [`Config::listings`](crate::Config::listings) does not allow it, ever or
     /// at the moment; `NotFound`; `NotAFolder`; `BadName` in the staging folder; `TooManyOpen`, `Denied`, `Io`.
-    pub fn listing(&self, name: &SafeName) -> Result<Source, StoreError> {
-        let at = self.root().path(&self.whole(name)?);
-        let (budget, principal) = (Arc::clone(self.listings()), self.principal().clone());
-        let mut share = Share { budget, principal, bytes: 0 };
-        let walk = self.walk(Some(name))?;
-        let mut writer = ListingWriter::new(walk.mtime_ms(), walk.unix_mode());
+    pub fn listing(&self, name: Option<&SafeName>) -> Result<Source, StoreError> {
+        let whole = name.map(|name| self.whole(name)).transpose()?.or_else(|| self.folder().cloned());
+        let at = whole.map_or_else(|| self.dir().to_owned(), |whole| self.root().path(&whole));
+        let mut share = self.share();
+        let walk = match self.walk(name) {
+            Err(error) if name.is_none() && error.kind() == ErrorKind::NotFound => None,
+            walk => Some(walk?),
+        };
+        let (mtime_ms, unix_mode) =
+            walk.as_ref().map_or((0, None), |walk| (walk.mtime_ms(), walk.unix_mode()));
+        let mut writer = ListingWriter::new(mtime_ms, unix_mode);
         share.cover(writer.written(), &at)?;
         let (mut skipped, mut unnamed) = (0, 0);
-        for found in walk {
+        for found in walk.into_iter().flatten() {
             match found {
                 Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
-                Found::End(_) => {}
+                // What is under way is nobody's to fetch.
+                Found::End(_) | Found::LeftOut { why: LeftOut::Staging, .. } => {}
                 Found::LeftOut { why, .. } if why.is_by_nature() => skipped += 1,
                 // It would be missing from a listing that is good otherwise.
                 Found::LeftOut { why: LeftOut::Unreadable(error), .. }
@@ -131,5 +137,29 @@ impl DiskStore {
         }
         let text = Text { bytes: writer.finish(skipped, unnamed), _share: share };
         Ok(Source::from_listing(text, at))
+    }
+
+    /// Lists a file: in one line, under the last part of its name.
+    ///
+    /// # Errors
+    /// Those of [`source`](Self::source); `ListingsBusy`.
+    pub fn listing_of_file(&self, name: &SafeName) -> Result<Source, StoreError> {
+        let file = self.source(name)?;
+        let at = file.path().to_owned();
+        let own = SafeName::parse(name.file_name());
+        let name = own.map_err(|why| StoreError::because(ErrorKind::BadName, &at, why.to_string()))?;
+        let (kind, length, mtime_ms, unix_mode) =
+            (Kind::File, file.length(), file.mtime_ms(), file.unix_mode());
+        let mut writer = ListingWriter::new(0, None);
+        writer.push(&Entry { name, kind, length, mtime_ms, unix_mode });
+        let mut share = self.share();
+        share.cover(writer.written(), &at)?;
+        let text = Text { bytes: writer.finish(0, 0), _share: share };
+        Ok(Source::from_listing(text, at))
+    }
+
+    /// A share of the memory for listings, with nothing in it yet.
+    fn share(&self) -> Share {
+        Share { budget: Arc::clone(self.listings()), principal: self.principal().clone(), bytes: 0 }
     }
 }

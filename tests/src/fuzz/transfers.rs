@@ -3,7 +3,7 @@
 use super::{Feed, with_checksum};
 use crate::sim::{Disk, Worker};
 use bowline_core::transfer::wire::{self, Frame};
-use bowline_core::transfer::{Digest, Kind, Leftover, Offer, SafeName, TransferId};
+use bowline_core::transfer::{Digest, Kind, Leftover, Offer, SafeName, TransferId, What};
 use bowline_core::{Instant, Role, Session, session};
 use bytes::Bytes;
 use std::time::Duration;
@@ -183,7 +183,21 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     // What was durable is there no more.
     let again = [&[7][..], &POLL, &hello[..], &POLL, &accept(5000), &WORK, &POLL].concat();
     let lost = [&goes_back[..], &again].concat();
-    vec![("a_pipe_to_a_server", to_a_server), ("a_pipe_goes_back", goes_back), ("a_pipe_is_lost", lost)]
+    let request = wire::Request {
+        id: TransferId::from_bytes([7; 16]),
+        what: What::Listing(None),
+        from: 0,
+        to: u64::MAX,
+        if_digest: None,
+        again: false,
+    };
+    let listed = [&[1][..], &hello, &heard(Frame::Request(1, request)), &WORK, &POLL, &WORK, &POLL].concat();
+    vec![
+        ("a_pipe_to_a_server", to_a_server),
+        ("a_pipe_goes_back", goes_back),
+        ("a_pipe_is_lost", lost),
+        ("a_listing_of_a_server", listed),
+    ]
 }
 
 /// A message that comes, as an input says it.

@@ -1,7 +1,7 @@
 //! The frames of the transfer protocol.
 
 use bowline_core::transfer::wire::{self, Frame, Mode};
-use bowline_core::transfer::{Batch, Kind, SafeName, TransferId, UnixMode, Validator};
+use bowline_core::transfer::{Batch, Kind, SafeName, TransferId, UnixMode, Validator, What};
 use bytes::Bytes;
 
 /// Bytes as a frame of the transfer protocol: what can be decoded survives encoding.
@@ -22,7 +22,7 @@ pub(super) fn with_checksum(body: &[u8]) -> Bytes {
     [body, &crc32c::crc32c(body).to_be_bytes()].concat().into()
 }
 
-/// Offers with all that may be said of them, and pauses. What belongs to the other frames stands in files of its own.
+/// Offers with all that may be said of them, requests for listings, and pauses. What belongs to the other frames stands in files of its own.
 pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let offer = |kind, length| {
         let offer = wire::Offer {
@@ -41,12 +41,21 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         };
         body(Frame::Offer(1, offer))
     };
+    let list = |name| {
+        let (id, what) = (TransferId::from_bytes([9; 16]), What::Listing(name));
+        body(Frame::Request(
+            1,
+            wire::Request { id, what, from: 0, to: u64::MAX, if_digest: None, again: false },
+        ))
+    };
     vec![
         ("offer_of_a_file", offer(Kind::File, Some(7))),
         ("offer_of_a_file_without_a_length", offer(Kind::File, None)),
         ("offer_of_a_folder", offer(Kind::Folder, Some(0))),
         ("offer_of_a_folder_with_a_length", offer(Kind::Folder, Some(7))),
         ("offer_of_a_listing", offer(Kind::Listing, Some(1 << 20))),
+        ("request_of_a_listing", list(SafeName::parse("a b/文").ok())),
+        ("request_of_a_listing_of_everything", list(None)),
         ("pause", body(Frame::Pause(1, wire::Pause { offset: 70_000, answer: false }))),
         ("pause_answered", body(Frame::Pause(2, wire::Pause { offset: 70_000, answer: true }))),
         ("resume", body(Frame::Resume(1, wire::Resume { offset: 70_000, pauses: 1 }))),

@@ -1,7 +1,7 @@
 //! A model of a disk, and of whoever carries out there what transfers want.
 
 use bowline_core::transfer::{Answer, Code, Digest, Event, Failure, Kind, Offer, SafeName, TransferId};
-use bowline_core::{Instant, Session, session};
+use bowline_core::{Instant, Session, Transfers, session};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -178,15 +178,14 @@ impl Worker {
                 }
             }
             Event::Check { id } => transfers.confirm(now, id),
-            Event::Requested { id, name, .. } => match disk.files.get(&name) {
-                Some(file) => {
-                    let offer = Offer::new(id, name.clone(), file.len() as u64);
-                    self.sending.insert(id, name);
-                    // Known already: the peer's second request for it is as good as the first.
-                    let _ = transfers.offer(now, offer);
-                }
-                None => transfers.fail(now, id, Failure::local(Code::NotFound, "no such file")),
-            },
+            Event::Requested { id, name, .. } => {
+                self.give(now, transfers, disk, Kind::File, (id, Some(name)));
+            }
+            // What it says does not matter here: it is one of the files, given out as a listing.
+            Event::ListingRequested { id, name } => {
+                let name = name.or_else(|| disk.files.keys().next().cloned());
+                self.give(now, transfers, disk, Kind::Listing, (id, name));
+            }
             Event::Offered(offered) if offered.kind == Kind::Folder => {
                 let existed = !disk.folders.insert(offered.name);
                 transfers.answer(now, offered.id, Answer::Folder { existed });
@@ -236,6 +235,26 @@ impl Worker {
             Event::Discard { id } => drop(disk.parts.remove(&id)),
             other => unreachable!("not an effect: {other:?}"),
         }
+    }
+
+    /// Offers a file that the peer has asked for, as what it has asked for.
+    fn give(
+        &mut self,
+        now: Instant,
+        transfers: &mut Transfers,
+        disk: &Disk,
+        kind: Kind,
+        (id, name): (TransferId, Option<SafeName>),
+    ) {
+        let found = name.and_then(|name| Some((disk.files.get(&name)?.len() as u64, name)));
+        let Some((length, name)) = found else {
+            return transfers.fail(now, id, Failure::local(Code::NotFound, "no such file"));
+        };
+        let mut offer = Offer::new(id, name.clone(), length);
+        offer.kind = kind;
+        self.sending.insert(id, name);
+        // Known already: the peer's second request for it is as good as the first.
+        let _ = transfers.offer(now, offer);
     }
 }
 

@@ -5,6 +5,7 @@ mod belated;
 mod ends;
 mod files;
 mod killed;
+mod listings;
 mod messages;
 mod papers;
 mod principals;
@@ -69,6 +70,9 @@ over! {
         killed:
             a_client_that_was_killed_goes_on_when_it_is_started_again
             a_server_that_was_killed_goes_on_when_it_is_started_again;
+        listings:
+            a_server_says_what_it_holds
+            only_who_may_is_told_what_there_is_and_no_more_than_he_may_fetch;
         messages:
             messages_cross_links_that_are_cut_once_and_in_order
             what_is_said_without_a_link_waits_for_one

@@ -5,7 +5,9 @@ use super::receive::Incoming;
 use super::send::{Fate, Outgoing};
 use super::wanted::{Asking, Wanted};
 use super::wire::{self, Frame};
-use super::{AlreadyKnown, ByteRange, Code, Digest, Kind, Offer, Retry, SafeName, TransferId, Transfers};
+use super::{
+    AlreadyKnown, ByteRange, Code, Digest, Kind, Offer, Retry, SafeName, TransferId, Transfers, What,
+};
 use crate::Instant;
 use bytes::Bytes;
 use core::time::Duration;
@@ -78,7 +80,7 @@ impl Transfers {
         name: SafeName,
         range: ByteRange,
     ) -> Result<(), AlreadyKnown> {
-        self.want(now, id, Wanted::new(name, range, false))
+        self.want(now, id, Wanted::new(What::Named(name), range, false))
     }
 
     /// The same for what an earlier process has begun to fetch under this id: whoever sends it waits to hear what is here, and
@@ -93,7 +95,21 @@ impl Transfers {
         name: SafeName,
         range: ByteRange,
     ) -> Result<(), AlreadyKnown> {
-        self.want(now, id, Wanted::new(name, range, true))
+        self.want(now, id, Wanted::new(What::Named(name), range, true))
+    }
+
+    /// Asks the peer for a listing, and for no file: of the folder of this name, or of the file, which has one line; without a
+    /// name, of all that it gives out. It comes as an [`Event::Offered`] of [`Kind::Listing`].
+    ///
+    /// # Errors
+    /// The id is already asked for, or under way.
+    pub fn request_listing(
+        &mut self,
+        now: Instant,
+        id: TransferId,
+        name: Option<SafeName>,
+    ) -> Result<(), AlreadyKnown> {
+        self.want(now, id, Wanted::new(What::Listing(name), ByteRange::WHOLE, false))
     }
 
     fn want(&mut self, now: Instant, id: TransferId, wanted: Wanted) -> Result<(), AlreadyKnown> {

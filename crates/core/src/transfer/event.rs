@@ -63,6 +63,14 @@ pub enum Event {
         /// its validator are those of the part.
         range: ByteRange,
     },
+    /// The peer asks for a listing, and for no file: of what has this name, or of all that it may fetch. Answer as
+    /// [`Requested`](Self::Requested), with an offer of [`Kind::Listing`]; its name means nothing.
+    ListingRequested {
+        /// The id that the transfer is to have.
+        id: TransferId,
+        /// Of what. A listing of a file has one line, with the last part of its name. `None`: of everything.
+        name: Option<SafeName>,
+    },
     /// The peer offers a file or a folder. Answer with [`answer`](super::Transfers::answer), or with
     /// [`fail`](super::Transfers::fail).
     Offered(Offered),

@@ -1,5 +1,7 @@
-//! What an offer is about, beside its bytes: a file or a folder, one of many or alone, and who may use it.
+//! What an offer is about, beside its bytes: a file or a folder, one of many or alone, and who may use it. And what
+//! somebody asks for.
 
+use super::SafeName;
 use core::fmt;
 
 /// What is offered.
@@ -11,8 +13,28 @@ pub enum Kind {
     /// A folder. It has no bytes; what it holds is offered by itself. It makes empty folders arrive, and carries the
     /// time and the mode of any.
     Folder,
-    /// What a folder holds, as a [`Listing`](super::Listing): the answer to a request that names a folder.
+    /// What a folder holds, as a [`Listing`](super::Listing): the answer to a request that names a folder, or that wants
+    /// nothing but a listing.
     Listing,
+}
+
+/// What somebody asks a peer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The file of this name, or the listing of the folder that has it.
+    Named(SafeName),
+    /// A listing, and no file: of the folder of this name, or of the file, which has one line. `None`: of all that there is.
+    Listing(Option<SafeName>),
+}
+
+impl What {
+    /// The name that it goes by where there must be one: `listing`, if it has none itself.
+    pub fn label(&self) -> SafeName {
+        match self {
+            Self::Named(name) | Self::Listing(Some(name)) => name.clone(),
+            Self::Listing(None) => SafeName::of_everything(),
+        }
+    }
 }
 
 /// That a transfer is one of many which belong together.

@@ -81,7 +81,7 @@ pub use config::Config;
 pub use digest::{Checkpoint, CheckpointError, Digest, GROUP, Hasher};
 pub use event::{Answer, Event, Failure, Offered, Progress, Stage};
 pub use id::TransferId;
-pub use kind::{Batch, Kind, UnixMode};
+pub use kind::{Batch, Kind, UnixMode, What};
 pub use listing::Listing;
 pub use look::Passed;
 pub use meter::Meter;

@@ -78,6 +78,11 @@ impl SafeName {
         Ok(Self(name.into()))
     }
 
+    /// What the listing of all that there is goes by.
+    pub(super) fn of_everything() -> Self {
+        Self("listing".into())
+    }
+
     /// The name of something in the folder of this name.
     ///
     /// # Errors

@@ -67,9 +67,9 @@ impl Transfers {
             let handle = link.open(Route::Wanted(id));
             link.guard.handle_ours(now);
             wanted.state = Asking::Asked { handle, since: now, heard: now };
-            let (name, range) = (wanted.name.clone(), wanted.range);
+            let (what, range) = (wanted.what.clone(), wanted.range);
             let (from, to, again) = (range.from(), range.to(), wanted.was_offered);
-            let request = Request { id, name, from, to, if_digest: None, again };
+            let request = Request { id, what, from, to, if_digest: None, again };
             self.note(id);
             return Some(Frame::Request(handle, request));
         }

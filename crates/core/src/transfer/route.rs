@@ -6,7 +6,7 @@ use super::limiter::Limiter;
 use super::link::Route;
 use super::receive::Incoming;
 use super::wire::{self, Frame, Handle, Hello, Offer, Request};
-use super::{Asked, Asking, ByteRange, Code, Fate, TransferId, Transfers};
+use super::{Asked, Asking, ByteRange, Code, Fate, TransferId, Transfers, What};
 use crate::Instant;
 use crate::closing::LONGEST;
 use alloc::format;
@@ -234,6 +234,14 @@ impl Transfers {
                 return self.refuse(handle, &Failure::local(Code::OutOfRange, format!("{error}")));
             }
         };
+        let event = match request.what {
+            What::Named(name) => Event::Requested { id, name, range },
+            What::Listing(name) if range.is_whole() => Event::ListingRequested { id, name },
+            What::Listing(_) => {
+                let text = "a listing has no range of bytes";
+                return self.refuse(handle, &Failure::local(Code::Rejected, text));
+            }
+        };
         if self.sends(id) || self.receives(id) {
             return self.refuse_known(handle);
         }
@@ -247,7 +255,7 @@ impl Transfers {
             link.ahead.limit();
         }
         self.asked.insert(id, Asked { handle, again: request.again, told: self.now });
-        self.events.push_back(Event::Requested { id, name: request.name, range });
+        self.events.push_back(event);
         self.note(id);
     }
 

@@ -7,14 +7,15 @@ use super::receive::Earlier;
 use super::send::WORKING_EVERY;
 use super::tries::Tries;
 use super::wire::{Frame, Handle, Offer, Phase};
-use super::{ByteRange, Code, Kind, SafeName, TransferId, Transfers};
+use super::{ByteRange, Code, Kind, TransferId, Transfers, What};
 use crate::Instant;
 use alloc::format;
 
 /// A file that we asked for.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    pub(super) name: SafeName,
+    pub(super) what: What,
+    /// Of a listing it is the whole.
     pub(super) range: ByteRange,
     /// What it has come to since something of it came last.
     tries: Tries,
@@ -51,14 +52,18 @@ impl Asked {
 }
 
 impl Wanted {
-    pub(super) fn new(name: SafeName, range: ByteRange, was_offered: bool) -> Self {
+    pub(super) fn new(what: What, range: ByteRange, was_offered: bool) -> Self {
         let state = Asking::Waiting { until: None };
-        Self { name, range, tries: Tries::default(), was_offered, state, earlier: Earlier::default() }
+        Self { what, range, tries: Tries::default(), was_offered, state, earlier: Earlier::default() }
     }
 
-    /// What is wrong with an offer that comes for it: a part is a file, and not longer than what was asked for.
+    /// What is wrong with an offer that comes for it: a listing is one, and a part is a file, and not longer than what was
+    /// asked for.
     pub(super) fn mismatch(&self, offer: &Offer) -> Option<Failure> {
         let range = self.range;
+        if matches!(self.what, What::Listing(_)) && offer.kind != Kind::Listing {
+            return Some(Failure::local(Code::Protocol, "a listing was asked for, and something else came"));
+        }
         if !range.is_whole() && offer.kind != Kind::File {
             return Some(Failure::local(
                 Code::Protocol,

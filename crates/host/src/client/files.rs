@@ -2,19 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SafeName, TransferId};
+use bowline_core::transfer::{ByteRange, Code, Failure, Offer, SafeName, TransferId, What};
 use bowline_store::{DiskStore, Pipe, Source, StoreError};
 
 use crate::transfer::TransferError;
 
-/// A file to fetch, or a part of one.
+/// A file to fetch, or a part of one, or a listing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Download {
     /// The transfer: the same id goes on where an earlier process stopped.
     pub id: TransferId,
-    /// The name that the server knows it by.
-    pub name: SafeName,
+    /// What the server is asked for.
+    pub what: What,
     /// The name that it gets here.
     pub local: SafeName,
     /// Which bytes of it. A part is a transfer with an id of its own, and a file of its own here. A folder has no parts.
@@ -31,7 +31,19 @@ pub struct Download {
 impl Download {
     /// The file of this name, under another name here; what else there is to say can be set afterwards.
     pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
-        Self { id, name, local, range: ByteRange::WHOLE, length: None, unix_mode: false, begun: false }
+        Self::of(id, What::Named(name), local)
+    }
+
+    /// A listing, and no file: of the folder of this name, or of the file, which has one line; without a name of all that this
+    /// client may fetch. Servers that do not know the question end it with [`Code::Unsupported`].
+    pub fn listing(id: TransferId, name: Option<SafeName>) -> Self {
+        let what = What::Listing(name);
+        let local = what.label();
+        Self::of(id, what, local)
+    }
+
+    fn of(id: TransferId, what: What, local: SafeName) -> Self {
+        Self { id, what, local, range: ByteRange::WHOLE, length: None, unix_mode: false, begun: false }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, Stage, Traffic, TransferId,
+    AlreadyKnown, Code, Event, Failure, Leftover, Offer, Offered, SafeName, Stage, Traffic, TransferId, What,
 };
 use bowline_store::DiskStore;
 
@@ -29,15 +29,15 @@ impl<T> Keeper<T> {
         });
     }
 
-    /// Fetches a file into a store.
+    /// Fetches a file, or a listing, into a store.
     pub fn download(&mut self, now: Instant, download: Download, store: DiskStore, ticket: T) {
-        let (id, name, range) = (download.id, download.name.clone(), download.range);
-        self.begin(now, id, name.clone(), ticket, |keeper| {
+        let (id, what, range) = (download.id, download.what.clone(), download.range);
+        self.begin(now, id, what.label(), ticket, |keeper| {
             let transfers = keeper.desk.session.transfers_mut();
-            if download.begun {
-                transfers.request_rest(now, id, name, range)?;
-            } else {
-                transfers.request_range(now, id, name, range)?;
+            match what {
+                What::Named(name) if download.begun => transfers.request_rest(now, id, name, range)?,
+                What::Named(name) => transfers.request_range(now, id, name, range)?,
+                What::Listing(name) => transfers.request_listing(now, id, name)?,
             }
             keeper.places.insert(id, (store, download));
             Ok(())
@@ -119,7 +119,7 @@ impl<T> Keeper<T> {
                 let Some(tracked) = self.tracked.remove(&id) else { return };
                 self.end(id, tracked.ticket, failure.into());
             }
-            Event::Requested { id, .. } => {
+            Event::Requested { id, .. } | Event::ListingRequested { id, .. } => {
                 let failure = Failure::local(Code::Unsupported, "this client gives no files away");
                 self.desk.session.transfers_mut().fail(now, id, failure);
             }

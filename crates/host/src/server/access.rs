@@ -26,6 +26,8 @@ pub struct Grant {
     pub may_send: bool,
     /// Whether he may fetch files from it.
     pub may_fetch: bool,
+    /// Whether he may have everything listed that he may fetch. Who may not has to know a name, of a file or of a folder.
+    pub may_list: bool,
     /// The folder of the store that all his names are in; nothing outside of it can be named. `None`: the store itself.
     pub folder: Option<SafeName>,
     /// How many bytes of unfinished files are kept for him. `None`: what the store has for everybody.
@@ -115,6 +117,7 @@ impl Default for Grant {
             principal: Principal::default(),
             may_send: true,
             may_fetch: true,
+            may_list: true,
             folder: None,
             quota: None,
             limit_rate: None,

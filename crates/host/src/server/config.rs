@@ -138,18 +138,27 @@ pub enum ServerEvent {
         peer: Peer,
         /// The transfer.
         id: TransferId,
-        /// The file, from the folder of the store on.
-        name: SafeName,
+        /// The file, from the folder of the store on. `None`: a listing of the store.
+        name: Option<SafeName>,
     },
     /// A file has arrived.
     Received(FileEvent),
     /// A file has been fetched.
     Sent(FileEvent),
+    /// A client has had something listed for itself, and no file.
+    Listed {
+        /// The client.
+        peer: Peer,
+        /// What was listed, from the folder of the store on. `None`: the store.
+        name: Option<SafeName>,
+        /// How long the listing is.
+        bytes: u64,
+    },
     /// A transfer has ended early.
     Failed {
         /// The client.
         peer: Peer,
-        /// The file, if it was known, from the folder of the store on.
+        /// The file, if it was known, from the folder of the store on; a listing of the store has no name.
         name: Option<SafeName>,
         /// Why.
         failure: Failure,

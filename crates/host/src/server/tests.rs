@@ -4,6 +4,7 @@ mod belated;
 mod crowd;
 mod doors;
 mod jobs;
+mod listings;
 mod rates;
 
 use std::sync::Arc;

@@ -57,7 +57,7 @@ impl Default for TransferProgress {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Finished {
-    /// The name of the file, as the peer knows it.
+    /// The name of the file, as the peer knows it; a listing of all that there is goes by `listing`.
     pub name: SafeName,
     /// How many bytes it has.
     pub bytes: u64,
@@ -73,7 +73,7 @@ pub struct Finished {
     pub links: u32,
     /// How long it took, from the call on.
     pub seconds: f64,
-    /// What was fetched is a folder, and this is what it holds. Nothing was written.
+    /// What was fetched is a folder, and this is what it holds; or nothing but a listing was asked for. Nothing was written.
     pub listing: Option<Listing>,
 }
 

@@ -61,7 +61,7 @@ fn a_listing_is_all_or_nothing() {
     let (dir, _path) = file("hello");
     fs::create_dir(dir.path().join("top")).expect("made");
     let store = crate::DiskStore::open(dir.path(), crate::Config::default()).expect("a folder");
-    let listing = || store.listing(&transfer::SafeName::parse("top").expect("safe")).expect("a folder");
+    let listing = || store.listing(Some(&transfer::SafeName::parse("top").expect("safe"))).expect("a folder");
     assert_eq!(listing().range(ByteRange::WHOLE).expect("all").length(), listing().length());
     assert_eq!(listing().range(range("0-3")).expect_err("a part").kind(), ErrorKind::NotAFile);
 }

@@ -40,7 +40,7 @@ fn with_few_descriptors_it_is_told_that_there_are_few_and_nothing_is_missing() {
     fs::create_dir_all(folder.join("e/f/g")).expect("made");
     fs::write(folder.join("e/f/g/h"), "abc").expect("written");
 
-    let source = until_it_works(|| rig.store.listing(&name("d")));
+    let source = until_it_works(|| rig.store.listing(Some(&name("d"))));
     let text = source.read(0, source.length() as usize).expect("in memory");
     let listing = Listing::parse(text).expect("a good one");
     assert_eq!((listing.entries().count(), listing.totals().unnamed), (4, 0));

@@ -220,7 +220,7 @@ fn a_listing_tells_what_a_folder_holds() {
     of_top.mtime_ms = 5;
     rig.store.make_folder(&of_top).expect("there");
 
-    let source = rig.store.listing(&name("top")).expect("a folder");
+    let source = rig.store.listing(Some(&name("top"))).expect("a folder");
     assert_eq!(source.kind(), Kind::Listing);
     let text = source.read(0, source.length() as usize).expect("all of it");
     let expected =
@@ -234,10 +234,10 @@ fn a_listing_tells_what_a_folder_holds() {
     let totals = listing.totals();
     assert_eq!((totals.files, totals.folders, totals.bytes), (1, 1, 3));
     assert_eq!((totals.skipped, totals.unnamed), (1, 1));
-    assert_eq!(kind(rig.store.listing(&name("elsewhere"))), ErrorKind::NotAFolder);
-    assert_eq!(kind(rig.store.listing(&name("none"))), ErrorKind::NotFound);
-    assert_eq!(kind(rig.store.listing(&name(".bowline"))), ErrorKind::BadName);
-    assert_eq!(kind(rig.store.listing(&name("top/d/link"))), ErrorKind::NotAFolder);
+    assert_eq!(kind(rig.store.listing(Some(&name("elsewhere")))), ErrorKind::NotAFolder);
+    assert_eq!(kind(rig.store.listing(Some(&name("none")))), ErrorKind::NotFound);
+    assert_eq!(kind(rig.store.listing(Some(&name(".bowline")))), ErrorKind::BadName);
+    assert_eq!(kind(rig.store.listing(Some(&name("top/d/link")))), ErrorKind::NotAFolder);
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn a_store_in_a_folder_names_nothing_outside_of_it() {
     send(&rig, "outside").expect("a fine name");
     let inner = Rig { store: rig.store.in_folder(name("home/alice")), dir: rig.dir };
     assert_eq!(kind(inner.store.source(&name("outside"))), ErrorKind::NotFound);
-    assert_eq!(kind(inner.store.listing(&name("home"))), ErrorKind::NotFound);
+    assert_eq!(kind(inner.store.listing(Some(&name("home")))), ErrorKind::NotFound);
     let mut partial = inner.begin(2, &spec("a/b", 3));
     partial.write(0, b"abc").expect("in order");
     partial.commit(3, digest(b"abc")).expect("whole");

@@ -26,7 +26,7 @@ use crate::strides::Strides;
 use crate::{DiskStore, ErrorKind, LinkOrder, Pipe, Source, StoreError};
 use bowline_core::Instant;
 use bowline_core::transfer::{
-    Answer, ByteRange, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers,
+    Answer, ByteRange, Digest, Event, Failure, Listing, Offer, Offered, SafeName, TransferId, Transfers, What,
 };
 use buffers::Buffers;
 use bytes::Bytes;
@@ -110,6 +110,39 @@ impl Worker {
     /// Opens the file of this name, or lists the folder, and offers it to the peer who asks for it. Of a folder there is
     /// nothing but the whole.
     pub fn offer(&mut self, store: &DiskStore, id: TransferId, name: SafeName, range: ByteRange) {
+        let label = name.clone();
+        self.look(store, id, label, move |store| {
+            let source = store.source(&name).or_else(|error| match error.kind() {
+                ErrorKind::NotAFile if !range.is_whole() => Err(not_divided(error.path())),
+                ErrorKind::NotAFile => store.listing(Some(&name)).map_err(|other| match other.kind() {
+                    ErrorKind::NotAFolder => error,
+                    _ => other,
+                }),
+                _ => Err(error),
+            });
+            source.and_then(|source| source.range(range))
+        });
+    }
+
+    /// Lists what has this name, or all that the store holds, and offers the listing to the peer who asks for it.
+    pub fn offer_listing(&mut self, store: &DiskStore, id: TransferId, name: Option<SafeName>) {
+        let label = What::Listing(name.clone()).label();
+        self.look(store, id, label, move |store| {
+            store.listing(name.as_ref()).or_else(|error| match &name {
+                Some(name) if error.kind() == ErrorKind::NotAFolder => store.listing_of_file(name),
+                _ => Err(error),
+            })
+        });
+    }
+
+    /// Looks for what the peer asks for, and offers it under this name.
+    fn look(
+        &mut self,
+        store: &DiskStore,
+        id: TransferId,
+        name: SafeName,
+        find: impl FnOnce(&DiskStore) -> Result<Source, StoreError> + Send + 'static,
+    ) {
         let (reporter, store, waiting) = (self.reporter(id), store.clone(), Arc::new(()));
         let waits = Arc::downgrade(&waiting);
         self.asked.insert(id, waiting);
@@ -118,16 +151,7 @@ impl Worker {
             if waits.strong_count() == 0 {
                 return;
             }
-            let source = store.source(&name).or_else(|error| match error.kind() {
-                ErrorKind::NotAFile if !range.is_whole() => Err(not_divided(error.path())),
-                ErrorKind::NotAFile => store.listing(&name).map_err(|other| match other.kind() {
-                    ErrorKind::NotAFolder => error,
-                    _ => other,
-                }),
-                _ => Err(error),
-            });
-            let source = source.map_err(|error| error.seen_in(store.folder()));
-            let source = source.and_then(|source| source.range(range));
+            let source = find(&store).map_err(|error| error.seen_in(store.folder()));
             reporter.report_result(source.map(|source| Outcome::Opened { name, source }));
         }));
     }

@@ -67,6 +67,9 @@ impl End {
                 Some(Event::Requested { id, name, range }) => {
                     self.worker.offer(&self.store, id, name, range);
                 }
+                Some(Event::ListingRequested { id, name }) => {
+                    self.worker.offer_listing(&self.store, id, name);
+                }
                 Some(other) => self.told.push(other),
                 None => {}
             }
@@ -453,7 +456,7 @@ fn a_folder_is_made_where_it_is_offered() {
 fn a_listing_that_nobody_asked_for_is_refused() {
     let mut world = World::new();
     std::fs::create_dir(world.from.path().join("top")).expect("made");
-    let source = world.client.store.listing(&SafeName::parse("top").expect("safe")).expect("a folder");
+    let source = world.client.store.listing(Some(&SafeName::parse("top").expect("safe"))).expect("a folder");
     let mut offer = Offer::new(ID, SafeName::parse("file").expect("safe"), source.length());
     offer.kind = source.kind();
     world.client.worker.add_source(ID, source);

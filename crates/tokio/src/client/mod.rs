@@ -208,7 +208,8 @@ impl Client {
     /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.
     ///
     /// If the name is that of a folder, nothing is written: the transfer brings
-    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself.
+    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself. [`Download::listing`] asks for no
+    /// more than that, be it of all that there is.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.

@@ -79,10 +79,14 @@ fn log(event: &ServerEvent) {
             info!(link = peer.link, who = who(peer), why = %disconnect, "disconnected");
         }
         ServerEvent::Began { peer, name, .. } => {
-            debug!(link = peer.link, who = who(peer), name = name.as_str(), "began");
+            debug!(link = peer.link, who = who(peer), name = name.as_ref().map(SafeName::as_str), "began");
         }
         ServerEvent::Received(file) => log_file(file, "received"),
         ServerEvent::Sent(file) => log_file(file, "sent"),
+        ServerEvent::Listed { peer, name, bytes } => {
+            let name = name.as_ref().map(SafeName::as_str);
+            info!(link = peer.link, who = who(peer), name, bytes, "listed");
+        }
         ServerEvent::Failed { peer, name, failure } => {
             let (link, who) = (peer.link, who(peer));
             let name = name.as_ref().map(SafeName::as_str);

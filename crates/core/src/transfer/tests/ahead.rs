@@ -109,7 +109,7 @@ fn who_is_asked_again_offers_a_few_at_first() {
         for n in 1..=9 {
             let request = wire::Request {
                 id: id(n),
-                name: name("file"),
+                what: What::Named(name("file")),
                 from: 0,
                 to: u64::MAX,
                 if_digest: None,

@@ -233,7 +233,14 @@ fn offers_without_end_are_told_to_wait() {
         let (id, name) = (numbered(n), name("file"));
         Frame::Request(
             2 * n + 1,
-            wire::Request { id, name, from: 0, to: u64::MAX, if_digest: None, again: false },
+            wire::Request {
+                id,
+                what: What::Named(name),
+                from: 0,
+                to: u64::MAX,
+                if_digest: None,
+                again: false,
+            },
         )
     };
     let offer = |n: u32| Frame::Offer(2 * n + 1, plain_offer(numbered(n), "file", 1 << 30));

@@ -10,6 +10,7 @@ mod faults;
 mod feeding;
 mod folders;
 mod hostile;
+mod listings;
 mod pauses;
 mod places;
 mod ranges;

@@ -218,7 +218,8 @@ fn there_is_nothing_to_pause_or_resume_but_what_lives() {
 fn what_is_asked_for_no_more_is_not_paused_when_it_is_asked_for_again() {
     let mut server = Scripted::linked(Role::Server);
     let (name, to) = (name("file"), u64::MAX);
-    let request = wire::Request { id: id(1), name, from: 0, to, if_digest: None, again: false };
+    let request =
+        wire::Request { id: id(1), what: What::Named(name), from: 0, to, if_digest: None, again: false };
     server.hear(Frame::Request(1, request));
     assert!(server.0.pause(Instant::ZERO, id(1)));
     server.hear(Frame::Cancel(1, super::script::cancel(Code::Cancelled, Duration::ZERO)));

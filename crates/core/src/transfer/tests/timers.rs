@@ -69,7 +69,14 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
     let ask = |handle| {
         Frame::Request(
             handle,
-            Request { id: id(1), name: name("file"), from: 0, to: u64::MAX, if_digest: None, again: false },
+            Request {
+                id: id(1),
+                what: What::Named(name("file")),
+                from: 0,
+                to: u64::MAX,
+                if_digest: None,
+                again: false,
+            },
         )
     };
     // It has waited for too long, and what it waited for comes when it has given up.

@@ -6,7 +6,9 @@ use super::{
     Rewind, Whole,
 };
 use crate::envelope::{self, Content, DecodeError, Envelope, Fault, lossy, peek, tlv};
-use crate::transfer::{Batch, Code, Digest, Kind, NameError, SafeName, TransferId, UnixMode, Validator};
+use crate::transfer::{
+    Batch, Code, Digest, Kind, NameError, SafeName, TransferId, UnixMode, Validator, What,
+};
 use bytes::{Buf, Bytes};
 use core::time::Duration;
 
@@ -239,10 +241,15 @@ fn read_batch(mut value: &[u8]) -> Result<Batch, Fault> {
 }
 
 fn read_request(flags: u8, body: &mut Bytes, ext: &[u8]) -> Result<Request, Fault> {
-    let [name] = tlv::read(ext, [tlv::NAME])?;
+    let [name, kind] = tlv::read(ext, [tlv::NAME, tlv::KIND])?;
     let (id, from, to) = (read_id(body), body.get_u64(), body.get_u64());
+    let what = match kind.map_or(Ok(Kind::File), read_kind)? {
+        Kind::File => What::Named(read_name(name)?),
+        Kind::Listing => What::Listing(name.map(|name| read_name(Some(name))).transpose()?),
+        Kind::Folder => return Err(Fault::Value { name: "the kind that is asked for", value: 1 }),
+    };
     let again = flags & AGAIN != 0;
-    Ok(Request { id, name: read_name(name)?, from, to, if_digest: read_digest(body), again })
+    Ok(Request { id, what, from, to, if_digest: read_digest(body), again })
 }
 
 fn read_accept(body: &mut Bytes, ext: &[u8]) -> Result<Accept, Fault> {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::envelope::{self, header, tlv, with_tlvs};
 use crate::message::Parts;
-use crate::transfer::{Batch, Kind};
+use crate::transfer::{Batch, Kind, What};
 use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
 
@@ -117,12 +117,7 @@ fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
         if let Some(validator) = &offer.validator {
             tlv::put(out, tlv::VALIDATOR, validator.as_bytes());
         }
-        match offer.kind {
-            // Absent, so that those who know only files know all that they need.
-            Kind::File => {}
-            Kind::Folder => tlv::put(out, tlv::KIND, &[1]),
-            Kind::Listing => tlv::put(out, tlv::KIND, &[2]),
-        }
+        put_kind(out, offer.kind);
         if let Some(Batch { id, index, count }) = &offer.batch {
             let mut value = [0; 24];
             value[..16].copy_from_slice(id);
@@ -137,6 +132,15 @@ fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
     out
 }
 
+fn put_kind(out: &mut BytesMut, kind: Kind) {
+    match kind {
+        // Absent, so that those who know only files know all that they need.
+        Kind::File => {}
+        Kind::Folder => tlv::put(out, tlv::KIND, &[1]),
+        Kind::Listing => tlv::put(out, tlv::KIND, &[2]),
+    }
+}
+
 fn encode_request(handle: Handle, request: &Request) -> BytesMut {
     let mut out = header(kind::REQUEST, handle);
     out.put_slice(request.id.as_bytes());
@@ -144,7 +148,16 @@ fn encode_request(handle: Handle, request: &Request) -> BytesMut {
     out.put_u64(request.to);
     out.put_slice(request.if_digest.as_ref().map_or(&[0; 32], |digest| digest.as_bytes()));
     out[1] = if request.again { AGAIN } else { 0 };
-    with_tlvs(&mut out, |out| tlv::put(out, tlv::NAME, request.name.as_str().as_bytes()));
+    let (kind, name) = match &request.what {
+        What::Named(name) => (Kind::File, Some(name)),
+        What::Listing(name) => (Kind::Listing, name.as_ref()),
+    };
+    with_tlvs(&mut out, |out| {
+        if let Some(name) = name {
+            tlv::put(out, tlv::NAME, name.as_str().as_bytes());
+        }
+        put_kind(out, kind);
+    });
     out
 }
 

@@ -16,7 +16,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-use super::{Batch, Code, Digest, Kind, SafeName, TransferId, UnixMode, Validator};
+use super::{Batch, Code, Digest, Kind, SafeName, TransferId, UnixMode, Validator, What};
 use alloc::string::String;
 use bytes::Bytes;
 use core::time::Duration;
@@ -181,13 +181,13 @@ pub struct Offer {
     pub digest: Option<Digest>,
 }
 
-/// A file asked for.
+/// A file, or a listing, asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The transfer, named by the one who asks.
     pub id: TransferId,
-    /// Which file.
-    pub name: SafeName,
+    /// Which file, or what is to be listed.
+    pub what: What,
     /// From which offset on.
     pub from: u64,
     /// Up to which offset, which is not asked for itself; the greatest number stands for the end.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::envelope::tests::resealed;
+use crate::transfer::NameError;
 use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -52,7 +53,10 @@ fn some_frames() -> Vec<Frame> {
                 digest: Some(digest),
             },
         ),
-        Frame::Request(3, Request { id, name: name(), from: 0, to: u64::MAX, if_digest: None, again: false }),
+        Frame::Request(
+            3,
+            Request { id, what: What::Named(name()), from: 0, to: u64::MAX, if_digest: None, again: false },
+        ),
         Frame::Accept(
             1,
             Accept {
@@ -95,10 +99,25 @@ fn some_frames() -> Vec<Frame> {
         ),
         Frame::Request(
             5,
-            Request { id, name: name(), from: 1 << 33, to: 1 << 34, if_digest: None, again: true },
+            Request {
+                id,
+                what: What::Named(name()),
+                from: 1 << 33,
+                to: 1 << 34,
+                if_digest: None,
+                again: true,
+            },
         ),
         Frame::Finishing(1, Phase::Source),
+        list(None),
+        list(Some(name())),
     ]
+}
+
+/// A REQUEST for a listing.
+fn list(name: Option<SafeName>) -> Frame {
+    let (id, what) = (TransferId::from_bytes([1; 16]), What::Listing(name));
+    Frame::Request(7, Request { id, what, from: 0, to: u64::MAX, if_digest: None, again: false })
 }
 
 #[test]
@@ -305,4 +324,22 @@ proptest! {
         bytes[bit / 8] ^= 1 << (bit % 8);
         prop_assert_eq!(decode(bytes.into()).map_err(|e| e.fault), Err(Fault::Checksum));
     }
+}
+
+#[test]
+fn only_a_listing_can_be_asked_for_by_its_kind_and_without_a_name() {
+    let Frame::Request(handle, named) = some_frames().remove(6) else { panic!("not a request") };
+    let with = |kind: &[u8]| tampered(Frame::Request(handle, named.clone()), |b| add_tlv(b, 0x2a, kind));
+    let listing = Request { what: What::Listing(Some(name())), ..named.clone() };
+    assert_eq!(with(&[2]), Ok(Frame::Request(handle, listing)));
+    let kind = |name, value| Err(Fault::Value { name, value });
+    assert_eq!(with(&[1]), kind("the kind that is asked for", 1));
+    assert_eq!(with(&[3]), kind("kind", 3));
+    let nameless = |b: &mut Vec<u8>| {
+        b.truncate(72);
+        b[2..4].copy_from_slice(&[0, 0]);
+    };
+    assert_eq!(tampered(Frame::Request(handle, named.clone()), nameless), Err(Fault::MissingTlv(0x20)));
+    let empty = tampered(list(None), |b| add_tlv(b, 0x20, b""));
+    assert_eq!(empty, Err(Fault::Name(NameError::Empty)), "everything has no name, and not an empty one");
 }

@@ -16,7 +16,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// What a transfer is about.
 #[derive(Debug)]
 pub(super) struct Subject {
-    name: SafeName,
+    /// `None`: all that the client may fetch.
+    name: Option<SafeName>,
     way: Way,
     kind: Kind,
     batch: Option<Batch>,
@@ -53,7 +54,7 @@ impl Served {
     fn begin(&mut self, now: Instant, id: TransferId, mut subject: Subject) -> bool {
         // From here on orders come; a pause of before is remembered.
         self.inbox.begin(id);
-        match self.seat(subject.way) {
+        match self.seat(&subject) {
             Ok(seat) => subject.seat = Some(seat),
             Err(failure) => {
                 // Its end is told like any other.
@@ -71,16 +72,18 @@ impl Served {
         true
     }
 
-    fn seat(&self, way: Way) -> Result<Seat, Failure> {
-        let Grant { may_send, may_fetch, .. } = self.pass.grant;
-        match way {
-            Way::In if !may_send => {
-                return Err(Failure::local(Code::Rejected, "you may not send files to this server"));
+    fn seat(&self, subject: &Subject) -> Result<Seat, Failure> {
+        let Grant { may_send, may_fetch, may_list, .. } = self.pass.grant;
+        let refusal = match subject.way {
+            Way::In if !may_send => Some("you may not send files to this server"),
+            Way::Out if !may_fetch => Some("you may not fetch files from this server"),
+            Way::Out if !may_list && subject.name.is_none() => {
+                Some("this server does not say what it holds; ask for a file or a folder by its name")
             }
-            Way::Out if !may_fetch => {
-                return Err(Failure::local(Code::Rejected, "you may not fetch files from this server"));
-            }
-            _ => {}
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            return Err(Failure::local(Code::Rejected, refusal));
         }
         let most = self.house.config().max_open;
         self.house.seats.take(self.store.principal(), most).map_err(|full| {
@@ -96,27 +99,34 @@ impl Served {
         })
     }
 
-    /// The name in the store itself, of which the client may see a folder only.
-    fn whole(&self, name: SafeName) -> SafeName {
-        let folder = self.pass.grant.folder.as_ref();
+    /// The name in the store itself, of which the client may see a folder only. `None`: the store.
+    fn whole(&self, name: Option<SafeName>) -> Option<SafeName> {
+        let Some(folder) = &self.pass.grant.folder else { return name };
         // One that is too long has not crossed either, and is told as the client has said it.
-        folder.and_then(|folder| folder.child(name.as_str()).ok()).unwrap_or(name)
+        Some(name.map_or_else(|| folder.clone(), |name| folder.child(name.as_str()).unwrap_or(name)))
     }
 
     pub(super) fn handle_transfer(&mut self, now: Instant, event: Event) {
         let peer = self.peer.clone();
         match event {
             Event::Offered(offered) => {
-                let (name, kind, batch) = (offered.name.clone(), offered.kind, offered.batch);
+                let (name, kind, batch) = (Some(offered.name.clone()), offered.kind, offered.batch);
                 if self.begin(now, offered.id, Subject { name, way: Way::In, kind, batch, seat: None }) {
                     self.desk.worker.attach(&self.store, offered);
                 }
             }
             Event::Requested { id, name, range } => {
                 let (kind, batch) = (Kind::File, None);
-                let subject = Subject { name: name.clone(), way: Way::Out, kind, batch, seat: None };
+                let subject = Subject { name: Some(name.clone()), way: Way::Out, kind, batch, seat: None };
                 if self.begin(now, id, subject) {
                     self.desk.worker.offer(&self.store, id, name, range);
+                }
+            }
+            Event::ListingRequested { id, name } => {
+                let (kind, batch) = (Kind::Listing, None);
+                let subject = Subject { name: name.clone(), way: Way::Out, kind, batch, seat: None };
+                if self.begin(now, id, subject) {
+                    self.desk.worker.offer_listing(&self.store, id, name);
                 }
             }
             Event::Done { id, length, digest, deduplicated, .. } => {
@@ -126,6 +136,10 @@ impl Served {
                 self.share.handle_done(way, length, deduplicated);
                 self.count = Some(now);
                 let (name, folder) = (self.whole(name), kind == Kind::Folder);
+                if kind == Kind::Listing {
+                    return self.tell(ServerEvent::Listed { peer, name, bytes: length });
+                }
+                let Some(name) = name else { return };
                 let file = FileEvent { peer, name, bytes: length, digest, deduplicated, folder, batch };
                 self.tell(match way {
                     Way::In => ServerEvent::Received(file),
@@ -142,7 +156,7 @@ impl Served {
                 if let Some(Subject { way, .. }) = &subject {
                     self.share.handle_failed(*way, failure.code);
                 }
-                let name = subject.map(|subject| self.whole(subject.name));
+                let name = subject.and_then(|subject| self.whole(subject.name));
                 self.tell(ServerEvent::Failed { peer, name, failure });
             }
             other => self.outputs.push_back(Output::Transfer(other)),

@@ -137,3 +137,50 @@ fn another_process_begins_again_with_a_listing_that_has_changed_since() {
     assert_eq!((&resumes[..], files), (&[0, 0][..], FILES as u64 + 1));
     assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0);
 }
+
+/// The names and lengths that come of the question what there is.
+fn listed(world: &mut World, wanted: Option<&str>) -> Result<Vec<(String, u64)>, Code> {
+    let wanted = wanted.map(|name| SafeName::parse(name).expect("safe"));
+    world.client.transfers.request_listing(Instant::ZERO, ID, wanted).expect("new");
+    world.link_up();
+    world.run()?;
+    let listing = world.client.worker.take_listing(ID).expect("it came");
+    Ok(listing.entries().map(|entry| (entry.name.as_str().to_owned(), entry.length)).collect())
+}
+
+#[test]
+fn who_wants_a_listing_of_everything_a_folder_or_a_file_gets_one() {
+    let all = [("top", 0), ("top/a b", 3), ("文", 0)];
+    for (wanted, expected) in
+        [(None, &all[..]), (Some("top"), &[("a b", 3)]), (Some("top/a b"), &[("a b", 3)])]
+    {
+        let mut world = World::new();
+        fs::create_dir(world.to.path().join("top")).expect("a folder");
+        fs::write(world.to.path().join("top/a b"), "abc").expect("written");
+        fs::write(world.to.path().join("文"), "").expect("written");
+        let expected: Vec<_> = expected.iter().map(|(name, length)| ((*name).to_owned(), *length)).collect();
+        assert_eq!(listed(&mut world, wanted), Ok(expected), "{wanted:?}");
+        assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0, "nothing is written");
+    }
+}
+
+#[test]
+fn an_empty_store_has_a_listing_and_what_is_not_there_has_none() {
+    assert_eq!(listed(&mut World::new(), None), Ok(Vec::new()));
+    assert_eq!(listed(&mut World::new(), Some("none")), Err(Code::NotFound));
+}
+
+#[test]
+fn a_listing_of_everything_goes_on_over_the_next_link() {
+    let mut world = World::new();
+    fs::create_dir(world.to.path().join("top")).expect("a folder");
+    for n in 0..FILES {
+        add_file(&world, n);
+    }
+    world.client.transfers.request_listing(Instant::ZERO, ID, None).expect("new");
+    cut_behind(&mut world, 100_000);
+    world.link_up();
+    let (resumes, files) = come(&mut world);
+    assert!(matches!(resumes[..], [0, from] if from >= 100_000), "{resumes:?}");
+    assert_eq!(files, FILES as u64);
+}

@@ -245,7 +245,7 @@ fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
     for n in 0..2000_u32 {
         let request = wire::Request {
             id: many(n),
-            name: name("file"),
+            what: What::Named(name("file")),
             from: 0,
             to: u64::MAX,
             if_digest: None,

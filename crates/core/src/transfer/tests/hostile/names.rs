@@ -71,7 +71,7 @@ fn every_rule_holds_for_offers_and_for_requests() {
         handle += 2;
         let request = wire::Request {
             id: id(50),
-            name: name("name"),
+            what: What::Named(name("name")),
             from: 0,
             to: u64::MAX,
             if_digest: None,

@@ -5,7 +5,7 @@ use super::*;
 fn request(handle: u32, from: u64, to: u64) -> Frame {
     Frame::Request(
         handle,
-        wire::Request { id: id(9), name: name("file"), from, to, if_digest: None, again: false },
+        wire::Request { id: id(9), what: What::Named(name("file")), from, to, if_digest: None, again: false },
     )
 }
 
@@ -39,8 +39,14 @@ fn a_range_up_to_the_greatest_number_is_open() {
 #[test]
 fn a_request_that_depends_on_a_digest_is_refused() {
     let if_digest = Some(Digest::of(b"x"));
-    let request =
-        wire::Request { id: id(9), name: name("file"), from: 0, to: u64::MAX, if_digest, again: false };
+    let request = wire::Request {
+        id: id(9),
+        what: What::Named(name("file")),
+        from: 0,
+        to: u64::MAX,
+        if_digest,
+        again: false,
+    };
     let said = Victim::new().hear(Frame::Request(1, request));
     assert_eq!(cancelled(&said), Some(Code::Unsupported));
 }

@@ -1,0 +1,115 @@
+//! Who wants to know what there is asks for a listing, and gets no file.
+
+use super::super::wire::{self, Frame};
+use super::super::*;
+use super::script::*;
+use super::world::*;
+use core::cell::RefCell;
+use std::vec::Vec;
+
+const TEXT: &[u8] = b"bowline listing 1 - 0\nf - 0 12 notes.txt\nend 1 0 0\n";
+
+/// A client that wants a listing, and a server that is asked for it on its first link.
+fn asking(name: Option<SafeName>) -> World {
+    let mut world = World::new();
+    world.client.transfers.request_listing(world.now, id(1), name).expect("new");
+    world.link_up();
+    world
+}
+
+/// Settles, while the server answers with an offer of this kind; what it was asked to list.
+fn answer(world: &mut World, kind: Kind) -> Vec<Option<SafeName>> {
+    let asked = RefCell::new(Vec::new());
+    world.server.sources.insert(id(1), (name("listing"), TEXT.to_vec()));
+    world.settle_with(|effect, transfers, now| {
+        let Event::ListingRequested { id, name: wanted } = effect else { return false };
+        asked.borrow_mut().push(wanted.clone());
+        let mut offer = Offer::new(*id, name("listing"), TEXT.len() as u64);
+        offer.kind = kind;
+        transfers.offer(now, offer).expect("asked for");
+        true
+    });
+    asked.into_inner()
+}
+
+#[test]
+fn a_listing_is_asked_for_by_name_or_of_everything() {
+    for wanted in [None, Some(name("top"))] {
+        let mut world = asking(wanted.clone());
+        assert_eq!(answer(&mut world, Kind::Listing), [wanted]);
+        world.run(Duration::from_secs(10));
+        assert!(world.client.done(id(1)), "{:?}", world.client.told);
+        assert_eq!(world.client.disk[&id(1)].data, TEXT);
+    }
+}
+
+#[test]
+fn who_wants_a_listing_takes_nothing_else() {
+    for kind in [Kind::File, Kind::Folder] {
+        let mut receiver = Scripted::client();
+        receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
+        receiver.say();
+        let length = if kind == Kind::Folder { 0 } else { 9 };
+        receiver.hear(Frame::Offer(2, wire::Offer { kind, ..plain_offer(id(1), "file", length) }));
+        assert_eq!(cancelled(&receiver.say()), Some(Code::Protocol), "{kind:?}");
+        let events = receiver.events();
+        let [.., Event::Failed { failure, .. }] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(failure.text, "a listing was asked for, and something else came");
+    }
+}
+
+#[test]
+fn a_listing_is_asked_for_again_over_the_next_link() {
+    let mut receiver = Scripted::client();
+    receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
+    let asked = |frames: &[Frame]| match frames {
+        [Frame::Request(_, request)] => Some((request.what.clone(), request.again)),
+        _ => None,
+    };
+    assert_eq!(asked(&receiver.say()), Some((What::Listing(None), false)));
+    receiver.hear(Frame::Offer(2, wire::Offer { kind: Kind::Listing, ..plain_offer(id(1), "listing", 99) }));
+    receiver.take(1);
+    receiver.hear_data(2, 0, 50);
+    receiver.relink();
+    let said = receiver.say();
+    let said: Vec<_> = said.into_iter().filter(|frame| matches!(frame, Frame::Request(..))).collect();
+    assert_eq!(asked(&said), Some((What::Listing(None), true)), "something of it may be here");
+}
+
+/// What a peer says that knows files only: the field is none of its own.
+#[test]
+fn a_peer_that_knows_no_such_request_is_asked_once() {
+    let mut receiver = Scripted::client();
+    receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
+    receiver.say();
+    receiver.hear(Frame::Cancel(1, cancel(Code::Unsupported, Duration::ZERO)));
+    let events = receiver.events();
+    let [Event::Failed { failure, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((failure.code, failure.by_peer), (Code::Unsupported, true));
+    assert!(receiver.0.is_empty());
+}
+
+#[test]
+fn a_listing_has_no_parts() {
+    let mut sender = Scripted::server();
+    for (handle, (from, to)) in [(1, (0, 9)), (3, (9, u64::MAX))] {
+        let what = What::Listing(None);
+        let request = wire::Request { id: id(1), what, from, to, if_digest: None, again: false };
+        sender.hear(Frame::Request(handle, request));
+        assert_eq!(cancelled(&sender.say()), Some(Code::Rejected));
+        assert!(sender.events().is_empty() && !sender.0.is_requested(id(1)));
+    }
+}
+
+#[test]
+fn who_lists_for_long_says_so() {
+    let mut sender = Scripted::server();
+    let what = What::Listing(None);
+    let request = wire::Request { id: id(1), what, from: 0, to: u64::MAX, if_digest: None, again: false };
+    sender.hear(Frame::Request(1, request));
+    assert!(matches!(&sender.events()[..], [Event::ListingRequested { name: None, .. }]));
+    let due = Instant::from_secs(10);
+    assert_eq!(sender.0.poll_timeout(), Some(due));
+    sender.0.handle_timeout(due);
+    assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
+}
