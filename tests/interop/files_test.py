@@ -344,6 +344,11 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
             said = await self.run_command("fetch", f"{url}/nothing", "-o", self.ours / "file", code=1)
         self.assertIn("the server has no such file", said)
 
+    async def test_the_command_hears_that_this_server_knows_no_listing(self):
+        async with self.listen(Plan()) as url:
+            said = await self.run_command("list", url, code=1)
+        self.assertIn("the server is of a version that cannot say what it holds", said)
+
     # ----- what they share -----
 
     @contextlib.asynccontextmanager

@@ -50,8 +50,10 @@ pub(crate) struct Courier {
     /// There has been a link.
     reached: bool,
     patience: Patience,
-    /// What becomes of what has arrived if somebody ends the command.
+    /// What becomes of what has arrived if somebody ends the command, and what to say of that; of what is not kept, by whether
+    /// the server can be told.
     leftover: Leftover,
+    interrupted: fn(bool) -> Trouble,
 }
 
 impl Courier {
@@ -67,13 +69,14 @@ impl Courier {
         // At once, so that nothing is missed.
         let events = client.events();
         let server = way.server(url);
-        Ok(Self { client, events, server, memory, reached: false, patience, leftover: Leftover::Keep })
+        let (leftover, interrupted) = (Leftover::Keep, |_| Trouble::interrupted());
+        Ok(Self { client, events, server, memory, reached: false, patience, leftover, interrupted })
     }
 
     /// The same for what the same command would not go on with.
     #[must_use]
-    pub(crate) fn keeping_nothing(self) -> Self {
-        Self { leftover: Leftover::Discard, ..self }
+    pub(crate) fn keeping_nothing(self, interrupted: fn(bool) -> Trouble) -> Self {
+        Self { leftover: Leftover::Discard, interrupted, ..self }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -98,10 +101,7 @@ impl Courier {
         let mut under = Under::default();
         let outcome = tokio::select! {
             outcome = self.run(&mut news, ended, &mut report, &mut under) => outcome,
-            () = interrupt.come() => Err(match self.leftover {
-                Leftover::Keep => Trouble::interrupted(),
-                Leftover::Discard => Trouble::interrupted_pipe(!self.reached || self.is_up()),
-            }),
+            () = interrupt.come() => Err((self.interrupted)(!self.reached || self.is_up())),
         };
         if self.leftover == Leftover::Discard {
             // What has ended takes no notice.

@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Trouble};
 use crate::news::Ended;
-use crate::report::{FETCH, Report, SEND, Verb};
+use crate::report::{FETCH, LIST, Report, SEND, Verb};
 use bowline_core::CloseCode;
 use bowline_core::closing::{Kind, Obstacle};
 use bowline_core::transfer::{Code, Failure, Leftover};
@@ -205,7 +205,11 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
         ),
         // Of a fetch the names are those of the server.
         (Code::Rejected, false) if verb == FETCH => format!("here: {failure}"),
+        (Code::NotFound, true) if verb == LIST => "the server has no file or folder of that name".into(),
         (Code::NotFound, true) => "the server has no such file".into(),
+        (Code::Unsupported, true) if verb == LIST => {
+            "the server is of a version that cannot say what it holds; fetch a file or a folder by its name".into()
+        }
         (Code::SourceChanged, true) if verb == FETCH => {
             "the file has changed on the server; fetch it again".into()
         }
@@ -281,6 +285,15 @@ mod tests {
             assert!(said(code, by_peer, FETCH).ends_with("; fetch it again"), "{code:?}");
             assert!(text(code, by_peer).ends_with("no"), "{code:?}");
         }
+    }
+
+    #[test]
+    fn who_wants_a_listing_of_a_server_that_knows_none_hears_so() {
+        let mut failure =
+            Failure::local(Code::Unsupported, "frame type 0x11, handle 1: unknown field 0x002a");
+        failure.by_peer = true;
+        let said = said_of(&failure.into(), LIST, false);
+        assert!(said.starts_with("a: the server is of a version that cannot say what it holds"), "{said}");
     }
 
     #[test]

@@ -71,6 +71,11 @@ impl Trouble {
         )
     }
 
+    /// The same of what only told something.
+    pub(crate) fn interrupted_listing() -> Self {
+        Self::new(Exit::Interrupted, "interrupted")
+    }
+
     /// The same of what cannot be read again. `told`: there is a server, and it can be told to throw away what it has.
     pub(crate) fn interrupted_pipe(told: bool) -> Self {
         Self::new(

@@ -15,6 +15,7 @@ mod exit;
 mod fetch;
 mod folder;
 mod identity;
+mod list;
 mod log;
 mod memory;
 mod nest;
@@ -129,6 +130,7 @@ async fn run(command: Command) -> Result<(), Trouble> {
             let identity = identity(args.common.output)?;
             fetch::run(args, identity, interrupt).await
         }
+        Command::List(args) => list::run(args, interrupt).await,
         Command::Probe(args) => probe::run(args, interrupt).await,
         Command::Watch(args) => watch::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
@@ -173,6 +175,7 @@ fn output(command: &Command) -> Output {
         Command::Serve(args) => args.common.output,
         Command::Send(args) => args.common.output,
         Command::Fetch(args) => args.common.output,
+        Command::List(args) => args.common.output,
         Command::Probe(args) => args.output,
         Command::Watch(args) => args.output,
         Command::Demo(args) => args.output,

@@ -87,7 +87,8 @@ fn name_in(folder: Option<&SafeName>, name: &str) -> Result<SafeName, NameError>
 
 async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
     let story = Story::new(&args.record, "send", name.as_str().to_owned(), &args.way.server(&args.url))?;
-    let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?.keeping_nothing();
+    let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?
+        .keeping_nothing(Trouble::interrupted_pipe);
     let pipe = Pipe::new(std::io::stdin()).map_err(|e| Trouble::failed(format!("-: {e}")))?;
     // Another process cannot go on with it, so nobody needs to find it again.
     let id = Identity::passing().map_err(Trouble::failed)?.of_send(

@@ -72,6 +72,26 @@ pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
     Ok(UNIX_EPOCH + Duration::from_secs(days * 86400 + hour * 3600 + minute * 60 + second))
 }
 
+/// A time as a calendar of Greenwich has it.
+pub(crate) fn utc(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    let (hours, minutes, seconds) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year}-{:02}-{:02} {hours:02}:{minutes:02}:{seconds:02} UTC", month + 1, days + 1)
+}
+
 /// The lowest limit: what a server wants a sender to bring, unless it is told otherwise.
 const MIN_LIMIT: u64 = 1024;
 
@@ -107,6 +127,11 @@ fn split(text: &str) -> Result<(f64, &str), String> {
     let (number, unit) = text.split_at(end);
     let number = number.parse().map_err(|_| "a number is needed first")?;
     Ok((number, unit.trim_start()))
+}
+
+/// So many things, in words.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 /// Bytes in a unit that leaves few digits: `17 B`, `1.5 KiB`, `256.0 MiB`.
@@ -245,6 +270,15 @@ mod tests {
         {
             assert!(parse_moment(text).is_err_and(|why| why.contains("is needed")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_has_its_date() {
+        let day = |seconds| utc(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(day(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(day(951_868_799), "2000-02-29 23:59:59 UTC");
+        assert_eq!(day(1_798_761_599), "2026-12-31 23:59:59 UTC");
+        assert_eq!(day(1_798_761_600), "2027-01-01 00:00:00 UTC");
     }
 
     #[test]

@@ -90,17 +90,27 @@ pub(crate) fn name(text: &str) -> Result<SafeName, NameError> {
 
 /// Takes `URL/NAME` apart: the server, and the name with its percent-encoding undone.
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
+    let (server, name) = place_in(url)?;
+    let name = name.ok_or(
+        "the URL ends before a name; write ws://HOST:PORT/NAME, of a file or a folder; bowline list tells what there is",
+    )?;
+    Ok((server, name))
+}
+
+/// The same, where there may be no name.
+pub(crate) fn place_in(url: &str) -> Result<(String, Option<SafeName>), String> {
     let (scheme, authority, target) = parts(url);
-    let encoded = target.strip_prefix('/').unwrap_or_default();
+    let encoded = target.strip_prefix('/').unwrap_or(target);
     // Of a folder a slash is a habit.
     let encoded = encoded.strip_suffix('/').unwrap_or(encoded);
+    let server = format!("{scheme}://{authority}/");
     if encoded.is_empty() {
-        return Err("the URL ends before a name; write ws://HOST:PORT/NAME".into());
+        return Ok((server, None));
     }
     let name = decode(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
     let name = name.ok_or("the name in the URL is not percent-encoded UTF-8; a plain % is written %25")?;
     let name = SafeName::parse(&name).map_err(|e| format!("the URL names no file: {e}"))?;
-    Ok((format!("{scheme}://{authority}/"), name))
+    Ok((server, Some(name)))
 }
 
 fn parts(url: &str) -> (&str, &str, &str) {
@@ -190,6 +200,15 @@ mod tests {
         assert_eq!(split("ws://h/%E6%96%87件"), Ok(("ws://h/".into(), "文件".into())));
         assert_eq!(split("ws://h/a/b/"), Ok(("ws://h/".into(), "a/b".into())));
         assert_eq!(split("ws://h/50%25"), Ok(("ws://h/".into(), "50%".into())));
+    }
+
+    #[test]
+    fn where_no_name_is_needed_there_may_be_none() {
+        for url in ["ws://h:1", "ws://h:1/"] {
+            assert_eq!(place_in(url), Ok(("ws://h:1/".into(), None)), "{url}");
+        }
+        // It would be lost.
+        assert!(place_in("ws://h?token=x").is_err() && place_in("ws://h/?token=x").is_err());
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(crate) enum Command {
     Serve(Serve),
     Send(Send),
     Fetch(Fetch),
+    List(List),
     Probe(Probe),
     Watch(Watch),
     Demo(Demo),
@@ -81,6 +82,9 @@ pub(crate) struct Serve {
     /// The least that a client must bring over a minute in which it could, in bytes per second; "none": however slow
     #[arg(long, value_name = "RATE", default_value = "1KiB", value_parser = parse_least)]
     pub(crate) min_rate: Least,
+    /// Do not say what the folder holds: who fetches has to know a name, of a file or of a folder
+    #[arg(long)]
+    pub(crate) no_list: bool,
     /// A file with a name, a token and what it allows on each line: who may come, and what he may do; SIGHUP reads it again
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
@@ -184,6 +188,35 @@ pub(crate) struct Fetch {
     /// Keep Unix permissions too, and the times of folders
     #[arg(long)]
     pub(crate) preserve: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    #[command(flatten)]
+    pub(crate) way: Way,
+    #[command(flatten)]
+    pub(crate) record: Record,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Tell what a server holds that can be fetched
+///
+/// One name a line on stdout, a folder with a slash at its end; on a terminal with sizes and with the times of the last change,
+/// in UTC. What folders hold counts for their sizes. The last line, on stderr, sums up.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bowline list ws://127.0.0.1:9000
+  bowline list -r ws://127.0.0.1:9000/photos")]
+pub(crate) struct List {
+    /// The server, such as ws://host:9000, or a folder or a file of it, such as ws://host:9000/holiday
+    #[arg(value_name = "URL[/NAME]")]
+    pub(crate) url: String,
+    /// The name, as it is written, or / for everything; a path in the URL is then a route of the server or of a proxy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Also what is in folders, and in the folders in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]

@@ -82,7 +82,9 @@ mod tests {
     fn the_command_line_overrules_a_variable_that_stands_for_another_option() {
         let (token, file) = ("BOWLINE_TOKEN", "BOWLINE_TOKEN_FILE");
         let only = |variable: &str| Ok(vec![variable.to_owned()]);
-        for command in ["send f ws://h", "fetch ws://h/f", "serve", "probe ws://h", "watch ws://h"] {
+        for command in
+            ["send f ws://h", "fetch ws://h/f", "list ws://h", "serve", "probe ws://h", "watch ws://h"]
+        {
             let said = |option: &str, set: &[&str]| heard(&format!("bowline {command}{option}"), set);
             assert_eq!(said("", &[token]), only(token), "{command}");
             assert_eq!(said("", &[file]), only(file), "{command}");

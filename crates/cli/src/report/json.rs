@@ -38,13 +38,14 @@ impl Line {
         self.with(key, time.map(|time| time.as_secs_f64() * 1000.0))
     }
 
-    fn text(&self) -> String {
-        format!("{}}}\n", self.0)
+    /// The whole line.
+    pub(crate) fn into_text(self) -> String {
+        self.0 + "}\n"
     }
 
     /// Prints the object at once.
     pub(crate) fn print(self) {
-        stdout::print(self.text().as_bytes());
+        stdout::print(self.into_text().as_bytes());
     }
 }
 
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn keys_keep_their_order_and_texts_are_quoted() {
         let line = Line::new("x").with("z", 1).with("a", "q\"\n文").seconds("s", 1.23456);
-        assert_eq!(line.text(), "{\"event\":\"x\",\"z\":1,\"a\":\"q\\\"\\n文\",\"s\":1.235}\n");
+        assert_eq!(line.into_text(), "{\"event\":\"x\",\"z\":1,\"a\":\"q\\\"\\n文\",\"s\":1.235}\n");
     }
 
     #[test]
@@ -130,12 +131,12 @@ mod tests {
         let line = retrying("a", &failure, Duration::from_secs(2));
         let expected =
             "{\"event\":\"retrying\",\"name\":\"a\",\"why\":\"too many files are open\",\"seconds\":2.0}\n";
-        assert_eq!(line.text(), expected);
+        assert_eq!(line.into_text(), expected);
     }
 
     #[test]
     fn what_does_not_move_is_told_with_its_limit() {
-        let still = |silence| progress("a", &TransferProgress::default(), silence).text();
+        let still = |silence| progress("a", &TransferProgress::default(), silence).into_text();
         let silence = Silence { lasts: Duration::from_millis(12_345), most: Some(Duration::from_secs(60)) };
         assert!(still(Some(silence)).ends_with(",\"seconds_still\":12.345,\"seconds_borne\":60.0}\n"));
         let borne = Silence { most: None, ..silence };

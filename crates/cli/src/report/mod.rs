@@ -14,7 +14,7 @@ mod words;
 
 pub(crate) use status::StatusLine;
 pub(crate) use still::Patience;
-pub(crate) use words::{FETCH, Place, SEND, Verb};
+pub(crate) use words::{FETCH, LIST, Place, SEND, Verb};
 
 use crate::args::Output;
 use crate::exit::Trouble;
@@ -150,7 +150,10 @@ impl Report {
     /// What has this number brought others, and is none of them.
     pub(crate) fn forget(&mut self, index: usize) {
         let was_found = self.rows.remove(&index).is_some();
-        self.sums.turn_into_tree(was_found);
+        // Of what is only listed nothing follows.
+        if self.verb != LIST {
+            self.sums.turn_into_tree(was_found);
+        }
     }
 
     /// How much has failed of how many, in words.

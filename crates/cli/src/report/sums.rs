@@ -2,7 +2,7 @@
 
 use super::{Verb, json};
 use crate::news::Counted;
-use crate::units::{Size, Span};
+use crate::units::{Size, Span, count};
 use bowline_tokio::Finished;
 use std::time::Instant;
 
@@ -175,10 +175,6 @@ impl Sums {
         let place = place.map_or_else(String::new, |place| format!(", into {place}"));
         format!("{sentence}{place}, in {}", Span::seconds(self.began.elapsed().as_secs_f64()))
     }
-}
-
-fn count(number: u64, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 /// So many, in words for what is counted.

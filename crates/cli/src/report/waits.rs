@@ -2,7 +2,7 @@
 
 use super::still::Patience;
 use super::words::why;
-use super::{FETCH, Report, Voice, json};
+use super::{Report, SEND, Voice, json};
 use crate::exit::Trouble;
 use crate::plain::plain;
 use crate::units::Span;
@@ -93,7 +93,7 @@ impl Report {
     /// The same, which gives up where files are put off and nothing moves for so long.
     #[must_use]
     pub(crate) fn patient(mut self, mut patience: Patience) -> Self {
-        if self.verb == FETCH {
+        if self.verb != SEND {
             // Whoever receives gives its peer twice as long.
             patience.answer *= 2;
         }

@@ -15,6 +15,8 @@ pub(crate) struct Verb {
 
 pub(crate) const SEND: Verb = Verb { now: "sending", does: "sends", then: "sent" };
 pub(crate) const FETCH: Verb = Verb { now: "fetching", does: "fetches", then: "fetched" };
+/// Nothing but a listing is fetched.
+pub(crate) const LIST: Verb = Verb { now: "listing", does: "lists", then: "listed" };
 
 /// Where a fetch puts what it names, if the name does not say so: as a file, or as a folder.
 #[derive(Debug, Default)]

@@ -29,6 +29,7 @@ pub(super) struct Doors {
     lines: Option<Lines>,
     may_send: bool,
     may_fetch: bool,
+    may_list: bool,
 }
 
 /// What the environment has said, be it text or not.
@@ -53,7 +54,8 @@ impl Doors {
     pub(super) fn of(args: &Serve) -> Self {
         let lines = std::env::var_os(LINES).map(Lines);
         let (token, file) = (args.token.clone(), args.tokens.clone());
-        Self { token, file, lines, may_send: !args.read_only, may_fetch: !args.write_only }
+        let (may_send, may_fetch, may_list) = (!args.read_only, !args.write_only, !args.no_list);
+        Self { token, file, lines, may_send, may_fetch, may_list }
     }
 
     /// Whether whoever reaches the server may come in, as far as is known without a look into files.
@@ -117,6 +119,7 @@ impl Doors {
     fn narrowed(&self, mut grant: Grant) -> Grant {
         grant.may_send &= self.may_send;
         grant.may_fetch &= self.may_fetch;
+        grant.may_list &= self.may_list;
         grant
     }
 }
@@ -215,7 +218,7 @@ mod tests {
 
     fn doors(may_send: bool, may_fetch: bool) -> Doors {
         let token = Token { token: None, token_file: None };
-        Doors { token, file: None, lines: None, may_send, may_fetch }
+        Doors { token, file: None, lines: None, may_send, may_fetch, may_list: may_fetch }
     }
 
     #[test]
@@ -236,6 +239,6 @@ mod tests {
         assert!(!read_only.may_send && read_only.may_fetch);
         let fetches = read_only;
         let nothing = doors(true, false).narrowed(fetches);
-        assert!(!nothing.may_send && !nothing.may_fetch);
+        assert!(!nothing.may_send && !nothing.may_fetch && !nothing.may_list);
     }
 }

@@ -125,6 +125,10 @@ fn line(event: &ServerEvent) -> Option<Line> {
         }
         ServerEvent::Received(file) => crossed("received", file),
         ServerEvent::Sent(file) => crossed("sent", file),
+        ServerEvent::Listed { peer, name, bytes } => {
+            let line = Line::new("listed").with("name", name.as_ref().map(SafeName::as_str));
+            of(peer, line.with("bytes", *bytes))
+        }
         ServerEvent::Failed { peer, name, failure } => {
             let line = Line::new("failed").with("name", name.as_ref().map(SafeName::as_str));
             of(peer, line.with("error", failure.to_string()))
@@ -173,6 +177,9 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
         ServerEvent::Sent(file) => {
             let FileEvent { name, bytes, peer, digest, .. } = file;
             format!("sent {name}: {} to {peer}, blake3 {}", Size(*bytes), shown(digest))
+        }
+        ServerEvent::Listed { peer, name, .. } => {
+            format!("listed {} for {peer}", name.as_ref().map_or("all that there is", |name| name.as_str()))
         }
         ServerEvent::Failed { peer, name, failure } => {
             let name = name.as_ref().map_or("a transfer", |name| name.as_str());

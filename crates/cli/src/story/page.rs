@@ -5,9 +5,8 @@ use super::samples::{Bin, Range};
 use super::turns::Kind;
 use super::{FILES, Life, Story};
 use crate::plain::plain;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Rate, Size, Span, utc};
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const STYLE: &str = include_str!("page.css");
 /// Nothing comes from elsewhere, and nothing runs.
@@ -238,30 +237,9 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A time as a calendar of Greenwich has it.
-fn utc(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let mut year = 1970;
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while days >= lengths[month] {
-        days -= lengths[month];
-        month += 1;
-    }
-    let (hours, minutes, seconds) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year}-{:02}-{:02} {hours:02}:{minutes:02}:{seconds:02} UTC", month + 1, days + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn nothing_of_a_name_is_markup() {
@@ -269,14 +247,5 @@ mod tests {
             escape("<b a='1' c=\"2\">&\u{202e}\n"),
             "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\u{fffd}\u{fffd}"
         );
-    }
-
-    #[test]
-    fn a_day_has_its_date() {
-        let day = |seconds| utc(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(day(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(day(951_868_799), "2000-02-29 23:59:59 UTC");
-        assert_eq!(day(1_798_761_599), "2026-12-31 23:59:59 UTC");
-        assert_eq!(day(1_798_761_600), "2027-01-01 00:00:00 UTC");
     }
 }

@@ -29,8 +29,13 @@ fn refusing() -> (String, JoinHandle<String>) {
 fn headers_are_sent_by_every_client_and_shown_by_none() {
     let world = World::new();
     world.file("a", 10);
-    let commands: [&[&str]; 4] =
-        [&["send", "a", "URL"], &["fetch", "URL/a"], &["probe", "URL"], &["watch", "URL", "--for", "20s"]];
+    let commands: [&[&str]; 5] = [
+        &["send", "a", "URL"],
+        &["fetch", "URL/a"],
+        &["list", "URL"],
+        &["probe", "URL"],
+        &["watch", "URL", "--for", "20s"],
+    ];
     for command in commands {
         let (url, asked) = refusing();
         let mut args: Vec<_> = command.iter().map(|word| word.replace("URL", &url)).collect();

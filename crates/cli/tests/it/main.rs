@@ -14,6 +14,7 @@ mod files;
 mod floods;
 mod gateway;
 mod headers;
+mod listing;
 mod pages;
 mod path;
 mod permissions;

@@ -48,7 +48,7 @@ impl Reader {
             fs::copy(world.path(made), world.path(name)).expect("it was made");
         }
         let believed = world.path("ca.pem");
-        let tables = ["send", "fetch", "probe", "watch"]
+        let tables = ["send", "fetch", "list", "probe", "watch"]
             .map(|name| format!("[{name}]\nca = \"{}\"\n", believed.display()));
         fs::create_dir_all(world.path("config/bowline")).expect("a folder");
         fs::write(world.path("config/bowline/config.toml"), tables.concat()).expect("writable");
@@ -185,13 +185,13 @@ fn what_the_documents_show_can_be_done() {
 #[test]
 fn what_the_help_shows_can_be_done() {
     let world = World::new();
-    for command in ["serve", "send", "fetch", "probe", "watch"] {
+    for command in ["serve", "send", "fetch", "list", "probe", "watch"] {
         let help = world.run([command, "--help"]).stdout;
         let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{help}"));
         let lines: Vec<_> = examples.lines().take_while(|line| !line.is_empty()).map(str::to_owned).collect();
         // What is fetched has been sent.
         let given = ["bowline send holiday.tar photos ws://127.0.0.1:9000".to_owned()];
-        let given = given.into_iter().filter(|_| command == "fetch");
+        let given = given.into_iter().filter(|_| ["fetch", "list"].contains(&command));
         assert!(follow(&given.chain(lines).collect::<Vec<_>>()) >= 2, "{help}");
     }
 }

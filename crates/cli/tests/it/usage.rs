@@ -130,7 +130,7 @@ fn a_file_that_cannot_be_read_is_told_with_the_option_that_names_it() {
 #[test]
 fn every_command_explains_itself() {
     let world = World::new();
-    for command in ["serve", "send", "fetch", "probe", "watch", "demo", "completions", "man"] {
+    for command in ["serve", "send", "fetch", "list", "probe", "watch", "demo", "completions", "man"] {
         let done = world.run([command, "--help"]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stdout.contains(&format!("Usage: bowline {command}")), "{done:?}");
