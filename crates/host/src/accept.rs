@@ -19,7 +19,7 @@ const MANY: u32 = 1000;
 /// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
 pub fn is_passing(error: &io::Error) -> bool {
     let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
-    has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88)) // EBADF, ENOTSOCK
+    has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88 | 10009 | 10038)) // EBADF, ENOTSOCK, and what Windows calls so
 }
 
 /// Failures to accept somebody, one behind the other.
@@ -160,7 +160,7 @@ mod tests {
         for passing in [1, 12, 23, 24, 64, 71, 92, 100, 101, 103, 105, 112, 113] {
             assert!(is_passing(&io::Error::from_raw_os_error(passing)), "{passing}");
         }
-        for fatal in [9, 22, 88] {
+        for fatal in if cfg!(windows) { [10009, 10022, 10038] } else { [9, 22, 88] } {
             assert!(!is_passing(&io::Error::from_raw_os_error(fatal)), "{fatal}");
         }
     }
