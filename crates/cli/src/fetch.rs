@@ -132,7 +132,7 @@ fn local(name: &SafeName, range: ByteRange) -> String {
 /// another place the second time.
 fn place(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
     let path = wanted.unwrap_or(Path::new(local));
-    path.canonicalize().or_else(|_| output(Some(path), local))
+    dunce::canonicalize(path).or_else(|_| output(Some(path), local))
 }
 
 /// Where the file is to stand: in what is wanted, if that is a folder.
@@ -148,7 +148,7 @@ fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
         return Err(Trouble::usage(format!("{} names no file", path.display())));
     };
     let folder = folder_of(&path);
-    let folder = folder.canonicalize().map_err(|e| {
+    let folder = dunce::canonicalize(folder).map_err(|e| {
         Trouble::failed(format!("{}: the folder for the file is missing: {e}", folder.display()))
     })?;
     if !folder.is_dir() {
@@ -161,6 +161,7 @@ fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
 mod tests {
     use super::*;
     use crate::exit::Exit;
+    use std::path::MAIN_SEPARATOR;
 
     fn name() -> String {
         local(&SafeName::parse("holiday/beach.jpg").expect("a good name"), ByteRange::WHOLE)
@@ -181,14 +182,14 @@ mod tests {
 
     #[test]
     fn the_last_part_of_the_name_is_the_place() {
-        let here = std::env::current_dir().and_then(|dir| dir.canonicalize()).expect("a folder");
+        let here = std::env::current_dir().and_then(dunce::canonicalize).expect("a folder");
         assert_eq!(output(None, &name()), Ok(here.join("beach.jpg")));
     }
 
     #[test]
     fn every_way_to_a_place_gives_the_same_path() {
         let dir = tempfile::tempdir().expect("a folder");
-        let dir = dir.path().canonicalize().expect("it exists");
+        let dir = dunce::canonicalize(dir.path()).expect("it exists");
         fs::create_dir(dir.join("sub")).expect("writable");
         let place = dir.join("out.bin");
         assert_eq!(output(Some(&place), &name()), Ok(place.clone()));
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn a_folder_stands_where_it_stood() {
         let dir = tempfile::tempdir().expect("a folder");
-        let dir = dir.path().canonicalize().expect("it exists");
+        let dir = dunce::canonicalize(dir.path()).expect("it exists");
         assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
         fs::create_dir(dir.join("new")).expect("writable");
         assert_eq!(place(Some(&dir.join("new")), &name()), Ok(dir.join("new")));
@@ -216,7 +217,7 @@ mod tests {
         let both = |file: &str, folder: &str| (file.to_owned(), folder.to_owned());
         assert_eq!(said(None), both("beach.jpg", "beach.jpg"));
         assert_eq!(said(Some("back")), both("back", "back"));
-        assert_eq!(said(Some(".")), both("./beach.jpg", ""));
+        assert_eq!(said(Some(".")), both(&format!(".{MAIN_SEPARATOR}beach.jpg"), ""));
         assert_eq!(said(Some("holiday/beach.jpg")), both("", ""));
     }
 
@@ -224,13 +225,15 @@ mod tests {
     fn a_folder_here_of_the_same_name_takes_the_file_and_that_is_shown() {
         // Tests run in the folder of the package.
         let name = SafeName::parse("src").expect("a good name");
-        assert_eq!(shown(None, "src", &name).file.as_deref(), Some("src/src"));
+        assert_eq!(shown(None, "src", &name).file, Some(format!("src{MAIN_SEPARATOR}src")));
         assert!(output(None, "src").expect("a place").ends_with("src/src"));
     }
 
     #[test]
     fn a_place_must_be_possible() {
         assert_eq!(output(Some(Path::new("/nowhere/x")), &name()).expect_err("no folder").exit, Exit::Failed);
+        // Windows knows where this leads without looking.
+        #[cfg(unix)]
         assert_eq!(output(Some(Path::new("..x/..")), &name()).expect_err("no file").exit, Exit::Usage);
     }
 }

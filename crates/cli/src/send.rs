@@ -174,7 +174,8 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
         let meta = std::fs::metadata(path);
         let is_folder = meta.as_ref().is_ok_and(std::fs::Metadata::is_dir);
         // Of a folder that is called by a way to it, such as "..", the name is found out.
-        let found = if is_folder && path.file_name().is_none() { path.canonicalize().ok() } else { None };
+        let found =
+            if is_folder && path.file_name().is_none() { dunce::canonicalize(path).ok() } else { None };
         let name =
             found.as_ref().unwrap_or(path).file_name().map(|name| name.to_str().ok_or("it is not UTF-8"));
         let name = name.unwrap_or(Err("it ends without one"));
@@ -205,7 +206,7 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
 
 /// Whether both paths lead to one file or folder.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let place = |path: &Path| path.canonicalize().ok();
+    let place = |path: &Path| dunce::canonicalize(path).ok();
     one == other || place(one).is_some_and(|found| place(other) == Some(found))
 }
 
@@ -300,10 +301,10 @@ mod tests {
 
     #[test]
     fn a_name_that_no_server_takes_is_told_before_anything_is_sent() {
-        let trouble = check(&["a:b"]).expect_err("not on every system");
+        let trouble = check(&["a?b"]).expect_err("not on every system");
         assert_eq!(
             trouble.to_string(),
-            "a:b cannot be sent under its name: the name holds the character ':'"
+            "a?b cannot be sent under its name: the name holds the character '?'"
         );
     }
 }

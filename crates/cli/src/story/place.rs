@@ -39,7 +39,7 @@ impl Place {
         if !there.is_file() {
             return Err("it is a device, a pipe or a socket");
         }
-        path.canonicalize().map(Self::File).map_err(|_| "it cannot be found")
+        dunce::canonicalize(path).map(Self::File).map_err(|_| "it cannot be found")
     }
 
     /// Puts a page there; a file in one step.

@@ -235,6 +235,7 @@ pub(crate) mod doom {
     static LEFT: OnceLock<AtomicU32> = OnceLock::new();
 
     /// From here on so many more, and death instead of the next.
+    #[cfg(unix)]
     pub(crate) fn seal(left: u32) {
         assert!(LEFT.set(AtomicU32::new(left)).is_ok(), "once for a process");
     }

@@ -31,8 +31,10 @@ pub(crate) use disk::{
 };
 #[cfg(test)]
 pub(crate) use disk::{is_bad_name, is_too_many_open};
+#[cfg(all(test, unix))]
+pub(crate) use either::doom;
 #[cfg(test)]
-pub(crate) use either::{File, Folder, doom, meta, open_source, read_at, set_mode, write_all_at};
+pub(crate) use either::{File, Folder, meta, open_source, read_at, set_mode, write_all_at};
 
 use bowline_core::transfer::UnixMode;
 use std::io;
@@ -152,6 +154,7 @@ mod tests {
                     assert_eq!(std::fs::read(dir.path().join("b")).expect("read"), b"new");
                 }
 
+                #[cfg(unix)]
                 #[test]
                 fn links_are_seen_and_not_followed() {
                     let (dir, folder) = folder();
@@ -204,6 +207,5 @@ mod tests {
 
     #[cfg(unix)]
     folder_tests!(unix);
-    #[cfg(unix)]
     folder_tests!(portable);
 }

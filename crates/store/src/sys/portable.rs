@@ -12,6 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Opens folders too.
+#[cfg(windows)]
+const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+
 /// A folder that was there when it was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -65,8 +69,8 @@ impl Folder {
     }
 
     pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
-        match fs::symlink_metadata(self.0.join(name)) {
-            Ok(metadata) => Ok(Some(from_metadata(&metadata))),
+        match look(&self.0.join(name)) {
+            Ok(meta) => Ok(Some(meta)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
@@ -74,7 +78,7 @@ impl Folder {
 
     #[cfg(not(unix))]
     pub(crate) fn meta(&self) -> io::Result<Meta> {
-        fs::symlink_metadata(&self.0).map(|metadata| from_metadata(&metadata))
+        look(&self.0)
     }
 
     pub(crate) fn rename_new(&self, from: &str, into: &Self, to: &str) -> io::Result<()> {
@@ -126,18 +130,27 @@ impl Folder {
         Ok(())
     }
 
-    #[cfg(not(unix))]
+    #[cfg(windows)]
+    pub(crate) fn free(&self) -> Option<u64> {
+        fs4::available_space(&self.0).ok()
+    }
+
+    #[cfg(not(any(unix, windows)))]
     #[allow(clippy::unused_self)]
     pub(crate) fn free(&self) -> Option<u64> {
         None
     }
 }
 
-#[cfg(not(unix))]
+/// A folder is opened too: whoever looks at what it is says so.
+#[cfg(windows)]
 pub(crate) fn open_source(path: &Path) -> io::Result<File> {
-    if fs::metadata(path)?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
+    use std::os::windows::fs::OpenOptionsExt as _;
+    OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
+}
+
+#[cfg(not(any(unix, windows)))]
+pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
@@ -163,11 +176,40 @@ pub(crate) fn set_mode(_: &File, _: UnixMode) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn meta(file: &File) -> io::Result<Meta> {
-    file.metadata().map(|metadata| from_metadata(&metadata))
+/// What is known of what this path stands for, without following a link.
+#[cfg(windows)]
+fn look(path: &Path) -> io::Result<Meta> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    let mut options = OpenOptions::new();
+    // Folders can be opened so, and nobody is kept from anything: not even who has locked it minds.
+    options.access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+    meta(&options.open(path)?)
 }
 
-fn from_metadata(metadata: &Metadata) -> Meta {
+#[cfg(not(windows))]
+fn look(path: &Path) -> io::Result<Meta> {
+    fs::symlink_metadata(path).map(|metadata| from_metadata(&metadata, by_time(&metadata)))
+}
+
+#[cfg(windows)]
+pub(crate) fn meta(file: &File) -> io::Result<Meta> {
+    let ids = winapi_util::file::information(file)?;
+    Ok(from_metadata(&file.metadata()?, (ids.volume_serial_number(), ids.file_index())))
+}
+
+#[cfg(not(windows))]
+pub(crate) fn meta(file: &File) -> io::Result<Meta> {
+    file.metadata().map(|metadata| from_metadata(&metadata, by_time(&metadata)))
+}
+
+/// Where neither a device nor an inode is to be had, the time of creation tells most files apart.
+#[cfg(not(windows))]
+fn by_time(metadata: &Metadata) -> (u64, u64) {
+    (0, nanos(metadata.created()).unsigned_abs())
+}
+
+fn from_metadata(metadata: &Metadata, (dev, ino): (u64, u64)) -> Meta {
     let kind = if metadata.is_file() {
         Kind::File
     } else if metadata.is_dir() {
@@ -178,9 +220,7 @@ fn from_metadata(metadata: &Metadata) -> Meta {
         Kind::Other
     };
     let modified = nanos(metadata.modified());
-    // Neither a device nor an inode is to be had; the time of creation tells most files apart.
-    let ino = nanos(metadata.created()).unsigned_abs();
-    Meta { kind, id: FileId { dev: 0, ino, len: metadata.len(), modified }, changed: modified, mode: None }
+    Meta { kind, id: FileId { dev, ino, len: metadata.len(), modified }, changed: modified, mode: None }
 }
 
 /// Nanoseconds since 1970; 0 where the system does not know the time.

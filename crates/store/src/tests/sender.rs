@@ -76,6 +76,7 @@ impl Sender {
     }
 
     /// Learns what another process was told that is gone.
+    #[cfg(unix)]
     pub(super) fn learn(&mut self, printed: &str) {
         for line in printed.lines() {
             // The harness has no line of its own for a test that it does not know to have ended.
