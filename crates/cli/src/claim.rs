@@ -8,8 +8,8 @@
 use crate::state;
 use bowline_core::transfer::TransferId;
 use bowline_store::Config;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use tracing::debug;
 
 const FILE: &str = "folders";
@@ -87,7 +87,7 @@ fn is_empty(place: &Path) -> bool {
     match fs::read_dir(place) {
         Ok(entries) => entries.map_while(Result::ok).all(|entry| staging.as_os_str() == entry.file_name()),
         // Whoever opens it says what it is.
-        Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        Err(_) => !place.is_dir(),
     }
 }
 

@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::{env, fs};
 use toml::de::{DeTable, DeValue};
 
-/// Where it is for everybody.
-const SYSTEM: &str = "/etc/bowline/config.toml";
+/// Where it is for everybody, if only administrators can put it there: on Windows anybody can make such a folder.
+const SYSTEM: Option<&str> = if cfg!(windows) { None } else { Some("/etc/bowline/config.toml") };
 
 /// What nobody else should read.
 pub(crate) const SECRETS: [&str; 3] = ["token", "header", "proxy"];
@@ -64,8 +64,10 @@ pub(crate) fn command_line(given: Vec<OsString>) -> Result<Vec<OsString>, Troubl
 /// The first that there is: of this user, of this machine.
 fn default_place() -> Option<PathBuf> {
     let set = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let user = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")));
-    let places = [user.map(|folder| folder.join("bowline/config.toml")), Some(SYSTEM.into())];
+    // Windows has APPDATA, and there only some terminals have a HOME.
+    let user = set("XDG_CONFIG_HOME").or_else(|| set("APPDATA"));
+    let user = user.or_else(|| set("HOME").map(|home| home.join(".config")));
+    let places = [user.map(|folder| folder.join("bowline/config.toml")), SYSTEM.map(PathBuf::from)];
     places.into_iter().flatten().find(|path| path.is_file())
 }
 

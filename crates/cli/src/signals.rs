@@ -32,7 +32,7 @@ impl Interrupt {
 
 /// What somebody wants of the transfers meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "nobody can say so there"))]
+#[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "nobody can say so there"))]
 pub(crate) enum Wish {
     Pause,
     Resume,
@@ -126,18 +126,29 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+/// Ctrl-C and Ctrl-Break, and the end of the console: the window is closed, or the machine goes down.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    terminate: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+        let (interrupt, terminate) = (ctrl_c()?, ctrl_break()?);
+        Ok(Self { interrupt, terminate, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
     }
 
     async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
         }
     }
 }

@@ -28,8 +28,10 @@ fn folder_by(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let set = |name| var(name).filter(|path| !path.as_os_str().is_empty());
     // A relative XDG path is to be ignored, says the specification.
     let xdg = || set("XDG_STATE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("bowline"));
-    let home = || set("HOME").or_else(|| set("LOCALAPPDATA")).map(|path| path.join(".local/state/bowline"));
-    set("BOWLINE_STATE_DIR").or_else(xdg).or_else(home)
+    // Windows has this, and there only some terminals have a HOME.
+    let local = || set("LOCALAPPDATA").map(|path| path.join("bowline"));
+    let home = || set("HOME").map(|path| path.join(".local/state/bowline"));
+    set("BOWLINE_STATE_DIR").or_else(xdg).or_else(local).or_else(home)
 }
 
 #[cfg(test)]
@@ -41,11 +43,14 @@ mod tests {
         let dir = |vars: &[(&str, &str)]| {
             folder_by(|name| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into()))
         };
-        let home = ("HOME", "/home/u");
-        assert_eq!(dir(&[home]), Some("/home/u/.local/state/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x")]), Some("/x/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "x")]), Some("/home/u/.local/state/bowline".into()));
-        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "/x"), ("BOWLINE_STATE_DIR", "b")]), Some("b".into()));
+        let root = std::path::absolute("/").expect("there is one");
+        let root = root.to_str().expect("UTF-8");
+        let (home, state) = (("HOME", "u"), PathBuf::from("u/.local/state/bowline"));
+        assert_eq!(dir(&[home]), Some(state.clone()));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", root)]), Some(Path::new(root).join("bowline")));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", "x")]), Some(state));
+        assert_eq!(dir(&[home, ("LOCALAPPDATA", "l")]), Some("l/bowline".into()));
+        assert_eq!(dir(&[home, ("XDG_STATE_HOME", root), ("BOWLINE_STATE_DIR", "b")]), Some("b".into()));
         assert_eq!(dir(&[("HOME", "")]), None);
     }
 }
