@@ -1,7 +1,6 @@
 //! What tokens allow, where they come from, and what changes while a server runs.
 
-use crate::common::{LIMIT, Process, Server, World, bytes};
-use rustix::process::Signal;
+use crate::common::{LIMIT, Process, Server, Signal, World, bytes};
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Write as _;

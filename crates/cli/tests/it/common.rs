@@ -1,6 +1,5 @@
 //! Processes, folders and a relay for the tests.
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -14,6 +13,23 @@ use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
+
+#[cfg(unix)]
+pub(crate) use rustix::process::Signal;
+
+/// What nobody can send there.
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signal;
+
+#[cfg(not(unix))]
+impl Signal {
+    pub(crate) const HUP: Self = Self;
+    pub(crate) const INT: Self = Self;
+    pub(crate) const TERM: Self = Self;
+    pub(crate) const USR1: Self = Self;
+    pub(crate) const USR2: Self = Self;
+}
 
 /// Far beyond what anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
@@ -137,6 +153,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// One that has been started where nobody dials when it is gone.
+    #[cfg(unix)]
     pub(crate) fn of(process: Process, url: &str) -> Self {
         Self { url: url.to_owned(), process, _kept: None }
     }
@@ -220,7 +237,13 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, kill_process};
+            kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        }
+        #[cfg(not(unix))]
+        unreachable!("{signal:?} of process {}", self.child.id());
     }
 
     /// Ends it as a crash does.
@@ -249,6 +272,7 @@ impl Drop for Process {
 
 /// Whether permissions forbid something to what this thread starts from here on: to root they forbid nothing, unless that is
 /// given up.
+#[cfg(unix)]
 pub(crate) fn heed_permissions() -> bool {
     #[cfg(target_os = "linux")]
     {
@@ -263,11 +287,12 @@ pub(crate) fn heed_permissions() -> bool {
 
 /// Kills a process that hangs, so that its test fails instead of hanging too.
 pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
-    let pid = Pid::from_child(child);
+    let pid = child.id();
     let (keep, ended) = mpsc::channel::<()>();
     thread::spawn(move || {
         if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let _ = kill_process(pid, Signal::KILL);
+            let kill = if cfg!(windows) { ["taskkill", "/f", "/pid"] } else { ["kill", "-s", "KILL"] };
+            let _ = Command::new(kill[0]).args(&kill[1..]).arg(pid.to_string()).status();
         }
     });
     keep

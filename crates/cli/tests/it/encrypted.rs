@@ -1,8 +1,7 @@
 //! `wss://`, from the certificate's file to the file that arrives.
 
-use crate::common::{Process, World};
+use crate::common::{Process, Signal, World};
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rustix::process::Signal;
 use std::fs;
 
 /// Puts a certificate and its key where `serve` is told to look; whoever trusts `name`.pem trusts this server.
@@ -86,6 +85,7 @@ fn who_names_the_server_to_believe_is_not_left_without_tls() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_new_certificate_is_taken_without_a_restart() {
     let world = World::new();
     write_papers(&world, "first");

@@ -1,7 +1,6 @@
 //! What Prometheus reads of a server, and what stands in its log.
 
-use crate::common::{LIMIT, Process, World};
-use rustix::process::Signal;
+use crate::common::{LIMIT, Process, Signal, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -118,6 +117,7 @@ fn a_request_for_figures_may_come_in_pieces() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn the_figures_of_a_server_are_what_has_happened() {
     let world = World::new();
     world.file("a", 300_000);
@@ -187,6 +187,7 @@ fn those_who_say_nothing_keep_nobody_from_the_figures() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn transfers_under_way_and_unfinished_files_are_seen() {
     let world = World::new();
     world.file("a", 3_000_000);
@@ -215,6 +216,7 @@ fn transfers_under_way_and_unfinished_files_are_seen() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_log_for_programs_has_an_object_on_each_line_and_no_secret() {
     let world = World::new();
     world.file("a", 1000);
@@ -248,6 +250,7 @@ fn a_log_for_programs_has_an_object_on_each_line_and_no_secret() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_log_for_people_tells_a_connection_in_a_few_lines() {
     let world = World::new();
     world.file("a", 1000);

@@ -17,6 +17,7 @@ mod headers;
 mod listing;
 mod pages;
 mod path;
+#[cfg(unix)]
 mod permissions;
 mod pipes;
 mod probe;
@@ -38,6 +39,7 @@ mod story;
 #[cfg(unix)]
 mod terminal;
 mod trees;
+#[cfg(unix)]
 mod unix;
 mod usage;
 mod watch;

@@ -1,7 +1,6 @@
 //! Requests as browsers make them for pages: with the `Origin` of whoever has made the page.
 
-use crate::common::{Done, World};
-use rustix::process::Signal;
+use crate::common::{Done, Signal, World};
 use std::fs;
 
 /// What a page would do whose script speaks the protocol.
@@ -10,6 +9,7 @@ fn send_from(world: &World, url: &str, origin: &str) -> Done {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_page_of_any_site_is_turned_away() {
     let world = World::new();
     world.file("a", 10);

@@ -1,7 +1,6 @@
 //! What comes through stdin: nobody knows how much it is, and it cannot be read again.
 
-use crate::common::{LIMIT, Process, Relay, World, bytes};
-use rustix::process::Signal;
+use crate::common::{LIMIT, Process, Relay, Signal, World, bytes};
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;
@@ -130,6 +129,7 @@ fn what_little_is_written_is_sent_at_once() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn an_interrupted_pipe_leaves_nothing_and_says_so() {
     let world = World::new();
     let server = world.serve(&[]);
@@ -145,6 +145,7 @@ fn an_interrupted_pipe_leaves_nothing_and_says_so() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn an_interrupted_pipe_to_a_server_that_is_gone_does_not_say_that_nothing_is_kept() {
     let world = World::new();
     let server = world.serve(&[]);

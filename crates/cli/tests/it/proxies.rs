@@ -22,6 +22,7 @@ impl Proxy {
     }
 
     /// One whose server is not known yet.
+    #[cfg(unix)]
     pub(crate) fn nowhere() -> Self {
         Self::answering(OPEN)
     }

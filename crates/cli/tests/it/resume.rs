@@ -1,7 +1,6 @@
 //! Whatever dies, the same command goes on where it stopped.
 
-use crate::common::{Process, Relay, World, bytes};
-use rustix::process::Signal;
+use crate::common::{Process, Relay, Signal, World, bytes};
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -158,6 +157,7 @@ fn of_a_small_file_that_an_earlier_process_had_begun_to_fetch_only_the_rest_come
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_sender_that_is_interrupted_says_so_and_goes_on() {
     let world = World::new();
     world.file("big", BIG);
@@ -183,6 +183,7 @@ fn a_sender_that_is_interrupted_says_so_and_goes_on() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_server_that_is_asked_to_stop_keeps_what_has_come() {
     let world = World::new();
     world.file("big", BIG);
@@ -203,6 +204,7 @@ fn a_server_that_is_asked_to_stop_keeps_what_has_come() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn an_idle_server_stops_at_ctrl_c() {
     let world = World::new();
     let server = world.serve(&[]);
@@ -243,6 +245,7 @@ fn a_connection_that_carries_nothing_any_more_is_found_out() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_second_signal_is_not_argued_with() {
     let world = World::new();
     world.file("big", BIG);
@@ -259,6 +262,7 @@ fn a_second_signal_is_not_argued_with() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
     let world = World::new();
     world.file("big", BIG);
@@ -289,6 +293,7 @@ fn what_was_learned_of_a_path_is_kept_for_the_next_command() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_signal_pauses_and_another_resumes() {
     let world = World::new();
     world.file("big", BIG);

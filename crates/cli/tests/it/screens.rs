@@ -1,8 +1,7 @@
 //! What people see: the screens of commands that run in a terminal, with `#` for figures.
 
-use crate::common::{Process, Relay, Server, World, bytes};
+use crate::common::{Process, Relay, Server, Signal, World, bytes};
 use crate::terminal::{Left, Screen, Terminal};
-use rustix::process::Signal;
 use std::cell::RefCell;
 use std::fs;
 use std::time::Instant;

@@ -1,11 +1,12 @@
 //! Options from a file, and a server that has a certificate at once.
 
-use crate::common::{Process, World, bytes, nobody};
-use rustix::process::Signal;
+use crate::common::{Process, Signal, World, nobody};
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_server_does_what_its_file_says() {
     let world = World::new();
     world.file("a", 10);
@@ -26,6 +27,7 @@ fn a_server_does_what_its_file_says() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn settings_are_looked_at_without_a_start() {
     let world = World::new();
@@ -57,16 +59,18 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
         (&["--listen", "foo"][..], 2, "--listen: foo is no address; write HOST:PORT"),
         (&["--listen", "127.0.0.1:99999"], 2, "--listen: 127.0.0.1:99999 is no address"),
         (&["--listen", "192.0.2.1:9000"], 1, "cannot listen on 192.0.2.1:9000: "),
+        #[cfg(unix)]
         (
             &["--listen", "unix:nowhere/s"],
             1,
             "cannot listen on nowhere/s: there is no folder nowhere; make it",
         ),
+        #[cfg(unix)]
         (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is no socket"),
         (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is no address"),
         (&["--listen", taken, "--metrics", taken], 1, "choose another --metrics"),
         (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is no folder; choose another --dir"),
-        (&["--listen", "127.0.0.1:0", "--dir", "file/new"], 1, "file/new: cannot be made: Not a directory"),
+        (&["--listen", "127.0.0.1:0", "--dir", "file/new"], 1, "file/new: cannot be made: "),
     ] {
         let check = world.run(["serve", "--check"].iter().chain(words));
         assert!(check.code == Some(code) && check.stderr.contains(why), "{words:?}: {check:?}");
@@ -84,6 +88,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_server_at_all_addresses_tells_of_none_that_no_client_can_use() {
     let world = World::new();
     world.file("a", 1000);
@@ -121,6 +126,7 @@ fn a_look_at_the_settings_makes_no_certificate() {
     assert!(done.code == Some(1) && done.stderr.contains("self-signed.key: "), "{done:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_certificate_is_not_waited_for_while_another_process_keeps_its_folder_locked() {
     let world = World::new();
@@ -146,6 +152,7 @@ fn self_signed(world: &World) -> (Process, String) {
     (process, url)
 }
 
+#[cfg(unix)]
 #[test]
 fn a_server_with_a_certificate_of_its_own_tells_how_to_come_to_it() {
     let world = World::new();
@@ -174,7 +181,7 @@ fn a_server_with_a_certificate_of_its_own_tells_how_to_come_to_it() {
     let command = command.replace("FILE", "b").replace(&url, &again);
     let sent = world.run(command.split(' '));
     assert_eq!(sent.code, Some(0), "{sent:?}");
-    assert!(world.inbox("b") == bytes("b", 1000));
+    assert!(world.inbox("b") == crate::common::bytes("b", 1000));
     assert!(certificate == fs::read(world.path("state/self-signed.pem")).expect("it is kept"));
     drop(server);
     let pair = ["serve", "--tls-self-signed", "--tls-cert", "x", "--tls-key", "y"];

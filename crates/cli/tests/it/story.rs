@@ -1,7 +1,6 @@
 //! What is told afterwards, by `--explain`.
 
-use crate::common::{Process, Relay, World, nobody};
-use rustix::process::Signal;
+use crate::common::{Process, Relay, Signal, World, nobody};
 use std::fs;
 
 fn is_readable(text: &str) -> bool {
@@ -63,6 +62,7 @@ fn a_fetch_that_fails_tells_what_was_tried_before_it_says_why() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_watch_tells_its_story_when_it_is_ended() {
     let world = World::new();
     let server = world.serve(&[]);

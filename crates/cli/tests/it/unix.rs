@@ -1,7 +1,6 @@
 //! Servers and clients at Unix sockets.
 
-use crate::common::{Process, World, bytes};
-use rustix::process::Signal;
+use crate::common::{Process, Signal, World, bytes};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -109,7 +109,7 @@ fn a_file_that_cannot_be_read_is_told_with_the_option_that_names_it() {
     world.file("a", 10);
     let client = ["send", "a", "ws://127.0.0.1:1"];
     let server = ["serve", "--listen", "127.0.0.1:0"];
-    let missing = "none: No such file or directory (os error 2); look at";
+    let missing = format!("none: {}; look at", std::io::Error::from_raw_os_error(2));
     for (words, option) in [
         (client, "--token-file"),
         (client, "--config"),
@@ -133,7 +133,10 @@ fn every_command_explains_itself() {
     for command in ["serve", "send", "fetch", "list", "probe", "watch", "demo", "completions", "man"] {
         let done = world.run([command, "--help"]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        assert!(done.stdout.contains(&format!("Usage: bowline {command}")), "{done:?}");
+        assert!(
+            done.stdout.contains(&format!("Usage: bowline{} {command}", std::env::consts::EXE_SUFFIX)),
+            "{done:?}"
+        );
     }
 }
 
