@@ -1,7 +1,8 @@
 //! What a server says of what it holds, and how the command tells it.
 
-use crate::common::{Process, Relay, Server, World};
+use crate::common::{Process, Relay, Server, Signal, World};
 use crate::refusals::complaint;
+#[cfg(unix)]
 use crate::terminal::Terminal;
 use bowline_blocking::{WebSocket, accept};
 use bowline_core::connection::Config;
@@ -136,13 +137,14 @@ fn a_token_is_shown_its_own_folder() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn the_server_tells_its_own_people() {
     let world = world();
     let server = world.serve(&[]);
     for name in ["", "/photos"] {
         assert_eq!(world.run(["list", &format!("{}{name}", server.url)]).code, Some(0));
     }
-    server.process.signal(rustix::process::Signal::INT);
+    server.process.signal(Signal::INT);
     let told = server.process.finish().stderr;
     assert!(told.contains("listed all that there is for 127.0.0.1:"), "{told}");
     assert!(told.contains("listed photos for 127.0.0.1:"), "{told}");
@@ -215,16 +217,18 @@ fn a_listing_goes_on_when_the_connection_was_cut() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
 fn a_listing_that_is_interrupted_leaves_nothing() {
     let world = World::new();
     let (listing, _relay, _server) = under_way(&world);
-    listing.signal(rustix::process::Signal::INT);
+    listing.signal(Signal::INT);
     let done = listing.finish();
     assert_eq!(complaint(&done, 130), "interrupted");
     assert!(!done.stdout.contains("\"entry\""), "half a listing is none: {done:?}");
     assert_eq!(fs::read_dir(world.path("tmp")).expect("a folder").count(), 0);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_terminal_shows_sizes_and_times_where_there_is_room() {
     let world = world();
