@@ -70,6 +70,7 @@ pub(crate) fn settle(
     // With the new name durable the old one does no harm, so the staging folder needs no synchronisation.
     root.sync_folder(&folder).map_err(io)?;
     // The file is safe under its name. What is left is tidying up, and the next sweep does what fails here.
+    store.ledger().forget(record.id);
     if store.config().keep_committed.is_some() {
         record.state = State::Committed { digest, file: meta.id };
         record.progressed = clock.millis();

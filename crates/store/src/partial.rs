@@ -197,9 +197,10 @@ impl Partial {
         give_mode(0);
         let Journal { place, mut slots, record, clock, part, mut hold, .. } = journal;
         hold.keep(length);
-        match commit::settle(&self.store, &place, &mut slots, record, &clock)? {
+        let settled = commit::settle(&self.store, &place, &mut slots, record, &clock)?;
+        hold.drop_all();
+        match settled {
             Settled::There { length, digest } => {
-                hold.drop_all();
                 live.note_safe(length);
                 drop((slots, part, writer));
                 root.tidy(&place);

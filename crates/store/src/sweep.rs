@@ -106,7 +106,6 @@ impl DiskStore {
                     clear_copy(self, &record);
                     match commit::settle(self, &place, &mut slots, record, &Clock::started(now)) {
                         Ok(Settled::There { .. }) => {
-                            self.ledger().forget(id);
                             swept.finished += 1;
                             false
                         }

@@ -337,6 +337,32 @@ fn what_a_commit_leaves_behind_is_counted() {
 }
 
 #[test]
+fn what_gets_its_name_later_counts_no_more() {
+    for kept in [None, Some(Duration::from_secs(3600))] {
+        let rig = Rig::with(|config| config.keep_committed = kept);
+        let mut partial = begin(&rig.store, 1, 3).expect("new");
+        partial.write(0, b"abc").expect("in order");
+        fs::write(rig.path("f1"), "another").expect("written");
+        assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Exists);
+        fs::remove_file(rig.path("f1")).expect("removed");
+        assert_eq!(rig.store.unfinished(), (3, 1), "it waits for its name");
+        let again = rig.store.attach(id(1), &spec("f1", 3), attach(0, ALICE), day(0));
+        assert!(matches!(again, Ok(Attached::Committed { .. })), "{again:?}");
+        assert_eq!(rig.store.unfinished(), (0, 0), "{kept:?}");
+    }
+}
+
+#[test]
+fn what_was_lost_before_it_got_its_name_counts_no_more() {
+    let rig = Rig::new();
+    let mut partial = begin(&rig.store, 1, 3).expect("new");
+    partial.write(0, b"abc").expect("in order");
+    fs::remove_dir_all(rig.path(".bowline")).expect("removed");
+    assert_eq!(kind(partial.commit(3, digest(b"abc"))), ErrorKind::Corrupt);
+    assert_eq!(rig.store.unfinished(), (0, 0));
+}
+
+#[test]
 fn what_could_not_be_begun_anew_still_counts() {
     let script = Arc::new(Script::default());
     let rig = Rig::on(script.clone(), |_| {});
