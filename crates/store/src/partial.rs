@@ -181,12 +181,14 @@ impl Partial {
         give_mode(0o600);
         root.sync_all(&writer.part).map_err(io)?;
         let file = sys::meta(&writer.part).map_err(io)?.id;
-        let promised = journal.record.durable > 0;
+        // A file under that name is compared only with one whose length is announced: of another the journal alone knows that it
+        // is finished.
+        let is_needed = journal.record.durable > 0 || self.spec.length.is_none();
         journal.record.state = State::Complete { digest, file };
         journal.record.durable = length;
         journal.follow_clock();
         journal.record.progressed = journal.clock.millis();
-        if promised {
+        if is_needed {
             journal.save(root).map_err(io)?;
         } else {
             // The sender was never told of a safe byte. Should a power cut take the journal, it begins anew, or finds

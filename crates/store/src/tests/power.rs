@@ -91,6 +91,17 @@ fn a_small_upload_survives() {
 }
 
 #[test]
+fn a_small_upload_of_unknown_length_survives() {
+    let mut story = Story::new(|store, sender| sender.finish(store));
+    story.sender = || {
+        let mut sender = Sender::new("a", content(1000));
+        sender.spec.length = None;
+        sender
+    };
+    story.survives();
+}
+
+#[test]
 fn a_replacement_survives() {
     let mut story = Story::new(flushed_twice);
     story.config.overwrite = true;
