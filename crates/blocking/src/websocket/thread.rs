@@ -137,17 +137,17 @@ impl<S: Stream> Thread<S> {
 
     /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once.
     fn flush(&mut self, state: &mut State) {
-        if state.flushes.is_empty() {
-            return;
-        }
-        self.driver.offer(self.driver.now());
-        if !self.driver.has_output() {
+        while !state.flushes.is_empty() {
+            self.driver.offer(self.driver.now());
+            if self.driver.has_output() {
+                return;
+            }
             let is_lost = state.has_lost || self.driver.has_lost_output();
             for flushed in state.flushes.drain(..) {
                 // Whoever asked may be gone.
                 let _ = flushed.send(if is_lost { Err(Unsent::Lost) } else { Ok(()) });
             }
-            // What waits behind a flush is taken at once.
+            // What waits behind a flush is taken at once, and may be another one.
             self.take_commands(state);
         }
     }

@@ -92,6 +92,27 @@ fn a_ping_has_an_answer_though_the_owner_has_not_come_to_the_end() {
 }
 
 #[test]
+fn flushes_that_come_together_are_all_answered() {
+    for between in 0..3 {
+        let scene = Scene::new();
+        let mut thread = scene.thread;
+        let answers = [0; 3].map(|_| {
+            let (answer, answered) = mpsc::channel();
+            let mut state = thread.mailbox.lock();
+            state.commands.extend((0..between).map(|_| Command::Send(Message::text("between"))));
+            state.commands.push_back(Command::Flush(answer));
+            answered
+        });
+        assert!(thread.exchange().is_none());
+        // Nothing else happens that would bring the thread here again.
+        for answered in answers {
+            assert_eq!(answered.try_recv(), Ok(Ok(())), "{between} messages between them");
+        }
+        assert!(thread.mailbox.lock().commands.is_empty() && !thread.driver.has_output());
+    }
+}
+
+#[test]
 fn what_waits_for_a_slow_owner_is_no_more_than_the_receive_buffer_and_a_message() {
     let mut config = Config::default();
     config.receive_buffer = 1000;
