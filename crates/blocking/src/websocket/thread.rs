@@ -135,10 +135,11 @@ impl<S: Stream> Thread<S> {
         }
     }
 
-    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once.
+    /// Answers those who wait until all has left, if it has. Nothing tells later of what can leave at once, and nothing is read
+    /// here: nobody looks at events before the next wait is over.
     fn flush(&mut self, state: &mut State) {
         while !state.flushes.is_empty() {
-            self.driver.offer(self.driver.now());
+            self.driver.write(self.driver.now());
             if self.driver.has_output() {
                 return;
             }

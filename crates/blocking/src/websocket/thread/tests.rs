@@ -1,13 +1,16 @@
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use bowline_core::connection::{Config, PingError};
 use bowline_core::{Instant, Message};
+use bowline_host::DEAF;
 
 use super::*;
 use crate::clock::Clock;
-use crate::wait::{Wakened, Waker, waker};
+use crate::wait::{Interest, Wakened, Waker, wait, waker};
 use crate::websocket::{Receiver, Sender, WebSocket};
 
 /// What a thread would run, in the hands of a test, and the halves of its owner.
@@ -110,6 +113,24 @@ fn flushes_that_come_together_are_all_answered() {
         }
         assert!(thread.mailbox.lock().commands.is_empty() && !thread.driver.has_output());
     }
+}
+
+#[test]
+fn nothing_is_read_where_it_would_be_left_lying() {
+    let mut scene = Scene::new();
+    scene.far.as_mut().unwrap().write_all(b"\x81\x04more").unwrap();
+    let socket = scene.thread.driver.stream().unwrap();
+    wait(Some(Stream::socket(socket)), Interest { read: true, write: false }, None, None).unwrap();
+    // An owner who drives by himself would read now.
+    thread::sleep(DEAF);
+    let (answer, answered) = mpsc::channel();
+    scene.thread.mailbox.lock().commands.push_back(Command::Flush(answer));
+    assert!(scene.thread.exchange().is_none());
+    assert_eq!(answered.try_recv(), Ok(Ok(())));
+    assert!(!scene.thread.driver.conn().has_events(), "the thread would wait, and not look here again");
+    scene.thread.wait();
+    assert!(scene.thread.exchange().is_none());
+    assert_eq!(scene.receiver.receive().unwrap(), Message::text("more"));
 }
 
 #[test]
