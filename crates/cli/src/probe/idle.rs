@@ -161,6 +161,11 @@ async fn keep_silent(mut link: Link, length: Duration, patience: Duration) -> Si
         let now = Instant::now();
         let received = link.socket.stats().bytes_received;
         if received != bytes {
+            if !link.socket.conn().is_open() {
+                // That was a farewell.
+                let after = now - since;
+                return Silence::Ended(after, link.socket.ended().await);
+            }
             if start.elapsed() > GREETING {
                 return Silence::Broken(now - since);
             }

@@ -1,6 +1,8 @@
 //! A server that only echoes, and a way to it that does not bear everything.
 
 use bowline_blocking::{Listener, WebSocket, accept};
+use bowline_core::Close;
+use bowline_core::closing::CloseCode;
 use bowline_core::connection::Config;
 use bowline_core::heartbeat::Mode;
 use std::io::{Read, Write};
@@ -11,22 +13,46 @@ use std::time::{Duration, Instant};
 
 /// A server that echoes, says nothing by itself, and takes messages of up to 100 KiB.
 pub(crate) fn echo() -> SocketAddr {
+    serve(|mut socket| {
+        while let Ok(message) = socket.receive() {
+            let _ = socket.send(message);
+        }
+    })
+}
+
+/// A server that echoes nothing, and closes a connection from which nothing has come for so long.
+pub(crate) fn closing_after(silence: Duration) -> SocketAddr {
+    serve(move |mut socket| {
+        let (mut bytes, mut since) = (0, Instant::now());
+        while socket.receive_timeout(Duration::from_millis(50)).is_ok() {
+            let received = socket.stats().bytes_received;
+            if received != bytes {
+                (bytes, since) = (received, Instant::now());
+            } else if since.elapsed() >= silence {
+                let _ = socket.close(Close::new(CloseCode::GOING_AWAY, "idle").expect("a short reason"));
+                socket.ended();
+            }
+        }
+    })
+}
+
+/// A server that shakes hands, and never says a word.
+pub(crate) fn mute() -> SocketAddr {
+    serve(|_socket| thread::sleep(Duration::MAX))
+}
+
+fn serve(talk: impl Fn(WebSocket<TcpStream>) + Send + Sync + 'static) -> SocketAddr {
     let listener = Listener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
-        listener.serve(|stream, _| {
+        listener.serve(move |stream, _| {
             let mut config = Config::default();
             config.heartbeat.mode = Mode::Off;
             config.limits.message = Some(100 << 10);
             let accepted =
                 accept::accept(stream, &accept::Config::default(), |_, _| accept::Decision::accept());
-            let Ok(mut socket) =
-                accepted.map(|accepted| WebSocket::server(accepted, config).expect("random bytes"))
-            else {
-                return;
-            };
-            while let Ok(message) = socket.receive() {
-                let _ = socket.send(message);
+            if let Ok(accepted) = accepted {
+                talk(WebSocket::server(accepted, config).expect("random bytes"));
             }
         })
     });

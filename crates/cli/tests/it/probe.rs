@@ -1,11 +1,8 @@
 //! What `probe` finds out about servers, and about what stands before them.
 
 use crate::common::{Done, World, nobody};
-use crate::path::{End, Limit, echo, relay};
-use bowline_blocking::accept;
+use crate::path::{End, Limit, closing_after, echo, mute, relay};
 use serde_json::Value;
-use std::net::TcpListener;
-use std::thread;
 use std::time::Duration;
 
 /// What `probe --json` has to say of this kind.
@@ -54,17 +51,7 @@ fn a_good_server_answers_pings_and_a_close() {
 
 #[test]
 fn a_mute_server_is_told_by_name() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        for stream in listener.incoming().map_while(Result::ok) {
-            // It shakes hands, and never says a word.
-            let accepted =
-                accept::accept(stream, &accept::Config::default(), |_, _| accept::Decision::accept());
-            kept.extend(accepted);
-        }
-    });
+    let url = format!("ws://{}/", mute());
     one_of_few("pings", &url, &["--timeout", "300ms"], |pings, done| {
         assert_eq!((&pings["asked"], &pings["answered"]), (&1.into(), &0.into()), "{done:?}");
         let close = found(done, "close");
@@ -114,6 +101,17 @@ fn a_proxy_that_cuts_what_is_silent_is_found_out_to_the_moment() {
         let heartbeat = idle["heartbeat_seconds"].as_f64().expect("a time");
         assert!(!is_exact || (heartbeat - fatal * 0.75).abs() < 0.01, "{done:?}");
         is_exact
+    });
+}
+
+#[test]
+fn a_server_that_closes_what_is_silent_does_not_break_the_silence() {
+    let url = format!("ws://{}/", closing_after(Duration::from_millis(2500)));
+    one_of_few("idle", &url, &["--idle", "--max", "6s"], |idle, done| {
+        assert_ne!(idle["found"], "server_speaks", "{done:?}");
+        let Some(fatal) = idle["fatal_seconds"].as_f64() else { return false };
+        let is_told = idle["end"].as_str().is_some_and(|end| end.contains("1001"));
+        idle["found"] == "limit" && idle["exact"] == true && (2.4..4.0).contains(&fatal) && is_told
     });
 }
 
