@@ -7,6 +7,7 @@ use bowline_core::closing::CloseCode;
 use bowline_core::{Disconnect, Message};
 use bowline_tokio::DialError;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// What is tried first.
 const FIRST: u64 = 1 << 10;
@@ -28,6 +29,8 @@ pub(super) enum Refusal {
     Ended(Disconnect),
     /// No ping after it was answered.
     Unanswered,
+    /// It had not left after so long.
+    Stuck(Duration),
 }
 
 impl Refusal {
@@ -77,7 +80,10 @@ async fn send(link: &mut Link, size: u64, patience: Duration) -> Option<Refusal>
     let message = Message::binary(vec![0; usize::try_from(size).unwrap_or(usize::MAX)]);
     let patience = patience + Duration::from_secs(size / SLOWEST);
     // Whoever is closing says so in its end.
-    let _ = tokio::time::timeout(patience, link.socket.send(message)).await;
+    let is_sent = timeout(patience, link.socket.send(message)).await.is_ok();
+    if !is_sent || !link.flush(patience).await {
+        return Some(Refusal::Stuck(patience));
+    }
     // Who answers the first may not have looked at the message; who answers another one has.
     let answer = match link.ask(patience).await {
         Answer::Came(_) => link.ask(patience).await,

@@ -9,10 +9,12 @@ use bowline_core::{Close, Disconnect};
 use bowline_tokio::{DialError, MaybeTlsStream, WebSocket};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Between one ping and the next.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether all has left.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What opening a connection has shown.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub(super) struct Closed {
 pub(super) struct Link {
     pub(super) socket: WebSocket<MaybeTlsStream>,
     patience: Duration,
+    /// How many pings there were: none is taken for another.
+    pings: u64,
 }
 
 /// What became of a ping.
@@ -84,7 +88,7 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     config.delivery = Delivery::Pieces;
     config.limits = Limits::none();
     let socket = WebSocket::client(dialed, config).map_err(DialError::System)?;
-    Ok((Link { socket, patience: target.patience() }, opened))
+    Ok((Link { socket, patience: target.patience(), pings: 0 }, opened))
 }
 
 impl Link {
@@ -112,10 +116,30 @@ impl Link {
         pings
     }
 
+    /// Sends a ping, and gives its number. Who is closing has nothing to say any more but its end.
+    pub(super) fn beat(&mut self) -> Option<u64> {
+        self.pings += 1;
+        self.socket.ping(&self.pings.to_be_bytes()).ok()
+    }
+
+    /// Waits until all that was said has left, or the connection has ended, and for no longer than this; says whether that is
+    /// so. What comes meanwhile is of no interest. A ping overtakes what is still here, and nothing that has left.
+    pub(super) async fn flush(&mut self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while !self.socket.conn().output().is_empty() {
+            if let Ok(Event::Closed(_)) = timeout(GLANCE, self.socket.event()).await {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Asks whether anybody is there, and waits for the answer.
     pub(super) async fn ask(&mut self, patience: Duration) -> Answer {
-        // Who is closing has nothing to say any more but its end.
-        let asked = self.socket.ping(b"").ok();
+        let asked = self.beat();
         let until = Instant::now() + patience;
         loop {
             match timeout_at(until, self.socket.event()).await {

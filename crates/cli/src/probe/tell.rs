@@ -173,6 +173,7 @@ fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Ended(disconnect) => disconnect.to_string(),
         Refusal::Unanswered => "no ping after it was answered".into(),
+        Refusal::Stuck(after) => format!("some of it had not left after {}", Span(*after)),
     }
 }
 

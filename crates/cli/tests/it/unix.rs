@@ -1,8 +1,14 @@
 //! Servers and clients at Unix sockets.
 
 use crate::common::{Process, Signal, World, bytes};
-use std::fs;
+use bowline_blocking::{Handle, Listener, Stream, WebSocket, accept};
+use bowline_core::connection::Config;
+use bowline_core::message::Delivery;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+use std::{fs, thread};
 
 fn serve(world: &World) -> Process {
     let serve = ["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"];
@@ -108,4 +114,66 @@ fn a_socket_in_a_folder_that_is_not_there_is_refused_and_no_folder_is_made() {
     let expected = format!("bowline: cannot listen on {long}: path must be shorter than SUN_LEN");
     assert!(done.code == Some(1) && done.stderr.starts_with(&expected), "{done:?}");
     assert!(!world.path("new").exists());
+}
+
+/// Reads little at a time, and seldom: a path that carries less than a mebibyte in a second.
+struct Slow(UnixStream);
+
+impl Read for Slow {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let most = place.len().min(16 << 10);
+        let n = self.0.read(&mut place[..most])?;
+        thread::sleep(Duration::from_millis(20) * u32::try_from(n).unwrap_or(0) / (16 << 10));
+        Ok(n)
+    }
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Slow {
+    fn set_nonblocking(&self) -> io::Result<()> {
+        self.0.set_nonblocking(true)
+    }
+
+    fn socket(&self) -> Handle<'_> {
+        Stream::socket(&self.0)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.0.finish_writing()
+    }
+}
+
+#[test]
+fn a_message_that_is_still_on_its_way_is_not_taken_for_one_that_was_taken() {
+    const LIMIT: u64 = 1 << 20;
+    let world = World::new();
+    let door = UnixListener::bind(world.path("slow.sock")).expect("a socket");
+    let listener = Listener::new(door).expect("a listener");
+    thread::spawn(move || {
+        listener.serve(|stream, _| {
+            let mut config = Config::default();
+            config.limits.message = Some(LIMIT);
+            config.delivery = Delivery::Pieces;
+            let accepted =
+                accept::accept(Slow(stream), &accept::Config::default(), |_, _| accept::Decision::accept());
+            if let Ok(accepted) = accepted {
+                WebSocket::server(accepted, config).expect("random bytes").ended();
+            }
+        })
+    });
+    let args = ["probe", "ws://localhost/", "--unix", "slow.sock", "--json", "--largest=4MiB"];
+    let done = world.run(args);
+    let found = done.stdout.lines().find(|line| line.contains("\"largest\"")).expect("a finding");
+    let found: serde_json::Value = serde_json::from_str(found).expect("JSON");
+    let (taken, refused) = (found["taken"].as_u64(), found["refused"].as_u64());
+    assert!(taken <= Some(LIMIT) && refused > Some(LIMIT), "{done:?}");
 }
