@@ -38,10 +38,12 @@ pub(super) enum Idle {
         /// An interval at which pings keep the connection open.
         heartbeat: Duration,
     },
-    /// Connections do not live longer than this, silent or not.
-    Age(Duration, Disconnect),
+    /// Connections do not live longer than this, silent or not; how one that was not silent ended, if it was told.
+    Age(Duration, Option<Disconnect>),
     /// The server itself breaks every silence of this length.
     Spoken(Duration),
+    /// The server answers no pings, so nothing tells whether a silent connection lives.
+    Mute,
     /// The results contradict each other; the end of a connection after this silence was not repeated.
     Unclear(Duration, Option<Disconnect>),
 }
@@ -56,6 +58,16 @@ enum Silence {
     Ended(Duration, Disconnect),
     /// It was dead when it was asked.
     Dead(Option<Disconnect>),
+}
+
+/// What became of the connection that was not silent.
+#[derive(Debug)]
+enum Busy {
+    Lived,
+    /// It did not end, and no ping was answered at any time.
+    Mute,
+    /// It ended at this age, or was dead by then.
+    Ended(Duration, Option<Disconnect>),
 }
 
 pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller) -> Result<Idle, DialError> {
@@ -96,8 +108,9 @@ pub(super) async fn search(target: &Target, most: Duration, teller: &mut Teller)
     Ok(match compare(target, fatal, heartbeat).await? {
         (Silence::Borne, _) => Idle::Unclear(fatal, last),
         (Silence::Broken(after), _) => Idle::Spoken(after),
-        (_, Some((age, disconnect))) => Idle::Age(age, disconnect),
-        (_, None) => Idle::Limit { borne: borne.min(fatal), fatal, exact, disconnect: last, heartbeat },
+        (_, Busy::Ended(age, disconnect)) => Idle::Age(age, disconnect),
+        (Silence::Dead(_), Busy::Mute) => Idle::Mute,
+        _ => Idle::Limit { borne: borne.min(fatal), fatal, exact, disconnect: last, heartbeat },
     })
 }
 
@@ -115,42 +128,42 @@ async fn next<T: 'static>(links: &mut JoinSet<T>, until: Option<Instant>) -> Opt
     }
 }
 
-/// A connection that is silent for a little longer than what was fatal, beside one that is not. What became of the first,
-/// and how and when the second ended, if it did.
+/// A connection that is silent for a little longer than what was fatal, beside one that is not.
 async fn compare(
     target: &Target,
     fatal: Duration,
     heartbeat: Duration,
-) -> Result<(Silence, Option<(Duration, Disconnect)>), DialError> {
+) -> Result<(Silence, Busy), DialError> {
     let length = fatal + SLACK.max(fatal / 10);
     let (silent, _) = open(target).await?;
-    let (mut busy, _) = open(target).await?;
+    let (busy, _) = open(target).await?;
     let patience = target.patience();
-    let kept_busy = async move {
-        let start = Instant::now();
-        while start.elapsed() < length {
-            if let Answer::Ended(disconnect) = busy.ask(patience).await {
-                return Some((start.elapsed(), disconnect));
-            }
-            if let Some(disconnect) = rest(&mut busy, heartbeat.min(length)).await {
-                return Some((start.elapsed(), disconnect));
-            }
-        }
-        None
-    };
-    Ok(tokio::join!(keep_silent(silent, length, patience), kept_busy))
+    let (silent, busy) =
+        tokio::join!(keep_silent(silent, length, patience), keep_busy(busy, length, heartbeat, patience));
+    Ok((silent, busy))
 }
 
-/// Lets time pass; the end, if it comes.
-async fn rest(link: &mut Link, time: Duration) -> Option<Disconnect> {
-    let ended = async {
-        loop {
-            if let Event::Closed(disconnect) = link.socket.event().await {
-                return disconnect;
+/// Pings at this interval for so long, whether it is answered or not, and asks then.
+async fn keep_busy(mut link: Link, length: Duration, interval: Duration, patience: Duration) -> Busy {
+    let (start, mut is_mute) = (Instant::now(), true);
+    while start.elapsed() < length {
+        link.beat();
+        let until = Instant::now() + interval.min(length);
+        while let Ok(event) = timeout_at(until, link.socket.event()).await {
+            match event {
+                Event::Closed(disconnect) => return Busy::Ended(start.elapsed(), Some(disconnect)),
+                Event::Answered { .. } => is_mute = false,
+                _ => {}
             }
         }
-    };
-    timeout(time, ended).await.ok()
+    }
+    let age = start.elapsed();
+    match link.ask(patience).await {
+        Answer::Came(_) => Busy::Lived,
+        Answer::None if is_mute => Busy::Mute,
+        Answer::None => Busy::Ended(age, None),
+        Answer::Ended(disconnect) => Busy::Ended(age, Some(disconnect)),
+    }
 }
 
 /// Says nothing for so long after the last byte, and asks then.

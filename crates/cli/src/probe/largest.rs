@@ -40,10 +40,19 @@ impl Refusal {
     }
 }
 
-/// Doubles the size until a message is refused, and closes in on the limit to a sixteenth.
-pub(super) async fn search(target: &Target, most: u64, teller: &mut Teller) -> Result<Largest, DialError> {
+/// Doubles the size until a message is refused, and closes in on the limit to a sixteenth. `None` if the server answers no
+/// pings: nothing else tells that a message was taken.
+pub(super) async fn search(
+    target: &Target,
+    most: u64,
+    teller: &mut Teller,
+) -> Result<Option<Largest>, DialError> {
+    let (mut first, _) = open(target).await?;
+    if let Answer::None = first.ask(target.patience()).await {
+        return Ok(None);
+    }
     let mut found = Largest { taken: 0, refused: None };
-    let mut link = None;
+    let mut link = Some(first);
     let mut size = FIRST.min(most);
     loop {
         teller.message(size);
@@ -58,7 +67,7 @@ pub(super) async fn search(target: &Target, most: u64, teller: &mut Teller) -> R
             }
             Some(refusal) => found.refused = Some((size, refusal)),
         }
-        let Some(next) = next(&found, most) else { return Ok(found) };
+        let Some(next) = next(&found, most) else { return Ok(Some(found)) };
         size = next;
     }
 }

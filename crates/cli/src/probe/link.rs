@@ -22,7 +22,8 @@ pub(super) struct Opened {
     pub(super) peer: Option<SocketAddr>,
     /// Which version of TLS is spoken, if any is.
     pub(super) tls: Option<&'static str>,
-    /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands.
+    /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands, and TLS where it is
+    /// spoken.
     pub(super) reached: Duration,
     /// From request to answer.
     pub(super) upgraded: Duration,

@@ -21,7 +21,7 @@ use crate::target::Target;
 use bowline_core::Retry;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_tokio::DialError;
-use tell::{Finding, Teller};
+use tell::{Finding, Teller, Untried};
 
 pub(crate) async fn run(args: Probe, interrupt: Interrupt) -> Result<(), Trouble> {
     let target = Target::new(&args.url, &args.subprotocol, &args.way, args.output.quiet, args.timeout)?;
@@ -44,10 +44,10 @@ async fn look(args: &Probe, target: &Target, teller: &mut Teller) -> Result<(), 
     teller.doing("closing");
     teller.tell(&Finding::Close(link.close().await));
     if is_bowline && args.largest.is_some() {
-        teller.tell(&Finding::NoMessages);
+        teller.tell(&Finding::NoMessages(Untried::Subprotocol));
     } else if let Some(most) = args.largest {
         let found = largest::search(target, most, teller).await.map_err(|e| unreachable(&e))?;
-        teller.tell(&Finding::Largest(found));
+        teller.tell(&found.map_or(Finding::NoMessages(Untried::Mute), Finding::Largest));
     }
     if args.idle {
         let found = idle::search(target, args.max, teller).await.map_err(|e| unreachable(&e))?;

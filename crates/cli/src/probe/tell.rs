@@ -12,6 +12,8 @@ use bowline_core::closing::Suspect;
 use bowline_core::transfer::SUBPROTOCOL;
 use std::time::Duration;
 
+/// Why it is not known whether a message was taken.
+const MUTE: &str = "the server answers no pings, and nothing else tells that a message was taken";
 /// What the heartbeat does unless it is told otherwise.
 const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
 
@@ -22,9 +24,17 @@ pub(super) enum Finding {
     Pings(Pings),
     Close(Closed),
     Largest(Largest),
-    /// No message is as good as another.
-    NoMessages,
+    NoMessages(Untried),
     Idle(Idle),
+}
+
+/// Why no messages were tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Untried {
+    /// No message is as good as another.
+    Subprotocol,
+    /// The server answers no pings.
+    Mute,
 }
 
 /// Says what was found, and what is being done meanwhile.
@@ -76,12 +86,13 @@ impl Finding {
                 ("close", format!("{disconnect}; it took {}", time(*took)))
             }
             Self::Largest(found) => ("messages", largest(found)),
-            Self::NoMessages => (
+            Self::NoMessages(Untried::Subprotocol) => (
                 "messages",
                 format!(
                     "not tried: the server speaks {SUBPROTOCOL}, and takes no others (--subprotocol asks for another)"
                 ),
             ),
+            Self::NoMessages(Untried::Mute) => ("messages", format!("not tried: {MUTE}")),
             Self::Idle(found) => ("silence", idle(found)),
         }
     }
@@ -111,7 +122,10 @@ impl Finding {
                 .with("taken", *taken)
                 .with("refused", refused.as_ref().map(|(size, _)| *size))
                 .with("why", refused.as_ref().map(|(_, refusal)| why(refusal))),
-            Self::NoMessages => Line::new("largest").with("why", format!("the server speaks {SUBPROTOCOL}")),
+            Self::NoMessages(Untried::Subprotocol) => {
+                Line::new("largest").with("why", format!("the server speaks {SUBPROTOCOL}"))
+            }
+            Self::NoMessages(Untried::Mute) => Line::new("largest").with("why", MUTE),
             Self::Idle(found) => idle_line(found),
         }
     }
@@ -186,10 +200,18 @@ fn idle(found: &Idle) -> String {
             "the server breaks it, after {}: as long as it does, no limit on silence is met",
             Span(*after)
         ),
-        Idle::Age(age, disconnect) => format!(
+        Idle::Age(age, Some(disconnect)) => format!(
             "not the reason: a connection that was not silent ended at the age of {}, too: {disconnect}",
             Span(*age)
         ),
+        Idle::Age(age, None) => format!(
+            "not the reason: a connection that was not silent was dead, too, at the age of {} or before, and nobody is told",
+            Span(*age)
+        ),
+        Idle::Mute => {
+            "not known: the server answers no pings, and nothing else tells whether a silent connection lives"
+                .into()
+        }
         Idle::Unclear(after, disconnect) => {
             let how = disconnect.as_ref().map(|end| format!(" ({end})")).unwrap_or_default();
             format!("a connection ended after {}{how}, but a second one bore it: try again", Span(*after))
@@ -226,7 +248,8 @@ fn idle_line(found: &Idle) -> Line {
         Idle::Age(age, disconnect) => line
             .with("found", "age")
             .seconds("age_seconds", age.as_secs_f64())
-            .with("end", disconnect.to_string()),
+            .with("end", disconnect.as_ref().map(ToString::to_string)),
+        Idle::Mute => line.with("found", "no_pongs"),
         Idle::Unclear(after, disconnect) => line
             .with("found", "unclear")
             .seconds("after_seconds", after.as_secs_f64())
@@ -285,6 +308,18 @@ mod tests {
     fn a_ping_that_is_not_answered_is_told_with_the_patience() {
         let found = Pings { asked: 1, round_trips: Vec::new(), waited: millis(10_000), end: None };
         assert_eq!(pings(&found), "not answered within 10 s");
+    }
+
+    #[test]
+    fn what_was_not_told_is_not_claimed() {
+        let dead = "not the reason: a connection that was not silent was dead, too, at the age of 5.0 s or before, and nobody is told";
+        assert_eq!(idle(&Idle::Age(millis(5000), None)), dead);
+        assert!(idle(&Idle::Mute).starts_with("not known: the server answers no pings"));
+        let stuck = Largest { taken: 1024, refused: Some((2048, Refusal::Stuck(millis(10_000)))) };
+        assert_eq!(
+            largest(&stuck),
+            "1.0 KiB are taken, 2.0 KiB are not, maybe for its size: some of it had not left after 10 s"
+        );
     }
 
     #[test]

@@ -85,6 +85,19 @@ fn the_largest_message_is_found() {
 }
 
 #[test]
+fn of_a_server_that_answers_no_pings_nothing_is_claimed_that_only_they_tell() {
+    let url = format!("ws://{}/", mute());
+    let args = ["--timeout", "300ms", "--pings", "0", "--largest", "--idle", "--max", "1s"];
+    one_of_few("idle", &url, &args, |idle, done| {
+        assert_eq!(idle["found"], "no_pongs", "{done:?}");
+        let largest = found(done, "largest");
+        assert!(largest["taken"].is_null() && largest["refused"].is_null(), "{done:?}");
+        assert!(largest["why"].as_str().is_some_and(|why| why.contains("answers no pings")), "{done:?}");
+        true
+    });
+}
+
+#[test]
 fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
     let server = World::new().serve(&[]);
     let done = World::new().run(["probe", &server.url, "--largest"]);
@@ -130,6 +143,15 @@ fn a_nat_that_forgets_what_is_silent_is_closed_in_upon() {
 fn what_limits_the_age_is_not_taken_for_a_limit_on_silence() {
     let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::Fin);
     one_of_few("idle", &url, &["--idle", "--max", "4s"], |idle, _| idle["found"] == "age");
+}
+
+#[test]
+fn an_age_at_which_nobody_is_told_is_not_taken_for_a_limit_on_silence() {
+    let url = relay(echo(), Limit::Age(Duration::from_secs(2)), End::BlackHole);
+    one_of_few("idle", &url, &["--idle", "--max", "4s", "--timeout", "1s"], |idle, done| {
+        assert_ne!(idle["found"], "limit", "{done:?}");
+        idle["found"] == "age"
+    });
 }
 
 #[test]
