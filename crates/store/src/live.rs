@@ -14,7 +14,7 @@ use crate::ledger::Hold;
 use crate::root::Root;
 use crate::slots::Slots;
 use crate::staging::Place;
-use crate::sys::File;
+use crate::sys::{self, File};
 use crate::turn::Turn;
 use bowline_core::transfer::{Checkpoint, Hasher, TransferId};
 use std::collections::HashMap;
@@ -139,6 +139,15 @@ impl Journal {
         ahead > 0
     }
 
+    /// Whether the part still has its name: somebody may have cleared staging, and nobody finds again what is in a file
+    /// without a name.
+    pub(crate) fn check_part(&self) -> io::Result<()> {
+        // Another process that has the transfer may have begun anew.
+        self.slots.check()?;
+        let (there, ours) = (self.place.part_meta()?, sys::meta(&self.part)?);
+        if there.is_some_and(|there| there.is_same_inode(&ours)) { Ok(()) } else { Err(lost()) }
+    }
+
     /// Removes what there is of the transfer, and closes it.
     pub(crate) fn remove(mut self, root: &Root, writer: Option<Writer>) -> io::Result<()> {
         self.slots.check().and_then(|()| root.remove(&self.place))?;
@@ -231,7 +240,8 @@ impl Live {
             }
             return Ok(journal.record.durable);
         }
-        root.sync_data(&journal.part).map_err(|e| self.fail(at, e))?;
+        let synced = root.sync_data(&journal.part).and_then(|()| journal.check_part());
+        synced.map_err(|e| self.fail(at, e))?;
         journal.record.durable = upto;
         journal.record.checkpoint = checkpoint.clone();
         journal.record.progressed = journal.clock.millis();
@@ -280,6 +290,11 @@ impl Live {
         *lock(&self.writer) = None;
         *lock(&self.journal) = None;
     }
+}
+
+/// What is said of a part that is not where it was.
+pub(crate) fn lost() -> io::Error {
+    io::Error::other("somebody has removed what had arrived")
 }
 
 /// Locks whatever a panicking thread left: the digest at the end is the judge of what it did.

@@ -4,7 +4,7 @@ use crate::commit::{self, Settled};
 use crate::error::{ErrorKind, StoreError};
 use crate::fault::Op;
 use crate::journal::{Spec, State};
-use crate::live::{Journal, Lease, Ticket, lock};
+use crate::live::{Journal, Lease, Ticket, lock, lost};
 use crate::store::DiskStore;
 use crate::sys::{self, File};
 use crate::taken::check_name;
@@ -208,7 +208,7 @@ impl Partial {
                 root.tidy(&place);
                 Ok(Location { path: self.path.to_path_buf(), length, digest })
             }
-            Settled::Gone => Err(self.error(ErrorKind::Corrupt)),
+            Settled::Gone => Err(io(lost())),
         }
     }
 

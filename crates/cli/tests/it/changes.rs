@@ -102,25 +102,30 @@ fn who_fetches_is_told_to_fetch_again() {
     let path = world.file("inbox/big", BIG);
     let server = world.serve(&[]);
     let (url, place) = (format!("{}/big", server.url), world.path("copy"));
-    let middle = || {
-        let mut fetch = Process::start(&mut world.bowline(["fetch", &url, "-o", "copy"].iter().chain(&SLOW)));
-        fetch.middle();
-        fetch
-    };
-    let changed = middle();
+    let mut fetch = Process::start(&mut world.bowline(["fetch", &url, "-o", "copy"].iter().chain(&SLOW)));
+    fetch.middle();
     fs::write(&path, bytes("other", BIG)).expect("writable");
-    let done = changed.finish();
+    let done = fetch.finish();
     let words = "bowline: big: the file has changed on the server; fetch it again\n";
-    assert!(done.code == Some(1) && done.stderr == words && !place.exists(), "{done:?}");
-
-    let robbed = middle();
-    fs::remove_dir_all(world.path(".bowline")).expect("removed");
-    let done = robbed.finish();
-    let words = "bowline: big: what has arrived of the file is damaged, or gone; fetch it again\n";
     assert!(done.code == Some(1) && done.stderr == words && !place.exists(), "{done:?}");
 
     assert_eq!(world.run(["fetch", &url, "-o", "copy"]).code, Some(0));
     assert!(fs::read(place).expect("it is there") == bytes("other", BIG));
+}
+
+#[test]
+fn what_is_removed_while_it_comes_is_fetched_anew() {
+    let world = World::new();
+    world.file("inbox/big", BIG);
+    let server = world.serve(&[]);
+    let url = format!("{}/big", server.url);
+    let mut fetch = Process::start(&mut world.bowline(["fetch", &url, "-o", "copy"].iter().chain(&SLOW)));
+    fetch.middle();
+    fs::remove_dir_all(world.path(".bowline")).expect("removed");
+    let done = fetch.finish();
+    let is_told = done.stdout.contains("(somebody has removed what had arrived)");
+    assert!(done.code == Some(0) && is_told, "{done:?}");
+    assert!(fs::read(world.path("copy")).expect("it is there") == world.inbox("big"));
 }
 
 #[test]

@@ -138,6 +138,7 @@ impl Attaching<'_> {
         if hasher.offset() > journal.record.durable {
             root.sync_data(&journal.part).map_err(|e| live.fail(&self.at, e))?;
         }
+        journal.check_part().map_err(|e| live.fail(&self.at, e))?;
         journal.follow_clock();
         journal.clock = self.clock;
         journal.record.claim = lease.claim;

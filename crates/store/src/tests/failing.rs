@@ -52,6 +52,38 @@ fn after_a_failed_synchronisation_nothing_more_is_promised() {
     }
 }
 
+/// Somebody clears the staging folder while bytes come.
+#[cfg(unix)]
+#[test]
+fn what_was_removed_is_not_called_safe_and_begins_anew() {
+    use bowline_core::transfer::Retry;
+    type Step = fn(&Rig, Partial) -> Result<(), StoreError>;
+    let flush: Step = |_, mut partial| partial.flush().run().map(drop);
+    let commit: Step = |_, partial| partial.commit(6, digest(b"abcdef")).map(drop);
+    let take_over: Step =
+        |rig, _held| rig.store.attach(id(1), &spec("a", 6), attach(0, ALICE), day(0)).map(drop);
+    for (written, step) in [(6, flush), (6, commit), (6, take_over), (3, take_over)] {
+        for flushed in [true, false] {
+            let (rig, _) = rig();
+            let mut partial = rig.begin(1, &spec("a", 6));
+            partial.write(0, b"abc").expect("in order");
+            if flushed {
+                partial.flush().run().expect("safe");
+            }
+            fs::remove_dir_all(rig.path(".bowline")).expect("removed");
+            partial.write(3, &b"def"[..written - 3]).expect("in order");
+            // Whoever sends tries again after a while.
+            let error = step(&rig, partial).expect_err("nobody will find these bytes");
+            assert_eq!((error.kind(), error.code().retry()), (ErrorKind::Io, Retry::Wait), "{error}");
+            let (mut again, durable, _) =
+                open(rig.store.attach(id(1), &spec("a", 6), attach(0, ALICE), day(0)));
+            assert_eq!(durable, 0);
+            again.write(0, b"abcdef").expect("in order");
+            again.commit(6, digest(b"abcdef")).expect("whole");
+        }
+    }
+}
+
 #[test]
 fn a_disk_that_fills_during_a_synchronisation_says_so() {
     let (rig, script) = rig();

@@ -34,6 +34,18 @@ fn the_old_one_is_fenced_at_its_next_checkpoint_and_takes_no_promise_back() {
 }
 
 #[test]
+fn the_old_one_hears_that_it_is_fenced_also_where_the_new_one_began_anew() {
+    let device = Device::new(64, false);
+    let spec = spec("a", 9);
+    let (mut old, ..) = open(start(&device).attach(id(1), &spec, attach(0, ALICE), day(0)));
+    old.write(0, b"abc").expect("in order");
+    let restart = Attach { mode: Mode::Restart, ..attach(0, BOB) };
+    let (_new, durable, _) = open(start(&device).attach(id(1), &spec, restart, day(0)));
+    assert_eq!(durable, 0);
+    assert_eq!(kind(old.flush().run()), ErrorKind::Fenced);
+}
+
+#[test]
 fn the_old_one_neither_commits_nor_discards() {
     let ways: [fn(Partial) -> Result<(), StoreError>; 3] = [
         |mut old| {
