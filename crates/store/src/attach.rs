@@ -187,7 +187,7 @@ impl DiskStore {
     /// - `Busy`: another process has the transfer.
     /// - `SourceChanged`: length, time, validator or name are not those that the transfer began with.
     /// - `Exists`: the name is taken by another file, or the id is known and the mode is `CreateOnly`.
-    /// - `NoFolder`: what is no folder stands on the way to the name.
+    /// - `NoFolder`: what is no folder stands on the way to the name, or in the place of staging.
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
     /// - `Quota`: the principal keeps too much already.
@@ -370,7 +370,16 @@ impl Attaching<'_> {
         StoreError::new(kind, &self.at)
     }
 
+    /// What went wrong in staging.
     fn io(&self, cause: io::Error) -> StoreError {
-        StoreError::io(&self.at, cause).within(self.store.root().staging_or_root())
+        let root = self.store.root();
+        if cause.kind() == io::ErrorKind::NotADirectory {
+            return StoreError::because(
+                ErrorKind::NoFolder,
+                &self.at,
+                format!("{} is no folder", root.staging),
+            );
+        }
+        StoreError::io(&self.at, cause).within(root.staging_or_root())
     }
 }

@@ -84,6 +84,29 @@ fn what_was_removed_is_not_called_safe_and_begins_anew() {
     }
 }
 
+/// What somebody has put there, perhaps to have it on another disk.
+#[cfg(unix)]
+#[test]
+fn what_stands_in_the_place_of_staging_is_named() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let put: [fn(&Path, &Path) -> io::Result<()>; 2] = [
+        |_, staging| fs::write(staging, "a file"),
+        |outside, staging| std::os::unix::fs::symlink(outside, staging),
+    ];
+    for put in put {
+        for folder in [".bowline", "own/parts"] {
+            let rig = Rig::with(|config| config.staging = folder.into());
+            let staging = rig.path(folder);
+            fs::create_dir_all(staging.parent().expect("the served folder")).expect("made");
+            put(outside.path(), &staging).expect("put there");
+            let error =
+                rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect_err("no folder");
+            assert_eq!(error.kind(), ErrorKind::NoFolder, "{error}");
+            assert!(error.reason().ends_with(&format!("({folder} is no folder)")), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_disk_that_fills_during_a_synchronisation_says_so() {
     let (rig, script) = rig();

@@ -63,7 +63,7 @@ fn a_link_in_the_place_of_staging_is_not_followed() {
     partial.detach().expect("safe");
     fs::rename(rig.path(".bowline"), rig.path("moved")).expect("renamed");
     symlink("moved", rig.path(".bowline")).expect("linked");
-    assert_eq!(kind(rig.store.attach(id(1), &spec("x", 3), attach(0, ALICE), day(0))), ErrorKind::Exists);
+    assert_eq!(kind(rig.store.attach(id(1), &spec("x", 3), attach(0, ALICE), day(0))), ErrorKind::NoFolder);
 }
 
 /// As a crash may leave it on a file system that renames in two steps.
