@@ -12,6 +12,11 @@
 //! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
 //! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
 //! | [`Client`], [`Server`] | files, and messages of sessions, over as many links as it takes |
+//!
+//! # The runtime
+//!
+//! Deadlines are timers of tokio's, and tokio panics where a runtime has none: one that is built by hand needs
+//! [`enable_all`](tokio::runtime::Builder::enable_all), or `enable_time` over streams that are no sockets. `#[tokio::main]` has all.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
