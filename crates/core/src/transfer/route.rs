@@ -331,6 +331,6 @@ impl Transfers {
 fn misplaced(frame: &Frame) -> Failure {
     match frame {
         Frame::Unsupported(_, kind) => Failure::local(Code::Unsupported, format!("frame type {kind:#04x}")),
-        other => Failure::local(Code::Protocol, format!("unexpected frame: {other:?}")),
+        other => Failure::local(Code::Protocol, format!("unexpected {}", other.words())),
     }
 }

@@ -1,7 +1,7 @@
 //! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
 
 use bowline_core::connection;
-use bowline_core::transfer::{self, Traffic};
+use bowline_core::transfer::{self, Traffic, TransferId};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{Keeper, Output, Talk, spoken};
@@ -16,7 +16,7 @@ use crate::host::{Hands, Host, Step, let_go};
 use crate::maybe_tls::MaybeTlsStream;
 use crate::news::Stir;
 use crate::pings::{self, Pings, Waiter};
-use crate::transfer::Ticket;
+use crate::transfer::{Finished, Ticket};
 
 /// The task behind a client.
 pub(super) struct Task {
@@ -185,7 +185,7 @@ impl Task {
             }
             Output::Ended { ticket, id, result } => {
                 match &result {
-                    Ok((_, finished)) => tracing::info!(%id, ?finished, "done"),
+                    Ok((_, finished)) => log_finished(id, finished),
                     Err(failure) => tracing::info!(%id, %failure, "failed"),
                 }
                 ticket.end(result);
@@ -228,6 +228,11 @@ impl Task {
         self.pinged += 1;
         pings::ask(&mut self.pings, driver, &self.pinged.to_be_bytes(), waiter);
     }
+}
+
+fn log_finished(id: TransferId, finished: &Finished) {
+    let Finished { name, bytes, digest, deduplicated, seconds, .. } = finished;
+    tracing::info!(%id, name = name.as_str(), bytes, blake3 = %digest, already_there = deduplicated, seconds, "done");
 }
 
 fn log(event: &transfer::Event) {

@@ -30,7 +30,7 @@ impl Messages {
                 self.break_link(Code::Unsupported, &format!("frame type {kind:#04x}"));
             }
             (link, frame) => {
-                let text = format!("unexpected frame while {}: {frame:?}", link.words());
+                let text = format!("unexpected {} while {}", frame.words(), link.words());
                 self.break_link(Code::Protocol, &text);
             }
         }

@@ -37,7 +37,7 @@ impl Sessions {
             }
             (attached, frame) => {
                 let state = if attached.is_some() { "the session is up" } else { "there is no session" };
-                let text = format!("unexpected frame while {state}: {frame:?}");
+                let text = format!("unexpected {} while {state}", frame.words());
                 self.end_link(link, Ended::broken(Code::Protocol, text));
             }
         }

@@ -16,7 +16,7 @@ fn a_server_may_not_speak_before_its_answer() {
     client.hear_message(1, "a");
     let (code, text) = client.broken();
     assert_eq!(code, Code::Protocol);
-    assert!(text.starts_with("unexpected frame while the session is not resumed: Data"), "{text}");
+    assert_eq!(text, "unexpected DATA with number 1 while the session is not resumed");
     client.hear_message(1, "a");
     assert_eq!((client.taken().as_str(), client.messages.poll_event()), ("", None), "it is not listened to");
 }
@@ -26,10 +26,10 @@ fn a_server_may_not_answer_what_was_not_asked() {
     let mut client = Client::new(small());
     client.messages.handle_link_up(client.now);
     client.resumed(0);
-    assert!(client.broken().1.starts_with("unexpected frame while no session was asked for: Resumed"));
+    assert_eq!(client.broken().1, "unexpected RESUMED with epoch 1 while no session was asked for");
     let mut client = Client::up(small());
     client.resumed(0);
-    assert!(client.broken().1.starts_with("unexpected frame while the session is up: Resumed"));
+    assert_eq!(client.broken().1, "unexpected RESUMED with epoch 2 while the session is up");
     let mut client = Client::up(small());
     client.link_up();
     client.epoch = 0;
@@ -55,12 +55,17 @@ fn a_server_may_not_acknowledge_what_was_not_sent() {
 
 #[test]
 fn a_client_may_not_speak_before_it_has_a_session() {
-    for frame in [Frame::Ack(0), Frame::Data(Data { number: Some(1), ack: 0, message: text("a") })] {
+    let data = |number| Frame::Data(Data { number, ack: 0, message: text("a") });
+    for (frame, words) in [
+        (Frame::Ack(7), "ACK of 7"),
+        (data(Some(1)), "DATA with number 1"),
+        (data(None), "DATA without a number"),
+    ] {
         let mut server = Server::new(sessions_config(small()));
         let link = server.link(b"me");
         server.hear(link, frame.clone());
         let text = server.broken(link);
-        assert!(text.starts_with("unexpected frame while there is no session"), "{text}");
+        assert_eq!(text, format!("unexpected {words} while there is no session"));
         server.hear(link, frame);
         assert_eq!((server.sessions.poll_end(link), server.taken().as_str()), (None, ""));
     }
@@ -71,11 +76,11 @@ fn a_client_may_not_ask_twice_nor_answer() {
     let mut server = Server::new(sessions_config(small()));
     let (link, known) = server.resume(Known::new(1), 0);
     server.ask(link, known, 0);
-    assert!(server.broken(link).starts_with("unexpected frame while the session is up: Resume"));
+    assert_eq!(server.broken(link), "unexpected RESUME with epoch 1 while the session is up");
     server.resume(known, 0);
     let link = server.link(b"me");
     server.hear(link, Frame::NewSession { why: Why::Busy, retry_after: Duration::ZERO });
-    assert!(server.broken(link).starts_with("unexpected frame while there is no session: NewSession"));
+    assert_eq!(server.broken(link), "unexpected NEWSESSION with reason 6 while there is no session");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod decode;
 mod encode;
+mod words;
 
 #[cfg(test)]
 mod tests;

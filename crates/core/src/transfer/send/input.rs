@@ -24,7 +24,8 @@ impl Outgoing {
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
         }
         if accept.have != Have::Part && self.end.is_none() {
-            let text = format!("{:?} was said of a file whose end nobody knows", accept.have);
+            let text =
+                format!("ACCEPT for handle {handle} says that a file is there whose length nobody knows");
             return self.give_up(cx, Failure::local(Code::Protocol, text));
         }
         self.offer.epoch_seen = accept.epoch;

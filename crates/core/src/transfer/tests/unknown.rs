@@ -153,10 +153,12 @@ fn a_file_of_known_length_does_not_wait_behind_a_pipe_for_the_hello() {
 
 #[test]
 fn a_receiver_that_claims_to_have_what_nobody_has_seen_the_end_of_is_left() {
-    for (have, resume, code) in [
-        (Have::Complete, 5, Code::Protocol),
-        (Have::Present, 5, Code::Protocol),
-        (Have::Part, u64::MAX, Code::BadOffset),
+    let there = "ACCEPT for handle 1 says that a file is there whose length nobody knows";
+    let beyond = "resume at 18446744073709551615 of 9223372036854775807 bytes was asked for";
+    for (have, resume, code, text) in [
+        (Have::Complete, 5, Code::Protocol, there),
+        (Have::Present, 5, Code::Protocol, there),
+        (Have::Part, u64::MAX, Code::BadOffset, beyond),
     ] {
         let mut t = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
         t.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("new");
@@ -176,7 +178,7 @@ fn a_receiver_that_claims_to_have_what_nobody_has_seen_the_end_of_is_left() {
         };
         t.handle_message(Instant::ZERO, Frame::Accept(1, accept).encode().into_bytes());
         let Some(Event::Failed { failure, .. }) = t.poll_event() else { panic!("no failure") };
-        assert_eq!(failure.code, code, "{failure}");
+        assert_eq!((failure.code, &*failure.text), (code, text));
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod decode;
 mod encode;
+mod words;
 
 #[cfg(test)]
 mod tests;

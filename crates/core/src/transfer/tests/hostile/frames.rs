@@ -201,26 +201,57 @@ fn an_id_that_is_open_already_is_refused_and_goes_on() {
 
 #[test]
 fn what_only_a_sender_may_hear_ends_a_receiver_and_no_other() {
-    let frames = [Frame::Accept(1, accept()), Frame::Ack(1, ack()), Frame::Done(1, whole(1000))];
-    for frame in frames {
+    let frames = [
+        (Frame::Accept(1, Accept { resume: 7, ..accept() }), "unexpected ACCEPT for handle 1, 7 bytes"),
+        (Frame::Ack(1, Ack { received: 8, ..ack() }), "unexpected ACK for handle 1, 8 bytes"),
+        (Frame::Done(1, whole(1000)), "unexpected DONE for handle 1, 1000 bytes"),
+    ];
+    for (frame, text) in frames {
         let mut victim = Victim::with_transfer(1000);
         victim.offer(3, 2, 5);
         let said = victim.hear(frame.clone());
-        let (code, text) = cancelled_because(&said).expect("an end");
-        assert_eq!(code, Code::Protocol);
-        assert!(text.starts_with("unexpected frame: "), "{text}");
+        assert_eq!(cancelled_because(&said), Some((Code::Protocol, text)));
         assert!(victim.0.progress(id(2)).is_some(), "{frame:?}");
     }
 }
 
 #[test]
 fn what_only_a_receiver_may_hear_ends_a_sender() {
-    let chunk = Data { offset: 0, seq: 0, payload: Bytes::from_static(&[7; 100]) };
-    for frame in [Frame::Data(1, chunk), Frame::Fin(1, whole(5))] {
+    let chunk = Data { offset: 9, seq: 0, payload: Bytes::from_static(&[7; 100]) };
+    for (frame, text) in [
+        (Frame::Data(1, chunk), "unexpected DATA for handle 1, 100 bytes at 9"),
+        (Frame::Fin(1, whole(5)), "unexpected FIN for handle 1, 5 bytes"),
+    ] {
         let said = Victim::sending(1_000_000).hear(frame);
-        let (code, text) = cancelled_because(&said).expect("an end");
-        assert_eq!(code, Code::Protocol);
-        assert!(text.starts_with("unexpected frame: "), "{text}");
+        assert_eq!(cancelled_because(&said), Some((Code::Protocol, text)));
+    }
+}
+
+#[test]
+fn whoever_names_a_handle_that_never_was_reads_what_and_which() {
+    let cancel = Cancel {
+        code: Code::Expired,
+        retry_after: Duration::ZERO,
+        durable: 0,
+        discard: false,
+        text: String::new(),
+    };
+    for (frame, words) in [
+        (Frame::Accept(9, Accept { resume: 7, ..accept() }), "ACCEPT for handle 9, 7 bytes"),
+        (
+            Frame::Data(9, Data { offset: 5, seq: 0, payload: Bytes::from_static(b"abc") }),
+            "DATA for handle 9, 3 bytes at 5",
+        ),
+        (Frame::Fin(9, whole(8)), "FIN for handle 9, 8 bytes"),
+        (Frame::Ack(9, Ack { received: 6, ..ack() }), "ACK for handle 9, 6 bytes"),
+        (Frame::Done(9, whole(8)), "DONE for handle 9, 8 bytes"),
+        (Frame::Finishing(9, Phase::Sync), "FINISHING for handle 9"),
+        (Frame::Pause(9, wire::Pause { offset: 4, answer: false }), "PAUSE for handle 9, 4 bytes"),
+        (Frame::Resume(9, wire::Resume { offset: 3, pauses: 1 }), "RESUME for handle 9, 3 bytes"),
+        (Frame::Cancel(9, cancel), "CANCEL for handle 9, code 5"),
+    ] {
+        let text = format!("unexpected {words}");
+        assert_eq!(broken_because(&Victim::new().hear(frame)), Some((Code::Protocol, text.as_str())));
     }
 }
 
