@@ -8,7 +8,7 @@ use core::time::Duration;
 const WINDOW: Duration = Duration::from_secs(60);
 /// How long an end may say that it is at work, beside a second for each of so many bytes: a digest of all of a file on
 /// a slow disk, and a disk that is busy with other things.
-const WORK: Duration = Duration::from_secs(600);
+pub(super) const WORK: Duration = Duration::from_secs(600);
 const SLOW_DISK: u64 = 4 << 20;
 
 /// What a peer has brought in its own time: while it could do something, and we waited.

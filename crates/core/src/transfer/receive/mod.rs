@@ -11,6 +11,7 @@
 //! disk, which frees memory and gives credit), `durable` (safe, acknowledged as such).
 
 mod acks;
+mod backlog;
 mod ending;
 mod input;
 mod losses;
@@ -28,6 +29,7 @@ use crate::Instant;
 use acks::Acks;
 use alloc::collections::VecDeque;
 use alloc::format;
+use backlog::Backlog;
 use core::time::Duration;
 use losses::Losses;
 use pause::Pauses;
@@ -35,7 +37,7 @@ use pause::Pauses;
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a sender hears the same again that waits for a limit on the rate. 20 s: two of them may be late before its 60 s
+/// How often a sender hears the same again that waits for a limit on the rate, or for our disk. 20 s: two of them may be late before its 60 s
 /// are over.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
 /// How often at the most, however impatient this end is, and perhaps the sender.
@@ -67,8 +69,7 @@ pub(super) struct Incoming {
     early_len: u64,
     /// When the part is thrown away.
     expires: Option<u64>,
-    /// Where the chunks end that wait for the disk.
-    unwritten: VecDeque<u64>,
+    backlog: Backlog,
     fin: Option<Whole>,
 
     received: u64,
@@ -147,7 +148,7 @@ impl Incoming {
             early: VecDeque::new(),
             early_len: 0,
             expires: None,
-            unwritten: VecDeque::new(),
+            backlog: Backlog::default(),
             fin: None,
             received: 0,
             written: 0,
@@ -247,9 +248,7 @@ impl Incoming {
         let upto = upto.min(self.received);
         if upto > self.written {
             self.written = upto;
-            while self.unwritten.front().is_some_and(|end| *end <= upto) {
-                self.unwritten.pop_front();
-            }
+            self.backlog.handle_written(cx.now, upto);
             self.dirty_since.get_or_insert(cx.now);
             let left = self.credit - self.received;
             if self.credit < self.bound() && left < self.ahead / 2 {

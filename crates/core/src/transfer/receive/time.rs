@@ -16,18 +16,18 @@ impl Incoming {
             State::Opening | State::Finishing { .. } => earliest(Some(self.tell_finishing), self.ack.due),
             State::Present { .. } => self.patience(config),
             State::Receiving => {
-                let sync = self.sync_due(config);
+                let disk = earliest(self.sync_due(config), self.backlog.deadline());
                 let patience = earliest(self.patience(config), self.payday());
-                let ours = earliest(earliest(self.ack.due, self.reminder(config)), sync);
+                let ours = earliest(earliest(self.ack.due, self.reminder(config)), disk);
                 earliest(ours, earliest(patience, self.pace.deadline(config)))
             }
         }
     }
 
-    /// When to say again what was said last: the sender can do nothing before a limit on the rate lets it, and must not
-    /// take that for silence. It may be as patient as we are.
+    /// When to say again what was said last: the sender can do nothing before a limit on the rate, or our disk, lets it, and
+    /// must not take that for silence. It may be as patient as we are.
     fn reminder(&self, config: &Config) -> Option<Instant> {
-        let waits = self.is_hungry() || self.payday().is_some();
+        let waits = self.is_hungry() || self.payday().is_some() || self.is_backed_up();
         let last = self.ack.last_sent.unwrap_or(self.heard);
         let every = REMIND_EVERY.min((config.stall_timeout / 3).max(LEAST_REMIND));
         (waits && !self.ack.again).then(|| last + every)
@@ -70,6 +70,9 @@ impl Incoming {
         if let Some((bytes, least)) = self.judge(cx) {
             let text = format!("{bytes} bytes came in 60 s, {least} must at least");
             return self.fail(cx, Failure::local(Code::Stalled, text));
+        }
+        if let Some(failure) = self.judge_disk(cx.now) {
+            return self.fail(cx, failure);
         }
         match self.state {
             State::Opening | State::Finishing { .. } if self.tell_finishing <= cx.now => {

@@ -1,9 +1,13 @@
-//! A disk that lets a file begin, and then takes nothing of it.
+//! A disk that lets a file begin, and then takes nothing of it, or not for a while.
 
 use super::super::*;
 use super::world::*;
 use crate::Instant;
+use core::cell::RefCell;
 use core::time::Duration;
+use std::vec::Vec;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// How often, and for how long, a file is offered that comes to this each time it has arrived in part.
 fn offered(code: Code, retry_after: Duration) -> (usize, Duration) {
@@ -43,4 +47,74 @@ fn a_full_disk_that_lets_each_try_begin_is_given_up_after_its_time() {
     let (_, took) = offered(Code::NoSpace, Duration::from_secs(30));
     let most = Config::default().space_timeout;
     assert!(took >= most && took < most + Duration::from_secs(30), "{took:?}");
+}
+
+/// A file of so many bytes whose receiver writes nothing for so long, or until it gives up.
+fn hanging(length: usize, time: Duration) -> World {
+    let mut world = World::new();
+    world.send(id(1), "file", contents(7, length));
+    world.link_up();
+    let (end, held) = (world.now + time, RefCell::new(Vec::new()));
+    loop {
+        world.settle_with(|effect, _, _| {
+            let is_write = matches!(effect, Event::Write { .. });
+            held.borrow_mut().extend(is_write.then(|| effect.clone()));
+            is_write
+        });
+        if world.now >= end || world.server.transfers.is_empty() {
+            break;
+        }
+        assert!(world.jump(), "it waits for something");
+    }
+    world.server.effects.extend(held.take());
+    world
+}
+
+fn was_put_off(world: &World) -> bool {
+    let is_put_off = |event: &Event| matches!(event, Event::Retrying { .. } | Event::Failed { .. });
+    world.client.told.iter().chain(&world.server.told).any(is_put_off)
+}
+
+#[test]
+fn a_disk_that_takes_nothing_for_minutes_costs_no_try() {
+    // One that waits for credit, and one whose FIN is there.
+    for length in [20_000_000, 200_000] {
+        let mut world = hanging(length, 580 * SECOND);
+        assert!(!was_put_off(&world), "{:?} {:?}", world.client.told, world.server.told);
+        world.run(600 * SECOND);
+        assert!(world.client.done(id(1)) && !was_put_off(&world), "{length}: {:?}", world.client.told);
+    }
+}
+
+#[test]
+fn a_disk_that_never_comes_back_is_named_after_ten_minutes() {
+    for (length, waiting) in [(20_000_000, 3 << 20), (200_000, 200_000)] {
+        let mut world = hanging(length, 3600 * SECOND);
+        assert_eq!(world.now, Instant::from_secs(601));
+        world.server.effects.clear();
+        world.settle();
+        let text =
+            std::format!("the receiver's disk has taken nothing for 600 s, and {waiting} bytes wait for it");
+        for (end, by_peer) in [(&world.server, false), (&world.client, true)] {
+            let failure = end.told.iter().find_map(|event| match event {
+                Event::Failed { failure, .. } => Some((failure.code, failure.by_peer, failure.text.clone())),
+                _ => None,
+            });
+            assert_eq!(failure, Some((Code::StoreFailed, by_peer, text.clone())));
+        }
+    }
+}
+
+#[test]
+fn a_disk_is_not_blamed_for_a_process_that_did_not_run() {
+    let mut world = hanging(200_000, 100 * SECOND);
+    world.now += 3600 * SECOND;
+    world.server.transfers.handle_timeout(world.now);
+    world.run(600 * SECOND);
+    assert!(
+        world.client.done(id(1)) && !was_put_off(&world),
+        "{:?} {:?}",
+        world.client.told,
+        world.server.told
+    );
 }
