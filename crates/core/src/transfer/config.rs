@@ -39,7 +39,8 @@ pub struct Config {
     pub sync_bytes: u64,
     /// Ask for a sync when something has been written and not durable for this long. 1 s.
     pub sync_delay: Duration,
-    /// How long the peer may leave something unanswered while the link lives. 60 s: a busy disk takes a while.
+    /// How long the peer may leave something unanswered while the link lives. 60 s: a busy disk takes a while. Less than 30 s
+    /// counts as that: an end that is at work, or waits for a limit, says so every 20 s, and would be given up though it is well.
     pub stall_timeout: Duration,
     /// The least that a sender must bring while it is its turn, in bytes a second over a minute: all transfers of a link
     /// together, or each its share of that. 1 KiB: less than any network that is still of use, and enough that nobody
@@ -64,11 +65,15 @@ pub struct Config {
     pub agent: String,
 }
 
+/// A peer may say every 20 s that it is well, and each time be as late as half of that.
+const LEAST_PATIENCE: Duration = Duration::from_secs(30);
+
 impl Config {
     /// The same, as far as a link can be kept with it.
     pub(super) fn usable(mut self) -> Self {
         self.max_chunk = self.max_chunk.clamp(*CHUNK_LIMITS.start(), *CHUNK_LIMITS.end());
         self.max_transfers = self.max_transfers.max(1);
+        self.stall_timeout = self.stall_timeout.max(LEAST_PATIENCE);
         self
     }
 }

@@ -37,11 +37,9 @@ use pause::Pauses;
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a sender hears the same again that waits for a limit on the rate, or for our disk. 20 s: two of them may be late before its 60 s
-/// are over.
+/// How often a sender hears the same again that waits for a limit on the rate, or for our disk. 20 s: two of them may be late
+/// before its 60 s are over, and it has 30 s in any case.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
-/// How often at the most, however impatient this end is, and perhaps the sender.
-const LEAST_REMIND: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 enum State {

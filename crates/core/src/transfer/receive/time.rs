@@ -1,6 +1,6 @@
 //! When a receiver has something to do, and how long its peer may take.
 
-use super::{FINISHING_EVERY, Incoming, LEAST_REMIND, REMIND_EVERY, State};
+use super::{FINISHING_EVERY, Incoming, REMIND_EVERY, State};
 use crate::Instant;
 use crate::time::earliest;
 use crate::transfer::event::Failure;
@@ -18,19 +18,18 @@ impl Incoming {
             State::Receiving => {
                 let disk = earliest(self.sync_due(config), self.backlog.deadline());
                 let patience = earliest(self.patience(config), self.payday());
-                let ours = earliest(earliest(self.ack.due, self.reminder(config)), disk);
+                let ours = earliest(earliest(self.ack.due, self.reminder()), disk);
                 earliest(ours, earliest(patience, self.pace.deadline(config)))
             }
         }
     }
 
     /// When to say again what was said last: the sender can do nothing before a limit on the rate, or our disk, lets it, and
-    /// must not take that for silence. It may be as patient as we are.
-    fn reminder(&self, config: &Config) -> Option<Instant> {
+    /// must not take that for silence.
+    fn reminder(&self) -> Option<Instant> {
         let waits = self.is_hungry() || self.payday().is_some() || self.is_backed_up();
         let last = self.ack.last_sent.unwrap_or(self.heard);
-        let every = REMIND_EVERY.min((config.stall_timeout / 3).max(LEAST_REMIND));
-        (waits && !self.ack.again).then(|| last + every)
+        (waits && !self.ack.again).then(|| last + REMIND_EVERY)
     }
 
     /// Of a file that is here and not paid for: when to look again, or to tell the sender that it is not forgotten.
@@ -63,7 +62,7 @@ impl Incoming {
             self.ack.due = None;
             self.ack.ready = true;
         }
-        if self.reminder(cx.config).is_some_and(|due| due <= cx.now) {
+        if self.reminder().is_some_and(|due| due <= cx.now) {
             self.ack.again = true;
             self.ack.ready = true;
         }

@@ -18,6 +18,7 @@ fn least() -> Config {
         ack_delay: Duration::ZERO,
         sync_bytes: 0,
         sync_delay: Duration::ZERO,
+        stall_timeout: Duration::ZERO,
         min_rate: Some(0),
         pause_timeout: Duration::ZERO,
         space_timeout: Duration::ZERO,
@@ -68,14 +69,56 @@ fn whatever_the_settings_of_the_other_end_files_cross() {
     }
 }
 
+/// Ends that have no patience at all, beside one that has some and beside each other.
+const PATIENCES: [[Duration; 2]; 3] = [
+    [Duration::ZERO, Duration::from_secs(60)],
+    [Duration::from_secs(60), Duration::ZERO],
+    [Duration::ZERO; 2],
+];
+
+fn with_patience(stall_timeout: Duration, limit_rate: Option<u64>) -> Config {
+    Config { stall_timeout, limit_rate, ..Config::default() }
+}
+
+/// One file goes up, and nobody loses a try.
+fn assert_patient(mut world: World, time: Duration) {
+    world.run(time);
+    assert!(world.client.done(id(1)), "{:?} {:?}", world.client.told, world.server.told);
+    let is_put_off = |event: &Event| matches!(event, Event::Retrying { .. } | Event::Failed { .. });
+    assert!(!world.client.told.iter().chain(&world.server.told).any(is_put_off), "{:?}", world.client.told);
+}
+
 #[test]
 fn a_limit_is_borne_by_ends_of_little_patience() {
-    let config = |limit_rate| Config { limit_rate, stall_timeout: 5 * SECOND, ..Config::default() };
-    let mut world = World::with(config(Some(1000)));
-    world.client = End::new(Role::Client, config(None));
-    world.send(id(1), "up", contents(1, 100_000));
+    for [client, server] in PATIENCES {
+        let mut world = World::with(with_patience(server, Some(1000)));
+        world.client = End::new(Role::Client, with_patience(client, None));
+        world.send(id(1), "up", contents(1, 100_000));
+        world.link_up();
+        assert_patient(world, 600 * SECOND);
+    }
+}
+
+#[test]
+fn a_wait_for_the_turns_of_others_is_borne_by_ends_of_little_patience() {
+    for [client, server] in PATIENCES {
+        let mut world = World::with(with_patience(server, None));
+        world.client =
+            End::new(Role::Client, Config { min_rate: None, ..with_patience(client, Some(1 << 20)) });
+        world.server = End::new(Role::Server, Config { min_rate: None, ..with_patience(server, None) });
+        world.send(id(1), "up", contents(1, 1_000_000));
+        world.link_up();
+        world.settle();
+        let turn = world.now + 300 * SECOND;
+        world.client.transfers.hold_back(world.now, turn, world.now);
+        assert_patient(world, 400 * SECOND);
+    }
+}
+
+#[test]
+fn a_peer_that_says_nothing_is_left_after_the_least_patience() {
+    let mut world = World::with(with_patience(Duration::ZERO, None));
+    world.send(id(1), "up", contents(1, 100));
     world.link_up();
-    world.run(600 * SECOND);
-    assert!(world.client.done(id(1)), "{:?} {:?}", world.client.told, world.server.told);
-    assert!(world.client.told.iter().all(|event| !matches!(event, Event::Retrying { .. })));
+    assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + 30 * SECOND));
 }
