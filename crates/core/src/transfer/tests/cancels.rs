@@ -326,6 +326,21 @@ fn a_request_that_goes_with_its_link_leaves_no_share_behind() {
 }
 
 #[test]
+fn nobody_is_told_to_discard_a_file_that_is_in_its_place_and_not_compared_yet() {
+    let mut client = Scripted::client();
+    client.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 5)).expect("new");
+    client.say();
+    client.hear(Frame::Accept(1, wire::Accept { resume: 5, have: wire::Have::Complete, ..accept(5) }));
+    let digest = Digest::of(b"hello");
+    client.hear(Frame::Done(1, wire::Whole { length: 5, digest, deduplicated: true }));
+    assert!(client.events().iter().any(|event| matches!(event, Event::Hash { upto: 5, .. })));
+    assert!(client.0.cancel(Instant::ZERO, id(1), Leftover::Discard));
+    assert_eq!(client.say(), []);
+    client.relink();
+    assert!(matches!(client.say()[..], [Frame::Hello(_)]));
+}
+
+#[test]
 fn a_file_on_its_way_to_its_place_is_finished_whatever_is_said() {
     for client in [true, false] {
         let mut world = World::new();
