@@ -45,8 +45,8 @@ impl Pace {
     }
 
     /// Looks at what it has brought, if its time is over, and begins again with its next [turn](Self::turn). Returns
-    /// what it has brought and what it should have, if that was not enough. So many transfers share a link and its
-    /// least rate.
+    /// at what rate that came and at what rate it should have, if that was not enough. So many transfers share a link and
+    /// its least rate.
     pub(super) fn judge(&mut self, now: Instant, config: &Config, open: usize) -> Option<(u64, u64)> {
         if self.deadline(config)? > now {
             return None;
@@ -54,7 +54,9 @@ impl Pace {
         let least = config.min_rate?.saturating_mul(WINDOW.as_secs()) / open.max(1) as u64;
         let bytes = self.bytes;
         *self = Self::default();
-        (bytes < least).then_some((bytes, least))
+        let window = WINDOW.as_secs();
+        // Rounded so that what was not enough does not look as if it were.
+        (bytes < least).then_some((bytes / window, least.div_ceil(window)))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::{Frame, Phase};
 use crate::transfer::{Code, Config};
 use alloc::format;
+use alloc::string::String;
 
 impl Incoming {
     pub(in crate::transfer) fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -66,9 +67,8 @@ impl Incoming {
             self.ack.again = true;
             self.ack.ready = true;
         }
-        if let Some((bytes, least)) = self.judge(cx) {
-            let text = format!("{bytes} bytes came in 60 s, {least} must at least");
-            return self.fail(cx, Failure::local(Code::Stalled, text));
+        if let Some(failure) = self.judge(cx) {
+            return self.fail(cx, failure);
         }
         if let Some(failure) = self.judge_disk(cx.now) {
             return self.fail(cx, failure);
@@ -105,10 +105,14 @@ impl Incoming {
         self.pace.turn(now, may_send && self.end.is_some() && !self.pauses.halt.is_on());
     }
 
-    /// What the sender has brought in its time, if that was too little.
-    pub(super) fn judge(&mut self, cx: &mut Context<'_>) -> Option<(u64, u64)> {
+    /// What is wrong with a sender that has brought too little in its time.
+    fn judge(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
         let State::Receiving = self.state else { return None };
         let open = cx.link.as_ref().map_or(1, |link| link.opened().incoming);
-        self.pace.judge(cx.now, cx.config, open)
+        let (rate, least) = self.pace.judge(cx.now, cx.config, open)?;
+        let share = if open > 1 { format!(" for one of {open} transfers") } else { String::new() };
+        let text =
+            format!("the rate was {rate} bytes a second over 60 s, and the least here is {least}{share}");
+        Some(Failure::local(Code::Stalled, text))
     }
 }

@@ -36,8 +36,23 @@ fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String
 
 #[test]
 fn a_sender_that_trickles_is_left() {
-    let why = "60000 bytes came in 60 s, 61440 must at least".into();
+    let why = "the rate was 1000 bytes a second over 60 s, and the least here is 1024".into();
     assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1000, 100), Some((60, why)));
+}
+
+#[test]
+fn a_limit_of_the_sender_below_the_least_rate_is_told_by_both_numbers() {
+    let mut world = World::with(Config { min_rate: Some(10_000), ..Config::default() });
+    world.client = End::new(Role::Client, Config { limit_rate: Some(5000), ..Config::default() });
+    world.send(id(1), "file", contents(1, 2_000_000));
+    world.link_up();
+    world.run(Duration::from_secs(70));
+    let retried = world.client.told.iter().find_map(|event| match event {
+        Event::Retrying { failure, .. } => Some((failure.code, std::format!("{failure}"))),
+        _ => None,
+    });
+    let text = "the other side says: the rate was 5014 bytes a second over 60 s, and the least here is 10000";
+    assert_eq!(retried, Some((Code::Stalled, text.into())));
 }
 
 #[test]
@@ -54,7 +69,8 @@ fn several_transfers_share_the_least_rate_of_a_link() {
     assert_eq!(trickle(&mut victim, 260, 500), None);
     let mut victim = Victim::with_transfer(1 << 30);
     victim.offer(3, 2, 1 << 20);
-    let why = "15600 bytes came in 60 s, 30720 must at least".into();
+    let why =
+        "the rate was 260 bytes a second over 60 s, and the least here is 512 for one of 2 transfers".into();
     assert_eq!(trickle(&mut victim, 260, 500), Some((60, why)));
 }
 
@@ -116,7 +132,7 @@ fn a_sender_that_is_at_work_is_waited_for_but_not_for_ever() {
 
 #[test]
 fn who_could_send_is_not_at_work() {
-    let why = "0 bytes came in 60 s, 61440 must at least".into();
+    let why = "the rate was 0 bytes a second over 60 s, and the least here is 1024".into();
     assert_eq!(at_work(&mut Victim::with_transfer(1 << 30)), (60, why));
 }
 
