@@ -16,7 +16,7 @@ use crate::headers::{elements, hide_secrets, single};
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// It came as HTTP/1.0.
     old_http: bool,
 }

@@ -15,10 +15,12 @@ use crate::excerpt::{raw, speaker};
 #[non_exhaustive]
 pub enum Error {
     /// It answered CONNECT with this status.
-    #[error("answered {status}{}", hint(*status, *had_credentials))]
+    #[error("answered {status}{}{}", wait(*retry_after), hint(*status, *had_credentials))]
     Refused {
         /// Its answer.
         status: StatusCode,
+        /// How long it asks to wait (`Retry-After`, in seconds or as a date beside a `Date`).
+        retry_after: Option<Duration>,
         /// It was told a user and a password.
         had_credentials: bool,
     },
@@ -104,7 +106,9 @@ impl Error {
     /// speaks something else, will not change its mind.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Refused { status, .. } => retry_status(status.as_u16()),
+            Self::Refused { status, retry_after, .. } => {
+                retry_status(status.as_u16()).not_before(*retry_after)
+            }
             Self::Closed { end: End::LocalAbort, .. } => Retry::No(Why::Asked),
             // RFC 1928 §6: not allowed, command or address not known.
             Self::Unreachable { code: 2 | 7 | 8 } | Self::NoLogin { .. } | Self::WrongLogin => {
@@ -120,6 +124,10 @@ impl Error {
             | Self::LongName { .. } => Retry::No(Why::Invalid),
         }
     }
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!(" and asks to wait {} s", wait.as_secs()))
 }
 
 fn hint(status: StatusCode, had_credentials: bool) -> String {

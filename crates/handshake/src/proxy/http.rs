@@ -1,6 +1,5 @@
 //! HTTP CONNECT: a request of some lines, and a head as the answer.
 
-use ::http::StatusCode;
 use data_encoding::BASE64;
 
 use super::{Error, Proxy, Step};
@@ -9,6 +8,7 @@ use crate::client::Answer;
 use crate::client::Error as AnswerError;
 use crate::excerpt::{SHORTEST_SECRET, redact};
 use crate::head::{Expect, HeadReader, Scan};
+use crate::retry_after::retry_after;
 
 /// Waits for the answer to a CONNECT.
 pub(super) struct Connect {
@@ -51,7 +51,7 @@ impl Connect {
                 Scan::Complete(head) => match Answer::parse(&head) {
                     // RFC 9110 §15.2: other answers come before the answer proper.
                     Ok(answer) if answer.status.is_informational() => continue,
-                    Ok(answer) => self.conclude(answer.status),
+                    Ok(answer) => self.conclude(&answer),
                     Err(AnswerError::TooManyHeaders { limit }) => {
                         Step::Failed(Error::TooManyHeaders { limit })
                     }
@@ -69,9 +69,11 @@ impl Connect {
         self.reader.is_foreign().then(|| self.not_http(self.reader.greeting()))
     }
 
-    fn conclude(&mut self, status: StatusCode) -> Step {
+    fn conclude(&mut self, answer: &Answer) -> Step {
+        let Answer { status, ref headers, .. } = *answer;
         if !status.is_success() {
-            return Step::Failed(Error::Refused { status, had_credentials: self.had_credentials });
+            let (retry_after, had_credentials) = (retry_after(headers), self.had_credentials);
+            return Step::Failed(Error::Refused { status, retry_after, had_credentials });
         }
         // RFC 9110 §9.3.6: behind the head of a 2xx comes the server, who has not been asked anything yet.
         match self.reader.take_rest().len() {

@@ -155,6 +155,23 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
 }
 
 #[test]
+fn a_proxy_that_asks_for_time_is_given_it() {
+    let asked = |status: u16, header: &str| {
+        let error = error(HTTP, &[format!("HTTP/1.1 {status} X\r\n{header}\r\n\r\n").as_bytes()]);
+        (error.retry(), error.to_string())
+    };
+    let (retry, words) = asked(503, "Retry-After: 7");
+    assert_eq!(retry, Retry::BackoffAfter(Duration::from_secs(7)));
+    assert_eq!(words, "answered 503 Service Unavailable and asks to wait 7 s: it does not reach the server");
+    let dates = "Date: Wed, 28 Feb 2024 23:59:50 GMT\r\nRetry-After: Thu, 29 Feb 2024 00:00:05 GMT";
+    assert_eq!(asked(429, dates).0, Retry::BackoffAfter(Duration::from_secs(15)));
+    let (retry, words) = asked(407, "Retry-After: 9");
+    assert_eq!(retry.to_string(), "no (status 407)", "waiting does not help");
+    let login = "it wants a user and a password; write them before its host, as USER:PASSWORD@";
+    assert_eq!(words, format!("answered 407 Proxy Authentication Required and asks to wait 9 s: {login}"));
+}
+
+#[test]
 fn surplus_is_seen_however_it_comes() {
     let mut tunnel = tunnel(HTTP, "h");
     say(&mut tunnel);
