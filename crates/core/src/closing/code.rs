@@ -135,8 +135,11 @@ impl CloseCode {
 /// ```
 pub const fn retry_status(status: u16) -> Retry {
     match status {
-        // 520 to 524 come from a content network whose origin does not answer.
-        408 | 425 | 429 | 500 | 502..=504 | 520..=524 => Retry::Backoff,
+        // Not implemented, no such version of HTTP, a server that is set up wrongly (RFC 2295, 5842, 2774), a page to log in
+        // at (RFC 6585): the same request meets the same answer.
+        501 | 505 | 506 | 508 | 510 | 511 => Retry::No(Why::Status(status)),
+        // Whatever else fails there may be mended, also what only some content network knows, such as 520 to 530.
+        408 | 425 | 429 | 500..=599 => Retry::Backoff,
         _ => Retry::No(Why::Status(status)),
     }
 }

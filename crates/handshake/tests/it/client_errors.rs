@@ -110,10 +110,10 @@ fn overload_tells_how_long_to_wait() {
 #[test]
 fn the_retry_follows_the_status() {
     let retry = |head: &str| answered(http(head, "")).unwrap_err().retry();
-    for status in [408, 425, 429, 500, 502, 503, 504, 520, 524] {
+    for status in [408, 425, 429, 500, 502, 503, 504, 519, 520, 525, 529] {
         assert_eq!(retry(&format!("{status} X")), Retry::Backoff, "{status}");
     }
-    for status in [200, 204, 301, 400, 401, 403, 404, 426, 501, 505, 519, 525] {
+    for status in [200, 204, 301, 400, 401, 403, 404, 426, 501, 505, 511] {
         assert_eq!(
             retry(&format!("{status} X\r\nRetry-After: 5")),
             Retry::No(Why::Status(status)),

@@ -44,7 +44,7 @@ fn advice(failed: Disconnect) -> Option<Retry> {
 fn who_is_not_the_server_that_was_reached_is_dialled_again() {
     let rejected = |status| Disconnect::handshake_rejected(status, None, "a stranger");
     let obstructed = |obstacle| Disconnect::connect_failed(obstacle, "a stranger");
-    let answers = [200, 301, 302, 303, 307, 308, 404, 501, 511, 530].map(rejected);
+    let answers = [200, 301, 302, 303, 307, 308, 404, 501, 505, 511].map(rejected);
     for failed in [obstructed(Obstacle::Tls), obstructed(Obstacle::NotWebSocket)].into_iter().chain(answers) {
         let told = first_contact(failed.clone());
         assert!(told.contains(&"ended: a stranger".to_owned()), "a first contact ends at once: {told:?}");
