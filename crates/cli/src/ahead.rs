@@ -3,9 +3,11 @@
 
 use crate::descriptors::are_plenty;
 use bowline_store::{DiskStore, Found, Source, Walk};
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// How many things are found ahead of the transfers.
 const AHEAD: usize = 64;
@@ -23,6 +25,31 @@ pub(crate) struct Step<T> {
     pub(crate) found: T,
     /// If it is a short file.
     pub(crate) opened: Option<Opened>,
+}
+
+/// What is found, step by step.
+pub(crate) struct Steps<T> {
+    steps: mpsc::Receiver<Step<T>>,
+    /// Whoever finds it, until it is known how he ended.
+    finder: Option<JoinHandle<()>>,
+}
+
+impl<T> Steps<T> {
+    /// The next one; `None` at the end. Cancel-safe.
+    ///
+    /// # Panics
+    /// If whoever looks did: what he would have found is missing.
+    pub(crate) async fn recv(&mut self) -> Option<Step<T>> {
+        if let Some(step) = self.steps.recv().await {
+            return Some(step);
+        }
+        let ended = self.finder.as_mut()?.await;
+        self.finder = None;
+        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+            resume_unwind(panic);
+        }
+        None
+    }
 }
 
 /// A file that is open before its turn has come.
@@ -48,7 +75,7 @@ pub(crate) fn is_short(length: u64) -> bool {
 }
 
 /// Walks a few steps ahead. As long as too many files are open it stands still, and each step says so.
-pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step<Found>> {
+pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> Steps<Found> {
     let open = move |found: &Found| match found {
         Found::File(entry) if is_short(entry.length) => store.source(&entry.name).ok(),
         _ => None,
@@ -71,10 +98,10 @@ pub(crate) fn walk(mut walk: Walk, store: DiskStore) -> mpsc::Receiver<Step<Foun
 pub(crate) fn ahead<T: Send + 'static>(
     mut next: impl FnMut(&mpsc::Sender<Step<T>>) -> Option<T> + Send + 'static,
     open: impl Fn(&T) -> Option<Source> + Send + 'static,
-) -> mpsc::Receiver<Step<T>> {
+) -> Steps<T> {
     let (tell, steps) = mpsc::channel(AHEAD);
     let (opens, runtime) = (are_plenty(), Handle::current());
-    tokio::task::spawn_blocking(move || {
+    let finder = tokio::task::spawn_blocking(move || {
         while let Ok(places) = runtime.block_on(tell.reserve_many(GROUP)) {
             for place in places {
                 let Some(found) = next(&tell) else { return };
@@ -83,7 +110,7 @@ pub(crate) fn ahead<T: Send + 'static>(
             }
         }
     });
-    steps
+    Steps { steps, finder: Some(finder) }
 }
 
 /// Whether to look again at what can be opened as soon as others close their files: only if somebody still takes the steps.
@@ -116,6 +143,21 @@ mod tests {
             are_open.push(step.opened.is_some());
         }
         assert_eq!(are_open, [true, false, true, false, false], "a, b, c, d and the end of d");
+    }
+
+    #[tokio::test]
+    async fn whoever_panics_on_the_way_does_not_look_as_if_all_were_found() {
+        let mut left = 3;
+        let mut steps = ahead(
+            move |_| {
+                left -= 1;
+                assert!(left > 0, "the disk is gone");
+                Some(left)
+            },
+            |_| None,
+        );
+        let taken = tokio::spawn(async move { while steps.recv().await.is_some() {} });
+        assert!(taken.await.expect_err("not all was found").is_panic());
     }
 
     #[test]

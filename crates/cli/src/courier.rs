@@ -6,6 +6,7 @@ use crate::ends::Ends;
 use crate::exit::Trouble;
 use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
+use crate::queue::Queue;
 use crate::report::{Patience, Report, TICK};
 use crate::signals::{Interrupt, Wishes};
 use crate::under::Under;
@@ -92,7 +93,7 @@ impl Courier {
     /// end by `ended`.
     pub(crate) async fn follow(
         mut self,
-        mut news: mpsc::Receiver<News>,
+        mut queue: Queue,
         ended: mpsc::UnboundedSender<Ended>,
         report: Report,
         interrupt: Interrupt,
@@ -100,7 +101,7 @@ impl Courier {
         let mut report = report.watching(self.client.traffic()).patient(self.patience);
         let mut under = Under::default();
         let outcome = tokio::select! {
-            outcome = self.run(&mut news, ended, &mut report, &mut under) => outcome,
+            outcome = self.run(&mut queue, ended, &mut report, &mut under) => outcome,
             () = interrupt.come() => Err((self.interrupted)(!self.reached || self.is_up())),
         };
         if self.leftover == Leftover::Discard {
@@ -113,7 +114,7 @@ impl Courier {
         report.sum_up();
         let mut story = report.into_story();
         story.end(&outcome);
-        drop(news);
+        drop(queue);
         // What was not told in this time is found out when the command is given again.
         let _ = tokio::time::timeout(FAREWELL, self.client.close()).await;
         loop {
@@ -133,7 +134,7 @@ impl Courier {
 
     async fn run(
         &mut self,
-        news: &mut mpsc::Receiver<News>,
+        queue: &mut Queue,
         ended: mpsc::UnboundedSender<Ended>,
         report: &mut Report,
         under: &mut Under,
@@ -160,7 +161,7 @@ impl Courier {
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => telling = false,
                 },
-                next = news.recv(), if more => match next {
+                next = queue.next(), if more => match next.transpose()? {
                     Some(News::Begun { index, result: Ok(mut transfer) }) => {
                         report.begin(index, transfer.progress());
                         under.begin(index, transfer.control(), async move { transfer.finished().await });

@@ -8,6 +8,7 @@ use crate::folder::Gatherer;
 use crate::identity::Identity;
 use crate::news::Subject;
 use crate::private::folder_of;
+use crate::queue::Queue;
 use crate::report::{self, Place, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
@@ -49,8 +50,8 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         tell,
         ends,
     };
-    tokio::spawn(gatherer.run(id, output));
-    let outcome = courier.follow(news, ended, report, interrupt).await;
+    let queue = Queue::begin(news, gatherer.run(id, output));
+    let outcome = courier.follow(queue, ended, report, interrupt).await;
     if let Some(folder) = made.filter(|_| outcome.is_err()) {
         // Unless there is something in it, such as what the same command goes on with.
         let _ = fs::remove_dir(folder);

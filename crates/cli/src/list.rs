@@ -9,6 +9,7 @@ use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::news::{News, Subject};
 use crate::plain::{columns, plain};
+use crate::queue::Queue;
 use crate::report::json::Line;
 use crate::report::{self, Report, print_line};
 use crate::signals::Interrupt;
@@ -50,10 +51,11 @@ pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble>
     let (tell, news) = mpsc::channel(1);
     let (ended, mut ends) = mpsc::unbounded_channel();
     let result = courier.client().fetch(&store, Download::listing(id, name)).await;
-    // There is room for it, and nobody has gone.
-    let _ = tell.try_send(News::Begun { index: 0, result });
-    drop(tell);
-    courier.follow(news, ended, report, interrupt).await?;
+    let queue = Queue::begin(news, async move {
+        // Nobody has gone.
+        let _ = tell.send(News::Begun { index: 0, result }).await;
+    });
+    courier.follow(queue, ended, report, interrupt).await?;
     if let Some(listing) = ends.try_recv().ok().and_then(|ended| ended.listing) {
         let rows = rows(&listing, args.recursive);
         if output.json {

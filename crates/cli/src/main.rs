@@ -24,6 +24,7 @@ mod papers;
 mod plain;
 mod private;
 mod probe;
+mod queue;
 mod report;
 mod self_signed;
 mod send;

@@ -1,12 +1,13 @@
 //! `bowline send`: files and folders to a server.
 
-use crate::ahead::{Step, ahead, is_short};
+use crate::ahead::{Step, Steps, ahead, is_short};
 use crate::args::{Send, check_order};
 use crate::courier::Courier;
 use crate::exit::Trouble;
 use crate::identity::Identity;
 use crate::nest::Nest;
 use crate::news::{News, Subject};
+use crate::queue::Queue;
 use crate::report::{self, Report};
 use crate::signals::Interrupt;
 use crate::story::Story;
@@ -55,8 +56,11 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         next,
         nest: Nest::default(),
     };
-    tokio::spawn(queue(feeder, parcels));
-    courier.follow(news, ended, report, interrupt).await
+    let queue = Queue::begin(news, async move {
+        // If nobody wants to know, the command has ended.
+        let _ = feed(feeder, parcels).await;
+    });
+    courier.follow(queue, ended, report, interrupt).await
 }
 
 /// The folder that everything goes into.
@@ -101,16 +105,16 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
     let (tell, news) = mpsc::channel(1);
     let (ended, _ends) = mpsc::unbounded_channel();
     let client = courier.client();
-    tokio::spawn(async move {
+    let queue = Queue::begin(news, async move {
         let result = client.pipe(pipe, name, id).await;
         // Whoever follows may have gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
-    courier.follow(news, ended, report, interrupt).await
+    courier.follow(queue, ended, report, interrupt).await
 }
 
 /// Queues one after the other, as there is room.
-async fn queue(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
+async fn feed(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
     let mut files = 0;
     let mut steps = ahead_of(parcels);
     while let Some(Step { found, opened }) = steps.recv().await {
@@ -126,7 +130,7 @@ async fn queue(mut feeder: Feeder, parcels: Vec<Parcel>) -> Result<(), Over> {
 }
 
 /// One after the other, with the next short files open.
-fn ahead_of(parcels: Vec<Parcel>) -> mpsc::Receiver<Step<Parcel>> {
+fn ahead_of(parcels: Vec<Parcel>) -> Steps<Parcel> {
     let mut parcels = parcels.into_iter();
     ahead(move |_| parcels.next(), Parcel::open_short)
 }
