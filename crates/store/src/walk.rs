@@ -140,8 +140,7 @@ impl DiskStore {
 
 impl Level {
     fn read(folder: Folder, name: Option<SafeName>) -> io::Result<Self> {
-        let mut entries = folder.entries()?;
-        entries.sort_unstable();
+        let entries = in_order(folder.entries()?);
         Ok(Self { folder: Some(folder), name, left: entries.into_iter() })
     }
 
@@ -223,6 +222,13 @@ impl Walk {
     }
 }
 
+/// The names in the order of a walk, each once: a system may give one twice if its folder changes meanwhile.
+fn in_order(mut names: Vec<OsString>) -> Vec<OsString> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 fn path(name: Option<&SafeName>) -> PathBuf {
     name.map_or_else(PathBuf::new, |name| PathBuf::from(name.as_str()))
 }
@@ -273,6 +279,12 @@ impl fmt::Debug for Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_the_system_repeats_is_found_once() {
+        let names = ["b", "a", "c", "a", "b"].map(OsString::from);
+        assert_eq!(in_order(names.into()), ["a", "b", "c"]);
+    }
 
     #[test]
     fn a_deep_walk_holds_few_folders_open() {
