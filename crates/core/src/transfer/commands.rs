@@ -228,7 +228,7 @@ impl Transfers {
     /// in place of [`link_credit`](super::Config::link_credit), but the 64 KiB that each may send before it has an answer.
     /// What was promised stays so.
     pub fn set_link_credit(&mut self, credit: u64) {
-        self.config.link_credit = credit;
+        self.config.link_credit = credit.min(wire::MAX_LENGTH);
     }
 
     /// The peer has to show anew who it is, on another link: this one ends, by an [`Event::Broken`] with

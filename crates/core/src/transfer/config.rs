@@ -1,6 +1,6 @@
 //! Settings of [`Transfers`](super::Transfers).
 
-use super::wire::CHUNK_LIMITS;
+use super::wire::{CHUNK_LIMITS, MAX_LENGTH};
 use alloc::string::String;
 use core::time::Duration;
 
@@ -20,7 +20,8 @@ pub struct Config {
     /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5
     /// ms gets 3 MiB at most, which are 5 Gbit/s.
     pub credit: u64,
-    /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link.
+    /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link. More than the
+    /// longest file has ([`MAX_LENGTH`]) counts as that.
     pub link_credit: u64,
     /// How many bytes of all sources of a link together are read before they can be sent. 4 MiB: two of the largest
     /// chunks for each of four transfers.
@@ -56,7 +57,7 @@ pub struct Config {
     /// borne for `pause_timeout`; nor is a full disk, which is borne for `space_timeout`. 0: nothing is ever offered again.
     pub attempts: u32,
     /// The most bytes a second, sent and received each, on each link; [`hold_back`](super::Transfers::hold_back) shares it
-    /// among several. `None`: no limit.
+    /// among several. `None`: no limit. Less than 1 KiB counts as that: see `min_rate`.
     pub limit_rate: Option<u64>,
     /// Random bytes that name this process, so that a peer can tell its return from a rival. All zeros by default, so
     /// that its return cannot be told: give each process its own. A client's [`Session`](crate::Session) does so by itself.
@@ -68,12 +69,17 @@ pub struct Config {
 /// A peer may say every 20 s that it is well, and each time be as late as half of that.
 const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 
+/// A receiver with default settings gives up whoever is slower.
+const LEAST_RATE: u64 = 1024;
+
 impl Config {
     /// The same, as far as a link can be kept with it.
     pub(super) fn usable(mut self) -> Self {
         self.max_chunk = self.max_chunk.clamp(*CHUNK_LIMITS.start(), *CHUNK_LIMITS.end());
+        self.link_credit = self.link_credit.min(MAX_LENGTH);
         self.max_transfers = self.max_transfers.max(1);
         self.stall_timeout = self.stall_timeout.max(LEAST_PATIENCE);
+        self.limit_rate = self.limit_rate.map(|rate| rate.max(LEAST_RATE));
         self
     }
 }

@@ -1,6 +1,8 @@
 //! Settings at their extremes, of which the other end knows nothing.
 
+use super::super::wire::Frame;
 use super::super::*;
+use super::script::Scripted;
 use super::world::*;
 use std::vec::Vec;
 
@@ -121,4 +123,82 @@ fn a_peer_that_says_nothing_is_left_after_the_least_patience() {
     world.send(id(1), "up", contents(1, 100));
     world.link_up();
     assert_eq!(world.client.transfers.poll_timeout(), Some(world.now + 30 * SECOND));
+}
+
+/// Sets one number to its least, or to its most.
+type Set = fn(&mut Config, bool);
+
+/// Each number that there is.
+const NUMBERS: [(&str, Set); 15] = [
+    ("max_chunk", |config, most| config.max_chunk = if most { u32::MAX } else { 0 }),
+    ("credit", |config, most| config.credit = if most { u64::MAX } else { 0 }),
+    ("link_credit", |config, most| config.link_credit = if most { u64::MAX } else { 0 }),
+    ("read_ahead", |config, most| config.read_ahead = if most { u64::MAX } else { 0 }),
+    ("max_transfers", |config, most| config.max_transfers = if most { u32::MAX } else { 0 }),
+    ("max_offers_per_second", |config, most| {
+        config.max_offers_per_second = if most { u32::MAX } else { 0 };
+    }),
+    ("ack_delay", |config, most| config.ack_delay = time(most)),
+    ("sync_bytes", |config, most| config.sync_bytes = if most { u64::MAX } else { 0 }),
+    ("sync_delay", |config, most| config.sync_delay = time(most)),
+    ("stall_timeout", |config, most| config.stall_timeout = time(most)),
+    ("min_rate", |config, most| config.min_rate = Some(if most { u64::MAX } else { 0 })),
+    ("pause_timeout", |config, most| config.pause_timeout = time(most)),
+    ("space_timeout", |config, most| config.space_timeout = time(most)),
+    ("attempts", |config, most| config.attempts = if most { u32::MAX } else { 0 }),
+    ("limit_rate", |config, most| config.limit_rate = Some(if most { u64::MAX } else { 0 })),
+];
+
+fn time(most: bool) -> Duration {
+    if most { Duration::MAX } else { Duration::ZERO }
+}
+
+#[test]
+fn no_number_keeps_files_from_crossing() {
+    for (field, set) in NUMBERS {
+        for most in [false, true] {
+            for ends in [[true, true], [true, false], [false, true]] {
+                let [client, server] = ends.map(|is_set| {
+                    let mut config = Config::default();
+                    if is_set {
+                        set(&mut config, most);
+                    }
+                    config
+                });
+                let mut world = World::with(server);
+                world.client = End::new(Role::Client, client);
+                world.send(id(1), "up", contents(1, 100_000));
+                world.send_pipe(id(2), "pipe", contents(2, 100_000));
+                world.link_up();
+                world.run(24 * 3600 * SECOND);
+                let is_done = [1, 2].map(|n| world.client.done(id(n)));
+                assert_eq!(is_done, [true; 2], "{field}, {most}, {ends:?}: {:?}", world.client.told);
+            }
+        }
+    }
+}
+
+#[test]
+fn promises_without_limit_do_not_overflow() {
+    let most = Config { credit: u64::MAX, link_credit: u64::MAX, ..Config::default() };
+    let by_command = Config { credit: u64::MAX, ..Config::default() };
+    for config in [most, by_command] {
+        let mut server = Scripted::new(Role::Server, config);
+        server.0.set_link_credit(u64::MAX);
+        // They are far, no length bounds what each may be promised, and who comes first is promised most.
+        let mut now = Instant::ZERO;
+        for n in 1..=4 {
+            let handle = 2 * u32::from(n) - 1;
+            let offer = wire::Offer { length: None, ..plain_offer(id(n), "pipe", 0) };
+            server.hear_at(now, Frame::Offer(handle, offer));
+            server.take(n);
+            for offset in [0, 65_536, 131_072] {
+                now += SECOND;
+                server.hear_data_at(now, handle, offset, 65_536);
+                server.0.written(now, id(n), offset + 65_536);
+                server.say_at(now);
+            }
+        }
+        assert_eq!(server.0.len(), 4, "nobody has done anything wrong");
+    }
 }
