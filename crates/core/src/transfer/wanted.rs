@@ -3,13 +3,17 @@
 use super::event::{Event, Failure};
 use super::pace::longest_work;
 use super::places::asks_for_all;
-use super::receive::Earlier;
+use super::receive::{Earlier, Incoming};
 use super::send::WORKING_EVERY;
 use super::tries::Tries;
 use super::wire::{Frame, Handle, Offer, Phase};
-use super::{ByteRange, Code, Kind, TransferId, Transfers, What};
+use super::{ByteRange, Code, Kind, Leftover, TransferId, Transfers, What};
 use crate::Instant;
 use alloc::format;
+use core::time::Duration;
+
+/// When a file is asked for again of which nothing is here any more.
+const ANEW: Duration = Duration::from_secs(1);
 
 /// A file that we asked for.
 #[derive(Debug)]
@@ -111,6 +115,12 @@ impl Wanted {
     }
 }
 
+/// Whether the sender says that what is here is of no use any more.
+fn is_discarded(failure: &Failure) -> bool {
+    let is_gone = failure.leftover == Some(Leftover::Discard);
+    failure.by_peer && failure.code == Code::SourceChanged && is_gone
+}
+
 impl Transfers {
     /// An incoming transfer has ended, well or badly, and an event of it says how; a file that we asked for may be
     /// asked for again.
@@ -133,6 +143,7 @@ impl Transfers {
             return;
         };
         let paused = self.paused.remove(&id);
+        let went_on = incoming.as_ref().is_some_and(Incoming::went_on);
         if let Some(incoming) = incoming {
             wanted.learn(incoming.earlier());
         }
@@ -144,7 +155,13 @@ impl Transfers {
         let Some(end) = self.events.iter_mut().rev().find(is_end) else { return };
         let Event::Failed { failure, .. } = &*end else { return };
         let asks_for_all = asks_for_all(self.now, &self.put_off);
-        let again = wanted.tries.again(self.now, failure, &self.config, asks_for_all);
+        let again = if went_on && is_discarded(failure) && self.config.attempts > 0 {
+            // What was here is not the beginning of what is there: it was damaged, or that has changed. All of it is new.
+            wanted.earlier = Earlier::default();
+            Some(ANEW)
+        } else {
+            wanted.tries.again(self.now, failure, &self.config, asks_for_all)
+        };
         let Some(after) = again else { return };
         let failure = failure.clone();
         *end = Event::Retrying { id, failure, after };

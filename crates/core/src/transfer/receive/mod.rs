@@ -70,6 +70,8 @@ pub(super) struct Incoming {
     backlog: Backlog,
     fin: Option<Whole>,
 
+    /// Where this link began.
+    began: u64,
     received: u64,
     written: u64,
     durable: u64,
@@ -148,6 +150,7 @@ impl Incoming {
             expires: None,
             backlog: Backlog::default(),
             fin: None,
+            began: 0,
             received: 0,
             written: 0,
             durable: 0,
@@ -204,6 +207,7 @@ impl Incoming {
             Answer::Folder { existed } => return self.complete(cx, 0, Digest::of(&[]), existed),
         };
         (self.received, self.written, self.durable, self.synced) = (resume, resume, resume, resume);
+        self.began = resume;
         self.earlier.resumed.get_or_insert(resume);
         self.duplicate = self.earlier.resent + self.earlier.received.saturating_sub(resume);
         self.promise_early(cx, resume);
@@ -326,6 +330,11 @@ impl Incoming {
     /// Whether the file is being put in its place.
     pub(super) fn is_finishing(&self) -> bool {
         matches!(self.state, State::Finishing { .. })
+    }
+
+    /// Whether this link went on with what was here.
+    pub(super) fn went_on(&self) -> bool {
+        self.began > 0
     }
 
     /// What the next link is to know of this one.

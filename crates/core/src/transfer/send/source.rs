@@ -139,7 +139,7 @@ impl Outgoing {
                 let text = if self.is_open_ended() {
                     "the beginning over there is not what came through the pipe; send it again from the start"
                 } else {
-                    "the file changed since its beginning was sent; send it again from the start"
+                    "what was sent before is not its beginning: the file has changed since, or that is damaged; send it again from the start"
                 };
                 return self.give_up(cx, Failure::local(Code::SourceChanged, text));
             }

@@ -223,3 +223,47 @@ fn a_download_that_stalls_is_put_off_before_it_is_asked_for_again() {
     assert!(matches!(events.last(), Some(Event::Retrying { .. })), "{events:?}");
     assert!(asks_on_time(&mut receiver, stalled + Duration::from_secs(1)));
 }
+
+/// What an earlier process has kept of a file, with a byte that its disk has damaged.
+fn with_a_damaged_part() -> World {
+    let mut world = World::new();
+    let mut data = contents(1, 300_000);
+    world.server.present.insert(name("file"), data.clone());
+    data.truncate(100_000);
+    data[50_000] ^= 1;
+    world.client.disk.insert(id(1), Part { safe: data.len(), data, ..Part::default() });
+    world.client.transfers.request_rest(world.now, id(1), name("file"), ByteRange::WHOLE).expect("new");
+    world.link_up();
+    world
+}
+
+#[test]
+fn what_was_kept_and_is_damaged_is_thrown_away_and_asked_for_again() {
+    let mut world = with_a_damaged_part();
+    world.run(Duration::from_secs(10));
+    assert!(world.client.done(id(1)), "{:?}", world.client.told);
+    assert_eq!(world.client.disk[&id(1)].data, contents(1, 300_000));
+    let resumed = world.client.told.iter().find_map(|event| match event {
+        Event::Done { resumed, resent, .. } => Some((*resumed, *resent)),
+        _ => None,
+    });
+    assert_eq!(resumed, Some((0, 0)));
+}
+
+#[test]
+fn whoever_says_so_of_a_file_that_began_anew_is_not_asked_again() {
+    let mut receiver = asking();
+    let changed = wire::Cancel { discard: true, ..cancel(Code::SourceChanged, Duration::ZERO) };
+    for (now, handle, from) in [(Instant::ZERO, 2, 50), (Instant::from_secs(1), 4, 0)] {
+        assert!(asks_on_time(&mut receiver, now));
+        receiver.hear_at(now, Frame::Offer(handle, plain_offer(id(1), "file", 100)));
+        receiver.take_from(1, from);
+        receiver.say_at(now);
+        receiver.events();
+        receiver.hear_at(now, Frame::Cancel(handle, changed.clone()));
+        let [Event::Discard { .. }, end] = &receiver.events()[..] else { panic!("a part and an end") };
+        let again = matches!(end, Event::Retrying { .. });
+        assert_eq!(again, from > 0, "{end:?}");
+    }
+    assert!(receiver.0.is_empty());
+}

@@ -3,6 +3,7 @@
 use super::*;
 use bowline_core::transfer::Kind;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The longest that is taken.
 const LONGEST: u64 = 64 << 20;
@@ -183,4 +184,38 @@ fn a_listing_of_everything_goes_on_over_the_next_link() {
     let (resumes, files) = come(&mut world);
     assert!(matches!(resumes[..], [0, from] if from >= 100_000), "{resumes:?}");
     assert_eq!(files, FILES as u64);
+}
+
+#[test]
+fn a_kept_listing_that_is_damaged_is_thrown_away_and_the_folder_is_listed_again() {
+    for at in [1000, 99_000] {
+        let mut world = asking_for_a_long_one();
+        cut_behind(&mut world, 100_000);
+        damage_what_is_kept(world.from.path(), at);
+        another_client(&mut world);
+        world.link_up();
+        while world.client.ended(ID).is_none() {
+            world.exchange();
+            world.now += Duration::from_millis(20);
+            world.client.transfers.handle_timeout(world.now);
+        }
+        let (resumes, files) = come(&mut world);
+        assert!(matches!(resumes[..], [0, from, 0] if from >= 100_000), "{at}: {resumes:?}");
+        assert_eq!(files, FILES as u64);
+        assert_eq!(fs::read_dir(world.from.path()).expect("a folder").count(), 0);
+    }
+}
+
+/// Turns a bit of the one part that there is.
+fn damage_what_is_kept(dir: &Path, at: usize) {
+    let part = largest_in(dir).expect("something is kept");
+    let mut bytes = fs::read(&part).expect("a part");
+    bytes[at] ^= 1;
+    fs::write(part, bytes).expect("written");
+}
+
+fn largest_in(dir: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("readable").path());
+    let files = entries.filter_map(|path| if path.is_dir() { largest_in(&path) } else { Some(path) });
+    files.max_by_key(|path| fs::metadata(path).expect("readable").len())
 }
