@@ -50,6 +50,7 @@ impl Volatile {
 impl Channel {
     pub(super) fn new(config: Config) -> Self {
         // A message counts as delivered when it is taken from the inbox, not when it is put there.
+        let config = Config { replay: config.replay.usable(), ..config };
         let replay = replay::Config { ack_on: AckOn::Confirmation, ..config.replay };
         Self {
             config,

@@ -20,7 +20,7 @@ pub struct Config {
     /// How many bytes of messages may wait for an acknowledgement; a single longer one is taken when nothing else waits.
     /// Default: 1 MiB, some seconds of a talkative application.
     pub max_bytes: usize,
-    /// How many messages may. Default: 1024.
+    /// How many messages may. Default: 1024. 0 counts as 1.
     pub max_messages: usize,
     /// After so many messages their arrival is acknowledged at once. Default: 32, so that acknowledgements cost little
     /// beside them.
@@ -38,7 +38,7 @@ pub struct Config {
 /// How much one end takes that it has not acknowledged; a single longer message is taken when nothing else waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// So many messages.
+    /// So many messages; 0 counts as 1.
     pub messages: u32,
     /// So many bytes.
     pub bytes: u32,
@@ -58,6 +58,15 @@ impl Window {
 impl Default for Window {
     fn default() -> Self {
         Self { messages: 1024, bytes: 1 << 20 }
+    }
+}
+
+impl Config {
+    /// The same, as far as a message can cross with it.
+    pub(crate) fn usable(mut self) -> Self {
+        self.max_messages = self.max_messages.max(1);
+        self.window.messages = self.window.messages.max(1);
+        self
     }
 }
 

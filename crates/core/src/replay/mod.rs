@@ -156,7 +156,7 @@ impl Replay {
     /// The end of a session that begins, without a link.
     pub fn new(config: Config) -> Self {
         Self {
-            config,
+            config: config.usable(),
             link: Link::Down,
             now: Instant::ZERO,
             window: Window::MAX,

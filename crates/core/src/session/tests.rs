@@ -3,6 +3,7 @@
 mod learning;
 mod links;
 mod messages;
+mod settings;
 mod superseded;
 
 use super::*;

@@ -10,12 +10,20 @@ const LINK: LinkId = LinkId(1);
 
 /// A client and a server that speak of messages, or do not.
 fn pair(client: bool, server: bool) -> (Session, Session, Sessions) {
-    let now = Instant::ZERO;
     let config =
         |speaks: bool| Config { messages: speaks.then(messages::Config::default), ..Config::default() };
-    let mut client = Session::client(config(client), SEED, now);
-    let mut server = Session::server(config(server), now);
-    let mut sessions = Sessions::new(SessionsConfig::default(), SEED, now);
+    pair_with(config(client), config(server), SessionsConfig::default())
+}
+
+pub(super) fn pair_with(
+    client: Config,
+    server: Config,
+    sessions: SessionsConfig,
+) -> (Session, Session, Sessions) {
+    let now = Instant::ZERO;
+    let mut client = Session::client(client, SEED, now);
+    let mut server = Session::server(server, now);
+    let mut sessions = Sessions::new(sessions, SEED, now);
     client.handle_link_up(now, Some(Duration::from_millis(1)));
     server.handle_link_up(now, None);
     sessions.handle_link_up(now, LINK, b"");
@@ -24,7 +32,10 @@ fn pair(client: bool, server: bool) -> (Session, Session, Sessions) {
 
 /// What happens on a path that carries everything at once; the bytes of messages and of files that went up.
 fn settle(client: &mut Session, server: &mut Session, sessions: &mut Sessions) {
-    let now = Instant::ZERO;
+    settle_at(Instant::ZERO, client, server, sessions);
+}
+
+pub(super) fn settle_at(now: Instant, client: &mut Session, server: &mut Session, sessions: &mut Sessions) {
     loop {
         let mut moved = sessions.serve(now, LINK, server);
         while let Some(message) = client.poll_message(now, 1) {
