@@ -72,7 +72,12 @@ impl Root {
                 Err(e) => return Err(e),
             }
         }
-        Err(io::Error::other("the staging folder keeps vanishing"))
+        let why = if self.is_gone() {
+            "the folder of all files was removed, or replaced, since it was opened; a restart opens it again"
+        } else {
+            "the staging folder keeps vanishing"
+        };
+        Err(io::Error::other(why))
     }
 
     fn try_make_place(&self, found: Option<Folder>, hex: &str) -> io::Result<(Folder, Slots)> {

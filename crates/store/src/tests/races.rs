@@ -155,6 +155,20 @@ impl Disk for Vanishing {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_whose_folder_was_removed_or_replaced_says_so() {
+    let rig = Rig::new();
+    let why = || {
+        let attached = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0));
+        attached.expect_err("there is no folder").reason()
+    };
+    fs::remove_dir(rig.dir.path()).expect("it is empty");
+    assert!(why().contains("was removed, or replaced, since it was opened"), "{}", why());
+    fs::create_dir(rig.dir.path()).expect("made anew");
+    assert!(why().contains("was removed, or replaced, since it was opened"), "{}", why());
+}
+
 #[test]
 fn a_folder_that_vanishes_before_its_journal_is_made_is_made_again() {
     let dir = tempfile::tempdir().expect("a folder");
