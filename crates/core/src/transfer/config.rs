@@ -69,7 +69,7 @@ pub struct Config {
 /// A peer may say every 20 s that it is well, and each time be as late as half of that.
 const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A receiver with default settings gives up whoever is slower.
+/// What a receiver wants by default, and gives up whoever is slower.
 const LEAST_RATE: u64 = 1024;
 
 impl Config {
@@ -97,7 +97,7 @@ impl Default for Config {
             sync_bytes: 16 * 1024 * 1024,
             sync_delay: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(60),
-            min_rate: Some(1024),
+            min_rate: Some(LEAST_RATE),
             pause_timeout: Duration::from_secs(24 * 3600),
             space_timeout: Duration::from_secs(600),
             attempts: 5,

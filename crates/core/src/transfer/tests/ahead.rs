@@ -107,14 +107,7 @@ fn who_is_asked_again_offers_a_few_at_first() {
     for again in [false, true] {
         let mut sender = Scripted::server();
         for n in 1..=9 {
-            let request = wire::Request {
-                id: id(n),
-                what: What::Named(name("file")),
-                from: 0,
-                to: u64::MAX,
-                if_digest: None,
-                again,
-            };
+            let request = wire::Request { again, ..asked(id(n), name("file")) };
             sender.hear(Frame::Request(2 * u32::from(n) - 1, request));
             sender.0.offer(Instant::ZERO, Offer::new(id(n), name("file"), 10_000)).expect("asked for");
         }

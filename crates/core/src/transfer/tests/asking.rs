@@ -65,14 +65,7 @@ fn a_folder_that_takes_minutes_to_be_listed_is_waited_for() {
 #[test]
 fn who_is_asked_says_that_it_looks_until_it_has_answered() {
     let mut sender = Scripted::server();
-    let request = wire::Request {
-        id: id(1),
-        what: What::Named(name("top")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again: false,
-    };
+    let request = asked(id(1), name("top"));
     sender.hear(Frame::Request(1, request));
     for due in [10, 20].map(Instant::from_secs) {
         assert_eq!(sender.0.poll_timeout(), Some(due));
@@ -162,14 +155,7 @@ fn what_an_earlier_process_had_begun_is_asked_for_as_such() {
 /// What is said of a small file before it is accepted.
 fn said_early(again: bool) -> Vec<Frame> {
     let mut sender = Scripted::server();
-    let request = wire::Request {
-        id: id(1),
-        what: What::Named(name("file")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again,
-    };
+    let request = wire::Request { again, ..asked(id(1), name("file")) };
     sender.hear(Frame::Request(1, request));
     sender.events();
     sender.0.offer(Instant::ZERO, Offer::new(id(1), name("file"), 10_000)).expect("asked for");

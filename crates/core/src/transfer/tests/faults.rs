@@ -227,14 +227,7 @@ fn a_receiver_that_goes_back_and_back_does_not_pile_up_reads() {
 }
 
 fn request(handle: u32, n: u8) -> Frame {
-    let request = wire::Request {
-        id: id(n),
-        what: What::Named(name("file")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again: false,
-    };
+    let request = asked(id(n), name("file"));
     Frame::Request(handle, request)
 }
 

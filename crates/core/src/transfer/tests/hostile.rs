@@ -231,17 +231,7 @@ fn offers_without_end_are_told_to_wait() {
     };
     let request = |n: u32| {
         let (id, name) = (numbered(n), name("file"));
-        Frame::Request(
-            2 * n + 1,
-            wire::Request {
-                id,
-                what: What::Named(name),
-                from: 0,
-                to: u64::MAX,
-                if_digest: None,
-                again: false,
-            },
-        )
+        Frame::Request(2 * n + 1, asked(id, name))
     };
     let offer = |n: u32| Frame::Offer(2 * n + 1, plain_offer(numbered(n), "file", 1 << 30));
     let most = Config::default().max_transfers;

@@ -1,6 +1,6 @@
 //! When a timer may ring, and that ringing it once is enough.
 
-use super::super::wire::{self, Data, Frame, Request, Whole};
+use super::super::wire::{self, Data, Frame, Whole};
 use super::super::*;
 use super::world::*;
 use bytes::Bytes;
@@ -66,19 +66,7 @@ fn who_asks_again_for_what_is_on_its_way_is_told_how_long_to_wait() {
     let now = Instant::from_secs(1);
     let mut sender = Transfers::new(Role::Server, Config::default(), now);
     sender.handle_link_up(now, None);
-    let ask = |handle| {
-        Frame::Request(
-            handle,
-            Request {
-                id: id(1),
-                what: What::Named(name("file")),
-                from: 0,
-                to: u64::MAX,
-                if_digest: None,
-                again: false,
-            },
-        )
-    };
+    let ask = |handle| Frame::Request(handle, asked(id(1), name("file")));
     // It has waited for too long, and what it waited for comes when it has given up.
     for frame in [hello(), ask(1), ask(3)] {
         sender.handle_message(now, frame.encode().into_bytes());

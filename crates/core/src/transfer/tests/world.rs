@@ -55,6 +55,11 @@ pub(super) fn hello() -> Frame {
     })
 }
 
+/// Who asks for all of a file.
+pub(super) fn asked(id: TransferId, name: SafeName) -> wire::Request {
+    wire::Request { id, what: What::Named(name), from: 0, to: u64::MAX, if_digest: None, again: false }
+}
+
 pub(super) fn name(text: &str) -> SafeName {
     SafeName::parse(text).expect("a safe name")
 }

@@ -44,13 +44,19 @@ fn a_listing_that_is_too_long_to_be_kept_in_memory_is_refused() {
     assert!(why.contains("who knows how many bytes, 67108864 are allowed"), "{why}");
 }
 
-/// A client that has asked for a folder with a long listing, and a server that has it.
-fn asking_for_a_long_one() -> World {
-    let mut world = World::new();
+/// A client, and a server that has a folder with a long listing.
+fn holding_many() -> World {
+    let world = World::new();
     fs::create_dir(world.to.path().join("top")).expect("a folder");
     for n in 0..FILES {
         add_file(&world, n);
     }
+    world
+}
+
+/// The same, and the client has asked for it.
+fn asking_for_a_long_one() -> World {
+    let mut world = holding_many();
     world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("top").expect("safe")).expect("new");
     world
 }
@@ -89,7 +95,11 @@ fn come(world: &mut World) -> (Vec<u64>, u64) {
 
 #[test]
 fn a_listing_goes_on_over_the_next_link() {
-    let mut world = asking_for_a_long_one();
+    goes_on(asking_for_a_long_one());
+}
+
+/// It is asked for, and cut in the middle.
+fn goes_on(mut world: World) {
     cut_behind(&mut world, 100_000);
     world.link_up();
     let (resumes, files) = come(&mut world);
@@ -173,17 +183,9 @@ fn an_empty_store_has_a_listing_and_what_is_not_there_has_none() {
 
 #[test]
 fn a_listing_of_everything_goes_on_over_the_next_link() {
-    let mut world = World::new();
-    fs::create_dir(world.to.path().join("top")).expect("a folder");
-    for n in 0..FILES {
-        add_file(&world, n);
-    }
+    let mut world = holding_many();
     world.client.transfers.request_listing(Instant::ZERO, ID, None).expect("new");
-    cut_behind(&mut world, 100_000);
-    world.link_up();
-    let (resumes, files) = come(&mut world);
-    assert!(matches!(resumes[..], [0, from] if from >= 100_000), "{resumes:?}");
-    assert_eq!(files, FILES as u64);
+    goes_on(world);
 }
 
 #[test]

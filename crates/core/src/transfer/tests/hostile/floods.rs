@@ -243,14 +243,7 @@ fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
     victim.hear(hello());
     let mut ended = None;
     for n in 0..2000_u32 {
-        let request = wire::Request {
-            id: many(n),
-            what: What::Named(name("file")),
-            from: 0,
-            to: u64::MAX,
-            if_digest: None,
-            again: false,
-        };
+        let request = asked(many(n), name("file"));
         let said = victim.hear(Frame::Request(2 * n + 1, request));
         let code = cancelled(&said);
         assert_eq!(code, (n >= 2).then_some(Code::RateLimited), "{n}");

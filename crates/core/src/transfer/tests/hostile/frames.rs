@@ -1,6 +1,6 @@
 //! Frames that are wrong by themselves, or that stand in the wrong place.
 
-use super::super::super::wire::{Cancel, Phase, Request};
+use super::super::super::wire::{Cancel, Phase};
 use super::super::script::Scripted;
 use super::*;
 use std::format;
@@ -187,14 +187,7 @@ fn an_id_that_is_open_already_is_refused_and_goes_on() {
     let mut victim = Victim::with_transfer(1000);
     let text = "the transfer is already open on this connection";
     assert_eq!(cancelled_because(&victim.offer(3, 1, 1000)), Some((Code::Busy, text)));
-    let request = Request {
-        id: id(1),
-        what: What::Named(name("file")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again: false,
-    };
+    let request = asked(id(1), name("file"));
     assert_eq!(cancelled_because(&victim.hear(Frame::Request(5, request))), Some((Code::Busy, text)));
     assert_eq!(cancelled(&victim.data(0, 100)), None);
 }
@@ -294,14 +287,7 @@ fn a_second_or_late_hello_ends_the_link() {
 #[test]
 fn an_unknown_type_for_a_request_ends_the_request_and_no_other() {
     let mut server = Scripted::server();
-    let request = Request {
-        id: id(1),
-        what: What::Named(name("file")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again: false,
-    };
+    let request = asked(id(1), name("file"));
     server.hear(Frame::Request(1, request));
     server.hear_offer(3, 2, 5);
     server.hear(Frame::Unsupported(1, 0x77));

@@ -69,14 +69,7 @@ fn every_rule_holds_for_offers_and_for_requests() {
         let text = std::format!("frame type 0x10, handle {handle}: {why}");
         assert_eq!(answer(&mut victim, offer, bytes), (Code::NameInvalid, text));
         handle += 2;
-        let request = wire::Request {
-            id: id(50),
-            what: What::Named(name("name")),
-            from: 0,
-            to: u64::MAX,
-            if_digest: None,
-            again: false,
-        };
+        let request = asked(id(50), name("name"));
         let text = std::format!("frame type 0x11, handle {handle}: {why}");
         assert_eq!(answer(&mut victim, Frame::Request(handle, request), bytes), (Code::NameInvalid, text));
     }

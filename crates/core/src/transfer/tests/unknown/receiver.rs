@@ -52,14 +52,7 @@ fn a_request_that_only_a_pipe_could_answer_is_refused_to_a_peer_without_the_feat
     transfers.handle_link_up(Instant::ZERO, None);
     let mut victim = Receiver(transfers);
     victim.hear(plain_hello());
-    let request = wire::Request {
-        id: id(1),
-        what: What::Named(name("pipe")),
-        from: 0,
-        to: u64::MAX,
-        if_digest: None,
-        again: false,
-    };
+    let request = asked(id(1), name("pipe"));
     victim.hear(Frame::Request(1, request));
     victim.0.offer(Instant::ZERO, Offer::of_unknown_length(id(1), name("pipe"))).expect("asked for");
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::Unsupported));
