@@ -19,7 +19,7 @@ const MANY: u32 = 1000;
 /// moment. Only a listener that is none cannot be used again; everything else may be the fault of a single client or network.
 pub fn is_passing(error: &io::Error) -> bool {
     let is_none = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
-    has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88 | 10009 | 10038)) // EBADF, ENOTSOCK, and what Windows calls so
+    has_no_address(error) || !is_none && !matches!(error.raw_os_error(), Some(9 | 88 | 10009 | 10038)) // EBADF, ENOTSOCK; WSAEBADF, WSAENOTSOCK
 }
 
 /// Failures to accept somebody, one behind the other.

@@ -148,10 +148,14 @@ impl DiskStore {
         let at = file.path().to_owned();
         let own = SafeName::parse(name.file_name());
         let name = own.map_err(|why| StoreError::because(ErrorKind::BadName, &at, why.to_string()))?;
-        let (kind, length, mtime_ms, unix_mode) =
-            (Kind::File, file.length(), file.mtime_ms(), file.unix_mode());
         let mut writer = ListingWriter::new(0, None);
-        writer.push(&Entry { name, kind, length, mtime_ms, unix_mode });
+        writer.push(&Entry {
+            name,
+            kind: Kind::File,
+            length: file.length(),
+            mtime_ms: file.mtime_ms(),
+            unix_mode: file.unix_mode(),
+        });
         let mut share = self.share();
         share.cover(writer.written(), &at)?;
         let text = Text { bytes: writer.finish(0, 0), _share: share };

@@ -99,8 +99,7 @@ impl Root {
     /// Whether the folder is not where it was opened any more.
     pub(crate) fn is_gone(&self) -> bool {
         let there = Folder::open(&self.path).and_then(|there| there.meta());
-        let is_ours = |there: &Meta| self.folder.meta().is_ok_and(|ours| ours.is_same_inode(there));
-        !there.is_ok_and(|there| is_ours(&there))
+        !matches!((there, self.folder.meta()), (Ok(there), Ok(ours)) if there.is_same_inode(&ours))
     }
 
     pub(crate) fn free(&self) -> Option<u64> {

@@ -25,6 +25,13 @@ pub(super) struct Subject {
     seat: Option<Seat>,
 }
 
+impl Subject {
+    /// What the client asks for.
+    fn wanted(name: Option<SafeName>, kind: Kind) -> Self {
+        Self { name, way: Way::Out, kind, batch: None, seat: None }
+    }
+}
+
 impl Served {
     /// How many transfers are in each stage, on their way in and out.
     pub(super) fn stages(&self) -> (Stages, Stages) {
@@ -116,16 +123,12 @@ impl Served {
                 }
             }
             Event::Requested { id, name, range } => {
-                let (kind, batch) = (Kind::File, None);
-                let subject = Subject { name: Some(name.clone()), way: Way::Out, kind, batch, seat: None };
-                if self.begin(now, id, subject) {
+                if self.begin(now, id, Subject::wanted(Some(name.clone()), Kind::File)) {
                     self.desk.worker.offer(&self.store, id, name, range);
                 }
             }
             Event::ListingRequested { id, name } => {
-                let (kind, batch) = (Kind::Listing, None);
-                let subject = Subject { name: name.clone(), way: Way::Out, kind, batch, seat: None };
-                if self.begin(now, id, subject) {
+                if self.begin(now, id, Subject::wanted(name.clone(), Kind::Listing)) {
                     self.desk.worker.offer_listing(&self.store, id, name);
                 }
             }
