@@ -2,12 +2,12 @@
 //! somebody has named it.
 
 use crate::descriptors::are_plenty;
+use crate::queue::Told;
 use bowline_store::{DiskStore, Found, Source, Walk};
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// How many things are found ahead of the transfers.
 const AHEAD: usize = 64;
@@ -28,11 +28,7 @@ pub(crate) struct Step<T> {
 }
 
 /// What is found, step by step.
-pub(crate) struct Steps<T> {
-    steps: mpsc::Receiver<Step<T>>,
-    /// Whoever finds it, until it is known how he ended.
-    finder: Option<JoinHandle<()>>,
-}
+pub(crate) struct Steps<T>(Told<Step<T>>);
 
 impl<T> Steps<T> {
     /// The next one; `None` at the end. Cancel-safe.
@@ -40,15 +36,11 @@ impl<T> Steps<T> {
     /// # Panics
     /// If whoever looks did: what he would have found is missing.
     pub(crate) async fn recv(&mut self) -> Option<Step<T>> {
-        if let Some(step) = self.steps.recv().await {
-            return Some(step);
+        match self.0.next().await? {
+            Ok(step) => Some(step),
+            // With the runtime the one who looks has gone, and so has everybody who asks.
+            Err(error) => error.try_into_panic().ok().and_then(|panic| resume_unwind(panic)),
         }
-        let ended = self.finder.as_mut()?.await;
-        self.finder = None;
-        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-            resume_unwind(panic);
-        }
-        None
     }
 }
 
@@ -110,7 +102,7 @@ pub(crate) fn ahead<T: Send + 'static>(
             }
         }
     });
-    Steps { steps, finder: Some(finder) }
+    Steps(Told::by(finder, steps))
 }
 
 /// Whether to look again at what can be opened as soon as others close their files: only if somebody still takes the steps.

@@ -50,9 +50,10 @@ pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble>
     let id = identity.of_fetch(courier.server(), &title, ByteRange::WHOLE, place.path());
     let (tell, news) = mpsc::channel(1);
     let (ended, mut ends) = mpsc::unbounded_channel();
-    let result = courier.client().fetch(&store, Download::listing(id, name)).await;
+    let client = courier.client();
     let queue = Queue::begin(news, async move {
-        // Nobody has gone.
+        let result = client.fetch(&store, Download::listing(id, name)).await;
+        // Whoever follows may have gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
     courier.follow(queue, ended, report, interrupt).await?;

@@ -1,33 +1,50 @@
-//! Whoever queues the transfers of a command, as its follower sees him: by what he tells, and by how he ends.
+//! What a task tells, and how it ends. So a command sees whoever queues its transfers, and he whoever finds what is to be queued.
 
 use crate::exit::Trouble;
 use crate::news::News;
 use std::future::Future;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
-/// A task that queues transfers, and its news.
-pub(crate) struct Queue {
-    news: mpsc::Receiver<News>,
+/// What a task tells.
+pub(crate) struct Told<T> {
+    told: mpsc::Receiver<T>,
     /// Until it is known how it ended.
     task: Option<JoinHandle<()>>,
 }
 
+impl<T> Told<T> {
+    /// By a channel that is closed when the task has no more to tell.
+    pub(crate) fn by(task: JoinHandle<()>, told: mpsc::Receiver<T>) -> Self {
+        Self { told, task: Some(task) }
+    }
+
+    /// What is told next; `None` at the end. Where the task panicked it has not told all, and that comes instead, once.
+    /// Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<T, JoinError>> {
+        if let Some(told) = self.told.recv().await {
+            return Some(Ok(told));
+        }
+        let ended = self.task.as_mut()?.await;
+        self.task = None;
+        ended.err().map(Err)
+    }
+}
+
+/// A task that queues transfers, and its news.
+pub(crate) struct Queue(Told<News>);
+
 impl Queue {
     /// Begins to queue. What is told comes by `news`, which is closed when all is queued.
     pub(crate) fn begin(news: mpsc::Receiver<News>, task: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { news, task: Some(tokio::spawn(task)) }
+        Self(Told::by(tokio::spawn(task), news))
     }
 
     /// What is told next; `None` once all is queued. Where somebody panicked on the way, not all is, and that is told
     /// instead. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Result<News, Trouble>> {
-        if let Some(news) = self.news.recv().await {
-            return Some(Ok(news));
-        }
-        let ended = self.task.as_mut()?.await;
-        self.task = None;
-        ended.err().map(|panic| Err(Trouble::failed(format!("internal error: {panic}"))))
+        let next = self.0.next().await?;
+        Some(next.map_err(|panic| Trouble::failed(format!("internal error: {panic}"))))
     }
 }
 
