@@ -16,6 +16,8 @@ use tokio::net::TcpSocket;
 
 #[cfg(unix)]
 pub(crate) use rustix::process::Signal;
+#[cfg(unix)]
+use rustix::process::{Pid, kill_process};
 
 /// What nobody can send there.
 #[cfg(not(unix))]
@@ -238,10 +240,7 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         #[cfg(unix)]
-        {
-            use rustix::process::{Pid, kill_process};
-            kill_process(Pid::from_child(&self.child), signal).expect("it runs");
-        }
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
         #[cfg(not(unix))]
         unreachable!("{signal:?} of process {}", self.child.id());
     }
@@ -287,12 +286,17 @@ pub(crate) fn heed_permissions() -> bool {
 
 /// Kills a process that hangs, so that its test fails instead of hanging too.
 pub(crate) fn watch(child: &Child) -> mpsc::Sender<()> {
+    #[cfg(unix)]
+    let pid = Pid::from_child(child);
+    #[cfg(not(unix))]
     let pid = child.id();
     let (keep, ended) = mpsc::channel::<()>();
     thread::spawn(move || {
         if ended.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let kill = if cfg!(windows) { ["taskkill", "/f", "/pid"] } else { ["kill", "-s", "KILL"] };
-            let _ = Command::new(kill[0]).args(&kill[1..]).arg(pid.to_string()).status();
+            #[cfg(unix)]
+            let _ = kill_process(pid, Signal::KILL);
+            #[cfg(not(unix))]
+            let _ = Command::new("taskkill").args(["/f", "/pid"]).arg(pid.to_string()).status();
         }
     });
     keep
