@@ -32,7 +32,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// A file with options (TOML): a table of them for each command; what stands here wins [default:
-    /// ~/.config/bowline/config.toml, or else /etc/bowline/config.toml]
+    /// ~/.config/bowline/config.toml, or else /etc/bowline/config.toml; on Windows %APPDATA%\bowline\config.toml]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
 }
