@@ -223,8 +223,16 @@ impl Worker {
         Reporter { id, generation: self.generation, deliver: Arc::clone(&self.deliver) }
     }
 
+    /// What comes of what is under way concerns nobody: it fails for the same reason as what has failed.
+    fn retire(&mut self, id: TransferId) {
+        let next = self.reporter(id);
+        if let Some(receiving) = self.receiving.get_mut(&id) {
+            receiving.report_to(next);
+        }
+    }
+
     /// Whether a report is about what there is, and not about what there was before the link was lost, or the
-    /// transfer ended.
+    /// transfer ended or failed.
     fn is_current(&self, report: &Report, transfers: &Transfers) -> bool {
         let piping = || self.piping.get(&report.id).map(Piping::generation);
         let sending = self.sending.get(&report.id).map(Sending::generation).or_else(piping);
@@ -303,7 +311,10 @@ impl Report {
                 worker.listings.insert(id, listing);
                 transfers.finish(now, id);
             }
-            Outcome::Failed(failure) => transfers.fail(now, id, failure),
+            Outcome::Failed(failure) => {
+                worker.retire(id);
+                transfers.fail(now, id, failure);
+            }
         }
     }
 }

@@ -90,8 +90,13 @@ impl Receiving {
         });
     }
 
-    pub(super) fn detach(&mut self, next: Reporter) {
+    /// From here on this reporter tells what becomes of it.
+    pub(super) fn report_to(&mut self, next: Reporter) {
         self.reporter = next;
+    }
+
+    pub(super) fn detach(&mut self, next: Reporter) {
+        self.report_to(next);
         self.waiting = Arc::default();
         self.writing.submit(|place| *place = place.take().and_then(Place::detach));
     }

@@ -538,6 +538,25 @@ fn a_report_of_a_transfer_that_has_ended_does_not_concern_the_next_of_its_name()
 }
 
 #[test]
+fn what_was_under_way_when_a_file_failed_is_no_second_failure() {
+    let mut world = World::new();
+    std::fs::write(world.to.path().join("file"), contents(3_000_000)).expect("written");
+    world.client.transfers.request(Instant::ZERO, ID, SafeName::parse("file").expect("safe")).expect("new");
+    world.link_up();
+    while world.client.transfers.progress(ID).is_none_or(|progress| progress.received < 1_000_000) {
+        world.exchange();
+    }
+    let generation = world.client.worker.receiving[&ID].generation();
+    for text in ["this synchronisation failed", "an earlier synchronisation failed"] {
+        let mut failure = Failure::local(Code::StoreFailed, text);
+        failure.retry_after = Duration::from_secs(5);
+        let report = Report { id: ID, generation, outcome: Outcome::Failed(failure) };
+        report.apply(Instant::ZERO, &mut world.client.transfers, &mut world.client.worker);
+    }
+    assert!(world.client.transfers.progress(ID).is_some(), "it is asked for again");
+}
+
+#[test]
 fn a_file_that_is_opened_too_late_is_not_offered() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::write(dir.path().join("file"), contents(1000)).expect("a source");
