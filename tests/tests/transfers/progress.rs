@@ -2,7 +2,7 @@
 
 use bowline_core::transfer::{Digest, Stage};
 use bowline_host::client::Download;
-use bowline_host::server::ServerConfig;
+use bowline_host::server::{ServerConfig, ServerEvent};
 
 use crate::ends::Pair;
 use crate::rig::{
@@ -68,7 +68,7 @@ pub(crate) fn a_part_is_fetched_beside_the_whole(pair: Pair) {
 }
 
 pub(crate) fn a_folder_is_listed_and_nothing_is_written(pair: Pair) {
-    let serving = Serving::start(pair, ServerConfig::default());
+    let mut serving = Serving::start(pair, ServerConfig::default());
     std::fs::create_dir(serving.dir.path().join("folder")).expect("made");
     std::fs::write(serving.dir.path().join("folder/file"), contents(10)).expect("written");
     let dir = folder();
@@ -78,6 +78,14 @@ pub(crate) fn a_folder_is_listed_and_nothing_is_written(pair: Pair) {
         end(client.fetch(&store, Download::new(id(1), name("folder"), name("folder")))).expect("listed");
     assert!(got.listing.is_some_and(|listing| listing.entries().count() == 1));
     assert!(!dir.path().join("folder").exists());
+    let told = loop {
+        match serving.server.event() {
+            ServerEvent::Listed { name, .. } => break name,
+            ServerEvent::Sent(file) => panic!("{file:?}"),
+            _ => {}
+        }
+    };
+    assert_eq!(told, Some(name("folder")), "no file was fetched");
 }
 
 pub(crate) fn of_a_small_file_that_another_client_has_begun_only_the_rest_comes(pair: Pair) {

@@ -139,6 +139,8 @@ pub enum Event {
     Done {
         /// Which transfer.
         id: TransferId,
+        /// What it was: who asks for a file by its name is given a listing if a folder has that name.
+        kind: Kind,
         /// How many bytes.
         length: u64,
         /// Their digest, which both ends have computed.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bowline_core::closing::Obstacle;
 use bowline_core::session::{self, Session};
-use bowline_core::transfer::{self, Code, Failure, Leftover, Offer, SafeName, TransferId};
+use bowline_core::transfer::{self, Code, Failure, Kind, Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Connection, Disconnect, End, Instant, connection, pump};
 use bowline_handshake::client::Request;
 use bowline_store::DiskStore;
@@ -137,7 +137,15 @@ fn where_a_file_was_to_go_is_forgotten_when_it_has_ended() {
     let store = DiskStore::open(dir.path(), bowline_store::Config::default()).unwrap();
     let Offer { id, name, .. } = offer(1);
     let digest = transfer::Digest::of(b"");
-    let done = transfer::Event::Done { id, length: 0, digest, deduplicated: false, resumed: 0, resent: 0 };
+    let done = transfer::Event::Done {
+        id,
+        kind: Kind::File,
+        length: 0,
+        digest,
+        deduplicated: false,
+        resumed: 0,
+        resent: 0,
+    };
     let failed = transfer::Event::Failed { id, failure: Failure::local(Code::Cancelled, "not wanted") };
     for ended in [done, failed] {
         let mut keeper = keeper(ClientConfig::default());

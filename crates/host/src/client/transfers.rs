@@ -106,7 +106,7 @@ impl<T> Keeper<T> {
                 }
                 self.outputs.push_back(Output::Transfer(event));
             }
-            Event::Done { id, length, digest, deduplicated, resumed, resent } => {
+            Event::Done { id, length, digest, deduplicated, resumed, resent, .. } => {
                 self.places.remove(&id);
                 let listing = self.desk.worker.take_listing(id);
                 let Some(tracked) = self.tracked.remove(&id) else { return };

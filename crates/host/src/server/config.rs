@@ -145,7 +145,7 @@ pub enum ServerEvent {
     Received(FileEvent),
     /// A file has been fetched.
     Sent(FileEvent),
-    /// A client has had something listed for itself, and no file.
+    /// A client has been told what there is: it wanted to know no more, or asked for a folder.
     Listed {
         /// The client.
         peer: Peer,

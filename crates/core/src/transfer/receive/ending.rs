@@ -89,9 +89,9 @@ impl Incoming {
         let Whole { length, digest, deduplicated } = whole;
         // What earlier links brought was not there already.
         let deduplicated = deduplicated && self.earlier.received == 0;
-        let (id, resent) = (self.offer.id, self.duplicate);
+        let (id, kind, resent) = (self.offer.id, self.offer.kind, self.duplicate);
         let resumed = self.earlier.resumed.unwrap_or(0);
-        cx.events.push_back(Event::Done { id, length, digest, deduplicated, resumed, resent });
+        cx.events.push_back(Event::Done { id, kind, length, digest, deduplicated, resumed, resent });
         Fate::Ended
     }
 }

@@ -29,6 +29,7 @@ impl Outgoing {
         cx.events.push_back(if whole.digest == digest && whole.length == length {
             Event::Done {
                 id,
+                kind: self.offer.kind,
                 length,
                 digest,
                 deduplicated: whole.deduplicated && !self.carried,

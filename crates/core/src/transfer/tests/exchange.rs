@@ -105,6 +105,7 @@ fn the_same_transfer_again_is_done_at_once() {
     world.run(MINUTE);
     let done = Event::Done {
         id: id(1),
+        kind: Kind::File,
         length: 300_000,
         digest: Digest::of(&contents(7, 300_000)),
         deduplicated: true,

@@ -132,10 +132,10 @@ impl Served {
                     self.desk.worker.offer_listing(&self.store, id, name);
                 }
             }
-            Event::Done { id, length, digest, deduplicated, .. } => {
+            Event::Done { id, kind, length, digest, deduplicated, .. } => {
                 self.inbox.end(id);
                 self.house.forget(id);
-                let Some(Subject { name, way, kind, batch, .. }) = self.subjects.remove(&id) else { return };
+                let Some(Subject { name, way, batch, .. }) = self.subjects.remove(&id) else { return };
                 self.share.handle_done(way, length, deduplicated);
                 self.count = Some(now);
                 let (name, folder) = (self.whole(name), kind == Kind::Folder);
