@@ -121,6 +121,21 @@ fn is_discarded(failure: &Failure) -> bool {
     failure.by_peer && failure.code == Code::SourceChanged && is_gone
 }
 
+/// What was asked for was not offered in `silent`. `at_work`: the peer has said that it is.
+fn unanswered(what: &What, silent: Duration, at_work: bool) -> Failure {
+    let silent = silent.as_secs();
+    let text = match what {
+        What::Named(_) => format!("no answer for {silent} s"),
+        What::Listing(_) if at_work => {
+            format!("the listing has not come after {silent} s, although the other end was at work on it")
+        }
+        What::Listing(_) => format!(
+            "the other end has said nothing about the listing for {silent} s, not even that it is at work on it"
+        ),
+    };
+    Failure::local(Code::Stalled, text)
+}
+
 impl Transfers {
     /// An incoming transfer has ended, well or badly, and an event of it says how; a file that we asked for may be
     /// asked for again.
@@ -190,10 +205,12 @@ impl Transfers {
                 *until = None;
                 self.asking.push_back(id);
             }
-            Asking::Asked { handle, .. } => {
-                let handle = *handle;
-                let text = format!("no answer for {} s", self.config.stall_timeout.as_secs());
-                let failure = Failure::local(Code::Stalled, text);
+            Asking::Asked { handle, since, heard } => {
+                let (handle, failure) = (*handle, unanswered(&wanted.what, now - *since, heard > since));
+                if matches!(wanted.what, What::Listing(_)) {
+                    // Whoever makes one says so, and does not get further by being asked again.
+                    self.wanted.remove(&id);
+                }
                 self.refuse_open(handle, &failure);
                 self.events.push_back(Event::Failed { id, failure });
                 self.forget_incoming(id);

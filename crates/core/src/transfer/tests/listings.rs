@@ -113,3 +113,43 @@ fn who_lists_for_long_says_so() {
     sender.0.handle_timeout(due);
     assert_eq!(sender.say_at(due), [Frame::Finishing(1, wire::Phase::Verify)]);
 }
+
+/// A client whose question for a listing gets this for an answer every ten seconds; when it gives up, and why.
+fn given_up(answer: Option<&Frame>) -> (Instant, Failure) {
+    let mut receiver = Scripted::client();
+    receiver.0.request_listing(Instant::ZERO, id(1), None).expect("new");
+    receiver.say();
+    for now in (10..1000).step_by(10).map(Instant::from_secs) {
+        receiver.0.handle_timeout(now);
+        match &receiver.events()[..] {
+            [] => answer.into_iter().for_each(|frame| receiver.hear_at(now, frame.clone())),
+            [Event::Failed { failure, .. }] => {
+                assert_eq!(cancelled(&receiver.say_at(now)), Some(Code::Stalled), "the peer is told");
+                assert!(receiver.0.is_empty());
+                return (now, failure.clone());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("it waits for ever")
+}
+
+#[test]
+fn who_says_nothing_of_a_listing_is_not_asked_again() {
+    let (when, failure) = given_up(None);
+    assert_eq!((when, failure.code), (Instant::from_secs(60), Code::Stalled));
+    assert_eq!(
+        failure.text,
+        "the other end has said nothing about the listing for 60 s, not even that it is at work on it"
+    );
+}
+
+#[test]
+fn who_is_at_work_on_a_listing_for_longer_than_anything_takes_is_not_asked_again() {
+    let (when, failure) = given_up(Some(&Frame::Finishing(1, wire::Phase::Verify)));
+    assert_eq!((when, failure.code), (Instant::from_secs(660), Code::Stalled));
+    assert_eq!(
+        failure.text,
+        "the listing has not come after 660 s, although the other end was at work on it"
+    );
+}
