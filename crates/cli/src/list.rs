@@ -21,6 +21,7 @@ use bowline_core::transfer::{ByteRange, Kind, Listing, SafeName};
 use bowline_store::{Config, DiskStore};
 use bowline_tokio::Download;
 use console::Term;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
@@ -41,13 +42,12 @@ pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble>
     let output = args.common.output;
     let subject = Subject { name: title.clone(), bytes: 0, folder: false };
     let report = Report::new(report::LIST, output, story, vec![subject], 0);
-    // For what has come of it while there is no connection.
-    let place = tempfile::tempdir()
-        .map_err(|e| Trouble::failed(format!("the system has no place for a while: {e}")))?;
-    let store = DiskStore::open(place.path(), Config::fetching()).map_err(Trouble::failed)?;
+    // A store has a folder. Nothing is written to this one, for what comes stays in memory.
+    let place = Path::new("/");
+    let store = DiskStore::open(place, config()).map_err(Trouble::failed)?;
     // Another process does not go on with it.
     let identity = Identity::passing().map_err(Trouble::failed)?;
-    let id = identity.of_fetch(courier.server(), &title, ByteRange::WHOLE, place.path());
+    let id = identity.of_fetch(courier.server(), &title, ByteRange::WHOLE, place);
     let (tell, news) = mpsc::channel(1);
     let (ended, mut ends) = mpsc::unbounded_channel();
     let client = courier.client();
@@ -69,6 +69,13 @@ pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble>
         }
     }
     Ok(())
+}
+
+/// Of a store for nothing but a listing, with which no other process goes on.
+fn config() -> Config {
+    let mut config = Config::fetching();
+    config.keep_listings = false;
+    config
 }
 
 /// How many columns there are for people. One that does not say has as many as most.

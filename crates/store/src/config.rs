@@ -37,6 +37,9 @@ pub struct Config {
     /// a million files with names of ordinary length. A principal that has a name takes half of it at the most, unless by a
     /// single one.
     pub listings: usize,
+    /// Whether what has come of a listing when a link ends is kept in staging, so that another process goes on with it. Default
+    /// `true`: that of a large tree may have taken a while. Within a process it goes on in either case.
+    pub keep_listings: bool,
     /// What a durable byte has to survive. Default [`Durability::Full`].
     pub fsync: Durability,
 }
@@ -53,6 +56,7 @@ impl Default for Config {
             check_space: true,
             adopt_folders: false,
             listings: 64 << 20,
+            keep_listings: true,
             fsync: Durability::Full,
         }
     }

@@ -188,7 +188,7 @@ fn a_server_that_cannot_say_what_it_holds_is_asked_once() {
     assert_eq!(complaint(&refused, 1), format!("{url}/: {why}"));
 }
 
-/// A listing that takes four seconds, from where some of it has come. What is under way goes to the folder `tmp`.
+/// A listing that takes four seconds, from where some of it has come. `tmp` is there for whoever wants a place for a while.
 fn under_way(world: &World) -> (Process, Relay, Server) {
     for n in 0..10_000 {
         world.file(&format!("inbox/{n:0>100}"), 0);
@@ -213,6 +213,16 @@ fn a_listing_goes_on_when_the_connection_was_cut() {
     assert_eq!(sums["files"], 10_000);
     assert!(relay.down() < 1_100_000, "it did not begin again");
     assert_eq!(listing.finish().code, Some(0));
+    assert_eq!(fs::read_dir(world.path("tmp")).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_listing_that_is_killed_leaves_nothing() {
+    let world = World::new();
+    let (mut listing, relay, _server) = under_way(&world);
+    relay.cut();
+    listing.event(|event| event["event"] == "link" && event["state"] == "down");
+    listing.kill();
     assert_eq!(fs::read_dir(world.path("tmp")).expect("a folder").count(), 0);
 }
 

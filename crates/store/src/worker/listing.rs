@@ -5,7 +5,7 @@ use crate::{Attach, Attached, DiskStore, ErrorKind, Mode, Partial, Spec, StoreEr
 use bowline_core::transfer::{Digest, Listing, TransferId};
 
 /// A listing under way. It comes into memory, where it is needed in the end. What has come when a link ends is kept in staging,
-/// too, as the part of a file that never gets its name: another process goes on with it.
+/// too, as the part of a file that never gets its name: another process goes on with it, unless nobody wants that.
 #[derive(Debug)]
 pub(super) struct Coming {
     store: DiskStore,
@@ -29,8 +29,16 @@ impl Coming {
         coming
     }
 
+    /// Whether anything of it comes to a disk.
+    fn is_kept(&self) -> bool {
+        self.spec.validator.is_some() && self.store.config().keep_listings
+    }
+
     /// What another process has kept of it.
     fn kept(&self) -> Result<Vec<u8>, StoreError> {
+        if !self.is_kept() {
+            return Ok(Vec::new());
+        }
         let partial = self.attach(Mode::AttachOnly)?;
         let text = partial.read()?;
         partial.detach()?;
@@ -39,7 +47,7 @@ impl Coming {
 
     /// Keeps what has come for another process.
     pub(super) fn keep(&self) -> Result<(), StoreError> {
-        if self.spec.validator.is_none() || self.text.is_empty() {
+        if !self.is_kept() || self.text.is_empty() {
             return Ok(());
         }
         let mut partial = match self.attach(Mode::AttachOrCreate) {
@@ -70,8 +78,10 @@ impl Coming {
 
     /// Nothing of it is kept.
     pub(super) fn discard(&self) {
-        // What cannot be removed is found to be old.
-        let _ = self.store.discard(self.id);
+        if self.is_kept() {
+            // What cannot be removed is found to be old.
+            let _ = self.store.discard(self.id);
+        }
     }
 }
 
@@ -80,13 +90,30 @@ mod tests {
     use super::*;
     use bowline_core::transfer::{SafeName, Validator};
 
+    /// A version of a listing, if it is known to be one.
+    fn spec(version: Option<&[u8]>) -> Spec {
+        let mut spec = Spec::new(SafeName::parse("top").expect("safe"), Some(9));
+        spec.validator = version.map(|bytes| Validator::from_bytes(bytes).expect("short enough"));
+        spec
+    }
+
+    #[test]
+    fn a_listing_that_nobody_else_goes_on_with_stays_in_memory() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = crate::Config { keep_listings: false, ..crate::Config::default() };
+        let store = DiskStore::open(dir.path(), config).expect("a store");
+        let open =
+            |earlier| Coming::open(&store, TransferId::from_bytes([1; 16]), spec(Some(b"one")), earlier);
+        let mut before = open(None);
+        before.text.push(b'd');
+        before.keep().expect("nothing to do");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 0);
+        assert_eq!(open(Some(before)).text, b"d");
+        assert!(open(None).text.is_empty());
+    }
+
     #[test]
     fn a_listing_goes_on_only_if_its_version_is_known_to_be_the_same() {
-        let spec = |version: Option<&[u8]>| {
-            let mut spec = Spec::new(SafeName::parse("top").expect("safe"), Some(9));
-            spec.validator = version.map(|bytes| Validator::from_bytes(bytes).expect("short enough"));
-            spec
-        };
         for (known, offered, expected) in [
             (Some(&b"one"[..]), Some(&b"one"[..]), "d"),
             (Some(b"one"), Some(b"two"), ""),
