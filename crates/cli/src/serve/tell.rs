@@ -129,8 +129,9 @@ fn line(event: &ServerEvent) -> Option<Line> {
             let line = Line::new("listed").with("name", name.as_ref().map(SafeName::as_str));
             of(peer, line.with("bytes", *bytes))
         }
-        ServerEvent::Failed { peer, name, failure } => {
+        ServerEvent::Failed { peer, name, listing, failure } => {
             let line = Line::new("failed").with("name", name.as_ref().map(SafeName::as_str));
+            let line = if *listing { line.with("listing", true) } else { line };
             of(peer, line.with("error", failure.to_string()))
         }
         _ => return None,
@@ -179,15 +180,23 @@ fn sentence(event: &ServerEvent, digits: usize) -> Option<String> {
             format!("sent {name}: {} to {peer}, blake3 {}", Size(*bytes), shown(digest))
         }
         ServerEvent::Listed { peer, name, .. } => {
-            format!("listed {} for {peer}", name.as_ref().map_or("all that there is", |name| name.as_str()))
+            format!("listed {} for {peer}", listed(name.as_ref()))
         }
-        ServerEvent::Failed { peer, name, failure } => {
+        ServerEvent::Failed { peer, name, listing: true, failure } => {
+            format!("not listed: {} for {peer}: {failure}", listed(name.as_ref()))
+        }
+        ServerEvent::Failed { peer, name, failure, .. } => {
             let name = name.as_ref().map_or("a transfer", |name| name.as_str());
             format!("not transferred: {name} with {peer}: {failure}")
         }
         ServerEvent::Rejected { peer, why } => format!("turned away: {peer}: {why}"),
         _ => return None,
     })
+}
+
+/// What a client wants to have listed.
+fn listed(name: Option<&SafeName>) -> &str {
+    name.map_or("all that there is", SafeName::as_str)
 }
 
 #[cfg(test)]

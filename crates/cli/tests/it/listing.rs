@@ -1,6 +1,6 @@
 //! What a server says of what it holds, and how the command tells it.
 
-use crate::common::{Process, Relay, Server, Signal, World};
+use crate::common::{Done, Process, Relay, Server, Signal, World};
 use crate::refusals::complaint;
 #[cfg(unix)]
 use crate::terminal::Terminal;
@@ -119,6 +119,29 @@ fn who_may_not_know_what_there_is_hears_so() {
     assert!(complaint(&refused, 1).ends_with("you may not fetch files from this server"), "{refused:?}");
     let missing = world.run(["list", &format!("{}/none", keeps.url)]);
     assert_eq!(complaint(&missing, 1), "none: the server has no file or folder of that name");
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
+fn the_server_tells_its_own_people_what_it_has_not_listed() {
+    let world = world();
+    let told = |options: &[&str]| {
+        let server = world.serve(options);
+        for name in ["", "/none"] {
+            assert_eq!(world.run(["list", &format!("{}{name}", server.url)]).code, Some(1));
+        }
+        server.process.signal(Signal::INT);
+        let Done { stdout, stderr, .. } = server.process.finish();
+        stdout + &stderr
+    };
+    let people = told(&["--no-list"]);
+    assert!(people.contains("not listed: all that there is for 127.0.0.1:"), "{people}");
+    assert!(people.contains("not listed: none for 127.0.0.1:"), "{people}");
+    let programs = told(&["--no-list", "--json"]);
+    for name in ["null", "\"none\""] {
+        let failed = format!(r#"{{"event":"failed","name":{name},"listing":true,"#);
+        assert!(programs.contains(&failed), "{programs}");
+    }
 }
 
 #[test]

@@ -160,6 +160,8 @@ pub enum ServerEvent {
         peer: Peer,
         /// The file, if it was known, from the folder of the store on; a listing of the store has no name.
         name: Option<SafeName>,
+        /// Nothing but a listing was asked for: of what has that name, or of the store.
+        listing: bool,
         /// Why.
         failure: Failure,
     },

@@ -87,10 +87,11 @@ fn log(event: &ServerEvent) {
             let name = name.as_ref().map(SafeName::as_str);
             info!(link = peer.link, who = who(peer), name, bytes, "listed");
         }
-        ServerEvent::Failed { peer, name, failure } => {
+        ServerEvent::Failed { peer, name, listing, failure } => {
             let (link, who) = (peer.link, who(peer));
             let name = name.as_ref().map(SafeName::as_str);
-            info!(link, who, name, code = %failure.code, why = %failure, "not transferred");
+            let message = if *listing { "not listed" } else { "not transferred" };
+            info!(link, who, name, code = %failure.code, why = %failure, "{message}");
         }
         event => debug!(?event, "server"),
     }

@@ -159,8 +159,9 @@ impl Served {
                 if let Some(Subject { way, .. }) = &subject {
                     self.share.handle_failed(*way, failure.code);
                 }
+                let listing = subject.as_ref().is_some_and(|subject| subject.kind == Kind::Listing);
                 let name = subject.and_then(|subject| self.whole(subject.name));
-                self.tell(ServerEvent::Failed { peer, name, failure });
+                self.tell(ServerEvent::Failed { peer, name, listing, failure });
             }
             other => self.outputs.push_back(Output::Transfer(other)),
         }
