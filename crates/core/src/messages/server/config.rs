@@ -12,7 +12,8 @@ pub struct SessionsConfig {
     /// How long a session is kept without a link. 120 s: longer than a train in a tunnel.
     pub keep: Duration,
     /// How many sessions there are at once, with and without links. 1024, as many as a server has connections. For another
-    /// one the one without a link goes that has waited longest, of the principal that has most of those.
+    /// one the one without a link goes that has waited longest, of the principal that has most of those. 0 counts as 1:
+    /// a server that wants none does not [speak](crate::session::Config::messages) of messages.
     pub max_sessions: usize,
     /// How many bytes are kept for sessions without a link. 64 MiB; beyond it those go that have waited longest, of the
     /// principal for whom most is kept.

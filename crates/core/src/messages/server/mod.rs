@@ -106,7 +106,8 @@ impl Ended {
 
 impl Sessions {
     /// No sessions yet. The key makes the secrets of the sessions: it must be random.
-    pub fn new(config: SessionsConfig, key: [u8; 32], now: Instant) -> Self {
+    pub fn new(mut config: SessionsConfig, key: [u8; 32], now: Instant) -> Self {
+        config.max_sessions = config.max_sessions.max(1);
         Self {
             config,
             key: Key(key),

@@ -6,7 +6,7 @@ use crate::transfer::wire as files;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-const LINK: LinkId = LinkId(1);
+pub(super) const LINK: LinkId = LinkId(1);
 
 /// A client and a server that speak of messages, or do not.
 fn pair(client: bool, server: bool) -> (Session, Session, Sessions) {

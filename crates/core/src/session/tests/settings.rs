@@ -1,8 +1,8 @@
 //! Settings of sessions at their extremes.
 
-use super::messages::{pair_with, settle_at};
+use super::messages::{LINK, pair_with, settle_at};
 use super::*;
-use crate::messages::{self, SessionsConfig};
+use crate::messages::{self, Sessions, SessionsConfig};
 use alloc::format;
 use alloc::string::String;
 
@@ -16,6 +16,9 @@ fn time(most: bool) -> Duration {
 fn size(most: bool) -> usize {
     if most { usize::MAX } else { 0 }
 }
+
+/// A client, a server's end of its link, and the sessions there.
+type Talk = (Session, Session, Sessions);
 
 /// Each number of the settings of messages.
 const OF_MESSAGES: [(&str, Set<messages::Config>); 10] = [
@@ -31,6 +34,13 @@ const OF_MESSAGES: [(&str, Set<messages::Config>); 10] = [
     ("resume_timeout", |config, most| config.resume_timeout = time(most)),
 ];
 
+/// Each number of what a server keeps of all its sessions.
+const OF_SESSIONS: [(&str, Set<SessionsConfig>); 3] = [
+    ("keep", |config, most| config.keep = time(most)),
+    ("max_sessions", |config, most| config.max_sessions = size(most)),
+    ("max_detached_bytes", |config, most| config.max_detached_bytes = size(most)),
+];
+
 #[test]
 fn no_number_keeps_messages_from_crossing() {
     for (field, set) in OF_MESSAGES {
@@ -39,18 +49,57 @@ fn no_number_keeps_messages_from_crossing() {
             set(&mut extreme, most);
             let plain = messages::Config::default();
             for [client, server] in [[extreme, extreme], [extreme, plain], [plain, extreme]] {
-                two_cross(client, server).unwrap_or_else(|told| panic!("{field}, {most}: {told}"));
+                let sessions = SessionsConfig { session: server, ..SessionsConfig::default() };
+                two_cross(&mut talk_of(client, sessions), Instant::ZERO)
+                    .unwrap_or_else(|told| panic!("{field}, {most}: {told}"));
             }
         }
     }
 }
 
-/// Two messages go each way, one after the other, as soon as there is room.
-fn two_cross(client: messages::Config, server: messages::Config) -> Result<(), String> {
+#[test]
+fn no_number_of_a_server_keeps_messages_from_crossing_on_one_link_or_on_the_next() {
+    for (field, set) in OF_SESSIONS {
+        for most in [false, true] {
+            let mut config = SessionsConfig::default();
+            set(&mut config, most);
+            let mut talk = talk_of(messages::Config::default(), config);
+            for link in 0..3 {
+                let now = Instant::from_secs(60 * link);
+                relink(&mut talk, config, now);
+                two_cross(&mut talk, now).unwrap_or_else(|told| panic!("{field}, {most}, {link}: {told}"));
+            }
+        }
+    }
+}
+
+/// A client, and a server with the settings that these sessions have.
+fn talk_of(client: messages::Config, sessions: SessionsConfig) -> Talk {
     let config = |messages| Config { messages: Some(messages), ..Config::default() };
-    let sessions = SessionsConfig { session: server, ..SessionsConfig::default() };
-    let (mut client, mut server, mut sessions) = pair_with(config(client), config(server), sessions);
-    let mut now = Instant::ZERO;
+    pair_with(config(client), config(sessions.session), sessions)
+}
+
+/// The link is cut without a word, and the next one is there.
+fn relink((client, server, sessions): &mut Talk, config: SessionsConfig, now: Instant) {
+    lose_link(client, now);
+    sessions.handle_link_down(now, LINK, false);
+    sessions.handle_timeout(now);
+    *server = Session::server(Config { messages: Some(config.session), ..Config::default() }, now);
+    client.handle_link_up(now, None);
+    server.handle_link_up(now, None);
+    sessions.handle_link_up(now, LINK, b"");
+    // What is said before the client knows whether its session is still there may come back.
+    settle_at(now, client, server, sessions);
+}
+
+fn lose_link(session: &mut Session, now: Instant) {
+    let mut connection = Connection::client(connection::Config::default(), SEED, Instant::ZERO);
+    connection.handle_end(now, End::Reset);
+    pump(now, &mut connection, session);
+}
+
+/// Two messages go each way, one after the other, as soon as there is room.
+fn two_cross((client, server, sessions): &mut Talk, mut now: Instant) -> Result<(), String> {
     let (mut up, mut down) = (0, 0);
     let (mut said, mut answered, mut id) = (0, 0, None);
     for _ in 0..100 {
@@ -58,14 +107,14 @@ fn two_cross(client: messages::Config, server: messages::Config) -> Result<(), S
         if said < 2 && speaks.send(now, Message::text("hello")).is_ok() {
             said += 1;
         }
-        settle_at(now, &mut client, &mut server, &mut sessions);
+        settle_at(now, client, server, sessions);
         if let Some((from, _)) = sessions.poll_received(now) {
             (up, id) = (up + 1, Some(from));
         }
         if id.is_some_and(|id| answered < 2 && sessions.send(now, id, Message::text("you too")).is_ok()) {
             answered += 1;
         }
-        settle_at(now, &mut client, &mut server, &mut sessions);
+        settle_at(now, client, server, sessions);
         down += usize::from(client.messages_mut().expect("it speaks").poll_received(now).is_some());
         if (up, down) == (2, 2) {
             return Ok(());
@@ -75,7 +124,7 @@ fn two_cross(client: messages::Config, server: messages::Config) -> Result<(), S
         server.handle_timeout(now);
         sessions.handle_timeout(now);
     }
-    Err(format!("{up} went up and {down} down: {:?}", events(&mut client)))
+    Err(format!("{up} went up and {down} down: {:?}", events(client)))
 }
 
 /// Each number of what makes a client dial.
@@ -102,10 +151,7 @@ fn no_number_keeps_a_client_from_its_first_link_nor_from_an_end() {
             let mut session = Session::client(config, SEED, Instant::ZERO);
             assert_eq!(session.poll_event(), Some(Event::Dial), "{field}, {most}");
             session.handle_link_up(Instant::ZERO, None);
-            let mut connection = Connection::client(connection::Config::default(), SEED, Instant::ZERO);
-            let now = Instant::from_secs(1);
-            connection.handle_end(now, End::Reset);
-            pump(now, &mut connection, &mut session);
+            lose_link(&mut session, Instant::from_secs(1));
             let told = events(&mut session);
             let is_next =
                 |event: &Event| matches!(event, Event::Dial | Event::Waiting { .. } | Event::GaveUp(_));
