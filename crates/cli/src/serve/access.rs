@@ -4,7 +4,7 @@
 //! # name   token                 what it allows; without a word, everything
 //! alice    blake3:25c7...        send fetch folder=alice quota=50GiB rate=2MiB until=2030-12-31
 //! camera   Fh2kq8...             send folder=camera
-//! public   -                     fetch
+//! public   -                     fetch no-list
 //! ```
 
 use crate::args::{Serve, Token, parse_token};
@@ -150,6 +150,7 @@ fn entry(line: &str) -> Result<Entry, String> {
         match key {
             "send" if value.is_empty() => sends = true,
             "fetch" if value.is_empty() => fetches = true,
+            "no-list" if value.is_empty() => grant.may_list = false,
             "folder" => {
                 let folder = SafeName::parse(value).map_err(|why| format!("folder: {why}"))?;
                 grant.folder = Some(folder);
@@ -160,7 +161,8 @@ fn entry(line: &str) -> Result<Entry, String> {
             // It may be a second token, which is not to be shown.
             _ => {
                 return Err(
-                    "behind the token may stand send, fetch, folder=, quota=, rate= and until=".into()
+                    "behind the token may stand send, fetch, no-list, folder=, quota=, rate= and until="
+                        .into(),
                 );
             }
         }
@@ -199,15 +201,24 @@ mod tests {
         let hex = Digest::of(b"one").to_string();
         let read = parse(&format!("alice blake3:{hex}\npublic - fetch")).expect("good lines");
         assert_eq!(read[0].digest, Some(Digest::of(b"one")));
-        assert!(read[1].secret.is_none() && !read[1].grant.may_send);
+        assert!(read[1].secret.is_none() && !read[1].grant.may_send && read[1].grant.may_list);
         assert_eq!(why("alice blake3:12"), "line 1: a digest has 64 hexadecimal digits");
+    }
+
+    #[test]
+    fn a_line_may_keep_from_a_token_what_there_is() {
+        let read = parse("alice one no-list\nbob two fetch no-list").expect("good lines");
+        let may = |Grant { may_send, may_fetch, may_list, .. }: &Grant| (*may_send, *may_fetch, *may_list);
+        assert_eq!(may(&read[0].grant), (true, true, false));
+        assert_eq!(may(&read[1].grant), (false, true, false));
     }
 
     #[test]
     fn a_line_that_says_something_else_is_told_by_its_number_and_not_by_its_words() {
         assert_eq!(why("alice"), "line 1: it has one word; a name and a token are needed");
-        let behind = "line 2: behind the token may stand send, fetch, folder=, quota=, rate= and until=";
-        for word in ["two", "SEND", "send=yes", "ways=send"] {
+        let behind =
+            "line 2: behind the token may stand send, fetch, no-list, folder=, quota=, rate= and until=";
+        for word in ["two", "SEND", "send=yes", "no-list=yes", "ways=send"] {
             assert_eq!(why(&format!("#\nalice one {word}")), behind);
         }
         assert!(why("alice ö").starts_with("line 1: only printable ASCII"));
