@@ -329,6 +329,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_vanishes_before_the_walk_comes_by_is_missed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let tree = Tree::open(dir.path(), name("a")).expect("a folder");
+        let (mut feeder, mut news, _ended) = feeder();
+        let found = Found::LeftOut { path: "b".into(), why: LeftOut::Vanished };
+        let mut counter = Counter { id: [0; 16], index: 0, count: Arc::default() };
+        feeder.take(&tree, Step { found, opened: None }, &mut counter).await.expect("somebody listens");
+        let Some(News::LeftOut { name, lost, .. }) = news.recv().await else { panic!("it is told") };
+        assert_eq!((Path::new(&name), lost), (&*dir.path().join("b"), Lost::Missed(1)));
+    }
+
+    #[tokio::test]
     async fn no_ends_are_kept_while_named_files_are_sent() {
         let (mut feeder, mut news, ended) = feeder();
         let path = tempfile::tempdir().expect("a folder").path().join("gone");

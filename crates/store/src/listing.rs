@@ -122,8 +122,8 @@ impl DiskStore {
         for found in walk.into_iter().flatten() {
             match found {
                 Found::File(entry) | Found::Folder(entry) => writer.push(&entry),
-                // What is under way is nobody's to fetch.
-                Found::End(_) | Found::LeftOut { why: LeftOut::Staging, .. } => {}
+                // What is under way is nobody's to fetch, nor is what has gone.
+                Found::End(_) | Found::LeftOut { why: LeftOut::Staging | LeftOut::Vanished, .. } => {}
                 Found::LeftOut { why, .. } if why.is_by_nature() => skipped += 1,
                 // It would be missing from a listing that is good otherwise.
                 Found::LeftOut { why: LeftOut::Unreadable(error), .. }

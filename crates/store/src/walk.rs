@@ -49,6 +49,8 @@ pub enum LeftOut {
     Reserved,
     /// Its name is none that every system can have.
     Name(NameError),
+    /// It was moved or removed after its folder had been read.
+    Vanished,
     /// The system does not let us look at it.
     Unreadable(StoreError),
 }
@@ -73,6 +75,7 @@ impl fmt::Display for LeftOut {
             Self::Staging => f.write_str("files under way"),
             Self::Reserved => f.write_str("the name is kept for files under way"),
             Self::Name(error) => error.fmt(f),
+            Self::Vanished => f.write_str("it was moved or removed meanwhile"),
             Self::Unreadable(error) => f.write_str(&error.reason()),
         }
     }
@@ -173,26 +176,28 @@ impl Walk {
         self.again = self.left_out.take();
     }
 
-    /// Looks at a name in the innermost folder; `None` if it has vanished since.
-    fn look(&mut self, part: &OsStr) -> Result<Option<(Entry, Option<Level>)>, LeftOut> {
-        let Some(level) = self.levels.last_mut() else { return Ok(None) };
-        let part = part.to_str().ok_or(LeftOut::Name(NameError::NotUtf8))?;
+    /// Looks at a name in the innermost folder; a folder comes with what it holds.
+    fn look(&mut self, part: &OsStr) -> Result<(Entry, Option<Level>), LeftOut> {
+        let level = self.levels.last_mut().ok_or(LeftOut::Vanished)?;
         let opened = level.open(&self.beginning);
-        let unreadable = |e| LeftOut::Unreadable(StoreError::io(&path(level.name.as_ref()).join(part), e));
-        let folder = match opened {
-            Ok(folder) => folder,
-            // What it held went with it.
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(None);
+        let at = path(level.name.as_ref()).join(part);
+        let unreadable = |e| LeftOut::Unreadable(StoreError::io(&at, e));
+        let folder = opened.map_err(|e| match e.kind() {
+            // What it held may be somewhere else by now.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                let why = "its folder was moved or removed meanwhile";
+                LeftOut::Unreadable(StoreError::because(ErrorKind::NotFound, &at, why))
             }
-            Err(e) => return Err(unreadable(e)),
-        };
-        let Some(meta) = folder.stat(part).map_err(unreadable)? else { return Ok(None) };
+            _ => unreadable(e),
+        })?;
+        let meta = folder.stat(part).map_err(unreadable)?.ok_or(LeftOut::Vanished)?;
+        // Whatever its name is.
         match meta.kind {
             Kind::Link => return Err(LeftOut::Link),
             Kind::Other => return Err(LeftOut::Special),
             Kind::File | Kind::Folder => {}
         }
+        let part = part.to_str().ok_or(LeftOut::Name(NameError::NotUtf8))?;
         let name = level.name.as_ref().map_or_else(|| SafeName::parse(part), |folder| folder.child(part));
         let name = name.map_err(LeftOut::Name)?;
         let whole = self.from.as_ref().map_or_else(|| Ok(name.clone()), |from| from.child(name.as_str()));
@@ -210,11 +215,11 @@ impl Walk {
             unix_mode: meta.mode,
         };
         if !is_folder {
-            return Ok(Some((entry, None)));
+            return Ok((entry, None));
         }
         match folder.enter(part).and_then(|folder| Level::read(folder, Some(name))) {
-            Ok(inner) => Ok(Some((entry, Some(inner)))),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(inner) => Ok((entry, Some(inner))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(LeftOut::Vanished),
             // In its place stands something else by now.
             Err(e) if e.kind() == io::ErrorKind::NotADirectory => Err(LeftOut::Special),
             Err(e) => Err(unreadable(e)),
@@ -237,33 +242,26 @@ impl Iterator for Walk {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
-        loop {
-            let level = self.levels.last_mut()?;
-            self.left_out = None;
-            let Some(part) = self.again.take().or_else(|| level.left.next()) else {
-                let ended = self.levels.pop()?;
-                match ended.name {
-                    Some(name) => return Some(Found::End(name)),
-                    None => return None,
+        let level = self.levels.last_mut()?;
+        self.left_out = None;
+        let Some(part) = self.again.take().or_else(|| level.left.next()) else {
+            return self.levels.pop()?.name.map(Found::End);
+        };
+        Some(match self.look(&part) {
+            Ok((entry, None)) => Found::File(entry),
+            Ok((entry, Some(inner))) => {
+                self.levels.push(inner);
+                if let Some(outer) = self.levels.iter_mut().nth_back(OPEN) {
+                    outer.folder = None;
                 }
-            };
-            match self.look(&part) {
-                Ok(None) => {}
-                Ok(Some((entry, None))) => return Some(Found::File(entry)),
-                Ok(Some((entry, Some(inner)))) => {
-                    self.levels.push(inner);
-                    if let Some(outer) = self.levels.iter_mut().nth_back(OPEN) {
-                        outer.folder = None;
-                    }
-                    return Some(Found::Folder(entry));
-                }
-                Err(why) => {
-                    let path = path(self.levels.last()?.name.as_ref()).join(&part);
-                    self.left_out = Some(part);
-                    return Some(Found::LeftOut { path, why });
-                }
+                Found::Folder(entry)
             }
-        }
+            Err(why) => {
+                let path = path(self.levels.last()?.name.as_ref()).join(&part);
+                self.left_out = Some(part);
+                Found::LeftOut { path, why }
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::disk::{self, File as DiskFile, Folder as DiskFolder};
 use super::model::{ModelFile, ModelFolder};
 use super::{Access, Meta};
 use bowline_core::transfer::UnixMode;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
@@ -113,10 +113,11 @@ impl Folder {
         }
     }
 
-    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
+    pub(crate) fn stat(&self, name: &(impl AsRef<OsStr> + ?Sized)) -> io::Result<Option<Meta>> {
         match self {
             Self::Disk(folder) => folder.stat(name),
-            Self::Model(folder) => folder.stat(name),
+            // There all names are text.
+            Self::Model(folder) => name.as_ref().to_str().map_or(Ok(None), |name| folder.stat(name)),
         }
     }
 

@@ -6,7 +6,7 @@
 use super::{Access, FileId, Kind, Meta};
 #[cfg(not(unix))]
 use bowline_core::transfer::UnixMode;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,8 +68,8 @@ impl Folder {
         })
     }
 
-    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
-        match look(&self.0.join(name)) {
+    pub(crate) fn stat(&self, name: &(impl AsRef<OsStr> + ?Sized)) -> io::Result<Option<Meta>> {
+        match look(&self.0.join(name.as_ref())) {
             Ok(meta) => Ok(Some(meta)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),

@@ -78,8 +78,8 @@ impl Folder {
     }
 
     /// What a name in this folder stands for, if anything.
-    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Meta>> {
-        match rustix::fs::statat(&*self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+    pub(crate) fn stat(&self, name: &(impl AsRef<OsStr> + ?Sized)) -> io::Result<Option<Meta>> {
+        match rustix::fs::statat(&*self.0, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(from_stat(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(e.into()),

@@ -4,6 +4,7 @@ use super::*;
 use crate::{Found, LeftOut};
 use bowline_core::transfer::listing::Entry;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 #[test]
 fn a_walk_goes_the_same_way_each_time() {
@@ -65,8 +66,12 @@ fn what_cannot_be_sent_is_told_with_its_reason() {
     symlink("nowhere", rig.path("d/dangling")).expect("linked");
     fs::write(rig.path("d/a:b"), "").expect("written");
     fs::write(rig.path("d/fine"), "").expect("written");
-    fs::write(rig.dir.path().join(std::ffi::OsStr::from_bytes(b"d/\xff")), "").expect("written");
-    let pipe = std::os::unix::net::UnixListener::bind(rig.path("d/socket")).expect("bound");
+    let odd = |name: &[u8]| rig.dir.path().join(std::ffi::OsStr::from_bytes(name));
+    fs::write(odd(b"d/\xff"), "").expect("written");
+    // Nobody would send them under a better name.
+    symlink("nowhere", odd(b"d/link \xff")).expect("linked");
+    let pipes = [rig.path("d/socket"), odd(b"d/socket \xff")]
+        .map(|path| std::os::unix::net::UnixListener::bind(path).expect("bound"));
     let (mut links, mut special, mut staging, mut names, mut fine) = (0, 0, 0, 0, 0);
     for found in rig.store.walk(None).expect("a folder") {
         match found {
@@ -86,8 +91,26 @@ fn what_cannot_be_sent_is_told_with_its_reason() {
             other @ Found::LeftOut { .. } => panic!("{other:?}"),
         }
     }
-    assert_eq!((links, special, staging, names, fine), (3, 1, 1, 2, 1));
-    drop(pipe);
+    assert_eq!((links, special, staging, names, fine), (4, 2, 1, 2, 1));
+    drop(pipes);
+}
+
+#[test]
+fn what_vanishes_before_the_walk_comes_by_is_told() {
+    let rig = Rig::new();
+    for file in ["a", "b", "d/e"] {
+        fs::create_dir_all(rig.path(file).parent().expect("a folder")).expect("made");
+        fs::write(rig.path(file), "").expect("written");
+    }
+    let mut walk = rig.store.walk(None).expect("a folder");
+    assert!(matches!(walk.next(), Some(Found::File(entry)) if entry.name == name("a")));
+    fs::rename(rig.path("b"), rig.path("c")).expect("moved");
+    fs::remove_dir_all(rig.path("d")).expect("removed");
+    let vanished = |found| match found {
+        Found::LeftOut { path, why: why @ LeftOut::Vanished } if !why.is_by_nature() => path,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(walk.map(vanished).collect::<Vec<_>>(), ["b", "d"].map(PathBuf::from));
 }
 
 #[test]
@@ -162,7 +185,13 @@ fn a_walk_comes_back_through_no_link() {
     assert!(walk.any(is_deepest));
     fs::rename(rig.path("m/m"), rig.path("moved")).expect("moved");
     symlink(outside.path(), rig.path("m/m")).expect("linked");
-    let found = files_of(walk);
+    let is_lost = |found: &Found| {
+        matches!(found, Found::LeftOut { path, why: LeftOut::Unreadable(error) }
+            if error.kind() == ErrorKind::NotFound && path.ends_with("m/z"))
+    };
+    let (lost, rest): (Vec<_>, Vec<_>) = walk.partition(is_lost);
+    let found = files_of(rest.into_iter());
     assert_eq!(found.len(), 4, "three in folders that are still open, and the one beside the link");
     assert!(found.iter().all(|file| file.length == 0));
+    assert_eq!(lost.len(), 55, "what is in the folders between is told");
 }
