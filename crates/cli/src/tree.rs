@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// A folder to send, under the name that it gets.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl Feeder {
     pub(crate) async fn feed(&mut self, tree: Tree) -> Result<(), Over> {
         let batch = self.identity.of_folder(&self.server, tree.name.as_str(), "batch");
         let count = Arc::new(AtomicU32::new(0));
-        self.count(&tree, Arc::clone(&count));
+        let counting = self.count(&tree, Arc::clone(&count));
         let mut counter = Counter { id: *batch.as_bytes(), index: 0, count };
         let store = tree.store.clone();
         let walk = match on_disk(tree.name.as_str(), &self.tell, move || store.walk(None)).await {
@@ -106,7 +107,10 @@ impl Feeder {
         // The walk is through: what is left to be sent are folders.
         let all = counter.index.saturating_add(self.nest.to_send().try_into().unwrap_or(u32::MAX));
         counter.count.store(all, Ordering::Relaxed);
-        self.finish(&mut counter).await
+        self.finish(&mut counter).await?;
+        // It has gone the same way; without what it says nobody knows that this was all.
+        let _ = counting.await;
+        Ok(())
     }
 
     /// Waits until every folder has got what it holds, and been sent.
@@ -239,9 +243,10 @@ impl Feeder {
         if let LinkState::Ended { .. } = *self.client.link().borrow() { Err(Over) } else { Ok(()) }
     }
 
-    /// Counts what there is, beside the walk that sends it: a large tree need not wait for that.
-    fn count(&self, tree: &Tree, count: Arc<AtomicU32>) {
-        let (store, tell) = (tree.store.clone(), self.tell.clone());
+    /// Counts what there is, beside the walk that sends it: a large tree need not wait for that. Nobody waits for a count of what
+    /// is not queued any more.
+    fn count(&self, tree: &Tree, count: Arc<AtomicU32>) -> JoinHandle<()> {
+        let (store, tell) = (tree.store.clone(), self.tell.downgrade());
         tokio::task::spawn_blocking(move || {
             let Ok(walk) = store.walk(None) else { return };
             // The folder itself.
@@ -257,13 +262,15 @@ impl Feeder {
                     Found::LeftOut { why, .. } if why.is_passing() => return,
                     Found::End(_) | Found::LeftOut { .. } => {}
                 }
-                if tell.is_closed() {
+                if tell.upgrade().is_none_or(|tell| tell.is_closed()) {
                     return;
                 }
             }
             count.store((files + folders).try_into().unwrap_or(0), Ordering::Relaxed);
-            let _ = tell.blocking_send(News::Counted(Counted { files, folders, bytes }));
-        });
+            if let Some(tell) = tell.upgrade() {
+                let _ = tell.blocking_send(News::Counted(Counted { files, folders, bytes }));
+            }
+        })
     }
 
     /// A new transfer; gives its number.
@@ -288,71 +295,4 @@ fn shown(tree: &Tree, entry: &Entry) -> String {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-    use bowline_core::transfer::Code;
-    use bowline_tokio::ClientConfig;
-
-    /// A feeder, what it tells, and where it hears of ends.
-    fn feeder() -> (Feeder, mpsc::Receiver<News>, mpsc::UnboundedSender<Ended>) {
-        let (tell, news) = mpsc::channel(1);
-        let (ended, ends) = mpsc::unbounded_channel();
-        let feeder = Feeder {
-            client: Client::new("ws://127.0.0.1:9", ClientConfig::default()).expect("a good URL"),
-            server: String::new(),
-            identity: Arc::new(Identity::passing().expect("random bytes")),
-            preserve: false,
-            tell,
-            ends,
-            next: 0,
-            nest: Nest::default(),
-        };
-        (feeder, news, ended)
-    }
-
-    fn name(name: &str) -> SafeName {
-        SafeName::parse(name).expect("a good name")
-    }
-
-    #[tokio::test]
-    async fn a_walk_that_stands_still_says_why() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let tree = Tree::open(dir.path(), name("a")).expect("a folder");
-        let (mut feeder, mut news, _ended) = feeder();
-        let error = StoreError::io(Path::new("d"), rustix::io::Errno::MFILE.into());
-        let found = Found::LeftOut { path: "d".into(), why: LeftOut::Unreadable(error) };
-        let mut counter = Counter { id: [0; 16], index: 0, count: Arc::default() };
-        feeder.take(&tree, Step { found, opened: None }, &mut counter).await.expect("somebody listens");
-        let Some(News::PutOff { name, failure, after }) = news.recv().await else { panic!("it is put off") };
-        assert_eq!((failure.code, after), (Code::Busy, ahead::STANDSTILL));
-        assert_eq!(Path::new(&name), dir.path().join("d"));
-    }
-
-    #[tokio::test]
-    async fn what_vanishes_before_the_walk_comes_by_is_missed() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let tree = Tree::open(dir.path(), name("a")).expect("a folder");
-        let (mut feeder, mut news, _ended) = feeder();
-        let found = Found::LeftOut { path: "b".into(), why: LeftOut::Vanished };
-        let mut counter = Counter { id: [0; 16], index: 0, count: Arc::default() };
-        feeder.take(&tree, Step { found, opened: None }, &mut counter).await.expect("somebody listens");
-        let Some(News::LeftOut { name, lost, .. }) = news.recv().await else { panic!("it is told") };
-        assert_eq!((Path::new(&name), lost), (&*dir.path().join("b"), Lost::Missed(1)));
-    }
-
-    #[tokio::test]
-    async fn no_ends_are_kept_while_named_files_are_sent() {
-        let (mut feeder, mut news, ended) = feeder();
-        let path = tempfile::tempdir().expect("a folder").path().join("gone");
-        for index in 0..100 {
-            let path = path.clone();
-            feeder
-                .send_source(index, name("a"), None, None, move || Source::open(&path))
-                .await
-                .expect("somebody listens");
-            news.recv().await.expect("it could not begin");
-            ended.send(Ended { index, listing: None }).expect("it listens");
-            assert_eq!(feeder.ends.len(), 1);
-        }
-    }
-}
+mod tests;
