@@ -115,7 +115,8 @@ over! {
         stuck:
             a_peer_that_takes_no_more_is_found_and_the_file_goes_on
             a_close_does_not_wait_for_a_peer_that_takes_no_more
-            a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave;
+            a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
+            a_server_that_stops_tells_of_a_client_that_does_not_leave;
         verbs:
             either_end_pauses_and_resumes
             either_end_cancels_and_the_other_learns_what_is_left

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use bowline_blocking::dial;
 use bowline_core::closing::Kind;
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_handshake::client::Request;
 use bowline_host::client::{ClientConfig, LinkEvent};
-use bowline_host::server::ServerConfig;
+use bowline_host::server::{ServerConfig, ServerEvent};
 use bowline_host::transfer::TransferError;
 
 use crate::ends::{LIMIT, Pair};
@@ -61,11 +64,7 @@ pub(crate) fn a_close_does_not_wait_for_a_peer_that_takes_no_more(pair: Pair) {
 }
 
 pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave(pair: Pair) {
-    let mut config = ServerConfig::default();
-    config.drain = Duration::from_millis(300);
-    config.connection.closing.close_timeout = 10 * LIMIT;
-    config.connection.closing.stall_timeout = 10 * LIMIT;
-    config.connection.heartbeat.interval = 10 * LIMIT;
+    let mut config = in_no_hurry();
     config.accept.timeout = 10 * LIMIT;
     let mut serving = Serving::start(pair, config);
     let dir = folder();
@@ -80,4 +79,29 @@ pub(crate) fn a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
     assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
     assert!(kept(serving.dir.path()) > 400_000);
     drop(silent);
+}
+
+pub(crate) fn a_server_that_stops_tells_of_a_client_that_does_not_leave(pair: Pair) {
+    let mut serving = Serving::start(pair, in_no_hurry());
+    let url = pair.over.url(serving.server.address());
+    let request = Request::new(&url).and_then(|request| request.with_subprotocol(SUBPROTOCOL)).expect("good");
+    let silent = dial::connect_with(&request, &dial::Config::default()).expect("connected");
+    serving.server.stop();
+    let disconnect = loop {
+        if let ServerEvent::Disconnected { disconnect, .. } = serving.server.event() {
+            break disconnect;
+        }
+    };
+    assert_eq!(disconnect.kind(), Kind::LocalAbort, "{disconnect}");
+    drop(silent);
+}
+
+/// Nobody is let go but by a server that stops.
+fn in_no_hurry() -> ServerConfig {
+    let mut config = ServerConfig::default();
+    config.drain = Duration::from_millis(300);
+    config.connection.closing.close_timeout = 10 * LIMIT;
+    config.connection.closing.stall_timeout = 10 * LIMIT;
+    config.connection.heartbeat.interval = 10 * LIMIT;
+    config
 }

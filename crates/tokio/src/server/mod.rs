@@ -14,10 +14,11 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bowline_host::AcceptError;
 use bowline_host::accept::{Failures, is_passing};
 use bowline_host::server::{House, Refusal};
+use bowline_host::{AcceptError, LAST_WORDS};
 use bowline_store::DiskStore;
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
@@ -67,6 +68,8 @@ pub struct Server {
     house: Arc<House>,
     events: broadcast::Sender<ServerEvent>,
     stopping: watch::Sender<bool>,
+    /// Tells those who are there that they have had their time to leave.
+    letting_go: watch::Sender<()>,
     /// One clock for all links, which share the sessions of messages.
     clock: Clock,
     /// For those who come by listeners.
@@ -83,11 +86,11 @@ impl Server {
     /// If the operating system has no randomness.
     pub fn new(store: DiskStore, config: ServerConfig) -> Self {
         let (events, _) = broadcast::channel(1024);
-        let (stopping, _) = watch::channel(false);
+        let (stopping, letting_go) = (watch::Sender::new(false), watch::Sender::default());
         let (clock, news) = (Clock::start(), News::default());
         let places = Places::new(config.max_connections, clock);
         let house = Arc::new(House::new(store, config, news.teller(), clock.now()));
-        Self { house, events, stopping, clock, places, news, log: Log::new(clock) }
+        Self { house, events, stopping, letting_go, clock, places, news, log: Log::new(clock) }
     }
 
     /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
@@ -102,9 +105,9 @@ impl Server {
     }
 
     /// Serves everybody who connects, until `shutdown` completes; then tells all clients to come back later, makes
-    /// durable what has come, and returns when they are gone, or when [`ServerConfig::drain`] has passed. Whoever has not
-    /// finished its handshake by then is let go without a word. The end of one listener is that of the server: clients that
-    /// come by others from then on are told the same as those who were there, if they ask within a second.
+    /// durable what has come, and returns when they are gone, or a second after [`ServerConfig::drain`] has passed. Whoever
+    /// has not finished its handshake by then is let go without a word. The end of one listener is that of the server:
+    /// clients that come by others from then on are told the same as those who were there, if they ask within a second.
     ///
     /// When the future is dropped early, its clients are cut without a word, and come again as after any cut: their
     /// sessions are kept, the server has not stopped, and may serve again.
@@ -168,8 +171,10 @@ impl Server {
         };
         drop((door, next));
         self.stopping.send_replace(true);
-        let _ =
-            timeout(self.house.config().drain, async { while links.join_next().await.is_some() {} }).await;
+        if !have_gone(&mut links, self.house.config().drain).await {
+            self.letting_go.send_replace(());
+            have_gone(&mut links, LAST_WORDS).await;
+        }
         // Links whose time is over go with their set, and the sessions with the last one.
         self.house.talks().stop(self.clock.now());
         self.log.handle_end();
@@ -273,11 +278,11 @@ impl Server {
             Ok(driver) => driver.with_valve(set_unsent),
             Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::System(error))),
         };
-        let stopping = self.stopping.subscribe();
+        let orders = (self.stopping.subscribe(), self.letting_go.subscribe());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let stir = Stir::default();
         let served = self.house.serve(pass, peer, spawn, deliver, stir.waker(), clock.now());
-        Link { server: self, host, served, stir }.run(driver, stopping).await;
+        Link { server: self, host, served, stir }.run(driver, orders).await;
     }
 
     fn tell(&self, event: ServerEvent) {
@@ -285,6 +290,11 @@ impl Server {
         // Nobody may be listening.
         let _ = self.events.send(event);
     }
+}
+
+/// Whether all of them end within this time.
+async fn have_gone(links: &mut JoinSet<()>, time: Duration) -> bool {
+    timeout(time, async { while links.join_next().await.is_some() {} }).await.is_ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One client being served, from the end of its handshake to the end of its link.
 
-use bowline_core::Disconnect;
+use bowline_core::{Disconnect, End};
 use bowline_host::server::{Output, Served};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -20,8 +20,12 @@ pub(super) struct Link<'a> {
 }
 
 impl Link<'_> {
-    pub(super) async fn run<S>(mut self, mut driver: Driver<S>, mut stopping: watch::Receiver<bool>)
-    where
+    /// The server stops, and then lets go of whoever has not left.
+    pub(super) async fn run<S>(
+        mut self,
+        mut driver: Driver<S>,
+        (mut stopping, mut letting_go): (watch::Receiver<bool>, watch::Receiver<()>),
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut told = false;
@@ -44,6 +48,7 @@ impl Link<'_> {
                     told = true;
                     self.served.send_away(now.now(), driver.conn_mut());
                 }
+                Ok(()) = letting_go.changed() => driver.conn_mut().handle_end(now.now(), End::LocalAbort),
             }
         }
     }

@@ -121,7 +121,7 @@ async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
     let start = tokio::time::Instant::now();
     server.serve_stream(far, "somebody".into()).await;
     // A time-out is answered, and the answer listened for.
-    assert!(start.elapsed() <= 3 * bowline_host::LAST_WORDS, "{:?}", start.elapsed());
+    assert!(start.elapsed() <= 3 * LAST_WORDS, "{:?}", start.elapsed());
 }
 
 #[tokio::test]
