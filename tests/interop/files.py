@@ -1,9 +1,9 @@
 """`bowline.v1` in Python: files over links that may end at any byte, for a client and for a server.
 
 It was written from PROTOCOL.md alone; § names the section that a line obeys. wire.py has the frames and the
-links. Left out is what two ends can do without: folders but for what a server says of them, ranges,
-unknown lengths, messages (§8), a window that fits the path, limits of a rate, most timers, and much of what
-a server owes itself against strangers.
+links, messages.py the messages. Left out is what two ends can do without: folders but for what a server says
+of them, ranges, unknown lengths, a window that fits the path, limits of a rate, most timers, and much of
+what a server owes itself against strangers.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from blake3 import blake3
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import Server, ServerConnection, serve
 
 from wire import (
     BATCH,
@@ -30,17 +27,20 @@ from wire import (
     KIND,
     LARGEST,
     LISTING,
+    MAY_BE_UNKNOWN,
     NAME,
     OFFERED_BEFORE,
-    SUBPROTOCOL,
     TO_THE_END,
     VALIDATOR,
     Cancelled,
     Code,
+    Dialer,
     Frame,
     Kind,
     Link,
     LinkLost,
+    Listener,
+    MakeLink,
 )
 
 EARLY = 64 << 10  # what may be sent before ACCEPT (§4, Credit)
@@ -54,12 +54,9 @@ CREATE, ATTACH, RESTART = 1, 2, 3  # modes of an offer, beside 0: whichever it i
 PART, WHOLE, ELSEWHERE = 0, 1, 2  # what a receiver has
 GAP, DAMAGE = 1, 2  # why it asks to go back
 UNKNOWN = 2**64 - 1  # a length (§4, Unknown length)
-MAY_BE_UNKNOWN = 0x8000  # fields from here on (§1)
 KNOWN = {NAME, VALIDATOR, BATCH}  # a folder, which has a kind, is not taken here
 LINKS = 50  # how often a client dials for one file
 PAUSE_BETWEEN = 0.02  # seconds between two links, where a client of the world waits longer each time
-
-MakeLink = Callable[..., Link]
 
 
 @dataclass
@@ -456,33 +453,8 @@ class Receiver(Transfer):
             await self._ack()
 
 
-class Client:
-    """Dials, and dials again when a link is lost (§4, Ends). The instance names this process (§3)."""
-
-    def __init__(self, url: str, token: str = "", make_link: MakeLink = Link):
-        self.url, self.make_link = url, make_link
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.instance = secrets.token_bytes(16)
-
-    @contextlib.asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
-        """A link, from its HELLO to its end."""
-        async with connect(
-            self.url,
-            subprotocols=[SUBPROTOCOL],
-            compression=None,
-            max_size=1 << 20,
-            proxy=None,
-            additional_headers=self.headers,
-        ) as socket:
-            link = self.make_link(socket, self.instance, False)
-            await link.greet()
-            reading = asyncio.create_task(link.run())
-            try:
-                yield link
-            finally:
-                await socket.close()
-                await reading
+class Client(Dialer):
+    """Dials, and dials again when a link is lost (§4, Ends)."""
 
     async def send(self, source: Source) -> Frame:
         return await self._again(lambda link: Sender(link, source, was_offered=source.epoch > 0).run())
@@ -515,26 +487,17 @@ class Client:
         raise LinkLost(f"{LINKS} links have ended early")
 
 
-class Folder:
+class Folder(Listener):
     """What a server takes and gives out: the files of one folder, unfinished ones beside it."""
 
     def __init__(self, files: Path, staging: Path, make_link: MakeLink = Link):
-        self.files, self.staging, self.make_link = files, staging, make_link
-        self.instance = secrets.token_bytes(16)
+        super().__init__(make_link)
+        self.files, self.staging = files, staging
         self.parts: dict[bytes, Part] = {}
 
-    async def serve(self, port: int = 0) -> Server:
-        return await serve(
-            self._handle, "127.0.0.1", port, subprotocols=[SUBPROTOCOL], compression=None, max_size=1 << 20
-        )
-
-    async def _handle(self, socket: ServerConnection) -> None:
-        link = self.make_link(socket, self.instance, True)
-        await link.greet()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(link.run())
-            while frame := await link.asked.get():
-                tasks.create_task(self._answer(link, frame))
+    async def answer(self, link: Link, tasks: asyncio.TaskGroup) -> None:
+        while frame := await link.asked.get():
+            tasks.create_task(self._answer(link, frame))
 
     async def _answer(self, link: Link, frame: Frame) -> None:
         name = frame.tlvs.get(NAME, b"").decode(errors="replace")

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import secrets
-import sys
-import tempfile
-import unittest
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 from websockets.exceptions import InvalidStatus
 
+from case import LIMIT, Case, main, url_of
 from files import Client, Folder, Part, Receiver, Sender, Source
 from wire import Cancelled, Code, Frame, Kind, Link, LinkLost
 
-BOWLINE = ""
 LENGTH = (3 << 20) + 17
 CUTS = 20
-LIMIT = 30.0  # seconds for one exchange, which takes one
 
 
 Action = Callable[[Link], Awaitable[None]]
@@ -95,10 +90,9 @@ def random_cuts(seed: int) -> Plan:
     return cuts(*sorted(random.Random(seed).sample(range(LENGTH), CUTS)))
 
 
-class FilesTest(unittest.IsolatedAsyncioTestCase):
+class FilesTest(Case):
     async def asyncSetUp(self) -> None:
-        asyncio.get_running_loop().set_debug(False)
-        self.dir = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        await super().asyncSetUp()
         self.theirs, self.ours = self.dir / "theirs", self.dir / "ours"
         self.theirs.mkdir()
         self.ours.mkdir()
@@ -354,13 +348,8 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
     @contextlib.asynccontextmanager
     async def serve(self, **env: str) -> AsyncIterator[str]:
         """`bowline serve` over the folder `theirs`."""
-        server = await self.start("serve", "--listen", "127.0.0.1:0", "--dir", self.theirs, **env)
-        try:
-            async with asyncio.timeout(LIMIT):
-                yield (await server.stdout.readline()).decode().split()[-1]
-        finally:
-            server.terminate()
-            await server.communicate()
+        async with self.server("serve", "--listen", "127.0.0.1:0", "--dir", self.theirs, **env) as url:
+            yield url
 
     @contextlib.asynccontextmanager
     async def listen(self, plan: Plan) -> AsyncIterator[str]:
@@ -368,7 +357,7 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
         staging = self.dir / "staging"
         staging.mkdir(exist_ok=True)
         async with await Folder(self.theirs, staging, plan).serve() as server:
-            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            yield url_of(server)
 
     async def run_command(self, *args: str | Path, code: int = 0) -> str:
         command = await self.start(*args)
@@ -380,11 +369,6 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
                 command.kill()
         self.assertEqual(command.returncode, code, said.decode())
         return said.decode()
-
-    async def start(self, *args: str | Path, **env: str) -> asyncio.subprocess.Process:
-        env = {**os.environ, "BOWLINE_STATE_DIR": str(self.dir / "state"), **env}
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(BOWLINE, *args, env=env, stdout=pipe, stderr=pipe)
 
     def source(self, name: str) -> Source:
         return Source(secrets.token_bytes(16), name, self.path)
@@ -400,10 +384,6 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
         offer = await link.request(part.id, part.name, was_offered=True)
         await Receiver(link, offer, part, self.ours / part.name, is_requested=True).run()
 
-    async def until(self, is_so) -> None:
-        while not is_so():
-            await asyncio.sleep(0.001)
-
     @contextlib.contextmanager
     def assertCode(self, code: Code, discard: bool = False) -> Iterator[None]:
         with self.assertRaises(Cancelled) as caught:
@@ -412,5 +392,4 @@ class FilesTest(unittest.IsolatedAsyncioTestCase):
 
 
 if __name__ == "__main__":
-    BOWLINE = sys.argv.pop(1)
-    unittest.main(verbosity=2)
+    main()

@@ -1,27 +1,34 @@
-"""The frames of `bowline.v1` and the links that carry them, for files.py. § is of PROTOCOL.md."""
+"""The frames of `bowline.v1` and the links that carry them, for files.py and messages.py. § is of PROTOCOL.md."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
 from crc32c import crc32c
+from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 SUBPROTOCOL = Subprotocol("bowline.v1")
 LARGEST = 64 << 10  # the longest payload that is taken here
 MEMORY = 16 << 20
+LONGEST = (1 << 20) + (64 << 10) + 64  # no frame is longer: a message of §8, with fields and what is around it
 MAY_BE_IGNORED = 0x80  # types from here on (§1)
+MAY_BE_UNKNOWN = 0x8000  # fields from here on
 OFFERED_BEFORE = 16  # a flag in the header of REQUEST
 TO_THE_END = 2**64 - 1
 NAME, VALIDATOR, BATCH, KIND, AGENT, TEXT = 0x0020, 0x0022, 0x0024, 0x002A, 0x8001, 0x8010
 LISTING = b"\2"  # a kind, of REQUEST and of OFFER
+MESSAGES = 1  # a feature: sessions of messages (§8)
 
 
 class Kind(IntEnum):
@@ -32,6 +39,15 @@ class Kind(IntEnum):
     DATA, FIN = 0x20, 0x21
     ACK, DONE, FINISHING = 0x30, 0x31, 0x32
     PAUSE, RESUME, CANCEL = 0x40, 0x41, 0x42
+
+
+class Msg(IntEnum):
+    """Types of frames of messages (§8.1)."""
+
+    DATA, ACK, RESUME, RESUMED, NEWSESSION = 0x50, 0x51, 0x52, 0x53, 0x54
+
+
+OF_MESSAGES = range(0x50, 0x60)
 
 
 class Code(IntEnum):
@@ -78,6 +94,11 @@ FIXED: dict[int, Layout] = {
     Kind.PAUSE: Layout("offset:Q answer:I"),
     Kind.RESUME: Layout("offset:Q heard:I"),
     Kind.CANCEL: Layout("code:I after:I durable:Q discard:I"),
+    Msg.DATA: Layout("number:Q last:Q form:B rsv:11s"),
+    Msg.ACK: Layout("last:Q"),
+    Msg.RESUME: Layout("session:16s secret:16s epoch:I messages:I bytes:I rsv:I last:Q"),
+    Msg.RESUMED: Layout("epoch:I messages:I bytes:I keep:I secret:16s last:Q"),
+    Msg.NEWSESSION: Layout("why:I after:I"),
 }
 
 
@@ -143,6 +164,8 @@ def decode(message: bytes) -> Frame | None:
         return None if kind >= MAY_BE_IGNORED else Frame(kind, handle)
     if not is_whole:
         raise Broken(Code.PROTOCOL, f"type {kind:#04x}: {len(message)} bytes are too few")
+    if kind not in (Kind.DATA, Msg.DATA) and len(message) > end + 4:
+        raise Broken(Code.PROTOCOL, f"type {kind:#04x}: {len(message)} bytes are too many")
     tlvs = {}
     while at < end and not is_damaged:
         tlv, length = TLV.unpack_from(message, at)
@@ -157,20 +180,31 @@ Inbox = asyncio.Queue[Frame | LinkLost | Cancelled]
 class Link:
     """One connection: whom its frames are for (§1), how it begins (§3) and ends (§7)."""
 
+    features = 0  # what this end speaks of, beside files
+    farewell = 1000  # with which it closes
+
     def __init__(self, socket: Connection, instance: bytes, is_server: bool):
         self.socket, self.instance = socket, instance
         self.peer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self.asked: asyncio.Queue[Frame | None] = asyncio.Queue()  # what the peer offers and asks for
-        self.error = ""
-        self._inboxes: dict[int, Inbox] = {}
+        self.error, self.code = "", 0  # of the peer's ERROR
+        self._inboxes: dict[int, Inbox] = {0: asyncio.Queue()}  # that of 0 is for messages
         self._requests: dict[bytes, Inbox] = {}
         self._next, self._highest = (2, -1) if is_server else (1, 0)
 
     async def greet(self) -> None:
         """Each side does so before anything else."""
         limits: dict[str, Any] = {"largest": LARGEST, "transfers": 8, "offers": 100, "memory": MEMORY}
+        limits["features"] = self.features
         agent = {AGENT: b"files.py"}
         await self.send(Kind.HELLO, lowest=1, highest=1, instance=self.instance, tlvs=agent, **limits)
+
+    async def greeting(self) -> Frame:
+        """The HELLO of the peer, once it has come."""
+        await asyncio.wait([self.peer])
+        if self.peer.cancelled():
+            raise LinkLost(self.error or "closed before it was greeted")
+        return self.peer.result()
 
     async def run(self) -> None:
         """Reads until the link has ended."""
@@ -181,9 +215,7 @@ class Link:
                 elif frame := decode(message):
                     await self._dispatch(frame)
         except Broken as fault:
-            with contextlib.suppress(LinkLost):
-                await self.send(Kind.ERROR, code=fault.code, tlvs={TEXT: fault.text.encode()})
-                await self.socket.close(1011 if fault.code == Code.CORRUPT_FRAME else 1002, fault.text)
+            await self.fail(fault)
         except (ConnectionClosed, LinkLost):
             pass
         self.peer.cancel()
@@ -191,12 +223,20 @@ class Link:
         for inbox in self._inboxes.values():
             inbox.put_nowait(LinkLost(self.error or f"closed with {self.socket.close_code}"))
 
+    async def fail(self, fault: Broken) -> None:
+        """Ends the link, for the peer has broken the protocol, or the path a frame (§7)."""
+        with contextlib.suppress(LinkLost):
+            await self.send(Kind.ERROR, code=fault.code, tlvs={TEXT: fault.text.encode()})
+            await self.socket.close(1011 if fault.code == Code.CORRUPT_FRAME else 1002, fault.text)
+
     async def _dispatch(self, frame: Frame) -> None:
         """Finds whom a frame is for. What nobody can have said ends the link (§6)."""
         if (frame.kind == Kind.HELLO) == self.peer.done():
             raise Broken(Code.PROTOCOL, "HELLO stands at the beginning, and nowhere else")
         if frame.kind in (Kind.OFFER, Kind.REQUEST):
             self._begin(frame)
+        elif frame.kind in OF_MESSAGES:
+            await self._hear_of_messages(frame)
         elif frame.handle == 0:
             await self._hear(frame)
         elif inbox := self._inboxes.get(frame.handle):
@@ -215,11 +255,23 @@ class Link:
             case Kind.PROBE:
                 await self.send(Kind.PROBE_ACK, anything=frame["anything"])
             case Kind.ERROR:
-                self.error = frame.text
+                self.error, self.code = frame.text, frame["code"]
             case Kind.PROBE_ACK | Kind.GOAWAY:
                 pass
             case _:
                 raise Broken(Code.PROTOCOL, f"type {frame.kind:#04x} for the link")
+
+    async def _hear_of_messages(self, frame: Frame) -> None:
+        if not self.features & MESSAGES:
+            await self.socket.close(1003, "messages are not spoken of here")
+        elif frame.kind not in FIXED:
+            raise Broken(Code.UNSUPPORTED, f"type {frame.kind:#04x}")
+        elif frame.handle:
+            raise Broken(Code.PROTOCOL, f"type {frame.kind:#04x} for handle {frame.handle}")
+        elif unknown := [tlv for tlv in frame.tlvs if tlv < MAY_BE_UNKNOWN]:
+            raise Broken(Code.UNSUPPORTED, f"field {unknown[0]:#06x}")
+        else:
+            self._inboxes[0].put_nowait(frame)
 
     def _begin(self, frame: Frame) -> None:
         if frame.handle <= self._highest or frame.handle % 2 == self._next % 2:
@@ -244,7 +296,7 @@ class Link:
 
     async def send(
         self,
-        kind: Kind,
+        kind: Kind | Msg,
         handle: int = 0,
         *,
         flags: int = 0,
@@ -261,7 +313,7 @@ class Link:
             raise LinkLost(self.error or str(end)) from end
 
     async def receive(self, handle: int) -> Frame:
-        """The next frame of a transfer; its end, or that of the link, is an exception."""
+        """The next frame of a transfer, or of messages; its end, or that of the link, is an exception."""
         frame = await self._inboxes[handle].get()
         if isinstance(frame, Exception):
             raise frame
@@ -293,3 +345,59 @@ class Link:
         finally:
             self._requests.pop(id, None)
             self.close(handle)
+
+
+MakeLink = Callable[..., Link]
+
+
+class Dialer:
+    """Opens links to a server. The instance names this process (§3)."""
+
+    def __init__(self, url: str, token: str = "", make_link: MakeLink = Link):
+        self.url, self.make_link = url, make_link
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.instance = secrets.token_bytes(16)
+
+    @contextlib.asynccontextmanager
+    async def link(self) -> AsyncIterator[Link]:
+        """A link, from its HELLO to its end."""
+        async with connect(
+            self.url,
+            subprotocols=[SUBPROTOCOL],
+            compression=None,
+            max_size=LONGEST,
+            proxy=None,
+            additional_headers=self.headers,
+        ) as socket:
+            link = self.make_link(socket, self.instance, False)
+            await link.greet()
+            reading = asyncio.create_task(link.run())
+            try:
+                yield link
+            finally:
+                await socket.close(link.farewell)
+                await reading
+
+
+class Listener:
+    """Takes links, at a free port if none is named."""
+
+    def __init__(self, make_link: MakeLink = Link):
+        self.make_link = make_link
+        self.instance = secrets.token_bytes(16)
+
+    async def serve(self, port: int = 0) -> Server:
+        return await serve(
+            self._greet, "127.0.0.1", port, subprotocols=[SUBPROTOCOL], compression=None, max_size=LONGEST
+        )
+
+    async def _greet(self, socket: ServerConnection) -> None:
+        link = self.make_link(socket, self.instance, True)
+        with contextlib.suppress(LinkLost):
+            await link.greet()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(link.run())
+            await self.answer(link, tasks)
+
+    async def answer(self, link: Link, tasks: asyncio.TaskGroup) -> None:
+        """What a server does with a link, here and in tasks of its own."""
