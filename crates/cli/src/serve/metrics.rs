@@ -76,11 +76,14 @@ async fn serve(
         Asked::Nonsense => ("400 Bad Request", "text/plain", "this is not HTTP\n".into()),
     };
     let length = body.len();
-    let head = format!(
+    let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
+    stream.write_all(answer.as_bytes()).await?;
+    // RFC 9110 §9.3.2: no body, and a head as if there were one.
+    if !head.starts_with(b"HEAD ") {
+        stream.write_all(body.as_bytes()).await?;
+    }
     stream.shutdown().await
 }
 

@@ -169,6 +169,11 @@ fn the_figures_of_a_server_are_what_has_happened() {
 
     assert!(ask(&metrics, "GET / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 404"));
     assert!(ask(&metrics, "POST /metrics HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 405"));
+    let (head, body) = ask(&metrics, "HEAD /metrics HTTP/1.1\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 405") && head.contains("Content-Length: 21") && body.is_empty(),
+        "{head}"
+    );
     server.signal(Signal::INT);
     assert_eq!(server.finish().code, Some(0));
 }

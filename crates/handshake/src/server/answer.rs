@@ -139,10 +139,16 @@ pub(super) fn rejection<B: AsRef<[u8]>>(response: &http::Response<B>) -> Vec<u8>
     refusal(response.status(), headers, response.body().as_ref())
 }
 
-/// The bytes of the answer to a request that cannot be accepted; none if none can be given.
-pub(super) fn automatic(error: &Refused) -> Vec<u8> {
+/// The bytes of the answer to a request that begins like this and cannot be accepted; none if none can be given.
+pub(super) fn automatic(error: &Refused, request: &[u8]) -> Vec<u8> {
     let Some((status, headers)) = automatic_head(error) else { return Vec::new() };
-    refusal(status, headers, format!("{error}\n").as_bytes())
+    let body = format!("{error}\n");
+    let mut answer = refusal(status, headers, body.as_bytes());
+    // RFC 9110 §9.3.2: no body, and a head as if there were one.
+    if request.starts_with(b"HEAD ") {
+        answer.truncate(answer.len() - body.len());
+    }
+    answer
 }
 
 /// Status and headers of that answer.

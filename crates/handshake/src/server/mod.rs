@@ -314,7 +314,7 @@ impl Handshake {
             }
             Scan::Complete(head) => match check::parse(&head) {
                 Ok(asked) => self.state = State::Asked(Box::new(asked)),
-                Err(error) => self.refuse(now, error),
+                Err(error) => self.answer(now, error, &head),
             },
             Scan::Foreign(start) => self.refuse(now, Error::NotHttp { start }),
             Scan::TooLarge => self.refuse(now, Error::TooLarge { limit: self.config.head_bytes }),
@@ -330,9 +330,15 @@ impl Handshake {
         self.refuse(now, Error::NotHttp { start });
     }
 
-    /// Answers by itself.
+    /// Answers by itself what has not come whole.
     fn refuse(&mut self, now: Instant, error: Error) {
-        self.output = answer::automatic(&error).into();
+        let start = Bytes::copy_from_slice(self.reader.greeting());
+        self.answer(now, error, &start);
+    }
+
+    /// Answers by itself a request that begins like this.
+    fn answer(&mut self, now: Instant, error: Error, request: &[u8]) {
+        self.output = answer::automatic(&error, request).into();
         self.state = State::Refusing { error, since: now };
     }
 }

@@ -29,6 +29,25 @@ fn a_405_tells_the_method_to_use() {
 }
 
 #[test]
+fn whoever_asks_for_a_head_gets_no_body() {
+    let long = format!("HEAD /{} HTTP/1.1\r\n", "a".repeat(1 << 20));
+    let many = format!("HEAD / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(1000));
+    for (request, status) in [
+        (REQUEST.replace("GET", "HEAD") + "\r\n", 405),
+        ("\r\nHEAD / HTTP/1.0\r\n\r\n".to_owned(), 405),
+        ("HEAD / HTTP/1.1\r\nbroken\r\n\r\n".to_owned(), 400),
+        (long, 431),
+        (many, 431),
+    ] {
+        let (_, answer) = refused(request);
+        let head = answer.strip_suffix("\r\n\r\n").expect("nothing behind the head");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        // RFC 9110 §9.3.2: as if it had been a GET.
+        assert!(head.contains("\r\nContent-Type: ") && !head.contains("\r\nContent-Length: 0"), "{head}");
+    }
+}
+
+#[test]
 fn http_2_is_answered_400() {
     let (error, answer) = refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     assert!(matches!(error, Error::Malformed { .. }), "{error}");
