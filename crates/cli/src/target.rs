@@ -48,6 +48,13 @@ impl Target {
         self.limits.connect_timeout
     }
 
+    /// The proxy on the way, if there is one, without its password.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        let proxy = self.limits.proxies.choose(&self.request).ok().flatten();
+        // What goes to a Unix socket goes by no proxy.
+        proxy.filter(|_| self.limits.unix.is_none()).map(ToString::to_string)
+    }
+
     /// The request, for a WebSocket with these settings that dials as this does.
     pub(crate) fn reconnecting(self, config: &mut ReconnectingConfig) -> Request {
         (config.dial, config.token_file) = (self.limits, self.token_file);

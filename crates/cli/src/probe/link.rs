@@ -19,7 +19,9 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// What opening a connection has shown.
 #[derive(Clone, Debug)]
 pub(super) struct Opened {
+    /// Of the server, or of the proxy on the way.
     pub(super) peer: Option<SocketAddr>,
+    pub(super) proxy: Option<String>,
     /// Which version of TLS is spoken, if any is.
     pub(super) tls: Option<&'static str>,
     /// How long it took until there was a connection: the name was looked up, and TCP had shaken hands, and TLS where it is
@@ -76,6 +78,7 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     let server = dialed.response.headers().get("server");
     let opened = Opened {
         peer: dialed.stream.tcp().and_then(|stream| stream.peer_addr().ok()),
+        proxy: target.proxy(),
         tls: dialed.stream.tls_version(),
         reached: took.saturating_sub(dialed.round_trip),
         upgraded: dialed.round_trip,

@@ -101,6 +101,7 @@ impl Finding {
         match self {
             Self::Open(opened) => Line::new("open")
                 .with("peer", opened.peer.map(|peer| peer.to_string()))
+                .with("proxy", opened.proxy.clone())
                 .seconds("connect_seconds", opened.reached.as_secs_f64())
                 .seconds("handshake_seconds", opened.upgraded.as_secs_f64())
                 .with("tls", opened.tls)
@@ -132,8 +133,12 @@ impl Finding {
 }
 
 fn open(opened: &Opened) -> String {
-    let Opened { peer, tls, reached, upgraded, subprotocol, server } = opened;
-    let place = peer.map_or("reached".into(), |peer| format!("{peer} reached"));
+    let Opened { peer, proxy, tls, reached, upgraded, subprotocol, server } = opened;
+    let place = match (proxy, peer) {
+        (Some(proxy), _) => format!("the proxy {proxy} and the server behind it reached"),
+        (None, Some(peer)) => format!("{peer} reached"),
+        (None, None) => "reached".into(),
+    };
     let mut parts = vec![format!("{place} in {}, WebSocket {} later", time(*reached), time(*upgraded))];
     parts.push(match tls {
         Some("TLSv1_3") => "TLS 1.3".into(),
@@ -287,6 +292,7 @@ mod tests {
     fn a_server_is_told_as_it_calls_itself() {
         let opened = Opened {
             peer: None,
+            proxy: None,
             tls: None,
             reached: millis(1),
             upgraded: millis(2),
@@ -295,6 +301,10 @@ mod tests {
         };
         let expected = "reached in 1.0 ms, WebSocket 2.0 ms later; no TLS; no subprotocol; the server calls itself nginx";
         assert_eq!(open(&opened), expected);
+        let proxy = Some("http://10.0.0.1:3128".into());
+        let through = Opened { peer: Some("10.0.0.1:3128".parse().expect("an address")), proxy, ..opened };
+        let expected = "the proxy http://10.0.0.1:3128 and the server behind it reached in 1.0 ms, WebSocket 2.0 ms later; ";
+        assert!(open(&through).starts_with(expected), "{}", open(&through));
     }
 
     #[test]

@@ -116,9 +116,12 @@ fn a_proxy_of_the_environment_leads_to_other_machines_and_not_to_this_one() {
     let asked = proxy.asked();
     assert!(asked.len() == 1 && asked[0].starts_with("CONNECT files.example:81 HTTP/1.1\r\n"), "{asked:?}");
 
-    assert_eq!(run(&["probe", "ws://files.example:81/"]).code, Some(0));
+    let probed = run(&["probe", "ws://files.example:81/"]);
+    let told = format!("connection  the proxy {} and the server behind it reached in ", proxy.url);
+    assert!(probed.code == Some(0) && probed.stderr.contains(&told), "{probed:?}");
     assert_eq!(proxy.asked().len(), 1, "probe goes the same way");
-    assert_eq!(run(&["probe", &server.url]).code, Some(0));
+    let probed = run(&["probe", &server.url]);
+    assert!(probed.code == Some(0) && !probed.stderr.contains("proxy"), "{probed:?}");
     let far = ["probe", "ws://files.example:81/", "--proxy", "none", "--timeout", "5s"];
     assert_ne!(run(&far).code, Some(0), "who wants no proxy has none");
     assert_ne!(run(&["probe", "ws://near.example/", "--timeout", "5s"]).code, Some(0));
