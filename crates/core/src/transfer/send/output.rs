@@ -107,9 +107,7 @@ impl Outgoing {
 
     /// Sending goes on at `offset`; what is out beyond it is given up.
     pub(super) fn rewind(&mut self, offset: u64, link: &mut Link) {
-        for flight in self.flights.drain(..) {
-            link.flow.handle_lost(flight.len);
-        }
+        self.give_up_flights(link);
         self.sent = offset;
         self.chunk_end = offset;
         if self.pauses.is_void {
@@ -125,5 +123,12 @@ impl Outgoing {
         }
         self.checked = false;
         self.asked_check = false;
+    }
+
+    /// No answer is expected to what is out.
+    pub(super) fn give_up_flights(&mut self, link: &mut Link) {
+        for flight in self.flights.drain(..) {
+            link.flow.handle_lost(flight.len);
+        }
     }
 }

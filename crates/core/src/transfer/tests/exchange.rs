@@ -24,18 +24,37 @@ fn files_of_every_awkward_size_arrive_whole() {
 }
 
 #[test]
+fn whatever_of_a_file_is_there_already_nobody_waits_for_another_try() {
+    for len in [40_000, 65_536, 200_000] {
+        for there in
+            (0..=len).step_by(8 * 1024).flat_map(|there| [there, there + 1]).filter(|there| *there <= len)
+        {
+            let mut world = World::new();
+            let (data, safe) = (contents(7, len)[..there].to_vec(), there);
+            world.server.disk.insert(id(1), Part { data, safe, epoch: 1, committed: false });
+            world.send(id(1), "file", contents(7, len));
+            world.link_up();
+            // All of that comes before the file is open.
+            world.say_all_unasked();
+            while world.deliver(true) {}
+            world.run(Duration::from_secs(5));
+            assert!(
+                world.client.done(id(1)),
+                "{there} of {len} bytes: {:?}",
+                world.client.transfers.progress(id(1))
+            );
+            assert_eq!(world.server.disk[&id(1)].data, contents(7, len));
+        }
+    }
+}
+
+#[test]
 fn a_small_file_costs_one_round_trip() {
     let mut world = World::new();
     world.send(id(1), "small", contents(1, 1024));
     world.link_up();
-    // Everything that the client can say before it has heard anything ...
-    loop {
-        let polled = world.poll_messages();
-        if !(world.client.carry_out_one(world.now) | polled) {
-            break;
-        }
-    }
-    // ... is enough for the server to finish.
+    // That is enough for the server to finish.
+    world.say_all_unasked();
     while world.deliver(true) {}
     while world.server.carry_out_one(world.now) {}
     assert!(world.server.disk[&id(1)].committed);

@@ -404,6 +404,11 @@ impl World {
         true
     }
 
+    /// Everything that the client can say before it has heard anything.
+    pub(super) fn say_all_unasked(&mut self) {
+        while self.poll_messages() | self.client.carry_out_one(self.now) {}
+    }
+
     /// Does everything that can be done without time passing.
     pub(super) fn settle(&mut self) {
         for _ in 0..1_000_000 {

@@ -69,7 +69,7 @@ fn it_begins_unasked_once() {
 
 #[test]
 fn what_has_left_in_vain_keeps_no_place_in_the_window() {
-    for resume in [0, 20_000, 1 << 19] {
+    for resume in [0, 20_000, WINDOW, 1 << 19] {
         for have in [wire::Have::Part, wire::Have::Present] {
             let mut sender = offering(1);
             sender.read();
@@ -79,4 +79,14 @@ fn what_has_left_in_vain_keeps_no_place_in_the_window() {
             assert_eq!(sender.0.traffic().in_flight > 0, waits, "{resume} {have:?}");
         }
     }
+}
+
+#[test]
+fn who_has_just_the_beginning_hears_what_comes_next_and_what_was_read_is_not_read_again() {
+    let mut sender = offering(1);
+    sender.read();
+    sender.say();
+    sender.hear(Frame::Accept(1, wire::Accept { resume: WINDOW, ..accept(1 << 20) }));
+    assert_eq!(piece(&mut sender), Some((WINDOW, WINDOW)));
+    assert_eq!(reads(&mut sender), [64 * 1024, 64 * 1024], "behind what was read with the offer");
 }
