@@ -120,7 +120,7 @@ class Sender(Transfer):
         super().__init__(link, link.open())
         self.source = source
         self.chunk = self.largest = LARGEST
-        self.sequence = self.sent = self.received = 0
+        self.sequence = self.sent = self.highest = self.received = 0
         self.credit = 0 if was_offered else min(EARLY, source.length)
         self.accepted = self.fin = False
         self.healthy: int | None = None  # how far it has come since a chunk was damaged
@@ -155,6 +155,7 @@ class Sender(Transfer):
             if not data:
                 raise await self._end(Code.SOURCE_CHANGED, "the file has become shorter", discard=True)
             at, self.sent = self.sent, self.sent + len(data)
+            self.highest = max(self.highest, self.sent)
             await self._say(Kind.DATA, offset=at, sequence=self.sequence, payload=data)
             self.sequence += 1
         if self.sent == source.length and not self.fin and not self.is_halted:
@@ -167,6 +168,8 @@ class Sender(Transfer):
         match frame.kind:
             case Kind.ACCEPT if not self.accepted:
                 await self._begin(frame)
+            case Kind.ACK if not frame["durable"] <= frame["received"] <= self.highest:
+                raise await self._end(Code.BAD_OFFSET, f"{self.highest} bytes were sent")
             case Kind.ACK:
                 self._hear_ack(frame)
             case Kind.DONE if self.fin:
@@ -200,6 +203,7 @@ class Sender(Transfer):
         self.largest = min(self.largest, accept["largest"])
         # What was sent before ACCEPT was of use if it reaches beyond the place to resume at.
         self.sent = source.length if accept["have"] == ELSEWHERE else max(self.sent, resume)
+        self.highest = max(self.highest, self.sent)
         self.fin = self.fin or accept["have"] == WHOLE
 
     def _hear_ack(self, ack: Frame) -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from blake3 import blake3
 from websockets.exceptions import InvalidStatus
 
 from case import LIMIT, Case, main, url_of
-from files import Client, Folder, Part, Receiver, Sender, Source
-from wire import Cancelled, Code, Frame, Kind, Link, LinkLost
+from files import BLAKE3, DAMAGE, GAP, Client, Folder, Part, Receiver, Sender, Source
+from wire import LARGEST, NAME, VALIDATOR, Cancelled, Code, Frame, Kind, Link, LinkLost
 
 LENGTH = (3 << 20) + 17
 CUTS = 20
@@ -60,7 +63,7 @@ class Hostile(Link):
             await self._look(frame)
 
     async def _dispatch(self, frame: Frame) -> None:
-        frame.is_damaged = self._is_damaged(frame)
+        frame.is_damaged |= self._is_damaged(frame)
         await super()._dispatch(frame)
         await self._look(frame)
 
@@ -88,6 +91,30 @@ def cuts(*places: int) -> Plan:
 def random_cuts(seed: int) -> Plan:
     """The same in each run."""
     return cuts(*sorted(random.Random(seed).sample(range(LENGTH), CUTS)))
+
+
+Step = Callable[[Link, int, bytes], Awaitable[None]]
+
+
+def chunk(start: float, length: float, content: bytes) -> dict[str, Any]:
+    """So many KiB of it, as DATA has them."""
+    at = int(start * 1024)
+    return {"fixed": {"offset": at}, "payload": content[at : at + int(length * 1024)]}
+
+
+def data(start: float, length: float) -> Step:
+    return lambda link, handle, content: link.write(Frame(Kind.DATA, handle, **chunk(start, length, content)))
+
+
+def damaged(start: float, length: float) -> Step:
+    async def say(link: Link, handle: int, content: bytes) -> None:
+        await link.socket.send(spoiled(Frame(Kind.DATA, handle, **chunk(start, length, content)).encode()))
+
+    return say
+
+
+async def fin(link: Link, handle: int, content: bytes) -> None:
+    await link.send(Kind.FIN, handle, length=len(content), digest=blake3(content).digest())
 
 
 class FilesTest(Case):
@@ -306,6 +333,130 @@ class FilesTest(Case):
             await Client(url).send(source)
         return source.resumed[-1]
 
+    # ----- either server, and a peer that says one frame after the other -----
+
+    async def test_a_receiver_knows_what_was_under_way(self):
+        """Each step is a chunk of so many KiB, or FIN, and what the receiver asks for by a rewind."""
+        gap = [
+            (data(0, 1), None),
+            (data(2, 1), (1, GAP)),
+            (data(3, 1), None),  # It was under way, and so is what follows it.
+            (data(3.5, 0.5), (1, GAP)),
+            (data(4, 1), None),
+            (fin, None),
+            (data(1, 1), None),
+            (data(4, 1), (2, GAP)),  # The sender has gone back.
+            (data(2, 6), None),
+            (fin, None),
+        ]
+        damage = [
+            (data(0, 1), None),
+            (damaged(1, 1), (1, DAMAGE)),
+            (data(2, 1), None),
+            (damaged(3, 1), None),
+            (data(4, 1), None),
+            (damaged(6, 1), (1, DAMAGE)),  # It may be any.
+            (data(2, 1), None),
+            (data(1, 1), None),
+            (fin, (2, GAP)),
+            (data(2, 6), None),
+            (fin, None),
+        ]
+        self.path.write_bytes(self.content[: 8 << 10])
+        for serving, steps in itertools.product(range(2), [gap, damage]):
+            source = self.source(secrets.token_hex(8))
+            async with self.servers()[serving] as url, self.attached(url, source) as (link, handle, _):
+                for n, (say, rewind) in enumerate(steps):
+                    await say(link, handle, self.path.read_bytes())
+                    await link.probe()
+                    if rewind:
+                        self.assertEqual(await self.rewind(link, handle), rewind, f"step {n}")
+                await self.until_done(link, handle)
+            self.assertEqual((self.theirs / source.name).read_bytes(), self.path.read_bytes())
+
+    async def test_what_is_durable_outlives_a_crash(self):
+        source = self.source("file")
+        async with self.running("serve", "--listen", "127.0.0.1:0", "--dir", self.theirs) as server:
+            url = (await server.stdout.readline()).decode().split()[-1]
+            async with self.attached(url, source) as (link, handle, accept):
+                await self.send_chunks(link, handle, accept["credit"], upto=2 << 20)
+                durable = await self.durable(link, handle, at_least=1 << 20)
+                server.kill()
+        async with self.serve() as url, self.attached(url, source) as (_, _, accept):
+            self.assertGreaterEqual(accept["resume"], durable)
+            self.assertEqual(accept["digest"], source.digest(accept["resume"]))
+
+    async def test_a_pause_of_the_sender_voids_all_credit(self):
+        for serving in self.servers():
+            source = self.source(secrets.token_hex(8))
+            async with serving as url, self.attached(url, source) as (link, handle, accept):
+                self.assertGreaterEqual(accept["credit"], 2 << 10)
+                await data(0, 1)(link, handle, self.content)
+                await link.send(Kind.PAUSE, handle, offset=1 << 10)
+                await data(1, 1)(link, handle, self.content)
+                with self.assertCode(Code.PROTOCOL):
+                    await self.until_done(link, handle)
+
+    async def test_a_sender_believes_no_credit_from_before_its_pause(self):
+        (self.theirs / "there").write_bytes(self.content)
+        for serving in self.servers():
+            async with serving as url, Client(url).link() as link:
+                handle = (await link.request(secrets.token_bytes(16), "there", was_offered=True)).handle
+                await link.send(Kind.ACCEPT, handle, credit=1 << 10, largest=LARGEST, epoch=1)
+                self.assertEqual((await self.next(link, handle, Kind.DATA))["offset"], 0)
+                await link.send(Kind.PAUSE, handle)
+                self.assertEqual((await self.next(link, handle, Kind.PAUSE))["answer"], 1)
+                # This was promised before that pause was heard.
+                credit = {"received": 1 << 10, "credit": 2 << 10}
+                await link.send(Kind.RESUME, handle, heard=0)
+                await link.send(Kind.ACK, handle, **credit)
+                with self.assertRaises(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await self.next(link, handle, Kind.DATA)
+                await link.send(Kind.RESUME, handle, heard=1)
+                await link.send(Kind.ACK, handle, **credit)
+                self.assertEqual((await self.next(link, handle, Kind.DATA))["offset"], 1 << 10)
+
+    def servers(self) -> list[contextlib.AbstractAsyncContextManager[str]]:
+        """Ours, and that of files.py."""
+        return [self.serve(), self.listen(Plan())]
+
+    @contextlib.asynccontextmanager
+    async def attached(self, url: str, source: Source) -> AsyncIterator[tuple[Link, int, Frame]]:
+        """A link, and a transfer on it that is accepted."""
+        async with Client(url).link() as link:
+            handle = link.open()
+            tlvs = {NAME: source.name.encode(), VALIDATOR: source.validator}
+            look = {"length": source.length, "modified": source.modified}
+            await link.send(Kind.OFFER, handle, id=source.id, algorithm=BLAKE3, tlvs=tlvs, **look)
+            yield link, handle, await self.next(link, handle, Kind.ACCEPT)
+
+    async def next(self, link: Link, handle: int, kind: Kind) -> Frame:
+        while (frame := await link.receive(handle)).kind != kind:
+            pass
+        return frame
+
+    async def rewind(self, link: Link, handle: int) -> tuple[float, int]:
+        """The next one, in KiB."""
+        while not (ack := await self.next(link, handle, Kind.ACK))["rewind"]:
+            pass
+        return ack["received"] / 1024, ack["rewind"]
+
+    async def until_done(self, link: Link, handle: int) -> None:
+        while (frame := await link.receive(handle)).kind != Kind.DONE:
+            self.assertFalse(frame.kind == Kind.ACK and frame["rewind"], frame)
+
+    async def send_chunks(self, link: Link, handle: int, credit: int, upto: int) -> None:
+        for at in range(0, upto, LARGEST):
+            while credit < at + LARGEST:
+                credit = (await self.next(link, handle, Kind.ACK))["credit"]
+            await data(at >> 10, LARGEST >> 10)(link, handle, self.content)
+
+    async def durable(self, link: Link, handle: int, at_least: int) -> int:
+        while (durable := (await self.next(link, handle, Kind.ACK))["durable"]) < at_least:
+            pass
+        return durable
+
     # ----- bowline send, bowline fetch -----
 
     async def test_the_command_sends_here_over_links_that_are_cut(self):
@@ -356,7 +507,7 @@ class FilesTest(Case):
         """A server of files.py over the folder `theirs`."""
         staging = self.dir / "staging"
         staging.mkdir(exist_ok=True)
-        async with await Folder(self.theirs, staging, plan).serve() as server:
+        async with await Folder(self.theirs, staging, plan).serve() as server, asyncio.timeout(LIMIT):
             yield url_of(server)
 
     async def run_command(self, *args: str | Path, code: int = 0) -> str:

@@ -188,6 +188,7 @@ class Link:
         self.peer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self.asked: asyncio.Queue[Frame | None] = asyncio.Queue()  # what the peer offers and asks for
         self.error, self.code = "", 0  # of the peer's ERROR
+        self._probed = asyncio.Event()
         self._inboxes: dict[int, Inbox] = {0: asyncio.Queue()}  # that of 0 is for messages
         self._requests: dict[bytes, Inbox] = {}
         self._next, self._highest = (2, -1) if is_server else (1, 0)
@@ -256,7 +257,9 @@ class Link:
                 await self.send(Kind.PROBE_ACK, anything=frame["anything"])
             case Kind.ERROR:
                 self.error, self.code = frame.text, frame["code"]
-            case Kind.PROBE_ACK | Kind.GOAWAY:
+            case Kind.PROBE_ACK:
+                self._probed.set()
+            case Kind.GOAWAY:
                 pass
             case _:
                 raise Broken(Code.PROTOCOL, f"type {frame.kind:#04x} for the link")
@@ -305,6 +308,12 @@ class Link:
         **fixed: Any,
     ) -> None:
         await self.write(Frame(kind, handle, fixed, tlvs or {}, payload, flags))
+
+    async def probe(self) -> None:
+        """Waits for the peer, which has then heard all that was sent before."""
+        self._probed.clear()
+        await self.send(Kind.PROBE)
+        await self._probed.wait()
 
     async def write(self, frame: Frame) -> None:
         try:

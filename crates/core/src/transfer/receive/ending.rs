@@ -48,10 +48,12 @@ impl Incoming {
                 let Whole { length, digest, .. } = whole;
                 cx.events.push_back(Event::Finish { id, length, digest });
             }
-            State::Receiving if self.received < whole.length && self.losses.beyond.is_none() => {
-                // Something between the chunks and FIN was lost.
+            State::Receiving if self.received < whole.length => {
+                // It is sent again with what is missing, which may have been asked for already.
                 self.fin = None;
-                self.rewind(Rewind::Gap, whole.length);
+                if self.losses.beyond.is_none() {
+                    self.rewind(Rewind::Gap, whole.length);
+                }
             }
             State::Present { digest } if digest == whole.digest => {
                 return self.done(cx, Whole { deduplicated: true, ..whole });

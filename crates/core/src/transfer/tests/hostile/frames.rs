@@ -158,6 +158,27 @@ fn a_fin_before_its_bytes_is_answered_with_a_rewind() {
 }
 
 #[test]
+fn a_fin_that_was_under_way_behind_a_gap_is_not_asked_for_twice() {
+    let mut victim = Victim::with_transfer(1000);
+    let rewinds = |said: &[Frame]| {
+        said.iter().filter(|frame| matches!(frame, Frame::Ack(_, Ack { rewind: Some(_), .. }))).count()
+    };
+    assert_eq!(rewinds(&victim.data(100, 900)), 1);
+    assert_eq!(rewinds(&victim.hear(Frame::Fin(1, whole(1000)))), 0);
+    // The sender has gone back, and sends FIN again as well.
+    for offset in [0, 500] {
+        assert_eq!(rewinds(&victim.data(offset, 500)), 0, "at {offset}");
+        victim.0.written(Instant::ZERO, id(1), offset + 500);
+    }
+    let finishes = |victim: &mut Victim| {
+        core::iter::from_fn(|| victim.0.poll_event()).filter(|e| matches!(e, Event::Finish { .. })).count()
+    };
+    assert_eq!(finishes(&mut victim), 0);
+    victim.hear(Frame::Fin(1, whole(1000)));
+    assert_eq!(finishes(&mut victim), 1);
+}
+
+#[test]
 fn handles_may_not_be_chosen_again_nor_go_back_nor_be_of_the_other_side() {
     for handle in [0, 2, u32::MAX - 1] {
         let said = Victim::new().offer(handle, 1, 5);
