@@ -43,10 +43,10 @@ pub(super) fn done_line(verb: Verb, finished: &Finished, place: Option<&str>, di
     format!("{} {name}: {size}{before} in {time}{rate}{cost}, {digest}", verb.then)
 }
 
-/// Why a transfer waits; of a disk, which one it is.
+/// Why a transfer waits; of a disk, or of who is busy, which one it is.
 pub(super) fn why(failure: &Failure) -> String {
     match (failure.code, failure.by_peer) {
-        (Code::NoSpace | Code::StoreFailed, false) => format!("here: {failure}"),
+        (Code::NoSpace | Code::StoreFailed | Code::Busy, false) => format!("here: {failure}"),
         _ => failure.to_string(),
     }
 }
@@ -69,4 +69,17 @@ pub(super) fn shortened(name: &str, most: usize) -> String {
         return name.into();
     }
     name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_says_which_end_it_is_for() {
+        let mut failure = Failure::local(Code::Busy, "too many files are open");
+        assert_eq!(why(&failure), "here: too many files are open");
+        failure.by_peer = true;
+        assert_eq!(why(&failure), "the other side says: too many files are open");
+    }
 }
