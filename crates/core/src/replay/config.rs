@@ -22,10 +22,10 @@ pub struct Config {
     pub max_bytes: usize,
     /// How many messages may. Default: 1024. 0 counts as 1.
     pub max_messages: usize,
-    /// After so many messages their arrival is acknowledged at once. Default: 32, so that acknowledgements cost little
-    /// beside them.
+    /// After so many messages their arrival is acknowledged at once, or after half of the window, if that is less. Default:
+    /// 32, so that acknowledgements cost little beside them.
     pub ack_messages: u64,
-    /// After so many bytes, too. Default: 64 KiB, a sixteenth of what a peer keeps.
+    /// After so many bytes, too, or half of the window. Default: 64 KiB, a sixteenth of what a peer keeps.
     pub ack_bytes: usize,
     /// And after this time. Default: 200 ms; what a peer keeps for longer is hardly ever needed.
     pub ack_after: Duration,
@@ -67,6 +67,14 @@ impl Config {
         self.max_messages = self.max_messages.max(1);
         self.window.messages = self.window.messages.max(1);
         self
+    }
+
+    /// Whether so many messages, of so many bytes, are acknowledged at once. A peer that is given little room must not wait
+    /// for the time of an acknowledgement whenever it has used that up.
+    pub(super) fn is_much(&self, messages: u64, bytes: usize) -> bool {
+        let Window { messages: room, bytes: room_bytes } = self.window;
+        messages >= self.ack_messages.min(u64::from(room).div_ceil(2))
+            || bytes >= self.ack_bytes.min(room_bytes.div_ceil(2) as usize)
     }
 }
 

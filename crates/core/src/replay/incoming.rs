@@ -77,7 +77,7 @@ impl Incoming {
     /// When an acknowledgement is due; at once, if there is much to acknowledge.
     pub(super) fn due(&self, config: &Config) -> Option<Instant> {
         let since = self.since?;
-        let is_much = self.done - self.told >= config.ack_messages || self.bytes >= config.ack_bytes;
+        let is_much = config.is_much(self.done - self.told, self.bytes);
         Some(if is_much { since } else { since + config.ack_after })
     }
 
