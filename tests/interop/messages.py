@@ -23,6 +23,7 @@ from wire import MESSAGES, Broken, Code, Dialer, Frame, Link, LinkLost, Listener
 LARGEST = 1 << 20  # the longest message
 TEXT, BINARY = 1, 2  # forms
 ACK_MESSAGES, ACK_BYTES, ACK_AFTER = 32, 64 << 10, 0.2  # when one is sent (§8.3)
+LEAST_WAIT = 1.0  # seconds before a server is asked again that had no room
 KEEP = 120  # seconds for which a session is kept without a link
 PAUSE_BETWEEN = 0.02  # seconds between two links, where a client of the world waits longer each time
 
@@ -77,8 +78,8 @@ Inbox = asyncio.Queue[tuple["Session", int, Content]]
 class Session:
     """What one end keeps while links come and go: numbers, and what has not been acknowledged."""
 
-    def __init__(self, name: bytes, window: Window, inbox: Inbox | None = None):
-        self.name, self.window = name, window
+    def __init__(self, window: Window, inbox: Inbox | None = None):
+        self.window = window
         self.inbox: Inbox = asyncio.Queue() if inbox is None else inbox
         self.link: Talk | None = None
         self.room = Window()  # the other end's window
@@ -112,8 +113,8 @@ class Session:
             return
         self.arrived = number
         lengths = list(islice(self._untold, self.arrived - self.told))
-        # One that gives little room should not let the other end wait for the time to pass.
-        if len(lengths) >= min(ACK_MESSAGES, self.window.messages) or sum(lengths) >= ACK_BYTES:
+        many, much = (min(most, -(-room // 2)) for most, room in zip((ACK_MESSAGES, ACK_BYTES), self.window))
+        if len(lengths) >= many or sum(lengths) >= much:
             await self.ack()
         elif self._ack_later is None or self._ack_later.done():
             self._ack_later = asyncio.create_task(self._ack_after_a_while())
@@ -243,8 +244,11 @@ class Client(Dialer):
         self._begin()
 
     def _begin(self) -> None:
-        self.session = Session(secrets.token_bytes(16), self.window, self.inbox)
-        self.epoch, self.secret = 0, secrets.token_bytes(16)
+        self.session = Session(self.window, self.inbox)
+        self._rename()
+
+    def _rename(self) -> None:
+        self.name, self.epoch, self.secret = secrets.token_bytes(16), 0, secrets.token_bytes(16)
 
     async def __aenter__(self) -> Client:
         self._running = asyncio.create_task(self._run())
@@ -259,10 +263,12 @@ class Client(Dialer):
         await self.session.send(content, volatile)
 
     async def receive(self) -> Content:
-        """Also what a session has received that has ended since."""
-        session, number, content = await self.inbox.get()
-        await session.take(number)
-        return content
+        while True:
+            session, number, content = await self.inbox.get()
+            # What a session has received that is over is its sender's again.
+            if session is self.session:
+                await session.take(number)
+                return content
 
     async def _run(self) -> None:
         while True:
@@ -287,7 +293,7 @@ class Client(Dialer):
     async def _ask(self, link: Talk) -> None:
         await link.send(
             Msg.RESUME,
-            session=self.session.name,
+            session=self.name,
             secret=self.secret,
             epoch=self.epoch,
             messages=self.window.messages,
@@ -299,9 +305,9 @@ class Client(Dialer):
         match frame.kind:
             case Msg.RESUMED if not link.session:
                 await self._resume(link, frame)
-            case Msg.NEWSESSION if frame["why"] == Why.BUSY:
-                self.session.detach()
-                await asyncio.sleep(frame["after"] / 1000)
+            case Msg.NEWSESSION if self.epoch == 0:
+                self._rename()
+                await asyncio.sleep(max(frame["after"] / 1000, LEAST_WAIT))
                 await self._ask(link)
             case Msg.NEWSESSION:
                 self._give_up(Why(frame["why"]))
@@ -313,10 +319,11 @@ class Client(Dialer):
 
     async def _resume(self, link: Talk, resumed: Frame) -> None:
         room = Window.of(resumed)
+        if resumed["epoch"] <= self.epoch:
+            raise Broken(Code.PROTOCOL, f"epoch {resumed['epoch']} after {self.epoch}")
         if not self.session.fits(resumed["last"]):
             self._give_up(Why.NUMBERS)
-            await link.socket.close(1011, f"{resumed['last']} messages cannot have arrived")
-            return
+            raise Broken(Code.INTERNAL, f"{resumed['last']} messages cannot have arrived")
         self.epoch, self.secret = resumed["epoch"], resumed["secret"]
         await self.session.attach(link, room, resumed["last"])
         # If only to show that the epoch was heard.
@@ -333,7 +340,8 @@ class Held(Session):
     """A session at its server, with the secrets of its epochs. The client may know of those from `shown` on."""
 
     def __init__(self, ask: Frame, window: Window):
-        super().__init__(ask["session"], window)
+        super().__init__(window)
+        self.name = ask["session"]
         self.secrets = [ask["secret"]]
         self.shown = self.links = 0
         self.forgetting: asyncio.TimerHandle | None = None

@@ -53,7 +53,7 @@ OF_MESSAGES = range(0x50, 0x60)
 class Code(IntEnum):
     """Why a transfer or a link ends (§6); those that are used here."""
 
-    PROTOCOL, UNSUPPORTED, NOT_FOUND, FENCED = 2, 3, 4, 7
+    INTERNAL, PROTOCOL, UNSUPPORTED, NOT_FOUND, FENCED = 1, 2, 3, 4, 7
     SOURCE_CHANGED, CORRUPT_FRAME, DIGEST_MISMATCH, BAD_OFFSET = 12, 13, 14, 15
     CANCELLED, LENGTH_MISMATCH, NAME_INVALID, EXISTS = 16, 20, 22, 24
 
@@ -228,7 +228,8 @@ class Link:
         """Ends the link, for the peer has broken the protocol, or the path a frame (§7)."""
         with contextlib.suppress(LinkLost):
             await self.send(Kind.ERROR, code=fault.code, tlvs={TEXT: fault.text.encode()})
-            await self.socket.close(1011 if fault.code == Code.CORRUPT_FRAME else 1002, fault.text)
+            ours = fault.code in (Code.CORRUPT_FRAME, Code.INTERNAL)
+            await self.socket.close(1011 if ours else 1002, fault.text)
 
     async def _dispatch(self, frame: Frame) -> None:
         """Finds whom a frame is for. What nobody can have said ends the link (§6)."""
