@@ -44,6 +44,10 @@ impl Outgoing {
         self.durable = accept.resume;
         self.found = accept.have == Have::Present;
         self.release(cx);
+        if let Some(link) = cx.link.as_mut().filter(|_| accept.resume == self.sent) {
+            // The receiver has all of that from before, and acknowledges nothing of it.
+            self.give_up_flights(link);
+        }
         if fin || accept.have == Have::Complete {
             self.state = State::Finishing { handle };
         } else {
@@ -58,11 +62,8 @@ impl Outgoing {
     fn start_at(&mut self, accept: Accept, cx: &mut Context<'_>) {
         // What has followed the offer is on its way, and is of use only to whom it brings something.
         let is_wanted = accept.have == Have::Part && accept.resume <= self.sent;
-        match &mut cx.link {
-            Some(link) if !is_wanted => self.rewind(accept.resume, link),
-            // It has all of that from before, and acknowledges nothing of it.
-            Some(link) if accept.resume == self.sent => self.give_up_flights(link),
-            _ => {}
+        if let Some(link) = cx.link.as_mut().filter(|_| !is_wanted) {
+            self.rewind(accept.resume, link);
         }
         let has_part = accept.have == Have::Part && accept.resume > 0;
         self.prefix = accept.prefix.filter(|_| has_part).map(|digest| (accept.resume, digest));

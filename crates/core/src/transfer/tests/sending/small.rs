@@ -111,3 +111,15 @@ fn a_small_file_that_was_accepted_before_its_link_broke_waits_for_the_next_answe
         assert_eq!(is_early(&mut sender, Instant::ZERO), !accepted);
     }
 }
+
+#[test]
+fn a_small_file_that_is_there_keeps_no_place_in_the_window_while_it_is_finished() {
+    let mut sender = small();
+    sender.provide(0, 1000);
+    sender.0.provide_digest(Instant::ZERO, id(1), 1000, Digest::of(&[0; 1000]));
+    sender.0.confirm(Instant::ZERO, id(1));
+    assert!(matches!(sender.say()[..], [Frame::Data(..), Frame::Fin(..)]));
+    assert_eq!(sender.0.traffic().in_flight, 1000);
+    sender.hear(Frame::Accept(1, wire::Accept { resume: 1000, ..accept(1000) }));
+    assert_eq!(sender.0.traffic().in_flight, 0, "nothing of it will be acknowledged");
+}
