@@ -69,23 +69,30 @@ impl Pool {
         drop(state);
         let pool = self.clone();
         if thread::Builder::new().name("bowline files".into()).spawn(move || pool.work()).is_err() {
-            let mut state = self.lock();
-            state.threads -= 1;
-            // Without a single thread the work is done here.
-            let job = if state.threads == 0 { state.jobs.pop_front() } else { None };
-            drop(state);
-            if let Some(job) = job {
-                job();
-            }
+            self.lock().threads -= 1;
+            self.work_alone();
         }
     }
 
     /// What a thread does.
     fn work(&self) {
         while let Some(job) = self.next() {
-            // A job that panics says so itself, and costs the pool no thread.
-            let _ = catch_unwind(AssertUnwindSafe(job));
+            carry_out(job);
         }
+    }
+
+    /// The system gives no thread. Without a single one all the work is done here: others who have found none may have counted
+    /// on the one that was to come.
+    fn work_alone(&self) {
+        while let Some(job) = self.orphan() {
+            carry_out(job);
+        }
+    }
+
+    /// A job that no thread will do.
+    fn orphan(&self) -> Option<Job> {
+        let mut state = self.lock();
+        if state.threads == 0 { state.jobs.pop_front() } else { None }
     }
 
     /// The next job; `None` if none comes for a while, and the thread is to end.
@@ -105,6 +112,11 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A job that panics says so itself, and costs nobody his thread.
+fn carry_out(job: Job) {
+    let _ = catch_unwind(AssertUnwindSafe(job));
 }
 
 impl fmt::Debug for Pool {
@@ -154,6 +166,26 @@ mod tests {
         let (done, ended) = mpsc::channel();
         spawn(Box::new(move || done.send(()).unwrap()));
         ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn where_the_system_gives_no_thread_no_job_is_left() {
+        let (pool, done) = (Pool::new(2), Arc::new(Mutex::new(Vec::new())));
+        let job = |n| {
+            let done = Arc::clone(&done);
+            Box::new(move || {
+                done.lock().unwrap().push(n);
+                assert_ne!(n, 1, "on purpose");
+            })
+        };
+        // Two have called a thread at once, and each has counted on that of the other.
+        pool.lock().threads = 1;
+        pool.lock().jobs.extend([job(1) as Job, job(2)]);
+        pool.work_alone();
+        assert!(done.lock().unwrap().is_empty(), "one may come");
+        pool.lock().threads = 0;
+        pool.work_alone();
+        assert_eq!(*done.lock().unwrap_or_else(PoisonError::into_inner), [1, 2]);
     }
 
     #[test]
