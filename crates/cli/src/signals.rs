@@ -13,6 +13,7 @@ impl Interrupt {
     pub(crate) fn listen() -> io::Result<Self> {
         let (tell, told) = watch::channel(false);
         let mut signals = Signals::new()?;
+        outlive_long_files()?;
         tokio::spawn(async move {
             signals.next().await;
             tell.send_replace(true);
@@ -28,6 +29,21 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whoever writes more into a file than the system lets him (`ulimit -f`) has an error of that write, and not the end of this
+/// process with all that it does beside.
+#[cfg(unix)]
+fn outlive_long_files() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // It is caught for good, whether or not anybody waits for it.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Where there is no such signal, it is an error anyway.
+#[cfg(not(unix))]
+fn outlive_long_files() -> io::Result<()> {
+    Ok(())
 }
 
 /// What somebody wants of the transfers meanwhile.

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     NoFolder,
     /// The disk or a quota is full. What arrived is kept.
     NoSpace,
+    /// The file system has no file as long as this one, or this process may write none. What arrived is kept.
+    TooLong,
     /// The principal keeps as much in unfinished files as it may.
     Quota,
     /// Nobody came back for the transfer in time.
@@ -89,6 +91,9 @@ impl ErrorKind {
                 "a file or a link stands where a folder is needed; choose another folder, or rename what stands there"
             }
             Self::NoSpace => "no space left; make room for it",
+            Self::TooLong => {
+                "the file is longer than one may be here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)"
+            }
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => {
@@ -144,6 +149,7 @@ impl StoreError {
             E::NotFound => ErrorKind::NotFound,
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
+            E::FileTooLarge => ErrorKind::TooLong,
             E::AlreadyExists | E::NotADirectory | E::IsADirectory => ErrorKind::Exists,
             // A lock is held; the system has no words of its own for that.
             E::WouldBlock => return Self::new(ErrorKind::Busy, path),
@@ -234,7 +240,7 @@ impl StoreError {
             | ErrorKind::NotAFolder => Code::Rejected,
             ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
-            ErrorKind::TooMuchToList => Code::TooLarge,
+            ErrorKind::TooLong | ErrorKind::TooMuchToList => Code::TooLarge,
             ErrorKind::Busy | ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => Code::Busy,
             ErrorKind::BadName => Code::NameInvalid,
             // To a sender a damaged part is what a wrong digest is: reason to start again.
@@ -290,6 +296,7 @@ mod tests {
             K::Exists,
             K::NoFolder,
             K::NoSpace,
+            K::TooLong,
             K::Denied,
             K::SourceChanged,
             K::Busy,
@@ -320,6 +327,7 @@ mod tests {
         assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), ErrorKind::Denied);
         assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::NoSpace);
         assert_eq!(kind(io::ErrorKind::NotADirectory), ErrorKind::Exists);
+        assert_eq!(kind(io::ErrorKind::FileTooLarge), ErrorKind::TooLong);
         assert_eq!(kind(io::ErrorKind::InvalidData), ErrorKind::Io);
         let busy = StoreError::io(Path::new("x"), io::ErrorKind::WouldBlock.into());
         assert_eq!(busy.to_string(), "x: another process is receiving this file; wait until it ends");

@@ -79,6 +79,32 @@ impl World {
         command
     }
 
+    /// The same under limits that a shell sets first.
+    #[cfg(unix)]
+    pub(crate) fn under(&self, limits: &str, args: &[&str]) -> Command {
+        let plain = self.bowline(args);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("{limits} && exec \"$0\" \"$@\""));
+        limited.arg(plain.get_program()).args(plain.get_args());
+        limited.current_dir(self.path("")).stdin(Stdio::null());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        limited
+    }
+
+    /// A server under such limits.
+    #[cfg(unix)]
+    pub(crate) fn serve_under(&self, limits: &str) -> Server {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
+        let mut process = Process::start(&mut self.under(limits, &args));
+        let line = process.line().expect("a server says where it listens");
+        Server::of(process, line.strip_prefix("listening on ").expect("the agreed words"))
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Done {
         Process::start(&mut self.bowline(args)).finish()

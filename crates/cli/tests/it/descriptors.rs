@@ -11,26 +11,13 @@ const LEVELS: usize = 62;
 impl World {
     /// A command that may have so many files open: at its start, and at most.
     fn limited(&self, soft: u32, hard: u32, args: &[&str]) -> Command {
-        let plain = self.bowline(args);
-        let mut command = self.bowline([""; 0]);
-        let mut limited = Command::new("sh");
-        limited.arg("-c").arg(format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\""));
-        limited.arg(plain.get_program()).args(plain.get_args());
-        limited.current_dir(self.path("")).stdin(std::process::Stdio::null());
-        for (name, value) in command.env("RUST_LOG", "off").get_envs() {
-            match value {
-                Some(value) => limited.env(name, value),
-                None => limited.env_remove(name),
-            };
-        }
-        limited
+        let mut command = self.under(&limits(soft, hard), args);
+        command.env("RUST_LOG", "off");
+        command
     }
 
     fn serve_limited(&self, soft: u32, hard: u32) -> Server {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
-        let mut process = Process::start(&mut self.limited(soft, hard, &args));
-        let line = process.line().expect("a server says where it listens");
-        Server::of(process, line.strip_prefix("listening on ").expect("the agreed words"))
+        self.serve_under(&limits(soft, hard))
     }
 
     /// A folder of many files, few in each folder.
@@ -58,6 +45,10 @@ impl World {
             assert!(data == bytes(&format!("deep/{name}"), 100), "{there}/{name}");
         }
     }
+}
+
+fn limits(soft: u32, hard: u32) -> String {
+    format!("ulimit -Sn {soft} && ulimit -Hn {hard}")
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod files;
 mod floods;
 mod gateway;
 mod headers;
+#[cfg(unix)]
+mod lengths;
 mod listing;
 mod pages;
 mod path;
