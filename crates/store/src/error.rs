@@ -78,6 +78,8 @@ pub enum ErrorKind {
     NotAFolder,
     /// The partial file is not what its journal says.
     Corrupt,
+    /// The file system has no locks to give, which keep two processes from one file.
+    NoLocks,
     /// The system reported any other error.
     Io,
 }
@@ -121,6 +123,9 @@ impl ErrorKind {
             Self::ListingsBusy => "too many folders are being listed; ask again in a moment",
             Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
+            Self::NoLocks => {
+                "this file system gives no locks; start its lock service, mount it with locks (of NFS: local_lock=flock), or choose another folder"
+            }
             Self::Io => "the disk reports an error; try again to go on from the last safe byte",
         }
     }
@@ -146,6 +151,7 @@ impl StoreError {
             _ if sys::is_too_many_open(&cause) => ErrorKind::TooManyOpen,
             // Some disks take no names of 255 bytes.
             _ if sys::is_bad_name(&cause) => ErrorKind::BadName,
+            _ if sys::is_without_locks(&cause) => ErrorKind::NoLocks,
             E::NotFound => ErrorKind::NotFound,
             E::PermissionDenied | E::ReadOnlyFilesystem => ErrorKind::Denied,
             E::StorageFull | E::QuotaExceeded => ErrorKind::NoSpace,
@@ -215,7 +221,7 @@ impl StoreError {
             // As long as a listing takes to be sent, about, or a small file to be received.
             ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => 1,
             // An old process lets go once it notices that its link is gone; a disk is opened afresh.
-            ErrorKind::Busy | ErrorKind::Io => 5,
+            ErrorKind::Busy | ErrorKind::NoLocks | ErrorKind::Io => 5,
             _ => 0,
         })
     }
@@ -250,7 +256,7 @@ impl StoreError {
             ErrorKind::NotFound => Code::NotFound,
             ErrorKind::OutOfRange => Code::OutOfRange,
             // To a receiver it is the same what a source consists of.
-            ErrorKind::Io | ErrorKind::PipeFailed => Code::StoreFailed,
+            ErrorKind::Io | ErrorKind::NoLocks | ErrorKind::PipeFailed => Code::StoreFailed,
         }
     }
 }
@@ -312,6 +318,7 @@ mod tests {
             K::TooManyOpen,
             K::NotAFolder,
             K::Corrupt,
+            K::NoLocks,
             K::Io,
         ];
         for kind in all {
@@ -340,6 +347,14 @@ mod tests {
             let error = StoreError::io(Path::new("x"), number.into());
             assert_eq!((error.kind(), error.code()), (ErrorKind::BadName, Code::NameInvalid));
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_system_without_locks_is_told_as_one() {
+        let error = StoreError::io(Path::new("x"), rustix::io::Errno::NOLCK.into());
+        assert_eq!((error.kind(), error.code()), (ErrorKind::NoLocks, Code::StoreFailed));
+        assert!(error.reason().starts_with("this file system gives no locks; "), "{error}");
     }
 
     #[cfg(unix)]

@@ -16,21 +16,24 @@ mod unix;
 mod disk {
     #[cfg(not(unix))]
     pub(crate) use super::portable::{
-        Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+        Folder, is_bad_name, is_too_many_open, is_without_locks, meta, open_source, read_at, set_mode,
+        write_all_at,
     };
     #[cfg(unix)]
     pub(crate) use super::unix::{
-        Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+        Folder, is_bad_name, is_too_many_open, is_without_locks, meta, open_source, read_at, set_mode,
+        write_all_at,
     };
     pub(crate) use std::fs::File;
 }
 
 #[cfg(not(test))]
 pub(crate) use disk::{
-    File, Folder, is_bad_name, is_too_many_open, meta, open_source, read_at, set_mode, write_all_at,
+    File, Folder, is_bad_name, is_too_many_open, is_without_locks, meta, open_source, read_at, set_mode,
+    write_all_at,
 };
 #[cfg(test)]
-pub(crate) use disk::{is_bad_name, is_too_many_open};
+pub(crate) use disk::{is_bad_name, is_too_many_open, is_without_locks};
 #[cfg(all(test, unix))]
 pub(crate) use either::doom;
 #[cfg(test)]

@@ -169,6 +169,12 @@ pub(crate) fn is_bad_name(error: &io::Error) -> bool {
     cfg!(windows) && matches!(error.raw_os_error(), Some(ERROR_INVALID_NAME | ERROR_FILENAME_EXCED_RANGE))
 }
 
+/// Nobody says so there.
+#[cfg(not(unix))]
+pub(crate) fn is_without_locks(_: &io::Error) -> bool {
+    false
+}
+
 /// Nothing to do: there are no such modes.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]

@@ -200,6 +200,11 @@ pub(crate) fn is_bad_name(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NAMETOOLONG | Errno::ILSEQ))
 }
 
+/// Whether the file system knows of locks, and has none to give: such as that of a network whose service for them does not run.
+pub(crate) fn is_without_locks(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::NOLCK)
+}
+
 /// Opens a file that the sender named: symbolic links are followed.
 pub(crate) fn open_source(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
