@@ -14,8 +14,16 @@ impl fmt::Display for Secs {
     }
 }
 
-/// `20 ms`, and `60.0 s` from one second on.
-pub(crate) struct Span(pub(crate) Duration);
+/// A time in the words of a sentence: `20 ms`, and `60.0 s` from one second on.
+///
+/// ```
+/// use bowline_core::closing::Span;
+/// use core::time::Duration;
+///
+/// assert_eq!(format!("no answer within {}", Span(Duration::from_millis(1500))), "no answer within 1.5 s");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

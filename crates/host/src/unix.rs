@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_core::closing::Span;
 use rustix::fs::{FlockOperation, flock};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -122,7 +123,7 @@ fn turn_within(folder: &Path, time: Duration) -> io::Result<Turn> {
 
 fn locked(folder: &Path, time: Duration) -> Error {
     let folder = folder.display();
-    let text = format!("another process has kept the folder {folder} locked for {time:?}");
+    let text = format!("another process has kept the folder {folder} locked for {}", Span(time));
     Error::new(ErrorKind::TimedOut, text)
 }
 
@@ -220,7 +221,7 @@ mod tests {
         let (start, error) = (Instant::now(), listen_within(&path, time).unwrap_err());
         assert!(start.elapsed() >= time);
         let expected =
-            format!("another process has kept the folder {} locked for 50ms", dir.path().display());
+            format!("another process has kept the folder {} locked for 50 ms", dir.path().display());
         assert_eq!((error.kind(), error.to_string()), (ErrorKind::TimedOut, expected));
         assert!(!path.exists());
 

@@ -287,7 +287,7 @@ pub(crate) fn a_server_that_never_answers_is_named_when_the_time_is_over(pair: P
     config.dial.connect_timeout = Duration::from_millis(200);
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
-    named_in_time(&format!("{address}: the server did not answer within 200ms"), || {
+    named_in_time(&format!("{address}: the server did not answer within 200 ms"), || {
         let client = pair.client.client(&format!("ws://{address}"), config.clone());
         end(client.upload(&source(&dir, 10), name("file"), id(1)))
     });

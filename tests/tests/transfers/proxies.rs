@@ -241,7 +241,7 @@ pub(crate) fn a_proxy_that_says_nothing_is_named_when_the_time_is_over(pair: Pai
     let address = listener.local_addr().expect("bound");
     let mut config = quick();
     config.dial.connect_timeout = Duration::from_millis(300);
-    let words = format!("the proxy http://{address} did not answer within 300ms, 0 bytes came");
+    let words = format!("the proxy http://{address} did not answer within 300 ms, 0 bytes came");
     // Whoever did not run for so long knows only that the time was over.
     let mut failures = (0..10).map(|_| dial_failed(pair, config.clone(), &format!("http://{address}"), true));
     assert!(failures.any(|why| why.ends_with(&words)), "{words}");

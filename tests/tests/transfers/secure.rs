@@ -99,7 +99,7 @@ pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pa
     config.dial.connect_timeout = Duration::from_millis(200);
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
-    named_in_time(&format!("{address} did not prove who it is within 200ms"), || {
+    named_in_time(&format!("{address} did not prove who it is within 200 ms"), || {
         let client = pair.client.client(&pair.over.url(address), config.clone());
         end(client.upload(&source(&dir, 10), name("file"), id(1)))
     });
@@ -120,7 +120,7 @@ pub(crate) fn a_client_that_says_nothing_is_let_go_when_the_time_is_over(pair: P
     let silent = TcpStream::connect(server.server.address()).expect("connected");
     let event = server.server.event();
     let ServerEvent::Rejected { why, peer } = &event else { panic!("{event:?}") };
-    assert_eq!(why, "no TLS: it took longer than 200ms");
+    assert_eq!(why, "no TLS: it took longer than 200 ms");
     assert_eq!(*peer, silent.local_addr().expect("connected").to_string());
 }
 

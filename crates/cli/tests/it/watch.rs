@@ -117,6 +117,6 @@ fn nobody_waits_for_a_dial_longer_than_for_the_server() {
     for command in [&["watch"][..], &["send", "a"]] {
         let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
         assert_eq!(done.code, Some(3), "{done:?}");
-        assert!(done.stderr.contains("did not answer within 500ms"), "{done:?}");
+        assert!(done.stderr.contains("did not answer within 500 ms"), "{done:?}");
     }
 }

@@ -65,4 +65,4 @@ pub use retry::{Change, Retry, Why};
 pub use state::{Overdue, Transport};
 pub use suspect::Suspect;
 
-pub use crate::words::{is_active, plain};
+pub use crate::words::{Span, is_active, plain};

@@ -1,5 +1,6 @@
 //! The advice that ends every diagnosis: connect again, and when.
 
+use crate::words::Span;
 use core::fmt;
 use core::time::Duration;
 
@@ -93,8 +94,8 @@ impl fmt::Display for Retry {
             Self::No(why) => write!(f, "no ({why})"),
             Self::Now => f.write_str("now"),
             Self::Backoff => f.write_str("backoff"),
-            Self::BackoffAfter(min) => write!(f, "backoff after {min:?}"),
-            Self::After { min, max } => write!(f, "after {min:?} to {max:?}"),
+            Self::BackoffAfter(min) => write!(f, "backoff after {}", Span(*min)),
+            Self::After { min, max } => write!(f, "after {} to {}", Span(*min), Span(*max)),
             Self::AfterChange(change) => write!(f, "with {change}"),
         }
     }

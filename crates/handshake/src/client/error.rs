@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bowline_core::closing::{Why, retry_status};
+use bowline_core::closing::{Span, Why, retry_status};
 use bowline_core::{End, Retry};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
@@ -59,7 +59,7 @@ pub enum Error {
         received: usize,
     },
     /// The answer did not come in time.
-    #[error("the server did not answer within {after:?}, {received} bytes came")]
+    #[error("the server did not answer within {}, {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bowline_core::closing::{Why, retry_status};
+use bowline_core::closing::{Span, Why, retry_status};
 use bowline_core::{End, Retry};
 use bytes::Bytes;
 use http::StatusCode;
@@ -90,7 +90,7 @@ pub enum Error {
         received: usize,
     },
     /// The answer did not come in time.
-    #[error("did not answer within {after:?}, {received} bytes came")]
+    #[error("did not answer within {}, {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,

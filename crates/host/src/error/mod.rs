@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowline_core::closing::{Obstacle, Why};
+use bowline_core::closing::{Obstacle, Span, Why};
 use bowline_core::{Disconnect, End, Retry};
 use bowline_handshake::proxy::{self, ProxyError};
 use bowline_handshake::{client, server};
@@ -81,7 +81,7 @@ pub enum DialError {
         source: io::Error,
     },
     /// It took too long to get as far as the handshake.
-    #[error("{place} {stage} within {after:?}")]
+    #[error("{place} {stage} within {}", Span(*after))]
     TimedOut {
         /// Host and port.
         place: String,
@@ -264,8 +264,8 @@ mod tests {
     fn a_time_out_says_what_took_so_long() {
         let after = Duration::from_secs(10);
         let error = |stage| DialError::TimedOut { place: place(), stage, after }.to_string();
-        assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10s");
-        assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10s");
+        assert_eq!(error(Stage::Resolve), "example.org:80 was not found in the name service within 10.0 s");
+        assert_eq!(error(Stage::Connect), "example.org:80 did not answer within 10.0 s");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use bowline_core::closing::Span;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -188,7 +189,7 @@ pub fn server_name(host: &str) -> io::Result<ServerName<'static>> {
 
 /// The error of a handshake of TLS that has not ended within this time.
 pub fn timed_out(after: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("it took longer than {after:?}"))
+    io::Error::new(io::ErrorKind::TimedOut, format!("it took longer than {}", Span(after)))
 }
 
 fn builder() -> rustls::ConfigBuilder<ClientConfig, WantsVerifier> {
