@@ -3,7 +3,7 @@
 use super::limiter::Limiter;
 use super::receive::Incoming;
 use super::send::Outgoing;
-use super::{Progress, Stage, TransferId, Transfers, wire};
+use super::{Progress, TransferId, Transfers, wire};
 
 /// What a limit on the rate of a link has let pass, in bytes since the link is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,12 +17,10 @@ pub struct Passed {
 impl Transfers {
     /// How far a transfer has come; `None` once it has ended.
     pub fn progress(&self, id: TransferId) -> Option<Progress> {
-        let paused = Stage::Paused { here: true, there: false };
-        let stage = if self.is_paused(id) { paused } else { Stage::Waiting };
-        let waiting = Progress { stage, length: None, received: 0, durable: 0, resent: 0 };
         let outgoing = self.outgoing.get(&id).map(Outgoing::progress);
         let incoming = || self.incoming.get(&id).map(Incoming::progress);
-        outgoing.or_else(incoming).or_else(|| self.wanted.contains_key(&id).then_some(waiting))
+        let wanted = || self.wanted.get(&id).map(|wanted| wanted.progress(self.is_paused(id)));
+        outgoing.or_else(incoming).or_else(wanted)
     }
 
     pub(crate) fn has_link(&self) -> bool {

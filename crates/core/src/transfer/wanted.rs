@@ -1,6 +1,6 @@
 //! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
 
-use super::event::{Event, Failure};
+use super::event::{Event, Failure, Progress, Stage};
 use super::pace::longest_work;
 use super::places::asks_for_all;
 use super::receive::{Earlier, Incoming};
@@ -80,6 +80,16 @@ impl Wanted {
             _ => return None,
         };
         Some(Failure::local(Code::LengthMismatch, text))
+    }
+
+    /// How far it is before it is offered.
+    pub(super) fn progress(&self, is_paused: bool) -> Progress {
+        let stage = match self.state {
+            _ if is_paused => Stage::Paused { here: true, there: false },
+            Asking::Asked { .. } => Stage::Opening,
+            Asking::Waiting { .. } | Asking::Offered => Stage::Waiting,
+        };
+        Progress { stage, length: None, received: 0, durable: 0, resent: 0 }
     }
 
     /// Whether it may be asked for at once.

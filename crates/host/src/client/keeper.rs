@@ -137,7 +137,7 @@ impl<T> Keeper<T> {
     /// Moves what can move between the link, the session and the application, and closes the link if the client is done.
     pub fn pump(&mut self, now: Instant, connection: &mut Connection) {
         if !connection.is_open() {
-            self.count_offered();
+            self.count_unanswered();
         }
         self.desk.pump(now, connection);
         // What is decided about events may have to be said, and so does what the application says.

@@ -147,8 +147,8 @@ impl<T> Keeper<T> {
         }
     }
 
-    /// The link ends, or has ended: it has carried an offer, too, that nobody has answered.
-    pub(super) fn count_offered(&mut self) {
+    /// The link ends, or has ended: it has carried an offer or a request, too, that nobody has answered.
+    pub(super) fn count_unanswered(&mut self) {
         let transfers = self.desk.session.transfers();
         for (id, tracked) in &mut self.tracked {
             if transfers.progress(*id).is_some_and(|progress| progress.stage == Stage::Opening) {

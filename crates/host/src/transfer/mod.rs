@@ -27,7 +27,7 @@ pub struct TransferProgress {
     pub durable: u64,
     /// How many bytes have crossed more than once, as far as this end can tell.
     pub resent: u64,
-    /// How many links have carried it, or an offer of it at least.
+    /// How many links have carried it, or an offer or a request of it at least.
     pub links: u32,
     /// How many bytes a second have come over the last five seconds, or since it began to move. `None` while it does not
     /// move (that is, in any stage but [`Stage::Moving`]), and for the first half second of moving; 0 if the path carries
@@ -69,7 +69,7 @@ pub struct Finished {
     pub resumed: u64,
     /// How many bytes have crossed more than once, as far as this end can tell.
     pub resent: u64,
-    /// How many links have carried it, or an offer of it at least.
+    /// How many links have carried it, or an offer or a request of it at least.
     pub links: u32,
     /// How long it took, from the call on.
     pub seconds: f64,

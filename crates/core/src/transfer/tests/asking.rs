@@ -40,6 +40,22 @@ fn a_request_without_an_answer_is_taken_back_and_made_again() {
 }
 
 #[test]
+fn what_is_asked_for_waits_for_its_link_and_then_for_its_answer() {
+    let stage = |receiver: &Scripted| receiver.0.progress(id(1)).map(|progress| progress.stage);
+    let mut receiver = asking();
+    assert_eq!(stage(&receiver), Some(Stage::Waiting));
+    assert!(asks(&mut receiver, Instant::ZERO));
+    assert_eq!(stage(&receiver), Some(Stage::Opening));
+    receiver.hear_offer(2, 1, 1000);
+    assert_eq!(stage(&receiver), Some(Stage::Opening));
+    receiver.relink();
+    assert_eq!(stage(&receiver), Some(Stage::Waiting));
+    assert!(asks(&mut receiver, Instant::ZERO));
+    receiver.hear(Frame::Cancel(1, cancel(Code::Internal, Duration::ZERO)));
+    assert_eq!(stage(&receiver), Some(Stage::Waiting), "it is put off");
+}
+
+#[test]
 fn a_folder_that_takes_minutes_to_be_listed_is_waited_for() {
     let mut world = World::new();
     world.server.present.insert(name("top"), contents(1, 1000));
