@@ -123,6 +123,7 @@ fn the_figures_of_a_server_are_what_has_happened() {
     world.file("a", 300_000);
     world.file("b", 10);
     world.file("inbox/b", 10);
+    world.file("photos/c", 7);
     let Scraped { url, metrics, server } = serve(&world, &[]);
     let scrape = || samples(&ask(&metrics, "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").1);
     let before = scrape();
@@ -131,18 +132,21 @@ fn the_figures_of_a_server_are_what_has_happened() {
     assert_eq!(world.run(["send", "a", &url, "--limit-rate", "1G"]).code, Some(0));
     assert_eq!(world.run(["fetch", &format!("{url}/a"), "-o", "back"]).code, Some(0));
     assert_eq!(world.run(["fetch", &format!("{url}/nothing")]).code, Some(1));
+    // A folder and a listing are no files.
+    assert_eq!(world.run(["send", "photos", &url]).code, Some(0));
+    assert_eq!(world.run(["list", &url]).code, Some(0));
     let address = url.strip_prefix("ws://").expect("an address");
     assert!(ask(address, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").0.starts_with("HTTP/1.1 426"));
     let expected = [
-        ("bowline_connections_opened_total", 4),
-        ("bowline_connections_ended_total{kind=\"clean\"}", 4),
+        ("bowline_connections_opened_total", 6),
+        ("bowline_connections_ended_total{kind=\"clean\"}", 6),
         ("bowline_refused_total{reason=\"handshake\"}", 1),
-        ("bowline_transfers_done_total{direction=\"in\",result=\"arrived\"}", 1),
+        ("bowline_transfers_done_total{direction=\"in\",result=\"arrived\"}", 2),
         ("bowline_transfers_done_total{direction=\"in\",result=\"already_there\"}", 1),
         ("bowline_transfers_done_total{direction=\"out\",result=\"arrived\"}", 1),
         ("bowline_transfers_failed_total{direction=\"out\",code=\"not_found\"}", 1),
         ("bowline_transfers{direction=\"in\",stage=\"moving\"}", 0),
-        ("bowline_file_bytes_total{direction=\"in\"}", 300_000),
+        ("bowline_file_bytes_total{direction=\"in\"}", 300_007),
         ("bowline_file_bytes_total{direction=\"out\"}", 300_000),
         ("bowline_unfinished_files", 0),
         ("bowline_connections", 0),

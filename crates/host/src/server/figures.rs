@@ -67,7 +67,7 @@ pub struct Traffic {
 pub struct Moved {
     /// How many are under way, in each stage.
     pub open: Stages,
-    /// How many have arrived.
+    /// How many files have arrived. Folders and listings are none.
     pub done: u64,
     /// How many of these were there already.
     pub already_there: u64,

@@ -136,7 +136,9 @@ impl Served {
                 self.inbox.end(id);
                 self.house.forget(id);
                 let Some(Subject { name, way, batch, .. }) = self.subjects.remove(&id) else { return };
-                self.share.handle_done(way, length, deduplicated);
+                if kind == Kind::File {
+                    self.share.handle_done(way, length, deduplicated);
+                }
                 self.count = Some(now);
                 let (name, folder) = (self.whole(name), kind == Kind::Folder);
                 if kind == Kind::Listing {
