@@ -112,6 +112,8 @@ fn row(argument: &clap::Arg) -> String {
     let values = argument.get_value_names().unwrap_or_default().join(" ");
     let takes_value = argument.get_action().takes_values();
     let name = match argument.get_long() {
+        // Without the sign it would be the next word.
+        Some(long) if argument.is_require_equals_set() => format!("`{short}--{long}[={values}]`"),
         Some(long) if takes_value => format!("`{short}--{long} {values}`"),
         Some(long) => format!("`{short}--{long}`"),
         None => format!("`{values}`"),

@@ -246,10 +246,10 @@ pub(crate) struct Probe {
     /// Find the longest silence that the path bears, with some connections side by side
     #[arg(long)]
     pub(crate) idle: bool,
-    /// The longest silence that is tried; the search may take three times as long
+    /// The longest silence that is tried; the search may take some four times as long
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub(crate) max: Duration,
-    /// Find the largest message that is taken, up to this size; the server gets messages of zeros
+    /// Find the largest message that is taken, up to this size or else 64MiB; the server gets messages of zeros
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "64MiB", value_parser = parse_size)]
     pub(crate) largest: Option<u64>,
     /// The subprotocol to ask for, instead of the one of bowline; may be given more than once

@@ -111,7 +111,8 @@ mod tests {
                 fatal.saturating_sub(borne) <= secs(1).max(borne / 20),
                 "{limit}: {borne:?} to {fatal:?}"
             );
-            assert!(took <= secs(120) * 4, "{limit}: {took:?}");
+            // With the counter-test, which takes a tenth more than what was fatal, some four times, as the help says.
+            assert!(took + fatal + fatal / 10 <= secs(120) * 41 / 10, "{limit}: {took:?}");
         }
     }
 
