@@ -191,7 +191,7 @@ impl DiskStore {
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
     /// - `Quota`: the principal keeps too much already.
-    /// - `BadName`, `NoSpace`, `Denied`, `Io`.
+    /// - `BadName`, `NoSpace`, `TooManyOpen`, `Denied`, `Io`.
     pub fn attach(
         &self,
         id: TransferId,

@@ -33,7 +33,7 @@ impl Source {
     /// Opens a regular file. The path is the sender's own: symbolic links in it are followed.
     ///
     /// # Errors
-    /// `NotFound`, `NotAFile`, `Denied`, `Io`.
+    /// `NotFound`, `NotAFile`, `TooManyOpen`, `Denied`, `Io`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = sys::open_source(path).map_err(|e| match StoreError::io(path, e) {
             e if e.kind() == ErrorKind::Exists => StoreError::new(ErrorKind::NotFound, path),

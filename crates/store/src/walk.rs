@@ -109,7 +109,8 @@ impl DiskStore {
     /// of their names, and what a folder holds right behind it. Names are relative to the beginning.
     ///
     /// # Errors
-    /// `NotFound`; `NotAFolder` if the name is that of something else; `BadName` in the staging folder; `Denied`, `Io`.
+    /// `NotFound`; `NotAFolder` if the name is that of something else; `BadName` in the staging folder; `TooManyOpen`,
+    /// `Denied`, `Io`.
     pub fn walk(&self, from: Option<&SafeName>) -> Result<Walk, StoreError> {
         let root = self.root();
         let from = from.map(|name| self.whole(name)).transpose()?.or_else(|| self.folder().cloned());

@@ -16,9 +16,9 @@ pub struct Config {
     /// its cache from one step to the next, and a damaged or interrupted chunk is lost whole. What is not within
     /// [`CHUNK_LIMITS`] counts as the nearest that is: peers take nothing else.
     pub max_chunk: u32,
-    /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: what 1 Gbit/s carries in a round
-    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, and sixteen of the largest chunks. A sender who answers within 5
-    /// ms gets 3 MiB at most, which are 5 Gbit/s.
+    /// How many bytes a sender may be ahead of our disk, for each transfer. 8 MiB: twice what 1 Gbit/s carries in a round
+    /// trip of 30 ms, or 100 Mbit/s in one of 300 ms, for credit is a round trip late; and sixteen of the largest chunks. A
+    /// sender who answers within 5 ms gets 3 MiB at most, which are 5 Gbit/s.
     pub credit: u64,
     /// The same for all transfers of a link together. 16 MiB: with `credit` it bounds the memory of a link. More than the
     /// longest file has ([`MAX_LENGTH`]) counts as that.

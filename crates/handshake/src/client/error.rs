@@ -117,8 +117,8 @@ impl Error {
 
     /// Whether to ask again, and when.
     ///
-    /// An overloaded server and one behind a gateway that lost it are asked again, not before the time they name; so is
-    /// one that did not answer. The same request to a server that said no, or that speaks something else, would fail
+    /// A server in trouble, overloaded or behind a gateway that lost it, is asked again, not before the time that it names;
+    /// so is one that did not answer. The same request to a server that said no, or that speaks something else, would fail
     /// the same way.
     pub fn retry(&self) -> Retry {
         match self {

@@ -44,7 +44,7 @@ pub struct ServerConfig {
     /// How many connections are served at once, by all listeners of the server together; others wait in the queue of the
     /// system. While somebody waits, whoever has come [`COURTESY`](super::COURTESY) ago or earlier and has sent no request
     /// makes room. A principal that has a name has half of them at the most if others may come; above that it is answered
-    /// with 503, and comes again. Default: 1024, for each may hold [`transfer::Config::link_credit`] bytes of memory at the worst.
+    /// with 503, and comes again. Default: 1024, for each may hold 52 MiB of memory at the worst ([`transfer::Config`]).
     ///
     /// A stream that the application hands over by itself (`serve_stream`, `serve_guest`) is not counted: whoever accepted it
     /// counts it.

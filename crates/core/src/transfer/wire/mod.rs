@@ -38,7 +38,7 @@ pub const DATA_OVERHEAD: usize = 24;
 pub const UNKNOWN_LENGTH: u64 = 1 << 6;
 /// The greatest length that a file can have.
 pub const MAX_LENGTH: u64 = i64::MAX as u64;
-/// The least and the most that `max_frame` may allow as the payload of one DATA frame.
+/// The least and the most that `max_chunk` of a HELLO or an ACCEPT may allow as the payload of one DATA frame.
 pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
 
 /// The flag of a REQUEST for what was offered on an earlier link. Who does not know it may ignore it.
