@@ -1,6 +1,6 @@
 //! Too much of what costs the peer nothing.
 
-use super::super::super::wire::{Cancel, Phase};
+use super::super::super::wire::{Cancel, Pause, Phase, Resume};
 use super::*;
 use std::format;
 
@@ -79,6 +79,18 @@ fn a_flood_of_farewells_ends_the_link_and_is_told_once() {
 fn a_flood_of_signs_of_work_ends_the_link() {
     let mut victim = Victim::sending(1_000_000);
     assert!((1000..1005).contains(&put_up_with(&mut victim, |_| Frame::Finishing(1, Phase::Commit))));
+}
+
+#[test]
+fn a_flood_of_pauses_or_of_their_ends_ends_the_link() {
+    let halts = [
+        Frame::Pause(1, Pause { offset: 0, answer: false }),
+        Frame::Resume(1, Resume { offset: 0, pauses: 0 }),
+    ];
+    for halt in halts {
+        let mut victim = Victim::sending(1_000_000);
+        assert!((1000..1005).contains(&put_up_with(&mut victim, |_| halt.clone())), "{halt:?}");
+    }
 }
 
 #[test]
