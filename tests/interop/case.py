@@ -1,10 +1,11 @@
-"""What the tests of the Python implementation share: a folder, and a program of ours, which the first argument names."""
+"""What the tests of the Python implementation share: a folder, and a program of ours, the first argument."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import unittest
@@ -35,8 +36,10 @@ class Case(unittest.IsolatedAsyncioTestCase):
         try:
             yield program
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                program.terminate()
+            # Its own `terminate` looks first whether it has ended, and asyncio then wonders where it is.
+            if program.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(program.pid, signal.SIGTERM)
             await program.communicate()
 
     async def start(self, *args: str | Path, **env: str) -> asyncio.subprocess.Process:

@@ -337,7 +337,7 @@ class Client(Dialer):
 
 
 class Held(Session):
-    """A session at its server, with the secrets of its epochs. The client may know of those from `shown` on."""
+    """A session at its server, with the secrets of its epochs. The client may know those from `shown` on."""
 
     def __init__(self, ask: Frame, window: Window):
         super().__init__(window)

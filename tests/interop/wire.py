@@ -1,4 +1,4 @@
-"""The frames of `bowline.v1` and the links that carry them, for files.py and messages.py. § is of PROTOCOL.md."""
+"""The frames of `bowline.v1` and their links, for files.py and messages.py. § is of PROTOCOL.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 SUBPROTOCOL = Subprotocol("bowline.v1")
 LARGEST = 64 << 10  # the longest payload that is taken here
 MEMORY = 16 << 20
-LONGEST = (1 << 20) + (64 << 10) + 64  # no frame is longer: a message of §8, with fields and what is around it
+LONGEST = (1 << 20) + (64 << 10) + 64  # no frame is longer: a message (§8.1), its fields and what is around
 MAY_BE_IGNORED = 0x80  # types from here on (§1)
 MAY_BE_UNKNOWN = 0x8000  # fields from here on
 OFFERED_BEFORE = 16  # a flag in the header of REQUEST
