@@ -80,11 +80,11 @@ impl Stuck {
         (now.saturating_duration_since(first.moved) >= patience).then_some((&*first.why, patience))
     }
 
-    /// What comes after so long a wait.
+    /// What comes after so long a wait. Where all who are waited for are borne, nothing is given up.
     fn outlook(&self, delay: Duration) -> String {
-        match self.patience {
-            Some(patience) if patience < delay => format!("giving up in {}", Span(patience)),
-            _ => format!("trying again in {}", Span(delay)),
+        match self.patience.filter(|patience| *patience < delay && self.first.is_some()) {
+            Some(patience) => format!("giving up in {}", Span(patience)),
+            None => format!("trying again in {}", Span(delay)),
         }
     }
 }
@@ -197,7 +197,8 @@ mod tests {
         assert_eq!(stuck.last_word(start + 20 * second), None, "it counts anew");
         assert_eq!(stuck.outlook(10 * second), "trying again in 10 s");
         assert_eq!(stuck.outlook(11 * second), "giving up in 10 s");
-        assert_eq!(Stuck::default().outlook(second), "trying again in 1.0 s");
+        let borne = Stuck { patience: Some(second), ..Stuck::default() };
+        assert_eq!(borne.outlook(10 * second), "trying again in 10 s");
     }
 
     #[test]
