@@ -1,6 +1,7 @@
 //! What the adapters write down, on stderr: at which level, and in which form.
 
 use crate::args::Output;
+use crate::stderr;
 use clap::ValueEnum;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
@@ -55,7 +56,7 @@ pub(crate) fn start(output: Output) {
         .with_ansi(
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         )
-        .with_writer(std::io::stderr);
+        .with_writer(|| stderr::Log);
     match output.log_format.unwrap_or_default() {
         Format::Text => log.init(),
         Format::Json => log.json().flatten_event(true).init(),

@@ -22,6 +22,7 @@ mod nest;
 mod news;
 mod papers;
 mod plain;
+mod printer;
 mod private;
 mod probe;
 mod queue;
@@ -31,6 +32,7 @@ mod send;
 mod serve;
 mod signals;
 mod state;
+mod stderr;
 mod stdout;
 mod story;
 mod target;
@@ -52,28 +54,26 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let command = match command() {
-        Ok(command) => command,
+    let exit = match command().and_then(carry_out) {
+        Ok(()) => stdout::exit(),
         Err(trouble) => {
             report::complain(&trouble);
-            return trouble.exit.into();
+            stdout::finish();
+            trouble.exit
         }
     };
+    stderr::finish();
+    exit.into()
+}
+
+fn carry_out(command: Command) -> Result<(), Trouble> {
     log::start(output(&command));
     descriptors::raise();
-    let outcome = runtime(&command).and_then(|runtime| {
-        let outcome = runtime.block_on(run(command));
-        // A disk that hangs must not keep us.
-        runtime.shutdown_timeout(Duration::from_secs(2));
-        outcome
-    });
-    match outcome {
-        Ok(()) => stdout::exit().into(),
-        Err(trouble) => {
-            report::complain(&trouble);
-            trouble.exit.into()
-        }
-    }
+    let runtime = runtime(&command)?;
+    let outcome = runtime.block_on(run(command));
+    // A disk that hangs must not keep us.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
 }
 
 /// What the command line and the file with options say.
@@ -92,7 +92,9 @@ fn tell(said: &clap::Error) -> ! {
         said.exit();
     }
     stdout::note(said.print());
-    std::process::exit(i32::from(stdout::exit() as u8))
+    let exit = stdout::exit();
+    stderr::finish();
+    std::process::exit(i32::from(exit as u8))
 }
 
 /// The same complaint without a value that is secret, and without advice that does not help.

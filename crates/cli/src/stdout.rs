@@ -1,16 +1,36 @@
 //! What programs read. A transfer goes on where nobody can read of it any more.
 
 use crate::exit::{Exit, Trouble};
+use crate::printer::Printer;
 use crate::report::complain;
 use std::io::{self, ErrorKind, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
 
 /// That stdout takes no more, and whether that is a failure: a reader who has gone has had what he wanted.
 static LOST: OnceLock<Exit> = OnceLock::new();
 
-/// Prints it at once. That it cannot be printed is told once, and nothing is printed after it: half a line would be read
-/// with the next one as a whole.
+static PRINTER: LazyLock<Option<Arc<Printer>>> =
+    LazyLock::new(|| Printer::unless_terminal(&io::stdout(), write));
+
+/// Prints it, soon. Nothing of it is left out: where a program has let very much lie unread, everything waits for it.
 pub(crate) fn print(text: &[u8]) {
+    match &*PRINTER {
+        Some(printer) => printer.print(text),
+        None => write(text),
+    }
+}
+
+/// Waits until everything is written.
+pub(crate) fn finish() {
+    if let Some(printer) = &*PRINTER {
+        printer.finish(Duration::MAX);
+    }
+}
+
+/// That it cannot be printed is told once, and nothing is printed after it: half a line would be read with the next one as a
+/// whole.
+fn write(text: &[u8]) {
     let mut stdout = io::stdout().lock();
     if LOST.get().is_none() {
         note(stdout.write_all(text).and_then(|()| stdout.flush()));
@@ -28,5 +48,6 @@ pub(crate) fn note(printed: io::Result<()>) {
 
 /// How a command ends that has done everything else.
 pub(crate) fn exit() -> Exit {
+    finish();
     LOST.get().copied().unwrap_or(Exit::Done)
 }

@@ -21,6 +21,7 @@ use crate::exit::Trouble;
 use crate::news::{Counted, Subject};
 use crate::plain::{beside, columns, plain};
 use crate::signals::Wish;
+use crate::stderr;
 use crate::story::Story;
 use bar::Bar;
 use bowline_core::transfer::{Code, Meter, Traffic};
@@ -29,7 +30,7 @@ use console::Term;
 use pace::Pace;
 use row::{Row, State};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 use still::Still;
 use sums::Sums;
@@ -349,5 +350,5 @@ pub(crate) fn print_unbroken(line: &str) {
 
 /// Prints what is plain already, in one line or more: by one write, so that nobody else's words come before its end.
 fn print_lines(text: &str) {
-    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+    stderr::print(format!("{text}\n").as_bytes());
 }

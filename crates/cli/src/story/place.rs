@@ -1,6 +1,6 @@
 //! Where the page of a report is to stand: a file, or what this process prints to.
 
-use crate::private;
+use crate::{private, stdout};
 use std::fs::{self, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,8 @@ impl Place {
         match self {
             Self::File(path) => private::write(path, page),
             Self::Stdout => {
+                // Behind what has been told.
+                stdout::finish();
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush())
             }

@@ -146,6 +146,14 @@ impl Words {
             assert!(self.0.read_line(&mut line).expect("UTF-8") > 0, "it ended without: {words}");
         }
     }
+
+    /// Everything up to its end.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn rest(mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).expect("UTF-8");
+        rest
+    }
 }
 
 /// An address at which nobody listens, and nobody else can as long as what comes with it is kept.

@@ -43,5 +43,7 @@ mod terminal;
 mod trees;
 #[cfg(unix)]
 mod unix;
+#[cfg(target_os = "linux")]
+mod unread;
 mod usage;
 mod watch;

@@ -1,0 +1,187 @@
+//! A thread that writes to a stream. Whoever reads slowly what this process says, or not at all, holds up no connection.
+
+use std::io::IsTerminal;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How many bytes may wait to be written.
+const MOST: usize = 1 << 20;
+
+/// What waits to be written to a stream, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Printer {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    text: Vec<u8>,
+    /// How many lines behind that have been dropped.
+    dropped: usize,
+    /// What was here before is being written.
+    is_writing: bool,
+}
+
+impl Printer {
+    /// A printer to a stream that is no terminal. What goes to a terminal is written at once, between the bars that are drawn
+    /// there, and so is everything where the system gives no thread.
+    pub(crate) fn unless_terminal(
+        stream: &impl IsTerminal,
+        write: impl FnMut(&[u8]) + Send + 'static,
+    ) -> Option<Arc<Self>> {
+        if stream.is_terminal() { None } else { Self::start(write) }
+    }
+
+    fn start(mut write: impl FnMut(&[u8]) + Send + 'static) -> Option<Arc<Self>> {
+        let printer = Arc::new(Self::default());
+        let own = Arc::clone(&printer);
+        let work = move || {
+            loop {
+                write(&own.next());
+                own.lock().is_writing = false;
+                own.changed.notify_all();
+            }
+        };
+        thread::Builder::new().name("bowline printer".into()).spawn(work).is_ok().then_some(printer)
+    }
+
+    /// Prints it, when there is room for it.
+    pub(crate) fn print(&self, text: &[u8]) {
+        let full = |waiting: &mut Waiting| waiting.is_full(text);
+        self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner).push(text);
+        self.changed.notify_all();
+    }
+
+    /// Prints it if there is room for it. If not, the number of lines that are missing is told in their place.
+    pub(crate) fn print_or_drop(&self, text: &[u8]) {
+        let mut waiting = self.lock();
+        if waiting.dropped > 0 || waiting.is_full(text) {
+            waiting.dropped += lines(text);
+        } else {
+            waiting.push(text);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until everything is written, for so long at most.
+    pub(crate) fn finish(&self, most: Duration) {
+        let _ = self.changed.wait_timeout_while(self.lock(), most, |waiting| !waiting.is_done());
+    }
+
+    /// The next to write, as soon as there is something.
+    fn next(&self) -> Vec<u8> {
+        let nothing = |waiting: &mut Waiting| waiting.text.is_empty();
+        let mut waiting =
+            self.changed.wait_while(self.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
+        waiting.is_writing = true;
+        let mut text = std::mem::take(&mut waiting.text);
+        let dropped = std::mem::take(&mut waiting.dropped);
+        if dropped > 0 {
+            let told = format!("bowline: {dropped} lines are missing here, for nobody read them in time\n");
+            text.extend_from_slice(told.as_bytes());
+        }
+        // Now there is room.
+        self.changed.notify_all();
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether another text has to wait. One by itself never does, however long it is.
+    fn is_full(&self, text: &[u8]) -> bool {
+        !self.text.is_empty() && self.text.len() + text.len() > MOST
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+    }
+
+    fn is_done(&self) -> bool {
+        self.text.is_empty() && !self.is_writing
+    }
+}
+
+fn lines(text: &[u8]) -> usize {
+    text.split(|byte| *byte == b'\n').count() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A printer to a reader who takes one text at a time.
+    fn to_reader() -> (Arc<Printer>, mpsc::Receiver<String>) {
+        let (tell, told) = mpsc::sync_channel(0);
+        let write = move |text: &[u8]| drop(tell.send(String::from_utf8_lossy(text).into_owned()));
+        (Printer::start(write).expect("a thread"), told)
+    }
+
+    /// So many bytes in one line.
+    fn line(len: usize) -> Vec<u8> {
+        let mut line = vec![b'x'; len - 1];
+        line.push(b'\n');
+        line
+    }
+
+    /// Waits until the thread holds what came first.
+    fn taken(printer: &Printer) {
+        while !printer.lock().text.is_empty() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn everything_is_written_in_order_before_the_end() {
+        let (printer, read) = to_reader();
+        printer.print(b"one\n");
+        printer.print_or_drop(b"two\n");
+        printer.print(b"three\n");
+        let reader = thread::spawn(move || read.iter().take_while(|text| text != "end").collect::<String>());
+        printer.finish(LONG);
+        printer.print(b"end");
+        assert_eq!(reader.join().expect("it reads"), "one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn who_reads_nothing_holds_nobody_up_and_is_told_how_much_is_missing() {
+        let (printer, read) = to_reader();
+        printer.print_or_drop(b"first\n");
+        taken(&printer);
+        printer.print_or_drop(&line(MOST));
+        printer.print_or_drop(b"too much\n");
+        printer.print_or_drop(b"and more\n");
+        printer.finish(Duration::ZERO);
+        assert_eq!(read.recv().expect("it prints"), "first\n");
+        let rest = read.recv().expect("it prints");
+        assert!(rest.ends_with("x\nbowline: 2 lines are missing here, for nobody read them in time\n"));
+        printer.print_or_drop(b"last\n");
+        assert_eq!(read.recv().expect("it prints"), "last\n");
+    }
+
+    #[test]
+    fn what_may_not_be_dropped_waits_for_room() {
+        let (printer, read) = to_reader();
+        printer.print(b"first\n");
+        taken(&printer);
+        printer.print(&line(MOST));
+        let (own, (tell, told)) = (Arc::clone(&printer), mpsc::channel());
+        thread::spawn(move || {
+            own.print(b"last\n");
+            tell.send(()).expect("somebody waits");
+        });
+        assert!(told.recv_timeout(Duration::from_millis(20)).is_err(), "there is no room");
+        assert_eq!(read.recv().expect("it prints"), "first\n");
+        told.recv_timeout(LONG).expect("there is room");
+        let rest = read.recv().expect("it prints") + &read.recv().expect("it prints");
+        assert!(rest.ends_with("x\nlast\n"));
+    }
+}

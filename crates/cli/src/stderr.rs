@@ -1,0 +1,46 @@
+//! What people and logs read. It never holds up what it tells of.
+
+use crate::printer::Printer;
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// For how long the last words wait for somebody who reads nothing. What a pipe holds is read later anyway.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+static PRINTER: LazyLock<Option<Arc<Printer>>> =
+    LazyLock::new(|| Printer::unless_terminal(&io::stderr(), write));
+
+/// Prints it. If nobody reads it, nothing is lost that could be saved.
+pub(crate) fn print(text: &[u8]) {
+    match &*PRINTER {
+        Some(printer) => printer.print_or_drop(text),
+        None => write(text),
+    }
+}
+
+fn write(text: &[u8]) {
+    let _ = io::stderr().write_all(text);
+}
+
+/// Waits until everything is written, but not for ever.
+pub(crate) fn finish() {
+    if let Some(printer) = &*PRINTER {
+        printer.finish(LAST_WORDS);
+    }
+}
+
+/// Where a log goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        print(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
