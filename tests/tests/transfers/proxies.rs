@@ -177,7 +177,7 @@ pub(crate) fn a_unix_socket_at_which_many_wait_is_waited_for(pair: Pair) {
             break disconnect.to_string();
         }
     };
-    assert!(why.contains("400ms"), "{why}");
+    assert!(why.contains("400 ms"), "{why}");
     drop(waiting);
     let server = serving.server.address();
     thread::spawn(move || carry(&listener, server));
