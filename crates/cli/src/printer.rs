@@ -156,9 +156,11 @@ mod tests {
         let (printer, read) = to_reader();
         printer.print_or_drop(b"first\n");
         taken(&printer);
-        printer.print_or_drop(&line(MOST));
+        assert!(!printer.lock().is_done(), "it is being written");
+        printer.print_or_drop(&line(MOST - 4));
         printer.print_or_drop(b"too much\n");
-        printer.print_or_drop(b"and more\n");
+        // There would be room for it, in the wrong place.
+        printer.print_or_drop(b"no\n");
         printer.finish(Duration::ZERO);
         assert_eq!(read.recv().expect("it prints"), "first\n");
         let rest = read.recv().expect("it prints");
@@ -172,7 +174,7 @@ mod tests {
         let (printer, read) = to_reader();
         printer.print(b"first\n");
         taken(&printer);
-        printer.print(&line(MOST));
+        printer.print(&line(MOST + 1));
         let (own, (tell, told)) = (Arc::clone(&printer), mpsc::channel());
         thread::spawn(move || {
             own.print(b"last\n");
