@@ -1,4 +1,4 @@
-//! A thread that writes to a stream. Whoever reads slowly what this process says, or not at all, holds up no connection.
+//! Threads that write to streams. Whoever reads slowly what this process says, or not at all, holds up no connection.
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,47 @@ use std::time::Duration;
 /// How many bytes may wait to be written.
 const MOST: usize = 1 << 20;
 
+/// What writes to a stream: a thread, unless that is a terminal. What goes there is written at once, between the bars that are
+/// drawn, and so is everything where the system gives no thread.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    queue: Option<Arc<Queue>>,
+    write: fn(&[u8]),
+}
+
+impl Printer {
+    pub(crate) fn to(stream: &impl IsTerminal, write: fn(&[u8])) -> Self {
+        let queue = if stream.is_terminal() { None } else { Queue::start(write) };
+        Self { queue, write }
+    }
+
+    /// Prints it, when there is room for it.
+    pub(crate) fn print(&self, text: &[u8]) {
+        match &self.queue {
+            Some(queue) => queue.print(text),
+            None => (self.write)(text),
+        }
+    }
+
+    /// Prints it if there is room for it. If not, the number of lines that are missing is told in their place.
+    pub(crate) fn print_or_drop(&self, text: &[u8]) {
+        match &self.queue {
+            Some(queue) => queue.print_or_drop(text),
+            None => (self.write)(text),
+        }
+    }
+
+    /// Waits until everything is written, for so long at most.
+    pub(crate) fn finish(&self, most: Duration) {
+        if let Some(queue) = &self.queue {
+            queue.finish(most);
+        }
+    }
+}
+
 /// What waits to be written to a stream, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Printer {
+struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -24,19 +62,11 @@ struct Waiting {
     is_writing: bool,
 }
 
-impl Printer {
-    /// A printer to a stream that is no terminal. What goes to a terminal is written at once, between the bars that are drawn
-    /// there, and so is everything where the system gives no thread.
-    pub(crate) fn unless_terminal(
-        stream: &impl IsTerminal,
-        write: impl FnMut(&[u8]) + Send + 'static,
-    ) -> Option<Arc<Self>> {
-        if stream.is_terminal() { None } else { Self::start(write) }
-    }
-
+impl Queue {
+    /// A queue, and the thread that works it off.
     fn start(mut write: impl FnMut(&[u8]) + Send + 'static) -> Option<Arc<Self>> {
-        let printer = Arc::new(Self::default());
-        let own = Arc::clone(&printer);
+        let queue = Arc::new(Self::default());
+        let own = Arc::clone(&queue);
         let work = move || {
             loop {
                 write(&own.next());
@@ -44,18 +74,16 @@ impl Printer {
                 own.changed.notify_all();
             }
         };
-        thread::Builder::new().name("bowline printer".into()).spawn(work).is_ok().then_some(printer)
+        thread::Builder::new().name("bowline printer".into()).spawn(work).is_ok().then_some(queue)
     }
 
-    /// Prints it, when there is room for it.
-    pub(crate) fn print(&self, text: &[u8]) {
+    fn print(&self, text: &[u8]) {
         let full = |waiting: &mut Waiting| waiting.is_full(text);
         self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner).push(text);
         self.changed.notify_all();
     }
 
-    /// Prints it if there is room for it. If not, the number of lines that are missing is told in their place.
-    pub(crate) fn print_or_drop(&self, text: &[u8]) {
+    fn print_or_drop(&self, text: &[u8]) {
         let mut waiting = self.lock();
         if waiting.dropped > 0 || waiting.is_full(text) {
             waiting.dropped += lines(text);
@@ -65,8 +93,7 @@ impl Printer {
         self.changed.notify_all();
     }
 
-    /// Waits until everything is written, for so long at most.
-    pub(crate) fn finish(&self, most: Duration) {
+    fn finish(&self, most: Duration) {
         let _ = self.changed.wait_timeout_while(self.lock(), most, |waiting| !waiting.is_done());
     }
 
@@ -118,11 +145,11 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A printer to a reader who takes one text at a time.
-    fn to_reader() -> (Arc<Printer>, mpsc::Receiver<String>) {
+    /// A queue to a reader who takes one text at a time.
+    fn to_reader() -> (Arc<Queue>, mpsc::Receiver<String>) {
         let (tell, told) = mpsc::sync_channel(0);
         let write = move |text: &[u8]| drop(tell.send(String::from_utf8_lossy(text).into_owned()));
-        (Printer::start(write).expect("a thread"), told)
+        (Queue::start(write).expect("a thread"), told)
     }
 
     /// So many bytes in one line.
@@ -133,49 +160,49 @@ mod tests {
     }
 
     /// Waits until the thread holds what came first.
-    fn taken(printer: &Printer) {
-        while !printer.lock().text.is_empty() {
+    fn taken(queue: &Queue) {
+        while !queue.lock().text.is_empty() {
             thread::yield_now();
         }
     }
 
     #[test]
     fn everything_is_written_in_order_before_the_end() {
-        let (printer, read) = to_reader();
-        printer.print(b"one\n");
-        printer.print_or_drop(b"two\n");
-        printer.print(b"three\n");
+        let (queue, read) = to_reader();
+        queue.print(b"one\n");
+        queue.print_or_drop(b"two\n");
+        queue.print(b"three\n");
         let reader = thread::spawn(move || read.iter().take_while(|text| text != "end").collect::<String>());
-        printer.finish(LONG);
-        printer.print(b"end");
+        queue.finish(LONG);
+        queue.print(b"end");
         assert_eq!(reader.join().expect("it reads"), "one\ntwo\nthree\n");
     }
 
     #[test]
     fn who_reads_nothing_holds_nobody_up_and_is_told_how_much_is_missing() {
-        let (printer, read) = to_reader();
-        printer.print_or_drop(b"first\n");
-        taken(&printer);
-        assert!(!printer.lock().is_done(), "it is being written");
-        printer.print_or_drop(&line(MOST - 4));
-        printer.print_or_drop(b"too much\n");
+        let (queue, read) = to_reader();
+        queue.print_or_drop(b"first\n");
+        taken(&queue);
+        assert!(!queue.lock().is_done(), "it is being written");
+        queue.print_or_drop(&line(MOST - 4));
+        queue.print_or_drop(b"too much\n");
         // There would be room for it, in the wrong place.
-        printer.print_or_drop(b"no\n");
-        printer.finish(Duration::ZERO);
+        queue.print_or_drop(b"no\n");
+        queue.finish(Duration::ZERO);
         assert_eq!(read.recv().expect("it prints"), "first\n");
         let rest = read.recv().expect("it prints");
         assert!(rest.ends_with("x\nbowline: 2 lines are missing here, for nobody read them in time\n"));
-        printer.print_or_drop(b"last\n");
+        queue.print_or_drop(b"last\n");
         assert_eq!(read.recv().expect("it prints"), "last\n");
     }
 
     #[test]
     fn what_may_not_be_dropped_waits_for_room() {
-        let (printer, read) = to_reader();
-        printer.print(b"first\n");
-        taken(&printer);
-        printer.print(&line(MOST + 1));
-        let (own, (tell, told)) = (Arc::clone(&printer), mpsc::channel());
+        let (queue, read) = to_reader();
+        queue.print(b"first\n");
+        taken(&queue);
+        queue.print(&line(MOST + 1));
+        let (own, (tell, told)) = (Arc::clone(&queue), mpsc::channel());
         thread::spawn(move || {
             own.print(b"last\n");
             tell.send(()).expect("somebody waits");

@@ -2,21 +2,17 @@
 
 use crate::printer::Printer;
 use std::io::{self, Write};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// For how long the last words wait for somebody who reads nothing. What a pipe holds is read later anyway.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-static PRINTER: LazyLock<Option<Arc<Printer>>> =
-    LazyLock::new(|| Printer::unless_terminal(&io::stderr(), write));
+static PRINTER: LazyLock<Printer> = LazyLock::new(|| Printer::to(&io::stderr(), write));
 
 /// Prints it. If nobody reads it, nothing is lost that could be saved.
 pub(crate) fn print(text: &[u8]) {
-    match &*PRINTER {
-        Some(printer) => printer.print_or_drop(text),
-        None => write(text),
-    }
+    PRINTER.print_or_drop(text);
 }
 
 fn write(text: &[u8]) {
@@ -25,9 +21,7 @@ fn write(text: &[u8]) {
 
 /// Waits until everything is written, but not for ever.
 pub(crate) fn finish() {
-    if let Some(printer) = &*PRINTER {
-        printer.finish(LAST_WORDS);
-    }
+    PRINTER.finish(LAST_WORDS);
 }
 
 /// Where a log goes.

@@ -4,28 +4,22 @@ use crate::exit::{Exit, Trouble};
 use crate::printer::Printer;
 use crate::report::complain;
 use std::io::{self, ErrorKind, Write as _};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 /// That stdout takes no more, and whether that is a failure: a reader who has gone has had what he wanted.
 static LOST: OnceLock<Exit> = OnceLock::new();
 
-static PRINTER: LazyLock<Option<Arc<Printer>>> =
-    LazyLock::new(|| Printer::unless_terminal(&io::stdout(), write));
+static PRINTER: LazyLock<Printer> = LazyLock::new(|| Printer::to(&io::stdout(), write));
 
 /// Prints it, soon. Nothing of it is left out: where a program has let very much lie unread, everything waits for it.
 pub(crate) fn print(text: &[u8]) {
-    match &*PRINTER {
-        Some(printer) => printer.print(text),
-        None => write(text),
-    }
+    PRINTER.print(text);
 }
 
 /// Waits until everything is written.
 pub(crate) fn finish() {
-    if let Some(printer) = &*PRINTER {
-        printer.finish(Duration::MAX);
-    }
+    PRINTER.finish(Duration::MAX);
 }
 
 /// That it cannot be printed is told once, and nothing is printed after it: half a line would be read with the next one as a
