@@ -9,7 +9,11 @@ pub mod path;
 pub mod sim;
 pub mod transcript;
 
-/// The program that the README shows is compiled.
+/// The programs that the README shows are compiled, and those of the pages.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod shown {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/embedding.md")]
+    struct Embedding;
+}
