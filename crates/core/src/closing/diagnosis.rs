@@ -71,6 +71,9 @@ impl Case<'_> {
                 self.peer_closed(close)
             }
             (_, Some(failed)) => self.we_failed(failed),
+            (Exchange::Neither, None) if self.asked => {
+                Verdict { retry: Retry::No(Why::Asked), ..self.unannounced() }
+            }
             _ if self.asked => self.we_closed(),
             _ => self.unannounced(),
         }

@@ -90,7 +90,7 @@ impl Disconnect {
         self.timeline.as_deref()
     }
 
-    pub(super) fn set_retry(&mut self, retry: Retry) {
+    pub(crate) fn set_retry(&mut self, retry: Retry) {
         self.record.verdict.retry = retry;
     }
 

@@ -91,11 +91,16 @@ impl Connection {
     /// too is still delivered.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is closing already.
+    /// If this Close must not be sent, or the connection is closing already. An end that has come before this, and waits to
+    /// be told, still comes to advise [against](crate::closing::Why::Asked) another connection.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<(), CloseError> {
         let now = self.at(now);
         let code = close.code();
-        let payload = self.closing.close(now, close)?;
+        let closed = self.closing.close(now, close);
+        if closed == Err(CloseError::AlreadyClosing) {
+            self.inbox.ask_for_end();
+        }
+        let payload = closed?;
         self.note(now, What::Asked(code));
         self.outbox.close(payload);
         Ok(())

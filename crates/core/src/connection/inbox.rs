@@ -1,6 +1,7 @@
 //! Events that wait for the application.
 
 use super::{Event, Lent};
+use crate::closing::{Retry, Why};
 use crate::message::{self, Message};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -234,6 +235,16 @@ impl Inbox {
     /// Whether the end has been told.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// The application has asked for the end before it heard of it: another connection is not wanted. Who has heard the
+    /// peer's Close, and answers it once more, has asked for nothing.
+    pub(super) fn ask_for_end(&mut self) {
+        if let Some(Entry::Event(Event::Closed(disconnect))) = self.entries.back_mut() {
+            if self.has_close || disconnect.received().is_none() {
+                disconnect.set_retry(Retry::No(Why::Asked));
+            }
+        }
     }
 
     /// Takes a short message, if the next event is one.

@@ -92,11 +92,13 @@ impl Closing {
     /// its answer waits, this is the answer.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is closing already.
+    /// If this Close must not be sent, or the connection is closing already. After a failed write, of which nobody has heard
+    /// yet, it is known all the same that no other connection is wanted.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<Bytes, CloseError> {
         let now = self.at(now);
         close.check()?;
         if !self.is_open() {
+            self.asked |= self.is_draining();
             return Err(CloseError::AlreadyClosing);
         }
         let payload = close.encode();

@@ -1,6 +1,7 @@
 //! The closing handshake, and other ends.
 
 use super::*;
+use crate::closing::{Retry, Who, Why};
 
 fn close(code: u16, reason: &str) -> Close {
     Close::new(code, reason).unwrap()
@@ -67,6 +68,51 @@ fn our_close_goes_behind_the_data_and_is_answered() {
     assert_eq!(at_server[2], Event::CloseSent(close(1000, "bye")));
     assert_eq!(at_server.len(), 4);
     assert_eq!(end(&mut client).to_string(), "sent 1000 (OK) bye; then received 1000 (OK) bye");
+}
+
+/// A connection that has ended before its application heard of it, and is closed then.
+fn closed_too_late(mut client: Connection) -> Disconnect {
+    assert_eq!(client.close(T0, close(1000, "")), Err(crate::closing::CloseError::AlreadyClosing));
+    client.handle_end(T0, End::Eof);
+    end(&mut client)
+}
+
+#[test]
+fn who_closes_before_it_hears_of_the_end_is_not_told_to_dial_again() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x81, b"the last answer"));
+    client.handle_end(T0, End::Eof);
+    assert_eq!(client.poll_event(), Some(Event::Message(Message::text("the last answer"))));
+    let disconnect = closed_too_late(client);
+    assert_eq!(disconnect.retry(), Retry::No(Why::Asked));
+    assert_eq!((disconnect.kind(), disconnect.who()), (Kind::Eof, Who::PeerOrPath));
+}
+
+#[test]
+fn nor_is_who_closes_after_a_write_has_failed() {
+    let mut client = client();
+    client.handle_end(T0, End::WriteFailed);
+    let disconnect = closed_too_late(client);
+    assert_eq!(disconnect.retry(), Retry::No(Why::Asked));
+    assert_eq!(disconnect.who(), Who::PeerOrPath);
+}
+
+#[test]
+fn nor_is_who_closes_before_it_sees_the_close_of_a_peer_that_is_gone() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+    client.handle_end(T0, End::Eof);
+    assert_eq!(closed_too_late(client).retry(), Retry::No(Why::Asked));
+}
+
+#[test]
+fn who_answers_a_close_that_is_answered_already_is_told_what_the_peer_advises() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+    assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
+    client.handle_end(T0, End::Eof);
+    let retry = closed_too_late(client).retry();
+    assert!(matches!(retry, Retry::After { .. }), "{retry:?}");
 }
 
 #[test]
