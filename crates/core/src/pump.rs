@@ -13,12 +13,13 @@ const KEEP: u64 = 1 << 20;
 /// Tell the session of the link first ([`Session::handle_link_up`]), a server's as well as a client's: before that nothing is
 /// sent, and a message that comes ends the connection with 1011.
 ///
-/// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
-/// events and at the connection's output. Messages to send are taken from the session only while the connection has
-/// [`room`](Connection::room), so that chunks are cut late and pings find little before them. What the session has to
-/// say to the messages is said before it hears that the peer closes. What the connection has survived goes to the
-/// session, which may want another heartbeat for it. The connection's end becomes the session's: after its last event
-/// the connection is of no more use.
+/// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's events
+/// and at the connection's output. That goes for [`handle_written`](Connection::handle_written), too: what has left has
+/// made room for the next chunk, which has no deadline and would wait until something else happens. Messages to send are
+/// taken from the session only while the connection has [`room`](Connection::room), so that chunks are cut late and pings
+/// find little before them. What the session has to say to the messages is said before it hears that the peer closes. What
+/// the connection has survived goes to the session, which may want another heartbeat for it. The connection's end becomes
+/// the session's: after its last event the connection is of no more use.
 ///
 /// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003; so do pieces of
 /// messages, which the session cannot use.

@@ -12,7 +12,9 @@
 //!    waited for, say [`handle_blocked`](crate::Connection::handle_blocked): what it takes after that proves that the far
 //!    side lives. Once nothing is left, flush a transport that holds bytes back, such as TLS, and do with it
 //!    [what it says](crate::Connection::transport).
-//! 5. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached. Where the
+//! 5. **Begin again** if the fourth has moved anything: there is room for what waited for it, such as a message that had
+//!    to wait or the next chunk of a file. Others who are ready may have their turn before.
+//! 6. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached. Where the
 //!    system counts in milliseconds, round up: to wake up early does no harm, and no good.
 //!
 //! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth, and `bowline_host::read_end`
@@ -21,11 +23,18 @@
 //! `bowline_host::SleepWatch` notices a sleep.
 //!
 //! No order is wrong, only slower (see [the laws](crate#the-laws)). But whoever sleeps before the third and the fourth
-//! sleeps too long, in the first round too: what waits there has no deadline.
+//! sleeps too long, in the first round too, and so does whoever sleeps behind a fourth that has moved something: what waits
+//! there has no deadline.
+//!
+//! Where the system is asked which sockets are ready, ask to read while [`wants_input`](crate::Connection::wants_input)
+//! says so, and to write while there is output. A socket that is to do neither is left out: `poll`, and `epoll` unless it
+//! tells of edges, say at once and again and again that its peer has hung up, whatever they are asked. One that is being
+//! connected is asked to write, and then whether it is connected (`TcpStream::take_error`): a handshake would only
+//! know that it ended before an answer. [`Disconnect::connect_failed`](crate::Disconnect::connect_failed) tells why.
 //!
 //! The opening handshake comes before all this, from `bowline-handshake` or from any HTTP server that can hand over its
 //! stream. Its two machines take the same steps: a request is accepted in the third, and once the answer has left in the
-//! fourth, there is a result. Build the connection then, and give it the `leftover` as its first input.
+//! fourth, the fifth finds a result. Build the connection then, and give it the `leftover` as its first input.
 //! `tests/hosts/examples/mio_loop.rs` in the repository does that for ten thousand sockets in one thread.
 //!
 //! `bowline-blocking` is the finished form of the first driver, `bowline-tokio` that of the second; both carry files as

@@ -164,7 +164,8 @@ impl Reconnect {
 
     /// A dial has failed. `retry` is the advice that the answer gives, if there was one
     /// ([`retry_status`](crate::closing::retry_status)), and [`Retry::Backoff`] otherwise; `retry_after` the
-    /// shortest wait that the server asks for (RFC 9110 §10.2.3), of which an hour is kept at the most.
+    /// shortest wait that the server asks for (RFC 9110 §10.2.3), of which an hour is kept at the most: `None` where the
+    /// advice says it already, as that of an error of `bowline-handshake` does.
     pub fn handle_dial_failed(
         &mut self,
         now: Instant,

@@ -7,6 +7,9 @@
 //! a link without it is a dial that has failed. A server's session lives as long as one link; its messages live in
 //! [`Sessions`](crate::Sessions), beside all links. The [manual](crate::manual::session) has both as a program.
 //!
+//! Its deadline is one of two: that of the connection is another. A client that is done closes the connection, and gives up
+//! when that has ended; where there is none, drop the session.
+//!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
 //!  (new) ──────────────▶ dialing ──────────────────────▶ up ───────────────────────────┐
@@ -71,7 +74,8 @@ pub enum Event {
     },
     /// There will be no other dial, and so no end to the transfers that are left but to fail them.
     GaveUp(GiveUp),
-    /// The link has ended, for this reason. Let go of its connection.
+    /// The link has ended, for this reason. Let go of its connection; a server of the session, too, for everything that is
+    /// wanted of files has been told before.
     LinkDown(Disconnect),
     /// Something that the connection tells and that concerns the application only.
     Link(connection::Event),
@@ -186,8 +190,8 @@ impl Session {
 
     /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` knows, or that
     /// of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] where nobody answered, and [`Retry::No`] where the
-    /// server said no, or does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL)
-    /// ([`NotWebSocket`](crate::closing::Obstacle::NotWebSocket)).
+    /// server said no. One that does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL) is as good as
+    /// [none](crate::closing::Obstacle::NotWebSocket): `Disconnect::connect_failed(Obstacle::NotWebSocket, "").retry()`.
     pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
         let next =
             self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_dial_failed(now, retry, None));

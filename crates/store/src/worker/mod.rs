@@ -1,9 +1,15 @@
 //! Carries out the effects of [`Transfers`] on files, on threads that an adapter provides.
 //!
 //! An adapter passes every event of its `Transfers` through [`Worker::carry_out`] and gets back those that are not
-//! about files; every [`Report`] that comes in return it [applies](Report::apply). Reading, hashing, writing and
-//! syncing overlap with each other and with the socket: each transfer has queues of its own, and no thread is held
-//! while there is nothing to do.
+//! about files, or that need a decision: an [`Offered`](Event::Offered) goes to [`Worker::attach`], a
+//! [`Requested`](Event::Requested) to [`Worker::offer`], a [`ListingRequested`](Event::ListingRequested) to
+//! [`Worker::offer_listing`], or each to [`Transfers::fail`]. Every [`Report`] that comes in return it
+//! [applies](Report::apply), and looks then for what there is to send: a worker has no deadline, so [`Deliver`] wakes
+//! whoever sleeps. Reading, hashing, writing and syncing overlap with each other and with the socket: each transfer has
+//! queues of its own, and no thread is held while there is nothing to do.
+//!
+//! A client has one worker for all of its links, a server one for each link. When a server's link is down, the worker can
+//! be dropped as soon as the events before that are carried out: what they have begun is brought to its end.
 //!
 //! ```text
 //!  Transfers ── Read, Hash, Check ──▶ reading lane, hashing lane ──┐
@@ -61,7 +67,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker without files, on these threads. At a server it is for one link, which [comes](Self::set_link_order) now.
+    /// A worker without files, on these threads. At a server it is for one link, which comes now: make it before the answer
+    /// to the client's handshake leaves, or say [when](Self::set_link_order) that was.
     pub fn new(spawn: Spawn, deliver: Deliver) -> Self {
         Self {
             spawn,
