@@ -8,7 +8,7 @@ use bowline_core::{End, Instant};
 use crate::{Machine, read_end};
 
 /// Reads once into `place`, if the machine wants to, and tells it what came. Says whether there was anything to tell: then
-/// there may be more.
+/// there may be more. A place without bytes, such as a `Vec` that has nothing but capacity, is as good as one of 1 KiB.
 pub fn read<S, M>(socket: &mut S, machine: &mut M, now: Instant, place: &mut [u8]) -> bool
 where
     S: Read + ?Sized,
@@ -17,6 +17,14 @@ where
     if !machine.wants_input() {
         return false;
     }
+    let mut own;
+    // A read into no bytes gives none, which would look like the end.
+    let place = if place.is_empty() {
+        own = [0; 1 << 10];
+        &mut own[..]
+    } else {
+        place
+    };
     match socket.read(place) {
         Ok(0) => machine.handle_end(now, End::Eof),
         Ok(n) => machine.handle_input(now, &place[..n]),
@@ -125,6 +133,17 @@ mod tests {
         let moved: Vec<bool> = (0..4).map(|_| read(&mut inp, &mut far, now, &mut [0; 64])).collect();
         assert_eq!(moved, [true, true, false, true]);
         assert_eq!(far.poll_event(), Some(Event::Message(Message::text("hello"))));
+    }
+
+    #[test]
+    fn a_place_without_bytes_ends_nothing() {
+        let (now, mut near, mut far) = (Instant::ZERO, client(), server());
+        far.send(now, Message::text("hello")).unwrap();
+        let mut inp = far.output();
+        // It has room, and no bytes to read to.
+        let mut place = Vec::with_capacity(64);
+        assert!(read(&mut inp, &mut near, now, &mut place));
+        assert_eq!(near.poll_event(), Some(Event::Message(Message::text("hello"))));
     }
 
     #[test]
