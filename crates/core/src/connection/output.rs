@@ -24,7 +24,8 @@ impl Connection {
     ///
     /// The peer's Close is answered when this hands it out, and not before: until then a message that came before it can
     /// be replied to. An application that does not come for it has half of
-    /// [`close_timeout`](crate::closing::Config::close_timeout).
+    /// [`close_timeout`](crate::closing::Config::close_timeout). The answer is there to be written after the next call that
+    /// takes the time; [`handle_timeout`](Self::handle_timeout) is due at once.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop()
