@@ -14,13 +14,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io::{self, ErrorKind};
+use std::mem::take;
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant as Clock};
 
 use bowline_core::connection::{Config, Event, Transport};
-use bowline_core::{Connection, Instant};
+use bowline_core::{Connection, End, Instant};
 use bowline_handshake::{Config as Limits, server::Accept, server::Handshake};
-use bowline_host::{Machine, nonblocking, socket::tune};
+use bowline_host::{LAST_WORDS, Machine, nonblocking, socket::tune};
 use mio::{Events, Interest, Poll, Token, net::TcpListener, net::TcpStream};
 
 /// The number of the listener; links are counted from 1.
@@ -39,6 +40,15 @@ pub(crate) struct Link {
 enum Stage {
     Opening(Box<Handshake>),
     Open(Box<Connection>),
+    Refused(Refused),
+}
+
+/// What asked for no WebSocket has its answer. What else it says is read and forgotten for a while: who drops a socket with
+/// bytes unread makes the system reset it, and the answer may be lost.
+struct Refused {
+    why: String,
+    until: Instant,
+    is_over: bool,
 }
 
 pub(crate) struct Loop {
@@ -75,7 +85,7 @@ impl Loop {
         let most = if self.busy.is_empty() { most } else { Duration::ZERO };
         let wait = self.timers.peek().map_or(most, |Reverse((due, _))| most.min(*due - self.now()));
         self.poll.poll(&mut self.events, Some(wait))?;
-        let mut ready = std::mem::take(&mut self.busy);
+        let mut ready = take(&mut self.busy);
         ready.extend(self.events.iter().map(|event| event.token().0));
         for number in ready {
             self.serve(number);
@@ -141,7 +151,34 @@ impl Stage {
         match self {
             Self::Opening(handshake) => &mut **handshake,
             Self::Open(conn) => &mut **conn,
+            Self::Refused(refused) => refused,
         }
+    }
+}
+
+impl Machine for Refused {
+    fn handle_input(&mut self, _: Instant, _: &[u8]) {}
+    fn handle_written(&mut self, _: Instant, _: usize) {}
+    fn handle_blocked(&mut self, _: Instant) {}
+
+    fn handle_end(&mut self, _: Instant, _: End) {
+        self.is_over = true;
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.is_over |= self.until <= now;
+    }
+
+    fn output(&self) -> &[u8] {
+        &[]
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.until)
+    }
+
+    fn wants_input(&self) -> bool {
+        !self.is_over
     }
 }
 
@@ -164,12 +201,22 @@ impl Link {
                 // There may be no request yet.
                 let _ = handshake.accept(now, &Accept::new());
                 let Some(result) = handshake.poll_result() else { return Ok(false) };
-                let upgraded = result.map_err(|error| error.to_string())?;
+                let upgraded = match result {
+                    Ok(upgraded) => upgraded,
+                    Err(error) => {
+                        let _ = self.stream.shutdown(Shutdown::Write);
+                        let (why, until) = (error.to_string(), now + LAST_WORDS);
+                        self.stage = Stage::Refused(Refused { why, until, is_over: false });
+                        return Ok(true);
+                    }
+                };
                 let seed = bowline_host::seed().map_err(|error| error.to_string())?;
                 let mut conn = Connection::server(config.clone(), seed, now);
                 conn.handle_input(now, &upgraded.leftover);
                 self.stage = Stage::Open(Box::new(conn));
             }
+            Stage::Refused(Refused { why, is_over: true, .. }) => return Err(take(why)),
+            Stage::Refused(_) => return Ok(false),
             // There is no room for an answer.
             Stage::Open(conn) if conn.is_open() && conn.room() == 0 => return Ok(false),
             Stage::Open(conn) => match conn.poll_event() {

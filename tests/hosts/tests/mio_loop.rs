@@ -329,3 +329,17 @@ fn what_is_no_websocket_is_told_so() {
     });
     assert_eq!(ends.len(), 1);
 }
+
+#[test]
+fn whoever_says_more_than_it_was_asked_hears_why_it_was_refused() {
+    let ends = beside(&Config::default(), |server, _| {
+        let mut socket = TcpStream::connect(server).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        socket.write_all(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 100000\r\n\r\n").unwrap();
+        socket.write_all(&vec![0; 100_000]).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 405 "), "{}", String::from_utf8_lossy(&answer));
+    });
+    assert!(ends[0].contains("POST"), "{ends:?}");
+}
