@@ -25,9 +25,8 @@ impl Incoming {
             State::Present { .. } | State::Finishing { .. } => return Fate::Lives,
         }
         let end = data.offset.saturating_add(data.payload.len() as u64);
-        if end > self.bound() {
-            let text = format!("a chunk ends at {end}, the file at {}", self.bound());
-            return self.fail(cx, Failure::local(Code::LengthMismatch, text));
+        if let Some(failure) = self.beyond_end(end) {
+            return self.fail(cx, failure);
         }
         if end > self.credit {
             let text = format!("a chunk ends at {end}, the credit at {}", self.credit);
@@ -56,7 +55,10 @@ impl Incoming {
     fn hold_early(&mut self, cx: &mut Context<'_>, data: Data) -> Fate {
         let len = data.payload.len() as u64;
         let end = data.offset.saturating_add(len);
-        if data.offset < self.early_len || end > INITIAL_CREDIT.min(self.bound()) {
+        if let Some(failure) = self.beyond_end(end) {
+            return self.fail(cx, failure);
+        }
+        if data.offset < self.early_len || end > INITIAL_CREDIT {
             let text = format!("{len} bytes at {} before the offer was answered", data.offset);
             return self.fail(cx, Failure::local(Code::Protocol, text));
         }
@@ -71,6 +73,12 @@ impl Incoming {
             return self.fail(cx, failure);
         }
         Fate::Lives
+    }
+
+    /// What is wrong with a chunk that ends there, if the file ends before.
+    fn beyond_end(&self, end: u64) -> Option<Failure> {
+        let text = || format!("a chunk ends at {end}, the file at {}", self.bound());
+        (end > self.bound()).then(|| Failure::local(Code::LengthMismatch, text()))
     }
 
     /// The first chunk that cannot have left before our ACCEPT shows how long that was on its way.

@@ -135,5 +135,5 @@ fn bytes_for_a_folder_end_its_transfer() {
     let data = wire::Data { offset: 0, seq: 0, payload: bytes::Bytes::from_static(b"x") };
     world.server.transfers.handle_message(world.now, Frame::Data(1, data).encode().into_bytes());
     world.server.collect();
-    assert_eq!(world.server.failure(id(1)), Some(Code::Protocol));
+    assert_eq!(world.server.failure(id(1)), Some(Code::LengthMismatch));
 }

@@ -150,6 +150,9 @@ fn early_chunks_beyond_the_initial_credit_are_refused() {
 fn a_chunk_beyond_the_end_and_absurd_offsets_are_refused() {
     assert_eq!(cancelled(&Victim::with_transfer(10).data(5, 6)), Some(Code::LengthMismatch));
     assert_eq!(cancelled(&Victim::with_transfer(10).data(u64::MAX, 1)), Some(Code::LengthMismatch));
+    let mut unanswered = Victim::new();
+    unanswered.offer(1, 1, 10);
+    assert_eq!(cancelled(&unanswered.data(5, 6)), Some(Code::LengthMismatch));
 }
 
 #[test]
