@@ -190,7 +190,7 @@ impl DiskStore {
     /// - `NoFolder`: what is no folder stands on the way to the name, or in the place of staging.
     /// - `InTheWay`: something that is neither a file nor a link to one has the name. It is never replaced.
     /// - `NotFound`, `Expired`, `Corrupt`: the mode is `AttachOnly` and there is nothing to go on with, or not any more.
-    /// - `Quota`: the principal keeps too much already.
+    /// - `Quota`: the principal keeps too much already. `QuotaBusy`: until what it has under way ends.
     /// - `BadName`, `NoSpace`, `TooManyOpen`, `Denied`, `Io`.
     pub fn attach(
         &self,

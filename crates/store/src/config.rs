@@ -71,8 +71,9 @@ impl Config {
     }
 }
 
-/// What a principal may keep in partial files: beyond it an attach fails with [`Quota`](crate::ErrorKind::Quota).
-/// Finished files are not counted.
+/// What a principal may keep in partial files: beyond it an attach fails with [`Quota`](crate::ErrorKind::Quota), or with
+/// [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there is room once those under way have ended. Finished files are not
+/// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quota {

@@ -38,6 +38,8 @@ pub enum ErrorKind {
     TooLong,
     /// The principal keeps as much in unfinished files as it may.
     Quota,
+    /// The principal's files under way leave no room in its quota until they end.
+    QuotaBusy,
     /// Nobody came back for the transfer in time.
     Expired,
     /// The system does not allow it: permissions, or a read-only file system.
@@ -97,6 +99,9 @@ impl ErrorKind {
                 "the file is longer than one may be here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)"
             }
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
+            Self::QuotaBusy => {
+                "the quota is taken by files that are under way; wait until they end, or raise it"
+            }
             Self::Expired => "expired; send the file again from the start",
             Self::Denied => {
                 "not permitted; check its owner and its mode, and those of the folders that it is in"
@@ -219,7 +224,7 @@ impl StoreError {
             // Somebody has to make room first.
             ErrorKind::NoSpace => 30,
             // As long as a listing takes to be sent, about, or a small file to be received.
-            ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => 1,
+            ErrorKind::ListingsBusy | ErrorKind::TooManyOpen | ErrorKind::QuotaBusy => 1,
             // An old process lets go once it notices that its link is gone; a disk is opened afresh.
             ErrorKind::Busy | ErrorKind::NoLocks | ErrorKind::Io => 5,
             _ => 0,
@@ -247,7 +252,9 @@ impl StoreError {
             ErrorKind::SourceChanged | ErrorKind::Forgotten => Code::SourceChanged,
             ErrorKind::BadListing => Code::Protocol,
             ErrorKind::TooLong | ErrorKind::TooMuchToList => Code::TooLarge,
-            ErrorKind::Busy | ErrorKind::ListingsBusy | ErrorKind::TooManyOpen => Code::Busy,
+            ErrorKind::Busy | ErrorKind::ListingsBusy | ErrorKind::TooManyOpen | ErrorKind::QuotaBusy => {
+                Code::Busy
+            }
             ErrorKind::BadName => Code::NameInvalid,
             // To a sender a damaged part is what a wrong digest is: reason to start again.
             ErrorKind::DigestMismatch | ErrorKind::Corrupt => Code::DigestMismatch,
@@ -306,6 +313,8 @@ mod tests {
             K::Denied,
             K::SourceChanged,
             K::Busy,
+            K::Quota,
+            K::QuotaBusy,
             K::ListingsBusy,
             K::BadName,
             K::DigestMismatch,

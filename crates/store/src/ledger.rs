@@ -5,6 +5,7 @@
 //! What other processes keep in the same folder is known as of the first look.
 
 use crate::config::Quota;
+use crate::error::{ErrorKind, StoreError};
 use crate::journal;
 use crate::live::lock;
 use crate::principal::Principal;
@@ -13,6 +14,7 @@ use crate::sys::Access;
 use bowline_core::transfer::TransferId;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
@@ -24,8 +26,25 @@ pub(crate) struct Ledger {
 struct Books {
     /// What lay in staging when the store was opened is entered.
     counted: bool,
-    entries: BTreeMap<TransferId, (Principal, u64)>,
-    sums: BTreeMap<Principal, Sum>,
+    entries: BTreeMap<TransferId, Entry>,
+    sums: BTreeMap<Principal, Sums>,
+}
+
+/// What counts of a file.
+#[derive(Clone, Debug)]
+struct Entry {
+    principal: Principal,
+    bytes: u64,
+    /// Nobody is sending it, so it stays.
+    rests: bool,
+}
+
+/// What a principal has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    all: Sum,
+    /// What of that is at rest.
+    resting: Sum,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +52,20 @@ struct Sum {
     /// What is announced need not exist, so it may be more than any disk has.
     bytes: u128,
     partials: u64,
+}
+
+/// Why there is no place for a file.
+#[derive(Debug)]
+pub(crate) struct Full {
+    kind: ErrorKind,
+    why: String,
+}
+
+impl Full {
+    /// The same, for who wants to put the file there.
+    pub(crate) fn at(self, path: &Path) -> StoreError {
+        StoreError::because(self.kind, path, self.why)
+    }
 }
 
 impl Ledger {
@@ -47,22 +80,21 @@ impl Ledger {
         principal: &Principal,
         key: TransferId,
         length: u64,
-    ) -> Result<Hold, String> {
+    ) -> Result<Hold, Full> {
         // Without a quota nobody asks how much there is.
         let mut books = if quota.is_none() { lock(&self.books) } else { self.counted(root) };
-        let before = books.entries.get(&key).map(|(_, bytes)| *bytes);
-        let sum = books.sums.get(principal).copied().unwrap_or_default();
-        let bytes = sum.bytes - u128::from(before.unwrap_or(0));
-        let partials = sum.partials - u64::from(before.is_some());
-        if let Some(most) = quota.partials.filter(|most| partials >= *most) {
-            return Err(format!("{partials} unfinished files are kept here, {most} may be"));
+        let before = books.entries.get(&key).map(|entry| entry.bytes);
+        let others = books.beside(principal, key);
+        if let Some(most) = quota.partials {
+            others.check(
+                |sum| sum.partials < most,
+                |sum| format!("{} unfinished files are kept here, {most} may be", sum.partials),
+            )?;
         }
-        if let Some(most) = quota.bytes.filter(|most| bytes + u128::from(length) > u128::from(*most)) {
-            return Err(format!(
-                "{bytes} of {most} bytes are taken by unfinished files, {length} more are needed"
-            ));
-        }
-        books.set(key, Some((principal.clone(), length)));
+        others.check_bytes(quota, length, |bytes, most| {
+            format!("{bytes} of {most} bytes are taken by unfinished files, {length} more are needed")
+        })?;
+        books.set(key, Some(Entry { principal: principal.clone(), bytes: length, rests: false }));
         let ledger = Arc::clone(self);
         Ok(Hold {
             ledger,
@@ -77,23 +109,22 @@ impl Ledger {
     ///
     /// # Errors
     /// What the quota says against it, with both numbers; then nothing has changed.
-    pub(crate) fn grow(&self, quota: &Quota, key: TransferId, length: u64) -> Result<(), String> {
+    pub(crate) fn grow(&self, quota: &Quota, key: TransferId, length: u64) -> Result<(), Full> {
         let mut books = lock(&self.books);
-        let Some((principal, before)) = books.entries.get(&key).cloned() else { return Ok(()) };
-        let others = books.sums.get(&principal).map_or(0, |sum| sum.bytes) - u128::from(before);
-        if let Some(most) = quota.bytes.filter(|most| others + u128::from(length) > u128::from(*most)) {
-            return Err(format!(
-                "{others} of {most} bytes are taken by other unfinished files, this has {length}"
-            ));
-        }
-        books.set(key, Some((principal, length)));
+        let Some(entry) = books.entries.get(&key).cloned() else { return Ok(()) };
+        let others = books.beside(&entry.principal, key);
+        others.check_bytes(quota, length, |bytes, most| {
+            format!("{bytes} of {most} bytes are taken by other unfinished files, this has {length}")
+        })?;
+        books.set(key, Some(Entry { bytes: length, ..entry }));
         Ok(())
     }
 
     /// The bytes and the files of all principals.
     pub(crate) fn total(&self, root: &Root) -> (u64, u64) {
         let books = self.counted(root);
-        let add = |(bytes, files): (u128, u64), sum: &Sum| (bytes + sum.bytes, files + sum.partials);
+        let add =
+            |(bytes, files): (u128, u64), sums: &Sums| (bytes + sums.all.bytes, files + sums.all.partials);
         let (bytes, files) = books.sums.values().fold((0, 0), add);
         (bytes.try_into().unwrap_or(u64::MAX), files)
     }
@@ -119,21 +150,29 @@ impl Ledger {
 }
 
 impl Books {
-    fn set(&mut self, key: TransferId, entry: Option<(Principal, u64)>) {
+    /// What a principal has beside this file.
+    fn beside(&self, principal: &Principal, key: TransferId) -> Sums {
+        let mut sums = self.sums.get(principal).copied().unwrap_or_default();
+        if let Some(entry) = self.entries.get(&key) {
+            sums.take(entry);
+        }
+        sums
+    }
+
+    fn set(&mut self, key: TransferId, entry: Option<Entry>) {
         let before = match entry.clone() {
             Some(entry) => self.entries.insert(key, entry),
             None => self.entries.remove(&key),
         };
-        if let Some((principal, bytes)) = before {
-            let sum = self.sums.entry(principal.clone()).or_default();
-            (sum.bytes, sum.partials) = (sum.bytes - u128::from(bytes), sum.partials - 1);
-            if sum.partials == 0 {
-                self.sums.remove(&principal);
+        if let Some(before) = before {
+            let sums = self.sums.entry(before.principal.clone()).or_default();
+            sums.take(&before);
+            if sums.all.partials == 0 {
+                self.sums.remove(&before.principal);
             }
         }
-        if let Some((principal, bytes)) = entry {
-            let sum = self.sums.entry(principal).or_default();
-            (sum.bytes, sum.partials) = (sum.bytes + u128::from(bytes), sum.partials + 1);
+        if let Some(entry) = entry {
+            self.sums.entry(entry.principal.clone()).or_default().add(&entry);
         }
     }
 
@@ -156,10 +195,51 @@ impl Books {
                     continue;
                 };
                 if !self.entries.contains_key(&record.id) {
-                    self.set(record.id, Some((record.principal, record.durable)));
+                    let entry = Entry { principal: record.principal, bytes: record.durable, rests: true };
+                    self.set(record.id, Some(entry));
                 }
             }
         }
+    }
+}
+
+impl Sums {
+    fn add(&mut self, entry: &Entry) {
+        self.counting(entry).for_each(|sum| {
+            (sum.bytes, sum.partials) = (sum.bytes + u128::from(entry.bytes), sum.partials + 1);
+        });
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        self.counting(entry).for_each(|sum| {
+            (sum.bytes, sum.partials) = (sum.bytes - u128::from(entry.bytes), sum.partials - 1);
+        });
+    }
+
+    /// The sums that this counts for.
+    fn counting(&mut self, entry: &Entry) -> impl Iterator<Item = &mut Sum> {
+        let resting = entry.rests.then_some(&mut self.resting);
+        std::iter::once(&mut self.all).chain(resting)
+    }
+
+    /// Whether there is room for so many bytes beside these; if not, `why` says it of the bytes that there are and may be.
+    fn check_bytes(
+        &self,
+        quota: &Quota,
+        length: u64,
+        why: impl FnOnce(u128, u64) -> String,
+    ) -> Result<(), Full> {
+        let Some(most) = quota.bytes else { return Ok(()) };
+        self.check(|sum| sum.bytes + u128::from(length) <= u128::from(most), |sum| why(sum.bytes, most))
+    }
+
+    /// Whether there is room beside these. What is under way ends by itself, so whoever finds room then is to wait.
+    fn check(&self, is_room: impl Fn(&Sum) -> bool, why: impl FnOnce(&Sum) -> String) -> Result<(), Full> {
+        if is_room(&self.all) {
+            return Ok(());
+        }
+        let kind = if is_room(&self.resting) { ErrorKind::QuotaBusy } else { ErrorKind::Quota };
+        Err(Full { kind, why: why(&self.all) })
     }
 }
 
@@ -187,7 +267,8 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let entry = self.kept.then(|| (self.principal.clone(), self.safe));
+        let (principal, bytes) = (self.principal.clone(), self.safe);
+        let entry = self.kept.then_some(Entry { principal, bytes, rests: true });
         lock(&self.ledger.books).set(self.key, entry);
     }
 }
@@ -201,7 +282,8 @@ mod tests {
         let mut books = Books::default();
         for n in 0..3 {
             let (id, name) = (TransferId::from_bytes([n; 16]), format!("guest {n}"));
-            books.set(id, Some((Principal::named(&name).expect("a short name"), 7)));
+            let principal = Principal::named(&name).expect("a short name");
+            books.set(id, Some(Entry { principal, bytes: 7, rests: n == 0 }));
             books.set(id, None);
         }
         assert!(books.entries.is_empty() && books.sums.is_empty(), "{books:?}");

@@ -64,8 +64,8 @@ impl Partial {
     ///
     /// # Errors
     /// `BadOffset` if `offset` is not [`written`](Self::written), `LengthMismatch` if there would be more bytes than
-    /// announced, `Quota` if nobody announced how many there would be and these are too many, `Fenced`, `NoSpace`, `Io`.
-    /// Nothing has changed then, and the same bytes may be tried again.
+    /// announced, `Quota` or `QuotaBusy` if nobody announced how many there would be and these are too many, `Fenced`,
+    /// `NoSpace`, `Io`. Nothing has changed then, and the same bytes may be tried again.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), StoreError> {
         let live = self.ticket.live();
         let mut writer = lock(&live.writer);
@@ -85,7 +85,7 @@ impl Partial {
             // What it is going to take was not entered, since nobody knew.
             None => {
                 let grown = self.store.ledger().grow(self.store.quota(), self.ticket.id(), end);
-                grown.map_err(|why| StoreError::because(ErrorKind::Quota, &self.path, why))?;
+                grown.map_err(|full| full.at(&self.path))?;
             }
         }
         let faults = &self.store.root().faults;

@@ -31,7 +31,7 @@ impl Attaching<'_> {
         let quota = store.quota();
         let length = self.spec.length.unwrap_or(have);
         let entered = store.ledger().enter(store.root(), quota, store.principal(), self.ticket.id(), length);
-        entered.map_err(|why| StoreError::because(ErrorKind::Quota, &self.at, why))
+        entered.map_err(|full| full.at(&self.at))
     }
 
     /// Begins from the first byte, in a journal that is there already or in a new one.

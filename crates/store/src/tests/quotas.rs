@@ -18,10 +18,19 @@ fn begin(store: &DiskStore, n: u8, length: usize) -> Result<Partial, StoreError>
     }
 }
 
-/// Why there is no place for it.
+/// Why there is no place for it, whatever comes.
 fn refused(store: &DiskStore, n: u8, length: usize) -> String {
+    objection(store, n, length, ErrorKind::Quota)
+}
+
+/// Why there is no place for it until others have ended.
+fn put_off(store: &DiskStore, n: u8, length: usize) -> String {
+    objection(store, n, length, ErrorKind::QuotaBusy)
+}
+
+fn objection(store: &DiskStore, n: u8, length: usize, kind: ErrorKind) -> String {
     let error = begin(store, n, length).expect_err("too much");
-    assert_eq!(error.kind(), ErrorKind::Quota);
+    assert_eq!(error.kind(), kind);
     error.reason()
 }
 
@@ -78,14 +87,14 @@ fn files_under_way_count_whole_and_those_at_rest_as_far_as_they_are_safe() {
     let rig = with_quota(Some(100), None);
     let mut first = begin(&rig.store, 1, 60).expect("room");
     assert_eq!(
-        refused(&rig.store, 2, 41),
-        "quota exceeded; finish or cancel what is unfinished, or raise the quota (60 of 100 bytes are taken by \
+        put_off(&rig.store, 2, 41),
+        "the quota is taken by files that are under way; wait until they end, or raise it (60 of 100 bytes are taken by \
          unfinished files, 41 more are needed)"
     );
     first.write(0, &content(10)).expect("in order");
     first.detach().expect("safe");
     let second = begin(&rig.store, 2, 90).expect("room: 10 bytes are safe of the first");
-    assert!(refused(&rig.store, 1, 60).contains("(90 of 100"), "it does not fit beside the second any more");
+    assert!(put_off(&rig.store, 1, 60).contains("(90 of 100"), "it does not fit beside the second any more");
     second.discard().expect("removed");
     let mut first = begin(&rig.store, 1, 60).expect("room again");
     first.write(10, &content(60)[10..]).expect("in order");
@@ -102,7 +111,13 @@ fn what_is_dropped_or_damaged_counts_no_more_than_it_takes() {
     partial.write(30, &content(10)).expect("in order");
     drop(partial);
     let mut other = begin(&rig.store, 2, 70).expect("30 are safe");
-    assert!(refused(&rig.store, 3, 1).contains("(100 of 100"));
+    assert!(put_off(&rig.store, 3, 70).contains("(100 of 100"));
+    assert_eq!(
+        refused(&rig.store, 3, 71),
+        "quota exceeded; finish or cancel what is unfinished, or raise the quota (100 of 100 bytes are taken by \
+         unfinished files, 71 more are needed)",
+        "those 30 stay"
+    );
     other.write(0, &content(70)).expect("in order");
     other.commit(70, digest(b"else")).expect_err("not these bytes");
     begin(&rig.store, 3, 70).expect("they are gone");
@@ -112,9 +127,11 @@ fn what_is_dropped_or_damaged_counts_no_more_than_it_takes() {
 fn unfinished_files_are_counted() {
     let rig = with_quota(None, Some(2));
     let first = begin(&rig.store, 1, 6).expect("one");
-    let _second = begin(&rig.store, 2, 6).expect("two");
-    assert!(refused(&rig.store, 3, 6).ends_with("(2 unfinished files are kept here, 2 may be)"));
+    let second = begin(&rig.store, 2, 6).expect("two");
+    assert!(put_off(&rig.store, 3, 6).ends_with("(2 unfinished files are kept here, 2 may be)"));
     first.detach().expect("safe");
+    assert!(put_off(&rig.store, 3, 6).contains("(2 unfinished files"));
+    second.detach().expect("safe");
     assert!(refused(&rig.store, 3, 6).contains("(2 unfinished files"));
     begin(&rig.store, 1, 6).expect("it is one of the two").discard().expect("removed");
     begin(&rig.store, 3, 6).expect("room");
@@ -143,7 +160,7 @@ fn the_quota_of_one_is_not_used_up_by_another() {
     let rig = with_quota(Some(10), Some(1));
     let _alices = begin(&of(&rig, "alice"), 1, 10).expect("room");
     let _bobs = begin(&of(&rig, "bob"), 1, 10).expect("room");
-    assert!(refused(&of(&rig, "alice"), 2, 0).contains("(1 unfinished files"));
+    assert!(put_off(&of(&rig, "alice"), 2, 0).contains("(1 unfinished files"));
 }
 
 #[test]
@@ -223,10 +240,11 @@ fn what_has_no_known_length_counts_as_far_as_it_has_come() {
     let mut growing = begin_unknown(&rig.store, 1);
     growing.write(0, b"abcdef").expect("room");
     let why = "6 of 10 bytes are taken by unfinished files, 5 more are needed";
-    assert!(refused(&rig.store, 2, 5).contains(why));
+    assert!(put_off(&rig.store, 2, 5).contains(why));
     let known = begin(&rig.store, 2, 3).expect("room");
     let error = growing.write(6, b"gh").expect_err("too much");
-    assert_eq!(error.kind(), ErrorKind::Quota);
+    assert_eq!(error.kind(), ErrorKind::QuotaBusy);
+    assert_eq!(growing.write(6, b"ghijk").expect_err("whatever ends").kind(), ErrorKind::Quota);
     assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, this has 8"));
     // Nothing has changed: there is room again, and the same bytes come again.
     known.discard().expect("removed");
@@ -283,7 +301,7 @@ fn a_quota_of_its_own_stands_in_for_that_of_the_store() {
     let quota = |bytes| Quota { bytes: Some(bytes), partials: None };
     let alice = of(&rig, "alice").with_quota(quota(20));
     let held = begin(&alice, 1, 20).expect("hers");
-    assert!(refused(&alice, 2, 1).contains("20 of 20 bytes"), "{}", refused(&alice, 2, 1));
+    assert!(put_off(&alice, 2, 1).contains("20 of 20 bytes"), "{}", put_off(&alice, 2, 1));
     assert!(refused(&of(&rig, "bob"), 3, 11).contains("0 of 10 bytes"));
     let narrow = of(&rig, "carol").with_quota(quota(5));
     let name = spec("open", 0);
