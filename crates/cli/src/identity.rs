@@ -39,6 +39,7 @@ impl Identity {
     }
 
     fn load(dir: &Path) -> Result<Self, NoSecret> {
+        private::clear(dir);
         let path = dir.join(SECRET);
         match read(&path) {
             Err(NoSecret::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
@@ -168,6 +169,16 @@ mod tests {
         });
         assert!(ids.iter().all(|id| *id == ids[0]));
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn what_a_process_has_left_that_was_killed_at_its_start_is_cleared_away() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let left = private::fill(&dir.path().join(SECRET), b"").expect("written").keep().expect("left").1;
+        let long_ago = std::time::SystemTime::UNIX_EPOCH;
+        fs::File::options().write(true).open(&left).and_then(|f| f.set_modified(long_ago)).expect("set");
+        Identity::load(dir.path()).expect("a new secret");
+        assert!(!left.exists());
     }
 
     #[test]

@@ -1,9 +1,17 @@
 //! Files that nobody else is to read.
 
 use crate::report::print_line;
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
-use tempfile::NamedTempFile;
+use std::time::Duration;
+use tempfile::{Builder, NamedTempFile};
+
+/// How the names begin of files that are being written.
+const UNFINISHED: &str = ".bowline-unfinished-";
+
+/// So long after it was written to last nobody writes such a file any more: on any disk that takes a moment.
+const LEFT: Duration = Duration::from_secs(3600);
 
 /// The folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
@@ -26,9 +34,24 @@ pub(crate) fn write_new_durably(path: &Path, text: &str) -> io::Result<()> {
 
 /// What is to become the file at this place. It is private from the start (0600).
 pub(crate) fn fill(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    let mut file = Builder::new().prefix(UNFINISHED).tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     Ok(file)
+}
+
+/// Removes from a folder what processes have left there that were killed while they wrote such a file.
+pub(crate) fn clear(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) && is_left(&entry) {
+            // Another process may have been quicker.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_left(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|meta| meta.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT))
 }
 
 /// Says so if every user of the machine can read a file that holds a secret.
@@ -41,11 +64,36 @@ pub(crate) fn warn_if_exposed(path: &Path, quiet: bool) {
 #[cfg(unix)]
 fn is_exposed(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o004 != 0)
 }
 
 /// Where permissions are of another kind, nobody looks at them.
 #[cfg(not(unix))]
 fn is_exposed(_: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn what_a_killed_process_has_left_goes_once_it_is_old() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let make = |name: &str, age| {
+            let file = fs::File::create(dir.path().join(name)).expect("made");
+            file.set_modified(SystemTime::now() - age).expect("set");
+        };
+        let kept = fill(&dir.path().join("secret"), b"abc").expect("written").keep().expect("left behind").1;
+        make(&format!("{UNFINISHED}old"), 2 * LEFT);
+        make(".tmp-of-others", 2 * LEFT);
+        clear(dir.path());
+        let names = fs::read_dir(dir.path()).expect("listed").map(|entry| entry.expect("read").file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        let young = kept.file_name().expect("it has a name");
+        assert_eq!(names, [young, ".tmp-of-others".as_ref()]);
+        clear(&dir.path().join("nowhere"));
+    }
 }
