@@ -139,10 +139,10 @@ impl Gatherer {
             if subject.folder {
                 // Its time comes last, and a mode might keep its files out.
                 let plain = FolderSpec::new(entry.name.clone());
-                match self.make(store, plain).await {
+                match self.make(store, &name, plain).await {
                     Ok(()) => {
                         self.tell(News::FolderMade).await?;
-                        folders.push(entry);
+                        folders.push((name, entry));
                     }
                     Err(error) => self.leave_out(name.as_str(), &error, Lost::Missed(1)).await?,
                 }
@@ -164,12 +164,11 @@ impl Gatherer {
         }
         if self.preserve {
             // The innermost first, for each changes nothing in those around it.
-            for Entry { name, mtime_ms, unix_mode, .. } in folders.into_iter().rev() {
-                let shown = format!("{}/{name}", self.name);
+            for (shown, Entry { name, mtime_ms, unix_mode, .. }) in folders.into_iter().rev() {
                 let mut dressed = FolderSpec::new(name);
                 (dressed.mtime_ms, dressed.unix_mode) = (mtime_ms, unix_mode);
-                if let Err(error) = self.make(store, dressed).await {
-                    self.leave_out(&shown, &error, Lost::Missed(1)).await?;
+                if let Err(error) = self.make(store, &shown, dressed).await {
+                    self.leave_out(shown.as_str(), &error, Lost::Missed(1)).await?;
                 }
             }
             let (store, mtime_ms, unix_mode) = (store.clone(), listing.mtime_ms(), listing.unix_mode());
@@ -188,9 +187,9 @@ impl Gatherer {
         download
     }
 
-    async fn make(&self, store: &DiskStore, spec: FolderSpec) -> Result<(), StoreError> {
+    /// Makes a folder, or makes it what it is there; `name` is what it is called there.
+    async fn make(&self, store: &DiskStore, name: &SafeName, spec: FolderSpec) -> Result<(), StoreError> {
         let store = store.clone();
-        let name = spec.name.clone();
         on_disk(name.as_str(), &self.tell, move || store.make_folder(&spec).map(|_| ())).await
     }
 
