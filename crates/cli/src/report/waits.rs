@@ -129,8 +129,8 @@ impl Report {
 
     /// Says why a file is put off. Of a tree, people hear it once: for all the others it is the same disk.
     pub(super) fn put_off(&mut self, name: &str, failure: &Failure, delay: Duration) {
-        // Who is busy has time for others.
-        if failure.code != Code::Busy {
+        // A peer that is busy has time for others. Whoever waits here may have opened all those files himself.
+        if failure.code != Code::Busy || !failure.by_peer {
             self.stuck.handle_put_off(Instant::now(), name, failure);
         }
         self.tell_put_off(name, failure, delay);
@@ -148,7 +148,6 @@ impl Report {
     pub(crate) fn put_off_unseen(&mut self, name: &str, failure: &Failure, delay: Duration) {
         let now = Instant::now();
         self.stuck.unseen = Some(now + delay);
-        // Whoever waits here for files to be closed may have opened them all himself.
         self.stuck.handle_put_off(now, name, failure);
         self.tell_put_off(name, failure, delay);
     }
@@ -282,7 +281,9 @@ mod tests {
     fn who_is_busy_is_borne() {
         const ZERO: Duration = Duration::ZERO;
         let mut report = report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
-        report.put_off("a", &Failure::local(Code::Busy, ""), Duration::ZERO);
+        let mut busy = Failure::local(Code::Busy, "");
+        busy.by_peer = true;
+        report.put_off("a", &busy, Duration::ZERO);
         assert_eq!(report.standstill(true), None);
         report.put_off("a", &Failure::local(Code::NoSpace, "full"), Duration::ZERO);
         assert_eq!(
@@ -294,9 +295,13 @@ mod tests {
     #[test]
     fn who_waits_here_for_files_to_be_closed_does_not_do_so_for_ever() {
         const ZERO: Duration = Duration::ZERO;
-        let mut report = report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
-        report.put_off_unseen("a", &Failure::local(Code::Busy, "too many files"), ZERO);
-        assert!(report.standstill(true).is_some());
+        let waiting = || report().patient(Patience { first: ZERO, outage: ZERO, answer: ZERO });
+        let (mut unseen, mut seen, busy) =
+            (waiting(), waiting(), Failure::local(Code::Busy, "too many files"));
+        unseen.put_off_unseen("a", &busy, ZERO);
+        assert!(unseen.standstill(true).is_some());
+        seen.put_off("a", &busy, ZERO);
+        assert!(seen.standstill(true).is_some());
     }
 
     #[test]
