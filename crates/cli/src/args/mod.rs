@@ -41,6 +41,17 @@ const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usa
                           4 another command has taken the transfer over, \
                           130 interrupted (the same command goes on; what comes through a pipe must be sent anew).";
 
+/// Options of a command that puts files on a disk, or has a server do so: there is something else to wait for.
+fn for_disks_too(arg: clap::Arg) -> clap::Arg {
+    if arg.get_id() != "give_up_after" {
+        return arg;
+    }
+    arg.help(
+        "How long to try without a connection, or while a full disk takes nothing [default: 20s for a server never reached, 10m \
+         after that]",
+    )
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Serve(Serve),
@@ -129,6 +140,7 @@ Examples:
   bowline send photos holiday.tar ws://127.0.0.1:9000 --limit-rate 2M
   bowline send holiday.tar ws://127.0.0.1:9000 --into 2026/november
   tar c photos | bowline send - ws://127.0.0.1:9000 --name photos.tar")]
+#[command(mut_args(for_disks_too))]
 pub(crate) struct Send {
     /// The files and folders; a single - sends what comes through stdin
     #[arg(required = true, value_name = "FILE")]
@@ -166,6 +178,7 @@ Examples:
   bowline fetch ws://127.0.0.1:9000/holiday.tar -o back.tar
   bowline fetch ws://127.0.0.1:9000/photos -o copy
   bowline fetch ws://127.0.0.1:9000/holiday.tar --range 0-999")]
+#[command(mut_args(for_disks_too))]
 pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]

@@ -132,8 +132,7 @@ impl Papers {
 /// How long to try.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// How long to try without a connection, or while a full disk takes nothing [default: 20s for a server never reached, 10m
-    /// after that]
+    /// How long to try without a connection [default: 20s for a server never reached, 10m after that]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) give_up_after: Option<Duration>,
 }
