@@ -44,6 +44,10 @@ impl fmt::Display for GiveUp {
             Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
             Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
             Self::Unstable(lasted) => write!(f, "no connection was stable in {:.1} s", lasted.as_secs_f64()),
+            // Of less a sentence would tell 0.0 s.
+            Self::NeverReached(lasted) if *lasted < Duration::from_millis(50) => {
+                f.write_str("never connected")
+            }
             Self::NeverReached(lasted) => write!(f, "never connected in {:.1} s", lasted.as_secs_f64()),
         }
     }

@@ -231,6 +231,12 @@ fn the_time_to_the_first_contact_may_be_limited() {
 }
 
 #[test]
+fn who_gives_up_at_once_tells_no_time() {
+    let said = |millis| GiveUp::NeverReached(Duration::from_millis(millis)).to_string();
+    assert_eq!((&*said(49), &*said(50)), ("never connected", "never connected in 0.1 s"));
+}
+
+#[test]
 fn a_large_fleet_may_spread_wider() {
     holds(Config { first_window: Duration::from_secs(5), ..Config::default() }, FLEET);
 }
