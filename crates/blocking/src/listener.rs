@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bowline_host::accept::{Failures, PAUSE, is_passing};
 
-use crate::count::Count;
+use crate::count::{Count, Counted};
 use crate::door::Door;
 use crate::places::{Place, Places};
 use crate::wait::{Interest, Wakened, Waker, wait, waker};
@@ -192,6 +192,11 @@ impl Stopper {
 }
 
 impl Left {
+    /// One more who is not let go of before he has left.
+    pub(crate) fn enter(&self) -> Counted {
+        self.0.enter()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.get()

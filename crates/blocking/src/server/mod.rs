@@ -127,9 +127,9 @@ impl Server {
 
     /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop); then tells all clients to come
     /// back later, makes durable what has come, and returns when they are gone, or a second after
-    /// [`ServerConfig::drain`] has passed. Whoever has not asked by then is let go without a word. The end of one listener is
-    /// that of the server: clients that come by others from then on are told the same as those who were there, if they ask
-    /// within a second.
+    /// [`ServerConfig::drain`] has passed, whatever a disk does by then. Whoever has not asked by then is let go without a
+    /// word. The end of one listener is that of the server: clients that come by others from then on are told the same as
+    /// those who were there, if they ask within a second.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
@@ -157,9 +157,11 @@ impl Server {
         serve: impl Fn(&Self, D::Stream, D::Address) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let config = self.0.house.config();
-        let every = self.0.house.sweep_every();
-        let _sweeping = every.map(|every| Sweeping::start(Arc::clone(&self.0.house), every));
         let (server, left) = (self.clone(), Left::default());
+        let sweeping = self.0.house.sweep_every().map(|every| {
+            let house = Arc::clone(&self.0.house);
+            Sweeping::start(left.enter(), move |pause| sweeping::sweep(&house, every, pause))
+        });
         let served = listener.accept_all(
             &left,
             &self.0.places,
@@ -167,6 +169,8 @@ impl Server {
             move |stream, peer| serve(&server, stream, peer),
         );
         self.stop();
+        // It is waited for as clients are, and no longer.
+        drop(sweeping);
         if !left.wait(config.drain) {
             self.tell_links(|| Letter::Abort);
             left.wait(LAST_WORDS);

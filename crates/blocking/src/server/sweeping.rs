@@ -1,11 +1,12 @@
 //! Removing what nobody came back for, beside everything else that a server does.
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use bowline_host::server::House;
+
+use crate::count::Counted;
 
 /// Sweeps the store at once, and then every so often, as long as `pause` has waited and says that it is to go on.
 pub(super) fn sweep(house: &House, every: Duration, mut pause: impl FnMut(Duration) -> bool) {
@@ -16,30 +17,46 @@ pub(super) fn sweep(house: &House, every: Duration, mut pause: impl FnMut(Durati
     }
 }
 
-/// A thread that sweeps the store until this is dropped.
+/// A thread that sweeps the store until this is dropped. A disk may hold it up, so nobody waits for it here.
 pub(super) struct Sweeping {
     /// Never used, and dropped to end the thread.
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _stop: mpsc::Sender<()>,
 }
 
 impl Sweeping {
-    pub(super) fn start(house: Arc<House>, every: Duration) -> Self {
+    /// Begins `work`, which sweeps as long as the pause that it is given says that it is to go on. The thread counts as long as
+    /// it lives.
+    pub(super) fn start(
+        counted: Counted,
+        work: impl FnOnce(&mut dyn FnMut(Duration) -> bool) + Send + 'static,
+    ) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let pause = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
+        let mut pause = move |time| matches!(stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
         let thread = thread::Builder::new().name("bowline sweep".into());
         // Without a thread nothing is swept, and everything else works.
-        let thread = thread.spawn(move || sweep(&house, every, pause)).ok();
-        Self { stop: Some(stop), thread }
+        let _ = thread.spawn(move || {
+            let _counted = counted;
+            work(&mut pause);
+        });
+        Self { _stop: stop }
     }
 }
 
-impl Drop for Sweeping {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // One that has panicked has ended as well.
-            let _ = thread.join();
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::count::Count;
+
+    #[test]
+    fn a_disk_that_hangs_keeps_nobody_who_stops() {
+        let (left, (disk, hangs)) = (Count::default(), mpsc::channel::<()>());
+        let sweeping = Sweeping::start(left.enter(), move |pause| {
+            let _ = hangs.recv();
+            while pause(Duration::ZERO) {}
+        });
+        drop(sweeping);
+        assert!(!left.wait_for(Duration::ZERO), "it is still there");
+        drop(disk);
+        assert!(left.wait_for(Duration::from_secs(60)), "it has ended");
     }
 }
