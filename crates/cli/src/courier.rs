@@ -8,7 +8,7 @@ use crate::memory::Memory;
 use crate::news::{Ended, Lost, News};
 use crate::queue::Queue;
 use crate::report::{Patience, Report, TICK};
-use crate::signals::{Interrupt, Wishes};
+use crate::signals::{Orders, Wishes};
 use crate::under::Under;
 use crate::{trust, url};
 use bowline_core::transfer::Leftover;
@@ -96,12 +96,13 @@ impl Courier {
         mut queue: Queue,
         ended: mpsc::UnboundedSender<Ended>,
         report: Report,
-        interrupt: Interrupt,
+        orders: Orders,
     ) -> Result<(), Trouble> {
+        let Orders { interrupt, mut wishes } = orders;
         let mut report = report.watching(self.client.traffic()).patient(self.patience);
         let mut under = Under::default();
         let outcome = tokio::select! {
-            outcome = self.run(&mut queue, ended, &mut report, &mut under) => outcome,
+            outcome = self.run(&mut queue, ended, &mut report, &mut under, &mut wishes) => outcome,
             () = interrupt.come() => Err((self.interrupted)(!self.reached || self.is_up())),
         };
         if self.leftover == Leftover::Discard {
@@ -138,6 +139,7 @@ impl Courier {
         ended: mpsc::UnboundedSender<Ended>,
         report: &mut Report,
         under: &mut Under,
+        wishes: &mut Wishes,
     ) -> Result<(), Trouble> {
         let Self { client, events, server, reached, leftover, .. } = self;
         let resumes = *leftover == Leftover::Keep;
@@ -146,8 +148,6 @@ impl Courier {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut more, mut telling) = (true, true);
-        let mut wishes = Wishes::listen()
-            .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
         while more || !under.is_empty() {
             tokio::select! {
                 // What happened to the link is told before what it meant for a file.

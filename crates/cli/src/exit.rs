@@ -76,6 +76,22 @@ impl Trouble {
         Self::new(Exit::Interrupted, "interrupted")
     }
 
+    /// The same of a server that was to stop, and still waited for its clients.
+    pub(crate) fn interrupted_stop() -> Self {
+        Self::new(
+            Exit::Interrupted,
+            "interrupted; what arrived is kept, and clients go on from there when there is a server again",
+        )
+    }
+
+    /// The same of what cannot be read again, where nobody waits any more for the server to be told.
+    pub(crate) fn interrupted_farewell() -> Self {
+        Self::new(
+            Exit::Interrupted,
+            "interrupted; unless the server has heard so, it keeps what came through stdin until it expires",
+        )
+    }
+
     /// The same of what cannot be read again. `told`: there is a server, and it can be told to throw away what it has.
     pub(crate) fn interrupted_pipe(told: bool) -> Self {
         Self::new(

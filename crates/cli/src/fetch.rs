@@ -10,7 +10,7 @@ use crate::news::Subject;
 use crate::private::folder_of;
 use crate::queue::Queue;
 use crate::report::{self, Place, Report};
-use crate::signals::Interrupt;
+use crate::signals::Orders;
 use crate::story::Story;
 use crate::url;
 use crate::writable::may_write;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 use tokio::sync::mpsc;
 
-pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
+pub(crate) async fn run(args: Fetch, identity: Identity, orders: Orders) -> Result<(), Trouble> {
     url::check(&args.url)?;
     let (base, name) = asked_for(&args)?;
     let story = Story::new(&args.record, "fetch", name.as_str().to_owned(), &args.way.server(&base))?;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Fetch, identity: Identity, interrupt: Interrupt) -
         ends,
     };
     let queue = Queue::begin(news, gatherer.run(id, output));
-    let outcome = courier.follow(queue, ended, report, interrupt).await;
+    let outcome = courier.follow(queue, ended, report, orders).await;
     if let Some(folder) = made.filter(|_| outcome.is_err()) {
         // Unless there is something in it, such as what the same command goes on with.
         let _ = fs::remove_dir(folder);

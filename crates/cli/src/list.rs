@@ -12,7 +12,7 @@ use crate::plain::{columns, plain};
 use crate::queue::Queue;
 use crate::report::json::Line;
 use crate::report::{self, Report, print_line};
-use crate::signals::Interrupt;
+use crate::signals::Orders;
 use crate::story::Story;
 use crate::units::{Size, count, utc};
 use crate::{stdout, url};
@@ -31,7 +31,7 @@ const NARROW: usize = 60;
 /// The beginning of the year 10000: later times are mistakes, or lies.
 const LATEST_MS: u64 = 253_402_300_800_000;
 
-pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble> {
+pub(crate) async fn run(args: List, orders: Orders) -> Result<(), Trouble> {
     url::check(&args.url)?;
     let (base, name) = asked_for(&args)?;
     let server = args.way.server(&base);
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: List, interrupt: Interrupt) -> Result<(), Trouble>
         // Whoever follows may have gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
-    courier.follow(queue, ended, report, interrupt).await?;
+    courier.follow(queue, ended, report, orders).await?;
     if let Some(listing) = ends.try_recv().ok().and_then(|ended| ended.listing) {
         let rows = rows(&listing, args.recursive);
         if output.json {

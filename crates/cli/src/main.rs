@@ -49,7 +49,7 @@ use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use exit::Trouble;
 use identity::Identity;
-use signals::Interrupt;
+use signals::{Interrupt, Orders};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -121,19 +121,20 @@ fn discreet(mut error: clap::Error) -> clap::Error {
 }
 
 async fn run(command: Command) -> Result<(), Trouble> {
-    let interrupt = Interrupt::listen()
-        .map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))?;
+    let interrupt = Interrupt::listen(last_word(&command))?;
     match command {
         Command::Serve(args) => serve::run(args, interrupt).await,
         Command::Send(args) => {
+            let orders = Orders::listen(interrupt)?;
             let identity = identity(args.common.output)?;
-            send::run(args, identity, interrupt).await
+            send::run(args, identity, orders).await
         }
         Command::Fetch(args) => {
+            let orders = Orders::listen(interrupt)?;
             let identity = identity(args.common.output)?;
-            fetch::run(args, identity, interrupt).await
+            fetch::run(args, identity, orders).await
         }
-        Command::List(args) => list::run(args, interrupt).await,
+        Command::List(args) => list::run(args, Orders::listen(interrupt)?).await,
         Command::Probe(args) => probe::run(args, interrupt).await,
         Command::Watch(args) => watch::run(args, interrupt).await,
         Command::Demo(args) => demo::run(args, interrupt).await,
@@ -142,6 +143,16 @@ async fn run(command: Command) -> Result<(), Trouble> {
             Ok(())
         }
         Command::Man(args) => papers::explain(&args),
+    }
+}
+
+/// What is said if nobody waits any more for the command to end well.
+fn last_word(command: &Command) -> Trouble {
+    match command {
+        Command::Serve(_) => Trouble::interrupted_stop(),
+        Command::Send(args) => send::last_word(args),
+        Command::Fetch(_) => Trouble::interrupted(),
+        _ => Trouble::interrupted_listing(),
     }
 }
 

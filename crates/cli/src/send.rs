@@ -9,7 +9,7 @@ use crate::nest::Nest;
 use crate::news::{News, Subject};
 use crate::queue::Queue;
 use crate::report::{self, Report};
-use crate::signals::Interrupt;
+use crate::signals::Orders;
 use crate::story::Story;
 use crate::tree::{Feeder, Over, Tree};
 use crate::url;
@@ -27,7 +27,7 @@ enum Parcel {
     Tree(Tree),
 }
 
-pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) -> Result<(), Trouble> {
+pub(crate) async fn run(args: Send, identity: Identity, orders: Orders) -> Result<(), Trouble> {
     check_order(&args.files, &args.url)?;
     let into = args.into.as_deref().map(folder).transpose()?;
     let tells_people = !args.common.output.quiet && !args.common.output.json;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         report::print_line(&note);
     }
     if let Some(name) = stdin(&args, into.as_ref())? {
-        return send_stdin(name, args, interrupt).await;
+        return send_stdin(name, args, orders).await;
     }
     let parcels = parcels(&args.files, into.as_ref())?;
     let story = Story::new(&args.record, "send", title(&parcels), &args.way.server(&args.url))?;
@@ -60,7 +60,16 @@ pub(crate) async fn run(args: Send, identity: Identity, interrupt: Interrupt) ->
         // If nobody wants to know, the command has ended.
         let _ = feed(feeder, parcels).await;
     });
-    courier.follow(queue, ended, report, interrupt).await
+    courier.follow(queue, ended, report, orders).await
+}
+
+/// What is said where the command ends at once.
+pub(crate) fn last_word(args: &Send) -> Trouble {
+    if args.files.iter().any(|path| is_stdin(path)) {
+        Trouble::interrupted_farewell()
+    } else {
+        Trouble::interrupted()
+    }
 }
 
 /// The folder that everything goes into.
@@ -70,8 +79,7 @@ fn folder(name: &str) -> Result<SafeName, Trouble> {
 
 /// The name of what comes through stdin, if that is what is to be sent.
 fn stdin(args: &Send, into: Option<&SafeName>) -> Result<Option<SafeName>, Trouble> {
-    let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
-    match (&args.name, args.files.iter().any(is_stdin)) {
+    match (&args.name, args.files.iter().any(|path| is_stdin(path))) {
         (None, false) => Ok(None),
         (Some(_), false) => Err(Trouble::usage("--name is for what comes through stdin, which is -")),
         (None, true) => Err(Trouble::usage("- has no name; say --name NAME, or ./- for a file of that name")),
@@ -84,12 +92,16 @@ fn stdin(args: &Send, into: Option<&SafeName>) -> Result<Option<SafeName>, Troub
     }
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// What is called `name` here is called there, in this folder.
 fn name_in(folder: Option<&SafeName>, name: &str) -> Result<SafeName, NameError> {
     folder.map_or_else(|| SafeName::parse(name), |folder| folder.child(name))
 }
 
-async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<(), Trouble> {
+async fn send_stdin(name: SafeName, args: Send, orders: Orders) -> Result<(), Trouble> {
     let story = Story::new(&args.record, "send", name.as_str().to_owned(), &args.way.server(&args.url))?;
     let courier = Courier::new(&args.url, &args.reach, &args.way, &args.common)?
         .keeping_nothing(Trouble::interrupted_pipe);
@@ -110,7 +122,7 @@ async fn send_stdin(name: SafeName, args: Send, interrupt: Interrupt) -> Result<
         // Whoever follows may have gone.
         let _ = tell.send(News::Begun { index: 0, result }).await;
     });
-    courier.follow(queue, ended, report, interrupt).await
+    courier.follow(queue, ended, report, orders).await
 }
 
 /// Queues one after the other, as there is room.

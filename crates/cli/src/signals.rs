@@ -1,6 +1,8 @@
 //! Ctrl-C and its relatives: the first asks to end well, the second ends.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Trouble};
+use crate::report::complain;
+use crate::stderr;
 use std::io;
 use tokio::sync::watch;
 
@@ -9,15 +11,17 @@ use tokio::sync::watch;
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Begins to listen; a second signal ends the process at once. Needs a runtime.
-    pub(crate) fn listen() -> io::Result<Self> {
+    /// Begins to listen; a second signal ends the process at once, with this word. Needs a runtime.
+    pub(crate) fn listen(last_word: Trouble) -> Result<Self, Trouble> {
         let (tell, told) = watch::channel(false);
-        let mut signals = Signals::new()?;
-        outlive_long_files()?;
+        let mut signals = heard(Signals::new())?;
+        heard(outlive_long_files())?;
         tokio::spawn(async move {
             signals.next().await;
             tell.send_replace(true);
             signals.next().await;
+            complain(&last_word);
+            stderr::finish();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         });
         Ok(Self(told))
@@ -29,6 +33,24 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// What a person says to a command that transfers something.
+pub(crate) struct Orders {
+    pub(crate) interrupt: Interrupt,
+    pub(crate) wishes: Wishes,
+}
+
+impl Orders {
+    /// Begins to listen to all of it. A signal that nobody waits for ends the process, so this comes before all that takes time.
+    pub(crate) fn listen(interrupt: Interrupt) -> Result<Self, Trouble> {
+        Ok(Self { interrupt, wishes: heard(Wishes::listen())? })
+    }
+}
+
+/// What has become of listening, in the words of a command.
+fn heard<T>(listening: io::Result<T>) -> Result<T, Trouble> {
+    listening.map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))
 }
 
 /// Whoever writes more into a file than the system lets him (`ulimit -f`) has an error of that write, and not the end of this
@@ -63,7 +85,7 @@ pub(crate) struct Wishes {
 
 #[cfg(unix)]
 impl Wishes {
-    pub(crate) fn listen() -> io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { pause: signal(SignalKind::user_defined1())?, resume: signal(SignalKind::user_defined2())? })
     }
@@ -82,7 +104,7 @@ pub(crate) struct Wishes;
 
 #[cfg(not(unix))]
 impl Wishes {
-    pub(crate) fn listen() -> io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
@@ -97,8 +119,8 @@ pub(crate) struct Hangups(tokio::signal::unix::Signal);
 
 #[cfg(unix)]
 impl Hangups {
-    pub(crate) fn listen() -> io::Result<Self> {
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self)
+    pub(crate) fn listen() -> Result<Self, Trouble> {
+        heard(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Self))
     }
 
     pub(crate) async fn next(&mut self) {
@@ -112,7 +134,7 @@ pub(crate) struct Hangups;
 
 #[cfg(not(unix))]
 impl Hangups {
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> Result<Self, Trouble> {
         Ok(Self)
     }
 

@@ -36,7 +36,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     // First of all: a signal that nobody waits for ends the process. Where there is nothing to read again, the end of its
     // terminal ends a server; a service goes on.
     let is_told = args.papers.are_some() || doors.has_files() || !io::stdout().is_terminal();
-    let hangups = if is_told { Some(hangups()?) } else { None };
+    let hangups = if is_told { Some(Hangups::listen()?) } else { None };
     if args.papers.self_signed {
         args.papers = self_signed::papers(args.check)?;
     }
@@ -101,10 +101,6 @@ struct Files {
     papers: Papers,
     doors: Doors,
     server: Server,
-}
-
-fn hangups() -> Result<Hangups, Trouble> {
-    Hangups::listen().map_err(|e| Trouble::failed(format!("the system allows no handling of signals: {e}")))
 }
 
 /// Takes other certificates and tokens whenever somebody says that there are some.

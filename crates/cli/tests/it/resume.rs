@@ -259,6 +259,50 @@ fn a_second_signal_is_not_argued_with() {
     server.process.signal(Signal::TERM);
     let stopped = server.process.finish();
     assert_eq!(stopped.code, Some(130), "{stopped:?}");
+    let word = "bowline: interrupted; what arrived is kept, and clients go on from there when there is a server again\n";
+    assert!(stopped.stderr.ends_with(word), "{stopped:?}");
+}
+
+#[test]
+#[cfg_attr(windows, ignore = "there are no signals")]
+fn a_second_signal_to_a_sender_ends_it_with_the_same_word() {
+    let world = World::new();
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(&world, &relay.url);
+    sender.middle();
+    // At the first signal, a server that cannot answer is waited for.
+    relay.fall_silent();
+    sender.signal(Signal::INT);
+    sender.event(|event| event["event"] == "failed");
+    sender.signal(Signal::TERM);
+    let ended = sender.finish();
+    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let word = "bowline: interrupted; what arrived is kept, and the same command goes on from there\n";
+    assert_eq!(ended.stderr, word);
+}
+
+/// A secret that comes through a pipe shows when a command reads it, and lets it wait.
+#[test]
+#[cfg(unix)]
+fn a_signal_during_the_start_pauses_too() {
+    use rustix::fs::{CWD, FileType, mknodat};
+    use std::io::Write as _;
+    let world = World::new();
+    world.file("a", 1000);
+    let server = world.serve(&[]);
+    fs::create_dir(world.path("state")).expect("a folder");
+    mknodat(CWD, world.path("state/secret"), FileType::Fifo, 0o600.into(), 0).expect("made");
+    let mut sender = Process::start(&mut world.bowline(["send", "a", &server.url, "--json"]));
+    // That waits until somebody reads.
+    let mut secret = fs::File::options().write(true).open(world.path("state/secret")).expect("opened");
+    sender.signal(Signal::USR1);
+    secret.write_all(&[7; 32]).expect("read");
+    drop(secret);
+    sender.event(|event| event["stage"] == "paused");
+    sender.signal(Signal::USR2);
+    assert_eq!(sender.finish().code, Some(0));
 }
 
 #[test]
