@@ -50,7 +50,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use exit::Trouble;
 use identity::Identity;
 use signals::{Interrupt, Orders};
+use std::io;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 fn main() -> ExitCode {
@@ -156,20 +159,37 @@ fn last_word(command: &Command) -> Trouble {
     }
 }
 
-/// Threads for sockets and protocol: one for the single connection of a client, two for a server, unless there is only one
-/// processor for them. What blocks on disks has threads of its own, few of them.
+/// Threads for sockets and protocol: that of the command for the single connection of a client, two for a server, unless there
+/// is only one processor for them. What blocks on disks has threads of its own, few of them.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Trouble> {
-    let mut builder = match command {
-        Command::Serve(_) | Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let (mut builder, workers) = match command {
+        Command::Serve(_) | Command::Demo(_) => {
+            (tokio::runtime::Builder::new_multi_thread(), processors.min(2))
+        }
+        _ => (tokio::runtime::Builder::new_current_thread(), 0),
     };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    builder
-        .worker_threads(processors.min(2))
-        .max_blocking_threads(8)
-        .enable_all()
-        .build()
-        .map_err(|e| Trouble::failed(format!("the system allows no threads: {e}")))
+    builder.worker_threads(workers.max(1)).max_blocking_threads(8).enable_all();
+    // One at least is for disks, and for names that are looked up.
+    let runtime = try_threads(workers + 1).and_then(|()| builder.build());
+    runtime.map_err(|e| {
+        Trouble::failed(format!(
+            "the system allows no more threads: {e}; end other programs, or let this one have more (ulimit -u, TasksMax)"
+        ))
+    })
+}
+
+/// Whether the system gives so many threads at once. A runtime that gets fewer does not say so: some of its tasks would wait
+/// for ever.
+fn try_threads(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = || drop(gate.lock());
+        let made = (0..count).try_for_each(|_| thread::Builder::new().spawn_scoped(scope, wait).map(drop));
+        drop(closed);
+        made
+    })
 }
 
 /// This user's identity, or one for this run only.

@@ -40,6 +40,8 @@ mod stdout;
 mod story;
 #[cfg(unix)]
 mod terminal;
+#[cfg(all(unix, target_pointer_width = "64"))]
+mod threads;
 mod trees;
 #[cfg(unix)]
 mod unix;
