@@ -10,7 +10,7 @@ use crate::queue::Queue;
 use crate::report::{Patience, Report, TICK};
 use crate::signals::{Orders, Wishes};
 use crate::under::Under;
-use crate::{trust, url};
+use crate::{stdout, trust, url};
 use bowline_core::transfer::Leftover;
 use bowline_tokio::{Client, ClientConfig, LinkEvent, LinkState};
 use std::time::Duration;
@@ -149,6 +149,8 @@ impl Courier {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut more, mut telling) = (true, true);
         while more || !under.is_empty() {
+            // A program that does not read holds up what is told, and neither the connection nor signals.
+            stdout::room().await;
             tokio::select! {
                 // What happened to the link is told before what it meant for a file.
                 biased;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How many bytes may wait to be written.
 const MOST: usize = 1 << 20;
@@ -20,6 +21,13 @@ impl Printer {
     pub(crate) fn to(stream: &impl IsTerminal, write: fn(&[u8])) -> Self {
         let queue = if stream.is_terminal() { None } else { Queue::start(write) };
         Self { queue, write }
+    }
+
+    /// Waits until there is room for much more, and holds nobody else up meanwhile. Cancel-safe.
+    pub(crate) async fn room(&self) {
+        if let Some(queue) = &self.queue {
+            queue.room().await;
+        }
     }
 
     /// Prints it, when there is room for it.
@@ -51,6 +59,8 @@ impl Printer {
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Told when there is room again.
+    taken: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +85,16 @@ impl Queue {
             }
         };
         thread::Builder::new().name("bowline printer".into()).spawn(work).is_ok().then_some(queue)
+    }
+
+    async fn room(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if self.lock().text.len() <= MOST / 2 {
+                return;
+            }
+            taken.await;
+        }
     }
 
     fn print(&self, text: &[u8]) {
@@ -111,6 +131,7 @@ impl Queue {
         }
         // Now there is room.
         self.changed.notify_all();
+        self.taken.notify_waiters();
         text
     }
 
@@ -194,6 +215,21 @@ mod tests {
         assert!(rest.ends_with("x\nbowline: 2 lines are missing here, for nobody read them in time\n"));
         queue.print_or_drop(b"last\n");
         assert_eq!(read.recv().expect("it prints"), "last\n");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_lets_others_go_on() {
+        let (queue, read) = to_reader();
+        queue.room().await;
+        queue.print(b"first\n");
+        taken(&queue);
+        queue.print(&line(MOST / 2 + 1));
+        let own = Arc::clone(&queue);
+        let waiting = tokio::spawn(async move { own.room().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "there is little room");
+        assert_eq!(read.recv().expect("it prints"), "first\n");
+        waiting.await.expect("there is room");
     }
 
     #[test]
