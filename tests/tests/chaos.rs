@@ -1,10 +1,15 @@
 //! Files of all sizes in both directions, while everything goes wrong that can: each arrives whole.
 
+use bowline_core::transfer::Event;
 use bowline_core::{End, Instant, Rng, Role, connection, session};
 use bowline_tests::sim::{Link, Path, Then, World, contents, rng};
+use std::env;
+use std::ops::Range;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(24 * 3600);
+/// More than the longest round trip, and than a chunk takes at the lowest limit.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 fn below(rng: &mut Rng, most: u64) -> u64 {
     rng.next_u64() % most
@@ -55,11 +60,46 @@ fn disturb(link: &mut Link, rng: &mut Rng, now: Instant) {
     }
 }
 
-fn world(seed: u64, rng: &mut Rng) -> World {
+/// Settings that nobody would choose. What is bounded by others, and does not matter here, stays as it is.
+fn settings(rng: &mut Rng) -> session::Config {
     let mut config = session::Config::default();
-    config.transfer.sync_bytes = 100_000 << below(rng, 6);
-    config.transfer.credit = 64 << 10 << below(rng, 7);
-    let mut world = World::with(seed, config.clone(), config);
+    let transfer = &mut config.transfer;
+    let [seldom, often] = [|rng: &mut Rng| below(rng, 3) == 0, |rng: &mut Rng| below(rng, 3) > 0];
+    let kib = |rng: &mut Rng, doubled: u64| 1024_u64 << below(rng, doubled + 1);
+    if seldom(rng) {
+        transfer.max_chunk = kib(rng, 10) as u32;
+    }
+    if seldom(rng) {
+        transfer.credit = kib(rng, 13);
+    }
+    if seldom(rng) {
+        transfer.link_credit = kib(rng, 13);
+    }
+    if seldom(rng) {
+        transfer.read_ahead = kib(rng, 11);
+    }
+    if seldom(rng) {
+        transfer.max_transfers = 1 + below(rng, 5) as u32;
+    }
+    if seldom(rng) {
+        transfer.ack_delay = Duration::from_millis(magnitude(rng, 2000));
+    }
+    if often(rng) {
+        transfer.sync_bytes = kib(rng, 12);
+    }
+    if seldom(rng) {
+        transfer.sync_delay = Duration::from_millis(magnitude(rng, 5000));
+    }
+    if seldom(rng) {
+        transfer.limit_rate = Some(20 * kib(rng, 8));
+    }
+    config
+}
+
+/// A world, and how many links of it are disturbed.
+fn world(seed: u64, rng: &mut Rng) -> (World, u32) {
+    let (client, server) = (settings(rng), settings(rng));
+    let mut world = World::with(seed, client, server);
     let path = path(rng);
     world.handshake = path.latency * 3;
     world.connection = connection::Config::default();
@@ -69,7 +109,7 @@ fn world(seed: u64, rng: &mut Rng) -> World {
     world.client_disk.delay = Duration::from_millis(below(rng, 30));
     world.server_disk.delay = Duration::from_millis(below(rng, 30));
     let mut dice = rng.fork();
-    let disturbed = 4 + below(rng, 12) as u32;
+    let disturbed = 1 + below(rng, 12) as u32;
     world.dialler = Box::new(move |n, now| {
         if n < disturbed && below(&mut dice, 5) == 0 {
             return None;
@@ -80,16 +120,51 @@ fn world(seed: u64, rng: &mut Rng) -> World {
         }
         Some(link)
     });
-    world
+    (world, disturbed)
+}
+
+/// The length of a file: most of all such that something begins or ends just there.
+fn len(rng: &mut Rng) -> usize {
+    let len = match below(rng, 4) {
+        0 => [0, 1, 3000, 65_535, 65_537, 400_000][below(rng, 6) as usize],
+        1 => 1 << below(rng, 22),
+        2 => (1 + below(rng, 20)) << 16,
+        _ => magnitude(rng, 2_000_000),
+    };
+    len as usize
+}
+
+/// What has moved so far: links that have ended, bytes that were received, files that are done.
+fn moved(world: &World) -> (usize, usize, usize) {
+    let is_done = |event: &Event| matches!(event, Event::Done { .. });
+    let done = world.worker.transfer_events().filter(|(_, event)| is_done(event)).count();
+    (world.past.len(), world.client_disk.received() + world.server_disk.received(), done)
+}
+
+/// Runs until all is done. Says whether it came to that, and something moved all the time once nothing was disturbed.
+fn goes_on(world: &mut World, disturbed: u32) -> bool {
+    let end = world.now() + LONG;
+    while world.now() < end {
+        let (before, until) = (moved(world), world.now() + PATIENCE);
+        let is_up = world.pair().is_some() && world.dials() > disturbed;
+        if world.run(PATIENCE) {
+            return true;
+        }
+        world.run_until(until);
+        if is_up && moved(world) == before {
+            return false;
+        }
+    }
+    false
 }
 
 /// One run; how many dials it took.
-fn run(seed: u64) -> u32 {
+fn run(seed: u64) -> u64 {
     let mut rng = rng(seed);
-    let mut world = world(seed, &mut rng);
+    let (mut world, disturbed) = world(seed, &mut rng);
     let mut files = Vec::new();
     for n in 0..2 + below(&mut rng, 6) {
-        let len = [0, 3000, 65_537, 400_000, 1_500_000, 4_000_000][below(&mut rng, 6) as usize];
+        let len = len(&mut rng);
         let (name, data) = (format!("file {n}"), contents(seed * 10 + n, len));
         let sender = role(&mut rng);
         let id = match sender {
@@ -98,22 +173,33 @@ fn run(seed: u64) -> u32 {
         };
         files.push((sender, id, name, data));
     }
-    for _ in 0..below(&mut rng, 3) {
-        let until = world.now() + Duration::from_millis(below(&mut rng, 4000));
+    for _ in 0..below(&mut rng, 5) {
+        let until = world.now() + Duration::from_millis(magnitude(&mut rng, 4000));
         world.run_until(until);
-        world.crash_server();
+        if below(&mut rng, 2) == 0 { world.crash_server() } else { world.restart_client() }
     }
-    assert!(world.run(LONG), "seed {seed}: {:#?}\n{:#?}", world.worker.told, world.past);
+    let goes_on = goes_on(&mut world, disturbed);
+    assert!(goes_on, "seed {seed}, at {}: {:#?}\n{:#?}", world.now(), world.worker.told, world.past);
     for (sender, id, name, data) in files {
         assert!(world.done(id).is_some(), "seed {seed}: {name} is not done: {:#?}", world.worker.told);
         let disk = if sender == Role::Client { &world.server_disk } else { &world.client_disk };
         assert!(disk.file(&name) == data, "seed {seed}: {name} differs");
     }
-    world.dials()
+    world.dials().into()
+}
+
+/// Those of the environment if there are any, as `0..80`: to look for what is rare.
+fn seeds() -> Range<u64> {
+    let Ok(seeds) = env::var("CHAOS_SEEDS") else { return 0..80 };
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("CHAOS_SEEDS={seeds}"));
+    let (from, to) = seeds.split_once("..").unwrap_or_else(|| panic!("CHAOS_SEEDS={seeds}"));
+    number(from)..number(to)
 }
 
 #[test]
-fn every_file_arrives_whatever_happens() {
-    let dials: u32 = (0..80).map(run).sum();
-    assert!(dials > 320, "hardly anything happened: {dials} dials");
+fn every_file_arrives_whatever_happens_and_nothing_stands_still() {
+    let seeds = seeds();
+    let runs = seeds.end - seeds.start;
+    let dials: u64 = seeds.map(run).sum();
+    assert!(dials > 3 * runs, "hardly anything happened: {dials} dials in {runs} runs");
 }

@@ -41,6 +41,11 @@ impl Disk {
         self.parts.get(&id).map_or(0, |part| part.safe as u64)
     }
 
+    /// How many bytes are there of files that are being received, or were.
+    pub fn received(&self) -> usize {
+        self.parts.values().map(|part| part.data.len()).sum()
+    }
+
     /// The file of this name.
     ///
     /// # Panics
@@ -103,6 +108,12 @@ impl Worker {
     pub fn pipe(&mut self, id: TransferId, name: SafeName) {
         self.piping.insert(id, 0);
         self.send(id, name);
+    }
+
+    /// Its process begins anew: what waited is forgotten, and what was told is kept.
+    pub(super) fn restart(&mut self) {
+        let told = std::mem::take(&mut self.told);
+        *self = Self { told, ..Self::default() };
     }
 
     /// Takes the session's events and carries out what is due. Says whether there was anything.

@@ -45,6 +45,8 @@ pub struct World {
     pub learns: bool,
     /// Whether the server leaves all pings to the client.
     pub quiet_server: bool,
+    /// The settings of the client's session.
+    client: session::Config,
     /// The settings of the server's sessions.
     pub server: session::Config,
     /// What is left of links that have ended.
@@ -54,10 +56,17 @@ pub struct World {
     now: Instant,
     rng: Rng,
     lives: Vec<Life>,
+    orders: Vec<Order>,
     dials: u32,
     opening: Option<Instant>,
-    next_id: u16,
     rounds: u32,
+}
+
+/// What the client wants.
+#[derive(Clone)]
+enum Order {
+    Upload(Offer),
+    Download(TransferId, SafeName),
 }
 
 /// What is left of a link.
@@ -96,7 +105,7 @@ impl World {
         let now = Instant::ZERO;
         let mut rng = super::rng(seed);
         Self {
-            session: Session::client(client, rng.bytes(), now),
+            session: Session::client(client.clone(), rng.bytes(), now),
             worker: Worker::default(),
             client_disk: Disk::default(),
             server_disk: Disk::default(),
@@ -105,15 +114,16 @@ impl World {
             connection: connection::Config::default(),
             learns: false,
             quiet_server: false,
+            client,
             server,
             past: Vec::new(),
             longest_wait: (Duration::ZERO, Duration::ZERO),
             now,
             rng,
             lives: Vec::new(),
+            orders: Vec::new(),
             dials: 0,
             opening: None,
-            next_id: 1,
             rounds: 0,
         }
     }
@@ -125,20 +135,17 @@ impl World {
 
     /// Puts a file on the client's disk and offers it.
     pub fn upload(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
-        let (id, name, data) = (self.id(), SafeName::parse(name).expect("a safe name"), data.into());
-        let offer = Offer::new(id, name.clone(), data.len() as u64);
+        let (name, data) = (SafeName::parse(name).expect("a safe name"), data.into());
+        let length = data.len() as u64;
         self.client_disk.files.insert(name.clone(), data);
-        self.worker.send(id, name);
-        self.session.transfers_mut().offer(self.now, offer).expect("a new transfer");
-        id
+        self.order(Order::Upload(Offer::new(self.next_id(), name, length)))
     }
 
     /// Puts a file on the server's disk and lets the client ask for it.
     pub fn download(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
-        let (id, name) = (self.id(), SafeName::parse(name).expect("a safe name"));
+        let name = SafeName::parse(name).expect("a safe name");
         self.server_disk.files.insert(name.clone(), data.into());
-        self.session.transfers_mut().request(self.now, id, name).expect("a new transfer");
-        id
+        self.order(Order::Download(self.next_id(), name))
     }
 
     /// Runs until the client has no transfer under way, for `limit` at most. Says whether that is so.
@@ -171,6 +178,22 @@ impl World {
             life.pair.link.cut(self.now, End::Reset);
             life.server = Session::server(self.server.clone(), self.now);
             life.worker = Worker::default();
+        }
+    }
+
+    /// The client's process is killed and begins anew, with all that is not done.
+    pub fn restart_client(&mut self) {
+        if let Some(life) = self.lives.iter_mut().find(|life| life.is_current) {
+            life.is_current = false;
+            life.pair.link.cut(self.now, End::Reset);
+        }
+        self.opening = None;
+        self.session = Session::client(self.client.clone(), self.rng.bytes(), self.now);
+        self.worker.restart();
+        for order in self.orders.clone() {
+            if self.done(order.id()).is_none() {
+                self.carry(order);
+            }
         }
     }
 
@@ -312,12 +335,40 @@ impl World {
         true
     }
 
-    fn id(&mut self) -> TransferId {
-        let mut bytes = [self.next_id as u8; 16];
-        bytes[0] = (self.next_id >> 8) as u8;
-        let id = TransferId::from_bytes(bytes);
-        self.next_id += 1;
+    /// The client wants this from now on.
+    fn order(&mut self, order: Order) -> TransferId {
+        let id = order.id();
+        self.orders.push(order.clone());
+        self.carry(order);
         id
+    }
+
+    fn carry(&mut self, order: Order) {
+        let transfers = self.session.transfers_mut();
+        let known = match order {
+            Order::Upload(offer) => {
+                self.worker.send(offer.id, offer.name.clone());
+                transfers.offer(self.now, offer)
+            }
+            Order::Download(id, name) => transfers.request(self.now, id, name),
+        };
+        known.expect("a new transfer");
+    }
+
+    fn next_id(&self) -> TransferId {
+        let n = self.orders.len() as u16 + 1;
+        let mut bytes = [n as u8; 16];
+        bytes[0] = (n >> 8) as u8;
+        TransferId::from_bytes(bytes)
+    }
+}
+
+impl Order {
+    fn id(&self) -> TransferId {
+        match self {
+            Self::Upload(offer) => offer.id,
+            Self::Download(id, _) => *id,
+        }
     }
 }
 
