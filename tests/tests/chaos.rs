@@ -158,31 +158,51 @@ fn goes_on(world: &mut World, disturbed: u32) -> bool {
     false
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Upload,
+    Pipe,
+    Download,
+}
+
+const WAYS: [Way; 4] = [Way::Upload, Way::Pipe, Way::Download, Way::Download];
+
 /// One run; how many dials it took.
 fn run(seed: u64) -> u64 {
     let mut rng = rng(seed);
     let (mut world, disturbed) = world(seed, &mut rng);
     let mut files = Vec::new();
     for n in 0..2 + below(&mut rng, 6) {
-        let len = len(&mut rng);
-        let (name, data) = (format!("file {n}"), contents(seed * 10 + n, len));
-        let sender = role(&mut rng);
-        let id = match sender {
-            Role::Client => world.upload(&name, data.clone()),
-            Role::Server => world.download(&name, data.clone()),
+        let data = contents(seed * 10 + n, len(&mut rng));
+        let (name, way) = (format!("file {n}"), WAYS[below(&mut rng, 4) as usize]);
+        let id = match way {
+            Way::Upload => world.upload(&name, data.clone()),
+            Way::Pipe => world.pipe(&name, data.clone()),
+            Way::Download => world.download(&name, data.clone()),
         };
-        files.push((sender, id, name, data));
+        files.push((way, id, name, data));
     }
     for _ in 0..below(&mut rng, 5) {
         let until = world.now() + Duration::from_millis(magnitude(&mut rng, 4000));
         world.run_until(until);
-        if below(&mut rng, 2) == 0 { world.crash_server() } else { world.restart_client() }
+        match below(&mut rng, 3) {
+            0 => world.crash_server(),
+            1 => {
+                world.restart_client();
+                files.retain(|(way, id, ..)| *way != Way::Pipe || world.done(*id).is_some());
+            }
+            _ => {
+                if let Some((_, id, ..)) = files.pop() {
+                    world.cancel(id);
+                }
+            }
+        }
     }
     let goes_on = goes_on(&mut world, disturbed);
     assert!(goes_on, "seed {seed}, at {}: {:#?}\n{:#?}", world.now(), world.worker.told, world.past);
-    for (sender, id, name, data) in files {
+    for (way, id, name, data) in files {
         assert!(world.done(id).is_some(), "seed {seed}: {name} is not done: {:#?}", world.worker.told);
-        let disk = if sender == Role::Client { &world.server_disk } else { &world.client_disk };
+        let disk = if way == Way::Download { &world.client_disk } else { &world.server_disk };
         assert!(disk.file(&name) == data, "seed {seed}: {name} differs");
     }
     world.dials().into()

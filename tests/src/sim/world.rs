@@ -3,7 +3,7 @@
 use super::{Disk, Link, Pair, Path, Worker};
 use bowline_core::heartbeat::Mode;
 use bowline_core::time::earliest;
-use bowline_core::transfer::{Event, Offer, SafeName, TransferId};
+use bowline_core::transfer::{Event, Leftover, Offer, SafeName, TransferId};
 use bowline_core::{Disconnect, End, Instant, Retry, Rng, Role, Session, connection, pump, session};
 use bytes::Bytes;
 use std::fmt;
@@ -57,6 +57,7 @@ pub struct World {
     rng: Rng,
     lives: Vec<Life>,
     orders: Vec<Order>,
+    ids: u16,
     dials: u32,
     opening: Option<Instant>,
     rounds: u32,
@@ -66,6 +67,7 @@ pub struct World {
 #[derive(Clone)]
 enum Order {
     Upload(Offer),
+    Pipe(Offer),
     Download(TransferId, SafeName),
 }
 
@@ -122,6 +124,7 @@ impl World {
             rng,
             lives: Vec::new(),
             orders: Vec::new(),
+            ids: 0,
             dials: 0,
             opening: None,
             rounds: 0,
@@ -138,14 +141,30 @@ impl World {
         let (name, data) = (SafeName::parse(name).expect("a safe name"), data.into());
         let length = data.len() as u64;
         self.client_disk.files.insert(name.clone(), data);
-        self.order(Order::Upload(Offer::new(self.next_id(), name, length)))
+        let id = self.next_id();
+        self.order(Order::Upload(Offer::new(id, name, length)))
+    }
+
+    /// The same, but what comes is known only piece by piece, and only once, as from a pipe.
+    pub fn pipe(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
+        let name = SafeName::parse(name).expect("a safe name");
+        self.client_disk.files.insert(name.clone(), data.into());
+        let id = self.next_id();
+        self.order(Order::Pipe(Offer::of_unknown_length(id, name)))
     }
 
     /// Puts a file on the server's disk and lets the client ask for it.
     pub fn download(&mut self, name: &str, data: impl Into<Bytes>) -> TransferId {
         let name = SafeName::parse(name).expect("a safe name");
         self.server_disk.files.insert(name.clone(), data.into());
-        self.order(Order::Download(self.next_id(), name))
+        let id = self.next_id();
+        self.order(Order::Download(id, name))
+    }
+
+    /// The client does not want this any more, and nothing of it is to be kept.
+    pub fn cancel(&mut self, which: TransferId) {
+        self.orders.retain(|order| order.id() != which);
+        self.session.transfers_mut().cancel(self.now, which, Leftover::Discard);
     }
 
     /// Runs until the client has no transfer under way, for `limit` at most. Says whether that is so.
@@ -181,7 +200,7 @@ impl World {
         }
     }
 
-    /// The client's process is killed and begins anew, with all that is not done.
+    /// The client's process is killed and begins anew, with all that is not done; what came through pipes is gone.
     pub fn restart_client(&mut self) {
         if let Some(life) = self.lives.iter_mut().find(|life| life.is_current) {
             life.is_current = false;
@@ -190,6 +209,7 @@ impl World {
         self.opening = None;
         self.session = Session::client(self.client.clone(), self.rng.bytes(), self.now);
         self.worker.restart();
+        self.orders.retain(|order| !matches!(order, Order::Pipe(_)));
         for order in self.orders.clone() {
             if self.done(order.id()).is_none() {
                 self.carry(order);
@@ -350,13 +370,18 @@ impl World {
                 self.worker.send(offer.id, offer.name.clone());
                 transfers.offer(self.now, offer)
             }
+            Order::Pipe(offer) => {
+                self.worker.pipe(offer.id, offer.name.clone());
+                transfers.offer(self.now, offer)
+            }
             Order::Download(id, name) => transfers.request(self.now, id, name),
         };
         known.expect("a new transfer");
     }
 
-    fn next_id(&self) -> TransferId {
-        let n = self.orders.len() as u16 + 1;
+    fn next_id(&mut self) -> TransferId {
+        self.ids += 1;
+        let n = self.ids;
         let mut bytes = [n as u8; 16];
         bytes[0] = (n >> 8) as u8;
         TransferId::from_bytes(bytes)
@@ -366,7 +391,7 @@ impl World {
 impl Order {
     fn id(&self) -> TransferId {
         match self {
-            Self::Upload(offer) => offer.id,
+            Self::Upload(offer) | Self::Pipe(offer) => offer.id,
             Self::Download(id, _) => *id,
         }
     }
