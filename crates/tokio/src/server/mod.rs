@@ -40,7 +40,7 @@ use door::{Caller, Door};
 use log::Log;
 use patience::Patience;
 use places::{Away, Places, Stand};
-use served::Link;
+use served::{Link, Orders};
 
 use bowline_host::server::Pass;
 pub use bowline_host::server::{
@@ -255,9 +255,13 @@ impl Server {
         };
         let (clock, mut limits) = (patience.clock(), self.house.config().accept.clone());
         limits.timeout = patience.time();
+        // Nothing of what is said to those who are there is missed while he shakes hands.
+        let orders = self.orders();
         let accepted = patience.wait(accept::accept_since(clock, stream, &limits, decide)).await;
         match (accepted, pass) {
-            (Ok(Ok(accepted)), Some(pass)) => self.serve_link(accepted, pass, peer, set_unsent).await,
+            (Ok(Ok(accepted)), Some(pass)) => {
+                self.serve_link(accepted, pass, peer, set_unsent, orders).await;
+            }
             (Ok(Ok(_)), None) => {}
             (Ok(Err(error)), _) => self.tell(self.house.refuse_handshake(peer, &error)),
             (Err(hurry), _) => self.tell(self.house.refuse_early(peer, Refusal::Handshake, hurry)),
@@ -268,8 +272,19 @@ impl Server {
         Patience::new(self.stopping.subscribe(), self.house.config().accept.timeout, away)
     }
 
-    async fn serve_link<S>(&self, accepted: Accepted<S>, pass: Pass, peer: String, set_unsent: fn(&S, u32))
-    where
+    /// What is said to whoever is there from now on.
+    fn orders(&self) -> Orders {
+        (self.stopping.subscribe(), self.letting_go.subscribe())
+    }
+
+    async fn serve_link<S>(
+        &self,
+        accepted: Accepted<S>,
+        pass: Pass,
+        peer: String,
+        set_unsent: fn(&S, u32),
+        orders: Orders,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let clock = self.clock;
@@ -278,7 +293,6 @@ impl Server {
             Ok(driver) => driver.with_valve(set_unsent),
             Err(error) => return self.tell(self.house.refuse_handshake(peer, &AcceptError::System(error))),
         };
-        let orders = (self.stopping.subscribe(), self.letting_go.subscribe());
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let stir = Stir::default();
         let served = self.house.serve(pass, peer, spawn, deliver, stir.waker(), clock.now());

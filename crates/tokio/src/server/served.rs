@@ -10,6 +10,9 @@ use crate::driver::Driver;
 use crate::host::{Host, Step, let_go};
 use crate::news::Stir;
 
+/// That the server stops, and that those who are there have had their time to leave.
+pub(super) type Orders = (watch::Receiver<bool>, watch::Receiver<()>);
+
 /// One client being served.
 pub(super) struct Link<'a> {
     pub(super) server: &'a Server,
@@ -21,11 +24,8 @@ pub(super) struct Link<'a> {
 
 impl Link<'_> {
     /// The server stops, and then lets go of whoever has not left.
-    pub(super) async fn run<S>(
-        mut self,
-        mut driver: Driver<S>,
-        (mut stopping, mut letting_go): (watch::Receiver<bool>, watch::Receiver<()>),
-    ) where
+    pub(super) async fn run<S>(mut self, mut driver: Driver<S>, (mut stopping, mut letting_go): Orders)
+    where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut told = false;

@@ -3,6 +3,7 @@ use crate::{Client, ClientConfig, Heard};
 use bowline_core::Message;
 use bowline_core::messages::{self, SessionsConfig};
 use std::time::Duration;
+use tokio::io::DuplexStream;
 
 pub(super) fn server(config: ServerConfig) -> (Server, tempfile::TempDir) {
     let inbox = tempfile::tempdir().unwrap();
@@ -124,20 +125,45 @@ async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
     assert!(start.elapsed() <= 3 * LAST_WORDS, "{:?}", start.elapsed());
 }
 
+/// Asks for a link.
+async fn dial(near: DuplexStream) -> crate::dial::Dialed<DuplexStream> {
+    let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
+    let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
+    crate::dial::handshake(near, &request, &accept::Config::default()).await.unwrap()
+}
+
 #[tokio::test]
 async fn whoever_asks_when_the_server_has_stopped_is_told_to_come_back() {
     let (server, _inbox) = patient();
     server.stop();
     let (near, far) = tokio::io::duplex(4096);
     let serving = tokio::spawn(async move { server.serve_stream(far, "somebody".into()).await });
-    let request = bowline_handshake::client::Request::new("ws://localhost/").unwrap();
-    let request = request.with_subprotocol(bowline_core::transfer::SUBPROTOCOL).unwrap();
-    let dialed = crate::dial::handshake(near, &request, &accept::Config::default()).await.unwrap();
+    let dialed = dial(near).await;
     let mut client = crate::WebSocket::client(dialed, bowline_core::connection::Config::default()).unwrap();
     let told = timeout(Duration::from_secs(60), client.ended()).await.expect("in time");
     assert_eq!(told.kind(), bowline_core::closing::Kind::Restart, "{told}");
     drop(client);
     serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_while_those_are_let_go_who_have_not_left_is_let_go_too() {
+    let (server, _inbox) = patient();
+    server.stop();
+    let (mut events, (near, far)) = (server.events(), tokio::io::duplex(4096));
+    let serving = server.clone();
+    let serving = tokio::spawn(async move { serving.serve_stream(far, "somebody".into()).await });
+    // On one thread: it has begun to wait.
+    tokio::task::yield_now().await;
+    server.letting_go.send_replace(());
+    let _silent = dial(near).await;
+    serving.await.unwrap();
+    let end = loop {
+        if let ServerEvent::Disconnected { disconnect, .. } = events.recv().await.unwrap() {
+            break disconnect;
+        }
+    };
+    assert_eq!(end.kind(), bowline_core::closing::Kind::LocalAbort, "{end}");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (accepted, pass) = guest.take_over(stream);
-        self.serve_link(accepted, pass, peer, |_, _| {}).await;
+        self.serve_link(accepted, pass, peer, |_, _| {}, self.orders()).await;
     }
 
     /// Tells all clients, and those who come from now on and ask within a second, to come back later; whoever is shaking
