@@ -198,8 +198,7 @@ fn a_kept_listing_that_is_damaged_is_thrown_away_and_the_folder_is_listed_again(
         world.link_up();
         while world.client.ended(ID).is_none() {
             world.exchange();
-            world.now += Duration::from_millis(20);
-            world.client.transfers.handle_timeout(world.now);
+            world.let_time_pass();
         }
         let (resumes, files) = come(&mut world);
         assert!(matches!(resumes[..], [0, from, 0] if from >= 100_000), "{at}: {resumes:?}");
