@@ -17,20 +17,31 @@ fn lines(done: &Done) -> Vec<Value> {
 #[test]
 fn a_connection_that_was_cut_for_its_silence_is_explained_and_the_next_one_lives() {
     let url = relay(echo(), Limit::Silence(Duration::from_secs(3)), End::Fin);
-    let world = World::new();
-    let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "14s", "--json"]);
-    assert_eq!(done.code, Some(0), "{done:?}");
-    let lines = lines(&done);
-    let downs: Vec<_> = lines.iter().filter(|line| line["state"] == "down").collect();
-    // On a machine that has too much to do, a ping of the second may come too late as well.
-    let [cut @ .., closed] = &downs[..] else { panic!("two connections at least: {done:?}") };
-    // Nor does it learn from an end at which it did not run itself.
-    let is_learned = |why: &str| why.contains("of silence; heartbeat set to");
-    assert!(cut.iter().any(|cut| cut["why"].as_str().is_some_and(is_learned)), "{done:?}");
-    assert_eq!(closed["why"], "sent 1000 (OK); then received 1000 (OK)", "{done:?}");
-    assert!(lines.iter().any(|line| line["event"] == "pong"), "the last one has pinged: {done:?}");
-    let summary = lines.last().expect("a summary");
-    assert_eq!((&summary["event"], &summary["links"]), (&"summary".into(), &downs.len().into()), "{done:?}");
+    // On a machine that has too much to do, a ping may come too late on any connection. Nor does anybody learn from an end at
+    // which he did not run himself.
+    let mut attempts = Vec::new();
+    let world = loop {
+        let world = World::new();
+        let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "14s", "--json"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let lines = lines(&done);
+        let downs = lines.iter().filter(|line| line["state"] == "down");
+        let downs: Vec<_> = downs.map(|line| line["why"].as_str().expect("a reason")).collect();
+        let summary = lines.last().expect("a summary");
+        assert_eq!(
+            (&summary["event"], &summary["links"]),
+            (&"summary".into(), &downs.len().into()),
+            "{done:?}"
+        );
+        let [cut @ .., closed] = &downs[..] else { panic!("a connection at least: {done:?}") };
+        let is_learned = cut.iter().any(|why| why.contains("of silence; heartbeat set to"));
+        let has_pinged = lines.iter().any(|line| line["event"] == "pong");
+        if is_learned && has_pinged && *closed == "sent 1000 (OK); then received 1000 (OK)" {
+            break world;
+        }
+        attempts.push(done);
+        assert!(attempts.len() < 4, "{attempts:#?}");
+    };
 
     // Another process has learned from it.
     let done = world.run(["watch", &url, "--heartbeat", "10s", "--for", "6s"]);
@@ -115,8 +126,12 @@ fn nobody_waits_for_a_dial_longer_than_for_the_server() {
     let world = World::new();
     world.file("a", 10);
     for command in [&["watch"][..], &["send", "a"]] {
-        let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
-        assert_eq!(done.code, Some(3), "{done:?}");
-        assert!(done.stderr.contains("did not answer within 500 ms"), "{done:?}");
+        // One of a few attempts names its cause: one that did not run for a while knows only that the time was over.
+        let mut attempts = (0..6).map(|_| {
+            let done = world.run(command.iter().chain(&[url.as_str(), "--give-up-after", "500ms"]));
+            assert_eq!(done.code, Some(3), "{done:?}");
+            done.stderr
+        });
+        assert!(attempts.any(|said| said.contains("did not answer within 500 ms")), "{command:?}");
     }
 }
