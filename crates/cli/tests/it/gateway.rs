@@ -73,7 +73,7 @@ fn a_watch_looks_for_its_server_behind_the_gateway() {
 #[test]
 fn a_gateway_that_stays_alone_is_given_up_with_what_it_said() {
     let world = World::new();
-    let (sender, _relay) = replaced(&world, NOT_FOUND, "2s");
+    let (sender, _relay) = replaced(&world, NOT_FOUND, "5s");
     let done = sender.finish();
     assert_eq!(done.code, Some(3), "{done:?}");
     assert!(done.stderr.contains("the server answered 404 Not Found"), "{done:?}");

@@ -76,7 +76,7 @@ fn programs_get_an_object_for_each_entry_and_the_sums() {
 fn an_empty_server_holds_nothing_and_what_is_under_way_is_not_shown() {
     let world = World::new();
     world.file("big", 3_000_000);
-    let server = world.serve(&["--limit-rate", "500k"]);
+    let server = world.serve(&["--limit-rate", "300k"]);
     let empty = world.run(["list", &server.url]);
     assert_eq!((empty.code, &*empty.stdout, &*empty.stderr), (Some(0), "", "0 files, 0 B\n"));
     let mut sending = Process::start(&mut world.bowline(["send", "big", &server.url, "--json"]));
@@ -211,13 +211,13 @@ fn a_server_that_cannot_say_what_it_holds_is_asked_once() {
     assert_eq!(complaint(&refused, 1), format!("{url}/: {why}"));
 }
 
-/// A listing that takes four seconds, from where some of it has come. `tmp` is there for whoever wants a place for a while.
+/// A listing that takes eight seconds, from where some of it has come. `tmp` is there for whoever wants a place for a while.
 fn under_way(world: &World) -> (Process, Relay, Server) {
     for n in 0..10_000 {
         world.file(&format!("inbox/{n:0>100}"), 0);
     }
     fs::create_dir(world.path("tmp")).expect("a folder");
-    let server = world.serve(&["--limit-rate", "300k"]);
+    let server = world.serve(&["--limit-rate", "150k"]);
     let relay = Relay::to(server.address());
     let mut command = world.bowline(["list", "--json", &relay.url]);
     let mut listing = Process::start(command.env("TMPDIR", world.path("tmp")));

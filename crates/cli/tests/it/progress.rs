@@ -112,7 +112,7 @@ fn a_link_that_is_lost_is_waited_for_and_not_measured() {
 #[test]
 fn people_read_that_a_link_is_lost_and_that_it_is_there_again() {
     let world = World::new();
-    world.file("some", 1_500_000);
+    world.file("some", 3_000_000);
     let server = world.serve(&[]);
     let relay = Relay::to(server.address());
     let args = ["send", "some", &relay.url, "--limit-rate", "500k"];
