@@ -53,9 +53,10 @@ impl Reader {
         fs::create_dir_all(world.path("config/bowline")).expect("a folder");
         fs::write(world.path("config/bowline/config.toml"), tables.concat()).expect("writable");
         let guide = fs::read_to_string(root().join("docs/server.md")).expect("UTF-8");
-        let etc = world.path("etc");
-        let settings =
-            blocks(&guide, "toml").join("\n").replace("/etc/bowline", etc.to_str().expect("UTF-8"));
+        let mut settings = blocks(&guide, "toml").join("\n");
+        for (shown, here) in [("/etc/bowline", "etc"), ("/srv/", "srv-")] {
+            settings = settings.replace(shown, world.path(here).to_str().expect("UTF-8"));
+        }
         fs::write(world.path("etc/config.toml"), settings).expect("writable");
         let tokens = blocks(&guide, "text").join("\n").replace("25c7...9e", &"25".repeat(32));
         write_private(&world, "etc/tokens", &tokens);
