@@ -179,8 +179,9 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     let mut config = quick();
     config.token_file = Some(file.clone());
     let mut client = serving.client(config);
-    let mut upload = client.upload(&source(&dir, 3_000_000), name("file"), id(1)).expect("queued");
-    // Told with every acknowledgement, and far from the end; what is durable is told each second.
+    let mut upload = client.upload(&source(&dir, 8_000_000), name("file"), id(1)).expect("queued");
+    // Told with every acknowledgement, and far from the end, also for a test that does not run for some seconds; what is durable
+    // is told each second.
     until(&mut upload, |progress| progress.received > 500_000);
     // The token in the file.
     std::fs::write(&file, "second\n").expect("written");
@@ -193,9 +194,9 @@ pub(crate) fn a_transfer_goes_on_with_the_token_that_follows_one_that_was_withdr
     client.set_token("third");
     serving.server.set_access(access("third"));
     let finished = upload.finished().expect("sent");
-    assert_eq!((finished.links, finished.bytes), (3, 3_000_000));
+    assert_eq!((finished.links, finished.bytes), (3, 8_000_000));
     assert!(finished.resent < 1_000_000, "{} bytes again", finished.resent);
-    assert_eq!(serving.file("file"), contents(3_000_000));
+    assert_eq!(serving.file("file"), contents(8_000_000));
     // Who has no other is not let in again.
     let mut other = client.upload(&source(&dir, 20_000_000), name("other"), id(2)).expect("queued");
     until(&mut other, |progress| progress.received > 0);
