@@ -22,7 +22,8 @@ pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair
     let proxy = stalling_proxy(serving.server.address(), 3_000_000);
     let mut config = quick();
     let heartbeat = &mut config.connection.heartbeat;
-    let (interval, timeout) = (Duration::from_millis(200), Duration::from_millis(500));
+    // A server that is slow to answer at first is not given up for that.
+    let (interval, timeout) = (Duration::from_millis(200), Duration::from_secs(3));
     (heartbeat.interval, heartbeat.timeout, heartbeat.timeout_max) = (interval, timeout, timeout);
     let mut client = serving.client_at(proxy, config);
     let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
