@@ -55,9 +55,9 @@ fn limits(soft: u32, hard: u32) -> String {
 fn the_soft_limit_is_raised_to_the_hard_one() {
     let world = World::new();
     world.crowd("crowd");
-    let server = world.serve_limited(32, 4096);
+    let server = world.serve_limited(32, 512);
     let args = ["send", "crowd", &server.url, "--limit-rate", "2M"];
-    let sent = Process::start(&mut world.limited(32, 4096, &args)).finish();
+    let sent = Process::start(&mut world.limited(32, 512, &args)).finish();
     assert_eq!(sent.code, Some(0), "{sent:?}");
     assert!(!sent.stderr.contains("too many"), "{sent:?}");
     world.has_crowd("inbox/crowd", "crowd");
