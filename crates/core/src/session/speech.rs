@@ -11,11 +11,19 @@ use crate::transfer::Code;
 use crate::{Instant, Rng};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::string::String;
 use bytes::Bytes;
 
 /// So many bytes of frames wait at the most to be taken by a server's connection: enough to fill a segment or two.
 const STAGE: usize = 16 << 10;
+
+/// So much that came waits at the most to be served, each frame counted as [`FRAME_WEIGHT`] more than it has: thrice what a
+/// window and the volatile messages of one moment take, so that nobody is cut whose host serves after each pump.
+const WAITING: usize = 4 << 20;
+
+/// What a frame counts for beside its bytes, so that short ones are bounded, too.
+const FRAME_WEIGHT: usize = 64;
 
 /// How a server closes a link whose session is on another one.
 const SUPERSEDED: &str = "superseded";
@@ -39,8 +47,28 @@ pub(super) enum Speech {
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     inbound: VecDeque<Bytes>,
+    inbound_weight: usize,
     outbound: VecDeque<Parts>,
     outbound_bytes: usize,
+}
+
+impl Stage {
+    /// A frame came. False if too much waits: it is dropped.
+    fn take_in(&mut self, frame: Bytes) -> bool {
+        let weight = self.inbound_weight.saturating_add(frame.len().saturating_add(FRAME_WEIGHT));
+        let has_room = weight <= WAITING;
+        if has_room {
+            self.inbound_weight = weight;
+            self.inbound.push_back(frame);
+        }
+        has_room
+    }
+
+    fn hand_on(&mut self) -> Option<Bytes> {
+        let frame = self.inbound.pop_front()?;
+        self.inbound_weight -= frame.len() + FRAME_WEIGHT;
+        Some(frame)
+    }
 }
 
 /// Whose turn it is. A message goes first, but not for ever: what one side has sent more than the other is counted.
@@ -190,7 +218,14 @@ impl Session {
         match &mut self.speech {
             Speech::Mute => {}
             Speech::Own { messages, .. } => messages.handle_frame(now, message),
-            Speech::Passed { stage, .. } => stage.inbound.push_back(message),
+            Speech::Passed { stage, .. } => {
+                if !stage.take_in(message) {
+                    // Our host's mistake: the peer may come again.
+                    let why =
+                        format!("{} MiB of messages wait, and the host does not serve them", WAITING >> 20);
+                    self.transfers.break_link(Code::Internal, why);
+                }
+            }
         }
         None
     }
@@ -240,7 +275,7 @@ impl Session {
 
     /// The next frame that came.
     pub(crate) fn take_frame(&mut self) -> Option<Bytes> {
-        if let Speech::Passed { stage, .. } = &mut self.speech { stage.inbound.pop_front() } else { None }
+        if let Speech::Passed { stage, .. } = &mut self.speech { stage.hand_on() } else { None }
     }
 
     /// Whether another frame may be put here.

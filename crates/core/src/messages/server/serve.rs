@@ -9,7 +9,8 @@ impl Sessions {
     ///
     /// Call it after each [`pump`](crate::pump) of the link, and pump again if anything has moved. So messages are
     /// numbered late, and the sessions need not be at hand while files are worked on: where many threads serve links,
-    /// a lock around this call is short.
+    /// a lock around this call is short. A host that never calls it ends the link once 4 MiB have come: what waits is in
+    /// memory, and nothing else bounds it.
     ///
     /// ```
     /// use bowline_core::closing::{CloseCode, Disconnect, Who};

@@ -127,6 +127,52 @@ fn frames_that_were_not_announced_break_the_link() {
     assert_eq!(reason.as_deref(), Some("the first frame is not a HELLO"));
 }
 
+/// How many frames a server's session keeps whose host polls events and takes no messages, and what ends the link.
+fn unserved(frame: wire::Frame, most: usize) -> (usize, String) {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    settle(&mut client, &mut server, &mut sessions);
+    let frame = frame.encode().into_bytes();
+    for _ in 0..most {
+        assert_eq!(server.handle_message(now, frame.clone()), None);
+        while server.poll_event().is_some() {}
+    }
+    let close = server.poll_close().expect("there is no end of it");
+    assert_eq!(close.code(), CloseCode::INTERNAL_ERROR, "the peer has done nothing wrong");
+    (core::iter::from_fn(|| server.take_frame()).count(), close.reason().into())
+}
+
+#[test]
+fn what_a_host_never_serves_takes_bounded_memory() {
+    let message = Message::binary(alloc::vec![0; 1 << 20]);
+    let long = wire::Frame::Data(wire::Data { number: Some(1), ack: 0, message });
+    let why = String::from("4 MiB of messages wait, and the host does not serve them");
+    assert_eq!(unserved(long, 100), (3, why.clone()));
+    let (kept, reason) = unserved(wire::Frame::Ack(0), 100_000);
+    assert!((40_000..60_000).contains(&kept), "{kept}");
+    assert_eq!(reason, why);
+}
+
+#[test]
+fn a_host_may_serve_as_late_as_what_one_window_takes() {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    settle(&mut client, &mut server, &mut sessions);
+    let messages = client.messages_mut().expect("a client that speaks");
+    let mut sent = 0;
+    while messages.send(now, Message::binary(alloc::vec![0; 1024])).is_ok() {
+        sent += 1;
+    }
+    while messages.send_volatile(now, Message::binary(alloc::vec![0; 4096])).is_ok() {
+        sent += 1;
+    }
+    while let Some(message) = client.poll_message(now, 1) {
+        server.handle_message(now, message.into_bytes());
+    }
+    settle(&mut client, &mut server, &mut sessions);
+    assert_eq!(core::iter::from_fn(|| sessions.poll_received(now)).count(), sent);
+}
+
 #[test]
 fn what_breaks_the_messages_breaks_the_link_with_a_reason() {
     let (mut client, mut server, mut sessions) = pair(true, true);
