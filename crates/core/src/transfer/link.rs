@@ -4,7 +4,7 @@ use super::ahead::Ahead;
 use super::flow::Flow;
 use super::guard::Guard;
 use super::limiter::Limiter;
-use super::wire::{self, Frame, Handle, Hello};
+use super::wire::{self, Frame, Handle, Hello, Phase};
 use super::{Config, TransferId};
 use crate::message::Parts;
 use crate::{Instant, Role};
@@ -67,6 +67,9 @@ pub(super) struct Link {
     resting: BTreeSet<Handle>,
     at_rest: Open,
     control: VecDeque<Parts>,
+    /// At which transfers we are at work, and that is to be said. Once for each, however long the peer takes nothing: it is
+    /// said again and again, and a heap of old ones would look like a flood.
+    working: BTreeMap<Handle, Phase>,
     /// What we asked for on this link and then did not want: an offer of it may be on its way.
     pub(super) withdrawn: BTreeSet<TransferId>,
     pub(super) peer: Option<Hello>,
@@ -115,6 +118,7 @@ impl Link {
             resting: BTreeSet::new(),
             at_rest: Open::default(),
             control: VecDeque::new(),
+            working: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
             peer: None,
             max_transfers: config.max_transfers,
@@ -151,8 +155,19 @@ impl Link {
         self.control.push_back(frame.encode());
     }
 
+    /// Says that we are at work on a transfer, as soon as something can be said.
+    pub(super) fn tell_working(&mut self, handle: Handle, phase: Phase) {
+        self.working.insert(handle, phase);
+    }
+
     pub(super) fn poll_control(&mut self) -> Option<Parts> {
-        self.control.pop_front()
+        self.control.pop_front().or_else(|| self.poll_working().map(Frame::encode))
+    }
+
+    fn poll_working(&mut self) -> Option<Frame> {
+        // Nothing follows an ERROR.
+        let (handle, phase) = if self.broken { None } else { self.working.pop_first() }?;
+        Some(Frame::Finishing(handle, phase))
     }
 
     /// How many frames wait to be taken.
@@ -186,6 +201,7 @@ impl Link {
     }
 
     pub(super) fn close(&mut self, handle: Handle) {
+        self.working.remove(&handle);
         self.rest(handle, false);
         self.ahead.handle_settled(handle);
         if let Some(route) = self.routes.remove(&handle) {

@@ -6,7 +6,7 @@ use super::places::asks_for_all;
 use super::receive::{Earlier, Incoming};
 use super::send::WORKING_EVERY;
 use super::tries::Tries;
-use super::wire::{Frame, Handle, Offer, Phase};
+use super::wire::{Handle, Offer, Phase};
 use super::{ByteRange, Code, Kind, Leftover, TransferId, Transfers, What};
 use crate::Instant;
 use alloc::format;
@@ -254,7 +254,7 @@ impl Transfers {
         let Some(asked) = self.asked.get_mut(&id).filter(|asked| asked.deadline() <= now) else { return };
         asked.told = now;
         if let Some(link) = &mut self.link {
-            link.control(Frame::Finishing(asked.handle, Phase::Verify));
+            link.tell_working(asked.handle, Phase::Verify);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::time::earliest;
 use crate::transfer::event::Failure;
 use crate::transfer::pause::Halt;
 use crate::transfer::send::{Context, Fate};
-use crate::transfer::wire::{Frame, Phase};
+use crate::transfer::wire::Phase;
 use crate::transfer::{Code, Config};
 use alloc::format;
 use alloc::string::String;
@@ -77,12 +77,12 @@ impl Incoming {
             State::Opening | State::Finishing { .. } if self.tell_finishing <= cx.now => {
                 self.tell_finishing = cx.now + FINISHING_EVERY;
                 let phase = if let State::Opening = self.state { Phase::Verify } else { Phase::Commit };
-                cx.control(Frame::Finishing(self.handle, phase));
+                cx.tell_working(self.handle, phase);
                 return Fate::Lives;
             }
             State::Receiving if self.tell_finishing <= cx.now && self.payday().is_some() => {
                 self.tell_finishing = cx.now + FINISHING_EVERY;
-                cx.control(Frame::Finishing(self.handle, Phase::Commit));
+                cx.tell_working(self.handle, Phase::Commit);
             }
             State::Receiving | State::Present { .. }
                 if self.patience(cx.config).is_some_and(|end| end <= cx.now) =>

@@ -24,7 +24,7 @@ use super::link::{Link, Route};
 use super::pause::Halt;
 use super::tries::Tries;
 use super::wanted::Asked;
-use super::wire::{self, Frame, Handle, Have, Mode, Offer, Whole};
+use super::wire::{self, Frame, Handle, Have, Mode, Offer, Phase, Whole};
 use super::{Code, Config, Digest, Kind, TransferId};
 use crate::Instant;
 use alloc::collections::VecDeque;
@@ -45,6 +45,12 @@ impl Context<'_> {
     pub(super) fn control(&mut self, frame: Frame) {
         if let Some(link) = &mut self.link {
             link.control(frame);
+        }
+    }
+
+    pub(super) fn tell_working(&mut self, handle: Handle, phase: Phase) {
+        if let Some(link) = &mut self.link {
+            link.tell_working(handle, phase);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Context, Fate, Outgoing, State, TURN_EVERY, WORKING_EVERY};
 use crate::Instant;
 use crate::transfer::event::Failure;
-use crate::transfer::wire::{Frame, Have, Phase};
+use crate::transfer::wire::{Have, Phase};
 use crate::transfer::{Code, Config};
 use alloc::format;
 
@@ -60,7 +60,7 @@ impl Outgoing {
         if let State::Sending { handle, .. } = self.state {
             if !self.awaits_peer() && !self.pauses.halt.is_on() {
                 self.told = cx.now;
-                cx.control(Frame::Finishing(handle, self.phase()));
+                cx.tell_working(handle, self.phase());
                 return Fate::Lives;
             }
         }

@@ -15,6 +15,45 @@ fn a_peer_that_never_says_hello_is_left() {
     assert_eq!(victim.0.poll_timeout(), None);
 }
 
+/// What an end says, by handle, whose peer has taken nothing while an hour's deadlines came.
+fn said_after_an_hour(mut victim: Victim) -> Vec<u32> {
+    let mut now = Instant::ZERO;
+    while now < Instant::from_secs(3600) {
+        now = victim.0.poll_timeout().expect("it is at work");
+        victim.0.handle_timeout(now);
+    }
+    let handle = |frame| if let Frame::Finishing(handle, _) = frame { Some(handle) } else { None };
+    victim.say(now).into_iter().filter_map(handle).collect()
+}
+
+#[test]
+fn a_peer_that_takes_nothing_finds_one_word_for_each_transfer_that_we_are_at_work_on() {
+    let mut server = Victim::new();
+    server.offer(1, 1, 1 << 20);
+    server.offer(3, 2, 1 << 20);
+    server.hear(Frame::Request(5, asked(id(3), name("file"))));
+    assert_eq!(said_after_an_hour(server), [1, 3, 5]);
+
+    let mut client = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
+    client.offer(Instant::ZERO, Offer::new(id(1), name("file"), 1 << 20)).expect("new");
+    client.handle_link_up(Instant::ZERO, None);
+    let mut client = Victim(client);
+    client.hear(hello());
+    client.hear(Frame::Accept(1, Accept { credit: 1 << 40, ..accept() }));
+    assert_eq!(said_after_an_hour(client), [1], "its source gives nothing");
+}
+
+#[test]
+fn who_has_ended_is_not_told_that_we_are_at_work() {
+    let mut victim = Victim::new();
+    victim.offer(1, 1, 1 << 20);
+    let now = Instant::from_secs(1);
+    victim.0.handle_timeout(now);
+    victim.0.fail(now, id(1), Failure::local(Code::Rejected, ""));
+    let said = victim.say(now);
+    assert!(matches!(said[..], [Frame::Cancel(1, _)]), "{said:?}");
+}
+
 /// A server that is sent `len` bytes of the transfer every second; what it says of that, and when.
 fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String)> {
     for second in 0..seconds {
