@@ -91,13 +91,15 @@ impl Connection {
     /// too is still delivered.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is closing already. An end that has come before this, and waits to
-    /// be told, still comes to advise [against](crate::closing::Why::Asked) another connection.
+    /// If this Close must not be sent, or the connection is closing already. Unless the peer's Close has been handed out, the
+    /// end that is told later still comes to advise [against](crate::closing::Why::Asked) another connection.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<(), CloseError> {
         let now = self.at(now);
         let code = close.code();
         let closed = self.closing.close(now, close);
-        if closed == Err(CloseError::AlreadyClosing) {
+        // Who has heard the peer's Close, and answers it once more, has asked for nothing.
+        if closed == Err(CloseError::AlreadyClosing) && !self.inbox.has_given_close() {
+            self.closing.ask_for_end();
             self.inbox.ask_for_end();
         }
         let payload = closed?;

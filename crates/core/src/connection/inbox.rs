@@ -32,6 +32,8 @@ pub(super) struct Inbox {
     news: u32,
     /// Whether the peer's Close is among them.
     has_close: bool,
+    /// It has been taken.
+    has_given_close: bool,
     /// Whether the application wanted one more than there were.
     is_awaited: bool,
     is_closed: bool,
@@ -74,6 +76,7 @@ impl Inbox {
             answers: 0,
             news: 0,
             has_close: false,
+            has_given_close: false,
             is_awaited: true,
             is_closed: false,
         }
@@ -222,6 +225,11 @@ impl Inbox {
         self.has_close
     }
 
+    /// Whether the application has heard of the peer's Close.
+    pub(super) fn has_given_close(&self) -> bool {
+        self.has_given_close
+    }
+
     /// Whether the application has seen every message, and has come back for more: it has nothing to say to them.
     pub(super) fn is_awaited(&self) -> bool {
         self.is_awaited && !self.has_messages()
@@ -237,13 +245,10 @@ impl Inbox {
         self.is_closed
     }
 
-    /// The application has asked for the end before it heard of it: another connection is not wanted. Who has heard the
-    /// peer's Close, and answers it once more, has asked for nothing.
+    /// The application has asked for the end before it heard of it: another connection is not wanted.
     pub(super) fn ask_for_end(&mut self) {
         if let Some(Entry::Event(Event::Closed(disconnect))) = self.entries.back_mut() {
-            if self.has_close || disconnect.received().is_none() {
-                disconnect.set_retry(Retry::No(Why::Asked));
-            }
+            disconnect.set_retry(Retry::No(Why::Asked));
         }
     }
 
@@ -276,7 +281,9 @@ impl Inbox {
             Event::Answered { .. } => self.answers = self.answers.saturating_sub(1),
             other => {
                 self.news = self.news.saturating_sub(1);
-                self.has_close &= !matches!(other, Event::CloseReceived(_));
+                if matches!(other, Event::CloseReceived(_)) {
+                    (self.has_close, self.has_given_close) = (false, true);
+                }
             }
         }
         Some(event)

@@ -92,13 +92,11 @@ impl Closing {
     /// its answer waits, this is the answer.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is closing already. After a failed write, of which nobody has heard
-    /// yet, it is known all the same that no other connection is wanted.
+    /// If this Close must not be sent, or the connection is closing already.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<Bytes, CloseError> {
         let now = self.at(now);
         close.check()?;
         if !self.is_open() {
-            self.asked |= self.is_draining();
             return Err(CloseError::AlreadyClosing);
         }
         let payload = close.encode();
@@ -111,6 +109,11 @@ impl Closing {
         self.exchange = Exchange::Sent(close);
         self.state = State::Sent(wait);
         Ok(payload)
+    }
+
+    /// Our application has asked for the end too late to send a Close: another connection is not wanted.
+    pub(crate) fn ask_for_end(&mut self) {
+        self.asked = true;
     }
 
     /// Answers the Close that waits for it.

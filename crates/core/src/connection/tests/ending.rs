@@ -106,6 +106,28 @@ fn nor_is_who_closes_before_it_sees_the_close_of_a_peer_that_is_gone() {
 }
 
 #[test]
+fn nor_is_who_closes_before_it_sees_a_close_that_was_answered_for_it() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x81, b"the last answer"));
+    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+    // Half of the close time-out is for the application.
+    let late = T0 + Config::default().closing.close_timeout / 2;
+    client.handle_timeout(late);
+    assert!(!client.output().is_empty(), "it is answered");
+    assert_eq!(closed_too_late(client).retry(), Retry::No(Why::Asked));
+}
+
+#[test]
+fn who_answers_a_close_whose_answer_could_not_be_written_is_told_what_the_peer_advises() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+    assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
+    client.handle_end(T0, End::WriteFailed);
+    let retry = closed_too_late(client).retry();
+    assert!(matches!(retry, Retry::After { .. }), "{retry:?}");
+}
+
+#[test]
 fn who_answers_a_close_that_is_answered_already_is_told_what_the_peer_advises() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
