@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(24 * 3600);
-/// More than the longest round trip, and than a chunk takes at the lowest limit.
+/// More than the longest round trip, and than what all files bring unasked takes at the lowest limit.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 fn below(rng: &mut Rng, most: u64) -> u64 {
@@ -91,7 +91,7 @@ fn settings(rng: &mut Rng) -> session::Config {
         transfer.sync_delay = Duration::from_millis(magnitude(rng, 5000));
     }
     if seldom(rng) {
-        transfer.limit_rate = Some(20 * kib(rng, 8));
+        transfer.limit_rate = Some(100 * kib(rng, 6));
     }
     config
 }
