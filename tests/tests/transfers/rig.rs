@@ -41,6 +41,7 @@ impl Serving {
         dir: TempDir,
         config: ServerConfig,
     ) -> Self {
+        allow_files();
         Self { server: pair.server.server_of(listener, store, pair.over.server(config)), pair, dir }
     }
 
@@ -90,6 +91,18 @@ pub(crate) fn anywhere() -> SocketAddr {
 
 pub(crate) fn store(dir: &Path) -> DiskStore {
     DiskStore::open(dir, bowline_store::Config::default()).expect("a store")
+}
+
+/// Lets this process have as many files open as it may: most systems allow a thousand at first, and where there are many
+/// processors many tests run at once.
+fn allow_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        // What cannot be raised stays as it is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 pub(crate) fn folder() -> TempDir {
