@@ -28,7 +28,7 @@ use crate::message::Parts;
 use crate::messages;
 use crate::reconnect::{self, GiveUp, Next, Reconnect};
 use crate::time::earliest;
-use crate::transfer::{self, Code, Transfers};
+use crate::transfer::{self, Code, Transfers, Unseen};
 use crate::{Instant, Rng, Role};
 use alloc::collections::VecDeque;
 use bytes::Bytes;
@@ -99,6 +99,7 @@ pub struct Session {
     damaged: bool,
     close: Option<Close>,
     events: VecDeque<Event>,
+    unseen: Unseen,
 }
 
 impl Session {
@@ -141,6 +142,7 @@ impl Session {
             damaged: false,
             close: None,
             events: VecDeque::new(),
+            unseen: Unseen::default(),
         }
     }
 
@@ -218,8 +220,13 @@ impl Session {
 
     /// A binary message came. It is handed back if it is not of this protocol.
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
+        self.collect();
+        let told = self.events.len();
         let foreign = self.hear(now, message);
         self.collect();
+        if let Some(why) = self.unseen.handle_message(told, self.events.len()) {
+            self.break_link(Code::Internal, why);
+        }
         foreign
     }
 
@@ -247,10 +254,12 @@ impl Session {
 
     // ----- outputs -----
 
-    /// What is wanted or told next.
+    /// What is wanted or told next. A host that never asks ends the link once the peer has caused some 65,000 of these.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.collect();
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        self.unseen.handle_look(self.events.len());
+        event
     }
 
     /// The next message to send, if `room` is not 0. See [`Transfers::poll_message`]. Control frames of transfers go

@@ -5,6 +5,7 @@ mod links;
 mod messages;
 mod settings;
 mod superseded;
+mod unseen;
 
 use super::*;
 use crate::transfer::{Answer, Digest, Offer, SafeName, TransferId};

@@ -54,6 +54,7 @@ mod tests;
 mod traffic;
 mod tries;
 mod turns;
+mod unseen;
 mod validator;
 mod wanted;
 pub mod wire;
@@ -72,6 +73,7 @@ use link::Link;
 use receive::Incoming;
 use send::{Context, Fate, Outgoing};
 use turns::Turns;
+pub(crate) use unseen::Unseen;
 use wanted::{Asked, Asking, Wanted};
 use wire::Frame;
 
@@ -153,6 +155,7 @@ pub struct Transfers {
     /// Which ones wait for a place at an end that is busy, and until when.
     put_off: Agenda,
     events: VecDeque<Event>,
+    unseen: Unseen,
 }
 
 /// The parts of `Transfers` that a step of one transfer needs.
@@ -194,6 +197,7 @@ impl Transfers {
             agenda: Agenda::default(),
             put_off: Agenda::default(),
             events: VecDeque::new(),
+            unseen: Unseen::default(),
         }
     }
 
@@ -270,9 +274,11 @@ impl Transfers {
 
     // ----- outputs -----
 
-    /// What is wanted or told next.
+    /// What is wanted or told next. A host that never asks ends the link once the peer has caused some 65,000 of these.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        self.unseen.handle_look(self.events.len());
+        event
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).

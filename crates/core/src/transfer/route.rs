@@ -23,6 +23,15 @@ impl Transfers {
     /// of those that are not ours (0x50 to 0x5f).
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         self.advance(now);
+        let told = self.events.len();
+        let foreign = self.hear(message);
+        if let Some(why) = self.unseen.handle_message(told, self.events.len()) {
+            self.break_link(Code::Internal, why);
+        }
+        foreign
+    }
+
+    fn hear(&mut self, message: Bytes) -> Option<Bytes> {
         let (kind, handle) = wire::peek(&message);
         let Some(link) = &self.link else { return Some(message) };
         if (0x50..0x60).contains(&kind) {

@@ -172,6 +172,27 @@ fn a_thousand_a_second_may_go_on_for_ever() {
 }
 
 #[test]
+fn a_flood_of_offers_that_are_taken_back_ends_the_link_of_a_host_that_does_not_look() {
+    let mut victim = Victim::new();
+    let cancel = Cancel {
+        code: Code::Cancelled,
+        retry_after: Duration::ZERO,
+        durable: 0,
+        discard: false,
+        text: String::new(),
+    };
+    let ended = (0..22_000_u32).find_map(|n| {
+        let (now, handle) = (Instant::from_millis(n.into()), 2 * n + 1);
+        victim.hear_at(now, Frame::Offer(handle, plain_offer(many(n), "file", 1 << 30)));
+        let said = victim.hear_at(now, Frame::Cancel(handle, cancel.clone()));
+        broken_because(&said).map(|(code, text)| (n, code, String::from(text)))
+    });
+    let text = "65538 events wait, and the host does not look at them".into();
+    assert_eq!(ended, Some((21_845, Code::Internal, text)));
+    assert_eq!(victim.events().len(), 65_539);
+}
+
+#[test]
 fn an_empty_message_ends_the_link() {
     let said = Victim::new().hear_bytes(Bytes::new());
     assert_eq!(

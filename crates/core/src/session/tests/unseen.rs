@@ -1,0 +1,44 @@
+//! A host that does not look at what its session tells.
+
+use super::messages::{pair_with, settle_at};
+use super::*;
+use crate::messages::SessionsConfig;
+use crate::transfer::Failure;
+
+/// Has a client offer so many files and cancel each. Why the server leaves, whose host looks at its events or does not.
+fn left_after(offers: u64, looks: bool) -> Option<Close> {
+    let config = (Config::default(), Config::default());
+    let (mut client, mut server, mut sessions) = pair_with(config.0, config.1, SessionsConfig::default());
+    for n in 0..offers {
+        let now = Instant::from_millis(n);
+        let id = TransferId::from_bytes(u128::from(n + 1).to_be_bytes());
+        let offer = Offer::new(id, SafeName::parse("file").expect("safe"), 1 << 30);
+        client.transfers_mut().offer(now, offer).expect("new");
+        settle_at(now, &mut client, &mut server, &mut sessions);
+        client.transfers_mut().fail(now, id, Failure::local(Code::Cancelled, ""));
+        settle_at(now, &mut client, &mut server, &mut sessions);
+        events(&mut client);
+        if looks {
+            // Something is always left.
+            while server.events.len() > 1 {
+                server.poll_event();
+            }
+        }
+        if let Some(close) = server.poll_close() {
+            return Some(close);
+        }
+    }
+    None
+}
+
+#[test]
+fn events_that_nobody_looks_at_end_the_link() {
+    let close = left_after(22_000, false).expect("it keeps all of them");
+    let why = "65538 events wait, and the host does not look at them";
+    assert_eq!((close.code(), close.reason()), (CloseCode::INTERNAL_ERROR, why));
+}
+
+#[test]
+fn events_that_somebody_looks_at_now_and_then_do_not() {
+    assert_eq!(left_after(22_000, true), None);
+}
