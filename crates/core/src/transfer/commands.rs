@@ -33,6 +33,7 @@ impl Transfers {
         let asked = self.take_asked(id);
         if let (Some(asked), Some(link)) = (asked, &mut self.link) {
             link.close(asked.handle);
+            self.owed.insert(id);
         }
         let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
         // What was to be thrown away is not gone on with.

@@ -138,6 +138,8 @@ pub struct Transfers {
     wanted: BTreeMap<TransferId, Wanted>,
     /// What the peer asked for and we have not offered yet.
     asked: BTreeMap<TransferId, Asked>,
+    /// What it asked for and its OFFER waits to leave, which it may never do: no handle is open for that.
+    owed: BTreeSet<TransferId>,
     /// What this end has paused, also while there is no link.
     paused: BTreeSet<TransferId>,
     /// What was cancelled, and whose part the peer is to throw away when there is a link.
@@ -187,6 +189,7 @@ impl Transfers {
             incoming: BTreeMap::new(),
             wanted: BTreeMap::new(),
             asked: BTreeMap::new(),
+            owed: BTreeSet::new(),
             paused: BTreeSet::new(),
             discards: Discards::default(),
             turns: Turns::default(),
@@ -221,6 +224,7 @@ impl Transfers {
         self.discards.handle_link_down();
         self.ahead = link.ahead.next(link.opened().any());
         self.asked.clear();
+        self.owed.clear();
         let mut cx = context!(self);
         for (id, incoming) in &mut self.incoming {
             incoming.handle_link_down(&mut cx);

@@ -254,7 +254,8 @@ impl Transfers {
         if self.sends(id) || self.receives(id) {
             return self.refuse_known(handle);
         }
-        if link.opened().asked + link.opened().outgoing >= self.config.max_transfers as usize {
+        let open = link.opened().asked + self.owed.len() + link.opened().outgoing;
+        if open >= self.config.max_transfers as usize {
             return self.refuse_busy(handle);
         }
         if !self.link.as_mut().is_some_and(|link| link.open_by_peer(handle, Route::Asked(id))) {

@@ -45,6 +45,7 @@ impl Transfers {
             }
             self.turns.join(id, outgoing.priority());
             outgoing.send_offer(&mut cx);
+            self.owed.remove(&id);
             if let Some(link) = &mut cx.link {
                 link.guard.handle_ours(now);
             }
@@ -110,6 +111,7 @@ impl Transfers {
     /// A transfer that sends has ended, well or badly, and an event of it says how.
     fn forget_outgoing(&mut self, id: TransferId) {
         self.outgoing.remove(&id);
+        self.owed.remove(&id);
         self.turns.leave(id);
         self.paused.remove(&id);
         self.try_sooner();

@@ -290,6 +290,29 @@ fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
 }
 
 #[test]
+fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
+    let Frame::Hello(hello) = hello() else { unreachable!() };
+    for reads in [false, true] {
+        let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+        transfers.handle_link_up(Instant::ZERO, None);
+        let mut victim = Victim(transfers);
+        victim.hear(Frame::Hello(Hello { max_transfers: 1, ..hello.clone() }));
+        for n in 0..1000_u32 {
+            let request = Frame::Request(2 * n + 1, asked(many(n), name("file")));
+            victim.0.handle_message(Instant::ZERO, request.encode().into_bytes());
+            for event in victim.events() {
+                let Event::Requested { id, name, .. } = event else { continue };
+                victim.0.offer(Instant::ZERO, Offer::new(id, name, 1 << 30)).expect("new");
+            }
+            if reads {
+                victim.say(Instant::ZERO);
+            }
+        }
+        assert_eq!(victim.0.sending().count(), 256, "{reads}");
+    }
+}
+
+#[test]
 fn we_offer_and_ask_no_faster_than_the_peer_takes() {
     let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     transfers.handle_link_up(Instant::ZERO, None);
