@@ -47,7 +47,7 @@ mod writable;
 use args::{Cli, Command, Output};
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use exit::Trouble;
+use exit::{Exit, Trouble};
 use identity::Identity;
 use signals::{Interrupt, Orders};
 use std::io;
@@ -57,26 +57,30 @@ use std::thread;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let exit = match command().and_then(carry_out) {
-        Ok(()) => stdout::exit(),
-        Err(trouble) => {
-            report::complain(&trouble);
-            stdout::finish();
-            trouble.exit
-        }
-    };
+    let exit = command().and_then(carry_out).unwrap_or_else(|trouble| complained(&trouble));
     stderr::finish();
     exit.into()
 }
 
-fn carry_out(command: Command) -> Result<(), Trouble> {
+fn carry_out(command: Command) -> Result<Exit, Trouble> {
     log::start(output(&command));
     descriptors::raise();
     let runtime = runtime(&command)?;
-    let outcome = runtime.block_on(run(command));
+    let ended = runtime.block_on(async {
+        let ended = run(command).await.map_err(|trouble| complained(&trouble));
+        // A signal ends the wait for whoever reads nothing: beyond the runtime nobody would hear it.
+        stdout::written().await;
+        ended
+    });
     // A disk that hangs must not keep us.
     runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    Ok(ended.map_or_else(|exit| exit, |()| stdout::exit()))
+}
+
+/// How a command ends in which this has happened, which is told.
+fn complained(trouble: &Trouble) -> Exit {
+    report::complain(trouble);
+    trouble.exit
 }
 
 /// What the command line and the file with options say.

@@ -26,11 +26,11 @@ impl Printer {
     /// Waits until there is room for much more, and holds nobody else up meanwhile. Cancel-safe.
     pub(crate) async fn room(&self) {
         if let Some(queue) = &self.queue {
-            queue.room().await;
+            queue.until(|waiting| waiting.text.len() <= MOST / 2).await;
         }
     }
 
-    /// Prints it, when there is room for it.
+    /// Prints it, whether there is room for it or not.
     pub(crate) fn print(&self, text: &[u8]) {
         match &self.queue {
             Some(queue) => queue.print(text),
@@ -43,6 +43,13 @@ impl Printer {
         match &self.queue {
             Some(queue) => queue.print_or_drop(text),
             None => (self.write)(text),
+        }
+    }
+
+    /// Waits until everything is written, and holds nobody else up meanwhile. Cancel-safe.
+    pub(crate) async fn written(&self) {
+        if let Some(queue) = &self.queue {
+            queue.until(Waiting::is_done).await;
         }
     }
 
@@ -59,8 +66,8 @@ impl Printer {
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    /// Told when there is room again.
-    taken: Notify,
+    /// The same, for tasks.
+    told: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -81,25 +88,25 @@ impl Queue {
             loop {
                 write(&own.next());
                 own.lock().is_writing = false;
-                own.changed.notify_all();
+                own.tell_all();
             }
         };
         thread::Builder::new().name("bowline printer".into()).spawn(work).is_ok().then_some(queue)
     }
 
-    async fn room(&self) {
+    async fn until(&self, fits: impl Fn(&Waiting) -> bool) {
         loop {
-            let taken = self.taken.notified();
-            if self.lock().text.len() <= MOST / 2 {
+            // What is told from here on is not missed.
+            let told = self.told.notified();
+            if fits(&self.lock()) {
                 return;
             }
-            taken.await;
+            told.await;
         }
     }
 
     fn print(&self, text: &[u8]) {
-        let full = |waiting: &mut Waiting| waiting.is_full(text);
-        self.changed.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner).push(text);
+        self.lock().push(text);
         self.changed.notify_all();
     }
 
@@ -130,9 +137,13 @@ impl Queue {
             text.extend_from_slice(told.as_bytes());
         }
         // Now there is room.
-        self.changed.notify_all();
-        self.taken.notify_waiters();
+        self.tell_all();
         text
+    }
+
+    fn tell_all(&self) {
+        self.changed.notify_all();
+        self.told.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -218,35 +229,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_room_lets_others_go_on() {
+    async fn who_waits_for_a_reader_lets_others_go_on() {
         let (queue, read) = to_reader();
-        queue.room().await;
+        let room = |waiting: &Waiting| waiting.text.is_empty();
+        queue.until(room).await;
         queue.print(b"first\n");
         taken(&queue);
-        queue.print(&line(MOST / 2 + 1));
-        let own = Arc::clone(&queue);
-        let waiting = tokio::spawn(async move { own.room().await });
+        queue.print(b"last\n");
+        let (own, again) = (Arc::clone(&queue), Arc::clone(&queue));
+        let waiting = tokio::spawn(async move { own.until(room).await });
+        let to_end = tokio::spawn(async move { again.until(Waiting::is_done).await });
         tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "there is little room");
+        assert!(!waiting.is_finished(), "something waits");
         assert_eq!(read.recv().expect("it prints"), "first\n");
-        waiting.await.expect("there is room");
+        waiting.await.expect("nothing waits");
+        assert!(!to_end.is_finished(), "it is being written");
+        assert_eq!(read.recv().expect("it prints"), "last\n");
+        to_end.await.expect("all is written");
     }
 
     #[test]
-    fn what_may_not_be_dropped_waits_for_room() {
+    fn who_prints_what_may_not_be_dropped_waits_for_nobody() {
         let (queue, read) = to_reader();
         queue.print(b"first\n");
         taken(&queue);
         queue.print(&line(MOST + 1));
-        let (own, (tell, told)) = (Arc::clone(&queue), mpsc::channel());
-        thread::spawn(move || {
-            own.print(b"last\n");
-            tell.send(()).expect("somebody waits");
-        });
-        assert!(told.recv_timeout(Duration::from_millis(20)).is_err(), "there is no room");
+        queue.print(b"last\n");
         assert_eq!(read.recv().expect("it prints"), "first\n");
-        told.recv_timeout(LONG).expect("there is room");
-        let rest = read.recv().expect("it prints") + &read.recv().expect("it prints");
-        assert!(rest.ends_with("x\nlast\n"));
+        assert!(read.recv().expect("it prints").ends_with("x\nlast\n"));
     }
 }

@@ -12,7 +12,7 @@ static LOST: OnceLock<Exit> = OnceLock::new();
 
 static PRINTER: LazyLock<Printer> = LazyLock::new(|| Printer::to(&io::stdout(), write));
 
-/// Prints it, soon. Nothing of it is left out: where a program has let very much lie unread, everything waits for it.
+/// Prints it, soon. Nothing of it is left out, so who prints much waits for [`room`] first.
 pub(crate) fn print(text: &[u8]) {
     PRINTER.print(text);
 }
@@ -20,6 +20,11 @@ pub(crate) fn print(text: &[u8]) {
 /// Waits until a program has read so much that there is room for what a task prints before it waits again.
 pub(crate) async fn room() {
     PRINTER.room().await;
+}
+
+/// Waits until everything is written, and holds nobody else up meanwhile.
+pub(crate) async fn written() {
+    PRINTER.written().await;
 }
 
 /// Waits until everything is written.

@@ -2,11 +2,13 @@
 
 use crate::report::json::Line;
 use crate::report::{self, print_line};
+use crate::stdout;
 use crate::units::Size;
 use bowline_core::transfer::{Digest, SafeName};
 use bowline_host::server::Often;
 use bowline_tokio::{Clock, FileEvent, Peer, ServerEvent};
 use std::io::IsTerminal as _;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::sleep_until;
@@ -30,9 +32,11 @@ pub(super) async fn tell(events: broadcast::Receiver<ServerEvent>, json: bool, q
     }
     let (lines, mut waiting) = mpsc::channel(WAITING);
     // Whoever reads slowly keeps nobody from hearing.
+    let runtime = Handle::current();
     let printing = tokio::task::spawn_blocking(move || {
         let digits = report::digits(std::io::stderr().is_terminal());
         while let Some(told) = waiting.blocking_recv() {
+            runtime.block_on(stdout::room());
             print(&told, json, digits);
         }
     });

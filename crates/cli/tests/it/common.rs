@@ -285,6 +285,12 @@ impl Process {
         self.child.wait().expect("it has ended");
     }
 
+    /// Waits for its end, and reads nothing more of what it prints.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn finish_unread(mut self) -> Option<i32> {
+        self.child.wait().expect("it has ended").code()
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Done {
         let mut stdout = String::new();
