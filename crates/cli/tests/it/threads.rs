@@ -2,8 +2,8 @@
 
 use crate::common::{Process, World};
 
-/// No address space has room for the stack of such a thread.
-const STACK: &str = "140737488355328";
+/// No address space of any machine has room for the stack of such a thread.
+const STACK: &str = "1152921504606846976";
 
 #[test]
 fn a_command_that_gets_no_threads_says_so_and_ends() {
