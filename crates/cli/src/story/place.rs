@@ -74,11 +74,12 @@ fn is_stdout(_: &Metadata) -> bool {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, FileType, mknodat};
     use std::os::unix::fs::symlink;
 
     #[test]
+    #[cfg(not(target_vendor = "apple"))]
     fn a_page_replaces_nothing_but_a_file() {
+        use rustix::fs::{CWD, FileType, mknodat};
         let dir = tempfile::tempdir().expect("a folder");
         let at = |name: &str| dir.path().join(name);
         mknodat(CWD, at("pipe"), FileType::Fifo, 0o600.into(), 0).expect("made");

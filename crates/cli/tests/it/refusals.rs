@@ -111,7 +111,7 @@ fn of_many_files_for_a_server_that_is_away_all_are_missing() {
     assert!(done.stderr.ends_with("is back (100 of 100 files are missing)\n"), "{done:?}");
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_vendor = "apple")))]
 #[test]
 fn overwriting_replaces_no_pipe() {
     use rustix::fs::{CWD, FileType, mknodat};
