@@ -154,6 +154,20 @@ fn what_a_host_never_serves_takes_bounded_memory() {
 }
 
 #[test]
+fn what_was_served_counts_no_more() {
+    let now = Instant::ZERO;
+    let (mut client, mut server, mut sessions) = pair(true, true);
+    settle(&mut client, &mut server, &mut sessions);
+    let message = Message::binary(alloc::vec![0; 1 << 20]);
+    let frame = wire::Frame::Data(wire::Data { number: Some(1), ack: 0, message }).encode().into_bytes();
+    for _ in 0..100 {
+        server.handle_message(now, frame.clone());
+        assert_eq!(server.take_frame().as_ref(), Some(&frame));
+    }
+    assert_eq!(server.poll_close(), None);
+}
+
+#[test]
 fn a_host_may_serve_as_late_as_what_one_window_takes() {
     let now = Instant::ZERO;
     let (mut client, mut server, mut sessions) = pair(true, true);
