@@ -66,8 +66,8 @@ pub struct World {
 /// What the client wants.
 #[derive(Clone)]
 enum Order {
+    /// To send this; from a pipe if its length is not known.
     Upload(Offer),
-    Pipe(Offer),
     Download(TransferId, SafeName),
 }
 
@@ -150,7 +150,7 @@ impl World {
         let name = SafeName::parse(name).expect("a safe name");
         self.client_disk.files.insert(name.clone(), data.into());
         let id = self.next_id();
-        self.order(Order::Pipe(Offer::of_unknown_length(id, name)))
+        self.order(Order::Upload(Offer::of_unknown_length(id, name)))
     }
 
     /// Puts a file on the server's disk and lets the client ask for it.
@@ -209,7 +209,7 @@ impl World {
         self.opening = None;
         self.session = Session::client(self.client.clone(), self.rng.bytes(), self.now);
         self.worker.restart();
-        self.orders.retain(|order| !matches!(order, Order::Pipe(_)));
+        self.orders.retain(|order| !matches!(order, Order::Upload(Offer { length: None, .. })));
         for order in self.orders.clone() {
             if self.done(order.id()).is_none() {
                 self.carry(order);
@@ -367,11 +367,10 @@ impl World {
         let transfers = self.session.transfers_mut();
         let known = match order {
             Order::Upload(offer) => {
-                self.worker.send(offer.id, offer.name.clone());
-                transfers.offer(self.now, offer)
-            }
-            Order::Pipe(offer) => {
-                self.worker.pipe(offer.id, offer.name.clone());
+                match offer.length {
+                    Some(_) => self.worker.send(offer.id, offer.name.clone()),
+                    None => self.worker.pipe(offer.id, offer.name.clone()),
+                }
                 transfers.offer(self.now, offer)
             }
             Order::Download(id, name) => transfers.request(self.now, id, name),
@@ -391,7 +390,7 @@ impl World {
 impl Order {
     fn id(&self) -> TransferId {
         match self {
-            Self::Upload(offer) | Self::Pipe(offer) => offer.id,
+            Self::Upload(offer) => offer.id,
             Self::Download(id, _) => *id,
         }
     }

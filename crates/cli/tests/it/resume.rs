@@ -1,6 +1,6 @@
 //! Whatever dies, the same command goes on where it stopped.
 
-use crate::common::{Process, Relay, Signal, World, bytes};
+use crate::common::{Process, Relay, Server, Signal, World, bytes};
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,17 @@ const OVERHEAD: u64 = 200_000;
 
 fn send(world: &World, url: &str) -> Process {
     Process::start(&mut world.bowline(["send", "big", url].iter().chain(&SLOW)))
+}
+
+/// A sender in the middle of a file, and its server, between which nothing is carried any more.
+fn silenced(world: &World) -> (Server, Relay, Process) {
+    world.file("big", BIG);
+    let server = world.serve(&[]);
+    let relay = Relay::to(server.address());
+    let mut sender = send(world, &relay.url);
+    sender.middle();
+    relay.fall_silent();
+    (server, relay, sender)
 }
 
 /// The whole file is there, and of it only what had not been safe was sent since `safe` bytes were.
@@ -248,13 +259,8 @@ fn a_connection_that_carries_nothing_any_more_is_found_out() {
 #[cfg_attr(windows, ignore = "there are no signals")]
 fn a_second_signal_is_not_argued_with() {
     let world = World::new();
-    world.file("big", BIG);
-    let server = world.serve(&[]);
-    let relay = Relay::to(server.address());
-    let mut sender = send(&world, &relay.url);
-    sender.middle();
     // At the first signal, a client that cannot answer is waited for.
-    relay.fall_silent();
+    let (server, _relay, _sender) = silenced(&world);
     server.process.signal(Signal::INT);
     server.process.signal(Signal::TERM);
     let stopped = server.process.finish();
@@ -267,13 +273,8 @@ fn a_second_signal_is_not_argued_with() {
 #[cfg_attr(windows, ignore = "there are no signals")]
 fn a_second_signal_to_a_sender_ends_it_with_the_same_word() {
     let world = World::new();
-    world.file("big", BIG);
-    let server = world.serve(&[]);
-    let relay = Relay::to(server.address());
-    let mut sender = send(&world, &relay.url);
-    sender.middle();
     // At the first signal, a server that cannot answer is waited for.
-    relay.fall_silent();
+    let (_server, _relay, mut sender) = silenced(&world);
     sender.signal(Signal::INT);
     sender.event(|event| event["event"] == "failed");
     sender.signal(Signal::TERM);

@@ -98,7 +98,8 @@ impl Connection {
         let code = close.code();
         let closed = self.closing.close(now, close);
         // Who has heard the peer's Close, and answers it once more, has asked for nothing.
-        if closed == Err(CloseError::AlreadyClosing) && !self.inbox.has_given_close() {
+        let has_heard = self.close_received && !self.inbox.has_close();
+        if closed == Err(CloseError::AlreadyClosing) && !has_heard {
             self.closing.ask_for_end();
             self.inbox.ask_for_end();
         }

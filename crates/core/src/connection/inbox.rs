@@ -32,8 +32,6 @@ pub(super) struct Inbox {
     news: u32,
     /// Whether the peer's Close is among them.
     has_close: bool,
-    /// It has been taken.
-    has_given_close: bool,
     /// Whether the application wanted one more than there were.
     is_awaited: bool,
     is_closed: bool,
@@ -76,7 +74,6 @@ impl Inbox {
             answers: 0,
             news: 0,
             has_close: false,
-            has_given_close: false,
             is_awaited: true,
             is_closed: false,
         }
@@ -225,11 +222,6 @@ impl Inbox {
         self.has_close
     }
 
-    /// Whether the application has heard of the peer's Close.
-    pub(super) fn has_given_close(&self) -> bool {
-        self.has_given_close
-    }
-
     /// Whether the application has seen every message, and has come back for more: it has nothing to say to them.
     pub(super) fn is_awaited(&self) -> bool {
         self.is_awaited && !self.has_messages()
@@ -281,9 +273,7 @@ impl Inbox {
             Event::Answered { .. } => self.answers = self.answers.saturating_sub(1),
             other => {
                 self.news = self.news.saturating_sub(1);
-                if matches!(other, Event::CloseReceived(_)) {
-                    (self.has_close, self.has_given_close) = (false, true);
-                }
+                self.has_close &= !matches!(other, Event::CloseReceived(_));
             }
         }
         Some(event)

@@ -118,23 +118,15 @@ fn nor_is_who_closes_before_it_sees_a_close_that_was_answered_for_it() {
 }
 
 #[test]
-fn who_answers_a_close_whose_answer_could_not_be_written_is_told_what_the_peer_advises() {
-    let mut client = client();
-    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
-    assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
-    client.handle_end(T0, End::WriteFailed);
-    let retry = closed_too_late(client).retry();
-    assert!(matches!(retry, Retry::After { .. }), "{retry:?}");
-}
-
-#[test]
-fn who_answers_a_close_that_is_answered_already_is_told_what_the_peer_advises() {
-    let mut client = client();
-    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
-    assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
-    client.handle_end(T0, End::Eof);
-    let retry = closed_too_late(client).retry();
-    assert!(matches!(retry, Retry::After { .. }), "{retry:?}");
+fn who_answers_a_close_once_more_or_cannot_write_the_answer_is_told_what_the_peer_advises() {
+    for gone in [End::Eof, End::WriteFailed] {
+        let mut client = client();
+        client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+        assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
+        client.handle_end(T0, gone);
+        let retry = closed_too_late(client).retry();
+        assert!(matches!(retry, Retry::After { .. }), "{gone:?}: {retry:?}");
+    }
 }
 
 #[test]

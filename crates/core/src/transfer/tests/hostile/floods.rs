@@ -1,6 +1,7 @@
 //! Too much of what costs the peer nothing.
 
-use super::super::super::wire::{Cancel, Pause, Phase, Resume};
+use super::super::super::wire::{Pause, Phase, Resume};
+use super::super::script::cancel;
 use super::*;
 use std::format;
 
@@ -117,13 +118,7 @@ fn a_flood_for_a_transfer_that_has_ended_ends_the_link() {
     for n in 0..2000 {
         assert!(victim.data(64 * n, 64).is_empty());
     }
-    let cancel = Cancel {
-        code: Code::Cancelled,
-        retry_after: Duration::ZERO,
-        durable: 0,
-        discard: false,
-        text: String::new(),
-    };
+    let cancel = cancel(Code::Cancelled, Duration::ZERO);
     assert!((1000..1010).contains(&put_up_with(&mut victim, |_| Frame::Cancel(1, cancel.clone()))));
 }
 
@@ -174,13 +169,7 @@ fn a_thousand_a_second_may_go_on_for_ever() {
 #[test]
 fn a_flood_of_offers_that_are_taken_back_ends_the_link_of_a_host_that_does_not_look() {
     let mut victim = Victim::new();
-    let cancel = Cancel {
-        code: Code::Cancelled,
-        retry_after: Duration::ZERO,
-        durable: 0,
-        discard: false,
-        text: String::new(),
-    };
+    let cancel = cancel(Code::Cancelled, Duration::ZERO);
     let ended = (0..22_000_u32).find_map(|n| {
         let (now, handle) = (Instant::from_millis(n.into()), 2 * n + 1);
         victim.hear_at(now, Frame::Offer(handle, plain_offer(many(n), "file", 1 << 30)));

@@ -1,7 +1,7 @@
 //! Frames that are wrong by themselves, or that stand in the wrong place.
 
 use super::super::super::wire::{Cancel, Phase};
-use super::super::script::Scripted;
+use super::super::script::{Scripted, cancel};
 use super::*;
 use std::format;
 
@@ -243,13 +243,7 @@ fn what_only_a_receiver_may_hear_ends_a_sender() {
 
 #[test]
 fn whoever_names_a_handle_that_never_was_reads_what_and_which() {
-    let cancel = Cancel {
-        code: Code::Expired,
-        retry_after: Duration::ZERO,
-        durable: 0,
-        discard: false,
-        text: String::new(),
-    };
+    let cancel = cancel(Code::Expired, Duration::ZERO);
     for (frame, words) in [
         (Frame::Accept(9, Accept { resume: 7, ..accept() }), "ACCEPT for handle 9, 7 bytes"),
         (
@@ -274,13 +268,7 @@ fn what_is_late_is_dropped_whatever_it_is() {
     let mut victim = Victim::with_transfer(1000);
     victim.0.fail(Instant::ZERO, id(1), Failure::local(Code::Rejected, ""));
     assert_eq!(cancelled(&victim.say(Instant::ZERO)), Some(Code::Rejected));
-    let cancel = Cancel {
-        code: Code::Cancelled,
-        retry_after: Duration::ZERO,
-        durable: 0,
-        discard: true,
-        text: String::new(),
-    };
+    let cancel = Cancel { discard: true, ..cancel(Code::Cancelled, Duration::ZERO) };
     let frames = [
         Frame::Accept(1, accept()),
         Frame::Ack(1, ack()),
