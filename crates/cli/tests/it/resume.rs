@@ -291,11 +291,12 @@ fn a_signal_during_the_start_pauses_too() {
     use rustix::fs::{CWD, FileType, mknodat};
     use std::io::Write as _;
     let world = World::new();
-    world.file("a", 1000);
+    // It takes seconds: one that came in a moment was there before the signal was heard.
+    world.file("big", 3_000_000);
     let server = world.serve(&[]);
     fs::create_dir(world.path("state")).expect("a folder");
     mknodat(CWD, world.path("state/secret"), FileType::Fifo, 0o600.into(), 0).expect("made");
-    let mut sender = Process::start(&mut world.bowline(["send", "a", &server.url, "--json"]));
+    let mut sender = send(&world, &server.url);
     // That waits until somebody reads.
     let mut secret = fs::File::options().write(true).open(world.path("state/secret")).expect("opened");
     sender.signal(Signal::USR1);
