@@ -153,6 +153,11 @@ impl Host {
         self.asleep = Some(until);
     }
 
+    /// It runs again.
+    pub fn wake(&mut self) {
+        self.asleep = None;
+    }
+
     /// How the connection ended, and when it was told, if it has.
     pub fn closed(&self) -> Option<(Instant, &Disconnect)> {
         self.events.iter().find_map(|(at, event)| match event {

@@ -59,7 +59,7 @@ choice! {
         Abort,
         /// The application takes its events, or leaves them.
         Listen(listens: bool),
-        /// The process does not run.
+        /// The process does not run, until it has slept for so long or does something else.
         Sleep(span: Span),
         /// The machine says that it slept.
         Wake(span: Span),

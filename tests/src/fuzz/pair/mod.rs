@@ -71,6 +71,7 @@ impl<'a> Run<'a> {
         let now = self.pair.now();
         let side = if act.by_client { &mut self.client } else { &mut self.server };
         let host = self.pair.host(role(act.by_client));
+        host.wake();
         let connection = &mut host.connection;
         match &act.what {
             What::Text(letters) => send(host, now, Message::text(text(letters)), side),

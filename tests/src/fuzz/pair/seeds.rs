@@ -32,8 +32,16 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ]
     };
     let and = |what| [talk(), vec![act(100, true, what)]].concat();
-    let away = |what| {
-        [vec![act(0, false, what)], talk(), talk(), vec![act(60_000, false, What::Listen(true))]].concat()
+    let deaf = [
+        vec![act(0, false, What::Listen(false))],
+        talk(),
+        talk(),
+        vec![act(60_000, false, What::Listen(true))],
+    ]
+    .concat();
+    let asleep = |span| {
+        let others = talk().into_iter().chain(talk()).filter(|act| act.by_client);
+        [act(0, false, What::Sleep(ms(span)))].into_iter().chain(others).collect::<Vec<_>>()
     };
     vec![
         ("talk", affair(&plain(), &talk(), &[])),
@@ -45,9 +53,9 @@ pub(in crate::fuzz) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("fail", affair(&sloppy(), &and(What::Fail), &[])),
         ("abort", affair(&plain(), &and(What::Abort), &[])),
-        ("nobody_listens", affair(&plain(), &away(What::Listen(false)), &[])),
-        ("a_process_sleeps", affair(&plain(), &away(What::Sleep(ms(50_000))), &[])),
-        ("a_process_sleeps_for_long", affair(&plain(), &away(What::Sleep(ms(600_000))), &[])),
+        ("nobody_listens", affair(&plain(), &deaf, &[])),
+        ("a_process_sleeps", affair(&plain(), &asleep(50_000), &[])),
+        ("a_process_sleeps_for_long", affair(&plain(), &asleep(600_000), &[])),
         ("the_machine_wakes", affair(&plain(), &and(What::Wake(ms(7_200_000))), &[])),
         ("cut", affair(&plain(), &talk(), &[Fault::Cut(false, 3000, false)])),
         ("reset", affair(&sloppy(), &talk(), &[Fault::Cut(true, 3, true)])),
