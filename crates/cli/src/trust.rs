@@ -68,7 +68,7 @@ fn unusable(path: &Path, error: &TlsError) -> Trouble {
 
 /// A certificate and its key; no option names those that this program has made.
 fn pair(papers: &Papers, certificate: &Path, key: &Path) -> Result<(Vec<u8>, Vec<u8>), Trouble> {
-    let named = |option| Some(option).filter(|_| !papers.self_signed);
+    let named = |option| (!papers.self_signed).then_some(option);
     Ok((read(certificate, named("--tls-cert"))?, read(key, named("--tls-key"))?))
 }
 

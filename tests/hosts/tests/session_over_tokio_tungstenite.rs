@@ -4,6 +4,7 @@
 #[path = "../examples/session_over_tokio_tungstenite.rs"]
 mod session_over_tokio_tungstenite;
 
+use std::iter::repeat;
 use std::time::Duration;
 
 use bowline_core::Message;
@@ -28,10 +29,9 @@ fn contents() -> Vec<u8> {
 
 /// Passes connections on, and cuts the first two after so many bytes.
 async fn cutting(listener: TcpListener, server: std::net::SocketAddr) {
-    for number in 0.. {
+    for limit in [500_000, 1_000_000].into_iter().chain(repeat(u64::MAX)) {
         let (mut near, mut far) =
             (listener.accept().await.unwrap().0, TcpStream::connect(server).await.unwrap());
-        let limit = if number < 2 { 500_000 * (number + 1) } else { u64::MAX };
         tokio::spawn(async move {
             let ((near_in, mut near_out), (mut far_in, mut far_out)) = (near.split(), far.split());
             let mut near_in = near_in.take(limit);

@@ -2,8 +2,7 @@
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,7 +56,7 @@ fn a_client_more_than_are_served_waits_for_a_place() {
 /// Many have come who were gone again, before one who is not.
 struct Flooded {
     door: TcpListener,
-    gone: AtomicUsize,
+    gone: Mutex<usize>,
 }
 
 impl Door for Flooded {
@@ -65,12 +64,12 @@ impl Door for Flooded {
     type Address = SocketAddr;
 
     fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        match self.gone.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |gone| gone.checked_sub(1)) {
-            // As the standard library calls one of macOS who has no address any more.
-            Ok(gone) if gone % 2 == 0 => Err(io::ErrorKind::InvalidInput.into()),
-            Ok(_) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Err(_) => Door::accept(&self.door),
-        }
+        let mut gone = self.gone.lock().unwrap();
+        let Some(left) = gone.checked_sub(1) else { return Door::accept(&self.door) };
+        *gone = left;
+        // The other is what the standard library makes of one of macOS who has no address any more.
+        let kind = if left % 2 == 0 { io::ErrorKind::ConnectionAborted } else { io::ErrorKind::InvalidInput };
+        Err(kind.into())
     }
 
     fn set_nonblocking(&self) -> io::Result<()> {
@@ -87,7 +86,7 @@ fn those_who_reset_their_connections_keep_nobody_waiting() {
     within(|| {
         let door = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(door.local_addr().unwrap()).unwrap();
-        let listener = Listener::new(Flooded { door, gone: AtomicUsize::new(1000) }).unwrap();
+        let listener = Listener::new(Flooded { door, gone: Mutex::new(1000) }).unwrap();
         let (stopper, (came, coming)) = (listener.stopper(), mpsc::channel());
         let server = thread::spawn(move || listener.serve(move |_, _| came.send(()).unwrap()));
         // With a pause for each of them it would take more than a minute and a half.

@@ -79,7 +79,7 @@ impl Report {
             let left = self.meter.time_for(now, total.saturating_sub(position));
             Mood::Moving { verb: self.verb.now, rate: self.meter.rate(now).unwrap_or_default(), left }
         });
-        bar.draw(position, Some(total).filter(|_| !endless), &mood);
+        bar.draw(position, (!endless).then_some(total), &mood);
     }
 
     /// Tells how far each file is, if it is time to.

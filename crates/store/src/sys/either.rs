@@ -229,16 +229,15 @@ pub(crate) fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<
 /// The end of a process that is to die at one of its system calls.
 pub(crate) mod doom {
     use std::io;
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::sync::{Mutex, OnceLock, PoisonError};
 
     /// How many calls that change something on a real disk this process may still make.
-    static LEFT: OnceLock<AtomicU32> = OnceLock::new();
+    static LEFT: OnceLock<Mutex<u32>> = OnceLock::new();
 
     /// From here on so many more, and death instead of the next.
     #[cfg(unix)]
     pub(crate) fn seal(left: u32) {
-        assert!(LEFT.set(AtomicU32::new(left)).is_ok(), "once for a process");
+        assert!(LEFT.set(Mutex::new(left)).is_ok(), "once for a process");
     }
 
     pub(super) fn change<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -258,8 +257,11 @@ pub(crate) mod doom {
     }
 
     fn is_due() -> bool {
-        LEFT.get()
-            .is_some_and(|left| left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err())
+        let Some(left) = LEFT.get() else { return false };
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = left.checked_sub(1);
+        *left = rest.unwrap_or_default();
+        rest.is_none()
     }
 
     fn die() -> ! {

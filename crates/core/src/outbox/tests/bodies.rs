@@ -82,7 +82,7 @@ fn a_large_copy_is_masked_as_it_leaves() {
 fn nothing_is_written_inside_a_frame_that_is_masked_as_it_leaves() {
     let mut line = Line::client();
     line.outbox.set_fragment(2 << 20);
-    let bodies = [b'a', b'b'].map(|letter| Bytes::from(vec![letter; 300_000]));
+    let bodies = b"ab".map(|letter| Bytes::from(vec![letter; 300_000]));
     for body in &bodies {
         line.outbox.send(Opcode::Binary, body.clone().into());
     }
@@ -108,7 +108,7 @@ fn a_place_through_which_a_large_copy_has_left_begins_anew() {
 #[test]
 fn parts_that_are_not_copied_leave_one_after_the_other() {
     let mut line = Line::server();
-    let [head, body, tail] = [b'a', b'b', b'c'].map(|letter| Bytes::from(vec![letter; 5000]));
+    let [head, body, tail] = b"abc".map(|letter| Bytes::from(vec![letter; 5000]));
     line.outbox.send(Opcode::Binary, Parts { head, body, tail });
     for len in [4, 5000, 2000, 3000, 5000] {
         assert!(line.outbox.first_piece().len() >= len);

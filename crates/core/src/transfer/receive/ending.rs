@@ -69,7 +69,7 @@ impl Incoming {
         let limiter = cx.link.as_ref().and_then(|link| link.limit_in.as_ref());
         let Some(((mark, due), limiter)) = self.owes.zip(limiter) else { return true };
         let due = if due <= cx.now { limiter.paid_at(mark) } else { due };
-        self.owes = Some((mark, due)).filter(|_| due > cx.now);
+        self.owes = (due > cx.now).then_some((mark, due));
         self.owes.is_none()
     }
 

@@ -47,7 +47,7 @@ impl Outgoing {
             }
             _ => return None,
         };
-        Some(next).filter(|_| !self.pauses.halt.is_on())
+        (!self.pauses.halt.is_on()).then_some(next)
     }
 
     /// The next chunk, or a part of it.
