@@ -59,7 +59,7 @@
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | `max_bytes`, `max_messages` | 1 MiB, 1024 | some seconds of a talkative application; when it is full, it says so |
+//! | `max_bytes`, `max_messages` | 1 MiB and 64 KiB, 1024 | some seconds of a talkative application; when it is full, it says so. The longest message finds room behind what is not acknowledged at once |
 //! | `ack_messages`, `ack_bytes`, `ack_after` | 32, 64 KiB, 200 ms | few acknowledgements beside the messages, and little to keep for them |
 //! | `ack_on` | `Delivery` | who has to write a message down first says when it has |
 //!
@@ -97,7 +97,7 @@
 //! assert_eq!((adapt.mode, adapt.interval), (adapt::Mode::Learn, secs(20)));
 //!
 //! let replay = replay::Config::default();
-//! assert_eq!((replay.max_bytes, replay.max_messages), (1 << 20, 1024));
+//! assert_eq!((replay.max_bytes, replay.max_messages), ((1 << 20) + replay.ack_bytes, 1024));
 //! assert_eq!((replay.ack_messages, replay.ack_bytes, replay.ack_after), (32, 64 << 10, Duration::from_millis(200)));
 //! assert_eq!(replay.ack_on, replay::AckOn::Delivery);
 //! ```

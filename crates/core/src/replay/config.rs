@@ -2,6 +2,11 @@
 
 use core::time::Duration;
 
+/// So many bytes owe an acknowledgement at once.
+const LATE: u32 = 64 << 10;
+/// The longest message of a session does not wait for the acknowledgement of what came before it: that may be late.
+const ROOM: u32 = (1 << 20) + LATE;
+
 /// When a message counts as arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,14 +23,15 @@ pub enum AckOn {
 #[non_exhaustive]
 pub struct Config {
     /// How many bytes of messages may wait for an acknowledgement; a single longer one is taken when nothing else waits.
-    /// Default: 1 MiB, some seconds of a talkative application.
+    /// Default: 1 MiB and 64 KiB, some seconds of a talkative application; the longest message of a
+    /// [session](crate::messages) finds room behind as much as its receiver may acknowledge late.
     pub max_bytes: usize,
     /// How many messages may. Default: 1024. 0 counts as 1.
     pub max_messages: usize,
     /// After so many messages their arrival is acknowledged at once, or after half of the window, if that is less. Default:
     /// 32, so that acknowledgements cost little beside them.
     pub ack_messages: u64,
-    /// After so many bytes, too, or half of the window. Default: 64 KiB, a sixteenth of what a peer keeps.
+    /// After so many bytes, too, or half of the window. Default: 64 KiB, a small part of what a peer keeps.
     pub ack_bytes: usize,
     /// And after this time. Default: 200 ms; what a peer keeps for longer is hardly ever needed.
     pub ack_after: Duration,
@@ -57,7 +63,7 @@ impl Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { messages: 1024, bytes: 1 << 20 }
+        Self { messages: 1024, bytes: ROOM }
     }
 }
 
@@ -81,10 +87,10 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_bytes: 1 << 20,
+            max_bytes: ROOM as usize,
             max_messages: 1024,
             ack_messages: 32,
-            ack_bytes: 64 << 10,
+            ack_bytes: LATE as usize,
             ack_after: Duration::from_millis(200),
             ack_on: AckOn::Delivery,
             window: Window::default(),

@@ -18,8 +18,8 @@ use bytes::Bytes;
 /// So many bytes of frames wait at the most to be taken by a server's connection: enough to fill a segment or two.
 const STAGE: usize = 16 << 10;
 
-/// So much that came waits at the most to be served, each frame counted as [`FRAME_WEIGHT`] more than it has: thrice what a
-/// window and the volatile messages of one moment take, so that nobody is cut whose host serves after each pump.
+/// So much that came waits at the most to be served, each frame counted as [`FRAME_WEIGHT`] more than it has: some three
+/// times what a window and the volatile messages of one moment take, so that nobody is cut whose host serves after each pump.
 const WAITING: usize = 4 << 20;
 
 /// What a frame counts for beside its bytes, so that short ones are bounded, too.

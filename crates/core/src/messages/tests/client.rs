@@ -308,6 +308,20 @@ fn no_more_is_under_way_than_the_server_takes() {
 }
 
 #[test]
+fn the_longest_message_does_not_wait_for_what_is_acknowledged_late() {
+    let config = Config::default();
+    let (mut client, mut peer) = (Client::up(config), Client::up(config));
+    // So much owes no acknowledgement yet, at whoever takes it at once.
+    let short = Message::binary(alloc::vec![0; config.replay.ack_bytes - 1]);
+    for message in [short, Message::binary(alloc::vec![0; MAX_MESSAGE])] {
+        client.messages.send(client.now, message).expect("room");
+        let frame = client.messages.poll_frame(client.now).expect("the peer takes it");
+        peer.messages.handle_frame(peer.now, frame.into_bytes());
+        assert!(peer.messages.poll_received(peer.now).is_some());
+    }
+}
+
+#[test]
 fn a_session_that_is_given_up_hands_back_its_messages() {
     let mut client = Client::up(small());
     client.send("a").expect("room");
