@@ -129,6 +129,8 @@ fn discreet(mut error: clap::Error) -> clap::Error {
 
 async fn run(command: Command) -> Result<(), Trouble> {
     let interrupt = Interrupt::listen(last_word(&command))?;
+    // Until the command has come to its end.
+    let _kept = interrupt.clone();
     match command {
         Command::Serve(args) => serve::run(args, interrupt).await,
         Command::Send(args) => {

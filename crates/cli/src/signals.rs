@@ -4,34 +4,56 @@ use crate::exit::{Exit, Trouble};
 use crate::report::complain;
 use crate::stderr;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// Whether somebody wants the process to end.
 #[derive(Clone, Debug)]
-pub(crate) struct Interrupt(watch::Receiver<bool>);
+pub(crate) struct Interrupt {
+    come: watch::Receiver<bool>,
+    /// Whether the command ends because of it.
+    heeded: Arc<AtomicBool>,
+}
 
 impl Interrupt {
-    /// Begins to listen; a second signal ends the process at once, with this word. Needs a runtime.
+    /// Begins to listen; a second signal ends the process at once, with this word. Once nobody has this any more, the command
+    /// has said how it ended, and waits for whoever reads what it prints: then the next signal ends that without a word, and so
+    /// does one that the command has not heeded. Needs a runtime.
     pub(crate) fn listen(last_word: Trouble) -> Result<Self, Trouble> {
-        let (tell, told) = watch::channel(false);
+        let (tell, come) = watch::channel(false);
+        let heeded = Arc::new(AtomicBool::new(false));
+        let was_heeded = Arc::clone(&heeded);
         let mut signals = heard(Signals::new())?;
         heard(outlive_long_files())?;
         tokio::spawn(async move {
-            signals.next().await;
-            tell.send_replace(true);
-            signals.next().await;
-            complain(&last_word);
+            let impatient = async {
+                signals.next().await;
+                tell.send_replace(true);
+                signals.next().await;
+            };
+            tokio::select! {
+                biased;
+                () = tell.closed() => {
+                    let has_come = *tell.borrow();
+                    if !has_come || was_heeded.load(Ordering::Relaxed) {
+                        signals.next().await;
+                    }
+                }
+                () = impatient => complain(&last_word),
+            }
             stderr::finish();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         });
-        Ok(Self(told))
+        Ok(Self { come, heeded })
     }
 
     /// Waits for the first signal.
     pub(crate) async fn come(mut self) {
-        if self.0.wait_for(|come| *come).await.is_err() {
+        if self.come.wait_for(|come| *come).await.is_err() {
             std::future::pending::<()>().await;
         }
+        self.heeded.store(true, Ordering::Relaxed);
     }
 }
 

@@ -27,11 +27,6 @@ pub(crate) async fn written() {
     PRINTER.written().await;
 }
 
-/// Waits until everything is written.
-pub(crate) fn finish() {
-    PRINTER.finish(Duration::MAX);
-}
-
 /// That it cannot be printed is told once, and nothing is printed after it: half a line would be read with the next one as a
 /// whole.
 fn write(text: &[u8]) {
@@ -52,6 +47,6 @@ pub(crate) fn note(printed: io::Result<()>) {
 
 /// How a command ends that has done everything else.
 pub(crate) fn exit() -> Exit {
-    finish();
+    PRINTER.finish(Duration::MAX);
     LOST.get().copied().unwrap_or(Exit::Done)
 }

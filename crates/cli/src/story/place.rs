@@ -2,7 +2,7 @@
 
 use crate::{private, stdout};
 use std::fs::{self, Metadata};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a page can go.
@@ -46,11 +46,10 @@ impl Place {
     pub(super) fn put(&self, page: &str) -> io::Result<()> {
         match self {
             Self::File(path) => private::write(path, page),
+            // Behind what has been told; whoever is slow to read it is waited for at the end.
             Self::Stdout => {
-                // Behind what has been told.
-                stdout::finish();
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush())
+                stdout::print(page.as_bytes());
+                Ok(())
             }
         }
     }

@@ -110,13 +110,18 @@ impl World {
         Process::start(&mut self.bowline(args)).finish()
     }
 
+    /// A command, and what it says on stderr.
+    pub(crate) fn aloud<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> (Process, Words) {
+        let mut command = self.bowline(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let words = Words(BufReader::new(child.stderr.take().expect("it is piped")));
+        (Process::of(child, std::io::empty()), words)
+    }
+
     /// A server, and what it says on stderr.
     pub(crate) fn serve_aloud(&self, args: &[&str]) -> (Process, String, Words) {
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", "inbox"];
-        let mut command = self.bowline(serve.iter().chain(args));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let words = Words(BufReader::new(child.stderr.take().expect("it is piped")));
-        let mut process = Process::of(child, std::io::empty());
+        let (mut process, words) = self.aloud(serve.iter().chain(args));
         let line = process.line().expect("a server says where it listens");
         let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
         (process, url, words)
@@ -283,6 +288,12 @@ impl Process {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
+    }
+
+    /// Little of what it prints has place before it is read.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn narrow(&self) {
+        rustix::pipe::fcntl_setpipe_size(self.stdout.get_ref(), 4096).expect("it is empty, or nearly so");
     }
 
     /// Waits for its end, and reads nothing more of what it prints.

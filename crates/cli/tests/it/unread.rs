@@ -20,18 +20,40 @@ fn a_server_whose_log_nobody_reads_serves_on_and_ends_in_time() {
     assert!(words.rest().len() > PIPE / 2, "all of it fitted in");
 }
 
-#[test]
-fn a_command_that_waits_for_whoever_reads_nothing_ends_with_the_second_signal() {
-    let world = World::new();
+/// A folder of so many files, whose names are long.
+fn long_names(world: &World, folder: &str, count: usize) {
     let name = "x".repeat(200);
-    for n in 0..2 * PIPE / name.len() {
-        world.file(&format!("inbox/{name}{n}"), 1);
+    for n in 0..count {
+        world.file(&format!("{folder}/{name}{n}"), 1000);
     }
+}
+
+#[test]
+fn a_command_that_waits_for_whoever_reads_nothing_ends_with_a_signal() {
+    let world = World::new();
+    long_names(&world, "inbox", 200);
     let server = world.serve(&[]);
-    let mut list = Process::start(&mut world.bowline(["list", &server.url, "--json"]));
-    // It has done everything else, and the pipe has no room for all of it.
-    list.line().expect("an entry");
-    list.signal(Signal::INT);
-    list.signal(Signal::TERM);
-    assert_eq!(list.finish_unread(), Some(130));
+    for args in [&["list", &server.url, "--json"][..], &["list", &server.url, "--report", "/dev/stdout"]] {
+        let mut list = Process::start(&mut world.bowline(args));
+        list.narrow();
+        // It has done everything else, and the pipe has no room for all of it.
+        list.line().expect("the first line");
+        list.signal(Signal::TERM);
+        assert_eq!(list.finish_unread(), Some(130), "{args:?}");
+    }
+}
+
+#[test]
+fn who_was_told_that_a_command_is_interrupted_is_not_told_again() {
+    let world = World::new();
+    long_names(&world, "many", 200);
+    let server = world.serve(&[]);
+    let (mut send, mut words) = world.aloud(["send", "many", &server.url, "--json", "--limit-rate", "2k"]);
+    send.narrow();
+    send.line().expect("a line of the connection");
+    send.signal(Signal::INT);
+    words.until("interrupted");
+    send.signal(Signal::INT);
+    assert_eq!(send.finish_unread(), Some(130));
+    assert_eq!(words.rest(), "");
 }
