@@ -160,7 +160,7 @@ impl Courier {
                         ends.heed(&event);
                         report.link(&event);
                     }
-                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Lagged(missed)) => report.miss_turns(missed),
                     Err(RecvError::Closed) => telling = false,
                 },
                 next = queue.next(), if more => match next.transpose()? {

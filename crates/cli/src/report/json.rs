@@ -115,6 +115,11 @@ pub(crate) fn link(event: &LinkEvent) -> Option<Line> {
     })
 }
 
+/// So many lines of its kind had no place here while nobody read.
+pub(crate) fn missed(count: u64) -> Line {
+    Line::new("missed").with("count", count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +128,11 @@ mod tests {
     fn keys_keep_their_order_and_texts_are_quoted() {
         let line = Line::new("x").with("z", 1).with("a", "q\"\n文").seconds("s", 1.23456);
         assert_eq!(line.into_text(), "{\"event\":\"x\",\"z\":1,\"a\":\"q\\\"\\n文\",\"s\":1.235}\n");
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_number() {
+        assert_eq!(missed(7).into_text(), "{\"event\":\"missed\",\"count\":7}\n");
     }
 
     #[test]

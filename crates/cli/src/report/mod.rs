@@ -284,6 +284,13 @@ impl Report {
         }
     }
 
+    /// So many turns of the link came while nobody read, and had no place.
+    pub(crate) fn miss_turns(&self, missed: u64) {
+        if matches!(self.voice, Voice::Json) {
+            json::missed(missed).print();
+        }
+    }
+
     /// The story looks at what the links carry.
     #[must_use]
     pub(crate) fn watching(self, traffic: watch::Receiver<Traffic>) -> Self {
