@@ -23,10 +23,15 @@ impl Printer {
         Self { queue, write }
     }
 
+    /// Whether there is room for much more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queue.as_ref().is_none_or(|queue| queue.lock().has_room())
+    }
+
     /// Waits until there is room for much more, and holds nobody else up meanwhile. Cancel-safe.
     pub(crate) async fn room(&self) {
         if let Some(queue) = &self.queue {
-            queue.until(|waiting| waiting.text.len() <= MOST / 2).await;
+            queue.until(Waiting::has_room).await;
         }
     }
 
@@ -155,6 +160,10 @@ impl Waiting {
     /// Whether another text has to wait. One by itself never does, however long it is.
     fn is_full(&self, text: &[u8]) -> bool {
         !self.text.is_empty() && self.text.len() + text.len() > MOST
+    }
+
+    fn has_room(&self) -> bool {
+        self.text.len() <= MOST / 2
     }
 
     fn push(&mut self, text: &[u8]) {

@@ -17,6 +17,11 @@ pub(crate) fn print(text: &[u8]) {
     PRINTER.print(text);
 }
 
+/// Whether a program has read so much that there is room for more.
+pub(crate) fn has_room() -> bool {
+    PRINTER.has_room()
+}
+
 /// Waits until a program has read so much that there is room for what a task prints before it waits again.
 pub(crate) async fn room() {
     PRINTER.room().await;

@@ -3,7 +3,6 @@
 use super::view::{Now, View};
 use crate::args::Watch;
 use crate::exit::{Exit, Trouble};
-use crate::stdout;
 use crate::target::Target;
 use bowline_core::Close;
 use bowline_core::frame::Limits;
@@ -45,8 +44,6 @@ impl Keeper {
     pub(super) async fn keep(&mut self, view: &mut View) -> Trouble {
         let mut ticks = interval(TICK);
         loop {
-            // Whoever ends the command need not wait for a program that does not read.
-            stdout::room().await;
             tokio::select! {
                 biased;
                 event = self.socket.event() => match event {

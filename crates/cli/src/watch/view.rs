@@ -3,6 +3,7 @@
 use crate::args::Output;
 use crate::report::StatusLine;
 use crate::report::json::{self, Line};
+use crate::stdout;
 use crate::story::Story;
 use crate::units::{Span, millis};
 use bowline_core::connection::{Event, Lesson};
@@ -30,7 +31,12 @@ pub(super) struct View {
     hush: Hush,
     sums: Sums,
     story: Story,
+    unread: Unread,
 }
+
+/// Lines for which there was no place, until that is told.
+#[derive(Debug, Default)]
+struct Unread(u64);
 
 /// A silence that programs are told of, each second from when a ping is due.
 #[derive(Debug, Default)]
@@ -62,7 +68,15 @@ impl View {
             least: None,
             most: None,
         };
-        Self { output, line, heartbeat: Duration::ZERO, hush: Hush::default(), sums, story }
+        Self {
+            output,
+            line,
+            heartbeat: Duration::ZERO,
+            hush: Hush::default(),
+            sums,
+            story,
+            unread: Unread::default(),
+        }
     }
 
     /// A turn in the life of the connection.
@@ -79,7 +93,7 @@ impl View {
             _ => {}
         }
         if self.output.json {
-            return json::link(event).map_or((), Line::print);
+            return json::link(event).map_or((), |line| self.print(line));
         }
         match event {
             LinkEvent::Dialing { attempt: 1 } => self.line.say("connecting"),
@@ -110,7 +124,7 @@ impl View {
                 self.sums.least = Some(self.sums.least.map_or(rtt, |least| least.min(rtt)));
                 self.sums.most = Some(self.sums.most.map_or(rtt, |most| most.max(rtt)));
                 if self.output.json {
-                    return Line::new("pong").millis("round_trip_ms", Some(rtt)).print();
+                    return self.print(Line::new("pong").millis("round_trip_ms", Some(rtt)));
                 }
                 // The line below shows it; where there is none, only who asks for details wants it.
                 if self.output.level().is_none() {
@@ -129,7 +143,7 @@ impl View {
             _ => return,
         };
         if self.output.json {
-            return Line::new("notice").with("text", text).print();
+            return self.print(Line::new("notice").with("text", text));
         }
         self.say(&text);
     }
@@ -139,7 +153,7 @@ impl View {
         let Now { up, silence, round_trip } = now;
         if self.output.json {
             if self.hush.is_told(silence, self.heartbeat) {
-                Line::new("silent").seconds("seconds", silence.as_secs_f64()).print();
+                self.print(Line::new("silent").seconds("seconds", silence.as_secs_f64()));
             }
             return;
         }
@@ -160,8 +174,18 @@ impl View {
         self.line.say(&format!("connecting again in {}", Span(left).whole()));
     }
 
+    /// Prints a line for programs. The connection is driven whether or not they read, so what has no place is only counted.
+    fn print(&mut self, line: Line) {
+        for line in self.unread.admit(line, stdout::has_room()) {
+            line.print();
+        }
+    }
+
     /// The whole watch in one line, and its story.
     pub(super) fn finish(&mut self) {
+        if let Some(missed) = self.unread.told() {
+            missed.print();
+        }
         self.sum_up();
         // No page was asked for, so nothing can fail.
         self.line.above(|| drop(self.story.tell()));
@@ -195,6 +219,23 @@ impl View {
         if !self.output.quiet {
             self.line.print(&format!("{} ", time_of_day()), text);
         }
+    }
+}
+
+impl Unread {
+    /// What is printed when this line comes: nothing without room, and otherwise first how many are missing.
+    fn admit(&mut self, line: Line, has_room: bool) -> Vec<Line> {
+        if !has_room {
+            self.0 += 1;
+            return Vec::new();
+        }
+        self.told().into_iter().chain([line]).collect()
+    }
+
+    /// How many lines are missing, if any are.
+    fn told(&mut self) -> Option<Line> {
+        let missing = std::mem::take(&mut self.0);
+        (missing > 0).then(|| json::missed(missing))
     }
 }
 
@@ -237,6 +278,20 @@ fn precise(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_counted_until_somebody_reads() {
+        let mut unread = Unread::default();
+        let mut printed = |has_room| -> String {
+            let lines = unread.admit(Line::new("pong"), has_room);
+            lines.into_iter().map(Line::into_text).collect()
+        };
+        let pong = "{\"event\":\"pong\"}\n";
+        assert_eq!(printed(true), pong);
+        assert_eq!((printed(false), printed(false)), (String::new(), String::new()));
+        assert_eq!(printed(true), format!("{{\"event\":\"missed\",\"count\":2}}\n{pong}"));
+        assert_eq!(printed(true), pong, "it is told once");
+    }
 
     #[test]
     fn programs_are_told_of_a_silence_each_second_from_when_a_ping_is_due() {
