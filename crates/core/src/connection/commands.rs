@@ -97,11 +97,8 @@ impl Connection {
         let now = self.at(now);
         let code = close.code();
         let closed = self.closing.close(now, close);
-        // Who has heard the peer's Close, and answers it once more, has asked for nothing.
-        let has_heard = self.close_received && !self.inbox.has_close();
-        if closed == Err(CloseError::AlreadyClosing) && !has_heard {
-            self.closing.ask_for_end();
-            self.inbox.ask_for_end();
+        if closed == Err(CloseError::AlreadyClosing) {
+            self.ask_for_end();
         }
         let payload = closed?;
         self.note(now, What::Asked(code));
@@ -160,9 +157,23 @@ impl Connection {
         self.settle(now);
     }
 
-    /// Ends the connection without a word. The next event that is not there yet is the last one.
+    /// Ends the connection without a word. The next event that is not there yet is the last one. Where the end is there already,
+    /// and not told, it comes to advise against another connection, as after a [`close`](Self::close).
     pub fn abort(&mut self, now: Instant) {
+        if !self.is_open() {
+            self.ask_for_end();
+        }
         self.handle_end(now, End::LocalAbort);
+    }
+
+    /// The application asks for an end that is there, or is coming, without its doing.
+    fn ask_for_end(&mut self) {
+        // Who has heard the peer's Close, and answers it once more, has asked for nothing.
+        let has_heard = self.close_received && !self.inbox.has_close();
+        if !has_heard {
+            self.closing.ask_for_end();
+            self.inbox.ask_for_end();
+        }
     }
 
     fn queue_piece(&mut self, piece: Piece) {

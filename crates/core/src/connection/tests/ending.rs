@@ -130,6 +130,29 @@ fn who_answers_a_close_once_more_or_cannot_write_the_answer_is_told_what_the_pee
 }
 
 #[test]
+fn who_drops_a_connection_whose_end_he_has_not_heard_is_not_told_to_dial_again() {
+    for peer_closes in [false, true] {
+        let mut client = client();
+        if peer_closes {
+            client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+        }
+        client.handle_end(T0, End::Eof);
+        client.abort(T0);
+        assert_eq!(end(&mut client).retry(), Retry::No(Why::Asked), "{peer_closes}");
+    }
+}
+
+#[test]
+fn who_drops_a_connection_whose_close_he_has_heard_is_told_what_the_peer_advises() {
+    let mut client = client();
+    client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
+    assert_eq!(client.poll_event(), Some(Event::CloseReceived(close(1012, ""))));
+    client.abort(T0);
+    let retry = end(&mut client).retry();
+    assert!(matches!(retry, Retry::After { .. }), "{retry:?}");
+}
+
+#[test]
 fn closes_that_cross_are_both_recorded() {
     let (mut client, mut server) = (client(), server());
     client.close(T0, close(1000, "a")).unwrap();
