@@ -138,7 +138,8 @@ pub struct Transfers {
     wanted: BTreeMap<TransferId, Wanted>,
     /// What the peer asked for and we have not offered yet.
     asked: BTreeMap<TransferId, Asked>,
-    /// What it asked for and its OFFER waits to leave, which it may never do: no handle is open for that.
+    /// What it asked for, has no handle open, and is not over: its OFFER waits to leave, which it may never do, or its digest is
+    /// made here.
     owed: BTreeSet<TransferId>,
     /// What this end has paused, also while there is no link.
     paused: BTreeSet<TransferId>,

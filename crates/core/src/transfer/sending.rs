@@ -18,7 +18,11 @@ impl Transfers {
     ) -> bool {
         self.advance(now);
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return false };
-        if step(outgoing, &mut context!(self)) == Fate::Ended {
+        let fate = step(outgoing, &mut context!(self));
+        if outgoing.is_requested() && outgoing.is_verifying() {
+            self.owed.insert(id);
+        }
+        if fate == Fate::Ended {
             self.forget_outgoing(id);
         }
         self.note(id);

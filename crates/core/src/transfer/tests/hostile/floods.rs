@@ -302,6 +302,30 @@ fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
 }
 
 #[test]
+fn what_a_peer_has_already_counts_until_it_is_found_to_be_the_same() {
+    let whole = Whole { length: 5, digest: Digest::of(b""), deduplicated: true };
+    let complete = Accept { have: Have::Complete, resume: 5, ..accept() };
+    let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    victim.hear(hello());
+    for n in 0..1000_u32 {
+        let request = Frame::Request(2 * n + 1, asked(many(n), name("file")));
+        victim.0.handle_message(Instant::ZERO, request.encode().into_bytes());
+        for event in victim.events() {
+            let Event::Requested { id, name, .. } = event else { continue };
+            victim.0.offer(Instant::ZERO, Offer::new(id, name, 5)).expect("new");
+        }
+        for frame in victim.say(Instant::ZERO) {
+            let Frame::Offer(handle, _) = frame else { continue };
+            victim.hear(Frame::Accept(handle, complete));
+            victim.hear(Frame::Done(handle, whole));
+        }
+    }
+    assert_eq!(victim.0.sending().count(), 256, "their digests are made");
+}
+
+#[test]
 fn we_offer_and_ask_no_faster_than_the_peer_takes() {
     let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     transfers.handle_link_up(Instant::ZERO, None);
