@@ -48,9 +48,13 @@ pub enum Error {
     },
     /// The connection ended before the answer was complete.
     #[error(
-        "the connection {} before the server {}",
+        "the connection {} before the {}",
         if matches!(end, End::Eof | End::TlsTruncated) { "was closed" } else { "broke" },
-        if *received == 0 { "said anything".to_owned() } else { format!("finished its answer, after {received} bytes") },
+        match received {
+            0 if *end == End::WriteFailed => "request had left".to_owned(),
+            0 => "server said anything".to_owned(),
+            _ => format!("server finished its answer, after {received} bytes"),
+        },
     )]
     Closed {
         /// How it ended.

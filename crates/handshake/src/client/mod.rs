@@ -169,6 +169,8 @@ impl Handshake {
             return self.question.handle_write_failed(now);
         }
         let received = self.reader.len();
+        // A failure is reported once: the reading side sees an ordinary end behind a write that took the report.
+        let end = if end == End::Eof && self.question.is_broken() { End::WriteFailed } else { end };
         self.conclude(Error::Closed { end, received });
     }
 

@@ -136,6 +136,14 @@ fn a_write_that_failed_is_the_end_unless_the_server_says_more() {
     client.handle_timeout(after(1));
     assert_eq!(client.poll_result().unwrap().unwrap_err(), broken);
 
+    // A failure is reported once: the reading side sees an ordinary end, as of a socket that was never connected.
+    let mut client = client_role::Handshake::new(&request(), *b"the sample nonce", Config::default(), NOW);
+    client.handle_end(NOW, End::WriteFailed);
+    client.handle_end(NOW, End::Eof);
+    let error = client.poll_result().unwrap().unwrap_err();
+    assert_eq!(error, broken);
+    assert_eq!(error.to_string(), "the connection broke before the request had left");
+
     // An upgrade is of no use then. It is counted up to its end, whatever came with it.
     let upgrade = format!("{UPGRADE}\r\n");
     for rest in ["", "frames"] {
