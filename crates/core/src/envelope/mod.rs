@@ -17,6 +17,8 @@ pub type Handle = u32;
 
 /// The most bytes that a frame without a payload may have.
 pub const MAX_CONTROL: usize = 16 * 1024;
+/// The longest text for people, in bytes.
+pub(crate) const MAX_TEXT: usize = 512;
 /// The bytes of the header and of the checksum.
 pub(crate) const OVERHEAD: usize = HEADER + CHECKSUM;
 
@@ -132,9 +134,11 @@ impl Envelope {
     }
 }
 
-/// Text for people: what is no UTF-8 is replaced, and what a terminal obeys or hides.
+/// Text for people: what is no UTF-8 is replaced, and what a terminal obeys or hides. Of one that is too long the beginning:
+/// it stands in events and errors, many of which may wait for whoever hears them.
 pub(crate) fn lossy(value: Option<&[u8]>) -> String {
-    plain(&String::from_utf8_lossy(value.unwrap_or_default())).into_owned()
+    let value = value.unwrap_or_default();
+    plain(&String::from_utf8_lossy(&value[..value.len().min(MAX_TEXT)])).into_owned()
 }
 
 #[cfg(test)]

@@ -5,14 +5,11 @@ use super::{
     Accept, Ack, Cancel, Data, Frame, Handle, Have, Hello, Mode, Offer, Pause, Phase, Request, Resume,
     Rewind, Whole,
 };
-use crate::envelope::{self, header, tlv, with_tlvs};
+use crate::envelope::{self, MAX_TEXT, header, tlv, with_tlvs};
 use crate::message::Parts;
 use crate::transfer::{Batch, Kind, What};
 use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
-
-/// The longest text that goes into an ERROR or a CANCEL.
-const MAX_TEXT: usize = 512;
 
 impl Frame {
     /// The frame as the parts of one binary message; a payload is taken along, not copied.

@@ -259,6 +259,19 @@ fn a_long_text_is_cut_between_characters() {
 }
 
 #[test]
+fn of_a_text_that_is_too_long_the_beginning_is_read() {
+    let (code, text) = (Code::Internal, String::new());
+    let cancel = Cancel { code, retry_after: Duration::ZERO, durable: 0, discard: false, text: text.clone() };
+    for frame in [Frame::Error { code, text }, Frame::Cancel(1, cancel)] {
+        let read = tampered(frame, |b| add_tlv(b, 0x8010, "\u{7}".repeat(5000).as_bytes()));
+        let Ok(Frame::Error { text, .. } | Frame::Cancel(_, Cancel { text, .. })) = read else {
+            panic!("{read:?}")
+        };
+        assert_eq!(text.chars().count(), 512);
+    }
+}
+
+#[test]
 fn a_file_may_be_as_long_as_a_signed_number() {
     for (length, known) in [(MAX_LENGTH, true), (MAX_LENGTH + 1, false)] {
         let offer = plain_offer(Kind::File, length);
