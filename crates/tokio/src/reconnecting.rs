@@ -90,6 +90,7 @@ pub struct ReconnectingWebSocket {
     link: Option<WebSocket<MaybeTlsStream>>,
     /// What the handshake of the last connection has shown.
     round_trip: Option<Duration>,
+    subprotocol: Option<String>,
 }
 
 impl ReconnectingWebSocket {
@@ -111,7 +112,7 @@ impl ReconnectingWebSocket {
         let (token_file, limits) = (config.token_file.clone(), config.dial.clone());
         let reconnecting = Reconnecting::new(config, &request, clock.now())?;
         let dialing = Dialing::new(request, token_file, limits);
-        Ok(Self { clock, reconnecting, dialing, link: None, round_trip: None })
+        Ok(Self { clock, reconnecting, dialing, link: None, round_trip: None, subprotocol: None })
     }
 
     /// The next message, over whichever connection it comes; or why there will be none. Where messages arrive in pieces it is put
@@ -215,6 +216,11 @@ impl ReconnectingWebSocket {
         self.link.as_ref().and_then(WebSocket::rtt).or(self.round_trip)
     }
 
+    /// The subprotocol that the server has chosen for the last connection, if it has chosen one.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
     /// How long the path may be silent before a connection that begins now pings.
     pub fn heartbeat_interval(&self) -> Duration {
         self.reconnecting.heartbeat_interval(self.clock.now())
@@ -248,13 +254,12 @@ impl ReconnectingWebSocket {
     fn handle_dialed(&mut self, result: Result<Dialed<MaybeTlsStream>, DialError>) {
         let now = self.clock.now();
         let opened = result.and_then(|dialed| {
-            let (round_trip, config) = (dialed.round_trip, self.reconnecting.connection(now));
-            let driver = Driver::dialed(dialed, config, self.clock);
-            driver.map(|driver| (driver, round_trip)).map_err(DialError::System)
+            let config = self.reconnecting.connection(now);
+            (self.round_trip, self.subprotocol) = (Some(dialed.round_trip), dialed.subprotocol.clone());
+            Driver::dialed(dialed, config, self.clock).map_err(DialError::System)
         });
         match opened {
-            Ok((driver, round_trip)) => {
-                self.round_trip = Some(round_trip);
+            Ok(driver) => {
                 self.link = Some(WebSocket::new(driver));
                 self.reconnecting.handle_up(now);
             }

@@ -5,10 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bowline_blocking::accept::{self, Accept, Decision};
 use bowline_blocking::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use bowline_core::connection::SendError;
 use bowline_core::message::Delivery;
 use bowline_core::{Close, CloseCode, Message};
+use bowline_handshake::client::Request;
 
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -53,6 +55,24 @@ fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
     assert_eq!(socket.receive(), Err(GaveUp::Closed));
     assert!(matches!(socket.state(), LinkState::Ended { .. }));
     assert_eq!(server.join().unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[test]
+fn what_the_server_has_chosen_is_known() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let request = Request::new(&url).unwrap().with_subprotocol("b").unwrap().with_subprotocol("a").unwrap();
+    let mut socket = ReconnectingWebSocket::with_request(request, ReconnectingConfig::default()).unwrap();
+    assert_eq!(socket.subprotocol(), None);
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let decide =
+            |_: &http::Request<()>, _: &[String]| Decision::Accept(Accept::new().with_subprotocol("a"));
+        accept::accept(stream, &accept::Config::default(), decide).unwrap()
+    });
+    until_up(&mut socket);
+    assert_eq!(socket.subprotocol(), Some("a"));
+    drop(server.join().unwrap());
 }
 
 #[test]

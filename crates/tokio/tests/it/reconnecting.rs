@@ -5,6 +5,8 @@ use std::time::Duration;
 use bowline_core::connection::{Event, SendError};
 use bowline_core::message::Delivery;
 use bowline_core::{Close, CloseCode, Message};
+use bowline_handshake::client::Request;
+use bowline_tokio::accept::{self, Accept, Decision};
 use bowline_tokio::{GaveUp, LinkEvent, LinkState, ReconnectingConfig, ReconnectingWebSocket, WebSocket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,6 +64,24 @@ async fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
     assert_eq!(in_time(socket.receive()).await, Err(GaveUp::Closed));
     assert!(matches!(socket.state(), LinkState::Ended { .. }));
     assert_eq!(in_time(server).await.unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
+}
+
+#[tokio::test]
+async fn what_the_server_has_chosen_is_known() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let request = Request::new(&url).unwrap().with_subprotocol("b").unwrap().with_subprotocol("a").unwrap();
+    let mut socket = ReconnectingWebSocket::with_request(request, ReconnectingConfig::default()).unwrap();
+    assert_eq!(socket.subprotocol(), None);
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let decide =
+            |_: &http::Request<()>, _: &[String]| Decision::Accept(Accept::new().with_subprotocol("a"));
+        accept::accept(stream, &accept::Config::default(), decide).await.unwrap()
+    });
+    until(&mut socket, is_up).await;
+    assert_eq!(socket.subprotocol(), Some("a"));
+    drop(in_time(server).await.unwrap());
 }
 
 #[tokio::test]
