@@ -3,7 +3,9 @@
 use crate::args::{Header, Way};
 use crate::exit::Trouble;
 use crate::{trust, url};
-use bowline_core::transfer::SUBPROTOCOL;
+use bowline_core::Message;
+use bowline_core::transfer::wire::{self, Frame, Hello};
+use bowline_core::transfer::{self, SUBPROTOCOL};
 use bowline_handshake::client::{Request, RequestError};
 use bowline_host::client::renewed;
 use bowline_tokio::dial::{self, Dialed};
@@ -66,6 +68,24 @@ impl Target {
         let renewed = spawn_blocking(move || renewed(&request, file.as_deref())).await;
         dial::connect_with(renewed.as_ref().unwrap_or(&self.request), &self.limits).await
     }
+}
+
+/// What a server of bowline's has to hear within a minute, or it ends the connection: HELLO, from somebody who takes and
+/// brings nothing. Nothing to any other server.
+pub(crate) fn greeting(subprotocol: Option<&str>) -> Option<Message> {
+    let config = transfer::Config::default();
+    let hello = Hello {
+        min_version: wire::VERSION,
+        max_version: wire::VERSION,
+        max_chunk: config.max_chunk,
+        max_transfers: 1,
+        max_offers_per_second: 1,
+        credit: 0,
+        features: 0,
+        instance: config.instance,
+        agent: config.agent,
+    };
+    (subprotocol == Some(SUBPROTOCOL)).then(|| Message::binary(Frame::Hello(hello).encode().into_bytes()))
 }
 
 fn request(

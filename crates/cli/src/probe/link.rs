@@ -1,6 +1,7 @@
-//! A connection that does only what it is asked to, so that whatever else happens is the other side's doing.
+//! A connection that does only what it is asked to, so that whatever else happens is the other side's doing; a server of
+//! bowline's is greeted, for it ends a connection on which it is not.
 
-use crate::target::Target;
+use crate::target::{Target, greeting};
 use bowline_core::connection::{Config, Event};
 use bowline_core::frame::Limits;
 use bowline_core::heartbeat;
@@ -91,7 +92,11 @@ pub(super) async fn open(target: &Target) -> Result<(Link, Opened), DialError> {
     // An echo may be as large as what it answers, and is of no interest.
     config.delivery = Delivery::Pieces;
     config.limits = Limits::none();
-    let socket = WebSocket::client(dialed, config).map_err(DialError::System)?;
+    let mut socket = WebSocket::client(dialed, config).map_err(DialError::System)?;
+    if let Some(hello) = greeting(opened.subprotocol.as_deref()) {
+        // If it has ended already, whoever asks next hears of it.
+        let _ = socket.send(hello).await;
+    }
     Ok((Link { socket, patience: target.patience(), pings: 0 }, opened))
 }
 

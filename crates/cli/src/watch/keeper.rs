@@ -3,7 +3,7 @@
 use super::view::{Now, View};
 use crate::args::Watch;
 use crate::exit::{Exit, Trouble};
-use crate::target::Target;
+use crate::target::{Target, greeting};
 use bowline_core::Close;
 use bowline_core::frame::Limits;
 use bowline_core::message::Delivery;
@@ -47,11 +47,23 @@ impl Keeper {
             tokio::select! {
                 biased;
                 event = self.socket.event() => match event {
-                    Ok(event) => self.tell(event, view),
+                    Ok(event) => {
+                        if let LinkEvent::Up { .. } = event {
+                            self.greet().await;
+                        }
+                        self.tell(event, view);
+                    }
                     Err(why) => return Self::trouble(&why),
                 },
                 _ = ticks.tick() => self.show(view),
             }
+        }
+    }
+
+    async fn greet(&mut self) {
+        if let Some(hello) = greeting(self.socket.subprotocol()) {
+            // If it has ended already, the next event says so.
+            let _ = self.socket.send(hello).await;
         }
     }
 

@@ -1,5 +1,10 @@
 //! Processes, folders and a relay for the tests.
 
+use bowline_blocking::WebSocket;
+use bowline_blocking::accept::{self, Accept, Decision};
+use bowline_core::connection::Config;
+use bowline_core::transfer::SUBPROTOCOL;
+use bowline_core::transfer::wire::{self, Frame};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -35,6 +40,16 @@ impl Signal {
 
 /// Far beyond what anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
+
+/// A server of bowline's that is the next to come to this listener, up to what the client says first.
+pub(crate) fn greeted(listener: &TcpListener) -> Frame {
+    let (stream, _) = listener.accept().expect("it dials");
+    let accept = Decision::Accept(Accept::new().with_subprotocol(SUBPROTOCOL));
+    let accepted = accept::accept(stream, &accept::Config::default(), |_, _| accept).expect("a request");
+    let mut server = WebSocket::server(accepted, Config::default()).expect("random bytes");
+    let said = server.receive().expect("a message");
+    wire::decode(said.into_bytes()).expect("a frame of bowline's")
+}
 
 /// A folder with a place for the state of clients, and with an inbox.
 pub(crate) struct World {

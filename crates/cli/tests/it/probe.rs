@@ -1,8 +1,10 @@
 //! What `probe` finds out about servers, and about what stands before them.
 
-use crate::common::{Done, World, nobody};
+use crate::common::{Done, Process, World, greeted, nobody};
 use crate::path::{End, Limit, closing_after, echo, mute, relay};
+use bowline_core::transfer::wire::Frame;
 use serde_json::Value;
+use std::net::TcpListener;
 use std::time::Duration;
 
 /// What `probe --json` has to say of this kind.
@@ -103,6 +105,16 @@ fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
     let done = World::new().run(["probe", &server.url, "--largest"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(done.stderr.contains("messages    not tried: the server speaks bowline.v1"), "{done:?}");
+}
+
+#[test]
+fn a_server_of_bowlines_is_greeted_and_does_not_end_what_is_silent() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("bound"));
+    let world = World::new();
+    let probe = Process::start(&mut world.bowline(["probe", &url]));
+    assert!(matches!(greeted(&listener), Frame::Hello(_)));
+    probe.kill();
 }
 
 #[test]
