@@ -167,6 +167,12 @@ impl Words {
         }
     }
 
+    /// How much has place in its pipe.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn room(&self) -> usize {
+        rustix::pipe::fcntl_getpipe_size(self.0.get_ref()).expect("it is a pipe")
+    }
+
     /// Everything up to its end.
     #[cfg(target_os = "linux")]
     pub(crate) fn rest(mut self) -> String {

@@ -2,9 +2,6 @@
 
 use crate::common::{Process, Signal, World};
 
-/// How much a pipe holds.
-const PIPE: usize = 64 << 10;
-
 #[test]
 fn a_server_whose_log_nobody_reads_serves_on_and_ends_in_time() {
     let world = World::new();
@@ -17,7 +14,8 @@ fn a_server_whose_log_nobody_reads_serves_on_and_ends_in_time() {
     server.signal(Signal::TERM);
     assert_eq!(server.finish().code, Some(0));
     // Some of its pages have room at their ends.
-    assert!(words.rest().len() > PIPE / 2, "all of it fitted in");
+    let pipe = words.room();
+    assert!(words.rest().len() > pipe / 2, "all of it fitted in");
 }
 
 /// A folder of so many files, whose names are long.
