@@ -41,6 +41,10 @@ impl Signal {
 /// Far beyond what anything here takes on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
+/// More files than all tests in one process have open at once, and no more than any system lets a process ask for.
+#[cfg(unix)]
+const ENOUGH: u64 = 4096;
+
 /// A server of bowline's that is the next to come to this listener, up to what the client says first.
 pub(crate) fn greeted(listener: &TcpListener) -> Frame {
     let (stream, _) = listener.accept().expect("it dials");
@@ -58,6 +62,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        allow_files();
         Self { dir: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -151,6 +156,21 @@ impl World {
         let url = line.strip_prefix("listening on ").expect("the agreed words").to_owned();
         assert_eq!(url, format!("ws://{address}"));
         Server { url, process, _kept: kept }
+    }
+}
+
+/// Lets this process have more files open than the 256 that some systems allow at first: what listens for a test does so until
+/// the last one has ended.
+fn allow_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let enough = maximum.map_or(ENOUGH, |maximum| maximum.min(ENOUGH));
+        if current.is_some_and(|current| current < enough) {
+            // What cannot be raised stays as it is.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum });
+        }
     }
 }
 
