@@ -159,7 +159,7 @@ impl Closing {
             age: self.traffic.age(at),
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
-            unanswered_silence: self.traffic.broken().map(|broken| broken.lasted),
+            unanswered_silence: case.broken().map(|broken| broken.lasted),
             heartbeat: None,
             flaw: self.flaw,
             ignored: self.ignored,

@@ -3,7 +3,7 @@
 use super::clause::{Clause, Ended, Hint};
 use super::diagnosis::{Case, Cause};
 use super::disconnect::Verdict;
-use super::evidence::{End, Evidence, Ping};
+use super::evidence::{Cut, End, Evidence, Ping};
 use super::history::QUICK;
 use super::kind::{Kind, Who};
 use super::retry::{Retry, Why};
@@ -88,7 +88,7 @@ impl Case<'_> {
         // What a failed write has seen of a reset, the reading side is not told again.
         let is_reset = |ended: &Ended| ended.end == End::Reset || ended.after_failed_write;
         let end = self.ended_by_other().filter(is_reset)?;
-        let broken = self.broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
+        let broken = self.long_broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
         let silence = broken.lasted;
         if self.traffic.survived() >= silence {
             return None;
@@ -149,7 +149,7 @@ impl Case<'_> {
         if pongs == 0 && pings >= 3 {
             return Hint::NeverPonged { pings };
         }
-        match self.broken() {
+        match self.long_broken() {
             // Pings that leave at the same interval differ by a little without a meaning.
             Some(broken)
                 if self.traffic.survived() > Duration::ZERO
@@ -188,9 +188,15 @@ impl Case<'_> {
         })
     }
 
-    /// The silence that our own sending ended without an answer, if an idle limit may have been at work in it.
-    fn broken(&self) -> Option<Gap> {
-        self.traffic.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
+    /// The silence that our own sending ended without an answer. In the middle of a frame it was none: the peer had more to
+    /// say, which its system sends again and again, and no Pong of it comes there.
+    pub(super) fn broken(&self) -> Option<Gap> {
+        self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
+    }
+
+    /// The same, if an idle limit may have been at work in it.
+    fn long_broken(&self) -> Option<Gap> {
+        self.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
     }
 
     fn seen_before(&self, silence: Duration) -> bool {

@@ -132,6 +132,26 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
     }
 }
 
+/// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes there.
+#[test]
+fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
+    let half = [0x82, 4, 1, 2];
+    let mut dead = client();
+    dead.handle_input(Instant::ZERO, &half);
+    dead.handle_timeout(Instant::from_secs(10));
+    write(&mut dead, 10_000);
+    dead.handle_timeout(Instant::from_secs(30));
+    let mut reset = client();
+    reset.handle_input(Instant::ZERO, &half);
+    reset.handle_end(Instant::from_secs(3), End::Reset);
+    for (mut connection, kind) in [(dead, Kind::KeepaliveTimeout), (reset, Kind::Reset)] {
+        let disconnect = closed(&mut connection);
+        assert_eq!(disconnect.kind(), kind);
+        assert_eq!(disconnect.unanswered_silence(), None);
+        assert_no_lesson(&disconnect);
+    }
+}
+
 #[test]
 fn nobody_there_after_silences_that_were_survived_is_no_limit() {
     let mut connection = client();
