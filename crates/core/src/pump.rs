@@ -45,6 +45,7 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
+    connection.set_awaiting(now, session.transfers().traffic().in_flight > 0);
     connection.keep_places(session.transfers().promised() > KEEP);
 }
 

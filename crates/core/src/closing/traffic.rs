@@ -32,6 +32,8 @@ pub(super) struct Traffic {
     sent: Instant,
     /// Bytes that have left since something was received.
     unheard: u64,
+    /// Since when the peer has had something to answer, as our owner says; the end of time if it has not.
+    awaiting: Instant,
     blocked: Option<Instant>,
     survived: Duration,
     /// The longest silence survived that nobody has asked for yet.
@@ -55,6 +57,7 @@ impl Traffic {
             received: now,
             sent: now,
             unheard: 0,
+            awaiting: Instant::MAX,
             blocked: None,
             survived: Duration::ZERO,
             news: None,
@@ -82,7 +85,7 @@ impl Traffic {
         let silence = self.idle(now);
         // The path may have been cut under what nobody has answered; and until that has arrived, the system sends it again,
         // which is no silence.
-        let is_silence = self.unheard <= LITTLE;
+        let is_silence = self.unheard <= LITTLE && self.awaiting > self.received.max(self.sent);
         self.unheard = self.unheard.saturating_add(n as u64);
         // The longest counts, or the latest that an idle limit may have been at work in.
         if is_silence && self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
@@ -104,6 +107,10 @@ impl Traffic {
         };
         let millis = self.unheard.saturating_mul(1000) / rate;
         Duration::from_millis(millis).min(most)
+    }
+
+    pub(super) fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
+        self.awaiting = if awaiting { self.awaiting.min(now) } else { Instant::MAX };
     }
 
     pub(super) fn handle_blocked(&mut self, now: Instant) {

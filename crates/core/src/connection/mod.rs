@@ -288,6 +288,14 @@ impl Connection {
         self.tell_reading();
     }
 
+    /// Whether the peer's application has something to answer at once, of which this one only knows. A silence meanwhile is no
+    /// limit that the path has on silence: it may have been cut under what was said, or under the answer.
+    ///
+    /// `pump` says so while chunks of files are not acknowledged.
+    pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
+        self.closing.set_awaiting(now, awaiting);
+    }
+
     /// Large messages of one frame come one after the other, and the application holds some of them for a while: places
     /// in which they came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each
     /// message gets memory of its own, which is the default, and nothing is kept while nothing comes.

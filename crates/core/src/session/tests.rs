@@ -134,6 +134,35 @@ fn the_end_that_takes_a_file_keeps_places_until_its_end() {
 }
 
 #[test]
+fn a_silence_while_a_chunk_is_not_acknowledged_is_no_limit_of_the_path() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
+    pair.settle();
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
+    pair.server.1.transfers_mut().answer(pair.now, ID, answer);
+    pair.settle();
+    pair.client.1.transfers_mut().provide(pair.now, ID, 0, Bytes::from(alloc::vec![7; 4096]));
+    let (connection, session) = &mut pair.client;
+    let mut now = pair.now;
+    let disconnect = loop {
+        pump(now, connection, session);
+        // It leaves, and does not arrive.
+        connection.handle_written(now, connection.output().len());
+        let down = events(session).into_iter().find_map(|event| match event {
+            Event::LinkDown(disconnect) => Some(disconnect),
+            _ => None,
+        });
+        if let Some(disconnect) = down {
+            break disconnect;
+        }
+        now = connection.poll_timeout().expect("a heartbeat");
+        connection.handle_timeout(now);
+    };
+    assert_eq!(disconnect.kind(), crate::closing::Kind::KeepaliveTimeout);
+    assert_eq!(disconnect.unanswered_silence(), None, "{disconnect}");
+}
+
+#[test]
 fn a_lost_link_is_dialled_again_and_transfers_are_offered_again() {
     let mut pair = Pair::new();
     pair.client.1.transfers_mut().offer(pair.now, offer(1 << 30)).expect("new");

@@ -132,6 +132,21 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
     }
 }
 
+/// Whoever has something to answer is not silent for having nothing to say.
+#[test]
+fn nobody_there_who_had_something_to_answer_is_no_limit() {
+    for (since, wanted) in [(0, 10.0), (10, 7.5)] {
+        let mut connection = client();
+        connection.set_awaiting(Instant::from_secs(since), true);
+        connection.handle_timeout(Instant::from_secs(10));
+        write(&mut connection, 10_000);
+        connection.handle_timeout(Instant::from_secs(30));
+        let disconnect = closed(&mut connection);
+        assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+        assert_eq!(intervals_after(&disconnect), (10.0, wanted), "since {since} s: {disconnect}");
+    }
+}
+
 /// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes there.
 #[test]
 fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {

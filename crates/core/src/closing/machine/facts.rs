@@ -32,6 +32,12 @@ impl Closing {
         }
     }
 
+    /// Whether the peer has something to answer that we have sent: while it has, nobody is silent for having nothing to say.
+    pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
+        let now = self.at(now);
+        self.traffic.set_awaiting(now, awaiting);
+    }
+
     /// The transport takes no more bytes for the time being.
     pub fn handle_blocked(&mut self, now: Instant) {
         let now = self.at(now);
