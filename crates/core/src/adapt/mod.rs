@@ -33,7 +33,7 @@ mod tests;
 pub use path::{ParsePathError, Path};
 pub use paths::{BadLine, Paths};
 
-use crate::closing::{Change as ToChange, Cut, Exchange, Kind};
+use crate::closing::{Change as ToChange, Exchange, Kind};
 use crate::connection::Lesson;
 use crate::{Disconnect, Retry};
 use core::time::Duration;
@@ -287,10 +287,10 @@ fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
     let found = broken.map(|broken| (broken, false));
     match (disconnect.kind(), disconnect.exchange()) {
         (Kind::KeepaliveTimeout | Kind::TimedOut, _) => found,
-        // Inside a frame the peer had more to say: it was no silence that a ping would have ended.
-        (Kind::Reset, _) if disconnect.cut() != Cut::Boundary => None,
         (Kind::Eof | Kind::Reset | Kind::IdleDrop { .. }, Exchange::Neither) => {
-            if idle > survived && broken.is_none_or(|broken| broken <= idle) {
+            // A reset may answer what a system has sent again.
+            let is_answer = disconnect.kind() == Kind::Reset && disconnect.is_owed();
+            if idle > survived && !is_answer && broken.is_none_or(|broken| broken <= idle) {
                 return Some((idle, true));
             }
             // What we said after the silence was answered by the end.

@@ -61,6 +61,7 @@ pub(super) struct Record {
     pub(super) age: Duration,
     pub(super) idle: Duration,
     pub(super) longest_silence: Duration,
+    pub(super) is_owed: bool,
     pub(super) unanswered_silence: Option<Duration>,
     pub(super) heartbeat: Option<Duration>,
     pub(super) verdict: Verdict,
@@ -178,6 +179,11 @@ impl Disconnect {
     /// The longest silence in both directions after which something was received again.
     pub fn longest_silence(&self) -> Duration {
         self.record.longest_silence
+    }
+
+    /// Whether the peer had more to say when it fell silent.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.record.is_owed
     }
 
     /// The silence in both directions that our own sending ended, if nothing was received any more after that. What begins

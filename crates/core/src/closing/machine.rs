@@ -159,6 +159,7 @@ impl Closing {
             age: self.traffic.age(at),
             idle: case.idle(),
             longest_silence: self.traffic.survived(),
+            is_owed: case.is_owed(),
             unanswered_silence: case.broken().map(|broken| broken.lasted),
             heartbeat: None,
             flaw: self.flaw,

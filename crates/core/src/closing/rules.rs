@@ -28,6 +28,11 @@ fn agree(a: Duration, b: Duration, parts: u32) -> bool {
     a.abs_diff(b) <= a.max(b) / parts
 }
 
+/// What a failed write has seen of a reset, the reading side is not told again.
+fn is_reset(ended: Ended) -> bool {
+    ended.end == End::Reset || ended.after_failed_write
+}
+
 impl Case<'_> {
     /// The end came without a Close frame, except perhaps our own to a peer that was gone.
     pub(super) fn unannounced(&self) -> Verdict {
@@ -74,6 +79,10 @@ impl Case<'_> {
         if idle < MIN_SILENCE || self.traffic.survived() >= idle {
             return None;
         }
+        // A reset may answer what a system has sent again.
+        if is_reset(end) && self.is_owed() {
+            return None;
+        }
         let limit = known(&IDLE, idle, Duration::from_secs(1));
         Some(Verdict {
             who: Who::Path,
@@ -85,9 +94,7 @@ impl Case<'_> {
 
     /// The end came as the answer to what we sent after a silence.
     fn forgotten(&self) -> Option<Verdict> {
-        // What a failed write has seen of a reset, the reading side is not told again.
-        let is_reset = |ended: &Ended| ended.end == End::Reset || ended.after_failed_write;
-        let end = self.ended_by_other().filter(is_reset)?;
+        let end = self.ended_by_other().filter(|end| is_reset(*end))?;
         let broken = self.long_broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
         let silence = broken.lasted;
         if self.traffic.survived() >= silence {
@@ -186,6 +193,11 @@ impl Case<'_> {
             retry: Retry::Backoff,
             clause: self.ended(Hint::AtOnce { times }),
         })
+    }
+
+    /// Whether the peer had more to say when it fell silent.
+    pub(super) fn is_owed(&self) -> bool {
+        self.evidence.cut != Cut::Boundary || self.traffic.is_awaited()
     }
 
     /// The silence that our own sending ended without an answer. In the middle of a frame it was none: the peer had more to

@@ -238,6 +238,7 @@ impl Link {
                 let answer = self.closing.answer(now);
                 self.write_if(now, answer);
             }
+            "awaiting" => self.closing.set_awaiting(now, true),
             "read_nothing" | "read_again" => self.closing.set_reading(now, word == "read_again"),
             "rx_pong" => {
                 let news = self.closing.handle_pong(now);

@@ -85,7 +85,7 @@ impl Traffic {
         let silence = self.idle(now);
         // The path may have been cut under what nobody has answered; and until that has arrived, the system sends it again,
         // which is no silence.
-        let is_silence = self.unheard <= LITTLE && self.awaiting > self.received.max(self.sent);
+        let is_silence = self.unheard <= LITTLE && !self.is_awaited();
         self.unheard = self.unheard.saturating_add(n as u64);
         // The longest counts, or the latest that an idle limit may have been at work in.
         if is_silence && self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
@@ -124,6 +124,11 @@ impl Traffic {
     /// The peer answered what we had sent at `left`: it was there after every stall before that.
     pub(super) fn handle_answered(&mut self, left: Instant) {
         self.stalled = self.stalled.filter(|stall| left < stall.until);
+    }
+
+    /// Whether the peer has had something to answer since before the last byte crossed.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaiting <= self.received.max(self.sent)
     }
 
     /// When something was last received.

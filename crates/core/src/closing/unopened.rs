@@ -111,6 +111,7 @@ impl Disconnect {
             age: Duration::ZERO,
             idle: Duration::ZERO,
             longest_silence: Duration::ZERO,
+            is_owed: false,
             unanswered_silence: None,
             verdict,
             heartbeat: None,

@@ -147,6 +147,17 @@ fn nobody_there_who_had_something_to_answer_is_no_limit() {
     }
 }
 
+/// A reset may answer what the system has sent again, which nobody has seen.
+#[test]
+fn a_reset_by_somebody_who_had_something_to_answer_is_no_limit() {
+    let mut connection = client();
+    connection.set_awaiting(Instant::ZERO, true);
+    connection.handle_end(Instant::from_secs(8), End::Reset);
+    let disconnect = closed(&mut connection);
+    assert_eq!(disconnect.kind(), Kind::Reset);
+    assert_no_lesson(&disconnect);
+}
+
 /// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes there.
 #[test]
 fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
