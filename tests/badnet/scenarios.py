@@ -219,7 +219,7 @@ def shot(world, way):
     arrives(command, file, to)
     ends = command.ends()
     assert ends and command.links() == len(ends) + 1, f"{command.links()} connections"
-    assert all("connection reset" in why and "silence" not in why for why in ends), ends
+    assert all("connection reset" in why and "limit" not in why for why in ends), ends
     return f"{len(ends)} resets"
 
 
