@@ -24,7 +24,7 @@ pub enum AckOn {
 pub struct Config {
     /// How many bytes of messages may wait for an acknowledgement; a single longer one is taken when nothing else waits.
     /// Default: 1 MiB and 64 KiB, some seconds of a talkative application; the longest message of a
-    /// [session](crate::messages) finds room behind as much as its receiver may acknowledge late.
+    /// session finds room behind as much as its receiver may acknowledge late.
     pub max_bytes: usize,
     /// How many messages may. Default: 1024. 0 counts as 1.
     pub max_messages: usize,
