@@ -188,7 +188,7 @@ impl Disconnect {
 
     /// The silence in both directions that our own sending ended, if nothing was received any more after that. What begins
     /// while more than 16 KiB have left that nobody has answered is none, for the path may have been cut under them, nor is what
-    /// begins in the middle of a frame, or while the peer has something to answer
+    /// begins in the middle of a frame, or while the peer has something to say
     /// ([`Connection::set_awaiting`](crate::Connection::set_awaiting)): it had more to say.
     pub fn unanswered_silence(&self) -> Option<Duration> {
         self.record.unanswered_silence

@@ -32,7 +32,7 @@ pub(super) struct Traffic {
     sent: Instant,
     /// Bytes that have left since something was received.
     unheard: u64,
-    /// Since when the peer has had something to answer, as our owner says; the end of time if it has not.
+    /// Since when the peer has had something to say, as our owner says; the end of time if it has not.
     awaiting: Instant,
     blocked: Option<Instant>,
     survived: Duration,
@@ -126,7 +126,7 @@ impl Traffic {
         self.stalled = self.stalled.filter(|stall| left < stall.until);
     }
 
-    /// Whether the peer has had something to answer since before the last byte crossed.
+    /// Whether the peer has had something to say since before the last byte crossed.
     pub(super) fn is_awaited(&self) -> bool {
         self.awaiting <= self.received.max(self.sent)
     }

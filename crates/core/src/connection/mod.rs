@@ -288,10 +288,10 @@ impl Connection {
         self.tell_reading();
     }
 
-    /// Whether the peer's application has something to answer at once, of which this one only knows. A silence meanwhile is no
-    /// limit that the path has on silence: it may have been cut under what was said, or under the answer.
+    /// Whether the peer's application has something to say, of which this one only knows. A silence meanwhile is no limit that
+    /// the path has on silence: it may have been cut under what was said, or under the answer.
     ///
-    /// `pump` says so while chunks of files are not acknowledged.
+    /// `pump` says so while chunks of files are not acknowledged, or more of them may come.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }

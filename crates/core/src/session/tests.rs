@@ -133,18 +133,9 @@ fn the_end_that_takes_a_file_keeps_places_until_its_end() {
     assert_eq!(keeps(&pair), (false, false));
 }
 
-#[test]
-fn a_silence_while_a_chunk_is_not_acknowledged_is_no_limit_of_the_path() {
-    let mut pair = Pair::new();
-    pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
-    pair.settle();
-    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
-    pair.server.1.transfers_mut().answer(pair.now, ID, answer);
-    pair.settle();
-    pair.client.1.transfers_mut().provide(pair.now, ID, 0, Bytes::from(alloc::vec![7; 4096]));
-    let (connection, session) = &mut pair.client;
-    let mut now = pair.now;
-    let disconnect = loop {
+/// The end of a link from which nothing comes any more, and to which nothing goes.
+fn cut_off((connection, session): &mut (Connection, Session), mut now: Instant) -> Disconnect {
+    loop {
         pump(now, connection, session);
         // It leaves, and does not arrive.
         connection.handle_written(now, connection.output().len());
@@ -153,13 +144,37 @@ fn a_silence_while_a_chunk_is_not_acknowledged_is_no_limit_of_the_path() {
             _ => None,
         });
         if let Some(disconnect) = down {
-            break disconnect;
+            return disconnect;
         }
         now = connection.poll_timeout().expect("a heartbeat");
         connection.handle_timeout(now);
-    };
-    assert_eq!(disconnect.kind(), crate::closing::Kind::KeepaliveTimeout);
-    assert_eq!(disconnect.unanswered_silence(), None, "{disconnect}");
+    }
+}
+
+#[test]
+fn a_silence_while_a_file_is_under_way_is_no_limit_of_the_path() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(2_000_000)).expect("new");
+    pair.settle();
+    let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
+    pair.server.1.transfers_mut().answer(pair.now, ID, answer);
+    pair.settle();
+    pair.client.1.transfers_mut().provide(pair.now, ID, 0, Bytes::from(alloc::vec![7; 4096]));
+    // One waits for an acknowledgement, the other for the next chunk.
+    for end in [&mut pair.client, &mut pair.server] {
+        let disconnect = cut_off(end, pair.now);
+        assert_eq!(disconnect.kind(), crate::closing::Kind::KeepaliveTimeout);
+        assert_eq!(disconnect.unanswered_silence().unwrap_or_default(), Duration::ZERO, "{disconnect}");
+    }
+}
+
+#[test]
+fn a_silence_without_a_file_may_be_a_limit_of_the_path() {
+    let mut pair = Pair::new();
+    pair.settle();
+    for end in [&mut pair.client, &mut pair.server] {
+        assert!(cut_off(end, pair.now).unanswered_silence() >= Some(Duration::from_secs(10)));
+    }
 }
 
 #[test]

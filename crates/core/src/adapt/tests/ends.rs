@@ -132,9 +132,9 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
     }
 }
 
-/// Whoever has something to answer is not silent for having nothing to say.
+/// Whoever had something to say was not silent of himself.
 #[test]
-fn nobody_there_who_had_something_to_answer_is_no_limit() {
+fn nobody_there_who_had_something_to_say_is_no_limit() {
     for (since, wanted) in [(0, 10.0), (10, 7.5)] {
         let mut connection = client();
         connection.set_awaiting(Instant::from_secs(since), true);
@@ -149,7 +149,7 @@ fn nobody_there_who_had_something_to_answer_is_no_limit() {
 
 /// A reset may answer what the system has sent again, which nobody has seen.
 #[test]
-fn a_reset_by_somebody_who_had_something_to_answer_is_no_limit() {
+fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
     let mut connection = client();
     connection.set_awaiting(Instant::ZERO, true);
     connection.handle_end(Instant::from_secs(8), End::Reset);

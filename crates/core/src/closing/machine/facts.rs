@@ -32,7 +32,7 @@ impl Closing {
         }
     }
 
-    /// Whether the peer has something to answer that we have sent: while it has, nobody is silent for having nothing to say.
+    /// Whether the peer has something to say to what we have sent: while it has, nobody is silent for having nothing to say.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         let now = self.at(now);
         self.traffic.set_awaiting(now, awaiting);
