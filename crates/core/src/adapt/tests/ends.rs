@@ -147,15 +147,17 @@ fn nobody_there_who_had_something_to_say_is_no_limit() {
     }
 }
 
-/// A reset may answer what the system has sent again, which nobody has seen.
+/// A reset may answer what the system has sent again, which nobody has seen. What ends in order was ended by somebody.
 #[test]
 fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
-    let mut connection = client();
-    connection.set_awaiting(Instant::ZERO, true);
-    connection.handle_end(Instant::from_secs(8), End::Reset);
-    let disconnect = closed(&mut connection);
-    assert_eq!(disconnect.kind(), Kind::Reset);
-    assert_no_lesson(&disconnect);
+    for (end, kind, after) in [(End::Reset, Kind::Reset, 10.0), (End::Eof, Kind::Eof, 6.0)] {
+        let mut connection = client();
+        connection.set_awaiting(Instant::ZERO, true);
+        connection.handle_end(Instant::from_secs(8), end);
+        let disconnect = closed(&mut connection);
+        assert_eq!(disconnect.kind(), kind);
+        assert_eq!(intervals_after(&disconnect), (after, after), "{disconnect}");
+    }
 }
 
 /// What was cut in the middle of a frame was not cut for its silence: the peer would have gone on, and no Pong comes there.

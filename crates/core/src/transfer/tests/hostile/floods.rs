@@ -326,6 +326,25 @@ fn what_a_peer_has_already_counts_until_it_is_found_to_be_the_same() {
 }
 
 #[test]
+fn what_is_offered_unasked_takes_no_place_of_what_is_asked_for() {
+    let config = Config { max_transfers: 1, ..Config::default() };
+    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
+    transfers.handle_link_up(Instant::ZERO, None);
+    let mut victim = Victim(transfers);
+    victim.hear(hello());
+    victim.0.offer(Instant::ZERO, Offer::new(id(1), name("ours"), 5)).expect("new");
+    for frame in victim.say(Instant::ZERO) {
+        let Frame::Offer(handle, _) = frame else { continue };
+        victim.hear(Frame::Accept(handle, Accept { have: Have::Complete, resume: 5, ..accept() }));
+        victim.hear(Frame::Done(handle, Whole { length: 5, digest: Digest::of(b""), deduplicated: true }));
+    }
+    victim.events();
+    victim.hear(Frame::Request(1, asked(id(2), name("theirs"))));
+    let is_asked = |event: &Event| matches!(event, Event::Requested { .. });
+    assert!(victim.events().iter().any(is_asked), "our digest is made, and their file is looked for");
+}
+
+#[test]
 fn we_offer_and_ask_no_faster_than_the_peer_takes() {
     let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
     transfers.handle_link_up(Instant::ZERO, None);
