@@ -45,7 +45,7 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
-    let (in_flight, promised) = (session.transfers().traffic().in_flight, session.transfers().promised());
+    let (in_flight, promised) = (session.transfers().in_flight(), session.transfers().promised());
     // A sender whose source gives nothing says so, again and again.
     connection.set_awaiting(now, in_flight > 0 || promised > 0);
     connection.keep_places(promised > KEEP);
