@@ -45,14 +45,19 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 #[cfg(unix)]
 const ENOUGH: u64 = 4096;
 
-/// A server of bowline's that is the next to come to this listener, up to what the client says first.
-pub(crate) fn greeted(listener: &TcpListener) -> Frame {
+/// Whether this command says HELLO to a server of bowline's before anything else.
+pub(crate) fn greets(command: &str) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("bound"));
+    let world = World::new();
+    let process = Process::start(&mut world.bowline([command, &url]));
     let (stream, _) = listener.accept().expect("it dials");
     let accept = Decision::Accept(Accept::new().with_subprotocol(SUBPROTOCOL));
     let accepted = accept::accept(stream, &accept::Config::default(), |_, _| accept).expect("a request");
     let mut server = WebSocket::server(accepted, Config::default()).expect("random bytes");
     let said = server.receive().expect("a message");
-    wire::decode(said.into_bytes()).expect("a frame of bowline's")
+    process.kill();
+    matches!(wire::decode(said.into_bytes()).expect("a frame of bowline's"), Frame::Hello(_))
 }
 
 /// A folder with a place for the state of clients, and with an inbox.

@@ -1,10 +1,8 @@
 //! What `probe` finds out about servers, and about what stands before them.
 
-use crate::common::{Done, Process, World, greeted, nobody};
+use crate::common::{Done, World, greets, nobody};
 use crate::path::{End, Limit, closing_after, echo, mute, relay};
-use bowline_core::transfer::wire::Frame;
 use serde_json::Value;
-use std::net::TcpListener;
 use std::time::Duration;
 
 /// What `probe --json` has to say of this kind.
@@ -109,12 +107,7 @@ fn a_bowline_server_takes_no_messages_to_try_sizes_with() {
 
 #[test]
 fn a_server_of_bowlines_is_greeted_and_does_not_end_what_is_silent() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("ws://{}", listener.local_addr().expect("bound"));
-    let world = World::new();
-    let probe = Process::start(&mut world.bowline(["probe", &url]));
-    assert!(matches!(greeted(&listener), Frame::Hello(_)));
-    probe.kill();
+    assert!(greets("probe"));
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What `watch` shows of a connection's life.
 
-use crate::common::{Done, Process, Relay, World, greeted, nobody};
+use crate::common::{Done, Process, Relay, World, greets, nobody};
 use crate::path::{End, Limit, echo, relay};
 use bowline_blocking::WebSocket;
 use bowline_blocking::accept::{self, Decision};
 use bowline_core::connection::Config;
-use bowline_core::transfer::wire::Frame;
 use bowline_core::{Close, Message};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -90,12 +89,7 @@ fn a_message_may_be_as_large_as_it_likes() {
 
 #[test]
 fn a_server_of_bowlines_is_greeted_and_does_not_end_what_says_nothing() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("ws://{}", listener.local_addr().expect("bound"));
-    let world = World::new();
-    let watch = Process::start(&mut world.bowline(["watch", &url]));
-    assert!(matches!(greeted(&listener), Frame::Hello(_)));
-    watch.kill();
+    assert!(greets("watch"));
 }
 
 #[test]

@@ -50,6 +50,16 @@ fn intervals_after(disconnect: &Disconnect) -> (f64, f64) {
     (at_once.as_secs_f64(), adapt.interval().as_secs_f64())
 }
 
+/// How it ends that pings after 10 s of silence and is not answered.
+fn found_dead(connection: &mut Connection) -> Disconnect {
+    connection.handle_timeout(Instant::from_secs(10));
+    write(connection, 10_000);
+    connection.handle_timeout(Instant::from_secs(30));
+    let disconnect = closed(connection);
+    assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+    disconnect
+}
+
 /// This end says nothing of the path: what the connection had survived stands.
 fn assert_no_lesson(disconnect: &Disconnect) {
     assert_eq!(intervals_after(disconnect), (10.0, 10.0), "{disconnect}");
@@ -107,11 +117,7 @@ fn a_silence_of_three_seconds_that_our_ping_ended_was_survived() {
 #[test]
 fn nobody_there_after_a_silence_is_a_limit_once_the_network_is_seen_to_work() {
     let mut connection = client();
-    connection.handle_timeout(Instant::from_secs(10));
-    write(&mut connection, 10_000);
-    connection.handle_timeout(Instant::from_secs(30));
-    let disconnect = closed(&mut connection);
-    assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+    let disconnect = found_dead(&mut connection);
     assert_eq!(disconnect.unanswered_silence(), Some(10 * SECOND));
     assert_eq!(intervals_after(&disconnect), (10.0, 7.5));
 }
@@ -123,11 +129,7 @@ fn nobody_there_after_much_that_nobody_has_answered_is_no_limit() {
         let mut connection = client();
         connection.send(Instant::ZERO, Message::binary(alloc::vec![7; len])).unwrap();
         write(&mut connection, 0);
-        connection.handle_timeout(Instant::from_secs(10));
-        write(&mut connection, 10_000);
-        connection.handle_timeout(Instant::from_secs(30));
-        let disconnect = closed(&mut connection);
-        assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+        let disconnect = found_dead(&mut connection);
         assert_eq!(intervals_after(&disconnect), (10.0, wanted), "{len}: {disconnect}");
     }
 }
@@ -138,11 +140,7 @@ fn nobody_there_who_had_something_to_say_is_no_limit() {
     for (since, wanted) in [(0, 10.0), (10, 7.5)] {
         let mut connection = client();
         connection.set_awaiting(Instant::from_secs(since), true);
-        connection.handle_timeout(Instant::from_secs(10));
-        write(&mut connection, 10_000);
-        connection.handle_timeout(Instant::from_secs(30));
-        let disconnect = closed(&mut connection);
-        assert_eq!(disconnect.kind(), Kind::KeepaliveTimeout);
+        let disconnect = found_dead(&mut connection);
         assert_eq!(intervals_after(&disconnect), (10.0, wanted), "since {since} s: {disconnect}");
     }
 }
@@ -164,17 +162,13 @@ fn a_reset_by_somebody_who_had_something_to_say_is_no_limit() {
 #[test]
 fn nobody_there_in_the_middle_of_a_frame_is_no_limit() {
     let half = [0x82, 4, 1, 2];
-    let mut dead = client();
+    let (mut dead, mut reset) = (client(), client());
     dead.handle_input(Instant::ZERO, &half);
-    dead.handle_timeout(Instant::from_secs(10));
-    write(&mut dead, 10_000);
-    dead.handle_timeout(Instant::from_secs(30));
-    let mut reset = client();
     reset.handle_input(Instant::ZERO, &half);
     reset.handle_end(Instant::from_secs(3), End::Reset);
-    for (mut connection, kind) in [(dead, Kind::KeepaliveTimeout), (reset, Kind::Reset)] {
-        let disconnect = closed(&mut connection);
-        assert_eq!(disconnect.kind(), kind);
+    let (dead, reset) = (found_dead(&mut dead), closed(&mut reset));
+    assert_eq!(reset.kind(), Kind::Reset);
+    for disconnect in [dead, reset] {
         assert_eq!(disconnect.unanswered_silence(), None);
         assert_no_lesson(&disconnect);
     }

@@ -17,10 +17,15 @@ use std::vec::Vec;
 struct Victim(Transfers);
 
 impl Victim {
-    fn new() -> Self {
-        let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
+    /// One whose link is up, and who has heard nothing.
+    fn linked(role: Role, config: Config) -> Self {
+        let mut transfers = Transfers::new(role, config, Instant::ZERO);
         transfers.handle_link_up(Instant::ZERO, None);
-        let mut victim = Self(transfers);
+        Self(transfers)
+    }
+
+    fn new() -> Self {
+        let mut victim = Self::linked(Role::Server, Config::default());
         assert_eq!(victim.hear(hello()).len(), 1, "it says HELLO");
         victim
     }

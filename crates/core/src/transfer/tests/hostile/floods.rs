@@ -26,6 +26,25 @@ impl Victim {
         core::iter::from_fn(|| self.0.poll_event()).collect()
     }
 
+    /// Finds what was asked for, which has so many bytes.
+    fn find(&mut self, length: u64) {
+        for event in self.events() {
+            let Event::Requested { id, name, .. } = event else { continue };
+            self.0.offer(Instant::ZERO, Offer::new(id, name, length)).expect("new");
+        }
+    }
+
+    /// Is answered that all it offers is there already, of 5 bytes each.
+    fn hear_that_all_is_there(&mut self) {
+        let accept = Accept { have: Have::Complete, resume: 5, ..accept() };
+        let whole = Whole { length: 5, digest: Digest::of(b""), deduplicated: true };
+        for frame in self.say(Instant::ZERO) {
+            let Frame::Offer(handle, _) = frame else { continue };
+            self.hear(Frame::Accept(handle, accept));
+            self.hear(Frame::Done(handle, whole));
+        }
+    }
+
     /// A client that has sent the first chunk of a file of this length.
     pub(super) fn sending(length: usize) -> Self {
         let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
@@ -231,9 +250,7 @@ fn small_chunks_before_the_answer_to_an_offer_are_counted() {
 #[test]
 fn more_offers_than_announced_are_told_how_long_to_wait() {
     let config = Config { max_offers_per_second: 10, ..Config::default() };
-    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Server, config);
     let said = victim.hear(hello());
     assert!(matches!(&said[..], [Frame::Hello(hello)] if hello.max_offers_per_second == 10));
     let mut offer = |n: u8, now| {
@@ -259,9 +276,7 @@ fn more_offers_than_announced_are_told_how_long_to_wait() {
 #[test]
 fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
     let config = Config { max_offers_per_second: 1, ..Config::default() };
-    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Server, config);
     victim.hear(hello());
     let mut ended = None;
     for n in 0..2000_u32 {
@@ -282,17 +297,12 @@ fn requests_count_as_offers_do_and_a_flood_of_refused_ones_ends_the_link() {
 fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
     let Frame::Hello(hello) = hello() else { unreachable!() };
     for reads in [false, true] {
-        let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
-        transfers.handle_link_up(Instant::ZERO, None);
-        let mut victim = Victim(transfers);
+        let mut victim = Victim::linked(Role::Server, Config::default());
         victim.hear(Frame::Hello(Hello { max_transfers: 1, ..hello.clone() }));
         for n in 0..1000_u32 {
             let request = Frame::Request(2 * n + 1, asked(many(n), name("file")));
             victim.0.handle_message(Instant::ZERO, request.encode().into_bytes());
-            for event in victim.events() {
-                let Event::Requested { id, name, .. } = event else { continue };
-                victim.0.offer(Instant::ZERO, Offer::new(id, name, 1 << 30)).expect("new");
-            }
+            victim.find(1 << 30);
             if reads {
                 victim.say(Instant::ZERO);
             }
@@ -303,24 +313,12 @@ fn no_more_is_found_for_a_peer_than_may_be_open_though_it_takes_no_offers() {
 
 #[test]
 fn what_a_peer_has_already_counts_until_it_is_found_to_be_the_same() {
-    let whole = Whole { length: 5, digest: Digest::of(b""), deduplicated: true };
-    let complete = Accept { have: Have::Complete, resume: 5, ..accept() };
-    let mut transfers = Transfers::new(Role::Server, Config::default(), Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
-    victim.hear(hello());
+    let mut victim = Victim::new();
     for n in 0..1000_u32 {
         let request = Frame::Request(2 * n + 1, asked(many(n), name("file")));
         victim.0.handle_message(Instant::ZERO, request.encode().into_bytes());
-        for event in victim.events() {
-            let Event::Requested { id, name, .. } = event else { continue };
-            victim.0.offer(Instant::ZERO, Offer::new(id, name, 5)).expect("new");
-        }
-        for frame in victim.say(Instant::ZERO) {
-            let Frame::Offer(handle, _) = frame else { continue };
-            victim.hear(Frame::Accept(handle, complete));
-            victim.hear(Frame::Done(handle, whole));
-        }
+        victim.find(5);
+        victim.hear_that_all_is_there();
     }
     assert_eq!(victim.0.sending().count(), 256, "their digests are made");
 }
@@ -328,16 +326,10 @@ fn what_a_peer_has_already_counts_until_it_is_found_to_be_the_same() {
 #[test]
 fn what_is_offered_unasked_takes_no_place_of_what_is_asked_for() {
     let config = Config { max_transfers: 1, ..Config::default() };
-    let mut transfers = Transfers::new(Role::Server, config, Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Server, config);
     victim.hear(hello());
     victim.0.offer(Instant::ZERO, Offer::new(id(1), name("ours"), 5)).expect("new");
-    for frame in victim.say(Instant::ZERO) {
-        let Frame::Offer(handle, _) = frame else { continue };
-        victim.hear(Frame::Accept(handle, Accept { have: Have::Complete, resume: 5, ..accept() }));
-        victim.hear(Frame::Done(handle, Whole { length: 5, digest: Digest::of(b""), deduplicated: true }));
-    }
+    victim.hear_that_all_is_there();
     victim.events();
     victim.hear(Frame::Request(1, asked(id(2), name("theirs"))));
     let is_asked = |event: &Event| matches!(event, Event::Requested { .. });
@@ -346,9 +338,7 @@ fn what_is_offered_unasked_takes_no_place_of_what_is_asked_for() {
 
 #[test]
 fn we_offer_and_ask_no_faster_than_the_peer_takes() {
-    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Client, Config::default());
     let Frame::Hello(hello) = hello() else { unreachable!() };
     victim.hear(Frame::Hello(Hello { max_offers_per_second: 20, max_transfers: 1000, ..hello }));
     for n in 0..100 {
@@ -373,9 +363,7 @@ fn we_offer_and_ask_no_faster_than_the_peer_takes() {
 
 #[test]
 fn nobody_is_woken_for_the_turn_of_what_does_not_wait() {
-    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Client, Config::default());
     let Frame::Hello(hello) = hello() else { unreachable!() };
     victim.hear(Frame::Hello(Hello { max_offers_per_second: 4, ..hello }));
     for n in 0..3 {
@@ -394,9 +382,7 @@ fn nobody_is_woken_for_the_turn_of_what_does_not_wait() {
 fn absurd_limits_of_a_peer_bind_nobody_to_them() {
     let Frame::Hello(hello) = hello() else { unreachable!() };
     for (most, per_second) in [(0, 0), (u32::MAX, u32::MAX)] {
-        let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
-        transfers.handle_link_up(Instant::ZERO, None);
-        let mut victim = Victim(transfers);
+        let mut victim = Victim::linked(Role::Client, Config::default());
         victim.hear(Frame::Hello(Hello {
             max_transfers: most,
             max_offers_per_second: per_second,

@@ -131,10 +131,7 @@ fn nobody_trickles_who_is_kept_waiting_by_our_own_disk() {
 
 #[test]
 fn a_least_rate_is_an_option() {
-    let mut transfers =
-        Transfers::new(Role::Server, Config { min_rate: None, ..Config::default() }, Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Server, Config { min_rate: None, ..Config::default() });
     victim.hear(hello());
     victim.offer(1, 1, 1 << 20);
     victim.0.answer(
@@ -233,9 +230,7 @@ fn no_peer_makes_anybody_wait_for_more_than_an_hour() {
 
 #[test]
 fn a_peer_that_goes_away_and_stays_is_not_waited_for() {
-    let mut transfers = Transfers::new(Role::Client, Config::default(), Instant::ZERO);
-    transfers.handle_link_up(Instant::ZERO, None);
-    let mut victim = Victim(transfers);
+    let mut victim = Victim::linked(Role::Client, Config::default());
     victim.hear(hello());
     victim.hear_at(Instant::from_secs(3), goaway());
     assert_eq!(victim.0.poll_timeout(), None, "nothing waits");
