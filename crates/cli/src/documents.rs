@@ -85,8 +85,8 @@ fn options() -> String {
     let mut cli = <Cli as clap::CommandFactory>::command();
     cli.build();
     let mut page = String::from(
-        "# Options\n\nAll that each command knows, as `bowline COMMAND --help` tells it. A name beside an option, such as\n\
-         `BOWLINE_TOKEN`, is a variable of the environment that stands for it.\n",
+        "# Options\n\nAll options of each command, as `bowline COMMAND --help` prints them. A name next to an option, such as\n\
+         `BOWLINE_TOKEN`, is an environment variable that sets it.\n",
     );
     for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
         let name = command.get_name();

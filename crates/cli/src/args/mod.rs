@@ -24,22 +24,22 @@ use std::time::Duration;
 
 /// Send and fetch files over WebSocket connections that break.
 ///
-/// A transfer goes on where it stopped: after a lost connection by itself, after a crash or Ctrl-C when the same
-/// command is given again. It is done when the far side has confirmed the digest of everything.
+/// A transfer resumes where it stopped: automatically after a lost connection, and after a crash or Ctrl-C when you run
+/// the same command again. It is done when the other side has confirmed the digest of everything.
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// A file with options (TOML): a table of them for each command; what stands here wins [default:
+    /// A file with options (TOML), a table of them for each command; the command line wins over it [default:
     /// ~/.config/bowline/config.toml, or else /etc/bowline/config.toml; on Windows %APPDATA%\bowline\config.toml]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = 900)]
     pub(crate) config: Option<PathBuf>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up: not reachable, \
-                          4 another command has taken the transfer over, \
-                          130 interrupted (the same command goes on; what comes through a pipe must be sent anew).";
+const EXIT_CODES: &str = "Exit codes: 0 done and verified, 1 failed, 2 wrong usage, 3 gave up because the server cannot be \
+                          reached, 4 another command has taken over the transfer, 130 interrupted (the same command \
+                          resumes; what comes through a pipe must be sent again).";
 
 /// Options of a command that puts files on a disk, or has a server do so: there is something else to wait for.
 fn for_disks_too(arg: clap::Arg) -> clap::Arg {
@@ -47,7 +47,7 @@ fn for_disks_too(arg: clap::Arg) -> clap::Arg {
         return arg;
     }
     arg.help(
-        "How long to try without a connection, or while a full disk takes nothing [default: 20s for a server never reached, 10m \
+        "How long to keep trying without a connection, or while a disk is full [default: 20s for a server never reached, 10m \
          after that]",
     )
 }
@@ -65,54 +65,56 @@ pub(crate) enum Command {
     Man(Man),
 }
 
-/// Take uploads into a folder, and offer its files for download
+/// Receive uploads into a folder, and offer its files for download
 ///
-/// The first line on stdout is "listening on ws://HOST:PORT". SIGINT or SIGTERM end it: peers are told to come back,
-/// and what has arrived of unfinished files is kept.
+/// The first line on stdout is "listening on ws://HOST:PORT". SIGINT or SIGTERM stops the server: clients are told to
+/// come back, and what has arrived of unfinished files is kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   bowline serve --dir inbox
   BOWLINE_TOKEN=a-secret bowline serve --listen 0.0.0.0:9443 --tls-self-signed")]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one. Or a Unix socket, for this user alone: unix:PATH
+    /// Where to listen; port 0 picks a free one. unix:PATH is a Unix socket, for this user alone
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     pub(crate) listen: String,
-    /// The folder; it is made if there is none
+    /// The folder that files come into and are fetched from; it is created if necessary
     #[arg(long, value_name = "DIR", default_value = "./inbox")]
     pub(crate) dir: PathBuf,
-    /// Let an upload replace another file of its name
+    /// Let an upload replace a different file of the same name
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// How many bytes each client's unfinished files may take; those of one token are one client
+    /// How many bytes each client's unfinished files may occupy; all connections with one token are one client
     #[arg(long, value_name = "SIZE", default_value = "1TiB", value_parser = parse_size)]
     pub(crate) quota: u64,
-    /// How long after their last progress unfinished files are kept
+    /// How long to keep unfinished files after their last progress
     #[arg(long, value_name = "TIME", default_value = "168h", value_parser = parse_duration)]
     pub(crate) expire_after: Duration,
-    /// The least that a client must bring over a minute in which it could, in bytes per second; "none": however slow
+    /// The least that a client must send over a minute in which it could, in bytes per second; "none" allows any rate
     #[arg(long, value_name = "RATE", default_value = "1KiB", value_parser = parse_least)]
     pub(crate) min_rate: Least,
-    /// Do not say what the folder holds: who fetches has to know a name, of a file or of a folder
+    /// Do not list what the folder holds: to fetch a file or a folder, a client has to know its name
     #[arg(long)]
     pub(crate) no_list: bool,
-    /// A file with a name, a token and what it allows on each line: who may come, and what he may do; SIGHUP reads it again
+    /// Who may connect, and what each may do: a file with a name, a token and permissions on each line; SIGHUP reads it
+    /// again
     #[arg(long, value_name = "FILE")]
     pub(crate) tokens: Option<PathBuf>,
-    /// Give files out, and take none
+    /// Let clients fetch files, but not send them
     #[arg(long, conflicts_with = "write_only")]
     pub(crate) read_only: bool,
-    /// Take files, and give none out
+    /// Let clients send files, but not fetch them
     #[arg(long)]
     pub(crate) write_only: bool,
-    /// Let web pages of this origin, SCHEME://HOST:PORT, come too; may be given more than once. "*": those of any
-    /// site, which then reads and writes what its visitors' machines reach here. Without it none but pages of this server
+    /// Also admit web pages of this origin, SCHEME://HOST:PORT; may be given more than once. "*" admits the pages of any
+    /// site, which can then read and write here from every visitor's machine that reaches this server. Without this
+    /// option, only this server's own pages are admitted
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub(crate) allow_origin: Vec<String>,
-    /// Where Prometheus finds figures, as http://HOST:PORT/metrics; whoever reaches it reads them
+    /// Serve metrics for Prometheus at http://HOST:PORT/metrics; anybody who reaches this address can read them
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<String>,
-    /// Look whether all settings can be used, and end
+    /// Check that all settings can be used, and exit
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]
@@ -129,10 +131,10 @@ fn parse_origin(text: &str) -> Result<String, OriginError> {
 
 /// Send files and folders to a server
 ///
-/// Each arrives under its own name, without the folder that it is in; a folder with all that it holds. Links in a folder
-/// are not followed. Files keep the time of their last change. Up to 32 are on their way at once, and small ones beside
-/// them. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin outlives lost connections, but not this
-/// process.
+/// Each arrives under its own name, without the folders before it; a folder arrives with everything in it. Links in a
+/// folder are not followed. Files keep the time of their last change. Up to 32 files are sent at once, and small ones
+/// besides. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin survives lost connections, but not the
+/// end of this process.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -142,20 +144,20 @@ Examples:
   tar c photos | bowline send - ws://127.0.0.1:9000 --name photos.tar")]
 #[command(mut_args(for_disks_too))]
 pub(crate) struct Send {
-    /// The files and folders; a single - sends what comes through stdin
+    /// The files and folders to send; a single - sends stdin
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// The name of what comes through stdin
+    /// The name under which stdin is sent
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// The server, such as ws://host:9000; a path behind it is a route of the server or of a proxy, and no folder for the
-    /// files, which is --into
+    /// The server, such as ws://host:9000; a path after it is a route of the server or of a proxy. For a folder, use
+    /// --into
     #[arg(value_name = "URL")]
     pub(crate) url: String,
-    /// The folder of the server that everything goes into, such as 2026/november
+    /// Put everything into this folder of the server, such as 2026/november
     #[arg(long, value_name = "FOLDER")]
     pub(crate) into: Option<String>,
-    /// Send Unix permissions too, and the times of folders
+    /// Also send Unix permissions, and the times of folders
     #[arg(long)]
     pub(crate) preserve: bool,
     #[command(flatten)]
@@ -170,7 +172,7 @@ pub(crate) struct Send {
 
 /// Fetch a file or a folder from a server
 ///
-/// Of a folder, all that it holds comes into a folder here, and what is there already is not fetched again. SIGUSR1 pauses,
+/// A folder arrives as a folder with everything in it; what is already here is not fetched again. SIGUSR1 pauses,
 /// SIGUSR2 resumes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -183,22 +185,22 @@ pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
     pub(crate) url: String,
-    /// The name, as it is written; a path in the URL is then a route of the server or of a proxy, as it is for a send
+    /// The name, given separately; a path in the URL is then a route of the server or of a proxy, as it is for a send
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Where to put it, a file or a folder itself; a file into a folder that is there, or that a slash at the end names as
-    /// one. What a folder holds is put among other things there if NAME ends in a slash [default: under the last part of
-    /// its name in this folder]
+    /// Where to put the file or the folder. If this is an existing folder, or ends in a slash, a file is put inside it.
+    /// The contents of a folder are put among other things there if NAME ends in a slash [default: the last part of its
+    /// name, in the current folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Only these bytes of a file: FIRST-LAST, both counted from 0 and both fetched, or FIRST- up to the end. Without -o
-    /// the part is put under its name and the range, as in beach.jpg.0-999
+    /// Fetch only these bytes of a file: FIRST-LAST, counted from 0 and both included, or FIRST- up to the end. Without
+    /// -o, the name of the part is that of the file with the range, as in beach.jpg.0-999
     #[arg(long, value_name = "A-B", default_value_t, hide_default_value = true)]
     pub(crate) range: ByteRange,
-    /// Let a fetched file replace another one of its name
+    /// Let a fetched file replace a different one of the same name
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Keep Unix permissions too, and the times of folders
+    /// Also keep Unix permissions, and the times of folders
     #[arg(long)]
     pub(crate) preserve: bool,
     #[command(flatten)]
@@ -211,10 +213,10 @@ pub(crate) struct Fetch {
     pub(crate) common: Common,
 }
 
-/// Tell what a server holds that can be fetched
+/// List what can be fetched from a server
 ///
-/// One name a line on stdout, a folder with a slash at its end; on a terminal with sizes and with the times of the last change,
-/// in UTC. What folders hold counts for their sizes. The last line, on stderr, sums up.
+/// Prints one name per line on stdout, with a slash at the end of each folder; on a terminal, with sizes and the times of
+/// the last change, in UTC. The size of a folder is that of everything in it. The last line, on stderr, gives the totals.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -224,10 +226,10 @@ pub(crate) struct List {
     /// The server, such as ws://host:9000, or a folder or a file of it, such as ws://host:9000/holiday
     #[arg(value_name = "URL[/NAME]")]
     pub(crate) url: String,
-    /// The name, as it is written, or / for everything; a path in the URL is then a route of the server or of a proxy
+    /// The name, given separately, or / for everything; a path in the URL is then a route of the server or of a proxy
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Also what is in folders, and in the folders in them
+    /// List folders recursively
     #[arg(short, long)]
     pub(crate) recursive: bool,
     #[command(flatten)]
@@ -240,10 +242,11 @@ pub(crate) struct List {
     pub(crate) common: Common,
 }
 
-/// Find out what a WebSocket server, and the path to it, do
+/// Find out what a WebSocket server, and the path to it, can do
 ///
-/// Any server will do. Tells how long it takes to connect, whether pings and a close are answered, and on request how large
-/// messages may be and how long a connection may be silent before something on the path drops it.
+/// Any WebSocket server will do. Measures how long connecting takes, and whether pings and a close are answered. On
+/// request, also how large messages may be, and how long a connection may be silent before something on the path drops
+/// it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -256,19 +259,19 @@ pub(crate) struct Probe {
     /// How many pings to send
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     pub(crate) pings: u32,
-    /// Find the longest silence that the path bears, with some connections side by side
+    /// Find the longest silence that the path allows, with several connections in parallel
     #[arg(long)]
     pub(crate) idle: bool,
-    /// The longest silence that is tried; the search may take some four times as long
+    /// The longest silence to try; the search may take some four times as long
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub(crate) max: Duration,
-    /// Find the largest message that is taken, up to this size or else 64MiB; the server gets messages of zeros
+    /// Find the largest message that is accepted, up to this size, or 64MiB; the server gets messages of zeros
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "64MiB", value_parser = parse_size)]
     pub(crate) largest: Option<u64>,
-    /// The subprotocol to ask for, instead of the one of bowline; may be given more than once
+    /// The subprotocol to ask for, instead of bowline's own; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) subprotocol: Vec<String>,
-    /// How long an answer may take
+    /// How long to wait for an answer
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
@@ -277,10 +280,10 @@ pub(crate) struct Probe {
     pub(crate) output: Output,
 }
 
-/// Keep a connection to a WebSocket server open, and show its life
+/// Keep a connection to a WebSocket server open, and report what happens to it
 ///
-/// Any server will do. Each turn is a line, with the sentence that explains an end; on a terminal the line at the bottom
-/// shows the present. Ctrl-C ends it, and sums up.
+/// Any WebSocket server will do. Each event is a line, with a sentence that explains each disconnect; on a terminal, the
+/// line at the bottom shows the current state. Ctrl-C stops watching, and prints a summary.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -295,30 +298,30 @@ pub(crate) struct Watch {
     pub(crate) span: Option<Duration>,
     #[command(flatten)]
     pub(crate) beat: Beat,
-    /// The subprotocol to ask for, instead of the one of bowline; may be given more than once
+    /// The subprotocol to ask for, instead of bowline's own; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub(crate) subprotocol: Vec<String>,
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]
     pub(crate) way: Way,
-    /// Print on stderr at the end what happened and when, to the server and on each connection
+    /// At the end, print on stderr what happened and when, to the server and on each connection
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
 
-/// Watch a file survive a hostile network, on this machine alone
+/// Watch a file survive a hostile network, all on this machine
 ///
 /// A server, a client and a bad link between them run in this process. A file goes up and comes down again while the
 /// link slows, stalls, cuts and goes silent; each disconnect is explained.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// How large a file
+    /// The size of the file
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
     pub(crate) size: u64,
-    /// What the random bytes and the mishaps are drawn from
+    /// The seed of the random bytes and the mishaps
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
@@ -327,7 +330,7 @@ pub(crate) struct Demo {
     pub(crate) output: Output,
 }
 
-/// Print what a shell needs to complete command lines
+/// Print a completion script for a shell
 ///
 /// For bash: bowline completions bash > ~/.local/share/bash-completion/completions/bowline
 #[derive(Debug, Args)]
@@ -337,7 +340,7 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Print the manual page, of bowline or of one of its commands
+/// Print the manual page of bowline, or of one of its commands
 ///
 /// To read it: bowline man send | man -l -
 #[derive(Debug, Args)]

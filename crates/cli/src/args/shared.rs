@@ -17,10 +17,10 @@ use std::time::Duration;
 /// Who is let in.
 #[derive(Clone, Args)]
 pub(crate) struct Token {
-    /// The secret that both sides know; better given by BOWLINE_TOKEN, where no list of processes shows it
+    /// The secret that both sides know; better set BOWLINE_TOKEN, which lists of processes do not show
     #[arg(long, value_name = "T", env = "BOWLINE_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub(crate) token: Option<String>,
-    /// A file with that secret, instead; it is read again at each connection, and by a server at SIGHUP
+    /// A file with that secret; a client reads it again for each connection, and a server at SIGHUP
     #[arg(long, value_name = "FILE", env = "BOWLINE_TOKEN_FILE", conflicts_with = "token")]
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -55,15 +55,15 @@ pub(crate) struct Way {
     pub(crate) trust: Trust,
     #[command(flatten)]
     pub(crate) token: Token,
-    /// Go through this proxy: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host if it wants
-    /// them; "none": through none. Without it, the one that HTTPS_PROXY (for wss://), HTTP_PROXY (for ws://) or
-    /// ALL_PROXY name, but not to this machine nor to hosts in NO_PROXY
+    /// Connect through this proxy: http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host if it
+    /// wants them; "none" uses no proxy. The default is what HTTPS_PROXY (for wss://), HTTP_PROXY (for ws://) or
+    /// ALL_PROXY names, except for this machine and for hosts in NO_PROXY
     #[arg(long, value_name = "URL", value_parser = parse_proxy)]
     pub(crate) proxy: Option<Proxies>,
-    /// Connect to this Unix socket instead of the host in the URL, which still says the rest: ws://localhost/NAME
+    /// Connect to this Unix socket instead of the host in the URL; the rest of the URL still counts: ws://localhost/NAME
     #[arg(long, value_name = "PATH", conflicts_with = "proxy")]
     pub(crate) unix: Option<PathBuf>,
-    /// Send this header too when a connection is opened, as in "Cookie: a=b"; may be given more than once
+    /// Also send this header when opening a connection, as in "Cookie: a=b"; may be given more than once
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = parse_header)]
     pub(crate) headers: Vec<Header>,
 }
@@ -97,13 +97,13 @@ impl Way {
 /// Whom to believe.
 #[derive(Debug, Args)]
 pub(crate) struct Trust {
-    /// Believe a wss:// server whom these certificates (PEM) certify, instead of one whom the system trusts
+    /// Trust a wss:// server that these certificates (PEM) certify, instead of the authorities that the system trusts
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,
-    /// Believe the wss:// server with this very certificate (sha256:HEX), and no other
+    /// Trust only the wss:// server with this very certificate (sha256:HEX)
     #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["ca", "insecure"])]
     pub(crate) pin: Option<Fingerprint>,
-    /// Believe any wss:// server, for tests: whoever answers reads everything, the token too
+    /// Trust any wss:// server, for tests: whoever answers can read everything, including the token
     #[arg(long)]
     pub(crate) insecure: bool,
 }
@@ -111,13 +111,13 @@ pub(crate) struct Trust {
 /// Who one is.
 #[derive(Debug, Args)]
 pub(crate) struct Papers {
-    /// Speak TLS (wss://) with these certificates (PEM), one's own first; SIGHUP reads them and the key again
+    /// Speak TLS (wss://) with these certificates (PEM), the server's own first; SIGHUP reads them and the key again
     #[arg(long = "tls-cert", value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
     #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Speak TLS with a certificate that is made at the first time and kept; clients believe it by --pin
+    /// Speak TLS with a certificate that is made at the first start and kept; clients trust it with --pin
     #[arg(long = "tls-self-signed", conflicts_with = "cert")]
     pub(crate) self_signed: bool,
 }
@@ -132,7 +132,7 @@ impl Papers {
 /// How long to try.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// How long to try without a connection [default: 20s for a server never reached, 10m after that]
+    /// How long to keep trying without a connection [default: 20s for a server never reached, 10m after that]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) give_up_after: Option<Duration>,
 }
@@ -157,10 +157,10 @@ impl Reach {
 /// How silence is borne.
 #[derive(Debug, Args)]
 pub(crate) struct Beat {
-    /// How long it may be silent before a ping asks whether anybody is there
+    /// How long a connection may be silent before a ping is sent
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
     pub(crate) heartbeat: Duration,
-    /// How long that ping may stay unanswered before the connection counts as dead
+    /// How long a ping may stay unanswered before the connection counts as dead
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
 }
@@ -170,7 +170,7 @@ pub(crate) struct Beat {
 pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) beat: Beat,
-    /// The most bytes a second, for each connection and direction: 500k, 2M, 1.5MiB; 1KiB is the least
+    /// At most this many bytes per second, for each connection and direction: 500k, 2M, 1.5MiB; the minimum is 1KiB
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) limit_rate: Option<u64>,
     #[command(flatten)]
@@ -180,10 +180,10 @@ pub(crate) struct Common {
 /// What to keep of what happens.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Record {
-    /// Print on stderr at the end what happened and when, to the server and on each connection
+    /// At the end, print on stderr what happened and when, to the server and on each connection
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Write a page at the end that shows in a browser what happened: rates, round trips, cuts, with plots over time
+    /// At the end, write a page for a browser that shows what happened: rates, round trips, cuts, with plots over time
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
 }
@@ -191,19 +191,19 @@ pub(crate) struct Record {
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct Output {
-    /// Tell what happens as one JSON object a line on stdout
+    /// Report what happens on stdout, as one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// Log to stderr what happens; twice for details
+    /// Log what happens to stderr; give it twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// How much to log to stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", value_enum, hide_possible_values = true)]
     pub(crate) log_level: Option<Level>,
-    /// How to log: text, or json, one object a line
+    /// The format of the log: text, or json, one object per line
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     pub(crate) log_format: Option<Format>,
 }
