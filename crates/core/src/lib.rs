@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # The machines
+//! # The state machines
 //!
-//! | machine | one job |
+//! | state machine | one job |
 //! |---|---|
 //! | [`frame::Decoder`], [`frame::Encoder`] | bytes to frames and back (RFC 6455), no time |
 //! | [`Heartbeat`] | when to ping, whether anybody is there, the round-trip time |
@@ -18,44 +18,43 @@
 | [`Session`] | reconnect, transfers and messages: the application's view across many links |"
 )]
 //!
-//! The [manual] shows drivers around them, and says what is done about which failure.
+//! The [manual] shows drivers for them, and says what is done about each kind of failure.
 //!
 //! # The verbs
 //!
-//! `handle_*` tells a machine what happened and never fails; a bare verb is a command and may; `poll_*` takes what
-//! the machine has to say; a noun looks. Every `handle_*` and every command takes the time, `now`. `poll_timeout` says
-//! when time alone would change something. What waits to be taken or written has no deadline: take all events, and then
-//! write, before you sleep, the first time too.
+//! `handle_*` tells a state machine what happened, and never fails. A bare verb is a command, and may fail. `poll_*`
+//! takes what the machine has to say. A noun only looks. Every `handle_*` and every command takes the time, `now`.
+//! `poll_timeout` says when time alone would change something. Output that waits to be taken or written has no
+//! deadline: take all events, and then write, before you sleep, also the first time.
 //!
 //! # The laws
 //!
 //! 1. The same calls give the same outputs.
-//! 2. No order of calls is wrong, but that a link is told of before what comes on it; polling late changes latency, not
-//!    content.
+//! 2. No order of calls is wrong, except that a link must be announced before what comes on it. Polling late changes
+//!    latency, not content.
 //! 3. After `handle_timeout(now)`, `poll_timeout()` is later than `now`, or `None`.
 //! 4. An early `handle_timeout` changes nothing.
 //! 5. Sleeping exactly to `poll_timeout` equals ticking every millisecond.
-//! 6. Splitting the input anywhere changes nothing, but where a [piece](message::Piece) of a message ends.
+//! 6. Splitting the input anywhere changes nothing, except where a [piece](message::Piece) of a message ends.
 //! 7. There is exactly one [`Closed`](connection::Event::Closed), and it comes last.
 //! 8. Nothing from the network panics, or allocates beyond the configured limits.
-//! 9. Time that steps back is time that stands still.
+//! 9. If time steps back, it counts as standing still.
 //! 10. The work of a call is bounded by its input.
 //!
 //! # Features
 //!
 //! Both are on by default. `transfer`: `Transfers`, `Messages`, `Sessions`, `Session` and `pump`, with the digests they
-//! need. `std`: processors are asked at run time what they can do.
+//! need. `std`: the features of the processor are detected at run time.
 //!
-//! Without `std` an allocator is enough, and a target with atomics that can be swapped, such as `thumbv7em-none-eabi`:
+//! Without `std`, the crate needs an allocator, and a target with atomic swaps, such as `thumbv7em-none-eabi`:
 //!
 //! ```toml
 //! bowline-core = { version = "0.1", default-features = false, features = ["transfer"] }
 //! ```
 //!
-//! The defaults are made for machines with megabytes to spare. Where there are fewer, lower what is set by
+//! The defaults are for machines with megabytes to spare. Where memory is scarce, lower the values in
 //! [`connection::Config`] (`limits`, `send_buffer`, `receive_buffer`) and `transfer::Config` (`max_chunk`, `credit`,
-//! `link_credit`, `read_ahead`); a transfer that sends holds up to 64 KiB of its
-//! source all the same.
+//! `link_credit`, `read_ahead`). A sending transfer still holds up to 64 KiB of its source.
 //!
 //! # Glossary
 //!

@@ -1,7 +1,7 @@
 //! Every default, and why it is what it is.
 //!
 //! The values are chosen so that nobody has to change them on an ordinary path. The fields say more; those of
-//! `transfer::Config` and `messages::Config` say all, and are not listed here.
+//! `transfer::Config` and `messages::Config` say everything, and are not listed here.
 //!
 //! # Heartbeat ([`heartbeat::Config`](crate::heartbeat::Config))
 //!
@@ -10,30 +10,30 @@
 //! | `mode` | `Full` | ping, and declare a silent peer dead |
 //! | `interval` | 20 s | the usual advice is 15 to 25 s; the strictest of the common proxies drop at 30 s |
 //! | `timeout` | 20 s | a mobile link that changes cells is back by then; a dead peer is found 40 s after its last byte |
-//! | `timeout_max` | 60 s | on long round trips the time-out stretches to three of them, up to this |
-//! | `grace` | 2 s | a timer that fires later than this was held up by ourselves, and accuses nobody |
-//! | `jitter_percent` | 10 | a server's clients do not ping in step; the interval is only ever shortened |
+//! | `timeout_max` | 60 s | on long round trips the timeout stretches to three of them, up to this |
+//! | `grace` | 2 s | a timer that fires later than this was held up by this process, and accuses nobody |
+//! | `jitter_percent` | 10 | keeps a server's clients from pinging in step; the interval is only ever shortened |
 //!
 //! # Closing ([`closing::Config`](crate::closing::Config))
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | `close_timeout` | 5 s | several round trips on the worst path, and short enough for somebody who waits; more behind much that is under way |
+//! | `close_timeout` | 5 s | several round trips on the worst path, and short enough for somebody who waits; longer if much is under way |
 //! | `end_timeout` | 2 s | after both Close frames nothing depends on the transport any more |
-//! | `drain_timeout` | 1 s | after a failed write the peer's last words are in the buffer already |
-//! | `stall_timeout` | 20 s | data before our Close may take as long as it moves; this long it may stand still |
+//! | `drain_timeout` | 1 s | after a failed write, the peer's last words are already in the buffer |
+//! | `stall_timeout` | 20 s | data before our Close may take as long as it moves; it may stand still for this long |
 //!
 //! # Connection ([`connection::Config`](crate::connection::Config))
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | `limits.frame` | 16 MiB | far above what senders make that cut their messages |
-//! | `limits.message` | 64 MiB | what the common libraries take |
+//! | `limits.frame` | 16 MiB | far above what senders produce that cut their messages |
+//! | `limits.message` | 64 MiB | what the common libraries accept |
 //! | `limits.fragments` | 131,072 | twice what the usual conformance tests send |
 //! | `delivery` | whole messages | in pieces, memory does not depend on the limits above |
 //! | `send_buffer` | 64 KiB | one write of an adapter; more adds no throughput, only delay |
 //! | `receive_buffer` | 256 KiB | bridges the pauses of a busy application |
-//! | `fragment` | by measurement | what drains in 2 ms, from 16 KiB to 1 MiB and a little; no ping waits for more data of ours |
+//! | `fragment` | by measurement | what drains in 2 ms, from 16 KiB to 1 MiB and a little; no ping waits for more of our data |
 //! | `min_ping_interval` | none | a ping costs no more than any other small message |
 //! | `message_timeout`, `min_receive_rate`, `write_timeout` | none | life is not progress; a server for strangers should set them |
 //!
@@ -42,7 +42,7 @@
 //! | setting | default | why |
 //! |---|---|---|
 //! | `base`, `cap` | 1 s, 30 s | windows of 1, 2, 4 ... 30 s; each wait is drawn evenly from its window, which spreads a crowd best |
-//! | `floor` | 100 ms | a lucky draw is not a busy loop |
+//! | `floor` | 100 ms | keeps a lucky draw from becoming a busy loop |
 //! | `first_window` | 1 s | after a link that worked; 5 s for large fleets |
 //! | `stable_after` | 10 s | a handshake alone proves nothing about a server that accepts and drops |
 //! | `connect_timeout` | 10 s | three lost packets of a TCP handshake, and a slow TLS one |
@@ -59,9 +59,9 @@
 //!
 //! | setting | default | why |
 //! |---|---|---|
-//! | `max_bytes`, `max_messages` | 1 MiB and 64 KiB, 1024 | some seconds of a talkative application; when it is full, it says so. The longest message finds room behind what is not acknowledged at once |
-//! | `ack_messages`, `ack_bytes`, `ack_after` | 32, 64 KiB, 200 ms | few acknowledgements beside the messages, and little to keep for them |
-//! | `ack_on` | `Delivery` | who has to write a message down first says when it has |
+//! | `max_bytes`, `max_messages` | 1 MiB and 64 KiB, 1024 | some seconds of a talkative application; when it is full, it says so. The longest message fits behind what is not acknowledged at once |
+//! | `ack_messages`, `ack_bytes`, `ack_after` | 32, 64 KiB, 200 ms | few acknowledgements next to the messages, and little to keep for them |
+//! | `ack_on` | `Delivery` | an application that has to store a message first confirms it itself |
 //!
 //! # The same, as a program
 //!

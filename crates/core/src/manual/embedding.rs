@@ -1,49 +1,51 @@
-//! Drivers around the machines.
+//! Drivers for the state machines.
 //!
-//! A driver moves bytes and looks at the clock; it decides nothing. Whatever wakes it up, it does the same in the same
-//! order:
+//! A driver moves bytes and looks at the clock; it decides nothing. Whatever wakes it up, it does the same things in
+//! the same order:
 //!
-//! 1. **Read** what there is, and report it. An application that sends by a queue may have filled it meanwhile: say
-//!    [`hold_answer`](crate::Connection::hold_answer) first, or a Close that is read is answered before what it had to say.
-//! 2. Report the **time**. After the reading: a byte that waits in the socket is a sign of life. If the machine has slept,
-//!    and the clock stood still meanwhile, say [`handle_wake`](crate::Connection::handle_wake) first.
-//! 3. Take the **events**, and send what there is to say.
-//! 4. **Write** what there is, and report how much the transport took. If it took less than it was given, or has to be
-//!    waited for, say [`handle_blocked`](crate::Connection::handle_blocked): what it takes after that proves that the far
-//!    side lives. Once nothing is left, flush a transport that holds bytes back, such as TLS, and do with it
-//!    [what it says](crate::Connection::transport).
-//! 5. **Begin again** if the fourth has moved anything: there is room for what waited for it, such as a message that had
-//!    to wait or the next chunk of a file. Others who are ready may have their turn before.
+//! 1. **Read** what there is, and report it. An application that sends through a queue may have filled it meanwhile:
+//!    call [`hold_answer`](crate::Connection::hold_answer) first, or a Close that is read is answered before what the
+//!    application had to say.
+//! 2. Report the **time**. Do so after reading, because a byte that waits in the socket is a sign of life. If the
+//!    machine has slept, and the clock stood still meanwhile, call [`handle_wake`](crate::Connection::handle_wake)
+//!    first.
+//! 3. Take the **events**, and send what you have to say.
+//! 4. **Write** what there is, and report how much the transport accepted. If it accepted less than it was given, or
+//!    you have to wait for it, call [`handle_blocked`](crate::Connection::handle_blocked): what it accepts after that
+//!    proves that the far side lives. Once nothing is left, flush a transport that holds bytes back, such as TLS, and
+//!    do with it [what the connection says](crate::Connection::transport).
+//! 5. **Begin again** if the fourth step has moved anything: there is room for what was waiting, such as a message or
+//!    the next chunk of a file. Other connections that are ready may have their turn first.
 //! 6. **Sleep** until the transport is ready or [`poll_timeout`](crate::Connection::poll_timeout) is reached. Where the
-//!    system counts in milliseconds, round up: to wake up early does no harm, and no good.
+//!    system counts in milliseconds, round up: waking up early does no harm, and no good.
 //!
-//! For sockets that do not wait, `bowline_host::nonblocking` has the first and the fourth, and `bowline_host::read_end`
-//! knows which [`End`](crate::End) an error of a read is. Set `TCP_NODELAY`, and let the system hold little
-//! (`bowline_host::socket::tune`). Seeds come from the operating system (`bowline_host::seed`), and
+//! For nonblocking sockets, `bowline_host::nonblocking` does the first and the fourth step, and
+//! `bowline_host::read_end` knows which [`End`](crate::End) a read error is. Set `TCP_NODELAY`, and let the system
+//! buffer little (`bowline_host::socket::tune`). Seeds come from the operating system (`bowline_host::seed`), and
 //! `bowline_host::SleepWatch` notices a sleep.
 //!
-//! No order is wrong, only slower (see [the laws](crate#the-laws)). But whoever sleeps before the third and the fourth
-//! sleeps too long, in the first round too, and so does whoever sleeps behind a fourth that has moved something: what waits
-//! there has no deadline.
+//! No order is wrong, only slower (see [the laws](crate#the-laws)). But a driver that sleeps before the third and the
+//! fourth step sleeps too long, also in the first round. So does one that sleeps after a fourth step that has moved
+//! something: what waits there has no deadline.
 //!
-//! Where the system is asked which sockets are ready, ask to read while [`wants_input`](crate::Connection::wants_input)
-//! says so, and to write while there is output. A socket that is to do neither is left out: `poll`, and `epoll` unless it
-//! tells of edges, say at once and again and again that its peer has hung up, whatever they are asked. One that is being
-//! connected is asked to write, and then whether it is connected (`TcpStream::take_error`): a handshake would only
-//! know that it ended before an answer. [`Disconnect::connect_failed`](crate::Disconnect::connect_failed) tells why.
+//! If you ask the system which sockets are ready, ask to read while [`wants_input`](crate::Connection::wants_input)
+//! says so, and to write while there is output. Leave out a socket that needs neither: `poll`, and level-triggered
+//! `epoll`, report again and again that its peer has hung up, whatever you ask for. For a socket that is connecting,
+//! ask to write, and then check whether it is connected (`TcpStream::take_error`): a handshake would only know that it
+//! ended before an answer. [`Disconnect::connect_failed`](crate::Disconnect::connect_failed) says why.
 //!
 //! The opening handshake comes before all this, from `bowline-handshake` or from any HTTP server that can hand over its
-//! stream. Its two machines take the same steps: a request is accepted in the third, and once the answer has left in the
-//! fourth, the fifth finds a result. Build the connection then, and give it the `leftover` as its first input.
+//! stream. Its two state machines take the same steps: a request is accepted in the third, and once the answer has left
+//! in the fourth, the fifth finds a result. Then build the connection, and give it the `leftover` as its first input.
 //! `tests/hosts/examples/mio_loop.rs` in the repository does that for ten thousand sockets in one thread.
 //!
-//! `bowline-blocking` is the finished form of the first driver, `bowline-tokio` that of the second; both carry files as
-//! well, by a `Session` around their connections.
+//! `bowline-blocking` is the finished form of the first driver, `bowline-tokio` that of the second; both also carry
+//! files, by a `Session` around their connections.
 //!
 //! # Blocking sockets
 //!
-//! One thread, no runtime. A read waits no longer than until the next deadline; a write waits a moment at most, so that
-//! a peer that does not read cannot keep us from hearing it.
+//! One thread, no runtime. A read waits no longer than until the next deadline. A write waits only briefly, so that a
+//! peer that does not read cannot keep us from hearing it.
 //!
 //! ```
 //! use bowline_core::connection::{Config, Event, Transport};
@@ -137,9 +139,9 @@
 //!
 //! # tokio's `select!`
 //!
-//! Writing, reading and sleeping wait side by side, so nothing has to be cut short, and are looked at in this order: a peer
-//! that sends without an end would keep an answer to its ping from leaving, and a byte that waits is a sign of life, which comes
-//! before the time. The bytes are read into the place that the connection lends, which saves a copy.
+//! Writing, reading and sleeping wait side by side, so nothing has to be cut short. They are checked in this order: a
+//! peer that sends without end must not keep the answer to its ping from leaving, and a waiting byte is a sign of life,
+//! which comes before the time. The bytes are read into the buffer that the connection lends, which saves a copy.
 //!
 //! ```
 //! use bowline_core::connection::{Config, Event, Transport};
@@ -241,15 +243,15 @@
 //! # }
 //! ```
 //!
-//! (`select!` wants the output as a copy, for the connection lends its input at the same time; a driver that polls by
-//! hand writes it from where it lies.)
+//! (`select!` needs a copy of the output, because the connection lends its input at the same time; a driver that polls
+//! by hand writes it from where it lies.)
 //!
-//! # The heartbeat alone, beside a foreign WebSocket
+//! # The heartbeat alone, next to a foreign WebSocket
 //!
-//! [`Heartbeat`](crate::Heartbeat) needs to know when bytes come, and it wants pings sent. Here it watches over a
-//! `tungstenite` socket. A wrapper around the stream counts what is read, so that one byte of a huge message is life
-//! too. What it cannot do: its ping waits behind the data that tungstenite has buffered already. The finished form, with
-//! the diagnosis of the end and without a write that waits for ever, is `bowline_host::tungstenite`.
+//! [`Heartbeat`](crate::Heartbeat) needs to know when bytes come, and asks for pings to be sent. Here it watches over a
+//! `tungstenite` socket. A wrapper around the stream counts what is read, so that even one byte of a huge message is a
+//! sign of life. It cannot help that its ping waits behind the data that tungstenite has already buffered. The finished
+//! form, with the diagnosis of the end and without a write that waits for ever, is `bowline_host::tungstenite`.
 //!
 //! ```
 //! use bowline_core::heartbeat::{Beat, Config};

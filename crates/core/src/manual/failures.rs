@@ -1,8 +1,9 @@
-//! Failures from the field: what is seen, what it means, what is done about it.
+//! Failures from the field: what you see, what it means, and what is done about it.
 //!
-//! The end of a connection is told once, as a [`Disconnect`](crate::Disconnect). It prints as one sentence: first what
-//! was said, in the words that other libraries use too, so that a search finds it; then what happened. The same as
-//! data: [`who`](crate::Disconnect::who), [`kind`](crate::Disconnect::kind) and [`retry`](crate::Disconnect::retry).
+//! The end of a connection is reported once, as a [`Disconnect`](crate::Disconnect). It prints as one sentence: first
+//! what was said, in the words that other libraries use too, so that a search finds it; then what happened. The same is
+//! available as data: [`who`](crate::Disconnect::who), [`kind`](crate::Disconnect::kind) and
+//! [`retry`](crate::Disconnect::retry).
 //!
 //! # The connection dies after a minute of quiet
 //!
@@ -12,11 +13,11 @@
 //! ```
 //!
 //! *Evidence:* the stream ends by itself, without a Close frame, after a silence. *Meaning:* something between the two
-//! ends drops what is quiet; its limit is the length of the silence. *What is done:* the heartbeat speaks before that.
-//! The default interval of 20 s is below every limit that is common, so this end is seen where somebody has set a
-//! longer one, or where a limit is unusually short. Then the limit is learned ([`Adapt`](crate::Adapt)), and the next
-//! link keeps an interval of three quarters of it; a `Session` does so by itself, and the sentence
-//! ends with what it has set the heartbeat to, in the place of advice.
+//! ends drops silent connections; its limit is the length of the silence. *What is done:* the heartbeat speaks before
+//! that. The default interval of 20 s is below every common limit, so you see this end where somebody has set a longer
+//! interval, or where a limit is unusually short. Then the limit is learned ([`Adapt`](crate::Adapt)), and the next
+//! link keeps an interval of three quarters of it. A `Session` does so by itself, and instead of advice the sentence
+//! ends with the new heartbeat.
 //!
 //! # A healthy upload is killed by the keepalive
 //!
@@ -26,17 +27,17 @@
 //!
 //! *Evidence:* with other libraries this end is common in the middle of a large upload: the ping waited behind
 //! megabytes of data, in the program, in the kernel, or in a proxy. *Meaning:* nothing about the peer. *What is done:*
-//! messages are cut into fragments and a ping overtakes what waits; the clock of a ping starts when it has left; and a
-//! transport that was full and takes bytes again is proof that the far side lives. So this sentence means what it says:
-//! nobody is there. What follows tells the rest.
+//! messages are cut into fragments, and a ping overtakes what waits; the clock of a ping starts when it has left; and a
+//! full transport that accepts bytes again proves that the far side lives. So here this sentence means what it says:
+//! nobody is there. The rest of the sentence says more.
 //!
 //! ```text
 //! sent 1011 (internal error) keepalive ping timeout; no close frame received; nothing received for 40.0 s,
 //! ping unanswered for 20.0 s
 //! ```
 //!
-//! *Evidence:* a ping left, and nothing came back, for the whole time-out. *Meaning:* the path or the peer is gone
-//! without a word: a cable, a radio cell, a crash, a NAT that forgot. *What is done:* dial again at once.
+//! *Evidence:* a ping left, and nothing came back for the whole timeout. *Meaning:* the path or the peer is gone
+//! without a word: a cable, a radio cell, a crash, a NAT that forgot. *What is done:* reconnect at once.
 //!
 //! # The peer stops reading
 //!
@@ -45,9 +46,9 @@
 //! 3.1 MiB waiting, nothing accepted for 20.0 s
 //! ```
 //!
-//! *Evidence:* our ping could not even leave, because the transport was full and took nothing. *Meaning:* the peer's
-//! process hangs, or the path is gone while it was full. *What is done:* dial again, with growing waits, for a peer
-//! that hangs will not be better at once.
+//! *Evidence:* our ping could not even leave, because the transport was full and accepted nothing. *Meaning:* the
+//! peer's process hangs, or the path disappeared while it was full. *What is done:* reconnect with a growing backoff,
+//! because a hanging peer will not recover at once.
 //!
 //! # The peer never answers pings
 //!
@@ -57,9 +58,9 @@
 //! ```
 //!
 //! *Evidence:* no Pong on the whole connection. *Meaning:* perhaps a peer that does not know pings, which RFC 6455
-//! §5.5.2 does not allow. While such a peer talks it lives, and [`PeerDoesNotPong`](crate::connection::Event) is told
-//! once; when it falls silent it cannot be told from a dead one. *What to do:* mend the peer, or set the heartbeat to
-//! [`Mode::KeepaliveOnly`](crate::heartbeat::Mode::KeepaliveOnly).
+//! §5.5.2 does not allow. While such a peer talks, it is alive, and [`PeerDoesNotPong`](crate::connection::Event) is
+//! reported once; when it falls silent, it cannot be told from a dead one. *What to do:* fix the peer, or set the
+//! heartbeat to [`Mode::KeepaliveOnly`](crate::heartbeat::Mode::KeepaliveOnly).
 //!
 //! # A NAT forgets the connection
 //!
@@ -68,8 +69,8 @@
 //! (NAT or L4 balancer, e.g. AWS NLB 350 s); set the heartbeat to 262.5 s or less
 //! ```
 //!
-//! *Evidence:* we spoke after a long silence and were answered by a reset. *Meaning:* a NAT or balancer had dropped its
-//! state without telling anybody. *What is done:* as after an idle limit.
+//! *Evidence:* we sent something after a long silence, and the answer was a reset. *Meaning:* a NAT or load balancer
+//! had dropped its state without telling anybody. *What is done:* as after an idle limit.
 //!
 //! # The laptop was closed
 //!
@@ -79,8 +80,8 @@
 //! ```
 //!
 //! *Evidence:* a timer fired minutes late, or the host reported a sleep. *Meaning:* the silence was ours and accuses
-//! nobody. *What is done:* the peer is asked again, with a short patience, before anything is concluded; a link that
-//! is still good goes on as if nothing had been.
+//! nobody. *What is done:* the peer is asked again, with a short timeout, before anything is concluded; a link that is
+//! still good continues as if nothing had happened.
 //!
 //! # The peer's reason is lost
 //!
@@ -89,8 +90,8 @@
 //! receive buffer; 1.0 MiB of messages had not left
 //! ```
 //!
-//! *Evidence:* a write fails because the peer has hung up. *Meaning:* its Close frame often lies in our receive buffer.
-//! *What is done:* reading goes on for up to a second after a failed write, so that the real reason is found. Most
+//! *Evidence:* a write fails because the peer has hung up. *Meaning:* its Close frame is often in our receive buffer.
+//! *What is done:* reading continues for up to a second after a failed write, so that the real reason is found. Most
 //! libraries report the failed write instead.
 //!
 //! # Cut in the middle of a message
@@ -100,7 +101,7 @@
 //! ```
 //!
 //! *Evidence:* the stream ends inside a frame. *Meaning:* a crash or a cut; a program that ends on purpose ends between
-//! frames. *What is done:* dial again; transfers go on from the last safe byte.
+//! frames. *What is done:* reconnect; transfers resume from the last safe byte.
 //!
 //! # Cut although busy
 //!
@@ -109,9 +110,9 @@
 //! (Google Cloud HTTP(S) LB default 30 s)
 //! ```
 //!
-//! *Evidence:* a known age or that of the two links before, and bytes that crossed little before the end; if that was more
-//! than a second before, the sentence says when instead of "although busy". *Meaning:* a proxy that
-//! limits how old a connection may be. *What is done:* dial again at once. A heartbeat is no cure; raise the limit.
+//! *Evidence:* a well-known age, or that of the two links before, and bytes that crossed shortly before the end. If
+//! that was more than a second before, the sentence says when instead of "although busy". *Meaning:* a proxy that
+//! limits the age of connections. *What is done:* reconnect at once. A heartbeat does not help; raise the limit.
 //!
 //! # Accepted, then dropped
 //!
@@ -121,7 +122,7 @@
 //! ```
 //!
 //! *Evidence:* three links in a row end within a second, without a message. *Meaning:* a server in trouble, or a proxy
-//! without one. *What is done:* the waits grow. A handshake that succeeds does not make them short again; only a link
+//! without a server. *What is done:* the backoff grows. A successful handshake does not shorten it again. Only a link
 //! does that lived for 10 s, or that was of use: the other end acknowledged data that it carried.
 //!
 //! # The other side does not answer our Close
@@ -131,19 +132,19 @@
 //! ```
 //!
 //! *Evidence:* our Close left, and neither a Close nor the end of the stream came. *Meaning:* the peer hangs, or was
-//! gone already. *What is done:* the transport is dropped. Data before the Close may take as long as it moves.
+//! already gone. *What is done:* the transport is dropped. Data before the Close may take as long as it keeps moving.
 //!
-//! # The other side closes, and does not take what was sent
+//! # The other side closes, and does not accept what was sent
 //!
 //! ```text
 //! received 1000 (OK); then sent 1000 (OK); 26.6 KiB of messages had not left
 //! ```
 //!
-//! *Evidence:* messages waited to leave when the peer closed, and it took them neither in the time that they have before our
-//! answer nor before the transport ended. *Meaning:* the peer reads slowly, or does not read on once it has closed. *What is
-//! done:* what waits is dropped, so that the answer can go. The same is said where a connection is failed over what waits,
-//! and where it ends before our own Close has left. What has left may not have arrived either; only an answer of the
-//! application tells that.
+//! *Evidence:* messages were waiting to leave when the peer closed, and it accepted them neither in the time that they
+//! have before our answer nor before the transport ended. *Meaning:* the peer reads slowly, or stops reading once it
+//! has closed. *What is done:* what waits is dropped, so that the answer can leave. The same is said where a connection
+//! is failed while messages wait, and where it ends before our own Close has left. What has left may not have arrived
+//! either; only an answer of the application tells you that.
 //!
 //! # The peer breaks the protocol
 //!

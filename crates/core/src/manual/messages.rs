@@ -1,12 +1,12 @@
 //! Transfers over nothing but messages.
 //!
-//! [`Transfers`](crate::Transfers) needs no WebSocket of ours: anything that carries binary messages in order will do, such
-//! as a browser's socket or a message bus. Here it is a pair of channels between two threads, and the files are in memory.
-//! Every event that wants something done is answered by one call.
+//! [`Transfers`](crate::Transfers) needs no WebSocket of ours: anything that carries binary messages in order will do,
+//! such as a browser's socket or a message bus. Here it is a pair of channels between two threads, and the files are in
+//! memory. Every event that asks for something is answered by one call.
 //!
-//! Give [`Config::instance`](crate::transfer::Config::instance) random bytes where a link may be followed by another: by them
-//! the receiver knows its sender again. A [`Session`](crate::Session) does so by itself, and says when to dial; the end of a
-//! link that is no connection of ours is a [`Disconnect::link_lost`](crate::Disconnect::link_lost).
+//! Where a link may be followed by another, give [`Config::instance`](crate::transfer::Config::instance) random bytes:
+//! they let the receiver recognise its sender. A [`Session`](crate::Session) does so by itself, and says when to dial.
+//! If the link is not a connection of ours, its end is a [`Disconnect::link_lost`](crate::Disconnect::link_lost).
 //!
 //! ```
 //! use bowline_core::transfer::{Answer, Code, Config, Digest, Event, Failure, Offer, SafeName, TransferId};

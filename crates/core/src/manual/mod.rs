@@ -1,9 +1,9 @@
 //! The manual: pages to read, with programs that compile and run.
 //!
-//! - [`failures`]: how connections fail in the field, what is seen, what it means, and what is done about it.
+//! - [`failures`]: how connections fail in the field: what you see, what it means, and what is done about it.
 //! - [`defaults`]: every default, and why it is what it is.
-//! - [`embedding`]: drivers around the machines: blocking sockets, tokio's `select!`, and the heartbeat alone beside a
-//!   foreign WebSocket.
+//! - [`embedding`]: drivers for the state machines: blocking sockets, tokio's `select!`, and the heartbeat alone next
+//!   to a foreign WebSocket.
 #![cfg_attr(
     feature = "transfer",
     doc = "- [`messages`]: a fourth driver, for transfers over nothing but messages.
