@@ -9,10 +9,10 @@ use crate::recorder::What;
 use core::time::Duration;
 
 impl Connection {
-    /// Queues a message. One message is always taken whole, however long, while [`room`](Self::room) is not 0.
+    /// Queues a message. One message is always accepted whole, however long, while [`room`](Self::room) is not 0.
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended. The message comes back.
     #[inline]
     pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError<Message>> {
         self.at(now);
@@ -33,7 +33,7 @@ impl Connection {
     /// Queues a binary message in up to three pieces, like [`send`](Self::send).
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or a message in pieces has not ended; the message comes back.
+    /// If there is no room, the connection is closing, or a message in pieces has not ended. The message comes back.
     pub fn send_parts(&mut self, now: Instant, parts: Parts) -> Result<(), SendError<Parts>> {
         self.at(now);
         if let Err(refusal) = self.check_message() {
@@ -44,13 +44,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues the next piece of a message whose rest is not known, or does not fit into memory. One piece is always taken
-    /// whole while [`room`](Self::room) is not 0. It leaves as one or more fragments, with control frames between them;
-    /// a piece without bytes that is not the last leaves nothing.
+    /// Queues the next piece of a message whose rest is not known, or does not fit into memory. One piece is always
+    /// accepted whole while [`room`](Self::room) is not 0. It leaves as one or more fragments, with control frames
+    /// between them; an empty piece that is not the last leaves nothing.
     ///
-    /// The first piece begins a message, and until its last piece no other message can be sent. To
-    /// [`close`](Self::close) or [`fail`](Self::fail) gives it up: the peer sees a Close inside a message that has not
-    /// ended, and can tell that something is missing.
+    /// The first piece begins a message, and until its last piece no other message can be sent. [`close`](Self::close)
+    /// or [`fail`](Self::fail) gives the message up: the peer sees a Close inside a message that has not ended, and can
+    /// tell that something is missing.
     ///
     /// ```
     /// use bowline_core::connection::{Config, Connection, Event};
@@ -73,8 +73,8 @@ impl Connection {
     /// ```
     ///
     /// # Errors
-    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind; the piece
-    /// comes back.
+    /// If there is no room, the connection is closing, or the message was begun with pieces of the other kind. The
+    /// piece comes back.
     pub fn send_piece(&mut self, now: Instant, piece: Piece) -> Result<(), SendError<Piece>> {
         self.at(now);
         if let Err(refusal) = self.check_room() {
@@ -87,12 +87,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts the closing handshake. What has been accepted is sent first, and what the peer sends until it closes
-    /// too is still delivered.
+    /// Starts the closing handshake. What has been accepted is sent first, and what the peer sends until it also closes
+    /// is still delivered.
     ///
     /// # Errors
-    /// If this Close must not be sent, or the connection is closing already. Unless the peer's Close has been handed out, the
-    /// end that is told later still comes to advise [against](crate::closing::Why::Asked) another connection.
+    /// If this Close must not be sent, or the connection is already closing. Unless the peer's Close has been handed
+    /// out, the end that is reported later then advises [against](crate::closing::Why::Asked) another connection.
     pub fn close(&mut self, now: Instant, close: Close) -> Result<(), CloseError> {
         let now = self.at(now);
         let code = close.code();
@@ -106,13 +106,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues the last messages, or pieces of them, whether there is [room](Self::room) or not, and starts the closing
-    /// handshake behind them. For a host that has a queue of its own before this: the time-outs of the end run from here
-    /// on, also if the transport takes nothing. What can no longer leave is lost, and so is a piece that does not fit to the
-    /// message that was begun.
+    /// Queues the last messages, or pieces of them, whether or not there is [room](Self::room), and starts the closing
+    /// handshake behind them. For a host that has a queue of its own in front of this one: the timeouts of the end run
+    /// from here on, even if the transport takes nothing. What can no longer leave is lost, and so is a piece that does
+    /// not belong to the message that was begun.
     ///
     /// # Errors
-    /// As for [`close`](Self::close). If the connection is closing already, nothing of it is queued.
+    /// As for [`close`](Self::close). If the connection is already closing, nothing is queued.
     pub fn close_behind(
         &mut self,
         now: Instant,
@@ -141,9 +141,9 @@ impl Connection {
         }
     }
 
-    /// Ends the connection because the application cannot go on from what the peer sent. What waits to be sent is
-    /// dropped, a Close goes in its place, and what comes in is not looked at any more. A reason of more than 123
-    /// bytes is cut.
+    /// Ends the connection because the application cannot continue after what the peer sent. What waits to be sent is
+    /// dropped, a Close goes in its place, and what comes in is no longer looked at. A reason of more than 123 bytes is
+    /// cut.
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) {
         let now = self.at(now);
         self.fault = None;
@@ -157,8 +157,9 @@ impl Connection {
         self.settle(now);
     }
 
-    /// Ends the connection without a word. The next event that is not there yet is the last one. Where the end is there already,
-    /// and not told, it comes to advise against another connection, as after a [`close`](Self::close).
+    /// Ends the connection without a word. The next event that is not already queued is the last one. If the end has
+    /// happened but has not been reported, it will advise against another connection, as after a
+    /// [`close`](Self::close).
     pub fn abort(&mut self, now: Instant) {
         if !self.is_open() {
             self.ask_for_end();

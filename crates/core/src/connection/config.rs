@@ -10,17 +10,17 @@ use core::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How much we take from the peer at most; see there for the defaults.
+    /// How much we accept from the peer at most; see there for the defaults.
     pub limits: Limits,
-    /// Whether received messages are handed out whole, or in pieces as they arrive. In pieces no more memory is used than
-    /// [`receive_buffer`](Self::receive_buffer) and one read, however long a message or a frame of it is;
-    /// [`Limits::none`] takes them all.
+    /// Whether received messages are handed out whole, or in pieces as they arrive. In pieces, no more memory is used
+    /// than [`receive_buffer`](Self::receive_buffer) and one read, however long a message or a frame of it is;
+    /// [`Limits::none`] accepts messages of any length.
     ///
     /// Default: [`Delivery::Whole`], which is what most applications want and what the limits are made for.
     pub delivery: Delivery,
-    /// When to ping, and when silence is death; see there for the defaults.
+    /// When to ping, and after what silence the peer counts as dead; see there for the defaults.
     pub heartbeat: heartbeat::Config,
-    /// How long to wait for what at the end; see there for the defaults.
+    /// How long to wait for each step at the end; see there for the defaults.
     pub closing: closing::Config,
     /// How many bytes may wait to be written before [`room`](super::Connection::room) is 0: the high-water mark.
     ///
@@ -28,19 +28,19 @@ pub struct Config {
     /// byte that waits here is one that the application can no longer take back.
     pub send_buffer: usize,
     /// How many bytes of received messages may wait for [`poll_event`](super::Connection::poll_event) before
-    /// [`wants_input`](super::Connection::wants_input) turns false. One message, or all pieces of one read, over this
-    /// limit are still taken.
+    /// [`wants_input`](super::Connection::wants_input) turns false. One message, or all pieces of one read, beyond this
+    /// limit are still accepted.
     ///
     /// Default: 256 KiB, which bridges the pauses of a busy application without hiding that it is slow.
     pub receive_buffer: usize,
     /// Messages are cut into frames of at most this many bytes, and control frames go between them.
     ///
-    /// Default: `None`, as much as the transport takes in 2 ms as far as that has been measured, at least 16 KiB and at
-    /// most 1 MiB and a little, so that no ping waits longer than that, or than 16 KiB take, for data of ours. For a
-    /// peer that takes a message only in a single frame, `Some(usize::MAX)`: a ping then waits for the rest of the
+    /// Default: `None`, which means what the transport takes in 2 ms, as far as that has been measured, at least 16 KiB
+    /// and at most 1 MiB and a little. So no ping waits for our data longer than that, or than 16 KiB take. For a peer
+    /// that accepts a message only in a single frame, use `Some(usize::MAX)`: a ping then waits for the rest of the
     /// message that is being written.
     pub fragment: Option<usize>,
-    /// The least distance between the pings of a peer. The third in a row that comes too early ends the connection
+    /// The shortest interval between the pings of a peer. The third in a row that comes too early ends the connection
     /// with 1008. Choose it well below the interval at which peers ping.
     ///
     /// Default: `None`, since a ping costs hardly more than any other small message.
@@ -48,16 +48,18 @@ pub struct Config {
     /// How long a message may take from its first byte to its last, while we read. One that takes longer ends the
     /// connection with 1008.
     ///
-    /// Default: `None`. A server that strangers can reach should set it: any byte counts as life, so a peer that
-    /// trickles could hold its place for ever.
+    /// Default: `None`. A server that strangers can reach should set it: any byte counts as a sign of life, so a peer
+    /// that trickles could hold its place for ever.
     pub message_timeout: Option<Duration>,
-    /// How many bytes per second a message has to bring on average, but for 10 s, while we read. A slower one ends the
-    /// connection with 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
+    /// How many bytes per second a message has to bring on average while we read; it may fall behind by 10 s. A slower
+    /// one ends the connection with
+    /// 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
     pub min_receive_rate: Option<u64>,
-    /// How long the transport may take nothing at all although something waits for it. Then the connection ends with 1008.
+    /// How long the transport may take nothing at all although something waits for it. After that the connection ends
+    /// with 1008.
     ///
-    /// Default: `None`, since a peer may pause for as long as it likes, and is alive while its pings come. A server that
-    /// strangers can reach, and a program in which somebody waits for room, should set it.
+    /// Default: `None`, since a peer may pause for as long as it likes, and is alive while its pings come. Set it in a
+    /// server that strangers can reach, and in a program in which somebody waits for room.
     pub write_timeout: Option<Duration>,
     /// How earlier connections on the same path ended, for the diagnosis of this one's end. Default: nothing known.
     pub history: History,

@@ -6,13 +6,13 @@ use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
 
-/// Something that the application wants to know. The last one is [`Closed`](Self::Closed).
+/// Something for the application to know. The last event is [`Closed`](Self::Closed).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The peer sent a message.
     Message(Message),
-    /// A part of a message came; instead of [`Message`](Self::Message), where
+    /// A part of a message came; instead of [`Message`](Self::Message), if
     /// [`Config::delivery`](super::Config::delivery) says so. If the end comes before the last piece, the peer did not
     /// send the rest.
     Piece(Piece),
@@ -38,11 +38,11 @@ pub enum Event {
         /// As told to [`handle_wake`](super::Connection::handle_wake).
         slept: Duration,
     },
-    /// The peer answers pings by data, if at all, but never by a Pong. Said once; it will seem dead as soon as it has
-    /// nothing to say.
+    /// The peer answers pings with data, if at all, but never with a Pong. Reported once. Such a peer will seem dead as
+    /// soon as it has nothing to say.
     PeerDoesNotPong,
     /// The transport has taken nothing for a second or more, although there is something to write. Nothing is wrong
-    /// yet: whoever sends may wait, send less, or tell its user.
+    /// yet: a sender may wait, send less, or tell its user.
     WriteBlocked {
         /// For how long, so far.
         lasted: Duration,
@@ -52,7 +52,7 @@ pub enum Event {
         /// How long it had taken none.
         lasted: Duration,
     },
-    /// Pings go at another pace from now on: something was learned about the path.
+    /// The interval of the pings has changed: something was learned about the path.
     HeartbeatChanged {
         /// The interval so far.
         from: Duration,
@@ -64,10 +64,10 @@ pub enum Event {
     /// The peer closes; no message comes any more, and none can be sent from now on. The answer is sent by itself,
     /// behind the messages that were accepted before.
     CloseReceived(Close),
-    /// Our Close has left: the application's, an answer to the peer's, or one that says what we cannot go on from.
-    /// Where the end comes first, this does not come.
+    /// Our Close has left: the application's, an answer to the peer's, or one that says why we cannot continue. If the
+    /// end comes first, this event does not come.
     CloseSent(Close),
-    /// The end, and everything known about it. Comes exactly once, and nothing after it.
+    /// The end, and everything known about it. Comes exactly once, and nothing comes after it.
     Closed(Disconnect),
 }
 
@@ -83,7 +83,7 @@ pub enum Lent<'a> {
     Event(Event),
 }
 
-/// Why a heartbeat changes its pace.
+/// Why the interval of a heartbeat changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lesson {
@@ -99,11 +99,11 @@ pub enum Lesson {
     },
     /// Shorter silences were survived often enough, so a longer one is tried.
     Explores,
-    /// Something is under way that is not to be put at risk, so nothing is tried.
+    /// Something is under way that is not to be put at risk, so no longer silence is tried.
     Busy,
-    /// What was known of the path is too old to be believed, or contradicts itself.
+    /// What was known of the path is too old to be trusted, or contradicts itself.
     Forgotten,
-    /// The peer takes no pings as frequent as these.
+    /// The peer does not accept pings this frequently.
     TooManyPings,
     /// The application wants it so.
     Asked,

@@ -12,7 +12,7 @@ impl Connection {
         self.closing.transport()
     }
 
-    /// Whether to read. False while the application leaves its messages lying, and after the end.
+    /// Whether to read. False while the application does not take its messages, and after the end.
     pub fn wants_input(&self) -> bool {
         !self.closing.is_over()
             && self.fault.is_none()
@@ -20,36 +20,38 @@ impl Connection {
     }
 
     /// Whether messages can be sent: nobody has closed, as far as the application has been told, and the transport is
-    /// whole as far as is known.
+    /// working as far as is known.
     pub fn is_open(&self) -> bool {
         self.is_sound() || self.closing.is_open() && !self.owes_answer() && !self.owes_refusal()
     }
 
-    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event), or for an application that has taken all.
+    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event), or for an application that has taken
+    /// everything.
     pub fn has_events(&self) -> bool {
         !self.inbox.is_empty() || self.fault.is_some()
     }
 
-    /// Whether messages wait to be taken by [`poll_event`](Self::poll_event). A host that has more than one thing to do
-    /// with them takes these first, says what there is to say to them, and then takes what is left, which may be the
-    /// peer's Close.
+    /// Whether messages wait to be taken by [`poll_event`](Self::poll_event). A host that does several things with them
+    /// takes these first, says what there is to say to them, and then takes what is left, which may be the peer's
+    /// Close.
     pub fn has_messages(&self) -> bool {
         self.inbox.has_messages()
     }
 
-    /// Whether the next event is neither a message nor the peer's Close nor the end: to take it says nothing about the
+    /// Whether the next event is neither a message nor the peer's Close nor the end. Taking it says nothing about the
     /// application.
     pub fn has_news(&self) -> bool {
         self.inbox.has_news()
     }
 
-    /// How many bytes may be queued before the high-water mark; a message is accepted while this is not 0.
+    /// How many bytes may be queued before the high-water mark. A message is accepted while this is not 0.
     pub fn room(&self) -> usize {
         if self.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
     }
 
     /// How many bytes of received messages may wait for [`poll_event`](Self::poll_event), as
-    /// [configured](super::Config::receive_buffer). A host that takes them to a queue of its own lets no more wait there.
+    /// [configured](super::Config::receive_buffer). A host that moves them to a queue of its own should let no more
+    /// wait there.
     pub fn receive_buffer(&self) -> usize {
         self.inbox.limit()
     }
@@ -59,11 +61,11 @@ impl Connection {
         self.outbox.queued()
     }
 
-    /// The time for another message, where the clock need not be looked at for it: the last one that the connection was told,
-    /// while something waits to be written and nothing follows from a later one. `None` where the time matters.
+    /// The time for another message, where you need not look at the clock for it: the last one that the connection was
+    /// told, while something waits to be written and nothing follows from a later one. `None` where the time matters.
     ///
-    /// To look at a clock costs more than to queue a short message. A host whose application hands over many, one by one, and
-    /// flushes them together, looks for the first of them.
+    /// Looking at a clock costs more than queueing a short message. A host whose application hands over many, one by
+    /// one, and flushes them together, looks at the clock only for the first of them.
     ///
     /// ```
     /// use bowline_core::connection::{Config, Connection};
@@ -83,18 +85,18 @@ impl Connection {
         (self.is_calm() && !self.outbox.is_empty()).then_some(self.now)
     }
 
-    /// How many bytes that have not been sent yet the system below should hold at most: as many as it gets rid of in 2 ms, as
-    /// far as that has been measured, and 16 KiB while it has not. No ping overtakes what lies there.
+    /// How many unsent bytes the system below should hold at most: as many as it gets rid of in 2 ms, as far as that
+    /// has been measured, and 16 KiB until then. No ping overtakes what is there.
     ///
     /// It grows and shrinks with the path, up to 1 MiB and a little. A host that can tell its system
-    /// (`TCP_NOTSENT_LOWAT`) asks when it has reported what was written.
+    /// (`TCP_NOTSENT_LOWAT`) asks for it after it has reported what was written.
     pub fn unsent_limit(&self) -> usize {
         self.meter.fragment()
     }
 
-    /// How many bytes to read at once, however many are [wanted](Self::wanted): large frames in pieces of 32 KiB at a server
-    /// and of 64 KiB at a client, and everything else as it comes. So are frames that are
-    /// [handed out as they arrive](crate::message::Delivery::Pieces).
+    /// How many bytes to read at once, however many are [wanted](Self::wanted): large frames in pieces of 32 KiB at a
+    /// server and 64 KiB at a client, and everything else as it comes. Frames that are
+    /// [handed out as they arrive](crate::message::Delivery::Pieces) are also read as they come.
     ///
     /// After each read the system tells the peer that there is room again: in pieces both work at once, where one long read
     /// has them wait for each other. What comes to a server is also masked, and unmasked where it lies once that is

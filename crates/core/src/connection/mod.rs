@@ -10,11 +10,11 @@
 //!
 //! The host reads and writes and looks at the clock, in this order each time it wakes up: read what there is
 //! ([`handle_input`](Connection::handle_input), or [`input`](Connection::input) and
-//! [`handle_read`](Connection::handle_read)), report the time ([`handle_timeout`](Connection::handle_timeout)), take all
-//! events ([`poll_event`](Connection::poll_event)), write what there is ([`output`](Connection::output),
+//! [`handle_read`](Connection::handle_read)), report the time ([`handle_timeout`](Connection::handle_timeout)), take
+//! all events ([`poll_event`](Connection::poll_event)), write what there is ([`output`](Connection::output),
 //! [`handle_written`](Connection::handle_written)), and sleep until [`poll_timeout`](Connection::poll_timeout) or until
-//! the transport is ready. Events before the writing: to take one may put an answer into the output. The
-//! [manual](crate::manual::embedding) has it as programs.
+//! the transport is ready. Events come before writing, because taking one may put an answer into the output. The
+//! [manual](crate::manual::embedding) shows this as programs.
 
 mod clock;
 mod commands;
@@ -65,8 +65,8 @@ use stats::Counters;
 
 /// One WebSocket connection, from the end of its opening handshake to the end of its transport.
 ///
-/// Nothing here does I/O or looks at a clock. What comes from the transport goes in by `handle_*`, which never fails:
-/// a peer's fault ends the connection by the rules, and the last event tells.
+/// Nothing here does I/O or looks at a clock. What comes from the transport goes in by `handle_*`, which never fails: a
+/// peer's fault ends the connection by the rules, and the last event reports it.
 ///
 /// ```
 /// use bowline_core::connection::{Config, Connection, Event};
@@ -121,13 +121,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The end that dialled. The seed keys the masks (RFC 6455 §10.3) and must be one that nobody can guess: 32 bytes
-    /// from the operating system.
+    /// The end that dialled. The seed keys the masks (RFC 6455 §10.3), and nobody must be able to guess it: use 32
+    /// bytes from the operating system.
     pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
         Self::new(Role::Client, config, seed, now)
     }
 
-    /// The end that accepted. From the seed come the payloads of its pings and the jitter of their times.
+    /// The end that accepted. The payloads of its pings and the jitter of their times come from the seed.
     pub fn server(config: Config, seed: [u8; 32], now: Instant) -> Self {
         Self::new(Role::Server, config, seed, now)
     }
@@ -172,34 +172,35 @@ impl Connection {
     // Facts.
 
     /// These bytes came from the transport. They are copied, and unmasked on the way; [`input`](Self::input) saves the
-    /// copy for whoever can read to any place.
+    /// copy if you can read to any place.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.take_in(now, bytes);
     }
 
-    /// A place to append bytes from the transport to, with spare capacity for as many as are wanted next. Report
-    /// them by [`handle_read`](Self::handle_read).
+    /// A buffer to append bytes from the transport to, with spare capacity for as many as are wanted next. Report them
+    /// by [`handle_read`](Self::handle_read).
     pub fn input(&mut self) -> &mut BytesMut {
         self.decoder.input()
     }
 
-    /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
-    /// for the header of the next. For a host that reads to a place of its own while little is expected.
+    /// How many bytes are wanted next: the rest of the current frame or, after a large one, another like it, and a few
+    /// more for the next header. For a host that reads to a buffer of its own while little is expected.
     pub fn wanted(&self) -> usize {
         self.decoder.wanted()
     }
 
-    /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read: then memory that
-    /// waited for them is given back, unless [places are kept](Self::keep_places).
+    /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read. In the latter case,
+    /// memory that waited for them is given back, unless [places are kept](Self::keep_places).
     pub fn handle_read(&mut self, now: Instant) {
         self.take_in(now, &[]);
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If it
-    /// would have been given more, report [`handle_blocked`](Self::handle_blocked) too.
+    /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If you
+    /// would have given it more, report [`handle_blocked`](Self::handle_blocked) too.
     ///
-    /// It cannot have taken more than was shown. A host that says so has miscounted, and nobody knows what the peer has
-    /// been sent: the connection is dropped in this call, with [`End::Miscounted`] and without a word to the peer.
+    /// The transport cannot have taken more than was shown. A host that says so has miscounted, and nobody knows what
+    /// the peer has been sent: the connection is dropped in this call, with [`End::Miscounted`] and without a word to
+    /// the peer.
     pub fn handle_written(&mut self, now: Instant, n: usize) {
         // First, since what the time brings has not been shown.
         let flushed = self.outbox.written(n);
@@ -208,7 +209,7 @@ impl Connection {
         self.settle(now);
     }
 
-    /// The transport takes no more for the time being: a write would block, or took less than it was given.
+    /// The transport takes no more for now: a write would block, or took less than it was given.
     pub fn handle_blocked(&mut self, now: Instant) {
         let now = self.at(now);
         self.stats.blocked += 1;
@@ -219,7 +220,7 @@ impl Connection {
         self.measure();
     }
 
-    /// The transport ended. After [`End::WriteFailed`] go on reading while [`wants_input`](Self::wants_input) says so.
+    /// The transport ended. After [`End::WriteFailed`], keep reading while [`wants_input`](Self::wants_input) says so.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
         if !end.is_ours() {
@@ -265,8 +266,9 @@ impl Connection {
         self.settle(now);
     }
 
-    /// The machine slept this long: the wall clock has moved on by so much more than the monotonic one, which on some
-    /// systems stands still meanwhile. A sleep of more than 10 s makes us ask whether the peer is still there.
+    /// The machine slept this long: the wall clock has moved on by that much more than the monotonic one, which stands
+    /// still meanwhile on some systems. After a sleep of more than 10 s, the connection asks whether the peer is still
+    /// there.
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) {
         let now = self.at(now);
         if slept > SHORT_SLEEP {
@@ -280,27 +282,29 @@ impl Connection {
         self.settle(now);
     }
 
-    /// The host stops reading for reasons of its own, or begins again. Silence of a peer that nobody listens to is not
-    /// held against it.
+    /// The host stops reading for reasons of its own, or starts again. The silence of a peer that nobody listens to is
+    /// not held against it.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         self.at(now);
         self.reading = reading;
         self.tell_reading();
     }
 
-    /// Whether the peer's application has something to say, of which this one only knows. A silence meanwhile is no limit that
-    /// the path has on silence: it may have been cut under what was said, or under the answer.
+    /// Whether the peer's application has something to say, which only this application knows. A silence meanwhile does
+    /// not count as a limit of the path on silence: the path may have been cut under what was said, or under the
+    /// answer.
     ///
-    /// `pump` says so while chunks of files are not acknowledged, or more of them may come.
+    /// `pump` sets this while chunks of files are not acknowledged, or while more of them may come.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }
 
-    /// Large messages of one frame come one after the other, and the application holds some of them for a while: places
-    /// in which they came are kept, 4 MiB of them at most, and serve again when it has dropped them. Otherwise each
-    /// message gets memory of its own, which is the default, and nothing is kept while nothing comes.
+    /// Large messages of one frame come one after the other, and the application holds some of them for a while. With
+    /// this, the buffers in which they came are kept, at most 4 MiB of them, and reused when the application has
+    /// dropped them. By default, each message gets memory of its own, and nothing is kept while nothing comes.
     ///
-    /// `pump` says so while files come in. When the heartbeat finds nothing going on, all is given back.
+    /// `pump` sets this while files come in. When the heartbeat finds that nothing is happening, everything is given
+    /// back.
     pub fn keep_places(&mut self, keep: bool) {
         self.decoder.keep_places(keep);
     }

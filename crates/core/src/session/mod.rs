@@ -1,14 +1,16 @@
-//! The application's view across many links: transfers and messages that go on, and a client that dials again by itself.
+//! The application's view across many links: transfers and messages that continue, and a client that reconnects by
+//! itself.
 //!
 //! A [`Session`] is [`Reconnect`], [`Adapt`](crate::Adapt), [`Transfers`] and [`Messages`](crate::Messages) together. A
-//! client's session says when to dial, and how often the connection is to ping; whoever dials tells it of each link's
-//! beginning and end, and [`pump`](crate::pump) moves messages between it and the [`Connection`](crate::Connection) of
-//! the day. The handshake of a link has to ask for [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and to get it:
-//! a link without it is a dial that has failed. A server's session lives as long as one link; its messages live in
-//! [`Sessions`](crate::Sessions), beside all links. The [manual](crate::manual::session) has both as a program.
+//! client's session says when to dial, and how often the connection is to ping. The code that dials tells it of each
+//! link's beginning and end, and [`pump`](crate::pump) moves messages between it and the current
+//! [`Connection`](crate::Connection). The handshake of a link has to ask for
+//! [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL), and to get it: a link without it counts as a failed dial. A
+//! server's session lives as long as one link; its messages live in [`Sessions`](crate::Sessions), next to all links.
+//! The [manual](crate::manual::session) shows both as a program.
 //!
-//! Its deadline is one of two: that of the connection is another. A client that is done closes the connection, and gives up
-//! when that has ended; where there is none, drop the session.
+//! There are two deadlines: that of the session and that of the connection. A client that is done closes the
+//! connection, and gives up when that has ended; where there is no connection, drop the session.
 //!
 //! ```text
 //!               Dial                  handle_link_up                 handle_link_down
@@ -47,7 +49,7 @@ pub struct Config {
     pub reconnect: reconnect::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
-    /// Whether messages are spoken, and a client's limits of them; a server's are those of its
+    /// Whether messages are supported, and a client's limits for them; a server's are those of its
     /// [`Sessions`](crate::Sessions). Default: they are not.
     pub messages: Option<messages::Config>,
     /// How the interval of the heartbeat follows from what is learned of the path, and where it starts. A server
@@ -56,7 +58,7 @@ pub struct Config {
     /// What is known of the path. Default: nothing.
     pub path: adapt::Path,
     /// What the wall clock shows when the session begins, in seconds since 1970: what is known of a path has a date.
-    /// Default: 0, which will do where nothing is kept.
+    /// Default: 0, which is enough where nothing is kept.
     pub unix: u64,
 }
 
@@ -72,16 +74,16 @@ pub enum Event {
         /// When.
         until: Instant,
     },
-    /// There will be no other dial, and so no end to the transfers that are left but to fail them.
+    /// There will be no other dial, and so the transfers that are left can only be failed.
     GaveUp(GiveUp),
-    /// The link has ended, for this reason. Let go of its connection; a server of the session, too, for everything that is
-    /// wanted of files has been told before.
+    /// The link has ended, for this reason. Drop its connection; a server also drops the session, because everything
+    /// that is wanted of files has been reported before.
     LinkDown(Disconnect),
-    /// Something that the connection tells and that concerns the application only.
+    /// Something that the connection reports and that concerns only the application.
     Link(connection::Event),
-    /// A transfer wants something done, or tells something.
+    /// A transfer wants something done, or reports something.
     Transfer(transfer::Event),
-    /// A client's message session tells something. Messages that came are taken by
+    /// A client's message session reports something. Take messages that have come by
     /// [`Messages::poll_received`](messages::Messages::poll_received).
     Messages(messages::Event),
 }
@@ -103,8 +105,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed is for the spread of its attempts, for
-    /// the name and the secret of its messages, and for its [instance](transfer::Config::instance) if it has none: it must
+    /// A client's session. Its first event is a [`Dial`](Event::Dial). The seed serves to spread its attempts, for the
+    /// name and the secret of its messages, and for its [instance](transfer::Config::instance) if it has none: it must
     /// be random.
     pub fn client(mut config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
@@ -148,8 +150,8 @@ impl Session {
 
     // ----- facts -----
 
-    /// A link is up: the WebSocket is open, and speaks [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL). Say so before
-    /// the first message of the link, at a server as at a client; a client's connection is built with
+    /// A link is up: the WebSocket is open, and speaks [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL). Call this
+    /// before the first message of the link, at a server as well as at a client. A client's connection is built with
     /// [`heartbeat_interval`](Self::heartbeat_interval). The round-trip time may be known from the handshake.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         if let Some(reconnect) = &mut self.reconnect {
@@ -162,7 +164,7 @@ impl Session {
         self.collect();
     }
 
-    /// The link has ended. A client decides when to dial again. [`pump`](crate::pump) says so by itself.
+    /// The link has ended. A client decides when to reconnect. [`pump`](crate::pump) calls this by itself.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
         let carried = self.transfers.has_carried() || self.speech.has_carried();
         if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
@@ -190,10 +192,11 @@ impl Session {
         self.follow(next);
     }
 
-    /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` knows, or that
-    /// of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] where nobody answered, and [`Retry::No`] where the
-    /// server said no. One that does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL) is as good as
-    /// [none](crate::closing::Obstacle::NotWebSocket): `Disconnect::connect_failed(Obstacle::NotWebSocket, "").retry()`.
+    /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` provides,
+    /// or that of a [`Disconnect::connect_failed`]. It is [`Retry::Backoff`] where nobody answered, and [`Retry::No`]
+    /// where the server refused. A server that does not speak [`SUBPROTOCOL`](crate::transfer::wire::SUBPROTOCOL)
+    /// counts as [none](crate::closing::Obstacle::NotWebSocket):
+    /// `Disconnect::connect_failed(Obstacle::NotWebSocket, "").retry()`.
     pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
         let next =
             self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_dial_failed(now, retry, None));
@@ -211,7 +214,7 @@ impl Session {
         self.transfers.handle_rtt(now, rtt);
     }
 
-    /// The link was silent for so long, and lives.
+    /// The link was silent for this long, and is alive.
     pub fn handle_survived(&mut self, now: Instant, silence: Duration) {
         if let Some(learning) = &mut self.learning {
             learning.handle_survived(now, silence);
@@ -230,7 +233,7 @@ impl Session {
         foreign
     }
 
-    /// The connection told something that is neither a message nor its end.
+    /// The connection reported something that is neither a message nor its end.
     pub fn handle_link_event(&mut self, event: connection::Event) {
         self.events.push_back(Event::Link(event));
     }
@@ -246,15 +249,15 @@ impl Session {
 
     // ----- commands -----
 
-    /// Files are offered, asked for and answered here. Events of theirs come out of
-    /// [`poll_event`](Self::poll_event).
+    /// Offer, request and answer files here. Their events come out of [`poll_event`](Self::poll_event).
     pub fn transfers_mut(&mut self) -> &mut Transfers {
         &mut self.transfers
     }
 
     // ----- outputs -----
 
-    /// What is wanted or told next. A host that never asks ends the link once the peer has caused some 65,000 of these.
+    /// The next thing to do or to know. If a host never asks, the link ends once the peer has caused some 65,000 of
+    /// these.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.collect();
         let event = self.events.pop_front();
@@ -276,8 +279,8 @@ impl Session {
         self.close.take()
     }
 
-    /// Another interval for the heartbeat of the link that is up. A client that [explores](adapt::Mode::Explore) its
-    /// path tries longer ones, but not while a transfer is under way.
+    /// A new interval for the heartbeat of the current link. A client that [explores](adapt::Mode::Explore) its path
+    /// tries longer ones, but not while a transfer is under way.
     pub fn poll_heartbeat(&mut self, now: Instant) -> Option<adapt::Change> {
         let busy = !self.transfers.is_empty() || self.speech.is_busy();
         self.learning.as_mut()?.poll_change(now, busy)
@@ -296,17 +299,17 @@ impl Session {
         &self.transfers
     }
 
-    /// The interval of the heartbeat for a connection of a client that opens now; a server's are as configured.
+    /// The heartbeat interval for a connection that a client opens now; a server's intervals are as configured.
     pub fn heartbeat_interval(&self, now: Instant) -> Option<Duration> {
         self.learning.as_ref().map(|learning| learning.interval(now))
     }
 
-    /// What a client knows of its path, to be kept for the next session.
+    /// What a client knows of its path. Keep it for the next session.
     pub fn path(&self) -> Option<&adapt::Path> {
         self.learning.as_ref().map(Learning::path)
     }
 
-    /// How many attempts the present outage has cost.
+    /// How many attempts the current outage has cost.
     pub fn attempts(&self) -> u32 {
         self.reconnect.as_ref().map_or(0, Reconnect::attempts)
     }

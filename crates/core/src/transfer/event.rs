@@ -12,21 +12,20 @@ use core::time::Duration;
 
 /// What [`Transfers`](super::Transfers) wants done, and what it tells.
 ///
-/// The first group are effects: each names the command that answers it. Effects of one transfer are to be carried
-/// out in order, except that a [`Sync`](Event::Sync) may run beside later writes and a [`Hash`](Event::Hash) beside
-/// later reads.
+/// The first group are effects: each names the command that answers it. Carry out the effects of one transfer in order,
+/// except that a [`Sync`](Event::Sync) may run beside later writes, and a [`Hash`](Event::Hash) beside later reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Read a piece of the source. Answer each of them, with [`provide`](super::Transfers::provide), or with
+    /// Read a piece of the source. Answer each of these with [`provide`](super::Transfers::provide), or with
     /// [`fail`](super::Transfers::fail) where it cannot be read.
     Read {
         /// Of which transfer.
         id: TransferId,
         /// From where.
         offset: u64,
-        /// How many bytes. Fewer will do, one at least. Of two reads of a source that was offered without a length only
-        /// the later one need be answered.
+        /// How many bytes. Fewer will do, but at least one. Of two reads of a source that was offered without a length,
+        /// only the later one need be answered.
         len: usize,
     },
     /// Everything below `upto` is durable at the receiver: a source of unknown length, which may not be readable again,
@@ -44,27 +43,26 @@ pub enum Event {
         /// How many bytes from the beginning.
         upto: u64,
     },
-    /// Look whether the source is still the file that was offered. Answer with
-    /// [`confirm`](super::Transfers::confirm), or with [`fail`](super::Transfers::fail) and
-    /// [`Code::SourceChanged`].
+    /// Check whether the source is still the file that was offered. Answer with [`confirm`](super::Transfers::confirm),
+    /// or with [`fail`](super::Transfers::fail) and [`Code::SourceChanged`].
     Check {
         /// Of which transfer.
         id: TransferId,
     },
     /// The peer asks for a file or a part of it, or for the listing of a folder. Answer with
     /// [`offer`](super::Transfers::offer) under this id, or with [`fail`](super::Transfers::fail): with
-    /// [`Code::OutOfRange`] if the file has nothing of that part.
+    /// [`Code::OutOfRange`] if the file has none of that part.
     Requested {
         /// The id that the transfer is to have.
         id: TransferId,
         /// Which file.
         name: SafeName,
-        /// Which bytes of it. What is offered is a file that has these only: its length, all offsets and digests, and
-        /// its validator are those of the part.
+        /// Which bytes of it. Offer a file that has only these: its length, all offsets and digests, and its validator
+        /// are those of the part.
         range: ByteRange,
     },
-    /// The peer asks for a listing, and for no file: of what has this name, or of all that it may fetch. Answer as
-    /// [`Requested`](Self::Requested), with an offer of [`Kind::Listing`]; its name means nothing.
+    /// The peer asks for a listing, and not for a file: of what has this name, or of everything that it may fetch.
+    /// Answer as for [`Requested`](Self::Requested), with an offer of [`Kind::Listing`]; its name has no meaning.
     ListingRequested {
         /// The id that the transfer is to have.
         id: TransferId,
@@ -103,13 +101,13 @@ pub enum Event {
         /// Of which transfer.
         id: TransferId,
     },
-    /// The sender gave up for good: throw away what there is. No answer.
+    /// The sender gave up for good: discard what there is. No answer.
     Discard {
         /// Of which transfer.
         id: TransferId,
     },
 
-    /// The receiver took our offer; sending goes on from `resume`.
+    /// The receiver took our offer; sending resumes from `resume`.
     Accepted {
         /// Which transfer.
         id: TransferId,
@@ -139,15 +137,15 @@ pub enum Event {
     Done {
         /// Which transfer.
         id: TransferId,
-        /// What it was: who asks for a file by its name is given a listing if a folder has that name.
+        /// What it was: a request for a file by its name is answered with a listing if a folder has that name.
         kind: Kind,
         /// How many bytes.
         length: u64,
         /// Their digest, which both ends have computed.
         digest: Digest,
-        /// The receiver had the file already.
+        /// The receiver already had the file.
         deduplicated: bool,
-        /// Where its first link began: what is before it, an earlier process had brought.
+        /// Where its first link began: an earlier process had transferred what is before it.
         resumed: u64,
         /// How many bytes crossed more than once, as far as this end can tell.
         resent: u64,
@@ -163,11 +161,11 @@ pub enum Event {
     GoingAway {
         /// Why.
         code: Code,
-        /// After how long: an hour at the most, whatever it says.
+        /// After how long: at most an hour, whatever the peer says.
         retry_after: Duration,
     },
-    /// The peer, or the path, broke the protocol, or the peer's credentials are not good any more: this link cannot go
-    /// on. Close it.
+    /// The peer, or the path, broke the protocol, or the peer's credentials are no longer valid: this link cannot
+    /// continue. Close it.
     Broken {
         /// Why.
         code: Code,
@@ -188,7 +186,7 @@ pub struct Offered {
     pub kind: Kind,
     /// How many bytes. `None` if that is known only at the end: they may be more than there is room for.
     pub length: Option<u64>,
-    /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
+    /// When the file was last changed, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
     /// Who is to use it, if the sender cares.
     pub unix_mode: Option<UnixMode>,
@@ -216,10 +214,11 @@ pub enum Answer {
         from: u64,
         /// The digest of everything below.
         prefix: Digest,
-        /// The number of this attachment: one more than that of the last one, on whichever link, beginning with 1. Whoever
-        /// held the transfer until now is to [`fail`](super::Transfers::fail) with [`Code::Fenced`] at its next event.
+        /// The number of this attachment: one more than that of the last one, on whichever link, beginning with 1. If
+        /// another attachment held the transfer until now, call [`fail`](super::Transfers::fail) with [`Code::Fenced`]
+        /// for it at its next event.
         epoch: u32,
-        /// When the part is thrown away if nothing more comes, in seconds since 1970; `None` if never.
+        /// When the part is discarded if nothing more comes, in seconds since 1970; `None` if never.
         expires: Option<u64>,
     },
     /// This very transfer was finished before.
@@ -229,8 +228,8 @@ pub enum Answer {
         /// The digest of the file.
         digest: Digest,
     },
-    /// A file of that name and length is there, from elsewhere. If the sender's digest is the same, nothing is left
-    /// to do; if not, the name is taken. Of an unknown length no file is the same: that ends in [`Code::Exists`].
+    /// A file of that name and length is there, from elsewhere. If the sender's digest is the same, nothing is left to
+    /// do; if not, the name is taken. With an unknown length, no file is the same: that ends in [`Code::Exists`].
     Present {
         /// The digest of the file.
         digest: Digest,
@@ -252,9 +251,9 @@ pub struct Failure {
     pub text: String,
     /// Whether the peer said so.
     pub by_peer: bool,
-    /// When to try again, if a time is known; of what a peer says an hour at the most.
+    /// When to try again, if a time is known; at most an hour of what a peer says.
     pub retry_after: Duration,
-    /// What becomes of the part that the receiver has, where one end has decided it.
+    /// What happens to the part that the receiver has, if one end has decided it.
     pub leftover: Option<Leftover>,
 }
 
@@ -264,7 +263,7 @@ impl Failure {
         Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO, leftover: None }
     }
 
-    /// How long to wait before another try, if one is of use after so many.
+    /// How long to wait before another attempt, if one is of use after so many.
     pub(super) fn wait(&self, attempts: u32) -> Option<Duration> {
         match self.code.retry() {
             Retry::Same => Some(Duration::from_secs(1 << attempts.min(5))),
@@ -296,7 +295,7 @@ impl core::error::Error for Failure {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// It waits for a link, for its turn, or for the time of another try.
+    /// It waits for a link, for its turn, or for the time of another attempt.
     Waiting,
     /// It is offered or asked for, and not yet answered.
     Opening,
@@ -321,8 +320,8 @@ pub struct Progress {
     pub stage: Stage,
     /// How many bytes the file has, once that is known, which may be at its end.
     pub length: Option<u64>,
-    /// How many bytes the receiver has in memory or better, from the beginning; of a file from elsewhere that has the name none,
-    /// until it is known to be the same.
+    /// How many bytes the receiver has in memory or better, from the beginning. If a file from elsewhere has the name:
+    /// none, until it is known to be the same.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.
     pub durable: u64,

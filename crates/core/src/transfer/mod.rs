@@ -1,7 +1,7 @@
 //! Files over messages: offer, cut, acknowledge, resume.
 //!
-//! [`Transfers`] speaks the subprotocol `bowline.v1` over any channel of binary messages. It never touches a file:
-//! what it wants read, hashed, written or made durable comes out as an [`Event`], and the answer goes in as a call.
+//! [`Transfers`] speaks the subprotocol `bowline.v1` over any channel of binary messages. It never touches a file: what
+//! it wants read, hashed, written or made durable comes out as an [`Event`], and the answer goes in as a call.
 //!
 //! ```text
 //!  sender                                                                receiver
@@ -15,8 +15,8 @@
 //! ```
 //!
 //! A link may end at any moment. The sender keeps its transfers and offers them again on the next link under the same
-//! id; the receiver says how much it has made durable, and sending goes on from there. What a receiver has to keep for
-//! that, and a store in memory, stand in the [manual](crate::manual::session).
+//! id. The receiver says how much it has made durable, and sending resumes from there. What a receiver has to keep for
+//! that, and a store in memory, are in the [manual](crate::manual::session).
 
 mod agenda;
 mod ahead;
@@ -101,8 +101,8 @@ pub struct AlreadyKnown(pub TransferId);
 
 /// Many files over one channel of messages, link after link.
 ///
-/// Tell it when a link begins and ends, hand it every message that comes ([`handle_message`](Self::handle_message)),
-/// and send what it gives ([`poll_message`](Self::poll_message)). Carry out its [`Event`]s and answer them.
+/// Tell it when a link begins and ends, pass it every message that comes ([`handle_message`](Self::handle_message)),
+/// and send what it produces ([`poll_message`](Self::poll_message)). Carry out its [`Event`]s and answer them.
 ///
 /// ```
 /// use bowline_core::transfer::{Config, Event, Offer, SafeName, TransferId};
@@ -176,7 +176,7 @@ macro_rules! context {
 use context;
 
 impl Transfers {
-    /// No transfers yet, and no link. The role decides only who takes odd numbers for handles.
+    /// No transfers yet, and no link. The role only decides which end uses odd numbers for handles.
     pub fn new(role: Role, config: Config, now: Instant) -> Self {
         Self {
             role,
@@ -207,7 +207,7 @@ impl Transfers {
 
     // ----- facts -----
 
-    /// A link is up; its round-trip time may be known from the handshake. Everything open is offered or asked for
+    /// A link is up; its round-trip time may be known from the handshake. Everything open is offered or requested
     /// again.
     pub fn handle_link_up(&mut self, now: Instant, rtt: Option<Duration>) {
         self.handle_link_down(now);
@@ -215,9 +215,9 @@ impl Transfers {
         self.link = Some(Link::new(self.now, self.role, &self.config, self.features, ahead, rtt));
     }
 
-    /// The link is gone. What was being received is made durable as far as it came ([`Event::Detach`]), and forgotten here
-    /// unless we asked for it; what was being sent waits for the next link, but for what the peer had asked for: that ends
-    /// by an [`Event::Failed`], and the peer asks again.
+    /// The link is gone. What was being received is made durable as far as it came ([`Event::Detach`]), and forgotten
+    /// here unless this end asked for it. What was being sent waits for the next link, except what the peer had asked
+    /// for: that ends by an [`Event::Failed`], and the peer asks again.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.advance(now);
         let Some(link) = self.link.take() else { return };
@@ -279,7 +279,8 @@ impl Transfers {
 
     // ----- outputs -----
 
-    /// What is wanted or told next. A host that never asks ends the link once the peer has caused some 65,000 of these.
+    /// The next thing to do or to know. If a host never asks, the link ends once the peer has caused some 65,000 of
+    /// these.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         self.unseen.handle_look(self.events.len());
