@@ -2,17 +2,17 @@
 //!
 //! # The levels
 //!
-//! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]; this crate moves the bytes, reads the
-//! clock, and waits: for the socket and for the connection's next deadline at once, by `poll` of the system. So pings leave
-//! while a call waits for a peer that takes nothing, a dead peer is found on time, and a close takes no longer than its time-outs
-//! allow. [`WebSocket`] says how long each of its calls may wait.
+//! All rules of the protocol, of heartbeats and of closing are in [`bowline_core`]. This crate moves the bytes, reads
+//! the clock, and waits: for the socket and for the connection's next deadline at once, by the system's `poll`. So
+//! pings leave while a call waits for a peer that accepts nothing, a dead peer is found on time, and a close takes no
+//! longer than its timeouts allow. [`WebSocket`] says how long each of its calls may wait.
 //!
 //! | level | one job |
 //! |---|---|
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
-//! | [`WebSocket`] | messages in, messages out, while its owner calls or by a thread of its own |
-//! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
+//! | [`WebSocket`] | messages in, messages out, while its owner calls or with a thread of its own |
+//! | [`ReconnectingWebSocket`] | the same to any server, reconnecting whenever the connection is lost |
 //! | [`Listener`] | a thread for each client that comes, by whatever [`Door`] |
 //! | [`Client`], [`InlineClient`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 

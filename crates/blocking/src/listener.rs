@@ -17,7 +17,8 @@ use crate::wait::{Interest, Wakened, Waker, wait, waker};
 /// How many clients are served at once if nothing else is said.
 const MOST: usize = 1024;
 
-/// Accepts connections, and serves each by a thread of its own: at a TCP port, at a Unix socket, or at any other [`Door`].
+/// Accepts connections, and serves each with a thread of its own: at a TCP port, at a Unix socket, or at any other
+/// [`Door`].
 ///
 /// ```
 /// use bowline_blocking::{Listener, WebSocket};
@@ -69,7 +70,7 @@ pub struct Stopper {
 pub struct Left(Count);
 
 impl Listener<TcpListener> {
-    /// Listens at an address; port 0 is one that is free.
+    /// Listens at an address; port 0 picks a free one.
     ///
     /// # Errors
     /// What the system says.
@@ -87,7 +88,7 @@ impl Listener<TcpListener> {
 }
 
 impl<D: Door> Listener<D> {
-    /// Listens where somebody has begun to.
+    /// Listens at a door that is already open.
     ///
     /// # Errors
     /// What the system says.
@@ -97,8 +98,8 @@ impl<D: Door> Listener<D> {
         Ok(Self { door, wakened, stopper: Stopper { is_stopped: Arc::default(), waker }, most: MOST })
     }
 
-    /// Serves so many clients at once; others wait in the queue of the system. Default: 1024. A [`Server`](crate::Server) has
-    /// a number of its own.
+    /// Serves this many clients at once; others wait in the system's queue. Default: 1024. A [`Server`](crate::Server)
+    /// has a number of its own.
     #[must_use]
     pub fn with_most(self, most: usize) -> Self {
         Self { most: most.max(1), ..self }
@@ -110,7 +111,7 @@ impl<D: Door> Listener<D> {
     }
 
     /// Calls `serve` in a thread of its own for each client, until it is [stopped](Stopper::stop). The clients that are
-    /// there then are served on; what comes back can wait for them.
+    /// there then continue to be served; the returned value can wait for them.
     ///
     /// # Errors
     /// The listener cannot be used at all. A single connection that fails is no error.
@@ -202,7 +203,7 @@ impl Left {
         self.0.get()
     }
 
-    /// Waits until all are gone, no longer than this; says whether they are.
+    /// Waits until all are gone, no longer than this; returns whether they are.
     pub fn wait(&self, time: Duration) -> bool {
         self.0.wait_for(time)
     }

@@ -1,4 +1,4 @@
-//! A WebSocket to any server, dialled again whenever it is lost.
+//! A WebSocket to any server that reconnects whenever it is lost.
 
 use std::fmt;
 use std::io;
@@ -22,11 +22,12 @@ use crate::websocket::{Patience, WebSocket};
 
 type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 
-/// A WebSocket to any server that dials again, after a growing time, whenever it is lost. Its heartbeat learns what the path
-/// bears from how connections end.
+/// A WebSocket to any server that reconnects, with a growing backoff, whenever the connection is lost. Its heartbeat
+/// learns from disconnects how much silence the path allows.
 ///
-/// Messages are of one connection: what was sent before a cut may not have arrived, and nothing is sent again by itself.
-/// Between two ends that both speak Bowline a [`Client`](crate::Client) delivers each message exactly once.
+/// Each message belongs to one connection: what was sent before a cut may not have arrived, and nothing is sent again
+/// automatically. Between two ends that both speak Bowline, a [`Client`](crate::Client) delivers each message exactly
+/// once.
 ///
 /// ```
 /// use bowline_blocking::{ReconnectingConfig, ReconnectingWebSocket, WebSocket};
@@ -53,8 +54,8 @@ type Answer = Result<Dialed<MaybeTlsStream>, DialError>;
 /// # }
 /// ```
 ///
-/// Whoever has something to say at the beginning of each connection, such as what it subscribes to, or wants to show what the
-/// connection is doing, takes [events](Self::event) instead of messages:
+/// If you have something to say at the beginning of each connection, such as your subscriptions, or want to show what
+/// the connection is doing, take [events](Self::event) instead of messages:
 ///
 /// ```no_run
 /// use bowline_blocking::{LinkEvent, ReconnectingConfig, ReconnectingWebSocket};
@@ -99,8 +100,8 @@ pub struct ReconnectingWebSocket {
 }
 
 impl ReconnectingWebSocket {
-    /// A WebSocket to the server at this `ws://` URL, or with feature `tls` a `wss://` one. It is dialled, by a thread of its
-    /// own, when its owner first waits for something.
+    /// A WebSocket to the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials, in a thread of
+    /// its own, when its owner first waits for something.
     ///
     /// # Errors
     /// The URL is not valid, or the system gives no random bytes.
@@ -108,7 +109,7 @@ impl ReconnectingWebSocket {
         Self::with_request(Request::new(url)?, config)
     }
 
-    /// The same with subprotocols, a token and headers of the application's own.
+    /// The same, with subprotocols, a token and headers of the application's own.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -128,8 +129,8 @@ impl ReconnectingWebSocket {
         })
     }
 
-    /// The next message, over whichever connection it comes; or why there will be none. Where messages arrive in pieces it is put
-    /// together from those that no [event](Self::event) was.
+    /// The next message, over whichever connection it comes, or why there will be none. Where messages arrive in
+    /// pieces, the message is put together from those that [`event`](Self::event) has not returned.
     ///
     /// # Errors
     /// It has given up, or was closed.
@@ -149,8 +150,8 @@ impl ReconnectingWebSocket {
         self.message(&mut Patience::Until(self.clock.now() + time))
     }
 
-    /// The next thing that happens: a turn in the life of the link, or what its connection tells, messages among it, as
-    /// [`LinkEvent::Notice`]; or why there will be nothing more.
+    /// The next thing that happens: a change in the state of the link, or what its connection reports, including
+    /// messages, as [`LinkEvent::Notice`]; or why there will be nothing more.
     ///
     /// # Errors
     /// It has given up, or was closed, and everything that came before was told.
@@ -170,10 +171,10 @@ impl ReconnectingWebSocket {
         self.turn(&mut Patience::Until(self.clock.now() + time))
     }
 
-    /// Sends a message over the connection that is up, as [`WebSocket::send`] does.
+    /// Sends a message over the current connection, as [`WebSocket::send`] does.
     ///
     /// # Errors
-    /// If no connection is up, or it is closing; the message comes back. Wait for [`LinkEvent::Up`].
+    /// If no connection is up, or it is closing. The message comes back. Wait for [`LinkEvent::Up`].
     pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         match &mut self.link {
             Some(link) => link.send(message),
@@ -181,8 +182,8 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// Ends it: a connection that is up is closed, and none is dialled any more. Then take [events](Self::event) on until there
-    /// is none: what the peer sends until it closes too is still received.
+    /// Ends it: the current connection is closed, and none is dialled any more. Then keep taking [events](Self::event)
+    /// until there are none: what the peer sends until it also closes is still received.
     pub fn close(&mut self, close: Close) {
         self.reconnecting.close();
         self.answer = None;
@@ -192,14 +193,14 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// The network has changed, as the system or the user says: what waits is dialled soon.
+    /// The network has changed, as the system or the user says: a waiting client dials soon.
     pub fn network_changed(&mut self) {
         self.reconnecting.handle_network_change(self.clock.now());
     }
 
-    /// Dials now, whatever was decided: somebody has pressed the button, or knows better than the last end what the server
-    /// means. It may have given up; a connection that is up, a dial that is under way, and a WebSocket that was
-    /// [closed](Self::close) stay as they are.
+    /// Dials now, whatever was decided: somebody has pressed the button, or knows better than the last end what the
+    /// server means. This also works after it has given up. A connection that is up, a dial that is under way, and a
+    /// WebSocket that was [closed](Self::close) stay as they are.
     pub fn dial(&mut self) {
         self.reconnecting.dial(self.clock.now());
     }
@@ -210,7 +211,7 @@ impl ReconnectingWebSocket {
         self.reconnecting.state().clone().map(|until| clock.deadline(until))
     }
 
-    /// The connection that is up: to look at, to ping, or to send in other ways. What it receives belongs to
+    /// The current connection: to look at, to ping, or to send in other ways. What it receives belongs to
     /// [`event`](Self::event).
     pub fn link(&mut self) -> Option<&mut WebSocket<MaybeTlsStream>> {
         self.link.as_mut()

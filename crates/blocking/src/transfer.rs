@@ -1,4 +1,4 @@
-//! One transfer, as the application that asked for it has it.
+//! One transfer, as seen by the application that asked for it.
 
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 use crate::client::{Letter, Line};
 use crate::watch::{Teller, Watch, watch};
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once it has ended, keeping it keeps no
-/// client.
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended,
+/// keeping this value does not keep the client alive.
 #[derive(Debug)]
 pub struct Transfer {
     progress: Watch<TransferProgress>,
@@ -80,7 +80,7 @@ impl Transfer {
         self.progress.is_over()
     }
 
-    /// What pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that pauses, resumes and cancels it, also from elsewhere.
     pub fn control(&self) -> Control {
         self.control.clone()
     }

@@ -1,4 +1,4 @@
-//! Messages in, messages out: a WebSocket for those who want no more than that.
+//! Messages in, messages out: a WebSocket for applications that want no more than that.
 
 mod ask;
 mod held;
@@ -59,9 +59,9 @@ pub use spawned::{Receiver, Sender};
 /// ```
 ///
 /// # Heartbeats
-/// Pings, pongs and deadlines are kept in both directions while a call waits, and by sends that do not; no call waits longer
-/// than the connection's next deadline without looking at it. An owner that does something else for a long time, longer
-/// than half the interval of the heartbeat, should let a thread drive the WebSocket: [`spawn`](Self::spawn).
+/// Pings, pongs and deadlines are handled in both directions while a call waits, and by sends that do not wait. No call
+/// waits longer than the connection's next deadline without checking it. An owner that does something else for longer
+/// than half the interval of the heartbeat should let a thread drive the WebSocket: [`spawn`](Self::spawn).
 ///
 /// # How long calls wait
 /// No call waits for ever for a peer that is gone, but some do for one that is there:
@@ -71,27 +71,27 @@ pub use spawned::{Receiver, Sender};
 /// | [`connect`](Self::connect), [`accept`](Self::accept) | the opening handshake | [`dial::Config::connect_timeout`], [`accept::Config::timeout`] |
 /// | [`receive`](Self::receive), [`receive_piece`](Self::receive_piece), [`event`](Self::event) | whatever comes next | as long as the peer answers pings; [`receive_timeout`](Self::receive_timeout) no longer than it is told |
 /// | [`ended`](Self::ended) | the end | as long as the peer answers pings or sends; after a [`close`](Self::close) as [`closing::Config`](bowline_core::closing::Config) says |
-/// | [`send`](Self::send), [`send_piece`](Self::send_piece), [`flush`](Self::flush) | the peer, to take what was sent | as long as it lives, or takes nothing for [`Config::write_timeout`], which is not set by default |
+/// | [`send`](Self::send), [`send_piece`](Self::send_piece), [`flush`](Self::flush) | the peer, to accept what was sent | as long as the peer is alive, or until it has accepted nothing for [`Config::write_timeout`], which is not set by default |
 ///
-/// A peer is gone when the [heartbeat](bowline_core::heartbeat::Config) finds nobody there: by default 40 s after its last byte. Without
-/// a heartbeat only the system notices, after a quarter of an hour as a rule, and never if nothing is under way. The other calls
-/// do not wait.
+/// A peer is gone when the [heartbeat](bowline_core::heartbeat::Config) finds nobody there: by default 40 s after its
+/// last byte. Without a heartbeat, only the system notices, usually after a quarter of an hour, and never if nothing is
+/// under way. The other calls do not wait.
 ///
 /// # The socket below
-/// It is the WebSocket's own: whether calls wait for it changes from call to call, and so it does for its duplicates
-/// (`try_clone`). One serves to shut the socket down, but not to read or write.
+/// The WebSocket controls it: whether calls block changes from call to call, also for duplicates of the socket
+/// (`try_clone`). You can use a duplicate to shut the socket down, but not to read or write.
 ///
 /// # Both sides send
-/// While [`send`](Self::send) waits for the peer to take what was sent, it takes in what the peer sends, and holds it for
-/// the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. How much is
-/// held is [bounded](Self::set_ahead).
+/// While [`send`](Self::send) waits for the peer to accept what was sent, it reads what the peer sends, and holds it
+/// for the next [`receive`](Self::receive). So two ends that send before they receive do not wait for each other. How
+/// much is held is [bounded](Self::set_ahead).
 ///
 /// # The other side closes
-/// Its Close is answered when the owner asks for more after the last message, and what was sent before that leaves first.
-/// So a loop that receives and replies has replied to everything, whatever came behind it.
+/// Its Close is answered when the owner asks for more after the last message, and what was sent before that leaves
+/// first. So a loop that receives and replies has replied to everything, whatever came after it.
 ///
 /// # Messages larger than memory
-/// With [`Config::delivery`] messages arrive in pieces, below one frame if need be: see
+/// With [`Config::delivery`], messages arrive in pieces, in parts of a frame if necessary: see
 /// [`receive_piece`](Self::receive_piece) and [`send_piece`](Self::send_piece).
 pub struct WebSocket<S> {
     driver: Driver<S>,
@@ -125,9 +125,9 @@ impl<S: Stream> WebSocket<S> {
     /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
     ///
-    /// The stream may be any, so it is taken as it is. If it is a socket of TCP, [tune](crate::tcp::tune) it before, as a
-    /// [`Listener`](crate::Listener) has done, or pings wait behind what the system has queued; and let it hold more on a fast
-    /// path, by a [valve](Self::with_valve).
+    /// The stream may be of any kind, so it is taken as it is. If it is a TCP socket, [tune](crate::tcp::tune) it
+    /// first, as a [`Listener`](crate::Listener) does, or pings wait behind what the system has queued; and let it hold
+    /// more on a fast path, by a [valve](Self::with_valve).
     ///
     /// # Errors
     /// Says why there is no WebSocket. The client has been told.
@@ -160,8 +160,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
-    /// [`Valve`](bowline_host::Valve). For a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
-    /// [`set_unsent`](crate::tcp::set_unsent). [`connect`](WebSocket::connect) has done both.
+    /// [`Valve`](bowline_host::Valve). For a [tuned](crate::tcp::tune) socket, `set` is
+    /// [`set_unsent`](crate::tcp::set_unsent), which tells the system. [`connect`](WebSocket::connect) has done both.
     #[must_use]
     pub fn with_valve(self, set: fn(&S, u32)) -> Self {
         Self { driver: self.driver.with_valve(set), ..self }
@@ -169,8 +169,8 @@ impl<S: Stream> WebSocket<S> {
 
     // ----- receiving -----
 
-    /// The next message, or how the connection ended; that again and again. Where messages arrive in pieces it is put
-    /// together from those that have not been received.
+    /// The next message, or how the connection ended, which is repeated on each further call. Where messages arrive in
+    /// pieces, the message is put together from those that have not been received.
     ///
     /// # Errors
     /// The end, clean or not.
@@ -197,11 +197,11 @@ impl<S: Stream> WebSocket<S> {
         Ok(None)
     }
 
-    /// The next piece of a message, or how the connection ended; that again and again.
+    /// The next piece of a message, or how the connection ended, which is repeated on each further call.
     ///
-    /// With [`Config::delivery`] set to [`Pieces`](bowline_core::message::Delivery::Pieces) a piece is what has arrived, and
-    /// no more memory is used than the settings say, however long the message is. Otherwise each message is its own first
-    /// and last piece.
+    /// With [`Config::delivery`] set to [`Pieces`](bowline_core::message::Delivery::Pieces), a piece is what has
+    /// arrived, and no more memory is used than the settings say, however long the message is. Otherwise each message
+    /// is its own first and last piece.
     ///
     /// # Errors
     /// The end, clean or not.
@@ -213,8 +213,8 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    /// The next thing that happens, be it a message, news of the connection, or the end; that again and again. For
-    /// owners that want to know more than messages.
+    /// The next thing that happens: a message, news of the connection, or the end, which is repeated on each further
+    /// call. For owners that want to know more than messages.
     pub fn event(&mut self) -> Event {
         loop {
             if let Some(event) = self.next_event(&mut Patience::Endless) {
@@ -235,8 +235,8 @@ impl<S: Stream> WebSocket<S> {
 
     // ----- closing -----
 
-    /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
-    /// [end](Self::ended): what the peer sends until it closes too is still received.
+    /// Starts the closing handshake, behind the messages sent so far. Then keep [receiving](Self::receive), or wait for
+    /// the [end](Self::ended): what the peer sends until it also closes is still received.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already.
@@ -245,7 +245,7 @@ impl<S: Stream> WebSocket<S> {
         self.driver.conn_mut().close(now, close)
     }
 
-    /// The driver inside, for owners that want the connection itself from here on. Messages that are held are lost.
+    /// The driver inside, for owners that want the connection itself from here on. Held messages are lost.
     pub fn into_driver(self) -> Driver<S> {
         self.driver
     }

@@ -2,7 +2,7 @@
 //!
 //! # The levels
 //!
-//! `bowline-core` decides everything; this crate gives it sockets and clocks. It is made of thin levels, each usable
+//! `bowline-core` decides everything; this crate gives it sockets and clocks. It consists of thin levels, each usable
 //! alone and over any `AsyncRead + AsyncWrite`:
 //!
 //! | level | one job |
@@ -10,13 +10,14 @@
 //! | [`dial`], [`accept`] | a stream, and the opening handshake on it |
 //! | [`Driver`] | moves the bytes of one [`Connection`](bowline_core::Connection) and keeps its time |
 //! | [`WebSocket`] | messages in, messages out, polled by its owner or driven by a task |
-//! | [`ReconnectingWebSocket`] | the same to any server, dialled again whenever it is lost |
+//! | [`ReconnectingWebSocket`] | the same to any server, reconnecting whenever the connection is lost |
 //! | [`Client`], [`Server`] | files, and messages of sessions, over as many links as it takes |
 //!
 //! # The runtime
 //!
-//! Deadlines are timers of tokio's, and tokio panics where a runtime has none: one that is built by hand needs
-//! [`enable_all`](tokio::runtime::Builder::enable_all), or `enable_time` over streams that are no sockets. `#[tokio::main]` has all.
+//! Deadlines are timers of tokio, and tokio panics where a runtime has none. A runtime that you build by hand needs
+//! [`enable_all`](tokio::runtime::Builder::enable_all), or `enable_time` over streams that are not sockets.
+//! `#[tokio::main]` enables all.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

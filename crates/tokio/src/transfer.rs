@@ -1,4 +1,4 @@
-//! One transfer, as the application that asked for it has it.
+//! One transfer, as seen by the application that asked for it.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ pub use bowline_host::transfer::{Control, Finished, TransferError, TransferProgr
 
 use crate::client::Command;
 
-/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once it has ended, keeping it keeps no
-/// client.
+/// A transfer under way. Dropping it does not end it; [`cancel`](Self::cancel) does. Once the transfer has ended,
+/// keeping this value does not keep the client alive.
 #[derive(Debug)]
 pub struct Transfer {
     progress: watch::Receiver<TransferProgress>,
@@ -27,14 +27,14 @@ impl Transfer {
         self.control.id()
     }
 
-    /// How far it has come, as a channel that always holds the latest; it is updated several times a second.
+    /// How far it has come, as a channel that always holds the latest state; it is updated several times a second.
     pub fn progress(&self) -> watch::Receiver<TransferProgress> {
         self.progress.clone()
     }
 
     /// Waits for the end.
     ///
-    /// Cancel-safe: call it again and it goes on waiting. After it has returned once, it returns the same.
+    /// Cancel-safe: call it again, and it continues to wait. After it has returned once, it returns the same.
     ///
     /// # Errors
     /// Why the file has not arrived.
@@ -46,7 +46,7 @@ impl Transfer {
         self.ended.insert(ended).clone()
     }
 
-    /// What pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that pauses, resumes and cancels it, also from elsewhere.
     pub fn control(&self) -> Control {
         self.control.clone()
     }

@@ -1,4 +1,4 @@
-//! Messages in, messages out: a WebSocket for those who want no more than that.
+//! Messages in, messages out: a WebSocket for applications that want no more than that.
 
 mod arrivals;
 mod ask;
@@ -66,27 +66,27 @@ pub use spawned::{Receiver, Sender};
 /// ```
 ///
 /// # Heartbeats
-/// Pings, pongs and deadlines are kept while the owner receives, sends, or flushes. An owner that does
-/// something else for a long time, longer than half the interval of the heartbeat, should let a task drive the
-/// WebSocket: [`spawn`](Self::spawn).
+/// Pings, pongs and deadlines are handled while the owner receives, sends, or flushes. An owner that does something
+/// else for longer than half the interval of the heartbeat should let a task drive the WebSocket:
+/// [`spawn`](Self::spawn).
 ///
 /// # The other side closes
-/// Its Close is answered when [`receive`](Self::receive) is called after the last message, and what was sent before that
-/// call leaves first. So a loop that receives and replies has replied to everything, whatever came behind it. An owner
-/// that does not come back has half of [`close_timeout`](bowline_core::closing::Config::close_timeout); then the answer is
-/// given without it.
+/// Its Close is answered when [`receive`](Self::receive) is called after the last message, and what was sent before
+/// that call leaves first. So a loop that receives and replies has replied to everything, whatever came after it. An
+/// owner that does not come back has half of [`close_timeout`](bowline_core::closing::Config::close_timeout); then the
+/// answer is given without it.
 ///
 /// # Messages larger than memory
-/// With [`Config::delivery`] messages arrive in pieces, below one frame if need be: see
+/// With [`Config::delivery`], messages arrive in pieces, in parts of a frame if necessary: see
 /// [`receive_piece`](Self::receive_piece) and [`send_piece`](Self::send_piece).
 ///
 /// # Two halves
-/// `futures::StreamExt::split` makes a half to receive and a half to send that work in two tasks, with a lock between
-/// them that is held only while one of them polls. The halves of [`spawn`](Self::spawn) share nothing but queues.
+/// `futures::StreamExt::split` makes a receiving and a sending half that work in two tasks, with a lock between them
+/// that is held only while one of them polls. The halves of [`spawn`](Self::spawn) share only queues.
 ///
 /// # As a `Stream`
-/// Yields messages, and ends after the last one. Unless the end was clean (both sides said so by 1000, or without a
-/// code) the last item is the [`Disconnect`] as an error. [`disconnect`](Self::disconnect) knows how it ended in
+/// Yields messages, and ends after the last one. Unless the end was clean (both sides closed with 1000, or without a
+/// code), the last item is the [`Disconnect`] as an error. [`disconnect`](Self::disconnect) knows how it ended in
 /// either case.
 pub struct WebSocket<S> {
     driver: Driver<S>,
@@ -134,15 +134,15 @@ impl<S> WebSocket<S> {
     }
 
     /// Calls `set` with how many unsent bytes the system may hold for this stream, whenever that changes; see
-    /// [`Valve`](bowline_host::Valve). For a socket that was [tuned](crate::tcp::tune), whose bytes `set` tells the system by
-    /// [`set_unsent`](crate::tcp::set_unsent). [`connect`](WebSocket::connect) has done both.
+    /// [`Valve`](bowline_host::Valve). For a [tuned](crate::tcp::tune) socket, `set` is
+    /// [`set_unsent`](crate::tcp::set_unsent), which tells the system. [`connect`](WebSocket::connect) has done both.
     #[must_use]
     pub fn with_valve(self, set: fn(&S, u32)) -> Self {
         Self { driver: self.driver.with_valve(set), ..self }
     }
 
-    /// Starts the closing handshake, behind the messages sent so far. Then [receive](Self::receive) on, or wait for the
-    /// [end](Self::ended): what the peer sends until it closes too is still received.
+    /// Starts the closing handshake, behind the messages sent so far. Then keep [receiving](Self::receive), or wait for
+    /// the [end](Self::ended): what the peer sends until it also closes is still received.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already.
@@ -170,8 +170,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Accepts whatever WebSocket the client asks for, also for pages of any site, with the default settings; see
     /// [`accept`](crate::accept) for more.
     ///
-    /// The stream may be any, so it is taken as it is. If it is a socket of TCP, [tune](crate::tcp::tune) it before, or pings
-    /// wait behind what the system has queued; and let it hold more on a fast path, by a [valve](Self::with_valve).
+    /// The stream may be of any kind, so it is taken as it is. If it is a TCP socket, [tune](crate::tcp::tune) it
+    /// first, or pings wait behind what the system has queued; and let it hold more on a fast path, by a
+    /// [valve](Self::with_valve).
     ///
     /// Cancel-safe in that dropping the future drops the stream; half a handshake is of no use to anyone.
     ///
@@ -182,8 +183,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self::server(accepted, Config::default()).map_err(AcceptError::System)
     }
 
-    /// The next message, or how the connection ended; that again and again. Where messages arrive in pieces it is put
-    /// together from those that have not been received.
+    /// The next message, or how the connection ended, which is repeated on each further call. Where messages arrive in
+    /// pieces, the message is put together from those that have not been received.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
@@ -193,19 +194,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
-    /// The next thing that happens, be it a message, news of the connection, or the end; that again and again. For
-    /// owners that want to know more than messages.
+    /// The next thing that happens: a message, news of the connection, or the end, which is repeated on each further
+    /// call. For owners that want to know more than messages.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     pub async fn event(&mut self) -> Event {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// Waits until there is room, and sends a message. What the stream takes at once has left when this returns; the
+    /// Waits until there is room, and sends a message. What the stream accepts at once has left when this returns; the
     /// rest follows whenever the WebSocket is polled.
     ///
-    /// While it waits it receives, up to a limit. If the peer waits for us to read before it reads on, and we wait here,
-    /// nothing moves: receive and send at the same time, by two halves.
+    /// While it waits, it receives, up to a limit. If the peer waits for us to read before it reads on, and we wait
+    /// here, nothing moves: receive and send at the same time, with two halves.
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
@@ -224,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
     /// # Errors
-    /// Some of it is lost: the connection has ended, or ends without it.
+    /// Some of it is lost: the connection has ended, or is ending without it.
     pub async fn flush(&mut self) -> Result<(), Unsent> {
         poll_fn(|cx| self.poll_sent(cx)).await
     }

@@ -20,10 +20,9 @@ use crate::transfer::{Control, Finished, Place, Places, Transfer, TransferError,
 use crate::wait::waker;
 use crate::watch::{Audience, watch};
 
-/// A client of one server that works while its owner calls: it dials, pings and moves files and messages inside the calls
-/// that wait. See
-/// [`Client`] for one with a thread of its own, which pings whatever its owner does; [`spawn`](Self::spawn) makes one of
-/// this.
+/// A client of one server that works while its owner calls: it dials, pings and moves files and messages inside the
+/// calls that wait. [`Client`] has a thread of its own, and pings whatever its owner does; [`spawn`](Self::spawn) turns
+/// this client into one.
 ///
 /// ```no_run
 /// use bowline_blocking::{ClientConfig, InlineClient};
@@ -40,8 +39,8 @@ use crate::watch::{Audience, watch};
 /// # }
 /// ```
 ///
-/// Files are read and written on a few threads meanwhile; the socket and all decisions are on this one. Dropping it ends the
-/// connection without a word; [`close`](Self::close) says goodbye.
+/// Files are meanwhile read and written on a few threads; the socket and all decisions are on this one. Dropping the
+/// client ends the connection without a word; [`close`](Self::close) says goodbye.
 #[derive(Debug)]
 pub struct InlineClient {
     client: Client,
@@ -59,7 +58,7 @@ impl InlineClient {
     /// A client of the server at this `ws://` URL, or with feature `tls` a `wss://` one. It dials as soon as a call waits.
     ///
     /// # Errors
-    /// The URL or the token is not valid, or the system gives no random bytes, or nothing to wait with.
+    /// The URL or the token is not valid, the system gives no random bytes, or it gives nothing to wait with.
     pub fn new(url: &str, config: ClientConfig) -> Result<Self, StartError> {
         let request = config.request(url)?;
         let (waker, wakened) = waker().map_err(StartError::Thread)?;
@@ -76,7 +75,7 @@ impl InlineClient {
         Ok(Self { client, task })
     }
 
-    /// Lets a thread do the work from here on. Transfers that were begun go on.
+    /// Lets a thread do the work from here on. Transfers under way continue.
     ///
     /// # Errors
     /// [`StartError::Thread`].
@@ -85,7 +84,7 @@ impl InlineClient {
         Ok(self.client)
     }
 
-    /// Sends a file under this name. The same id goes on where an earlier process stopped.
+    /// Sends a file under this name. The same id resumes where an earlier process stopped.
     ///
     /// # Errors
     /// The file cannot be read, or the client was closed.
@@ -124,7 +123,7 @@ impl InlineClient {
         Ok(Underway { task: &mut self.task, transfer })
     }
 
-    /// Fetches the file of this name to a path. The same id goes on where an earlier process stopped.
+    /// Fetches the file of this name to a path. The same id resumes where an earlier process stopped.
     ///
     /// # Errors
     /// The path cannot be written to, or the client was closed.
@@ -149,8 +148,8 @@ impl InlineClient {
         Ok(Underway { task: &mut self.task, transfer })
     }
 
-    /// Works for so long: keeps the connection alive, and moves messages, and transfers that were begun. Without time it does
-    /// what can be done at once. False if the client has ended.
+    /// Works for this long: keeps the connection alive, and moves messages and the transfers that were begun. With no
+    /// time, it does what can be done at once. False if the client has ended.
     pub fn drive(&mut self, time: Duration) -> bool {
         let until = self.task.now() + time;
         while self.task.work() {
@@ -163,10 +162,10 @@ impl InlineClient {
         false
     }
 
-    /// Shows another token from the next dial on; see [`Client::set_token`].
+    /// Presents another token from the next dial on; see [`Client::set_token`].
     ///
     /// # Errors
-    /// The token cannot stand in a header of HTTP.
+    /// The token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         self.client.set_token(token)
     }
@@ -203,13 +202,13 @@ impl InlineClient {
         self.client.traffic.get()
     }
 
-    /// The turns of the link's life from now on. Who listens too slowly misses some of them.
+    /// Events of the link from now on. A listener that is too slow misses some of them.
     pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
         self.client.events()
     }
 
-    /// Closes the connection, and works until it is closed and what was received is durable: as long as [`Client::close`] may
-    /// wait. What was begun and has not ended comes to nothing.
+    /// Closes the connection, and works until it is closed and what was received is durable: as long as
+    /// [`Client::close`] may wait. Transfers that have not ended come to nothing.
     pub fn close(self) {
         let Self { client, mut task } = self;
         drop(client.hang_up());
@@ -242,7 +241,7 @@ impl Underway<'_> {
         self.transfer.id()
     }
 
-    /// Works until there is something new to tell of its progress; `None` when it has ended.
+    /// Works until there is news of its progress; `None` when it has ended.
     pub fn progress(&mut self) -> Option<TransferProgress> {
         let Self { task, transfer } = self;
         let news = task.work_until(None, || match transfer.news() {
@@ -261,7 +260,7 @@ impl Underway<'_> {
         task.work_until(None, || transfer.end()).unwrap_or(Err(TransferError::Closed))
     }
 
-    /// What pauses, resumes and cancels it, also from elsewhere.
+    /// A handle that pauses, resumes and cancels it, also from elsewhere.
     pub fn control(&self) -> Control {
         self.transfer.control()
     }

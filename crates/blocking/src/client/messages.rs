@@ -1,4 +1,4 @@
-//! Messages: what the application of a client says and hears.
+//! Messages: what the application of a client sends and receives.
 
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ impl Client {
     /// before they receive, they wait for each other: let another thread receive, or [set a limit](Self::send_timeout).
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]). The message
-    /// comes back.
+    /// The message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
+    /// message comes back.
     pub fn send(&self, message: Message) -> Result<(), SendError> {
         self.queue(message, None)
     }
@@ -40,12 +40,12 @@ impl Client {
         self.ask_volatile(message.clone()).recv().unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Waits until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
-    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
+    /// Waits until everything that was sent before has arrived. Nothing arrives while no link is up, or while the
+    /// server on it does not support messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)).
     ///
     /// # Errors
     /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
-    /// arrived. [`FlushError::Mute`]: it does not speak of messages.
+    /// arrived. [`FlushError::Mute`]: the client does not support messages.
     pub fn flush(&self) -> Result<(), FlushError> {
         self.flushed(None)
     }
@@ -58,8 +58,8 @@ impl Client {
         self.flushed(Instant::now().checked_add(time))
     }
 
-    /// The next message, or the next turn in the life of the session; `None` once the client has ended. With several
-    /// callers, each hears something else.
+    /// The next message, or the next event of the session; `None` once the client has ended. With several callers, each
+    /// gets different ones.
     ///
     /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended;
     /// [`send`](Self::send) then says [`SendError::Mute`].
@@ -78,7 +78,7 @@ impl Client {
         self.heard(Instant::now().checked_add(time))
     }
 
-    /// Everything up to this message is taken care of, and may be acknowledged: for
+    /// Everything up to this message has been taken care of, and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         // Whoever has ended acknowledges nothing.

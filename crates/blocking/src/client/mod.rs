@@ -1,4 +1,4 @@
-//! A client that stays: it dials, dials again, and its transfers go on where they stopped.
+//! A client that stays: it dials, reconnects, and its transfers resume where they stopped.
 
 mod inline;
 mod messages;
@@ -61,7 +61,7 @@ const EVENTS: usize = 256;
 /// # }
 /// ```
 ///
-/// With [`ClientConfig::messages`] it sends and receives messages as well, which outlive its links:
+/// With [`ClientConfig::messages`], it also sends and receives messages, which outlive its links:
 ///
 /// ```
 /// use bowline_blocking::{Client, ClientConfig, Heard, Listener, Server, ServerConfig};
@@ -164,7 +164,7 @@ impl Client {
         InlineClient::new(url, config)?.spawn()
     }
 
-    /// Sends a file under this name. The same id goes on where an earlier process stopped.
+    /// Sends a file under this name. The same id resumes where an earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
@@ -187,7 +187,7 @@ impl Client {
         self.begin(place, offer, source.into())
     }
 
-    /// Sends what comes through a pipe, under this name. Nobody needs to know how much it is; the server must know the
+    /// Sends what comes through a pipe, under this name. Its length need not be known; the server must support the
     /// feature, or the transfer fails. It outlives its links, but not this process: what has come through a pipe cannot
     /// be read again, so give it an id that is used once.
     ///
@@ -200,8 +200,8 @@ impl Client {
         self.begin(place, Offer::of_unknown_length(id, name), Feed::Pipe(pipe))
     }
 
-    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an earlier
-    /// process stopped.
+    /// Fetches the file of this name to a path; for a folder, see [`fetch`](Self::fetch). The same id resumes where an
+    /// earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
@@ -221,8 +221,8 @@ impl Client {
     /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.
     ///
     /// If the name is that of a folder, nothing is written: the transfer brings
-    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself. [`Download::listing`] asks for no
-    /// more than that, be it of all that there is.
+    /// [`Finished::listing`](crate::Finished::listing), and you fetch each file by itself. [`Download::listing`] asks
+    /// only for the listing, of a folder or of everything that there is.
     ///
     /// Returns when the transfer is queued; waits while too many are under way.
     ///
@@ -233,11 +233,11 @@ impl Client {
         self.begin_download(place, store, download)
     }
 
-    /// Shows another token from the next dial on: a link that the server ends because its token is not good any more is
-    /// followed by one with this. The link that is up stays as it is.
+    /// Presents another token from the next dial on: if the server ends a link because its token is no longer valid,
+    /// the next link has this one. The current link stays as it is.
     ///
     /// # Errors
-    /// The token cannot stand in a header of HTTP.
+    /// The token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         check_token(token)?;
         // A client that has ended needs none.
@@ -252,8 +252,8 @@ impl Client {
         self.line.send(Letter::NetworkChanged);
     }
 
-    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
-    /// left. Waits as long as the link lives.
+    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the
+    /// ping left. Waits as long as the link lives.
     ///
     /// # Errors
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
@@ -279,24 +279,24 @@ impl Client {
         self.state.clone()
     }
 
-    /// What the links carry, ten times a second while a transfer is under way, and when one has ended.
+    /// What the links carry, reported ten times a second while a transfer is under way, and when one has ended.
     pub fn traffic(&self) -> Watch<Traffic> {
         self.traffic.clone()
     }
 
-    /// The turns of the link's life from now on. Who listens too slowly misses some of them. To hear of the very first,
+    /// Events of the link from now on. A listener that is too slow misses some of them. To hear of the very first,
     /// listen to an [`InlineClient`] before it is [spawned](InlineClient::spawn).
     pub fn events(&self) -> mpsc::Receiver<LinkEvent> {
         self.events.join(EVENTS)
     }
 
-    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves first,
-    /// however long that takes, unless the server takes nothing for the stall time-out; once the Close may have arrived, it has
-    /// the close time-out to answer, three times as long at most while it still sends, and the end time-out to let go
-    /// ([`closing::Config`](bowline_core::closing::Config)).
+    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves
+    /// first, however long that takes, unless the server accepts nothing for the stall timeout. Once the Close may have
+    /// arrived, the server has the close timeout to answer, at most three times as long while it still sends, and the
+    /// end timeout to let go ([`closing::Config`](bowline_core::closing::Config)).
     ///
-    /// Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them
-    /// first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
+    /// Transfers under way end with [`TransferError::Closed`]. Messages may not have arrived, so [`flush`](Self::flush)
+    /// them first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
     pub fn close(self) {
         // An error says that the thread has ended: closed as well.
         let _ = self.hang_up().recv();

@@ -1,4 +1,4 @@
-//! Messages: what the application of a server says and hears.
+//! Messages: what the application of a server sends and receives.
 
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ impl Server {
     /// Returns when it is queued, and waits while too much is unacknowledged, with or without a link.
     ///
     /// # Errors
-    /// There is no such session (any more), the message is too long, or this server does not speak of messages
-    /// ([`SendError::Mute`]). It comes back.
+    /// There is no such session (any more), the message is too long, or this server does not support messages
+    /// ([`SendError::Mute`]). The message comes back.
     pub fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         self.queue(session, message, None)
     }
@@ -45,8 +45,8 @@ impl Server {
         self.0.house.talks().send_volatile(self.0.clock.now(), session, message)
     }
 
-    /// The next message of any client, or the next turn in the life of a session. With several callers, each hears
-    /// something else. `None` if the server has stopped and its last client is gone.
+    /// The next message of any client, or the next event of a session. With several callers, each gets different ones.
+    /// `None` if the server has stopped and its last client is gone.
     ///
     /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped;
     /// [`send`](Self::send) then says [`SendError::Mute`].
@@ -65,7 +65,7 @@ impl Server {
         self.heard(Instant::now().checked_add(time))
     }
 
-    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been taken care of, and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         self.0.house.talks().confirm(self.0.clock.now(), receipt);

@@ -1,4 +1,4 @@
-//! A server that takes files into a folder and gives them out again, by a thread for each client.
+//! A server that receives files into a folder and sends them out again, with a thread for each client.
 
 mod caller;
 mod link;
@@ -72,7 +72,7 @@ const EVENTS: usize = 1024;
 /// # }
 /// ```
 ///
-/// With [`ServerConfig::messages`] it speaks of messages as well; see [`Client`](crate::Client).
+/// With [`ServerConfig::messages`], it also supports messages; see [`Client`](crate::Client).
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Shared>);
 
@@ -114,22 +114,22 @@ impl Server {
         Self(Arc::new(Shared { house, pool, events, links, places, porch, stopped, clock, news }))
     }
 
-    /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
-    /// disk.
+    /// What the server has done so far, and what it has at the moment, for example for a page that Prometheus reads.
+    /// Waits for the disk.
     pub fn figures(&self) -> Figures {
         self.0.house.figures()
     }
 
-    /// What happens from now on. Who listens too slowly misses some of it.
+    /// What happens from now on. A listener that is too slow misses some of it.
     pub fn events(&self) -> mpsc::Receiver<ServerEvent> {
         self.0.events.join(EVENTS)
     }
 
-    /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop); then tells all clients to come
-    /// back later, makes durable what has come, and returns when they are gone, or a second after
-    /// [`ServerConfig::drain`] has passed, whatever a disk does by then. Whoever has not asked by then is let go without a
-    /// word. The end of one listener is that of the server: clients that come by others from then on are told the same as
-    /// those who were there, if they ask within a second.
+    /// Serves everybody who connects, until the listener is [stopped](crate::Stopper::stop). Then it tells all clients
+    /// to come back later, makes durable what has arrived, and returns when they are gone, or a second after
+    /// [`ServerConfig::drain`] has passed, whatever a disk does by then. A client that has not made its request by then
+    /// is dropped without a word. The end of one listener is that of the server: clients that come by others from then
+    /// on are told the same as those who were there, if they ask within a second.
     ///
     /// # Errors
     /// The listener cannot be used at all; all clients have been told to come back later. A single connection that fails is
@@ -205,10 +205,10 @@ impl Server {
         self.tell(&self.0.house.refuse(peer, Refusal::Tls, format!("no TLS: {error}")));
     }
 
-    /// Serves one client over a stream that is connected and, if need be, encrypted, until it is gone. `peer` is for
+    /// Serves one client over a stream that is connected and, if necessary, encrypted, until it is gone. `peer` is for
     /// events.
     ///
-    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies.
+    /// You bound how many are served like this: [`ServerConfig::max_connections`] does not apply.
     pub fn serve_stream<S: Stream>(&self, stream: S, peer: String) {
         if let Some(caller) = self.caller(&peer) {
             self.serve_caller(caller, stream, peer);
@@ -260,9 +260,9 @@ impl Server {
         }
     }
 
-    /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
-    /// something else, end with a sentence; their clients come again with the token that they have by then, and their
-    /// transfers go on.
+    /// Changes who may connect, and what each may do, from now on. Connections whose token is no longer known, or now
+    /// allows something else, end with a sentence. Their clients reconnect with the token that they have by then, and
+    /// their transfers continue.
     pub fn set_access(&self, access: Access) {
         self.0.house.set_access(access);
     }
@@ -273,13 +273,13 @@ impl Server {
         self.0.house.order(id, Verb::Pause);
     }
 
-    /// Takes a [`pause`](Self::pause) back. It moves again if the client has not paused it too.
+    /// Takes a [`pause`](Self::pause) back. The transfer moves again if the client has not paused it too.
     pub fn resume(&self, id: TransferId) {
         self.0.house.order(id, Verb::Resume);
     }
 
-    /// Ends a transfer that is under way, and says what is to become of the part that its receiver has. The client is
-    /// told. One whose client is away is not ended: it offers again.
+    /// Ends a transfer that is under way, and says what is to happen to the part that its receiver has. The client is
+    /// told. A transfer whose client is away does not end: the client offers it again.
     pub fn cancel(&self, id: TransferId, leftover: Leftover) {
         self.0.house.order(id, Verb::Cancel(leftover));
     }

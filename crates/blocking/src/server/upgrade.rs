@@ -1,4 +1,4 @@
-//! A server that lives in an HTTP server of somebody else, on a route of it.
+//! A server that lives in another HTTP server, on one of its routes.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl Server {
         self.0.house.talks().stop(self.0.clock.now());
     }
 
-    /// Removes what nobody came back for, every now and then, as [`serve`](Self::serve) does by itself. Returns when the
+    /// Removes what nobody came back for, periodically, as [`serve`](Self::serve) does by itself. Returns when the
     /// server is [stopped](Self::stop), or at once if nothing is to be [swept](super::ServerConfig::sweep_every).
     pub fn sweep(&self) {
         if let Some(every) = self.0.house.sweep_every() {

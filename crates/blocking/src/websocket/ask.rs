@@ -22,13 +22,14 @@ pub(super) enum Ask {
 impl Sender {
     /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
     ///
-    /// Messages that nobody has received yet do not hold the answer up, unless they fill the queue and the
-    /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. It waits as long as the
-    /// connection lives, if the peer does not answer.
+    /// Messages that nobody has received yet do not hold up the answer, unless they fill the queue and the
+    /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. If the peer
+    /// does not answer, this waits as long as the connection lives.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over;
-    /// [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing or
+    /// over; [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of
+    /// them.
     pub fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.mailbox.ping(payload).recv().unwrap_or(Err(PingError::Closing))
     }

@@ -9,11 +9,11 @@ use super::WebSocket;
 use crate::stream::Stream;
 
 impl<S: Stream> WebSocket<S> {
-    /// Queues a Ping with this payload, ahead of messages. When it was answered, [`event`](Self::event) tells; see
+    /// Queues a Ping with this payload, ahead of messages. [`event`](Self::event) reports when it was answered; see
     /// [`Connection::ping`].
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing.
+    /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing.
     pub fn ping(&mut self, payload: &[u8]) -> Result<u64, PingError> {
         let now = self.driver.now();
         self.driver.conn_mut().ping(now, payload)
@@ -29,8 +29,8 @@ impl<S: Stream> WebSocket<S> {
         self.conn().stats()
     }
 
-    /// What has happened so far, to be read: for a bug report. Of a connection that has ended,
-    /// [`Disconnect::explain`] tells it.
+    /// What has happened so far, as text for a bug report. For a connection that has ended, use
+    /// [`Disconnect::explain`].
     pub fn timeline(&self) -> Timeline {
         self.conn().timeline(self.driver.now())
     }

@@ -1,4 +1,4 @@
-//! Sending, and taking in meanwhile what the peer says.
+//! Sending, and meanwhile reading what the peer sends.
 
 use bowline_core::connection::SendError;
 use bowline_core::message::Piece;
@@ -10,12 +10,12 @@ use super::held::NoRoom;
 use crate::stream::Stream;
 
 impl<S: Stream> WebSocket<S> {
-    /// Sends a message: waits until there is room, and writes what the stream takes at once. The rest leaves with the next
-    /// calls; [`flush`](Self::flush) waits for it.
+    /// Sends a message: waits until there is room, and writes what the stream accepts at once. The rest leaves with the
+    /// next calls; [`flush`](Self::flush) waits for it.
     ///
     /// # Errors
     /// If the connection is closing or closed, a message in pieces has not ended, or there is no room and
-    /// [as much is held](Self::set_ahead) as may be: then receive first. The message comes back.
+    /// [no more may be held](Self::set_ahead): then receive first. The message comes back.
     pub fn send(&mut self, message: Message) -> Result<(), SendError<Message>> {
         if let Err(no) = self.wait_for_room() {
             return Err(no.of(message));
@@ -60,10 +60,11 @@ impl<S: Stream> WebSocket<S> {
         self.driver.conn_mut().send_piece(now, piece)
     }
 
-    /// Waits until the last byte of what was sent is on its way, and takes in meanwhile what the peer sends.
+    /// Waits until the last byte of what was sent is on its way, and meanwhile reads what the peer sends.
     ///
     /// # Errors
-    /// Some of it is lost, for the connection has ended, or ends without it; or [as much is held](Self::set_ahead) as may be.
+    /// Some of it is lost, because the connection has ended, or is ending without it; or
+    /// [no more may be held](Self::set_ahead).
     pub fn flush(&mut self) -> Result<(), Unsent> {
         // A wait ends when all has left that could not leave at once; nothing tells of what could.
         self.driver.offer(self.driver.now());
@@ -76,7 +77,7 @@ impl<S: Stream> WebSocket<S> {
         if self.driver.has_lost_output() { Err(Unsent::Lost) } else { Ok(()) }
     }
 
-    /// How many bytes of messages may be held for later while a call sends. `None` is no limit. Default: 16 MiB.
+    /// How many bytes of messages may be held for later while a call sends. `None` means no limit. Default: 16 MiB.
     pub fn set_ahead(&mut self, most: Option<usize>) {
         self.held.set_limit(most);
     }

@@ -1,4 +1,4 @@
-//! Messages: what the application of a client says and hears.
+//! Messages: what the application of a client sends and receives.
 
 use std::sync::mpsc::TryRecvError;
 
@@ -17,8 +17,8 @@ impl Client {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// The message is too long, the client has ended, or it does not speak of messages ([`SendError::Mute`]). The message
-    /// comes back.
+    /// The message is too long, the client has ended, or it does not support messages ([`SendError::Mute`]). The
+    /// message comes back.
     pub async fn send(&self, message: Message) -> Result<(), SendError> {
         let send = || match self.talk.send(message.clone()) {
             Err(SendError::Full(_)) => Err(None),
@@ -29,7 +29,7 @@ impl Client {
 
     /// Sends a message at once or never.
     ///
-    /// When the future is dropped early, the message may leave or not, and is gone.
+    /// When the future is dropped early, the message may or may not leave, and is gone.
     ///
     /// # Errors
     /// The session is on no link, the message is too long, or too many wait. The message comes back.
@@ -40,21 +40,21 @@ impl Client {
         taken.await.unwrap_or(Err(SendError::Unknown(message)))
     }
 
-    /// Waits until everything that was sent before has arrived. While no link is up, or the server on it does not speak of
-    /// messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)), nothing does.
+    /// Waits until everything that was sent before has arrived. Nothing arrives while no link is up, or while the
+    /// server on it does not support messages ([`Event::Unsupported`](bowline_core::messages::Event::Unsupported)).
     ///
     /// Cancel-safe.
     ///
     /// # Errors
     /// The session is lost meanwhile, or the client has ended; [`receive`](Self::receive) hands back what may not have
-    /// arrived. [`FlushError::Mute`]: it does not speak of messages.
+    /// arrived. [`FlushError::Mute`]: the client does not support messages.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let mark = self.talk.mark()?;
         self.news.look(|| self.talk.flushed(mark).ok_or(None)).await
     }
 
-    /// The next message, or the next turn in the life of the session; `None` once the client has ended. With several
-    /// callers, each hears something else.
+    /// The next message, or the next event of the session; `None` once the client has ended. With several callers, each
+    /// gets different ones.
     ///
     /// Without [`ClientConfig::messages`](super::ClientConfig::messages) it is `None` at once, as if the client had ended, with
     /// a warning in the log; [`send`](Self::send) then says [`SendError::Mute`].
@@ -77,7 +77,7 @@ impl Client {
         self.news.look(receive).await
     }
 
-    /// Everything up to this message is taken care of, and may be acknowledged: for
+    /// Everything up to this message has been taken care of, and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         // Whoever has ended acknowledges nothing.

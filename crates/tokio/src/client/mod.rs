@@ -1,4 +1,4 @@
-//! A client that stays: it dials, dials again, and its transfers go on where they stopped.
+//! A client that stays: it dials, reconnects, and its transfers resume where they stopped.
 
 mod messages;
 mod task;
@@ -29,9 +29,9 @@ pub type LinkState = bowline_host::client::LinkState<tokio::time::Instant>;
 /// How many events may wait for whoever listens.
 const EVENTS: usize = 256;
 
-/// A client of one server. Clones share the connection; it is closed when the last one is dropped, no transfer is under
-/// way and every message has arrived. Until then it dials on, if need be, unless [`ClientConfig::reconnect`] has an end;
-/// [`close`](Self::close) waits for none of it.
+/// A client of one server. Clones share the connection. It is closed when the last one is dropped, no transfer is under
+/// way and every message has arrived. Until then it reconnects if necessary, unless [`ClientConfig::reconnect`] has an
+/// end; [`close`](Self::close) waits for none of it.
 ///
 /// ```no_run
 /// use bowline_core::transfer::{SafeName, TransferId};
@@ -49,7 +49,7 @@ const EVENTS: usize = 256;
 /// # }
 /// ```
 ///
-/// With [`ClientConfig::messages`] it sends and receives messages as well, which outlive its links:
+/// With [`ClientConfig::messages`], it also sends and receives messages, which outlive its links:
 ///
 /// ```
 /// use bowline_core::Message;
@@ -135,7 +135,7 @@ impl Client {
         Ok(Self { commands, state: watch, traffic: carried, events, places: Places::new(), talk, news })
     }
 
-    /// Sends a file under this name. The same id goes on where an earlier process stopped.
+    /// Sends a file under this name. The same id resumes where an earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.
@@ -168,7 +168,7 @@ impl Client {
         Ok(transfer)
     }
 
-    /// Sends what comes through a pipe, under this name. Nobody needs to know how much it is; the server must know the
+    /// Sends what comes through a pipe, under this name. Its length need not be known; the server must support the
     /// feature, or the transfer fails. It outlives its links, but not this process: what has come through a pipe cannot
     /// be read again, so give it an id that is used once.
     ///
@@ -185,7 +185,7 @@ impl Client {
         Ok(transfer)
     }
 
-    /// Fetches the file of this name to a path; of a folder see [`fetch`](Self::fetch). The same id goes on where an
+    /// Fetches the file of this name to a path; for a folder, see [`fetch`](Self::fetch). The same id resumes where an
     /// earlier process stopped.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
@@ -208,8 +208,8 @@ impl Client {
     /// Fetches a file into a store. Files of one folder must go into one store, or clones of it.
     ///
     /// If the name is that of a folder, nothing is written: the transfer brings
-    /// [`Finished::listing`](crate::Finished::listing), and each file is fetched by itself. [`Download::listing`] asks for no
-    /// more than that, be it of all that there is.
+    /// [`Finished::listing`](crate::Finished::listing), and you fetch each file by itself. [`Download::listing`] asks
+    /// only for the listing, of a folder or of everything that there is.
     ///
     /// Returns when the transfer is queued; waits while too many are under way. Cancel-safe: a cancelled call has
     /// queued nothing.
@@ -223,11 +223,11 @@ impl Client {
         Ok(transfer)
     }
 
-    /// Shows another token from the next dial on: a link that the server ends because its token is not good any more is
-    /// followed by one with this. The link that is up stays as it is.
+    /// Presents another token from the next dial on: if the server ends a link because its token is no longer valid,
+    /// the next link has this one. The current link stays as it is.
     ///
     /// # Errors
-    /// The token cannot stand in a header of HTTP.
+    /// The token cannot be sent in an HTTP header.
     pub fn set_token(&self, token: &str) -> Result<(), RequestError> {
         check_token(token)?;
         // A client that has ended needs none.
@@ -242,8 +242,8 @@ impl Client {
         let _ = self.commands.send(Command::NetworkChanged);
     }
 
-    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the ping
-    /// left. Waits as long as the link lives. Cancel-safe: the answer is of no interest then.
+    /// Sends a ping, ahead of everything that waits, and says how long the answer took from the moment in which the
+    /// ping left. Waits as long as the link lives. Cancel-safe: the answer is then of no interest.
     ///
     /// # Errors
     /// [`PingError::Closing`] if there is no link, or if it ends before the answer has come; [`PingError::Unanswered`] if a
@@ -260,12 +260,12 @@ impl Client {
         self.state.clone()
     }
 
-    /// What the links carry, ten times a second while a transfer is under way, and when one has ended.
+    /// What the links carry, reported ten times a second while a transfer is under way, and when one has ended.
     pub fn traffic(&self) -> watch::Receiver<Traffic> {
         self.traffic.clone()
     }
 
-    /// The turns of the link's life from now on, until the client has ended. Who listens too slowly misses some of them.
+    /// Events of the link from now on, until the client has ended. A listener that is too slow misses some of them.
     pub fn events(&self) -> broadcast::Receiver<LinkEvent> {
         match self.events.upgrade() {
             Some(events) => events.subscribe(),
@@ -273,13 +273,14 @@ impl Client {
         }
     }
 
-    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves first,
-    /// however long that takes, unless the server takes nothing for the stall time-out; once the Close may have arrived, it has
-    /// the close time-out to answer, three times as long at most while it still sends, and the end time-out to let go
-    /// ([`closing::Config`](bowline_core::closing::Config)). Once it has been polled, it closes also if it is dropped.
+    /// Closes the connection, and waits until it is closed and what was received is durable. What is queued leaves
+    /// first, however long that takes, unless the server accepts nothing for the stall timeout. Once the Close may have
+    /// arrived, the server has the close timeout to answer, at most three times as long while it still sends, and the
+    /// end timeout to let go ([`closing::Config`](bowline_core::closing::Config)). Once the future has been polled, the
+    /// connection closes even if the future is dropped.
     ///
-    /// Transfers under way end with [`TransferError::Closed`]; messages may not have arrived, so [`flush`](Self::flush) them
-    /// first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
+    /// Transfers under way end with [`TransferError::Closed`]. Messages may not have arrived, so [`flush`](Self::flush)
+    /// them first. Those that are not known to have arrived are handed to whoever still [receives](Self::receive).
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.commands.send(Command::Close(done)).is_ok() {

@@ -1,4 +1,4 @@
-//! Messages: what the application of a server says and hears.
+//! Messages: what the application of a server sends and receives.
 
 use std::sync::mpsc::TryRecvError;
 
@@ -18,8 +18,8 @@ impl Server {
     /// cancelled call has queued nothing.
     ///
     /// # Errors
-    /// There is no such session (any more), the message is too long, or this server does not speak of messages
-    /// ([`SendError::Mute`]). It comes back.
+    /// There is no such session (any more), the message is too long, or this server does not support messages
+    /// ([`SendError::Mute`]). The message comes back.
     pub async fn send(&self, session: SessionId, message: Message) -> Result<(), SendError> {
         let send = || match self.house.talks().send(self.clock.now(), session, message.clone()) {
             Err(SendError::Full(_)) => Err(self.expiry()),
@@ -36,8 +36,8 @@ impl Server {
         self.house.talks().send_volatile(self.clock.now(), session, message)
     }
 
-    /// The next message of any client, or the next turn in the life of a session. With several callers, each hears
-    /// something else. `None` if the server has stopped and its last client is gone.
+    /// The next message of any client, or the next event of a session. With several callers, each gets different ones.
+    /// `None` if the server has stopped and its last client is gone.
     ///
     /// Without [`ServerConfig::messages`](super::ServerConfig::messages) it is `None` at once, as if the server had stopped, with
     /// a warning in the log;
@@ -62,7 +62,7 @@ impl Server {
         self.news.look(receive).await
     }
 
-    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been taken care of, and may be acknowledged: for
     /// [`AckOn::Confirmation`](bowline_core::replay::AckOn::Confirmation).
     pub fn confirm(&self, receipt: Receipt) {
         self.house.talks().confirm(self.clock.now(), receipt);

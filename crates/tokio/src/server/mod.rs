@@ -1,4 +1,4 @@
-//! A server that takes files into a folder and gives them out again, for many clients at once.
+//! A server that receives files into a folder and sends them out again, for many clients at once.
 
 mod door;
 mod log;
@@ -80,7 +80,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server of the files in this store. It may speak of messages as well: [`ServerConfig::messages`].
+    /// A server of the files in this store. It can support messages as well: [`ServerConfig::messages`].
     ///
     /// # Panics
     /// If the operating system has no randomness.
@@ -93,23 +93,24 @@ impl Server {
         Self { house, events, stopping, letting_go, clock, places, news, log: Log::new(clock) }
     }
 
-    /// What the server has done so far, and what it has at the moment: for a page that Prometheus reads, say. Waits for the
-    /// disk.
+    /// What the server has done so far, and what it has at the moment, for example for a page that Prometheus reads.
+    /// Waits for the disk.
     pub fn figures(&self) -> Figures {
         self.house.figures()
     }
 
-    /// What happens from now on. Who listens too slowly misses some of it.
+    /// What happens from now on. A listener that is too slow misses some of it.
     pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
         self.events.subscribe()
     }
 
-    /// Serves everybody who connects, until `shutdown` completes; then tells all clients to come back later, makes
-    /// durable what has come, and returns when they are gone, or a second after [`ServerConfig::drain`] has passed. Whoever
-    /// has not finished its handshake by then is let go without a word. The end of one listener is that of the server:
-    /// clients that come by others from then on are told the same as those who were there, if they ask within a second.
+    /// Serves everybody who connects, until `shutdown` completes. Then it tells all clients to come back later, makes
+    /// durable what has arrived, and returns when they are gone, or a second after [`ServerConfig::drain`] has passed.
+    /// A client that has not finished its handshake by then is dropped without a word. The end of one listener is that
+    /// of the server: clients that come by others from then on are told the same as those who were there, if they ask
+    /// within a second.
     ///
-    /// When the future is dropped early, its clients are cut without a word, and come again as after any cut: their
+    /// When the future is dropped early, its clients are cut off without a word, and come back as after any cut: their
     /// sessions are kept, the server has not stopped, and may serve again.
     ///
     /// # Errors
@@ -219,7 +220,9 @@ impl Server {
         }
     }
 
-    /// Serves one client over a stream that is connected and, if need be, encrypted. `peer` is for logs and events.
+    /// Serves one client over a stream that is connected and, if necessary, encrypted. `peer` is for logs and events.
+    /// You bound how many are served like this: [`ServerConfig::max_connections`] does not apply. When the future is
+    /// dropped early, the client is cut off without a word.
     ///
     /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies. When the future
     /// is dropped early, the client is cut without a word.

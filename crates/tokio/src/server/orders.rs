@@ -6,9 +6,9 @@ use bowline_host::transfer::Verb;
 use super::{Access, Server};
 
 impl Server {
-    /// Others may come from now on, or may do something else. Connections whose token is not known any more, or allows
-    /// something else, end with a sentence; their clients come again with the token that they have by then, and their
-    /// transfers go on.
+    /// Changes who may connect, and what each may do, from now on. Connections whose token is no longer known, or now
+    /// allows something else, end with a sentence. Their clients reconnect with the token that they have by then, and
+    /// their transfers continue.
     pub fn set_access(&self, access: Access) {
         self.house.set_access(access);
     }
@@ -19,13 +19,13 @@ impl Server {
         self.house.order(id, Verb::Pause);
     }
 
-    /// Takes a [`pause`](Self::pause) back. It moves again if the client has not paused it too.
+    /// Takes a [`pause`](Self::pause) back. The transfer moves again if the client has not paused it too.
     pub fn resume(&self, id: TransferId) {
         self.house.order(id, Verb::Resume);
     }
 
-    /// Ends a transfer that is under way, and says what is to become of the part that its receiver has. The client is
-    /// told. One whose client is away is not ended: it offers again.
+    /// Ends a transfer that is under way, and says what is to happen to the part that its receiver has. The client is
+    /// told. A transfer whose client is away does not end: the client offers it again.
     pub fn cancel(&self, id: TransferId, leftover: Leftover) {
         self.house.order(id, Verb::Cancel(leftover));
     }

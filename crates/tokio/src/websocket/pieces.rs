@@ -23,12 +23,12 @@ impl<S> WebSocket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// The next piece of a message, or how the connection ended; that again and again.
+    /// The next piece of a message, or how the connection ended, which is repeated on each further call.
     ///
     /// With [`Config::delivery`](bowline_core::connection::Config::delivery) set to
-    /// [`Pieces`](bowline_core::message::Delivery::Pieces) a piece is what has arrived, and no more memory is used than
-    /// the settings say, however long the message is. Otherwise each message is its own first and last piece. Where the
-    /// end comes before the last piece, the peer did not send the rest.
+    /// [`Pieces`](bowline_core::message::Delivery::Pieces), a piece is what has arrived, and no more memory is used
+    /// than the settings say, however long the message is. Otherwise each message is its own first and last piece. If
+    /// the end comes before the last piece, the peer did not send the rest.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
@@ -75,9 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// Waits until there is room, and sends the next piece of a message. The first one begins it, and until the
-    /// [last](Piece::last) one no other message can be sent. To close gives it up: the peer sees a Close inside a message
-    /// that has not ended.
+    /// Waits until there is room, and sends the next piece of a message. The first piece begins it, and until the
+    /// [last](Piece::last) one no other message can be sent. Closing gives the message up: the peer sees a Close inside
+    /// a message that has not ended.
     ///
     /// What the stream takes at once has left when this returns, and while it waits it receives, up to a limit, as
     /// [`send`](Self::send) does.

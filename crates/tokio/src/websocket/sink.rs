@@ -29,8 +29,8 @@ pub enum SinkError {
     Unsent(#[from] Unsent),
 }
 
-/// A connection that is closing or closed is ready, and gives each message back. Closing the sink starts the closing handshake
-/// with 1000; it does not wait for the peer's answer, which is received.
+/// A connection that is closing or closed is ready, and hands each message back. Closing the sink starts the closing
+/// handshake with 1000. It does not wait for the peer's answer, which is received.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = SinkError;
 
@@ -53,10 +53,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 }
 
-/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent or this
-/// half is dropped; a clone has none. A connection that is over is ready, and gives each message back. Closing the sink starts
-/// the closing handshake with 1000 as [`Sender::close`] does, and waits until all has left; it does not wait for the peer's
-/// answer, which is received.
+/// A flush waits as [`Sender::flush`] does. A place in the queue is held from `poll_ready` on until a message is sent
+/// or this half is dropped; a clone has none. A connection that is over is ready, and hands each message back. Closing
+/// the sink starts the closing handshake with 1000 as [`Sender::close`] does, and waits until everything has left. It
+/// does not wait for the peer's answer, which is received.
 impl Sink<Message> for Sender {
     type Error = SinkError;
 

@@ -33,14 +33,16 @@ use super::task::{Command, Task, Told};
 pub(super) const QUEUE: usize = 32;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
-    /// Lets a task of the current runtime drive this WebSocket, and returns two halves that reach it by queues.
+    /// Lets a task of the current runtime drive this WebSocket, and returns two halves that reach it through queues.
     ///
-    /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
+    /// Pings and pongs then leave on time, whatever the owner of the halves is busy with. The other side's Close is
     /// answered when the owner has received all messages and asks for one more, behind what it has sent by then; see
-    /// [above](Self#the-other-side-closes). What it has sent and the other side does not take in that time is lost, which
-    /// [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with
-    /// 1000, as by [`Sender::close`]; the task brings that to its end, and if the peer takes nothing it ends with the stall
-    /// time-out. For an owner who does not receive as many bytes may wait in the queue as in the connection
+    /// [above](Self#the-other-side-closes). What it has sent and the other side does not accept in that time is lost,
+    /// which [`Sender::flush`] reports.
+    ///
+    /// When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by
+    /// [`Sender::close`]. The task completes that, and if the peer accepts nothing, it ends with the stall timeout. If
+    /// the owner does not receive, the queue may hold as many bytes as the connection
     /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more.
     pub fn spawn(self) -> (Sender, Receiver) {
         let (commands, to_do) = mpsc::channel(QUEUE);
@@ -69,7 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 
 /// The half that sends. Clones send over the same connection.
 ///
-/// As a `Sink` it takes what `futures::StreamExt::forward` brings; with the [`Receiver`] of another WebSocket that makes a relay.
+/// As a `Sink`, it accepts what `futures::StreamExt::forward` brings; with the [`Receiver`] of another WebSocket, that
+/// makes a relay.
 pub struct Sender {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) asker: Asker,
@@ -96,8 +99,8 @@ pub struct Receiver {
 }
 
 impl Sender {
-    /// Waits until there is room in the queue, and hands a message to the connection. Whether it arrived, only an
-    /// answer of the peer's application tells.
+    /// Waits until there is room in the queue, and hands a message to the connection. Only an answer of the peer's
+    /// application tells whether it arrived.
     ///
     /// Cancel-safe: when the future is dropped early, nothing of the message has been sent; but the message is gone.
     ///
@@ -140,21 +143,21 @@ impl Sender {
         self.desk.accept_piece(piece, |command| place.send(command))
     }
 
-    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile leaves
-    /// afterwards.
+    /// Waits until the last byte of what was sent before, by any clone, is on its way. What clones send meanwhile
+    /// leaves afterwards.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
     /// # Errors
-    /// Some of what was sent is lost: the connection has ended, or ends without it.
+    /// Some of what was sent is lost: the connection has ended, or is ending without it.
     pub async fn flush(&self) -> Result<(), Unsent> {
         flush(self.commands.clone(), self.asker.clone(), Arc::clone(&self.has_left)).await
     }
 
-    /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
-    /// can be sent. What the peer sends until it closes too is still received. A peer that takes nothing for the
-    /// [stall time-out](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left is
-    /// lost then, which the end says.
+    /// Starts the closing handshake, behind the messages sent so far, whether or not there is room; after that, nothing
+    /// more can be sent. What the peer sends until it also closes is still received. If the peer accepts nothing for
+    /// the [stall timeout](bowline_core::closing::Config::stall_timeout), it is not waited for any longer: what has not
+    /// left is then lost, and the end says so.
     ///
     /// Cancel-safe: when the future is dropped early, the connection may close or not.
     ///
@@ -185,8 +188,9 @@ impl Sender {
     /// ping may still be sent, and its answer is of no interest.
     ///
     /// # Errors
-    /// If the payload is longer than 125 bytes, 8 pings wait to leave already, or the connection is closing or over;
-    /// [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of them.
+    /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing or
+    /// over; [`PingError::Unanswered`] if a peer that leaves pings unanswered has answered a later one, or got 8 of
+    /// them.
     pub async fn ping(&self, payload: &[u8]) -> Result<Duration, PingError> {
         self.asker.ping(payload).await
     }
@@ -229,7 +233,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next message, or how the connection ended; that again and again.
+    /// The next message, or how the connection ended, which is repeated on each further call.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     ///
