@@ -19,19 +19,20 @@ use crate::seed::random;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How long all of it may take together: the look-up of the name, the connection, and the handshake.
+    /// How long everything may take together: the name look-up, the connection, and the handshake.
     ///
     /// Default: 10 s. Three lost segments in a row are sent again within about 7 s, and a user who waits longer has
     /// pressed the button again.
     pub connect_timeout: Duration,
-    /// The limits of the handshake. Its own time-out counts from the connection on; the earlier of the two ends it.
+    /// The limits of the handshake. Its own timeout counts from the connection on; the earlier of the two ends it.
     pub handshake: bowline_handshake::Config,
     /// Which proxies to go through. Default: none.
     pub proxies: Proxies,
-    /// A Unix socket to connect to, instead of the host in the URL and without any proxy. The URL says the rest: what the
-    /// server is asked for. It must be a `ws://` one. Default: none.
+    /// A Unix socket to connect to, instead of the host in the URL and without any proxy. The rest of the URL still
+    /// says what the server is asked for. It must be a `ws://` URL. Default: none.
     pub unix: Option<PathBuf>,
-    /// Whom to believe behind a `wss://` URL. Default: whom the operating system trusts, which is asked at the first dial.
+    /// Whom to trust behind a `wss://` URL. Default: the authorities that the operating system trusts, which is asked
+    /// at the first dial.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::ClientTls>,
 }
@@ -49,12 +50,12 @@ impl Default for Config {
     }
 }
 
-/// A stream on which the way is free for frames: what the driver of a client wants.
+/// A stream that is ready for frames: what the driver of a client needs.
 #[non_exhaustive]
 pub struct Dialed<S> {
     /// The stream.
     pub stream: S,
-    /// What the server sent behind its answer: the first bytes of frames.
+    /// What the server sent after its answer: the first bytes of frames.
     pub leftover: Bytes,
     /// The subprotocol that the server chose, if it chose one.
     pub subprotocol: Option<String>,

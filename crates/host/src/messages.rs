@@ -1,4 +1,4 @@
-//! Messages of sessions, as applications say and hear them.
+//! Messages of sessions, as applications send and receive them.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use thiserror::Error;
 pub enum Heard {
     /// A message has come.
     Message(Received),
-    /// The session has begun, goes on, or is over; [`Event::Lost`] has the messages that may not have arrived.
+    /// The session has begun, continues, or is over; [`Event::Lost`] has the messages that may not have arrived.
     Session(Event),
-    /// The client is without a link. Its session is kept for a while. Told on servers only.
+    /// The client is without a link. Its session is kept for a while. Reported on servers only.
     Detached,
 }
 
@@ -35,14 +35,14 @@ pub enum FlushError {
     /// Nobody will ever know.
     #[error("the session was lost, or the client was closed")]
     Lost,
-    /// This end was not set to speak of messages.
+    /// This end was not set up to support messages.
     #[error("this end was not set to speak of messages: `messages` in its settings")]
     Mute,
-    /// They have not, within the time that was given.
+    /// They have not arrived within the time that was given.
     #[error("messages have not arrived within the time that was given")]
     TimedOut,
-    /// As many messages wait to be received as may, and the peer may be waiting for that. Told where nobody else can
-    /// receive them meanwhile.
+    /// As many messages as allowed wait to be received, and the peer may be waiting for that. Reported where nobody
+    /// else can receive them meanwhile.
     #[error("messages wait to be received, and the peer may wait for that")]
     Unheard,
 }

@@ -10,7 +10,7 @@ pub struct Config {
     /// Where partial files and journals live, relative to the served folder. Default `.bowline`: on the same file
     /// system as the finished files, so that a commit is a rename, and hidden from a plain listing.
     pub staging: PathBuf,
-    /// Whether a finished file replaces another one of its name. Default `false`: a sender must not destroy what it
+    /// Whether a finished file replaces a different one of its name. Default `false`: a sender must not destroy what it
     /// did not write.
     pub overwrite: bool,
     /// How long the journal of a committed transfer is kept, so that a sender that missed the confirmation gets it
@@ -19,26 +19,28 @@ pub struct Config {
     pub keep_committed: Option<Duration>,
     /// How long after its last progress a partial file expires: it is swept away, and its id is unknown. Default seven
     /// days: long enough for a holiday weekend, short enough that abandoned uploads do not fill the disk. Only bytes
-    /// that became safe are progress. `None` keeps them for good.
+    /// that became safe count as progress. `None` keeps them for good.
     pub expire_after: Option<Duration>,
-    /// How long after its beginning it expires, whatever progress it makes. Default 30 days: whoever sends a byte a day
+    /// How long after its beginning it expires, whatever progress it makes. Default 30 days: a sender of one byte a day
     /// does not mean to finish. `None` sets no such end.
     pub max_age: Option<Duration>,
     /// What each principal may keep in partial files.
     pub quota: Quota,
-    /// Whether an attach fails with [`NoSpace`](crate::ErrorKind::NoSpace) when the rest of the file is larger than
-    /// the free space, or all of it than that of another disk that it goes to. Default `true`: better refused at the
-    /// first byte than stopped at the last. Switch it off where the file system compresses or reports no sizes.
+    /// Whether an attach fails with [`NoSpace`](crate::ErrorKind::NoSpace) when the rest of the file is larger than the
+    /// free space, or the whole file larger than that of another disk that it goes to. Default `true`: better refused
+    /// at the first byte than stopped at the last. Switch it off where the file system compresses or reports no sizes.
     pub check_space: bool,
     /// Whether a folder that was there before gets the time and the mode that a sender announces. Default `false`: they
-    /// are given to what was made for that sender, and by this process. Whoever fetches for himself says `true`.
+    /// are applied only to what this process has made for that sender. Set it to `true` where a user fetches for
+    /// themselves.
     pub adopt_folders: bool,
-    /// How many bytes of memory the listings of folders that are being sent may hold, all together. Default 64 MiB:
-    /// a million files with names of ordinary length. A principal that has a name takes half of it at the most, unless by a
-    /// single one.
+    /// How many bytes of memory the listings of folders that are being sent may hold together. Default 64 MiB: a
+    /// million files with names of ordinary length. A principal with a name takes at most half of it, unless by a
+    /// single listing.
     pub listings: usize,
-    /// Whether what has come of a listing when a link ends is kept in staging, so that another process goes on with it. Default
-    /// `true`: that of a large tree may have taken a while. Within a process it goes on in either case.
+    /// Whether what has arrived of a listing when a link ends is kept in staging, so that another process can resume
+    /// it. Default `true`: the listing of a large tree may have taken a while. Within a process it is resumed in either
+    /// case.
     pub keep_listings: bool,
     /// What a durable byte has to survive. Default [`Durability::Full`].
     pub fsync: Durability,
@@ -63,22 +65,23 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For files that this program asks for itself: nobody has to be bounded, what has come is kept until it is asked for
-    /// again, and once the file is there nothing is asked any more.
+    /// For files that this program fetches itself: nobody has to be bounded, what has arrived is kept until it is asked
+    /// for again, and once the file is there nothing more is asked.
     pub fn fetching() -> Self {
         let quota = Quota { bytes: None, partials: None };
         Self { keep_committed: None, expire_after: None, max_age: None, quota, ..Self::default() }
     }
 }
 
-/// What a principal may keep in partial files: beyond it an attach fails with [`Quota`](crate::ErrorKind::Quota), or with
-/// [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there is room once those under way have ended. Finished files are not
-/// counted.
+/// What a principal may keep in partial files. Beyond it, an attach fails with [`Quota`](crate::ErrorKind::Quota), or
+/// with [`QuotaBusy`](crate::ErrorKind::QuotaBusy) if there is room once those under way have ended. Finished files are
+/// not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quota {
-    /// How many bytes. Of a file under way its whole length counts, of one at rest what is safe. Default 1 TiB: more
-    /// than is sent in a week of [`Config::expire_after`] over 10 Mbit/s, and nobody's whole archive. `None`: no limit.
+    /// How many bytes. A file under way counts with its whole length, one at rest with what is safe. Default 1 TiB:
+    /// more than is sent in a week of [`Config::expire_after`] over 10 Mbit/s, and not a whole archive.
+    /// `None`: no limit.
     pub bytes: Option<u64>,
     /// How many files. Default 10,000: a link leaves up to 256 of them behind each time it is cut. `None`: no limit.
     pub partials: Option<u64>,
@@ -96,7 +99,7 @@ impl Default for Quota {
     }
 }
 
-/// What a byte that is called durable has to survive.
+/// What a byte that is reported as durable has to survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {

@@ -1,8 +1,8 @@
 //! Durable partial files on a local disk.
 //!
-//! A [`DiskStore`] receives files into a folder and sends files out of it. A file under way survives a crash of the
-//! process and a cut of the power: its bytes and a journal stand in a staging folder until it is whole, then it gets
-//! its name in one step. What [`Flush::run`] calls safe is never asked of the sender again.
+//! A [`DiskStore`] receives files into a folder and sends files out of it. A file under way survives a process crash
+//! and a power cut: its bytes and a journal stay in a staging folder until it is whole, and then it gets its name in
+//! one step. What [`Flush::run`] reports as safe is never requested from the sender again.
 //!
 //! ```
 //! use bowline_core::transfer::{Digest, SafeName, TransferId};
@@ -39,16 +39,16 @@
 //! | while the journal is written | the older of its two slots |
 //! | after the last byte, before the commit | all of them; the sender only says again that it has finished |
 //! | after the digest was compared, before the file has its name | the file gets its name: `Committed` |
-//! | the same, in the moment in which an [empty file](#on-other-systems) holds the name | `Exists`, until that file is removed: then `Committed` |
+//! | the same, while an [empty file](#on-other-systems) holds the name | `Exists`, until that file is removed: then `Committed` |
 //! | after the file got its name | its inode or its digest proves that: `Committed` |
 //!
 //! # Who may write
 //!
-//! One holder at a time: whoever attached last. The one before is *fenced*, its next call fails, and what it had
-//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal. Where locks
-//! do nothing, or a partition has taken one away, whoever finds the journal written by somebody else is fenced as well,
-//! at the next checkpoint, commit or discard. A sender does not fence itself: what it said on an older link than the one
-//! that brought it the transfer is belated, and refused. [`LinkOrder`] tells which is older.
+//! One holder at a time: whoever attached last. The previous one is *fenced*: its next call fails, and what it had
+//! written is kept. Within a process that takes no time; another process is kept out by a lock on the journal. Where
+//! locks do nothing, or a partition has taken one away, a holder that finds the journal written by another is fenced as
+//! well, at the next checkpoint, commit or discard. A sender does not fence itself: what it said on an older link than
+//! the one that brought it the transfer is belated, and refused. [`LinkOrder`] tells which link is older.
 //!
 //! # Whose it is
 //!
@@ -57,20 +57,20 @@
 //!
 //! # Folders
 //!
-//! A file brings the folders on the way to it. [`DiskStore::make_folder`] makes one for itself, and gives it a time and a
-//! mode; [`DiskStore::walk`] goes through all that a folder holds, in a fixed order, and [`DiskStore::listing`] writes it
-//! down for somebody who asks.
+//! A file brings the folders on the way to it. [`DiskStore::make_folder`] makes a single folder, and gives it a time
+//! and a mode. [`DiskStore::walk`] goes through everything in a folder, in a fixed order, and [`DiskStore::listing`]
+//! writes that down for somebody who asks.
 //!
 //! # On other systems
 //!
-//! On Unix every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
-//! Elsewhere the standard library's means have to do: links are looked for before each step, folders are not
+//! On Unix, every step is relative to an open folder, follows no symbolic link, and takes a free name without a race.
+//! Elsewhere the means of the standard library have to do: links are looked for before each step, folders are not
 //! synchronised, and free space is not known beforehand.
 //!
-//! A file system that neither renames to free names only nor has hard links, as some that are made by programs (FUSE), leaves one
-//! way to take a name that nobody else has: an empty file claims it, and the next call puts the whole one in its place. A process
-//! that is killed between these two calls leaves the empty file. Nobody can tell then whose it is, so it is replaced only with
-//! [`Config::overwrite`]; the bytes wait in staging until they expire.
+//! Some file systems, such as certain FUSE ones, can neither rename only to a free name nor make hard links. They leave
+//! one way to take a name that nobody else has: an empty file claims it, and the next call puts the whole file in its
+//! place. A process that is killed between these two calls leaves the empty file. Nobody can then tell whose it is, so
+//! it is replaced only with [`Config::overwrite`]; the bytes wait in staging until they expire.
 
 mod attach;
 mod clock;

@@ -1,4 +1,4 @@
-//! Settings of a client, and what it tells of its link.
+//! Settings of a client, and what it reports of its link.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,32 +16,35 @@ use crate::dial;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Heartbeat, limits and buffers of each connection. Its limits hold as far as they are below what the protocol needs: a
-    /// chunk of `transfer`, or a message of `messages`. The interval of the heartbeat is where learning starts.
+    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages can only lower what the
+    /// protocol needs: a chunk of `transfer`, or a message of `messages`. The interval of the heartbeat is where
+    /// learning starts.
     pub connection: connection::Config,
     /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
     /// shrinks as far as the path requires.
     pub learning: adapt::Mode,
-    /// What is known of paths, and where to put what is learned. Default: nothing, and it is forgotten with the client.
+    /// What is known of paths, and where to put what is learned. Default: nothing, and what is learned is forgotten
+    /// with the client.
     pub paths: Paths,
     /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
     /// the server.
     pub path: Option<String>,
-    /// Limits of the transfers. Default: those of [`transfer::Config`], but no [least rate](transfer::Config::min_rate): who
-    /// fetches is served as slowly as the server shares its line out, and waits as long as something comes.
+    /// Limits of the transfers. Default: those of [`transfer::Config`], but without a
+    /// [minimum rate](transfer::Config::min_rate): a client that fetches is served as slowly as the server shares its
+    /// line, and waits as long as something comes.
     pub transfer: transfer::Config,
-    /// Whether messages are spoken, and their limits. Default: they are not.
+    /// Whether messages are supported, and their limits. Default: they are not.
     pub messages: Option<messages::Config>,
-    /// When to dial again, and when to give up.
+    /// When to reconnect, and when to give up.
     pub reconnect: reconnect::Config,
     /// How long one dial may take.
     pub dial: dial::Config,
-    /// What proves to the server who we are; sent as `Authorization: Bearer`, never shown.
+    /// The token that proves to the server who this client is; sent as `Authorization: Bearer`, never shown.
     pub token: Option<String>,
-    /// A file with a token, which is read at each dial: a link that ends because its token is not good any more is followed
-    /// by one with the token of that moment. What `token` says counts where it cannot be read. Default: none.
+    /// A file with a token, which is read at each dial: if a link ends because its token is no longer valid, the next
+    /// one uses the token that the file has then. If the file cannot be read, `token` is used. Default: none.
     pub token_file: Option<PathBuf>,
-    /// Further headers of the request, such as `Cookie` or what a gateway wants to see. Their values are never shown.
+    /// Further headers of the request, such as `Cookie` or what a gateway requires. Their values are never shown.
     pub headers: HeaderMap,
 }
 
@@ -136,7 +139,7 @@ pub enum LinkState<I = Instant> {
         /// Why it is down, in one sentence.
         why: String,
     },
-    /// It is down for good: it is not dialled any more, or the client was closed.
+    /// It is down for good: it will not be dialled again, or the client was closed.
     Ended {
         /// Why, in one sentence.
         why: String,
@@ -155,7 +158,7 @@ impl<I> LinkState<I> {
     }
 }
 
-/// A turn in the life of a client's link.
+/// An event in the life of a client's link.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LinkEvent {
@@ -195,7 +198,7 @@ pub enum LinkEvent {
         /// Whether there has ever been a link.
         reached: bool,
     },
-    /// It carries no transfer of this name for the moment: that is tried again after this time.
+    /// It carries no transfer of this name for the moment; that is tried again after this time.
     Retrying {
         /// The file.
         name: SafeName,

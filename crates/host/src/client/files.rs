@@ -11,31 +11,33 @@ use crate::transfer::TransferError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Download {
-    /// The transfer: the same id goes on where an earlier process stopped.
+    /// The transfer: the same id resumes where an earlier process stopped.
     pub id: TransferId,
     /// What the server is asked for.
     pub what: What,
-    /// The name that it gets here.
+    /// The name that it gets locally.
     pub local: SafeName,
-    /// Which bytes of it. A part is a transfer with an id of its own, and a file of its own here. A folder has no parts.
+    /// Which bytes of it. A part is a transfer with an id of its own, and a local file of its own. A folder has no
+    /// parts.
     pub range: ByteRange,
     /// How many bytes it is expected to have. Small files wait less for a place.
     pub length: Option<u64>,
-    /// Whether it gets the permissions that it has there.
+    /// Whether it gets the permissions that it has on the server.
     pub unix_mode: bool,
-    /// Whether an earlier process has begun it: [`DiskStore::has_begun`](bowline_store::DiskStore::has_begun) tells. If so, the
-    /// server waits to hear what is here before it sends the beginning of a small file once more.
+    /// Whether an earlier process has begun it; [`DiskStore::has_begun`](bowline_store::DiskStore::has_begun) tells. If
+    /// so, the server waits to hear what is already here before it sends the beginning of a small file once more.
     pub begun: bool,
 }
 
 impl Download {
-    /// The file of this name, under another name here; what else there is to say can be set afterwards.
+    /// The file of this name, under another local name. Set everything else afterwards.
     pub fn new(id: TransferId, name: SafeName, local: SafeName) -> Self {
         Self::of(id, What::Named(name), local)
     }
 
-    /// A listing, and no file: of the folder of this name, or of the file, which has one line; without a name of all that this
-    /// client may fetch. Servers that do not know the question end it with [`Code::Unsupported`].
+    /// A listing, and not a file: of the folder of this name, or of the file, which has one line; without a name, of
+    /// everything that this client may fetch. Servers that do not know the question end the transfer with
+    /// [`Code::Unsupported`].
     pub fn listing(id: TransferId, name: Option<SafeName>) -> Self {
         let what = What::Listing(name);
         let local = what.label();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bowline_core::adapt;
 use bowline_core::adapt::BadLine;
 
-/// What is known of the paths to servers: how much silence each of them bears. Clones share it, so give one to all
+/// What is known of the paths to servers: how much silence each of them allows. Clones share it, so give one to all
 /// clients of a program.
 ///
 /// A client takes from it what is known when it starts, and puts back what each end of a link has taught. To keep it

@@ -1,4 +1,4 @@
-//! A connection to any server, made again whenever it is lost.
+//! A connection to any server that is made again whenever it is lost.
 //!
 //! ```text
 //!                        handle_up                    handle_down
@@ -26,7 +26,7 @@ use super::{LinkEvent, LinkState, Paths, StartError};
 use crate::seed::seed;
 use crate::{Joiner, dial};
 
-/// Settings of a WebSocket that is dialled again whenever it is lost.
+/// Settings of a WebSocket that reconnects whenever it is lost.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ReconnectingConfig {
@@ -35,17 +35,18 @@ pub struct ReconnectingConfig {
     /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
     /// shrinks as far as the path requires.
     pub learning: adapt::Mode,
-    /// What is known of paths, and where to put what is learned. Default: nothing, and it is forgotten with the WebSocket.
+    /// What is known of paths, and where to put what is learned. Default: nothing, and what is learned is forgotten
+    /// with the WebSocket.
     pub paths: Paths,
     /// Which path this is. Name the network too if you know it: another one has other limits. Default: host and port of
     /// the server.
     pub path: Option<String>,
-    /// When to dial again, and when to give up.
+    /// When to reconnect, and when to give up.
     pub reconnect: reconnect::Config,
-    /// How long one dial may take, and which way it goes.
+    /// How long one dial may take, and by which way it connects.
     pub dial: dial::Config,
-    /// A file with a token that is shown as `Authorization: Bearer` and read at each dial. What the request says counts
-    /// where it cannot be read. Default: none.
+    /// A file with a token that is sent as `Authorization: Bearer` and read at each dial. If the file cannot be read,
+    /// the token of the request is used. Default: none.
     pub token_file: Option<PathBuf>,
 }
 
@@ -53,10 +54,10 @@ pub struct ReconnectingConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GaveUp {
-    /// The server has said no, or the last end says that to try again would be of no use.
+    /// The server has refused, or the last end says that trying again would be of no use.
     #[error("{0}")]
     Refused(String),
-    /// The attempts that the settings allow were in vain.
+    /// The attempts that the settings allow have failed.
     #[error("{0}")]
     Unreachable(String),
     /// It was closed on this side.
@@ -68,7 +69,7 @@ pub enum GaveUp {
 /// [`Dialing`](LinkState::Dialing), drives the connection while it is [`Up`](LinkState::Up), tells what happens by the
 /// `handle_*` methods, and passes on what [`poll_event`](Self::poll_event) says.
 ///
-/// Every end of a connection teaches how much silence the path bears, and is explained by what came before it.
+/// Every end of a connection teaches how much silence the path allows, and is explained by what came before it.
 #[derive(Debug)]
 pub struct Reconnecting {
     config: ReconnectingConfig,

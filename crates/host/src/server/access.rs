@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::seats::Counted;
 
-/// What opens a server to somebody. Only the digest of it is kept, and nothing of that is shown.
+/// What lets somebody into a server. Only its digest is kept, and nothing of that is shown.
 #[derive(Clone, Copy)]
 pub struct Secret(Digest);
 
@@ -20,27 +20,27 @@ pub struct Secret(Digest);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Who it is: unfinished files are bound to him, and quotas count for him.
+    /// Who it is: unfinished files are bound to this principal, and quotas count for it.
     pub principal: Principal,
-    /// Whether he may send files to the server.
+    /// Whether it may send files to the server.
     pub may_send: bool,
-    /// Whether he may fetch files from it.
+    /// Whether it may fetch files from the server.
     pub may_fetch: bool,
-    /// Whether he may have everything listed that he may fetch. Who may not has to know a name, of a file or of a folder.
+    /// Whether it may list everything that it may fetch. Otherwise it has to know the name of a file or a folder.
     pub may_list: bool,
-    /// The folder of the store that all his names are in; nothing outside of it can be named. `None`: the store itself.
+    /// The folder of the store that all its names are in; nothing outside it can be named. `None`: the store itself.
     pub folder: Option<SafeName>,
-    /// How many bytes of unfinished files are kept for him. `None`: what the store has for everybody.
+    /// How many bytes of unfinished files are kept for it. `None`: what the store allows everybody.
     pub quota: Option<u64>,
-    /// The most bytes a second in each direction, on all his connections together, which have it in turns. What the server
-    /// sets for everybody holds as well, on each connection.
+    /// At most this many bytes a second in each direction, shared in turns by all its connections. What the server sets
+    /// for everybody applies as well, on each connection.
     pub limit_rate: Option<u64>,
-    /// When it ends, by the clock of the machine, also if that is set meanwhile; connections that are there end then, too.
+    /// When it ends, by the clock of the machine, even if that is set meanwhile; existing connections also end then.
     /// `None`: never.
     pub until: Option<SystemTime>,
 }
 
-/// Who may come to a server, and what he may do there. By default anybody may do everything.
+/// Who may connect to a server, and what each may do there. By default anybody may do everything.
 ///
 /// ```
 /// use bowline_core::transfer::SafeName;
@@ -70,7 +70,7 @@ pub struct Pass {
 }
 
 impl Secret {
-    /// This text, which a client shows as `Authorization: Bearer`.
+    /// This text, which a client sends as `Authorization: Bearer`.
     pub fn of(text: &str) -> Self {
         Self(Digest::of(text.as_bytes()))
     }
@@ -138,17 +138,17 @@ impl Access {
         Self { anybody: None, tokens: Vec::new() }
     }
 
-    /// Whoever comes without a token has this grant. Unknown tokens are refused if there are any.
+    /// Clients without a token have this grant. Unknown tokens are refused if there are any.
     pub fn anybody(grant: Grant) -> Self {
         Self { anybody: Some(grant), tokens: Vec::new() }
     }
 
-    /// Whoever knows this secret may do everything.
+    /// A client with this secret may do everything.
     pub fn by_token(text: &str) -> Self {
         Self::nobody().with_token(Secret::of(text), Grant::default())
     }
 
-    /// Whoever knows this secret has this grant; of two with the same secret the first counts.
+    /// A client with this secret has this grant; of two with the same secret, the first counts.
     #[must_use]
     pub fn with_token(mut self, secret: Secret, grant: Grant) -> Self {
         self.tokens.push((secret, grant));

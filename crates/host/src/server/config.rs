@@ -1,4 +1,4 @@
-//! Settings of a server, and what it tells.
+//! Settings of a server, and what it reports.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,43 +14,45 @@ use super::{Access, Peer};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Heartbeat, limits and buffers of each connection. Its limits hold as far as they are below what the protocol needs: a
-    /// chunk of `transfer`, or a message of `messages`.
+    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages can only lower what the
+    /// protocol needs: a chunk of `transfer`, or a message of `messages`.
     pub connection: connection::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,
-    /// Whether messages are spoken, and the limits of their sessions. Default: they are not.
+    /// Whether messages are supported, and the limits of their sessions. Default: they are not.
     pub messages: Option<SessionsConfig>,
     /// Limits of the opening handshake.
     pub accept: bowline_handshake::Config,
-    /// Who may come, and what he may do. Default: anybody, everything. To change it later, tell the server.
+    /// Who may connect, and what each may do. Default: anybody, everything. To change it later, tell the server.
     pub access: Access,
-    /// Whose web pages may come: whoever visits one, its scripts reach what his browser reaches, this machine included.
-    /// Default: those of this very server. Others are answered with 403, token or not; what is no page names no origin.
+    /// Whose web pages may connect: the scripts of a page reach whatever its visitor's browser reaches, including this
+    /// machine. Default: the server's own pages. Others are answered with 403, token or not. Programs send no `Origin`,
+    /// and are not affected.
     pub origins: Origins,
-    /// How many transfers one principal may have open, over all its connections; beyond it an offer is told to wait. It is
-    /// so, too, while twice as many jobs on files are not done, or 64 if that is more: a transfer that was cancelled leaves
+    /// How many transfers one principal may have open, over all its connections; beyond it, an offer is told to wait.
+    /// The same happens while twice as many jobs on files, but at least 64, are not done: a cancelled transfer leaves
     /// some behind. Default: 1024, four connections full of them. `None`: no limit but those of each connection.
     pub max_open: Option<usize>,
-    /// How many bytes the clients that send at the moment may together be ahead of the disk: what a link is promised at the
-    /// most is the lesser of its share of this, but 64 KiB at least for each transfer, and of
-    /// [`transfer::Config::link_credit`]. What was promised before others came stays promised until it has come. Default:
-    /// 32 MiB, with which a crowd whose round trip is 100 ms still fills 2.5 Gbit/s.
+    /// How many bytes the clients that send at the moment may together be ahead of the disk. A link is promised at most
+    /// the lesser of its share of this (but at least 64 KiB for each transfer) and [`transfer::Config::link_credit`].
+    /// What was promised before others came stays promised until it has arrived. Default: 32 MiB, with which a crowd
+    /// whose round trip is 100 ms still fills 2.5 Gbit/s.
     pub credit: u64,
     /// How often the store is swept of partial files that have expired. Default: every hour, in steps that keep nobody
-    /// waiting; no more than once a second. `None`: never, and somebody else calls
-    /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep).
+    /// waiting; at most once a second. `None`: never, and you call
+    /// [`DiskStore::sweep`](bowline_store::DiskStore::sweep) yourself.
     pub sweep_every: Option<Duration>,
-    /// How many connections are served at once, by all listeners of the server together; others wait in the queue of the
-    /// system. While somebody waits, whoever has come [`COURTESY`](super::COURTESY) ago or earlier and has sent no request
-    /// makes room. A principal that has a name has half of them at the most if others may come; above that it is answered
-    /// with 503, and comes again. Default: 1024, for each may hold 52 MiB of memory at the worst ([`transfer::Config`]).
+    /// How many connections are served at once, by all listeners of the server together; others wait in the system's
+    /// queue. While somebody waits, a client that connected at least [`COURTESY`](super::COURTESY) ago and has sent no
+    /// request makes room. Where others may connect, a principal with a name has at most half of them; above that it is
+    /// answered with 503, and comes again. Default: 1024, because each may use 52 MiB of memory at worst
+    /// ([`transfer::Config`]).
     ///
-    /// A stream that the application hands over by itself (`serve_stream`, `serve_guest`) is not counted: whoever accepted it
+    /// A stream that the application hands over itself (`serve_stream`, `serve_guest`) is not counted: the application
     /// counts it.
     pub max_connections: usize,
-    /// Encrypts every connection that is accepted. Default: none is encrypted, but one that is over a stream of the
-    /// application's own.
+    /// Encrypts every connection that is accepted. Default: none is encrypted, except over encrypted streams of the
+    /// application.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::tls::ServerTls>,
     /// How long clients may take to leave when the server stops. Default: 3 s, a little less than people wait before
@@ -79,8 +81,8 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Whether every connection that is accepted is to be encrypted: for an adapter that cannot, and must not serve it as
-    /// it is.
+    /// Whether every connection that is accepted is to be encrypted: for an adapter that cannot, and must not serve it
+    /// unencrypted.
     pub fn wants_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
@@ -125,31 +127,31 @@ pub enum ServerEvent {
         /// Everything known about the end.
         disconnect: Disconnect,
     },
-    /// Somebody came who is no client, or not one of ours.
+    /// Somebody connected who is not a client, or not one of ours.
     Rejected {
         /// Its address.
         peer: String,
         /// Why, in one sentence.
         why: String,
     },
-    /// A transfer has begun on a link, or goes on there. Its id is for the server's `pause` and its relatives.
+    /// A transfer has begun on a link, or resumes there. Its id is for the server's `pause` and the related calls.
     Began {
         /// The client.
         peer: Peer,
         /// The transfer.
         id: TransferId,
-        /// The file, from the folder of the store on. `None`: a listing of the store.
+        /// The file, relative to the folder of the store. `None`: a listing of the store.
         name: Option<SafeName>,
     },
     /// A file has arrived.
     Received(FileEvent),
     /// A file has been fetched.
     Sent(FileEvent),
-    /// A client has been told what there is: it wanted to know no more, or asked for a folder.
+    /// A client was sent a listing: it asked for one, or asked for a folder.
     Listed {
         /// The client.
         peer: Peer,
-        /// What was listed, from the folder of the store on. `None`: the store.
+        /// What was listed, relative to the folder of the store. `None`: the store.
         name: Option<SafeName>,
         /// How long the listing is.
         bytes: u64,
@@ -158,30 +160,30 @@ pub enum ServerEvent {
     Failed {
         /// The client.
         peer: Peer,
-        /// The file, if it was known, from the folder of the store on; a listing of the store has no name.
+        /// The file, if it was known, relative to the folder of the store; a listing of the store has no name.
         name: Option<SafeName>,
-        /// Nothing but a listing was asked for: of what has that name, or of the store.
+        /// Only a listing was asked for: of what has that name, or of the store.
         listing: bool,
         /// Why.
         failure: Failure,
     },
 }
 
-/// A file that has crossed.
+/// A file that was transferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileEvent {
     /// The client.
     pub peer: Peer,
-    /// The file, from the folder of the store on, whatever part of it the client sees.
+    /// The file, relative to the folder of the store, whatever part of it the client sees.
     pub name: SafeName,
     /// How many bytes it has.
     pub bytes: u64,
     /// Their digest.
     pub digest: Digest,
-    /// The receiver had it already.
+    /// The receiver already had it.
     pub deduplicated: bool,
-    /// It is a folder, made for itself.
+    /// It is a folder, sent for its own sake.
     pub folder: bool,
     /// Which others it belongs to, if its sender has said so.
     pub batch: Option<Batch>,
