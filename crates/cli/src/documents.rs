@@ -26,7 +26,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// The words of a call of ours, with something in place of what may be left away or stands for a word: behind what is set for
+/// The words of a call of ours, with something in place of what may be left out or stands for a word: behind what is set for
 /// it or piped into it.
 fn call(line: &str) -> Option<Vec<String>> {
     let line = line.rsplit("| ").next().unwrap_or_default();

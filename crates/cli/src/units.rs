@@ -98,7 +98,7 @@ const MIN_LIMIT: u64 = 1024;
 /// Reads a size per second that limits somebody; a `/s` at the end is welcome.
 pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
-        0 => Err("it must be more than nothing; leave the option away for no limit".into()),
+        0 => Err("it must be more than nothing; leave out the option for no limit".into()),
         rate @ ..MIN_LIMIT => Err(format!(
             "{rate} bytes a second are too few for a file; 1KiB is the least, and {rate}k are {rate} kB"
         )),

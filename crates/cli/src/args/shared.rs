@@ -230,7 +230,7 @@ fn parse_proxy(text: &str) -> Result<Proxies, String> {
 
 pub(crate) fn parse_token(text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("it is empty; leave it away, or unset BOWLINE_TOKEN, to go without".into());
+        return Err("it is empty; leave it out, or unset BOWLINE_TOKEN, to go without".into());
     }
     // It travels in a header of HTTP.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
