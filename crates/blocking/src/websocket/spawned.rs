@@ -27,7 +27,7 @@ impl<S: Stream + Send + 'static> WebSocket<S> {
     /// sent and the other side does not take in the [time of its Close](bowline_core::closing::Config::close_timeout) is lost,
     /// which [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed
     /// with 1000, as by [`Sender::close`]; the thread brings that to its end. A thread whose peer takes nothing ends with the
-    /// stall time-out. For an owner who does not receive as many bytes may wait in the queue as in the connection
+    /// stall timeout. For an owner who does not receive as many bytes may wait in the queue as in the connection
     /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that
     /// are [held](Self::set_ahead) come first.
     ///
@@ -156,7 +156,7 @@ impl Sender {
 
     /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
     /// can be sent. It does not wait. What the peer sends until it closes too is still received. A peer that takes nothing
-    /// for the [stall time-out](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left
+    /// for the [stall timeout](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left
     /// is lost then, which the end says.
     ///
     /// # Errors

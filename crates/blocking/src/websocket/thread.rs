@@ -113,7 +113,7 @@ impl<S: Stream> Thread<S> {
     }
 
     /// Ends the connection as the owner wants it. What waits for room goes before a Close: a transport that takes nothing is
-    /// not waited for, since that is up to the time-outs of the end.
+    /// not waited for, since that is up to the timeouts of the end.
     fn close(&mut self, state: &mut State) {
         let now = self.driver.now();
         if std::mem::take(&mut state.is_aborted) {

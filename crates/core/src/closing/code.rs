@@ -97,7 +97,7 @@ impl CloseCode {
     /// Whether to connect again after a peer closed with this code and reason.
     ///
     /// Of the private codes, those that look like an HTTP client error (4400 to 4499) are taken for one, except 4408
-    /// (time-out) and 4429 (too many requests). An application whose server means something else overrides this.
+    /// (timeout) and 4429 (too many requests). An application whose server means something else overrides this.
     ///
     /// ```
     /// use bowline_core::{CloseCode, Retry};

@@ -9,7 +9,7 @@ pub struct Config {
     /// How long the peer may take to answer our Close once it has got it. Every byte received starts the wait again, up
     /// to three times as long: the peer may have much to say before it reads our Close. Where more than 16 KiB have left since
     /// anything came, the Close is thought to be under way for as long as they take, as fast as the transport was seen to be:
-    /// for at most three times the stall time-out, or once if nothing is known but that it took everything.
+    /// for at most three times the stall timeout, or once if nothing is known but that it took everything.
     ///
     /// While our application leaves its messages lying, and we do not read, the peer is not blamed: the time begins again then,
     /// and what comes before the Close is skipped.
@@ -47,7 +47,7 @@ impl Default for Config {
 
 impl Config {
     /// How long a Close or a fault of the peer may wait for the application to see what came before it: half of the close
-    /// time-out.
+    /// timeout.
     pub(super) fn hold_time(&self) -> Duration {
         self.close_timeout / 2
     }

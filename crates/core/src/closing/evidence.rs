@@ -6,7 +6,7 @@ use core::time::Duration;
 /// How the transport ended, as the adapter saw it.
 ///
 /// Of the errors that a read can give in Rust, `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` are a
-/// [`Reset`](End::Reset), `TimedOut` of a socket without a time-out of its own is [`TimedOut`](End::TimedOut), and any other
+/// [`Reset`](End::Reset), `TimedOut` of a socket without a timeout of its own is [`TimedOut`](End::TimedOut), and any other
 /// is [`ReadFailed`](End::ReadFailed); `WouldBlock` and `Interrupted` are no end. `bowline_host::read_end` says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -230,7 +230,7 @@ impl Closing {
         self.state.wants_data(self.failed.is_some())
     }
 
-    /// Whether pings make sense: once our Close has left, its own time-out watches over the peer.
+    /// Whether pings make sense: once our Close has left, its own timeout watches over the peer.
     pub fn wants_heartbeat(&self) -> bool {
         match self.state {
             State::Held { .. } => true,

@@ -26,7 +26,7 @@
 //!
 //! Between Open and Both an owner may stay in Held: the peer's Close is here, and it is not answered before the
 //! application has seen what came before it and said what it has to say to that. An answer may wait behind data (RFC
-//! 6455 §5.5.1), and neither for ever: half the close time-out for the application, a fifth of it for the data.
+//! 6455 §5.5.1), and neither for ever: half the close timeout for the application, a fifth of it for the data.
 
 mod clause;
 mod close;

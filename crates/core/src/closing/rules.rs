@@ -11,7 +11,7 @@ use super::suspect::{IDLE, LIFETIME, Limit, forgetful, known};
 use super::traffic::{Gap, MIN_SILENCE};
 use core::time::Duration;
 
-/// How long after it a stall of our own still explains an end: the default time-out of the heartbeat.
+/// How long after it a stall of our own still explains an end: the default timeout of the heartbeat.
 const RECENT: Duration = Duration::from_secs(20);
 
 /// A connection without a byte for twice the default interval of the heartbeat was not used to its last moment.

@@ -58,7 +58,7 @@ pub enum Overdue {
     Data,
 }
 
-/// The data before our answer may wait for at most this share of the close time-out; together with the time that the
+/// The data before our answer may wait for at most this share of the close timeout; together with the time that the
 /// [application](Config::hold_time) has, less than a peer of our kind waits for it.
 const DATA_SHARE: u32 = 5;
 

@@ -108,7 +108,7 @@ pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 /// };
 ///
 /// assert_eq!(heartbeat.rtt().srtt(), Some(Duration::from_millis(80)));
-/// assert!(silent <= Duration::from_secs(40)); // the interval, less its jitter, and the time-out
+/// assert!(silent <= Duration::from_secs(40)); // the interval, less its jitter, and the timeout
 /// ```
 #[derive(Clone, Debug)]
 pub struct Heartbeat {

@@ -110,7 +110,7 @@
 //!     }
 //! }
 //!
-//! /// A signal that stops and continues the process (`Ctrl-Z`, `fg`) interrupts a call that has a time-out.
+//! /// A signal that stops and continues the process (`Ctrl-Z`, `fg`) interrupts a call that has a timeout.
 //! fn is_late(error: &std::io::Error) -> bool {
 //!     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 //! }

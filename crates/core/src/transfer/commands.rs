@@ -102,7 +102,7 @@ impl Transfers {
     /// Asks the peer for a listing, and for no file: of the folder of this name, or of the file, which has one line; without a
     /// name, of all that it gives out. It comes as an [`Event::Offered`] of [`Kind::Listing`].
     ///
-    /// A peer that makes one says so. One that says nothing of it for the stall time-out is not asked again:
+    /// A peer that makes one says so. One that says nothing of it for the stall timeout is not asked again:
     /// [`Code::Stalled`].
     ///
     /// # Errors

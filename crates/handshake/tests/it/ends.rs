@@ -1,4 +1,4 @@
-//! Ends and time-outs, each in every state.
+//! Ends and timeouts, each in every state.
 
 use std::time::Duration;
 

@@ -248,7 +248,7 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Whether this only says that nothing has moved for now. Where the system can tell a time-out of ours from one of the
+/// Whether this only says that nothing has moved for now. Where the system can tell a timeout of ours from one of the
 /// transport, it calls ours `WouldBlock`.
 pub(super) fn is_patience(error: &Error) -> bool {
     let Error::Io(error) = error else { return false };

@@ -184,7 +184,7 @@ impl Sender {
     ///
     /// Messages that nobody has received yet do not hold the answer up, unless they fill the queue and the
     /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. It waits as long as the
-    /// connection lives, if the peer does not answer: put a time-out around it. Cancel-safe: when the future is dropped, the
+    /// connection lives, if the peer does not answer: put a timeout around it. Cancel-safe: when the future is dropped, the
     /// ping may still be sent, and its answer is of no interest.
     ///
     /// # Errors

@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     }
 
     /// Closes the connection behind all that has been queued. A transport that takes nothing is not waited for: that is up
-    /// to the time-outs of the end.
+    /// to the timeouts of the end.
     fn close(&mut self, close: Close) -> Result<(), CloseError> {
         let now = self.driver.now();
         if !self.driver.conn().is_open() {

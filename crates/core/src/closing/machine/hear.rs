@@ -42,7 +42,7 @@ impl Closing {
     /// reply. Until the [answer](Self::answer) messages can be sent; whatever the peer says is ignored.
     ///
     /// Nobody needs to take care that there is an answer: [`handle_timeout`](Self::handle_timeout) gives it after half
-    /// the close time-out.
+    /// the close timeout.
     pub fn hold_close(&mut self, now: Instant, payload: &[u8]) {
         let now = self.at(now);
         match self.state {
