@@ -19,17 +19,19 @@ use crate::stream::Stream;
 use crate::wait::{Wakened, Waker, waker};
 
 impl<S: Stream + Send + 'static> WebSocket<S> {
-    /// Lets a thread drive this WebSocket, and returns two halves that reach it by queues; they may be used by different
-    /// threads.
+    /// Lets a thread drive this WebSocket, and returns two halves that reach it through queues; they may be used by
+    /// different threads.
     ///
-    /// Pings and pongs leave on time then, whatever the owner of the halves is busy with. The other side's Close is
-    /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. What it has
-    /// sent and the other side does not take in the [time of its Close](bowline_core::closing::Config::close_timeout) is lost,
-    /// which [`Sender::flush`] says. When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed
-    /// with 1000, as by [`Sender::close`]; the thread brings that to its end. A thread whose peer takes nothing ends with the
-    /// stall timeout. For an owner who does not receive as many bytes may wait in the queue as in the connection
-    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages that
-    /// are [held](Self::set_ahead) come first.
+    /// Pings and pongs then leave on time, whatever the owner of the halves is busy with. The other side's Close is
+    /// answered when the owner has received all messages and asks for one more, behind what it has sent by then. What
+    /// it has sent and the other side does not accept in the
+    /// [time of its Close](bowline_core::closing::Config::close_timeout) is lost, which [`Sender::flush`] reports.
+    ///
+    /// When both the last [`Sender`] and the [`Receiver`] are dropped, the connection is closed with 1000, as by
+    /// [`Sender::close`]. The thread completes that; if its peer accepts nothing, it ends with the stall timeout. If
+    /// the owner does not receive, the queue may hold as many bytes as the connection
+    /// ([`Config::receive_buffer`](bowline_core::connection::Config::receive_buffer)), and one message more. Messages
+    /// that are [held](Self::set_ahead) come first.
     ///
     /// # Errors
     /// If the system gives no thread, or no way to wake it.
@@ -72,9 +74,9 @@ fn held_piece(event: Event) -> Option<Piece> {
 
 /// The half that sends. Clones send over the same connection.
 ///
-/// Calls that wait do so no longer than [those of a WebSocket](WebSocket#how-long-calls-wait). Where nobody receives, nothing is
-/// read in the end, and no silence of the peer is held against it: if both ends send and do not receive, they wait for each other,
-/// for [`write_timeout`](bowline_core::connection::Config::write_timeout) if that is set.
+/// Calls wait no longer than [those of a WebSocket](WebSocket#how-long-calls-wait). If nobody receives, reading
+/// eventually stops, and no silence of the peer is held against it. So if both ends send and do not receive, they wait
+/// for each other, for [`write_timeout`](bowline_core::connection::Config::write_timeout) if that is set.
 pub struct Sender {
     pub(super) mailbox: Arc<Mailbox>,
 }
@@ -89,8 +91,8 @@ pub struct Receiver {
 }
 
 impl Sender {
-    /// Waits until there is room in the queue, and hands a message to the connection. Whether it arrived, only an
-    /// answer of the peer's application tells.
+    /// Waits until there is room in the queue, and hands a message to the connection. Only an answer of the peer's
+    /// application tells whether it arrived.
     ///
     /// # Errors
     /// If the connection is over, or a message in pieces has not ended; the message comes back.
@@ -133,7 +135,7 @@ impl Sender {
     /// afterwards.
     ///
     /// # Errors
-    /// Some of what was sent is lost: the connection has ended, or ends without it.
+    /// Some of what was sent is lost: the connection has ended, or is ending without it.
     pub fn flush(&self) -> Result<(), Unsent> {
         loop {
             let (answer, answered) = mpsc::channel();
@@ -154,10 +156,10 @@ impl Sender {
         }
     }
 
-    /// Starts the closing handshake, behind the messages sent so far, whether there is room or not; after that nothing more
-    /// can be sent. It does not wait. What the peer sends until it closes too is still received. A peer that takes nothing
-    /// for the [stall timeout](bowline_core::closing::Config::stall_timeout) is not waited for any longer: what has not left
-    /// is lost then, which the end says.
+    /// Starts the closing handshake, behind the messages sent so far, whether or not there is room; after that, nothing
+    /// more can be sent. It does not wait. What the peer sends until it also closes is still received. If the peer
+    /// accepts nothing for the [stall timeout](bowline_core::closing::Config::stall_timeout), it is not waited for any
+    /// longer: what has not left is then lost, and the end says so.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already, or over: the first Close stands.
@@ -237,7 +239,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next message, or how the connection ended; that again and again.
+    /// The next message, or how the connection ended, which is repeated on each further call.
     ///
     /// # Errors
     /// The end, clean or not.

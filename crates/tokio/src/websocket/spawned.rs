@@ -182,10 +182,10 @@ impl Sender {
 
     /// Pings the peer with this payload, and waits for its answer: the round trip. Choose payloads that differ.
     ///
-    /// Messages that nobody has received yet do not hold the answer up, unless they fill the queue and the
-    /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. It waits as long as the
-    /// connection lives, if the peer does not answer: put a timeout around it. Cancel-safe: when the future is dropped, the
-    /// ping may still be sent, and its answer is of no interest.
+    /// Messages that nobody has received yet do not hold up the answer, unless they fill the queue and the
+    /// [`receive_buffer`](bowline_core::connection::Config::receive_buffer): then nothing more is read. If the peer
+    /// does not answer, this waits as long as the connection lives: put a timeout around it. Cancel-safe: when the
+    /// future is dropped, the ping may still be sent, and its answer is of no interest.
     ///
     /// # Errors
     /// If the payload is longer than 125 bytes, 8 pings are already waiting to leave, or the connection is closing or
