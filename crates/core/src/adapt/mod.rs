@@ -1,8 +1,8 @@
-//! How much silence a path bears, learned from what connections survive and what ends them.
+//! How much silence a path allows, learned from what connections survive and what ends them.
 //!
-//! Proxies, balancers and NATs drop connections that are silent for too long, and none of them says for how long. A
-//! connection that ends after a silence tells; one that is asked after a silence, and answers, tells too. From both
-//! follows the interval at which the next connection pings.
+//! Proxies, load balancers and NATs drop connections that are silent for too long, and none of them says how long that
+//! is. A connection that ends after a silence reveals it; so does one that is pinged after a silence and answers. From
+//! both follows the interval at which the next connection pings.
 //!
 //! ```text
 //!                    a silence is survived: lo grows                   limit
@@ -13,13 +13,13 @@
 //!   Explore   three silences survived: half as long again; from the first end on: half way from lo to hi
 //! ```
 //!
-//! Two kinds of evidence. If the end came by itself, after a silence, that silence is the limit. If a ping after a
-//! silence found nobody there, the limit may lie anywhere below, and perhaps it was the network that was down: that
-//! counts only if a new connection opens soon after.
+//! There are two kinds of evidence. If the end came by itself, after a silence, that silence is the limit. If a ping
+//! after a silence found nobody there, the limit may be anywhere below, and perhaps the network was down: that counts
+//! only if a new connection opens soon after.
 //!
 //! It moves by [`handle_open`](Adapt::handle_open), [`handle_survived`](Adapt::handle_survived),
-//! [`handle_killed`](Adapt::handle_killed) or [`record`](Adapt::record), and [`set_busy`](Adapt::set_busy). The time
-//! it is told is that of the wall clock, in seconds since 1970, since what it learns outlives the process.
+//! [`handle_killed`](Adapt::handle_killed) or [`record`](Adapt::record), and [`set_busy`](Adapt::set_busy). Its time is
+//! that of the wall clock, in seconds since 1970, since what it learns outlives the process.
 
 mod explore;
 mod path;
@@ -52,13 +52,13 @@ const DOUBLINGS: u32 = 4;
 pub enum Mode {
     /// The interval stays as configured, whatever is learned.
     Fixed,
-    /// The interval shrinks as far as the path requires, and never exceeds the configured one: no connection ends
-    /// for the sake of knowledge. Only a server that takes no pings as frequent as ours (1008, "too many pings") has the
-    /// configured one doubled.
+    /// The interval shrinks as far as the path requires, and never exceeds the configured one: no connection ends for
+    /// the sake of knowledge. Only for a server that does not accept pings as frequent as ours (1008, "too many pings")
+    /// is the configured interval doubled.
     #[default]
     Learn,
     /// The interval grows until it meets the limit of the path, at the cost of a connection now and then: for devices
-    /// that pay for each ping with battery. Starts as configured, and ends at five minutes at the latest.
+    /// that pay for each ping with battery. Starts as configured, and grows to five minutes at most.
     Explore,
 }
 
@@ -78,7 +78,7 @@ impl Default for Config {
     }
 }
 
-/// Another interval, and why.
+/// A new interval, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
@@ -92,7 +92,7 @@ pub struct Change {
 
 /// Learns the interval of the heartbeat on one path, over the life of many connections.
 ///
-/// A `Session` has one inside. Beside a [`Connection`](crate::Connection) of one's own it works alone:
+/// A `Session` has one inside. Next to a [`Connection`](crate::Connection) of your own it works alone:
 ///
 /// ```
 /// use bowline_core::adapt::{Adapt, Config, Path};
@@ -133,7 +133,7 @@ pub struct Adapt {
 }
 
 impl Adapt {
-    /// Goes on from what is known of a path.
+    /// Starts from what is known of a path.
     pub fn new(config: Config, path: Path) -> Self {
         let explore = Explore::new(&path, config.interval);
         let mut adapt = Self {
@@ -151,8 +151,8 @@ impl Adapt {
 
     // Facts.
 
-    /// A connection has opened. Confirms that the one before it died of its silence, if that is what it looked like
-    /// and is not long ago; and forgets a limit that is more than seven days old.
+    /// A connection has opened. Confirms that the previous one died of its silence, if it looked like that and is not
+    /// long ago; and forgets a limit that is more than seven days old.
     pub fn handle_open(&mut self, unix: u64) -> Option<Change> {
         let mut why = Lesson::Forgotten;
         if let Some((silence, _)) =
@@ -165,7 +165,7 @@ impl Adapt {
         self.change(unix, why)
     }
 
-    /// The connection was silent for so long, and lives: it was asked, and has answered.
+    /// The connection was silent for this long, and is alive: it was pinged, and has answered.
     ///
     /// In the modes [`Fixed`](Mode::Fixed) and [`Learn`](Mode::Learn) this changes nothing before the next connection.
     pub fn handle_survived(&mut self, unix: u64, silence: Duration) -> Option<Change> {
@@ -191,7 +191,7 @@ impl Adapt {
         self.change(unix, why)
     }
 
-    /// The connection has ended like this: everything that can be learned from it is.
+    /// The connection has ended like this: learns everything that can be learned from it.
     ///
     /// A silence ended it if nobody has closed, this process was running, and no silence as long was survived on the
     /// same connection. If that changes the interval, the sentence of the disconnect says to what.
@@ -203,7 +203,7 @@ impl Adapt {
         change
     }
 
-    /// Whether something is under way that is not to be put at risk: then nothing is tried.
+    /// Whether something is under way that is not to be put at risk: then no longer silence is tried.
     pub fn set_busy(&mut self, unix: u64, busy: bool) -> Option<Change> {
         if self.config.mode != Mode::Explore {
             return None;
@@ -219,8 +219,8 @@ impl Adapt {
         self.interval
     }
 
-    /// The interval that a connection is to start with which opens at this time: what
-    /// [`interval`](Self::interval) will be after [`handle_open`](Self::handle_open).
+    /// The interval with which a connection that opens at this time is to start: what [`interval`](Self::interval) will
+    /// be after [`handle_open`](Self::handle_open).
     pub fn interval_at(&self, unix: u64) -> Duration {
         let mut then = self.clone();
         then.handle_open(unix);

@@ -25,8 +25,9 @@
 //! but the peer's last words may wait in the receive buffer; a Close found there is the end of it.
 //!
 //! Between Open and Both an owner may stay in Held: the peer's Close is here, and it is not answered before the
-//! application has seen what came before it and said what it has to say to that. An answer may wait behind data (RFC
-//! 6455 §5.5.1), and neither for ever: half the close timeout for the application, a fifth of it for the data.
+//! application has seen what came before it and has said what it has to say to that. An answer may wait behind data
+//! (RFC 6455 §5.5.1), but neither wait may last for ever: half the close timeout for the application, a fifth of it for
+//! the data.
 
 mod clause;
 mod close;

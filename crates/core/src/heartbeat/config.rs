@@ -1,4 +1,4 @@
-//! How eager a heartbeat is.
+//! How active a heartbeat is.
 
 use crate::{Instant, Rng};
 use core::time::Duration;
@@ -9,15 +9,15 @@ use core::time::Duration;
 pub enum Mode {
     /// Nothing: no pings, no verdict, no deadline.
     Off,
-    /// Pings keep the path open, but silence is never taken for death. For peers that answer nothing, and for
-    /// applications that judge by themselves.
+    /// Pings keep the path open, but silence never counts as death. For peers that answer nothing, and for applications
+    /// that judge by themselves.
     KeepaliveOnly,
     /// Pings keep the path open, and a peer that stays silent is declared dead.
     #[default]
     Full,
 }
 
-/// The times a [`Heartbeat`](super::Heartbeat) keeps.
+/// The times that a [`Heartbeat`](super::Heartbeat) keeps.
 ///
 /// Durations below a millisecond count as a millisecond, so that no setting can make a host spin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub struct Config {
     /// How late a timer may fire before the delay counts as our own. Default: 2 s, beyond what a busy scheduler
     /// costs and far below any sleep.
     pub grace: Duration,
-    /// By how many percent the interval is at most shortened, drawn once per connection, so that a server's
-    /// clients do not ping in step. It is never lengthened, which could cross a proxy's limit. Default: 10.
+    /// By how many percent the interval is shortened at most, drawn once per connection, so that a server's clients do
+    /// not ping in step. It is never lengthened, which could exceed a proxy's limit. Default: 10.
     pub jitter_percent: u8,
 }
 

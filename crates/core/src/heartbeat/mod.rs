@@ -4,8 +4,8 @@
 //! kill, and not while the transport drains (a busy upload is alive), not while we do not read (then we could not
 //! see the answer), and not when our own process did not run (then the delay is ours).
 //!
-//! Where both ends have a heartbeat, the one with the shorter interval pings. To the other its pings are signs of life,
-//! and it may never have to send one.
+//! Where both ends have a heartbeat, the one with the shorter interval pings. Its pings are signs of life to the other
+//! end, which may never have to send one.
 //!
 //! ```text
 //!                      silent for `interval`: Ping
@@ -22,7 +22,7 @@
 //! [`handle_sent`](Heartbeat::handle_sent), [`handle_ping_sent`](Heartbeat::handle_ping_sent),
 //! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
 //! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
-//! [`set_interval`](Heartbeat::set_interval) changes its pace.
+//! [`set_interval`](Heartbeat::set_interval) changes its interval.
 
 mod beat;
 mod config;
@@ -52,9 +52,9 @@ pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
 /// Decides when to ping and when silence is death, for one connection.
 ///
-/// [`Connection`](crate::Connection) has one inside. Beside a foreign WebSocket it works alone: report what
-/// happens, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is reached, and
-/// do what it says. Read what there is to read *before* the call: a byte that waits in the socket is a sign of life.
+/// [`Connection`](crate::Connection) has one inside. Next to a foreign WebSocket it works alone: report what happens,
+/// call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is reached, and do what it
+/// says. Read what there is to read *before* the call: a byte that waits in the socket is a sign of life.
 ///
 /// ```
 /// use bowline_core::heartbeat::{Beat, Config};
@@ -173,7 +173,7 @@ impl Heartbeat {
         }
     }
 
-    /// Something was read from the transport: any byte, be it in the midst of a frame.
+    /// Something was read from the transport: any byte, even in the middle of a frame.
     pub fn handle_received(&mut self, now: Instant) {
         let now = self.advance(now);
         self.heard = now;
@@ -194,8 +194,8 @@ impl Heartbeat {
         round_trip
     }
 
-    /// The transport took bytes, whichever. After [`handle_blocked`](Self::handle_blocked) this is a sign of life:
-    /// the far side has made room.
+    /// The transport took bytes of any kind. After [`handle_blocked`](Self::handle_blocked) this is a sign of life: the
+    /// far side has made room.
     pub fn handle_sent(&mut self, now: Instant) {
         let now = self.advance(now);
         self.spoke = now;
@@ -205,7 +205,7 @@ impl Heartbeat {
         }
     }
 
-    /// The transport takes no more for the time being: it would block, or took less than it was given.
+    /// The transport takes no more for now: a write would block, or took less than it was given.
     pub fn handle_blocked(&mut self, now: Instant) {
         self.advance(now);
         self.blocked = true;
@@ -221,8 +221,8 @@ impl Heartbeat {
         self.pings.flush(now);
     }
 
-    /// We stop reading the transport, because the application is behind, or begin again. While we do not read there
-    /// is no verdict, and Pongs tell the peer that we live.
+    /// We stop reading the transport, because the application is behind, or start again. While we do not read there is
+    /// no verdict, and Pongs tell the peer that we are alive.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         let now = self.advance(now);
         match (reading, self.paused) {
@@ -235,8 +235,9 @@ impl Heartbeat {
         }
     }
 
-    /// The machine slept this long and runs again. Compare the wall clock's progress with the monotonic clock's,
-    /// which on some systems stands still meanwhile. Asks the peer at once if the sleep was longer than 10 s.
+    /// The machine slept this long and is running again. Compare the progress of the wall clock with that of the
+    /// monotonic clock, which stands still meanwhile on some systems. Asks the peer at once if the sleep was longer
+    /// than 10 s.
     ///
     /// A ping that follows a sleep and has not even left is not repeated: it is given its full time again.
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) -> Option<Beat> {
@@ -278,8 +279,8 @@ impl Heartbeat {
         earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
     }
 
-    /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue by it is due now,
-    /// and not late.
+    /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue because of
+    /// that is due now, and not late.
     pub fn set_interval(&mut self, now: Instant, interval: Duration) {
         let now = self.advance(now);
         self.config.set_interval(interval);
@@ -311,7 +312,7 @@ impl Heartbeat {
         self.pings.ponged()
     }
 
-    /// How often a caller's `now` lay before an earlier one. Time stood still then.
+    /// How often a caller's `now` was before an earlier one. It then counts as standing still.
     pub fn clock_regressions(&self) -> u64 {
         self.clock_regressions
     }

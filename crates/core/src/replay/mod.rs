@@ -1,8 +1,8 @@
 //! Messages that arrive once and in order, however many links it takes.
 //!
 //! Each message gets a number, and is kept until the peer has acknowledged it. When a link is lost, both ends tell each
-//! other on the next one how far they have come, and go on from there: what had arrived is dropped here, the rest is
-//! sent again, and what comes twice is noticed by its number.
+//! other on the next one which number has arrived last, and continue from there: what had arrived is dropped here, the
+//! rest is sent again, and duplicates are recognised by their numbers.
 //!
 //! ```text
 //!              handle_link_up: tell the peer our number      handle_resumed: its number has come
@@ -17,9 +17,9 @@
 //! [`handle_message`](Replay::handle_message), [`handle_ack`](Replay::handle_ack),
 //! [`handle_link_down`](Replay::handle_link_down) and [`reset`](Replay::reset).
 //!
-//! What is promised: within a session each message is delivered exactly once and in the order of sending. When a session
-//! is lost, because one end has forgotten it, each message was delivered at most once, and those of which nobody knows
-//! come back to whoever sent them.
+//! What is promised: within a session, each message is delivered exactly once and in the order of sending. When a
+//! session is lost, because one end has forgotten it, each message was delivered at most once, and those whose fate is
+//! unknown come back to the sender.
 
 mod config;
 mod incoming;
@@ -84,7 +84,7 @@ enum Link {
     Up,
 }
 
-/// What became of a message that came.
+/// What happened to a message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// It is the next one: for the application.
@@ -115,7 +115,7 @@ pub enum Fault {
         /// The last that was sent.
         sent: u64,
     },
-    /// More came than is taken before it is acknowledged.
+    /// More came than is accepted before it is acknowledged.
     #[error("more than the window: {messages} messages of {bytes} bytes wait already")]
     Flood {
         /// How many wait.
@@ -123,18 +123,18 @@ pub enum Fault {
         /// How many bytes they have.
         bytes: usize,
     },
-    /// It came before the peer had said how far it has come.
+    /// It came before the peer had said what has arrived there.
     #[error("a message or ack before the session was resumed")]
     TooEarly,
 }
 
-/// The two ends do not remember the same session: the peer has come less far than it had acknowledged, or farther than
-/// anything was sent. Call [`Replay::reset`].
+/// The two ends do not remember the same session: less has arrived at the peer than it had acknowledged, or more than
+/// was ever sent. Call [`Replay::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the peer does not know this session: it says that {last} was the last message it received")]
 #[non_exhaustive]
 pub struct Lost {
-    /// How far the peer says that it has come.
+    /// The last number that has arrived, according to the peer.
     pub last: u64,
 }
 
@@ -190,7 +190,7 @@ impl Replay {
         Ok(())
     }
 
-    /// The peer has said how much it takes unacknowledged. Until it does, everything is handed over.
+    /// The peer has said how much it accepts unacknowledged. Until it does, everything is handed over.
     pub fn handle_window(&mut self, window: Window) {
         self.window = window;
     }
@@ -221,7 +221,7 @@ impl Replay {
 
     // Commands.
 
-    /// Takes a message, with or without a link, and says its number.
+    /// Accepts a message, with or without a link, and returns its number.
     ///
     /// # Errors
     /// If too many wait for their acknowledgement; the message comes back.
@@ -236,8 +236,8 @@ impl Replay {
         self.incoming.confirm(now, last);
     }
 
-    /// The session is over, and a new one begins: on the link that is up, if one is. Returns what is not known to have
-    /// arrived, in order.
+    /// The session is over, and a new one begins: on the current link, if there is one. Returns what is not known to
+    /// have arrived, in order.
     pub fn reset(&mut self) -> Vec<Unacknowledged> {
         if self.link == Link::Resuming {
             self.link = Link::Up;
@@ -265,7 +265,7 @@ impl Replay {
         (self.link == Link::Up && self.incoming.is_owed()).then(|| self.incoming.acknowledge())
     }
 
-    /// The number to write into a frame that has a place for it. It is told by that.
+    /// The number to write into a frame that has a place for it. This acknowledges it.
     pub fn acknowledge(&mut self) -> u64 {
         self.incoming.acknowledge()
     }
