@@ -80,8 +80,8 @@ impl Config {
 #[non_exhaustive]
 pub struct Quota {
     /// How many bytes. A file under way counts with its whole length, one at rest with what is safe. Default 1 TiB:
-    /// more than is sent in a week of [`Config::expire_after`] over 10 Mbit/s, and not a whole archive.
-    /// `None`: no limit.
+    /// more than is sent in a week of [`Config::expire_after`] over 10 Mbit/s, and less than a whole archive. `None`:
+    /// no limit.
     pub bytes: Option<u64>,
     /// How many files. Default 10,000: a link leaves up to 256 of them behind each time it is cut. `None`: no limit.
     pub partials: Option<u64>,

@@ -51,9 +51,8 @@ pub struct Config {
     /// Default: `None`. A server that strangers can reach should set it: any byte counts as a sign of life, so a peer
     /// that trickles could hold its place for ever.
     pub message_timeout: Option<Duration>,
-    /// How many bytes per second a message has to bring on average while we read; it may fall behind by 10 s. A slower
-    /// one ends the connection with
-    /// 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
+    /// How many bytes per second a message has to bring on average while we read; it may fall behind that by 10 s. The
+    /// connection of a slower one ends with 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
     pub min_receive_rate: Option<u64>,
     /// How long the transport may take nothing at all although something waits for it. After that the connection ends
     /// with 1008.

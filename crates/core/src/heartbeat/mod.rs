@@ -312,7 +312,7 @@ impl Heartbeat {
         self.pings.ponged()
     }
 
-    /// How often a caller's `now` was before an earlier one. It then counts as standing still.
+    /// How often a caller's `now` was before an earlier one. Time then counts as standing still.
     pub fn clock_regressions(&self) -> u64 {
         self.clock_regressions
     }

@@ -16,9 +16,9 @@ use crate::dial;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages can only lower what the
-    /// protocol needs: a chunk of `transfer`, or a message of `messages`. The interval of the heartbeat is where
-    /// learning starts.
+    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages count only where they are
+    /// below what the protocol needs for a chunk of `transfer`, or for a message of `messages`. The interval of the
+    /// heartbeat is where learning starts.
     pub connection: connection::Config,
     /// How the interval of the heartbeat follows from what is learned of the path. Default: [`adapt::Mode::Learn`]; it
     /// shrinks as far as the path requires.

@@ -138,7 +138,8 @@ impl Access {
         Self { anybody: None, tokens: Vec::new() }
     }
 
-    /// Clients without a token have this grant. Unknown tokens are refused if there are any.
+    /// Clients without a token have this grant. A client that shows an unknown token is refused if there are
+    /// [tokens](Self::with_token), and has this grant as well if there are none.
     pub fn anybody(grant: Grant) -> Self {
         Self { anybody: Some(grant), tokens: Vec::new() }
     }

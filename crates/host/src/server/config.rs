@@ -14,8 +14,8 @@ use super::{Access, Peer};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages can only lower what the
-    /// protocol needs: a chunk of `transfer`, or a message of `messages`.
+    /// Heartbeat, limits and buffers of each connection. Its limits on frames and messages count only where they are
+    /// below what the protocol needs for a chunk of `transfer`, or for a message of `messages`.
     pub connection: connection::Config,
     /// Limits of the transfers.
     pub transfer: transfer::Config,

@@ -223,9 +223,6 @@ impl Server {
     /// Serves one client over a stream that is connected and, if necessary, encrypted. `peer` is for logs and events.
     /// You bound how many are served like this: [`ServerConfig::max_connections`] does not apply. When the future is
     /// dropped early, the client is cut off without a word.
-    ///
-    /// Whoever calls this bounds how many are served so; none of [`ServerConfig::max_connections`] applies. When the future
-    /// is dropped early, the client is cut without a word.
     pub async fn serve_stream<S>(&self, stream: S, peer: String)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
