@@ -185,12 +185,13 @@ pub(crate) struct Fetch {
     /// The server and the name, such as ws://host:9000/holiday/beach.jpg
     #[arg(value_name = "URL/NAME")]
     pub(crate) url: String,
-    /// The name, given separately; a path in the URL is then a route of the server or of a proxy, as it is for a send
+    /// The name as it is, without percent-encoding; a path in the URL is then a route of the server or of a proxy, as
+    /// it is for a send
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Where to put the file or the folder. If this is an existing folder, or ends in a slash, a file is put inside it.
-    /// The contents of a folder are put among other things there if NAME ends in a slash [default: the last part of its
-    /// name, in the current folder]
+    /// The path that the file or the folder gets here. If this is an existing folder, or ends in a slash, a file is put
+    /// inside it. The contents of a folder are put among other things there if NAME ends in a slash [default: the last
+    /// part of its name, in the current folder]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Fetch only these bytes of a file: FIRST-LAST, counted from 0 and both included, or FIRST- up to the end. Without
@@ -226,7 +227,8 @@ pub(crate) struct List {
     /// The server, such as ws://host:9000, or a folder or a file of it, such as ws://host:9000/holiday
     #[arg(value_name = "URL[/NAME]")]
     pub(crate) url: String,
-    /// The name, given separately, or / for everything; a path in the URL is then a route of the server or of a proxy
+    /// The name as it is, without percent-encoding, or / for everything; a path in the URL is then a route of the
+    /// server or of a proxy
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// List folders recursively
@@ -265,7 +267,8 @@ pub(crate) struct Probe {
     /// The longest silence to try; the search may take some four times as long
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub(crate) max: Duration,
-    /// Find the largest message that is accepted, up to this size, or 64MiB; the server gets messages of zeros
+    /// Find the largest message that is accepted, up to this size, or 64MiB if none is given; the server gets messages
+    /// of zeros
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "64MiB", value_parser = parse_size)]
     pub(crate) largest: Option<u64>,
     /// The subprotocol to ask for, instead of bowline's own; may be given more than once
