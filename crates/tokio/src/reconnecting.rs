@@ -188,7 +188,7 @@ impl ReconnectingWebSocket {
         }
     }
 
-    /// The network has changed, as the system or the user says: a waiting client dials soon.
+    /// The network has changed, as the system or the user says: if it waits before its next dial, it dials soon.
     pub fn network_changed(&mut self) {
         self.reconnecting.handle_network_change(self.clock.now());
     }
