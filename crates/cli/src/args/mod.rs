@@ -131,10 +131,10 @@ fn parse_origin(text: &str) -> Result<String, OriginError> {
 
 /// Send files and folders to a server
 ///
-/// Each arrives under its own name, without the folders before it; a folder arrives with everything in it. Links in a
-/// folder are not followed. Files keep the time of their last change. Up to 32 files are sent at once, and small ones
-/// besides. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin survives lost connections, but not the
-/// end of this process.
+/// Each arrives under its own name, without the folders that it is in; a folder arrives with everything in it. Links in
+/// a folder are not followed. Files keep the time of their last change. Up to 32 large files are sent at once, and
+/// small ones besides. SIGUSR1 pauses everything, SIGUSR2 resumes. What comes through stdin survives lost connections,
+/// but not the end of this process.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
