@@ -82,17 +82,22 @@ impl Traffic {
     }
 
     pub(super) fn handle_sent(&mut self, now: Instant, n: usize) {
-        let silence = self.idle(now);
         // The path may have been cut under what nobody has answered; and until that has arrived, the system sends it again,
         // which is no silence.
-        let is_silence = self.unheard <= LITTLE && !self.is_awaited();
-        self.unheard = self.unheard.saturating_add(n as u64);
-        // The longest counts, or the latest that an idle limit may have been at work in.
-        if is_silence && self.broken.is_none_or(|broken| silence >= broken.lasted.min(MIN_SILENCE)) {
-            self.broken = Some(Gap { lasted: silence, until: now });
+        if self.unheard <= LITTLE && !self.is_awaited() {
+            self.end_silence(now);
         }
+        self.unheard = self.unheard.saturating_add(n as u64);
         self.sent = now;
         self.blocked = None;
+    }
+
+    /// We have said something. The longest silence counts, or the latest that an idle limit may have been at work in.
+    fn end_silence(&mut self, now: Instant) {
+        let lasted = self.idle(now);
+        if self.broken.is_none_or(|broken| lasted >= broken.lasted.min(MIN_SILENCE)) {
+            self.broken = Some(Gap { lasted, until: now });
+        }
     }
 
     /// How long what has just left may be on its way behind what nobody has answered, at so many bytes a second, if that is

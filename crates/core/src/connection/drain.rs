@@ -18,6 +18,8 @@ const FRAGMENTS_PER_SECOND: u64 = 500;
 const SHORTEST: Duration = Duration::from_millis(5);
 /// How much the buffers between us and the peer may swallow without passing it on.
 const SWALLOWED: u64 = 8 << 20;
+/// Beyond that it is judged as often as so many bytes more are full: a division for each of very many small writes is felt.
+const STEP: u64 = 256 << 10;
 /// How long to look at a transport that is never full before the look starts anew.
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -45,6 +47,7 @@ impl Meter {
     /// The transport took `n` bytes, and `is_empty` tells that there are no more for it. Says whether this was a
     /// measurement.
     pub(super) fn handle_written(&mut self, now: Instant, n: usize, is_empty: bool) -> bool {
+        let before = self.any.taken;
         self.any.take(n);
         if let Some(span) = &mut self.full {
             span.take(n);
@@ -52,7 +55,7 @@ impl Meter {
         if is_empty {
             self.full = None;
         }
-        let is_measured = self.any.taken > SWALLOWED;
+        let is_measured = self.any.taken > SWALLOWED && self.any.taken / STEP > before / STEP;
         if is_measured {
             let passed = Span { taken: self.any.taken - SWALLOWED, ..self.any };
             // What got through in a shorter time got through in this one, too.
@@ -189,6 +192,15 @@ mod tests {
         assert_eq!(meter.rate(), Some(200_000_000), "as if it had taken 5 ms");
         meter.handle_written(at(2), 2 << 20, true);
         assert_eq!(meter.fragment(), MAX_FRAGMENT);
+    }
+
+    #[test]
+    fn many_small_writes_are_judged_together() {
+        let mut meter = Meter::new(at(0));
+        meter.handle_written(at(0), 8 << 20, true);
+        let measured = (0..1 << 16).filter(|_| meter.handle_written(at(6), 16, true)).count();
+        assert_eq!(measured, 4, "of a mebibyte");
+        assert_eq!(meter.rate(), Some((1 << 20) * 1000 / 6));
     }
 
     #[test]
