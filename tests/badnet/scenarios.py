@@ -24,7 +24,7 @@ URL = f"ws://{SERVER}:9000"
 LIMIT = 200
 # With default settings: the heartbeat and its time-out; and the longest dial with the longest wait that an outage of two minutes
 # leads to.
-DEAD, BACK = 20 + 20, 10 + 16
+DIAL, DEAD, BACK = 10, 20 + 20, 10 + 16
 SILENT_SERVER = ["--heartbeat", "300s"]
 QUICK, QUICKLY_DEAD = ["--heartbeat", "5s", "--timeout", "5s"], 5 + 5
 
@@ -222,6 +222,21 @@ def shot(world, way):
     return f"{len(ends)} resets"
 
 
+def clogged(world, way):
+    """Large packets are dropped without a word: each connection opens, and carries nothing."""
+    path = world.over(QUICK)
+    path.up.mtu = path.down.mtu = 800
+    begin = time.monotonic()
+    command, *_ = world.transfer(way, 1_000_000, *QUICK, "--give-up-after", "40s")
+    assert command.wait() == 3, "it is not given up"
+    took = time.monotonic() - begin
+    assert 20 < took < 40 + DIAL + QUICKLY_DEAD, f"it took {took:.1f} s"
+    (_, event), = command.events("event", "failed")
+    assert "nothing has got across" in event["error"], event["error"]
+    assert command.links() > 1, f"{command.links()} connections"
+    return f"given up after {took:.1f} s and {command.links()} connections"
+
+
 def unreachable(world):
     path = world.over()
     path.hole(True)
@@ -250,6 +265,7 @@ SCENARIOS = {
     "a NAT forgets, and pings are in time": (settled,),
     "all goes wrong, and nothing is said": (idle,),
     **{f"a reset now and then, {way}": (shot, way) for way in BOTH},
+    **{f"large packets are lost, {way}": (clogged, way) for way in BOTH},
     "nobody answers": (unreachable,),
 }
 

@@ -47,8 +47,8 @@ fn for_disks_too(arg: clap::Arg) -> clap::Arg {
         return arg;
     }
     arg.help(
-        "How long to keep trying without a connection, or while a disk is full [default: 20s for a server never reached, 10m \
-         after that]",
+        "How long to keep trying without a connection that carries something, or while a disk is full [default: 20s for a server \
+         never reached, 10m after that]",
     )
 }
 

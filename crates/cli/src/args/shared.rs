@@ -132,7 +132,8 @@ impl Papers {
 /// How long to try.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// How long to keep trying without a connection [default: 20s for a server never reached, 10m after that]
+    /// How long to keep trying without a connection that carries something [default: 20s for a server never reached, 10m
+    /// after that]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) give_up_after: Option<Duration>,
 }

@@ -22,7 +22,8 @@ pub struct Config {
     /// sees more than three times their number divided by this window.
     pub first_window: Duration,
     /// How long a link must have lived for the next loss to be a first one again. Default: 10 s. A server that
-    /// accepts and then drops everybody is in trouble, and an accepted handshake no reason to ask faster.
+    /// accepts and then drops everybody is in trouble, and an accepted handshake no reason to ask faster. Time in which
+    /// everything [waited in vain](super::Reconnect::handle_stuck) does not count.
     pub stable_after: Duration,
     /// How long a dial may take before it is abandoned. Default: 10 s, three lost packets of a TCP handshake and a
     /// slow TLS one.
@@ -30,7 +31,8 @@ pub struct Config {
     /// How many dials to spend on one outage. Default: no limit; people close their laptops.
     pub max_attempts: Option<u32>,
     /// How long an outage may last. No dial is begun later than this after the loss; if the next one would be, one last
-    /// dial is made in the second half of the time that is left. Default: no limit.
+    /// dial is made in the second half of the time that is left; and one after a single link on which everything
+    /// [waited in vain](super::Reconnect::handle_stuck), however late that was found out. Default: no limit.
     pub max_elapsed: Option<Duration>,
     /// The same for a server that was never reached: a mistyped name is not worth a week. Default: no limit of its
     /// own.

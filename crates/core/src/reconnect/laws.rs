@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::Rng;
-use crate::closing::Why;
+use crate::closing::{LONGEST, Why};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Open,
+    Stuck(Duration),
     Lost(Retry),
     DialFailed(Retry, Option<Duration>),
     NetworkChange,
@@ -19,6 +20,7 @@ enum Op {
 fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => Just(Op::Open),
+        1 => (0..60_000_u64).prop_map(|millis| Op::Stuck(Duration::from_millis(millis))),
         2 => any_retry().prop_map(Op::Lost),
         4 => (any_retry(), proptest::option::of(any_duration())).prop_map(|(retry, after)| Op::DialFailed(retry, after)),
         1 => Just(Op::NetworkChange),
@@ -90,6 +92,10 @@ fn apply(reconnect: &mut Reconnect, now: Instant, op: Op) -> Option<Next> {
         Op::Timeout => reconnect.handle_timeout(now),
         Op::Open => {
             reconnect.handle_open(now);
+            None
+        }
+        Op::Stuck(lasts) => {
+            reconnect.handle_stuck(now, lasts);
             None
         }
         Op::Dial => {

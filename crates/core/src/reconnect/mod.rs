@@ -20,9 +20,11 @@
 //!
 //! It moves by [`handle_open`](Reconnect::handle_open), [`handle_lost`](Reconnect::handle_lost),
 //! [`handle_dial_failed`](Reconnect::handle_dial_failed), [`handle_timeout`](Reconnect::handle_timeout),
-//! [`handle_network_change`](Reconnect::handle_network_change) and [`dial`](Reconnect::dial).
+//! [`handle_network_change`](Reconnect::handle_network_change) and [`dial`](Reconnect::dial). What an open link was worth
+//! is told by [`handle_progress`](Reconnect::handle_progress) and [`handle_stuck`](Reconnect::handle_stuck).
 
 mod config;
+mod decide;
 mod next;
 
 #[cfg(test)]
@@ -35,7 +37,6 @@ mod tests;
 pub use config::Config;
 pub use next::{GiveUp, Next};
 
-use crate::closing::LONGEST;
 use crate::{Instant, Retry, Rng};
 use core::time::Duration;
 
@@ -98,6 +99,8 @@ pub struct Reconnect {
     quick_drops: u32,
     /// There were links in this outage, and none was stable.
     unstable: bool,
+    /// How many links in a row, up to the last dial, were [stuck](Self::handle_stuck).
+    stuck: u32,
     reached: bool,
     /// The last dial of this outage has been decided on.
     last_dial: bool,
@@ -117,6 +120,8 @@ enum State {
         since: Instant,
         /// It has been of use.
         useful: bool,
+        /// Since when all that it was to carry has waited in vain.
+        stuck: Option<Instant>,
     },
     Stopped(GiveUp),
 }
@@ -134,6 +139,7 @@ impl Reconnect {
             doublings: 0,
             quick_drops: 0,
             unstable: false,
+            stuck: 0,
             reached: false,
             last_dial: false,
         }
@@ -143,7 +149,7 @@ impl Reconnect {
     /// [`Config::stable_after`].
     pub fn handle_open(&mut self, now: Instant) {
         let now = self.advance(now);
-        self.state = State::Open { since: now, useful: false };
+        self.state = State::Open { since: now, useful: false, stuck: None };
         self.reached = true;
     }
 
@@ -153,6 +159,17 @@ impl Reconnect {
         self.advance(now);
         if let State::Open { useful, .. } = &mut self.state {
             *useful = true;
+        }
+    }
+
+    /// What the link was to carry has waited for the other side for so long, in vain: say so before its end, if it was of no
+    /// [use](Self::handle_progress). Of its life only what was before counts, so that links which open and carry nothing
+    /// do not end the outage, however long it takes to find them dead. Do not say so of a link that had nothing to carry, or
+    /// whose other side had asked for time.
+    pub fn handle_stuck(&mut self, now: Instant, silence: Duration) {
+        let began = self.advance(now) - silence;
+        if let State::Open { since, stuck, .. } = &mut self.state {
+            *stuck = Some(began.max(*since));
         }
     }
 
@@ -242,6 +259,7 @@ impl Reconnect {
         self.doublings = 0;
         self.quick_drops = 0;
         self.unstable = false;
+        self.stuck = 0;
         self.last_dial = false;
     }
 
@@ -250,8 +268,8 @@ impl Reconnect {
         match self.state {
             State::Waiting { at, .. } if now < at => return None,
             State::Stopped(_) => return None,
-            State::Open { since, useful } => self.judge(now, since, useful),
-            State::Waiting { .. } | State::Dialing { .. } => {}
+            State::Open { since, useful, stuck } => self.judge(now, since, useful, stuck),
+            State::Waiting { .. } | State::Dialing { .. } => self.stuck = 0,
         }
         Some(match self.decide(now, retry, retry_after, draw) {
             Ok((at, not_before)) => {
@@ -271,77 +289,19 @@ impl Reconnect {
     }
 
     /// What the lost link's life says about the server.
-    fn judge(&mut self, now: Instant, opened: Instant, useful: bool) {
-        let lived = now - opened;
-        if useful || lived >= self.config.stable_after {
-            self.begin_outage(now);
-            return;
+    fn judge(&mut self, now: Instant, opened: Instant, useful: bool, stuck: Option<Instant>) {
+        let stuck = stuck.filter(|_| !useful);
+        let worked = stuck.unwrap_or(now);
+        let is_stable = useful || worked - opened >= self.config.stable_after;
+        if is_stable {
+            self.begin_outage(worked);
+            if stuck.is_none() {
+                return;
+            }
         }
         self.unstable = true;
-        self.quick_drops = if lived < QUICK { self.quick_drops.saturating_add(1) } else { 0 };
-    }
-
-    /// When to dial, and the earliest time that the server allows.
-    fn decide(
-        &mut self,
-        now: Instant,
-        retry: Retry,
-        retry_after: Option<Duration>,
-        draw: f64,
-    ) -> Result<(Instant, Instant), GiveUp> {
-        let (least, most) = match retry {
-            Retry::No(why) => return Err(GiveUp::No(why)),
-            Retry::Now | Retry::Backoff | Retry::AfterChange(_) => (Duration::ZERO, self.window(retry)),
-            Retry::BackoffAfter(least) => (least, least.saturating_add(self.window(retry))),
-            Retry::After { min, max } => (min, max),
-        };
-        if self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
-            return Err(self.gave_up(now, GiveUp::Attempts(self.attempts)));
-        }
-        let wait = least.saturating_add(most.saturating_sub(least).mul_f64(draw)).max(self.config.floor);
-        let not_before = now + least.max(retry_after.unwrap_or_default().min(LONGEST));
-        let at = not_before.max(now + wait);
-        let Some((limit, give_up)) = self.limit(now) else { return Ok((at, not_before)) };
-        let left = limit - now;
-        if self.last_dial || left < self.config.floor {
-            return Err(self.gave_up(now, give_up));
-        }
-        if at <= limit {
-            return Ok((at, not_before));
-        }
-        // One more, late in the time that is left, but not all clients of an outage at its very end. A server that asks for more
-        // time than that hears it too, for what it says may be an intermediary's guess.
-        let late = now + (left / 2 + (left / 2).mul_f64(draw)).max(self.config.floor);
-        self.last_dial = true;
-        let late = if not_before <= limit { late.max(not_before) } else { late };
-        Ok((late, not_before.min(late)))
-    }
-
-    /// Until when dials may begin, and what to say after that.
-    fn limit(&self, now: Instant) -> Option<(Instant, GiveUp)> {
-        let lasted = now - self.outage;
-        let contact = self.config.first_contact.filter(|_| !self.reached);
-        let contact = contact.map(|budget| (self.outage + budget, GiveUp::NeverReached(lasted)));
-        let elapsed = self.config.max_elapsed.map(|budget| (self.outage + budget, GiveUp::Elapsed(lasted)));
-        contact.into_iter().chain(elapsed).min_by_key(|(limit, _)| *limit)
-    }
-
-    /// The same, unless there were links.
-    fn gave_up(&self, now: Instant, why: GiveUp) -> GiveUp {
-        if self.unstable { GiveUp::Unstable(now - self.outage) } else { why }
-    }
-
-    /// What the backoff is drawn from.
-    fn window(&self, retry: Retry) -> Duration {
-        let window =
-            self.config.base.saturating_mul(1 << self.doublings.min(ALL_DOUBLINGS)).min(self.config.cap);
-        match (retry, self.doublings) {
-            // An idle limit or an unanswered ping ends each client's link at a time of its own: no crowd to spread.
-            (Retry::Now, _) => window,
-            (_, 0) => self.config.first_window,
-            // A crowd that was spread is not to be drawn together again.
-            _ => window.max(self.config.first_window),
-        }
+        self.stuck = if stuck.is_some() { self.stuck.saturating_add(1) } else { 0 };
+        self.quick_drops = if now - opened < QUICK { self.quick_drops.saturating_add(1) } else { 0 };
     }
 
     fn hurry(&mut self, now: Instant, draw: f64) -> Option<Next> {

@@ -32,6 +32,8 @@ pub enum GiveUp {
     /// One of these limits is reached, and in this time links were made, but each was lost before it was
     /// [stable](super::Config::stable_after).
     Unstable(Duration),
+    /// The same, and all that waited for the last of these links waited [in vain](super::Reconnect::handle_stuck).
+    Stuck(Duration),
     /// The server was never reached in this time, and nothing more is to be tried within
     /// [`first_contact`](super::Config::first_contact).
     NeverReached(Duration),
@@ -44,6 +46,12 @@ impl fmt::Display for GiveUp {
             Self::Attempts(attempts) => write!(f, "no connection after {attempts} attempts"),
             Self::Elapsed(lasted) => write!(f, "no connection for {:.1} s", lasted.as_secs_f64()),
             Self::Unstable(lasted) => write!(f, "no connection was stable in {:.1} s", lasted.as_secs_f64()),
+            // The handshake is small, and so is a ping.
+            Self::Stuck(lasted) => write!(
+                f,
+                "connections open, but nothing has got across for {:.1} s: something on the path may drop large packets",
+                lasted.as_secs_f64()
+            ),
             // Of less a sentence would tell 0.0 s.
             Self::NeverReached(lasted) if *lasted < Duration::from_millis(50) => {
                 f.write_str("never connected")

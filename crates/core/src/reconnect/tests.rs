@@ -3,8 +3,7 @@
 //! Base 1 s, cap 30 s, floor 100 ms, stable after 10 s. Inputs, at times in seconds: `open`; `lost(u, retry,
 //! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1] and the
 //! advice `backoff` unless said, `retry-after` in milliseconds; `useful`, `network(u)`, `T`
-//! handle_timeout, `dial`. A dial
-//! begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
+//! handle_timeout, `dial`, and `stuck(s)`, for s seconds. A dial begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
 
 use super::*;
 use crate::closing::{Change, Why};
@@ -57,6 +56,12 @@ a dial is due when the wait is over, and not before
     0 lost(0.5) => DialAt(500); 0.499 T; 0.5 T => Dial; 0.6 T | n=1
 a failure that is told twice counts once
     0 lost(0.5) => DialAt(500); 0.1 lost(0.5); 0.5 T => Dial | n=1
+a link on which all has waited in vain lived as long as it did not
+    0 lost(1) => DialAt(1000); 1 open; 41 stuck(30.001); 41 lost(1) => DialAt(43000); 43 open; 83 stuck(30); 83 lost(1) => DialAt(84000); 84 lost(1) => DialAt(86000) | n=2
+... unless it was of use
+    0 lost(1) => DialAt(1000); 1 open; 2 useful; 41 stuck(39); 41 lost(1) => DialAt(42000) | n=1
+... and of a dial nothing is said
+    0 lost(1) => DialAt(1000); 1 stuck(1); 1 open; 41 lost(1) => DialAt(42000) | n=1
 the network changes
     0 lost(1) => DialAt(1000); 1 lost(1) => DialAt(3000); 1.5 network(0.5) => DialAt(1750); 1.6 network(1); 1.75 T => Dial; 1.8 network(0.5); 2 lost(0.5) => DialAt(4000) | n=3
 the network changes, but the server asked for time
@@ -85,6 +90,14 @@ links that do not last do not count
     0 open; 60 lost(1) => DialAt(61000); 61 open; 70.5 lost(0) => GiveUp(no connection was stable in 10.5 s) | n=1
 those that last do
     0 open; 60 lost(1) => DialAt(61000); 61 open; 71 lost(0.5) => DialAt(71500) | n=1
+links that open and carry nothing do not end an outage
+    0 lost(1) => DialAt(1000); 1 open; 5 stuck(4); 5 lost(1) => DialAt(7000); 7 open; 40 stuck(33); 40 lost(0) => GiveUp(connections open, but nothing has got across for 40.0 s: something on the path may drop large packets) | n=2
+... which lasts until something has
+    0 lost(1) => DialAt(1000); 1 open; 5 stuck(4); 5 lost(1) => DialAt(7000); 7 open; 8 useful; 40 lost(1) => DialAt(41000) | n=1
+one such link may just have been cut, however late that is found out
+    0 open; 40 stuck(40); 40 lost(0) => DialAt(40500); 40.5 open; 80 stuck(39.5); 80 lost(0) => GiveUp(connections open, but nothing has got across for 80.0 s: something on the path may drop large packets) | n=1
+... also after hours in which nothing had to cross
+    0 open; 7200 stuck(40); 7200 lost(1) => DialAt(7201000); 7201 lost(0) => GiveUp(no connection was stable in 41.0 s) | n=1
 who was never reached is measured from the start
     0 lost(1) => DialAt(1000); 9.95 lost(1) => GiveUp(no connection for 9.9 s) | n=1
 a wait that would be too long is shortened to one last dial, late in the time that is left
@@ -158,6 +171,10 @@ fn step(reconnect: &mut Reconnect, now: Instant, input: &str) -> String {
         }
         "useful" => {
             reconnect.handle_progress(now);
+            None
+        }
+        "stuck" => {
+            reconnect.handle_stuck(now, Duration::from_secs_f64(draw));
             None
         }
         "dial" => {

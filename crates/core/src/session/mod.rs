@@ -166,9 +166,13 @@ impl Session {
 
     /// The link has ended. A client decides when to reconnect. [`pump`](crate::pump) calls this by itself.
     pub fn handle_link_down(&mut self, now: Instant, mut disconnect: Disconnect) {
-        let carried = self.transfers.has_carried() || self.speech.has_carried();
-        if let Some(reconnect) = self.reconnect.as_mut().filter(|_| carried) {
-            reconnect.handle_progress(now);
+        if let Some(reconnect) = &mut self.reconnect {
+            if self.transfers.has_carried() || self.speech.has_carried() {
+                reconnect.handle_progress(now);
+            } else if let Some(since) = earliest(self.transfers.awaits_since(), self.speech.awaits_since(now))
+            {
+                reconnect.handle_stuck(now, now - since);
+            }
         }
         if self.speech.is_superseded(&disconnect) {
             disconnect = disconnect.with_retry(Retry::Backoff);

@@ -14,6 +14,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use bytes::Bytes;
+use core::time::Duration;
 
 /// So many bytes of frames wait at the most to be taken by a server's connection: enough to fill a segment or two.
 const STAGE: usize = 16 << 10;
@@ -27,6 +28,9 @@ const FRAME_WEIGHT: usize = 64;
 
 /// How a server closes a link whose session is on another one.
 const SUPERSEDED: &str = "superseded";
+
+/// A link over which nothing crosses is found dead in less, with the usual heartbeats.
+const FOUND_DEAD: Duration = Duration::from_secs(60);
 
 /// How far messages may get ahead of chunks, and chunks of messages, while both want the link.
 const MESSAGES_AHEAD: usize = 64 << 10;
@@ -146,6 +150,12 @@ impl Speech {
     /// Whether this link has carried messages.
     pub(super) fn has_carried(&self) -> bool {
         matches!(self, Self::Own { messages, .. } if messages.carried() > 0)
+    }
+
+    /// Since when messages wait to be acknowledged, as far as that is the path's fault: a peer may take its time before it
+    /// takes one.
+    pub(super) fn awaits_since(&self, now: Instant) -> Option<Instant> {
+        self.is_busy().then(|| now.saturating_sub(FOUND_DEAD))
     }
 
     /// Whether the server says that somebody else has resumed the session. Who that was it does not know, and the next

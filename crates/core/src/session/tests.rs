@@ -4,6 +4,7 @@ mod learning;
 mod links;
 mod messages;
 mod settings;
+mod stuck;
 mod superseded;
 mod unseen;
 

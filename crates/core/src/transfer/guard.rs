@@ -52,6 +52,11 @@ impl Guard {
         }
     }
 
+    /// Since when the link is up.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// A frame came that brings nothing.
     pub(super) fn handle_idle(&mut self, now: Instant) {
         if self.idle.free_at() > now + BURST {

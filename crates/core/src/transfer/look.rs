@@ -3,7 +3,9 @@
 use super::limiter::Limiter;
 use super::receive::Incoming;
 use super::send::Outgoing;
+use super::wanted::Wanted;
 use super::{Progress, TransferId, Transfers, wire};
+use crate::Instant;
 
 /// What a limit on the rate of a link has let pass, in bytes since the link is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,16 @@ impl Transfers {
     /// Whether this link was of any use: bytes have come over it, or what had come before is whole.
     pub(crate) fn has_carried(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.moved > 0 || link.ahead.ended() > 0)
+    }
+
+    /// Since when something waits for the peer over this link, which has said nothing of it since: an answer, an
+    /// acknowledgement, bytes. `None` if nothing does; what is paused or put off does not.
+    pub(crate) fn awaits_since(&self) -> Option<Instant> {
+        let hello = self.link.as_ref().filter(|link| link.peer.is_none() && !self.is_empty());
+        let outgoing = self.outgoing.values().filter_map(Outgoing::awaits_since);
+        let incoming = self.incoming.values().filter_map(Incoming::awaits_since);
+        let wanted = self.wanted.values().filter_map(Wanted::awaits_since);
+        hello.map(|link| link.guard.since()).into_iter().chain(outgoing).chain(incoming).chain(wanted).min()
     }
 
     /// How many bytes this end has promised to hold for all transfers of this link together, beside what it holds.

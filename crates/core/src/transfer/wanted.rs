@@ -92,6 +92,11 @@ impl Wanted {
         Progress { stage, length: None, received: 0, durable: 0, resent: 0 }
     }
 
+    /// Since when the peer is waited for, and was not heard of.
+    pub(super) fn awaits_since(&self) -> Option<Instant> {
+        if let Asking::Asked { heard, .. } = self.state { Some(heard) } else { None }
+    }
+
     /// Whether it may be asked for at once.
     pub(super) fn waits(&self) -> bool {
         matches!(self.state, Asking::Waiting { until: None })

@@ -49,6 +49,16 @@ impl Incoming {
         }
     }
 
+    /// Since when the sender is waited for, and was not heard of: not in pauses, nor where something of ours is in its way.
+    pub(in crate::transfer) fn awaits_since(&self) -> Option<Instant> {
+        let waits = match self.state {
+            State::Receiving => self.received < self.credit || self.end == Some(self.received),
+            State::Present { .. } => self.awaits_peer(),
+            State::Opening | State::Finishing { .. } => false,
+        };
+        (waits && !self.pauses.halt.is_on()).then_some(self.heard)
+    }
+
     pub(super) fn awaits_peer(&self) -> bool {
         self.received < self.credit || self.fin.is_none()
     }

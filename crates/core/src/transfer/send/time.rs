@@ -26,6 +26,16 @@ impl Outgoing {
         }
     }
 
+    /// Since when the peer is waited for, and was not heard of: in pauses, and where somebody has asked for time, nobody is.
+    pub(in crate::transfer) fn awaits_since(&self) -> Option<Instant> {
+        let waits = match self.state {
+            State::Offered { .. } | State::Finishing { .. } => true,
+            State::Sending { .. } => !self.pauses.halt.is_on() && self.awaits_peer(),
+            State::Waiting { .. } | State::Verifying { .. } => false,
+        };
+        waits.then_some(self.heard)
+    }
+
     /// Whether nothing is left to be sent but the FIN, whose digest takes its time, or nothing that the source has given.
     pub(super) fn is_working(&self) -> bool {
         match self.state {
