@@ -90,13 +90,16 @@ fn a_file_of_which_no_byte_is_acknowledged_is_given_up() {
     });
 }
 
+/// The server offers what it is asked for.
+fn give(pair: &mut Pair) {
+    pair.settle();
+    pair.server.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
+    take(pair, false);
+}
+
 #[test]
 fn a_file_of_which_no_byte_comes_is_given_up() {
-    given_up(asks, |pair| {
-        pair.settle();
-        pair.server.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
-        take(pair, false);
-    });
+    given_up(asks, give);
 }
 
 #[test]
@@ -152,6 +155,16 @@ fn a_pause_of_either_end_is_borne() {
             pair.settle();
         });
         assert_eq!(end, None, "of the server: {of_server}");
+        let end = links(asks, |pair| {
+            pair.settle();
+            if pair.server.1.transfers().is_requested(ID) {
+                give(pair);
+            }
+            let end = if of_server { &mut pair.server.1 } else { &mut pair.client.1 };
+            end.transfers_mut().pause(pair.now, ID);
+            pair.settle();
+        });
+        assert_eq!(end, None, "fetched, of the server: {of_server}");
     }
 }
 
