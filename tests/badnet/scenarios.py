@@ -237,6 +237,19 @@ def clogged(world, way):
     return f"given up after {took:.1f} s and {command.links()} connections"
 
 
+def queued(world, way):
+    """Somebody else keeps 13 s of queue on the way: no dial of the first length finds the server."""
+    path = world.over()
+    getattr(path, way).delay = 13
+    begin = time.monotonic()
+    file, to = world.file(50_000), world.inbox / "file"
+    command = world.client("send", file, URL, "--give-up-after", "150s")
+    arrives(command, file, to)
+    (up, _), = command.events("state", "up")
+    lives(command)
+    return f"connected after {up - begin:.1f} s, done after {time.monotonic() - begin:.1f} s"
+
+
 def unreachable(world):
     path = world.over()
     path.hole(True)
@@ -244,7 +257,7 @@ def unreachable(world):
     command = world.client("send", world.file(1000), URL)
     assert command.wait() == 3, "it is not given up"
     took = time.monotonic() - begin
-    assert 10 < took < 32, f"it took {took:.1f} s"
+    assert DIAL < took < DIAL + 2 * DIAL + 3, f"it took {took:.1f} s"
     (_, event), = command.events("event", "failed")
     assert "did not answer" in event["error"], event["error"]
     return f"given up after {took:.1f} s"
@@ -266,6 +279,7 @@ SCENARIOS = {
     "all goes wrong, and nothing is said": (idle,),
     **{f"a reset now and then, {way}": (shot, way) for way in BOTH},
     **{f"large packets are lost, {way}": (clogged, way) for way in BOTH},
+    **{f"13 s of somebody else's queue, {way}": (queued, way) for way in BOTH},
     "nobody answers": (unreachable,),
 }
 

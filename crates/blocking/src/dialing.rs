@@ -18,7 +18,6 @@ use crate::maybe_tls::MaybeTlsStream;
 pub(crate) struct Dialing {
     pub(crate) request: Request,
     pub(crate) token_file: Option<PathBuf>,
-    pub(crate) limits: dial::Config,
 }
 
 impl Dialing {
@@ -28,9 +27,10 @@ impl Dialing {
     /// There is no thread.
     pub(crate) fn start(
         &self,
+        limits: dial::Config,
         then: impl FnOnce(Result<Dialed<MaybeTlsStream>, DialError>) + Send + 'static,
     ) -> Result<(), Disconnect> {
-        let Self { request, token_file, limits } = self.clone();
+        let Self { request, token_file } = self.clone();
         let dialing = thread::Builder::new().name("bowline dial".into()).spawn(move || {
             let request = renewed(&request, token_file.as_deref());
             then(dial::connect_with(&request, &limits));

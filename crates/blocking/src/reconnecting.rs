@@ -115,9 +115,9 @@ impl ReconnectingWebSocket {
     /// The system gives no random bytes.
     pub fn with_request(request: Request, config: ReconnectingConfig) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let (token_file, limits) = (config.token_file.clone(), config.dial.clone());
+        let token_file = config.token_file.clone();
         let reconnecting = Reconnecting::new(config, &request, clock.now())?;
-        let dialing = Dialing { request, token_file, limits };
+        let dialing = Dialing { request, token_file };
         Ok(Self {
             clock,
             reconnecting,
@@ -284,7 +284,8 @@ impl ReconnectingWebSocket {
     fn start_dial(&mut self) {
         let (tell, answer) = sync_channel(1);
         // Whoever has given up the dial does not listen any more.
-        let dialing = self.dialing.start(move |result| drop(tell.send(result)));
+        let dialing =
+            self.dialing.start(self.reconnecting.dial_config(), move |result| drop(tell.send(result)));
         match dialing {
             Ok(()) => self.answer = Some(answer),
             Err(disconnect) => self.reconnecting.handle_dial_failed(self.clock.now(), disconnect),

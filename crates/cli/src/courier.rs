@@ -35,6 +35,7 @@ fn config(url: &str, reach: &Reach, way: &Way, common: &Common) -> Result<Client
     config.token = way.token.read(common.output.quiet)?;
     config.token_file.clone_from(&way.token.token_file);
     config.dial.connect_timeout = reach.dial(config.dial.connect_timeout);
+    config.dial.longest_timeout = reach.dial(config.dial.longest_timeout);
     config.dial.tls = trust::client(&way.trust, url)?;
     config.dial.proxies = way.proxies();
     config.dial.unix.clone_from(&way.unix);
@@ -222,7 +223,10 @@ mod tests {
         assert_eq!(config.transfer.limit_rate, Some(5000));
         let patience = Some(Duration::from_secs(6));
         assert_eq!((config.reconnect.first_contact, config.reconnect.max_elapsed), (patience, patience));
-        assert_eq!(Some(config.dial.connect_timeout), patience);
+        assert_eq!(
+            (Some(config.dial.connect_timeout), Some(config.dial.longest_timeout)),
+            (patience, patience)
+        );
         assert_eq!(config.token.as_deref(), Some("seven"));
     }
 
@@ -230,6 +234,7 @@ mod tests {
     fn a_server_that_was_reached_is_waited_for_longer() {
         let ClientConfig { reconnect, dial, .. } = config_of("");
         assert_eq!(dial.connect_timeout, Duration::from_secs(10));
+        assert_eq!(dial.longest_timeout, Duration::from_secs(60));
         assert_eq!(reconnect.first_contact, Some(Duration::from_secs(20)));
         assert_eq!(reconnect.max_elapsed, Some(Duration::from_secs(600)));
     }

@@ -24,6 +24,12 @@ pub struct Config {
     /// Default: 10 s. Three lost segments in a row are sent again within about 7 s, and a user who waits longer has
     /// pressed the button again.
     pub connect_timeout: Duration,
+    /// How long a dial may take for a client that dials again and again: after a dial that timed out, the next may take twice
+    /// as long, up to this, and so may its handshake. Once a connection is open, the next dial has the first time again. Has an
+    /// effect only if it is longer than [`connect_timeout`](Self::connect_timeout).
+    ///
+    /// Default: 60 s. Behind somebody else's queue of 15 s, a handshake takes 30 s, and one with TLS 45 s.
+    pub longest_timeout: Duration,
     /// The limits of the handshake. Its own timeout counts from the connection on; the earlier of the two ends it.
     pub handshake: bowline_handshake::Config,
     /// Which proxies to go through. Default: none.
@@ -41,12 +47,32 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
+            longest_timeout: Duration::from_secs(60),
             handshake: bowline_handshake::Config::default(),
             proxies: Proxies::none(),
             unix: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+}
+
+impl Config {
+    /// The same, for a dial after so many that timed out.
+    pub(crate) fn after(&self, late: u32) -> Self {
+        let longer = |time: Duration| {
+            let times = 1_u32.checked_shl(late).unwrap_or(u32::MAX);
+            time.max(time.saturating_mul(times).min(self.longest_timeout))
+        };
+        let mut config = self.clone();
+        config.connect_timeout = longer(self.connect_timeout);
+        config.handshake.timeout = longer(self.handshake.timeout);
+        config
+    }
+
+    /// When somebody else abandons such a dial: it ends first, and says what it waited for.
+    pub(crate) fn overdue(&self) -> Duration {
+        self.connect_timeout.saturating_add(Duration::from_secs(1))
     }
 }
 

@@ -18,19 +18,17 @@ type Dial = Pin<Box<dyn Future<Output = Result<Dialed<MaybeTlsStream>, DialError
 pub(crate) struct Dialing {
     request: Request,
     token_file: Option<PathBuf>,
-    limits: dial::Config,
     dial: Option<Dial>,
 }
 
 impl Dialing {
-    pub(crate) fn new(request: Request, token_file: Option<PathBuf>, limits: dial::Config) -> Self {
-        Self { request, token_file, limits, dial: None }
+    pub(crate) fn new(request: Request, token_file: Option<PathBuf>) -> Self {
+        Self { request, token_file, dial: None }
     }
 
     /// Dials, and gives up the dial that may be under way.
-    pub(crate) fn start(&mut self) {
-        let (request, limits) = (self.request.clone(), self.limits.clone());
-        let token_file = self.token_file.clone();
+    pub(crate) fn start(&mut self, limits: dial::Config) {
+        let (request, token_file) = (self.request.clone(), self.token_file.clone());
         self.dial = Some(Box::pin(async move {
             let request = with_token(request, token_file).await;
             dial::connect_with(&request, &limits).await

@@ -110,9 +110,9 @@ impl ReconnectingWebSocket {
     /// The system gives no random bytes.
     pub fn with_request(request: Request, config: ReconnectingConfig) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let (token_file, limits) = (config.token_file.clone(), config.dial.clone());
+        let token_file = config.token_file.clone();
         let reconnecting = Reconnecting::new(config, &request, clock.now())?;
-        let dialing = Dialing::new(request, token_file, limits);
+        let dialing = Dialing::new(request, token_file);
         Ok(Self { clock, reconnecting, dialing, link: None, round_trip: None, subprotocol: None })
     }
 
@@ -229,7 +229,7 @@ impl ReconnectingWebSocket {
 
     fn follow(&mut self, event: &LinkEvent) {
         match event {
-            LinkEvent::Dialing { .. } => self.dialing.start(),
+            LinkEvent::Dialing { .. } => self.dialing.start(self.reconnecting.dial_config()),
             LinkEvent::Waiting { .. } | LinkEvent::GaveUp { .. } => self.dialing.abandon(),
             _ => {}
         }

@@ -285,12 +285,30 @@ pub(crate) fn a_server_that_never_answers_is_named_when_the_time_is_over(pair: P
     let address = listener.local_addr().expect("bound");
     let mut config = quick();
     config.dial.connect_timeout = Duration::from_millis(200);
+    config.dial.longest_timeout = Duration::from_millis(200);
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
     named_in_time(&format!("{address}: the server did not answer within 200 ms"), || {
         let client = pair.client.client(&format!("ws://{address}"), config.clone());
         end(client.upload(&source(&dir, 10), name("file"), id(1)))
     });
+}
+
+pub(crate) fn a_dial_after_one_that_timed_out_has_twice_as_long(pair: Pair) {
+    let listener = TcpListener::bind(anywhere()).expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut config = quick();
+    config.dial.connect_timeout = Duration::from_millis(200);
+    config.dial.longest_timeout = Duration::from_millis(500);
+    let mut client = pair.client.client(&format!("ws://{address}"), config);
+    for time in ["200 ms", "400 ms", "500 ms", "500 ms"] {
+        let why = loop {
+            if let LinkEvent::DialFailed { disconnect, .. } = client.event() {
+                break disconnect.to_string();
+            }
+        };
+        assert!(why.contains(time), "{why}, not after {time}");
+    }
 }
 
 pub(crate) fn a_server_of_something_else_is_named(pair: Pair) {

@@ -62,6 +62,7 @@ over! {
             nobody_there_is_told_when_the_time_is_over
             each_attempt_is_counted_and_told_like_an_end
             a_server_that_never_answers_is_named_when_the_time_is_over
+            a_dial_after_one_that_timed_out_has_twice_as_long
             a_server_of_something_else_is_named
             a_taken_name_and_a_missing_file_are_refused_by_the_server
             two_senders_of_one_id_leave_one_winner

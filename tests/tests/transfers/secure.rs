@@ -97,6 +97,8 @@ pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pa
     let address = listener.local_addr().expect("bound");
     let mut config = believing(papers().client());
     config.dial.connect_timeout = Duration::from_millis(200);
+    config.dial.longest_timeout = Duration::from_millis(200);
+    config.dial.longest_timeout = Duration::from_millis(200);
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
     named_in_time(&format!("{address} did not prove who it is within 200 ms"), || {

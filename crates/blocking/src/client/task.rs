@@ -61,7 +61,7 @@ impl Task {
         events: Arc<Audience<LinkEvent>>,
         talk: Talk,
     ) -> Result<Self, StartError> {
-        let (clock, limits, jobs) = (Clock::start(), config.dial.clone(), Count::default());
+        let (clock, jobs) = (Clock::start(), Count::default());
         let token_file = config.token_file.clone();
         let reports = post.clone();
         // Whoever has ended needs no reports.
@@ -71,7 +71,7 @@ impl Task {
         let spawn = Pool::new(FILES).spawner(&jobs);
         let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
         Ok(Self {
-            dialing: Dialing { request, token_file, limits },
+            dialing: Dialing { request, token_file },
             clock,
             keeper,
             driver: None,
@@ -215,7 +215,7 @@ impl Task {
         self.dials += 1;
         self.is_dialing = true;
         let (number, post) = (self.dials, self.post.clone());
-        let dialing = self.dialing.start(move |result| {
+        let dialing = self.dialing.start(self.keeper.dial_config(), move |result| {
             // Whoever has ended needs no connection.
             post.send(Letter::Dialed(number, result));
         });

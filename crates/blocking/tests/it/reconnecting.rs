@@ -37,6 +37,24 @@ fn until_up(socket: &mut ReconnectingWebSocket) -> Vec<String> {
 }
 
 #[test]
+fn a_dial_after_one_that_timed_out_has_twice_as_long() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = ReconnectingConfig::default();
+    config.dial.connect_timeout = Duration::from_millis(100);
+    config.reconnect.first_window = Duration::ZERO;
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut socket = ReconnectingWebSocket::new(&url, config).unwrap();
+    for time in ["100 ms", "200 ms"] {
+        let why = loop {
+            if let LinkEvent::DialFailed { disconnect, .. } = socket.event().expect("it has not ended") {
+                break disconnect.to_string();
+            }
+        };
+        assert!(why.contains(time), "{why}, not after {time}");
+    }
+}
+
+#[test]
 fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
     let (listener, mut socket) = listen();
     let server = thread::spawn(move || {

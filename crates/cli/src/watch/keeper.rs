@@ -35,6 +35,7 @@ impl Keeper {
         config.connection.limits = Limits::none();
         (config.paths, config.path) = (paths, Some(server.to_owned()));
         let request = target.reconnecting(&mut config);
+        config.dial.longest_timeout = args.reach.dial(config.dial.longest_timeout);
         let socket = ReconnectingWebSocket::with_request(request, config);
         let now = Instant::now();
         Ok(Self { socket: socket.map_err(Trouble::failed)?, since: now, heard: now, bytes: 0 })

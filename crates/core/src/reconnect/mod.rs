@@ -225,6 +225,12 @@ impl Reconnect {
         }
     }
 
+    /// How long a dial may take from now on, the one under way included; before that, what the
+    /// [settings](Config::connect_timeout) say. Whoever dials may have found that the path takes its time.
+    pub fn set_connect_timeout(&mut self, timeout: Duration) {
+        self.config = Config { connect_timeout: timeout, ..self.config }.usable();
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match self.state {

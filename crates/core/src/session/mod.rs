@@ -258,6 +258,13 @@ impl Session {
         &mut self.transfers
     }
 
+    /// How long a client's dials may take from now on: see [`Reconnect::set_connect_timeout`].
+    pub fn set_connect_timeout(&mut self, timeout: Duration) {
+        if let Some(reconnect) = &mut self.reconnect {
+            reconnect.set_connect_timeout(timeout);
+        }
+    }
+
     // ----- outputs -----
 
     /// The next thing to do or to know. If a host never asks, the link ends once the peer has caused some 65,000 of

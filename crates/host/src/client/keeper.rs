@@ -22,6 +22,7 @@ use super::talk::Anchor;
 use super::turns::{Turns, unix, way};
 use super::{ClientConfig, Download, GaveUp, LinkEvent, LinkState, Output, StartError, Talk};
 use crate::desk::{Desk, carrying};
+use crate::dial;
 use crate::seed::seed;
 use crate::transfer::{Tracked, TransferError};
 
@@ -80,9 +81,7 @@ impl<T> Keeper<T> {
         settings.path = config.paths.path(config.path.as_deref().unwrap_or(&way(&config.dial, request)));
         settings.unix = unix();
         settings.reconnect = config.reconnect;
-        // The dial ends first, and says what it waited for.
-        settings.reconnect.connect_timeout =
-            config.dial.connect_timeout.saturating_add(Duration::from_secs(1));
+        settings.reconnect.connect_timeout = config.dial.overdue();
         settings.transfer = config.transfer.clone();
         settings.messages = config.messages;
         let session = Session::client(settings, seed, now);
@@ -108,6 +107,7 @@ impl<T> Keeper<T> {
         self.desk.session.handle_link_up(now, Some(round_trip));
         self.remember();
         let event = self.turns.handle_up();
+        self.desk.session.set_connect_timeout(self.dial_config().overdue());
         self.outputs.push_back(Output::State(LinkState::Up));
         self.tell(event);
     }
@@ -116,11 +116,14 @@ impl<T> Keeper<T> {
     pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.tell(event);
+        self.desk.session.set_connect_timeout(self.dial_config().overdue());
         self.desk.session.handle_dial_failed(now, retry);
     }
 
     /// The network has changed: another interface, another address.
     pub fn handle_network_change(&mut self, now: Instant) {
+        self.turns.handle_network_change();
+        self.desk.session.set_connect_timeout(self.dial_config().overdue());
         self.desk.session.handle_network_change(now);
     }
 
@@ -215,6 +218,11 @@ impl<T> Keeper<T> {
             config.heartbeat.interval = interval;
         }
         config
+    }
+
+    /// The settings of a dial that begins now: after one that timed out it may [take longer](dial::Config::longest_timeout).
+    pub fn dial_config(&self) -> dial::Config {
+        self.turns.dial(&self.config.dial)
     }
 
     // ----- inside -----

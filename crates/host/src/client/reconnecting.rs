@@ -96,8 +96,7 @@ impl Reconnecting {
     pub fn new(config: ReconnectingConfig, request: &Request, now: Instant) -> Result<Self, StartError> {
         let mut rng = Rng::from_seed(seed().map_err(StartError::Random)?);
         let mut settings = config.reconnect;
-        // The dial ends first, and says what it waited for.
-        settings.connect_timeout = config.dial.connect_timeout.saturating_add(Duration::from_secs(1));
+        settings.connect_timeout = config.dial.overdue();
         let mut learning = adapt::Config::default();
         learning.mode = config.learning;
         learning.interval = config.connection.heartbeat.interval;
@@ -129,6 +128,7 @@ impl Reconnecting {
         self.config.paths.note(self.adapt.path());
         self.state = LinkState::Up;
         let event = self.turns.handle_up();
+        self.reconnect.set_connect_timeout(self.dial_config().overdue());
         self.events.push_back(event);
         self.events.extend(change.map(learned));
     }
@@ -140,6 +140,7 @@ impl Reconnecting {
         }
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.events.push_back(event);
+        self.reconnect.set_connect_timeout(self.dial_config().overdue());
         let next = self.reconnect.handle_dial_failed(now, retry, None);
         self.follow(now, next);
     }
@@ -163,6 +164,8 @@ impl Reconnecting {
     /// The network has changed: another interface, another address. What waits is dialled soon.
     pub fn handle_network_change(&mut self, now: Instant) {
         if self.ended.is_none() {
+            self.turns.handle_network_change();
+            self.reconnect.set_connect_timeout(self.dial_config().overdue());
             let next = self.reconnect.handle_network_change(now);
             self.follow(now, next);
         }
@@ -247,6 +250,11 @@ impl Reconnecting {
         config.heartbeat.interval = self.heartbeat_interval(now);
         config.history = self.turns.history();
         config
+    }
+
+    /// The settings of a dial that begins now: after one that timed out it may [take longer](dial::Config::longest_timeout).
+    pub fn dial_config(&self) -> dial::Config {
+        self.turns.dial(&self.config.dial)
     }
 
     // ----- inside -----

@@ -15,6 +15,7 @@ use bowline_handshake::client::Request;
 use bowline_store::DiskStore;
 
 use super::*;
+use crate::dial;
 use crate::error::DialError;
 use crate::transfer::{TransferError, Verb};
 
@@ -50,6 +51,57 @@ fn refused() -> Disconnect {
 
 fn offer(n: u8) -> Offer {
     Offer::new(TransferId::from_bytes([n; 16]), SafeName::parse("file").unwrap(), 10)
+}
+
+fn timed_out() -> Disconnect {
+    Disconnect::connect_failed(Obstacle::TimedOut, "nobody answered")
+}
+
+/// How long the next dial and its handshake may take, in seconds.
+fn patience(dial: &dial::Config) -> (u64, u64) {
+    (dial.connect_timeout.as_secs(), dial.handshake.timeout.as_secs())
+}
+
+#[test]
+fn a_dial_after_one_that_timed_out_has_twice_as_long_until_there_is_a_link() {
+    let mut config = ClientConfig::default();
+    config.dial.handshake.timeout = 5 * SECOND;
+    let mut keeper = keeper(config);
+    let mut now = Instant::ZERO;
+    for (total, own) in [(10, 5), (20, 10), (40, 20), (60, 40), (60, 60), (60, 60)] {
+        assert_eq!(patience(&keeper.dial_config()), (total, own));
+        said(&mut keeper, now);
+        assert_eq!(keeper.poll_timeout(), Some(now + (total + 1) as u32 * SECOND), "it ends by itself");
+        keeper.handle_dial_failed(now, timed_out());
+        keeper.handle_dial_failed(now, refused());
+        now = keeper.poll_timeout().expect("it dials again");
+        keeper.handle_timeout(now);
+    }
+    keeper.handle_link_up(now, SECOND);
+    assert_eq!(patience(&keeper.dial_config()), (10, 5));
+}
+
+#[test]
+fn what_a_dial_may_take_is_not_changed_where_that_is_not_wanted() {
+    let mut config = ClientConfig::default();
+    (config.dial.connect_timeout, config.dial.longest_timeout) = (3 * SECOND, Duration::ZERO);
+    let mut keeper = keeper(config);
+    for _ in 0..40 {
+        keeper.handle_dial_failed(Instant::ZERO, timed_out());
+        assert_eq!(patience(&keeper.dial_config()), (3, 10));
+    }
+}
+
+#[test]
+fn of_another_network_nothing_is_known() {
+    let mut keeper = keeper(ClientConfig::default());
+    keeper.handle_dial_failed(Instant::ZERO, timed_out());
+    let now = keeper.poll_timeout().expect("it dials again");
+    keeper.handle_timeout(now);
+    assert_eq!(keeper.poll_timeout(), Some(now + 21 * SECOND));
+    keeper.handle_network_change(now);
+    assert_eq!(patience(&keeper.dial_config()), (10, 10));
+    assert_eq!(keeper.poll_timeout(), Some(now + 11 * SECOND), "nor does the dial go on for long");
 }
 
 #[test]

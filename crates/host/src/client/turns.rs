@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bowline_core::closing::History;
+use bowline_core::closing::{History, Kind, Obstacle};
 use bowline_core::{Disconnect, Instant, Retry, reconnect};
 use bowline_handshake::client::Request;
 
@@ -19,6 +19,8 @@ pub(super) struct Turns {
     links: u32,
     /// How many dials this outage has seen.
     attempt: u32,
+    /// How many dials since the last link have timed out.
+    late: u32,
     /// Why the link is down.
     why: String,
 }
@@ -30,6 +32,7 @@ impl Turns {
             is_up: false,
             links: 0,
             attempt: 0,
+            late: 0,
             why: "no answer yet".to_owned(),
         }
     }
@@ -47,6 +50,16 @@ impl Turns {
         self.history
     }
 
+    /// How the next dial goes, of a client with these settings.
+    pub(super) fn dial(&self, config: &dial::Config) -> dial::Config {
+        config.after(self.late)
+    }
+
+    /// The network has changed: of another path nothing is known.
+    pub(super) fn handle_network_change(&mut self) {
+        self.late = 0;
+    }
+
     /// It is dialled: what the link is doing from here on, and what to tell of it.
     pub(super) fn handle_dial(&mut self) -> (LinkState, LinkEvent) {
         self.attempt = self.next_attempt();
@@ -58,13 +71,16 @@ impl Turns {
         if self.links > 0 {
             disconnect = once_reached(disconnect);
         }
+        if disconnect.kind() == Kind::ConnectFailed(Obstacle::TimedOut) {
+            self.late = self.late.saturating_add(1);
+        }
         let retry = disconnect.retry();
         self.why = disconnect.to_string();
         (LinkEvent::DialFailed { attempt: self.attempt, disconnect }, retry)
     }
 
     pub(super) fn handle_up(&mut self) -> LinkEvent {
-        (self.is_up, self.attempt) = (true, 0);
+        (self.is_up, self.attempt, self.late) = (true, 0, 0);
         self.links += 1;
         LinkEvent::Up { link: self.links }
     }

@@ -49,11 +49,11 @@ impl Task {
         events: broadcast::Sender<LinkEvent>,
     ) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let (limits, token_file) = (config.dial.clone(), config.token_file.clone());
+        let token_file = config.token_file.clone();
         let (host, Hands { spawn, deliver }) = Host::new(clock);
         let keeper = Keeper::new(config, &request, spawn, deliver, talk, clock.now())?;
         Ok(Self {
-            dialing: Dialing::new(request, token_file, limits),
+            dialing: Dialing::new(request, token_file),
             host,
             keeper,
             driver: None,
@@ -170,7 +170,7 @@ impl Task {
             self.traffic.send_replace(self.keeper.traffic());
         }
         match output {
-            Output::Dial => self.dialing.start(),
+            Output::Dial => self.dialing.start(self.keeper.dial_config()),
             Output::Abandon => self.dialing.abandon(),
             Output::State(state) => {
                 let clock = self.host.clock;

@@ -41,6 +41,24 @@ fn is_up(event: &LinkEvent) -> bool {
 }
 
 #[tokio::test]
+async fn a_dial_after_one_that_timed_out_has_twice_as_long() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = ReconnectingConfig::default();
+    config.dial.connect_timeout = Duration::from_millis(100);
+    config.reconnect.first_window = Duration::ZERO;
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut socket = ReconnectingWebSocket::new(&url, config).unwrap();
+    for time in ["100 ms", "200 ms"] {
+        let why = loop {
+            if let LinkEvent::DialFailed { disconnect, .. } = in_time(socket.event()).await.unwrap() {
+                break disconnect.to_string();
+            }
+        };
+        assert!(why.contains(time), "{why}, not after {time}");
+    }
+}
+
+#[tokio::test]
 async fn each_turn_of_a_connection_that_is_lost_and_made_again_is_told() {
     let (listener, mut socket) = listen().await;
     let server = tokio::spawn(async move {

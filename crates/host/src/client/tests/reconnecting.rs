@@ -186,6 +186,24 @@ fn a_dial_that_does_not_end_is_abandoned() {
 }
 
 #[test]
+fn a_dial_after_one_that_timed_out_has_twice_as_long() {
+    let mut it = reconnecting(ReconnectingConfig::default());
+    let mut now = Instant::ZERO;
+    for time in [10, 20, 40, 60, 60] {
+        assert_eq!(patience(&it.dial_config()).0, time);
+        assert_eq!(it.poll_timeout(), Some(now + (time + 1) as u32 * SECOND));
+        it.handle_dial_failed(now, timed_out());
+        now = wait(&mut it);
+    }
+    it.handle_network_change(now);
+    assert_eq!(it.poll_timeout(), Some(now + 11 * SECOND), "another network");
+    it.handle_dial_failed(now, timed_out());
+    now = wait(&mut it);
+    it.handle_up(now);
+    assert_eq!(patience(&it.dial_config()).0, 10);
+}
+
+#[test]
 fn a_connection_that_is_wanted_late_has_all_its_time() {
     let mut config = ReconnectingConfig::default();
     config.reconnect.first_contact = Some(20 * SECOND);
