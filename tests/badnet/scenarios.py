@@ -22,7 +22,7 @@ from path import SERVER, BadPath, Nat, Way
 URL = f"ws://{SERVER}:9000"
 # No scenario takes longer.
 LIMIT = 200
-# With default settings: the heartbeat and its time-out; and the longest dial with the longest wait that an outage of two minutes
+# With default settings: the heartbeat and its timeout; and the longest dial with the longest wait that an outage of two minutes
 # leads to.
 DIAL, DEAD, BACK = 10, 20 + 20, 10 + 16
 SILENT_SERVER = ["--heartbeat", "300s"]

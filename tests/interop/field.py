@@ -45,7 +45,7 @@ async def send(url, interval, timeout, seconds, size):
 
 async def listen(handle, interval, timeout):
     # With the default queue it stops reading at 16 frames, and reads on at 4: a receiver that takes 0.4 s over each is
-    # silent for 4.8 s at a time, which no time-out of 1 s can outwait.
+    # silent for 4.8 s at a time, which no timeout of 1 s can outwait.
     options = {"compression": None, "max_size": None, "max_queue": 1}
     async with serve(handle, "127.0.0.1", 0, **options, **heartbeat(interval, timeout)) as server:
         tell(port=server.sockets[0].getsockname()[1])

@@ -62,7 +62,7 @@ fn a_busy_upload_does_not_kill_the_connection() {
     pair.client.bulk = Some(MESSAGE);
     pair.run_for(MINUTE);
     assert_alive(&pair);
-    // The buffers were full, so pings took their time: more than the time-out, which is the point.
+    // The buffers were full, so pings took their time: more than the timeout, which is the point.
     assert!(slowest_pong(&pair.client) > Some(5 * SECOND), "{:?}", slowest_pong(&pair.client));
     let slandered = pair.client.events.iter().any(|(_, event)| *event == Event::PeerDoesNotPong);
     assert!(!slandered, "it pongs, only late");

@@ -19,7 +19,7 @@ struct Program {
     name: &'static str,
     /// Bytes per second of the link.
     rate: Option<u32>,
-    /// Heartbeats in seconds: interval and time-out.
+    /// Heartbeats in seconds: interval and timeout.
     sender: Option<(u64, u64)>,
     receiver: Option<(u64, u64)>,
     /// What the receiver takes over each message.

@@ -1,4 +1,4 @@
-//! Paths that fall silent without a word: both ends notice, within interval, time-out and a second.
+//! Paths that fall silent without a word: both ends notice, within interval, timeout and a second.
 //!
 //! A relay that goes on taking what it loses is not among them while we upload: it takes bytes whenever it has been full,
 //! and so it lives as far as can be seen from here.
@@ -44,7 +44,7 @@ async fn a_path_that_takes_nothing_is_noticed_during_a_download(adapter: Adapter
 
 async fn is_noticed(adapter: Adapter, path: Path, traffic: Traffic) {
     let mut config = heartbeat(3, 2);
-    // Full queues make long round trips, for which the time-out would stretch.
+    // Full queues make long round trips, for which the timeout would stretch.
     config.heartbeat.timeout_max = config.heartbeat.timeout;
     let limit = config.heartbeat.interval + config.heartbeat.timeout + Duration::from_secs(1);
     let (url, listener) = listen().await;

@@ -1,5 +1,5 @@
 //! A process that stands still for a minute: whoever stood still blames nobody, and says that it did; whoever waited
-//! goes on, if its time-out is longer.
+//! goes on, if its timeout is longer.
 
 use std::process::Stdio;
 use std::time::Duration;

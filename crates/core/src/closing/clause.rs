@@ -200,7 +200,7 @@ impl fmt::Display for Clause {
             ),
             Self::Suspended { lasted, ago } => write!(
                 f,
-                "this process did not run for {}; the connection was found dead {} after",
+                "this process did not run for {}; the connection was found dead {} later",
                 Secs(lasted),
                 Secs(ago)
             ),
@@ -225,7 +225,7 @@ impl fmt::Display for Hint {
             ),
             Self::SameSize { at } => write!(
                 f,
-                "; cut twice near {}, and nothing longer has ever come: perhaps a size limit on the path",
+                "; cut twice near {}, and nothing longer has ever arrived: perhaps a size limit on the path",
                 Size(at, 2)
             ),
             Self::AtOnce { times } => write!(f, "; server accepts, then drops at once ({times} times)"),
@@ -252,7 +252,7 @@ impl fmt::Display for Ended {
             End::WriteFailed => "write failed",
             End::LocalAbort => "connection dropped by this side",
             End::Miscounted => {
-                "connection dropped by this side (it had reported more as written than there was)"
+                "connection dropped by this side (it reported more as written than there was)"
             }
         })
     }

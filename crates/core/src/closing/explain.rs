@@ -44,9 +44,9 @@ impl fmt::Display for By {
             (Who::Path, true) => "Ended on the path",
             (Who::PeerOrPath, true) => "Ended by the other side or on the path",
             (Who::Us, false) => "It failed on this side",
-            (Who::Peer, false) => "It failed at the other side",
+            (Who::Peer, false) => "It failed on the other side",
             (Who::Path, false) => "It failed on the path",
-            (Who::PeerOrPath, false) => "It failed at the other side or on the path",
+            (Who::PeerOrPath, false) => "It failed on the other side or on the path",
         })
     }
 }
@@ -57,10 +57,10 @@ impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Retry::Now => f.write_str("connect again at once"),
-            Retry::Backoff => f.write_str("connect again, after longer and longer pauses"),
-            Retry::BackoffAfter(least) => write!(f, "connect again, not before {} are over", Secs(least)),
+            Retry::Backoff => f.write_str("connect again, with longer and longer pauses"),
+            Retry::BackoffAfter(least) => write!(f, "connect again, but wait at least {}", Secs(least)),
             Retry::After { min, max } => {
-                write!(f, "connect again after a time between {} and {}, drawn by lot", Secs(min), Secs(max))
+                write!(f, "connect again after a random time between {} and {}", Secs(min), Secs(max))
             }
             Retry::AfterChange(Change::SmallerMessages) => {
                 f.write_str("connect again, with smaller messages")
@@ -70,11 +70,11 @@ impl fmt::Display for Advice {
             }
             Retry::No(why) => match why {
                 Why::Asked => f.write_str("it was asked for, so there is nothing to do"),
-                Why::Finished => f.write_str("it was done, so there is nothing to do"),
+                Why::Finished => f.write_str("it was finished, so there is nothing to do"),
                 Why::Refused => f.write_str("do not connect again: this client is not wanted there"),
                 Why::SameAgain => f.write_str("do not connect again: the same would happen"),
                 Why::Invalid => {
-                    f.write_str("do not connect again: what is there does not keep to the protocol")
+                    f.write_str("do not connect again: what answers does not follow the protocol")
                 }
                 Why::Certificate => f.write_str("do not connect again: the certificate was not accepted"),
                 Why::Status(status) => write!(f, "do not connect again: the answer would be {status}"),
@@ -100,16 +100,16 @@ mod tests {
         let (min, max) = (Duration::from_secs(5), Duration::from_secs(30));
         for (retry, words) in [
             (Retry::Now, "connect again at once"),
-            (Retry::Backoff, "connect again, after longer and longer pauses"),
-            (Retry::BackoffAfter(min), "connect again, not before 5.0 s are over"),
-            (Retry::After { min, max }, "connect again after a time between 5.0 s and 30.0 s, drawn by lot"),
+            (Retry::Backoff, "connect again, with longer and longer pauses"),
+            (Retry::BackoffAfter(min), "connect again, but wait at least 5.0 s"),
+            (Retry::After { min, max }, "connect again after a random time between 5.0 s and 30.0 s"),
             (Retry::AfterChange(Change::SmallerMessages), "connect again, with smaller messages"),
             (Retry::AfterChange(Change::SlowerHeartbeat), "connect again, with a slower heartbeat"),
             (Retry::No(Why::Asked), "it was asked for, so there is nothing to do"),
-            (Retry::No(Why::Finished), "it was done, so there is nothing to do"),
+            (Retry::No(Why::Finished), "it was finished, so there is nothing to do"),
             (Retry::No(Why::Refused), "do not connect again: this client is not wanted there"),
             (Retry::No(Why::SameAgain), "do not connect again: the same would happen"),
-            (Retry::No(Why::Invalid), "do not connect again: what is there does not keep to the protocol"),
+            (Retry::No(Why::Invalid), "do not connect again: what answers does not follow the protocol"),
             (Retry::No(Why::Certificate), "do not connect again: the certificate was not accepted"),
             (Retry::No(Why::Status(404)), "do not connect again: the answer would be 404"),
         ] {
@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(by(Who::Path, true), "Ended on the path");
         assert_eq!(by(Who::PeerOrPath, true), "Ended by the other side or on the path");
         assert_eq!(by(Who::Us, false), "It failed on this side");
-        assert_eq!(by(Who::Peer, false), "It failed at the other side");
+        assert_eq!(by(Who::Peer, false), "It failed on the other side");
         assert_eq!(by(Who::Path, false), "It failed on the path");
-        assert_eq!(by(Who::PeerOrPath, false), "It failed at the other side or on the path");
+        assert_eq!(by(Who::PeerOrPath, false), "It failed on the other side or on the path");
     }
 }

@@ -54,8 +54,8 @@ impl Disconnect {
             Obstacle::Unresolved => {
                 (Who::PeerOrPath, Retry::Backoff, "the server's name has no known address")
             }
-            Obstacle::Refused => (Who::PeerOrPath, Retry::Backoff, "nobody listens there"),
-            Obstacle::Unreachable => (Who::Path, Retry::Backoff, "no way leads there"),
+            Obstacle::Refused => (Who::PeerOrPath, Retry::Backoff, "nothing is listening there"),
+            Obstacle::Unreachable => (Who::Path, Retry::Backoff, "no route leads there"),
             Obstacle::TimedOut => (Who::PeerOrPath, Retry::Backoff, "nobody answered in time"),
             Obstacle::Ended => {
                 (Who::PeerOrPath, Retry::Backoff, "the transport ended before the handshake did")
@@ -63,9 +63,9 @@ impl Disconnect {
             Obstacle::Tls => (Who::PeerOrPath, Retry::No(Why::Invalid), "the server did not prove who it is"),
             Obstacle::Proxy => (Who::Path, Retry::Backoff, "a proxy on the way did not let us through"),
             Obstacle::NotWebSocket => {
-                (Who::PeerOrPath, Retry::No(Why::Invalid), "what answers is not the WebSocket server")
+                (Who::PeerOrPath, Retry::No(Why::Invalid), "what answers is not a WebSocket server")
             }
-            Obstacle::Local => (Who::Us, Retry::Backoff, "this side could not begin"),
+            Obstacle::Local => (Who::Us, Retry::Backoff, "this side could not start"),
         };
         Self::unopened(who, Kind::ConnectFailed(obstacle), retry, words.into(), || known.into())
     }
@@ -149,14 +149,14 @@ mod tests {
         let expected = [
             (Obstacle::Request, "the request is not valid [us, no (the same again)]"),
             (Obstacle::Unresolved, "the server's name has no known address [peer or path, backoff]"),
-            (Obstacle::Refused, "nobody listens there [peer or path, backoff]"),
-            (Obstacle::Unreachable, "no way leads there [path, backoff]"),
+            (Obstacle::Refused, "nothing is listening there [peer or path, backoff]"),
+            (Obstacle::Unreachable, "no route leads there [path, backoff]"),
             (Obstacle::TimedOut, "nobody answered in time [peer or path, backoff]"),
             (Obstacle::Ended, "the transport ended before the handshake did [peer or path, backoff]"),
             (Obstacle::Tls, "the server did not prove who it is [peer or path, no (invalid)]"),
             (Obstacle::Proxy, "a proxy on the way did not let us through [path, backoff]"),
-            (Obstacle::NotWebSocket, "what answers is not the WebSocket server [peer or path, no (invalid)]"),
-            (Obstacle::Local, "this side could not begin [us, backoff]"),
+            (Obstacle::NotWebSocket, "what answers is not a WebSocket server [peer or path, no (invalid)]"),
+            (Obstacle::Local, "this side could not start [us, backoff]"),
         ];
         for (obstacle, words) in expected {
             assert_eq!(told(obstacle), words);
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(
             failed.explain().to_string(),
             "the server answered 503 instead of a WebSocket upgrade\n\n\
-             It failed at the other side; connect again, not before 7.0 s are over.\n"
+             It failed on the other side; connect again, but wait at least 7.0 s.\n"
         );
     }
 }

@@ -127,7 +127,7 @@ pub enum SendError<T> {
     #[error("the connection is closing")]
     Closing(T),
     /// A message is being sent in pieces, and its last piece has to come first.
-    #[error("a message that is sent in pieces has not ended")]
+    #[error("a message that is being sent in pieces has not ended")]
     Unfinished(T),
     /// The message was begun with pieces of the other kind.
     #[error("text and binary pieces in one message")]
@@ -165,13 +165,13 @@ impl fmt::Display for Lesson {
                 write!(f, "a silence of {:.1} s ended a connection", silence.as_secs_f64())
             }
             Self::Survived { silence } => {
-                write!(f, "a silence of {:.1} s was survived", silence.as_secs_f64())
+                write!(f, "a connection survived a silence of {:.1} s", silence.as_secs_f64())
             }
-            Self::Explores => f.write_str("the path may bear more silence"),
+            Self::Explores => f.write_str("the path may allow more silence"),
             Self::Busy => f.write_str("a transfer is under way"),
             Self::Forgotten => f.write_str("what was known of the path is out of date"),
-            Self::TooManyPings => f.write_str("the peer takes no pings as frequent as these"),
-            Self::Asked => f.write_str("the application wants it so"),
+            Self::TooManyPings => f.write_str("the peer does not want pings this often"),
+            Self::Asked => f.write_str("the application asked for it"),
         }
     }
 }

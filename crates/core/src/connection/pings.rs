@@ -20,7 +20,7 @@ pub enum PingError {
     #[error("ping payload of {0} bytes is longer than 125")]
     TooLong(usize),
     /// So many pings of the application wait to leave: the transport takes nothing.
-    #[error("{0} pings wait to leave already")]
+    #[error("{0} pings are already waiting to be sent")]
     TooMany(usize),
     /// The connection is closing or closed, or there is none.
     #[error("the connection is closing, or there is none")]
@@ -117,7 +117,7 @@ impl Connection {
     /// answer every ping; at most 8 answers are waited for, and the oldest is given up first.
     ///
     /// # Errors
-    /// If the payload is too long, 8 pings wait to leave already, or the connection is closing;
+    /// If the payload is too long, 8 pings are already waiting to be sent, or the connection is closing;
     /// [`Unanswered`](PingError::Unanswered) is for hosts that keep who waits.
     pub fn ping(&mut self, now: Instant, payload: &[u8]) -> Result<u64, PingError> {
         self.at(now);

@@ -11,7 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 const LEGEND: &str = "\
-The heartbeat: interval 10 s, time-out 5 s, grace 2 s; no round trip is known yet. The input comes a second after the
+The heartbeat: interval 10 s, timeout 5 s, grace 2 s; no round trip is known yet. The input comes a second after the
 state was entered. A cell says what comes out, → the state if it is another one, and the seconds from then to the next
 deadline if it is another one; · nothing changes. Unsent: the transport is full, and the ping waits. Paused: we do not
 read. Resuming: a ping that follows a delay of our own, and says so.

@@ -69,7 +69,7 @@ fn what_recurs_is_one_entry() {
     ]);
     assert_eq!(
         all,
-        "      0.000 s  opened as the server; heartbeat 20.0 s, time-out 20.0 s\n\
+        "      0.000 s  opened as the server; heartbeat 20.0 s, timeout 20.0 s\n\
          \u{20}  .. 9.000 s  the transport took nothing 3 times, for 1.0 to 3.2 s\n\
          \u{20}     9.500 s  this process did not run for 4.0 s\n\
          \u{20}    20.000 s  the transport took nothing for 1.0 s\n"
@@ -180,18 +180,18 @@ fn each_entry_has_its_words() {
     let code = CloseCode::GOING_AWAY;
     for (what, words) in [
         (What::ClockBack(lasted(20)), "the clock went back by 20 ms"),
-        (What::StillFull, "the transport took the last byte, and nothing since"),
+        (What::StillFull, "the transport took a byte, and has taken nothing since"),
         (What::StillDeaf, "our application stopped reading"),
-        (What::PingLeft, "sent a ping; nothing came since"),
-        (What::PingWaits, "a ping is due, and cannot leave"),
+        (What::PingLeft, "sent a ping; nothing has come since"),
+        (What::PingWaits, "a ping is due, but cannot leave"),
         (What::Asked(code), "we close with 1001 (going away)"),
         (What::Failed(code), "we cannot go on, and close with 1001 (going away)"),
         (What::CloseSent(code), "sent close frame 1001 (going away)"),
         (What::CloseReceived(code), "received close frame 1001 (going away)"),
         (What::TransportEnded(End::Reset), "the connection was reset"),
-        (What::TransportEnded(End::WriteFailed), "a write failed; read what is left"),
+        (What::TransportEnded(End::WriteFailed), "a write failed; reading what is left"),
         (What::TransportEnded(End::LocalAbort), "we drop the connection"),
-        (What::TransportEnded(End::Miscounted), "our host has miscounted: we drop the connection"),
+        (What::TransportEnded(End::Miscounted), "this program reported more as written than there was: we drop the connection"),
         (What::NotLeft(1), "1 byte had not left"),
         (What::GaveUp(GaveUp::NobodyThere), "nobody is there: gave up"),
         (What::GaveUp(GaveUp::CloseUnanswered), "our close frame was not answered: gave up"),
@@ -218,7 +218,7 @@ fn it_says_how_the_heartbeat_was_set() {
         format!("{all}").trim().to_string()
     };
     assert_eq!(opened(Mode::Off), "0.000 s  opened as the client; no heartbeat");
-    assert_eq!(opened(Mode::KeepaliveOnly), "0.000 s  opened as the client; heartbeat 20.0 s, no time-out");
+    assert_eq!(opened(Mode::KeepaliveOnly), "0.000 s  opened as the client; heartbeat 20.0 s, no timeout");
 }
 
 #[test]

@@ -16,9 +16,9 @@ impl fmt::Display for Opening {
         write!(f, "opened as the {}; ", if self.role == Role::Client { "client" } else { "server" })?;
         match self.mode {
             Mode::Off => f.write_str("no heartbeat"),
-            Mode::KeepaliveOnly => write!(f, "heartbeat {}, no time-out", Secs(self.interval.into())),
+            Mode::KeepaliveOnly => write!(f, "heartbeat {}, no timeout", Secs(self.interval.into())),
             _ => {
-                write!(f, "heartbeat {}, time-out {}", Secs(self.interval.into()), Secs(self.timeout.into()))
+                write!(f, "heartbeat {}, timeout {}", Secs(self.interval.into()), Secs(self.timeout.into()))
             }
         }
     }
@@ -141,17 +141,17 @@ impl fmt::Display for Note {
                 times => write!(f, "the clock went back {times} times, by {by}"),
             },
             What::Full(lasted) => recurring(f, "the transport took nothing", lasted),
-            What::StillFull => f.write_str("the transport took the last byte, and nothing since"),
+            What::StillFull => f.write_str("the transport took a byte, and has taken nothing since"),
             What::Deaf(lasted) => recurring(f, "our application did not read", lasted),
             What::StillDeaf => f.write_str("our application stopped reading"),
             What::PeerDoesNotPong => {
-                f.write_str("the peer answers pings by data, if at all: it does not pong")
+                f.write_str("the peer answers pings with data, if at all, but never with a pong")
             }
             What::Heartbeat { from, to, why } => {
                 write!(f, "heartbeat {} instead of {}: {why}", Secs(to.into()), Secs(from.into()))
             }
-            What::PingLeft => f.write_str("sent a ping; nothing came since"),
-            What::PingWaits => f.write_str("a ping is due, and cannot leave"),
+            What::PingLeft => f.write_str("sent a ping; nothing has come since"),
+            What::PingWaits => f.write_str("a ping is due, but cannot leave"),
             What::Asked(code) => write!(f, "we close with {code}"),
             What::Failed(code) => write!(f, "we cannot go on, and close with {code}"),
             What::CloseSent(code) => write!(f, "sent close frame {code}"),
@@ -160,11 +160,11 @@ impl fmt::Display for Note {
                 End::Eof => "the stream ended (EOF)",
                 End::TlsTruncated => "the stream ended (EOF), and TLS was not closed",
                 End::Reset => "the connection was reset",
-                End::TimedOut => "the operating system gave up on what nobody acknowledged",
+                End::TimedOut => "the operating system gave up waiting for an acknowledgement",
                 End::ReadFailed => "a read failed",
-                End::WriteFailed => "a write failed; read what is left",
+                End::WriteFailed => "a write failed; reading what is left",
                 End::LocalAbort => "we drop the connection",
-                End::Miscounted => "our host has miscounted: we drop the connection",
+                End::Miscounted => "this program reported more as written than there was: we drop the connection",
             }),
             What::NotLeft(bytes) => write!(f, "{} had not left", Size(bytes, 1)),
             What::GaveUp(why) => f.write_str(match why {

@@ -147,7 +147,7 @@ fn reply(code: u8) -> String {
         2 => "connections to this server are not allowed".into(),
         3 => "no way leads to the network of the server".into(),
         4 => "no way leads to the server, or its name is not known".into(),
-        5 => "nobody listens there (connection refused)".into(),
+        5 => "nothing is listening there (connection refused)".into(),
         6 => "the server is too far away (TTL expired)".into(),
         7 => "connections are not what this proxy is for".into(),
         8 => "this kind of address is not known".into(),

@@ -142,7 +142,7 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
         (SOCKS_LOGIN, &[&[5, 0xff]], "wants to know who we are, in a way that is not known here", false),
         (SOCKS_LOGIN, &[&[5, 2], &[1, 1]], "does not take the user and the password", false),
         (SOCKS, &[&[5, 0], &[5, 2]], "says: connections to this server are not allowed", false),
-        (SOCKS, &[&[5, 0], &[5, 5]], "says: nobody listens there (connection refused)", true),
+        (SOCKS, &[&[5, 0], &[5, 5]], "says: nothing is listening there (connection refused)", true),
         (SOCKS, &[&[5, 0], &[5, 99]], "says: no, for a reason with the number 99", true),
         (SOCKS, &[&[5, 0], &[5, 0, 0, 9, 1]], "sent a broken answer: an address of type 9", false),
     ];

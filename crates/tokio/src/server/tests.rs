@@ -110,7 +110,7 @@ async fn what_precedes_a_request_takes_of_its_time() {
     let (_silent, far) = tokio::io::duplex(4096);
     let start = tokio::time::Instant::now();
     server.serve_with(far, "somebody".into(), |_, _| {}, (None, patience)).await;
-    // A time-out is answered, and the answer listened for.
+    // A timeout is answered, and the answer listened for.
     assert_eq!(start.elapsed().as_secs(), 2, "{:?}", start.elapsed());
 }
 
@@ -121,7 +121,7 @@ async fn whoever_comes_when_the_server_has_stopped_has_a_second_to_ask() {
     let (_silent, far) = tokio::io::duplex(64);
     let start = tokio::time::Instant::now();
     server.serve_stream(far, "somebody".into()).await;
-    // A time-out is answered, and the answer listened for.
+    // A timeout is answered, and the answer listened for.
     assert!(start.elapsed() <= 3 * LAST_WORDS, "{:?}", start.elapsed());
 }
 

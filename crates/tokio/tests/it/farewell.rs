@@ -52,7 +52,7 @@ async fn an_echo_answers_what_came_with_the_close() {
         heard(&mut peer, 3).await,
         [b"a".to_vec(), b"b".to_vec(), b"c".to_vec(), b"\x03\xe8".to_vec()]
     );
-    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a time-out");
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a timeout");
     drop(peer);
     assert_eq!(echo.await.unwrap().to_string(), "received 1000 (OK); then sent 1000 (OK)");
 }
@@ -73,7 +73,7 @@ async fn an_echo_answers_what_came_with_a_fault() {
     let heard = heard(&mut peer, 2).await;
     assert_eq!(heard[..2], [b"a".to_vec(), b"b".to_vec()]);
     assert_eq!(heard[2][..2], *b"\x03\xea");
-    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a time-out");
+    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a timeout");
     drop(peer);
     assert_eq!(echo.await.unwrap().kind(), Kind::WeFailed(CloseCode::PROTOCOL_ERROR));
 }

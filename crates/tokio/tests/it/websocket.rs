@@ -287,7 +287,7 @@ async fn an_echo_answers_what_came_with_the_close() {
         let (at_server, at_client) = in_time(async { tokio::join!(echo, hurry) }).await;
         assert_eq!(at_server.to_string(), "received 1000 (OK); then sent 1000 (OK)");
         assert_eq!(at_client.to_string(), "sent 1000 (OK); then received 1000 (OK)");
-        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a time-out");
+        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for a timeout");
     }
 }
 

@@ -110,7 +110,7 @@ fn nor_is_who_closes_before_it_sees_a_close_that_was_answered_for_it() {
     let mut client = client();
     client.handle_input(T0, &to_client(0x81, b"the last answer"));
     client.handle_input(T0, &to_client(0x88, &close_payload(1012, "")));
-    // Half of the close time-out is for the application.
+    // Half of the close timeout is for the application.
     let late = T0 + Config::default().closing.close_timeout / 2;
     client.handle_timeout(late);
     assert!(!client.output().is_empty(), "it is answered");

@@ -94,7 +94,7 @@ fn a_transport_that_takes_nothing_is_told_after_a_second() {
     assert_eq!(events(&mut client), [Event::WriteBlocked { lasted: Duration::from_secs(1) }]);
     assert_eq!(client.poll_timeout(), Some(at(20_000)));
     assert!(
-        timeline(&client, 4000).contains("0.000 s  the transport took the last byte, and nothing since\n")
+        timeline(&client, 4000).contains("0.000 s  the transport took a byte, and has taken nothing since\n")
     );
     client.handle_written(at(5000), 10);
     assert_eq!(events(&mut client), [Event::Unblocked { lasted: Duration::from_secs(5) }]);
@@ -158,7 +158,7 @@ fn a_close_that_nobody_answers_is_given_up_in_so_many_words() {
     assert_eq!(
         text,
         "sent 1000 (OK); no close frame received; the other side did not answer within\n5.0 s\n\n\
-         \u{20}     0.000 s  opened as the client; heartbeat 20.0 s, time-out 20.0 s\n\
+         \u{20}     0.000 s  opened as the client; heartbeat 20.0 s, timeout 20.0 s\n\
          \u{20}     0.000 s  we close with 1000 (OK)\n\
          \u{20}     0.000 s  sent close frame 1000 (OK)\n\
          \u{20}     5.000 s  our close frame was not answered: gave up\n\n\
@@ -183,13 +183,13 @@ fn a_ping_that_is_out_stands_for_itself() {
     client.send(T0, Message::text("hello")).unwrap();
     drain(&mut client, T0);
     client.handle_timeout(at(20_000));
-    assert!(timeline(&client, 20_500).contains("20.000 s  a ping is due, and cannot leave\n"));
+    assert!(timeline(&client, 20_500).contains("20.000 s  a ping is due, but cannot leave\n"));
     drain(&mut client, at(21_000));
     assert_eq!(
         timeline(&client, 40_000).split_once('\n').unwrap_or_default().1,
         "   .. 0.000 s  sent 25 bytes in 1 message\n\
          \u{20}              ... 21.0 s of silence ...\n\
-         \u{20}    21.000 s  sent a ping; nothing came since\n\
+         \u{20}    21.000 s  sent a ping; nothing has come since\n\
          \u{20}              ... 19.0 s of silence ...\n\
          \u{20}    40.000 s  open\n"
     );
