@@ -36,7 +36,7 @@ pub enum FlushError {
     #[error("the session was lost, or the client was closed")]
     Lost,
     /// This end was not set up to support messages.
-    #[error("this end was not set to speak of messages: `messages` in its settings")]
+    #[error("this end is not set up for messages: see `messages` in its settings")]
     Mute,
     /// They have not arrived within the time that was given.
     #[error("messages have not arrived within the time that was given")]

@@ -364,7 +364,7 @@ pub(crate) fn ends_that_do_not_speak_of_messages_say_so(pair: Pair) {
     assert_eq!(mute.send_volatile(said.clone()), Err(unsaid.clone()));
     assert_eq!((mute.flush(), mute.receive()), (Err(FlushError::Mute), None));
     for error in [unsaid.to_string(), FlushError::Mute.to_string()] {
-        assert_eq!(error, "this end was not set to speak of messages: `messages` in its settings");
+        assert_eq!(error, "this end is not set up for messages: see `messages` in its settings");
     }
 
     let there = serving.server.talks();

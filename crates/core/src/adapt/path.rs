@@ -177,10 +177,10 @@ pub enum ParsePathError {
     #[error("the field `{0}` is missing; a line is: key lo hi time")]
     Missing(&'static str),
     /// The longest silence survived is not a number of seconds.
-    #[error("the field `lo` is {0:?}; seconds such as 45.000 are wanted, or -")]
+    #[error("the field `lo` is {0:?}; expected seconds such as 45.000, or -")]
     Lo(String),
     /// The shortest silence that ended a connection is not a number of seconds.
-    #[error("the field `hi` is {0:?}; seconds such as 60.040 or <60.040 are wanted, or -")]
+    #[error("the field `hi` is {0:?}; expected seconds such as 60.040 or <60.040, or -")]
     Hi(String),
     /// What is said to have been survived is not below what is said to have ended a connection.
     #[error("the field `hi` is {hi:?}, which is not above the {lo:?} of `lo`")]
@@ -191,7 +191,7 @@ pub enum ParsePathError {
         hi: Duration,
     },
     /// The time is not a whole number of seconds.
-    #[error("the field `time` is {0:?}; whole seconds since 1970 are wanted")]
+    #[error("the field `time` is {0:?}; expected whole seconds since 1970")]
     Time(String),
 }
 

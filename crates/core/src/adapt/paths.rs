@@ -15,7 +15,7 @@ const MOST: usize = 64;
 /// let text = "example.org:443 45.000 60.040 1790000000\nexample.net:443 fourty five - 1790000001\n";
 /// let (paths, bad) = Paths::read(text);
 /// assert_eq!(paths.path("example.org:443").hi().map(|hi| hi.as_millis()), Some(60_040));
-/// assert_eq!(bad[0].to_string(), "line 2: the field `lo` is \"five\"; seconds such as 45.000 are wanted, or -");
+/// assert_eq!(bad[0].to_string(), "line 2: the field `lo` is \"five\"; expected seconds such as 45.000, or -");
 /// assert_eq!(paths.to_string(), "example.org:443 45.000 60.040 1790000000\n");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -105,7 +105,7 @@ pub enum Lesson {
     Forgotten,
     /// The peer does not accept pings this frequently.
     TooManyPings,
-    /// The application wants it so.
+    /// The application asked for it.
     Asked,
 }
 

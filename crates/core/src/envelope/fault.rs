@@ -36,7 +36,7 @@ pub enum Fault {
     #[error("a field is cut off")]
     TlvCutOff,
     /// A field stands twice.
-    #[error("field {0:#06x} stands twice")]
+    #[error("field {0:#06x} appears twice")]
     DuplicateTlv(u16),
     /// A field that must be understood, and is not.
     #[error("unknown field {0:#06x}")]

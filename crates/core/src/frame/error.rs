@@ -22,7 +22,7 @@ pub enum FrameError {
     #[error("control frame longer than 125 bytes")]
     LongControl,
     /// A continuation without a message to continue.
-    #[error("continuation of no message")]
+    #[error("continuation without a message")]
     LooseContinuation,
     /// A new message while one is not finished.
     #[error("new message inside a fragmented one")]
@@ -101,7 +101,7 @@ pub enum EncodeError {
     #[error("control frame of {0} bytes is longer than 125")]
     LongControl(usize),
     /// A continuation without a message to continue.
-    #[error("continuation of no message")]
+    #[error("continuation without a message")]
     LooseContinuation,
     /// A new message while one is not finished.
     #[error("new message inside a fragmented one")]

@@ -76,7 +76,7 @@
 //!
 //! ```text
 //! sent 1011 (internal error) keepalive ping timeout; no close frame received; this process did not run for 289.9 s;
-//! the connection was found dead 1.0 s after
+//! the connection was found dead 1.0 s later
 //! ```
 //!
 //! *Evidence:* a timer fired minutes late, or the host reported a sleep. *Meaning:* the silence was ours and accuses

@@ -149,7 +149,7 @@ impl Messages {
         self.advance(now);
         match self.link {
             Link::Asked { since } if since + self.config.resume_timeout <= self.now => {
-                self.break_link(Code::Stalled, "the session was asked for, and there is no answer");
+                self.break_link(Code::Stalled, "the session was asked for, but there is no answer");
             }
             Link::Refused { until } if until <= self.now => self.link = Link::Ask,
             _ => {}

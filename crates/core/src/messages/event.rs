@@ -69,7 +69,7 @@ pub struct Received {
 #[non_exhaustive]
 pub enum SendError {
     /// Too many messages wait for their acknowledgement: try again when some have arrived.
-    #[error("no room: too many messages wait for their acknowledgement")]
+    #[error("no room: too many messages are waiting to be acknowledged")]
     Full(Message),
     /// It is too long for a message: send it as a file.
     #[error("a message of {} bytes, more than {MAX_MESSAGE}", .0.len())]
@@ -81,7 +81,7 @@ pub enum SendError {
     #[error("there is no such session: it is over")]
     Unknown(Message),
     /// This end was not set to speak of messages.
-    #[error("this end was not set to speak of messages: `messages` in its settings")]
+    #[error("this end is not set up for messages: see `messages` in its settings")]
     Mute(Message),
 }
 

@@ -116,7 +116,7 @@ pub enum Fault {
         sent: u64,
     },
     /// More came than is accepted before it is acknowledged.
-    #[error("more than the window: {messages} messages of {bytes} bytes wait already")]
+    #[error("more than the window allows: {messages} messages of {bytes} bytes are already waiting")]
     Flood {
         /// How many wait.
         messages: usize,
@@ -149,7 +149,7 @@ pub struct Unacknowledged {
 
 /// A message that was not accepted: too many wait for their acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no room: too many messages wait for their acknowledgement")]
+#[error("no room: too many messages are waiting to be acknowledged")]
 pub struct Full(pub Message);
 
 impl Replay {

@@ -95,7 +95,7 @@ impl Guard {
             return None;
         }
         let retry_after = (self.offers.free_at() - most).max(Duration::from_millis(1));
-        let text = format!("{} offers a second are taken, no more", self.most_offers);
+        let text = format!("at most {} offers a second are accepted", self.most_offers);
         Some(Failure { retry_after, ..Failure::local(Code::RateLimited, text) })
     }
 
@@ -121,7 +121,7 @@ impl Transfers {
     /// Ends a link that is flooded.
     pub(super) fn judge(&mut self) {
         if self.link.as_ref().is_some_and(|link| link.guard.flooded) {
-            let text = format!("more than {MOST_IDLE} frames that bring nothing came in a second");
+            let text = format!("more than {MOST_IDLE} frames that carry nothing came in a second");
             self.break_link(Code::Protocol, text);
         }
     }
@@ -167,7 +167,7 @@ impl Transfers {
             _ => false,
         };
         if self.is_damaged() && self.events.iter().skip(told).any(is_stalled) {
-            self.break_link(Code::Stalled, "the path damages data, and nothing is answered any more");
+            self.break_link(Code::Stalled, "the path damages data, and nothing gets an answer any more");
         }
     }
 

@@ -85,19 +85,19 @@ pub struct ListingError {
 #[non_exhaustive]
 pub enum Wrong {
     /// It is not in the form of its place.
-    #[error("it is not of the right form")]
+    #[error("it does not have the right form")]
     Form,
     /// The name is not safe.
     #[error("{0}")]
     Name(super::NameError),
     /// The name does not come after the one before.
-    #[error("\"{0}\" stands twice, or not in its place")]
+    #[error("\"{0}\" appears twice, or out of order")]
     Order(SafeName),
     /// The name is in no folder of the listing.
     #[error("\"{0}\" is in no folder that comes before it")]
     NoFolder(SafeName),
     /// The last line counts other entries.
-    #[error("{counted} entries are counted, {found} are there")]
+    #[error("it counts {counted} entries, but has {found}")]
     Count {
         /// What it says.
         counted: u64,

@@ -31,7 +31,7 @@ impl Transfers {
     pub(super) fn unoffered(&self, length: Option<u64>) -> Option<Failure> {
         let peer = self.peer().filter(|peer| length.is_none() && !takes_unknown(peer))?;
         let text = format!(
-            "\"{}\" over there takes no files of unknown length: feature 64, UNKNOWN_LENGTH, is not in its {}",
+            "\"{}\" on the other side accepts no files of unknown length: feature 64, UNKNOWN_LENGTH, is not in its {}",
             peer.agent, peer.features
         );
         Some(Failure::local(Code::Unsupported, text))
@@ -73,7 +73,7 @@ impl Outgoing {
         let known = self.known();
         if self.known_end().map_or(length < known, |end| length != end) {
             let known = self.known_end().unwrap_or(known);
-            let text = format!("the source ends at {length}, and {known} bytes of it are known");
+            let text = format!("the source ends at {length}, but {known} bytes of it are known");
             return self.give_up(cx, Failure::local(Code::SourceChanged, text));
         }
         self.set_end(length);

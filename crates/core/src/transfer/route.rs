@@ -42,7 +42,7 @@ impl Transfers {
         }
         // Honest peers leave a few answers for each open transfer, however slowly they read.
         if link.unsent() > MOST_UNSENT.saturating_add(self.config.max_transfers.saturating_mul(8) as usize) {
-            self.break_link(Code::Protocol, "more is asked for than answers are taken");
+            self.break_link(Code::Protocol, "requests come faster than their answers are read");
             return None;
         }
         let place = wire::peek_place(&message);
@@ -146,7 +146,7 @@ impl Transfers {
         }
         if hello.min_version > wire::VERSION || hello.max_version < wire::VERSION {
             let text = format!(
-                "protocol versions {} to {} are spoken there, {} here",
+                "the other side speaks protocol versions {} to {}, this side speaks {}",
                 hello.min_version,
                 hello.max_version,
                 wire::VERSION
@@ -223,7 +223,7 @@ impl Transfers {
     }
 
     fn refuse_busy(&mut self, handle: Handle) {
-        let text = format!("{} transfers are open, no more are taken", self.config.max_transfers);
+        let text = format!("{} transfers are open, no more are accepted", self.config.max_transfers);
         self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
     }
 
@@ -234,7 +234,7 @@ impl Transfers {
         let Some(link) = &self.link else { return };
         let id = request.id;
         if request.if_digest.is_some() {
-            let text = "a file is not asked for by its digest";
+            let text = "a file cannot be asked for by its digest";
             return self.refuse(handle, &Failure::local(Code::Unsupported, text));
         }
         let range = match ByteRange::new(request.from, request.to) {

@@ -16,7 +16,7 @@ impl Unseen {
     /// at them: nothing else bounds what is kept for it.
     pub(crate) fn handle_message(&mut self, before: usize, behind: usize) -> Option<String> {
         self.0 += behind.saturating_sub(before);
-        (self.0 > MOST).then(|| format!("{} events wait, and the host does not look at them", self.0))
+        (self.0 > MOST).then(|| format!("{} events are waiting, and the host does not read them", self.0))
     }
 
     /// The host has looked, and so many are left.

@@ -66,12 +66,12 @@ impl Wanted {
     pub(super) fn mismatch(&self, offer: &Offer) -> Option<Failure> {
         let range = self.range;
         if matches!(self.what, What::Listing(_)) && offer.kind != Kind::Listing {
-            return Some(Failure::local(Code::Protocol, "a listing was asked for, and something else came"));
+            return Some(Failure::local(Code::Protocol, "a listing was asked for, but something else came"));
         }
         if !range.is_whole() && offer.kind != Kind::File {
             return Some(Failure::local(
                 Code::Protocol,
-                "a part of a file was asked for, and something else came",
+                "a part of a file was asked for, but something else came",
             ));
         }
         let text = match offer.length {
@@ -142,10 +142,10 @@ fn unanswered(what: &What, silent: Duration, at_work: bool) -> Failure {
     let text = match what {
         What::Named(_) => format!("no answer for {silent} s"),
         What::Listing(_) if at_work => {
-            format!("the listing has not come after {silent} s, although the other end was at work on it")
+            format!("the listing has not come after {silent} s, although the other end was working on it")
         }
         What::Listing(_) => format!(
-            "the other end has said nothing about the listing for {silent} s, not even that it is at work on it"
+            "the other end has said nothing about the listing for {silent} s, not even that it is working on it"
         ),
     };
     Failure::local(Code::Stalled, text)

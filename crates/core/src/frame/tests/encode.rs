@@ -95,11 +95,11 @@ fn what_the_rfc_forbids_is_not_written() {
         (&[(Opcode::Ping, false, 0)], E::FragmentedControl(Opcode::Ping), "fragmented ping"),
         (&[(Opcode::Close, false, 200)], E::FragmentedControl(Opcode::Close), "fragmented close"),
         (&[(Opcode::Pong, true, 126)], E::LongControl(126), "control frame of 126 bytes is longer than 125"),
-        (&[(Opcode::Continuation, true, 1)], E::LooseContinuation, "continuation of no message"),
+        (&[(Opcode::Continuation, true, 1)], E::LooseContinuation, "continuation without a message"),
         (
             &[(Opcode::Text, false, 1), (Opcode::Continuation, true, 1), (Opcode::Continuation, false, 1)],
             E::LooseContinuation,
-            "continuation of no message",
+            "continuation without a message",
         ),
         (
             &[(Opcode::Text, false, 1), (Opcode::Ping, true, 125), (Opcode::Binary, true, 1)],

@@ -394,7 +394,7 @@ fn a_session_is_called_by_half_of_its_name_and_an_end_by_its_reason() {
     let id = SessionId::from_bytes(bytes);
     assert_eq!((format!("{id}"), format!("{id:?}")), ("ab".repeat(8), format!("SessionId({id})")));
     assert_eq!(format!("{}", Why::Expired), "the session was without a link for too long");
-    assert_eq!(format!("{}", Why::Other(99)), "the session is gone, for unknown reason 99");
+    assert_eq!(format!("{}", Why::Other(99)), "the session is gone, for the unknown reason 99");
 }
 
 impl Known {

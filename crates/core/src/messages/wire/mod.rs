@@ -162,7 +162,7 @@ impl fmt::Display for Why {
             Self::Numbers => "the two ends remember different messages",
             Self::Busy => "the server has no room for another session",
             Self::Closed => "the session was closed",
-            Self::Other(number) => return write!(f, "the session is gone, for unknown reason {number}"),
+            Self::Other(number) => return write!(f, "the session is gone, for the unknown reason {number}"),
         })
     }
 }

@@ -126,7 +126,7 @@ fn a_server_that_does_not_answer_for_the_messages_is_left_in_time() {
     assert_eq!(session.poll_timeout(), Some(due));
     session.handle_timeout(due);
     let close = session.poll_close().expect("the link is of no use");
-    assert_eq!(close.to_string(), "1011 (internal error) the session was asked for, and there is no answer");
+    assert_eq!(close.to_string(), "1011 (internal error) the session was asked for, but there is no answer");
 }
 
 #[test]

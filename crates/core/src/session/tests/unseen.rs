@@ -34,7 +34,7 @@ fn left_after(offers: u64, looks: bool) -> Option<Close> {
 #[test]
 fn events_that_nobody_looks_at_end_the_link() {
     let close = left_after(22_000, false).expect("it keeps all of them");
-    let why = "65538 events wait, and the host does not look at them";
+    let why = "65538 events are waiting, and the host does not read them";
     assert_eq!((close.code(), close.reason()), (CloseCode::INTERNAL_ERROR, why));
 }
 

@@ -69,7 +69,7 @@ impl Incoming {
         let waited = self.backlog.judge(now)?.as_secs();
         let waiting = self.received - self.written;
         let text =
-            format!("the receiver's disk has taken nothing for {waited} s, and {waiting} bytes wait for it");
+            format!("the receiver's disk has taken nothing for {waited} s, and {waiting} bytes are waiting for it");
         Some(Failure::local(Code::StoreFailed, text))
     }
 }

@@ -13,10 +13,10 @@ impl Incoming {
         let came = self.received.max(self.early_len);
         let wrong = match self.end {
             Some(end) if whole.length != end => {
-                Some(format!("{end} bytes were announced, and {} sent", whole.length))
+                Some(format!("{end} bytes were announced, but {} were sent", whole.length))
             }
-            None if whole.length < came => Some(format!("{came} bytes came, and {} were sent", whole.length)),
-            None if whole.length > MAX_LENGTH => Some(format!("no file has {} bytes", whole.length)),
+            None if whole.length < came => Some(format!("{came} bytes came, but {} were sent", whole.length)),
+            None if whole.length > MAX_LENGTH => Some(format!("no file can have {} bytes", whole.length)),
             _ => None,
         };
         if let Some(text) = wrong {

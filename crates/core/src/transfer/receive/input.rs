@@ -134,6 +134,6 @@ impl Incoming {
 /// What is wrong with so many chunks that wait for the disk.
 fn too_many(chunks: usize, credit: u64) -> Option<Failure> {
     let most = credit / LEAST_MEAN + SPARE_CHUNKS;
-    let text = || format!("{chunks} small chunks wait to be written, {most} may");
+    let text = || format!("{chunks} small chunks are waiting to be written; at most {most} may");
     (chunks as u64 > most).then(|| Failure::local(Code::Protocol, text()))
 }

@@ -45,7 +45,7 @@ impl Incoming {
         if self.losses.row >= MOST_DAMAGED {
             let Losses { chunks, damaged, row, .. } = self.losses;
             let text = format!(
-                "the path damages data: {damaged} of {chunks} chunks, {row} times at byte {here}; take another network, or TLS if a proxy is on the way"
+                "the path damages data: {damaged} of {chunks} chunks, {row} times at byte {here}; use another network, or TLS if there is a proxy on the way"
             );
             return self.fail(cx, Failure::local(Code::CorruptFrame, text));
         }

@@ -190,7 +190,7 @@ impl Incoming {
         self.heard = cx.now;
         let (have, resume, prefix, epoch) = match answer {
             Answer::Take { from, .. } if self.offer.length.is_none() && from > self.bound() => {
-                let text = format!("{from} bytes are here, and {} were sent", self.bound());
+                let text = format!("{from} bytes are here, but only {} were sent", self.bound());
                 return self.fail(cx, Failure::local(Code::LengthMismatch, text));
             }
             Answer::Take { from, prefix, epoch, expires } => {

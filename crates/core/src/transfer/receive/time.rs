@@ -122,7 +122,7 @@ impl Incoming {
         let (rate, least) = self.pace.judge(cx.now, cx.config, open)?;
         let share = if open > 1 { format!(" for one of {open} transfers") } else { String::new() };
         let text =
-            format!("the rate was {rate} bytes a second over 60 s, and the least here is {least}{share}");
+            format!("the rate was {rate} bytes a second over 60 s, and the least allowed here is {least}{share}");
         Some(Failure::local(Code::Stalled, text))
     }
 }

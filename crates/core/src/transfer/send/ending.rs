@@ -37,7 +37,7 @@ impl Outgoing {
                 resent: self.resent,
             }
         } else {
-            let text = "the file over there differs from the file here; send it again";
+            let text = "the file on the other side differs from the one here; send it again";
             Event::Failed { id, failure: Failure::local(Code::DigestMismatch, text) }
         });
         Fate::Ended

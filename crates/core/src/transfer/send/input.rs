@@ -20,7 +20,7 @@ impl Outgoing {
         };
         self.heard = cx.now;
         if accept.resume > self.bound() || accept.credit < accept.resume {
-            let text = format!("resume at {} of {} bytes was asked for", accept.resume, self.bound());
+            let text = format!("it was asked to resume at {} of {} bytes", accept.resume, self.bound());
             return self.give_up(cx, Failure::local(Code::BadOffset, text));
         }
         if accept.have != Have::Part && self.end.is_none() {
@@ -135,7 +135,7 @@ impl Outgoing {
         }
         self.rewinds += u8::from(ack.rewind.is_some());
         if self.rewinds > MOST_REWINDS {
-            let text = format!("{} times asked to go back to {}", self.rewinds, ack.received);
+            let text = format!("asked {} times to go back to {}", self.rewinds, ack.received);
             return Err(Failure::local(Code::Protocol, text));
         }
         Ok(())

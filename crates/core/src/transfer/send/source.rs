@@ -76,7 +76,7 @@ impl Outgoing {
         let next = self.given();
         let is_over = data.is_empty() && offset == next && self.read_to > next;
         if let Some(length) = self.offer.length.filter(|_| is_over) {
-            let text = format!("the source has nothing at {offset}, and was to have {length} bytes");
+            let text = format!("the source has nothing at {offset}, but should have {length} bytes");
             return self.give_up(cx, Failure::local(Code::SourceChanged, text));
         }
         self.take(offset, data);
@@ -137,9 +137,9 @@ impl Outgoing {
         if let Some((at, expected)) = self.prefix {
             if at == upto && expected != digest {
                 let text = if self.is_open_ended() {
-                    "the beginning over there is not what came through the pipe; send it again from the start"
+                    "what the other side has is not the beginning of what came through the pipe; send it again from the start"
                 } else {
-                    "what was sent before is not its beginning: the file has changed since, or that is damaged; send it again from the start"
+                    "what was sent before is not the beginning of this file: the file has changed since, or what was sent is damaged; send it again from the start"
                 };
                 return self.give_up(cx, Failure::local(Code::SourceChanged, text));
             }

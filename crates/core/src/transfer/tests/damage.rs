@@ -51,7 +51,7 @@ fn eight_damaged_chunks_without_a_good_one_between_them_end_a_transfer() {
     assert_eq!(cancel.code, Code::CorruptFrame);
     assert_eq!(
         cancel.text,
-        "the path damages data: 8 of 16 chunks, 8 times at byte 1000; take another network, or TLS if a proxy is on the way"
+        "the path damages data: 8 of 16 chunks, 8 times at byte 1000; use another network, or TLS if there is a proxy on the way"
     );
 }
 

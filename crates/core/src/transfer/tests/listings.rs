@@ -54,7 +54,7 @@ fn who_wants_a_listing_takes_nothing_else() {
         assert_eq!(cancelled(&receiver.say()), Some(Code::Protocol), "{kind:?}");
         let events = receiver.events();
         let [.., Event::Failed { failure, .. }] = &events[..] else { panic!("{events:?}") };
-        assert_eq!(failure.text, "a listing was asked for, and something else came");
+        assert_eq!(failure.text, "a listing was asked for, but something else came");
     }
 }
 
@@ -140,7 +140,7 @@ fn who_says_nothing_of_a_listing_is_not_asked_again() {
     assert_eq!((when, failure.code), (Instant::from_secs(60), Code::Stalled));
     assert_eq!(
         failure.text,
-        "the other end has said nothing about the listing for 60 s, not even that it is at work on it"
+        "the other end has said nothing about the listing for 60 s, not even that it is working on it"
     );
 }
 
@@ -150,6 +150,6 @@ fn who_is_at_work_on_a_listing_for_longer_than_anything_takes_is_not_asked_again
     assert_eq!((when, failure.code), (Instant::from_secs(660), Code::Stalled));
     assert_eq!(
         failure.text,
-        "the listing has not come after 660 s, although the other end was at work on it"
+        "the listing has not come after 660 s, although the other end was working on it"
     );
 }

@@ -68,7 +68,7 @@ fn a_source_that_gives_nothing_has_changed() {
     let events = sender.events();
     let Some(Event::Failed { failure, .. }) = events.first() else { panic!("it goes on: {events:?}") };
     assert_eq!(failure.code, Code::SourceChanged);
-    assert_eq!(failure.text, "the source has nothing at 65536, and was to have 100000 bytes");
+    assert_eq!(failure.text, "the source has nothing at 65536, but should have 100000 bytes");
     assert_eq!(cancelled(&sender.say()), Some(Code::SourceChanged));
 }
 

@@ -154,7 +154,7 @@ fn a_file_of_known_length_does_not_wait_behind_a_pipe_for_the_hello() {
 #[test]
 fn a_receiver_that_claims_to_have_what_nobody_has_seen_the_end_of_is_left() {
     let there = "ACCEPT for handle 1 says that a file is there whose length nobody knows";
-    let beyond = "resume at 18446744073709551615 of 9223372036854775807 bytes was asked for";
+    let beyond = "it was asked to resume at 18446744073709551615 of 9223372036854775807 bytes";
     for (have, resume, code, text) in [
         (Have::Complete, 5, Code::Protocol, there),
         (Have::Present, 5, Code::Protocol, there),

@@ -5,7 +5,7 @@ use super::super::script::cancel;
 use super::*;
 use std::format;
 
-const TOO_MANY: (Code, &str) = (Code::Protocol, "more than 1000 frames that bring nothing came in a second");
+const TOO_MANY: (Code, &str) = (Code::Protocol, "more than 1000 frames that carry nothing came in a second");
 
 /// How many of these frames are put up with, if all come at once.
 fn put_up_with(victim: &mut Victim, frame: impl Fn(u64) -> Frame) -> u64 {
@@ -195,7 +195,7 @@ fn a_flood_of_offers_that_are_taken_back_ends_the_link_of_a_host_that_does_not_l
         let said = victim.hear_at(now, Frame::Cancel(handle, cancel.clone()));
         broken_because(&said).map(|(code, text)| (n, code, String::from(text)))
     });
-    let text = "65538 events wait, and the host does not look at them".into();
+    let text = "65538 events are waiting, and the host does not read them".into();
     assert_eq!(ended, Some((21_845, Code::Internal, text)));
     assert_eq!(victim.events().len(), 65_539);
 }
@@ -217,7 +217,7 @@ fn small_chunks_that_wait_for_a_disk_are_counted() {
         let said = victim.hear_at(Instant::from_millis(n), Frame::Data(1, chunk(n * 100, 100)));
         cancelled_because(&said).map(|(code, text)| (n, code, String::from(text)))
     });
-    let text = "8257 small chunks wait to be written, 8256 may".into();
+    let text = "8257 small chunks are waiting to be written; at most 8256 may".into();
     assert_eq!(ended, Some((8256, Code::Protocol, text)));
 }
 
@@ -243,7 +243,7 @@ fn small_chunks_before_the_answer_to_an_offer_are_counted() {
         let said = victim.hear(Frame::Data(1, chunk(n * 100, 100)));
         cancelled_because(&said).map(|(code, text)| (n, code, String::from(text)))
     });
-    let text = "129 small chunks wait to be written, 128 may".into();
+    let text = "129 small chunks are waiting to be written; at most 128 may".into();
     assert_eq!(ended, Some((128, Code::Protocol, text)));
 }
 
@@ -260,7 +260,7 @@ fn more_offers_than_announced_are_told_how_long_to_wait() {
             _ => None,
         })
     };
-    let refused = Some((Code::RateLimited, 100, "10 offers a second are taken, no more".into()));
+    let refused = Some((Code::RateLimited, 100, "at most 10 offers a second are accepted".into()));
     for n in 0..11 {
         assert_eq!(offer(n, Instant::ZERO), None, "{n}");
     }

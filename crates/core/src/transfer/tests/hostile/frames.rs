@@ -59,7 +59,7 @@ fn unknown_flags_end_the_link_in_the_low_nibble_only() {
 fn bad_fields_of_an_offer_refuse_it_and_those_of_other_frames_end_the_link() {
     let cases: [(&[u8], Code, &str); 4] = [
         (&[0, 0x77, 0, 0], Code::Unsupported, "unknown field 0x0077"),
-        (&[0x80, 1, 0, 0, 0x80, 1, 0, 0], Code::Protocol, "field 0x8001 stands twice"),
+        (&[0x80, 1, 0, 0, 0x80, 1, 0, 0], Code::Protocol, "field 0x8001 appears twice"),
         (&[0x80, 1, 0, 9, 1], Code::Protocol, "a field is cut off"),
         (&[0x80], Code::Protocol, "a field is cut off"),
     ];
@@ -142,7 +142,7 @@ fn of_a_chunk_that_overlaps_only_the_new_part_is_used_and_of_an_old_one_none() {
 #[test]
 fn a_fin_of_another_length_ends_its_transfer() {
     for length in [0, 999, 1001, u64::MAX] {
-        let text = format!("1000 bytes were announced, and {length} sent");
+        let text = format!("1000 bytes were announced, but {length} were sent");
         let said = Victim::with_transfer(1000).hear(Frame::Fin(1, whole(length)));
         assert_eq!(cancelled_because(&said), Some((Code::LengthMismatch, text.as_str())));
     }

@@ -71,7 +71,7 @@ fn an_offer_is_accepted_once() {
 fn a_resume_beyond_the_end_is_refused() {
     let said =
         offering(70_000).hear(Frame::Accept(1, Accept { resume: 70_001, credit: u64::MAX, ..accept() }));
-    let text = "resume at 70001 of 70000 bytes was asked for";
+    let text = "it was asked to resume at 70001 of 70000 bytes";
     assert_eq!(cancelled_because(&said), Some((Code::BadOffset, text)));
 }
 
@@ -128,7 +128,7 @@ fn whoever_asks_to_go_back_without_end_is_left() {
         victim.read();
     }
     let said = victim.hear(ack(0, 0, 0, Some(wire::Rewind::Corrupt)));
-    assert_eq!(cancelled_because(&said), Some((Code::Protocol, "65 times asked to go back to 0")));
+    assert_eq!(cancelled_because(&said), Some((Code::Protocol, "asked 65 times to go back to 0")));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn trickle(victim: &mut Victim, len: usize, seconds: u64) -> Option<(u64, String
 
 #[test]
 fn a_sender_that_trickles_is_left() {
-    let why = "the rate was 1000 bytes a second over 60 s, and the least here is 1024".into();
+    let why = "the rate was 1000 bytes a second over 60 s, and the least allowed here is 1024".into();
     assert_eq!(trickle(&mut Victim::with_transfer(1 << 30), 1000, 100), Some((60, why)));
 }
 
@@ -90,7 +90,7 @@ fn a_limit_of_the_sender_below_the_least_rate_is_told_by_both_numbers() {
         Event::Retrying { failure, .. } => Some((failure.code, std::format!("{failure}"))),
         _ => None,
     });
-    let text = "the other side says: the rate was 5014 bytes a second over 60 s, and the least here is 10000";
+    let text = "the other side says: the rate was 5014 bytes a second over 60 s, and the least allowed here is 10000";
     assert_eq!(retried, Some((Code::Stalled, text.into())));
 }
 
@@ -109,7 +109,7 @@ fn several_transfers_share_the_least_rate_of_a_link() {
     let mut victim = Victim::with_transfer(1 << 30);
     victim.offer(3, 2, 1 << 20);
     let why =
-        "the rate was 260 bytes a second over 60 s, and the least here is 512 for one of 2 transfers".into();
+        "the rate was 260 bytes a second over 60 s, and the least allowed here is 512 for one of 2 transfers".into();
     assert_eq!(trickle(&mut victim, 260, 500), Some((60, why)));
 }
 
@@ -168,7 +168,7 @@ fn a_sender_that_is_at_work_is_waited_for_but_not_for_ever() {
 
 #[test]
 fn who_could_send_is_not_at_work() {
-    let why = "the rate was 0 bytes a second over 60 s, and the least here is 1024".into();
+    let why = "the rate was 0 bytes a second over 60 s, and the least allowed here is 1024".into();
     assert_eq!(at_work(&mut Victim::with_transfer(1 << 30)), (60, why));
 }
 
