@@ -36,7 +36,7 @@ impl Dialing {
             then(dial::connect_with(&request, &limits));
         });
         dialing.map(drop).map_err(|error| {
-            let why = format!("there is no thread to dial: {error}");
+            let why = format!("no thread could be started to dial: {error}");
             Disconnect::connect_failed(Obstacle::Local, why)
         })
     }

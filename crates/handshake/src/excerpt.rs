@@ -27,7 +27,7 @@ pub(crate) fn raw(bytes: &[u8]) -> String {
 /// A guess at who speaks here, from the first bytes.
 pub(crate) fn speaker(bytes: &[u8]) -> &'static str {
     match bytes {
-        [0x15, 3, ..] => " (a TLS alert: the port wants TLS, or refuses this kind of it)",
+        [0x15, 3, ..] => " (a TLS alert: the port expects TLS, or refuses this kind of TLS)",
         [0x16, 3, ..] => " (a TLS handshake, on a port without TLS)",
         [b'S', b'S', b'H', b'-', ..] => " (an SSH server or client)",
         [b'2', b'2', b'0', b' ' | b'-', ..] => " (a mail or FTP server)",

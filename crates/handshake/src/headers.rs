@@ -35,10 +35,10 @@ pub(crate) fn single(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
 #[non_exhaustive]
 pub enum HeaderError {
     /// Not a header name.
-    #[error("this is not the name of a header")]
+    #[error("this is not a header name")]
     Name,
     /// The value holds what a header cannot carry. It is not shown: it may be secret.
-    #[error("the value of header `{name}` holds a character that HTTP cannot carry")]
+    #[error("the value of header `{name}` contains a character that HTTP cannot carry")]
     Value {
         /// Whose value.
         name: HeaderName,

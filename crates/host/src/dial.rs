@@ -221,7 +221,7 @@ impl Leg {
     /// The request is for `wss://`: no TLS is spoken there, and none is needed.
     pub fn unix(path: &Path, request: &Request, config: &Config) -> Result<Self, DialError> {
         if request.is_secure() {
-            let why = "no TLS is spoken there; write ws://";
+            let why = "there is no TLS on a Unix socket; write ws://";
             let source = io::Error::new(io::ErrorKind::Unsupported, why);
             return Err(DialError::Unix { path: path.to_owned(), source });
         }

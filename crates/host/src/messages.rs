@@ -39,11 +39,11 @@ pub enum FlushError {
     #[error("this end is not set up for messages: see `messages` in its settings")]
     Mute,
     /// They have not arrived within the time that was given.
-    #[error("messages have not arrived within the time that was given")]
+    #[error("the messages did not arrive in the time that was given")]
     TimedOut,
     /// As many messages as allowed wait to be received, and the peer may be waiting for that. Reported where nobody
     /// else can receive them meanwhile.
-    #[error("messages wait to be received, and the peer may wait for that")]
+    #[error("messages are waiting to be received, and the peer may be waiting for that")]
     Unheard,
 }
 

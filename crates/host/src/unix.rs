@@ -47,7 +47,7 @@ struct Node {
 /// runtime.
 ///
 /// # Errors
-/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if somebody listens there, or if the file is no socket;
+/// What the system says; [`AddrInUse`](ErrorKind::AddrInUse) if something is already listening there, or if the file is no socket;
 /// [`TimedOut`](ErrorKind::TimedOut) if another process keeps the folder locked.
 pub fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     listen_within(path, PATIENCE)
@@ -133,10 +133,10 @@ pub fn peer(user: Option<u32>) -> String {
     user.map_or_else(|| "unix".into(), |user| format!("unix:user={user}"))
 }
 
-/// Removes the file of a socket that nobody listens at.
+/// Removes the file of a socket that nothing is listening at.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Err(Error::new(ErrorKind::AddrInUse, "there is a file that is no socket"));
+        return Err(Error::new(ErrorKind::AddrInUse, "there is a file that is not a socket"));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // Whoever listens and accepts nobody is not waited for.
@@ -144,7 +144,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     match socket.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-        _ => Err(Error::new(ErrorKind::AddrInUse, "somebody listens there")),
+        _ => Err(Error::new(ErrorKind::AddrInUse, "something is already listening there")),
     }
 }
 
@@ -270,13 +270,13 @@ mod tests {
         let error = listen(&path).unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string()),
-            (ErrorKind::AddrInUse, "somebody listens there".into())
+            (ErrorKind::AddrInUse, "something is already listening there".into())
         );
         UnixStream::connect(&path).unwrap();
 
         let (_dir, path) = place();
         fs::write(&path, "precious").unwrap();
-        assert_eq!(listen(&path).unwrap_err().to_string(), "there is a file that is no socket");
+        assert_eq!(listen(&path).unwrap_err().to_string(), "there is a file that is not a socket");
         assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
 

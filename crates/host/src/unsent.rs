@@ -7,10 +7,10 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Unsent {
     /// The connection has ended, or ends without it, and some is lost. Receive to learn why.
-    #[error("the connection ended before all that was sent had left")]
+    #[error("the connection ended before everything that was sent had left")]
     Lost,
     /// As many messages wait to be received as may, and the peer may be waiting for that: receive first. Told where nobody
     /// else can receive them meanwhile.
-    #[error("messages wait to be received, and the peer may wait for that before it takes more")]
+    #[error("messages are waiting to be received, and the peer may be waiting for that before it takes more")]
     Unheard,
 }

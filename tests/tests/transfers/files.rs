@@ -235,7 +235,7 @@ pub(crate) fn nobody_there_is_told_when_the_time_is_over(pair: Pair) {
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
     let path = source(&dir, 10);
-    named_in_time("nobody listens", || {
+    named_in_time("nothing is listening", || {
         let client = pair.client.client(&format!("ws://{free}"), config.clone());
         let end_of = |n| end(client.upload(&path, name("file"), id(n)));
         let first = end_of(1);

@@ -73,7 +73,7 @@ pub(crate) fn only_who_may_is_told_what_there_is_and_no_more_than_he_may_fetch(p
     assert_eq!(listed(&*sees, None), Ok(vec!["10 a b".to_owned()]));
     assert_eq!(listed(&*sees, Some(name("file"))).expect_err("outside").0, Code::NotFound);
     let knows = serving.client(with_token("knows"));
-    let why = "this server does not say what it holds; ask for a file or a folder by its name";
+    let why = "this server does not list what it holds; ask for a file or a folder by its name";
     assert_eq!(listed(&*knows, None), refused(why));
     assert_eq!(listed(&*knows, Some(name("folder"))), Ok(vec!["10 a b".to_owned()]));
     assert_eq!(listed(&*knows, Some(name("file"))), Ok(vec!["7 file".to_owned()]));

@@ -72,7 +72,7 @@ pub(crate) fn more_open_transfers_than_a_principal_may_have_are_told_to_wait(pai
     let refused = end(two.upload(&path, name("second"), id(2))).expect_err("one too many");
     let TransferError::Failed(failure) = &refused else { panic!("{refused:?}") };
     assert_eq!((failure.code, failure.retry_after), (Code::Busy, Duration::from_secs(1)));
-    assert_eq!(failure.text, "1 transfers of yours are open, 1 may be");
+    assert_eq!(failure.text, "you have 1 transfers open; at most 1 may be");
     let mut others = bob.upload(&path, name("third"), id(3)).expect("queued");
     until(&mut others, |progress| progress.received > 0);
     // Its place is free when the transfer ends, and whoever waits as he is told gets it.

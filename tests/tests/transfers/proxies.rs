@@ -201,12 +201,15 @@ pub(crate) fn a_proxy_that_wants_a_login_is_named_with_its_status(pair: Pair) {
     let TransferError::Refused(why) = refusal(pair, &format!("http://ann:geheim@{address}")) else {
         panic!("for good")
     };
-    assert!(why.ends_with("it does not take the user and the password") && !why.contains("geheim"), "{why}");
+    assert!(
+        why.ends_with("it does not accept the user and the password") && !why.contains("geheim"),
+        "{why}"
+    );
     let address = Proxy::start(socks).address;
     let TransferError::Refused(why) = refusal(pair, &format!("socks5://ann:geheim@{address}")) else {
         panic!("for good")
     };
-    assert!(why.ends_with("does not take the user and the password") && !why.contains("geheim"), "{why}");
+    assert!(why.ends_with("does not accept the user and the password") && !why.contains("geheim"), "{why}");
 }
 
 /// The first word about a dial through this proxy that has failed; `retried`: and another follows.
@@ -227,13 +230,13 @@ fn dial_failed(pair: Pair, config: ClientConfig, proxy: &str, retried: bool) -> 
 pub(crate) fn a_proxy_that_does_not_reach_the_server_is_asked_again(pair: Pair) {
     let address = answering("HTTP/1.1 503 Busy\r\n\r\n");
     let why = dial_failed(pair, quick(), &format!("http://{address}"), true);
-    assert!(why.ends_with("answered 503 Service Unavailable: it does not reach the server"), "{why}");
+    assert!(why.ends_with("answered 503 Service Unavailable: it cannot reach the server"), "{why}");
 }
 
 pub(crate) fn a_proxy_that_is_not_there_is_named(pair: Pair) {
     let (address, _kept) = nobody();
     let why = dial_failed(pair, quick(), &format!("socks5://{address}"), true);
-    assert_eq!(why, format!("nobody listens at the proxy socks5://{address} (connection refused)"));
+    assert_eq!(why, format!("nothing is listening at the proxy socks5://{address} (connection refused)"));
 }
 
 pub(crate) fn a_proxy_that_says_nothing_is_named_when_the_time_is_over(pair: Pair) {
@@ -241,7 +244,7 @@ pub(crate) fn a_proxy_that_says_nothing_is_named_when_the_time_is_over(pair: Pai
     let address = listener.local_addr().expect("bound");
     let mut config = quick();
     config.dial.connect_timeout = Duration::from_millis(300);
-    let words = format!("the proxy http://{address} did not answer within 300 ms, 0 bytes came");
+    let words = format!("the proxy http://{address} did not answer within 300 ms; 0 bytes came");
     // Whoever did not run for so long knows only that the time was over.
     let mut failures = (0..10).map(|_| dial_failed(pair, config.clone(), &format!("http://{address}"), true));
     assert!(failures.any(|why| why.ends_with(&words)), "{words}");

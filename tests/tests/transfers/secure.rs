@@ -60,7 +60,7 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
     assert_refused(
         client(stranger.client()),
         Obstacle::Tls,
-        "nobody whom we trust has certified this server",
+        "no authority that we trust has signed this server's certificate",
     );
     assert!(next_link(&mut client(ClientTls::trusting_anybody())).is_ok(), "whoever asks no questions");
 
@@ -89,7 +89,7 @@ pub(crate) fn who_is_not_who_it_should_be_is_told_in_words(pair: Pair) {
 pub(crate) fn a_server_without_tls_is_told_apart(pair: Pair) {
     let address = answering("HTTP/1.1 400 Bad Request\r\n\r\n");
     let client = pair.client.client(&pair.over.url(address), believing(papers().client()));
-    assert_refused(client, Obstacle::NotWebSocket, "what answers does not speak TLS, so ws:// may be right");
+    assert_refused(client, Obstacle::NotWebSocket, "what answers does not speak TLS; ws:// may be right");
 }
 
 pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pair) {
@@ -101,7 +101,7 @@ pub(crate) fn a_server_that_says_nothing_is_named_when_the_time_is_over(pair: Pa
     config.dial.longest_timeout = Duration::from_millis(200);
     config.reconnect.first_contact = Some(Duration::from_millis(300));
     let dir = folder();
-    named_in_time(&format!("{address} did not prove who it is within 200 ms"), || {
+    named_in_time(&format!("{address} did not finish the TLS handshake within 200 ms"), || {
         let client = pair.client.client(&pair.over.url(address), config.clone());
         end(client.upload(&source(&dir, 10), name("file"), id(1)))
     });

@@ -259,7 +259,7 @@ pub(crate) fn whoever_says_nothing_is_let_go_when_the_server_stops(over: Over) {
         let _ = silent.read_to_end(&mut told);
         // A thread that was slow to begin has taken the stop for one that was before, and has answered to silence.
         match rejected() {
-            why if why == "the server stops" => assert_eq!(told, b""),
+            why if why == "the server is stopping" => assert_eq!(told, b""),
             why => assert!(why.contains("1.0 s"), "{why}"),
         }
     });

@@ -44,7 +44,7 @@ fn a_client_more_than_are_served_waits_for_a_place() {
         stopper.stop();
         let left = server.join().unwrap().unwrap();
         assert_eq!(left.count(), 1);
-        assert!(WebSocket::connect(&url).is_err(), "nobody listens");
+        assert!(WebSocket::connect(&url).is_err(), "nothing is listening");
         second.send(Message::text("still there?")).unwrap();
         assert_eq!(second.receive().unwrap(), Message::text("still there?"));
         assert!(!left.wait(Duration::from_millis(10)));

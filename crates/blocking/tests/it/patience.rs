@@ -133,7 +133,7 @@ fn a_server_that_does_not_answer_is_given_up() {
 fn nobody_there_is_said_in_one_sentence() {
     let (address, _kept) = nobody();
     let error = WebSocket::connect(&format!("ws://{address}/")).unwrap_err();
-    assert_eq!(error.to_string(), format!("nobody listens at {address} (connection refused)"));
+    assert_eq!(error.to_string(), format!("nothing is listening at {address} (connection refused)"));
 }
 
 pub(crate) fn a_peer_that_goes_away_without_a_word_is_told(over: Over) {

@@ -134,7 +134,7 @@ fn try_path(path: &str, dir: &Path) -> Result<(), Trouble> {
         let folder = folder_of(place);
         match std::fs::symlink_metadata(place) {
             Ok(meta) if !meta.file_type().is_socket() => {
-                Err(io::Error::new(io::ErrorKind::AddrInUse, "there is a file that is no socket"))
+                Err(io::Error::new(io::ErrorKind::AddrInUse, "there is a file that is not a socket"))
             }
             // What is in the folder that is served is made with it.
             Err(_) if !folder.is_dir() => made_with(folder, dir),

@@ -31,7 +31,7 @@ fn text(story: &Story) -> String {
 #[test]
 fn each_turn_is_a_line_and_each_connection_has_its_record() {
     let mut story = story();
-    let failed = Disconnect::connect_failed(Obstacle::Refused, "nobody listens at h:80".to_owned());
+    let failed = Disconnect::connect_failed(Obstacle::Refused, "nothing is listening at h:80".to_owned());
     story.link(&LinkEvent::Dialing { attempt: 1 });
     story.link(&LinkEvent::DialFailed { attempt: 1, disconnect: failed });
     story.link(&LinkEvent::Waiting { attempt: 2, delay: Duration::from_millis(1500) });
@@ -41,7 +41,7 @@ fn each_turn_is_a_line_and_each_connection_has_its_record() {
     let text = text(&story);
     for words in [
         "  dials ws://h/\n",
-        "  not reachable: nobody listens at h:80\n",
+        "  not reachable: nothing is listening at h:80\n",
         "  waits for 1.5 s\n",
         "  dials again, attempt 2\n",
         "  connection 1 is up\n",

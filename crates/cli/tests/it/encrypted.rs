@@ -37,7 +37,10 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
 
     let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin"]);
     assert_eq!(done.code, Some(1), "{done:?}");
-    let words = ["nobody whom we trust has certified this server", "this system has no root certificates"];
+    let words = [
+        "no authority that we trust has signed this server's certificate",
+        "this system has no root certificates",
+    ];
     assert!(words.iter().any(|words| done.stderr.contains(words)), "{done:?}");
     let remedy = "; check the URL and its certificate, or say with --ca or --pin whom to believe\n";
     assert!(done.stderr.ends_with(remedy), "{done:?}");
@@ -57,7 +60,7 @@ fn who_asks_a_server_without_tls_for_it_is_told_to_leave_it() {
     world.file("a.bin", 10);
     let server = world.serve(&[]);
     let url = server.url.replace("ws", "wss");
-    let why = "what answers does not speak TLS, so ws:// may be right";
+    let why = "what answers does not speak TLS; ws:// may be right";
     for words in [
         &["send", "a.bin", &*url][..],
         &["fetch", &format!("{url}/a.bin")],

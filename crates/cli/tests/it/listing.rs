@@ -110,8 +110,7 @@ fn who_may_not_know_what_there_is_hears_so() {
     let world = world();
     let [keeps, takes] = [["--no-list"], ["--write-only"]].map(|options| world.serve(&options));
     let refused = world.run(["list", &keeps.url]);
-    let why =
-        "the other side says: this server does not say what it holds; ask for a file or a folder by its name";
+    let why = "the other side says: this server does not list what it holds; ask for a file or a folder by its name";
     assert_eq!(complaint(&refused, 1), format!("{}/: {why}", keeps.url));
     let known = world.run(["list", &format!("{}/photos", keeps.url)]);
     assert_eq!((known.code, &*known.stdout), (Some(0), "2026/\n文.txt\n"), "who knows a name may go on");

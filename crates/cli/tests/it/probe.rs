@@ -67,7 +67,7 @@ fn nobody_there_is_exit_code_3_and_no_websocket_is_1() {
     let (address, _kept) = nobody();
     let done = world.run(["probe", &format!("ws://{address}/")]);
     assert_eq!(done.code, Some(3), "{done:?}");
-    assert!(done.stderr.contains("nobody listens"), "{done:?}");
+    assert!(done.stderr.contains("nothing is listening"), "{done:?}");
 
     let server = world.serve(&[]);
     let done = world.run(["probe", &server.url, "--subprotocol", "chat"]);

@@ -256,7 +256,7 @@ fn a_server_that_nobody_runs_is_given_up() {
     let url = format!("ws://{free}");
     let done = world.run(["send", "--quiet", "--give-up-after", "5s", "a", &url]);
     let line = complaint(&done, 3);
-    assert!(line.contains("nobody listens") && line.contains("the same command goes on"), "{line}");
+    assert!(line.contains("nothing is listening") && line.contains("the same command goes on"), "{line}");
     let done = world.run(["fetch", "--json", "--give-up-after", "5s", &format!("{url}/a")]);
     assert_eq!(done.code, Some(3), "{done:?}");
     let last = done.stdout.lines().last().expect("a line");

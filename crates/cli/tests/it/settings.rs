@@ -66,7 +66,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
             "cannot listen on nowhere/s: there is no folder nowhere; make it",
         ),
         #[cfg(unix)]
-        (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is no socket"),
+        (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is not a socket"),
         (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is no address"),
         (&["--listen", taken, "--metrics", taken], 1, "choose another --metrics"),
         (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is no folder; choose another --dir"),
@@ -164,10 +164,7 @@ fn a_server_with_a_certificate_of_its_own_tells_how_to_come_to_it() {
     assert_eq!(by_file.code, Some(0), "{by_file:?}");
     let wrong = format!("sha256:{}", "0".repeat(64));
     let refused = world.run(["fetch", &format!("{url}/a"), "-o", "back", "--pin", &wrong]);
-    assert!(
-        refused.code == Some(1) && refused.stderr.contains("is not the one that was named"),
-        "{refused:?}"
-    );
+    assert!(refused.code == Some(1) && refused.stderr.contains("is not the pinned one"), "{refused:?}");
     server.signal(Signal::INT);
     let told = server.finish().stderr;
     let command =

@@ -48,10 +48,10 @@ fn a_fetch_that_fails_tells_what_was_tried_before_it_says_why() {
     let done = world.run(["fetch", &format!("ws://{address}/a"), "--give-up-after", "5s", "--explain", "-q"]);
     assert_eq!(done.code, Some(3), "{done:?}");
     let (story, error) = done.stderr.trim_end().rsplit_once('\n').expect("lines");
-    assert!(error.starts_with("bowline: nobody listens at "), "{done:?}");
+    assert!(error.starts_with("bowline: nothing is listening at "), "{done:?}");
     for words in [
         "s  dials ws://",
-        "s  not reachable: nobody listens at ",
+        "s  not reachable: nothing is listening at ",
         "s  waits for ",
         "s  gives up: never connected",
     ] {

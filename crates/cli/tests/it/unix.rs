@@ -63,15 +63,21 @@ fn the_socket_of_a_server_that_was_killed_is_replaced_and_that_of_another_is_not
     let world = World::new();
     serve(&world).kill();
     let done = world.run(["fetch", "ws://localhost/a", "--unix", "bowline.sock", "--give-up-after", "5s"]);
-    assert!(done.stderr.contains("bowline.sock: nobody listens at this socket"), "{done:?}");
+    assert!(done.stderr.contains("bowline.sock: nothing is listening at this socket"), "{done:?}");
     let _server = serve(&world);
     let done = world.run(["serve", "--listen", "unix:bowline.sock", "--dir", "other"]);
     assert_eq!(done.code, Some(1), "{done:?}");
-    assert!(done.stderr.contains("cannot listen on bowline.sock: somebody listens there"), "{done:?}");
+    assert!(
+        done.stderr.contains("cannot listen on bowline.sock: something is already listening there"),
+        "{done:?}"
+    );
     world.file("a.bin", 10);
     assert_eq!(world.run(["send", "a.bin", "ws://localhost", "--unix", "bowline.sock"]).code, Some(0));
     let done = world.run(["send", "a.bin", "wss://localhost", "--unix", "bowline.sock"]);
-    assert!(done.code == Some(1) && done.stderr.contains("no TLS is spoken there; write ws://"), "{done:?}");
+    assert!(
+        done.code == Some(1) && done.stderr.contains("there is no TLS on a Unix socket; write ws://"),
+        "{done:?}"
+    );
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn who_is_never_there_is_given_up_with_the_reason() {
     let (address, _kept) = nobody();
     let done = World::new().run(["watch", &format!("ws://{address}/"), "--give-up-after", "5s"]);
     assert_eq!(done.code, Some(3), "{done:?}");
-    assert!(done.stderr.contains("not reachable: nobody listens"), "{done:?}");
+    assert!(done.stderr.contains("not reachable: nothing is listening"), "{done:?}");
     assert!(done.stderr.contains("gave up: never connected"), "{done:?}");
 }
 

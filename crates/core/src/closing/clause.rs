@@ -251,9 +251,7 @@ impl fmt::Display for Ended {
             End::ReadFailed => "read failed",
             End::WriteFailed => "write failed",
             End::LocalAbort => "connection dropped by this side",
-            End::Miscounted => {
-                "connection dropped by this side (it reported more as written than there was)"
-            }
+            End::Miscounted => "connection dropped by this side (it reported more as written than there was)",
         })
     }
 }

@@ -43,7 +43,7 @@ impl Disconnect {
     /// use bowline_core::closing::{Kind, Obstacle, Who};
     /// use bowline_core::{Disconnect, Retry};
     ///
-    /// let words = "nobody listens at example.org:80 (connection refused)";
+    /// let words = "nothing is listening at example.org:80 (connection refused)";
     /// let failed = Disconnect::connect_failed(Obstacle::Refused, words);
     /// assert_eq!(failed.to_string(), words);
     /// assert_eq!((failed.who(), failed.retry()), (Who::PeerOrPath, Retry::Backoff));

@@ -35,9 +35,7 @@ impl Answer {
                 hide_secrets(&mut headers);
                 Ok(Self { status: parts.status, headers, old_http })
             }
-            Ok(_) => {
-                Err(Error::Malformed { reason: "its head does not end where its blank line is".to_owned() })
-            }
+            Ok(_) => Err(Error::Malformed { reason: "its head does not end at its blank line".to_owned() }),
             Err(Tungstenite::Capacity(CapacityError::TooManyHeaders)) => {
                 Err(Error::TooManyHeaders { limit: PARSER_HEADERS })
             }

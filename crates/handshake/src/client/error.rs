@@ -63,7 +63,7 @@ pub enum Error {
         received: usize,
     },
     /// The answer did not come in time.
-    #[error("the server did not answer within {}, {received} bytes came", Span(*after))]
+    #[error("the server did not answer within {}; {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
@@ -71,7 +71,7 @@ pub enum Error {
         received: usize,
     },
     /// An upgrade in a version of HTTP that has none.
-    #[error("the server upgrades in HTTP/1.0, which cannot")]
+    #[error("the server upgrades in HTTP/1.0, which has no upgrade")]
     OldHttp,
     /// The upgrade is to nothing, or to something else.
     #[error("the server upgrades, but not to a WebSocket: `Upgrade: {}`", text(upgrade.as_bytes()))]
@@ -229,7 +229,7 @@ impl fmt::Display for Refusal {
             }
         }
         if let Some(wait) = self.retry_after {
-            write!(f, " and asks to wait {} s", wait.as_secs())?;
+            write!(f, " and asks us to wait {} s", wait.as_secs())?;
         }
         let body = text(&self.body);
         if body.is_empty() { Ok(()) } else { write!(f, ": \"{body}\"") }

@@ -243,7 +243,7 @@ pub enum RequestError {
     #[error("the URL's user and password cannot be sent as HTTP Basic credentials")]
     Userinfo,
     /// Path or query hold a control character.
-    #[error("the URL holds a control character")]
+    #[error("the URL contains a control character")]
     Control,
     /// A header that cannot be added.
     #[error(transparent)]

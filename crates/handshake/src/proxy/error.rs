@@ -61,13 +61,13 @@ pub enum Error {
         first: u8,
     },
     /// It wants another way to log in than those it was offered.
-    #[error("{}", if *had_credentials { "wants to know who we are, in a way that is not known here" } else { WANTS_LOGIN })]
+    #[error("{}", if *had_credentials { "wants a way of logging in that is not supported here" } else { WANTS_LOGIN })]
     NoLogin {
         /// It was offered a user and a password.
         had_credentials: bool,
     },
-    /// It does not take the user and the password.
-    #[error("does not take the user and the password")]
+    /// It does not accept the user and the password.
+    #[error("does not accept the user and the password")]
     WrongLogin,
     /// It says, by a code of SOCKS, that it does not reach the server.
     #[error("says: {}", reply(*code))]
@@ -76,7 +76,7 @@ pub enum Error {
         code: u8,
     },
     /// The name of the server is longer than SOCKS can carry.
-    #[error("cannot be asked for a name of {length} bytes; SOCKS carries 255")]
+    #[error("cannot be asked for a name of {length} bytes; SOCKS allows 255")]
     LongName {
         /// How long it is.
         length: usize,
@@ -90,7 +90,7 @@ pub enum Error {
         received: usize,
     },
     /// The answer did not come in time.
-    #[error("did not answer within {}, {received} bytes came", Span(*after))]
+    #[error("did not answer within {}; {received} bytes came", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
@@ -127,15 +127,15 @@ impl Error {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(" and asks to wait {} s", wait.as_secs()))
+    retry_after.map_or_else(String::new, |wait| format!(" and asks us to wait {} s", wait.as_secs()))
 }
 
 fn hint(status: StatusCode, had_credentials: bool) -> String {
     match status.as_u16() {
-        407 if had_credentials => ": it does not take the user and the password".into(),
+        407 if had_credentials => ": it does not accept the user and the password".into(),
         407 => format!(": it {WANTS_LOGIN}"),
         403 => ": it does not allow connections to this server".into(),
-        502..=504 => ": it does not reach the server".into(),
+        502..=504 => ": it cannot reach the server".into(),
         _ => String::new(),
     }
 }
@@ -143,14 +143,14 @@ fn hint(status: StatusCode, had_credentials: bool) -> String {
 /// RFC 1928 §6.
 fn reply(code: u8) -> String {
     match code {
-        1 => "something went wrong here".into(),
+        1 => "something went wrong at the proxy".into(),
         2 => "connections to this server are not allowed".into(),
-        3 => "no way leads to the network of the server".into(),
-        4 => "no way leads to the server, or its name is not known".into(),
+        3 => "no route leads to the server's network".into(),
+        4 => "no route leads to the server, or its name is not known".into(),
         5 => "nothing is listening there (connection refused)".into(),
         6 => "the server is too far away (TTL expired)".into(),
-        7 => "connections are not what this proxy is for".into(),
-        8 => "this kind of address is not known".into(),
-        code => format!("no, for a reason with the number {code}"),
+        7 => "this proxy does not make connections".into(),
+        8 => "this proxy does not know this kind of address".into(),
+        code => format!("no, for the unknown reason {code}"),
     }
 }

@@ -131,7 +131,9 @@ pub enum ProxyError {
     #[error("the port of the proxy is not a number from 1 to 65535")]
     Port,
     /// The user or the password is not percent-encoded as it should, or holds what HTTP Basic cannot carry.
-    #[error("the proxy's user and password cannot be sent; percent-encode what is no letter or digit")]
+    #[error(
+        "the proxy's user and password cannot be sent; percent-encode everything that is not a letter or a digit"
+    )]
     Userinfo,
     /// SOCKS wants both, and not too long.
     #[error("SOCKS wants a user and a password of 1 to {MAX_LOGIN} bytes each")]

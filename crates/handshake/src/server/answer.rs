@@ -100,7 +100,7 @@ impl Accept {
 #[non_exhaustive]
 pub enum AnswerError {
     /// No request waits for an answer: none came yet, it was answered, or the client has gone.
-    #[error("no request waits for an answer")]
+    #[error("no request is waiting for an answer")]
     NoRequest,
     /// RFC 6455 §4.2.2: a server must not choose what was not offered.
     #[error("the client did not offer subprotocol `{subprotocol}`")]

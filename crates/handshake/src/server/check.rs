@@ -27,7 +27,7 @@ pub(super) struct Asked {
 pub(super) fn parse(head: &[u8]) -> Result<Asked, Error> {
     match http::Request::try_parse(head) {
         Ok(Some((length, request))) if length == head.len() => check(request),
-        Ok(_) => Err(Error::Malformed { reason: "its head does not end where its blank line is".to_owned() }),
+        Ok(_) => Err(Error::Malformed { reason: "its head does not end at its blank line".to_owned() }),
         Err(Tungstenite::Protocol(ProtocolError::WrongHttpMethod)) => {
             let method = head.split(|byte| *byte == b' ').next().unwrap_or_default();
             Err(Error::Method { method: String::from_utf8_lossy(method).into_owned() })

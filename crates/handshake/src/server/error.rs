@@ -41,7 +41,7 @@ pub enum Error {
         limit: usize,
     },
     /// The request did not come in time. Answered with 408.
-    #[error("no whole request came within {}, only {received} bytes", Span(*after))]
+    #[error("no complete request came within {}, only {received} bytes", Span(*after))]
     TimedOut {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,
@@ -107,7 +107,7 @@ pub enum Error {
         received: usize,
     },
     /// The answer that opens the WebSocket did not leave in time.
-    #[error("the client did not take the answer within {}", Span(*after))]
+    #[error("the client did not accept the answer within {}", Span(*after))]
     Stuck {
         /// [`Config::timeout`](crate::Config::timeout).
         after: Duration,

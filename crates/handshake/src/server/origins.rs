@@ -33,7 +33,7 @@ use crate::headers::single;
 /// assert!(may_come("http://localhost:9000").is_ok());
 /// assert_eq!(
 ///     may_come("https://evil.example").unwrap_err().to_string(),
-///     "a page of another origin may not open a WebSocket here: https://evil.example"
+///     "a page from another origin may not open a WebSocket here: https://evil.example"
 /// );
 /// # Ok::<(), bowline_handshake::server::OriginError>(())
 /// ```
@@ -46,7 +46,7 @@ pub struct Origins {
 
 /// A page may not open a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a page of another origin may not open a WebSocket here: {origin}")]
+#[error("a page from another origin may not open a WebSocket here: {origin}")]
 #[non_exhaustive]
 pub struct ForeignOrigin {
     /// Its origin: short, on one line and without control characters.
@@ -58,7 +58,7 @@ pub struct ForeignOrigin {
 #[non_exhaustive]
 pub enum OriginError {
     /// It is not a scheme, a host and perhaps a port.
-    #[error("`{origin}` is no origin; it is written as in https://example.org or http://localhost:8080")]
+    #[error("`{origin}` is not an origin; write it as in https://example.org or http://localhost:8080")]
     Form {
         /// As given.
         origin: String,

@@ -99,11 +99,11 @@ fn missing_credentials_are_told_from_wrong_ones() {
 fn overload_tells_how_long_to_wait() {
     assert_eq!(
         said(http("503 Service Unavailable\r\nRetry-After: 30", "")),
-        "the server is overloaded or down for maintenance (503 Service Unavailable) and asks to wait 30 s"
+        "the server is overloaded or down for maintenance (503 Service Unavailable) and asks us to wait 30 s"
     );
     assert_eq!(
         said(http("429 Too Many Requests\r\nRetry-After: 7", "slow down")),
-        "the server gets too many requests from here (429 Too Many Requests) and asks to wait 7 s: \"slow down\""
+        "the server gets too many requests from here (429 Too Many Requests) and asks us to wait 7 s: \"slow down\""
     );
 }
 

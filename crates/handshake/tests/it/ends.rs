@@ -54,7 +54,7 @@ fn the_end_completes_the_greeting_of_another_protocol() {
     assert_eq!(
         error.to_string(),
         "the server does not speak HTTP: it said \"\\x15\\x03\\x03\\x00\\x02\\x02(\" \
-         (a TLS alert: the port wants TLS, or refuses this kind of it)"
+         (a TLS alert: the port expects TLS, or refuses this kind of TLS)"
     );
 }
 
@@ -164,7 +164,7 @@ fn a_silent_server_times_out() {
     client.handle_timeout(after(10));
     let error = client.poll_result().unwrap().unwrap_err();
     assert_eq!(error, Error::TimedOut { after: 10 * SECOND, received: 9 });
-    assert_eq!(error.to_string(), "the server did not answer within 10.0 s, 9 bytes came");
+    assert_eq!(error.to_string(), "the server did not answer within 10.0 s; 9 bytes came");
     assert_eq!(error.retry(), Retry::Backoff);
     assert_eq!(client.poll_timeout(), None);
 }

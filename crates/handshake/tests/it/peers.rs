@@ -57,7 +57,7 @@ fn a_rejection_reaches_the_client_with_its_words() {
     client.handle_input(NOW, server.output());
     assert_eq!(
         client.poll_result().unwrap().unwrap_err().to_string(),
-        "the server is overloaded or down for maintenance (503 Service Unavailable) and asks to wait 9 s: \"full\""
+        "the server is overloaded or down for maintenance (503 Service Unavailable) and asks us to wait 9 s: \"full\""
     );
 }
 

@@ -111,7 +111,7 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
         (
             HTTP_LOGIN,
             &[b"HTTP/1.1 407 X\r\n\r\n"],
-            "answered 407 Proxy Authentication Required: it does not take the user and the password",
+            "answered 407 Proxy Authentication Required: it does not accept the user and the password",
             false,
         ),
         (
@@ -120,7 +120,7 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
             "answered 403 Forbidden: it does not allow connections to this server",
             false,
         ),
-        (HTTP, &[b"HTTP/1.1 502 X\r\n\r\n"], "answered 502 Bad Gateway: it does not reach the server", true),
+        (HTTP, &[b"HTTP/1.1 502 X\r\n\r\n"], "answered 502 Bad Gateway: it cannot reach the server", true),
         (HTTP, &[b"HTTP/1.1 404 X\r\n\r\n"], "answered 404 Not Found", false),
         (
             HTTP,
@@ -139,11 +139,11 @@ fn whoever_does_not_let_us_through_is_told_in_words() {
         (SOCKS, &[&[4, 0]], "does not speak SOCKS 5: its answer begins with the byte 4", false),
         (SOCKS, &[&[5, 0xff]], "wants a user and a password; ", false),
         (SOCKS, &[&[5, 2]], "wants a user and a password; ", false),
-        (SOCKS_LOGIN, &[&[5, 0xff]], "wants to know who we are, in a way that is not known here", false),
-        (SOCKS_LOGIN, &[&[5, 2], &[1, 1]], "does not take the user and the password", false),
+        (SOCKS_LOGIN, &[&[5, 0xff]], "wants a way of logging in that is not supported here", false),
+        (SOCKS_LOGIN, &[&[5, 2], &[1, 1]], "does not accept the user and the password", false),
         (SOCKS, &[&[5, 0], &[5, 2]], "says: connections to this server are not allowed", false),
         (SOCKS, &[&[5, 0], &[5, 5]], "says: nothing is listening there (connection refused)", true),
-        (SOCKS, &[&[5, 0], &[5, 99]], "says: no, for a reason with the number 99", true),
+        (SOCKS, &[&[5, 0], &[5, 99]], "says: no, for the unknown reason 99", true),
         (SOCKS, &[&[5, 0], &[5, 0, 0, 9, 1]], "sent a broken answer: an address of type 9", false),
     ];
     for (proxy, answers, words, is_worth_a_try) in cases {
@@ -162,13 +162,13 @@ fn a_proxy_that_asks_for_time_is_given_it() {
     };
     let (retry, words) = asked(503, "Retry-After: 7");
     assert_eq!(retry, Retry::BackoffAfter(Duration::from_secs(7)));
-    assert_eq!(words, "answered 503 Service Unavailable and asks to wait 7 s: it does not reach the server");
+    assert_eq!(words, "answered 503 Service Unavailable and asks us to wait 7 s: it cannot reach the server");
     let dates = "Date: Wed, 28 Feb 2024 23:59:50 GMT\r\nRetry-After: Thu, 29 Feb 2024 00:00:05 GMT";
     assert_eq!(asked(429, dates).0, Retry::BackoffAfter(Duration::from_secs(15)));
     let (retry, words) = asked(407, "Retry-After: 9");
     assert_eq!(retry.to_string(), "no (status 407)", "waiting does not help");
     let login = "it wants a user and a password; write them before its host, as USER:PASSWORD@";
-    assert_eq!(words, format!("answered 407 Proxy Authentication Required and asks to wait 9 s: {login}"));
+    assert_eq!(words, format!("answered 407 Proxy Authentication Required and asks us to wait 9 s: {login}"));
 }
 
 #[test]

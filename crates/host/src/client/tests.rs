@@ -46,7 +46,7 @@ fn said(keeper: &mut Keeper<&'static str>, now: Instant) -> Vec<String> {
 }
 
 fn refused() -> Disconnect {
-    Disconnect::connect_failed(Obstacle::Refused, "nobody listens")
+    Disconnect::connect_failed(Obstacle::Refused, "nothing is listening")
 }
 
 fn offer(n: u8) -> Offer {
@@ -110,7 +110,7 @@ fn an_outage_is_counted_told_and_left_behind() {
     let now = Instant::ZERO;
     assert_eq!(said(&mut keeper, now), ["dialing 1", "Dialing", "Dial"]);
     keeper.handle_dial_failed(now, refused());
-    let expected = ["DialFailed", "Abandon", "waiting for 2: nobody listens", "Waiting"];
+    let expected = ["DialFailed", "Abandon", "waiting for 2: nothing is listening", "Waiting"];
     assert_eq!(said(&mut keeper, now), expected);
 
     let now = keeper.poll_timeout().expect("it dials again");
@@ -161,7 +161,7 @@ fn who_gives_up_while_nobody_has_answered_says_so() {
 fn who_gives_up_tells_those_who_wait_and_those_who_come_later() {
     let (mut keeper, now, told) = given_up(true);
     let first = told.iter().find(|line| line.starts_with("first: ")).expect("whoever waits is told");
-    assert!(first.starts_with("first: nobody listens; gave up: "), "{first}");
+    assert!(first.starts_with("first: nothing is listening; gave up: "), "{first}");
     assert_eq!(told.last().unwrap(), "gave up, reached: false");
     keeper.upload(now, offer(2), Feed::Nothing, "second");
     let Some(Output::Ended { ticket: "second", result: Err(TransferError::Unreachable(_)), .. }) =
@@ -328,7 +328,7 @@ fn what_nobody_asked_for_is_not_taken() {
         session::Event::Transfer(transfer::Event::Failed { failure, .. }) => Some(failure.to_string()),
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), ["the other side says: this client takes only what it asked for"]);
+    assert_eq!(told.collect::<Vec<_>>(), ["the other side says: this client accepts only what it asked for"]);
 }
 
 #[test]

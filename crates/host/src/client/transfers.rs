@@ -120,7 +120,7 @@ impl<T> Keeper<T> {
                 self.end(id, tracked.ticket, failure.into());
             }
             Event::Requested { id, .. } | Event::ListingRequested { id, .. } => {
-                let failure = Failure::local(Code::Unsupported, "this client gives no files away");
+                let failure = Failure::local(Code::Unsupported, "this client does not give out files");
                 self.desk.session.transfers_mut().fail(now, id, failure);
             }
             other => self.outputs.push_back(Output::Transfer(other)),
@@ -135,7 +135,7 @@ impl<T> Keeper<T> {
             self.desk.worker.attach(store, offered);
             self.count_link(id);
         } else {
-            let failure = Failure::local(Code::Rejected, "this client takes only what it asked for");
+            let failure = Failure::local(Code::Rejected, "this client accepts only what it asked for");
             self.desk.session.transfers_mut().fail(now, id, failure);
         }
     }

@@ -70,7 +70,7 @@ pub enum DialError {
         /// What the system says.
         source: io::Error,
     },
-    /// No connection came about: nobody listens, or the way is closed.
+    /// No connection came about: nothing is listening, or the way is closed.
     #[error("{}", connect(place, *addresses, source))]
     Connect {
         /// Host and port.
@@ -207,7 +207,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Resolve => "was not found in the name service",
             Self::Connect => "did not answer",
-            Self::Tls => "did not prove who it is",
+            Self::Tls => "did not finish the TLS handshake",
         })
     }
 }
@@ -236,15 +236,19 @@ mod tests {
         };
         assert_eq!(
             connect(io::ErrorKind::ConnectionRefused, 1),
-            "nobody listens at example.org:80 (connection refused)"
+            "nothing is listening at example.org:80 (connection refused)"
+        );
+        assert_eq!(
+            connect(io::ErrorKind::ConnectionRefused, 2),
+            "nothing is listening at example.org:80, nor at 1 more address (connection refused)"
         );
         assert_eq!(
             connect(io::ErrorKind::ConnectionRefused, 3),
-            "nobody listens at example.org:80, nor at 2 more addresses (connection refused)"
+            "nothing is listening at example.org:80, nor at 2 more addresses (connection refused)"
         );
         assert_eq!(
             connect(io::ErrorKind::NetworkUnreachable, 1),
-            "no way leads to example.org:80: network unreachable"
+            "no route leads to example.org:80: network unreachable"
         );
         assert_eq!(
             connect(io::ErrorKind::PermissionDenied, 1),

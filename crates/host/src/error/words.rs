@@ -5,7 +5,9 @@ use std::io;
 pub(super) fn unix(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such socket".to_owned(),
-        io::ErrorKind::ConnectionRefused => "nobody listens at this socket (connection refused)".to_owned(),
+        io::ErrorKind::ConnectionRefused => {
+            "nothing is listening at this socket (connection refused)".to_owned()
+        }
         _ => format!("the socket cannot be used: {error}"),
     }
 }
@@ -27,7 +29,7 @@ pub(super) fn tls(error: &io::Error) -> String {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = match cause {
         Some(InvalidCertificate(UnknownIssuer | BadSignature)) => {
-            "nobody whom we trust has certified this server"
+            "no authority that we trust has signed this server's certificate"
         }
         Some(InvalidCertificate(Expired | ExpiredContext { .. })) => {
             "the certificate of this server has expired"
@@ -36,9 +38,9 @@ pub(super) fn tls(error: &io::Error) -> String {
             "the certificate of this server is for another name"
         }
         Some(InvalidCertificate(ApplicationVerificationFailure)) => {
-            "the certificate of this server is not the one that was named"
+            "the certificate of this server is not the pinned one"
         }
-        _ if is_without_tls(error) => "what answers does not speak TLS, so ws:// may be right",
+        _ if is_without_tls(error) => "what answers does not speak TLS; ws:// may be right",
         _ => return format!("no TLS with this server: {error}"),
     };
     words.to_owned()
@@ -64,12 +66,17 @@ pub(super) fn tls(error: &io::Error) -> String {
 }
 
 pub(super) fn connect(place: &str, addresses: usize, error: &io::Error) -> String {
-    let tried =
-        if addresses > 1 { format!(", nor at {} more addresses", addresses - 1) } else { String::new() };
+    let tried = match addresses {
+        0 | 1 => String::new(),
+        2 => ", nor at 1 more address".to_owned(),
+        more => format!(", nor at {} more addresses", more - 1),
+    };
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => format!("nobody listens at {place}{tried} (connection refused)"),
+        io::ErrorKind::ConnectionRefused => {
+            format!("nothing is listening at {place}{tried} (connection refused)")
+        }
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            format!("no way leads to {place}{tried}: {error}")
+            format!("no route leads to {place}{tried}: {error}")
         }
         _ => format!("{place} cannot be reached{tried}: {error}"),
     }

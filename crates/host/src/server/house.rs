@@ -184,8 +184,10 @@ impl House {
     /// The same for one who was shaking hands and had to go.
     pub fn refuse_early(&self, address: String, why: Refusal, hurry: Hurry) -> ServerEvent {
         let text = match hurry {
-            Hurry::Stop => "the server stops",
-            Hurry::Others => "all places were taken, and no request had come; others waited for this one",
+            Hurry::Stop => "the server is stopping",
+            Hurry::Others => {
+                "all places were taken, no request had come, and others were waiting for this place"
+            }
         };
         self.refuse(address, why, text.to_owned())
     }
@@ -254,7 +256,7 @@ impl House {
 }
 
 fn crowded(who: &Principal, taken: usize) -> Decision {
-    let why = format!("{} has {taken} connections already, as many as one name may have here\n", who.name());
+    let why = format!("{} has {taken} connections, which is as many as one name may have here\n", who.name());
     rejected(StatusCode::SERVICE_UNAVAILABLE, why, RETRY_AFTER, CROWDED)
 }
 

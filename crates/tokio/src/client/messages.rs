@@ -68,7 +68,7 @@ impl Client {
             Err(TryRecvError::Disconnected) => {
                 if self.talk.is_mute() {
                     tracing::warn!(
-                        "a message is waited for, and `messages` is not set in the settings of this client"
+                        "a receiver is waiting for messages, but `messages` is not set in the settings of this client"
                     );
                 }
                 Ok(None)

@@ -241,7 +241,7 @@ fn log(event: &transfer::Event) {
             tracing::info!(%id, %failure, ?after, "trying again");
         }
         transfer::Event::GoingAway { code, retry_after } => {
-            tracing::info!(%code, ?retry_after, "the server goes away");
+            tracing::info!(%code, ?retry_after, "the server is going away");
         }
         event => tracing::debug!(?event, "transfer"),
     }

@@ -53,7 +53,7 @@ impl Server {
             Err(TryRecvError::Disconnected) => {
                 if self.house.talks().is_mute() {
                     tracing::warn!(
-                        "a message is waited for, and `messages` is not set in the settings of this server"
+                        "a receiver is waiting for messages, but `messages` is not set in the settings of this server"
                     );
                 }
                 Ok(None)

@@ -77,7 +77,10 @@ async fn whoever_says_nothing_is_let_go_when_the_server_stops() {
     server.stop();
     timeout(Duration::from_secs(60), serving).await.expect("in time").unwrap();
     let told = events.recv().await.unwrap();
-    assert!(matches!(&told, ServerEvent::Rejected { why, .. } if why == "the server stops"), "{told:?}");
+    assert!(
+        matches!(&told, ServerEvent::Rejected { why, .. } if why == "the server is stopping"),
+        "{told:?}"
+    );
 }
 
 #[cfg(feature = "tls")]

@@ -116,7 +116,7 @@ async fn a_silent_server_is_given_up() {
     let request = Request::new(HOST).unwrap();
     let error = dial::handshake(near, &request, &bowline_handshake::Config::default()).await.unwrap_err();
     assert_eq!(start.elapsed(), Duration::from_secs(10));
-    assert_eq!(error.to_string(), "example.org:80: the server did not answer within 10.0 s, 0 bytes came");
+    assert_eq!(error.to_string(), "example.org:80: the server did not answer within 10.0 s; 0 bytes came");
     assert_eq!(error.retry(), Retry::Backoff);
 }
 
@@ -149,7 +149,7 @@ async fn a_port_where_nobody_listens_is_said_so() {
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = nobody.local_addr().unwrap();
     let error = dial::connect(&format!("ws://{address}/"), &dial::Config::default()).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("nobody listens at {address} (connection refused)"));
+    assert_eq!(error.to_string(), format!("nothing is listening at {address} (connection refused)"));
     assert_eq!(error.retry(), Retry::Backoff);
 }
 

@@ -68,8 +68,9 @@ impl Incoming {
         let State::Receiving = self.state else { return None };
         let waited = self.backlog.judge(now)?.as_secs();
         let waiting = self.received - self.written;
-        let text =
-            format!("the receiver's disk has taken nothing for {waited} s, and {waiting} bytes are waiting for it");
+        let text = format!(
+            "the receiver's disk has taken nothing for {waited} s, and {waiting} bytes are waiting for it"
+        );
         Some(Failure::local(Code::StoreFailed, text))
     }
 }

@@ -121,8 +121,9 @@ impl Incoming {
         let open = cx.link.as_ref().map_or(1, |link| link.opened().incoming);
         let (rate, least) = self.pace.judge(cx.now, cx.config, open)?;
         let share = if open > 1 { format!(" for one of {open} transfers") } else { String::new() };
-        let text =
-            format!("the rate was {rate} bytes a second over 60 s, and the least allowed here is {least}{share}");
+        let text = format!(
+            "the rate was {rate} bytes a second over 60 s, and the least allowed here is {least}{share}"
+        );
         Some(Failure::local(Code::Stalled, text))
     }
 }

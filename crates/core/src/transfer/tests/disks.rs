@@ -93,8 +93,9 @@ fn a_disk_that_never_comes_back_is_named_after_ten_minutes() {
         assert_eq!(world.now, Instant::from_secs(601));
         world.server.effects.clear();
         world.settle();
-        let text =
-            std::format!("the receiver's disk has taken nothing for 600 s, and {waiting} bytes are waiting for it");
+        let text = std::format!(
+            "the receiver's disk has taken nothing for 600 s, and {waiting} bytes are waiting for it"
+        );
         for (end, by_peer) in [(&world.server, false), (&world.client, true)] {
             let failure = end.told.iter().find_map(|event| match event {
                 Event::Failed { failure, .. } => Some((failure.code, failure.by_peer, failure.text.clone())),

@@ -54,8 +54,8 @@ fn it_dials_until_it_is_up_and_again_when_it_is_down() {
     let mut it = reconnecting(ReconnectingConfig::default());
     assert!(matches!(it.state(), LinkState::Dialing { attempt: 1 }));
     it.handle_dial_failed(Instant::ZERO, refused());
-    assert_eq!(told(&mut it), ["dialing 1", "1 failed: nobody listens", "waiting for 2"]);
-    assert!(matches!(it.state(), LinkState::Waiting { why, .. } if why == "nobody listens"));
+    assert_eq!(told(&mut it), ["dialing 1", "1 failed: nothing is listening", "waiting for 2"]);
+    assert!(matches!(it.state(), LinkState::Waiting { why, .. } if why == "nothing is listening"));
 
     let now = wait(&mut it);
     assert!(matches!(it.state(), LinkState::Dialing { attempt: 2 }));
@@ -169,8 +169,8 @@ fn a_server_that_is_away_for_too_long_is_given_up() {
         told(&mut it);
         it.handle_dial_failed(now, refused());
     }
-    let why = "nobody listens; gave up: no connection after 2 attempts";
-    assert_eq!(told(&mut it), ["2 failed: nobody listens", &format!("gave up: {why}, reached: true")]);
+    let why = "nothing is listening; gave up: no connection after 2 attempts";
+    assert_eq!(told(&mut it), ["2 failed: nothing is listening", &format!("gave up: {why}, reached: true")]);
     assert_eq!(it.ended(), Some(&GaveUp::Unreachable(why.into())));
 }
 
@@ -213,7 +213,7 @@ fn a_connection_that_is_wanted_late_has_all_its_time() {
     it.handle_timeout(late);
     assert_eq!((told(&mut it), it.poll_timeout()), (vec!["dialing 1".into()], Some(late + 11 * SECOND)));
     it.handle_dial_failed(late + SECOND, refused());
-    assert_eq!(told(&mut it), ["1 failed: nobody listens", "waiting for 2"]);
+    assert_eq!(told(&mut it), ["1 failed: nothing is listening", "waiting for 2"]);
 }
 
 #[test]

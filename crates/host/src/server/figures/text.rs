@@ -25,11 +25,11 @@ impl Figures {
 
     fn write(&self, page: &mut Page) -> fmt::Result {
         let traffic = &self.traffic;
-        page.gauge("connections", "Connections that there are.")?.one(self.connections)?;
-        page.counter("connections_opened_total", "Connections that there have been.")?.one(self.opened)?;
-        page.counter("connections_ended_total", "Connections that have ended, by the kind of their end.")?
+        page.gauge("connections", "Connections that are open.")?.one(self.connections)?;
+        page.counter("connections_opened_total", "Connections since the start.")?.one(self.opened)?;
+        page.counter("connections_ended_total", "Connections that have ended, by kind of end.")?
             .by("kind", &self.ended)?;
-        page.counter("refused_total", "Clients for whom there was no connection, by the reason.")?
+        page.counter("refused_total", "Clients that got no connection, by reason.")?
             .by("reason", &self.refused)?;
         let bytes = [("in", traffic.bytes_received), ("out", traffic.bytes_sent)];
         page.counter("connection_bytes_total", "Bytes that have crossed connections, with all headers.")?
@@ -41,7 +41,7 @@ impl Figures {
         self.write_round_trips(page)?;
 
         let ways = [("in", &self.sent_by_clients), ("out", &self.fetched_by_clients)];
-        page.gauge("transfers", "Transfers under way, by their stage.")?;
+        page.gauge("transfers", "Transfers under way, by stage.")?;
         for (way, Moved { open, .. }) in ways {
             let Stages { opening, moving, paused, finishing } = *open;
             for (stage, count) in
@@ -57,7 +57,7 @@ impl Figures {
                 page.sample("", &[("direction", way), ("result", result)], count)?;
             }
         }
-        page.counter("transfers_failed_total", "Transfers that have ended early, by the reason.")?;
+        page.counter("transfers_failed_total", "Transfers that have ended early, by reason.")?;
         for (way, Moved { failed, .. }) in ways {
             for (code, count) in failed {
                 page.sample("", &[("direction", way), ("code", code)], *count)?;
@@ -70,13 +70,13 @@ impl Figures {
             .one(self.unfinished_bytes)?;
         page.gauge("unfinished_files", "Unfinished files in the store.")?.one(self.unfinished_files)?;
         if let Some(free) = self.free_bytes {
-            page.gauge("disk_free_bytes", "Bytes that are free where the store is.")?.one(free)?;
+            page.gauge("disk_free_bytes", "Free bytes on the disk of the store.")?.one(free)?;
         }
         Ok(())
     }
 
     fn write_round_trips(&self, page: &mut Page) -> fmt::Result {
-        page.head("round_trip_seconds", "histogram", "How long answers to pings took.")?;
+        page.head("round_trip_seconds", "histogram", "How long pings took to be answered.")?;
         let mut count = 0;
         for (bin, most) in self.round_trips.iter().zip(ROUND_TRIPS) {
             count += bin;

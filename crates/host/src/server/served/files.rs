@@ -85,7 +85,7 @@ impl Served {
             Way::In if !may_send => Some("you may not send files to this server"),
             Way::Out if !may_fetch => Some("you may not fetch files from this server"),
             Way::Out if !may_list && subject.name.is_none() => {
-                Some("this server does not say what it holds; ask for a file or a folder by its name")
+                Some("this server does not list what it holds; ask for a file or a folder by its name")
             }
             _ => None,
         };
@@ -96,9 +96,9 @@ impl Served {
         self.house.seats.take(self.store.principal(), most).map_err(|full| {
             let text = match full {
                 Full::Open(open) => {
-                    format!("{open} transfers of yours are open, {} may be", most.unwrap_or(open))
+                    format!("you have {open} transfers open; at most {} may be", most.unwrap_or(open))
                 }
-                Full::Jobs(jobs) => format!("{jobs} jobs of your transfers still wait for the disk"),
+                Full::Jobs(jobs) => format!("{jobs} jobs of your transfers are still waiting for the disk"),
             };
             let mut failure = Failure::local(Code::Busy, text);
             failure.retry_after = BUSY_WAIT;

@@ -35,7 +35,7 @@ fn who_has_a_name_leaves_half_of_the_places_to_others() {
         let Decision::Reject(answer) = decision else { panic!("{token}") };
         assert!(pass.is_none() && answer.status() == 503 && answer.headers()["retry-after"] == "5");
         let why = String::from_utf8_lossy(answer.body());
-        assert_eq!(why, "alice has 3 connections already, as many as one name may have here\n");
+        assert_eq!(why, "alice has 3 connections, which is as many as one name may have here\n");
     }
     assert_eq!(status(&ask(&house, Some("bob")).0), 101);
     drop((first, second));

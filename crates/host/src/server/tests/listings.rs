@@ -64,7 +64,7 @@ fn who_may_fetch_may_ask_and_who_may_not_has_nothing_looked_for() {
 #[test]
 fn a_server_that_keeps_its_names_to_itself_lists_what_somebody_can_name() {
     let knows = Grant { may_list: false, ..Grant::default() };
-    let why = "this server does not say what it holds; ask for a file or a folder by its name";
+    let why = "this server does not list what it holds; ask for a file or a folder by its name";
     assert_eq!(asked(knows.clone(), None), (0, Some(why.to_owned()), vec![None]));
     assert_eq!(asked(knows, Some(name("a"))), (1, None, vec![Some(name("a"))]));
 }

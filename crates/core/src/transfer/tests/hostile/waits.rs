@@ -109,7 +109,8 @@ fn several_transfers_share_the_least_rate_of_a_link() {
     let mut victim = Victim::with_transfer(1 << 30);
     victim.offer(3, 2, 1 << 20);
     let why =
-        "the rate was 260 bytes a second over 60 s, and the least allowed here is 512 for one of 2 transfers".into();
+        "the rate was 260 bytes a second over 60 s, and the least allowed here is 512 for one of 2 transfers"
+            .into();
     assert_eq!(trickle(&mut victim, 260, 500), Some((60, why)));
 }
 
