@@ -330,7 +330,7 @@ class Receiver(Transfer):
         if offer["epoch"] not in (0, part.epoch) and instance.hex() != part.owner:
             raise await self._end(Code.FENCED, f"epoch {offer['epoch']} is over, it is {part.epoch}")
         if offer["mode"] == CREATE and part.look:
-            raise await self._end(Code.EXISTS, "the transfer has begun already")
+            raise await self._end(Code.EXISTS, "the transfer has already begun")
         if offer["mode"] == ATTACH and not part.look:
             raise await self._end(Code.NOT_FOUND, "there is nothing to go on with")
         part.attach(look, instance)

@@ -331,12 +331,12 @@ impl Attaching<'_> {
     fn admit(&self, claim: Claim, spec: &Spec) -> Result<(), StoreError> {
         let Attach { mode, epoch_seen, .. } = self.attach;
         if self.attach.is_overtaken(claim) {
-            let why = format!("epoch {epoch_seen} was seen, it is {} by now", claim.epoch);
+            let why = format!("epoch {epoch_seen} was seen, but it is {} now", claim.epoch);
             return Err(StoreError::because(ErrorKind::Fenced, &self.at, why));
         }
         match mode {
             Mode::CreateOnly => {
-                Err(StoreError::because(ErrorKind::Exists, &self.at, "the transfer has begun already"))
+                Err(StoreError::because(ErrorKind::Exists, &self.at, "the transfer has already begun"))
             }
             Mode::AttachOrCreate | Mode::AttachOnly if self.spec != spec => {
                 Err(self.error(ErrorKind::SourceChanged))
@@ -377,7 +377,7 @@ impl Attaching<'_> {
             return StoreError::because(
                 ErrorKind::NoFolder,
                 &self.at,
-                format!("{} is no folder", root.staging),
+                format!("{} is not a folder", root.staging),
             );
         }
         StoreError::io(&self.at, cause).within(root.staging_or_root())

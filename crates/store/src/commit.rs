@@ -89,11 +89,11 @@ pub(crate) fn check_replaceable(at: &Path, there: &Meta) -> Result<(), StoreErro
         Kind::File => return Ok(()),
         // The link would go, and not what it leads to; but who made it wants to find something behind it.
         Kind::Link if std::fs::metadata(at).is_ok_and(|target| target.is_file()) => return Ok(()),
-        Kind::Link => "a link that leads to no file",
+        Kind::Link => "a link that leads nowhere",
         Kind::Folder => "a folder",
         Kind::Other => "a device, a pipe or a socket",
     };
-    Err(StoreError::because(ErrorKind::InTheWay, at, format!("{obstacle} has its name")))
+    Err(StoreError::because(ErrorKind::InTheWay, at, format!("{obstacle} has that name")))
 }
 
 /// Whether the part has got the name of the file, so that nothing of it is left in staging.

@@ -34,7 +34,7 @@ pub(crate) fn copy_to(store: &DiskStore, place: &Place, record: &Record, folder:
         }
         store.root().sync_all(&copy)?;
         if !is_ours() {
-            return Err(io::Error::other("its passing name was given to another file"));
+            return Err(io::Error::other("its temporary name was given to another file"));
         }
         faults.before(Op::Place)?;
         move_to(folder, &passing, folder, record.spec.name.file_name(), store.config().overwrite)

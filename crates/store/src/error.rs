@@ -89,14 +89,14 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn text(self) -> &'static str {
         match self {
-            Self::Fenced => "another connection has taken this transfer over, and goes on with it",
+            Self::Fenced => "another connection has taken over this transfer, and continues it",
             Self::Exists => "the name is taken; choose another one, or allow files to be replaced",
             Self::NoFolder => {
                 "a file or a link stands where a folder is needed; choose another folder, or rename what stands there"
             }
             Self::NoSpace => "no space left; make room for it",
             Self::TooLong => {
-                "the file is longer than one may be here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)"
+                "the file is longer than allowed here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)"
             }
             Self::Quota => "quota exceeded; finish or cancel what is unfinished, or raise the quota",
             Self::QuotaBusy => {
@@ -107,31 +107,31 @@ impl ErrorKind {
                 "not permitted; check its owner and its mode, and those of the folders that it is in"
             }
             Self::SourceChanged => "the source file changed; send it again from the start",
-            Self::Forgotten => "the other side does not have what it said, and a pipe cannot be read again",
-            Self::PipeFailed => "the pipe reports an error; nothing is kept of what came through it",
+            Self::Forgotten => "the other side does not have what it said it had, and a pipe cannot be read again",
+            Self::PipeFailed => "the pipe reports an error; nothing that came through it is kept",
             Self::Busy => "another process is receiving this file; wait until it ends",
             Self::BadName => "the name cannot be used here; choose another one",
             Self::DigestMismatch => "the bytes that arrived are not those that were sent; send them again",
-            Self::LengthMismatch => "the number of bytes is not the announced one; send the file again",
-            Self::BadOffset => "bytes came for the wrong place; attach again and go on from there",
+            Self::LengthMismatch => "the number of bytes is not the one that was announced; send the file again",
+            Self::BadOffset => "bytes came for the wrong place; attach again and continue from there",
             Self::NotFound => "not found; check the name",
             Self::OutOfRange => "there are no such bytes; ask for some that the file has",
             Self::NotAFile => "not a regular file; only regular files are transferred",
-            Self::InTheWay => "what is not a file is never replaced; choose another name, or move that away",
+            Self::InTheWay => "only files are ever replaced; choose another name, or move away what is there",
             Self::TooMuchToList => {
                 "the folder holds too much for one listing; fetch the folders in it one by one"
             }
             Self::BadListing => "the listing of the folder is not valid; nothing of it was fetched",
             Self::TooManyOpen => {
-                "too many files are open, and it waits until some are closed; let this program open more (ulimit -n, LimitNOFILE)"
+                "too many files are open, so this waits until some are closed; let this program open more (ulimit -n, LimitNOFILE)"
             }
             Self::ListingsBusy => "too many folders are being listed; ask again in a moment",
             Self::NotAFolder => "not a folder; name the folder that the files are in",
             Self::Corrupt => "the stored part is damaged; send the file again from the start",
             Self::NoLocks => {
-                "this file system gives no locks; start its lock service, mount it with locks (of NFS: local_lock=flock), or choose another folder"
+                "this file system provides no locks; start its lock service, mount it with locks (for NFS: local_lock=flock), or choose another folder"
             }
-            Self::Io => "the disk reports an error; try again to go on from the last safe byte",
+            Self::Io => "the disk reports an error; try again to continue from the last safe byte",
         }
     }
 }
@@ -363,7 +363,7 @@ mod tests {
     fn a_file_system_without_locks_is_told_as_one() {
         let error = StoreError::io(Path::new("x"), rustix::io::Errno::NOLCK.into());
         assert_eq!((error.kind(), error.code()), (ErrorKind::NoLocks, Code::StoreFailed));
-        assert!(error.reason().starts_with("this file system gives no locks; "), "{error}");
+        assert!(error.reason().starts_with("this file system provides no locks; "), "{error}");
     }
 
     #[cfg(unix)]
@@ -373,7 +373,7 @@ mod tests {
             let error = StoreError::io(Path::new("x"), number.into());
             assert_eq!((error.kind(), error.code()), (ErrorKind::TooManyOpen, Code::Busy));
             let why =
-                "too many files are open, and it waits until some are closed; let this program open more";
+                "too many files are open, so this waits until some are closed; let this program open more";
             assert!(error.reason().starts_with(why) && error.reason().contains("os error"), "{error}");
         }
     }

@@ -88,7 +88,7 @@ impl Ledger {
         if let Some(most) = quota.partials {
             others.check(
                 |sum| sum.partials < most,
-                |sum| format!("{} unfinished files are kept here, {most} may be", sum.partials),
+                |sum| format!("{} unfinished files are kept here; at most {most} may be", sum.partials),
             )?;
         }
         others.check_bytes(quota, length, |bytes, most| {
@@ -114,7 +114,7 @@ impl Ledger {
         let Some(entry) = books.entries.get(&key).cloned() else { return Ok(()) };
         let others = books.beside(&entry.principal, key);
         others.check_bytes(quota, length, |bytes, most| {
-            format!("{bytes} of {most} bytes are taken by other unfinished files, this has {length}")
+            format!("{bytes} of {most} bytes are taken by other unfinished files, and this one has {length}")
         })?;
         books.set(key, Some(Entry { bytes: length, ..entry }));
         Ok(())

@@ -259,7 +259,7 @@ impl Spill {
         if upto <= self.end {
             return Ok(());
         }
-        let why = format!("{upto} bytes are asked for, and {} have come", self.end);
+        let why = format!("{upto} bytes are asked for, but only {} have come", self.end);
         Err(StoreError::because(ErrorKind::Forgotten, Path::new("-"), why))
     }
 
@@ -272,7 +272,7 @@ impl Spill {
 }
 
 fn gone(offset: u64, base: u64) -> StoreError {
-    let why = format!("{offset} bytes are there of {base} that were safe");
+    let why = format!("only {offset} bytes are there of {base} that were safe");
     StoreError::because(ErrorKind::Forgotten, Path::new("-"), why)
 }
 

@@ -69,6 +69,6 @@ impl Present {
     }
 
     fn changed(&self) -> StoreError {
-        StoreError::because(ErrorKind::Exists, &self.at, "it changed while it was compared")
+        StoreError::because(ErrorKind::Exists, &self.at, "it changed while it was being compared")
     }
 }

@@ -169,7 +169,7 @@ impl Source {
             }
         };
         if read < buffer.len() {
-            let why = format!("{read} of {} bytes are left at offset {offset}", buffer.len());
+            let why = format!("only {read} of {} bytes are left at offset {offset}", buffer.len());
             return Err(StoreError::because(ErrorKind::SourceChanged, &self.path, why));
         }
         Ok(())

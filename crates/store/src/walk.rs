@@ -73,7 +73,7 @@ impl fmt::Display for LeftOut {
             Self::Link => f.write_str("a symbolic link"),
             Self::Special => f.write_str("neither a file nor a folder"),
             Self::Staging => f.write_str("files under way"),
-            Self::Reserved => f.write_str("the name is kept for files under way"),
+            Self::Reserved => f.write_str("the name is reserved for files under way"),
             Self::Name(error) => error.fmt(f),
             Self::Vanished => f.write_str("it was moved or removed meanwhile"),
             Self::Unreadable(error) => f.write_str(&error.reason()),

@@ -8,7 +8,7 @@ const LIMIT: &str = "ulimit -f 2048";
 /// Longer than that.
 const LONG: usize = 5_000_000;
 
-const TOO_LONG: &str = "the file is longer than one may be here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)";
+const TOO_LONG: &str = "the file is longer than allowed here; use another disk, or let this program write longer files (ulimit -f, LimitFSIZE)";
 
 #[test]
 fn a_server_that_may_write_no_long_file_refuses_one_and_takes_others() {

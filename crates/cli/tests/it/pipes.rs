@@ -98,7 +98,7 @@ fn a_server_that_has_lost_what_was_safe_is_told_in_one_sentence() {
     relay.lead_to(server.address());
     let done = sender.finish();
     assert_eq!(done.code, Some(1), "{done:?}");
-    let words = "bowline: piped: the other side does not have what it said, and a pipe cannot be read again \
+    let words = "bowline: piped: the other side does not have what it said it had, and a pipe cannot be read again \
                  (0 bytes are there of ";
     assert!(done.stderr.starts_with(words) && done.stderr.lines().count() == 1, "{done:?}");
     assert_nothing_is_left(&world);
@@ -170,7 +170,7 @@ fn a_pipe_that_fills_its_quota_is_refused_and_makes_room() {
     let done = sender.finish();
     assert_eq!(done.code, Some(1), "{done:?}");
     assert!(
-        done.stderr.contains("0 of 1000000 bytes are taken by other unfinished files, this has"),
+        done.stderr.contains("0 of 1000000 bytes are taken by other unfinished files, and this one has"),
         "{done:?}"
     );
     assert_nothing_is_left(&world);

@@ -72,15 +72,15 @@ fn a_file_that_has_the_name_of_a_folder_is_named() {
     let server = world.serve(&["--overwrite"]);
     let why = "a file or a link stands where a folder is needed; choose another folder, or rename what stands there";
     let done = world.run(["send", "a", &server.url, "--into", "ok/deep"]);
-    assert_eq!(complaint(&done, 1), format!("ok/deep/a: the other side says: {why} (ok is no folder)"));
+    assert_eq!(complaint(&done, 1), format!("ok/deep/a: the other side says: {why} (ok is not a folder)"));
     let done = world.run(["send", "photos", &server.url, "--into", "ok"]);
     for name in ["ok/photos/b", "ok/photos"] {
-        let line = format!("bowline: {name}: the other side says: {why} (ok is no folder)\n");
+        let line = format!("bowline: {name}: the other side says: {why} (ok is not a folder)\n");
         assert!(done.stderr.contains(&line), "{done:?}");
     }
     let fetched = world.run(["fetch", &format!("{}/album", server.url), "--overwrite"]);
     let place = Path::new("album").join("c");
-    let line = format!("{}: {why} (c is no folder)\n", place.display());
+    let line = format!("{}: {why} (c is not a folder)\n", place.display());
     assert!(fetched.stderr.contains(&line), "{fetched:?}");
     assert!(world.inbox("ok") == bytes("inbox/ok", 500));
 }
@@ -124,7 +124,7 @@ fn overwriting_replaces_no_pipe() {
         mknodat(CWD, world.path(pipe), FileType::Fifo, 0o600.into(), 0).expect("made");
     }
     let server = world.serve(&["--overwrite"]);
-    let why = "what is not a file is never replaced; choose another name, or move that away (a device, a pipe or a socket has its name)";
+    let why = "only files are ever replaced; choose another name, or move away what is there (a device, a pipe or a socket has that name)";
 
     let fetched = world.run(["fetch", &format!("{}/a", server.url), "-o", "pipe", "--overwrite"]);
     assert_eq!(complaint(&fetched, 1), format!("a: here: {why}"));
@@ -319,7 +319,7 @@ fn nothing_of_a_folder_is_missing_without_a_word() {
     let sent = world.run(["send", "photos", &server.url]);
     assert_eq!(sent.code, Some(1), "{sent:?}");
     let in_folder = |folder: &str| Path::new(folder).join(".bowline").display().to_string();
-    let line = format!("bowline: {}: the name is kept for files under way\n", in_folder("photos"));
+    let line = format!("bowline: {}: the name is reserved for files under way\n", in_folder("photos"));
     assert!(sent.stderr.starts_with(&line), "{sent:?}");
     let sent = world.run(["send", "album", &server.url]);
     assert_eq!(sent.code, Some(0), "{sent:?}");

@@ -148,7 +148,7 @@ fn what_is_forgotten_or_never_came_is_an_error_that_says_so() {
     assert_eq!(pipe.digest(&hasher, 599).expect_err("forgotten").kind(), ErrorKind::Forgotten);
     let error = pipe.digest(&hasher, 5000).expect_err("never came");
     assert_eq!(error.kind(), ErrorKind::Forgotten);
-    assert!(error.reason().contains("5000 bytes are asked for, and 1000 have come"), "{error}");
+    assert!(error.reason().contains("5000 bytes are asked for, but only 1000 have come"), "{error}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_file_that_changes_in_its_last_stride_is_another_one() {
     let rig = changing(3, 1, |file| file.write_all_at(b"xyz", 0));
     let error = rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect_err("changed");
     assert_eq!(error.kind(), ErrorKind::Exists);
-    assert!(error.reason().contains("it changed while it was compared"), "{error}");
+    assert!(error.reason().contains("it changed while it was being compared"), "{error}");
 }
 
 #[test]

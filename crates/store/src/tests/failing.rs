@@ -102,7 +102,7 @@ fn what_stands_in_the_place_of_staging_is_named() {
             let error =
                 rig.store.attach(id(1), &spec("a", 3), attach(0, ALICE), day(0)).expect_err("no folder");
             assert_eq!(error.kind(), ErrorKind::NoFolder, "{error}");
-            assert!(error.reason().ends_with(&format!("({folder} is no folder)")), "{error}");
+            assert!(error.reason().ends_with(&format!("({folder} is not a folder)")), "{error}");
         }
     }
 }

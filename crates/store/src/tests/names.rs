@@ -145,7 +145,7 @@ fn overwriting_replaces_nothing_but_files_and_links_to_files() {
         assert_eq!(fs::symlink_metadata(rig.path(file)).expect("still there").file_type(), before, "{file}");
     }
     let pipe = send(&rig, "pipe").expect_err("in the way").to_string();
-    assert!(pipe.ends_with("(a device, a pipe or a socket has its name)"), "{pipe}");
+    assert!(pipe.ends_with("(a device, a pipe or a socket has that name)"), "{pipe}");
 }
 
 #[test]

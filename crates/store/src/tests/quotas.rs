@@ -128,7 +128,7 @@ fn unfinished_files_are_counted() {
     let rig = with_quota(None, Some(2));
     let first = begin(&rig.store, 1, 6).expect("one");
     let second = begin(&rig.store, 2, 6).expect("two");
-    assert!(put_off(&rig.store, 3, 6).ends_with("(2 unfinished files are kept here, 2 may be)"));
+    assert!(put_off(&rig.store, 3, 6).ends_with("(2 unfinished files are kept here; at most 2 may be)"));
     first.detach().expect("safe");
     assert!(put_off(&rig.store, 3, 6).contains("(2 unfinished files"));
     second.detach().expect("safe");
@@ -245,7 +245,7 @@ fn what_has_no_known_length_counts_as_far_as_it_has_come() {
     let error = growing.write(6, b"gh").expect_err("too much");
     assert_eq!(error.kind(), ErrorKind::QuotaBusy);
     assert_eq!(growing.write(6, b"ghijk").expect_err("whatever ends").kind(), ErrorKind::Quota);
-    assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, this has 8"));
+    assert!(error.reason().contains("3 of 10 bytes are taken by other unfinished files, and this one has 8"));
     // Nothing has changed: there is room again, and the same bytes come again.
     known.discard().expect("removed");
     growing.write(6, b"gh").expect("room");

@@ -116,7 +116,7 @@ fn a_receiver_that_has_lost_what_was_durable_is_told_that_a_pipe_does_not_go_bac
         assert_eq!(world.run(), Err(Code::SourceChanged), "{lost:?}");
         let Some(Event::Failed { failure, .. }) = world.client.told.last() else { panic!("no failure") };
         let text = failure.to_string();
-        let words = "the other side does not have what it said, and a pipe cannot be read again (";
+        let words = "the other side does not have what it said it had, and a pipe cannot be read again (";
         let numbers = if lost == Lost::All { "0 bytes are there" } else { "30000 bytes are there" };
         assert_eq!(text, format!("{words}{numbers} of 70000 that were safe)"));
         world.wait_until_nothing_is_left();
