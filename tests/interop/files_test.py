@@ -492,7 +492,7 @@ class FilesTest(Case):
     async def test_the_command_hears_that_this_server_knows_no_listing(self):
         async with self.listen(Plan()) as url:
             said = await self.run_command("list", url, code=1)
-        self.assertIn("the server is of a version that cannot say what it holds", said)
+        self.assertIn("this server's version cannot list what it holds", said)
 
     # ----- what they share -----
 

@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<Vec<Line>, String> {
     for (key, value) in document.get_ref() {
         let (name, at) = (key.get_ref().as_ref(), number(key.span().start));
         let command = cli.find_subcommand(name).filter(|command| command.get_name() == name);
-        let command = command.ok_or_else(|| format!("line {at}: [{name}] is no command"))?;
+        let command = command.ok_or_else(|| format!("line {at}: [{name}] is not a command"))?;
         let DeValue::Table(table) = value.get_ref() else {
             return Err(format!("line {at}: {name} is a command: its options stand below [{name}]"));
         };
@@ -123,7 +123,7 @@ fn words(arg: &Arg, option: &str, value: &DeValue<'_>) -> Result<Vec<String>, St
         DeValue::String(text) => Ok(vec![format!("--{option}={text}")]),
         DeValue::Integer(number) => Ok(vec![format!("--{option}={}", number.as_str())]),
         DeValue::Float(number) => Ok(vec![format!("--{option}={}", number.as_str())]),
-        _ => Err("text or a number is needed".into()),
+        _ => Err("it must be text or a number".into()),
     }
 }
 
@@ -134,7 +134,7 @@ fn try_out(command: &str, word: &str) -> Result<(), String> {
         Ok(_) => Ok(()),
         // Others may stand elsewhere.
         Err(error) if matches!(error.kind(), ArgumentConflict | MissingRequiredArgument) => Ok(()),
-        Err(error) => Err(error.source().map_or("that is no value for it".into(), ToString::to_string)),
+        Err(error) => Err(error.source().map_or("that is not a value for it".into(), ToString::to_string)),
     }
 }
 
@@ -210,14 +210,14 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line_and_without_its_value() {
         for (text, why) in [
             ("[serve]\n\nlissten = \"s3cret\"\n", "line 3: lissten: serve has no such option"),
-            ("[serv]\n", "line 1: [serv] is no command"),
+            ("[serv]\n", "line 1: [serv] is not a command"),
             ("serve = 1\n", "line 1: serve is a command: its options stand below [serve]"),
-            ("[serve]\nheartbeat = \"s3cret\"\n", "line 2: heartbeat: a number is needed first"),
+            ("[serve]\nheartbeat = \"s3cret\"\n", "line 2: heartbeat: it must begin with a number"),
             ("[serve]\ntoken = \"s3 cret\"\n", "line 2: token: only printable ASCII"),
             ("[serve]\nread-only = \"s3cret\"\n", "line 2: read-only: it is true or false"),
             ("[serve]\nlisten = true\n", "line 2: listen: it needs a value, not yes or no"),
-            ("[serve]\nlisten = { s3cret = 1 }\n", "line 2: listen: text or a number is needed"),
-            ("[serve]\nlog-level = \"s3cret\"\n", "line 2: log-level: that is no value for it"),
+            ("[serve]\nlisten = { s3cret = 1 }\n", "line 2: listen: it must be text or a number"),
+            ("[serve]\nlog-level = \"s3cret\"\n", "line 2: log-level: that is not a value for it"),
             ("[serve]\nlisten = \"a\"\nlisten = \"b\"\n", "line 3: duplicate key"),
             ("[serve]\nlisten\n", "line 2: "),
         ] {

@@ -68,7 +68,7 @@ impl<'a> Ends<'a> {
                 listing = Some(holds);
             }
             Ok(Finished { listing: Some(_), .. }) => {
-                let failure = Failure::local(Code::SourceChanged, "it has become a folder; fetch that again");
+                let failure = Failure::local(Code::SourceChanged, "it has become a folder; fetch it again");
                 self.note_failure(index, &failure.into(), report);
             }
             Ok(finished) => report.done(index, &finished),
@@ -155,11 +155,11 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
             (Trouble::new(exit, format!("{name}: {}", advice(failure, told))), Concerns::One)
         }
         TransferError::Unreachable(why) => {
-            let text = format!("{why}; the same command goes on when {server} is back");
+            let text = format!("{why}; the same command resumes when {server} is back");
             (Trouble::new(Exit::Unreachable, text), Concerns::All)
         }
         TransferError::Refused(why) => (Trouble::failed(format!("{why}; {remedy}")), Concerns::All),
-        other => (Trouble::failed(format!("{name}: {other}; give the same command again")), Concerns::One),
+        other => (Trouble::failed(format!("{name}: {other}; run the same command again")), Concerns::One),
     }
 }
 
@@ -167,14 +167,14 @@ fn explain(error: &TransferError, told: &Told<'_>, server: &str, remedy: &str) -
 fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::ConnectFailed(Obstacle::Tls) => {
-            "check the URL and its certificate, or say with --ca or --pin whom to believe"
+            "check the URL and its certificate, or say with --ca or --pin whom to trust"
         }
-        Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or say --proxy none",
+        Kind::ConnectFailed(Obstacle::Proxy) => "check the proxy, or use --proxy none",
         Kind::HandshakeRejected(401 | 403) | Kind::Rejected(CloseCode::POLICY | CloseCode::UNAUTHORIZED) => {
             "check the token"
         }
         Kind::HandshakeRejected(_) | Kind::ConnectFailed(_) => "check the URL",
-        _ => "check that both ends are of one version",
+        _ => "check that both ends run the same version",
     }
 }
 
@@ -183,7 +183,7 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
     let verb = told.verb;
     let is_lost = failure.leftover == Some(Leftover::Discard);
     let kept = if told.has_arrived && !is_lost {
-        "; what has arrived is kept, and the same command goes on once the name is free"
+        "; what has arrived is kept, and the same command resumes once the name is free"
     } else {
         ""
     };
@@ -199,8 +199,8 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
             format!("another file stands in its place; choose a place with -o, or replace it with --overwrite{kept}")
         }
         (Code::Fenced, _) => format!(
-            "another command that {} this file has taken over and goes on with it: nothing is lost, and there is nothing to do; \
-             if that one ends early, the same command goes on",
+            "another command that {} this file has taken over and continues it: nothing is lost, and there is nothing to do; \
+             if that one ends early, run this command again, and it resumes",
             verb.does
         ),
         // Of a fetch the names are those of the server.
@@ -208,21 +208,21 @@ fn advice(failure: &Failure, told: &Told<'_>) -> String {
         (Code::NotFound, true) if verb == LIST => "the server has no file or folder of that name".into(),
         (Code::NotFound, true) => "the server has no such file".into(),
         (Code::Unsupported, true) if verb == LIST => {
-            "the server is of a version that cannot say what it holds; fetch a file or a folder by its name".into()
+            "this server's version cannot list what it holds; fetch a file or a folder by its name".into()
         }
         (Code::SourceChanged, true) if verb == FETCH => {
             "the file has changed on the server; fetch it again".into()
         }
         (Code::SourceChanged, false) if verb == SEND && !is_lost => {
-            "the file changed while it was sent, and nothing of it has arrived; send it again when it is at rest, or a log \
-             that grows by: bowline send - URL --name NAME < FILE"
+            "the file changed while it was sent, and nothing of it has arrived; send it again when it no longer changes; \
+             a growing log can be sent by: bowline send - URL --name NAME < FILE"
                 .into()
         }
         (Code::DigestMismatch | Code::LengthMismatch, false) if verb == FETCH => {
             "what has arrived of the file is damaged, or gone; fetch it again".into()
         }
         (Code::Cancelled, true) if is_lost => "cancelled by the server, which keeps nothing of it".into(),
-        (Code::Cancelled, true) => "cancelled by the server; the same command goes on with it".into(),
+        (Code::Cancelled, true) => "cancelled by the server; the same command resumes it".into(),
         _ => failure.to_string(),
     }
 }
@@ -250,13 +250,13 @@ mod tests {
         assert_eq!(said_of(&taken(true, None), SEND, false), base);
         assert_eq!(
             said_of(&taken(true, None), SEND, true),
-            format!("{base}; what has arrived is kept, and the same command goes on once the name is free")
+            format!("{base}; what has arrived is kept, and the same command resumes once the name is free")
         );
         let pipe = said_of(&taken(true, Some(Leftover::Discard)), SEND, true);
         assert!(pipe.ends_with("; choose another --name, or serve with --overwrite"), "{pipe}");
         let here = said_of(&taken(false, None), FETCH, true);
         assert!(
-            here.ends_with("; what has arrived is kept, and the same command goes on once the name is free")
+            here.ends_with("; what has arrived is kept, and the same command resumes once the name is free")
         );
     }
 
@@ -293,7 +293,7 @@ mod tests {
             Failure::local(Code::Unsupported, "frame type 0x11, handle 1: unknown field 0x002a");
         failure.by_peer = true;
         let said = said_of(&failure.into(), LIST, false);
-        assert!(said.starts_with("a: the server is of a version that cannot say what it holds"), "{said}");
+        assert!(said.starts_with("a: this server's version cannot list what it holds"), "{said}");
     }
 
     #[test]
@@ -309,10 +309,10 @@ mod tests {
             (Kind::ConnectFailed(Obstacle::NotWebSocket), "no; check the URL"),
             (
                 Kind::ConnectFailed(Obstacle::Tls),
-                "no; check the URL and its certificate, or say with --ca or --pin whom to believe",
+                "no; check the URL and its certificate, or say with --ca or --pin whom to trust",
             ),
-            (Kind::ConnectFailed(Obstacle::Proxy), "no; check the proxy, or say --proxy none"),
-            (Kind::ProtocolViolation, "no; check that both ends are of one version"),
+            (Kind::ConnectFailed(Obstacle::Proxy), "no; check the proxy, or use --proxy none"),
+            (Kind::ProtocolViolation, "no; check that both ends run the same version"),
         ] {
             assert_eq!(text(kind), words);
         }

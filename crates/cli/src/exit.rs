@@ -67,7 +67,7 @@ impl Trouble {
     pub(crate) fn interrupted() -> Self {
         Self::new(
             Exit::Interrupted,
-            "interrupted; what arrived is kept, and the same command goes on from there",
+            "interrupted; what arrived is kept, and the same command resumes from there",
         )
     }
 
@@ -80,7 +80,7 @@ impl Trouble {
     pub(crate) fn interrupted_stop() -> Self {
         Self::new(
             Exit::Interrupted,
-            "interrupted; what arrived is kept, and clients go on from there when there is a server again",
+            "interrupted; what arrived is kept, and clients resume from there when a server runs again",
         )
     }
 
@@ -88,7 +88,7 @@ impl Trouble {
     pub(crate) fn interrupted_farewell() -> Self {
         Self::new(
             Exit::Interrupted,
-            "interrupted; unless the server has heard so, it keeps what came through stdin until it expires",
+            "interrupted; unless the server was told in time, it keeps what came through stdin until that expires",
         )
     }
 
@@ -97,9 +97,9 @@ impl Trouble {
         Self::new(
             Exit::Interrupted,
             if told {
-                "interrupted; nothing is kept of what came through stdin"
+                "interrupted; nothing that came through stdin is kept"
             } else {
-                "interrupted; the server cannot be told, and keeps what came through stdin until it expires"
+                "interrupted; the server cannot be told, so it keeps what came through stdin until that expires"
             },
         )
     }

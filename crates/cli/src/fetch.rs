@@ -84,8 +84,8 @@ fn is_meant(args: &Fetch, name: &SafeName) -> bool {
 fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
     let Some(path) = wanted else { return Ok(None) };
     if path.as_os_str() == "-" {
-        let text = "a fetch does not write to stdout, for whoever reads that would get bytes before they are confirmed; \
-                    fetch it into a file, or say -o ./- for one of that name";
+        let text = "a fetch does not write to stdout, because whoever reads that would get bytes before they are confirmed; \
+                    fetch it into a file, or use -o ./- for a file of that name";
         return Err(Trouble::usage(format!("-: {text}")));
     }
     if !path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
@@ -94,7 +94,7 @@ fn make_folder(wanted: Option<&Path>) -> Result<Option<&Path>, Trouble> {
     match fs::create_dir(path) {
         Ok(()) => Ok(Some(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Trouble::at(path, "it is no folder; choose another place with -o"))
+            Err(Trouble::at(path, "it is not a folder; choose another place with -o"))
         }
         Err(error) => {
             Err(Trouble::at(path, format!("cannot be made: {error}; choose another place with -o")))
@@ -153,7 +153,7 @@ fn output(wanted: Option<&Path>, local: &str) -> Result<PathBuf, Trouble> {
         Trouble::failed(format!("{}: the folder for the file is missing: {e}", folder.display()))
     })?;
     if !folder.is_dir() {
-        return Err(Trouble::at(&folder, "it is no folder; choose another place with -o"));
+        return Err(Trouble::at(&folder, "it is not a folder; choose another place with -o"));
     }
     Ok(folder.join(file))
 }

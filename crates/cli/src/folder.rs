@@ -87,7 +87,7 @@ impl Gatherer {
             Ok(true) => {}
             Ok(false) => {
                 return Err(format!(
-                    "it is a folder, and {shown} is one with other things in it; write {}/ to put what it holds there, \
+                    "it is a folder, and {shown} is a folder with other things in it; write {}/ to put its contents there, \
                      or choose another place with -o",
                     self.name
                 ));
@@ -98,7 +98,7 @@ impl Gatherer {
             }
         }
         self.store(self.place.clone()).await.map_err(|error| match error.kind() {
-            ErrorKind::NotAFolder => format!("{shown} is no folder; choose another place with -o"),
+            ErrorKind::NotAFolder => format!("{shown} is not a folder; choose another place with -o"),
             _ => error.to_string(),
         })
     }

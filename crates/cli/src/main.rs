@@ -202,9 +202,7 @@ fn try_threads(count: usize) -> io::Result<()> {
 fn identity(output: Output) -> Result<Identity, Trouble> {
     Identity::of_user().or_else(|why| {
         if !output.quiet {
-            report::print_line(&format!(
-                "no later command can go on with this: {why}; set BOWLINE_STATE_DIR"
-            ));
+            report::print_line(&format!("no later command can resume this: {why}; set BOWLINE_STATE_DIR"));
         }
         Identity::passing().map_err(|e| Trouble::failed(format!("the system gives no random bytes: {e}")))
     })

@@ -138,7 +138,8 @@ impl Queue {
         let mut text = std::mem::take(&mut waiting.text);
         let dropped = std::mem::take(&mut waiting.dropped);
         if dropped > 0 {
-            let told = format!("bowline: {dropped} lines are missing here, for nobody read them in time\n");
+            let told =
+                format!("bowline: {dropped} lines are missing here, because nobody read them in time\n");
             text.extend_from_slice(told.as_bytes());
         }
         // Now there is room.
@@ -232,7 +233,7 @@ mod tests {
         queue.finish(Duration::ZERO);
         assert_eq!(read.recv().expect("it prints"), "first\n");
         let rest = read.recv().expect("it prints");
-        assert!(rest.ends_with("x\nbowline: 2 lines are missing here, for nobody read them in time\n"));
+        assert!(rest.ends_with("x\nbowline: 2 lines are missing here, because nobody read them in time\n"));
         queue.print_or_drop(b"last\n");
         assert_eq!(read.recv().expect("it prints"), "last\n");
     }

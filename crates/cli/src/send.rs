@@ -82,9 +82,9 @@ fn stdin(args: &Send, into: Option<&SafeName>) -> Result<Option<SafeName>, Troub
     match (&args.name, args.files.iter().any(|path| is_stdin(path))) {
         (None, false) => Ok(None),
         (Some(_), false) => Err(Trouble::usage("--name is for what comes through stdin, which is -")),
-        (None, true) => Err(Trouble::usage("- has no name; say --name NAME, or ./- for a file of that name")),
+        (None, true) => Err(Trouble::usage("- has no name; use --name NAME, or ./- for a file of that name")),
         (Some(_), true) if args.files.len() > 1 => {
-            Err(Trouble::usage("- is sent alone; the files can be sent by another command"))
+            Err(Trouble::usage("- is sent alone; send the files with another command"))
         }
         (Some(name), true) => name_in(into, name)
             .map(Some)
@@ -205,7 +205,7 @@ fn parcels(files: &[PathBuf], into: Option<&SafeName>) -> Result<Vec<Parcel>, Tr
             Some(other) => {
                 let other = other.display();
                 return Err(Trouble::usage(format!(
-                    "{other} and {shown} would get the same name; send one of them by another command, with --into FOLDER"
+                    "{other} and {shown} would get the same name; send one of them with another command and --into FOLDER"
                 )));
             }
             None => {}
@@ -249,7 +249,7 @@ mod tests {
         let trouble = check(&["x/a", "y/a"]).expect_err("they collide");
         assert_eq!(trouble.exit, Exit::Usage);
         let text =
-            "x/a and y/a would get the same name; send one of them by another command, with --into FOLDER";
+            "x/a and y/a would get the same name; send one of them with another command and --into FOLDER";
         assert_eq!(trouble.to_string(), text);
     }
 

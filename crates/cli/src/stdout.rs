@@ -46,7 +46,7 @@ pub(crate) fn note(printed: io::Result<()>) {
     let Err(error) = printed else { return };
     let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Failed };
     if LOST.set(exit).is_ok() && exit == Exit::Failed {
-        complain(&Trouble::failed(format!("stdout takes no more: {error}")));
+        complain(&Trouble::failed(format!("stdout accepts no more: {error}")));
     }
 }
 

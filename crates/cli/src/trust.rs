@@ -16,12 +16,12 @@ pub(crate) fn client(trust: &Trust, url: &str) -> Result<Option<ClientTls>, Trou
         // for all servers.
         let url = url::shown(url);
         return Err(Trouble::usage(format!(
-            "--pin says whom to believe behind wss://, and {url} is not encrypted; write wss://, or leave --pin out"
+            "--pin says whom to trust behind wss://, but {url} is not encrypted; write wss://, or leave out --pin"
         )));
     }
     if trust.insecure {
         print_line(
-            "WARNING: --insecure believes anybody: whoever answers can read and change everything, the token too",
+            "WARNING: --insecure trusts anybody: whoever answers can read and change everything, including the token",
         );
         return Ok(Some(ClientTls::trusting_anybody()));
     }

@@ -42,7 +42,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 
 /// Reads a day or a moment of UTC: `2030-12-31`, which begins then, or `2030-12-31T23:59:59Z`.
 pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
-    let wrong = || "a day such as 2030-12-31, or a moment such as 2030-12-31T23:59:59Z, is needed".to_owned();
+    let wrong = || "it must be a day such as 2030-12-31, or a moment such as 2030-12-31T23:59:59Z".to_owned();
     let (day, time) = match text.split_once('T') {
         Some((day, time)) => (day, time.strip_suffix('Z').ok_or_else(wrong)?),
         None => (text, "00:00:00"),
@@ -63,7 +63,7 @@ pub(crate) fn parse_moment(text: &str) -> Result<SystemTime, String> {
     let months = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let length = months.get((month as usize).wrapping_sub(1)).copied().unwrap_or(0);
     if year < 1970 || day == 0 || day > length || hour > 23 || minute > 59 || second > 59 {
-        return Err(format!("there is no {text}"));
+        return Err(format!("there is no such day or time: {text}"));
     }
     let before = year - 1;
     let years = (year - 1970) * 365 + (before / 4 - before / 100 + before / 400)
@@ -98,9 +98,9 @@ const MIN_LIMIT: u64 = 1024;
 /// Reads a size per second that limits somebody; a `/s` at the end is welcome.
 pub(crate) fn parse_rate(text: &str) -> Result<u64, String> {
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
-        0 => Err("it must be more than nothing; leave out the option for no limit".into()),
+        0 => Err("it must be more than 0; leave out the option for no limit".into()),
         rate @ ..MIN_LIMIT => Err(format!(
-            "{rate} bytes a second are too few for a file; 1KiB is the least, and {rate}k are {rate} kB"
+            "{rate} bytes a second is too little for a file; the least is 1KiB, and {rate}k means {rate} kB"
         )),
         rate => Ok(rate),
     }
@@ -116,7 +116,7 @@ pub(crate) fn parse_least(text: &str) -> Result<Least, String> {
         return Ok(Least(None));
     }
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
-        0 => Err("it must be more than nothing; say \"none\" to bear any".into()),
+        0 => Err("it must be more than 0; use \"none\" to allow any rate".into()),
         rate => Ok(Least(Some(rate))),
     }
 }
@@ -125,7 +125,7 @@ fn split(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
-    let number = number.parse().map_err(|_| "a number is needed first")?;
+    let number = number.parse().map_err(|_| "it must begin with a number")?;
     Ok((number, unit.trim_start()))
 }
 
@@ -226,9 +226,9 @@ mod tests {
     #[test]
     fn a_duration_needs_a_number_then_a_unit_then_some_length() {
         assert_eq!(parse_duration("20"), Err("a unit is missing: ms, s, m or h".into()));
-        assert_eq!(parse_duration("fast"), Err("a number is needed first".into()));
-        assert_eq!(parse_duration("-3s"), Err("a number is needed first".into()));
-        assert_eq!(parse_duration("1.2.3s"), Err("a number is needed first".into()));
+        assert_eq!(parse_duration("fast"), Err("it must begin with a number".into()));
+        assert_eq!(parse_duration("-3s"), Err("it must begin with a number".into()));
+        assert_eq!(parse_duration("1.2.3s"), Err("it must begin with a number".into()));
         assert_eq!(parse_duration("0s"), Err("it must be at least 1ms".into()));
         assert!(parse_duration("99999999999999999999h").is_err());
         assert!(parse_duration("3d").unwrap_err().contains("'d'"));
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_limit_with_which_no_file_arrives_is_refused() {
         assert_eq!(parse_rate("1KiB"), Ok(1024));
-        let why = "500 bytes a second are too few for a file; 1KiB is the least, and 500k are 500 kB";
+        let why = "500 bytes a second is too little for a file; the least is 1KiB, and 500k means 500 kB";
         assert_eq!(parse_rate("500"), Err(why.into()));
         assert!(parse_rate("1023").is_err());
         assert_eq!(parse_least("500"), Ok(Least(Some(500))));

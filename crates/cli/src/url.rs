@@ -24,8 +24,8 @@ pub(crate) fn check(url: &str) -> Result<(), Trouble> {
     // Not what may be a user's secret.
     let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
     Err(Trouble::usage(match mended(shown) {
-        Some(mended) => format!("{shown} is no URL; write {mended}"),
-        None => format!("{shown} is no URL; write ws://{shown}, or wss:// if it speaks TLS"),
+        Some(mended) => format!("{shown} is not a URL; write {mended}"),
+        None => format!("{shown} is not a URL; write ws://{shown}, or wss:// if it speaks TLS"),
     }))
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn route(url: &str) -> Option<String> {
     });
     let folder = name.as_ref().map_or("FOLDER", SafeName::as_str);
     Some(format!(
-        "the path in the URL is a way to the server, and no folder for the files; --into {folder} names one"
+        "the path in the URL leads to the server, and is not a folder for the files; use --into {folder} for that"
     ))
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn name(text: &str) -> Result<SafeName, NameError> {
 pub(crate) fn name_in(url: &str) -> Result<(String, SafeName), String> {
     let (server, name) = place_in(url)?;
     let name = name.ok_or(
-        "the URL ends before a name; write ws://HOST:PORT/NAME, of a file or a folder; bowline list tells what there is",
+        "the URL ends before a name; write ws://HOST:PORT/NAME, of a file or a folder; bowline list shows what there is",
     )?;
     Ok((server, name))
 }

@@ -107,12 +107,16 @@ impl ErrorKind {
                 "not permitted; check its owner and its mode, and those of the folders that it is in"
             }
             Self::SourceChanged => "the source file changed; send it again from the start",
-            Self::Forgotten => "the other side does not have what it said it had, and a pipe cannot be read again",
+            Self::Forgotten => {
+                "the other side does not have what it said it had, and a pipe cannot be read again"
+            }
             Self::PipeFailed => "the pipe reports an error; nothing that came through it is kept",
             Self::Busy => "another process is receiving this file; wait until it ends",
             Self::BadName => "the name cannot be used here; choose another one",
             Self::DigestMismatch => "the bytes that arrived are not those that were sent; send them again",
-            Self::LengthMismatch => "the number of bytes is not the one that was announced; send the file again",
+            Self::LengthMismatch => {
+                "the number of bytes is not the one that was announced; send the file again"
+            }
             Self::BadOffset => "bytes came for the wrong place; attach again and continue from there",
             Self::NotFound => "not found; check the name",
             Self::OutOfRange => "there are no such bytes; ask for some that the file has",

@@ -166,7 +166,11 @@ impl Root {
                 Ok(next) => next,
                 Err(e) if e.kind() == io::ErrorKind::NotFound && !make => return Ok(None),
                 Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
-                    return Err(StoreError::because(ErrorKind::NoFolder, at, format!("{part} is not a folder")));
+                    return Err(StoreError::because(
+                        ErrorKind::NoFolder,
+                        at,
+                        format!("{part} is not a folder"),
+                    ));
                 }
                 Err(e) => {
                     // If it is there, it cannot be entered; if not, it cannot be made.

@@ -77,13 +77,13 @@ fn misplaced(error: &clap::Error, words: &[OsString]) -> Option<Trouble> {
     Some(Trouble::usage(match () {
         () if error.kind() != ErrorKind::UnknownArgument => return None,
         () if word == "--overwrite" && has("send") => {
-            "what a send replaces is for the server to say: serve with --overwrite".to_owned()
+            "whether a send replaces a file is up to the server: serve with --overwrite".to_owned()
         }
         () if !is_option && has("fetch") => {
-            format!("{word} is one word too many; a fetch puts the file into this place by -o {word}")
+            format!("{word} is one word too many; to put the file there, use -o {word}")
         }
         () if !is_option && has("serve") => {
-            format!("{word} is one word too many; a server takes files into this folder by --dir {word}")
+            format!("{word} is one word too many; to take files into this folder, use --dir {word}")
         }
         () => return None,
     }))
@@ -109,11 +109,11 @@ pub(crate) fn check_order(files: &[PathBuf], last: &str) -> Result<(), Trouble> 
             let secret = last.rsplit_once('@').filter(|(user, _)| user.contains(':'));
             let shown = secret.map_or(last, |(_, rest)| rest);
             Err(Trouble::usage(if let Some(mended) = url::mended(shown) {
-                format!("{shown} is no URL; write {mended}")
+                format!("{shown} is not a URL; write {mended}")
             } else if is_address(last) {
-                format!("{shown} is no URL; write ws://{shown}")
+                format!("{shown} is not a URL; write ws://{shown}")
             } else {
-                format!("{shown} is no URL; the last word is the server's: ws://HOST:PORT")
+                format!("{shown} is not a URL; the last word must be the server: ws://HOST:PORT")
             }))
         }
     }

@@ -107,7 +107,7 @@ impl Report {
     pub(crate) fn standstill(&self, resumes: bool) -> Option<Trouble> {
         let (why, patience) = self.stuck.last_word(Instant::now())?;
         let missing = if self.is_many() { format!(" ({})", self.loss()) } else { String::new() };
-        let hope = if resumes { "; the same command goes on" } else { "" };
+        let hope = if resumes { "; the same command resumes" } else { "" };
         Some(Trouble::failed(format!("{why}; gave up after {}{missing}{hope}", Span(patience))))
     }
 

@@ -223,7 +223,7 @@ mod tests {
         }
         assert!(why("alice ö").starts_with("line 1: only printable ASCII"));
         assert_eq!(why("alice one folder=../x"), "line 1: folder: a part of the name is '.' or '..'");
-        assert_eq!(why("alice one quota=much"), "line 1: quota: a number is needed first");
+        assert_eq!(why("alice one quota=much"), "line 1: quota: it must begin with a number");
         assert!(why("alice one until=soon").starts_with("line 1: until: "));
     }
 

@@ -83,7 +83,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     drop((server, renewing, answering));
     // The last events are still to be told; to a reader who does not read, they are not.
     let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
-    served.map_err(|e| Trouble::failed(format!("cannot accept connections any more: {e}")))
+    served.map_err(|e| Trouble::failed(format!("cannot accept any more connections: {e}")))
 }
 
 /// Ends a task with whoever started it.

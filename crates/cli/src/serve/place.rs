@@ -15,7 +15,7 @@ pub(super) fn check(dir: &Path, takes_files: bool) -> Result<(), Trouble> {
             return may_make(dir).map_err(|error| unmade(dir, &error));
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unmade(dir, &error)),
-        _ => return Err(Trouble::at(dir, "it is no folder; choose another --dir")),
+        _ => return Err(Trouble::at(dir, "it is not a folder; choose another --dir")),
     }
     DiskStore::open(dir, Config::default()).map_err(Trouble::failed)?;
     let written = if takes_files { may_write(dir) } else { Ok(()) };
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(said("new"), Ok(()));
         assert_eq!(said("new/in/another"), Ok(()));
         let shown = path("file").display().to_string();
-        assert_eq!(said("file"), Err(format!("{shown}: it is no folder; choose another --dir")));
+        assert_eq!(said("file"), Err(format!("{shown}: it is not a folder; choose another --dir")));
         for within in ["file/new", "file/new/another"] {
             let why = said(within).expect_err("nothing is in a file");
             assert!(why.contains("cannot be made: ") && why.ends_with("choose another --dir"), "{why}");

@@ -42,7 +42,7 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
         "this system has no root certificates",
     ];
     assert!(words.iter().any(|words| done.stderr.contains(words)), "{done:?}");
-    let remedy = "; check the URL and its certificate, or say with --ca or --pin whom to believe\n";
+    let remedy = "; check the URL and its certificate, or say with --ca or --pin whom to trust\n";
     assert!(done.stderr.ends_with(remedy), "{done:?}");
     let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin", "--insecure"]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -81,7 +81,7 @@ fn who_names_the_server_to_believe_is_not_left_without_tls() {
     let send = ["send", "a.bin", "ws://user:secret@127.0.0.1:1/?key=secret"];
     for command in [send.as_slice(), &["probe", "WS://127.0.0.1:1"]] {
         let done = world.run(command.iter().copied().chain(["--pin", &pin]));
-        let words = "--pin says whom to believe behind wss://, and ws://127.0.0.1:1/";
+        let words = "--pin says whom to trust behind wss://, but ws://127.0.0.1:1/";
         assert!(done.code == Some(2) && done.stderr.contains(words), "{done:?}");
         assert!(!done.stderr.contains("secret"), "{done:?}");
     }

@@ -175,10 +175,10 @@ fn a_place_that_a_fetch_cannot_have_is_refused() {
     let done = fetch("a", "file/");
     assert_eq!(
         (done.code, &*done.stderr),
-        (Some(1), "bowline: file/: it is no folder; choose another place with -o\n")
+        (Some(1), "bowline: file/: it is not a folder; choose another place with -o\n")
     );
     let done = fetch("a", "file/a");
-    let said = "file: it is no folder; choose another place with -o\n";
+    let said = "file: it is not a folder; choose another place with -o\n";
     assert!(done.code == Some(1) && done.stderr.ends_with(said), "{done:?}");
     let done = fetch("a", "none/new/");
     assert!(
@@ -196,7 +196,7 @@ fn a_path_behind_a_server_is_not_taken_for_a_folder_without_a_word() {
     world.file("a", 100);
     let server = world.serve(&[]);
     let url = format!("{}/some/path", server.url);
-    let note = "the path in the URL is a way to the server, and no folder for the files; --into some/path names one\n";
+    let note = "the path in the URL leads to the server, and is not a folder for the files; use --into some/path for that\n";
     let sent = world.run(["send", "a", &url]);
     assert!(sent.code == Some(0) && sent.stderr.starts_with(note), "{sent:?}");
     assert!(world.inbox("a") == bytes("a", 100));

@@ -205,8 +205,7 @@ fn older() -> String {
 fn a_server_that_cannot_say_what_it_holds_is_asked_once() {
     let url = older();
     let refused = World::new().run(["list", &url]);
-    let why =
-        "the server is of a version that cannot say what it holds; fetch a file or a folder by its name";
+    let why = "this server's version cannot list what it holds; fetch a file or a folder by its name";
     assert_eq!(complaint(&refused, 1), format!("{url}/: {why}"));
 }
 

@@ -139,7 +139,7 @@ fn an_interrupted_pipe_leaves_nothing_and_says_so() {
     sender.signal(Signal::INT);
     let done = sender.finish();
     assert_eq!(done.code, Some(130), "{done:?}");
-    assert_eq!(done.stderr, "bowline: interrupted; nothing is kept of what came through stdin\n");
+    assert_eq!(done.stderr, "bowline: interrupted; nothing that came through stdin is kept\n");
     assert_nothing_is_left(&world);
     assert!(!world.path("inbox/piped").exists());
 }
@@ -157,7 +157,7 @@ fn an_interrupted_pipe_to_a_server_that_is_gone_does_not_say_that_nothing_is_kep
     sender.signal(Signal::INT);
     let done = sender.finish();
     assert_eq!(done.code, Some(130), "{done:?}");
-    let words = "the server cannot be told, and keeps what came through stdin until it expires\n";
+    let words = "the server cannot be told, so it keeps what came through stdin until that expires\n";
     assert!(done.stderr.ends_with(words), "{done:?}");
 }
 

@@ -166,7 +166,7 @@ fn a_proxy_that_wants_a_password_is_named() {
     let words =
         format!("the proxy {} answered 407 Proxy Authentication Required: it wants a user", proxy.url);
     assert!(done.stderr.contains(&words), "{done:?}");
-    assert!(done.stderr.ends_with("; check the proxy, or say --proxy none\n"), "{done:?}");
+    assert!(done.stderr.ends_with("; check the proxy, or use --proxy none\n"), "{done:?}");
     let done = world.run(["watch", &server.url, "--proxy", "ftp://x"]);
     assert_eq!(done.code, Some(2), "{done:?}");
     assert!(done.stderr.contains("the scheme of a proxy is `http` or `socks5`, not `ftp`"), "{done:?}");

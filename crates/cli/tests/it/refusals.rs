@@ -256,7 +256,7 @@ fn a_server_that_nobody_runs_is_given_up() {
     let url = format!("ws://{free}");
     let done = world.run(["send", "--quiet", "--give-up-after", "5s", "a", &url]);
     let line = complaint(&done, 3);
-    assert!(line.contains("nothing is listening") && line.contains("the same command goes on"), "{line}");
+    assert!(line.contains("nothing is listening") && line.contains("the same command resumes"), "{line}");
     let done = world.run(["fetch", "--json", "--give-up-after", "5s", &format!("{url}/a")]);
     assert_eq!(done.code, Some(3), "{done:?}");
     let last = done.stdout.lines().last().expect("a line");
@@ -274,7 +274,7 @@ fn without_a_place_for_the_secret_files_are_sent_all_the_same() {
     let mut command = world.bowline(["send", "a", &server.url]);
     let sent = Process::start(command.env("BOWLINE_STATE_DIR", world.path("a"))).finish();
     assert_eq!(sent.code, Some(0), "{sent:?}");
-    assert!(sent.stderr.starts_with("no later command can go on with this: "), "{sent:?}");
+    assert!(sent.stderr.starts_with("no later command can resume this: "), "{sent:?}");
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_sender_that_is_interrupted_says_so_and_goes_on() {
     assert_eq!(done.code, Some(130), "{done:?}");
     assert_eq!(
         done.stderr,
-        "bowline: interrupted; what arrived is kept, and the same command goes on from there\n"
+        "bowline: interrupted; what arrived is kept, and the same command resumes from there\n"
     );
     let last = done.stdout.lines().last().expect("a line");
     assert!(
@@ -265,7 +265,7 @@ fn a_second_signal_is_not_argued_with() {
     server.process.signal(Signal::TERM);
     let stopped = server.process.finish();
     assert_eq!(stopped.code, Some(130), "{stopped:?}");
-    let word = "bowline: interrupted; what arrived is kept, and clients go on from there when there is a server again\n";
+    let word = "bowline: interrupted; what arrived is kept, and clients resume from there when a server runs again\n";
     assert!(stopped.stderr.ends_with(word), "{stopped:?}");
 }
 
@@ -280,7 +280,7 @@ fn a_second_signal_to_a_sender_ends_it_with_the_same_word() {
     sender.signal(Signal::TERM);
     let ended = sender.finish();
     assert_eq!(ended.code, Some(130), "{ended:?}");
-    let word = "bowline: interrupted; what arrived is kept, and the same command goes on from there\n";
+    let word = "bowline: interrupted; what arrived is kept, and the same command resumes from there\n";
     assert_eq!(ended.stderr, word);
 }
 

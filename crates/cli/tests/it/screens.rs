@@ -148,7 +148,7 @@ fn ctrl_c_says_how_to_go_on_and_leaves_the_terminal_as_it_was() {
     let left = terminal.finish();
     assert_eq!(left.code, Some(130), "{}", left.screen);
     assert!(left.is_sane, "{}", left.screen);
-    let sentence = "bowline: interrupted; what arrived is kept, and the same command goes on from\nthere";
+    let sentence = "bowline: interrupted; what arrived is kept, and the same command resumes from\nthere";
     assert_eq!(left.screen.to_string(), sentence, "and nothing is left of the bar");
     drop(server);
     let server = world.serve(&[]);

@@ -69,7 +69,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
         (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is not a socket"),
         (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is no address"),
         (&["--listen", taken, "--metrics", taken], 1, "choose another --metrics"),
-        (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is no folder; choose another --dir"),
+        (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is not a folder; choose another --dir"),
         (&["--listen", "127.0.0.1:0", "--dir", "file/new"], 1, "file/new: cannot be made: "),
     ] {
         let check = world.run(["serve", "--check"].iter().chain(words));

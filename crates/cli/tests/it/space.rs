@@ -26,7 +26,7 @@ fn a_full_disk_is_told_once_and_given_up_in_the_time_that_is_given() {
     assert!(first.starts_with("not yet: huge: the other side says: no space left; "), "{done:?}");
     assert!(first.ends_with("; giving up in 2.0 s"), "{done:?}");
     assert!(last.starts_with("bowline: huge: the other side says: no space left; "), "{done:?}");
-    assert!(last.ends_with("; gave up after 2.0 s; the same command goes on"), "{done:?}");
+    assert!(last.ends_with("; gave up after 2.0 s; the same command resumes"), "{done:?}");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_full_disk_here_is_waited_for_too() {
     assert!(first.starts_with("not yet: huge: here: no space left; make room for it ("), "{done:?}");
     assert!(first.ends_with("; giving up in 2.0 s"), "{done:?}");
     assert!(last.starts_with("bowline: huge: here: no space left; make room for it ("), "{done:?}");
-    assert!(last.ends_with("; gave up after 2.0 s; the same command goes on"), "{done:?}");
+    assert!(last.ends_with("; gave up after 2.0 s; the same command resumes"), "{done:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn what_has_room_goes_on_beside_what_has_none() {
         world.run(["send", "huge", "small", &server.url, "--give-up-after", "2s", "--limit-rate", "1M"]);
     let last = *lines(&done).last().expect("a line");
     assert!(
-        last.ends_with("; gave up after 2.0 s (1 of 2 files are missing); the same command goes on"),
+        last.ends_with("; gave up after 2.0 s (1 of 2 files are missing); the same command resumes"),
         "{done:?}"
     );
     assert!(world.inbox("small") == bytes("small", 3_000_000), "it took longer than two seconds");

@@ -1,4 +1,4 @@
-//! What becomes of a command whose stdout takes no more.
+//! What becomes of a command whose stdout accepts no more.
 
 use crate::common::{World, bytes};
 use std::fs::File;
@@ -36,7 +36,7 @@ fn a_full_disk_behind_stdout_is_told_once_and_a_failure() {
         let (code, said) = printing(&mut world.bowline(words), full());
         assert_eq!(code, Some(1), "{words:?}: {said}");
         assert_eq!(
-            said, "bowline: stdout takes no more: No space left on device (os error 28)\n",
+            said, "bowline: stdout accepts no more: No space left on device (os error 28)\n",
             "{words:?}"
         );
     }
@@ -49,7 +49,7 @@ fn a_demo_that_nobody_can_read_is_a_failure() {
         let world = World::new();
         let (code, said) = printing(world.bowline(["demo", "--size", "100k"]).args(json), full());
         assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("stdout takes no more"), "{said}");
+        assert!(said.contains("stdout accepts no more"), "{said}");
     }
 }
 

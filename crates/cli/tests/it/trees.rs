@@ -427,7 +427,7 @@ fn a_folder_that_has_no_place_here_is_missing_with_all_that_it_holds() {
     let server = world.serve(&[]);
     let fetched = world.run(["fetch", &format!("{}/album/", server.url), "-o", "back"]);
     assert_eq!(fetched.code, Some(1), "{fetched:?}");
-    for words in ["back is no folder; choose another place with -o\n", "4 of 4 files and folders failed"] {
+    for words in ["back is not a folder; choose another place with -o\n", "4 of 4 files and folders failed"] {
         assert!(fetched.stderr.contains(words), "{fetched:?}");
     }
 }
