@@ -76,7 +76,7 @@ impl Claim {
         kept.drain(..kept.len().saturating_sub(MOST));
         let text = kept.join("\n") + "\n";
         if let Err(error) = state::write(dir, FILE, &text) {
-            debug!(path = %dir.join(FILE).display(), %error, "whose place it is is not kept");
+            debug!(path = %dir.join(FILE).display(), %error, "the owner of this place cannot be recorded");
         }
     }
 }

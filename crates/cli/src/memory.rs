@@ -48,7 +48,7 @@ impl Memory {
             paths.insert(path.clone());
         }
         if let Err(error) = state::write(dir, FILE, &paths.to_string()) {
-            debug!(path = %dir.join(FILE).display(), %error, "what was learned of paths is not kept");
+            debug!(path = %dir.join(FILE).display(), %error, "what was learned about paths cannot be kept");
         }
     }
 }
@@ -59,7 +59,7 @@ fn read(dir: &Path) -> adapt::Paths {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {
-                debug!(path = %path.display(), %error, "what is known of paths cannot be read");
+                debug!(path = %path.display(), %error, "what is known about paths cannot be read");
             }
             String::new()
         }

@@ -41,7 +41,7 @@ async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
     let (up, down) = (Plan::draw(Way::Up, size, seed), Plan::draw(Way::Down, size, seed));
     let rate = Rate { bytes: up.rate, seconds: 1.0 };
     view.say(Who::Demo, &format!("{} of random bytes, up to a server and down again", Size(size)));
-    view.say(Who::Demo, &format!("the link between carries {rate}, and breaks all the time"));
+    view.say(Who::Demo, &format!("the link between them carries {rate}, and breaks all the time"));
 
     let (first, back) = (folder.join("first.bin"), folder.join("back.bin"));
     let original = file::make(first.clone(), size, seed).await.map_err(|e| disk(&e))?;
@@ -63,7 +63,7 @@ async fn perform(args: &Demo, folder: &Path) -> Result<(), Trouble> {
     if outcome.is_equal() {
         Ok(())
     } else {
-        Err(Trouble::failed("the digests differ; this must not happen, please report it"))
+        Err(Trouble::failed("the digests differ; this must never happen, so please report it"))
     }
 }
 

@@ -82,7 +82,7 @@ impl fmt::Display for Mishap {
                 let rate = Rate { bytes: *rate, seconds: 1.0 };
                 write!(f, "slows down to {rate} for {}", Span(*during))
             }
-            Self::Stall { during } => write!(f, "carries nothing for {}, then goes on", Span(*during)),
+            Self::Stall { during } => write!(f, "carries nothing for {}, then resumes", Span(*during)),
             Self::Reset => f.write_str("resets the connection"),
             Self::Torn { away } if away.is_zero() => {
                 f.write_str("ends the connection in the middle of a message")
@@ -90,12 +90,12 @@ impl fmt::Display for Mishap {
             Self::Torn { away } => {
                 write!(
                     f,
-                    "ends the connection in the middle of a message, and takes no other for {}",
+                    "ends the connection in the middle of a message, and accepts no new one for {}",
                     Span(*away)
                 )
             }
             Self::Silence => {
-                f.write_str("goes silent: the connection looks alive, and carries nothing any more")
+                f.write_str("goes silent: the connection looks alive, but carries nothing any more")
             }
         }
     }

@@ -157,7 +157,7 @@ impl News {
                 }
                 finished = transfer.finished() => {
                     let finished =
-                        finished.map_err(|e| Trouble::failed(format!("the transfer has failed: {e}")))?;
+                        finished.map_err(|e| Trouble::failed(format!("the transfer failed: {e}")))?;
                     self.story.done(|| format!("{} has crossed", finished.name), (&finished).into());
                     return Ok(finished);
                 }
@@ -182,7 +182,7 @@ impl News {
 fn goes_on(progress: &TransferProgress) -> String {
     let TransferProgress { received, length, .. } = *progress;
     let percent = received.saturating_mul(100).checked_div(length.unwrap_or(0)).unwrap_or(100);
-    format!("connected again, goes on at {} ({percent} %)", Size(received))
+    format!("connected again, continues at {} ({percent} %)", Size(received))
 }
 
 fn of_client(event: &LinkEvent) -> Option<String> {

@@ -13,7 +13,7 @@ use bowline_core::transfer::SUBPROTOCOL;
 use std::time::Duration;
 
 /// Why it is not known whether a message was taken.
-const MUTE: &str = "the server answers no pings, and nothing else tells that a message was taken";
+const MUTE: &str = "the server answers no pings, and nothing else shows that a message was accepted";
 /// What the heartbeat does unless it is told otherwise.
 const USUAL_HEARTBEAT: Duration = Duration::from_secs(20);
 
@@ -58,7 +58,7 @@ impl Teller {
 
     /// So many connections are silent, up to so long.
     pub(super) fn silent(&self, count: usize, longest: Duration) {
-        self.doing(&format!("{count} connections are silent, for up to {}", Span(longest)));
+        self.doing(&format!("keeping {count} connections silent for up to {}", Span(longest)));
     }
 
     /// A message of this size is on its way.
@@ -89,7 +89,7 @@ impl Finding {
             Self::NoMessages(Untried::Subprotocol) => (
                 "messages",
                 format!(
-                    "not tried: the server speaks {SUBPROTOCOL}, and takes no others (--subprotocol asks for another)"
+                    "not tried: the server speaks {SUBPROTOCOL}, and accepts no other messages (--subprotocol asks for another)"
                 ),
             ),
             Self::NoMessages(Untried::Mute) => ("messages", format!("not tried: {MUTE}")),
@@ -179,11 +179,11 @@ fn pings(found: &Pings) -> String {
 fn largest(found: &Largest) -> String {
     let Largest { taken, refused } = found;
     match refused {
-        None => format!("{} are taken; larger ones were not tried", Size(*taken)),
-        Some((_, refusal)) if *taken == 0 => format!("none is taken, of whatever size: {}", why(refusal)),
+        None => format!("{} are accepted; larger ones were not tried", Size(*taken)),
+        Some((_, refusal)) if *taken == 0 => format!("none is accepted, whatever its size: {}", why(refusal)),
         Some((size, refusal)) => {
-            let doubt = if refusal.is_too_big() { "" } else { ", maybe for its size" };
-            format!("{} are taken, {} are not{doubt}: {}", Size(*taken), Size(*size), why(refusal))
+            let doubt = if refusal.is_too_big() { "" } else { ", maybe because of its size" };
+            format!("{} are accepted, {} are not{doubt}: {}", Size(*taken), Size(*size), why(refusal))
         }
     }
 }
@@ -199,33 +199,33 @@ fn why(refusal: &Refusal) -> String {
 fn idle(found: &Idle) -> String {
     match found {
         Idle::Borne(silence) => {
-            format!("{} are borne; longer ones were not tried (--max)", Span(*silence))
+            format!("a connection survives {}; longer silences were not tried (--max)", Span(*silence))
         }
         Idle::Spoken(after) => format!(
-            "the server breaks it, after {}: as long as it does, no limit on silence is met",
+            "the server breaks it after {}, so no limit on silence is reached",
             Span(*after)
         ),
         Idle::Age(age, Some(disconnect)) => format!(
-            "not the reason: a connection that was not silent ended at the age of {}, too: {disconnect}",
+            "not the reason: a connection that was not silent also ended, at the age of {}: {disconnect}",
             Span(*age)
         ),
         Idle::Age(age, None) => format!(
-            "not the reason: a connection that was not silent was dead, too, at the age of {} or before, and nobody is told",
+            "not the reason: a connection that was not silent was also dead, at the age of {} or earlier, and nobody is told",
             Span(*age)
         ),
         Idle::Mute => {
-            "not known: the server answers no pings, and nothing else tells whether a silent connection lives"
+            "not known: the server answers no pings, and nothing else shows whether a silent connection is alive"
                 .into()
         }
         Idle::Unclear(after, disconnect) => {
             let how = disconnect.as_ref().map(|end| format!(" ({end})")).unwrap_or_default();
-            format!("a connection ended after {}{how}, but a second one bore it: try again", Span(*after))
+            format!("a connection ended after {}{how}, but a second one survived that: try again", Span(*after))
         }
         Idle::Limit { borne, fatal, exact, disconnect, heartbeat } => {
             let limit = if *exact {
                 format!("a connection ends after {}", Span(*fatal))
             } else {
-                format!("{} are borne, {} are not, and nobody is told", Span(*borne), Span(*fatal))
+                format!("a connection survives {} but not {}, and nobody is told", Span(*borne), Span(*fatal))
             };
             let end = match (suspect(disconnect.as_ref()), disconnect) {
                 (Some(names), _) => Some(format!("known for that: {names}")),
@@ -322,13 +322,13 @@ mod tests {
 
     #[test]
     fn what_was_not_told_is_not_claimed() {
-        let dead = "not the reason: a connection that was not silent was dead, too, at the age of 5.0 s or before, and nobody is told";
+        let dead = "not the reason: a connection that was not silent was also dead, at the age of 5.0 s or earlier, and nobody is told";
         assert_eq!(idle(&Idle::Age(millis(5000), None)), dead);
         assert!(idle(&Idle::Mute).starts_with("not known: the server answers no pings"));
         let stuck = Largest { taken: 1024, refused: Some((2048, Refusal::Stuck(millis(10_000)))) };
         assert_eq!(
             largest(&stuck),
-            "1.0 KiB are taken, 2.0 KiB are not, maybe for its size: some of it had not left after 10 s"
+            "1.0 KiB are accepted, 2.0 KiB are not, maybe because of its size: some of it had not left after 10 s"
         );
     }
 
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(idle(&limit(3000, true)), "a connection ends after 3.0 s; --heartbeat 2.2s keeps it open");
         assert_eq!(
             idle(&limit(60_000, false)),
-            "30 s are borne, 1 min 0 s are not, and nobody is told; the usual heartbeat of 20 s keeps it open"
+            "a connection survives 30 s but not 1 min 0 s, and nobody is told; the usual heartbeat of 20 s keeps it open"
         );
     }
 }

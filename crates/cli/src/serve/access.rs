@@ -103,7 +103,7 @@ impl Doors {
             access = Access::anybody(self.narrowed(visitor.grant.clone()));
         }
         if visitors.next().is_some() {
-            return Err("two lines are for whoever has no token".into());
+            return Err("two lines are for clients without a token".into());
         }
         for Entry { secret, digest, grant } in entries {
             let (Some(secret), Some(digest)) = (secret, digest) else { continue };
@@ -161,7 +161,7 @@ fn entry(line: &str) -> Result<Entry, String> {
             // It may be a second token, which is not to be shown.
             _ => {
                 return Err(
-                    "behind the token may stand send, fetch, no-list, folder=, quota=, rate= and until="
+                    "after the token, only send, fetch, no-list, folder=, quota=, rate= and until= may follow"
                         .into(),
                 );
             }
@@ -216,8 +216,7 @@ mod tests {
     #[test]
     fn a_line_that_says_something_else_is_told_by_its_number_and_not_by_its_words() {
         assert_eq!(why("alice"), "line 1: it has one word; a name and a token are needed");
-        let behind =
-            "line 2: behind the token may stand send, fetch, no-list, folder=, quota=, rate= and until=";
+        let behind = "line 2: after the token, only send, fetch, no-list, folder=, quota=, rate= and until= may follow";
         for word in ["two", "SEND", "send=yes", "no-list=yes", "ways=send"] {
             assert_eq!(why(&format!("#\nalice one {word}")), behind);
         }
@@ -238,7 +237,7 @@ mod tests {
         assert_eq!(access("alice one\nbob one"), Err("two names have the same token".into()));
         let hex = Digest::of(b"one").to_string();
         assert!(access(&format!("alice one\nbob blake3:{hex}")).is_err());
-        assert_eq!(access("alice -\nbob -"), Err("two lines are for whoever has no token".into()));
+        assert_eq!(access("alice -\nbob -"), Err("two lines are for clients without a token".into()));
         assert_eq!(access("alice one\nalice two\npublic -"), Ok(()));
     }
 

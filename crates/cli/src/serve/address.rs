@@ -17,7 +17,7 @@ impl<'a> Address<'a> {
         match lookup_host(given).await {
             Ok(found) => Ok(Self { given, option, found: found.collect() }),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(Trouble::usage(format!(
-                "{option}: {given} is no address; write HOST:PORT, such as 127.0.0.1:9000, with a port up to 65535"
+                "{option}: {given} is not an address; write HOST:PORT, such as 127.0.0.1:9000, with a port up to 65535"
             ))),
             Err(error) => Err(closed(given, option, &error)),
         }

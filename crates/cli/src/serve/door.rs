@@ -43,7 +43,7 @@ impl Door {
             Papers { cert: Some(_), .. } => "--tls-cert and --tls-key",
             _ => return Ok(()),
         };
-        Err(Trouble::usage(format!("over a Unix socket no TLS is spoken; leave out {given}")))
+        Err(Trouble::usage(format!("there is no TLS on a Unix socket; leave out {given}")))
     }
 
     /// Whether it can be opened, and figures be asked for at another place, as far as that shows without opening it.

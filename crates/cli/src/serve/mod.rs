@@ -59,7 +59,7 @@ pub(crate) async fn run(mut args: Serve, interrupt: Interrupt) -> Result<(), Tro
     let name = door.name(tls.is_some());
     if !output.quiet && door.is_public() && doors.are_open() {
         print_line(
-            "whoever reaches this address may come in without a secret; ask for one by BOWLINE_TOKEN or --tokens",
+            "whoever reaches this address may connect without a token; require one with BOWLINE_TOKEN or --tokens",
         );
     }
     if let Some(fingerprint) = trust::fingerprint(&args.papers)?.filter(|_| !output.quiet) {

@@ -100,7 +100,7 @@ fn print(told: &Told, json: bool, digits: usize) {
         Told::TurnedAway(more) if json => Line::new("rejected_more").with("count", *more).print(),
         Told::Event(event) => sentence(event, digits).map_or((), |sentence| print_line(&sentence)),
         Told::TurnedAway(more) => print_line(&format!("turned away: {more} more in a second")),
-        Told::Missed(missed) => print_line(&format!("{missed} events came too fast to be told")),
+        Told::Missed(missed) => print_line(&format!("{missed} events came too fast to be reported")),
     }
 }
 

@@ -11,8 +11,7 @@ const TIME: usize = 13;
 impl Story {
     /// All of it, for a terminal.
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines =
-            vec![String::new(), "What happened, from the start of the command on:".into(), String::new()];
+        let mut lines = vec![String::new(), "What happened since the command started:".into(), String::new()];
         for (index, turn) in self.turns.iter().enumerate() {
             if index == turns::FIRST && self.turns.left_out() > 0 {
                 lines.push(format!("{:TIME$}  ... {} more are not kept ...", "", self.turns.left_out()));

@@ -269,7 +269,7 @@ impl Story {
 /// Where the page is to stand.
 fn place(path: &Path) -> Result<Place, Trouble> {
     Place::at(path)
-        .map_err(|why| Trouble::usage(format!("{}: no report can stand there: {why}", path.display())))
+        .map_err(|why| Trouble::usage(format!("{}: no report can be written there: {why}", path.display())))
 }
 
 impl From<&Finished> for Arrival {

@@ -76,16 +76,16 @@ fn life(story: &Story) -> String {
         (links, cuts) => {
             let times = if cuts == 1 { "once".into() } else { format!("{cuts} times") };
             format!(
-                "It took {links} connections: the link broke {times}, and was away for {} in all.",
+                "It took {links} connections: the link broke {times}, and was down for {} in all.",
                 Span(story.without)
             )
         }
     };
     if story.end.trouble.is_none() && story.cuts > 0 {
         text += if story.sums.resent > 0 {
-            " Each time it went on where it had stopped; only what was on its way had to cross again."
+            " Each time it resumed where it had stopped; only what was on its way had to cross again."
         } else {
-            " Each time it went on where it had stopped; nothing had to cross again."
+            " Each time it resumed where it had stopped; nothing had to cross again."
         };
     }
     let range = story.samples.range(|bin| bin.control_delay).filter(|range| range.most > 0.0);
@@ -125,7 +125,7 @@ fn plots(story: &Story, page: &mut String) {
         );
     };
     let one = |of| [Curve { class: "first", of }];
-    panel("Throughput", "bytes of files that have come across", Unit::BytesPerSecond, &one(&rate));
+    panel("Throughput", "bytes of files that have arrived", Unit::BytesPerSecond, &one(&rate));
     panel(
         "Window",
         "<span class=\"key first\"></span>may be on its way unacknowledged<span class=\"key second\"></span>is on its way",
@@ -144,7 +144,7 @@ fn plots(story: &Story, page: &mut String) {
         &one(&|bin| bin.control_delay),
     );
     if samples.range(|bin| bin.window).is_none() {
-        page.push_str("<p class=\"faint\">The window is known to the side that sends.</p>\n");
+        page.push_str("<p class=\"faint\">Only the side that sends knows the window.</p>\n");
     }
 }
 

@@ -127,7 +127,7 @@ fn a_page_has_the_numbers_and_no_markup_of_others() {
     let text = words(&page);
     for words in [
         "Everything has arrived, and both ends have computed the same digests.",
-        "It took 2 connections: the link broke once, and was away for ",
+        "It took 2 connections: the link broke once, and was down for ",
         "In one file  3.0\u{a0}MiB",
         "Connections  2",
         "Crossed again  1.0\u{a0}KiB",

@@ -134,12 +134,12 @@ impl View {
             }
             Event::HeartbeatChanged { to, why, .. } => {
                 self.heartbeat = to;
-                format!("pings after {} of silence from here on: {}", Span(to), lesson(why))
+                format!("pings after {} of silence from now on: {}", Span(to), lesson(why))
             }
             Event::Stalled { late } => format!("this process did not run for {}", Span(late)),
             Event::Resumed { slept } => format!("this machine slept for {}", Span(slept)),
-            Event::PeerDoesNotPong => "the server talks, but answers no ping".into(),
-            Event::CloseReceived(close) => format!("the server closes: {close}"),
+            Event::PeerDoesNotPong => "the server sends data, but answers no pings".into(),
+            Event::CloseReceived(close) => format!("the server is closing: {close}"),
             _ => return,
         };
         if self.output.json {
@@ -158,7 +158,7 @@ impl View {
             return;
         }
         let ping = match self.heartbeat.saturating_sub(silence) {
-            Duration::ZERO => "asked whether anybody is there".into(),
+            Duration::ZERO => "asking whether anybody is there".into(),
             left => format!("ping in {}", Span(left).whole()),
         };
         let round_trip = round_trip.map_or("not known yet".into(), precise);
@@ -210,7 +210,7 @@ impl View {
             _ => String::new(),
         };
         self.say(&format!(
-            "watched for {}: {connections}, up for {share:.1} % of it{round_trips}",
+            "watched for {}: {connections}, up for {share:.1} % of that time{round_trips}",
             Span(all)
         ));
     }
@@ -254,12 +254,12 @@ impl Hush {
 
 fn lesson(why: Lesson) -> String {
     match why {
-        Lesson::Dropped { silence } => format!("a silence of {} was not borne", Span(silence)),
-        Lesson::Survived { silence } => format!("a silence of {} was borne", Span(silence)),
-        Lesson::Explores => "a longer silence is tried".into(),
-        Lesson::Busy => "nothing is put at risk while something is under way".into(),
-        Lesson::Forgotten => "what was known of the path is not believed any more".into(),
-        Lesson::TooManyPings => "the server does not want them so often".into(),
+        Lesson::Dropped { silence } => format!("a connection did not survive a silence of {}", Span(silence)),
+        Lesson::Survived { silence } => format!("a connection survived a silence of {}", Span(silence)),
+        Lesson::Explores => "a longer silence is being tried".into(),
+        Lesson::Busy => "nothing is risked while something is under way".into(),
+        Lesson::Forgotten => "what was known of the path is out of date".into(),
+        Lesson::TooManyPings => "the server does not want pings that often".into(),
         _ => "it was asked for".into(),
     }
 }

@@ -10,7 +10,7 @@ fn the_demo_ends_with_equal_digests_and_plain_text() {
     std::fs::create_dir(&temporary).expect("a folder");
     let done = crate::common::Process::start(command.env("TMPDIR", &temporary)).finish();
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.stderr.starts_with("\nWhat happened, from the start of the command on:\n"), "{done:?}");
+    assert!(done.stderr.starts_with("\nWhat happened since the command started:\n"), "{done:?}");
     assert!(done.stderr.contains("\nConnection 2, from "), "{done:?}");
     assert!(done.stderr.lines().all(|line| line.chars().count() <= 80), "{done:?}");
     assert!(done.stdout.contains("all digests are equal"), "{done:?}");

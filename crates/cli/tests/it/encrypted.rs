@@ -46,7 +46,7 @@ fn a_file_arrives_at_a_server_that_is_believed_and_at_no_other() {
     assert!(done.stderr.ends_with(remedy), "{done:?}");
     let done = world.run(["fetch", &format!("{url}/a.bin"), "-o", "back.bin", "--insecure"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.stderr.starts_with("WARNING: --insecure believes anybody"), "{done:?}");
+    assert!(done.stderr.starts_with("WARNING: --insecure trusts anybody"), "{done:?}");
 
     let done = world.run(["probe", &url, "--ca", "first.pem"]);
     assert!(done.code == Some(0) && done.stderr.contains("; TLS 1.3; subprotocol"), "{done:?}");

@@ -182,7 +182,7 @@ fn a_probe_says_what_it_does_and_what_it_has_found() {
     assert!(left.screen.has_margin(12), "{}", left.screen);
     let terminal = start(&world, &["probe", &server.url, "--idle", "--max", "10s"]);
     terminal.wait("what is going on", |screen| {
-        present(screen).ends_with("# connections are silent, for up to #")
+        present(screen).ends_with("keeping # connections silent for up to #")
     });
     terminal.press(INTERRUPT);
     let left = terminal.finish();
@@ -205,7 +205,7 @@ fn a_watch_shows_the_present_below_what_has_been() {
     server.process.signal(Signal::TERM);
     server.process.finish();
     let screen = terminal.wait("that it waits", |screen| present(screen) == "connecting again in #");
-    let lost = "#:#:# the server closes: # (service restart) the server is stopping\n\
+    let lost = "#:#:# the server is closing: # (service restart) the server is stopping\n\
                 #:#:# disconnected: received # (service restart) the server is stopping;\n\
                 then sent # (service restart) the server is stopping\n\
                 #:#:# connecting again in #\n\

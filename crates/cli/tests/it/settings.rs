@@ -56,7 +56,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
     let (taken, _kept) = nobody();
     let taken = &*taken.to_string();
     for (words, code, why) in [
-        (&["--listen", "foo"][..], 2, "--listen: foo is no address; write HOST:PORT"),
+        (&["--listen", "foo"][..], 2, "--listen: foo is not an address; write HOST:PORT"),
         (&["--listen", "127.0.0.1:99999"], 2, "--listen: 127.0.0.1:99999 is no address"),
         (&["--listen", "192.0.2.1:9000"], 1, "cannot listen on 192.0.2.1:9000: "),
         #[cfg(unix)]

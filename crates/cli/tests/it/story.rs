@@ -21,7 +21,7 @@ fn a_send_over_a_link_that_was_cut_tells_the_life_of_both_connections() {
     assert_eq!(done.code, Some(0), "{done:?}");
     let mut rest = done.stderr.as_str();
     for words in [
-        "\nWhat happened, from the start of the command on:\n\n",
+        "\nWhat happened since the command started:\n\n",
         &format!("s  dials {}/\n", relay.url),
         "s  connection 1 is up\n",
         "s  connection 1 has ended: no close frame received or sent;",
@@ -177,7 +177,7 @@ fn a_report_that_cannot_stand_in_its_place_is_told_before_anything_is_sent() {
     assert_eq!(done.code, Some(2), "{done:?}");
     assert_eq!(
         done.stderr,
-        "bowline: socket: no report can stand there: it is a device, a pipe or a socket\n"
+        "bowline: socket: no report can be written there: it is a device, a pipe or a socket\n"
     );
     assert!(!world.path("inbox/a.bin").exists());
 }

@@ -52,7 +52,7 @@ fn a_socket_for_which_tls_is_wanted_is_refused_with_what_was_given() {
         (&["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "--tls-cert and --tls-key"),
     ] {
         let done = world.run([&["serve", "--listen", "unix:bowline.sock", "--dir", "inbox"], given].concat());
-        let expected = format!("bowline: over a Unix socket no TLS is spoken; leave out {named}\n");
+        let expected = format!("bowline: there is no TLS on a Unix socket; leave out {named}\n");
         assert_eq!((done.code, done.stderr), (Some(2), expected));
         assert!(!world.path("state").exists(), "and nothing was made");
     }

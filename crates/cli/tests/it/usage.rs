@@ -55,7 +55,7 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["probe", "localhost:1"], "localhost:1 is not a URL; write ws://localhost:1"),
         (&["fetch", &name, "back"], "back is one word too many; to put the file there, use -o back"),
         (&["serve", "x"], "x is one word too many; to take files into this folder, use --dir x"),
-        (&["serve", "--listen", "9000"], "9000 is no address; write HOST:PORT, such as 127.0.0.1:9000"),
+        (&["serve", "--listen", "9000"], "9000 is not an address; write HOST:PORT, such as 127.0.0.1:9000"),
         (&["send", "x/a", &server.url, "--overwrite"], "serve with --overwrite"),
         (
             &["send", "-dash", &server.url],
