@@ -115,7 +115,7 @@ fn words(arg: &Arg, option: &str, value: &DeValue<'_>) -> Result<Vec<String>, St
             Ok(yes.then(|| format!("--{option}")).into_iter().collect())
         }
         DeValue::Boolean(_) => Err("it needs a value, not yes or no".into()),
-        _ if !takes_values => Err("it is true or false".into()),
+        _ if !takes_values => Err("it must be true or false".into()),
         DeValue::Array(values) => {
             let words = values.iter().map(|value| words(arg, option, value.get_ref()));
             words.collect::<Result<Vec<_>, _>>().map(|words| words.concat())
@@ -214,7 +214,7 @@ mod tests {
             ("serve = 1\n", "line 1: serve is a command: its options stand below [serve]"),
             ("[serve]\nheartbeat = \"s3cret\"\n", "line 2: heartbeat: it must begin with a number"),
             ("[serve]\ntoken = \"s3 cret\"\n", "line 2: token: only printable ASCII"),
-            ("[serve]\nread-only = \"s3cret\"\n", "line 2: read-only: it is true or false"),
+            ("[serve]\nread-only = \"s3cret\"\n", "line 2: read-only: it must be true or false"),
             ("[serve]\nlisten = true\n", "line 2: listen: it needs a value, not yes or no"),
             ("[serve]\nlisten = { s3cret = 1 }\n", "line 2: listen: it must be text or a number"),
             ("[serve]\nlog-level = \"s3cret\"\n", "line 2: log-level: that is not a value for it"),

@@ -200,7 +200,7 @@ fn of_server(event: &ServerEvent) -> Option<String> {
     match event {
         ServerEvent::Disconnected { disconnect, .. } => Some(disconnect.to_string()),
         ServerEvent::Received(file) => {
-            Some(format!("has all {} and confirms their digest", Size(file.bytes)))
+            Some(format!("has all {} and confirms the digest", Size(file.bytes)))
         }
         _ => None,
     }

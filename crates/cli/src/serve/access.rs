@@ -133,7 +133,7 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 fn entry(line: &str) -> Result<Entry, String> {
     let mut words = line.split_whitespace();
     let (Some(name), Some(token)) = (words.next(), words.next()) else {
-        return Err("it has one word; a name and a token are needed".into());
+        return Err("it has only one word; a name and a token are needed".into());
     };
     let digest = match (token, token.strip_prefix("blake3:")) {
         ("-", _) => None,
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_line_that_says_something_else_is_told_by_its_number_and_not_by_its_words() {
-        assert_eq!(why("alice"), "line 1: it has one word; a name and a token are needed");
+        assert_eq!(why("alice"), "line 1: it has only one word; a name and a token are needed");
         let behind = "line 2: after the token, only send, fetch, no-list, folder=, quota=, rate= and until= may follow";
         for word in ["two", "SEND", "send=yes", "no-list=yes", "ways=send"] {
             assert_eq!(why(&format!("#\nalice one {word}")), behind);

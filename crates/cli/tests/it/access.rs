@@ -119,7 +119,7 @@ fn a_list_that_cannot_be_read_changes_nothing() {
     write_private(&world, "who", "alice\n");
     server.signal(Signal::HUP);
     words.until(
-        "who: line 1: it has one word; a name and a token are needed; the list of tokens stays as it was",
+        "who: line 1: it has only one word; a name and a token are needed; the list of tokens stays as it was",
     );
     let probe = Process::start(world.bowline(["probe", &url]).env("BOWLINE_TOKEN", "one")).finish();
     assert_eq!(probe.code, Some(0), "the old list counts: {probe:?}");
