@@ -199,9 +199,7 @@ fn of_client(event: &LinkEvent) -> Option<String> {
 fn of_server(event: &ServerEvent) -> Option<String> {
     match event {
         ServerEvent::Disconnected { disconnect, .. } => Some(disconnect.to_string()),
-        ServerEvent::Received(file) => {
-            Some(format!("has all {} and confirms the digest", Size(file.bytes)))
-        }
+        ServerEvent::Received(file) => Some(format!("has all {} and confirms the digest", Size(file.bytes))),
         _ => None,
     }
 }

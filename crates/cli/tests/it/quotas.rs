@@ -61,7 +61,9 @@ fn a_file_of_tokens_that_cannot_be_read_is_told() {
     let served = world.run(["serve", "--listen", "127.0.0.1:0", "--tokens", "who"]);
     assert_eq!(served.code, Some(2), "{served:?}");
     assert!(
-        served.stderr.ends_with("bowline: who: line 1: it has only one word; a name and a token are needed\n"),
+        served
+            .stderr
+            .ends_with("bowline: who: line 1: it has only one word; a name and a token are needed\n"),
         "{served:?}"
     );
     let served = world.run(["serve", "--listen", "127.0.0.1:0", "--tokens", "nowhere"]);

@@ -191,10 +191,7 @@ fn each_entry_has_its_words() {
         (What::TransportEnded(End::Reset), "the connection was reset"),
         (What::TransportEnded(End::WriteFailed), "a write failed; reading what is left"),
         (What::TransportEnded(End::LocalAbort), "we drop the connection"),
-        (
-            What::TransportEnded(End::Miscounted),
-            "this program reported more as written than there was: we drop the connection",
-        ),
+        (What::TransportEnded(End::Miscounted), "this program miscounted its writes: we drop the connection"),
         (What::NotLeft(1), "1 byte had not left"),
         (What::GaveUp(GaveUp::NobodyThere), "nobody is there: gave up"),
         (What::GaveUp(GaveUp::CloseUnanswered), "our close frame was not answered: gave up"),

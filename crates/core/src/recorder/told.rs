@@ -164,9 +164,7 @@ impl fmt::Display for Note {
                 End::ReadFailed => "a read failed",
                 End::WriteFailed => "a write failed; reading what is left",
                 End::LocalAbort => "we drop the connection",
-                End::Miscounted => {
-                    "this program reported more as written than there was: we drop the connection"
-                }
+                End::Miscounted => "this program miscounted its writes: we drop the connection",
             }),
             What::NotLeft(bytes) => write!(f, "{} had not left", Size(bytes, 1)),
             What::GaveUp(why) => f.write_str(match why {

@@ -95,7 +95,7 @@ fn a_host_that_miscounts_is_cut_in_the_same_call() {
             assert_eq!(disconnect.retry() == Retry::Backoff, !closed, "{name}");
             let (sentence, story) = (disconnect.to_string(), disconnect.explain().to_string());
             assert!(sentence.contains("reported more as written"), "{sentence}");
-            assert!(story.contains("our host has miscounted"), "{story}");
+            assert!(story.contains("this program miscounted its writes"), "{story}");
         }
     }
 }
