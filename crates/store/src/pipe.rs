@@ -272,7 +272,7 @@ impl Spill {
 }
 
 fn gone(offset: u64, base: u64) -> StoreError {
-    let why = format!("only {offset} bytes are there of {base} that were safe");
+    let why = format!("{offset} bytes are there of {base} that were safe");
     StoreError::because(ErrorKind::Forgotten, Path::new("-"), why)
 }
 
