@@ -71,7 +71,7 @@ fn headers_that_cannot_be_sent_are_wrong_usage() {
         ("no colon", "a header is written \"NAME: VALUE\""),
         ("Host: other.example", "header `host` belongs to the handshake"),
         ("Sec-WebSocket-Key: x", "belongs to the handshake"),
-        ("a b: c", "this is not a header name"),
+        ("a b: c", "this is not the name of a header"),
         ("X: a\u{1}geheim", "the value of x holds what HTTP cannot carry"),
     ] {
         let done = world.run(["probe", "ws://127.0.0.1:1/", "--header", header]);
