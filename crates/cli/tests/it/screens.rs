@@ -214,7 +214,7 @@ fn a_watch_shows_the_present_below_what_has_been() {
     terminal.press(INTERRUPT);
     let left = terminal.finish();
     ends_well(&left);
-    let last = "#:#:# connecting again in # #:#:# watched for #: # connection, up for # % of it; round trips of # to #";
+    let last = "#:#:# connecting again in # #:#:# watched for #: # connection, up for # % of that time; round trips of # to #";
     assert!(left.screen.text().ends_with(last), "{}", left.screen);
 }
 
@@ -233,7 +233,7 @@ fn a_narrow_watch_is_one_line_below_broken_ones() {
     ends_well(&left);
     let expected = "#:#:# connected, handshake in #; pings after # of silence \
                     #:#:# disconnected: sent # (OK); then received # (OK) \
-                    #:#:# watched for #: # connection, up for # % of it";
+                    #:#:# watched for #: # connection, up for # % of that time";
     assert_eq!(left.screen.text(), expected, "{}", left.screen);
 }
 
