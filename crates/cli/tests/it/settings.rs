@@ -57,7 +57,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
     let taken = &*taken.to_string();
     for (words, code, why) in [
         (&["--listen", "foo"][..], 2, "--listen: foo is not an address; write HOST:PORT"),
-        (&["--listen", "127.0.0.1:99999"], 2, "--listen: 127.0.0.1:99999 is no address"),
+        (&["--listen", "127.0.0.1:99999"], 2, "--listen: 127.0.0.1:99999 is not an address"),
         (&["--listen", "192.0.2.1:9000"], 1, "cannot listen on 192.0.2.1:9000: "),
         #[cfg(unix)]
         (
@@ -67,7 +67,7 @@ fn what_no_server_starts_with_is_no_setting_that_can_be_used() {
         ),
         #[cfg(unix)]
         (&["--listen", "unix:file"], 1, "cannot listen on file: there is a file that is not a socket"),
-        (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is no address"),
+        (&["--listen", "127.0.0.1:0", "--metrics", "foo"], 2, "--metrics: foo is not an address"),
         (&["--listen", taken, "--metrics", taken], 1, "choose another --metrics"),
         (&["--listen", "127.0.0.1:0", "--dir", "file"], 1, "file: it is not a folder; choose another --dir"),
         (&["--listen", "127.0.0.1:0", "--dir", "file/new"], 1, "file/new: cannot be made: "),

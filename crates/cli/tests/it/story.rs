@@ -71,7 +71,7 @@ fn a_watch_tells_its_story_when_it_is_ended() {
     watch.signal(Signal::INT);
     let done = watch.finish();
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.stderr.starts_with("\nWhat happened, "), "{done:?}");
+    assert!(done.stderr.starts_with("\nWhat happened since "), "{done:?}");
     assert!(
         done.stderr.contains("connection 1 is up") && done.stderr.contains("\nConnection 1, from"),
         "{done:?}"
