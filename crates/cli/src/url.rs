@@ -184,11 +184,11 @@ mod tests {
             assert_eq!(route(url), None, "{url}");
         }
         let folder = |url: &str| route(url).and_then(|text| Some(text.split_once("--into ")?.1.to_owned()));
-        assert_eq!(folder("ws://h/a/b/").as_deref(), Some("a/b names one"));
+        assert_eq!(folder("ws://h/a/b/").as_deref(), Some("a/b for that"));
         for url in
             ["ws://h/a b", "ws://h/a@b/c", "ws://h/-a", "ws://h/a?token=secret", "ws://h/../a", "ws://h/$a"]
         {
-            assert_eq!(folder(url).as_deref(), Some("FOLDER names one"), "{url}");
+            assert_eq!(folder(url).as_deref(), Some("FOLDER for that"), "{url}");
         }
     }
 

@@ -62,6 +62,6 @@ mod tests {
         let world = tempfile::tempdir().expect("a folder");
         let link = world.path().join("link");
         std::os::unix::fs::symlink("nowhere", &link).expect("writable");
-        assert!(check(&link, true).expect_err("no folder").to_string().contains("it is no folder"));
+        assert!(check(&link, true).expect_err("no folder").to_string().contains("it is not a folder"));
     }
 }

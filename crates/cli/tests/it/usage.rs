@@ -45,7 +45,7 @@ fn wrong_usage_ends_with_2_and_sends_nothing() {
         (&["send", "-", &server.url, "--name", "../a"], "a part of the name is '.' or '..'"),
         (&["send", "-", "x/a", &server.url, "--name", "b"], "- is sent alone"),
         (&["send", "x/a", &server.url, "--name", "b"], "--name is for what comes through stdin"),
-        (&["serve", "--min-rate", "0"], "say \"none\" to bear any"),
+        (&["serve", "--min-rate", "0"], "use \"none\" to allow any rate"),
         (&["fetch", &name_less], "ends before a name"),
         (&["fetch", &server.url, "--timeout", "5"], "a unit is missing"),
         (&["fetch", "127.0.0.1:1/a"], "127.0.0.1:1/a is not a URL; write ws://127.0.0.1:1/a"),
