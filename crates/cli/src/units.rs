@@ -268,7 +268,7 @@ mod tests {
         for text in
             ["", "tomorrow", "2030-1-1", "+203-01-01", "2030-01-01T10:00", "2030-01-01T10:00:00+01:00"]
         {
-            assert!(parse_moment(text).is_err_and(|why| why.contains("is needed")), "{text}");
+            assert!(parse_moment(text).is_err_and(|why| why.contains("it must be a day")), "{text}");
         }
     }
 
