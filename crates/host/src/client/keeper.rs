@@ -107,7 +107,7 @@ impl<T> Keeper<T> {
         self.desk.session.handle_link_up(now, Some(round_trip));
         self.remember();
         let event = self.turns.handle_up();
-        self.desk.session.set_connect_timeout(self.dial_config().overdue());
+        self.renew_dial_time();
         self.outputs.push_back(Output::State(LinkState::Up));
         self.tell(event);
     }
@@ -116,14 +116,14 @@ impl<T> Keeper<T> {
     pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.tell(event);
-        self.desk.session.set_connect_timeout(self.dial_config().overdue());
+        self.renew_dial_time();
         self.desk.session.handle_dial_failed(now, retry);
     }
 
     /// The network has changed: another interface, another address.
     pub fn handle_network_change(&mut self, now: Instant) {
         self.turns.handle_network_change();
-        self.desk.session.set_connect_timeout(self.dial_config().overdue());
+        self.renew_dial_time();
         self.desk.session.handle_network_change(now);
     }
 
@@ -226,6 +226,11 @@ impl<T> Keeper<T> {
     }
 
     // ----- inside -----
+
+    /// What a dial may take has changed, perhaps.
+    fn renew_dial_time(&mut self) {
+        self.desk.session.set_connect_timeout(self.dial_config().overdue());
+    }
 
     /// Decides about everything that has happened; whether anything has.
     fn handle_events(&mut self, now: Instant) -> bool {

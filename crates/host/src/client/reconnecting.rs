@@ -128,7 +128,7 @@ impl Reconnecting {
         self.config.paths.note(self.adapt.path());
         self.state = LinkState::Up;
         let event = self.turns.handle_up();
-        self.reconnect.set_connect_timeout(self.dial_config().overdue());
+        self.renew_dial_time();
         self.events.push_back(event);
         self.events.extend(change.map(learned));
     }
@@ -140,7 +140,7 @@ impl Reconnecting {
         }
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.events.push_back(event);
-        self.reconnect.set_connect_timeout(self.dial_config().overdue());
+        self.renew_dial_time();
         let next = self.reconnect.handle_dial_failed(now, retry, None);
         self.follow(now, next);
     }
@@ -165,7 +165,7 @@ impl Reconnecting {
     pub fn handle_network_change(&mut self, now: Instant) {
         if self.ended.is_none() {
             self.turns.handle_network_change();
-            self.reconnect.set_connect_timeout(self.dial_config().overdue());
+            self.renew_dial_time();
             let next = self.reconnect.handle_network_change(now);
             self.follow(now, next);
         }
@@ -258,6 +258,11 @@ impl Reconnecting {
     }
 
     // ----- inside -----
+
+    /// What a dial may take has changed, perhaps.
+    fn renew_dial_time(&mut self) {
+        self.reconnect.set_connect_timeout(self.dial_config().overdue());
+    }
 
     fn follow(&mut self, now: Instant, next: Option<Next>) {
         let Some(next) = next else { return };
