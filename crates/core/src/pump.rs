@@ -45,10 +45,9 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
-    let (in_flight, promised) = (session.transfers().in_flight(), session.transfers().promised());
-    // A sender whose source gives nothing says so, again and again.
-    connection.set_awaiting(now, in_flight > 0 || promised > 0);
-    connection.keep_places(promised > KEEP);
+    connection.set_awaiting(now, session.is_owed());
+    connection.set_impatient(now, session.is_impatient(now));
+    connection.keep_places(session.transfers().promised() > KEEP);
 }
 
 fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {
@@ -65,6 +64,10 @@ fn handle(now: Instant, connection: &mut Connection, session: &mut Session, even
         }
         Event::Message(_) => refuse(now, connection, "a text message"),
         Event::Piece(_) => refuse(now, connection, "a piece of a message"),
+        Event::Doubtful { .. } => {
+            session.handle_link_event(event);
+            session.handle_doubt(now);
+        }
         Event::Pong { rtt } => {
             session.handle_rtt(now, rtt);
             session.handle_link_event(event);

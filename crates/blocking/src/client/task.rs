@@ -4,7 +4,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use bowline_core::transfer::Traffic;
-use bowline_core::{Disconnect, Instant, connection};
+use bowline_core::{Close, Disconnect, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::accept::PAUSE;
@@ -143,14 +143,18 @@ impl Task {
         if let Some(driver) = &mut self.driver {
             self.keeper.pump(now, driver.conn_mut());
         }
-        while let Some(output) = self.keeper.poll_output(now) {
-            self.handle_output(now, output);
-        }
+        self.pass_on(now);
         if self.keeper.is_due(now) {
             self.traffic.tell(self.keeper.traffic());
         }
         for (ticket, progress) in self.keeper.progress(now) {
             ticket.progress.tell(progress);
+        }
+    }
+
+    fn pass_on(&mut self, now: Instant) {
+        while let Some(output) = self.keeper.poll_output(now) {
+            self.handle_output(now, output);
         }
     }
 
@@ -233,15 +237,27 @@ impl Task {
                 Err(error) => Err(DialError::System(error).disconnect()),
             }
         });
+        self.is_dialing = false;
         match link {
-            Ok((mut driver, round_trip)) => {
-                self.is_dialing = false;
+            Ok((mut driver, round_trip)) if self.makes_way(now) => {
                 driver.set_wakened(self.wakened.clone());
                 self.driver = Some(driver);
                 self.keeper.handle_link_up(now, round_trip);
             }
+            Ok((mut driver, _)) => {
+                let _ = driver.conn_mut().close(now, Close::normal());
+                let_go(driver);
+            }
             Err(disconnect) => self.fail_dial(now, disconnect),
         }
+    }
+
+    /// Whether a new link is needed: there is none, or one that gives way to it.
+    fn makes_way(&mut self, now: Instant) -> bool {
+        let Some(driver) = &mut self.driver else { return true };
+        let makes_way = self.keeper.replace(now, driver.conn_mut());
+        self.pass_on(now);
+        makes_way
     }
 
     fn fail_dial(&mut self, now: Instant, disconnect: Disconnect) {

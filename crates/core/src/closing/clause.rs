@@ -55,6 +55,7 @@ pub(super) enum Clause {
     Stuck {
         lasted: Duration,
         queued: u64,
+        hint: Hint,
     },
     Suspended {
         lasted: Duration,
@@ -84,6 +85,7 @@ pub(super) enum Hint {
     LongSilence { silence: Duration, survived: Duration },
     SameSize { at: u64 },
     AtOnce { times: u32 },
+    Replaced,
 }
 
 impl Clause {
@@ -192,9 +194,9 @@ impl fmt::Display for Clause {
                 }
                 write!(f, "{hint}")
             }
-            Self::Stuck { lasted, queued } => write!(
+            Self::Stuck { lasted, queued, hint } => write!(
                 f,
-                "peer or path stopped taking data: {} waiting, nothing accepted for {}",
+                "peer or path stopped taking data: {} waiting, nothing accepted for {}{hint}",
                 Size(queued, 1),
                 Secs(lasted)
             ),
@@ -229,6 +231,7 @@ impl fmt::Display for Hint {
                 Size(at, 2)
             ),
             Self::AtOnce { times } => write!(f, "; server accepts, then drops at once ({times} times)"),
+            Self::Replaced => f.write_str("; a new connection took its place"),
         }
     }
 }

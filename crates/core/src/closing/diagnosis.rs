@@ -125,7 +125,8 @@ impl Case<'_> {
             }
             Cause::Unanswered { since } => (Kind::CloseTimeout, Clause::Unanswered(self.at - since)),
             Cause::Stuck { since } => {
-                (Kind::WriteStall, Clause::Stuck { lasted: self.at - since, queued: self.evidence.queued })
+                let (lasted, queued) = (self.at - since, self.evidence.queued);
+                (Kind::WriteStall, Clause::Stuck { lasted, queued, hint: Hint::Nothing })
             }
             Cause::Dead => {
                 let dead = self.dead();

@@ -186,7 +186,8 @@ impl Disconnect {
         self.record.is_owed
     }
 
-    /// The silence in both directions that our own sending ended, if nothing was received any more after that. What begins
+    /// The silence in both directions that our own sending ended, if nothing was received any more after that, and it lasted for
+    /// 10 s or longer: no path forgets a connection sooner. What begins
     /// while more than 16 KiB have left that nobody has answered is none, for the path may have been cut under them, nor is what
     /// begins in the middle of a frame, or while the peer has something to say
     /// ([`Connection::set_awaiting`](crate::Connection::set_awaiting)): it had more to say.

@@ -132,11 +132,12 @@ impl Case<'_> {
             Ping::None => None,
         };
         if let Some(lasted) = stall {
+            let hint = if self.evidence.replaced { Hint::Replaced } else { Hint::Nothing };
             return Verdict {
                 who: Who::PeerOrPath,
                 kind: Kind::WriteStall,
                 retry: Retry::Backoff,
-                clause: Clause::Stuck { lasted, queued: self.evidence.queued },
+                clause: Clause::Stuck { lasted, queued: self.evidence.queued, hint },
             };
         }
         Verdict {
@@ -152,7 +153,10 @@ impl Case<'_> {
     }
 
     fn dead_hint(&self) -> Hint {
-        let Evidence { pings, pongs, .. } = *self.evidence;
+        let Evidence { pings, pongs, replaced, .. } = *self.evidence;
+        if replaced {
+            return Hint::Replaced;
+        }
         if pongs == 0 && pings >= 3 {
             return Hint::NeverPonged { pings };
         }
@@ -202,12 +206,12 @@ impl Case<'_> {
 
     /// The silence that our own sending ended without an answer. In the middle of a frame it was none: the peer had more to
     /// say, which its system sends again and again, and no Pong of it comes there.
-    pub(super) fn broken(&self) -> Option<Gap> {
+    fn broken(&self) -> Option<Gap> {
         self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
     }
 
     /// The same, if an idle limit may have been at work in it.
-    fn long_broken(&self) -> Option<Gap> {
+    pub(super) fn long_broken(&self) -> Option<Gap> {
         self.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
     }
 

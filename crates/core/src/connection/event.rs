@@ -38,6 +38,12 @@ pub enum Event {
         /// As told to [`handle_wake`](super::Connection::handle_wake).
         slept: Duration,
     },
+    /// Somebody is [impatient](super::Connection::set_impatient), and a ping has no answer yet: the path may be dead. Nothing has
+    /// ended, and the peer may still answer. Reported again and again while nothing comes, after waits that double.
+    Doubtful {
+        /// How long nothing has come.
+        silent: Duration,
+    },
     /// The peer answers pings with data, if at all, but never with a Pong. Reported once. Such a peer will seem dead as
     /// soon as it has nothing to say.
     PeerDoesNotPong,

@@ -41,6 +41,7 @@ impl Connection {
                     self.outbox.pong(&[]);
                 }
             }
+            Some(Beat::Doubt { silent }) => self.tell(now, Event::Doubtful { silent }),
             Some(Beat::Dead { ping, .. }) => {
                 let ping = ping.map_or(closing::Ping::Unsent, closing::Ping::Unanswered);
                 let last_words = self.closing.dead(now);
@@ -49,8 +50,22 @@ impl Connection {
                     self.outbox.close_now(payload);
                 }
             }
-            _ => {}
+            None => {}
         }
+    }
+
+    /// Ends the connection as the heartbeat would later, for another one has taken its place. Returns false, and changes nothing,
+    /// if it is not [doubtful](Self::is_doubtful).
+    pub(crate) fn give_way(&mut self, now: Instant) -> bool {
+        let now = self.at(now);
+        if !self.closing.wants_heartbeat() {
+            return false;
+        }
+        let dead = self.heartbeat.give_up(now);
+        self.has_given_way = dead.is_some();
+        self.beat(now, dead);
+        self.settle(now);
+        self.has_given_way
     }
 
     fn news(&mut self, now: Instant, news: Option<News>) {

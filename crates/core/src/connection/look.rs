@@ -116,6 +116,11 @@ impl Connection {
         self.unfinished
     }
 
+    /// Whether the last thing that the heartbeat has found is a [doubt](super::Event::Doubtful): nothing has come since.
+    pub fn is_doubtful(&self) -> bool {
+        self.heartbeat.is_doubtful()
+    }
+
     /// The smoothed round-trip time, measured by pings; `None` before the first Pong.
     pub fn rtt(&self) -> Option<Duration> {
         self.heartbeat.rtt().srtt()

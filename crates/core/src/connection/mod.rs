@@ -108,6 +108,8 @@ pub struct Connection {
     told_reading: bool,
     told_at: Instant,
     close_received: bool,
+    /// Another connection takes the place of this one.
+    has_given_way: bool,
     /// What the peer did wrong, until it is told.
     fault: Option<Box<Fault>>,
     /// The message that is sent in pieces.
@@ -160,6 +162,7 @@ impl Connection {
             told_reading: true,
             told_at: now,
             close_received: false,
+            has_given_way: false,
             fault: None,
             send_buffer: config.send_buffer.max(1),
             write_timeout: config.write_timeout,
@@ -294,9 +297,18 @@ impl Connection {
     /// not count as a limit of the path on silence: the path may have been cut under what was said, or under the
     /// answer.
     ///
-    /// `pump` sets this while chunks of files are not acknowledged, or while more of them may come.
+    /// `pump` sets this while messages or chunks of files are not acknowledged, or while more chunks may come.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
+    }
+
+    /// Whether somebody waits for the peer who would rather use another connection than wait until this one is found dead. While
+    /// that is so, silence is probed early, and [`Event::Doubtful`] says that the answer does not come: see
+    /// [`Heartbeat::set_impatient`].
+    ///
+    /// `pump` sets this for a client's [`Session`](crate::Session), which asks for another connection then.
+    pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
+        self.heartbeat.set_impatient(now, impatient);
     }
 
     /// Large messages of one frame come one after the other, and the application holds some of them for a while. With

@@ -33,6 +33,7 @@ impl Connection {
             Event::Pong { rtt } | Event::Answered { rtt, .. } => self.recorder.round_trip(*rtt),
             Event::Stalled { late } => self.note(now, What::Stalled((*late).into())),
             Event::Resumed { slept } => self.note(now, What::Slept((*slept).into())),
+            Event::Doubtful { silent } => self.note(now, What::Doubtful((*silent).into())),
             Event::PeerDoesNotPong => self.note(now, What::PeerDoesNotPong),
             Event::HeartbeatChanged { from, to, why } => {
                 let (from, to) = ((*from).into(), (*to).into());

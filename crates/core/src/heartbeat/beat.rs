@@ -22,6 +22,12 @@ pub enum Beat {
     /// Send a Pong that nobody asked for, with an empty payload: it tells the peer and everything in between that
     /// we are here (RFC 6455 §5.5.3).
     Pong,
+    /// A ping of somebody who is [impatient](super::Heartbeat::set_impatient) has no answer yet. Nothing has ended: a peer that
+    /// is slow may still answer. Said again and again while nothing comes, after waits that double.
+    Doubt {
+        /// Time since the last byte from the peer.
+        silent: Duration,
+    },
     /// Nobody is there. Drop the connection; the heartbeat is over.
     Dead {
         /// Time since the last byte from the peer.

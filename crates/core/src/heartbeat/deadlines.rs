@@ -2,6 +2,7 @@
 
 use super::{Heartbeat, Mode, State};
 use crate::Instant;
+use crate::time::earliest;
 use core::time::Duration;
 
 /// The least a resume probe may take, however short the round trips were: a radio has to wake up and to find its network
@@ -15,7 +16,7 @@ impl Heartbeat {
             return None;
         }
         match self.state {
-            State::Quiet => self.beat_at(self.silent_from, self.config.interval),
+            State::Quiet => earliest(self.beat_at(self.silent_from, self.config.interval), self.probe_at()),
             // Nobody has to answer, so the next ping does not wait for that; but it waits until this one has left.
             State::Probing { .. } if self.config.mode == Mode::KeepaliveOnly => {
                 self.beat_at(self.pings.newest_left()?, self.config.interval)
@@ -56,7 +57,7 @@ impl Heartbeat {
     }
 
     /// The deadline this long after `base`; what another pace has made overdue is due since then.
-    fn beat_at(&self, base: Instant, duration: Duration) -> Option<Instant> {
+    pub(super) fn beat_at(&self, base: Instant, duration: Duration) -> Option<Instant> {
         after(base, duration).map(|deadline| deadline.max(self.paced))
     }
 
@@ -75,13 +76,13 @@ impl Heartbeat {
     }
 
     /// Three PTOs, so that a long path gets a second chance (RFC 9000 §10.1); nothing while no round trip is known.
-    fn path(&self) -> Duration {
+    pub(super) fn path(&self) -> Duration {
         self.rtt.pto().unwrap_or_default().saturating_mul(3)
     }
 }
 
 /// The deadline this long after `base`. One beyond the end of time never comes.
-fn after(base: Instant, duration: Duration) -> Option<Instant> {
+pub(super) fn after(base: Instant, duration: Duration) -> Option<Instant> {
     Some(base + duration).filter(|deadline| *deadline < Instant::MAX)
 }
 

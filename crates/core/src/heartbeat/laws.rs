@@ -20,6 +20,7 @@ enum Op {
     Wake(u64),
     /// Another interval, in milliseconds.
     Pace(u64),
+    Impatient(bool),
     Timeout,
 }
 
@@ -32,6 +33,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Blocked),
         2 => any::<bool>().prop_map(Op::Reading),
         1 => (0..100_u64).prop_map(Op::Wake),
+        2 => any::<bool>().prop_map(Op::Impatient),
         3 => Just(Op::Timeout),
     ]
 }
@@ -99,6 +101,10 @@ impl Player {
             }
             Op::Reading(reading) => {
                 heartbeat.set_reading(now, reading);
+                None
+            }
+            Op::Impatient(impatient) => {
+                heartbeat.set_impatient(now, impatient);
                 None
             }
             Op::Pace(interval) => {

@@ -23,10 +23,14 @@
 //! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
 //! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
 //! [`set_interval`](Heartbeat::set_interval) changes its interval.
+//!
+//! An owner that has other ways to the peer, and work under way, need not wait for the verdict:
+//! [`set_impatient`](Heartbeat::set_impatient) has silence probed early, and doubts told.
 
 mod beat;
 mod config;
 mod deadlines;
+mod doubt;
 mod limit;
 mod pings;
 
@@ -45,6 +49,7 @@ use crate::time::earliest;
 use crate::{Instant, Rng, Rtt};
 use core::time::Duration;
 use deadlines::overdue;
+use doubt::Doubt;
 use pings::Pings;
 
 /// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
@@ -135,6 +140,7 @@ pub struct Heartbeat {
     /// Pings that were answered, be it by data or by a Pong, while the transport was not full.
     answered: u32,
     told_no_pong: bool,
+    doubt: Doubt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +176,7 @@ impl Heartbeat {
             paused: None,
             answered: 0,
             told_no_pong: false,
+            doubt: Doubt::default(),
         }
     }
 
@@ -178,6 +185,7 @@ impl Heartbeat {
         let now = self.advance(now);
         self.heard = now;
         self.silent_from = now;
+        self.doubt.clear();
         if let (State::Probing { .. }, Some(_)) = (self.state, self.pings.newest_left()) {
             self.state = State::Quiet;
         }
@@ -202,6 +210,7 @@ impl Heartbeat {
         if self.blocked {
             self.blocked = false;
             self.drained = now;
+            self.doubt.clear();
         }
     }
 
@@ -267,6 +276,12 @@ impl Heartbeat {
                 _ => self.die(now),
             });
         }
+        if let Some(late) = overdue(self.doubt_at(), now) {
+            return Some(match self.stall(late) {
+                Some(stalled) => self.ping(now, Some(stalled)),
+                None => self.doubt(now),
+            });
+        }
         if overdue(self.pong_at(), now).is_some() {
             self.spoke = now;
             return Some(Beat::Pong);
@@ -276,7 +291,8 @@ impl Heartbeat {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest. Any other call may move it.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.ping_at(), earliest(self.dead_at(), self.pong_at()))
+        let doubt = earliest(self.doubt_at(), self.pong_at());
+        earliest(self.ping_at(), earliest(self.dead_at(), doubt))
     }
 
     /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue because of

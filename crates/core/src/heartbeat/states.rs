@@ -14,7 +14,8 @@ const LEGEND: &str = "\
 The heartbeat: interval 10 s, timeout 5 s, grace 2 s; no round trip is known yet. The input comes a second after the
 state was entered. A cell says what comes out, → the state if it is another one, and the seconds from then to the next
 deadline if it is another one; · nothing changes. Unsent: the transport is full, and the ping waits. Paused: we do not
-read. Resuming: a ping that follows a delay of our own, and says so.
+read. Resuming: a ping that follows a delay of our own, and says so. Impatient: somebody would rather use another
+connection than wait.
 
 ";
 
@@ -30,21 +31,23 @@ struct Bench {
 type Step = fn(&mut Bench) -> Option<Beat>;
 
 /// The states, and how to get there.
-const STATES: [(&str, Step); 7] = [
+const STATES: [(&str, Step); 9] = [
     ("Quiet", |_| None),
     ("Quiet, paused", |it| it.read(false)),
+    ("Quiet, impatient", |it| it.hurry(true)),
     ("Unsent, full", |it| it.full().or_else(|| it.due(NO_TIME))),
     ("Probing", |it| it.due(NO_TIME).and_then(|_| it.leave())),
+    ("Probing, impatient", |it| it.hurry(true).or_else(|| it.due(NO_TIME)).and_then(|_| it.leave())),
     ("Probing, paused", |it| it.due(NO_TIME).and_then(|_| it.leave()).or_else(|| it.read(false))),
     ("Resuming", |it| it.wake(300).and_then(|_| it.leave())),
     ("Dead", |it| it.full().or_else(|| it.due(NO_TIME)).and_then(|_| it.due(NO_TIME))),
 ];
 
-const DEADLINES: [fn(&Heartbeat) -> Option<Instant>; 3] =
-    [Heartbeat::ping_at, Heartbeat::dead_at, Heartbeat::pong_at];
+const DEADLINES: [fn(&Heartbeat) -> Option<Instant>; 4] =
+    [Heartbeat::ping_at, Heartbeat::doubt_at, Heartbeat::dead_at, Heartbeat::pong_at];
 
 /// What can happen.
-const INPUTS: [(&str, Step); 14] = [
+const INPUTS: [(&str, Step); 16] = [
     ("a byte comes", Bench::receive),
     ("the Pong of the ping", |it| it.pong(it.ping)),
     ("a Pong of nothing", |it| it.pong([0; 8])),
@@ -53,6 +56,8 @@ const INPUTS: [(&str, Step); 14] = [
     ("no more can leave", Bench::full),
     ("we stop reading", |it| it.read(false)),
     ("we read again", |it| it.read(true)),
+    ("somebody is impatient", |it| it.hurry(true)),
+    ("nobody is", |it| it.hurry(false)),
     ("a sleep of 10 s", |it| it.wake(10)),
     ("a sleep of 11 s", |it| it.wake(11)),
     ("just too early", |it| it.heartbeat.handle_timeout(it.deadline() - Duration::from_nanos(1))),
@@ -99,6 +104,11 @@ impl Bench {
         None
     }
 
+    fn hurry(&mut self, impatient: bool) -> Option<Beat> {
+        self.heartbeat.set_impatient(self.now, impatient);
+        None
+    }
+
     fn wake(&mut self, slept: u64) -> Option<Beat> {
         let beat = self.heartbeat.handle_wake(self.now, Duration::from_secs(slept));
         self.keep(beat)
@@ -132,14 +142,23 @@ impl Bench {
         };
         let full = if self.heartbeat.blocked { ", full" } else { "" };
         let paused = if self.heartbeat.paused.is_some() { ", paused" } else { "" };
-        format!("{state}{full}{paused}")
+        let impatient = if self.heartbeat.doubt_at().or(self.heartbeat.probe_at()).is_some() {
+            ", impatient"
+        } else {
+            ""
+        };
+        format!("{state}{full}{paused}{impatient}")
     }
 
     /// The next deadline and what it is for.
     fn next(&self) -> Option<(&'static str, Instant)> {
         let heartbeat = &self.heartbeat;
-        let all =
-            [("ping", heartbeat.ping_at()), ("dead", heartbeat.dead_at()), ("Pong", heartbeat.pong_at())];
+        let all = [
+            ("ping", heartbeat.ping_at()),
+            ("doubt", heartbeat.doubt_at()),
+            ("dead", heartbeat.dead_at()),
+            ("Pong", heartbeat.pong_at()),
+        ];
         let all = all.into_iter().filter_map(|(name, at)| at.map(|at| (name, at)));
         all.min_by_key(|(_, at)| *at)
     }
@@ -159,6 +178,7 @@ fn outcome(enter: Step, input: Step) -> String {
             words.push("Ping".into());
         }
         Some(Beat::Pong) => words.push("Pong".into()),
+        Some(Beat::Doubt { .. }) => words.push("doubt".into()),
         Some(Beat::Dead { .. }) => assert_eq!(is, "Dead"),
     }
     if is != was {
@@ -178,7 +198,7 @@ fn seconds(duration: Duration) -> String {
 
 fn print() -> String {
     let mut table = Table::new(STATES.map(|(name, _)| name));
-    let deadlines = ["ping in", "dead in", "Pong in"].into_iter().zip(DEADLINES);
+    let deadlines = ["ping in", "doubt in", "dead in", "Pong in"].into_iter().zip(DEADLINES);
     for (name, deadline) in deadlines {
         let cell = |bench: Bench| deadline(&bench.heartbeat).map(|at| seconds(at - bench.now));
         table.row(name, STATES.map(|(_, enter)| cell(Bench::new(enter)).unwrap_or_default()));

@@ -6,6 +6,7 @@
 //! in the instant in which it is asked for, unless the transport is full. After `=>` what comes out; nothing means
 //! nothing.
 
+mod doubt;
 mod resume;
 mod settings;
 
@@ -195,6 +196,8 @@ impl Bench {
                     "flush" => heartbeat.handle_ping_sent(now),
                     "pause" => heartbeat.set_reading(now, false),
                     "resume" => heartbeat.set_reading(now, true),
+                    "hurry" => heartbeat.set_impatient(now, true),
+                    "calm" => heartbeat.set_impatient(now, false),
                     _ => panic!("unknown input {other}"),
                 }
                 None
@@ -227,6 +230,7 @@ impl Bench {
                 };
                 format!("{news}Ping#{}", self.payloads.len())
             }
+            Some(Beat::Doubt { silent }) => format!("Doubt({})", silent.as_millis()),
             Some(Beat::Dead { silent, ping, pongs, pings }) => {
                 let ping = ping.map_or("unsent".to_string(), |ping| ping.as_millis().to_string());
                 format!("Dead(silent={}, ping={ping}, pongs={pongs}/{pings})", silent.as_millis())
@@ -240,6 +244,7 @@ impl Bench {
         let all = [
             ("ping", self.heartbeat.ping_at()),
             ("dead", self.heartbeat.dead_at()),
+            ("doubt", self.heartbeat.doubt_at()),
             ("pong", self.heartbeat.pong_at()),
         ];
         match (deadline, all.into_iter().find(|(_, at)| *at == deadline)) {

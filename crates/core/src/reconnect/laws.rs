@@ -10,6 +10,7 @@ use proptest::prelude::*;
 enum Op {
     Open,
     Stuck(Duration),
+    Replaced,
     Lost(Retry),
     DialFailed(Retry, Option<Duration>),
     NetworkChange,
@@ -21,6 +22,7 @@ fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => Just(Op::Open),
         1 => (0..60_000_u64).prop_map(|millis| Op::Stuck(Duration::from_millis(millis))),
+        1 => Just(Op::Replaced),
         2 => any_retry().prop_map(Op::Lost),
         4 => (any_retry(), proptest::option::of(any_duration())).prop_map(|(retry, after)| Op::DialFailed(retry, after)),
         1 => Just(Op::NetworkChange),
@@ -92,6 +94,10 @@ fn apply(reconnect: &mut Reconnect, now: Instant, op: Op) -> Option<Next> {
         Op::Timeout => reconnect.handle_timeout(now),
         Op::Open => {
             reconnect.handle_open(now);
+            None
+        }
+        Op::Replaced => {
+            reconnect.handle_replaced(now);
             None
         }
         Op::Stuck(lasts) => {

@@ -19,8 +19,9 @@
 //! ```
 //!
 //! It moves by [`handle_open`](Reconnect::handle_open), [`handle_lost`](Reconnect::handle_lost),
-//! [`handle_dial_failed`](Reconnect::handle_dial_failed), [`handle_timeout`](Reconnect::handle_timeout),
-//! [`handle_network_change`](Reconnect::handle_network_change) and [`dial`](Reconnect::dial). What an open link was worth
+//! [`handle_replaced`](Reconnect::handle_replaced), [`handle_dial_failed`](Reconnect::handle_dial_failed),
+//! [`handle_timeout`](Reconnect::handle_timeout), [`handle_network_change`](Reconnect::handle_network_change) and
+//! [`dial`](Reconnect::dial). What an open link was worth
 //! is told by [`handle_progress`](Reconnect::handle_progress) and [`handle_stuck`](Reconnect::handle_stuck).
 
 mod config;
@@ -170,6 +171,15 @@ impl Reconnect {
         let began = self.advance(now) - silence;
         if let State::Open { since, stuck, .. } = &mut self.state {
             *stuck = Some(began.max(*since));
+        }
+    }
+
+    /// Another link has taken the place of the one that was open, and was opened beside it: nothing is to be dialled.
+    pub fn handle_replaced(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let State::Open { since, useful, stuck } = self.state {
+            self.judge(now, since, useful, stuck);
+            self.state = State::Open { since: now, useful: false, stuck: None };
         }
     }
 

@@ -43,9 +43,13 @@ const STATES: [(&str, Step); 8] = [
 ];
 
 /// What can happen.
-const INPUTS: [(&str, Step); 12] = [
+const INPUTS: [(&str, Step); 13] = [
     ("the link opens", Bench::open),
     ("it is of use", Bench::progress),
+    ("another link replaces it", |it| {
+        it.reconnect.handle_replaced(it.now);
+        None
+    }),
     ("lost: now", |it| it.lose(Retry::Now)),
     ("lost: backoff", |it| it.lose(Retry::Backoff)),
     ("lost: 10 s and backoff", |it| it.lose(Retry::BackoffAfter(Duration::from_secs(10)))),

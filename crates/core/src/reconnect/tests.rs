@@ -2,7 +2,7 @@
 //!
 //! Base 1 s, cap 30 s, floor 100 ms, stable after 10 s. Inputs, at times in seconds: `open`; `lost(u, retry,
 //! retry-after)`, the loss of a link if there is one and of a dial otherwise, with the draw u from [0, 1] and the
-//! advice `backoff` unless said, `retry-after` in milliseconds; `useful`, `network(u)`, `T`
+//! advice `backoff` unless said, `retry-after` in milliseconds; `useful`, `replaced`, `network(u)`, `T`
 //! handle_timeout, `dial`, and `stuck(s)`, for s seconds. A dial begins when it is due. Times that come out are in milliseconds. After `|` the attempts.
 
 use super::*;
@@ -26,6 +26,10 @@ two quick drops, a better link, a quick drop: no storm
     0 open; 0.01 lost(1.0) => DialAt(1010); 1.01 open; 1.02 lost(1.0) => DialAt(3020); 3.02 open; 4.02 lost(1.0) => DialAt(8020); 8.02 open; 8.03 lost(1.0) => DialAt(16030); 17 lost(1.0) => DialAt(33000) | n=5
 links that are of use end the outage, however short they live
     0 lost(1.0) => DialAt(1000); 1 open; 1.2 useful; 1.9 lost(1.0) => DialAt(2900); 2.9 open; 3 useful; 3.1 lost(1.0) => DialAt(4100); 4.1 open; 4.2 useful; 4.3 lost(1.0) => DialAt(5300); 5.3 open; 5.4 useful; 5.5 lost(1.0) => DialAt(6500) | n=1
+... and so do those that another one replaces
+    0 lost(1.0) => DialAt(1000); 1 open; 2 useful; 3 replaced; 3 open; 3.5 lost(1.0) => DialAt(4500) | n=1
+... unless they were of none
+    0 lost(1.0) => DialAt(1000); 1 open; 3 replaced; 3 open; 3.5 lost(1.0) => DialAt(5500) | n=2
 ... and use without a link is nothing
     0 lost(1.0) => DialAt(1000); 0.5 useful; 1 lost(1.0) => DialAt(3000) | n=2
 stable connection resets
@@ -171,6 +175,10 @@ fn step(reconnect: &mut Reconnect, now: Instant, input: &str) -> String {
         }
         "useful" => {
             reconnect.handle_progress(now);
+            None
+        }
+        "replaced" => {
+            reconnect.handle_replaced(now);
             None
         }
         "stuck" => {

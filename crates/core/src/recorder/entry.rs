@@ -21,6 +21,8 @@ pub(crate) enum What {
     Deaf(Range),
     /// ... nor does anybody now.
     StillDeaf,
+    /// For so long nothing has come, and a ping has no answer.
+    Doubtful(Millis),
     PeerDoesNotPong,
     Heartbeat {
         from: Millis,

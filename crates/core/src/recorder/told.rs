@@ -144,6 +144,9 @@ impl fmt::Display for Note {
             What::StillFull => f.write_str("the transport took a byte, and has taken nothing since"),
             What::Deaf(lasted) => recurring(f, "our application did not read", lasted),
             What::StillDeaf => f.write_str("our application stopped reading"),
+            What::Doubtful(silent) => {
+                write!(f, "nothing has come for {}, and a ping has no answer", Secs(silent.into()))
+            }
             What::PeerDoesNotPong => {
                 f.write_str("the peer answers pings with data, if at all, but never with a pong")
             }

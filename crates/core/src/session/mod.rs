@@ -20,6 +20,7 @@
 //!    └──── time passes ── Waiting ◀─────────────────────────────────────── GaveUp ◀─────┘
 //! ```
 
+mod beside;
 mod learning;
 mod speech;
 
@@ -33,6 +34,7 @@ use crate::time::earliest;
 use crate::transfer::{self, Code, Transfers, Unseen};
 use crate::{Instant, Rng, Role};
 use alloc::collections::VecDeque;
+use beside::Beside;
 use bytes::Bytes;
 use core::time::Duration;
 use learning::Learning;
@@ -69,6 +71,10 @@ pub enum Event {
     /// Dial now. Answer with [`handle_link_up`](Session::handle_link_up) or
     /// [`handle_dial_failed`](Session::handle_dial_failed).
     Dial,
+    /// The link is [doubtful](connection::Event::Doubtful), and something waits for it: dial another one beside it, once. If that
+    /// succeeds, [`replace`](Session::replace) decides which of the two is kept; if not, say so by
+    /// [`handle_dial_failed`](Session::handle_dial_failed). Whoever ignores this waits until the link is found dead.
+    DialBeside,
     /// The next dial is at this time; abandon one that may be under way.
     Waiting {
         /// When.
@@ -95,6 +101,7 @@ pub struct Session {
     speech: Speech,
     reconnect: Option<Reconnect>,
     learning: Option<Learning>,
+    beside: Beside,
     /// How the next end of a link is to be taken, if not as the connection saw it.
     advice: Option<Retry>,
     /// The path has damaged something, and that has not explained an end yet.
@@ -140,6 +147,7 @@ impl Session {
             speech,
             reconnect: None,
             learning: None,
+            beside: Beside::default(),
             advice: None,
             damaged: false,
             close: None,
@@ -158,6 +166,7 @@ impl Session {
             reconnect.handle_open(now);
         }
         (self.advice, self.close) = (None, None);
+        self.beside = Beside::new(now);
         self.events.extend(self.learning.as_mut().and_then(|learning| learning.handle_link_up(now)));
         self.transfers.handle_link_up(now, rtt);
         self.speech.handle_link_up(now);
@@ -192,8 +201,13 @@ impl Session {
         let lesson = learning.and_then(|learning| learning.handle_link_down(now, &mut disconnect));
         self.events.push_back(Event::LinkDown(disconnect));
         self.events.extend(lesson);
-        let next = self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_lost(now, retry));
-        self.follow(next);
+        let Some(reconnect) = &mut self.reconnect else { return };
+        if self.beside.replaces() {
+            reconnect.handle_replaced(now);
+        } else {
+            let next = reconnect.handle_lost(now, retry);
+            self.follow(next);
+        }
     }
 
     /// A dial has failed, with this advice: that of the opening handshake's error, which `bowline-handshake` provides,
@@ -202,6 +216,7 @@ impl Session {
     /// counts as [none](crate::closing::Obstacle::NotWebSocket):
     /// `Disconnect::connect_failed(Obstacle::NotWebSocket, "").retry()`.
     pub fn handle_dial_failed(&mut self, now: Instant, retry: Retry) {
+        self.beside.handle_done();
         let next =
             self.reconnect.as_mut().and_then(|reconnect| reconnect.handle_dial_failed(now, retry, None));
         self.follow(next);
@@ -326,6 +341,12 @@ impl Session {
     }
 
     // ----- inside -----
+
+    /// Whether the peer has something to say: that something has arrived, or more of a file. A sender whose source gives nothing says
+    /// so, again and again.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.transfers.in_flight() > 0 || self.transfers.promised() > 0 || self.speech.is_busy()
+    }
 
     pub(crate) fn has_link(&self) -> bool {
         self.transfers.has_link()

@@ -1,5 +1,6 @@
 //! A client's session through links that begin and end, and the pump between session and connection.
 
+mod beside;
 mod learning;
 mod links;
 mod messages;

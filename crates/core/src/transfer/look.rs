@@ -79,6 +79,11 @@ impl Transfers {
         self.link.as_ref().is_some_and(|link| link.moved > 0 || link.ahead.ended() > 0)
     }
 
+    /// Whether anything is open on this link: offered, asked for, or under way.
+    pub(crate) fn has_open(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.opened().any())
+    }
+
     /// Since when something waits for the peer over this link, which has said nothing of it since: an answer, an
     /// acknowledgement, bytes. `None` if nothing does; what is paused or put off does not.
     pub(crate) fn awaits_since(&self) -> Option<Instant> {

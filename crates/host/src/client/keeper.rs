@@ -7,6 +7,9 @@
 //!    │                         ▼                                                      ▼
 //!    └─── time passes ──── waiting ◀──────────────────────────── given up ◀───────────┘
 //! ```
+//!
+//! A link that falls silent while something waits for it stays up, and is dialled beside: if that succeeds first, the new one
+//! takes its place ([`replace`](Keeper::replace)).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -112,8 +115,20 @@ impl<T> Keeper<T> {
         self.tell(event);
     }
 
+    /// A dial has succeeded while this connection is up: whether it takes its place. Then take all outputs before the link
+    /// [is up](Self::handle_link_up); otherwise the new connection is not needed.
+    pub fn replace(&mut self, now: Instant, connection: &mut Connection) -> bool {
+        let replaces = self.desk.session.replace(now, connection);
+        self.handle_events(now);
+        replaces
+    }
+
     /// A dial has failed.
     pub fn handle_dial_failed(&mut self, now: Instant, disconnect: Disconnect) {
+        if self.turns.is_up() {
+            // It was one beside that link, which is told of as ever.
+            return self.desk.session.handle_dial_failed(now, disconnect.retry());
+        }
         let (event, retry) = self.turns.handle_dial_failed(disconnect);
         self.tell(event);
         self.renew_dial_time();
@@ -245,6 +260,7 @@ impl<T> Keeper<T> {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dial => self.dial(),
+            Event::DialBeside => self.outputs.push_back(Output::Dial),
             Event::Waiting { until } if self.wanted != Wanted::Nothing => self.handle_waiting(now, until),
             Event::GaveUp(why) => self.give_up(now, why),
             Event::LinkDown(disconnect) => self.handle_link_down(disconnect),

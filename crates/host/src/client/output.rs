@@ -12,7 +12,7 @@ use crate::transfer::{Finished, TransferError, TransferProgress};
 /// What an adapter is to do, or to pass on.
 #[derive(Debug)]
 pub enum Output<T> {
-    /// Dial; [`spoken`] says what is to become of it.
+    /// Dial, perhaps while a link is up; [`spoken`] says what is to become of it.
     Dial,
     /// Give up the dial that may be under way.
     Abandon,

@@ -1,7 +1,7 @@
 //! The task behind a client: it dials, carries bytes, and passes on what its keeper says.
 
-use bowline_core::connection;
 use bowline_core::transfer::{self, Traffic, TransferId};
+use bowline_core::{Close, Instant, connection};
 use bowline_handshake::client::Request;
 use bowline_host::DialError;
 use bowline_host::client::{Keeper, Output, Talk, spoken};
@@ -116,14 +116,18 @@ impl Task {
         if let Some(driver) = &mut self.driver {
             self.keeper.pump(now, driver.conn_mut());
         }
-        while let Some(output) = self.keeper.poll_output(now) {
-            self.handle_output(output);
-        }
+        self.pass_on(now);
         if self.keeper.is_due(now) {
             self.traffic.send_replace(self.keeper.traffic());
         }
         for (ticket, progress) in self.keeper.progress(now) {
             ticket.progress.send_replace(progress);
+        }
+    }
+
+    fn pass_on(&mut self, now: Instant) {
+        while let Some(output) = self.keeper.poll_output(now) {
+            self.handle_output(output);
         }
     }
 
@@ -214,12 +218,24 @@ impl Task {
             }
         });
         match link {
-            Ok((driver, round_trip)) => {
+            Ok((driver, round_trip)) if self.makes_way(now) => {
                 self.driver = Some(driver);
                 self.keeper.handle_link_up(now, round_trip);
             }
+            Ok((mut driver, _)) => {
+                let _ = driver.conn_mut().close(now, Close::normal());
+                let_go(driver);
+            }
             Err(disconnect) => self.keeper.handle_dial_failed(now, disconnect),
         }
+    }
+
+    /// Whether a new link is needed: there is none, or one that gives way to it.
+    fn makes_way(&mut self, now: Instant) -> bool {
+        let Some(driver) = &mut self.driver else { return true };
+        let makes_way = self.keeper.replace(now, driver.conn_mut());
+        self.pass_on(now);
+        makes_way
     }
 
     fn ping(&mut self, waiter: Waiter) {

@@ -1,0 +1,80 @@
+//! Doubts long before the verdict: interval 10 s, timeout 40 s. `hurry`: somebody is impatient from now on; `calm`: nobody is.
+
+use super::*;
+
+const TABLE: &str = "
+a silence is probed early, and doubted again and again until the verdict
+    1 hurry; 3.999 T; 4 T => Ping#1; 6.999 T; 7 T => Doubt(7000); 12.999 T; 13 T => Doubt(13000); 25 T => Doubt(25000); 44 T => Dead(silent=44000, ping=40000, pongs=0/1) | none
+a byte ends the doubts, and the next probe keeps its distance
+    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 rx | ping@14
+... and where doubts were wrong, the next ones take longer
+    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 rx; 14 T => Ping#2; 19.999 T; 20 T => Doubt(12000) | doubt@32
+... which ends at eight times
+    1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 rx; 14 T => Ping#2; 20 T => Doubt(12000); 21 rx; 24 T => Ping#3; 36 T => Doubt(15000); 37 rx; 40 T => PeerDoesNotPong, Ping#4; 64 T => Doubt(27000); 65 rx; 68 T => Ping#5 | doubt@92
+an answer that nobody has doubted makes nothing longer
+    1 hurry; 4 T => Ping#1; 5 rx; 14 T => Ping#2 | doubt@17
+a transport that takes bytes again shows life
+    1 block; 1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 tx | doubt@14
+who does not wait any more doubts nothing
+    1 hurry; 4 T => Ping#1; 5 calm | dead@44
+who begins to wait late waits as long
+    10 T => Ping#1; 15 hurry | doubt@18
+saying it again begins nothing anew
+    1 hurry; 3 hurry; 4 T => Ping#1; 6 hurry | doubt@7
+there are no more pings than usual
+    1 hurry; 4 T => Ping#1; 4.05 pong(1) => rtt=50; 13.999 T; 14 T => Ping#2 | doubt@17
+a byte is no reason for a ping
+    1 hurry; 2 rx; 4.999 T; 5 T => Ping#1 | doubt@8
+long round trips are no reason for doubts
+    10 T => Ping#1; 12 pong(1) => rtt=2000; 12 hurry; 20 T => Ping#2 | doubt@38
+who does not read cannot see the answer
+    1 hurry; 4 T => Ping#1; 5 pause; 9 T; 10 T => Pong; 11 resume | doubt@14
+a delay of our own is not the peer's silence
+    1 hurry; 4 T => Ping#1; 9.001 T => Stalled(2001), Ping#2 | doubt@12.001
+after a sleep, too, there are doubts
+    1 hurry; 2 wake(60) => Resumed(60000), Ping#1; 5 T => Doubt(5000) | dead@7
+another interval does not make a probe late
+    1 hurry; 4 T => Ping#1; 4.05 pong(1) => rtt=50; 12 pace(2); 12 T => Ping#2 | doubt@15
+";
+
+fn patient() -> Config {
+    Config { timeout: Duration::from_secs(40), ..config(Mode::Full) }
+}
+
+#[test]
+fn every_row_of_the_table_holds() {
+    holds(patient(), TABLE);
+}
+
+#[test]
+fn without_a_verdict_there_are_no_doubts() {
+    holds(
+        config(Mode::KeepaliveOnly),
+        "
+pings come as ever
+    1 hurry; 4 T; 10 T => Ping#1; 13 T; 19 T | ping@20
+",
+    );
+    holds(config(Mode::Off), "\nnothing\n    1 hurry; 4 T; 10 T | none\n");
+}
+
+#[test]
+fn only_who_is_doubtful_is_given_up() {
+    let mut bench = Bench::new(patient());
+    let mut give_up = |at, steps: &[&str]| {
+        for step in steps {
+            bench.step(at, step);
+        }
+        let is_doubtful = bench.heartbeat.is_doubtful();
+        let verdict = bench.heartbeat.give_up(at);
+        assert_eq!(verdict.is_some(), is_doubtful);
+        bench.tell(verdict)
+    };
+    let at = Instant::from_secs;
+    assert_eq!(give_up(at(1), &["hurry"]), "");
+    assert_eq!(give_up(at(4), &["T"]), "");
+    assert_eq!(give_up(at(7), &["T", "rx"]), "");
+    assert_eq!(give_up(at(14), &["T"]), "");
+    assert_eq!(give_up(at(20), &["T"]), "Dead(silent=13000, ping=6000, pongs=0/2)");
+    assert_eq!(give_up(at(21), &[]), "");
+}

@@ -1,0 +1,259 @@
+//! Links that fall silent while something waits: what another one beside them is good for.
+
+use super::*;
+use crate::closing::Kind;
+use crate::{adapt, messages};
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// So long it takes to find a dead link.
+const DEAD: Duration = Duration::from_secs(41);
+
+impl Pair {
+    /// Two that speak of messages, too.
+    fn speaking() -> Self {
+        let mut pair = Self::new();
+        let config = || Config { messages: Some(messages::Config::default()), ..Config::default() };
+        pair.client.1 = Session::client(config(), SEED, pair.now);
+        pair.server.1 = Session::server(config(), pair.now);
+        pair.client.1.handle_link_up(pair.now, None);
+        pair.server.1.handle_link_up(pair.now, None);
+        pair.settle();
+        events(&mut pair.client.1);
+        pair
+    }
+
+    /// The client offers a file, and a part of it gets across.
+    fn begin(&mut self) {
+        self.client.1.transfers_mut().offer(self.now, offer(1 << 20)).expect("new");
+        self.settle();
+        let answer = Answer::Take { from: 0, prefix: Digest::of(b""), epoch: 1, expires: None };
+        assert!(self.server.1.transfers_mut().answer(self.now, ID, answer));
+        self.settle();
+        let chunk = Bytes::from(alloc::vec![7; 4096]);
+        self.client.1.transfers_mut().provide(self.now, ID, 0, chunk);
+        self.settle();
+        self.server.1.transfers_mut().written(self.now, ID, 4096);
+        self.now += SECOND;
+        self.server.1.handle_timeout(self.now);
+        self.settle();
+        assert!(self.client.1.transfers().has_carried());
+        // Another chunk leaves, of which nobody hears.
+        let chunk = Bytes::from(alloc::vec![7; 4096]);
+        self.client.1.transfers_mut().provide(self.now, ID, 4096, chunk);
+        self.leave();
+        events(&mut self.client.1);
+    }
+
+    /// What the client has to say leaves.
+    fn leave(&mut self) {
+        pump(self.now, &mut self.client.0, &mut self.client.1);
+        while !self.client.0.output().is_empty() {
+            self.client.0.handle_written(self.now, self.client.0.output().len());
+        }
+    }
+
+    /// The next deadline of the client.
+    fn deadline(&self) -> Option<Instant> {
+        earliest(self.client.0.poll_timeout(), self.client.1.poll_timeout())
+    }
+
+    /// For so long nothing comes to the client, whose transport takes everything: what it tells meanwhile, and when.
+    fn silence(&mut self, lasts: Duration) -> Vec<(Instant, Event)> {
+        let end = self.now + lasts;
+        let mut told = Vec::new();
+        while let Some(at) = self.deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.client.0.handle_timeout(self.now);
+            self.client.1.handle_timeout(self.now);
+            self.leave();
+            told.extend(events(&mut self.client.1).into_iter().map(|event| (self.now, event)));
+        }
+        self.now = end;
+        told
+    }
+
+    /// Another link takes the place of this one, with a server that has not heard of the end of the old one.
+    fn replace(&mut self) -> bool {
+        let replaces = self.client.1.replace(self.now, &mut self.client.0);
+        if replaces {
+            let config = connection::Config::default;
+            self.client.0 = Connection::client(config(), SEED, self.now);
+            self.client.1.handle_link_up(self.now, None);
+            self.server =
+                (Connection::server(config(), SEED, self.now), Session::server(Config::default(), self.now));
+            self.server.1.handle_link_up(self.now, None);
+        }
+        replaces
+    }
+}
+
+/// After how long another link was wanted.
+fn wanted(told: &[(Instant, Event)], since: Instant) -> Vec<Duration> {
+    told.iter().filter(|(_, event)| *event == Event::DialBeside).map(|(at, _)| *at - since).collect()
+}
+
+fn has_dialled(told: &[Event]) -> bool {
+    told.iter().any(|event| matches!(event, Event::Dial | Event::Waiting { .. } | Event::GaveUp(_)))
+}
+
+#[test]
+fn a_link_that_falls_silent_under_a_transfer_is_replaced_in_seconds() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let since = pair.now;
+    let told = pair.silence(10 * SECOND);
+    let wanted = wanted(&told, since);
+    assert!(matches!(wanted[..], [after] if after <= 7 * SECOND), "{wanted:?}");
+    assert!(pair.replace());
+    let told = events(&mut pair.client.1);
+    assert!(!has_dialled(&told), "{told:?}");
+    let Some(Event::LinkDown(ended)) = told.iter().find(|event| matches!(event, Event::LinkDown(_))) else {
+        panic!("{told:?}");
+    };
+    assert_eq!(ended.kind(), Kind::KeepaliveTimeout);
+    let text = ended.to_string();
+    assert!(
+        text.contains(
+            "nothing received for 11.0 s, ping unanswered for 8.0 s; a new connection took its place"
+        ),
+        "{text}"
+    );
+    // The file is offered anew, from where it stood.
+    pair.settle();
+    let told = events(&mut pair.server.1);
+    assert!(
+        told.iter().any(|event| matches!(event, Event::Transfer(transfer::Event::Offered { .. }))),
+        "{told:?}"
+    );
+    // It ends as any other, and that is when the client dials.
+    pair.client.0.handle_end(pair.now, End::Eof);
+    pump(pair.now, &mut pair.client.0, &mut pair.client.1);
+    assert!(has_dialled(&events(&mut pair.client.1)));
+}
+
+#[test]
+fn a_link_that_speaks_again_is_kept() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let told = pair.silence(10 * SECOND);
+    assert_eq!(wanted(&told, pair.now).len(), 1);
+    pair.server.0.close(pair.now, Close::normal()).expect("open");
+    carry(pair.now, &mut pair.server.0, &mut pair.client.0);
+    assert!(!pair.replace());
+    assert!(!events(&mut pair.client.1).iter().any(|event| matches!(event, Event::LinkDown(_))));
+}
+
+#[test]
+fn a_link_that_has_carried_nothing_is_not_joined_by_others() {
+    let mut pair = Pair::new();
+    pair.client.1.transfers_mut().offer(pair.now, offer(1 << 20)).expect("new");
+    pair.settle();
+    let told = pair.silence(DEAD);
+    assert_eq!(wanted(&told, pair.now), []);
+    assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
+}
+
+#[test]
+fn one_that_had_nothing_to_carry_for_a_while_is() {
+    for (quiet, joined) in [(9, false), (11, true)] {
+        let mut pair = Pair::speaking();
+        pair.silence(quiet * SECOND);
+        let since = pair.now;
+        let messages = pair.client.1.messages_mut().expect("it speaks");
+        messages.send(since, Message::text("anybody there?")).expect("room");
+        pair.leave();
+        let told = pair.silence(10 * SECOND);
+        assert_eq!(!wanted(&told, since).is_empty(), joined, "after {quiet} s");
+    }
+}
+
+#[test]
+fn a_link_with_nothing_to_carry_waits_for_the_verdict() {
+    let mut pair = Pair::new();
+    let told = pair.silence(DEAD);
+    assert_eq!(wanted(&told, pair.now), []);
+    assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
+}
+
+#[test]
+fn after_a_dial_that_failed_there_is_another_one_later_and_the_end_is_as_ever() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let since = pair.now;
+    let (mut tries, mut end) = (Vec::new(), None);
+    while end.is_none() {
+        let told = pair.silence(SECOND / 2);
+        tries.extend(wanted(&told, since));
+        if !tries.is_empty() {
+            pair.client.1.handle_dial_failed(pair.now, Retry::No(Why::Refused));
+        }
+        end = told
+            .iter()
+            .position(|(_, event)| matches!(event, Event::LinkDown(_)))
+            .map(|at| told[at..].to_vec());
+        assert!(pair.now - since < DEAD);
+    }
+    let seconds: Vec<_> = tries.iter().map(Duration::as_secs).collect();
+    assert_eq!(seconds, [5, 11]);
+    let told: Vec<_> = end.into_iter().flatten().map(|(_, event)| event).collect();
+    assert!(has_dialled(&told), "{told:?}");
+}
+
+#[test]
+fn while_one_is_dialled_no_other_is() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let since = pair.now;
+    let told = pair.silence(20 * SECOND);
+    assert_eq!(wanted(&told, since).len(), 1);
+}
+
+#[test]
+fn a_silence_under_a_transfer_teaches_nothing_of_the_path() {
+    let mut pair = Pair::new();
+    let interval = pair.client.1.heartbeat_interval(pair.now);
+    pair.begin();
+    pair.silence(10 * SECOND);
+    assert!(pair.replace());
+    assert_eq!(pair.client.1.heartbeat_interval(pair.now), interval);
+    assert_eq!(adapt::Config::default().interval, interval.expect("a client"));
+}
+
+/// Somebody says something each second, and hears that it has arrived, until nothing arrives any more.
+#[test]
+fn a_silence_in_a_conversation_teaches_nothing_of_the_path() {
+    let mut pair = Pair::speaking();
+    let interval = pair.client.1.heartbeat_interval(pair.now);
+    let say = |pair: &mut Pair| {
+        let messages = pair.client.1.messages_mut().expect("it speaks");
+        messages.send(pair.now, Message::text("hello")).expect("room");
+        pair.leave();
+    };
+    for _ in 0..12 {
+        say(&mut pair);
+        pair.server.0.ping(pair.now, b"any byte").expect("room");
+        carry(pair.now, &mut pair.server.0, &mut pair.client.0);
+        pair.silence(SECOND);
+    }
+    let told = pair.silence(DEAD);
+    assert!(told.iter().any(|(_, event)| matches!(event, Event::LinkDown(_))));
+    assert_eq!(pair.client.1.heartbeat_interval(pair.now), interval);
+}
+
+#[test]
+fn a_server_dials_nobody() {
+    let mut pair = Pair::new();
+    pair.begin();
+    let mut server = core::mem::replace(
+        &mut pair.server,
+        (
+            Connection::server(connection::Config::default(), SEED, pair.now),
+            Session::server(Config::default(), pair.now),
+        ),
+    );
+    core::mem::swap(&mut server, &mut pair.client);
+    let told = pair.silence(20 * SECOND);
+    assert_eq!(wanted(&told, pair.now), []);
+}
