@@ -25,6 +25,8 @@ LIMIT = 200
 # With default settings: the heartbeat and its timeout; and the longest dial with the longest wait that an outage of two minutes
 # leads to.
 DIAL, DEAD, BACK = 10, 20 + 20, 10 + 16
+# After so much silence under a transfer another connection is tried.
+DOUBT = 3 + 3
 SILENT_SERVER = ["--heartbeat", "300s"]
 QUICK, QUICKLY_DEAD = ["--heartbeat", "5s", "--timeout", "5s"], 5 + 5
 
@@ -222,6 +224,22 @@ def shot(world, way):
     return f"{len(ends)} resets"
 
 
+def mute(world, way):
+    """The path forgets a connection that is busy, and drops what comes of it; new ones are carried."""
+    nat = Nat()
+    world.over(nat=nat, rate=1e5, delay=0.1)
+    command, file, to, flow = world.transfer(way, 1_500_000)
+    time.sleep(4)
+    nat.forget()
+    cut = time.monotonic()
+    arrives(command, file, to)
+    (why,) = command.ends()
+    assert command.links() == 2 and "replaced by a new connection" in why, f"{command.links()} connections: {why}"
+    found = next(at for at, event in command.events("state", "down") if event["why"] == why) - cut
+    assert found < DOUBT + 2, f"it was replaced after {found:.1f} s"
+    return f"replaced after {found:.1f} s"
+
+
 def clogged(world, way):
     """Large packets are dropped without a word: each connection opens, and carries nothing."""
     path = world.over(QUICK)
@@ -278,6 +296,7 @@ SCENARIOS = {
     "a NAT forgets, and pings are in time": (settled,),
     "all goes wrong, and nothing is said": (idle,),
     **{f"a reset now and then, {way}": (shot, way) for way in BOTH},
+    **{f"a busy connection is forgotten, {way}": (mute, way) for way in BOTH},
     **{f"large packets are lost, {way}": (clogged, way) for way in BOTH},
     **{f"13 s of somebody else's queue, {way}": (queued, way) for way in BOTH},
     "nobody answers": (unreachable,),

@@ -45,9 +45,11 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
         connection.set_heartbeat_interval(now, change.to, change.why);
     }
     send(now, connection, session);
-    connection.set_awaiting(now, session.is_owed());
+    let (in_flight, promised) = (session.transfers().in_flight(), session.transfers().promised());
+    // A sender whose source gives nothing says so, again and again.
+    connection.set_awaiting(now, in_flight > 0 || promised > 0);
     connection.set_impatient(now, session.is_impatient(now));
-    connection.keep_places(session.transfers().promised() > KEEP);
+    connection.keep_places(promised > KEEP);
 }
 
 fn handle(now: Instant, connection: &mut Connection, session: &mut Session, event: Event) {

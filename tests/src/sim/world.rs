@@ -304,7 +304,9 @@ impl World {
         let any = self.worker.work(self.now, &mut self.session, &mut self.client_disk);
         for event in from..self.worker.told.len() {
             match &self.worker.told[event].1 {
-                session::Event::Dial => self.opening = Some(self.now + self.handshake),
+                session::Event::Dial | session::Event::DialBeside => {
+                    self.opening = Some(self.now + self.handshake)
+                }
                 session::Event::Waiting { .. } => self.opening = None,
                 session::Event::LinkDown(end) => {
                     let end = end.clone();
@@ -336,6 +338,12 @@ impl World {
             self.session.handle_dial_failed(self.now, Retry::Backoff);
             return true;
         };
+        if let Some(life) = self.lives.iter_mut().find(|life| life.is_current) {
+            if !self.session.replace(self.now, &mut life.pair.client.connection) {
+                return true;
+            }
+            self.work();
+        }
         let (mut client, mut server) = (self.connection.clone(), self.connection.clone());
         if self.quiet_server {
             server.heartbeat.mode = Mode::Off;

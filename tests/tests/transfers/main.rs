@@ -115,6 +115,7 @@ over! {
             a_proxy_that_says_nothing_is_named_when_the_time_is_over;
         stuck:
             a_peer_that_takes_no_more_is_found_and_the_file_goes_on
+            a_link_that_carries_nothing_more_is_replaced_before_it_is_found_dead
             a_close_does_not_wait_for_a_peer_that_takes_no_more
             a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave
             a_server_that_stops_tells_of_a_client_that_does_not_leave;
@@ -181,6 +182,7 @@ over! {
             a_server_stops_in_time_whoever_is_shaking_hands;
         stuck:
             a_peer_that_takes_no_more_is_found_and_the_file_goes_on
+            a_link_that_carries_nothing_more_is_replaced_before_it_is_found_dead
             a_close_does_not_wait_for_a_peer_that_takes_no_more
             a_server_that_stops_does_not_wait_for_a_client_that_does_not_leave;
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bowline_blocking::dial;
 use bowline_core::closing::Kind;
+use bowline_core::connection::Event;
 use bowline_core::transfer::SUBPROTOCOL;
 use bowline_handshake::client::Request;
 use bowline_host::client::{ClientConfig, LinkEvent};
@@ -43,6 +44,38 @@ pub(crate) fn a_peer_that_takes_no_more_is_found_and_the_file_goes_on(pair: Pair
     assert!(start.elapsed() < default.interval + default.timeout, "{:?}", start.elapsed());
     let sent = transfer.finished().expect("sent");
     assert!(sent.links >= 2, "{sent:?}");
+    assert!(serving.file("file") == contents(LEN));
+}
+
+/// The server does not know yet that the old link is dead, which its heartbeat would tell only later.
+pub(crate) fn a_link_that_carries_nothing_more_is_replaced_before_it_is_found_dead(pair: Pair) {
+    let serving = Serving::start(pair, ServerConfig::default());
+    let dir = folder();
+    let proxy = stalling_proxy(serving.server.address(), 3_000_000);
+    let mut client = serving.client_at(proxy, quick());
+    let mut transfer = client.upload(&source(&dir, LEN), name("file"), id(1)).expect("queued");
+    until(&mut transfer, |progress| progress.received > 0);
+    let start = Instant::now();
+    let mut told = Vec::new();
+    let disconnect = loop {
+        match client.event() {
+            LinkEvent::Down { disconnect } => break disconnect,
+            event => told.push(event),
+        }
+    };
+    if disconnect.kind() == Kind::LocalSuspend {
+        // On a machine with too much to do it was we who did not run.
+        return;
+    }
+    let default = ClientConfig::default().connection.heartbeat;
+    assert!(start.elapsed() < default.interval + default.timeout, "{:?}", start.elapsed());
+    assert!(disconnect.to_string().contains("replaced by a new connection"), "{disconnect}");
+    let is_doubt = |event: &LinkEvent| matches!(event, LinkEvent::Notice(Event::Doubtful { .. }));
+    assert!(told.iter().any(is_doubt), "{told:?}");
+    let next = client.event();
+    assert!(matches!(next, LinkEvent::Up { link: 2 }), "{next:?}");
+    let sent = transfer.finished().expect("sent");
+    assert_eq!(sent.links, 2, "{sent:?}");
     assert!(serving.file("file") == contents(LEN));
 }
 

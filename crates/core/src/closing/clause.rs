@@ -55,7 +55,6 @@ pub(super) enum Clause {
     Stuck {
         lasted: Duration,
         queued: u64,
-        hint: Hint,
     },
     Suspended {
         lasted: Duration,
@@ -85,7 +84,6 @@ pub(super) enum Hint {
     LongSilence { silence: Duration, survived: Duration },
     SameSize { at: u64 },
     AtOnce { times: u32 },
-    Replaced,
 }
 
 impl Clause {
@@ -194,9 +192,9 @@ impl fmt::Display for Clause {
                 }
                 write!(f, "{hint}")
             }
-            Self::Stuck { lasted, queued, hint } => write!(
+            Self::Stuck { lasted, queued } => write!(
                 f,
-                "peer or path stopped taking data: {} waiting, nothing accepted for {}{hint}",
+                "peer or path stopped taking data: {} waiting, nothing accepted for {}",
                 Size(queued, 1),
                 Secs(lasted)
             ),
@@ -231,7 +229,6 @@ impl fmt::Display for Hint {
                 Size(at, 2)
             ),
             Self::AtOnce { times } => write!(f, "; server accepts, then drops at once ({times} times)"),
-            Self::Replaced => f.write_str("; a new connection took its place"),
         }
     }
 }

@@ -125,8 +125,7 @@ impl Case<'_> {
             }
             Cause::Unanswered { since } => (Kind::CloseTimeout, Clause::Unanswered(self.at - since)),
             Cause::Stuck { since } => {
-                let (lasted, queued) = (self.at - since, self.evidence.queued);
-                (Kind::WriteStall, Clause::Stuck { lasted, queued, hint: Hint::Nothing })
+                (Kind::WriteStall, Clause::Stuck { lasted: self.at - since, queued: self.evidence.queued })
             }
             Cause::Dead => {
                 let dead = self.dead();

@@ -98,8 +98,6 @@ pub struct Evidence {
     pub pongs: u64,
     /// How long an answer may reasonably take: the round-trip time and four times its variation.
     pub answer_time: Option<Duration>,
-    /// Another connection to the same peer took the place of this one, which was given up before its time.
-    pub replaced: bool,
     /// How earlier links on the same path ended.
     pub history: History,
 }

@@ -132,12 +132,11 @@ impl Case<'_> {
             Ping::None => None,
         };
         if let Some(lasted) = stall {
-            let hint = if self.evidence.replaced { Hint::Replaced } else { Hint::Nothing };
             return Verdict {
                 who: Who::PeerOrPath,
                 kind: Kind::WriteStall,
                 retry: Retry::Backoff,
-                clause: Clause::Stuck { lasted, queued: self.evidence.queued, hint },
+                clause: Clause::Stuck { lasted, queued: self.evidence.queued },
             };
         }
         Verdict {
@@ -153,10 +152,7 @@ impl Case<'_> {
     }
 
     fn dead_hint(&self) -> Hint {
-        let Evidence { pings, pongs, replaced, .. } = *self.evidence;
-        if replaced {
-            return Hint::Replaced;
-        }
+        let Evidence { pings, pongs, .. } = *self.evidence;
         if pongs == 0 && pings >= 3 {
             return Hint::NeverPonged { pings };
         }

@@ -71,7 +71,6 @@ impl Connection {
             ping,
             pings: self.heartbeat.pings(),
             pongs: self.heartbeat.pongs(),
-            replaced: self.has_given_way,
             answer_time: self.heartbeat.rtt().pto(),
             history: self.history.as_deref().copied().unwrap_or_default(),
             longest_message: self.stats.longest_received,

@@ -4,6 +4,9 @@ use super::{Connection, Event};
 use crate::Instant;
 use crate::closing;
 use crate::heartbeat::{Beat, News};
+use crate::recorder::What;
+use bytes::Bytes;
+use core::time::Duration;
 
 /// The newest ping of ours, as evidence for the end.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +46,8 @@ impl Connection {
             }
             Some(Beat::Doubt { silent }) => self.tell(now, Event::Doubtful { silent }),
             Some(Beat::Dead { ping, .. }) => {
-                let ping = ping.map_or(closing::Ping::Unsent, closing::Ping::Unanswered);
                 let last_words = self.closing.dead(now);
-                self.tell_end(now, ping);
-                if let Some(payload) = last_words {
-                    self.outbox.close_now(payload);
-                }
+                self.die(now, ping, last_words);
             }
             None => {}
         }
@@ -61,11 +60,19 @@ impl Connection {
         if !self.closing.wants_heartbeat() {
             return false;
         }
-        let dead = self.heartbeat.give_up(now);
-        self.has_given_way = dead.is_some();
-        self.beat(now, dead);
+        let Some(Beat::Dead { ping, .. }) = self.heartbeat.give_up(now) else { return false };
+        self.note(now, What::GaveWay);
+        let last_words = self.closing.give_way(now);
+        self.die(now, ping, last_words);
         self.settle(now);
-        self.has_given_way
+        true
+    }
+
+    fn die(&mut self, now: Instant, ping: Option<Duration>, last_words: Option<Bytes>) {
+        self.tell_end(now, ping.map_or(closing::Ping::Unsent, closing::Ping::Unanswered));
+        if let Some(payload) = last_words {
+            self.outbox.close_now(payload);
+        }
     }
 
     fn news(&mut self, now: Instant, news: Option<News>) {

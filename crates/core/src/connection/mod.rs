@@ -108,8 +108,6 @@ pub struct Connection {
     told_reading: bool,
     told_at: Instant,
     close_received: bool,
-    /// Another connection takes the place of this one.
-    has_given_way: bool,
     /// What the peer did wrong, until it is told.
     fault: Option<Box<Fault>>,
     /// The message that is sent in pieces.
@@ -162,7 +160,6 @@ impl Connection {
             told_reading: true,
             told_at: now,
             close_received: false,
-            has_given_way: false,
             fault: None,
             send_buffer: config.send_buffer.max(1),
             write_timeout: config.write_timeout,
@@ -297,7 +294,7 @@ impl Connection {
     /// not count as a limit of the path on silence: the path may have been cut under what was said, or under the
     /// answer.
     ///
-    /// `pump` sets this while messages or chunks of files are not acknowledged, or while more chunks may come.
+    /// `pump` sets this while chunks of files are not acknowledged, or while more of them may come.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }

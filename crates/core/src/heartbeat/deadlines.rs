@@ -32,8 +32,12 @@ impl Heartbeat {
                 // While the link carries our bytes, the far side frees room in a full transport, and `drained`
                 // moves; while it carries theirs, `silent_from` does. If neither does, nothing has crossed.
                 let asked = self.pings.newest_left().unwrap_or(queued);
-                let timeout = if resume { self.resume_timeout(queued) } else { self.timeout() };
-                after(asked.max(self.silent_from).max(self.drained), timeout)
+                let (timeout, usual) = if resume {
+                    (self.resume_timeout(queued), Instant::ZERO)
+                } else {
+                    (self.timeout(), self.doubt.usual)
+                };
+                after(asked.max(usual).max(self.silent_from).max(self.drained), timeout)
             }
             _ => None,
         }

@@ -26,6 +26,8 @@ const MOST_WRONG: u8 = 3;
 pub(super) struct Doubt {
     /// Since when somebody is waiting who could do something about it. Nobody is before the end of time.
     impatient: Instant,
+    /// When the ping that is out would have been due if nobody were; zero if it was not early. The verdict waits as long as ever.
+    pub(super) usual: Instant,
     /// How many doubts there have been in this silence, and when the last one was.
     raised: u8,
     last: Instant,
@@ -35,7 +37,7 @@ pub(super) struct Doubt {
 
 impl Default for Doubt {
     fn default() -> Self {
-        Self { impatient: Instant::MAX, raised: 0, last: Instant::ZERO, wrong: 0 }
+        Self { impatient: Instant::MAX, usual: Instant::ZERO, raised: 0, last: Instant::ZERO, wrong: 0 }
     }
 }
 
@@ -58,7 +60,7 @@ impl Doubt {
 impl Heartbeat {
     /// Whether somebody waits for the peer who would rather use another connection than wait for the verdict. While that is so,
     /// a silence of 3 s is probed, though not more often than usual, and if the answer takes 3 s, or longer than the path
-    /// explains, there is a [`Beat::Doubt`]. Only with [`Mode::Full`]. Default: nobody.
+    /// explains, there is a [`Beat::Doubt`]. The verdict comes no sooner for it. Only with [`Mode::Full`]. Default: nobody.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         let now = self.advance(now);
         self.doubt.impatient = if impatient { self.doubt.impatient.min(now) } else { Instant::MAX };

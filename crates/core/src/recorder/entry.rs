@@ -43,6 +43,8 @@ pub(crate) enum What {
     /// This many bytes of messages were waiting to leave when all was over.
     NotLeft(u64),
     GaveUp(GaveUp),
+    /// Another connection takes the place of this one.
+    GaveWay,
     /// It goes on; this is when somebody looked.
     Now(Standing),
 }

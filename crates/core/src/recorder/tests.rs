@@ -193,7 +193,12 @@ fn each_entry_has_its_words() {
         (What::TransportEnded(End::LocalAbort), "we drop the connection"),
         (What::TransportEnded(End::Miscounted), "this program miscounted its writes: we drop the connection"),
         (What::NotLeft(1), "1 byte had not left"),
-        (What::GaveUp(GaveUp::NobodyThere), "nobody is there: gave up"),
+        (
+            What::Doubtful(Duration::from_secs(6).into()),
+            "nothing has come for 6.0 s, and a ping has no answer",
+        ),
+        (What::GaveWay, "a new connection takes its place"),
+        (What::GaveUp(GaveUp::NobodyThere), "no sign of life: gave up"),
         (What::GaveUp(GaveUp::CloseUnanswered), "our close frame was not answered: gave up"),
         (What::GaveUp(GaveUp::NothingTaken), "nothing leaves any more: gave up"),
         (What::GaveUp(GaveUp::NothingToRead), "there is nothing more to read"),

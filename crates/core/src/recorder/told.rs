@@ -170,8 +170,9 @@ impl fmt::Display for Note {
                 End::Miscounted => "this program miscounted its writes: we drop the connection",
             }),
             What::NotLeft(bytes) => write!(f, "{} had not left", Size(bytes, 1)),
+            What::GaveWay => f.write_str("a new connection takes its place"),
             What::GaveUp(why) => f.write_str(match why {
-                GaveUp::NobodyThere => "nobody is there: gave up",
+                GaveUp::NobodyThere => "no sign of life: gave up",
                 GaveUp::CloseUnanswered => "our close frame was not answered: gave up",
                 GaveUp::NothingTaken => "nothing leaves any more: gave up",
                 GaveUp::NothingToRead => "there is nothing more to read",

@@ -342,12 +342,6 @@ impl Session {
 
     // ----- inside -----
 
-    /// Whether the peer has something to say: that something has arrived, or more of a file. A sender whose source gives nothing says
-    /// so, again and again.
-    pub(crate) fn is_owed(&self) -> bool {
-        self.transfers.in_flight() > 0 || self.transfers.promised() > 0 || self.speech.is_busy()
-    }
-
     pub(crate) fn has_link(&self) -> bool {
         self.transfers.has_link()
     }

@@ -70,10 +70,19 @@ impl Closing {
     /// The heartbeat found that nobody is there. The answer is the payload of a last Close frame for a peer that hears
     /// us although we do not hear it: offer it to the transport once, and drop it.
     pub fn dead(&mut self, now: Instant) -> Option<Bytes> {
+        self.die(now, Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"))
+    }
+
+    /// Perhaps nobody is there, and another connection to the same peer takes the place of this one. The answer is as that of
+    /// [`dead`](Self::dead).
+    pub fn give_way(&mut self, now: Instant) -> Option<Bytes> {
+        self.die(now, Close::ours(CloseCode::GOING_AWAY, "replaced by a new connection"))
+    }
+
+    fn die(&mut self, now: Instant, close: Close) -> Option<Bytes> {
         let now = self.at(now);
         let payload = match self.state {
             State::Open => {
-                let close = Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout");
                 let payload = close.encode();
                 self.exchange = Exchange::Sent(close);
                 Some(payload)

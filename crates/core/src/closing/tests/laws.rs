@@ -103,8 +103,8 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         any::<u64>().prop_map(|secs| Ping::Unanswered(Duration::from_secs(secs))),
     ];
     let answer = prop_oneof![Just(None), any::<u64>().prop_map(|secs| Some(Duration::from_secs(secs)))];
-    (cut, ping, answer, any::<u64>(), any::<u64>(), 0_u64..5, 0_u64..2, any::<bool>()).prop_map(
-        |(cut, ping, answer_time, incomplete_message, queued, pings, pongs, replaced)| Evidence {
+    (cut, ping, answer, any::<u64>(), any::<u64>(), 0_u64..5, 0_u64..2).prop_map(
+        |(cut, ping, answer_time, incomplete_message, queued, pings, pongs)| Evidence {
             cut,
             incomplete_message,
             queued,
@@ -115,7 +115,6 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             pings,
             pongs,
             answer_time,
-            replaced,
             history: History::default(),
         },
     )

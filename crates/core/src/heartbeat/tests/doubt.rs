@@ -4,7 +4,7 @@ use super::*;
 
 const TABLE: &str = "
 a silence is probed early, and doubted again and again until the verdict
-    1 hurry; 3.999 T; 4 T => Ping#1; 6.999 T; 7 T => Doubt(7000); 12.999 T; 13 T => Doubt(13000); 25 T => Doubt(25000); 44 T => Dead(silent=44000, ping=40000, pongs=0/1) | none
+    1 hurry; 3.999 T; 4 T => Ping#1; 6.999 T; 7 T => Doubt(7000); 12.999 T; 13 T => Doubt(13000); 25 T => Doubt(25000); 49 T => Doubt(49000); 50 T => Dead(silent=50000, ping=46000, pongs=0/1) | none
 a byte ends the doubts, and the next probe keeps its distance
     1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 rx | ping@14
 ... and where doubts were wrong, the next ones take longer
@@ -16,7 +16,9 @@ an answer that nobody has doubted makes nothing longer
 a transport that takes bytes again shows life
     1 block; 1 hurry; 4 T => Ping#1; 7 T => Doubt(7000); 8 tx | doubt@14
 who does not wait any more doubts nothing
-    1 hurry; 4 T => Ping#1; 5 calm | dead@44
+    1 hurry; 4 T => Ping#1; 5 calm | dead@50
+an early probe makes no early verdict, nor a late one of the next ping
+    1 hurry; 4 T => Ping#1; 4.05 pong(1) => rtt=50; 5 calm; 6 pace(2); 6.05 T => Ping#2 | dead@46.05
 who begins to wait late waits as long
     10 T => Ping#1; 15 hurry | doubt@18
 saying it again begins nothing anew
