@@ -1,4 +1,4 @@
-//! The second half of the sentence: what the Close frames do not tell.
+//! The second half of the sentence: what the Close frames do not say.
 
 use super::close::Close;
 use super::evidence::{Cut, End, Ping};
@@ -15,17 +15,17 @@ use core::time::Duration;
 pub(super) enum Clause {
     /// The Close frames say it all.
     Nothing,
-    /// Both sides closed, but ours was still queued.
+    /// Both sides closed, but our Close was still queued.
     NotLeft,
     FoundAfterFailedWrite,
-    /// We could not go on, and our Close frame did not say so.
+    /// We failed the connection, and our Close frame did not say so.
     Failed(Close),
     Ended {
         end: Ended,
         cut: Cut,
         incomplete_message: u64,
         announced: bool,
-        /// For how long nothing had crossed, where that is worth a word.
+        /// How long nothing had crossed, if that is long enough to mention.
         silence: Option<Duration>,
         hint: Hint,
     },
@@ -60,10 +60,10 @@ pub(super) enum Clause {
         lasted: Duration,
         ago: Duration,
     },
-    /// The peer gave us up, for we did not run for so long.
+    /// The peer gave up on us because this process did not run for so long.
     Slept(Duration),
     Unanswered(Duration),
-    /// There was no connection, in the words of whoever tried.
+    /// There was no connection; these are the words of whoever tried to make one.
     Unopened(String),
 }
 
@@ -71,11 +71,11 @@ pub(super) enum Clause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     pub(super) end: End,
-    /// A write failed before. The error of a reset is told only once, so the reading side may find no more than an end.
+    /// A write failed before. The system reports a reset only once, so the reading side may see no more than an EOF.
     pub(super) after_failed_write: bool,
 }
 
-/// What follows from the way it ended.
+/// What the way it ended suggests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     Nothing,
@@ -256,7 +256,7 @@ impl fmt::Display for Ended {
     }
 }
 
-/// That an earlier link ended in the same way.
+/// Adds "as before" if an earlier link ended in the same way.
 struct Again(bool);
 
 impl fmt::Display for Again {
@@ -265,11 +265,11 @@ impl fmt::Display for Again {
     }
 }
 
-/// What follows for the heartbeat.
+/// What the end means for the heartbeat interval.
 pub(super) enum Heartbeat {
-    /// Somebody should set it to this at most.
+    /// The interval should be at most this.
     Advised(Duration),
-    /// Somebody has set it to this.
+    /// The interval has been set to this.
     Set(Duration),
 }
 

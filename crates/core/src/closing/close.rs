@@ -12,7 +12,7 @@ pub const MAX_REASON: usize = 123;
 
 /// What a Close frame says: a code and a reason, which may be empty.
 ///
-/// One that was received without a code is [`CloseCode::NO_STATUS`].
+/// A Close received without a code has [`CloseCode::NO_STATUS`].
 ///
 /// ```
 /// use bowline_core::{Close, CloseCode};
@@ -27,11 +27,11 @@ pub struct Close {
     reason: String,
 }
 
-/// A Close that cannot be sent.
+/// Why a Close cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// This number must not stand in a Close frame.
+    /// This number is not allowed in a Close frame.
     #[error("close code {0} must not be sent")]
     InvalidCode(u16),
     /// The reason has this many bytes, and 123 fit.
@@ -46,9 +46,9 @@ pub enum CloseError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// The payload is a single byte, which is no code.
+    /// The payload is a single byte, too short for a code.
     HalfCode,
-    /// This number must not stand in a Close frame.
+    /// This number is not allowed in a Close frame.
     InvalidCode(u16),
     /// The reason is not UTF-8.
     ReasonNotUtf8,
@@ -65,12 +65,12 @@ impl Close {
         Ok(close)
     }
 
-    /// A normal end: 1000 without a reason.
+    /// A normal close: 1000 without a reason.
     pub const fn normal() -> Self {
         Self { code: CloseCode::NORMAL, reason: String::new() }
     }
 
-    /// A Close of ours: the reason is cut at a character boundary where it is too long.
+    /// A Close of our own; a reason that is too long is cut at a character boundary.
     pub(crate) fn ours(code: CloseCode, reason: &str) -> Self {
         let mut end = reason.len().min(MAX_REASON);
         while !reason.is_char_boundary(end) {
@@ -89,7 +89,7 @@ impl Close {
         &self.reason
     }
 
-    /// Whether this can be sent; one that was received perhaps cannot.
+    /// Whether this Close can be sent. One that was received may not be sendable.
     pub(super) fn check(&self) -> Result<(), CloseError> {
         if !self.code.is_sendable() {
             return Err(CloseError::InvalidCode(self.code.as_u16()));
@@ -102,7 +102,7 @@ impl Close {
 
     /// The payload of the frame; empty for [`CloseCode::NO_STATUS`].
     pub fn encode(&self) -> Bytes {
-        // RFC 6455 §7.1.5: an absent code is an empty payload, so that is how to echo one.
+        // RFC 6455 §7.1.5: a Close without a code has an empty payload, and is echoed as one.
         if self.code == CloseCode::NO_STATUS {
             return Bytes::new();
         }
@@ -114,8 +114,8 @@ impl Close {
 
     /// Reads the payload of a Close frame, and says what is wrong with it.
     ///
-    /// What can be read is kept whatever is wrong: an invalid code as its raw number, a reason that is not UTF-8 with
-    /// replacement characters.
+    /// Whatever is wrong, it keeps what can be read: an invalid code as its raw number, and a reason that is not UTF-8
+    /// with replacement characters.
     pub fn decode(payload: &[u8]) -> (Self, Option<Flaw>) {
         let (code, reason) = match payload {
             [] => return (Self { code: CloseCode::NO_STATUS, reason: String::new() }, None),
@@ -134,7 +134,7 @@ impl Close {
 }
 
 impl Flaw {
-    /// The Close that answers a frame with this flaw.
+    /// The Close with which to answer this flaw.
     pub(super) fn answer(self) -> Close {
         match self {
             Self::HalfCode => Close::ours(CloseCode::PROTOCOL_ERROR, "close payload of 1 byte"),
@@ -145,7 +145,7 @@ impl Flaw {
 }
 
 impl fmt::Display for Close {
-    /// Prints like `1011 (internal error) disk full`, on one line whatever the peer put into its reason.
+    /// Prints like `1011 (internal error) disk full`, always on one line, whatever the peer wrote as its reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.code.is_sendable() || self.code == CloseCode::NO_STATUS {
             write!(f, "{}", self.code)?;

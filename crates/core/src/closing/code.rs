@@ -1,4 +1,4 @@
-//! Close codes: what each number means, who may send it, and whether it invites another attempt.
+//! Close codes: what each number means, who may send it, and whether to try again after it.
 
 use super::retry::{Change, Retry, Why};
 use core::fmt;
@@ -6,7 +6,7 @@ use core::time::Duration;
 
 /// The number in a Close frame that says why the connection ends (RFC 6455 §7.4).
 ///
-/// Any number can be held, also one that must not be sent: what a peer did send is evidence.
+/// It can hold any number, even one that must not be sent: what a peer really sent is evidence.
 ///
 /// ```
 /// use bowline_core::CloseCode;
@@ -20,7 +20,7 @@ pub struct CloseCode(u16);
 impl CloseCode {
     /// The connection has done what it was opened for.
     pub const NORMAL: Self = Self(1000);
-    /// A server goes down, or a browser leaves the page.
+    /// A server is going down, or a browser is leaving the page.
     pub const GOING_AWAY: Self = Self(1001);
     /// The sender saw a violation of the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
@@ -32,9 +32,9 @@ impl CloseCode {
     pub const ABNORMAL: Self = Self(1006);
     /// A message held bytes that its type forbids, such as text that is not UTF-8.
     pub const INVALID_DATA: Self = Self(1007);
-    /// A message broke a rule of the sender.
+    /// A message broke one of the sender's rules.
     pub const POLICY: Self = Self(1008);
-    /// A message was longer than the sender takes.
+    /// A message was longer than the sender accepts.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// The client wanted an extension that the server did not offer.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
@@ -44,11 +44,11 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(1012);
     /// The server has too much to do.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// A gateway got no good answer from the server behind it.
+    /// A gateway got no valid response from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
-    /// Local name for a TLS handshake that did not succeed; never on the wire.
+    /// Local name for a failed TLS handshake; never on the wire.
     pub const TLS_HANDSHAKE: Self = Self(1015);
-    /// The client's credentials are missing, wrong, or not good any more (registered with IANA).
+    /// The client's credentials are missing, wrong, or no longer valid (registered with IANA).
     pub const UNAUTHORIZED: Self = Self(3000);
 
     /// The code with this number.
@@ -63,14 +63,14 @@ impl CloseCode {
 
     /// Whether this number may stand in a Close frame.
     ///
-    /// A Close frame with any other is refused when the application wants to send it, and answered with 1002 when it
-    /// is received.
+    /// A Close frame with any other number is refused when the application tries to send it, and answered with 1002
+    /// when one is received.
     pub const fn is_sendable(self) -> bool {
         // RFC 6455 §7.4.1 reserves 1004 to 1006 and 1015; §7.4.2 leaves the rest below 3000 to later standards.
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// The meaning in a few words, the same ones that the `websockets` library of Python prints.
+    /// The meaning in a few words, the same as the Python library `websockets` prints.
     pub const fn explanation(self) -> &'static str {
         match self.0 {
             1000 => "OK",
@@ -94,10 +94,10 @@ impl CloseCode {
         }
     }
 
-    /// Whether to connect again after a peer closed with this code and reason.
+    /// Whether to reconnect after a peer closed with this code and reason.
     ///
-    /// Of the private codes, those that look like an HTTP client error (4400 to 4499) are taken for one, except 4408
-    /// (timeout) and 4429 (too many requests). An application whose server means something else overrides this.
+    /// Private codes that look like an HTTP client error (4400 to 4499) are treated as one, except 4408 (timeout) and
+    /// 4429 (too many requests). An application whose server means something else by them can override this.
     ///
     /// ```
     /// use bowline_core::{CloseCode, Retry};
@@ -112,7 +112,7 @@ impl CloseCode {
             1002 | 1003 | 1007 | 1010 => Retry::No(Why::SameAgain),
             1008 if mentions(reason, "too many pings") => Retry::AfterChange(Change::SlowerHeartbeat),
             1009 => Retry::AfterChange(Change::SmallerMessages),
-            // The registry of close codes asks clients to spread their return over 5 to 30 s.
+            // The registry of close codes asks clients to spread their reconnects over 5 to 30 s.
             1012 => Retry::After { min: Duration::from_secs(5), max: Duration::from_secs(30) },
             1013 => Retry::BackoffAfter(Duration::from_secs(10)),
             1015 => Retry::No(Why::Certificate),
@@ -124,7 +124,7 @@ impl CloseCode {
     }
 }
 
-/// Whether to ask again after a server answered the upgrade with this HTTP status instead of 101.
+/// Whether to try again after a server answered the upgrade with this HTTP status instead of 101.
 ///
 /// A `Retry-After` header is a lower bound that [`Retry::not_before`] adds.
 ///
@@ -135,16 +135,16 @@ impl CloseCode {
 /// ```
 pub const fn retry_status(status: u16) -> Retry {
     match status {
-        // Not implemented, no such version of HTTP, a server that is set up wrongly (RFC 2295, 5842, 2774), a page to log in
-        // at (RFC 6585): the same request meets the same answer.
+        // Not implemented, unsupported HTTP version, a misconfigured server (RFC 2295, 5842, 2774), a login page (RFC
+        // 6585): the same request gets the same answer.
         501 | 505 | 506 | 508 | 510 | 511 => Retry::No(Why::Status(status)),
-        // Whatever else fails there may be mended, also what only some content network knows, such as 520 to 530.
+        // Any other server error may pass, including those that only some CDN uses, such as 520 to 530.
         408 | 425 | 429 | 500..=599 => Retry::Backoff,
         _ => Retry::No(Why::Status(status)),
     }
 }
 
-/// Whether `text` holds `phrase` (given in lower case), in letters of any case.
+/// Whether `text` contains `phrase` (given in lower case), ignoring case.
 pub(super) fn mentions(text: &str, phrase: &str) -> bool {
     text.as_bytes().windows(phrase.len()).any(|window| window.eq_ignore_ascii_case(phrase.as_bytes()))
 }

@@ -1,7 +1,7 @@
-//! The diagnosis: from the evidence to a verdict, first rule that fits.
+//! The diagnosis: turns the evidence into a verdict, by the first rule that fits.
 //!
-//! What a connection says when it ends is often nothing at all; then the length of the silence, the age and the
-//! direction of the last bytes tell which of the usual suspects it was.
+//! A connection often ends without a word. Then the length of the silence, the age, and the direction of the last bytes
+//! tell which of the usual suspects ended it.
 
 use super::clause::{Clause, Ended, Hint};
 use super::close::{Close, Flaw};
@@ -20,15 +20,15 @@ use core::time::Duration;
 pub(super) enum Cause {
     /// The transport ended.
     End(End),
-    /// A write failed after this silence; and this is what reading on found.
+    /// A write failed after this silence, and reading on found this.
     Drained { idle: Duration, then: Option<End> },
-    /// The heartbeat found nobody there.
+    /// The heartbeat found the peer dead.
     Dead,
-    /// Our Close left then, and there was no answer.
+    /// Our Close left at `since` and was not answered.
     Unanswered { since: Instant },
-    /// The data before our Close made no progress since.
+    /// The data before our Close has made no progress since then.
     Stuck { since: Instant },
-    /// Both Close frames were exchanged, and the transport outlived them for long enough.
+    /// Both Close frames were exchanged, and the transport stayed open too long afterwards.
     Settled,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Case<'a> {
     pub(super) evidence: &'a Evidence,
 }
 
-/// A silence before the end is told from this length on.
+/// A silence before the end is mentioned if it lasted at least this long.
 const WORTH_A_WORD: Duration = Duration::from_secs(1);
 
 impl Cause {
@@ -79,8 +79,8 @@ impl Case<'_> {
         }
     }
 
-    /// Bytes of messages that are lost, where the sentence has to say so: behind a Close, which promises an end in order, unless
-    /// it says already what waited, or that nobody was there to take it.
+    /// Bytes of lost messages, if the sentence has to mention them. It has to after a Close, which promises an orderly
+    /// end, unless it already says what was queued or that the peer was dead.
     pub(super) fn lost(&self) -> u64 {
         let is_told = matches!(self.cause, Cause::Stuck { .. } | Cause::Dead);
         if is_told || *self.exchange == Exchange::Neither { 0 } else { self.evidence.lost }
@@ -89,12 +89,12 @@ impl Case<'_> {
     fn peer_closed(&self, close: &Close) -> Verdict {
         let (kind, retry) = match self.flaw {
             Some(_) => (Kind::ProtocolViolation, Retry::No(Why::Invalid)),
-            // Our application closed as well, before it knew.
+            // Our application had closed too, before it knew.
             None if self.asked => (kind_of(close), Retry::No(Why::Asked)),
             None => (kind_of(close), close.code().retry(close.reason())),
         };
         let clause = match (self.recent_stall(), self.cause) {
-            // Its ping could not be answered.
+            // We could not answer its ping.
             (Some(stall), _) if kind == Kind::PeerTimedUsOut => Clause::Slept(stall.lasted),
             (_, Cause::Drained { .. }) => Clause::FoundAfterFailedWrite,
             _ if self.unsent => Clause::NotLeft,
@@ -106,7 +106,7 @@ impl Case<'_> {
     fn we_failed(&self, failed: &Close) -> Verdict {
         let retry = match failed.code() {
             _ if self.asked => Retry::No(Why::Asked),
-            // A passing trouble of ours; everything else would happen again.
+            // A passing fault of our own; anything else would happen again.
             CloseCode::INTERNAL_ERROR => Retry::Backoff,
             _ => Retry::No(Why::SameAgain),
         };
@@ -185,7 +185,7 @@ impl Case<'_> {
         }
     }
 
-    /// The end, if the other side or the path brought it about.
+    /// The end, if the peer or the path caused it.
     pub(super) fn ended_by_other(&self) -> Option<Ended> {
         let end = self.cause.end()?;
         matches!(end, End::Eof | End::TlsTruncated | End::Reset).then(|| self.how(end))
@@ -195,7 +195,7 @@ impl Case<'_> {
         Ended { end, after_failed_write: self.cause.is_drained() }
     }
 
-    /// Whether it was no act of ours that found the end.
+    /// Whether the end was found without an act of ours.
     fn came_by_itself(&self) -> bool {
         matches!(self.cause, Cause::End(End::Eof | End::TlsTruncated | End::Reset | End::TimedOut))
     }
@@ -212,7 +212,7 @@ impl Case<'_> {
         self.traffic.age(self.at)
     }
 
-    /// How long nothing had crossed in either direction when the end came.
+    /// How long nothing had crossed in either direction before the end.
     pub(super) fn idle(&self) -> Duration {
         match self.cause {
             Cause::Drained { idle, .. } => idle,
@@ -221,7 +221,7 @@ impl Case<'_> {
     }
 }
 
-/// What a Close frame of the peer amounts to, if it is valid.
+/// What kind of end a valid Close of the peer means.
 fn kind_of(close: &Close) -> Kind {
     let code = close.code();
     match code.as_u16() {

@@ -16,10 +16,10 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-/// Everything known about the end of a connection, or about why there was none: the evidence, a verdict, and advice.
+/// Everything known about why a connection ended, or was never made: the evidence, a verdict, and advice.
 ///
-/// `Display` is the one sentence for the log. It starts with the words of the `websockets` library of Python, so
-/// that searches and runbooks match; what the Close frames do not tell follows.
+/// `Display` prints one sentence for the log. It starts with the words of the Python library `websockets`, so that
+/// searches and runbooks match, and adds what the Close frames do not say.
 ///
 /// ```
 /// use bowline_core::closing::{Closing, Config, End, Evidence, Kind, Who};
@@ -40,7 +40,7 @@ use core::time::Duration;
 /// assert_eq!(disconnect.retry(), Retry::Now);
 /// ```
 ///
-/// Two are equal if evidence and verdict are; what had happened before is not compared.
+/// Two are equal if their evidence and verdicts are; the timeline is not compared.
 #[derive(Clone, Debug)]
 pub struct Disconnect {
     record: Box<Record>,
@@ -67,7 +67,7 @@ pub(super) struct Record {
     pub(super) verdict: Verdict,
 }
 
-/// What the diagnosis makes of the evidence.
+/// What the diagnosis concludes from the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) who: Who,
@@ -81,12 +81,12 @@ impl Disconnect {
         Self { record: Box::new(record), timeline: None }
     }
 
-    /// All that is known, to be read by people: the sentence, what had happened before, and what to do.
+    /// Everything that is known, for people to read: the sentence, the timeline, and what to do.
     pub fn explain(&self) -> Explanation<'_> {
         Explanation(self)
     }
 
-    /// What had happened before, if a [`Connection`](crate::Connection) kept the record.
+    /// What happened before the end, if a [`Connection`](crate::Connection) recorded it.
     pub fn timeline(&self) -> Option<&Timeline> {
         self.timeline.as_deref()
     }
@@ -115,7 +115,7 @@ impl Disconnect {
         self.record.verdict.retry
     }
 
-    /// The known limit that fits, or the one that the evidence suggests.
+    /// The known limit that matches, or the one that the evidence suggests.
     pub fn suspect(&self) -> Option<Suspect> {
         self.record.verdict.clause.suspect()
     }
@@ -135,8 +135,8 @@ impl Disconnect {
         self.record.exchange.received()
     }
 
-    /// The close code of the connection as RFC 6455 §7.1.5 defines it: the one in the peer's Close, 1005 if that had none,
-    /// and 1006 if there was no Close.
+    /// The close code of the connection as RFC 6455 §7.1.5 defines it: the code in the peer's Close, 1005 if it had
+    /// none, and 1006 if there was no Close.
     pub fn code(&self) -> CloseCode {
         self.received().map_or(CloseCode::ABNORMAL, Close::code)
     }
@@ -146,17 +146,17 @@ impl Disconnect {
         self.record.flaw
     }
 
-    /// How many frames came after the end was settled, and were ignored.
+    /// How many frames arrived after the end was settled, and were ignored.
     pub fn ignored_after_close(&self) -> u64 {
         self.record.ignored
     }
 
-    /// How the transport ended; `None` if it was still there when we gave up waiting.
+    /// How the transport ended; `None` if it was still open when we stopped waiting.
     pub fn end(&self) -> Option<End> {
         self.record.end
     }
 
-    /// Where in the stream of frames the input ended: between two, if it was not looked at any more.
+    /// Where in the stream of frames the input ended; between two frames if we had stopped parsing it.
     pub fn cut(&self) -> Cut {
         self.record.cut
     }
@@ -166,57 +166,56 @@ impl Disconnect {
         self.record.incomplete_message
     }
 
-    /// How old the connection was.
+    /// The age of the connection.
     pub fn age(&self) -> Duration {
         self.record.age
     }
 
-    /// For how long no byte had crossed in either direction.
+    /// How long no byte had crossed in either direction.
     pub fn idle(&self) -> Duration {
         self.record.idle
     }
 
-    /// The longest silence in both directions after which something was received again.
+    /// The longest silence in both directions that the connection survived: something was received after it.
     pub fn longest_silence(&self) -> Duration {
         self.record.longest_silence
     }
 
-    /// Whether the peer had more to say when it fell silent.
+    /// Whether the peer was in the middle of something when it fell silent.
     pub(crate) fn is_owed(&self) -> bool {
         self.record.is_owed
     }
 
-    /// The silence in both directions that our own sending ended, if nothing was received any more after that, and it lasted for
-    /// 10 s or longer: no path forgets a connection sooner. What begins
-    /// while more than 16 KiB have left that nobody has answered is none, for the path may have been cut under them, nor is what
-    /// begins in the middle of a frame, or while the peer has something to say
-    /// ([`Connection::set_awaiting`](crate::Connection::set_awaiting)): it had more to say.
+    /// The silence in both directions that our own sending ended, if nothing was received afterwards. A silence of less
+    /// than 10 s does not count, because no path forgets a connection that soon. Nor does one that began while more than 16 KiB that we had sent were unanswered, because the path may have been cut
+    /// under them, or one that began in the middle of a frame, or while the peer owed an answer
+    /// ([`Connection::set_awaiting`](crate::Connection::set_awaiting)): the peer had more to say.
     pub fn unanswered_silence(&self) -> Option<Duration> {
         self.record.unanswered_silence
     }
 
-    /// The next connection on this path pings at this interval, because of this end: the sentence says so, in the place
-    /// of its advice. [`Adapt`](crate::Adapt) knows the interval.
+    /// Says that, because of this end, the next connection on this path pings at this interval. The sentence then
+    /// reports that instead of its advice. [`Adapt`](crate::Adapt) knows the interval.
     pub fn set_heartbeat(&mut self, interval: Duration) {
         self.record.heartbeat = Some(interval);
     }
 
-    /// Whether there was a connection at all.
+    /// Whether there ever was a connection.
     pub fn was_open(&self) -> bool {
         !matches!(self.record.verdict.clause, Clause::Unopened(_))
     }
 
-    /// How many bytes into a message or frame the input ended, if it did not end between two.
+    /// How many bytes into a message or frame the input ended, if it did not end between two of them.
     pub(super) fn cut_at(&self) -> Option<u64> {
         cut_at(self.record.cut, self.record.incomplete_message)
     }
 
-    /// The longest message that was received whole, in bytes.
+    /// The longest message that was received in full, in bytes.
     pub(super) fn longest_message(&self) -> u64 {
         self.record.longest_message
     }
 
-    /// Dropped without a word, hardly opened.
+    /// Whether it was dropped without a word right after it opened.
     pub(super) fn is_quick(&self) -> bool {
         self.was_open()
             && self.record.age < QUICK

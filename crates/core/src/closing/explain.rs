@@ -1,4 +1,4 @@
-//! The whole story of an end, for people.
+//! The full story of an end, for people.
 
 use super::disconnect::Disconnect;
 use super::kind::Who;
@@ -6,10 +6,10 @@ use super::retry::{Change, Retry, Why};
 use crate::words::{Secs, Wrap};
 use core::fmt::{self, Write as _};
 
-/// Prints everything known about an end on some lines of at most 80 columns: the sentence, the
-/// [`Timeline`](crate::Timeline), who ended it, and whether to connect again.
+/// Prints everything known about an end in lines of at most 80 columns: the sentence, the
+/// [`Timeline`](crate::Timeline), who ended it, and whether to reconnect.
 ///
-/// There are no payloads in it. The reasons of Close frames are, as in the sentence itself.
+/// It contains no payloads, but, like the sentence, it does contain the reasons of Close frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Explanation<'a>(pub(super) &'a Disconnect);
 
@@ -33,7 +33,7 @@ fn paragraph(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Resul
     f.write_str("\n")
 }
 
-/// Who it was, and whether there was a connection.
+/// Who ended it, and whether there ever was a connection.
 struct By(Who, bool);
 
 impl fmt::Display for By {

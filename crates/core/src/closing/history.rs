@@ -4,7 +4,7 @@ use super::disconnect::Disconnect;
 use super::kind::Kind;
 use core::time::Duration;
 
-/// A memory of earlier ends, to be kept by whoever connects to the same place again and again.
+/// A memory of earlier ends, kept by whoever connects to the same place again and again.
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -27,16 +27,16 @@ pub struct History {
     pub(super) idle: Option<Duration>,
     pub(super) ages: [Option<Duration>; 2],
     pub(super) cut_at: Option<u64>,
-    /// The longest message that came whole on any of the links, in bytes.
+    /// The longest message that arrived in full on any of the links, in bytes.
     pub(super) longest_message: u64,
     quick: u32,
 }
 
-/// A link that ends without a word this early was hardly meant to be.
+/// A link that ends without a word this soon was probably never wanted.
 pub(super) const QUICK: Duration = Duration::from_secs(1);
 
 impl History {
-    /// Remembers how one more link ended.
+    /// Records how one more link ended.
     pub fn record(&mut self, disconnect: &Disconnect) {
         let kind = disconnect.kind();
         if let Kind::IdleDrop { idle, .. } = kind {
@@ -52,7 +52,7 @@ impl History {
         self.quick = if disconnect.is_quick() { self.quick.saturating_add(1) } else { 0 };
     }
 
-    /// How many links in a row, the last included, were dropped within a second without a Close frame or a message.
+    /// How many links in a row, including the last, were dropped within a second without a Close frame or a message.
     pub const fn quick(&self) -> u32 {
         self.quick
     }

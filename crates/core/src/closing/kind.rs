@@ -1,18 +1,18 @@
-//! The machine form of an end: who, and what kind.
+//! The machine-readable form of an end: who ended it, and how.
 
 use super::code::CloseCode;
 use core::fmt;
 use core::time::Duration;
 
-/// Who ended the connection, as far as can be known.
+/// Who ended the connection, as far as we can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Who {
-    /// This side: the application, or this process that did not run.
+    /// This side: the application, or this process because it did not run.
     Us,
     /// The other side.
     Peer,
-    /// Something between the two.
+    /// Something between the two sides.
     Path,
     /// The other side, or something that acts in its name.
     PeerOrPath,
@@ -24,39 +24,39 @@ pub enum Who {
 pub enum Kind {
     /// A normal end with a complete closing handshake.
     Clean,
-    /// We closed; the peer ended the transport without a Close frame of its own.
+    /// We closed; the peer ended the transport without sending a Close frame.
     CleanUnacknowledged,
-    /// The peer goes away and did not say for how long.
+    /// The peer is going away, and did not say for how long.
     GoingAway,
-    /// The peer restarts.
+    /// The peer is restarting.
     Restart,
-    /// The peer has too much to do.
+    /// The peer is overloaded.
     Overload,
-    /// A gateway has no good answer from the server behind it.
+    /// A gateway got no valid response from the server behind it.
     Gateway,
     /// Something went wrong at the peer.
     PeerError,
-    /// The peer had no sign of life from us for too long.
+    /// The peer heard nothing from us for too long.
     PeerTimedUsOut,
-    /// The peer does not want us, or what we sent.
+    /// The peer refuses us, or what we sent.
     Rejected(CloseCode),
-    /// The peer closed with a code of its application.
+    /// The peer closed with a code that its application defines.
     App(CloseCode),
     /// The peer's Close frame was not valid.
     ProtocolViolation,
-    /// We could not go on: what the peer sent was not valid, or too much.
+    /// We failed the connection: what the peer sent was invalid, or too much.
     WeFailed(CloseCode),
-    /// Nothing was received for too long although a ping had asked for it.
+    /// Nothing was received for too long, although a ping had asked for an answer.
     KeepaliveTimeout,
-    /// Nothing that we wrote was accepted for too long.
+    /// The transport accepted nothing of what we wrote for too long.
     WriteStall,
     /// We closed, and the peer did not answer in time.
     CloseTimeout,
-    /// Something on the path drops connections that are silent.
+    /// Something on the path drops idle connections.
     IdleDrop {
-        /// How long it had been silent.
+        /// How long nothing had crossed.
         idle: Duration,
-        /// The limit, where the silence fits one that is known.
+        /// The limit, if the silence matches a known one.
         limit: Option<Duration>,
     },
     /// Something on the path drops connections of this age, busy or not.
@@ -75,16 +75,16 @@ pub enum Kind {
     Eof,
     /// The stream ended inside a message.
     Truncated {
-        /// How many bytes of the frame or message had come.
+        /// How many bytes of the frame or message had arrived.
         got: u64,
-        /// How many the frame would have had, where its header says so.
+        /// How many bytes the frame should have had, if its header says so.
         of: Option<u64>,
     },
-    /// The operating system gave up on bytes that nobody acknowledged.
+    /// The operating system gave up on unacknowledged bytes.
     TimedOut,
-    /// A read did not succeed.
+    /// A read failed.
     ReadError,
-    /// A write did not succeed, and nothing was left to read.
+    /// A write failed, and there was nothing left to read.
     WriteError,
     /// This process, or the machine, was suspended for so long that the connection did not survive.
     LocalSuspend,
@@ -96,29 +96,30 @@ pub enum Kind {
     ConnectFailed(Obstacle),
 }
 
-/// What kept a connection from coming about, where no HTTP status says it.
+/// What prevented a connection, where no HTTP status says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// What was asked for: the URL is not valid, or wants what is not built in.
+    /// The request itself: the URL is not valid, or asks for something that is not built in.
     Request,
-    /// The name of the server has no known address.
+    /// The server's name did not resolve to an address.
     Unresolved,
-    /// Nobody listens at its address.
+    /// Nothing listens at its address.
     Refused,
-    /// No way leads to its address.
+    /// There is no route to its address.
     Unreachable,
     /// Nobody answered in time.
     TimedOut,
-    /// The transport ended before the handshake did.
+    /// The transport ended before the handshake was complete.
     Ended,
-    /// The server did not prove who it is.
+    /// TLS failed: the server did not prove its identity.
     Tls,
     /// A proxy on the way did not let us through.
     Proxy,
-    /// What answers is no WebSocket server, or not one for this application, or speaks no TLS where that is asked for.
+    /// Whatever answers is not a WebSocket server, or not one for this application, or does not speak TLS although it
+    /// was asked to.
     NotWebSocket,
-    /// Something on this side, such as a system that gives no random bytes.
+    /// Something on this side, such as a system that provides no random bytes.
     Local,
 }
 

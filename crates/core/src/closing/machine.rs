@@ -47,13 +47,13 @@ pub struct Closing {
     traffic: Traffic,
     exchange: Exchange,
     flaw: Option<Flaw>,
-    /// Our application wanted this end.
+    /// Our application asked for this end.
     asked: bool,
-    /// We could not go on, and this is what we wanted to say.
+    /// We failed the connection with this Close.
     failed: Option<Close>,
-    /// Whether we look at what comes in, as far as our owner has told.
+    /// Whether our owner reads what comes in, as last reported.
     reading: bool,
-    /// The transport has its time once more since we did not run, and has taken nothing meanwhile.
+    /// After a stall of ours the transport was given its time once more, and has accepted nothing since.
     is_spared: bool,
     ignored: u64,
 }
@@ -77,8 +77,8 @@ impl Closing {
         }
     }
 
-    /// Nobody has made room for the data that is left after a failed write. Once the time for it is over, it is skipped:
-    /// the peer's last words may stand behind it, and get as much time again. Call it before
+    /// Nobody has made room for the data that was left after a failed write. Once its time is over, the data is
+    /// skipped, because the peer's last words may stand behind it; they get as much time again. Call this before
     /// [`handle_timeout`](Self::handle_timeout).
     pub fn skip_data(&mut self, now: Instant) {
         let now = self.at(now);
@@ -90,8 +90,8 @@ impl Closing {
         }
     }
 
-    /// Gives up what has been waited for too long, and says what the owner has to do about it. Early calls change
-    /// nothing.
+    /// Gives up whatever has taken too long, and says what the owner has to do about it. A call before the deadline
+    /// changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
         let now = self.at(now);
         let mut overdue = None;
@@ -106,7 +106,7 @@ impl Closing {
                     self.state = State::Both(Wait::Flush { since, limit: self.config.close_timeout });
                     overdue.get_or_insert(Overdue::Data);
                 }
-                // Perhaps the answer is there, behind what we have not looked at.
+                // The answer may already be there, behind messages that we have not read.
                 State::Sent(Wait::Peer { hearing: Hearing::Gaps, .. }) if self.failed.is_none() => {
                     self.state = State::Sent(Wait::Peer {
                         since: now,
@@ -133,7 +133,7 @@ impl Closing {
         self.state.transport(self.role, self.failed.is_some())
     }
 
-    /// The end, once: after the input that caused it, and with what the owner knows about it.
+    /// The end, once: after the input that caused it. `evidence` is what the owner knows about it.
     pub fn poll_disconnect(&mut self, evidence: &Evidence) -> Option<Disconnect> {
         let State::Ending { at, cause, unsent } = self.state else { return None };
         self.state = State::Over;
@@ -179,17 +179,17 @@ impl Closing {
         self.traffic.received().max(self.traffic.sent())
     }
 
-    /// When we last found that this process had not run, unless that was survived long ago.
+    /// When we last noticed that this process had not run, unless the connection is known to have survived it.
     pub(crate) fn stalled_until(&self) -> Option<Instant> {
         self.traffic.stalled().map(|stall| stall.until)
     }
 
-    /// The longest silence in both directions that was survived since the last call, from a second on.
+    /// The longest silence in both directions, of at least a second, that was survived since the last call.
     pub fn poll_survived(&mut self) -> Option<Duration> {
         self.traffic.poll_survived()
     }
 
-    /// Whether messages can be sent: nobody has closed, or the peer has and its answer [waits](Self::hold_close).
+    /// Whether messages can be sent: nobody has closed, or the peer has and our answer [waits](Self::hold_close).
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open | State::Held { .. })
     }
@@ -199,38 +199,37 @@ impl Closing {
         matches!(self.state, State::Open)
     }
 
-    /// Whether the connection was [failed](Self::fail), though perhaps the peer had closed before.
+    /// Whether the connection was [failed](Self::fail); the peer may have closed before.
     pub fn has_failed(&self) -> bool {
         self.failed.is_some()
     }
 
-    /// How long what ends the connection may wait for our application to see what came before it.
+    /// How long the end of the connection may wait for our application to see what came before it.
     pub fn hold_time(&self) -> Duration {
         self.config.hold_time()
     }
 
-    /// Whether a Close of the peer waits for its [answer](Self::answer).
+    /// Whether a Close of the peer still waits for our [answer](Self::answer).
     pub fn is_held(&self) -> bool {
         matches!(self.state, State::Held { .. })
     }
 
-    /// Whether everything is over and [`poll_disconnect`](Self::poll_disconnect) has told, or will tell.
+    /// Whether everything is over; [`poll_disconnect`](Self::poll_disconnect) has returned the end, or will.
     pub fn is_over(&self) -> bool {
         self.state.is_over()
     }
 
-    /// Whether what comes in is to be looked at: not once we have failed the connection (RFC 6455 §7.1.7), nor after the
-    /// end.
+    /// Whether to parse what comes in. Not once we have failed the connection (RFC 6455 §7.1.7), nor after the end.
     pub fn wants_frames(&self) -> bool {
         self.failed.is_none() && !self.is_over()
     }
 
-    /// Whether data frames of the peer are to be interpreted and delivered.
+    /// Whether to interpret and deliver the peer's data frames.
     pub fn wants_data(&self) -> bool {
         self.state.wants_data(self.failed.is_some())
     }
 
-    /// Whether pings make sense: once our Close has left, its own timeout watches over the peer.
+    /// Whether to send pings: once our Close has left, its own timeout watches the peer.
     pub fn wants_heartbeat(&self) -> bool {
         match self.state {
             State::Held { .. } => true,
@@ -244,13 +243,13 @@ impl Closing {
         matches!(self.state, State::Drain { .. })
     }
 
-    /// The latest time seen: one that steps back stands still.
+    /// The latest time seen: if the clock steps back, time stands still.
     fn at(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
     }
 
-    /// Counts a frame that came too late.
+    /// Counts a frame that arrived too late.
     fn ignore(&mut self) -> bool {
         if !self.is_over() {
             self.ignored = self.ignored.saturating_add(1);

@@ -1,8 +1,8 @@
 //! The closing handshake: who said what when, what ended the connection, and what to do about it.
 //!
 //! [`Closing`] never touches a frame. Its owner reports facts (a Close came, ours has left, the transport ended, the
-//! heartbeat found nobody there) and does what the answers say: write this payload, deliver that message, keep or
-//! drop the transport. At the very end there is one [`Disconnect`].
+//! heartbeat found the peer dead) and does what the answers say: write this payload, deliver that message, keep or drop
+//! the transport. It ends with exactly one [`Disconnect`].
 //!
 //! ```text
 //!           close, fail           Close received
@@ -21,13 +21,12 @@
 //!                   └─────────────────────────────┘                 └──────┘
 //! ```
 //!
-//! In Sent what the peer still sends is delivered; in Both it is ignored and counted. In Drain nothing can be written,
-//! but the peer's last words may wait in the receive buffer; a Close found there is the end of it.
+//! In Sent, whatever the peer still sends is delivered; in Both it is ignored and counted. In Drain nothing can be
+//! written, but the peer's last words may be in the receive buffer; a Close found there ends the wait.
 //!
-//! Between Open and Both an owner may stay in Held: the peer's Close is here, and it is not answered before the
-//! application has seen what came before it and has said what it has to say to that. An answer may wait behind data
-//! (RFC 6455 §5.5.1), but neither wait may last for ever: half the close timeout for the application, a fifth of it for
-//! the data.
+//! Between Open and Both, an owner may stay in Held: the peer's Close has arrived, but it is not answered until the
+//! application has seen what came before it and has had a chance to reply. The answer may wait behind queued data (RFC
+//! 6455 §5.5.1). Both waits are limited: half the close timeout for the application, and a fifth of it for the data.
 
 mod clause;
 mod close;

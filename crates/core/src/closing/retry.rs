@@ -1,30 +1,30 @@
-//! The advice that ends every diagnosis: connect again, and when.
+//! The advice at the end of every diagnosis: whether and when to reconnect.
 
 use crate::words::Span;
 use core::fmt;
 use core::time::Duration;
 
-/// Whether to connect again, and when.
+/// Whether to reconnect, and when.
 ///
-/// [`Reconnect`](crate::Reconnect) turns this into a time; an application without it can match for itself.
+/// [`Reconnect`](crate::Reconnect) turns this into a time; an application without it can match on this itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Do not: another attempt would end the same way, or nobody wants it.
+    /// Do not reconnect: another attempt would end in the same way, or nobody wants one.
     No(Why),
-    /// At once: the path forgot the connection, nothing says that the peer is in trouble.
+    /// At once: the path forgot the connection, and nothing says that the peer is in trouble.
     Now,
     /// After the usual backoff.
     Backoff,
-    /// After at least this long, and the usual backoff on top.
+    /// After at least this long, plus the usual backoff.
     BackoffAfter(Duration),
-    /// After a time drawn evenly from this range, so that a crowd does not return at once.
+    /// After a random time in this range, so that a crowd of clients does not return all at once.
     After {
         /// The earliest.
         min: Duration,
         /// The latest.
         max: Duration,
     },
-    /// After the usual backoff, but only with a change: the same again would end the same way.
+    /// After the usual backoff, but only with a change; without it the next attempt would end in the same way.
     AfterChange(Change),
 }
 
@@ -34,9 +34,9 @@ pub enum Retry {
 pub enum Why {
     /// We ended the connection because our application asked for it.
     Asked,
-    /// The peer ended it normally: what it was opened for is done.
+    /// The peer ended it normally: it has done what it was opened for.
     Finished,
-    /// The peer does not want this client: not authorized, forbidden, against its rules.
+    /// The peer refuses this client: unauthorized, forbidden, or against its rules.
     Refused,
     /// The same bytes would be refused again.
     SameAgain,
@@ -58,13 +58,14 @@ pub enum Change {
     SlowerHeartbeat,
 }
 
-/// The longest time that anybody else can make a client wait: an hour, as a server that is being repaired may say. Whoever
-/// says a day, or ten thousand years by mistake, is asked once an hour, which is no burden to anybody.
+/// The longest time that anybody else can make a client wait: an hour, a plausible answer of a server under
+/// maintenance. If a server asks for a day, or for ten thousand years by mistake, the client tries once an hour, which
+/// burdens nobody.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Retry {
-    /// The same with the time that the server asks for (`Retry-After`), if there is to be a usual backoff: an hour is kept in
-    /// full, and of a longer time an hour.
+    /// Adds the delay that the server asks for (`Retry-After`), if this advice uses the usual backoff. The delay counts
+    /// up to an hour; a longer one is cut to an hour.
     ///
     /// ```
     /// use bowline_core::closing::{Retry, retry_status};
@@ -82,7 +83,7 @@ impl Retry {
         }
     }
 
-    /// Whether there is a reason to connect again at all.
+    /// Whether there is any reason to reconnect.
     pub const fn is_yes(&self) -> bool {
         !matches!(self, Self::No(_))
     }

@@ -1,4 +1,4 @@
-//! The rules for ends that nobody announced: the first that fits.
+//! The rules for ends that nobody announced: the first that fits decides.
 
 use super::clause::{Clause, Ended, Hint};
 use super::diagnosis::{Case, Cause};
@@ -11,24 +11,24 @@ use super::suspect::{IDLE, LIFETIME, Limit, forgetful, known};
 use super::traffic::{Gap, MIN_SILENCE};
 use core::time::Duration;
 
-/// How long after it a stall of our own still explains an end: the default timeout of the heartbeat.
+/// A stall of this process explains an end for this long afterwards: the default timeout of the heartbeat.
 const RECENT: Duration = Duration::from_secs(20);
 
-/// A connection without a byte for twice the default interval of the heartbeat was not used to its last moment.
+/// A connection without a byte for twice the default heartbeat interval was not in use until its end.
 const IN_USE: Duration = Duration::from_secs(40);
 
-/// Links that end younger than this end for other reasons than their age.
+/// Links younger than this do not end because of their age.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// Nobody limits messages to less than this many bytes.
+/// Nobody limits messages to fewer bytes than this.
 const MIN_SIZE: u64 = 1024;
 
-/// Whether two measurements agree within one part in `parts`.
+/// Whether two durations agree within one part in `parts`.
 fn agree(a: Duration, b: Duration, parts: u32) -> bool {
     a.abs_diff(b) <= a.max(b) / parts
 }
 
-/// What a failed write has seen of a reset, the reading side is not told again.
+/// Whether the end was a reset: after a failed write, the reading side is not told of the reset again.
 fn is_reset(ended: Ended) -> bool {
     ended.end == End::Reset || ended.after_failed_write
 }
@@ -37,7 +37,7 @@ impl Case<'_> {
     /// The end came without a Close frame, except perhaps our own to a peer that was gone.
     pub(super) fn unannounced(&self) -> Verdict {
         if let Some(end) = self.cause.end().filter(|end| end.is_ours()) {
-            // A fault of our own host is no more than a trouble that may pass.
+            // A fault in our own host may pass.
             let retry = if end == End::Miscounted { Retry::Backoff } else { Retry::No(Why::Asked) };
             return Verdict {
                 who: Who::Us,
@@ -66,7 +66,7 @@ impl Case<'_> {
         })
     }
 
-    /// The last time in which this process did not run, if it can explain this end.
+    /// The last time this process did not run, if that can explain this end.
     pub(super) fn recent_stall(&self) -> Option<Gap> {
         self.traffic.stalled().filter(|stall| self.at - stall.until <= RECENT)
     }
@@ -75,11 +75,11 @@ impl Case<'_> {
     fn idle_drop(&self) -> Option<Verdict> {
         let end = self.ended_by_other()?;
         let idle = self.idle();
-        // A silence that was survived before, on this very connection, met no limit.
+        // This connection survived such a silence before, so the silence hit no limit.
         if idle < MIN_SILENCE || self.traffic.survived() >= idle {
             return None;
         }
-        // A reset may answer what a system has sent again.
+        // The reset may answer a retransmission.
         if is_reset(end) && self.is_owed() {
             return None;
         }
@@ -92,7 +92,7 @@ impl Case<'_> {
         })
     }
 
-    /// The end came as the answer to what we sent after a silence.
+    /// The end came in answer to what we sent after a silence.
     fn forgotten(&self) -> Option<Verdict> {
         let end = self.ended_by_other().filter(|end| is_reset(*end))?;
         let broken = self.long_broken().filter(|broken| self.at - broken.until <= self.answer_time())?;
@@ -157,7 +157,7 @@ impl Case<'_> {
             return Hint::NeverPonged { pings };
         }
         match self.long_broken() {
-            // Pings that leave at the same interval differ by a little without a meaning.
+            // Pings sent at the same interval differ a little, which means nothing.
             Some(broken)
                 if self.traffic.survived() > Duration::ZERO
                     && broken.lasted > self.traffic.survived() + self.traffic.survived() / 20 =>
@@ -168,8 +168,8 @@ impl Case<'_> {
         }
     }
 
-    /// The end came at the same place in a message as once before, and no message has ever been longer. Where one has,
-    /// the two cuts only look alike: who sends pieces of one length is cut at such places all the time.
+    /// The end came at the same place in a message as once before, and no message was ever longer. If one was, the two
+    /// cuts only look alike: a sender of pieces of equal length is often cut at such places.
     fn size_limit(&self) -> Option<Verdict> {
         self.ended_by_other()?;
         let Evidence { history, longest_message, .. } = *self.evidence;
@@ -195,18 +195,18 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the peer had more to say when it fell silent.
+    /// Whether the peer was in the middle of something when it fell silent.
     pub(super) fn is_owed(&self) -> bool {
         self.evidence.cut != Cut::Boundary || self.traffic.is_awaited()
     }
 
-    /// The silence that our own sending ended without an answer. In the middle of a frame it was none: the peer had more to
-    /// say, which its system sends again and again, and no Pong of it comes there.
+    /// The silence that our own sending ended, if it was not answered. A silence in the middle of a frame does not
+    /// count: the peer's system keeps retransmitting the rest, and no Pong can arrive before it.
     fn broken(&self) -> Option<Gap> {
         self.traffic.broken().filter(|_| self.evidence.cut == Cut::Boundary)
     }
 
-    /// The same, if an idle limit may have been at work in it.
+    /// The same, if it was long enough for an idle limit.
     pub(super) fn long_broken(&self) -> Option<Gap> {
         self.broken().filter(|broken| broken.lasted >= MIN_SILENCE)
     }

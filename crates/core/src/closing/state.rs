@@ -1,4 +1,4 @@
-//! The states of the closing handshake, and what each of them waits for.
+//! The states of the closing handshake, and what each waits for.
 
 use super::config::Config;
 use super::diagnosis::Cause;
@@ -12,9 +12,9 @@ use core::time::Duration;
 pub enum Transport {
     /// Keep it: read, and write what there is.
     Keep,
-    /// End our direction (shut down the writing side); go on reading until the peer ends its own.
+    /// End our direction (shut down the writing side), and read on until the peer ends its own.
     FinishWriting,
-    /// Drop it without waiting. What is queued may be offered to it once, if it takes that without blocking.
+    /// Drop it without waiting. Queued bytes may be offered to it once, if it accepts them without blocking.
     Drop,
 }
 
@@ -22,50 +22,50 @@ pub enum Transport {
 #[derive(Debug)]
 pub(super) enum State {
     Open,
-    /// The peer's Close is here, and its answer waits until the application has seen what came before it.
+    /// The peer's Close has arrived, and its answer waits until the application has seen what came before it.
     Held {
         since: Instant,
     },
-    /// Our Close is queued, the peer's is missing.
+    /// Our Close is queued or has left, and the peer's has not arrived.
     Sent(Wait),
-    /// The peer's Close is here, ours is queued.
+    /// Both are here: the peer's Close has arrived, and ours is queued or has left.
     Both(Wait),
-    /// A write failed: reading what is left.
+    /// A write failed, and we read what is left.
     Drain {
         since: Instant,
         /// The silence before the write that failed.
         idle: Duration,
-        /// Messages are not looked at any more, only a Close behind them is.
+        /// Messages are skipped; only a Close behind them counts.
         skips: bool,
     },
-    /// Ended, and nobody was told.
+    /// The end has come, and has not been reported.
     Ending {
         at: Instant,
         cause: Cause,
-        /// Our Close was queued and had not left.
+        /// Our Close was still queued.
         unsent: bool,
     },
     Over,
 }
 
-/// What has waited for too long, and what to do about it.
+/// What has waited too long, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overdue {
-    /// The application, to see what came before the peer's Close: write this as the payload of ours, behind the data
-    /// that waits.
+    /// The application had its time to see what came before the peer's Close: write this as the payload of our Close,
+    /// behind the queued data.
     Answer(Bytes),
-    /// The data before our answer, to leave: drop it, so that the answer can go.
+    /// The data before our answer did not leave in time: drop it, so that the answer can go.
     Data,
 }
 
-/// The data before our answer may wait for at most this share of the close timeout; together with the time that the
-/// [application](Config::hold_time) has, less than a peer of our kind waits for it.
+/// The data before our answer may wait for at most this share of the close timeout. Together with the time for the
+/// [application](Config::hold_time) this is less than a peer like us waits for the answer.
 const DATA_SHARE: u32 = 5;
 
-/// A wait that goes on while something crosses takes at most so many times its limit.
+/// A wait that progress extends lasts at most this many times its limit.
 const PATIENCE: u32 = 3;
 
-/// When something that began at `since` is over: this long after the last time that something crossed, but not for ever.
+/// When a wait that began at `since` is over: `limit` after the last progress, within [`PATIENCE`].
 fn while_it_goes_on(since: Instant, crossed: Instant, limit: Duration) -> Instant {
     (crossed.max(since) + limit).min(since + limit.saturating_mul(PATIENCE))
 }
@@ -73,34 +73,34 @@ fn while_it_goes_on(since: Instant, crossed: Instant, limit: Duration) -> Instan
 /// What we wait for, once our Close is queued.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
-    /// For the transport to take the data before our answer to the peer's Close.
+    /// For the transport to accept the data before our answer to the peer's Close.
     Data { since: Instant },
-    /// For the transport to take it, with at most this long without progress.
+    /// For the transport to accept the Close, with at most this long without progress.
     Flush { since: Instant, limit: Duration },
-    /// For the peer, since then, though our Close may be on its way for so long.
+    /// For the peer, since then; our Close may take this long to reach it.
     Peer { since: Instant, transit: Duration, hearing: Hearing },
 }
 
-/// How we listen for the peer's Close, which may stand behind messages.
+/// How we listen for the peer's Close, which may come behind messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hearing {
-    /// All is read as it comes.
+    /// Everything is read as it comes.
     All,
-    /// There were times at which we did not read.
+    /// At times we did not read.
     Gaps,
-    /// Messages are read and not looked at any more.
+    /// Messages are read and skipped.
     Skips,
 }
 
 impl Wait {
-    /// What waits to be written begins to wait now.
+    /// Starts the wait for the transport again.
     pub(super) fn restart(&mut self, now: Instant) {
         if let Self::Data { since } | Self::Flush { since, .. } = self {
             *since = now;
         }
     }
 
-    /// The same wait from what has left last: no sooner over, and patient as at its beginning.
+    /// The same wait, counted from the last progress: it ends no sooner, and is as patient as at its start.
     pub(super) fn anew(self, traffic: &Traffic) -> Self {
         match self {
             Self::Flush { since, limit } => Self::Flush { since: since.max(traffic.sent()), limit },
@@ -110,10 +110,10 @@ impl Wait {
 }
 
 impl State {
-    /// When the wait is over; `failed` says that we could not go on.
+    /// When the wait is over; `failed` says whether we failed the connection.
     pub(super) fn deadline(&self, config: &Config, traffic: &Traffic, failed: bool) -> Option<Instant> {
         match *self {
-            // What was sent before our Close leaves as slowly as the path is, as long as anybody is to hear it.
+            // As long as somebody will read it, data before our Close may leave as slowly as the path allows.
             Self::Sent(Wait::Flush { since, limit }) if !failed => Some(traffic.sent().max(since) + limit),
             Self::Sent(Wait::Flush { since, limit }) | Self::Both(Wait::Flush { since, limit }) => {
                 Some(while_it_goes_on(since, traffic.sent(), limit))
@@ -122,7 +122,7 @@ impl State {
             Self::Sent(Wait::Data { since }) | Self::Both(Wait::Data { since }) => {
                 Some(since + config.close_timeout / DATA_SHARE)
             }
-            // A peer that breaks the protocol gets no more time by going on.
+            // Progress earns a peer that broke the protocol no more time.
             Self::Sent(Wait::Peer { since, .. }) if failed => Some(since + config.close_timeout),
             Self::Sent(Wait::Peer { since, transit, .. }) => {
                 Some(while_it_goes_on(since + transit, traffic.received(), config.close_timeout))
@@ -133,7 +133,7 @@ impl State {
         }
     }
 
-    /// What it means that the wait is over.
+    /// What it means that the wait has run out.
     pub(super) fn timed_out(&self, traffic: &Traffic) -> Option<Cause> {
         match *self {
             Self::Sent(Wait::Data { since } | Wait::Flush { since, .. }) => {
@@ -157,7 +157,7 @@ impl State {
         }
     }
 
-    /// Whether messages of the peer are looked at.
+    /// Whether the peer's messages are interpreted.
     pub(super) fn wants_data(&self, failed: bool) -> bool {
         match self {
             Self::Sent(Wait::Peer { hearing: Hearing::Skips, .. }) => false,

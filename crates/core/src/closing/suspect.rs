@@ -1,14 +1,14 @@
-//! The usual suspects: limits on silence and age that proxies, balancers and servers are known for.
+//! The usual suspects: the limits on silence and age for which proxies, balancers and servers are known.
 
 use core::time::Duration;
 
-/// A known limit of something that stands between clients and servers, or of a server itself.
+/// A known limit of something between clients and servers, or of a server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Suspect {
-    /// The limit: the documented one if it is known, else what was measured.
+    /// The limit: the documented one if it is known, otherwise the measured one.
     pub limit: Duration,
-    /// Who is known for it; empty if nobody is.
+    /// What is known to have this limit; empty if nothing is.
     pub names: &'static str,
     /// Whether an earlier link ended in the same way.
     pub seen_before: bool,
@@ -19,7 +19,7 @@ pub struct Suspect {
 pub(super) struct Limit {
     pub(super) secs: u64,
     pub(super) names: &'static str,
-    /// Drops without a word; only the next packet is answered, with a reset.
+    /// Whether it drops the connection without a word, so that only the next packet is answered, with a reset.
     silent: bool,
 }
 
@@ -31,7 +31,7 @@ const fn silent(secs: u64, names: &'static str) -> Limit {
     Limit { secs, names, silent: true }
 }
 
-/// For how long a connection may be silent.
+/// How long a connection may be idle.
 pub(super) static IDLE: [Limit; 9] = [
     limit(55, "Heroku router"),
     limit(60, "nginx proxy_read_timeout, AWS ALB and ELB"),
@@ -54,16 +54,16 @@ impl Limit {
     }
 }
 
-/// Who counts hours counts them to some seconds: what ends a minute off ended for another reason.
+/// A limit of hours is accurate to some seconds: an end that is a minute off has another cause.
 const MAX_SLACK: Duration = Duration::from_secs(15);
 
-/// The limit that fits a measured time to a fiftieth, or to `slack` if that is more.
+/// The limit that matches a measured time within a fiftieth, or within `slack` if that is more.
 pub(super) fn known(table: &'static [Limit], measured: Duration, slack: Duration) -> Option<&'static Limit> {
     let slack_of = |limit: &Limit| slack.max(limit.duration() / 50).min(MAX_SLACK);
     table.iter().find(|limit| measured.abs_diff(limit.duration()) <= slack_of(limit))
 }
 
-/// The largest limit within this silence that is kept without a word.
+/// The largest limit up to this silence that drops connections without a word.
 pub(super) fn forgetful(silence: Duration) -> Option<&'static Limit> {
     IDLE.iter().rev().find(|limit| limit.silent && limit.duration() <= silence)
 }

@@ -1,49 +1,49 @@
-//! When bytes crossed, and when none did: the pulse of a connection.
+//! When bytes crossed, and when none did.
 
 use super::config::Config;
 use crate::Instant;
 use core::time::Duration;
 
-/// A silence shorter than this is never taken for the work of an idle limit.
+/// A shorter silence is never blamed on an idle limit.
 pub(super) const MIN_SILENCE: Duration = Duration::from_secs(10);
 
-/// A pause shorter than this is part of a conversation.
+/// A shorter pause is part of a conversation.
 pub(super) const NOTABLE: Duration = Duration::from_secs(1);
 
-/// What is read this soon after a stall may have waited in the receive buffer; what comes later proves that the
-/// connection has survived.
+/// Whatever is read this soon after a stall may have waited in the receive buffer; later bytes prove that the
+/// connection survived.
 const BACKLOG: Duration = Duration::from_secs(1);
 
-/// More than acknowledgements have, and less than a file has under way.
+/// More than acknowledgements need, and less than a file transfer has under way.
 const LITTLE: u64 = 16 << 10;
 
-/// Bytes per second of a transport that has not been measured, since it has taken everything at once: those of a poor mobile
-/// link.
+/// The assumed rate, in bytes per second, of a transport that was not measured because it accepted everything at once:
+/// that of a poor mobile link.
 const SLOW: u64 = 16 << 10;
 
-/// What a measured transport holds may be under way for this many times as long as data may stand still.
+/// What a measured transport holds may be under way for this many times the stall timeout.
 const PATIENCE: u32 = 3;
 
-/// What is remembered of the bytes that crossed in either direction.
+/// What is remembered of the bytes in both directions.
 #[derive(Debug)]
 pub(super) struct Traffic {
     opened: Instant,
     received: Instant,
     sent: Instant,
-    /// Bytes that have left since something was received.
+    /// Bytes that have left since something was last received.
     unheard: u64,
-    /// Since when the peer has had something to say, as our owner says; the end of time if it has not.
+    /// Since when the peer owes us something, as reported by our owner; the end of time if it does not.
     awaiting: Instant,
     blocked: Option<Instant>,
     survived: Duration,
-    /// The longest silence survived that nobody has asked for yet.
+    /// The longest survived silence that was not reported yet.
     news: Option<Duration>,
-    /// The silence that our own sending ended, until something received proves that it was survived.
+    /// The silence that our own sending ended, until something is received and proves that it was survived.
     broken: Option<Gap>,
     stalled: Option<Gap>,
 }
 
-/// A silence, or a time in which this process did not run.
+/// A silence, or a time during which this process did not run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gap {
     pub(super) lasted: Duration,
@@ -71,7 +71,7 @@ impl Traffic {
         if self.stalled.is_some_and(|stall| now - stall.until > BACKLOG) {
             self.stalled = None;
         }
-        // What waited while this process did not run came earlier, after who knows how long a silence.
+        // Bytes that waited while this process did not run arrived earlier, after a silence of unknown length.
         if self.stalled.is_none() {
             let silence = self.idle(now).max(broken);
             self.survived = self.survived.max(silence);
@@ -82,8 +82,8 @@ impl Traffic {
     }
 
     pub(super) fn handle_sent(&mut self, now: Instant, n: usize) {
-        // The path may have been cut under what nobody has answered; and until that has arrived, the system sends it again,
-        // which is no silence.
+        // With much unanswered data, the path may have been cut under it; and until it arrives, the system retransmits
+        // it, so there is no silence.
         if self.unheard <= LITTLE && !self.is_awaited() {
             self.end_silence(now);
         }
@@ -92,7 +92,7 @@ impl Traffic {
         self.blocked = None;
     }
 
-    /// We have said something. The longest silence counts, or the latest that an idle limit may have been at work in.
+    /// We sent something. What counts is the longest silence so far, or the latest one long enough for an idle limit.
     fn end_silence(&mut self, now: Instant) {
         let lasted = self.idle(now);
         if self.broken.is_none_or(|broken| lasted >= broken.lasted.min(MIN_SILENCE)) {
@@ -100,8 +100,8 @@ impl Traffic {
         }
     }
 
-    /// How long what has just left may be on its way behind what nobody has answered, at so many bytes a second, if that is
-    /// known.
+    /// How long the bytes that have just left may take to arrive behind those that are unanswered, at `rate` bytes a
+    /// second, if known.
     pub(super) fn transit(&self, rate: Option<u64>, config: &Config) -> Duration {
         if self.unheard <= LITTLE {
             return Duration::ZERO;
@@ -126,12 +126,12 @@ impl Traffic {
         self.stalled = Some(Gap { lasted, until: now });
     }
 
-    /// The peer answered what we had sent at `left`: it was there after every stall before that.
+    /// The peer answered what we sent at `left`, so it was there after every stall before that.
     pub(super) fn handle_answered(&mut self, left: Instant) {
         self.stalled = self.stalled.filter(|stall| left < stall.until);
     }
 
-    /// Whether the peer has had something to say since before the last byte crossed.
+    /// Whether the peer has owed us something since before the last byte crossed.
     pub(super) fn is_awaited(&self) -> bool {
         self.awaiting <= self.received.max(self.sent)
     }
@@ -141,7 +141,7 @@ impl Traffic {
         self.received
     }
 
-    /// When the transport last took something.
+    /// When the transport last accepted something.
     pub(super) fn sent(&self) -> Instant {
         self.sent
     }
@@ -160,7 +160,7 @@ impl Traffic {
         now - self.received
     }
 
-    /// How long the transport has taken nothing although it was offered something.
+    /// How long the transport has accepted nothing although it was offered something.
     pub(super) fn blocked(&self, now: Instant) -> Option<Duration> {
         self.blocked.map(|since| now - since)
     }
@@ -170,17 +170,17 @@ impl Traffic {
         self.survived
     }
 
-    /// The longest silence that was survived since the last call, if it was one at all.
+    /// The longest silence survived since the last call, if there was a notable one.
     pub(super) fn poll_survived(&mut self) -> Option<Duration> {
         self.news.take()
     }
 
-    /// The silence that our own sending ended without an answer so far.
+    /// The silence that our own sending ended, if not answered so far.
     pub(super) fn broken(&self) -> Option<Gap> {
         self.broken
     }
 
-    /// The last time in which this process did not run, unless the connection is known to have survived it.
+    /// The last time this process did not run, unless the connection is known to have survived it.
     pub(super) fn stalled(&self) -> Option<Gap> {
         self.stalled
     }

@@ -1,4 +1,4 @@
-//! A dial that led to no connection, and a link that was none of ours, in the same form as the end of a connection.
+//! Dials that led to no connection, and links that are not ours, in the same form as the end of a connection.
 
 use super::clause::Clause;
 use super::code::retry_status;
@@ -12,8 +12,8 @@ use alloc::string::String;
 use core::time::Duration;
 
 impl Disconnect {
-    /// A server answered the upgrade with this HTTP status, and perhaps asked to wait before the next attempt
-    /// (`Retry-After`). The words are the sentence; empty ones are replaced by some that tell the status.
+    /// A server answered the upgrade with this HTTP status, and may have asked for a delay before the next attempt
+    /// (`Retry-After`). `words` become the sentence; if they are empty, a sentence with the status replaces them.
     ///
     /// ```
     /// use bowline_core::{Disconnect, Retry, closing::Kind};
@@ -26,7 +26,7 @@ impl Disconnect {
     /// ```
     pub fn handshake_rejected(status: u16, retry_after: Option<Duration>, words: impl Into<String>) -> Self {
         let who = match status {
-            // A gateway speaks: it got no good answer, or none in time.
+            // A gateway answered because it got no valid response, or none in time.
             502 | 504 | 520..=527 | 530 => Who::PeerOrPath,
             _ => Who::Peer,
         };
@@ -36,8 +36,8 @@ impl Disconnect {
         })
     }
 
-    /// Something else kept a connection from coming about. The words are the sentence; empty ones are replaced by some
-    /// that tell the obstacle.
+    /// Something else prevented the connection. `words` become the sentence; if they are empty, a sentence about the
+    /// obstacle replaces them.
     ///
     /// ```
     /// use bowline_core::closing::{Kind, Obstacle, Who};
@@ -70,9 +70,9 @@ impl Disconnect {
         Self::unopened(who, Kind::ConnectFailed(obstacle), retry, words.into(), || known.into())
     }
 
-    /// A link has ended that is no [`Connection`](crate::Connection): a channel, a message bus, a WebSocket of somebody
-    /// else's. The words are the sentence; empty ones are replaced by some that say no more than this. The advice is to
-    /// try again.
+    /// A link has ended that is not a [`Connection`](crate::Connection): a channel, a message bus, a foreign WebSocket.
+    /// `words` become the sentence; if they are empty, a sentence replaces them that says no more than that the link
+    /// ended. The advice is to try again.
     ///
     /// ```
     /// use bowline_core::closing::{Kind, Who};
@@ -88,7 +88,7 @@ impl Disconnect {
         })
     }
 
-    /// With other advice than the kind suggests, for who knows better.
+    /// Replaces the advice that the kind suggests, for a caller that knows better.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.set_retry(retry);

@@ -1,4 +1,4 @@
-//! What becomes of the bytes, of the transport, and of the process itself.
+//! Inputs about the bytes, the transport, and the process itself.
 
 use super::{Cause, Closing, End, Hearing, State, Wait};
 use crate::Instant;
@@ -6,7 +6,7 @@ use core::mem::replace;
 use core::time::Duration;
 
 impl Closing {
-    /// Bytes came in, of any kind.
+    /// Bytes of any kind were received.
     pub fn handle_received(&mut self, now: Instant) {
         let now = self.at(now);
         if !self.is_over() {
@@ -14,7 +14,8 @@ impl Closing {
         }
     }
 
-    /// A Pong answered a ping of ours that had left at `left`: a stall before that was survived, and explains no end.
+    /// A Pong answered a ping of ours that had left at `left`: any stall before that was survived, and does not explain
+    /// the end.
     pub fn handle_answered(&mut self, now: Instant, left: Instant) {
         self.at(now);
         self.traffic.handle_answered(left);
@@ -24,7 +25,7 @@ impl Closing {
     pub fn handle_sent(&mut self, now: Instant, n: usize) {
         let now = self.at(now);
         if !self.is_over() {
-            // Who must not trickle for ever gets its time once more, and no more often.
+            // Only one extra period per progress, so that a peer that has to be quick cannot trickle for ever.
             if self.is_spared {
                 self.is_spared = !self.state.is_talking(self.failed.is_some());
             }
@@ -32,13 +33,14 @@ impl Closing {
         }
     }
 
-    /// Whether the peer has something to say to what we have sent: while it has, nobody is silent for having nothing to say.
+    /// Whether the peer owes us something for what we have sent. While it does, its silence is not a sign of an idle
+    /// connection.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         let now = self.at(now);
         self.traffic.set_awaiting(now, awaiting);
     }
 
-    /// The transport takes no more bytes for the time being.
+    /// The transport accepts no more bytes for now.
     pub fn handle_blocked(&mut self, now: Instant) {
         let now = self.at(now);
         if !self.is_over() {
@@ -46,8 +48,9 @@ impl Closing {
         }
     }
 
-    /// Our Close frame has left: the transport accepted its last byte. `drain_rate` is how many bytes a second it has been
-    /// seen to get rid of, if that is known: the Close is under way for as long as all that it holds before that.
+    /// Our Close frame has left: the transport accepted its last byte. `drain_rate` is how many bytes a second the
+    /// transport has been seen to drain, if known: the Close is under way for as long as everything the transport holds
+    /// before it.
     pub fn handle_close_flushed(&mut self, now: Instant, drain_rate: Option<u64>) {
         let now = self.at(now);
         let transit = self.traffic.transit(drain_rate, &self.config);
@@ -59,8 +62,8 @@ impl Closing {
         }
     }
 
-    /// Our owner stops reading, or begins again. A peer that did not seem to answer while nobody read gets its time once
-    /// more, and the messages before its Close are skipped then, so that nothing keeps us from reading it.
+    /// Our owner stops reading, or starts again. If a peer seems not to answer, but nobody was reading, its wait starts
+    /// once more; messages before its Close are then skipped, so that nothing keeps us from reading the Close.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         self.at(now);
         self.reading = reading;
@@ -74,8 +77,8 @@ impl Closing {
     /// This process did not run, or the machine slept, for this long until now. Report it before the bytes that were
     /// found afterwards.
     ///
-    /// What waits to be written was not offered meanwhile, so that the transport gets its time once more: not twice without
-    /// taking anything, or whoever is always late would never come to an end.
+    /// Data in the queue was not offered during that time, so the transport's wait starts again. It does so only once
+    /// until the transport accepts something; otherwise a process that is always late would never reach an end.
     pub fn handle_stalled(&mut self, now: Instant, lasted: Duration) {
         let now = self.at(now);
         if self.is_over() {
@@ -89,7 +92,7 @@ impl Closing {
         }
     }
 
-    /// The transport ended. Only the first report counts, except that a failed write is followed by what reading on
+    /// The transport ended. Only the first report counts, except that a failed write may be followed by what reading on
     /// finds.
     pub fn handle_end(&mut self, now: Instant, end: End) {
         let now = self.at(now);
@@ -99,7 +102,7 @@ impl Closing {
             }
             (State::Drain { .. }, End::WriteFailed) => {}
             (State::Drain { idle, .. }, end) => {
-                // Whoever does not read on drops a transport that had failed before.
+                // An owner that stops reading drops a transport that had already failed.
                 let then = (!end.is_ours()).then_some(end);
                 self.finish(now, Cause::Drained { idle: *idle, then });
             }

@@ -1,4 +1,4 @@
-//! Our one Close frame: by whose wish it is written, and with what.
+//! Our one Close frame: who causes it, and what it says.
 
 use super::{Cause, Close, Closing, Exchange, State, Wait};
 use crate::Instant;
@@ -6,8 +6,8 @@ use crate::closing::{CloseCode, CloseError};
 use bytes::Bytes;
 
 impl Closing {
-    /// Answers the peer's Close that [waits](Self::hold_close) for it: the payload of our own Close frame, to be
-    /// written behind the data that waits. `None` if nothing waits for an answer.
+    /// Answers the peer's Close that [waits](Self::hold_close): returns the payload of our own Close frame, to be
+    /// written behind the queued data. `None` if nothing waits for an answer.
     pub fn answer(&mut self, now: Instant) -> Option<Bytes> {
         let now = self.at(now);
         // RFC 6455 §5.5.1: the answer typically echoes the code.
@@ -19,11 +19,10 @@ impl Closing {
         self.reply(close, Wait::Data { since: now })
     }
 
-    /// What the peer sent cannot be gone on from: a violation of the protocol, or a limit that was passed.
+    /// Fails the connection because of what the peer sent: a protocol violation, or a limit that was exceeded.
     ///
-    /// Drop the data that waits to be written. If there is an answer, it is the payload of our Close frame, to be
-    /// written next. The input is not to be interpreted any further, not even a Close (RFC 6455 §7.1.7). A reason that
-    /// is too long is cut.
+    /// Drop the queued data. The answer, if any, is the payload of our Close frame, to be written next. Do not
+    /// interpret the input any further, not even a Close (RFC 6455 §7.1.7). A reason that is too long is cut.
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) -> Option<Bytes> {
         let now = self.at(now);
         let close = Close::ours(if code.is_sendable() { code } else { CloseCode::INTERNAL_ERROR }, reason);
@@ -39,7 +38,8 @@ impl Closing {
                 self.reply(close, Wait::Flush { since: now, limit: self.config.close_timeout })
             }
             State::Sent(wait) => {
-                // The application's Close stays the only one; with no data before it, it needs no more time than ours.
+                // The application's Close remains the only one; without data before it, it needs no more time than ours
+                // would.
                 *wait = wait.anew(&self.traffic);
                 if let Wait::Flush { limit, .. } = wait {
                     *limit = self.config.close_timeout;
@@ -56,9 +56,9 @@ impl Closing {
         }
     }
 
-    /// The same, but the data that waits is to go first: it was said before the fault was seen. Write the answer behind
-    /// it; [`handle_timeout`](Self::handle_timeout) tells when the data has had time enough. A closing handshake that is
-    /// under way goes on.
+    /// Like [`fail`](Self::fail), but the queued data goes first, because it was sent before the fault was seen. Write
+    /// the answer behind it; [`handle_timeout`](Self::handle_timeout) says when the data has had enough time. A closing
+    /// handshake that is under way goes on.
     pub fn fail_behind_data(&mut self, now: Instant, code: CloseCode, reason: &str) -> Option<Bytes> {
         let payload = self.fail(now, code, reason)?;
         if let State::Sent(wait) = &mut self.state {
@@ -67,8 +67,8 @@ impl Closing {
         Some(payload)
     }
 
-    /// The heartbeat found that nobody is there. The answer is the payload of a last Close frame for a peer that hears
-    /// us although we do not hear it: offer it to the transport once, and drop it.
+    /// The heartbeat found the peer dead. The answer is the payload of a last Close frame, in case the peer hears us
+    /// although we do not hear it: offer it to the transport once, then drop the transport.
     pub fn dead(&mut self, now: Instant) -> Option<Bytes> {
         self.die(now, Close::ours(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"))
     }
@@ -87,7 +87,7 @@ impl Closing {
                 self.exchange = Exchange::Sent(close);
                 Some(payload)
             }
-            // Better than nothing: the peer waits for this.
+            // The peer waits for this Close, so it is better than none.
             State::Held { .. } => self.answer(now),
             State::Sent(_) | State::Both(_) => None,
             State::Drain { .. } | State::Ending { .. } | State::Over => return None,
@@ -96,9 +96,9 @@ impl Closing {
         payload
     }
 
-    /// Starts the closing handshake: the payload of the Close frame, to be written behind the data that was accepted
-    /// before it. No message can be sent from here on; those that come are still delivered. If the peer has closed, and
-    /// its answer waits, this is the answer.
+    /// Starts the closing handshake: returns the payload of the Close frame, to be written behind the data that was
+    /// accepted before it. From here on no message can be sent; incoming ones are still delivered. If the peer has
+    /// closed and waits for our answer, this is the answer.
     ///
     /// # Errors
     /// If this Close must not be sent, or the connection is closing already.
@@ -111,7 +111,7 @@ impl Closing {
         let payload = close.encode();
         let wait = Wait::Flush { since: now, limit: self.config.stall_timeout };
         self.asked = true;
-        // The peer has closed before, and this is the answer.
+        // The peer closed first, and this is the answer.
         if let Some(payload) = self.reply(close.clone(), wait) {
             return Ok(payload);
         }
@@ -120,7 +120,7 @@ impl Closing {
         Ok(payload)
     }
 
-    /// Our application has asked for the end too late to send a Close: another connection is not wanted.
+    /// Our application asked for the end too late to send a Close. It still wants no other connection.
     pub(crate) fn ask_for_end(&mut self) {
         self.asked = true;
     }

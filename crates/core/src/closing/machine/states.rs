@@ -1,6 +1,6 @@
 //! The closing handshake as one table: what each input does in each state.
 //!
-//! Each cell is a machine of its own, brought into the state of its column and given the input of its row.
+//! Each cell is a fresh machine, brought into the state of its column and given the input of its row.
 
 use super::*;
 use crate::CloseCode;
@@ -141,7 +141,7 @@ fn state(closing: &Closing) -> &'static str {
     }
 }
 
-/// What comes of an input.
+/// The result of an input.
 fn outcome(role: Role, enter: Step, input: Step) -> String {
     let mut closing = in_state(role, enter);
     let (was, ignored) = (state(&closing), closing.ignored);
