@@ -17,16 +17,17 @@ use room::{MAX_STRIDE, MIN_STRIDE};
 use shelf::Shelf;
 pub(crate) use short::{MAX_SHORT_FRAME, ShortFrame};
 
-/// Payloads below this, or below a sixteenth of the place in which they lie, are copied out, and larger ones are shared. A
-/// copy of this size costs no more than counting references, and whoever keeps a payload keeps at most sixteen times as much.
+/// Smaller payloads, and those that fill less than a sixteenth of the allocation they lie in, are copied out; larger
+/// ones share it. Copying this much costs no more than reference counting, and a payload that is kept holds on to at
+/// most sixteen times its size.
 const COPY_BELOW: usize = 1 << 10;
 const COPY_SHARE: usize = 16;
 
-/// Takes bytes and gives back frames, unmasked and checked against RFC 6455.
+/// Takes bytes and returns frames, unmasked and checked against RFC 6455.
 ///
-/// Bytes come in by [`push`](Self::push) or [`push_part`](Self::push_part), or, without a copy, by reading into
-/// [`input`](Self::input). Then call [`decode`](Self::decode) until it has nothing more. A decoder that holds no part
-/// of a frame needs no memory of its own: [`release`](Self::release) gives it back.
+/// Feed it bytes with [`push`](Self::push) or [`push_part`](Self::push_part), or, without a copy, by reading into
+/// [`input`](Self::input). Then call [`decode`](Self::decode) until it returns `None`. A decoder that holds no part of
+/// a frame needs no memory: [`release`](Self::release) gives it back.
 ///
 /// ```
 /// use bowline_core::frame::{Decoder, Limits, Opcode, Role};
@@ -41,47 +42,47 @@ const COPY_SHARE: usize = 16;
 pub struct Decoder {
     role: Role,
     limit: u64,
-    /// What was received; before `pos`, nobody needs it any more.
+    /// Received bytes; those before `pos` are not needed any more, except what is in `joint`.
     buf: BytesMut,
     pos: usize,
-    /// Earlier fragments of the message at hand, if they are [joined](Self::join_arrived) here.
+    /// Earlier fragments of the current message, if they are [joined](Self::join_arrived) here.
     joint: Joint,
-    /// How large the memory is in which `buf` lies, of which it may see a part: never less than it is.
+    /// The size of the allocation (the place) behind `buf`, which may see only a part of it: at most the real size.
     place: usize,
-    /// What was copied out since the last large frame, for the sole reason that the place is large.
+    /// How many bytes were copied out since the last large frame only because the place is large.
     copied: u32,
-    /// While places are kept.
+    /// Present while places are kept.
     shelf: Option<Box<Shelf>>,
     stride: u32,
-    /// The length of the last data frame, if it was large: the next one is likely to be as long.
+    /// The length of the last data frame if it was large, or 0: the next one will probably be as long.
     recent: u32,
-    /// The length of the last message, if it was large and came in fragments: the next one is likely to be as long.
+    /// The length of the last message if it was large and fragmented, or 0: the next one will probably be as long.
     usual: u32,
-    /// Whether frames are collected until they are whole, rather than taken as they arrive.
+    /// Whether frames are collected until complete, rather than taken as they arrive.
     whole: bool,
     state: State,
-    /// Whether a message has begun that is not finished.
+    /// Whether a message has begun and not ended.
     in_message: bool,
 }
 
 enum State {
-    /// `pos` stands at a header.
+    /// `pos` is at a header.
     Header,
-    /// `pos` stands in a payload: `taken` bytes of it are gone, `done` behind them can be seen, and `ahead` more were
-    /// unmasked when they were pushed.
+    /// `pos` is in a payload: `taken` bytes of it have been removed, the next `done` are visible, and `ahead` more were
+    /// already unmasked while they were pushed.
     Payload { header: Header, taken: u64, done: usize, ahead: usize },
-    /// The bytes make no sense any more.
+    /// The stream can no longer be parsed.
     Failed(FrameError),
 }
 
 impl Decoder {
-    /// A decoder for what the peer of `role` sends. Each frame is collected until it is whole.
+    /// A decoder for what the peer of `role` sends. It collects each frame until it is complete.
     pub fn new(role: Role, limits: &Limits) -> Self {
         Self { limit: held(limits.frame), whole: true, ..Self::in_pieces(role, limits) }
     }
 
-    /// A decoder for whoever [takes](Self::take_arrived) frames as they arrive. It asks for no more than a modest amount
-    /// at once, however long a frame is.
+    /// A decoder for a caller that [takes](Self::take_arrived) frames as they arrive. It never asks for more than a
+    /// modest amount at once, however long a frame is.
     pub fn in_pieces(role: Role, limits: &Limits) -> Self {
         Self {
             role,
@@ -101,20 +102,20 @@ impl Decoder {
         }
     }
 
-    /// The next whole frame, or `None` until more bytes have come.
+    /// The next complete frame, or `None` until more bytes have arrived.
     ///
-    /// The frame lies in the decoder until the next call: look at its [`payload`](Self::payload), or
+    /// The frame stays in the decoder until the next call: look at its [`payload`](Self::payload), or
     /// [`take`](Self::take) it.
     ///
     /// # Errors
-    /// What the peer did wrong; the same from then on, for what follows cannot be told apart.
+    /// What the peer did wrong. Every later call returns the same error, because what follows cannot be parsed.
     pub fn decode(&mut self) -> Result<Option<Header>, FrameError> {
         let is_whole = self.step_on()?;
         Ok(self.header().filter(|_| is_whole).copied())
     }
 
-    /// [`decode`](Self::decode), but says only whether there is a whole frame: to copy its header costs as much as to
-    /// find it.
+    /// Like [`decode`](Self::decode), but only says whether there is a complete frame: copying its header costs as much
+    /// as finding it.
     #[inline]
     pub(crate) fn step_on(&mut self) -> Result<bool, FrameError> {
         self.skip();
@@ -133,7 +134,7 @@ impl Decoder {
         Ok(self.unmask())
     }
 
-    /// The header of the frame at hand, whole or not.
+    /// The header of the current frame, complete or not.
     pub fn header(&self) -> Option<&Header> {
         match &self.state {
             State::Payload { header, .. } => Some(header),
@@ -141,7 +142,7 @@ impl Decoder {
         }
     }
 
-    /// How many bytes of the payload of the frame at hand have arrived, with those that were taken.
+    /// How many bytes of the current frame's payload have arrived, including those already taken.
     pub fn arrived(&self) -> u64 {
         match &self.state {
             State::Payload { taken, done, .. } => taken + *done as u64,
@@ -149,7 +150,7 @@ impl Decoder {
         }
     }
 
-    /// As much of the payload of the frame at hand as has arrived and was not taken, unmasked.
+    /// What has arrived of the current frame's payload and was not taken, unmasked.
     pub fn payload(&self) -> &[u8] {
         match &self.state {
             State::Payload { done, .. } => self.buf.get(self.pos..self.pos + done).unwrap_or_default(),
@@ -157,14 +158,14 @@ impl Decoder {
         }
     }
 
-    /// Takes the payload of the whole frame that [`decode`](Self::decode) has just returned: shared with the buffer
-    /// if it is large, copied if it is small. Empty if there is no whole frame.
+    /// Takes the payload of the complete frame that [`decode`](Self::decode) has just returned: shared with the buffer
+    /// if it is large, copied if it is small. Empty if there is no complete frame.
     pub fn take(&mut self) -> Bytes {
         if self.missing() > 0 { Bytes::new() } else { self.take_arrived() }
     }
 
-    /// Takes what has arrived of the payload of the frame at hand, whole or not, as [`take`](Self::take) does. What
-    /// arrives later stands alone, and the frame is whole when the last of it has come.
+    /// Takes what has arrived of the current frame's payload, complete or not, in the way of [`take`](Self::take).
+    /// Later bytes come without it, and the frame is complete when the last of them has arrived.
     pub fn take_arrived(&mut self) -> Bytes {
         let len = self.payload().len();
         if self.joint.len > 0 || self.is_copied(len) {
@@ -180,18 +181,18 @@ impl Decoder {
         payload
     }
 
-    /// Drops what has arrived of the payload of the frame at hand, whole or not.
+    /// Drops what has arrived of the current frame's payload, complete or not.
     pub fn drop_arrived(&mut self) {
         self.pos += self.payload().len();
         self.step();
     }
 
-    /// How many bytes are held of frames that have not been decoded.
+    /// How many bytes of frames that were not decoded are held.
     pub fn buffered(&self) -> usize {
         self.buf.len().saturating_sub(self.pos)
     }
 
-    /// Whether the bytes so far end with a whole frame.
+    /// Whether the input so far ends with a complete frame.
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
             State::Header => self.pos >= self.buf.len(),
@@ -202,8 +203,7 @@ impl Decoder {
         }
     }
 
-    /// Drops everything that has not been decoded, and the memory with it. Nothing can be decoded afterwards but a new
-    /// stream of frames.
+    /// Drops everything that was not decoded, and its memory. Afterwards only a new stream of frames can be decoded.
     pub fn clear(&mut self) {
         self.state = State::Header;
         self.in_message = false;
@@ -213,9 +213,9 @@ impl Decoder {
         self.release();
     }
 
-    /// Whether a payload of this length is to be copied out of the place in which it lies; counts it then.
+    /// Whether to copy a payload of this length out of its place; if so, counts it.
     fn is_copied(&mut self, len: usize) -> bool {
-        // Whoever appended to the input may have made it larger.
+        // Appending to the input may have made the allocation larger.
         let place = self.place.max(self.buf.capacity());
         let is_copied = len < COPY_BELOW || len < place.div_ceil(COPY_SHARE);
         if is_copied && len >= MIN_STRIDE {
@@ -224,7 +224,7 @@ impl Decoder {
         is_copied
     }
 
-    /// Unmasks what has arrived of the frame at hand, and says whether it is whole.
+    /// Unmasks what has arrived of the current frame, and says whether it is complete.
     #[inline]
     fn unmask(&mut self) -> bool {
         let State::Payload { header, taken, done, ahead } = &mut self.state else { return false };
@@ -238,7 +238,7 @@ impl Decoder {
         arrived as u64 == left
     }
 
-    /// Steps over the frame at hand, if it is whole.
+    /// Steps over the current frame, if it is complete.
     fn skip(&mut self) {
         if let State::Payload { header, taken, done, .. } = &self.state {
             if taken + *done as u64 == header.len {
@@ -248,7 +248,7 @@ impl Decoder {
         }
     }
 
-    /// What has arrived is gone: waits for the rest of the frame, or for the next one.
+    /// What has arrived was removed: waits for the rest of the frame, or for the next one.
     fn step(&mut self) {
         if let State::Payload { header, taken, done, .. } = &mut self.state {
             *taken += *done as u64;
@@ -259,7 +259,7 @@ impl Decoder {
         }
     }
 
-    /// The frame at hand is behind us.
+    /// The current frame is done.
     fn finish(&mut self) {
         if let State::Payload { header, .. } = &self.state {
             if !header.opcode.is_control() {
@@ -275,7 +275,7 @@ impl Decoder {
         }
     }
 
-    /// How many bytes of the frame at hand have not arrived.
+    /// How many bytes of the current frame have not arrived.
     fn missing(&self) -> u64 {
         match &self.state {
             State::Payload { header, taken, done, .. } => header.len - taken - *done as u64,
@@ -284,12 +284,12 @@ impl Decoder {
     }
 }
 
-/// A length that is worth to be remembered, or 0.
+/// The length, if it is large enough to be remembered, or 0.
 fn if_large(len: u64) -> u32 {
     if len < MAX_STRIDE as u64 { 0 } else { u32::try_from(len).unwrap_or(u32::MAX) }
 }
 
-/// Where the key stands `behind` bytes after the first `taken`: it has four bytes, so this is as good as the position.
+/// The offset into the key `behind` bytes after the first `taken`. The key has four bytes, so `taken` counts modulo 4.
 fn phase(taken: u64, behind: usize) -> usize {
     (taken % 4) as usize + behind
 }

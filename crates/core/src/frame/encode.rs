@@ -11,20 +11,20 @@ use crate::mask::Keys;
 use alloc::boxed::Box;
 use core::fmt;
 
-/// Takes frames and gives back their bytes, which the peer's [`Decoder`](super::Decoder) reads: the way out for whoever
-/// builds on frames alone.
+/// Takes frames and returns their bytes, for the peer's [`Decoder`](super::Decoder) to read: the way out for code that
+/// uses frames alone.
 ///
-/// [`encode`](Self::encode) copies a frame behind those that wait, masked on the way if we are the client. All that
-/// waits is [`output`](Self::output); tell by [`handle_written`](Self::handle_written) how much of it the transport
-/// took. Nothing limits how much waits but its owner, who sees it there.
+/// [`encode`](Self::encode) copies a frame behind those already queued, and masks it on the way if we are the client.
+/// [`output`](Self::output) returns all queued bytes; report with [`handle_written`](Self::handle_written) how many the
+/// transport accepted. The queue has no limit of its own: its owner sees its length in `output`.
 ///
-/// Memory in which frames waited is kept and used again. Where more waits than ever before it is new, and the system
-/// hands it out page by page, which takes several times as long as the copy. So let what is large leave before more is
-/// added. A [`Connection`](crate::Connection) holds messages as they are, and makes ready what one write may take.
+/// The memory of the queue is reused. When the queue grows longer than ever before, the system supplies new memory page
+/// by page, which takes several times as long as the copy; so write large frames before adding more. A
+/// [`Connection`](crate::Connection) holds messages as they are, and encodes only as much as one write may take.
 ///
-/// What RFC 6455 forbids of a frame is refused. What it asks of payloads and of the end is not looked at: that text is
-/// UTF-8, that a Close begins with a whole code, and that nothing follows it. An encoder with nothing to write needs no
-/// memory of its own: [`release`](Self::release) gives it back.
+/// A frame that RFC 6455 forbids is refused. What it demands of payloads and of the end is not checked: that text is
+/// UTF-8, that a Close begins with a complete code, and that nothing follows a Close. An encoder with nothing to write
+/// needs no memory: [`release`](Self::release) gives it back.
 ///
 /// ```
 /// use bowline_core::frame::{Encoder, Opcode};
@@ -40,22 +40,22 @@ use core::fmt;
 /// # Ok::<_, bowline_core::frame::EncodeError>(())
 /// ```
 pub struct Encoder {
-    /// The client's; a server does not mask.
+    /// The client's mask keys; a server does not mask.
     keys: Option<Box<Keys>>,
     frames: Frames,
-    /// How much of them has left.
+    /// How many bytes of `frames` have left.
     written: usize,
-    /// Whether a message has begun that is not finished.
+    /// Whether a message has begun and not ended.
     in_message: bool,
 }
 
 impl Encoder {
-    /// An encoder for the end that dialled. Nobody must be able to guess its keys (RFC 6455 §5.3).
+    /// An encoder for the client. Its keys must be unpredictable (RFC 6455 §5.3).
     pub fn client(keys: Keys) -> Self {
         Self::new(Some(Box::new(keys)))
     }
 
-    /// An encoder for the end that accepted.
+    /// An encoder for the server.
     pub fn server() -> Self {
         Self::new(None)
     }
@@ -64,20 +64,20 @@ impl Encoder {
         Self { keys, frames: Frames::default(), written: 0, in_message: false }
     }
 
-    /// Adds a frame that ends its message, or a control frame. The payload is copied.
+    /// Adds the last frame of a message, or a control frame. The payload is copied.
     ///
     /// # Errors
-    /// If RFC 6455 forbids such a frame here. Nothing is added then.
+    /// If RFC 6455 forbids this frame here. Nothing is added then.
     #[inline]
     pub fn encode(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), EncodeError> {
         self.add(opcode, true, payload)
     }
 
-    /// Adds the first fragment of a message, or one in its middle: more of them follow, and then the last by
-    /// [`encode`](Self::encode). All but the first are [continuations](Opcode::Continuation).
+    /// Adds a fragment of a message other than the last, which [`encode`](Self::encode) adds. All fragments but the
+    /// first are [continuations](Opcode::Continuation).
     ///
     /// # Errors
-    /// If RFC 6455 forbids such a frame here. Nothing is added then.
+    /// If RFC 6455 forbids this frame here. Nothing is added then.
     #[inline]
     pub fn encode_fragment(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), EncodeError> {
         self.add(opcode, false, payload)
@@ -89,7 +89,7 @@ impl Encoder {
         &self.frames.as_slice()[self.written..]
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output).
+    /// The transport accepted the first `n` bytes of [`output`](Self::output).
     #[inline]
     pub fn handle_written(&mut self, n: usize) {
         self.written = self.written.saturating_add(n).min(self.frames.len());
@@ -99,12 +99,12 @@ impl Encoder {
         }
     }
 
-    /// Whether the frames so far end with a whole message.
+    /// Whether the frames so far end with a complete message.
     pub fn is_between_messages(&self) -> bool {
         !self.in_message
     }
 
-    /// Gives the memory back, if nothing waits to be written.
+    /// Frees the memory, if nothing is queued.
     pub fn release(&mut self) {
         if self.output().is_empty() {
             self.frames = Frames::default();
@@ -137,7 +137,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Drops what has left, once that is half of all: to move the rest costs no more than it did to write that.
+    /// Drops the written bytes once they are half of all: moving the rest then costs no more than writing them did.
     #[cold]
     fn drop_written(&mut self) {
         if self.written >= self.frames.len() / 2 {

@@ -1,21 +1,21 @@
-//! What a peer can do wrong, and the answer it gets; and what our own side cannot do.
+//! What a peer can do wrong, and how it is answered; and what our own side must not send.
 
 use super::Opcode;
 use crate::CloseCode;
 use crate::utf8::Utf8Error;
 use thiserror::Error;
 
-/// A frame or message that RFC 6455 forbids, or that is over a limit of ours.
+/// A frame or message that RFC 6455 forbids, or that exceeds one of our limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// A reserved bit is set that no extension has claimed; the three bits as a number, the first as 4.
+    /// A reserved bit is set that no extension has claimed. The value is the three bits as a number, RSV1 counting 4.
     #[error("reserved bits {0:03b} set")]
     ReservedBits(u8),
     /// A reserved opcode.
     #[error("reserved opcode {0}")]
     ReservedOpcode(u8),
-    /// A control frame that is not its last fragment.
+    /// A fragmented control frame.
     #[error("fragmented control frame")]
     FragmentedControl,
     /// A control frame with more than 125 bytes.
@@ -24,7 +24,7 @@ pub enum FrameError {
     /// A continuation without a message to continue.
     #[error("continuation without a message")]
     LooseContinuation,
-    /// A new message while one is not finished.
+    /// A new message before the last one was finished.
     #[error("new message inside a fragmented one")]
     Interleaved,
     /// A client did not mask its frame.
@@ -33,13 +33,13 @@ pub enum FrameError {
     /// A server masked its frame.
     #[error("masked frame from a server")]
     Masked,
-    /// A length in more bytes than it needs.
+    /// A length that is not in its shortest form.
     #[error("length {0} not in its shortest form")]
     PaddedLength(u64),
     /// A length with the highest bit set.
     #[error("length of 2^63 or more")]
     HugeLength,
-    /// A frame over our limit.
+    /// A frame longer than our limit.
     #[error("frame of {len} bytes over the limit of {limit}")]
     FrameTooLong {
         /// Its length.
@@ -47,15 +47,15 @@ pub enum FrameError {
         /// Our limit.
         limit: u64,
     },
-    /// A message over our limit, as far as it is announced.
+    /// A message longer than our limit, counting what its headers have announced so far.
     #[error("message of {len} bytes over the limit of {limit}")]
     MessageTooLong {
-        /// The length of the fragments so far.
+        /// The length of its fragments so far.
         len: u64,
         /// Our limit.
         limit: u64,
     },
-    /// A message in more fragments than we take.
+    /// A message in more fragments than we accept.
     #[error("message of more than {0} fragments")]
     TooManyFragments(u32),
     /// A text message that is not UTF-8.
@@ -64,18 +64,18 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// The close code that answers this (RFC 6455 §7.4.1).
+    /// The close code to answer with (RFC 6455 §7.4.1).
     pub const fn close_code(&self) -> CloseCode {
         match self {
             Self::FrameTooLong { .. } | Self::MessageTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
-            // The message may be small; it is the way it comes that we do not want.
+            // The message may be small; what we reject is the way it is sent.
             Self::TooManyFragments(_) => CloseCode::POLICY,
             Self::Text(_) => CloseCode::INVALID_DATA,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
 
-    /// The paragraph of RFC 6455 that has the rule.
+    /// The section of RFC 6455 that contains the rule.
     pub const fn section(&self) -> &'static str {
         match self {
             Self::ReservedBits(_) | Self::ReservedOpcode(_) | Self::PaddedLength(_) | Self::HugeLength => {
@@ -90,20 +90,20 @@ impl FrameError {
     }
 }
 
-/// A frame that [`Encoder`](super::Encoder) does not write, for RFC 6455 forbids it.
+/// A frame that [`Encoder`](super::Encoder) refuses to write, because RFC 6455 forbids it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A control frame that is not its last fragment.
+    /// A fragmented control frame.
     #[error("fragmented {}", .0.name())]
     FragmentedControl(Opcode),
-    /// A control frame with so many bytes.
+    /// A control frame with this many bytes.
     #[error("control frame of {0} bytes is longer than 125")]
     LongControl(usize),
     /// A continuation without a message to continue.
     #[error("continuation without a message")]
     LooseContinuation,
-    /// A new message while one is not finished.
+    /// A new message before the last one was finished.
     #[error("new message inside a fragmented one")]
     Interleaved,
 }

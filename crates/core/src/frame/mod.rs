@@ -4,11 +4,10 @@
 //!   bytes ──▶ Decoder ──▶ Header + payload (unmasked)      Opcode + payload ──▶ Encoder ──▶ bytes (masked by a client)
 //! ```
 //!
-//! [`Decoder`] is strict: a frame that RFC 6455 forbids is a [`FrameError`], which knows the paragraph it broke and the
-//! close code that answers it. What stands in a Close is read by [`Close::decode`](crate::Close::decode), which tells
-//! its flaw. Messages are put together from frames by [`Assembler`](crate::message::Assembler). [`Encoder`] writes only
-//! what such a decoder takes. Whoever writes payloads without a copy has [`Header::encode`] for what stands before
-//! them.
+//! [`Decoder`] is strict: a frame that RFC 6455 forbids is a [`FrameError`], which knows the section that was violated
+//! and the close code to answer with. [`Close::decode`](crate::Close::decode) reads the payload of a Close and reports
+//! its flaw. [`Assembler`](crate::message::Assembler) joins frames into messages. [`Encoder`] writes only what such a
+//! decoder accepts. To write payloads without a copy, use [`Header::encode`] for what precedes them.
 
 mod decode;
 mod encode;
@@ -46,11 +45,11 @@ pub enum Opcode {
     Text = 1,
     /// A binary message, or its first fragment.
     Binary = 2,
-    /// The end of everything its sender has to say.
+    /// The end of everything that its sender sends.
     Close = 8,
-    /// A question whether anybody is there.
+    /// Asks whether the peer is there.
     Ping = 9,
-    /// The answer to a ping, or a sign of life that nobody asked for.
+    /// The answer to a ping, or an unsolicited sign of life.
     Pong = 10,
 }
 
@@ -70,12 +69,12 @@ impl Opcode {
 
     /// Whether this is a control frame, which may stand between the fragments of a message.
     pub const fn is_control(self) -> bool {
-        // RFC 6455 §5.5: those in which the highest of the four bits is set.
+        // RFC 6455 §5.5: the opcodes with the highest of the four bits set.
         self as u8 & 0b1000 != 0
     }
 }
 
-/// What stands before a payload.
+/// What precedes a payload.
 ///
 /// ```
 /// use bowline_core::frame::{Header, Opcode};
@@ -97,12 +96,12 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header of a frame that is whole and not masked.
+    /// The header of an unfragmented, unmasked frame.
     pub const fn new(opcode: Opcode, len: u64) -> Self {
         Self { fin: true, rsv1: false, opcode, mask: None, len }
     }
 
-    /// The same, to be masked with `key`.
+    /// The same header, with a payload to be masked with `key`.
     #[must_use]
     pub const fn masked(self, key: Key) -> Self {
         Self { mask: Some(key), ..self }
@@ -121,27 +120,27 @@ impl core::fmt::Debug for Header {
     }
 }
 
-/// The longest frame or message that is collected. A place grows to twice its length, and a machine has none that takes
-/// more than half of its addresses.
+/// The longest frame or message that is collected: a buffer may grow to twice its length, and no allocation takes more
+/// than half of the address space.
 pub(crate) const MAX_HELD: u64 = isize::MAX as u64 / 2;
 
-/// How much of what has this limit is collected.
+/// How much is collected under this limit.
 pub(crate) fn held(limit: Option<u64>) -> u64 {
     limit.map_or(MAX_HELD, |limit| limit.min(MAX_HELD))
 }
 
-/// How much we take from a peer. `None` is no limit.
+/// How much we accept from a peer. `None` is no limit.
 ///
-/// A message or frame over its limit is refused with 1009 as soon as its header says so, one in too many fragments with
-/// 1008. Who receives messages [in pieces](crate::message::Delivery::Pieces) needs no limit for the sake of memory, and
-/// has [none](Self::none), or limits to what the application can use. What is collected whole is refused like this from a
-/// quarter of what this machine can address: 1 GiB where it has 32 bits.
+/// A message or frame that exceeds its limit is refused with 1009 as soon as its header says so; a message in too many
+/// fragments is refused with 1008. An application that receives messages [in pieces](crate::message::Delivery::Pieces)
+/// needs no limits to protect its memory; it can use [none](Self::none), or limit messages to what it can use. Messages
+/// that are collected are always refused from a quarter of the address space: 1 GiB on a 32-bit machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest payload of one frame. Default: 16 MiB, far above what senders make that cut their messages.
+    /// The longest payload of one frame. Default: 16 MiB, far above the frames of senders that fragment their messages.
     pub frame: Option<u64>,
-    /// The longest message, all its fragments together. Default: 64 MiB, what the common libraries take.
+    /// The longest message, all its fragments together. Default: 64 MiB, which the common libraries accept.
     pub message: Option<u64>,
     /// The most fragments of one message. Default: 131,072, twice what the usual conformance tests send; without a
     /// limit, empty fragments could keep us busy for ever.
@@ -155,12 +154,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No limits but those of RFC 6455: frames of up to 2^63 - 1 bytes.
+    /// No limits except those of RFC 6455: frames of up to 2^63 - 1 bytes.
     pub const fn none() -> Self {
         Self { frame: None, message: None, fragments: None }
     }
 
-    /// Whether a message of so many bytes and fragments may go on with a frame of this length.
+    /// Checks whether a message of `bytes` and `fragments` so far may go on with a frame of this length.
     pub(crate) fn check(&self, frame: u64, bytes: u64, fragments: u32) -> Result<(), FrameError> {
         let len = frame.saturating_add(bytes);
         match (self.message, self.fragments) {

@@ -1,4 +1,4 @@
-//! What is refused, as one table: the bytes, the one of them that proves it, and the Close that a connection answers.
+//! What is refused, as one table: the bytes, which of them proves it, and the Close with which a connection answers.
 
 use super::*;
 use crate::connection::{Config, Connection};
@@ -14,7 +14,7 @@ how many bytes are enough to know; nothing more is waited for.
 
 ";
 
-/// To whom, what stands in a frame or some, and what is in it beyond that.
+/// The receiver, what the frames contain, and their first bytes.
 const CASES: [(Role, &str, &[u8]); 35] = [
     (Role::Client, "RSV1", b"\xc1\x00"),
     (Role::Client, "RSV2", b"\xa1\x00"),
@@ -53,7 +53,7 @@ const CASES: [(Role, &str, &[u8]); 35] = [
     (Role::Client, "reason not UTF-8", b"\x88\x03\x03\xe8\xff"),
 ];
 
-/// The first Close that this end writes, and after how many bytes of the input.
+/// The first Close that this end writes, and after how many input bytes.
 fn refusal(role: Role, bytes: &[u8]) -> Option<(usize, Close)> {
     let limits = Limits { frame: Some(1000), message: Some(1500), fragments: Some(3) };
     let config = Config { limits, ..Config::default() };

@@ -1,4 +1,4 @@
-//! Fragments of one message, joined where they were read to.
+//! Fragments of one message, joined in the buffer they were read into.
 //!
 //! ```text
 //!  ┌──────────────── a place ────────────────┐
@@ -7,15 +7,15 @@
 //!                 pos
 //! ```
 //!
-//! The gap is what headers and control frames leave behind. What has come together with a header moves over it, and what
-//! comes later is read to where it belongs.
+//! The gap is left by headers and control frames. Bytes that arrived together with a header are moved across it; later
+//! ones are read directly to where they belong.
 
 use super::room::{BESIDE, ON_TRUST};
 use super::{Decoder, State};
 use bytes::{Buf, Bytes};
 use core::ops::Range;
 
-/// What is joined, in the buffer before `pos`.
+/// What is joined: a part of the buffer before `pos`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Joint {
     from: usize,
@@ -23,7 +23,8 @@ pub(super) struct Joint {
 }
 
 impl Decoder {
-    /// Takes what has arrived of the payload of the frame at hand, whole or not, and joins it to what was joined before.
+    /// Takes what has arrived of the current frame's payload, complete or not, and appends it to what is already
+    /// joined.
     pub(crate) fn join_arrived(&mut self) {
         let len = self.payload().len();
         let joint = self.joint();
@@ -35,13 +36,13 @@ impl Decoder {
         self.pos += len;
         self.step();
         if self.buffered() == 0 {
-            // So the next bytes are read to where they belong.
+            // Now the next bytes are read to where they belong.
             self.buf.truncate(end + len);
             self.pos = self.buf.len();
         }
     }
 
-    /// Takes all that was joined, as [`take`](Self::take) takes a payload.
+    /// Takes all that is joined, in the way that [`take`](Self::take) takes a payload.
     pub(crate) fn take_joined(&mut self) -> Bytes {
         let joint = self.joint();
         self.joint = Joint::default();
@@ -53,8 +54,8 @@ impl Decoder {
         self.buf.split_to(joint.len()).freeze()
     }
 
-    /// How many more bytes a message takes that is as long as the last one: the one at hand, unless its only header says
-    /// how many, or the next one. None if frames are taken as they arrive.
+    /// How many more bytes are needed for a message as long as the last one: for the current message, or for the next.
+    /// 0 if the message's only header says how long it is, or if frames are taken as they arrive.
     pub(super) fn usual_rest(&self) -> usize {
         let is_known = match &self.state {
             State::Header => false,
@@ -65,7 +66,7 @@ impl Decoder {
         usual.saturating_sub(self.joint.len + self.buffered())
     }
 
-    /// Cuts off what nobody needs before `pos`.
+    /// Removes the bytes before `pos` that are not needed any more.
     pub(super) fn drop_consumed(&mut self) {
         let (joint, left) = (self.joint(), self.buffered());
         if joint.end < self.pos {
@@ -78,12 +79,13 @@ impl Decoder {
         self.joint = Joint { from: 0, len: joint.len() };
     }
 
-    /// How much of what nobody needs lies behind what is joined.
+    /// How many bytes between the joined ones and `pos` are not needed any more.
     pub(super) fn gap(&self) -> usize {
         self.pos.saturating_sub(self.joint().end)
     }
 
-    /// Where what is joined lies; at `pos`, if that is nothing. Whoever has the input may have cut it short.
+    /// Where the joined bytes are; an empty range at `pos` if there are none. The owner of the input may have shortened
+    /// it.
     fn joint(&self) -> Range<usize> {
         let pos = self.pos.min(self.buf.len());
         match self.joint {

@@ -1,16 +1,16 @@
-//! The header of a frame, and everything that can be wrong with it.
+//! Parses the header of a frame, and finds everything that can be wrong with it.
 
 use super::{Decoder, FrameError, Header, MAX_CONTROL, Opcode, Role, State};
 
 impl Decoder {
-    /// Reads the header at `pos` and steps behind it, if all of it is there. What is wrong is told in the order of the
-    /// bytes, so that it does not depend on how they were cut.
+    /// Parses the header at `pos` and steps behind it, if it is complete. Faults are reported in the order of the
+    /// bytes, so that the result does not depend on how the input was split.
     #[inline]
     pub(super) fn parse(&mut self) -> Result<bool, FrameError> {
         let bytes = self.buf.get(self.pos..).unwrap_or_default();
         let Some(&first) = bytes.first() else { return Ok(false) };
         let (fin, reserved) = (first & 0x80 != 0, first >> 4 & 0b111);
-        // An extension that claims RSV1 sets it on the first frame of a message; none is spoken yet.
+        // An extension may claim RSV1 on the first frame of a message; none is supported yet.
         if reserved != 0 {
             return Err(FrameError::ReservedBits(reserved));
         }
@@ -25,7 +25,7 @@ impl Decoder {
         }
 
         let Some(&second) = bytes.get(1) else { return Ok(false) };
-        // RFC 6455 §5.1: a client masks every frame, a server none.
+        // RFC 6455 §5.1: a client masks every frame, a server masks none.
         let masked = match (self.role, second & 0x80 != 0) {
             (Role::Server, false) => return Err(FrameError::Unmasked),
             (Role::Client, true) => return Err(FrameError::Masked),

@@ -1,13 +1,13 @@
-//! Bytes that their owner has in a place of his own.
+//! Input that the caller holds in a buffer of its own.
 
 use super::{Decoder, State, phase};
 use crate::mask;
 
-/// So much is taken at once where frames may be short: what is unmasked of it afterwards is still in the nearest cache.
+/// How much is copied at once where frames may be short: it is still in the nearest cache when it is unmasked.
 const PART: usize = 4 << 10;
 
 impl Decoder {
-    /// Takes bytes by copying them. What belongs to the frame at hand is unmasked on the way.
+    /// Takes these bytes by copying them. Payload bytes of the current frame are unmasked on the way.
     pub fn push(&mut self, mut bytes: &[u8]) {
         loop {
             match self.push_payload(bytes) {
@@ -17,11 +17,11 @@ impl Decoder {
         }
     }
 
-    /// Takes the first of these bytes by copying them, and says how many. [`decode`](Self::decode) what there is before
-    /// the next part.
+    /// Copies the first of these bytes and says how many. Call [`decode`](Self::decode) until it has nothing more
+    /// before the next part.
     ///
-    /// So almost all of a large frame is copied and unmasked in one pass, which takes two thirds of the time of two. For
-    /// whoever has much at once: what TLS has decrypted, or what came through a channel.
+    /// In this way almost all of a large frame is copied and unmasked in one pass, which takes two thirds of the time
+    /// of two passes. It is meant for callers that get much at once: from TLS, or through a channel.
     ///
     /// ```
     /// use bowline_core::frame::{Decoder, Limits, Role};
@@ -40,7 +40,7 @@ impl Decoder {
     /// ```
     pub fn push_part(&mut self, bytes: &[u8]) -> usize {
         if !self.whole {
-            // What is taken as it arrives is not cut without need.
+            // Bytes that are taken as they arrive are not split without need.
             self.push(bytes);
             return bytes.len();
         }
@@ -48,7 +48,7 @@ impl Decoder {
             0 => {
                 let part = &bytes[..bytes.len().min(PART)];
                 if self.recent > 0 && self.spare() < part.len() {
-                    // Room for another frame like the last one, which need not move then.
+                    // Make room for another frame like the last one, so that it need not be moved.
                     self.input();
                 }
                 self.append(part);
@@ -58,12 +58,12 @@ impl Decoder {
         }
     }
 
-    /// Takes as much as belongs to the payload of the frame at hand, and as there is room for, and unmasks it.
+    /// Takes and unmasks as many bytes as belong to the current payload and fit.
     fn push_payload(&mut self, bytes: &[u8]) -> usize {
         let wanted = usize::try_from(self.expected()).unwrap_or(usize::MAX).min(bytes.len());
         if self.spare() < wanted {
             if self.whole {
-                // Room for the rest of the frame, as far as it is believed.
+                // Make room for the rest of the frame, within what is trusted.
                 self.input();
             } else {
                 self.make_room(wanted, wanted);
@@ -80,7 +80,7 @@ impl Decoder {
         n
     }
 
-    /// How many bytes of the frame at hand have not come, if all that have come are unmasked.
+    /// How many bytes of the current frame have not arrived, if all that have are unmasked.
     fn expected(&self) -> u64 {
         match &self.state {
             State::Payload { header, taken, done, ahead } if self.buffered() == *done + *ahead => {

@@ -1,4 +1,4 @@
-//! Room for what comes next.
+//! Room for the next input.
 
 use super::{Decoder, Joint, MAX_HEADER, State};
 use crate::Role;
@@ -6,31 +6,31 @@ use alloc::boxed::Box;
 use bytes::BytesMut;
 use core::mem;
 
-/// The least and the most room that is lent to a reader when nothing large is on its way: a conversation of small
-/// messages fits the least, and a stream of them fills the most with few reads.
+/// The least and the most room that is lent to a reader when nothing large is coming: a conversation of small messages
+/// fits into the least, and a stream of them fills the most with few reads.
 pub(super) const MIN_STRIDE: usize = 4 << 10;
 pub(super) const MAX_STRIDE: usize = 64 << 10;
-/// Room for this much of a frame is made on the word of its header; for more, only as much again as has arrived, and not
-/// before the room is nearly used up. A mebibyte, and what a protocol on top may add to it: nothing so common is to outgrow
-/// its place by a few bytes.
+/// Room for this much of a frame is made as soon as its header announces it. For more, room is only doubled, and only
+/// when it is nearly used up. This is a mebibyte plus what a protocol on top may add, so that such common frames do not
+/// outgrow their place by a few bytes.
 pub(super) const ON_TRUST: usize = (1 << 20) + (1 << 10);
-/// To move more of a frame than this within the buffer costs as much as a read.
+/// Moving more of a frame than this within the buffer costs as much as a read.
 const MOVED: usize = 16 << 10;
-/// Room beside a frame: for the header of the next one, so that it says how much to read then, and for as much of the one
-/// before. So a stream of frames of one length goes through one place, however it is cut.
+/// Extra room beside a frame: for the next header, which then says how much to read, and for a remnant of the same size
+/// before the frame. With it a stream of frames of equal length keeps using one place, however it is split.
 pub(super) const BESIDE: usize = 2 * MAX_HEADER;
 
-/// What is masked is read and unmasked in pieces of this length, which a first cache holds for the most part.
+/// Masked input is read and unmasked in pieces of this length, most of which fit into a first-level cache.
 const UNMASKED: usize = 32 << 10;
-/// What only has to be read is read in pieces of this length: a system tells the peer at the end of a read that there is
-/// room again, and so it can write on sooner.
+/// Unmasked input is read in pieces of this length: the system announces free space to the peer at the end of a read,
+/// so the peer can send on sooner.
 const PLAIN: usize = 64 << 10;
 
 impl Decoder {
-    /// A place to append the next bytes to, with spare capacity for as much as is wanted next: the rest of a large
-    /// frame, often with the header after it, a part of that rest, or a modest amount. Only append to it.
+    /// A buffer to append the next bytes to. Its spare capacity fits what is wanted next: the rest of a large frame,
+    /// often with the header after it, or a part of that rest, or a modest amount. Only append to it.
     ///
-    /// The spare capacity has not been set to zero, and need not be filled.
+    /// The spare capacity is not zeroed, and need not be filled.
     pub fn input(&mut self) -> &mut BytesMut {
         let filled = !self.buf.is_empty() && self.spare() == 0;
         if filled && self.stride < MAX_STRIDE as u32 {
@@ -39,16 +39,16 @@ impl Decoder {
         let stride = self.stride as usize;
         let (wanted, buffered) = (self.wanted(), self.buffered());
         let held = self.joint.len + buffered;
-        // What has come of a large frame is moved for the sake of its rest, and of nothing more.
+        // Bytes of a large frame are moved only if there is no room for its rest.
         let rest = usize::try_from(self.missing()).unwrap_or(usize::MAX).max(1);
-        // Fragments are joined where the first one comes.
+        // Fragments are joined where the first one arrived.
         let joined = if held <= BESIDE { self.usual_room() } else { 0 };
         if wanted <= stride {
-            // More than is wanted saves reads.
+            // Reading more than is wanted saves reads.
             let least = if held > MOVED { rest } else { wanted.max(stride / 2) };
             self.make_room(least.max(joined), stride.max(joined));
         } else if self.whole {
-            // To make room that is not needed yet would double it, however little has come.
+            // Making room earlier than needed would double the buffer, however little has arrived.
             let most = wanted.min(held.max((ON_TRUST + BESIDE).saturating_sub(held)));
             let least = if buffered > MOVED { rest.min(most) } else { most };
             let least = if held > MOVED { least.min(MAX_STRIDE) } else { least };
@@ -57,14 +57,14 @@ impl Decoder {
             let most = wanted.min(MAX_STRIDE);
             self.make_room(most / 2, most);
         }
-        // A small frame shares its place with others; a large one has it, and the header behind, for itself.
+        // Small frames share a place; a large one has a place to itself, with room for the next header.
         if self.whole && self.next_len() >= MAX_STRIDE as u64 {
             self.lend_at_most(wanted);
         }
         &mut self.buf
     }
 
-    /// How long the frame at hand is, or the next one will be, if it is known or likely.
+    /// The length of the current frame, or of the next one, if it is known or likely; otherwise 0.
     fn next_len(&self) -> u64 {
         match &self.state {
             State::Header => self.recent.into(),
@@ -73,8 +73,8 @@ impl Decoder {
         }
     }
 
-    /// How many bytes are wanted next: the rest of the frame at hand or, after a large one, another like it, and a few more
-    /// for the header of the next.
+    /// How many bytes are wanted next: the rest of the current frame or, after a large one, another like it, and a few
+    /// more for the next header.
     pub fn wanted(&self) -> usize {
         let missing = match &self.state {
             State::Header if self.whole => u64::from(self.recent).saturating_sub(self.buffered() as u64),
@@ -83,22 +83,22 @@ impl Decoder {
         usize::try_from(missing).unwrap_or(usize::MAX).saturating_add(BESIDE)
     }
 
-    /// How many bytes to read at once of a large frame. Of what is taken as it arrives each read makes a piece, and nobody is
-    /// helped by more of them.
+    /// How many bytes of a large frame to read at once. There is no limit if frames are taken as they arrive: each read
+    /// makes a piece then, and more pieces help nobody.
     pub(crate) fn read_limit(&self) -> usize {
         let most = match self.role {
             Role::Server => UNMASKED,
             Role::Client => PLAIN,
         };
-        // A rest of some bytes is not left for a read of its own.
+        // A remnant of a few bytes does not get a read of its own.
         if self.whole && self.wanted() > most + most / 2 { most } else { usize::MAX }
     }
 
-    /// Whether places are kept in which large frames came, 4 MiB of them at most, so that they serve again once nobody
-    /// holds those frames any more. Not so at first.
+    /// Sets whether to keep the places of large frames, at most 4 MiB in total, and to use them again once nobody holds
+    /// those frames any more. Off by default.
     ///
-    /// It saves memory and page faults where one large frame follows another, and whoever takes them holds some for a
-    /// while. [`release`](Self::release) gives these places back as well.
+    /// This saves memory and page faults where large frames follow each other and their consumer holds each for a
+    /// while. [`release`](Self::release) frees the kept places too.
     pub fn keep_places(&mut self, keep: bool) {
         if keep != self.shelf.is_some() {
             self.shelf = keep.then(Box::default);
@@ -110,7 +110,7 @@ impl Decoder {
         self.shelf.is_some()
     }
 
-    /// Gives the memory back, if nothing is left in it that anybody needs.
+    /// Frees the memory, if it holds nothing that is still needed.
     pub fn release(&mut self) {
         if let Some(shelf) = &mut self.shelf {
             shelf.clear();
@@ -119,7 +119,7 @@ impl Decoder {
         if self.holds_nothing() {
             self.buf = BytesMut::new();
             (self.pos, self.joint, self.place, self.copied) = (0, Joint::default(), 0, 0);
-            // The last message may have been the last.
+            // The last message may have been the last of its kind.
             self.usual = 0;
             self.stride = MIN_STRIDE as u32;
         }
@@ -129,15 +129,15 @@ impl Decoder {
         self.buf.capacity() - self.buf.len()
     }
 
-    /// Makes room for `wanted` bytes, unless there is room for `least`.
+    /// Makes room for `wanted` bytes, unless there is already room for `least`.
     pub(super) fn make_room(&mut self, least: usize, wanted: usize) {
         if self.holds_nothing() {
             self.buf.clear();
             (self.pos, self.joint) = (0, Joint::default());
         }
-        // Where so much was copied, a smaller place saves more than the new one costs.
+        // After so many copies, moving to a smaller place costs less than it saves.
         let is_too_large = self.copied as usize > self.place;
-        // Whoever appends more than was lent makes the buffer grow before its room is used up.
+        // A caller that appends more than it was lent makes the buffer grow before its room is used up.
         let is_hollow = self.gap() > MAX_STRIDE.max(self.buffered());
         if self.spare() < least || is_too_large || is_hollow {
             self.drop_consumed();
@@ -153,16 +153,16 @@ impl Decoder {
         }
     }
 
-    /// How much of the room that is `wanted` is of use: a message in fragments that is no longer than the last one needs none
-    /// for another fragment.
+    /// How much of the `wanted` room is useful: a fragmented message no longer than the last one needs no room for
+    /// another fragment.
     fn of_use(&self, least: usize, wanted: usize) -> usize {
         let usual = self.usual_rest();
         let is_usual = self.joint.len > 0 && usual > 0 && self.missing() <= usual as u64;
         if is_usual { wanted.min(usual + BESIDE).max(least) } else { wanted }
     }
 
-    /// How much room to make in another place for `wanted` bytes: a message in fragments stays there if it is as long as the
-    /// last one, and moves seldom if it is longer.
+    /// How much room to make in a new place for `wanted` bytes, so that a fragmented message as long as the last one
+    /// stays in it, and a longer one seldom moves.
     fn foreseen(&self, wanted: usize) -> usize {
         match self.usual_room() {
             _ if !self.whole => wanted,
@@ -171,8 +171,7 @@ impl Decoder {
         }
     }
 
-    /// Room for the rest of a message that is as long as the last one, with what comes before it and behind it; 0 if that is
-    /// over.
+    /// Room for the rest of a message as long as the last one, with what surrounds it; 0 if no rest is expected.
     fn usual_room(&self) -> usize {
         match self.usual_rest() {
             0 => 0,
@@ -180,7 +179,7 @@ impl Decoder {
         }
     }
 
-    /// Moves what is left to a place that is no larger than it has to be.
+    /// Moves what is left into a new place no larger than necessary.
     fn leave_place(&mut self, wanted: usize) {
         let mut next = BytesMut::with_capacity(self.buf.len().saturating_add(wanted));
         next.extend_from_slice(&self.buf);
@@ -191,15 +190,16 @@ impl Decoder {
         }
     }
 
-    /// Cuts the room off that is more than this. The part of another frame that came there might have to move.
+    /// Cuts off the spare room beyond this: the part of another frame that would be read into it might have to be
+    /// moved.
     fn lend_at_most(&mut self, wanted: usize) {
         if self.spare() > wanted {
-            // The memory stays, and serves again when room is made and nobody holds the frame.
+            // The memory remains, and is used again when room is made and nobody holds the frame.
             drop(self.buf.split_off(self.buf.len() + wanted));
         }
     }
 
-    /// Whether nothing is left in the memory that anybody needs.
+    /// Whether nothing in the memory is still needed.
     fn holds_nothing(&self) -> bool {
         self.joint.len + self.buffered() == 0 || matches!(self.state, State::Failed(_))
     }
@@ -210,13 +210,13 @@ impl Decoder {
     }
 }
 
-/// Makes room for `wanted` more bytes, and says how large the place is then: `buf` does not tell what lies before and
+/// Makes room for `wanted` more bytes and returns the new size of the place: `buf` does not show what lies before and
 /// behind it.
 pub(super) fn grow(buf: &mut BytesMut, place: usize, wanted: usize) -> usize {
     if buf.try_reclaim(wanted) {
         return place.max(buf.capacity());
     }
-    // What is out of sight stays so if the place grows, and is gone if it is a new one.
+    // Hidden bytes stay hidden if the place grows, and are gone if there is a new one.
     let hidden = place.saturating_sub(buf.capacity());
     if hidden <= BESIDE {
         buf.reserve(wanted);

@@ -1,7 +1,7 @@
-//! Places for large frames, used again when whoever took the frames has dropped them.
+//! Places for large frames, reused once their frames have been dropped.
 //!
-//! Where frames come one after the other, and some of them wait for a disk, each would need new memory: a page fault for
-//! every 4 KiB, and a heap that grows to more than what is in use.
+//! Where frames follow each other and some wait for a disk, each would need new memory: a page fault for every 4 KiB,
+//! and a heap that grows beyond what is in use.
 
 use super::room::{BESIDE, MAX_STRIDE, ON_TRUST, grow};
 use alloc::vec::Vec;
@@ -9,29 +9,29 @@ use bytes::BytesMut;
 use core::mem;
 use core::ops::RangeInclusive;
 
-/// The sizes of places that are kept: small ones cost little, and larger ones are nobody's habit.
+/// The sizes of places that are kept: smaller ones cost little, and larger ones are rare.
 const KEPT: RangeInclusive<usize> = MAX_STRIDE..=ON_TRUST + BESIDE;
-/// How many bytes are kept at most. 4 MiB: eight of the largest chunks of a file are seldom on their way to a disk at once,
-/// and what comes beyond them gets memory as ever.
+/// How many bytes are kept at most. 4 MiB: eight of the largest file chunks are seldom on their way to a disk at once;
+/// frames beyond that get fresh memory.
 const MOST: usize = 4 << 20;
-/// After so many frames in a row that would have fitted into three quarters of a place, places become shorter.
+/// After this many frames in a row that fit into three quarters of a place, new places are smaller.
 const SHORTER: u32 = 8;
 
-/// The places that are not lent to a reader. Some are still in use by others.
+/// The places that are not lent to a reader. Some still hold frames that are in use.
 #[derive(Default)]
 pub(super) struct Shelf {
-    /// All of this size.
+    /// All have this size.
     places: Vec<BytesMut>,
     size: usize,
-    /// How many frames in a row have been much shorter, and how long the longest of them was.
+    /// How many frames in a row were much smaller, and the length of the longest of them.
     shorter: (u32, usize),
-    /// Whether the place that is lent is one of these.
+    /// Whether the lent place is one of these.
     is_lent: bool,
 }
 
 impl Shelf {
-    /// Makes room for `wanted` more bytes in the place that is lent, or changes it for another one. That one was of size
-    /// `place`; gives the size of the one that is lent then.
+    /// Makes room for `wanted` more bytes in the lent place, or replaces it. `place` is the size of the lent place;
+    /// returns the size of the one that is lent afterwards.
     pub(super) fn make_room(&mut self, lent: &mut BytesMut, place: usize, wanted: usize) -> usize {
         if lent.try_reclaim(wanted) {
             return place.max(lent.capacity());
@@ -41,7 +41,7 @@ impl Shelf {
         if is_large {
             self.follow(size);
         }
-        // Whoever holds a frame holds its place, so one that is less than half of a place does not get it.
+        // A kept frame holds its whole place, so one that needs less than half of a place does not get one.
         let is_kept = is_large && size > self.size / 2;
         if !is_kept && !self.is_lent {
             return grow(lent, place, wanted);
@@ -55,14 +55,14 @@ impl Shelf {
         if is_kept { self.size.max(lent.capacity()) } else { lent.capacity() }
     }
 
-    /// Takes the place back that was lent, for one that is not of these.
+    /// Takes back the lent place, which is being replaced by one that is not kept here.
     pub(super) fn take_back(&mut self, lent: BytesMut) {
         if mem::take(&mut self.is_lent) {
             self.lay_aside(lent);
         }
     }
 
-    /// Gives back all that is kept.
+    /// Frees everything that is kept.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -73,20 +73,20 @@ impl Shelf {
         self.places.len() * self.size
     }
 
-    /// Begins anew with places of another size if the frames have changed theirs.
+    /// Starts over with places of another size if frames have changed their size.
     fn follow(&mut self, size: usize) {
         let (count, longest) = self.shorter;
         let is_shorter = size <= self.size / 4 * 3;
         self.shorter = if is_shorter { (count + 1, longest.max(size)) } else { (0, 0) };
         match self.shorter {
-            // Smaller places will hardly be of use.
+            // Smaller places will hardly be useful.
             _ if size > self.size => *self = Self { size, ..Self::default() },
             (SHORTER, size) => *self = Self { size, ..Self::default() },
             _ => {}
         }
     }
 
-    /// A place that nobody uses.
+    /// A free place.
     fn take(&mut self) -> BytesMut {
         let size = self.size;
         match self.places.iter_mut().position(|place| place.try_reclaim(size)) {
@@ -111,7 +111,7 @@ mod tests {
     fn what_fills_less_than_half_of_a_place_gets_one_of_its_own() {
         let mut shelf = Shelf::default();
         let mut lent = BytesMut::new();
-        // Somebody keeps what comes.
+        // Somebody holds the frames.
         let mut kept = Vec::new();
         let mut place = 0;
         for (wanted, least, most) in [(1 << 20, 1 << 20, 2 << 20), (100 << 10, 100 << 10, 200 << 10)] {
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// How large the place is that is lent last, when frames of these lengths are kept.
+    /// The size of the place lent last, when frames of these lengths are held.
     fn place_after(frames: Vec<usize>) -> usize {
         let (mut shelf, mut lent, mut place) = (Shelf::default(), BytesMut::new(), 0);
         let mut kept = Vec::new();

@@ -1,35 +1,35 @@
-//! Frames that need no place in the decoder.
+//! Short frames, read without copying them into the decoder.
 
 use super::{Decoder, Opcode, Role, State};
 use crate::mask::{self, Key};
 
-/// The longest payload whose length stands in the second byte of a header.
+/// The longest payload whose length fits into the second byte of a header.
 pub(crate) const MAX_SHORT_FRAME: usize = 125;
 
-/// A short frame, whole, that is a message of its own.
+/// A complete short frame that is a message of its own.
 pub(crate) struct ShortFrame<'a> {
     pub(crate) is_text: bool,
     mask: Option<Key>,
-    /// As it came.
+    /// As received, still masked.
     payload: &'a [u8],
 }
 
 impl Decoder {
-    /// The frame with which these bytes begin, with what is behind it, if nothing comes before it, and if it is such a one and
-    /// without a fault. Any other has to be [pushed](Self::push).
+    /// The frame at the start of these bytes, and what follows it. Returns it only if nothing is buffered before it,
+    /// and if it is a complete, short and valid message; [push](Self::push) anything else.
     #[inline]
     pub(crate) fn short_frame<'a>(&mut self, bytes: &'a [u8]) -> Option<(ShortFrame<'a>, &'a [u8])> {
         let [first, second, rest @ ..] = bytes else { return None };
         if !matches!(self.state, State::Header) || self.in_message || self.buffered() > 0 {
             return None;
         }
-        // RFC 6455 §5.2: whole, without an extension, text or binary.
+        // RFC 6455 §5.2: FIN set, no extension bits, text or binary.
         let is_text = match first ^ 0x80 {
             opcode if opcode == Opcode::Text as u8 => true,
             opcode if opcode == Opcode::Binary as u8 => false,
             _ => return None,
         };
-        // RFC 6455 §5.1: a client masks every frame, a server none.
+        // RFC 6455 §5.1: a client masks every frame, a server masks none.
         let (len, mask, rest) = match self.role {
             Role::Client => (*second, None, rest),
             Role::Server => {
@@ -52,7 +52,7 @@ impl ShortFrame<'_> {
         self.payload.len() as u64
     }
 
-    /// Writes the payload to this place, unmasked.
+    /// Unmasks the payload into `place`.
     #[inline]
     pub(crate) fn unmask<'a>(&self, place: &'a mut [u8; MAX_SHORT_FRAME]) -> &'a [u8] {
         let place = &mut place[..self.payload.len()];

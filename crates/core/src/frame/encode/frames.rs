@@ -1,34 +1,34 @@
-//! Frames in memory that is used again.
+//! Encoded frames in reused memory.
 
 use super::EncodedHeader;
 use crate::frame::Header;
 use crate::mask::{self, Key};
 use alloc::vec::Vec;
 
-/// Frames as they stand on the wire, one behind the other.
+/// Frames as on the wire, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// The first `len` bytes are in use. What lies behind them is kept as it is: to set it to zero again each time would
-    /// cost as much as the copy.
+    /// The first `len` bytes are in use. The rest is left as it is, because zeroing it each time would cost as much as
+    /// the copy.
     bytes: Vec<u8>,
     len: usize,
 }
 
 impl Frames {
-    /// All of them.
+    /// All bytes in use.
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// How many bytes they have.
+    /// How many bytes are in use.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Copies a frame to the end, masked if its header says so.
-    // A call costs as much as half of the work, since a header goes through memory then.
+    // A call would cost half as much as the work, because the header would go through memory.
     #[allow(clippy::inline_always)]
     #[inline(always)]
     pub(crate) fn append<const N: usize>(&mut self, header: &Header, payload: [&[u8]; N]) {
@@ -46,14 +46,14 @@ impl Frames {
         }
     }
 
-    /// Appends a header and a place for `len` bytes behind it.
-    // A call costs as much as half of the work, since a header goes through memory then.
+    /// Appends a header and room for `len` bytes behind it.
+    // A call would cost half as much as the work, because the header would go through memory.
     #[allow(clippy::inline_always)]
     #[inline(always)]
     pub(crate) fn append_header(&mut self, header: &Header, len: usize) -> &mut [u8] {
         let header = header.encode();
         let start = self.len;
-        // To copy as many bytes each time takes a few instructions; what is too many is written over.
+        // Copying a fixed number of bytes takes a few instructions; the surplus is overwritten.
         let place = start + EncodedHeader::PADDED + len;
         if self.bytes.len() < place {
             self.grow(place);
@@ -64,7 +64,7 @@ impl Frames {
         &mut place[header.len()..][..len]
     }
 
-    /// Copies more of the last frame's payload to the end, masked. `phase` is where it stands in that payload.
+    /// Copies more of the last frame's payload to the end, masked. `phase` is the offset in that payload.
     pub(crate) fn append_masked(&mut self, payload: &[u8], key: Key, phase: usize) {
         let start = self.len;
         self.len += payload.len();
@@ -74,13 +74,13 @@ impl Frames {
         mask::copy(&mut self.bytes[start..self.len], payload, key, phase);
     }
 
-    /// Drops the first `n` bytes, which moves the others to their place.
+    /// Drops the first `n` bytes and moves the others to the front.
     pub(crate) fn drop_first(&mut self, n: usize) {
         self.bytes.copy_within(n..self.len, 0);
         self.len -= n;
     }
 
-    /// Drops all of them, and keeps the memory.
+    /// Drops all bytes, and keeps the memory.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.len = 0;

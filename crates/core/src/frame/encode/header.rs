@@ -4,23 +4,24 @@ use crate::frame::Header;
 use core::fmt;
 use core::ops::Deref;
 
-/// A header as it stands on the wire; dereferences to its bytes.
+/// A header as on the wire; dereferences to its bytes.
 #[derive(Clone, Copy)]
 pub struct EncodedHeader {
-    /// Its bytes, the first one lowest, and zeros behind them. In one number it is made without a detour over memory.
+    /// Its bytes, the first one lowest, followed by zeros. It is computed as one number, without a detour through
+    /// memory.
     word: [u8; EncodedHeader::PADDED],
     len: u8,
 }
 
 impl Header {
-    /// The header as it stands on the wire, its length in the shortest form.
+    /// The header as on the wire, with the length in its shortest form.
     #[inline]
     pub fn encode(&self) -> EncodedHeader {
         let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode as u8;
         let masked = u8::from(self.mask.is_some()) << 7;
         let key = self.mask.map_or(0, u32::from_le_bytes);
         let key_len = if self.mask.is_some() { 4 } else { 0 };
-        // RFC 6455 §5.2: the minimal number of bytes must be used.
+        // RFC 6455 §5.2: the shortest form of the length must be used.
         let (word, len) = if self.len <= 125 {
             let second = masked | self.len as u8;
             (u128::from(u64::from(first) | u64::from(second) << 8 | u64::from(key) << 16), 2)
@@ -39,10 +40,10 @@ impl Header {
 }
 
 impl EncodedHeader {
-    /// The length with the zeros.
+    /// The length including the padding.
     pub(crate) const PADDED: usize = size_of::<u128>();
 
-    /// The bytes, with zeros behind them up to a length that is always the same.
+    /// The bytes, padded with zeros to a fixed length.
     #[inline]
     pub(crate) fn padded(&self) -> &[u8; Self::PADDED] {
         &self.word
