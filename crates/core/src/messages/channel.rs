@@ -1,4 +1,4 @@
-//! What both ends of a session have in common: messages out with their numbers, messages in, and what waits between.
+//! What both ends of a session have in common: numbered messages out, messages in, and the queues between.
 
 use super::wire::{Data, Frame, MAX_MESSAGE};
 use super::{Config, Receipt, Received, SendError, SessionId};
@@ -8,25 +8,25 @@ use crate::{Instant, Message, replay};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// What a message costs beside its bytes.
+/// What a message costs besides its bytes.
 const OVERHEAD: usize = 64;
 
-/// One end of one session, whoever has begun it.
+/// One end of a session, whichever side began it.
 #[derive(Debug)]
 pub(super) struct Channel {
     config: Config,
     replay: Replay,
-    /// What came and was not taken: numbered messages within the window, volatile ones within their own bounds.
+    /// What arrived and was not taken: numbered messages within the window, volatile ones within their own limits.
     inbox: VecDeque<(Option<u64>, Message)>,
     inbox_bytes: usize,
     volatile_in: Volatile,
     volatile_out: VecDeque<Message>,
     volatile_out_size: Volatile,
-    /// A volatile message was sent last, so that a numbered one is next.
+    /// The last message sent was volatile, so a numbered one is next.
     alternate: bool,
 }
 
-/// How much of what is volatile waits.
+/// How much is queued of volatile messages.
 #[derive(Clone, Copy, Debug, Default)]
 struct Volatile {
     messages: usize,
@@ -77,7 +77,7 @@ impl Channel {
         self.replay.handle_resumed(now, last)
     }
 
-    /// The link is gone. What is volatile does not wait for another one.
+    /// The link is gone. Volatile messages do not wait for another one.
     pub(super) fn handle_link_down(&mut self, now: Instant) {
         self.replay.handle_link_down(now);
         self.volatile_out.clear();
@@ -88,7 +88,7 @@ impl Channel {
         self.handle_ack(now, data.ack)?;
         let len = data.message.len();
         let Some(number) = data.number else {
-            // Whoever does not look in time has missed it.
+            // A volatile message is dropped when the inbox is full.
             if self.volatile_in.admits(&self.config, len) {
                 self.volatile_in.add(len);
                 self.push(None, data.message);
@@ -109,8 +109,8 @@ impl Channel {
         self.replay.handle_ack(now, last).map_or(Ok(()), Err)
     }
 
-    /// The session is over, and another one begins without a link. What came and was not taken is dropped: it was never
-    /// acknowledged.
+    /// The session is over, and another one begins without a link. Messages that arrived and were not taken are
+    /// dropped, since they were never acknowledged.
     pub(super) fn reset(&mut self, now: Instant) -> Vec<Unacknowledged> {
         self.handle_link_down(now);
         self.inbox.clear();
@@ -127,7 +127,7 @@ impl Channel {
         self.replay.send(message).map_err(|Full(message)| SendError::Full(message))
     }
 
-    /// The link must be up.
+    /// Requires that the link is up.
     pub(super) fn send_volatile(&mut self, message: Message) -> Result<(), SendError> {
         let len = message.len();
         if len > MAX_MESSAGE {
@@ -142,7 +142,7 @@ impl Channel {
     }
 
     pub(super) fn confirm(&mut self, now: Instant, number: u64) {
-        // What was not taken cannot have been taken care of.
+        // A message that was not taken cannot have been processed.
         let taken = self.inbox.iter().find_map(|(number, _)| *number).map_or(u64::MAX, |first| first - 1);
         self.replay.confirm(now, number.min(taken));
     }
@@ -161,7 +161,7 @@ impl Channel {
 
     // ----- outputs -----
 
-    /// The next frame, once the link is up.
+    /// The next frame, if the link is up.
     pub(super) fn poll_frame(&mut self, now: Instant) -> Option<Parts> {
         let numbered_first = self.alternate && self.replay.has_message();
         let volatile = if numbered_first { None } else { self.volatile_out.pop_front() };
@@ -176,12 +176,12 @@ impl Channel {
         Some(Frame::Ack(self.replay.poll_ack(now)?).encode())
     }
 
-    /// How far everything has arrived here, whether or not that is owed.
+    /// An acknowledgement of everything that has arrived here, whether or not one is due.
     pub(super) fn acknowledge(&mut self) -> Parts {
         Frame::Ack(self.replay.acknowledge()).encode()
     }
 
-    /// What was not acknowledged goes along: it costs nothing.
+    /// A pending acknowledgement goes along, since it costs nothing.
     fn data(&mut self, number: Option<u64>, message: Message) -> Parts {
         let ack = self.replay.acknowledge();
         Frame::Data(Data { number, ack, message }).encode()
@@ -192,7 +192,7 @@ impl Channel {
         self.replay.poll_timeout()
     }
 
-    /// Whether [`poll_frame`](Self::poll_frame) has something at this time.
+    /// Whether [`poll_frame`](Self::poll_frame) has a frame at this time.
     pub(super) fn has_frame(&self, now: Instant) -> bool {
         !self.volatile_out.is_empty()
             || self.replay.has_message()
@@ -221,7 +221,7 @@ impl Channel {
         self.replay.unacknowledged_bytes()
     }
 
-    /// About how much memory it takes without a link.
+    /// About how much memory it uses without a link.
     pub(super) fn size(&self) -> usize {
         let messages = self.replay.unacknowledged() + self.inbox.len();
         self.replay.unacknowledged_bytes() + self.inbox_bytes + messages * OVERHEAD

@@ -15,10 +15,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// How many turns in the life of a session are kept for whoever does not listen.
+/// How many events in the life of a session are kept while nobody polls them.
 const TURNS: usize = 64;
 
-/// How long a server without room is left alone at least.
+/// The least time before a server without room is asked again.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// The client's end of a session, across all of its links. See the [module](super).
@@ -57,7 +57,7 @@ pub struct Messages {
     now: Instant,
     session: SessionId,
     secret: Secret,
-    /// How often the session was found; 0 until the server has it.
+    /// The epoch that the server gave last; 0 until it has the session.
     epoch: u32,
     link: Link,
     channel: Channel,
@@ -68,24 +68,24 @@ pub struct Messages {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
-    /// There is none, or none of use: the peer does not speak of messages, or broke the protocol.
+    /// There is no link, or no useful one: the peer does not speak the message protocol, or violated it.
     Down,
-    /// The peer has not said what it speaks.
+    /// The peer has not said what it supports.
     Greet,
-    /// The session is to be asked for.
+    /// The session must be requested.
     Ask,
-    /// It was, at this time.
+    /// The session was requested at this time.
     Asked { since: Instant },
     Up {
-        /// Whether anything was said that shows the server that its answer was heard.
+        /// Whether anything was sent that shows the server that its answer arrived.
         shown: bool,
     },
-    /// The server has no room before this time.
+    /// The server has no room until this time.
     Refused { until: Instant },
 }
 
 impl Messages {
-    /// A session that begins with the first link. The seed makes its name and secret: it must be random.
+    /// A session that begins with the first link. Its name and secret are made from `seed`, which must be random.
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
         let (session, secret) = (SessionId::from_bytes(rng.bytes()), Secret::from_bytes(rng.bytes()));
@@ -111,7 +111,7 @@ impl Messages {
         self.link = Link::Greet;
     }
 
-    /// The peer has said hello, and whether it [speaks](wire::FEATURE) of messages.
+    /// The peer has said hello, and whether it [supports](wire::FEATURE) messages.
     pub fn handle_peer(&mut self, now: Instant, speaks: bool) {
         self.advance(now);
         if self.link == Link::Greet {
@@ -124,7 +124,7 @@ impl Messages {
         }
     }
 
-    /// A frame of the session came.
+    /// A frame of the session arrived.
     pub fn handle_frame(&mut self, now: Instant, frame: Bytes) {
         self.advance(now);
         if self.link == Link::Down {
@@ -136,7 +136,7 @@ impl Messages {
         }
     }
 
-    /// The link is gone. What is not acknowledged is kept for the next one.
+    /// The link is gone. Unacknowledged messages are kept for the next one.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.advance(now);
         self.link = Link::Down;
@@ -158,26 +158,26 @@ impl Messages {
 
     // ----- commands -----
 
-    /// Takes a message, with or without a link, and says its number in this session.
+    /// Accepts a message, with or without a link, and returns its number in this session.
     ///
     /// # Errors
-    /// If it is too long, or too many wait for their acknowledgement. The message comes back.
+    /// If it is too long, or too many wait for their acknowledgement. The message is returned.
     pub fn send(&mut self, now: Instant, message: Message) -> Result<u64, SendError> {
         self.advance(now);
         self.channel.send(message)
     }
 
-    /// Sends a message at once or never: it is not sent again if the link is lost.
+    /// Sends a message now or never: it is not repeated if the link is lost.
     ///
     /// # Errors
-    /// If it is too long, no session is established on a link, or too many wait. The message comes back.
+    /// If it is too long, no session is established on a link, or too many wait. The message is returned.
     pub fn send_volatile(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         self.advance(now);
         if self.is_up() { self.channel.send_volatile(message) } else { Err(SendError::Down(message)) }
     }
 
-    /// Everything up to this message is taken care of, and may be acknowledged: for
-    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation). A receipt of an earlier session says nothing.
+    /// Everything up to this message has been processed and may be acknowledged: for
+    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation). A receipt of an earlier session has no effect.
     pub fn confirm(&mut self, now: Instant, receipt: Receipt) {
         self.advance(now);
         if receipt.session == self.session {
@@ -185,7 +185,8 @@ impl Messages {
         }
     }
 
-    /// Gives the session up, and begins a new one with the next link. Returns what is not known to have arrived.
+    /// Gives up the session, and begins a new one with the next link. Returns the messages that are not known to have
+    /// arrived.
     pub fn reset(&mut self, now: Instant) -> Vec<Unacknowledged> {
         self.advance(now);
         self.link = Link::Down;
@@ -208,21 +209,22 @@ impl Messages {
             Link::Up { shown } => {
                 self.link = Link::Up { shown: true };
                 let frame = self.channel.poll_frame(self.now);
-                // Whoever comes with an older epoch from then on, be it a copy of this process, has lost the session.
+                // From this frame on, anyone who resumes with an older epoch, even a copy of this process, has lost the
+                // session.
                 if shown { frame } else { frame.or_else(|| Some(self.channel.acknowledge())) }
             }
             _ => None,
         }
     }
 
-    /// The next message that came. What is taken here counts as delivered.
+    /// The next message that arrived. It counts as delivered once taken here.
     pub fn poll_received(&mut self, now: Instant) -> Option<Received> {
         self.advance(now);
         self.channel.poll_received(self.now, self.session)
     }
 
-    /// What is told next. While nobody asks, turns beyond 64 are forgotten, the oldest first, but for those that hand
-    /// messages back.
+    /// The next event. If nobody polls, events beyond 64 are forgotten, the oldest first, except those that return
+    /// messages.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
@@ -249,12 +251,12 @@ impl Messages {
         matches!(self.link, Link::Up { .. })
     }
 
-    /// How many messages wait for their acknowledgement; 0 if all that was sent has arrived.
+    /// How many messages wait for their acknowledgement; 0 if everything sent has arrived.
     pub fn unacknowledged(&self) -> usize {
         self.channel.unacknowledged()
     }
 
-    /// How many bytes they have.
+    /// The total size of those messages in bytes.
     pub fn unacknowledged_bytes(&self) -> usize {
         self.channel.unacknowledged_bytes()
     }
@@ -271,12 +273,12 @@ impl Messages {
 
     // ----- inside -----
 
-    /// Keeps a turn until the application listens.
+    /// Queues an event for the application.
     fn tell(&mut self, event: Event) {
         self.events.push(event, Event::is_passing);
     }
 
-    /// Time that steps back is time that stands still.
+    /// If time steps back, it stands still.
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }

@@ -7,14 +7,13 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How much is kept for the peer and taken from it, and how soon it is acknowledged.
+    /// How much is kept for the peer and accepted from it, and how soon it is acknowledged.
     pub replay: replay::Config,
-    /// How many volatile messages may wait, on the way out and on the way in each. 64: a moment of them; what is older
-    /// is of no use.
+    /// How many volatile messages may be queued, for each direction. 64: a moment's worth, and older ones are useless.
     pub max_volatile: usize,
-    /// How many bytes they may have, on each way. 256 KiB.
+    /// How many bytes they may have, for each direction. 256 KiB.
     pub max_volatile_bytes: usize,
-    /// How long a server may take to answer for the session while its link lives. 30 s: it looks up a name.
+    /// How long a server may take to answer a resume while its link is alive. 30 s: it only looks up a name.
     pub resume_timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What is said between a session and its application.
+//! What a session and its application tell each other.
 
 use super::wire::{MAX_MESSAGE, Why};
 use super::{Receipt, SessionId};
@@ -10,34 +10,34 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use thiserror::Error;
 
-/// What a session tells.
+/// What a session reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A new session: both ends count from 1.
     Began(SessionId),
-    /// The session goes on, on a new link.
+    /// The session continues on a new link.
     Resumed {
-        /// How many messages are sent for the second time.
+        /// How many messages are sent again.
         replayed: u64,
-        /// How many have come twice since the session began; none of them was delivered twice.
+        /// How many arrived twice since the session began; none of them was delivered twice.
         duplicates: u64,
     },
-    /// The session is over, and what was sent in it may have arrived or not.
+    /// The session is over; what was sent in it may or may not have arrived.
     Lost {
         /// Why.
         why: Why,
         /// The messages that are not known to have arrived, in order.
         messages: Vec<Unacknowledged>,
     },
-    /// The server has no room for a session at present; it is asked again.
+    /// The server has no room for a session at present; it will be asked again.
     Refused {
-        /// When: an hour from now at the latest, whatever it says.
+        /// After how long: at most an hour, whatever the server says.
         retry_after: Duration,
     },
-    /// The peer does not speak of messages, as long as this link lasts. What was sent waits for another link.
+    /// The peer does not support messages while this link lasts. Queued messages wait for another link.
     Unsupported,
-    /// The link broke the protocol: close it.
+    /// The link violated the protocol: close it.
     Broken {
         /// What to tell the peer.
         code: Code,
@@ -47,46 +47,46 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether whoever does not hear of it has lost no message: for queues of events that must not grow without limit.
+    /// Whether missing this event loses no message: for event queues that must be limited.
     pub fn is_passing(&self) -> bool {
         !matches!(self, Self::Lost { messages, .. } if !messages.is_empty())
     }
 }
 
-/// A message that came.
+/// A message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
-    /// What to confirm once the message is taken care of, for
-    /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation); `None` for a volatile message.
+    /// What to confirm once the message is processed, for [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation);
+    /// `None` for a volatile message.
     pub receipt: Option<Receipt>,
     /// The message.
     pub message: Message,
 }
 
-/// A message that was not taken. It comes back with the reason.
+/// A message that was not accepted. It is returned with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Too many messages wait for their acknowledgement: try again when some have arrived.
+    /// Too many messages wait for their acknowledgement: try again when some have been acknowledged.
     #[error("no room: too many messages are waiting to be acknowledged")]
     Full(Message),
-    /// It is too long for a message: send it as a file.
+    /// Too long for a message: send it as a file.
     #[error("a message of {} bytes, more than {MAX_MESSAGE}", .0.len())]
     TooLong(Message),
-    /// A volatile message, and no link on which it could leave at once.
+    /// A volatile message, and no link on which it could leave now.
     #[error("no link is up, and a volatile message does not wait for one")]
     Down(Message),
-    /// There is no such session: it is over.
+    /// There is no such session, or it is over.
     #[error("there is no such session: it is over")]
     Unknown(Message),
-    /// This end was not set to speak of messages.
+    /// This end is not set up for messages.
     #[error("this end is not set up for messages: see `messages` in its settings")]
     Mute(Message),
 }
 
 impl SendError {
-    /// The message that was not taken.
+    /// The message that was not accepted.
     pub fn into_inner(self) -> Message {
         match self {
             Self::Full(message)

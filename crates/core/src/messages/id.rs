@@ -1,11 +1,11 @@
-//! What names a session, and what opens it.
+//! What identifies a session, and what opens it.
 
 use crate::secret;
 use core::fmt;
 
-/// The name of a session: 128 random bits, chosen by the client that begins it, the same on all of its links.
+/// The name of a session: 128 random bits, chosen by the client that begins it, the same on all its links.
 ///
-/// It may be shown, for it opens nothing without the secret that is changed at each resume.
+/// It may be shown: it opens nothing without the secret, which changes with each resume.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; 16]);
 
@@ -22,7 +22,7 @@ impl SessionId {
 }
 
 impl fmt::Display for SessionId {
-    /// The first half, enough to tell sessions apart.
+    /// Prints the first half, enough to tell sessions apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -34,7 +34,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// What a client shows to get its session back: 128 random bits, good for one epoch. Never shown in a log.
+/// What a client shows to resume its session: 128 random bits, valid for one epoch. Never logged.
 #[derive(Clone, Copy)]
 pub struct Secret([u8; 16]);
 
@@ -49,7 +49,7 @@ impl Secret {
         &self.0
     }
 
-    /// The secret of an epoch of a session, which only the holder of the key can compute.
+    /// The secret of one epoch of a session, which only the owner of the key can compute.
     pub(super) fn derive(key: &[u8; 32], session: SessionId, epoch: u32) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(key);
         hasher.update(&session.0).update(&epoch.to_be_bytes());
@@ -60,7 +60,7 @@ impl Secret {
 }
 
 impl PartialEq for Secret {
-    /// Takes the same time wherever they differ.
+    /// Takes the same time wherever the two differ.
     fn eq(&self, other: &Self) -> bool {
         secret::same(&self.0, &other.0)
     }

@@ -1,10 +1,10 @@
-//! Messages that outlive their links: once, in order, on the same connection as files.
+//! Messages that outlive their links: delivered once and in order, on the same connection as files.
 //!
-//! A *session* of messages has two ends. The client's is [`Messages`]; those of all clients of a server are
-//! [`Sessions`]. Messages are numbered and kept until the other end has them ([`Replay`](crate::Replay) counts). When a
-//! link is lost, the client shows on the next one the name of its session and a secret that is changed each time, both
-//! say how far they have come, and what is missing is sent again. Who resumes a session fences off whoever had it
-//! before.
+//! A *session* of messages has two ends. The client's end is [`Messages`]; the ends of all clients of a server are
+//! [`Sessions`]. Messages are numbered and kept until the other end has them ([`Replay`](crate::Replay) does the
+//! counting). When a link is lost, the client shows the session's name and a secret on the next link. The secret
+//! changes each time. Both sides say how far they have come, and whatever is missing is sent again. A client that
+//! resumes a session takes it away from whoever had it before.
 //!
 //! ```text
 //!            handle_link_up        handle_peer           RESUMED
@@ -15,8 +15,8 @@
 //!      └────────── handle_link_down ──────────── (name) ─────────────┘
 //! ```
 //!
-//! What is promised: within a session each message is delivered exactly once and in the order of sending. When a session
-//! is lost, each message was delivered at most once, and those of which nobody knows come back to whoever sent them
+//! The guarantee: within a session each message is delivered exactly once and in the order of sending. When a session
+//! is lost, each message was delivered at most once, and those with an unknown fate are returned to their sender
 //! ([`Event::Lost`]). *Volatile* messages are for what is worthless a moment later: they leave at once or not at all,
 //! and are never sent again.
 
@@ -43,7 +43,7 @@ pub use wire::{MAX_MESSAGE, Why};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The session. Numbers of another one mean other messages.
+    /// The session. The same number in another session is another message.
     pub session: SessionId,
     /// The number of the message.
     pub number: u64,

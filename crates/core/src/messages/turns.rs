@@ -1,9 +1,9 @@
-//! What sessions have to tell, until somebody listens.
+//! The events of sessions, until somebody polls them.
 
 use alloc::collections::VecDeque;
 
-/// Turns in the lives of sessions, in order and bounded. Whoever does not listen misses the oldest of them, but none
-/// that hands messages back: of those there are no more than the application has sent messages.
+/// Events in the lives of sessions, in order and limited in number. If nobody polls, the oldest are lost, but never one
+/// that returns messages: of those there are at most as many as the application has sent messages.
 #[derive(Debug)]
 pub(super) struct Turns<E> {
     queue: VecDeque<E>,
@@ -11,12 +11,12 @@ pub(super) struct Turns<E> {
 }
 
 impl<E> Turns<E> {
-    /// So many at most.
+    /// Keeps at most this many.
     pub(super) fn new(most: usize) -> Self {
         Self { queue: VecDeque::new(), most }
     }
 
-    /// Something has happened. `is_passing` says of a turn that whoever does not hear of it has lost no message.
+    /// Adds an event. `is_passing` says whether missing an event loses no message.
     pub(super) fn push(&mut self, turn: E, is_passing: impl FnMut(&E) -> bool) {
         self.queue.push_back(turn);
         if self.queue.len() > self.most {

@@ -43,7 +43,7 @@ impl Messages {
         }
         let is_new = self.epoch == 0;
         if self.channel.handle_resumed(self.now, resumed.last, resumed.window).is_err() {
-            // This link has had its session; another one is for the next.
+            // This link has had its session; a new one needs the next link.
             self.lose(Why::Numbers);
             return self.break_link(Code::Internal, "the server does not remember the same messages");
         }
@@ -61,14 +61,14 @@ impl Messages {
         if self.epoch > 0 {
             return self.lose(why);
         }
-        // There is nothing to lose yet, except that the name may be taken.
+        // There is nothing to lose yet, but the name may be taken.
         self.rename();
         let retry_after = retry_after.clamp(MIN_WAIT, LONGEST);
         self.link = Link::Refused { until: self.now + retry_after };
         self.tell(Event::Refused { retry_after });
     }
 
-    /// The session is over, and the server is asked for a new one.
+    /// The session is over; asks the server for a new one.
     pub(super) fn lose(&mut self, why: Why) {
         self.rename();
         self.link = Link::Ask;

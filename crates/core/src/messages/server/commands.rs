@@ -1,4 +1,4 @@
-//! What the application of a server says to its sessions.
+//! What a server's application does with its sessions.
 
 use super::kept::{Kept, Place};
 use super::{Sessions, SessionsEvent, State};
@@ -10,10 +10,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 impl Sessions {
-    /// Takes a message for a client, whether it is there or not, and says its number in the session.
+    /// Accepts a message for a client, connected or not, and returns its number in the session.
     ///
     /// # Errors
-    /// If there is no such session, the message is too long, or too many wait. It comes back.
+    /// If there is no such session, the message is too long, or too many wait. The message is returned.
     pub fn send(&mut self, now: Instant, session: SessionId, message: Message) -> Result<u64, SendError> {
         self.advance(now);
         let Some(kept) = self.kept.get_mut(&session) else { return Err(SendError::Unknown(message)) };
@@ -30,10 +30,10 @@ impl Sessions {
         Ok(number)
     }
 
-    /// Sends a message to a client at once or never.
+    /// Sends a message to a client now or never.
     ///
     /// # Errors
-    /// If there is no such session, it is on no link, the message is too long, or too many wait. It comes back.
+    /// If there is no such session, it has no link, the message is too long, or too many wait. The message is returned.
     pub fn send_volatile(
         &mut self,
         now: Instant,
@@ -47,7 +47,7 @@ impl Sessions {
         kept.channel.send_volatile(message)
     }
 
-    /// Everything of its session up to this message is taken care of, and may be acknowledged: for
+    /// Everything of its session up to this message has been processed and may be acknowledged: for
     /// [`AckOn::Confirmation`](crate::replay::AckOn::Confirmation).
     pub fn confirm(&mut self, now: Instant, receipt: Receipt) {
         self.advance(now);
@@ -59,7 +59,8 @@ impl Sessions {
         }
     }
 
-    /// Ends a session, and tells its client, which may begin another one. Returns what is not known to have arrived.
+    /// Ends a session and informs its client, which may begin another one. Returns the messages that are not known to
+    /// have arrived.
     pub fn close(&mut self, now: Instant, session: SessionId) -> Vec<Unacknowledged> {
         self.advance(now);
         let Some(Kept { place, mut channel, .. }) = self.remove(session) else { return Vec::new() };
@@ -73,8 +74,8 @@ impl Sessions {
         channel.reset(self.now)
     }
 
-    /// Ends all sessions, for a server that stops for good. Each is told as [`Event::Lost`], with what is not known to have
-    /// arrived.
+    /// Ends all sessions, for a server that stops for good. Each is reported as [`Event::Lost`], with the messages that
+    /// are not known to have arrived.
     pub fn close_all(&mut self, now: Instant) {
         while let Some(session) = self.kept.keys().next().copied() {
             let messages = self.close(now, session);

@@ -1,4 +1,4 @@
-//! Settings of a server's sessions, and what they tell.
+//! The settings of a server's sessions, and their events.
 
 use crate::messages::{Config, Event, SessionId};
 use core::time::Duration;
@@ -7,16 +7,17 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionsConfig {
-    /// Of each session.
+    /// The settings of each session.
     pub session: Config,
-    /// How long a session is kept without a link. 120 s: longer than a train in a tunnel.
+    /// How long a session without a link is kept. 120 s: longer than a train in a tunnel.
     pub keep: Duration,
-    /// How many sessions there are at once, with and without links. 1024, as many as a server has connections. For another
-    /// one the one without a link goes that has waited longest, of the principal that has most of those. 0 counts as 1:
-    /// a server that wants none does not [speak](crate::session::Config::messages) of messages.
+    /// How many sessions may exist at once, with and without links. 1024, the number of connections of a server. To
+    /// make room for another, the principal with the most sessions without a link loses the one of them that has waited
+    /// longest. 0 counts as 1: a server that wants no sessions does not [offer](crate::session::Config::messages)
+    /// messages.
     pub max_sessions: usize,
-    /// How many bytes are kept for sessions without a link. 64 MiB; beyond it those go that have waited longest, of the
-    /// principal for whom most is kept.
+    /// How many bytes are kept for sessions without a link. 64 MiB; beyond that, the principal for which most is kept
+    /// loses its sessions without a link, the longest waiting first.
     pub max_detached_bytes: usize,
 }
 
@@ -31,7 +32,7 @@ impl Default for SessionsConfig {
     }
 }
 
-/// A number that stands for one link of a server, never used for another one.
+/// Identifies one link of a server; never reused for another link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
@@ -39,14 +40,14 @@ pub struct LinkId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionsEvent {
-    /// Something of one session.
+    /// An event of one session.
     Session(SessionId, Event),
-    /// A session is without a link. It is kept for a while.
+    /// A session has lost its link. It is kept for a while.
     Detached(SessionId),
 }
 
 impl SessionsEvent {
-    /// Whether whoever does not hear of it has lost no message.
+    /// Whether missing this event loses no message.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Session(_, event) => event.is_passing(),

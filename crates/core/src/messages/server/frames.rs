@@ -1,4 +1,4 @@
-//! Frames in: a session is asked for, and spoken in.
+//! Incoming frames: resuming a session, and speaking in it.
 
 use super::kept::{Kept, Place};
 use super::{Ended, Link, LinkId, Sessions, SessionsEvent, State};
@@ -13,7 +13,7 @@ use alloc::string::ToString;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// When a client without a place may ask again.
+/// When a client that was refused for lack of room may ask again.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 impl Sessions {
@@ -50,7 +50,7 @@ impl Sessions {
         step: impl FnOnce(&mut Channel, Instant) -> Result<(), Fault>,
     ) {
         let Some(kept) = self.kept.get_mut(&session) else { return };
-        // Nobody speaks on a link before it has heard the answer.
+        // A client sends these only after it has received our answer.
         kept.learn();
         let was_ready = kept.channel.has_received();
         let result = step(&mut kept.channel, self.now);
@@ -77,7 +77,7 @@ impl Sessions {
         self.supersede(session, link);
         self.undetach(session);
         let Some(kept) = self.kept.get_mut(&session) else { return };
-        // Before it may end here: it waits no more.
+        // Set this before the session may end below: it is not detached any more.
         kept.place = Place::Attached(link);
         let last = kept.channel.handle_link_up(self.now);
         if kept.channel.handle_resumed(self.now, resume.last, resume.window).is_err() {
@@ -95,7 +95,7 @@ impl Sessions {
         self.tell(SessionsEvent::Session(session, event));
     }
 
-    /// Makes room for a new session, if that can be done.
+    /// Begins a new session, if there is or can be made room for it.
     fn begin(&mut self, link: LinkId, principal: Bytes, resume: &Resume) -> Result<(), Why> {
         if self.kept.len() >= self.config.max_sessions {
             let dispensable = self.dispensable(Some(&principal), |_| 1).ok_or(Why::Busy)?;

@@ -12,15 +12,16 @@ use bytes::Bytes;
 pub(super) struct Kept {
     pub(super) channel: Channel,
     pub(super) place: Place,
-    /// Whose it is.
+    /// Its owner.
     pub(super) principal: Bytes,
-    /// What the client showed first, good until it has shown that it knows better.
+    /// The secret that the client showed first; valid until the client is known to have a newer one.
     first: Secret,
     /// The number of the latest attachment.
     epoch: u32,
-    /// The latest epoch of which the client is known to know: an answer may have been lost.
+    /// The latest epoch that the client is known to have received: an answer may be lost.
     known: u32,
-    /// Which of all links had it last. A client has one link at a time, so what it asked on an earlier one is belated.
+    /// Which link had it last, in order of arrival. A client has one link at a time, so a request on an earlier one is
+    /// late.
     arrival: u64,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Kept {
 pub(super) enum Place {
     /// On this link.
     Attached(LinkId),
-    /// Nowhere, and kept until this time.
+    /// On no link, and kept until this time.
     Detached { until: Instant },
 }
 
@@ -46,7 +47,7 @@ impl Kept {
         }
     }
 
-    /// Whether whoever asks on this link may have this session.
+    /// Whether the client that asks on this link may have this session.
     pub(super) fn check(
         &self,
         key: &[u8; 32],
@@ -56,7 +57,7 @@ impl Kept {
     ) -> Result<(), Why> {
         let expected =
             if resume.epoch == 0 { self.first } else { Secret::derive(key, resume.session, resume.epoch) };
-        // Who cannot prove anything learns nothing, not even that the session exists.
+        // A client that proves nothing learns nothing, not even that the session exists.
         if resume.secret != expected || principal != self.principal {
             return Err(Why::Unknown);
         }
@@ -64,7 +65,7 @@ impl Kept {
         if is_current && self.arrival <= arrival && self.epoch < u32::MAX { Ok(()) } else { Err(Why::Epoch) }
     }
 
-    /// Another link has it. Returns epoch and secret of the attachment.
+    /// Another link takes it over. Returns the epoch and secret of the attachment.
     pub(super) fn attach(&mut self, key: &[u8; 32], arrival: u64, resume: &Resume) -> (u32, Secret) {
         self.known = resume.epoch;
         self.epoch += 1;
@@ -72,7 +73,7 @@ impl Kept {
         (self.epoch, Secret::derive(key, resume.session, self.epoch))
     }
 
-    /// The client has heard of the latest attachment: earlier secrets are of no use any more.
+    /// The client has received the latest attachment: earlier secrets are no longer valid.
     pub(super) fn learn(&mut self) {
         self.known = self.epoch;
     }

@@ -1,4 +1,4 @@
-//! The lives of sessions: who has them, how long they wait, and how they end.
+//! The lives of sessions: who owns them, how long they wait, and how they end.
 
 use super::kept::{Kept, Place};
 use super::{Ended, LinkId, Sessions, SessionsEvent, State};
@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use bytes::Bytes;
 
 impl Sessions {
-    /// Whoever has the session loses it: somebody else has shown the newer secret.
+    /// Takes the session from the link that has it: another link has shown the newer secret.
     pub(super) fn supersede(&mut self, session: SessionId, by: LinkId) {
         let Some(kept) = self.kept.get_mut(&session) else { return };
         let old = if let Place::Attached(old) = kept.place { Some(old) } else { None };
@@ -19,7 +19,7 @@ impl Sessions {
         }
     }
 
-    /// Ends a link, and lets its session go.
+    /// Ends a link, and detaches its session.
     pub(super) fn end_link(&mut self, link: LinkId, ended: Ended) {
         if let Some(session) = self.set_ended(link, ended) {
             self.detach(session);
@@ -47,8 +47,9 @@ impl Sessions {
         }
     }
 
-    /// Which of the sessions without a link makes room: of the principal that has most of them by this weight, the one that
-    /// has waited longest. So nobody throws out what is another's. Whoever `comes` has one more.
+    /// The session without a link that is dropped to make room: of the principal with the greatest total weight, the
+    /// one that has waited longest. This way nobody displaces another principal's sessions. The principal that `comes`
+    /// counts one more.
     pub(super) fn dispensable(
         &self,
         comes: Option<&Bytes>,
@@ -71,7 +72,7 @@ impl Sessions {
         }
     }
 
-    /// A session is over, and its messages go back to the application.
+    /// Ends a session, and returns its messages to the application.
     pub(super) fn end(&mut self, session: SessionId, why: Why) {
         if let Some(mut kept) = self.remove(session) {
             let messages = kept.channel.reset(self.now);
@@ -81,12 +82,12 @@ impl Sessions {
         }
     }
 
-    /// Keeps a turn until the application listens.
+    /// Queues an event for the application.
     pub(super) fn tell(&mut self, event: SessionsEvent) {
         self.events.push(event, SessionsEvent::is_passing);
     }
 
-    /// Remembers for a while why a session is no more.
+    /// Remembers for a while why a session is gone.
     pub(super) fn bury(&mut self, session: SessionId, why: Why) {
         self.gone.push_back((session, why));
         if self.gone.len() > self.config.max_sessions {

@@ -20,16 +20,16 @@ use alloc::string::{String, ToString};
 use bytes::Bytes;
 use kept::{Kept, Place};
 
-/// How many turns in the lives of sessions are kept for each session that there may be: a begin, two links, and an end.
+/// How many events are kept for each possible session: a beginning, two links, and an end.
 const TURNS: usize = 4;
 
-/// The sessions of a server: bounded in number and memory, each on one link at most.
+/// The sessions of a server, limited in number and memory, each on at most one link.
 ///
-/// Tell it of each link's beginning and end, and of the frames that come; ask for those to send. A link that has been
-/// [overtaken](Ended::Superseded) or has broken the protocol is told by [`poll_end`](Self::poll_end). Together with a
-/// [`Session`](crate::Session), [`serve`](Self::serve) does all but the beginning and the end. In a loop that has many links,
-/// [`link_timeout`](Self::link_timeout) is one more deadline of each, and [`poll_stirred`](Self::poll_stirred) names those that
-/// are to be served although nothing has come.
+/// Report the beginning and end of each link and the frames that arrive, and ask for frames to send.
+/// [`poll_end`](Self::poll_end) reports a link that was [superseded](Ended::Superseded) or violated the protocol.
+/// Together with a [`Session`](crate::Session), [`serve`](Self::serve) does all of this except for the beginning and
+/// the end. In a loop with many links, [`link_timeout`](Self::link_timeout) is one more deadline of each link, and
+/// [`poll_stirred`](Self::poll_stirred) names links to serve although nothing has arrived on them.
 #[derive(Debug)]
 pub struct Sessions {
     config: SessionsConfig,
@@ -39,19 +39,19 @@ pub struct Sessions {
     links: BTreeMap<LinkId, Link>,
     /// How many links there have been.
     arrivals: u64,
-    /// Those without a link, the one that has waited longest first; and what all of them take.
+    /// Those without a link, the longest waiting first, and the memory of all of them.
     detached: VecDeque<SessionId>,
     detached_bytes: usize,
-    /// Sessions of late, and why they are no more. As many as there may be sessions.
+    /// Sessions that ended lately, and why. At most as many as there may be sessions.
     gone: VecDeque<(SessionId, Why)>,
-    /// Those from which something may be received, in turn.
+    /// Sessions with messages to receive, in turn.
     ready: VecDeque<SessionId>,
-    /// Links that were told to end, or have something to say, by what happened elsewhere.
+    /// Links that must end, or have something to send, because of events elsewhere.
     stirred: BTreeSet<LinkId>,
     events: Turns<SessionsEvent>,
 }
 
-/// Makes the secrets. Whoever knows it can take every session over.
+/// Derives the secrets. Whoever knows it can take over any session.
 struct Key([u8; 32]);
 
 impl core::fmt::Debug for Key {
@@ -63,33 +63,33 @@ impl core::fmt::Debug for Key {
 #[derive(Debug)]
 struct Link {
     principal: Bytes,
-    /// Which of all links it is.
+    /// Its position in the order of arrival.
     arrival: u64,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// It has no session.
+    /// The link has no session.
     Open {
-        /// What is to be answered.
+        /// The answer to send.
         answer: Option<Frame>,
-        /// It had one, and what the client sent before it heard of the end is late, not wrong.
+        /// It had a session; what the client sent before it heard of the session's end is late, not wrong.
         late: bool,
     },
-    /// The session that it has, and what is to be answered before all else.
+    /// The link has this session, and this answer to send before anything else.
     Attached(SessionId, Option<Frame>),
-    /// It is to end, or has been told so.
+    /// The link must end; `None` once that was reported.
     Ended(Option<Ended>),
 }
 
-/// Why a link is to end.
+/// Why a link must end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// Its session was resumed on another link: close it with 1000. What still comes from it is not looked at.
+    /// Its session was resumed on another link: close it with 1000. Whatever still arrives on it is ignored.
     Superseded,
-    /// It broke the protocol.
+    /// It violated the protocol.
     Broken {
         /// What to tell the peer.
         code: Code,
@@ -105,7 +105,7 @@ impl Ended {
 }
 
 impl Sessions {
-    /// No sessions yet. The key makes the secrets of the sessions: it must be random.
+    /// Starts without sessions. The secrets of all sessions are derived from `key`, which must be random.
     pub fn new(mut config: SessionsConfig, key: [u8; 32], now: Instant) -> Self {
         config.max_sessions = config.max_sessions.max(1);
         Self {
@@ -126,8 +126,8 @@ impl Sessions {
 
     // ----- facts -----
 
-    /// A link is up; say so before its HELLO leaves. Only links of the same principal (a user, a token) can resume a
-    /// session, and none that came before the link that had it last.
+    /// A link is up; report this before its HELLO leaves. A session can be resumed only by links of the same principal
+    /// (a user, a token), and not by one that arrived before the link that had it last.
     pub fn handle_link_up(&mut self, now: Instant, link: LinkId, principal: &[u8]) {
         self.handle_link_down(now, link, false);
         let principal = Bytes::copy_from_slice(principal);
@@ -136,7 +136,7 @@ impl Sessions {
         self.links.insert(link, Link { principal, arrival: self.arrivals, state });
     }
 
-    /// A frame of the session came on a link.
+    /// A frame of the session arrived on a link.
     pub fn handle_frame(&mut self, now: Instant, link: LinkId, frame: Bytes) {
         self.advance(now);
         match self.links.get(&link) {
@@ -149,10 +149,11 @@ impl Sessions {
         }
     }
 
-    /// A link is gone. Its session is kept for the next one, unless this was the last one: the client has said that it
-    /// will not come back. It does so by a Close 1000 that is not the answer to one of ours:
+    /// A link is gone. Its session is kept for the next one unless this was the last: the client said that it will not
+    /// come back. It says so by a Close 1000 that does not answer one of ours:
     /// [`received`](crate::Disconnect::received) has the code, and [`who`](crate::Disconnect::who) is
-    /// [`Who::Peer`](crate::closing::Who::Peer). [`serve`](Self::serve) the link before, for what has come on it.
+    /// [`Who::Peer`](crate::closing::Who::Peer). Before this, [`serve`](Self::serve) the link once more, for what has
+    /// arrived on it.
     pub fn handle_link_down(&mut self, now: Instant, link: LinkId, is_last: bool) {
         self.advance(now);
         self.stirred.remove(&link);
@@ -193,7 +194,7 @@ impl Sessions {
         }
     }
 
-    /// Whether a link is to end, and why; told once.
+    /// Whether and why a link must end; reported once.
     pub fn poll_end(&mut self, link: LinkId) -> Option<Ended> {
         match &mut self.links.get_mut(&link)?.state {
             State::Ended(ended) => ended.take(),
@@ -201,13 +202,13 @@ impl Sessions {
         }
     }
 
-    /// The next link that has to be looked at although nothing came on it: it was overtaken, or an application has said
-    /// something for it.
+    /// The next link to serve although nothing arrived on it: it was superseded, or the application has sent something
+    /// to it.
     pub fn poll_stirred(&mut self) -> Option<LinkId> {
         self.stirred.pop_first()
     }
 
-    /// The next message that came, and from whom: the sessions take turns. What is taken here counts as delivered.
+    /// The next message that arrived, and its session; sessions take turns. It counts as delivered once taken here.
     pub fn poll_received(&mut self, now: Instant) -> Option<(SessionId, Received)> {
         self.advance(now);
         while let Some(session) = self.ready.pop_front() {
@@ -227,8 +228,8 @@ impl Sessions {
         None
     }
 
-    /// What is told next. While nobody asks, turns beyond four for each session that there may be are forgotten, the oldest
-    /// first, but for those that hand messages back.
+    /// The next event. If nobody polls, events beyond four for each possible session are forgotten, the oldest first,
+    /// except those that return messages.
     pub fn poll_event(&mut self) -> Option<SessionsEvent> {
         self.events.pop()
     }
@@ -273,7 +274,7 @@ impl Sessions {
         self.kept.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
@@ -285,7 +286,7 @@ impl Sessions {
 
     // ----- inside -----
 
-    /// Time that steps back is time that stands still.
+    /// If time steps back, it stands still.
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }

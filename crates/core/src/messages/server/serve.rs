@@ -1,16 +1,16 @@
-//! Between the session of a link and the sessions of messages.
+//! Connects the session of a link with the message sessions.
 
 use super::{Ended, LinkId, Sessions};
 use crate::{Instant, Session};
 
 impl Sessions {
-    /// Moves what can move between a server's [`Session`](crate::Session), which lives as long as its link, and the
-    /// message session that this link has. Returns whether anything has moved.
+    /// Moves what can be moved between a server's [`Session`](crate::Session), which lives as long as its link, and the
+    /// message session on this link. Returns whether anything moved.
     ///
-    /// Call it after each [`pump`](crate::pump) of the link, and pump again if anything has moved. So messages are
-    /// numbered late, and the sessions need not be at hand while files are worked on: where many threads serve links,
-    /// a lock around this call is short. A host that never calls it ends the link once 4 MiB have come: what waits is in
-    /// memory, and nothing else bounds it.
+    /// Call it after each [`pump`](crate::pump) of the link, and pump again if anything moved. In this way messages are
+    /// numbered late, and the sessions need not be at hand while files are worked on: where many threads serve links, a
+    /// lock around this call is held briefly. If a host never calls it, the link ends once 4 MiB have arrived, because
+    /// they wait in memory and nothing else limits them.
     ///
     /// ```
     /// use bowline_core::closing::{CloseCode, Disconnect, Who};

@@ -1,4 +1,4 @@
-//! Bytes to frames. Nothing a peer sends is trusted before it has been checked here.
+//! Bytes to frames. Nothing from a peer is trusted before it has been checked here.
 
 use super::{Data, Frame, MAX_MESSAGE, OVERHEAD, Why};
 use super::{DecodeError, Fault, Resume, Resumed, kind};
@@ -9,10 +9,10 @@ use crate::replay::Window;
 use bytes::{Buf, Bytes};
 use core::time::Duration;
 
-/// Reads one message as a frame. The payload of binary data is a slice of the message, not a copy.
+/// Decodes a message as a frame. The payload of a binary message is a slice of the input, not a copy.
 ///
 /// # Errors
-/// What is wrong with it; the checksum is looked at first.
+/// What is wrong with it; the checksum is checked first.
 pub fn decode(message: Bytes) -> Result<Frame, DecodeError> {
     let (kind, handle) = peek(&message);
     parse(message).map_err(|fault| DecodeError { kind, handle, fault })
@@ -43,7 +43,7 @@ fn parse(message: Bytes) -> Result<Frame, Fault> {
     })
 }
 
-/// How many bytes stand between the common header and the fields.
+/// How many bytes there are between the common header and the fields.
 fn fixed_len(kind: u8) -> Option<usize> {
     Some(match kind {
         kind::DATA => OVERHEAD - envelope::OVERHEAD,

@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
 
 impl Frame {
-    /// The frame as the parts of one binary message; a payload is taken along, not copied.
+    /// The frame as the parts of one binary message; a payload is moved, not copied.
     pub fn encode(self) -> Parts {
         match self {
             Self::Data(data) => encode_data(data),
@@ -47,7 +47,7 @@ fn encode_control(frame: &Frame) -> Bytes {
             out
         }
         Frame::Unsupported(kind) => header(*kind, 0),
-        Frame::Data(_) => BytesMut::new(), // has an encoder of its own
+        Frame::Data(_) => BytesMut::new(), // encoded separately
     })
 }
 

@@ -1,6 +1,6 @@
 //! The frames of the message session: types 0x50 to 0x54 of `bowline.v1`, all with the handle 0.
 //!
-//! Only a message has a payload; header, fields and checksum are those of every frame.
+//! Only a data frame has a payload; header, fields and checksum are the same as in every frame.
 
 mod decode;
 mod encode;
@@ -18,11 +18,11 @@ use core::time::Duration;
 pub use crate::envelope::{DecodeError, Fault};
 pub use decode::decode;
 
-/// The bit in the features of a HELLO that says: this side speaks these frames.
+/// The feature bit in a HELLO that says that this side speaks these frames.
 pub const FEATURE: u64 = 1;
-/// The longest message in bytes: what is longer is a file.
+/// The longest message in bytes; send anything longer as a file.
 pub const MAX_MESSAGE: usize = 1 << 20;
-/// The bytes of a message's frame beside its payload.
+/// The bytes of a data frame besides its payload.
 pub const OVERHEAD: usize = 40;
 
 pub(super) mod kind {
@@ -33,7 +33,7 @@ pub(super) mod kind {
     pub(crate) const NEW_SESSION: u8 = 0x54;
 }
 
-/// Whether a frame is one of these, or would be in another version, by its first byte.
+/// Whether the first byte belongs to one of these frames, in this version or another.
 pub fn is_ours(message: &[u8]) -> bool {
     matches!(message.first(), Some(0x50..=0x5f))
 }
@@ -48,25 +48,25 @@ pub enum Frame {
     Ack(u64),
     /// The client asks for its session.
     Resume(Resume),
-    /// The server has it.
+    /// The server has the session.
     Resumed(Resumed),
-    /// The server has it not, or not any longer: the client may ask for a new one.
+    /// The server does not have the session, or no longer: the client may ask for a new one.
     NewSession {
         /// Why.
         why: Why,
-        /// When to ask, if not at once.
+        /// How long to wait before asking.
         retry_after: Duration,
     },
     /// A type that this version does not know.
     Unsupported(u8),
 }
 
-/// A message, and what goes along with it.
+/// A message, and what is sent along with it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data {
     /// Its number, from 1; `None` for a volatile message.
     pub number: Option<u64>,
-    /// Everything of the other direction up to this number is safe.
+    /// Everything in the other direction up to this number is safe.
     pub ack: u64,
     /// The message.
     pub message: Message,
@@ -79,46 +79,46 @@ pub struct Resume {
     pub session: SessionId,
     /// Proves that it is the client's.
     pub secret: Secret,
-    /// How often the client has found it; 0 for one that may not exist yet.
+    /// The epoch that the client received last; 0 for a session that may not exist yet.
     pub epoch: u32,
-    /// How much the client takes unacknowledged.
+    /// How much unacknowledged data the client accepts.
     pub window: Window,
-    /// The last number that is safe with the client.
+    /// The last number that is safe at the client.
     pub last: u64,
 }
 
-/// A server has found the session, or begun it.
+/// A server has found or begun the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resumed {
-    /// The number of this attachment: it fences off all earlier ones.
+    /// The number of this attachment; it invalidates all earlier ones.
     pub epoch: u32,
-    /// How much the server takes unacknowledged.
+    /// How much unacknowledged data the server accepts.
     pub window: Window,
     /// How long the session is kept without a link, in whole seconds.
     pub keep: Duration,
     /// What the client has to show next time.
     pub secret: Secret,
-    /// The last number that is safe with the server.
+    /// The last number that is safe at the server.
     pub last: u64,
 }
 
-/// Why a session is not there.
+/// Why a session does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Why {
-    /// Nobody knows it, or the secret is wrong.
+    /// The server does not know it, or the secret is wrong.
     Unknown,
     /// It was without a link for too long.
     Expired,
-    /// It was let go because too much was kept.
+    /// It was dropped because too much was kept.
     Overflow,
-    /// Somebody else has resumed it since.
+    /// Another client has resumed it since.
     Epoch,
     /// The two ends do not remember the same messages.
     Numbers,
     /// There is no room for another session.
     Busy,
-    /// One end has said that it is over.
+    /// One end has ended it.
     Closed,
     /// Something else.
     Other(u32),

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 
 impl Frame {
-    /// For whoever is told that it stands in the wrong place.
+    /// For a message about a frame that came at the wrong time.
     pub(in crate::messages) fn words(&self) -> String {
         match self {
             Self::Data(data) => match data.number {
