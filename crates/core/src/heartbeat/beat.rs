@@ -1,63 +1,62 @@
-//! What a heartbeat says, and when it has more to say than that it is time.
+//! What a heartbeat asks for, and the news that a ping may carry.
 
 use super::{Heartbeat, State};
 use crate::Instant;
 use core::time::Duration;
 
-/// After how many answers, none of them a Pong, the peer is said not to pong.
+/// A peer that has answered this often without a Pong is reported.
 const ANSWERS_WITHOUT_PONG: u32 = 3;
 
-/// What a heartbeat wants done.
+/// What a heartbeat asks its owner to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Beat {
     /// Send a Ping with this payload, ahead of queued data. When its last byte has left, call
     /// [`handle_ping_sent`](super::Heartbeat::handle_ping_sent).
     Ping {
-        /// The application data of the frame, to be answered by a Pong with the same.
+        /// The application data of the frame; a Pong will repeat it.
         payload: [u8; 8],
-        /// What the application should hear of on this occasion.
+        /// What the application should learn on this occasion.
         news: Option<News>,
     },
-    /// Send a Pong that nobody asked for, with an empty payload: it tells the peer and everything in between that
-    /// we are here (RFC 6455 §5.5.3).
+    /// Send an unsolicited Pong with an empty payload: it tells the peer and everything in between that we are here
+    /// (RFC 6455 §5.5.3).
     Pong,
-    /// A ping of somebody who is [impatient](super::Heartbeat::set_impatient) has no answer yet. Nothing has ended: a peer that
-    /// is slow may still answer. Said again and again while nothing comes, after waits that double.
+    /// Somebody is [impatient](super::Heartbeat::set_impatient), and a ping has not been answered yet. Nothing has ended: a
+    /// slow peer may still answer. Repeated while nothing comes, after waits that double.
     Doubt {
         /// Time since the last byte from the peer.
         silent: Duration,
     },
-    /// Nobody is there. Drop the connection; the heartbeat is over.
+    /// The peer is dead. Drop the connection; the heartbeat is over.
     Dead {
         /// Time since the last byte from the peer.
         silent: Duration,
-        /// Time since the last ping left; `None` if it never did, because the transport took nothing.
+        /// Time since the last ping left; `None` if none ever did because the transport accepted nothing.
         ping: Option<Duration>,
-        /// Pings of this connection that were answered by their Pong ...
+        /// How many pings of this connection were answered by their Pong ...
         pongs: u64,
-        /// ... of so many.
+        /// ... of how many.
         pings: u64,
     },
 }
 
-/// Why a ping was sent, where there is more to say than that it was time.
+/// Why a ping was sent, if not only because it was time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum News {
-    /// Our own process did not run for a while: the timer fired this late. The peer is asked again before anything
-    /// is held against it.
+    /// Our own process did not run for a while: the timer fired this late. The peer is asked again before it is blamed.
     Stalled {
         /// Time between the deadline and the call.
         late: Duration,
     },
     /// The machine slept, see [`handle_wake`](super::Heartbeat::handle_wake).
     Resumed {
-        /// As the host told.
+        /// As reported by the host.
         slept: Duration,
     },
-    /// Three pings were answered by data, but never by a Pong. Said once. The peer breaks RFC 6455 §5.5.2, and will
-    /// seem dead as soon as it has nothing to say.
+    /// Three pings were answered by data, but none by a Pong. Reported once. The peer violates RFC 6455 §5.5.2, and
+    /// will seem dead as soon as it has nothing to send.
     PeerDoesNotPong,
 }
 
@@ -67,7 +66,7 @@ impl Heartbeat {
     }
 
     pub(super) fn ping(&mut self, now: Instant, news: Option<News>) -> Beat {
-        // Behind a full transport a Pong may be many intervals late, and what comes meanwhile answers nothing.
+        // Behind a full transport a Pong may be many intervals late, and what arrives meanwhile answers nothing.
         let at_once = |left| left > self.drained && !self.blocked;
         if self.state == State::Quiet && self.pings.newest_left().is_some_and(at_once) {
             self.answered = self.answered.saturating_add(1);

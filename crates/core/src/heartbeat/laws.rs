@@ -1,4 +1,4 @@
-//! What holds for any order of events: the laws of the API, and the promises about life and death.
+//! What holds for any order of events: the laws of the API, and the guarantees about life and death.
 
 use super::tests::config;
 use super::*;
@@ -11,14 +11,14 @@ use proptest::prelude::*;
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Received,
-    /// The Pong for one of the newest pings, or for none.
+    /// The Pong for one of the newest pings, or for none of them.
     Pong(usize),
     Sent,
     Flushed,
     Blocked,
     Reading(bool),
     Wake(u64),
-    /// Another interval, in milliseconds.
+    /// A new interval, in milliseconds.
     Pace(u64),
     Impatient(bool),
     Timeout,
@@ -38,12 +38,12 @@ fn any_op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// With changes of the pace.
+/// Including changes of the interval.
 fn any_op_at_any_pace() -> impl Strategy<Value = Op> {
     prop_oneof![9 => any_op(), 1 => (0..30_000_u64).prop_map(Op::Pace)]
 }
 
-/// What can happen without any sign of life.
+/// Events without any sign of life.
 fn noise() -> impl Strategy<Value = Op> {
     prop_oneof![Just(Op::Sent), Just(Op::Flushed), Just(Op::Blocked), any::<bool>().prop_map(Op::Reading)]
 }
@@ -56,7 +56,7 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A heartbeat, its pings, and all that it said.
+/// A heartbeat, its pings, and all that it asked for.
 struct Player {
     heartbeat: Heartbeat,
     payloads: Vec<[u8; 8]>,
@@ -121,7 +121,7 @@ impl Player {
         self.said.extend(beat.map(|beat| (now, beat)));
     }
 
-    /// Sleeps until then, as a host with a timer of one millisecond does.
+    /// Sleeps until then, like a host with a timer of one millisecond.
     fn sleep(&mut self, until: Instant) {
         while let Some(at) = self.heartbeat.poll_timeout().map(next_millisecond).filter(|at| *at <= until) {
             self.apply(at, Op::Timeout);
@@ -138,13 +138,13 @@ fn next_millisecond(at: Instant) -> Instant {
     Instant::from_millis(at.as_nanos().div_ceil(1_000_000))
 }
 
-/// Events with the milliseconds before each.
+/// Events, each with the milliseconds before it.
 fn script(longest: u64) -> impl Strategy<Value = Vec<(u64, Op)>> {
     vec((0..longest, any_op()), 0..60)
 }
 
 proptest! {
-    /// A byte received, or a full transport drained, at least once per timeout.
+    /// A byte is received, or a full transport drains, at least once per timeout.
     #[test]
     fn a_link_that_carries_anything_is_never_declared_dead(
         lives in vec((1..5000_u64, any::<bool>(), 0..1000_u64, noise()), 1..60)
@@ -167,7 +167,7 @@ proptest! {
         }
     }
 
-    /// Silence, and timers that fire late, but within the grace.
+    /// Silence, and timers that fire late, but within `grace`.
     #[test]
     fn a_silent_peer_is_found_out_in_time(
         before in script(6000), lateness in vec(0..=2000_u64, 8), full in any::<bool>(), tx in any::<bool>()
@@ -223,7 +223,7 @@ proptest! {
         }
     }
 
-    /// Law 3, for any configuration and any clock, and on the way: nothing panics.
+    /// Law 3, for any configuration and any clock; and nothing panics on the way.
     #[test]
     fn after_a_timeout_the_next_deadline_lies_ahead(
         mode in any_mode(), script in vec((any_instant(), any_op_at_any_pace()), 0..60),
@@ -302,7 +302,7 @@ proptest! {
         let (mut sleeping, mut ticking) = (Player::new(mode), Player::new(mode));
         let mut now = Instant::ZERO;
         for (gap, op) in script {
-            // What fell due by the last step is due at once, neither before nor a tick later.
+            // What fell due at the last step is due at once, neither before nor a tick later.
             sleeping.apply(now, Op::Timeout);
             sleeping.sleep(now + ms(gap));
             ticking.apply(now, Op::Timeout);

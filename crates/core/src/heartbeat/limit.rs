@@ -3,14 +3,14 @@
 use crate::Instant;
 use core::time::Duration;
 
-/// How many pings in a row may come early: a stalled path delivers two that were sent in time at once.
+/// How many early pings in a row are forgiven: a stalled path delivers two at once that were sent in time.
 const STRIKES: u8 = 2;
 
-/// Counts the pings that come sooner than a server allows, and says when there are too many.
+/// Counts pings that arrive sooner than a server allows, and says when there are too many.
 ///
-/// The first two early pings in a row are forgiven, the third is one too many: close with 1008 and the reason
-/// "too many pings". A ping that keeps its distance wipes the slate clean. Choose the least distance well below the
-/// interval at which clients ping, or a fast clock on their side will look like an offence.
+/// The first two early pings in a row are forgiven; on the third, close with 1008 and the reason "too many pings". A
+/// ping that keeps its distance resets the count. Choose a distance well below the interval at which clients ping, or a
+/// client with a fast clock will look like an offender.
 ///
 /// ```
 /// use bowline_core::Instant;
@@ -30,12 +30,12 @@ pub struct PingLimit {
 }
 
 impl PingLimit {
-    /// A limit that asks for this distance between two pings.
+    /// A limit that requires this distance between two pings.
     pub fn new(distance: Duration) -> Self {
         Self { distance, last: None, strikes: 0 }
     }
 
-    /// A Ping came. Returns whether that is still acceptable.
+    /// A Ping came. Returns whether that is acceptable.
     pub fn handle_ping(&mut self, now: Instant) -> bool {
         let is_early = self.last.is_some_and(|last| now - last < self.distance);
         self.last = self.last.max(Some(now));

@@ -1,11 +1,11 @@
-//! When to ping, whether anybody is there, and how long the path takes.
+//! When to ping, whether the peer is alive, and how long the path takes.
 //!
-//! Any byte from the peer is a sign of life; a ping is sent only when there is none. Only an unanswered ping can
-//! kill, and not while the transport drains (a busy upload is alive), not while we do not read (then we could not
-//! see the answer), and not when our own process did not run (then the delay is ours).
+//! Any byte from the peer is a sign of life; a ping is sent only when there is none. A connection is declared dead only
+//! by an unanswered ping: not while the transport drains (a busy upload is alive), not while we do not read (we could
+//! not see the answer), and not when our own process did not run (the delay is ours).
 //!
-//! Where both ends have a heartbeat, the one with the shorter interval pings. Its pings are signs of life to the other
-//! end, which may never have to send one.
+//! If both ends have a heartbeat, the one with the shorter interval pings. Its pings are signs of life for the other
+//! end, which may never have to ping.
 //!
 //! ```text
 //!                      silent for `interval`: Ping
@@ -18,7 +18,7 @@
 //!        1.25 `interval`: Pong                  machine slept: a new Ping
 //! ```
 //!
-//! It moves by [`handle_received`](Heartbeat::handle_received), [`handle_pong`](Heartbeat::handle_pong),
+//! Its inputs are [`handle_received`](Heartbeat::handle_received), [`handle_pong`](Heartbeat::handle_pong),
 //! [`handle_sent`](Heartbeat::handle_sent), [`handle_ping_sent`](Heartbeat::handle_ping_sent),
 //! [`handle_blocked`](Heartbeat::handle_blocked), [`set_reading`](Heartbeat::set_reading),
 //! [`handle_wake`](Heartbeat::handle_wake) and [`handle_timeout`](Heartbeat::handle_timeout);
@@ -52,14 +52,14 @@ use deadlines::overdue;
 use doubt::Doubt;
 use pings::Pings;
 
-/// Sleeps up to this are left to the ordinary timers: they end before a peer or a proxy would give up.
+/// Sleeps up to this long are left to the ordinary timers: they end before a peer or a proxy would give up.
 pub(crate) const SHORT_SLEEP: Duration = Duration::from_secs(10);
 
-/// Decides when to ping and when silence is death, for one connection.
+/// Decides when to ping and when silence means death, for one connection.
 ///
-/// [`Connection`](crate::Connection) has one inside. Next to a foreign WebSocket it works alone: report what happens,
-/// call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is reached, and do what it
-/// says. Read what there is to read *before* the call: a byte that waits in the socket is a sign of life.
+/// A [`Connection`](crate::Connection) contains one. Next to another WebSocket library it works alone: report what
+/// happens, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) is reached, and do
+/// what it returns. Read everything readable *before* that call: a byte waiting in the socket is a sign of life.
 ///
 /// ```
 /// use bowline_core::heartbeat::{Beat, Config};
@@ -121,23 +121,23 @@ pub struct Heartbeat {
     state: State,
     pings: Pings,
     rtt: Rtt,
-    /// The largest `now` so far, and how often a smaller one came.
+    /// The largest `now` so far, and how often a smaller one was passed.
     clock: Instant,
     clock_regressions: u64,
-    /// When the last byte came.
+    /// When the last byte arrived.
     heard: Instant,
-    /// From when silence counts: when the last byte came, or when we began to read again.
+    /// Since when silence counts: since the last byte, or since we began to read again.
     silent_from: Instant,
-    /// When the transport last took a byte, or we last asked for an unsolicited Pong.
+    /// When the transport last accepted a byte, or we last requested an unsolicited Pong.
     spoke: Instant,
-    /// When a transport that had been full last took a byte: proof that the far side drains it. Zero before that.
+    /// When a transport that had been full last accepted a byte: proof that the far side drains it. Zero before that.
     drained: Instant,
-    /// Since when the interval is what it is.
+    /// When the interval was last changed.
     paced: Instant,
     blocked: bool,
-    /// Since when nobody reads the transport.
+    /// Since when we have not been reading.
     paused: Option<Instant>,
-    /// Pings that were answered, be it by data or by a Pong, while the transport was not full.
+    /// How many pings were answered, by data or by a Pong, while the transport was not full.
     answered: u32,
     told_no_pong: bool,
     doubt: Doubt,
@@ -145,20 +145,21 @@ pub struct Heartbeat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// No ping is out.
+    /// No ping is outstanding.
     Quiet,
     /// The newest ping waits for a sign of life.
     Probing {
         queued: Instant,
-        /// A resume probe follows a delay of our own. Its time is short if it can be, and there is no second one.
+        /// Whether this is a resume probe, which follows a delay of our own. It has a short timeout if possible, and is
+        /// not followed by another.
         resume: bool,
     },
-    /// The verdict has been given.
+    /// The peer has been declared dead.
     Dead,
 }
 
 impl Heartbeat {
-    /// A heartbeat for a connection that opened at `now`. It draws its jitter and the first ping's payload.
+    /// A heartbeat for a connection that opened at `now`. The jitter and the first ping's payload are drawn from `rng`.
     pub fn new(config: Config, rng: &mut Rng, now: Instant) -> Self {
         Self {
             config: config.for_one_connection(rng),
@@ -191,9 +192,9 @@ impl Heartbeat {
         }
     }
 
-    /// A Pong came. Returns the round trip, measured from when its ping had left, if the ping was ours.
+    /// A Pong came. Returns the round-trip time, measured from when its ping left, if the ping was ours.
     ///
-    /// Counts as [`handle_received`](Self::handle_received) too.
+    /// Also counts as [`handle_received`](Self::handle_received).
     pub fn handle_pong(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
         let now = self.advance(now);
         let round_trip = self.pings.settle(now, payload);
@@ -202,8 +203,8 @@ impl Heartbeat {
         round_trip
     }
 
-    /// The transport took bytes of any kind. After [`handle_blocked`](Self::handle_blocked) this is a sign of life: the
-    /// far side has made room.
+    /// The transport accepted bytes of any kind. After [`handle_blocked`](Self::handle_blocked) this is a sign of life:
+    /// the far side has made room.
     pub fn handle_sent(&mut self, now: Instant) {
         let now = self.advance(now);
         self.spoke = now;
@@ -214,24 +215,24 @@ impl Heartbeat {
         }
     }
 
-    /// The transport takes no more for now: a write would block, or took less than it was given.
+    /// The transport accepts no more for now: a write would block, or was short.
     pub fn handle_blocked(&mut self, now: Instant) {
         self.advance(now);
         self.blocked = true;
     }
 
-    /// The last byte of the oldest ping in the queue has left; its clock starts. Pings leave in the order in which
-    /// they were asked for.
+    /// The last byte of the oldest queued ping has left; its clock starts. Pings leave in the order in which they were
+    /// requested.
     ///
-    /// Counts as [`handle_sent`](Self::handle_sent) too.
+    /// Also counts as [`handle_sent`](Self::handle_sent).
     pub fn handle_ping_sent(&mut self, now: Instant) {
         let now = self.advance(now);
         self.handle_sent(now);
         self.pings.flush(now);
     }
 
-    /// We stop reading the transport, because the application is behind, or start again. While we do not read there is
-    /// no verdict, and Pongs tell the peer that we are alive.
+    /// We stop reading, because the application is behind, or start again. While we do not read, the peer is not
+    /// declared dead, and Pongs tell it that we are alive.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         let now = self.advance(now);
         match (reading, self.paused) {
@@ -244,11 +245,10 @@ impl Heartbeat {
         }
     }
 
-    /// The machine slept this long and is running again. Compare the progress of the wall clock with that of the
-    /// monotonic clock, which stands still meanwhile on some systems. Asks the peer at once if the sleep was longer
-    /// than 10 s.
+    /// The machine slept this long and is running again. To find out, compare the wall clock with the monotonic clock,
+    /// which stands still during sleep on some systems. After a sleep of more than 10 s the peer is asked at once.
     ///
-    /// A ping that follows a sleep and has not even left is not repeated: it is given its full time again.
+    /// If a resume probe has not left yet, it is not repeated: its time starts again.
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) -> Option<Beat> {
         let now = self.advance(now);
         if slept <= SHORT_SLEEP || self.config.mode == Mode::Off || self.state == State::Dead {
@@ -263,7 +263,7 @@ impl Heartbeat {
         Some(self.ping(now, Some(News::Resumed { slept })))
     }
 
-    /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached. Does nothing if called early.
+    /// The deadline of [`poll_timeout`](Self::poll_timeout) was reached. An early call does nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Beat> {
         let now = self.advance(now);
         if let Some(late) = overdue(self.ping_at(), now) {
@@ -271,7 +271,7 @@ impl Heartbeat {
         }
         if let Some(late) = overdue(self.dead_at(), now) {
             return Some(match (self.state, self.stall(late)) {
-                // Our delay, not the peer's silence: ask again. But only once in a row.
+                // The delay is ours, not the peer's silence: ask again, but only once in a row.
                 (State::Probing { resume: false, .. }, Some(stalled)) => self.ping(now, Some(stalled)),
                 _ => self.die(now),
             });
@@ -295,20 +295,20 @@ impl Heartbeat {
         earliest(self.ping_at(), earliest(self.dead_at(), doubt))
     }
 
-    /// Pings at another interval from now on; it is not shortened by jitter. A ping that would be overdue because of
-    /// that is due now, and not late.
+    /// Pings at another interval from now on, without jitter. A ping that becomes overdue because of this is due now,
+    /// and does not count as late.
     pub fn set_interval(&mut self, now: Instant, interval: Duration) {
         let now = self.advance(now);
         self.config.set_interval(interval);
         self.paced = now;
     }
 
-    /// The interval at which this heartbeat pings, less its jitter.
+    /// The interval at which this heartbeat pings, after jitter.
     pub fn interval(&self) -> Duration {
         self.config.interval
     }
 
-    /// What is known of the round trips.
+    /// What is known about round trips.
     pub fn rtt(&self) -> &Rtt {
         &self.rtt
     }
@@ -318,7 +318,7 @@ impl Heartbeat {
         now - self.heard
     }
 
-    /// How many pings were asked for.
+    /// How many pings were requested.
     pub fn pings(&self) -> u64 {
         self.pings.queued()
     }
@@ -328,7 +328,7 @@ impl Heartbeat {
         self.pings.ponged()
     }
 
-    /// How often a caller's `now` was before an earlier one. Time then counts as standing still.
+    /// How often a caller's `now` was before an earlier one. Time then stands still.
     pub fn clock_regressions(&self) -> u64 {
         self.clock_regressions
     }

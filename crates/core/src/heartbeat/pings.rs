@@ -1,10 +1,10 @@
-//! Which pings are out, when they left, and which of them a Pong has answered.
+//! Which pings are outstanding, when they left, and which a Pong has answered.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// How many pings are timed at once. While more are out, the later ones are not: behind a full buffer a Pong may be
-/// many intervals late, and a list that kept the newest would have forgotten every ping by the time it is answered.
+/// How many pings are timed at once. If more are outstanding, the later ones are not timed: behind a full buffer a Pong
+/// may be many intervals late, and a list of the newest would have forgotten each ping by the time it is answered.
 const TIMED: usize = 4;
 
 /// The pings of one connection, numbered from 1.
@@ -15,19 +15,19 @@ const TIMED: usize = 4;
 /// ```
 #[derive(Clone, Debug)]
 pub(super) struct Pings {
-    /// Payload of a ping before the first. Random, so that the Pongs of another connection do not match.
+    /// The payload before that of the first ping. Random, so that the Pongs of another connection do not match.
     base: u64,
-    /// Pings asked for.
+    /// How many pings were requested.
     queued: u64,
-    /// Pings that have left completely. They leave in order.
+    /// How many pings have left completely. They leave in order.
     flushed: u64,
-    /// Pings that no Pong can answer any more: a Pong settles its own ping and all before it (RFC 6455 §5.5.3).
+    /// How many pings are settled: a Pong settles its own ping and all before it (RFC 6455 §5.5.3).
     settled: u64,
-    /// Pings that were answered by their own Pong.
+    /// How many pings were answered by their own Pong.
     ponged: u64,
-    /// When the last ping that left did.
+    /// When the newest ping that has left did so.
     left: Instant,
-    /// Pings that are out, and when they left. The place of one that is settled is free.
+    /// Timed pings, and when they left. The slot of a settled one is free.
     timed: [(u64, Instant); TIMED],
 }
 
@@ -50,7 +50,7 @@ impl Pings {
         self.base.wrapping_add(self.queued).to_be_bytes()
     }
 
-    /// The oldest ping in the transport's queue has left.
+    /// The oldest queued ping has left.
     pub(super) fn flush(&mut self, now: Instant) {
         if self.flushed < self.queued {
             self.flushed += 1;
@@ -61,14 +61,14 @@ impl Pings {
         }
     }
 
-    /// A Pong came: the round trip, if it answers one of ours that was timed.
+    /// A Pong came. Returns the round-trip time, if it answers a timed ping of ours.
     pub(super) fn settle(&mut self, now: Instant, payload: &[u8]) -> Option<Duration> {
         let payload = u64::from_be_bytes(payload.try_into().ok()?);
         let number = payload.wrapping_sub(self.base);
         if number <= self.settled || number > self.queued {
             return None;
         }
-        // A Pong before the report that its ping left is not timed: the reports crossed.
+        // A Pong that arrives before its ping is reported as sent gives no time: the reports crossed.
         let timed = self.timed.iter().find(|(timed, _)| *timed == number);
         let round_trip = timed.map(|(_, left)| now - *left);
         self.flushed = self.flushed.max(number);
@@ -77,12 +77,12 @@ impl Pings {
         round_trip
     }
 
-    /// When the newest ping left; `None` if it has not.
+    /// When the newest ping left; `None` if it has not left.
     pub(super) fn newest_left(&self) -> Option<Instant> {
         (self.queued > 0 && self.flushed == self.queued).then_some(self.left)
     }
 
-    /// How many were asked for.
+    /// How many pings were requested.
     pub(super) fn queued(&self) -> u64 {
         self.queued
     }
@@ -185,7 +185,7 @@ mod tests {
         let round_trips = [0, 1, 2, 3, 4].map(|n| pings.settle(T9, &payloads[n]));
         assert_eq!(round_trips, [EIGHT, EIGHT, EIGHT, EIGHT, None]);
         assert_eq!(pings.ponged(), 5);
-        // There is room again for the sixth.
+        // There is a free slot for the sixth.
         pings.flush(T1);
         assert_eq!(pings.settle(T9, &payloads[5]), EIGHT);
     }

@@ -1,7 +1,6 @@
 //! The heartbeat as one table: what each input does in each state.
 //!
-//! Each cell is a machine of its own, brought into the state of its column and, a second later, given the input of its
-//! row.
+//! Each cell is a fresh machine, brought into the state of its column and, a second later, given the input of its row.
 
 use super::tests::config;
 use super::*;
@@ -114,7 +113,7 @@ impl Bench {
         self.keep(beat)
     }
 
-    /// The timer fires this long after the deadline.
+    /// Fires the timer this long after the deadline.
     fn due(&mut self, late: Duration) -> Option<Beat> {
         self.now = self.deadline() + late;
         let beat = self.heartbeat.handle_timeout(self.now);
