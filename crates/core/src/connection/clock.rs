@@ -1,4 +1,4 @@
-//! The time that a connection goes by, and what it tells of its host.
+//! A connection's clock, and what it reveals about the host.
 
 use super::{Connection, Event};
 use crate::Instant;
@@ -6,8 +6,8 @@ use crate::time::earliest;
 use core::time::Duration;
 
 impl Connection {
-    /// The time to go by: one that steps back stands still. A deadline that nobody came for tells that this process
-    /// did not run.
+    /// The current time; if `now` steps back, time stands still. A deadline that was missed by far shows that this
+    /// process did not run.
     #[inline]
     pub(super) fn at(&mut self, now: Instant) -> Instant {
         if now != self.now {
@@ -19,7 +19,7 @@ impl Connection {
         self.now
     }
 
-    /// Does what was due but needed a time.
+    /// Does what was due but needed the current time.
     #[cold]
     fn catch_up(&mut self) {
         self.tell_reading();
@@ -51,7 +51,7 @@ impl Connection {
         self.note_clock(self.now - now);
     }
 
-    /// When something is due, whoever reads.
+    /// When something is due, no matter who reads.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let heartbeat = if self.closing.wants_heartbeat() { self.heartbeat.poll_timeout() } else { None };
         let pace = if self.is_paced() { self.pace.poll_timeout() } else { None };
@@ -59,12 +59,12 @@ impl Connection {
         earliest(earliest(self.poll_closing_timeout(), jam), earliest(heartbeat, pace))
     }
 
-    /// When the transport has taken nothing for too long.
+    /// When the transport has accepted nothing for too long.
     pub(super) fn jam_deadline(&self) -> Option<Instant> {
         self.jam.deadline(self.write_timeout.filter(|_| self.closing.is_open())?)
     }
 
-    /// Looks for a deadline that has passed long ago. Whatever has come meanwhile, it was we who were late.
+    /// Looks for a deadline that passed long ago. Whatever arrived meanwhile, we were the late ones.
     #[cold]
     fn notice_stall(&mut self, now: Instant) {
         if let Some(late) = self.deadline().map(|due| now - due).filter(|late| *late > self.heartbeat.grace())
@@ -74,7 +74,7 @@ impl Connection {
     }
 
     pub(super) fn tell_stall(&mut self, now: Instant, late: Duration) {
-        // Several deadlines may have passed in the same time, and each of them finds out.
+        // Several deadlines may have passed during the same stall, and each would report it.
         let is_known = |until| now - until <= self.heartbeat.grace();
         if !self.closing.is_over() && !self.closing.stalled_until().is_some_and(is_known) {
             self.forgive(now, late);
@@ -82,7 +82,7 @@ impl Connection {
         }
     }
 
-    /// For so long we did not run, or slept: whatever counts time against the peer hears of it.
+    /// This process did not run, or slept, for this long: informs everything that counts time against the peer.
     pub(super) fn forgive(&mut self, now: Instant, lasted: Duration) {
         self.closing.handle_stalled(now, lasted);
         self.pace.restart(now);

@@ -130,7 +130,7 @@ impl Connection {
         self.close(now, close)
     }
 
-    /// Pings at another interval from now on, not shortened by jitter. An event says so, and why.
+    /// Pings at another interval from now on, without jitter. An event reports the change and its reason.
     pub fn set_heartbeat_interval(&mut self, now: Instant, interval: Duration, why: Lesson) {
         let now = self.at(now);
         let from = self.heartbeat.interval();
@@ -141,9 +141,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection because the application cannot continue after what the peer sent. What waits to be sent is
-    /// dropped, a Close goes in its place, and what comes in is no longer looked at. A reason of more than 123 bytes is
-    /// cut.
+    /// Ends the connection because the application cannot continue after what the peer sent. Queued messages are
+    /// dropped, a Close is sent in their place, and further input is ignored. A reason of more than 123 bytes is cut.
     pub fn fail(&mut self, now: Instant, code: CloseCode, reason: &str) {
         let now = self.at(now);
         self.fault = None;
@@ -157,9 +156,8 @@ impl Connection {
         self.settle(now);
     }
 
-    /// Ends the connection without a word. The next event that is not already queued is the last one. If the end has
-    /// happened but has not been reported, it will advise against another connection, as after a
-    /// [`close`](Self::close).
+    /// Ends the connection without a Close. The next event that is not already queued is the last one. If the end has
+    /// happened but was not reported, it will advise against reconnecting, as after a [`close`](Self::close).
     pub fn abort(&mut self, now: Instant) {
         if !self.is_open() {
             self.ask_for_end();
@@ -167,9 +165,9 @@ impl Connection {
         self.handle_end(now, End::LocalAbort);
     }
 
-    /// The application asks for an end that is there, or is coming, without its doing.
+    /// The application asks for an end that has come, or is coming, without it.
     fn ask_for_end(&mut self) {
-        // Who has heard the peer's Close, and answers it once more, has asked for nothing.
+        // An application that has seen the peer's Close and closes as well asks for nothing new.
         let has_heard = self.close_received && !self.inbox.has_close();
         if !has_heard {
             self.closing.ask_for_end();
@@ -203,7 +201,7 @@ impl Connection {
         self.is_open() && self.outbox.weight() < self.send_buffer
     }
 
-    /// Why nothing can be sent, or only the next piece of what has been begun.
+    /// Why nothing can be sent, or nothing except the next piece of the current message.
     #[cold]
     fn refusal(&self, is_between: bool) -> SendError<()> {
         if !self.is_open() {

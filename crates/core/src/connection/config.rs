@@ -1,4 +1,4 @@
-//! What a connection may use, and how long it waits.
+//! The limits and timeouts of a connection.
 
 use crate::closing::{self, History};
 use crate::frame::Limits;
@@ -10,7 +10,7 @@ use core::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How much we accept from the peer at most; see there for the defaults.
+    /// The most that we accept from the peer; see [`Limits`] for the defaults.
     pub limits: Limits,
     /// Whether received messages are handed out whole, or in pieces as they arrive. In pieces, no more memory is used
     /// than [`receive_buffer`](Self::receive_buffer) and one read, however long a message or a frame of it is;
@@ -18,9 +18,9 @@ pub struct Config {
     ///
     /// Default: [`Delivery::Whole`], which is what most applications want and what the limits are made for.
     pub delivery: Delivery,
-    /// When to ping, and after what silence the peer counts as dead; see there for the defaults.
+    /// When to ping, and after what silence the peer counts as dead; see [`heartbeat::Config`] for the defaults.
     pub heartbeat: heartbeat::Config,
-    /// How long to wait for each step at the end; see there for the defaults.
+    /// How long to wait for each step at the end; see [`closing::Config`] for the defaults.
     pub closing: closing::Config,
     /// How many bytes may wait to be written before [`room`](super::Connection::room) is 0: the high-water mark.
     ///
@@ -35,10 +35,10 @@ pub struct Config {
     pub receive_buffer: usize,
     /// Messages are cut into frames of at most this many bytes, and control frames go between them.
     ///
-    /// Default: `None`, which means what the transport takes in 2 ms, as far as that has been measured, at least 16 KiB
-    /// and at most 1 MiB and a little. So no ping waits for our data longer than that, or than 16 KiB take. For a peer
-    /// that accepts a message only in a single frame, use `Some(usize::MAX)`: a ping then waits for the rest of the
-    /// message that is being written.
+    /// Default: `None`, which means as much as the transport drains in 2 ms, as far as that was measured, at least 16
+    /// KiB and at most slightly more than 1 MiB. A ping then waits for our data no longer than 2 ms, or than 16 KiB
+    /// take. For a peer that accepts a message only in a single frame, use `Some(usize::MAX)`: a ping then waits for
+    /// the rest of the message that is being written.
     pub fragment: Option<usize>,
     /// The shortest interval between the pings of a peer. The third in a row that comes too early ends the connection
     /// with 1008. Choose it well below the interval at which peers ping.
@@ -49,16 +49,17 @@ pub struct Config {
     /// connection with 1008.
     ///
     /// Default: `None`. A server that strangers can reach should set it: any byte counts as a sign of life, so a peer
-    /// that trickles could hold its place for ever.
+    /// that trickles could occupy its place for ever.
     pub message_timeout: Option<Duration>,
-    /// How many bytes per second a message has to bring on average while we read; it may fall behind that by 10 s. The
-    /// connection of a slower one ends with 1008. Default: `None`, see [`message_timeout`](Self::message_timeout).
+    /// How many bytes per second a message must bring on average while we read; it may fall behind by up to 10 s. A
+    /// connection whose messages are slower ends with 1008. Default: `None`, see
+    /// [`message_timeout`](Self::message_timeout).
     pub min_receive_rate: Option<u64>,
-    /// How long the transport may take nothing at all although something waits for it. After that the connection ends
+    /// How long the transport may accept nothing at all although something is queued. After that the connection ends
     /// with 1008.
     ///
-    /// Default: `None`, since a peer may pause for as long as it likes, and is alive while its pings come. Set it in a
-    /// server that strangers can reach, and in a program in which somebody waits for room.
+    /// Default: `None`, since a peer may pause for as long as it likes, and is alive while its pings arrive. Set it in
+    /// a server that strangers can reach, and in a program that waits for room.
     pub write_timeout: Option<Duration>,
     /// How earlier connections on the same path ended, for the diagnosis of this one's end. Default: nothing known.
     pub history: History,

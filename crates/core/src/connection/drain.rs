@@ -1,33 +1,36 @@
-//! How fast the transport drains, so that fragments can be as large as the delay of a ping allows.
+//! How fast the transport drains, so that fragments can be as large as the latency of pings allows.
 //!
-//! What a transport accepts says little: its buffer swallows megabytes at once and takes seconds to deliver them.
-//! Between two moments at which it was full, though, it accepted exactly what it got rid of. Where it is never full,
-//! what it accepts beyond any buffer's size must have got through.
+//! How much a transport accepts says little: its buffer takes megabytes at once and needs seconds to deliver them. But
+//! between two moments at which it was full, it accepted exactly as much as it delivered. If it is never full, whatever
+//! it accepts beyond the size of any buffer must have been delivered.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// Fragments while nothing is known, and the smallest ones later: 31 ms at 500 kB/s, and headers of a thousandth at most.
+/// The fragment size while nothing is known, and the minimum later: 31 ms at 500 kB/s, with at most a thousandth of
+/// header bytes.
 const MIN_FRAGMENT: usize = 16 << 10;
-/// The largest: a mebibyte and what a protocol on top adds to it, so that a large chunk is one frame, and its receiver
-/// need not join it.
+/// The maximum: a mebibyte plus what a protocol on top adds, so that a large chunk is one frame, which its receiver
+/// need not join.
 const MAX_FRAGMENT: usize = (1 << 20) + (1 << 10);
-/// A fragment is what drains in a second divided by this: 2 ms, little beside what the kernel holds in front of a ping.
+/// A fragment is what drains in this fraction of a second: 2 ms, little compared with what the kernel holds in front of
+/// a ping.
 const FRAGMENTS_PER_SECOND: u64 = 500;
-/// The shortest time to measure over; a buffer that frees itself in large steps would spoil a shorter one.
+/// The shortest time to measure over; a buffer that is freed in large steps would spoil a shorter one.
 const SHORTEST: Duration = Duration::from_millis(5);
-/// How much the buffers between us and the peer may swallow without passing it on.
+/// How much the buffers between us and the peer may hold without passing it on.
 const SWALLOWED: u64 = 8 << 20;
-/// Beyond that it is judged as often as so many bytes more are full: a division for each of very many small writes is felt.
+/// Beyond that, the rate is updated once per this many bytes: dividing for each of very many small writes would be
+/// noticeable.
 const STEP: u64 = 256 << 10;
-/// How long to look at a transport that is never full before the look starts anew.
+/// How long a transport that is never full is observed before the measurement starts again.
 const WINDOW: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    /// Since the transport was last full, if it had something to drain ever since.
+    /// Since the transport was last full, if it has had something to drain ever since.
     full: Option<Span>,
-    /// Whether or not it was full.
+    /// The same measurement, full or not.
     any: Span,
     /// Bytes per second.
     rate: Option<u64>,
@@ -44,7 +47,7 @@ impl Meter {
         Self { any: Span::new(now), ..Self::default() }
     }
 
-    /// The transport took `n` bytes, and `is_empty` tells that there are no more for it. Says whether this was a
+    /// The transport accepted `n` bytes; `is_empty` says that there are no more for it. Returns whether this gave a
     /// measurement.
     pub(super) fn handle_written(&mut self, now: Instant, n: usize, is_empty: bool) -> bool {
         let before = self.any.taken;
@@ -58,7 +61,7 @@ impl Meter {
         let is_measured = self.any.taken > SWALLOWED && self.any.taken / STEP > before / STEP;
         if is_measured {
             let passed = Span { taken: self.any.taken - SWALLOWED, ..self.any };
-            // What got through in a shorter time got through in this one, too.
+            // What was delivered in a shorter time was also delivered in this one.
             let now = now.max(self.any.since + SHORTEST);
             self.rate = self.rate.max(Some(passed.rate(now)));
         }
@@ -68,13 +71,14 @@ impl Meter {
         is_measured
     }
 
-    /// The transport takes no more.
+    /// The transport accepts no more.
     pub(super) fn handle_blocked(&mut self, now: Instant) {
         match self.full {
             Some(span) if now - span.since < SHORTEST => return,
             Some(span) => {
                 let sample = span.rate(now);
-                // A slower transport is believed at once, for the bound on delay holds at once; a faster one by half.
+                // A slower rate is adopted at once, because the limit on latency applies at once; a faster one only by
+                // half.
                 self.rate = Some(self.rate.map_or(sample, |rate| sample.min(rate / 2 + sample / 2)));
                 self.any = Span::new(now);
             }
@@ -88,7 +92,7 @@ impl Meter {
         self.rate
     }
 
-    /// How large a fragment may be.
+    /// The maximum size of a fragment.
     pub(super) fn fragment(&self) -> usize {
         let rate = self.rate.unwrap_or(0);
         usize::try_from(rate / FRAGMENTS_PER_SECOND).unwrap_or(MAX_FRAGMENT).clamp(MIN_FRAGMENT, MAX_FRAGMENT)

@@ -6,7 +6,7 @@ use crate::closing::{self, Cut, Evidence, Flaw};
 use bytes::Bytes;
 
 impl Connection {
-    /// Draws the conclusions of what has just happened.
+    /// Acts on what has just happened.
     #[inline]
     pub(super) fn settle(&mut self, now: Instant) {
         if !self.is_calm() {
@@ -22,8 +22,8 @@ impl Connection {
         self.tell_reading();
     }
 
-    /// Whether nobody has closed, nothing is wrong, and we read: then nothing follows from what happens. So it is on almost
-    /// every call, and there the many questions that an end raises need not be asked one by one.
+    /// Whether nobody has closed, nothing is wrong, and we read: then nothing follows from what happens. This is so on
+    /// almost every call, and it saves checking everything that an end involves.
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
         self.is_sound() && self.reading && self.told_reading && !self.inbox.is_full()
@@ -50,17 +50,17 @@ impl Connection {
         self.closing.is_held() && !self.inbox.has_close()
     }
 
-    /// Queues our Close, if there is an answer: behind the messages, unless the peer's has a flaw.
+    /// Queues our Close, if there is one: behind the messages, unless the peer's Close has a flaw.
     pub(super) fn answer(&mut self, answer: Option<Bytes>, flaw: Option<Flaw>) {
         match (answer, flaw) {
-            // RFC 6455 §5.5.1: it may wait until what has been begun is sent.
+            // RFC 6455 §5.5.1: it may wait until the current message has been sent.
             (Some(payload), None) => self.outbox.close(payload),
             (Some(payload), Some(_)) => self.outbox.close_now(payload),
             (None, _) => {}
         }
     }
 
-    /// Tells the end, with all that is known.
+    /// Reports the end, with all that is known.
     pub(super) fn tell_end(&mut self, now: Instant, ping: closing::Ping) {
         let evidence = Evidence {
             cut: self.cut(),
@@ -83,9 +83,9 @@ impl Connection {
         self.decoder.clear();
     }
 
-    /// Where in the stream of frames the input stands.
+    /// Where in the stream of frames the input ended.
     fn cut(&self) -> Cut {
-        // Of what nobody looks at it is not known, and how far we had come with it depends on how it was read.
+        // What is ignored is not parsed, and how far parsing had come depends on how the input was read.
         if self.fault.is_some() || self.closing.has_failed() {
             return Cut::Boundary;
         }

@@ -1,4 +1,4 @@
-//! What a connection tells its application.
+//! What a connection reports to its application.
 
 use crate::closing::{Close, Disconnect};
 use crate::message::{Message, Piece};
@@ -12,30 +12,30 @@ use thiserror::Error;
 pub enum Event {
     /// The peer sent a message.
     Message(Message),
-    /// A part of a message came; instead of [`Message`](Self::Message), if
+    /// A part of a message arrived; instead of [`Message`](Self::Message), if
     /// [`Config::delivery`](super::Config::delivery) says so. If the end comes before the last piece, the peer did not
     /// send the rest.
     Piece(Piece),
     /// The peer answered a ping after this time.
     Pong {
-        /// From when the ping had left to when its Pong came.
+        /// The time from when the ping left to when its Pong arrived.
         rtt: Duration,
     },
-    /// The peer answered a ping of the application's own, see [`Connection::ping`](super::Connection::ping).
+    /// The peer answered a ping that the application sent by [`Connection::ping`](super::Connection::ping).
     Answered {
         /// Its number.
         ping: u64,
-        /// From when the ping had left to when it was answered.
+        /// The time from when the ping left to when it was answered.
         rtt: Duration,
     },
-    /// Our own process did not run for a while. The peer is asked again before anything is held against it.
+    /// Our own process did not run for a while. The peer is asked again before it is blamed.
     Stalled {
         /// How late the timer was.
         late: Duration,
     },
     /// The machine slept. The peer is asked whether it is still there.
     Resumed {
-        /// As told to [`handle_wake`](super::Connection::handle_wake).
+        /// As reported to [`handle_wake`](super::Connection::handle_wake).
         slept: Duration,
     },
     /// Somebody is [impatient](super::Connection::set_impatient), and a ping has no answer yet: the path may be dead. Nothing has
@@ -45,20 +45,20 @@ pub enum Event {
         silent: Duration,
     },
     /// The peer answers pings with data, if at all, but never with a Pong. Reported once. Such a peer will seem dead as
-    /// soon as it has nothing to say.
+    /// soon as it has nothing to send.
     PeerDoesNotPong,
-    /// The transport has taken nothing for a second or more, although there is something to write. Nothing is wrong
-    /// yet: a sender may wait, send less, or tell its user.
+    /// The transport has accepted nothing for a second or more, although something is queued. Nothing is wrong yet: a
+    /// sender may wait, send less, or inform its user.
     WriteBlocked {
         /// For how long, so far.
         lasted: Duration,
     },
-    /// The transport takes bytes again, after a [`WriteBlocked`](Self::WriteBlocked).
+    /// The transport accepts bytes again, after a [`WriteBlocked`](Self::WriteBlocked).
     Unblocked {
-        /// How long it had taken none.
+        /// How long it had accepted none.
         lasted: Duration,
     },
-    /// The interval of the pings has changed: something was learned about the path.
+    /// The ping interval has changed: something was learned about the path.
     HeartbeatChanged {
         /// The interval so far.
         from: Duration,
@@ -67,25 +67,25 @@ pub enum Event {
         /// What was learned.
         why: Lesson,
     },
-    /// The peer closes; no message comes any more, and none can be sent from now on. The answer is sent by itself,
-    /// behind the messages that were accepted before.
+    /// The peer closes; no more messages arrive, and none can be sent. The answer is sent automatically, behind the
+    /// messages that were accepted before.
     CloseReceived(Close),
-    /// Our Close has left: the application's, an answer to the peer's, or one that says why we cannot continue. If the
-    /// end comes first, this event does not come.
+    /// Our Close has left: the application's, an answer to the peer's, or one that says why we cannot continue. It is
+    /// not reported if the end comes first.
     CloseSent(Close),
     /// The end, and everything known about it. Comes exactly once, and nothing comes after it.
     Closed(Disconnect),
 }
 
-/// An event as [`Connection::poll_lent`](super::Connection::poll_lent) gives it.
+/// An event returned by [`Connection::poll_lent`](super::Connection::poll_lent).
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lent<'a> {
-    /// The peer sent a short text.
+    /// The peer sent a short text message.
     Text(&'a str),
     /// The peer sent a short binary message.
     Binary(&'a [u8]),
-    /// Anything else; messages that are not short are among it.
+    /// Anything else, including messages that are not short.
     Event(Event),
 }
 
@@ -95,19 +95,19 @@ pub enum Lent<'a> {
 pub enum Lesson {
     /// A connection ended after a silence of this length.
     Dropped {
-        /// For how long nothing had crossed.
+        /// How long nothing had crossed.
         silence: Duration,
     },
     /// A connection survived a silence of this length.
     Survived {
-        /// For how long nothing had crossed.
+        /// How long nothing had crossed.
         silence: Duration,
     },
     /// Shorter silences were survived often enough, so a longer one is tried.
     Explores,
-    /// Something is under way that is not to be put at risk, so no longer silence is tried.
+    /// Something important is under way, so no longer silence is tried.
     Busy,
-    /// What was known of the path is too old to be trusted, or contradicts itself.
+    /// What was known about the path is too old to be trusted, or contradictory.
     Forgotten,
     /// The peer does not accept pings this frequently.
     TooManyPings,
@@ -115,24 +115,24 @@ pub enum Lesson {
     Asked,
 }
 
-/// A message, or a piece of one, that was not accepted; take it back.
+/// A message, or a piece of one, that was not accepted. It is returned.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError<T> {
-    /// There is no room. There will be once the transport has taken some of what waits.
+    /// There is no room. There will be once the transport has accepted some of the queue.
     #[error("no room in the send queue: {held} of {limit} are taken")]
     Full {
         /// What was not accepted.
         message: T,
-        /// How much waits: bytes, or messages where those are counted.
+        /// How much is queued: bytes, or messages where those are counted.
         held: usize,
-        /// How much may wait before nothing more is accepted.
+        /// How much may be queued before nothing more is accepted.
         limit: usize,
     },
     /// The connection is closing or closed.
     #[error("the connection is closing")]
     Closing(T),
-    /// A message is being sent in pieces, and its last piece has to come first.
+    /// A message is being sent in pieces; its last piece must come first.
     #[error("a message that is being sent in pieces has not ended")]
     Unfinished(T),
     /// The message was begun with pieces of the other kind.
@@ -151,7 +151,7 @@ impl<T> SendError<T> {
         }
     }
 
-    /// The same refusal, of this message.
+    /// The same refusal, with this message.
     pub(super) fn of<U>(self, message: U) -> SendError<U> {
         match self {
             Self::Full { held, limit, .. } => SendError::Full { message, held, limit },
@@ -163,8 +163,7 @@ impl<T> SendError<T> {
 }
 
 impl fmt::Display for Lesson {
-    /// Ends a sentence that says what has changed: `because a silence of 60.0 s ended a connection`, without the
-    /// first word.
+    /// Completes a sentence about the change: `because a silence of 60.0 s ended a connection`, without the first word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dropped { silence } => {

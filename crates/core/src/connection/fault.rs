@@ -1,8 +1,9 @@
-//! What the peer did wrong, and when it is told.
+//! A protocol error of the peer, and when it is answered.
 //!
-//! A fault ends the connection. But what came whole before it is as good as ever, and an application that is about to
-//! reply must be able to: had the bytes come in two reads, it would have. So the refusal waits until the application has
-//! seen every message and comes back for more, and goes behind the replies; within bounds, as for a Close of the peer.
+//! A protocol error ends the connection. But complete messages before it are as good as ever, and an application that
+//! is about to reply must be able to: it could have, if the bytes had come in two reads. So the refusal waits until the
+//! application has seen every message and asks for more, and is sent behind the replies. The wait is limited, as for a
+//! Close of the peer.
 
 use super::Connection;
 use crate::Instant;
@@ -12,7 +13,7 @@ use crate::time::earliest;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-/// A fault that the peer has not been told.
+/// A protocol error that was not answered yet.
 #[derive(Debug)]
 pub(super) struct Fault {
     error: FrameError,
@@ -20,9 +21,9 @@ pub(super) struct Fault {
 }
 
 impl Connection {
-    /// The peer did something wrong. Nothing that follows is interpreted before it has been told.
+    /// The peer violated the protocol. Nothing after that is interpreted before the error was answered.
     pub(super) fn refuse(&mut self, now: Instant, error: FrameError) {
-        // RFC 6455 §1.4: whatever follows the peer's Close is discarded, so it is no fault.
+        // RFC 6455 §1.4: whatever follows the peer's Close is discarded, so it is no error.
         if self.close_received {
             return;
         }
@@ -30,18 +31,18 @@ impl Connection {
         if self.closing.is_untouched() && !self.inbox.is_awaited() {
             self.fault = Some(Box::new(Fault { error, since: now }));
         } else if !self.closing.has_failed() {
-            // After a failed write this is the end, and the input has ended nowhere.
+            // After a failed write this is the end, and the input was not cut anywhere.
             self.decoder.clear();
             self.fail(now, error.close_code(), &error.to_string());
         }
     }
 
-    /// Whether the application has seen what came before a fault, and the refusal is due.
+    /// Whether the application has seen what came before an error, so that the refusal is due.
     pub(super) fn owes_refusal(&self) -> bool {
         self.fault.is_some() && self.inbox.is_awaited()
     }
 
-    /// Tells the peer of its fault, if it has not been told, and drops what has come since.
+    /// Answers the peer's error, if that was not done, and drops what has arrived since.
     pub(super) fn tell_fault(&mut self, now: Instant) {
         let Some(fault) = self.fault.take() else { return };
         let Fault { error, .. } = *fault;
@@ -54,7 +55,7 @@ impl Connection {
         self.tell_reading();
     }
 
-    /// The same, if the application has had its time.
+    /// The same, once the application has had its time.
     pub(super) fn tell_late_fault(&mut self, now: Instant) {
         if self.fault_timeout().is_some_and(|deadline| deadline <= now) {
             self.tell_fault(now);

@@ -1,4 +1,4 @@
-//! Events that wait for the application.
+//! The queue of events for the application.
 
 use super::{Event, Lent};
 use crate::closing::{Retry, Why};
@@ -11,28 +11,28 @@ use bytes::Bytes;
 use core::mem;
 use core::time::Duration;
 
-/// What an event counts for beyond the bytes of its message, so that empty messages fill the queue too.
+/// The weight of an event besides the bytes of its message, so that empty messages fill the queue too.
 const EVENT_WEIGHT: usize = 64;
-/// So much other news may wait: an application that does not listen for hours misses what was old then.
+/// How many other events may be queued: an application that does not poll for hours misses later ones.
 const MAX_NEWS: u32 = 64;
 /// A queue that has run empty keeps room for this many events, until [`Inbox::release`].
 const KEPT: usize = 64;
-/// What has been handed out of the short messages is dropped from this length on.
+/// Short messages that were handed out are dropped once they have this many bytes.
 const SPENT: usize = 4 << 10;
 
 #[derive(Debug)]
 pub(super) struct Inbox {
     entries: VecDeque<Entry>,
-    /// Once there has been one, until [`release`](Self::release).
+    /// Present since the first short message, until [`release`](Self::release).
     short: Option<Box<Short>>,
     limit: usize,
     weight: usize,
-    /// How many of the events are answers to pings, and how many are neither these nor messages.
+    /// How many events are answers to pings, and how many are neither these nor messages.
     answers: u32,
     news: u32,
-    /// Whether the peer's Close is among them.
+    /// Whether the peer's Close is queued.
     has_close: bool,
-    /// Whether the application wanted one more than there were.
+    /// Whether the application has polled and found the queue empty.
     is_awaited: bool,
     is_closed: bool,
 }
@@ -40,26 +40,26 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 enum Entry {
     Event(Event),
-    /// So many short messages, the next ones in [`Short`].
+    /// This many short messages; the next ones in [`Short`].
     Short(usize),
 }
 
-/// A short message, by its length. Thousands may come in one read, and all of them should stay in the nearest cache, so
-/// this is much smaller than an event.
+/// The length of a short message. Thousands may arrive in one read, and all of them should stay in the nearest cache,
+/// so this is much smaller than an event.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Text(u16),
     Binary(u16),
 }
 
-/// Short messages one behind the other: whoever has them lent needs no allocation for each.
+/// Short messages, one after the other: lending them needs no allocation.
 #[derive(Debug, Default)]
 struct Short {
-    /// All that wait, in order.
+    /// All that are queued, in order.
     places: VecDeque<Place>,
     texts: String,
     binaries: Vec<u8>,
-    /// How much of them has been handed out.
+    /// How many of those bytes were handed out.
     texts_taken: usize,
     binaries_taken: usize,
 }
@@ -102,7 +102,7 @@ impl Inbox {
         self.entries.push_back(Entry::Event(event));
     }
 
-    /// Queues a short message, which is copied to where the others are. Says how many bytes it has.
+    /// Queues a short message by copying it behind the others. Returns its length in bytes.
     #[inline]
     pub(super) fn push_short(&mut self, message: message::Short<'_>) -> usize {
         match message {
@@ -117,7 +117,7 @@ impl Inbox {
         }
     }
 
-    /// Queues a text, which is copied: one that is short, to where the others are.
+    /// Queues a text by copying it; a short one is copied behind the others.
     pub(super) fn push_text(&mut self, text: &str) {
         let Ok(len) = u16::try_from(text.len()) else {
             return self.push(Event::Message(Message::text(text)));
@@ -127,7 +127,7 @@ impl Inbox {
         self.short().push_text(len, text);
     }
 
-    /// Queues a binary message, which is copied: one that is short, to where the others are.
+    /// Queues a binary message by copying it; a short one is copied behind the others.
     pub(super) fn push_binary(&mut self, bytes: &[u8]) {
         let Ok(len) = u16::try_from(bytes.len()) else {
             return self.push(Event::Message(Message::Binary(Bytes::copy_from_slice(bytes))));
@@ -150,7 +150,7 @@ impl Inbox {
         }
     }
 
-    /// The next event, as it lies here.
+    /// The next event; a short message is borrowed from here.
     #[inline]
     pub(super) fn lend(&mut self) -> Option<Lent<'_>> {
         match self.take_short() {
@@ -160,7 +160,7 @@ impl Inbox {
         }
     }
 
-    /// The next answer to a ping, whatever comes before it: its number and its round trip.
+    /// The next answer to a ping, no matter what is queued before it: its number and its round-trip time.
     pub(super) fn pop_answer(&mut self) -> Option<(u64, Duration)> {
         if self.answers == 0 {
             return None;
@@ -172,14 +172,14 @@ impl Inbox {
         Some((ping, rtt))
     }
 
-    /// Whether the answer to this ping waits to be taken.
+    /// Whether the answer to this ping is queued.
     pub(super) fn has_answer(&self, number: u64) -> bool {
         let is_it =
             |entry: &Entry| matches!(entry, Entry::Event(Event::Answered { ping, .. }) if *ping == number);
         self.answers > 0 && self.entries.iter().any(is_it)
     }
 
-    /// Gives spare memory back, if nothing waits.
+    /// Frees spare memory, if nothing is queued.
     pub(super) fn release(&mut self) {
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
@@ -187,12 +187,12 @@ impl Inbox {
         }
     }
 
-    /// How many bytes may wait.
+    /// How many bytes may be queued.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Whether as many bytes wait as may.
+    /// Whether as many bytes are queued as allowed.
     pub(super) fn is_full(&self) -> bool {
         self.weight >= self.limit
     }
@@ -201,12 +201,12 @@ impl Inbox {
         self.entries.is_empty()
     }
 
-    /// Whether messages wait.
+    /// Whether messages are queued.
     pub(super) fn has_messages(&self) -> bool {
         self.weight > 0
     }
 
-    /// Whether the next one is neither a message nor the peer's Close nor the end.
+    /// Whether the next event is neither a message nor the peer's Close nor the end.
     pub(super) fn has_news(&self) -> bool {
         self.entries.front().is_some_and(|entry| match entry {
             Entry::Event(event) => !matches!(
@@ -217,27 +217,27 @@ impl Inbox {
         })
     }
 
-    /// Whether the peer's Close waits to be taken.
+    /// Whether the peer's Close is queued.
     pub(super) fn has_close(&self) -> bool {
         self.has_close
     }
 
-    /// Whether the application has seen every message, and has come back for more: it has nothing to say to them.
+    /// Whether the application has seen every message and asked for more, so that it has nothing to reply.
     pub(super) fn is_awaited(&self) -> bool {
         self.is_awaited && !self.has_messages()
     }
 
-    /// The application may have something to say, until it comes back for more.
+    /// The application may have a reply, until it asks for more.
     pub(super) fn hold(&mut self) {
         self.is_awaited = false;
     }
 
-    /// Whether the end has been told.
+    /// Whether the end was queued.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// The application has asked for the end before it heard of it: another connection is not wanted.
+    /// The application asked for the end before it heard of it, so it wants no other connection.
     pub(super) fn ask_for_end(&mut self) {
         if let Some(Entry::Event(Event::Closed(disconnect))) = self.entries.back_mut() {
             disconnect.set_retry(Retry::No(Why::Asked));
@@ -258,7 +258,7 @@ impl Inbox {
         Some(place)
     }
 
-    /// Takes the next event, which is no short message.
+    /// Takes the next event, which is not a short message.
     fn take_event(&mut self) -> Option<Event> {
         self.is_awaited = self.entries.is_empty();
         let Some(Entry::Event(event)) = self.entries.pop_front() else {
@@ -279,7 +279,7 @@ impl Inbox {
         Some(event)
     }
 
-    /// One more short message waits.
+    /// Counts one more short message.
     #[inline]
     fn expect_short(&mut self) {
         match self.entries.back_mut() {
@@ -347,8 +347,8 @@ impl Short {
     }
 }
 
-/// Whether most of it has been handed out, so that to move the rest is cheap. Somebody may take messages for ever and
-/// never run out of them.
+/// Whether most of it was handed out, so that moving the rest is cheap. Without this, an application that never quite
+/// empties the queue would let it grow for ever.
 fn is_spent(taken: usize, len: usize) -> bool {
     taken == len || taken >= SPENT && taken >= len / 2
 }

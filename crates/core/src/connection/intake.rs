@@ -1,4 +1,4 @@
-//! Data frames to messages, whole or in pieces.
+//! Turns data frames into messages, whole or in pieces.
 
 use super::{Connection, Event};
 use crate::Instant;
@@ -6,7 +6,7 @@ use crate::frame::{Decoder, FrameError, Limits, MAX_SHORT_FRAME, Role};
 use crate::message::{Assembler, Delivery, Slicer};
 use alloc::boxed::Box;
 
-/// What becomes of data frames.
+/// What data frames are turned into.
 #[derive(Debug)]
 pub(super) enum Intake {
     Whole(Assembler),
@@ -21,7 +21,7 @@ impl Intake {
         }
     }
 
-    /// The decoder that goes with it.
+    /// The decoder for this kind of delivery.
     pub(super) fn decoder(delivery: Delivery, role: Role, limits: &Limits) -> Decoder {
         match delivery {
             Delivery::Whole => Decoder::new(role, limits),
@@ -29,7 +29,7 @@ impl Intake {
         }
     }
 
-    /// The bytes so far of a message that is not finished.
+    /// The bytes so far of a message that is not complete.
     pub(super) fn unfinished(&self) -> Option<u64> {
         match self {
             Self::Whole(assembler) => assembler.unfinished(),
@@ -37,7 +37,7 @@ impl Intake {
         }
     }
 
-    /// The same, with those of a fragment that is not whole and is taken already.
+    /// The same, including bytes already taken of a fragment that is not complete.
     pub(super) fn arrived(&self) -> Option<u64> {
         match self {
             Self::Whole(assembler) => assembler.arrived(),
@@ -45,7 +45,7 @@ impl Intake {
         }
     }
 
-    /// Forgets what has begun.
+    /// Forgets the current message.
     pub(super) fn clear(&mut self) {
         match self {
             Self::Whole(assembler) => *assembler = Assembler::default(),
@@ -55,9 +55,10 @@ impl Intake {
 }
 
 impl Connection {
-    /// Takes short messages that are whole and stand at the beginning of these bytes. Returns what is behind them.
+    /// Takes complete short messages from the start of these bytes. Returns the rest.
     ///
-    /// Most messages are short, and most come whole. They need no place in the decoder on their way to the inbox.
+    /// Most messages are short, and most arrive complete. They do not pass through the decoder's buffer on their way to
+    /// the inbox.
     pub(super) fn take_short<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         if !self.is_sound() {
             return bytes;
@@ -72,7 +73,7 @@ impl Connection {
         bytes
     }
 
-    /// A data frame is whole.
+    /// A data frame is complete.
     pub(super) fn handle_data(&mut self, now: Instant) -> Result<(), FrameError> {
         if !self.closing.handle_data(now) {
             return Ok(());
@@ -92,14 +93,14 @@ impl Connection {
         Ok(())
     }
 
-    /// A data frame is not whole: passes on what has come of it, or at least refuses what is wrong with it before the
-    /// rest comes.
+    /// A data frame is not complete: passes on what has arrived of it, or at least reports an error in it before the
+    /// rest arrives.
     pub(super) fn look_ahead(&mut self) -> Result<(), FrameError> {
         let Some(&header) = self.decoder.header().filter(|header| !header.opcode.is_control()) else {
             return Ok(());
         };
         if !self.closing.wants_data() {
-            // Nobody needs to hold what nobody will look at.
+            // Ignored data need not be held.
             self.decoder.drop_arrived();
             return Ok(());
         }

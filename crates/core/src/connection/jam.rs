@@ -1,19 +1,19 @@
-//! A transport that takes nothing for so long that somebody should know.
+//! A transport that accepts nothing for so long that the application should know.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// A busy transport is full many times a second; what lasts this long is no ordinary back-pressure.
+/// A busy transport is full many times a second; a jam that lasts this long is not ordinary back-pressure.
 pub(super) const LASTING: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Jam {
     since: Option<Instant>,
-    /// From when it is held against the peer.
+    /// Since when the jam counts against the peer.
     counted: Instant,
-    /// Whether the peer has its time once more.
+    /// Whether the peer was given its time once more.
     is_spared: bool,
-    /// Whether the application knows.
+    /// Whether it was reported to the application.
     is_told: bool,
 }
 
@@ -21,19 +21,19 @@ pub(super) struct Jam {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Over {
     pub(super) lasted: Duration,
-    /// Whether the application knew.
+    /// Whether it was reported to the application.
     pub(super) was_told: bool,
 }
 
 impl Jam {
-    /// The transport takes no more.
+    /// The transport accepts no more.
     pub(super) fn handle_blocked(&mut self, now: Instant) {
         if self.since.is_none() {
             *self = Self { since: Some(now), counted: now, ..Self::default() };
         }
     }
 
-    /// The transport took something. What it brought to an end, if that had lasted.
+    /// The transport accepted something. Returns the jam that this ended, if it had lasted.
     #[inline]
     pub(super) fn handle_written(&mut self, now: Instant) -> Option<Over> {
         let since = self.since?;
@@ -42,7 +42,7 @@ impl Jam {
         (lasted >= LASTING).then_some(Over { lasted, was_told: jam.is_told })
     }
 
-    /// How long it has lasted, if it is time to tell.
+    /// How long the jam has lasted, if it is time to report it.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Duration> {
         let since = self.since.filter(|_| self.poll_timeout().is_some_and(|due| due <= now))?;
         self.is_told = true;
@@ -53,8 +53,8 @@ impl Jam {
         self.since.filter(|_| !self.is_told).map(|since| since + LASTING).filter(|due| *due < Instant::MAX)
     }
 
-    /// This process did not run, and what we did not offer nobody could take: the peer has its time once more, but no
-    /// more often, or whoever is always late would wait for ever.
+    /// This process did not run, so nothing was offered that could have been accepted: the peer gets its time once
+    /// more, but only once. Otherwise a process that is always late would wait for ever.
     pub(super) fn handle_stalled(&mut self, now: Instant) {
         if !core::mem::replace(&mut self.is_spared, true) {
             self.counted = now;
@@ -66,7 +66,7 @@ impl Jam {
         self.since.map(|_| self.counted + limit)
     }
 
-    /// Since when the transport has taken nothing, if that has lasted.
+    /// Since when the transport has accepted nothing, if that has lasted.
     pub(super) fn lasting(&self, now: Instant) -> Option<Instant> {
         self.since.filter(|since| now - *since >= LASTING)
     }

@@ -1,4 +1,4 @@
-//! What the heartbeat wants of a connection, and what it has to be told.
+//! What the heartbeat asks of a connection, and what it must be told.
 
 use super::{Connection, Event};
 use crate::Instant;
@@ -8,25 +8,25 @@ use crate::recorder::What;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// The newest ping of ours, as evidence for the end.
+/// Our newest ping, as evidence for the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Probe {
     Answered,
     /// Some pings have not left.
     Queued {
         waiting: u32,
-        /// When the first of them was asked for.
+        /// When the first of them was requested.
         since: Instant,
     },
     Left {
         at: Instant,
-        /// When the last byte had crossed before it.
+        /// When the last byte before it crossed.
         before: Instant,
     },
 }
 
 impl Connection {
-    /// Does what the heartbeat wants.
+    /// Does what the heartbeat asks for.
     pub(super) fn beat(&mut self, now: Instant, beat: Option<Beat>) {
         match beat {
             Some(Beat::Ping { payload, news }) => {
@@ -78,15 +78,15 @@ impl Connection {
     fn news(&mut self, now: Instant, news: Option<News>) {
         match news {
             Some(News::Stalled { late }) => self.tell_stall(now, late),
-            // It does, if only to pings of the application that came right behind.
+            // It does send Pongs, if only for pings of the application that followed right behind.
             Some(News::PeerDoesNotPong) if self.asked.as_ref().is_some_and(|asked| asked.answered() > 0) => {}
             Some(News::PeerDoesNotPong) => self.tell(now, Event::PeerDoesNotPong),
-            // Who told of a sleep has told the application, too.
+            // A sleep was already reported to the application.
             _ => {}
         }
     }
 
-    /// Tells the machines that judge silence whether anybody listens.
+    /// Tells the machines that judge silence whether we read.
     pub(super) fn tell_reading(&mut self) {
         let reading = self.is_reading();
         if reading != self.told_reading {
@@ -105,14 +105,14 @@ impl Connection {
         self.closing.set_reading(self.now, reading);
     }
 
-    /// Whether the peer is expected to bring its message to an end.
+    /// Whether the peer is expected to complete its message.
     pub(super) fn is_paced(&self) -> bool {
         self.told_reading && self.closing.wants_data()
     }
 }
 
 impl Probe {
-    /// One more ping waits to leave.
+    /// One more ping is queued.
     fn queued(self, now: Instant) -> Self {
         match self {
             Self::Queued { waiting, since } => Self::Queued { waiting: waiting + 1, since },
@@ -129,7 +129,7 @@ impl Probe {
         }
     }
 
-    /// How many pings wait to leave.
+    /// How many pings are queued.
     pub(super) fn waiting(self) -> u32 {
         if let Self::Queued { waiting, .. } = self { waiting } else { 0 }
     }

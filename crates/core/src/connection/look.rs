@@ -1,4 +1,4 @@
-//! What can be seen of a connection.
+//! What can be observed of a connection.
 
 use super::{Connection, Transport};
 use crate::Instant;
@@ -19,21 +19,20 @@ impl Connection {
             && (!self.inbox.is_full() || !self.closing.wants_data())
     }
 
-    /// Whether messages can be sent: nobody has closed, as far as the application has been told, and the transport is
-    /// working as far as is known.
+    /// Whether messages can be sent: nobody has closed, as far as the application was told, and the transport works as
+    /// far as is known.
     pub fn is_open(&self) -> bool {
         self.is_sound() || self.closing.is_open() && !self.owes_answer() && !self.owes_refusal()
     }
 
-    /// Whether anything waits to be taken by [`poll_event`](Self::poll_event), or for an application that has taken
-    /// everything.
+    /// Whether an event is queued for [`poll_event`](Self::poll_event), or something waits for an application that has
+    /// taken all events.
     pub fn has_events(&self) -> bool {
         !self.inbox.is_empty() || self.fault.is_some()
     }
 
-    /// Whether messages wait to be taken by [`poll_event`](Self::poll_event). A host that does several things with them
-    /// takes these first, says what there is to say to them, and then takes what is left, which may be the peer's
-    /// Close.
+    /// Whether messages are queued for [`poll_event`](Self::poll_event). A host that does several things with messages
+    /// takes these first, sends its replies, and then takes what is left, which may be the peer's Close.
     pub fn has_messages(&self) -> bool {
         self.inbox.has_messages()
     }
@@ -49,23 +48,24 @@ impl Connection {
         if self.is_open() { self.send_buffer.saturating_sub(self.outbox.weight()) } else { 0 }
     }
 
-    /// How many bytes of received messages may wait for [`poll_event`](Self::poll_event), as
-    /// [configured](super::Config::receive_buffer). A host that moves them to a queue of its own should let no more
-    /// wait there.
+    /// How many bytes of received messages may be queued for [`poll_event`](Self::poll_event), as
+    /// [configured](super::Config::receive_buffer). A host that moves them to a queue of its own should use the same
+    /// limit there.
     pub fn receive_buffer(&self) -> usize {
         self.inbox.limit()
     }
 
-    /// How many bytes of messages wait to be written.
+    /// How many bytes of messages are queued to be written.
     pub fn queued(&self) -> usize {
         self.outbox.queued()
     }
 
-    /// The time for another message, where you need not look at the clock for it: the last one that the connection was
-    /// told, while something waits to be written and nothing follows from a later one. `None` where the time matters.
+    /// The time to pass when sending another message, where you need not look at the clock. It is the last time that
+    /// the connection was told, while something is queued and nothing depends on a later time. `None` where the time
+    /// matters.
     ///
-    /// Looking at a clock costs more than queueing a short message. A host whose application hands over many, one by
-    /// one, and flushes them together, looks at the clock only for the first of them.
+    /// Looking at a clock costs more than queueing a short message. A host whose application hands over many messages
+    /// one by one and flushes them together can look at the clock only for the first of them.
     ///
     /// ```
     /// use bowline_core::connection::{Config, Connection};
@@ -85,28 +85,29 @@ impl Connection {
         (self.is_calm() && !self.outbox.is_empty()).then_some(self.now)
     }
 
-    /// How many unsent bytes the system below should hold at most: as many as it gets rid of in 2 ms, as far as that
-    /// has been measured, and 16 KiB until then. No ping overtakes what is there.
+    /// How many unsent bytes the system below should hold at most: as many as it delivers in 2 ms, as far as that was
+    /// measured, and 16 KiB until then. No ping overtakes the bytes there.
     ///
-    /// It grows and shrinks with the path, up to 1 MiB and a little. A host that can tell its system
-    /// (`TCP_NOTSENT_LOWAT`) asks for it after it has reported what was written.
+    /// It grows and shrinks with the path, up to slightly more than 1 MiB. A host that can set this limit in its system
+    /// (`TCP_NOTSENT_LOWAT`) asks for it after reporting what was written.
     pub fn unsent_limit(&self) -> usize {
         self.meter.fragment()
     }
 
     /// How many bytes to read at once, however many are [wanted](Self::wanted): large frames in pieces of 32 KiB at a
-    /// server and 64 KiB at a client, and everything else as it comes. Frames that are
-    /// [handed out as they arrive](crate::message::Delivery::Pieces) are also read as they come.
+    /// server and 64 KiB at a client, and everything else as it arrives. Frames that are [handed out as they
+    /// arrive](crate::message::Delivery::Pieces) are also read as they arrive.
     ///
-    /// After each read the system tells the peer that there is room again: in pieces both work at once, where one long read
-    /// has them wait for each other. What comes to a server is also masked, and unmasked where it lies once that is
-    /// reported, which costs least while a near cache holds it.
+    /// After each read the system tells the peer that there is room again: with pieces, both sides work at once, while
+    /// one long read makes them wait for each other. Input of a server is also masked. It is unmasked in place when it
+    /// is reported, which is cheapest while it is in a near cache.
     pub fn read_limit(&self) -> usize {
         self.decoder.read_limit()
     }
 
-    /// Whether messages that were accepted, or parts of them, have been dropped before they had left: a write failed, or the
-    /// connection was failed, waited too long with its Close, or ended. What has left may be lost on its way all the same.
+    /// Whether messages that were accepted, or parts of them, were dropped before they had left: because a write
+    /// failed, the connection was failed, its Close waited too long, or it ended. Even bytes that have left may be lost
+    /// on the way.
     pub fn has_lost_messages(&self) -> bool {
         self.outbox.has_lost_messages()
     }

@@ -65,8 +65,8 @@ use stats::Counters;
 
 /// One WebSocket connection, from the end of its opening handshake to the end of its transport.
 ///
-/// Nothing here does I/O or looks at a clock. What comes from the transport goes in by `handle_*`, which never fails: a
-/// peer's fault ends the connection by the rules, and the last event reports it.
+/// Nothing here does I/O or looks at a clock. Facts about the transport are reported by `handle_*`, which never fails:
+/// a protocol error of the peer ends the connection by the rules, and the last event reports it.
 ///
 /// ```
 /// use bowline_core::connection::{Config, Connection, Event};
@@ -87,7 +87,7 @@ use stats::Counters;
 pub struct Connection {
     now: Instant,
     decoder: Decoder,
-    /// How much the decoder held when it was last looked at; what is more has come since.
+    /// How many bytes the decoder held when last checked; anything beyond that has arrived since.
     known: usize,
     intake: Intake,
     inbox: Inbox,
@@ -98,36 +98,36 @@ pub struct Connection {
     probe: Probe,
     pace: Pace,
     ping_limit: Option<Box<PingLimit>>,
-    /// Once the application has asked for a ping.
+    /// Present once the application has sent a ping.
     asked: Option<Box<Asked>>,
     jam: Jam,
     recorder: Recorder,
     /// Whether the host reads.
     reading: bool,
-    /// What the heartbeat was told about reading, and when.
+    /// What the heartbeat was last told about reading, and when.
     told_reading: bool,
     told_at: Instant,
     close_received: bool,
-    /// What the peer did wrong, until it is told.
+    /// The peer's protocol error, until it is answered.
     fault: Option<Box<Fault>>,
-    /// The message that is sent in pieces.
+    /// The message that is being sent in pieces.
     unfinished: Unfinished,
     send_buffer: usize,
     write_timeout: Option<Duration>,
     fragment: Option<usize>,
-    /// Only if something is known.
+    /// Present only if something is known.
     history: Option<Box<History>>,
     stats: Counters,
 }
 
 impl Connection {
-    /// The end that dialled. The seed keys the masks (RFC 6455 §10.3), and nobody must be able to guess it: use 32
-    /// bytes from the operating system.
+    /// The end that dialled. The seed keys the masks (RFC 6455 §10.3), so it must be unpredictable: use 32 bytes from
+    /// the operating system.
     pub fn client(config: Config, seed: [u8; 32], now: Instant) -> Self {
         Self::new(Role::Client, config, seed, now)
     }
 
-    /// The end that accepted. The payloads of its pings and the jitter of their times come from the seed.
+    /// The end that accepted. The payloads of its pings and the jitter of their times are derived from the seed.
     pub fn server(config: Config, seed: [u8; 32], now: Instant) -> Self {
         Self::new(Role::Server, config, seed, now)
     }
@@ -171,45 +171,45 @@ impl Connection {
 
     // Facts.
 
-    /// These bytes came from the transport. They are copied, and unmasked on the way; [`input`](Self::input) saves the
-    /// copy if you can read to any place.
+    /// These bytes were received from the transport. They are copied, and unmasked on the way; [`input`](Self::input)
+    /// saves the copy if you can read into any buffer.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.take_in(now, bytes);
     }
 
-    /// A buffer to append bytes from the transport to, with spare capacity for as many as are wanted next. Report them
-    /// by [`handle_read`](Self::handle_read).
+    /// A buffer to append received bytes to, with spare capacity for as many as are wanted next. Report them by
+    /// [`handle_read`](Self::handle_read).
     pub fn input(&mut self) -> &mut BytesMut {
         self.decoder.input()
     }
 
     /// How many bytes are wanted next: the rest of the current frame or, after a large one, another like it, and a few
-    /// more for the next header. For a host that reads to a buffer of its own while little is expected.
+    /// more for the next header. For a host that reads into a buffer of its own while little is expected.
     pub fn wanted(&self) -> usize {
         self.decoder.wanted()
     }
 
     /// Bytes were appended to [`input`](Self::input), or none, because there was nothing to read. In the latter case,
-    /// memory that waited for them is given back, unless [places are kept](Self::keep_places).
+    /// unused memory is freed, unless [places are kept](Self::keep_places).
     pub fn handle_read(&mut self, now: Instant) {
         self.take_in(now, &[]);
     }
 
-    /// The transport took the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If you
+    /// The transport accepted the first `n` bytes of [`output`](Self::output), or of [`outputs`](Self::outputs). If you
     /// would have given it more, report [`handle_blocked`](Self::handle_blocked) too.
     ///
-    /// The transport cannot have taken more than was shown. A host that says so has miscounted, and nobody knows what
-    /// the peer has been sent: the connection is dropped in this call, with [`End::Miscounted`] and without a word to
-    /// the peer.
+    /// The transport cannot have accepted more than it was shown. A host that reports more has miscounted, and nobody
+    /// knows what the peer was sent: this call drops the connection with [`End::Miscounted`], without a word to the
+    /// peer.
     pub fn handle_written(&mut self, now: Instant, n: usize) {
-        // First, since what the time brings has not been shown.
+        // First, because output caused by the new time was not shown.
         let flushed = self.outbox.written(n);
         let now = self.at(now);
         self.transmit(now, n, flushed);
         self.settle(now);
     }
 
-    /// The transport takes no more for now: a write would block, or took less than it was given.
+    /// The transport accepts no more for now: a write would block, or was short.
     pub fn handle_blocked(&mut self, now: Instant) {
         let now = self.at(now);
         self.stats.blocked += 1;
@@ -257,7 +257,7 @@ impl Connection {
             self.closing.skip_data(now);
         }
         self.tell_late_fault(now);
-        // Last, since to fail may shorten its patience.
+        // Last, because failing may shorten its patience.
         match self.closing.handle_timeout(now) {
             Some(Overdue::Answer(payload)) => self.outbox.close(payload),
             Some(Overdue::Data) => self.outbox.drop_messages(),
@@ -266,9 +266,9 @@ impl Connection {
         self.settle(now);
     }
 
-    /// The machine slept this long: the wall clock has moved on by that much more than the monotonic one, which stands
-    /// still meanwhile on some systems. After a sleep of more than 10 s, the connection asks whether the peer is still
-    /// there.
+    /// The machine slept this long: the wall clock advanced by that much more than the monotonic one, which stands
+    /// still during sleep on some systems. After a sleep of more than 10 s, the connection asks whether the peer is
+    /// still there.
     pub fn handle_wake(&mut self, now: Instant, slept: Duration) {
         let now = self.at(now);
         if slept > SHORT_SLEEP {
@@ -282,38 +282,36 @@ impl Connection {
         self.settle(now);
     }
 
-    /// The host stops reading for reasons of its own, or starts again. The silence of a peer that nobody listens to is
-    /// not held against it.
+    /// The host stops reading for reasons of its own, or starts again. Silence does not count against a peer while
+    /// nobody reads.
     pub fn set_reading(&mut self, now: Instant, reading: bool) {
         self.at(now);
         self.reading = reading;
         self.tell_reading();
     }
 
-    /// Whether the peer's application has something to say, which only this application knows. A silence meanwhile does
-    /// not count as a limit of the path on silence: the path may have been cut under what was said, or under the
-    /// answer.
+    /// Whether the peer's application owes an answer, which only this application knows. A silence during that time is
+    /// not taken for an idle limit of the path: the path may have been cut under what was sent, or under the answer.
     ///
-    /// `pump` sets this while chunks of files are not acknowledged, or while more of them may come.
+    /// `pump` sets this while chunks of files are unacknowledged, or while more of them may arrive.
     pub fn set_awaiting(&mut self, now: Instant, awaiting: bool) {
         self.closing.set_awaiting(now, awaiting);
     }
 
-    /// Whether somebody waits for the peer who would rather use another connection than wait until this one is found dead. While
-    /// that is so, silence is probed early, and [`Event::Doubtful`] says that the answer does not come: see
+    /// Whether somebody is waiting for the peer who would rather open another connection than wait for the verdict on this
+    /// one. Meanwhile silence is probed early, and [`Event::Doubtful`] reports that the answer is late: see
     /// [`Heartbeat::set_impatient`].
     ///
-    /// `pump` sets this for a client's [`Session`](crate::Session), which asks for another connection then.
+    /// `pump` sets this for a client's [`Session`](crate::Session), which then asks for another connection.
     pub fn set_impatient(&mut self, now: Instant, impatient: bool) {
         self.heartbeat.set_impatient(now, impatient);
     }
 
-    /// Large messages of one frame come one after the other, and the application holds some of them for a while. With
-    /// this, the buffers in which they came are kept, at most 4 MiB of them, and reused when the application has
-    /// dropped them. By default, each message gets memory of its own, and nothing is kept while nothing comes.
+    /// Use this where large single-frame messages follow each other and the application holds some of them for a while.
+    /// The buffers in which they arrived are then kept, at most 4 MiB in total, and reused once the application has
+    /// dropped them. By default, each message gets memory of its own, and nothing is kept while nothing arrives.
     ///
-    /// `pump` sets this while files come in. When the heartbeat finds that nothing is happening, everything is given
-    /// back.
+    /// `pump` sets this while files arrive. When the heartbeat finds that nothing is happening, everything is freed.
     pub fn keep_places(&mut self, keep: bool) {
         self.decoder.keep_places(keep);
     }
@@ -325,7 +323,7 @@ impl Connection {
         self.decoder.keeps_places()
     }
 
-    /// Takes what has been read to the decoder, and these bytes behind it.
+    /// Moves what has been read to the decoder, and these bytes behind it.
     fn take_in(&mut self, now: Instant, bytes: &[u8]) {
         let now = self.at(now);
         if self.closing.is_over() {
@@ -347,7 +345,7 @@ impl Connection {
         self.reading && self.wants_input()
     }
 
-    /// Gives back what is spare while nothing happens.
+    /// Frees spare memory while nothing happens.
     fn rest(&mut self) {
         self.decoder.release();
         self.known = self.decoder.buffered();

@@ -1,19 +1,19 @@
-//! Life is not progress: a peer that trickles a message for ever holds a place that others need.
+//! Life is not progress: a peer that trickles a message for ever occupies a place that others need.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// How long a message may fall short of the least rate: radio links pause.
+/// How long a message may be slower than the least rate: radio links pause.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A deadline that is seen later than this was missed by us, and a new one is set.
+/// A deadline missed by more than this was missed by us, and is set again.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Watches over the message that is being received.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// From the first byte of a message to its last.
+    /// The time limit from the first byte of a message to its last.
     longest: Option<Duration>,
-    /// Bytes per second.
+    /// The least rate, in bytes per second.
     slowest: Option<u64>,
     message: Option<Begun>,
 }
@@ -21,7 +21,7 @@ pub(super) struct Pace {
 #[derive(Clone, Copy, Debug)]
 struct Begun {
     since: Instant,
-    /// Bytes of the message that were there at `since`, and that are there now.
+    /// How many bytes of the message had arrived at `since`, and how many have now.
     before: u64,
     bytes: u64,
 }
@@ -31,8 +31,8 @@ impl Pace {
         Self { longest, slowest, message: None }
     }
 
-    /// Bytes came. `bytes` is how many there are of a message that is not whole, `is_new` whether another one has been
-    /// completed by this.
+    /// Bytes arrived. `bytes` is how many there are of an incomplete message; `is_new` says whether they also completed
+    /// an earlier one.
     pub(super) fn handle_received(&mut self, now: Instant, bytes: Option<u64>, is_new: bool) {
         self.message = bytes.map(|bytes| match self.message {
             Some(begun) if !is_new => Begun { bytes, ..begun },
@@ -40,7 +40,7 @@ impl Pace {
         });
     }
 
-    /// Reading has begun again after a pause: what we did not read is not the peer's delay.
+    /// Reading has started again after a pause: while we did not read, the peer was not late.
     pub(super) fn restart(&mut self, now: Instant) {
         if let Some(begun) = &mut self.message {
             *begun = Begun { since: now, before: begun.bytes, ..*begun };

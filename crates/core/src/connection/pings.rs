@@ -1,4 +1,4 @@
-//! Pings that the application asks for, among those of the heartbeat.
+//! The application's pings, among those of the heartbeat.
 
 use super::{Connection, Event};
 use crate::Instant;
@@ -9,24 +9,24 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use thiserror::Error;
 
-/// So many may wait to leave, and of so many that have left the answers are awaited.
+/// How many pings may be queued, and how many that have left may wait for answers.
 const MAX_PINGS: usize = 8;
 
-/// A ping that cannot be sent, or has no answer.
+/// Why a ping cannot be sent, or has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PingError {
-    /// The payload has this many bytes, and a control frame holds 125 (RFC 6455 §5.5).
+    /// The payload has this many bytes; a control frame holds 125 (RFC 6455 §5.5).
     #[error("ping payload of {0} bytes is longer than 125")]
     TooLong(usize),
-    /// So many pings of the application wait to leave: the transport takes nothing.
+    /// This many of the application's pings are queued: the transport accepts nothing.
     #[error("{0} pings are already waiting to be sent")]
     TooMany(usize),
     /// The connection is closing or closed, or there is none.
     #[error("the connection is closing, or there is none")]
     Closing,
-    /// The peer has answered a later one, or got so many later ones that this one is not waited for any more. It need not answer
-    /// every ping (RFC 6455 §5.5.3).
+    /// The peer has answered a later ping, or so many later ones have left that this one is given up. A peer need not
+    /// answer every ping (RFC 6455 §5.5.3).
     #[error("the peer has left this ping unanswered")]
     Unanswered,
 }
@@ -34,10 +34,10 @@ pub enum PingError {
 /// The application's pings that are under way.
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// How many pings of either kind were queued and have left, as far as this has seen. They leave in order.
+    /// How many pings of either kind were queued and have left since this began counting. They leave in order.
     queued: u32,
     left: u32,
-    /// How many of the application's there were, and how many were answered.
+    /// How many pings the application sent, and how many were answered.
     count: u64,
     answered: u32,
     pings: VecDeque<Ping>,
@@ -45,14 +45,14 @@ pub(super) struct Asked {
 
 struct Ping {
     number: u64,
-    /// Which of all pings in the queue it is.
+    /// Its position among all queued pings.
     place: u32,
     payload: Box<[u8]>,
     left: Option<Instant>,
 }
 
 impl Asked {
-    /// So many pings of the heartbeat wait to leave.
+    /// Starts with this many queued pings of the heartbeat.
     fn new(waiting: u32) -> Self {
         Self { queued: waiting, left: 0, count: 0, answered: 0, pings: VecDeque::new() }
     }
@@ -62,7 +62,7 @@ impl Asked {
         self.queued = self.queued.wrapping_add(1);
     }
 
-    /// The next ping has left. Says whether it was the application's.
+    /// The next ping has left. Returns whether it was the application's.
     pub(super) fn handle_left(&mut self, now: Instant) -> bool {
         self.left = self.left.wrapping_add(1);
         let place = self.left;
@@ -97,24 +97,24 @@ impl Asked {
     }
 
     /// How many pings a Pong with this payload answers. RFC 6455 §5.5.3: a peer may answer only the latest of several,
-    /// so a Pong is an answer to those before its own, too.
+    /// so a Pong also answers those before its own.
     fn answered_by(&self, payload: &[u8]) -> usize {
         let is_it = |ping: &Ping| ping.left.is_some() && *ping.payload == *payload;
         self.pings.iter().position(is_it).map_or(0, |position| position + 1)
     }
 
-    /// How many of them had left before `then`.
+    /// How many pings had left before `then`.
     fn left_before(&self, then: Instant) -> usize {
         self.pings.iter().take_while(|ping| ping.left.is_some_and(|left| left < then)).count()
     }
 }
 
 impl Connection {
-    /// Queues a Ping with this payload, ahead of data. Its number comes back in [`Event::Answered`] when the peer has
-    /// answered it. Choose payloads that differ: a Pong is known by what it carries.
+    /// Queues a Ping with this payload, ahead of data. When the peer has answered it, [`Event::Answered`] reports the
+    /// number returned here. Choose distinct payloads: a Pong is identified by its payload.
     ///
-    /// The pings of the heartbeat go their own way, and its [`rtt`](Self::rtt) is measured by them alone. A peer need not
-    /// answer every ping; at most 8 answers are waited for, and the oldest is given up first.
+    /// The heartbeat's pings are separate, and [`rtt`](Self::rtt) is measured by them alone. A peer need not answer
+    /// every ping; at most 8 answers are awaited, and the oldest ping is given up first.
     ///
     /// # Errors
     /// If the payload is too long, 8 pings are already waiting to be sent, or the connection is closing;
@@ -133,14 +133,14 @@ impl Connection {
         Ok(number)
     }
 
-    /// Whether there may still be an [`Event::Answered`] for a ping of this number, which may have come already and wait to be
-    /// taken: not if that was taken, nor if the ping was given up, nor once nothing more is read of the peer.
+    /// Whether there may still be an [`Event::Answered`] for the ping with this number, which may already be queued.
+    /// There will be none if it was taken, if the ping was given up, or once nothing more is read from the peer.
     pub fn is_awaited(&self, ping: u64) -> bool {
         let asked = self.asked.as_ref().filter(|_| self.closing.wants_frames());
         asked.is_some_and(|asked| asked.is_under_way(ping)) || self.inbox.has_answer(ping)
     }
 
-    /// A Pong came, which the decoder holds.
+    /// A Pong arrived, and is in the decoder.
     pub(super) fn handle_pong(&mut self, now: Instant) {
         let payload = self.decoder.payload();
         let beat = self.heartbeat.handle_pong(now, payload);
@@ -157,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// The oldest of the application's pings was answered.
+    /// Reports that the oldest of the application's pings was answered.
     fn tell_answer(&mut self, now: Instant) {
         let Some(asked) = &mut self.asked else { return };
         if let Some(Ping { number, left: Some(left), .. }) = asked.pings.pop_front() {

@@ -7,7 +7,7 @@ use crate::frame::{FrameError, Opcode};
 use core::mem::replace;
 
 impl Connection {
-    /// So many bytes have come; the decoder holds all of them but the last ones, which are here.
+    /// This many bytes arrived; the decoder holds all but the last ones, which are in `bytes`.
     pub(super) fn receive(&mut self, now: Instant, fresh: u64, mut bytes: &[u8]) {
         self.stats.bytes_received += fresh;
         self.heartbeat.handle_received(now);
@@ -32,14 +32,14 @@ impl Connection {
         self.pace.handle_received(now, self.incoming(), is_new);
     }
 
-    /// Takes all frames out of the decoder.
+    /// Takes all frames from the decoder.
     pub(super) fn decode(&mut self, now: Instant) {
         while self.closing.wants_frames() && self.fault.is_none() {
             let (result, is_last) = match self.decoder.step_on() {
                 Ok(true) => (self.handle_frame(now), false),
                 Ok(false) => (self.look_ahead(), true),
                 Err(error) => {
-                    // There are no frames any more in what follows.
+                    // No more frames will be parsed from what follows.
                     self.decoder.release();
                     (Err(error), true)
                 }
@@ -73,7 +73,7 @@ impl Connection {
         if !self.closing.handle_ping(now) {
             return;
         }
-        // While the peer asks, our own heartbeat may never have reason to, and so never find that nothing goes on.
+        // While the peer pings, our own heartbeat may never have to, and so never finds that nothing is happening.
         self.outbox.release_messages();
         // RFC 6455 §5.5.2: a Pong must answer, as soon as is practical, unless a Close has been received.
         self.outbox.pong(self.decoder.payload());
@@ -85,7 +85,7 @@ impl Connection {
     fn handle_close(&mut self, now: Instant) {
         let payload = self.decoder.payload();
         let (close, flaw) = Close::decode(payload);
-        // Who has found no room for all that it has to say is not done, either.
+        // An application that had no room for all that it wants to send is not done either.
         if self.inbox.is_awaited() && self.room() > 0 {
             let answer = self.closing.handle_close(now, payload);
             self.answer(answer, flaw);
@@ -97,8 +97,8 @@ impl Connection {
         }
     }
 
-    /// How much there is of a message that is not whole, if the input ends inside one. A frame that has hardly begun
-    /// counts as one.
+    /// How many bytes have arrived of an incomplete message, if the input ends inside one. A partial header counts as
+    /// such.
     fn incoming(&self) -> Option<u64> {
         let held = self.decoder.buffered() as u64;
         let is_inside = held > 0 || self.decoder.header().is_some();

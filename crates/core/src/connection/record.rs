@@ -1,4 +1,4 @@
-//! What is told to the application, and what is kept for whoever asks what happened.
+//! What is reported to the application, and what is recorded for the report of the end.
 
 use super::jam::LASTING;
 use super::{Connection, Event, Probe};
@@ -7,11 +7,11 @@ use crate::closing::{Disconnect, End, Kind};
 use crate::recorder::{CONTROL, Counts, GaveUp, Standing, Timeline, What};
 use core::time::Duration;
 
-/// A clock that goes back by less is noise.
+/// The clock may go back by less than this without being recorded.
 const NOISE: Duration = Duration::from_millis(1);
 
 impl Connection {
-    /// What has happened so far, to be read: for a bug report about a connection that has not ended.
+    /// What has happened so far, for people to read: for a bug report about a connection that has not ended.
     pub fn timeline(&self, now: Instant) -> Timeline {
         let now = now.max(self.now);
         let standing = (!self.closing.is_over()).then_some(if self.closing.is_open() {
@@ -22,7 +22,7 @@ impl Connection {
         self.timeline_with(now, standing.map(|standing| (now, What::Now(standing))))
     }
 
-    /// Tells the application, and keeps what is remarkable of it.
+    /// Reports an event to the application, and records it if it is remarkable.
     pub(super) fn tell(&mut self, now: Instant, event: Event) {
         match &event {
             Event::Message(_)
@@ -45,14 +45,14 @@ impl Connection {
         self.inbox.push(event);
     }
 
-    /// Keeps something remarkable, unless all is over.
+    /// Records something remarkable, unless all is over.
     pub(super) fn note(&mut self, now: Instant, what: What) {
         if !self.inbox.is_closed() {
             self.recorder.note(now, what, self.counts(), self.crossed());
         }
     }
 
-    /// The transport took something: tells that it had not for long.
+    /// The transport accepted something: reports it if it had accepted nothing for long.
     pub(super) fn unblock(&mut self, now: Instant) {
         if let Some(over) = self.jam.handle_written(now) {
             self.note(now, What::Full(over.lasted.into()));
@@ -62,7 +62,7 @@ impl Connection {
         }
     }
 
-    /// Reading went on again after this time.
+    /// Reading resumed after this long.
     pub(super) fn note_deaf(&mut self, now: Instant, lasted: Duration) {
         if lasted >= LASTING {
             self.note(now, What::Deaf(lasted.into()));
@@ -75,7 +75,7 @@ impl Connection {
         }
     }
 
-    /// The last entries, and the whole record for the end.
+    /// Adds the last entries, and attaches the record to the end.
     pub(super) fn record_end(&mut self, now: Instant, disconnect: Disconnect, queued: u64) -> Disconnect {
         let gave_up = match (disconnect.end(), disconnect.kind()) {
             (Some(End::WriteFailed), _) if disconnect.received().is_none() => Some(GaveUp::NothingToRead),
@@ -85,7 +85,7 @@ impl Connection {
             (None, Kind::CloseTimeout | Kind::WeFailed(_)) => Some(GaveUp::CloseUnanswered),
             (None, _) => Some(GaveUp::BothClosed),
         };
-        // Of our own Close the sentence tells.
+        // The sentence already mentions our own Close.
         if queued > CONTROL {
             self.note(now, What::NotLeft(queued));
         }
@@ -109,7 +109,8 @@ impl Connection {
         self.recorder.timeline(open, self.counts(), self.crossed())
     }
 
-    /// When the last byte crossed. A ping that is still out has an entry of its own, and it had been silent before it.
+    /// When the last byte crossed. An outstanding ping has an entry of its own, which says how long it was silent
+    /// before.
     fn crossed(&self) -> Instant {
         match self.probe {
             Probe::Left { at, before } if at == self.closing.crossed() => before,
@@ -118,7 +119,7 @@ impl Connection {
     }
 
     fn counts(&self) -> Counts {
-        // One that is still out has an entry of its own.
+        // An outstanding ping has an entry of its own.
         let out = match self.probe {
             Probe::Answered => 0,
             Probe::Queued { waiting, .. } => waiting.into(),

@@ -6,31 +6,31 @@ use super::Connection;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Bytes that the transport took, with headers and control frames.
+    /// Bytes that the transport accepted, including headers and control frames.
     pub bytes_sent: u64,
-    /// Bytes that came from the transport.
+    /// Bytes received from the transport.
     pub bytes_received: u64,
     /// Messages accepted for sending.
     pub messages_sent: u64,
     /// Messages received whole.
     pub messages_received: u64,
-    /// Pings that the heartbeat asked for.
+    /// Pings that the heartbeat requested.
     pub pings: u64,
     /// How many of them were answered by their own Pong.
     pub pongs: u64,
-    /// Pings that came from the peer.
+    /// Pings received from the peer.
     pub pings_received: u64,
-    /// How often the transport took no more.
+    /// How often the transport accepted no more.
     pub blocked: u64,
-    /// How often the time that was given lay before an earlier one. It was taken to stand still.
+    /// How often the given time was before an earlier one. Time then stood still.
     pub clock_regressions: u64,
-    /// How many bytes the longest message had that was received whole.
+    /// The length of the longest completely received message, in bytes.
     pub longest_received: u64,
-    /// What the transport takes per second while it is the bottleneck, in bytes; `None` before that is known.
+    /// How many bytes per second the transport drains while it is the bottleneck; `None` before that is known.
     pub drain_rate: Option<u64>,
 }
 
-/// What a connection counts itself; the rest of [`Stats`] is known to its parts.
+/// What a connection itself counts; the rest of [`Stats`] comes from its parts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counters {
     pub(super) bytes_sent: u64,

@@ -1,4 +1,4 @@
-//! What left, and what follows from that.
+//! What has left, and what follows from that.
 
 use super::{Connection, Event};
 use crate::Instant;
@@ -6,7 +6,7 @@ use crate::closing::End;
 use crate::outbox::Flushed;
 
 impl Connection {
-    /// The transport took `n` bytes, with which this has left.
+    /// The transport accepted `n` bytes, and with them `flushed` has left.
     pub(super) fn transmit(&mut self, now: Instant, n: usize, flushed: Flushed) {
         if flushed.bytes < n {
             return self.handle_miscount(now);
@@ -32,7 +32,7 @@ impl Connection {
         }
     }
 
-    /// So many pings have left.
+    /// This many pings have left.
     #[cold]
     fn handle_pings_left(&mut self, now: Instant, pings: u32) {
         let before = self.closing.crossed();
@@ -44,16 +44,16 @@ impl Connection {
         }
     }
 
-    /// More was reported than was shown. What follows from bytes that have left, such as a Close, does not follow from that.
+    /// The host reported more than it was shown. Consequences of bytes that have left, such as a Close, do not apply.
     #[cold]
     fn handle_miscount(&mut self, now: Instant) {
-        // What was on its way when a write failed is no longer shown.
+        // What was under way when a write failed is no longer shown.
         if !self.closing.is_draining() && !self.closing.is_over() {
             self.handle_end(now, End::Miscounted);
         }
     }
 
-    /// Cuts fragments by what has been measured.
+    /// Sets the size of fragments by the measured rate.
     pub(super) fn measure(&mut self) {
         if self.fragment.is_none() {
             self.outbox.set_fragment(self.meter.fragment());
