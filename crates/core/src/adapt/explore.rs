@@ -1,18 +1,18 @@
-//! How the mode that looks for the limit of a path chooses what to try.
+//! How [`Mode::Explore`](super::Mode::Explore) chooses what to try.
 
 use super::path::Path;
 use core::time::Duration;
 
-/// So many survivals make an interval a proven one: a path may be lenient once.
+/// How often an interval must be survived before it counts as proven: a path may be lenient once.
 const SURVIVALS: u8 = 3;
 
-/// No path is tried with more: beyond that a ping costs nothing that anybody could measure.
+/// Longer intervals are not tried: beyond this the cost of a ping cannot be measured.
 const CAP: Duration = Duration::from_secs(300);
 
-/// After an attempt that has cost a connection there is none for so many seconds.
+/// After an attempt that cost a connection, there is none for this many seconds.
 const PAUSE: u64 = 3600;
 
-/// What is being tried.
+/// The state of the search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Explore {
     trial: Duration,
@@ -28,12 +28,12 @@ impl Explore {
         explore
     }
 
-    /// Looks for something to try that agrees with what is known.
+    /// Chooses an interval to try that agrees with what is known.
     pub(super) fn aim(&mut self, path: &Path, start: Duration) {
         let trial = match (path.lo(), path.hi(), path.calm()) {
             (Some(lo), Some(hi), _) if hi.saturating_sub(lo) > hi / 10 => lo + hi.saturating_sub(lo) / 2,
             (_, _, Some(calm)) => calm,
-            // Grown already, or known from an earlier run to be survived.
+            // It has grown already, or an earlier run has survived it.
             (lo, ..) => self.trial.max(lo.unwrap_or_default()).max(start),
         };
         let trial = trial.min(CAP.max(start));
@@ -43,7 +43,7 @@ impl Explore {
     }
 
     pub(super) fn handle_survived(&mut self, path: &Path, start: Duration, silence: Duration) {
-        // A heartbeat may be up to a tenth quicker than asked.
+        // A heartbeat may be up to a tenth faster than asked.
         if silence < self.trial / 10 * 9 {
             return;
         }
@@ -66,7 +66,7 @@ impl Explore {
         self.aim(path, start);
     }
 
-    /// What to ping at: what is being tried, unless this is no time for it.
+    /// The interval to use: the one being tried, unless this is not the time for it.
     pub(super) fn interval(&self, path: &Path, start: Duration, busy: bool, unix: u64) -> Duration {
         let pauses = self.failed.is_some_and(|at| unix.saturating_sub(at) < PAUSE);
         if !pauses && !busy {

@@ -1,4 +1,4 @@
-//! What holds for any lessons.
+//! What holds for any sequence of lessons.
 
 use super::*;
 use alloc::string::{String, ToString};
@@ -94,8 +94,8 @@ proptest! {
         }
     }
 
-    /// Within an hour at most one connection is lost to curiosity: after a failure nothing is tried that is not known
-    /// to be survived, or well below the limit.
+    /// Exploring costs at most one connection per hour: after a failure, an interval is only tried if it is known to be
+    /// survived, or well below the limit.
     #[test]
     fn explore_pauses_after_a_failure(
         lessons in vec((0..600_u64, 2..200_u64, any::<bool>()), 1..40), waits in 0..3600_u64

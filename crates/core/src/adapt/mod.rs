@@ -1,8 +1,8 @@
-//! How much silence a path allows, learned from what connections survive and what ends them.
+//! How long a silence a path allows, learned from what connections survive and what ends them.
 //!
-//! Proxies, load balancers and NATs drop connections that are silent for too long, and none of them says how long that
-//! is. A connection that ends after a silence reveals it; so does one that is pinged after a silence and answers. From
-//! both follows the interval at which the next connection pings.
+//! Proxies, load balancers and NATs drop connections that are idle for too long, and none of them says how long that
+//! is. A connection that ends after a silence reveals it, and so does one that answers a ping after a silence. The
+//! interval at which the next connection pings follows from both.
 //!
 //! ```text
 //!                    a silence is survived: lo grows                   limit
@@ -13,11 +13,11 @@
 //!   Explore   three silences survived: half as long again; from the first end on: half way from lo to hi
 //! ```
 //!
-//! There are two kinds of evidence. If the end came by itself, after a silence, that silence is the limit. If a ping
-//! after a silence found nobody there, the limit may be anywhere below, and perhaps the network was down: that counts
+//! There are two kinds of evidence. If the end came by itself after a silence, that silence is the limit. If a ping
+//! after a silence was not answered, the limit may be anywhere below, or the network may have been down: this counts
 //! only if a new connection opens soon after.
 //!
-//! It moves by [`handle_open`](Adapt::handle_open), [`handle_survived`](Adapt::handle_survived),
+//! Its inputs are [`handle_open`](Adapt::handle_open), [`handle_survived`](Adapt::handle_survived),
 //! [`handle_killed`](Adapt::handle_killed) or [`record`](Adapt::record), and [`set_busy`](Adapt::set_busy). Its time is
 //! that of the wall clock, in seconds since 1970, since what it learns outlives the process.
 
@@ -40,10 +40,10 @@ use core::time::Duration;
 use explore::Explore;
 use path::{FLOOR, Taught};
 
-/// A new connection within so many seconds proves that the network was not down.
+/// A new connection within this many seconds proves that the network was not down.
 const CONFIRMED: u64 = 10;
 
-/// How much the interval is doubled at most for a server that takes no pings as frequent as ours.
+/// How often the interval is doubled at most for a server that does not accept pings as frequent as ours.
 const DOUBLINGS: u32 = 4;
 
 /// How daring an [`Adapt`] is.
@@ -52,13 +52,13 @@ const DOUBLINGS: u32 = 4;
 pub enum Mode {
     /// The interval stays as configured, whatever is learned.
     Fixed,
-    /// The interval shrinks as far as the path requires, and never exceeds the configured one: no connection ends for
-    /// the sake of knowledge. Only for a server that does not accept pings as frequent as ours (1008, "too many pings")
-    /// is the configured interval doubled.
+    /// The interval shrinks as far as the path requires, and never exceeds the configured one, so that learning ends no
+    /// connection. The one exception is a server that does not accept pings as frequent as ours (1008, "too many
+    /// pings"): for it, the configured interval is doubled.
     #[default]
     Learn,
-    /// The interval grows until it meets the limit of the path, at the cost of a connection now and then: for devices
-    /// that pay for each ping with battery. Starts as configured, and grows to five minutes at most.
+    /// The interval grows until it meets the limit of the path, which costs a connection now and then: for devices that
+    /// pay for each ping with battery. It starts as configured, and grows to five minutes at most.
     Explore,
 }
 
@@ -68,7 +68,8 @@ pub enum Mode {
 pub struct Config {
     /// How daring it is. Default: [`Mode::Learn`], which costs no connection.
     pub mode: Mode,
-    /// The interval while nothing is known. Default: 20 s, that of the [heartbeat](crate::heartbeat::Config).
+    /// The interval while nothing is known. Default: 20 s, the same as that of the
+    /// [heartbeat](crate::heartbeat::Config).
     pub interval: Duration,
 }
 
@@ -82,9 +83,9 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// The interval so far.
+    /// The old interval.
     pub from: Duration,
-    /// The interval from now on.
+    /// The new interval.
     pub to: Duration,
     /// What was learned.
     pub why: Lesson,
@@ -92,7 +93,7 @@ pub struct Change {
 
 /// Learns the interval of the heartbeat on one path, over the life of many connections.
 ///
-/// A `Session` has one inside. Next to a [`Connection`](crate::Connection) of your own it works alone:
+/// A `Session` contains one. Next to a [`Connection`](crate::Connection) of your own it works alone:
 ///
 /// ```
 /// use bowline_core::adapt::{Adapt, Config, Path};
@@ -123,12 +124,12 @@ pub struct Adapt {
     config: Config,
     path: Path,
     explore: Explore,
-    /// A silence after which nobody was found there, and when: unless it was the network.
+    /// A silence after which the peer was not found there, and when; the network may have been the cause.
     unconfirmed: Option<(Duration, u64)>,
-    /// How often the configured interval was doubled for a server that takes no pings as frequent as ours.
+    /// How often the configured interval was doubled, for a server that does not accept pings as frequent as ours.
     doublings: u32,
     busy: bool,
-    /// The interval in force.
+    /// The current interval.
     interval: Duration,
 }
 
@@ -151,8 +152,8 @@ impl Adapt {
 
     // Facts.
 
-    /// A connection has opened. Confirms that the previous one died of its silence, if it looked like that and is not
-    /// long ago; and forgets a limit that is more than seven days old.
+    /// A connection has opened. This confirms that its silence killed the previous one, if it looked like that and was
+    /// recent. It also forgets a limit that is more than seven days old.
     pub fn handle_open(&mut self, unix: u64) -> Option<Change> {
         let mut why = Lesson::Forgotten;
         if let Some((silence, _)) =
@@ -165,9 +166,9 @@ impl Adapt {
         self.change(unix, why)
     }
 
-    /// The connection was silent for this long, and is alive: it was pinged, and has answered.
+    /// The connection was silent for this long and is alive: it was pinged, and answered.
     ///
-    /// In the modes [`Fixed`](Mode::Fixed) and [`Learn`](Mode::Learn) this changes nothing before the next connection.
+    /// In the modes [`Fixed`](Mode::Fixed) and [`Learn`](Mode::Learn) this changes nothing until the next connection.
     pub fn handle_survived(&mut self, unix: u64, silence: Duration) -> Option<Change> {
         self.path.survive(unix, silence);
         if self.config.mode != Mode::Explore {
@@ -179,8 +180,8 @@ impl Adapt {
         self.change(unix, why)
     }
 
-    /// The connection has ended after such a silence: by itself (`exact`), or it was found dead when somebody spoke
-    /// again; then nothing changes before the next one opens.
+    /// The connection ended after such a silence: by itself (`exact`), or it was found dead at the next attempt to
+    /// send. In the latter case nothing changes until the next connection opens.
     pub fn handle_killed(&mut self, unix: u64, silence: Duration, exact: bool) -> Option<Change> {
         if !exact {
             self.unconfirmed = Some((silence, unix));
@@ -191,10 +192,10 @@ impl Adapt {
         self.change(unix, why)
     }
 
-    /// The connection has ended like this: learns everything that can be learned from it.
+    /// The connection ended in this way: learns everything that the end reveals.
     ///
-    /// A silence ended it if nobody has closed, this process was running, and no silence as long was survived on the
-    /// same connection. If that changes the interval, the sentence of the disconnect says to what.
+    /// A silence ended it if nobody closed, this process was running, and the same connection did not survive a silence
+    /// as long. If this changes the interval, the sentence of the disconnect mentions the new one.
     pub fn record(&mut self, unix: u64, disconnect: &mut Disconnect) -> Option<Change> {
         let change = self.learn_from(unix, disconnect);
         if let Some(change) = change {
@@ -203,7 +204,7 @@ impl Adapt {
         change
     }
 
-    /// Whether something is under way that is not to be put at risk: then no longer silence is tried.
+    /// Whether something important is under way; if so, no longer silence is tried.
     pub fn set_busy(&mut self, unix: u64, busy: bool) -> Option<Change> {
         if self.config.mode != Mode::Explore {
             return None;
@@ -214,13 +215,13 @@ impl Adapt {
 
     // Looking.
 
-    /// The interval in force.
+    /// The current interval.
     pub fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// The interval with which a connection that opens at this time is to start: what [`interval`](Self::interval) will
-    /// be after [`handle_open`](Self::handle_open).
+    /// The interval for a connection that opens at this time: what [`interval`](Self::interval) will be after
+    /// [`handle_open`](Self::handle_open).
     pub fn interval_at(&self, unix: u64) -> Duration {
         let mut then = self.clone();
         then.handle_open(unix);
@@ -232,7 +233,7 @@ impl Adapt {
         self.config.mode
     }
 
-    /// What is known of the path.
+    /// What is known about the path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -279,21 +280,21 @@ impl Adapt {
     }
 }
 
-/// The silence that ended a connection, and whether the end came by itself; `None` if it was something else.
+/// The silence that ended a connection, and whether the end came by itself; `None` if something else ended it.
 fn cause_of_death(disconnect: &Disconnect) -> Option<(Duration, bool)> {
     let (survived, idle) = (disconnect.longest_silence(), disconnect.idle());
-    // Pings of one interval follow silences that differ by a little without a meaning.
+    // The silences between pings of one interval differ a little, which means nothing.
     let broken = disconnect.unanswered_silence().filter(|broken| *broken > survived + survived / 20);
     let found = broken.map(|broken| (broken, false));
     match (disconnect.kind(), disconnect.exchange()) {
         (Kind::KeepaliveTimeout | Kind::TimedOut, _) => found,
         (Kind::Eof | Kind::Reset | Kind::IdleDrop { .. }, Exchange::Neither) => {
-            // A reset may answer what a system has sent again.
+            // The reset may answer a retransmission.
             let is_answer = disconnect.kind() == Kind::Reset && disconnect.is_owed();
             if idle > survived && !is_answer && broken.is_none_or(|broken| broken <= idle) {
                 return Some((idle, true));
             }
-            // What we said after the silence was answered by the end.
+            // The end was the answer to what we sent after the silence.
             found.filter(|_| disconnect.kind() != Kind::Eof)
         }
         _ => None,

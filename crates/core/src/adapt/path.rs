@@ -1,4 +1,4 @@
-//! What is known of one path, and the line of text that remembers it.
+//! What is known about one path, and the line of text that stores it.
 
 use crate::Instant;
 use alloc::string::String;
@@ -8,23 +8,24 @@ use core::str::FromStr;
 use core::time::Duration;
 use thiserror::Error;
 
-/// A silence that is shorter than this says nothing: no idle limit is that strict.
+/// A shorter silence says nothing: no idle limit is that strict.
 pub(super) const FLOOR: Duration = Duration::from_secs(1);
 
-/// For how long a limit is believed that nothing has confirmed. Paths change: people move, operators tune.
+/// For how many seconds a limit is trusted without confirmation. Paths change: people move, operators tune.
 const BELIEVED: u64 = 7 * 24 * 3600;
 
-/// The most that a limit is undercut for that was not seen at work: it may be much lower than the silence that it
-/// showed itself after. Just what the default heartbeat does, under the strictest of the common limits.
+/// The highest interval for a limit that was not observed directly: the real limit may be much lower than the silence
+/// after which the connection was found dead. It equals the default heartbeat, below the strictest of the common
+/// limits.
 const CAUTION: Duration = Duration::from_secs(20);
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 255;
 
-/// How much silence a path bears: the longest that was survived, and the shortest that ended a connection.
+/// How long a silence a path allows: the longest that was survived, and the shortest that ended a connection.
 ///
-/// As text it is one line: the key, both silences in seconds (`-` where nothing is known, `<` before one that the
-/// limit may be far below), and the time of the last lesson in seconds since 1970.
+/// As text it is one line: the key, both silences in seconds (`-` if unknown, `<` before one that may be far above the
+/// limit), and the time of the last lesson in seconds since 1970.
 ///
 /// ```
 /// use bowline_core::adapt::Path;
@@ -44,7 +45,7 @@ pub struct Path {
 }
 
 impl Default for Path {
-    /// A path without a name, of which nothing is known.
+    /// A path without a name, about which nothing is known.
     fn default() -> Self {
         Self::new("")
     }
@@ -54,7 +55,8 @@ impl Default for Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limit {
     silence: Duration,
-    /// The end came by itself, so this is the limit. Otherwise it was found when somebody spoke again.
+    /// Whether the end came by itself, so that this is the limit. Otherwise the end was only found at the next attempt
+    /// to send.
     exact: bool,
 }
 
@@ -63,18 +65,18 @@ struct Limit {
 pub(super) enum Taught {
     Nothing,
     Limit,
-    /// It contradicts what is known: one of both is wrong, or this is not the path that it was.
+    /// It contradicts what is known: one of the two is wrong, or the path has changed.
     Doubt,
 }
 
 impl Path {
-    /// A path of which nothing is known. The key says which one it is: the endpoint, and the network if the caller
-    /// can tell one from another. Control characters in it become spaces, and it is cut after 255 bytes.
+    /// A path about which nothing is known. The key identifies it: the endpoint, and the network if the caller can tell
+    /// networks apart. Control characters in the key become spaces, and it is cut to 255 bytes.
     pub fn new(key: &str) -> Self {
         Self { key: normal(key), lo: None, hi: None, learned: 0 }
     }
 
-    /// Which path it is.
+    /// The key that identifies it.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -94,7 +96,7 @@ impl Path {
         self.learned
     }
 
-    /// The interval that stays clear of the limit, if there is one: a quarter below it, or a tenth below what is known
+    /// An interval safely below the limit, if one is known: a quarter below the limit, or a tenth below what is known
     /// to be survived.
     pub(super) fn calm(&self) -> Option<Duration> {
         let hi = self.hi?;
@@ -108,7 +110,7 @@ impl Path {
         self.lo.map(|lo| lo * 9 / 10)
     }
 
-    /// Forgets a limit that is too old to be believed.
+    /// Forgets a limit that is too old to be trusted.
     pub(super) fn forget(&mut self, unix: u64) {
         if unix.saturating_sub(self.learned) >= BELIEVED {
             self.hi = None;
@@ -169,7 +171,7 @@ impl fmt::Display for Secs {
     }
 }
 
-/// A line that is not that of a path, and the first field that is wrong with it.
+/// Why a line does not describe a path: the first field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParsePathError {
@@ -182,12 +184,12 @@ pub enum ParsePathError {
     /// The shortest silence that ended a connection is not a number of seconds.
     #[error("the field `hi` is {0:?}; expected seconds such as 60.040 or <60.040, or -")]
     Hi(String),
-    /// What is said to have been survived is not below what is said to have ended a connection.
+    /// The silence said to be survived is not below the one said to have ended a connection.
     #[error("the field `hi` is {hi:?}, which is not above the {lo:?} of `lo`")]
     Order {
-        /// What was survived.
+        /// The silence said to be survived.
         lo: Duration,
-        /// What was not.
+        /// The silence said to have ended a connection.
         hi: Duration,
     },
     /// The time is not a whole number of seconds.
@@ -198,7 +200,7 @@ pub enum ParsePathError {
 impl FromStr for Path {
     type Err = ParsePathError;
 
-    /// Reads a line. The key may hold spaces: the last three words are the other fields.
+    /// Parses a line. The key may contain spaces: the last three words are the other fields.
     fn from_str(line: &str) -> Result<Self, Self::Err> {
         let words: Vec<_> = line.split_whitespace().collect();
         let &[ref key @ .., lo, hi, time] = &words[..] else {
@@ -223,7 +225,7 @@ impl FromStr for Path {
     }
 }
 
-/// A silence as it is written, if it is known.
+/// A silence in seconds, or `-` for none.
 fn silence_or_dash(text: &str) -> Result<Option<Duration>, ()> {
     if text == "-" { Ok(None) } else { silence(text).map(Some).ok_or(()) }
 }
@@ -241,13 +243,13 @@ fn silence(text: &str) -> Option<Duration> {
     (FLOOR..=Instant::MAX.since_start()).contains(&silence).then_some(silence)
 }
 
-/// What the text can hold of a duration.
+/// The part of a duration that the text can express.
 fn whole_millis(silence: Duration) -> Duration {
     let silence = silence.min(Instant::MAX.since_start());
     Duration::from_secs(silence.as_secs()) + Duration::from_millis(silence.subsec_millis().into())
 }
 
-/// A key that fits into a line.
+/// Makes the key fit into a line.
 fn normal(key: &str) -> String {
     let mut end = key.len().min(MAX_KEY);
     while !key.is_char_boundary(end) {

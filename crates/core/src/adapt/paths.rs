@@ -1,13 +1,13 @@
-//! What is known of all paths, as text of one line each.
+//! What is known about all paths, as one line of text for each.
 
 use super::{ParsePathError, Path};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// How many paths are remembered at most; the one that has taught nothing for the longest goes first.
+/// How many paths are remembered at most; the one with the oldest lesson is dropped first.
 const MOST: usize = 64;
 
-/// What is known of up to 64 paths: what a program keeps between two runs.
+/// What is known about up to 64 paths: what a program stores between two runs.
 ///
 /// ```
 /// use bowline_core::adapt::Paths;
@@ -26,14 +26,14 @@ pub struct Paths(Vec<Path>);
 #[error("line {line}: {error}")]
 #[non_exhaustive]
 pub struct BadLine {
-    /// Which one it is, from 1.
+    /// The line number, from 1.
     pub line: usize,
     /// What is wrong with it.
     pub error: ParsePathError,
 }
 
 impl Paths {
-    /// Reads what `to_string` has written. Lines that are damaged are skipped, and said; empty ones do not count.
+    /// Reads what `to_string` has written. Damaged lines are skipped and reported; empty ones are ignored.
     pub fn read(text: &str) -> (Self, Vec<BadLine>) {
         let (mut paths, mut bad) = (Self::default(), Vec::new());
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -45,13 +45,13 @@ impl Paths {
         (paths, bad)
     }
 
-    /// What is known of this path; nothing, if it is a new one.
+    /// What is known about this path; nothing if it is new.
     pub fn path(&self, key: &str) -> Path {
         let new = Path::new(key);
         self.0.iter().find(|path| path.key() == new.key()).cloned().unwrap_or(new)
     }
 
-    /// Remembers a path, in the place of what was known of it.
+    /// Remembers a path, replacing what was known about it.
     pub fn insert(&mut self, path: Path) {
         self.0.retain(|known| known.key() != path.key());
         if self.0.len() >= MOST {
