@@ -5,10 +5,10 @@
 //!   ping, pong ──▶ controls ── before the first unit, or behind it once a byte of it has left ──┘
 //! ```
 //!
-//! A *unit* is either some small frames in one piece, or one fragment whose body is not copied if that can be
-//! avoided: a server sends it as it is, and a client masks it in place if nobody else holds it, and otherwise on its way
-//! through a small place, as it leaves. As many units are made ready as one write may take; all but the first can still
-//! be overtaken.
+//! A *unit* is either some small frames in one piece, or one fragment whose body is not copied if that can be avoided.
+//! A server sends the body as it is. A client masks it in place if nobody else holds it; otherwise it copies and masks
+//! it in small portions as it leaves. As many units are prepared as one write may take; all but the first can still be
+//! overtaken.
 
 mod controls;
 mod cutting;
@@ -29,21 +29,21 @@ use outgoing::Outgoing;
 use pieces::Pieces;
 use units::Units;
 
-/// What is shorter is copied behind its header; a piece of its own costs more than that.
+/// A shorter payload is copied behind its header; a piece of its own would cost more.
 const COPY_BELOW: usize = 4 << 10;
-/// So many bytes are made ready: what an adapter hands to the transport in one write.
+/// How many bytes are prepared: what an adapter hands to the transport in one write.
 const AHEAD: usize = 64 << 10;
-/// And so many units, however short.
+/// How many units are prepared at most, however short.
 const MAX_UNITS: usize = 16;
-/// Of what others hold too, and is masked as it leaves, so many bytes are at once: 256 KiB, and what goes around them. Over a
-/// socket one write of them costs less than four of a quarter, whatever a small place in the cache saves.
+/// How many bytes of a shared body are masked at once as it leaves: 256 KiB, and what surrounds them. One socket write
+/// of this size costs less than four of a quarter, even though a smaller buffer would stay in the cache.
 const MASKED: usize = (256 << 10) + (1 << 10);
-/// What a message counts for beyond its bytes, so that empty ones fill the queue too.
+/// The weight of a message besides its bytes, so that empty messages fill the queue too.
 const MESSAGE_WEIGHT: usize = 16;
 
 /// Frames on their way to the transport.
 pub(crate) struct Outbox {
-    /// The client's; a server does not mask.
+    /// The client's mask keys; a server does not mask.
     keys: Option<Box<Keys>>,
     fragment: usize,
     controls: Controls,
@@ -52,11 +52,11 @@ pub(crate) struct Outbox {
     waiting: usize,
     units: Units,
     farewell: Farewell,
-    /// Whether the last message has begun, and its end has not been queued.
+    /// Whether the last message has begun, and its end was not queued.
     in_message: bool,
-    /// Whether messages, or parts of them, have been dropped.
+    /// Whether messages, or parts of them, were dropped.
     lost: bool,
-    /// How many bytes of them; no more are counted than fit, for a connection is to stay small.
+    /// How many bytes were dropped. The count saturates; it is narrow to keep connections small.
     lost_bytes: u32,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Outbox {
 enum Farewell {
     #[default]
     None,
-    /// To be cut when there is no more data.
+    /// To be cut once there is no more data.
     Waiting(Bytes),
     /// In the last unit, with this payload.
     Ready(Bytes),
@@ -75,14 +75,14 @@ enum Farewell {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flushed {
     pub(crate) bytes: usize,
-    /// Pings of which the last byte has left.
+    /// How many pings have left completely.
     pub(crate) pings: u32,
     /// Whether the last byte of the Close has left.
     pub(crate) close: bool,
 }
 
 impl Outbox {
-    /// An empty queue, which cuts fragments of at most `fragment` bytes.
+    /// An empty queue that cuts fragments of at most `fragment` bytes.
     pub(crate) fn new(keys: Option<Keys>, fragment: usize) -> Self {
         Self {
             keys: keys.map(Box::new),
@@ -98,7 +98,7 @@ impl Outbox {
         }
     }
 
-    /// From now on fragments have at most this many bytes.
+    /// Sets the maximum size of fragments from now on.
     pub(crate) fn set_fragment(&mut self, fragment: usize) {
         self.fragment = fragment.max(1);
     }
@@ -108,13 +108,13 @@ impl Outbox {
         self.push(opcode, parts, true);
     }
 
-    /// Queues a message if it can be copied to what leaves next; says whether it was.
+    /// Queues a message if it can be copied into the last unit; returns whether it was.
     #[inline]
     pub(crate) fn send_small(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
         self.push_small(opcode, [payload], true)
     }
 
-    /// Queues a part of a message of this opcode.
+    /// Queues a part of a message with this opcode.
     pub(crate) fn send_piece(&mut self, opcode: Opcode, payload: Bytes, is_last: bool) {
         if payload.is_empty() && !is_last {
             return;
@@ -157,7 +157,7 @@ impl Outbox {
         self.controls.push_ping(&header, payload);
     }
 
-    /// Queues a Pong. If there are very many already, it replaces the last one.
+    /// Queues a Pong. If very many are queued, it replaces the newest of them.
     pub(crate) fn pong(&mut self, payload: &[u8]) {
         let payload = short(payload);
         let header = self.header(Opcode::Pong, payload.len());
@@ -170,13 +170,13 @@ impl Outbox {
         self.fill();
     }
 
-    /// Drops the data of which nothing has left, and lets a Close go in its place.
+    /// Drops all data that has not begun to leave, and queues a Close in its place.
     pub(crate) fn close_now(&mut self, payload: Bytes) {
         self.farewell = Farewell::Waiting(payload);
         self.drop_messages();
     }
 
-    /// Drops the data of which nothing has left. A Close stays.
+    /// Drops all data that has not begun to leave. A Close stays.
     pub(crate) fn drop_messages(&mut self) {
         let (ready, waiting) = (self.ready(), core::mem::take(&mut self.waiting));
         self.lost |= !self.data.is_empty();
@@ -206,12 +206,12 @@ impl Outbox {
         self.lost
     }
 
-    /// How many bytes of messages, with the headers of those that are cut already, will have been lost if this is the end.
+    /// How many bytes of messages, including the headers already cut, will have been lost if this is the end.
     pub(crate) fn lost_by_end(&self) -> usize {
         self.lost_bytes as usize + self.waiting + self.ready()
     }
 
-    /// Gives spare memory back, if nothing is queued.
+    /// Frees spare memory, if nothing is queued.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
             self.controls = Controls::default();
@@ -219,7 +219,7 @@ impl Outbox {
         }
     }
 
-    /// Gives back what messages have left behind, if nothing is queued.
+    /// Frees the memory that messages used, if nothing is queued.
     pub(crate) fn release_messages(&mut self) {
         if self.is_empty() {
             self.data = VecDeque::new();
@@ -242,7 +242,8 @@ impl Outbox {
         Pieces::new(self)
     }
 
-    /// The transport took the first `n` bytes of [`pieces`](Self::pieces). If fewer left than that, there were no more.
+    /// The transport accepted the first `n` bytes of [`pieces`](Self::pieces). If the result has fewer, there were no
+    /// more.
     #[inline]
     pub(crate) fn written(&mut self, n: usize) -> Flushed {
         let flushed = if self.controls.is_empty() {
@@ -252,14 +253,14 @@ impl Outbox {
             self.written_with_controls(n)
         };
         if flushed.close {
-            // RFC 6455 §5.5.1: there is only one, and nothing brings it back.
+            // RFC 6455 §5.5.1: there is only one Close, and nothing brings it back.
             self.farewell = Farewell::None;
         }
         self.fill();
         flushed
     }
 
-    /// A unit that has begun is in front of the control frames, and the others behind.
+    /// A unit that has begun to leave precedes the control frames; other units follow them.
     #[cold]
     fn written_with_controls(&mut self, n: usize) -> Flushed {
         let (mut bytes, mut pings, mut close) = (0, 0, false);
@@ -268,7 +269,7 @@ impl Outbox {
             is_ready = begun.is_ready();
             (bytes, close) = self.units.advance(n.min(begun.left()));
         }
-        // Behind what is not ready nothing was shown.
+        // Behind a unit that is not ready, nothing was shown.
         if is_ready {
             let (taken, left) = self.controls.advance(n - bytes);
             (bytes, pings) = (bytes + taken, left);
@@ -280,23 +281,23 @@ impl Outbox {
         Flushed { bytes, pings, close }
     }
 
-    /// Whether nothing waits to be written.
+    /// Whether nothing is queued to be written.
     pub(crate) fn is_empty(&self) -> bool {
         self.units.is_empty() && self.controls.is_empty()
     }
 
-    /// Bytes of messages that wait to be written, with the headers of those that are cut already.
+    /// Bytes of queued messages, including the headers already cut.
     pub(crate) fn queued(&self) -> usize {
         self.waiting + self.units.left()
     }
 
-    /// How much the queue counts against its limit.
+    /// How much the queue counts towards its limit.
     #[inline]
     pub(crate) fn weight(&self) -> usize {
         self.queued() + self.data.len() * MESSAGE_WEIGHT
     }
 
-    /// Whether our Close is beginning to leave, so that nothing can overtake it any more.
+    /// Whether our Close has begun to leave, so that nothing can overtake it any more.
     pub(crate) fn is_closing(&self) -> bool {
         self.units.first().is_some_and(|unit| unit.is_begun() && unit.ends_with_close())
     }
@@ -318,7 +319,7 @@ impl Outbox {
         self.units.left().saturating_sub(close)
     }
 
-    /// The header of a frame that is not fragmented.
+    /// The header of an unfragmented frame.
     fn header(&mut self, opcode: Opcode, len: usize) -> Header {
         Header { mask: self.key(), ..Header::new(opcode, len as u64) }
     }
@@ -328,12 +329,12 @@ impl Outbox {
     }
 }
 
-/// The number, or the largest there is.
+/// The number, or the maximum.
 fn short_count(bytes: usize) -> u32 {
     bytes.try_into().unwrap_or(u32::MAX)
 }
 
-/// The payload, or as much of it as a control frame can hold (RFC 6455 §5.5).
+/// The payload, cut to what a control frame can hold (RFC 6455 §5.5).
 fn short(payload: &[u8]) -> &[u8] {
     &payload[..payload.len().min(MAX_CONTROL)]
 }

@@ -1,28 +1,28 @@
-//! Between a connection and a session.
+//! Connects a connection with a session.
 
 use crate::connection::{Connection, Event};
 use crate::message::Message;
 use crate::{Close, CloseCode, Instant, Session};
 
-/// Places are kept while more than this may come: less than two of the largest chunks is soon over, or the share of one among
-/// many who send at once, and together their places would take more than they save.
+/// Places are kept while more than this may arrive. Less than two of the largest chunks is soon over, or is one
+/// sender's share among many; with many senders, their places would take more memory than they save.
 const KEEP: u64 = 1 << 20;
 
 /// Moves everything that can move between a connection and the session that it serves.
 ///
-/// Tell the session of the link first ([`Session::handle_link_up`]), a server's as well as a client's: before that nothing is
-/// sent, and a message that comes ends the connection with 1011.
+/// Tell the session about the link first ([`Session::handle_link_up`]), at a server as well as at a client: before that
+/// nothing is sent, and an arriving message ends the connection with 1011.
 ///
-/// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's events
-/// and at the connection's output. That goes for [`handle_written`](Connection::handle_written), too: what has left has
-/// made room for the next chunk, which has no deadline and would wait until something else happens. Messages to send are
-/// taken from the session only while the connection has [`room`](Connection::room), so that chunks are cut late and pings
-/// find little before them. What the session has to say to the messages is said before it hears that the peer closes. What
-/// the connection has survived goes to the session, which may want another heartbeat for it. The connection's end becomes
-/// the session's: after its last event the connection is of no more use.
+/// Call it after each `handle_*` on the connection and after each answer to the session, then look at the session's
+/// events and at the connection's output. This includes [`handle_written`](Connection::handle_written): what has left
+/// makes room for the next chunk, which has no deadline and would wait until something else happens. Messages are taken
+/// from the session only while the connection has [`room`](Connection::room), so that chunks are cut late and pings
+/// find little in front of them. The session's replies to messages are sent before it hears that the peer closes.
+/// Silences that the connection survived are reported to the session, which may change the heartbeat. The connection's
+/// end becomes the session's: after its last event the connection is of no more use.
 ///
-/// Text messages, and binary ones that are not of the transfer protocol, end the connection with 1003; so do pieces of
-/// messages, which the session cannot use.
+/// Text messages, and binary ones that do not belong to the transfer protocol, end the connection with 1003; so do
+/// pieces of messages, which the session cannot use.
 pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
     if connection.has_messages() {
         while connection.has_messages() {
@@ -46,7 +46,7 @@ pub fn pump(now: Instant, connection: &mut Connection, session: &mut Session) {
     }
     send(now, connection, session);
     let (in_flight, promised) = (session.transfers().in_flight(), session.transfers().promised());
-    // A sender whose source gives nothing says so, again and again.
+    // A sender whose source has nothing to give says so, again and again.
     connection.set_awaiting(now, in_flight > 0 || promised > 0);
     connection.set_impatient(now, session.is_impatient(now));
     connection.keep_places(promised > KEEP);
@@ -57,7 +57,7 @@ fn handle(now: Instant, connection: &mut Connection, session: &mut Session, even
         Event::Message(Message::Binary(message)) => {
             let is_foreign = session.handle_message(now, message).is_some();
             if is_foreign && !session.has_link() {
-                // Our host's mistake: the peer has done nothing wrong, and may come again.
+                // Our host's mistake: the peer did nothing wrong, and may reconnect.
                 let why = "a message came before the session was told of its link";
                 let _ = connection.close(now, Close::ours(CloseCode::INTERNAL_ERROR, why));
             } else if is_foreign {
@@ -82,7 +82,7 @@ fn send(now: Instant, connection: &mut Connection, session: &mut Session) {
     while connection.room() > 0 {
         let Some(message) = session.poll_message(now, connection.room()) else {
             if let Some(close) = session.poll_close() {
-                // Already closing: the other side's reason stands.
+                // Already closing: the other side's reason stays.
                 let _ = connection.close(now, close);
             }
             return;

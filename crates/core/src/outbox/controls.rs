@@ -1,18 +1,18 @@
-//! Pings and Pongs on their way out, ready to leave in one piece.
+//! Outgoing Pings and Pongs, ready to be written in one piece.
 
 use crate::frame::Header;
 use crate::mask;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// So many Pongs may wait; a conformance test sends ten pings at once and wants ten answers.
+/// How many Pongs may be queued; a conformance test sends ten pings at once and expects ten answers.
 const MAX_PONGS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Controls {
     bytes: Vec<u8>,
     written: usize,
-    /// What is in `bytes`, except for frames that have left completely.
+    /// The frames in `bytes`, except those that have left completely.
     frames: VecDeque<Frame>,
 }
 
@@ -32,7 +32,7 @@ impl Controls {
         let written = self.written;
         let waiting = |frame: &Frame| !frame.is_ping && frame.start >= written;
         if self.frames.iter().filter(|frame| waiting(frame)).count() >= MAX_PONGS {
-            // RFC 6455 §5.5.3: it is enough to answer the newest ping.
+            // RFC 6455 §5.5.3: answering the newest ping is enough.
             if let Some(newest) = self.frames.iter().rposition(waiting) {
                 self.remove(newest);
             }
@@ -40,7 +40,7 @@ impl Controls {
         self.push(false, header, payload);
     }
 
-    /// Whether all has been written.
+    /// Whether everything has been written.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.written == self.bytes.len()
@@ -52,7 +52,7 @@ impl Controls {
         &self.bytes[self.written..]
     }
 
-    /// Up to `n` bytes were written. Returns how many of them were ours, and how many pings left with them.
+    /// Up to `n` bytes were written. Returns how many of them were control frames, and how many pings left with them.
     pub(super) fn advance(&mut self, n: usize) -> (usize, u32) {
         let taken = n.min(self.rest().len());
         self.written += taken;
@@ -79,7 +79,7 @@ impl Controls {
         self.frames.push_back(Frame { is_ping, start, end: self.bytes.len() });
     }
 
-    /// Takes out a frame of which nothing has left.
+    /// Removes a frame that has not begun to leave.
     fn remove(&mut self, index: usize) {
         if let Some(Frame { start, end, .. }) = self.frames.remove(index) {
             self.bytes.drain(start..end);
@@ -90,7 +90,7 @@ impl Controls {
         }
     }
 
-    /// Drops the frames that have left, so that a queue that never runs empty does not grow.
+    /// Drops frames that have left, so that a queue that never runs empty does not grow.
     fn drop_written(&mut self) {
         let left = self.frames.front().map_or(0, |first| first.start);
         self.bytes.drain(..left);

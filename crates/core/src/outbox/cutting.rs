@@ -1,4 +1,4 @@
-//! From messages to units: what is cut at the last moment, and where it is put.
+//! Cuts messages into units at the last moment, and decides where the frames go.
 
 use super::outgoing::{Piece, Pieces};
 use super::{AHEAD, COPY_BELOW, Farewell, MASKED, MAX_UNITS, Outbox, short};
@@ -17,7 +17,7 @@ impl Outbox {
         while let Some(message) = self.data.front() {
             let left = message.len();
             let len = left.min(self.fragment);
-            // What has to be cut anyway starts a unit of its own.
+            // A fragment of a longer message starts a unit of its own.
             if !self.make_place(len, len < left) {
                 return;
             }
@@ -45,7 +45,7 @@ impl Outbox {
         self.append(header, pieces);
     }
 
-    /// Puts a frame at the end of the last unit.
+    /// Appends a frame to the last unit.
     pub(super) fn append(&mut self, header: Header, pieces: Pieces) {
         let header = Header { mask: self.key(), ..header };
         let is_copied = header.mask.is_some() && !pieces.iter().all(Piece::can_be_masked);
@@ -60,24 +60,24 @@ impl Outbox {
         }
     }
 
-    /// Sees to it that a frame with a payload of this length can be added to the last unit, if that is possible.
+    /// Makes sure, if possible, that a frame with a payload of this length can be added to the last unit.
     #[inline]
     pub(super) fn make_place(&mut self, len: usize, alone: bool) -> bool {
         self.has_place(len, alone) || self.begin_unit()
     }
 
-    /// Whether the last unit has place for such a frame.
+    /// Whether the last unit has room for such a frame.
     #[inline]
     fn has_place(&self, len: usize, alone: bool) -> bool {
         let Some(last) = self.units.last() else { return false };
-        // A control frame waits for the end of a unit that has begun to leave: that end must not move away from it,
-        // nor may a unit be longer than one fragment.
+        // A control frame waits for the end of the unit that has begun to leave: that end must not move away from it,
+        // and a unit must not be longer than one fragment.
         let is_fixed = last.is_begun() && !self.controls.is_empty();
         let fits = !alone && last.len().saturating_add(len) <= self.fragment;
         last.is_open() && fits && !is_fixed
     }
 
-    /// Begins another unit, unless there is enough already.
+    /// Begins another unit, unless enough is prepared.
     #[inline]
     fn begin_unit(&mut self) -> bool {
         let is_full = self.units.left() >= AHEAD || self.units.len() >= MAX_UNITS;

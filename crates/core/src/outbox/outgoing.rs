@@ -1,4 +1,4 @@
-//! A message in the queue, or a part of one, and the pieces it is cut into.
+//! A queued message, or a part of one, and the pieces it is cut into.
 
 use crate::frame::{Header, Opcode};
 use crate::mask::{self, Key};
@@ -6,27 +6,27 @@ use crate::message::Parts;
 use bytes::{Bytes, BytesMut};
 use core::mem;
 
-/// A message, or a part of one, of which something has not been cut off yet.
+/// A queued message, or a part of one, that was not completely cut off yet.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     opcode: Opcode,
-    /// Whether a fragment has been cut off.
+    /// Whether a fragment was cut off already.
     is_begun: bool,
-    /// Whether its end is the end of its message.
+    /// Whether its end is the end of the message.
     fin: bool,
-    /// At first those that hold bytes come first.
+    /// Initially, the pieces that hold bytes come first.
     parts: Pieces,
 }
 
-/// The pieces of a fragment, in order; some may hold nothing.
+/// The pieces of a fragment, in order; some may be empty.
 pub(super) type Pieces = [Piece; 3];
 
 /// Some bytes of a message.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// Others may hold them too.
+    /// Others may hold these bytes too.
     Shared(Bytes),
-    /// Only we do, so they can be masked in place.
+    /// Only we hold these bytes, so they can be masked in place.
     Owned(BytesMut),
 }
 
@@ -36,12 +36,12 @@ impl Outgoing {
         Self { opcode, is_begun: false, fin, parts: parts.into_full_first().map(piece) }
     }
 
-    /// What is left of it, in bytes.
+    /// How many bytes are left of it.
     pub(super) fn len(&self) -> usize {
         self.parts.iter().map(Piece::len).sum()
     }
 
-    /// The header of the next `len` bytes, not masked.
+    /// The header of the next `len` bytes, without a mask.
     pub(super) fn next_header(&self, len: usize) -> Header {
         let opcode = if self.is_begun { Opcode::Continuation } else { self.opcode };
         Header { fin: self.fin && len == self.len(), ..Header::new(opcode, len as u64) }
@@ -64,7 +64,7 @@ impl Outgoing {
 }
 
 impl Piece {
-    /// A small piece is copied, so that it does not force a large one beside it to be copied too.
+    /// Copies a small piece, so that it does not force a large one beside it to be copied too.
     fn for_masking(bytes: Bytes) -> Self {
         if bytes.len() < super::COPY_BELOW {
             return Self::Owned(BytesMut::from(&bytes[..]));
@@ -87,7 +87,7 @@ impl Piece {
         matches!(self, Self::Owned(_))
     }
 
-    /// Masks the piece in place. `phase` is its position in the payload.
+    /// Masks the piece in place. `phase` is its offset in the payload.
     pub(super) fn mask(&mut self, key: Key, phase: usize) {
         if let Self::Owned(bytes) = self {
             mask::apply(bytes, key, phase);
@@ -106,7 +106,7 @@ impl Piece {
     }
 }
 
-/// Nothing, which needs no copy to be masked.
+/// An empty piece, which needs no copy to be masked.
 impl Default for Piece {
     fn default() -> Self {
         Self::Owned(BytesMut::new())

@@ -1,16 +1,16 @@
-//! What can be written next, piece by piece.
+//! What can be written next, in pieces.
 
 use super::Outbox;
 use super::unit::Unit;
 use core::mem::take;
 use core::slice;
 
-/// The bytes that are ready to leave, in order: of the unit that has begun, then the control frames, then the others.
+/// The bytes that are ready to leave, in order: the unit that has begun, then the control frames, then the other units.
 pub(crate) struct Pieces<'a> {
-    /// The unit at hand, and which of its pieces comes next.
+    /// The current unit, and the index of its next piece.
     unit: Option<&'a Unit>,
     piece: usize,
-    /// The control frames, until their turn was.
+    /// The control frames, until they were returned.
     controls: &'a [u8],
     units: slice::Iter<'a, Unit>,
 }
@@ -44,7 +44,8 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    /// The same, however many there are. A call of its own, so that the usual case is small where it is inlined.
+    /// The same for any number of pieces. It is a separate function, so that the usual case is small where it is
+    /// inlined.
     #[inline(never)]
     fn next_of_many(&mut self) -> Option<&'a [u8]> {
         loop {
@@ -60,7 +61,7 @@ impl<'a> Pieces<'a> {
             if self.piece == unit.pieces() {
                 (self.unit, self.piece) = (None, 0);
                 if !unit.is_ready() {
-                    // What follows would stand inside its frame.
+                    // What follows would end up inside this unit's frame.
                     (self.controls, self.units) = Default::default();
                 }
             }

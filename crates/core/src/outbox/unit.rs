@@ -1,4 +1,4 @@
-//! What leaves next: some small frames in one piece, perhaps with a fragment behind them that was not copied, or is copied
+//! What leaves next: some small frames in one piece, perhaps followed by a fragment that was not copied, or is copied
 //! as it leaves.
 
 use super::MASKED;
@@ -7,22 +7,22 @@ use crate::frame::{Frames, Header};
 use crate::mask::Key;
 use core::mem::take;
 
-/// If less than this is ready of what is masked on the way, more is: a write should have much to take, and what is left of
-/// the last one has to move for it.
+/// More is masked when less than this is ready: a write should have much to take, and the remainder of the last portion
+/// has to move.
 const LOW: usize = MASKED / 4;
 
 #[derive(Debug, Default)]
 pub(super) struct Unit {
     frames: Frames,
-    /// What follows the frames. Nothing can be appended then.
+    /// What follows the frames. If not empty, nothing can be appended.
     pieces: Pieces,
     pieces_len: usize,
-    /// How many of them are written where they lie.
+    /// How many of them are written without a copy.
     shared: usize,
-    /// If the pieces are others' too, and to be masked: they are copied to the frames as these leave.
+    /// Present if the pieces are shared and must be masked: they are copied behind the frames as these leave.
     masking: Option<Masking>,
     written: usize,
-    /// What was written before, and has been dropped from the frames.
+    /// How much was written before, and was removed from the frames.
     gone: usize,
     has_close: bool,
 }
@@ -31,22 +31,22 @@ pub(super) struct Unit {
 #[derive(Debug)]
 struct Masking {
     key: Key,
-    /// How much of the payload has been copied.
+    /// How much of the payload was copied.
     phase: usize,
 }
 
 impl Unit {
-    /// The length of all of it.
+    /// Its whole length.
     pub(super) fn len(&self) -> usize {
         self.gone + self.frames.len() + self.pieces_len
     }
 
-    /// How much has not been written.
+    /// How much was not written yet.
     pub(super) fn left(&self) -> usize {
         self.frames.len() + self.pieces_len - self.written
     }
 
-    /// How much of that can be written now. Where it is not all, nothing may be written behind it.
+    /// How much of that can be written now. If that is not all, nothing may be written behind it.
     pub(super) fn ready(&self) -> usize {
         if self.is_ready() { self.left() } else { self.frames.len() - self.written }
     }
@@ -56,7 +56,7 @@ impl Unit {
         self.masking.is_none()
     }
 
-    /// Whether a byte of it has left, and not the last.
+    /// Whether a part of it, but not all, has left.
     pub(super) fn is_begun(&self) -> bool {
         self.gone + self.written > 0
     }
@@ -76,7 +76,7 @@ impl Unit {
         self.frames.append(header, payload);
     }
 
-    /// Puts a frame at the end whose payload is not copied. To be masked, each piece must be our own.
+    /// Appends a frame without copying its payload. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, mut payload: Pieces) {
         self.frames.append_header(header, 0);
         for piece in &mut payload {
@@ -89,8 +89,7 @@ impl Unit {
         self.pieces = payload;
     }
 
-    /// Puts a frame at the end whose payload is copied and masked as it leaves, through a place that is smaller than it may
-    /// be.
+    /// Appends a frame whose payload is copied and masked in portions as it leaves.
     pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: Pieces) {
         self.frames.append_header(header, 0);
         self.pieces_len = payload.iter().map(Piece::len).sum();
@@ -105,7 +104,7 @@ impl Unit {
         self.append(header, [payload]);
     }
 
-    /// What has not been written of one of its pieces, the first of which is what was copied.
+    /// The unwritten part of one of its pieces; piece 0 is what was copied.
     #[inline]
     pub(super) fn rest(&self, index: usize) -> &[u8] {
         let copied = self.frames.as_slice();
@@ -115,7 +114,7 @@ impl Unit {
         self.pieces[index].as_slice().get(skipped..).unwrap_or_default()
     }
 
-    /// The first of its pieces that has not been written.
+    /// The first of its pieces that was not written.
     #[inline]
     pub(super) fn first_piece(&self) -> &[u8] {
         match self.rest(0) {
@@ -129,7 +128,7 @@ impl Unit {
         rest.find(|rest| !rest.is_empty()).unwrap_or_default()
     }
 
-    /// Whether it is only frames that were copied.
+    /// Whether it consists only of copied frames.
     #[inline]
     pub(super) fn is_one_piece(&self) -> bool {
         self.pieces_len == 0
@@ -141,7 +140,7 @@ impl Unit {
         1 + self.shared
     }
 
-    /// So many bytes were written, and not the last of it.
+    /// This many bytes were written, and not the last of it.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) {
         self.written += n;
@@ -152,7 +151,7 @@ impl Unit {
         }
     }
 
-    /// Makes the unit empty, and keeps its memory for the next one.
+    /// Empties the unit, and keeps its memory for the next one.
     #[inline]
     pub(super) fn reset(&mut self) {
         self.frames.clear();
@@ -162,7 +161,7 @@ impl Unit {
         }
     }
 
-    /// Copies as much of the pieces behind the frames as one write may take.
+    /// Copies and masks as much of the pieces as one write may take.
     fn mask(&mut self) {
         let Some(Masking { key, phase }) = &mut self.masking else { return };
         for piece in &mut self.pieces {

@@ -9,21 +9,21 @@ use core::slice;
 
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    /// First those that are ready, then some that are empty and have memory to spare.
+    /// First the prepared units, then empty ones with memory to reuse.
     all: Vec<Unit>,
     ready: usize,
-    /// How many bytes of them have not been written.
+    /// How many of their bytes were not written.
     left: usize,
 }
 
 impl Units {
-    /// The unit that may have begun to leave.
+    /// The only unit that may have begun to leave.
     #[inline]
     pub(super) fn first(&self) -> Option<&Unit> {
         self.ready().first()
     }
 
-    /// The unit that frames are added to.
+    /// The unit to which frames are added.
     #[inline]
     pub(super) fn last(&self) -> Option<&Unit> {
         self.ready().last()
@@ -35,13 +35,13 @@ impl Units {
         self.ready().iter()
     }
 
-    /// Whether a byte of the first unit has left, and not its last.
+    /// Whether a part of the first unit, but not all, has left.
     #[inline]
     pub(super) fn is_begun(&self) -> bool {
         self.first().is_some_and(Unit::is_begun)
     }
 
-    /// How many bytes have not been written.
+    /// How many bytes were not written.
     #[inline]
     pub(super) fn left(&self) -> usize {
         self.left
@@ -52,7 +52,7 @@ impl Units {
         self.ready
     }
 
-    /// Whether there is none. Each of them has bytes that have not been written.
+    /// Whether there is none. Each unit has unwritten bytes.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.ready == 0
@@ -73,12 +73,12 @@ impl Units {
         self.add(|unit| unit.append(header, payload));
     }
 
-    /// Puts a frame at the end of the last unit whose payload is not copied. To be masked, each piece must be our own.
+    /// Appends a frame to the last unit without copying its payload. To be masked, each piece must be our own.
     pub(super) fn append_shared(&mut self, header: &Header, payload: Pieces) {
         self.add(|unit| unit.append_shared(header, payload));
     }
 
-    /// Puts a frame at the end of the last unit whose payload is copied and masked as it leaves.
+    /// Appends a frame to the last unit whose payload is copied and masked as it leaves.
     pub(super) fn append_masked(&mut self, header: &Header, key: Key, payload: Pieces) {
         self.add(|unit| unit.append_masked(header, key, payload));
     }
@@ -88,10 +88,11 @@ impl Units {
         self.add(|unit| unit.append_close(header, payload));
     }
 
-    /// Up to `n` bytes were written. Returns how many of them were of these units, and whether our Close left with them.
+    /// Up to `n` bytes were written. Returns how many of them belonged to these units, and whether our Close left with
+    /// them.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) -> (usize, bool) {
-        // Most writes take all there is.
+        // Most writes take everything.
         match &mut self.all[..self.ready] {
             [unit] if n == self.left && unit.is_ready() => {
                 let close = unit.ends_with_close();
@@ -103,7 +104,7 @@ impl Units {
         }
     }
 
-    /// Up to `n` bytes were written of any number of units.
+    /// Up to `n` bytes were written, of any number of units.
     fn advance_some(&mut self, n: usize) -> (usize, bool) {
         let (mut rest, mut done, mut close) = (n, 0, false);
         for unit in &mut self.all[..self.ready] {
@@ -133,7 +134,7 @@ impl Units {
         self.all.push(Unit::default());
     }
 
-    /// Drops the units of which nothing has left.
+    /// Drops the units that have not begun to leave.
     pub(super) fn drop_waiting(&mut self) {
         let begun = usize::from(self.is_begun());
         self.all[begun..self.ready].iter_mut().for_each(Unit::reset);
@@ -156,7 +157,7 @@ impl Units {
         }
     }
 
-    /// The first `n` are empty: puts them behind the others. A call of its own, since most writes take all there is.
+    /// Moves the first `n`, which are empty, behind the others. A separate function, since most writes take everything.
     #[inline(never)]
     fn drop_first(&mut self, n: usize) {
         self.all[..self.ready].rotate_left(n);
