@@ -1,4 +1,4 @@
-//! When which transfer has something to do: found without looking at all of them.
+//! When each transfer has something to do, found without looking at all of them.
 
 use super::TransferId;
 use crate::Instant;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 /// The deadlines of all transfers, the earliest first.
 ///
-/// Each transfer computes its own from the facts that it knows; whoever changes those facts enters it here again.
+/// Each transfer computes its own deadline from its facts; code that changes those facts must enter it here again.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     order: BTreeSet<(Instant, TransferId)>,
@@ -15,7 +15,7 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    /// This transfer has something to do then, and at no other time.
+    /// This transfer has something to do at `deadline`, and at no other time.
     pub(super) fn enter(&mut self, id: TransferId, deadline: Option<Instant>) {
         let before = match deadline {
             Some(deadline) => self.of.insert(id, deadline),
@@ -36,12 +36,12 @@ impl Agenda {
         self.order.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Those whose time has come, whoever waits longest first.
+    /// The transfers that are due, the longest waiting first.
     pub(super) fn due(&self, now: Instant) -> Vec<TransferId> {
         self.order.iter().take_while(|(deadline, _)| *deadline <= now).map(|(_, id)| *id).collect()
     }
 
-    /// The first of them, so many at most.
+    /// The first transfers, at most this many.
     pub(super) fn next(&self, most: usize) -> Vec<TransferId> {
         self.order.iter().take(most).map(|(_, id)| *id).collect()
     }

@@ -1,22 +1,23 @@
-//! How many offers and requests of a link may be out before something of them has moved.
+//! How many offers and requests of a link may be outstanding.
 //!
-//! An offer has some 200 bytes, and a link that breaks before the bytes of the files that are offered has brought nothing. So
-//! after such a link few are out at first, and each makes room for two when it is *settled*: its bytes have left or come, or
-//! it waits for something else than the link. A first link may have the best of paths, and begins with all that the peer takes.
+//! An offer has some 200 bytes. A link that breaks before any bytes of the offered files has achieved nothing, so on
+//! the next link only a few are outstanding at first. Each makes room for two more when it is *settled*: its bytes have
+//! left or arrived, or it waits for something other than the link. A first link may have the best of paths, and begins
+//! with as many as the peer accepts.
 
 use super::send::Outgoing;
 use super::wire::Handle;
 use alloc::collections::BTreeSet;
 
-/// So many may be out on any link: as many bytes as its first frame of a file.
+/// How many may be outstanding on any link: together they are as long as its first frame of a file.
 const LEAST: usize = 4;
 
 /// The offers and requests of a link that are not settled.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    /// So many may be out on this link from the beginning on.
+    /// How many may be outstanding when this link begins.
     first: usize,
-    /// So many may be out now.
+    /// How many may be outstanding now.
     most: usize,
     out: BTreeSet<Handle>,
     /// How many transfers have been completed on this link.
@@ -24,7 +25,7 @@ pub(super) struct Ahead {
 }
 
 impl Default for Ahead {
-    /// Nothing is known of the path.
+    /// Nothing is known about the path.
     fn default() -> Self {
         Self::new(usize::MAX)
     }
@@ -35,13 +36,14 @@ impl Ahead {
         Self { first, most: first, out: BTreeSet::new(), ended: 0 }
     }
 
-    /// For the link after this one. It begins with as many as this one has completed, if it broke while others were open.
+    /// The limits for the next link. If this one broke while transfers were open, the next begins with as many as this one
+    /// has completed, at least the minimum.
     pub(super) fn next(&self, was_open: bool) -> Self {
         let first = if was_open { LEAST } else { self.first };
         Self::new(first.max(self.ended))
     }
 
-    /// The peer asks again for what was offered before: the link before this one broke.
+    /// The peer repeats a request for what was offered before: the previous link broke.
     pub(super) fn limit(&mut self) {
         if !self.is_limited() {
             self.most = LEAST;
@@ -53,33 +55,33 @@ impl Ahead {
         self.most < usize::MAX
     }
 
-    /// Whether another may leave.
+    /// Whether another offer or request may leave.
     pub(super) fn admits(&self) -> bool {
         self.out.len() < self.most
     }
 
-    /// This one has left.
+    /// An offer or request has left.
     pub(super) fn handle_sent(&mut self, handle: Handle) {
         if self.is_limited() {
             self.out.insert(handle);
         }
     }
 
-    /// What was asked for by one handle is offered by another, and nothing of it has come.
+    /// The peer offers what we requested, under another handle, and nothing of it has arrived.
     pub(super) fn handle_offered(&mut self, asked: Handle, offered: Handle) {
         if self.out.remove(&asked) {
             self.out.insert(offered);
         }
     }
 
-    /// Nobody waits for this one any more.
+    /// This one is settled.
     pub(super) fn handle_settled(&mut self, handle: Handle) {
         if self.out.remove(&handle) {
             self.most = self.most.saturating_add(1);
         }
     }
 
-    /// Something has happened to this transfer.
+    /// Something has happened to this transfer: checks whether it is settled.
     pub(super) fn look(&mut self, outgoing: &Outgoing) {
         if let Some(handle) = self.is_limited().then(|| outgoing.settled()).flatten() {
             self.handle_settled(handle);
@@ -101,7 +103,7 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    /// How many leave before something of them has to move.
+    /// How many leave before something has to move.
     fn fill(ahead: &mut Ahead, from: Handle) -> u32 {
         let mut count = 0;
         while ahead.admits() {

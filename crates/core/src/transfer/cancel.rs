@@ -1,11 +1,13 @@
-//! Cancel: either end ends a transfer for good, and says what is to become of the part that the receiver has.
+//! Cancel: either end ends a transfer for good, and decides what happens to the part that the receiver has.
 //!
 //! | the transfer | what the peer hears |
 //! |---|---|
-//! | is open on this link: offered, moving, paused | CANCEL, at once; to discard the part: and PROBE; if that has no answer, an OFFER and a CANCEL on the next link |
-//! | is asked for, by either end, and was not offered yet | CANCEL, at once |
-//! | waits, or there is no link | to keep the part: nothing, until it expires; to discard it: an OFFER and a CANCEL on the next link |
-//! | is put in its place by the receiver | it is too late: the file is finished |
+//! | is open on this link: offered, moving, paused | CANCEL, at once; to discard the part, see below |
+//! | was requested, by either end, and not offered yet | CANCEL, at once |
+//! | waits, or there is no link | to keep the part: nothing; to discard it: OFFER and CANCEL on the next link |
+//! | is being moved into place by the receiver | nothing, it is too late: the file is complete |
+//!
+//! To discard the part, a PROBE follows the CANCEL. If it is not answered, an OFFER and a CANCEL follow on the next link.
 
 use super::event::{Event, Failure};
 use super::link::Route;
@@ -15,22 +17,22 @@ use super::{Code, TransferId, Transfers};
 use crate::Instant;
 use crate::closing::LONGEST;
 
-/// What becomes of the part that a receiver has of a transfer that has ended early.
+/// What happens to the receiver's part of a transfer that ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leftover {
-    /// It stays, until it expires: the same id goes on from there.
+    /// It is kept until it expires: the same id continues from there.
     Keep,
     /// It is thrown away.
     Discard,
 }
 
 impl Failure {
-    /// Somebody at this end wants a transfer ended.
+    /// This end wants the transfer ended.
     fn cancelled(leftover: Leftover) -> Self {
         Self { leftover: Some(leftover), ..Self::local(Code::Cancelled, "cancelled") }
     }
 
-    /// What a CANCEL of the peer says.
+    /// What a CANCEL from the peer means.
     pub(super) fn by_peer(cancel: wire::Cancel) -> Self {
         let wire::Cancel { code, retry_after, discard, text, .. } = cancel;
         let leftover = match (discard, code) {
@@ -43,12 +45,12 @@ impl Failure {
 }
 
 impl Transfers {
-    /// Ends a transfer because somebody at this end wants it ended. An [`Event::Failed`] with [`Code::Cancelled`]
-    /// follows here, and one at the peer as soon as it hears of it.
+    /// Ends a transfer because this end wants it ended. An [`Event::Failed`] with [`Code::Cancelled`] follows here, and
+    /// one at the peer as soon as it hears of it.
     ///
-    /// A sender cannot know what its receiver has already finished. A sender that is to discard and has no link tells
-    /// the receiver on the next one; should there be none, the part expires. Returns false if there is no such transfer
-    /// or if it is too late: the file is being put in its place here.
+    /// A sender cannot know whether its receiver has just completed the file. To discard the part without a link, a
+    /// sender tells the receiver on the next link; if there is none, the part expires. Returns false if there is no
+    /// such transfer, or if it is too late because the file is being moved into place here.
     pub fn cancel(&mut self, now: Instant, id: TransferId, leftover: Leftover) -> bool {
         self.advance(now);
         let failure = Failure::cancelled(leftover);
@@ -80,8 +82,8 @@ impl Transfers {
         true
     }
 
-    /// Tells the receiver to throw a part away whose transfer was cancelled when it could not be told, or makes sure that it
-    /// was.
+    /// Tells the receiver to discard the part of a cancelled transfer, if it could not be told before, or may not have
+    /// heard it.
     pub(super) fn tell_discard(&mut self) {
         let Some(link) = self.link.as_mut().filter(|link| !link.broken) else { return };
         if let Some(probe) = self.discards.probe() {
@@ -105,15 +107,15 @@ impl Transfers {
 }
 
 impl Outgoing {
-    /// What a receiver must be offered on another link before it can be told to discard; `None` if there is no part, or if
-    /// the receiver asks again for what it wants.
+    /// What to offer the receiver on another link before it can be told to discard; `None` if there is no part, or if
+    /// the receiver itself will ask again.
     fn part(&self) -> Option<wire::Offer> {
         let offer = || wire::Offer { mode: Mode::Attach, ..self.offer().clone() };
         (!self.is_requested() && !self.is_verifying()).then(offer)
     }
 }
 
-/// The CANCEL that tells the peer of a failure.
+/// The CANCEL that reports a failure to the peer.
 pub(super) fn cancel(failure: &Failure, durable: u64) -> wire::Cancel {
     wire::Cancel {
         code: failure.code,

@@ -7,11 +7,11 @@ use core::fmt;
 pub enum Retry {
     /// Never: the same offer fails again.
     Never,
-    /// Offer the same transfer again; it goes on where it stopped.
+    /// Offer the same transfer again; it continues where it stopped.
     Same,
     /// Offer it again from the start.
     Restart,
-    /// Offer it again, but not before the time that the peer named.
+    /// Offer it again, but not before the time that the peer requested.
     Wait,
     /// Offer it again on another link: this end is going away.
     Elsewhere,
@@ -70,43 +70,43 @@ codes! {
     Internal = 1, Same, "internal error";
     /// A frame broke the rules of the protocol.
     Protocol = 2, Never, "protocol violation";
-    /// A frame, an option or a version that this end does not know.
+    /// This end does not know a frame, an option or a version.
     Unsupported = 3, Never, "not supported";
-    /// There is no such transfer or no such file.
+    /// There is no such transfer or file.
     NotFound = 4, Restart, "not found";
-    /// The partial file was removed because nobody came back for it in time.
+    /// The partial file was removed because nobody continued it in time.
     Expired = 5, Restart, "expired";
-    /// Too much is going on here at the moment.
+    /// This end has too much to do at the moment.
     Busy = 6, Wait, "busy";
-    /// Somebody else took this transfer over.
+    /// Another sender took this transfer over.
     Fenced = 7, Never, "another sender took this transfer over";
-    /// The token does not allow it.
+    /// The token does not permit it.
     Unauthorized = 8, Same, "not authorized";
-    /// The space or the number of transfers that this user may hold is used up.
+    /// This user's limit on space or transfers is reached.
     Quota = 9, Never, "quota exceeded";
-    /// The file is larger than this end takes.
+    /// The file is larger than this end accepts.
     TooLarge = 10, Never, "too large";
     /// The disk is full.
     NoSpace = 11, Wait, "no space left";
-    /// The file changed while it was sent, or since it was sent in part.
+    /// The file changed while it was sent, or after a part of it was sent.
     SourceChanged = 12, Restart, "the source file changed";
     /// Frames arrive damaged.
     CorruptFrame = 13, Same, "frames arrive damaged";
-    /// The whole file's digest is not the one that was announced.
+    /// The digest of the whole file differs from the announced one.
     DigestMismatch = 14, Restart, "the digests differ";
-    /// A frame came for an offset where nothing was expected.
+    /// A frame arrived for an unexpected offset.
     BadOffset = 15, Same, "unexpected offset";
-    /// A person or a program said so.
+    /// A person or a program cancelled it.
     Cancelled = 16, Never, "cancelled";
-    /// The other end stopped answering while the connection lived.
+    /// The other end stopped answering while the connection was alive.
     Stalled = 17, Same, "stalled";
     /// This end is going away for a while.
     ShuttingDown = 18, Elsewhere, "shutting down";
-    /// The application there said no.
+    /// The application there rejected it.
     Rejected = 19, Never, "rejected";
     /// There are more or fewer bytes than announced.
     LengthMismatch = 20, Restart, "the length differs";
-    /// Too many offers in too short a time.
+    /// There were too many offers in too short a time.
     RateLimited = 21, Wait, "rate limited";
     /// The name cannot be a file name there.
     NameInvalid = 22, Never, "invalid name";
@@ -114,7 +114,7 @@ codes! {
     StoreFailed = 23, Wait, "storage error";
     /// The name is taken by another file.
     Exists = 24, Never, "another file has that name";
-    /// The file has none of the bytes that were asked for, or none were.
+    /// The file has none of the requested bytes, or none were requested.
     OutOfRange = 25, Never, "the file has no such bytes";
 }
 

@@ -1,4 +1,4 @@
-//! What the application says to its transfers: new ones, and the answers to effects.
+//! What the application asks of its transfers: new ones, and the answers to effects.
 
 use super::event::{Answer, Event, Failure};
 use super::receive::Incoming;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use core::time::Duration;
 
 impl Transfers {
-    /// Offers a file or a folder, or answers an [`Event::Requested`] of the same id.
+    /// Offers a file or a folder, or answers an [`Event::Requested`] with the same id.
     ///
     /// # Errors
     /// The id is already being sent or received.
@@ -36,13 +36,13 @@ impl Transfers {
             self.owed.insert(id);
         }
         let Offer { name, kind, length, mtime_ms, unix_mode, validator, batch, priority, .. } = offer;
-        // What was to be thrown away is not gone on with.
+        // A part that was to be discarded is not continued.
         let mode = if self.discards.remove(id) { wire::Mode::Restart } else { wire::Mode::AttachOrCreate };
         let offer = wire::Offer {
             id,
             name,
             kind,
-            // A folder is what it is, whatever was said of its length.
+            // A folder has no bytes, whatever length was given.
             length: if kind == Kind::Folder { Some(0) } else { length },
             mtime_ms,
             unix_mode,
@@ -61,19 +61,19 @@ impl Transfers {
         Ok(())
     }
 
-    /// Asks the peer for a file. It comes as an [`Event::Offered`] with this id.
+    /// Requests a file from the peer. It arrives as an [`Event::Offered`] with this id.
     ///
     /// # Errors
-    /// The id is already asked for, or under way.
+    /// If the id is already requested, or under way.
     pub fn request(&mut self, now: Instant, id: TransferId, name: SafeName) -> Result<(), AlreadyKnown> {
         self.request_range(now, id, name, ByteRange::WHOLE)
     }
 
-    /// Asks the peer for a part of a file. It comes as a file of its own, whose bytes are counted from the beginning of
-    /// the part: each part needs an id that no other has.
+    /// Requests a part of a file from the peer. It arrives as a file of its own, whose bytes are counted from the
+    /// beginning of the part. Each part needs an id of its own.
     ///
     /// # Errors
-    /// The id is already asked for, or under way.
+    /// If the id is already requested, or under way.
     pub fn request_range(
         &mut self,
         now: Instant,
@@ -84,11 +84,11 @@ impl Transfers {
         self.want(now, id, Wanted::new(What::Named(name), range, false))
     }
 
-    /// The same for what an earlier process has begun to fetch under this id: whoever sends it waits to hear what is here, and
-    /// does not send the beginning of a small file once more.
+    /// The same for what an earlier process began to fetch under this id: the sender waits to hear what is here,
+    /// instead of sending the beginning of a small file again.
     ///
     /// # Errors
-    /// The id is already asked for, or under way.
+    /// If the id is already requested, or under way.
     pub fn request_rest(
         &mut self,
         now: Instant,
@@ -99,14 +99,15 @@ impl Transfers {
         self.want(now, id, Wanted::new(What::Named(name), range, true))
     }
 
-    /// Asks the peer for a listing, and for no file: of the folder of this name, or of the file, which has one line; without a
-    /// name, of all that it gives out. It comes as an [`Event::Offered`] of [`Kind::Listing`].
+    /// Requests a listing rather than a file from the peer: of the folder with this name, or of the file, which gives
+    /// one line, or without a name, of everything that the peer offers. It arrives as an [`Event::Offered`] of
+    /// [`Kind::Listing`].
     ///
-    /// A peer that makes one says so. One that says nothing of it for the stall timeout is not asked again:
-    /// [`Code::Stalled`].
+    /// A peer that makes a listing says that it is at work. One that says nothing for the stall timeout is not asked
+    /// again: [`Code::Stalled`].
     ///
     /// # Errors
-    /// The id is already asked for, or under way.
+    /// If the id is already requested, or under way.
     pub fn request_listing(
         &mut self,
         now: Instant,
@@ -129,11 +130,12 @@ impl Transfers {
         Ok(())
     }
 
-    /// Answers an [`Event::Read`] with bytes of the source that begin at `offset`: best with all that were asked for, and
-    /// at least with one. What is missing is asked for again.
+    /// Answers an [`Event::Read`] with bytes of the source from `offset` on: all the requested bytes if possible, at
+    /// least one. Missing bytes are requested again.
     ///
-    /// If there is none, the source is not the file that was offered: the transfer ends with [`Code::SourceChanged`]. An
-    /// offer without a length waits for as long as it takes, and is told where its source [ends](Self::end).
+    /// An empty answer says that the source is not the file that was offered: the transfer ends with
+    /// [`Code::SourceChanged`]. For an offer without a length, take as long as necessary, and report the end of the
+    /// source by [`end`](Self::end).
     pub fn provide(&mut self, now: Instant, id: TransferId, offset: u64, data: Bytes) {
         self.outgoing_step(now, id, |outgoing, cx| outgoing.provide(cx, offset, data));
     }
@@ -151,13 +153,13 @@ impl Transfers {
         });
     }
 
-    /// Answers an [`Event::Offered`]. Returns false if the transfer has ended meanwhile; let go of its file then.
+    /// Answers an [`Event::Offered`]. Returns false if the transfer has ended meanwhile; release its file then.
     pub fn answer(&mut self, now: Instant, id: TransferId, answer: Answer) -> bool {
         self.join_shares(id);
         self.incoming_step(now, id, |incoming, cx| incoming.answer(cx, answer))
     }
 
-    /// Answers an [`Event::Write`]: everything below `upto` is written, and its memory free.
+    /// Answers an [`Event::Write`]: everything below `upto` is written, and its memory is free.
     pub fn written(&mut self, now: Instant, id: TransferId, upto: u64) {
         self.incoming_step(now, id, |incoming, cx| incoming.written(cx, upto));
     }
@@ -168,14 +170,15 @@ impl Transfers {
         self.incoming_step(now, id, |incoming, cx| incoming.commit(cx, safe));
     }
 
-    /// Answers an [`Event::Finish`]: the file is verified, durable, and in its place.
+    /// Answers an [`Event::Finish`]: the file is verified, durable, and in place.
     pub fn finish(&mut self, now: Instant, id: TransferId) {
         self.incoming_step(now, id, Incoming::finish);
     }
 
-    /// Answers any effect that did not work out, and ends a transfer. The peer is told and an [`Event::Failed`] follows. A
-    /// file that we asked for, and that waiting helps ([`Retry::Wait`], such as a full disk here), is asked for again after
-    /// [`retry_after`](Failure::retry_after), for as long as the other side would be: an [`Event::Retrying`] follows.
+    /// Answers any effect that failed, and ends the transfer. The peer is told, and an [`Event::Failed`] follows. If we
+    /// requested the file, and waiting may help ([`Retry::Wait`], such as a full disk here), it is requested again
+    /// after [`retry_after`](Failure::retry_after), for as long as the other side would try: an [`Event::Retrying`]
+    /// follows.
     pub fn fail(&mut self, now: Instant, id: TransferId, failure: Failure) {
         self.advance(now);
         if self.outgoing.contains_key(&id) {
@@ -203,8 +206,8 @@ impl Transfers {
         }
     }
 
-    /// Tells the peer that this end goes away and takes no more offers on this link. Close the connection behind it, with
-    /// 1012: whoever gets no Close ends the link after 60 s, once nothing is open on it.
+    /// Tells the peer that this end is going away and accepts no more offers on this link. Close the connection behind
+    /// it, with 1012: a peer that gets no Close ends the link after 60 s, once nothing is open on it.
     pub fn go_away(&mut self, now: Instant, retry_after: Duration) {
         self.advance(now);
         if let Some(link) = &mut self.link {
@@ -213,11 +216,12 @@ impl Transfers {
         }
     }
 
-    /// Others share the limit on the rate of this link, and have their turn first: nothing more is sent before `sending`,
-    /// nor allowed to the peer before `receiving`. Without a [limit](super::Config::limit_rate) this changes nothing.
+    /// Says that other links share this link's rate limit and have their turn first: nothing more is sent before
+    /// `sending`, nor allowed to the peer before `receiving`. Without a [limit](super::Config::limit_rate) this changes
+    /// nothing.
     ///
-    /// Whoever shares one among several links gives it to each as its `limit_rate`, watches what has
-    /// [passed](Self::passed) on each, and holds each back until what all have used is paid for.
+    /// To share one limit among several links, give it to each as its `limit_rate`, watch how much has
+    /// [passed](Self::passed) on each, and hold each back until what all have used is paid for.
     pub fn hold_back(&mut self, now: Instant, sending: Instant, receiving: Instant) {
         self.advance(now);
         let Some(link) = &mut self.link else { return };
@@ -228,15 +232,15 @@ impl Transfers {
         }
     }
 
-    /// Other links share the memory of this one: from now on no more is promised than this for all of its transfers together,
-    /// in place of [`link_credit`](super::Config::link_credit), but the 64 KiB that each may send before it has an answer.
-    /// What was promised stays so.
+    /// Says that other links share the memory of this one: from now on at most this much is promised for all its
+    /// transfers together, instead of [`link_credit`](super::Config::link_credit). The 64 KiB that each may send before
+    /// it has an answer come on top. Promises already made are kept.
     pub fn set_link_credit(&mut self, credit: u64) {
         self.config.link_credit = credit.min(wire::MAX_LENGTH);
     }
 
-    /// The peer has to show anew who it is, on another link: this one ends, by an [`Event::Broken`] with
-    /// [`Code::Unauthorized`] at both ends. What has come is kept.
+    /// Requires the peer to identify itself again, on another link: this one ends, by an [`Event::Broken`] with
+    /// [`Code::Unauthorized`] at both ends. What has arrived is kept.
     pub fn revoke(&mut self, now: Instant, why: &str) {
         self.advance(now);
         self.break_link(Code::Unauthorized, why);

@@ -38,7 +38,7 @@ pub struct Config {
     /// Ask for a sync when this much is written and not durable. 16 MiB: beyond it a disk gets no faster, and a crash
     /// costs more.
     pub sync_bytes: u64,
-    /// Ask for a sync when something has been written and not durable for this long. 1 s.
+    /// Ask for a sync when some data has been written but not durable for this long. 1 s.
     pub sync_delay: Duration,
     /// How long the peer may leave something unanswered while the link lives. 60 s: a busy disk takes a while. A value
     /// below 30 s counts as 30 s: an end that is at work, or waits for a limit, says so every 20 s, and would otherwise
@@ -70,14 +70,14 @@ pub struct Config {
     pub agent: String,
 }
 
-/// A peer may say every 20 s that it is well, and each time be as late as half of that.
+/// A peer may report every 20 s that it is at work, and each report may be late by half of that.
 const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a receiver wants by default, and gives up whoever is slower.
+/// The least rate that a receiver accepts by default; it gives up slower senders.
 const LEAST_RATE: u64 = 1024;
 
 impl Config {
-    /// The same, as far as a link can be kept with it.
+    /// The same settings, limited to what keeps a link alive.
     pub(super) fn usable(mut self) -> Self {
         self.max_chunk = self.max_chunk.clamp(*CHUNK_LIMITS.start(), *CHUNK_LIMITS.end());
         self.link_credit = self.link_credit.min(MAX_LENGTH);

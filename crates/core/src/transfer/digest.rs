@@ -1,8 +1,8 @@
 //! The digest of a whole file, in a form that survives a crash in the middle.
 //!
-//! BLAKE3 is a tree. The file is cut into groups of 64 KiB; each finished group is one chaining value, and a stack
-//! of them, merged like the digits of a binary counter, stands for everything before. A [`Checkpoint`] is that stack:
-//! under a kilobyte for any file, and all that a new process needs to go on hashing without reading the file again.
+//! BLAKE3 is a tree. The file is cut into groups of 64 KiB. Each finished group is one chaining value, and a stack of
+//! them, merged like the digits of a binary counter, stands for everything before. A [`Checkpoint`] is that stack:
+//! under 2 KiB for any file, and all that a new process needs to continue hashing without reading the file again.
 
 use alloc::vec::Vec;
 use blake3::hazmat::{self, HasherExt as _, Mode};
@@ -17,7 +17,7 @@ pub const GROUP: u64 = 64 * 1024;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest made of these bytes.
+    /// The digest with these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -45,7 +45,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// BLAKE3 over a file from its beginning, able to stop and go on.
+/// BLAKE3 over a file from its beginning, which can stop and continue.
 ///
 /// ```
 /// use bowline_core::transfer::{Digest, Hasher};
@@ -63,11 +63,11 @@ impl fmt::Debug for Digest {
 #[derive(Clone)]
 pub struct Hasher {
     /// Chaining values of the finished groups, largest subtree first. The last one is merged into its neighbours only
-    /// when another group is finished, so that two always remain for the root to be made of.
+    /// when another group is finished, so that two always remain to make the root from.
     stack: Vec<[u8; 32]>,
-    /// How many groups the stack stands for.
+    /// How many groups the stack covers.
     groups: u64,
-    /// The group under way: 1 to `GROUP` bytes, once there are any.
+    /// The current group: 1 to `GROUP` bytes, once there are any.
     tail: blake3::Hasher,
     tail_len: u64,
 }
@@ -98,7 +98,7 @@ impl Hasher {
     /// Hashes the next bytes of the file.
     pub fn update(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
-            // A full group is finished only when more follows: a file of one group has no tree to merge.
+            // A full group is finished only when more bytes follow: a file of one group has no tree to merge.
             if self.tail_len == GROUP {
                 self.finish_group();
             }
@@ -124,7 +124,7 @@ impl Hasher {
         self.tail_len = 0;
     }
 
-    /// The digest of everything hashed so far. The hasher can go on afterwards.
+    /// The digest of everything hashed so far. Hashing can continue afterwards.
     pub fn digest(&self) -> Digest {
         if self.groups == 0 {
             return Digest(*self.tail.finalize().as_bytes());
@@ -134,7 +134,7 @@ impl Hasher {
             merge_equal(&mut stack, self.groups);
             stack.push(self.tail.finalize_non_root());
         }
-        // There are two entries at least: one for the newest group, and those before it.
+        // There are at least two entries: one for the newest group, and those before it.
         while stack.len() > 2 {
             merge_last(&mut stack);
         }
@@ -144,13 +144,13 @@ impl Hasher {
         }
     }
 
-    /// What a new process needs to go on from the last finished group; offset 0 before there are two of them.
+    /// What a new process needs to continue from the last finished group; offset 0 before there are two of them.
     pub fn checkpoint(&self) -> Checkpoint {
         let mut at_edge = self.clone();
         if at_edge.tail_len == GROUP {
             at_edge.finish_group();
         }
-        // A lone group cannot become a root from its chaining value.
+        // The chaining value of a lone group cannot become a root.
         if at_edge.groups < 2 {
             return Checkpoint::start();
         }
@@ -158,8 +158,8 @@ impl Hasher {
     }
 }
 
-/// Merges the finished subtrees of equal size, so that the stack of `groups` groups can take one more. Of none there is
-/// nothing to merge.
+/// Merges finished subtrees of equal size, so that the stack of `groups` groups can take one more. If there are no
+/// groups, there is nothing to merge.
 fn merge_equal(stack: &mut Vec<[u8; 32]>, groups: u64) {
     (0..groups.trailing_zeros()).for_each(|_| merge_last(stack));
 }
@@ -182,14 +182,14 @@ impl fmt::Debug for Hasher {
     }
 }
 
-/// The state of a [`Hasher`] at the edge of a group, to be kept on a disk.
+/// The state of a [`Hasher`] at the edge of a group, to be stored on a disk.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     groups: u64,
     stack: Vec<[u8; 32]>,
 }
 
-/// Bytes that are no checkpoint.
+/// These bytes are not a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a hash checkpoint of {len} bytes does not fit {groups} groups")]
 pub struct CheckpointError {
@@ -203,12 +203,12 @@ impl Checkpoint {
         Self { groups: 0, stack: Vec::new() }
     }
 
-    /// Where hashing goes on.
+    /// Where hashing continues.
     pub fn offset(&self) -> u64 {
         self.groups * GROUP
     }
 
-    /// The length of the encoded form: 8 bytes and 32 for each chaining value, 1,864 at the most.
+    /// The length of the encoded form: 8 bytes, plus 32 for each chaining value; at most 1,864.
     pub fn encoded_len(&self) -> usize {
         8 + 32 * self.stack.len()
     }
@@ -224,7 +224,7 @@ impl Checkpoint {
     /// Reads what [`encode`](Self::encode) wrote.
     ///
     /// # Errors
-    /// The bytes are not exactly as many as their number of groups asks for.
+    /// If the number of bytes does not match the number of groups.
     pub fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let len = bytes.len();
         let Some((groups, values)) = bytes.split_first_chunk::<8>() else {
@@ -235,7 +235,7 @@ impl Checkpoint {
         let depth = match groups {
             0 => 0,
             1 => return Err(bad),
-            // The newest group is kept apart from the others, which form a binary counter.
+            // The newest group is kept separate from the others, which form a binary counter.
             more => 1 + (more - 1).count_ones() as usize,
         };
         if groups > u64::MAX / GROUP || values.len() != 32 * depth {
@@ -289,7 +289,7 @@ mod tests {
             assert_eq!(bytes.len(), checkpoint.encoded_len());
             let restored = Checkpoint::decode(&bytes).expect("what was encoded");
             assert_eq!(restored, checkpoint);
-            // The last whole group, if there are two.
+            // The end of the last whole group, if there are two.
             let whole = if stop < 2 * group { 0 } else { stop / group * group };
             assert_eq!(restored.offset(), whole as u64);
 

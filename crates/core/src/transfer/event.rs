@@ -1,4 +1,4 @@
-//! What [`Transfers`](super::Transfers) wants done, and what it tells.
+//! What [`Transfers`](super::Transfers) needs done, and what it reports.
 
 use super::wire::Mode;
 use super::{
@@ -10,26 +10,26 @@ use bytes::Bytes;
 use core::fmt;
 use core::time::Duration;
 
-/// What [`Transfers`](super::Transfers) wants done, and what it tells.
+/// What [`Transfers`](super::Transfers) needs done, and what it reports.
 ///
 /// The first group are effects: each names the command that answers it. Carry out the effects of one transfer in order,
 /// except that a [`Sync`](Event::Sync) may run beside later writes, and a [`Hash`](Event::Hash) beside later reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Read a piece of the source. Answer each of these with [`provide`](super::Transfers::provide), or with
-    /// [`fail`](super::Transfers::fail) where it cannot be read.
+    /// Read a piece of the source. Answer each with [`provide`](super::Transfers::provide), or with
+    /// [`fail`](super::Transfers::fail) if it cannot be read.
     Read {
         /// Of which transfer.
         id: TransferId,
         /// From where.
         offset: u64,
-        /// How many bytes. Fewer will do, but at least one. Of two reads of a source that was offered without a length,
-        /// only the later one need be answered.
+        /// How many bytes; fewer are acceptable, but at least one. If the source was offered without a length, only the
+        /// later of two reads must be answered.
         len: usize,
     },
-    /// Everything below `upto` is durable at the receiver: a source of unknown length, which may not be readable again,
-    /// may forget it. No answer.
+    /// Everything below `upto` is durable at the receiver, so a source of unknown length, which may not be readable
+    /// twice, may forget it. No answer.
     Release {
         /// Of which transfer.
         id: TransferId,
@@ -49,24 +49,24 @@ pub enum Event {
         /// Of which transfer.
         id: TransferId,
     },
-    /// The peer asks for a file or a part of it, or for the listing of a folder. Answer with
+    /// The peer requests a file, a part of it, or the listing of a folder. Answer with
     /// [`offer`](super::Transfers::offer) under this id, or with [`fail`](super::Transfers::fail): with
     /// [`Code::OutOfRange`] if the file has none of that part.
     Requested {
-        /// The id that the transfer is to have.
+        /// The id for the transfer.
         id: TransferId,
         /// Which file.
         name: SafeName,
-        /// Which bytes of it. Offer a file that has only these: its length, all offsets and digests, and its validator
-        /// are those of the part.
+        /// Which bytes of it. Offer a file that consists only of these: its length, offsets, digests, and validator are
+        /// those of the part.
         range: ByteRange,
     },
-    /// The peer asks for a listing, and not for a file: of what has this name, or of everything that it may fetch.
+    /// The peer requests a listing rather than a file: of what has this name, or of everything that it may fetch.
     /// Answer as for [`Requested`](Self::Requested), with an offer of [`Kind::Listing`]; its name has no meaning.
     ListingRequested {
-        /// The id that the transfer is to have.
+        /// The id for the transfer.
         id: TransferId,
-        /// Of what. A listing of a file has one line, with the last part of its name. `None`: of everything.
+        /// What to list. The listing of a file has one line, with the last part of its name. `None`: everything.
         name: Option<SafeName>,
     },
     /// The peer offers a file or a folder. Answer with [`answer`](super::Transfers::answer), or with
@@ -81,13 +81,12 @@ pub enum Event {
         /// The bytes.
         data: Bytes,
     },
-    /// Make durable what is written so far. Answer with [`commit`](super::Transfers::commit).
+    /// Make durable what has been written so far. Answer with [`commit`](super::Transfers::commit).
     Sync {
         /// Of which transfer.
         id: TransferId,
     },
-    /// Everything is written: verify it and put the file in its place. Answer with
-    /// [`finish`](super::Transfers::finish).
+    /// Everything is written: verify the file and move it into place. Answer with [`finish`](super::Transfers::finish).
     Finish {
         /// Of which transfer.
         id: TransferId,
@@ -96,7 +95,7 @@ pub enum Event {
         /// The digest that it must have.
         digest: Digest,
     },
-    /// The link is gone or the transfer has ended early: make durable what is written, and let go of it. No answer.
+    /// The link is gone or the transfer has ended early: make durable what is written, and release it. No answer.
     Detach {
         /// Of which transfer.
         id: TransferId,
@@ -107,7 +106,7 @@ pub enum Event {
         id: TransferId,
     },
 
-    /// The receiver took our offer; sending resumes from `resume`.
+    /// The receiver accepted our offer; sending resumes from `resume`.
     Accepted {
         /// Which transfer.
         id: TransferId,
@@ -119,12 +118,12 @@ pub enum Event {
         /// Which transfer.
         id: TransferId,
     },
-    /// The peer has taken its pause back.
+    /// The peer has ended its pause.
     Resumed {
         /// Which transfer.
         id: TransferId,
     },
-    /// A transfer is to be tried again after a while.
+    /// A transfer will be tried again after a while.
     Retrying {
         /// Which transfer.
         id: TransferId,
@@ -137,15 +136,15 @@ pub enum Event {
     Done {
         /// Which transfer.
         id: TransferId,
-        /// What it was: a request for a file by its name is answered with a listing if a folder has that name.
+        /// What it was: a request for a file is answered with a listing if a folder has that name.
         kind: Kind,
         /// How many bytes.
         length: u64,
-        /// Their digest, which both ends have computed.
+        /// Their digest, computed by both ends.
         digest: Digest,
         /// The receiver already had the file.
         deduplicated: bool,
-        /// Where its first link began: an earlier process had transferred what is before it.
+        /// Where its first link began: an earlier process had transferred everything before it.
         resumed: u64,
         /// How many bytes crossed more than once, as far as this end can tell.
         resent: u64,
@@ -157,14 +156,14 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// The peer is going away and wants us back after a while.
+    /// The peer is going away and asks us to return after a while.
     GoingAway {
         /// Why.
         code: Code,
         /// After how long: at most an hour, whatever the peer says.
         retry_after: Duration,
     },
-    /// The peer, or the path, broke the protocol, or the peer's credentials are no longer valid: this link cannot
+    /// The peer, or the path, violated the protocol, or the peer's credentials are no longer valid: this link cannot
     /// continue. Close it.
     Broken {
         /// Why.
@@ -184,13 +183,13 @@ pub struct Offered {
     pub name: SafeName,
     /// What it is. A folder is answered with [`Answer::Folder`]; a listing comes only if it was asked for.
     pub kind: Kind,
-    /// How many bytes. `None` if that is known only at the end: they may be more than there is room for.
+    /// How many bytes. `None` if that is known only at the end: there may be more than there is room for.
     pub length: Option<u64>,
     /// When the file was last changed, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
-    /// Who is to use it, if the sender cares.
+    /// The permissions for it, if the sender specified them.
     pub unix_mode: Option<UnixMode>,
-    /// What tells this version of the file from another.
+    /// A text that distinguishes this version of the file from others.
     pub validator: Option<Validator>,
     /// Which other transfers it belongs to.
     pub batch: Option<Batch>,
@@ -204,21 +203,21 @@ pub struct Offered {
     pub requested: bool,
 }
 
-/// What to say to an [`Event::Offered`].
+/// The answers to an [`Event::Offered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// Take it, from this offset on.
+    /// Accept it, from this offset on.
     Take {
         /// Everything below is durable here.
         from: u64,
         /// The digest of everything below.
         prefix: Digest,
-        /// The number of this attachment: one more than that of the last one, on whichever link, beginning with 1. If
-        /// another attachment held the transfer until now, call [`fail`](super::Transfers::fail) with [`Code::Fenced`]
-        /// for it at its next event.
+        /// The number of this attachment: one more than that of the last one, on any link, beginning with 1. If another
+        /// attachment held the transfer until now, call [`fail`](super::Transfers::fail) with [`Code::Fenced`] for it
+        /// at its next event.
         epoch: u32,
-        /// When the part is discarded if nothing more comes, in seconds since 1970; `None` if never.
+        /// When the part is discarded if nothing more arrives, in seconds since 1970; `None` if never.
         expires: Option<u64>,
     },
     /// This very transfer was finished before.
@@ -228,15 +227,16 @@ pub enum Answer {
         /// The digest of the file.
         digest: Digest,
     },
-    /// A file of that name and length is there, from elsewhere. If the sender's digest is the same, nothing is left to
-    /// do; if not, the name is taken. With an unknown length, no file is the same: that ends in [`Code::Exists`].
+    /// A file with that name and length is already there, from another source. If the sender's digest is the same,
+    /// nothing is left to do; if not, the name is taken. With an unknown length, no file is the same, and this ends in
+    /// [`Code::Exists`].
     Present {
         /// The digest of the file.
         digest: Digest,
     },
-    /// The folder is there.
+    /// The folder exists.
     Folder {
-        /// It was there before.
+        /// Whether it existed before.
         existed: bool,
     },
 }
@@ -251,9 +251,9 @@ pub struct Failure {
     pub text: String,
     /// Whether the peer said so.
     pub by_peer: bool,
-    /// When to try again, if a time is known; at most an hour of what a peer says.
+    /// When to try again, if a time is known; at most an hour if the peer says so.
     pub retry_after: Duration,
-    /// What happens to the part that the receiver has, if one end has decided it.
+    /// What happens to the receiver's part, if one end has decided it.
     pub leftover: Option<Leftover>,
 }
 
@@ -263,7 +263,7 @@ impl Failure {
         Self { code, text: text.into(), by_peer: false, retry_after: Duration::ZERO, leftover: None }
     }
 
-    /// How long to wait before another attempt, if one is of use after so many.
+    /// How long to wait before another attempt, if one can help after this many.
     pub(super) fn wait(&self, attempts: u32) -> Option<Duration> {
         match self.code.retry() {
             Retry::Same => Some(Duration::from_secs(1 << attempts.min(5))),
@@ -273,7 +273,7 @@ impl Failure {
         }
     }
 
-    /// Whether a sender gives up that hears of this from its receiver, and nobody else goes on in its place.
+    /// Whether a sender gives up after hearing this from its receiver, and no other sender continues.
     pub(super) fn is_final(&self) -> bool {
         self.code != Code::Fenced && self.wait(0).is_none()
     }
@@ -284,7 +284,7 @@ impl fmt::Display for Failure {
         if self.by_peer {
             f.write_str("the other side says: ")?;
         }
-        // A text of its own says more than the name of the code.
+        // A text says more than the name of the code.
         if self.text.is_empty() { fmt::Display::fmt(&self.code, f) } else { OneLine(&self.text).fmt(f) }
     }
 }
@@ -297,7 +297,7 @@ impl core::error::Error for Failure {}
 pub enum Stage {
     /// It waits for a link, for its turn, or for the time of another attempt.
     Waiting,
-    /// It is offered or asked for, and not yet answered.
+    /// It is offered or requested, and not yet answered.
     Opening,
     /// Bytes move.
     Moving,
@@ -308,23 +308,23 @@ pub enum Stage {
         /// The other end.
         there: bool,
     },
-    /// All bytes have moved; digests are compared and disks waited for.
+    /// All bytes have moved; digests are being compared, and disks are at work.
     Finishing,
 }
 
-/// How far a transfer has come. A [`Meter`](super::Meter) makes a rate of several of these.
+/// How far a transfer has come. A [`Meter`](super::Meter) computes a rate from several of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
     /// What it is doing.
     pub stage: Stage,
-    /// How many bytes the file has, once that is known, which may be at its end.
+    /// How many bytes the file has, once known, which may be only at its end.
     pub length: Option<u64>,
-    /// How many bytes the receiver has in memory or better, from the beginning. If a file from elsewhere has the name:
-    /// none, until it is known to be the same.
+    /// How many bytes from the beginning the receiver has in memory or on disk. 0 if another file has the name, until
+    /// it is known to be the same.
     pub received: u64,
     /// How many bytes would survive a crash of the receiver.
     pub durable: u64,
-    /// How many bytes have crossed more than once, as far as this end can tell.
+    /// How many bytes crossed more than once, as far as this end can tell.
     pub resent: u64,
 }

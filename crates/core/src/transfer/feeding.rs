@@ -1,11 +1,11 @@
-//! Credit where a limit on the rate makes it scarce: given in turns, as chunks are sent in turns.
+//! Credit where a rate limit makes it scarce: senders get it in turns, as chunks are sent in turns.
 
 use super::limiter::Limiter;
 use super::{Context, Incoming, TransferId, Transfers, context};
 use crate::Instant;
 
 impl Transfers {
-    /// Gives credit to the sender whose turn it is, if somebody waits for it and the limit allows it.
+    /// Gives credit to the sender whose turn it is, if one waits for it and the limit allows it.
     pub(super) fn feed(&mut self) {
         let Some(link) = self.link.as_mut().filter(|link| link.hungry) else { return };
         if link.limit_in.as_ref().is_none_or(|limiter| limiter.free_at() > self.now) {
@@ -29,14 +29,14 @@ impl Transfers {
         self.note(id);
     }
 
-    /// A transfer comes in from here on.
+    /// This transfer is received from here on, and takes part.
     pub(super) fn join_shares(&mut self, id: TransferId) {
         if let (Some(incoming), Some(_)) = (self.incoming.get(&id), self.config.limit_rate) {
             self.shares.join(id, incoming.priority());
         }
     }
 
-    /// It does so no more.
+    /// This transfer no longer takes part.
     pub(super) fn leave_shares(&mut self, id: TransferId) {
         if self.config.limit_rate.is_some() {
             self.shares.leave(id);

@@ -1,4 +1,4 @@
-//! What a peer may ask of a link beside its transfers, and how long it may keep us waiting.
+//! What a peer may demand of a link besides its transfers, and how long it may keep us waiting.
 
 use super::limiter::Limiter;
 use super::wire::{self, Frame, Handle, Place};
@@ -8,16 +8,16 @@ use crate::time::earliest;
 use alloc::format;
 use core::time::Duration;
 
-/// So many frames that bring nothing may come in a second. Honest peers stay far below.
+/// How many frames per second may carry nothing. Honest peers stay far below.
 const MOST_IDLE: u32 = 1000;
-/// So many more may come for each transfer that is begun: it may end before its peer knows, as that of a file that is there
-/// already does with its last bytes and its digest on their way.
+/// How many more such frames are allowed for each transfer that begins. It may end before its peer knows: if the file
+/// already exists, its last bytes and its digest may still be on their way.
 const LATE_EACH: u32 = 4;
-/// A chunk of fewer bytes brings too little for a frame, unless its file ends with it.
+/// A smaller chunk carries too little for a frame, unless its file ends with it.
 const LEAST_CHUNK: usize = 64;
-/// What may come at once after a silence: a network that stalls lets go of everything in one moment.
+/// How much may arrive at once after a silence: a network that stalls delivers everything in one moment.
 const BURST: Duration = Duration::from_secs(1);
-/// How much of that we ask of a peer, so that it never has a reason to refuse.
+/// How much of that we use towards a peer, so that it never has a reason to refuse.
 const OUR_BURST: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
@@ -25,15 +25,15 @@ pub(super) struct Guard {
     idle: Limiter,
     /// How many frames may still be on their way for transfers that have ended.
     late: u32,
-    /// There were more of them.
+    /// Whether there were more of them than allowed.
     flooded: bool,
-    /// The offers and requests that come, and how many may.
+    /// The rate limit on the peer's offers and requests, and its value.
     offers: Limiter,
     most_offers: u32,
-    /// The offers and requests of ours, once the peer has said how many it takes.
+    /// The rate limit on our offers and requests, once the peer has announced it.
     pub(super) pace: Option<Limiter>,
     since: Instant,
-    /// When the peer said that it goes away.
+    /// When the peer said that it is going away.
     left: Option<Instant>,
 }
 
@@ -57,7 +57,7 @@ impl Guard {
         self.since
     }
 
-    /// A frame came that brings nothing.
+    /// A frame arrived that carries nothing.
     pub(super) fn handle_idle(&mut self, now: Instant) {
         if self.idle.free_at() > now + BURST {
             self.flooded = true;
@@ -66,13 +66,13 @@ impl Guard {
         }
     }
 
-    /// A transfer has begun, of theirs or of ours.
+    /// A transfer has begun, in either direction.
     pub(super) fn handle_begun(&mut self) {
-        // As many as are open at once leave less than that behind.
+        // The transfers open at once leave fewer late frames than the maximum.
         self.late = (self.late + LATE_EACH).min(MOST_IDLE);
     }
 
-    /// A frame came for a transfer that has ended.
+    /// A frame arrived for a transfer that has ended.
     fn handle_late(&mut self, now: Instant) {
         match self.late.checked_sub(1) {
             Some(left) => self.late = left,
@@ -80,14 +80,14 @@ impl Guard {
         }
     }
 
-    /// The peer says that it goes away. False if it has said so before.
+    /// The peer says that it is going away. Returns false if it said so before.
     pub(super) fn handle_leaving(&mut self, now: Instant) -> bool {
         let first = self.left.is_none();
         self.left.get_or_insert(now);
         first
     }
 
-    /// An offer or a request came: whether it is one too many, and what to tell the peer then.
+    /// An offer or a request arrived. If it is one too many, returns what to tell the peer.
     pub(super) fn handle_offer(&mut self, now: Instant) -> Option<Failure> {
         let most = now + BURST;
         if self.offers.free_at() <= most {
@@ -104,7 +104,7 @@ impl Guard {
         self.our_turn() <= now
     }
 
-    /// One of ours leaves.
+    /// An offer or a request of ours leaves.
     pub(super) fn handle_ours(&mut self, now: Instant) {
         self.handle_begun();
         if let Some(pace) = &mut self.pace {
@@ -126,7 +126,7 @@ impl Transfers {
         }
     }
 
-    /// Counts a frame for an open transfer that brings nothing, or too little.
+    /// Counts a frame for an open transfer if it carries nothing, or too little.
     pub(super) fn count_idle(&mut self, frame: &Frame) {
         let idle = match frame {
             Frame::Finishing(..) | Frame::Pause(..) | Frame::Resume(..) => true,
@@ -139,7 +139,7 @@ impl Transfers {
         }
     }
 
-    /// Counts a frame for a transfer that has ended. The bytes of a chunk are its price.
+    /// Counts a frame for a transfer that has ended. A chunk is not counted: its bytes are its price.
     pub(super) fn count_late(&mut self, frame: &Frame) {
         let is_chunk = matches!(frame, Frame::Data(_, data) if data.payload.len() >= LEAST_CHUNK);
         let now = self.now;
@@ -148,7 +148,7 @@ impl Transfers {
         }
     }
 
-    /// Counts a frame that came damaged. Nobody knows what it was to bring, and the bytes of a chunk are its price here, too.
+    /// Counts a damaged frame. Nobody knows what it carried; here too, a chunk is not counted.
     pub(super) fn count_damaged(&mut self, kind: u8, place: Place) {
         let is_chunk = kind == wire::kind::DATA && place.len >= LEAST_CHUNK as u64;
         let now = self.now;
@@ -159,8 +159,8 @@ impl Transfers {
         }
     }
 
-    /// Ends a link that damages data if a transfer has waited in vain, as one of the events behind so many says: the length
-    /// of a frame may have been damaged, and then nothing arrives that follows it, though it seems to.
+    /// Ends a link that damages data if a transfer has waited in vain, according to one of the events from index `told`
+    /// on. The length of a WebSocket frame may have been damaged: then nothing behind it arrives, although it seems to.
     pub(super) fn leave_stuck(&mut self, told: usize) {
         let is_stalled = |event: &Event| match event {
             Event::Retrying { failure, .. } | Event::Failed { failure, .. } => failure.code == Code::Stalled,
@@ -171,7 +171,7 @@ impl Transfers {
         }
     }
 
-    /// Whether something came damaged over this link, here or there.
+    /// Whether a frame arrived damaged over this link, here or there.
     pub(crate) fn is_damaged(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.damaged)
     }
@@ -185,7 +185,7 @@ impl Transfers {
         self.incoming.get(&id).is_some_and(|incoming| incoming.end() == Some(end))
     }
 
-    /// Ends a link whose peer says nothing, or says that it goes and stays.
+    /// Ends a link whose peer says nothing, or stays although it said that it is going away.
     pub(super) fn guard_timeout(&mut self) {
         if self.guard_deadline().is_none_or(|deadline| deadline > self.now) {
             return;
@@ -199,7 +199,7 @@ impl Transfers {
         }
     }
 
-    /// When the link has something to do, whatever its transfers do.
+    /// When the link itself has something to do, apart from its transfers.
     pub(super) fn guard_deadline(&self) -> Option<Instant> {
         let link = self.link.as_ref().filter(|link| !link.broken)?;
         let stall = self.config.stall_timeout;

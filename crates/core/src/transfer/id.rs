@@ -1,12 +1,12 @@
-//! What names a transfer: a 128-bit id that only its two ends know.
+//! The identity of a transfer: a 128-bit id that only its two ends know.
 
 use core::fmt;
 
-/// The name of one transfer, the same across links, processes and nodes.
+/// The identity of one transfer, the same across links, processes and nodes.
 ///
-/// An id is a secret: whoever knows it can go on with the transfer. Draw it from the operating system's generator, or
-/// derive it from a secret key and the identity of the file. `Debug` and `Display` show a short hash, so that a log
-/// can tell transfers apart and gives none away.
+/// An id is a secret: anyone who knows it can continue the transfer. Draw it from the operating system's generator, or
+/// derive it from a secret key and the identity of the file. `Debug` and `Display` show a short hash, so that a log can
+/// distinguish transfers without revealing their ids.
 ///
 /// ```
 /// use bowline_core::transfer::TransferId;
@@ -23,7 +23,7 @@ impl TransferId {
         Self(bytes)
     }
 
-    /// The id made of the first half of these bytes: of random ones, or of a digest.
+    /// The id made from the first half of these bytes: random ones, or a digest.
     ///
     /// ```
     /// use bowline_core::transfer::{Digest, TransferId};
@@ -42,7 +42,7 @@ impl TransferId {
         &self.0
     }
 
-    /// The id in hexadecimal digits, for the name of a private file. It is a secret.
+    /// The id in hexadecimal, for the name of a private file. It is a secret.
     pub fn to_hex(&self) -> alloc::string::String {
         hex(&self.0)
     }

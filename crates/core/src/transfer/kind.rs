@@ -1,5 +1,5 @@
-//! What an offer is about, beside its bytes: a file or a folder, one of many or alone, and who may use it. And what
-//! somebody asks for.
+//! What an offer says besides its bytes: whether it is a file or a folder, which batch it belongs to, and its
+//! permissions. Also what can be requested.
 
 use super::SafeName;
 use core::fmt;
@@ -10,25 +10,26 @@ pub enum Kind {
     /// A file.
     #[default]
     File,
-    /// A folder. It has no bytes; what it holds is offered by itself. It makes empty folders arrive, and carries the
-    /// time and the mode of any.
+    /// A folder. It has no bytes; its contents are offered separately. An offer of the folder makes empty folders
+    /// arrive, and carries the time and mode of any folder.
     Folder,
-    /// What a folder holds, as a [`Listing`](super::Listing): the answer to a request that names a folder, or that wants
-    /// nothing but a listing.
+    /// The contents of a folder, as a [`Listing`](super::Listing): the answer to a request that names a folder, or that
+    /// asks only for a listing.
     Listing,
 }
 
-/// What somebody asks a peer for.
+/// What can be requested from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// The file of this name, or the listing of the folder that has it.
+    /// The file with this name, or the listing of the folder with this name.
     Named(SafeName),
-    /// A listing, and no file: of the folder of this name, or of the file, which has one line. `None`: of all that there is.
+    /// A listing rather than a file: of the folder with this name, or of the file, which gives one line. `None`: of
+    /// everything.
     Listing(Option<SafeName>),
 }
 
 impl What {
-    /// The name that it goes by where there must be one: `listing`, if it has none itself.
+    /// The name used where there must be one: `listing` if it has none.
     pub fn label(&self) -> SafeName {
         match self {
             Self::Named(name) | Self::Listing(Some(name)) => name.clone(),
@@ -37,14 +38,14 @@ impl What {
     }
 }
 
-/// That a transfer is one of many which belong together.
+/// Marks a transfer as one of several that belong together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
-    /// Names the batch.
+    /// Identifies the batch.
     pub id: [u8; 16],
-    /// Counts its transfers, from 0.
+    /// The position of the transfer in the batch, from 0.
     pub index: u32,
-    /// How many there are, as far as the sender knows; 0 while it does not.
+    /// How many there are, as far as the sender knows; 0 while unknown.
     pub count: u32,
 }
 
@@ -55,14 +56,15 @@ impl fmt::Debug for Batch {
 }
 
 impl fmt::Display for Batch {
-    /// The first digits of the id: enough to tell batches apart in a log.
+    /// The first digits of the id: enough to distinguish batches in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.id[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// Who may read, write and execute a file: the nine permission bits of Unix, and never any other. What runs a program
-/// in somebody else's name (set-user-id, set-group-id) or keeps files from being removed (sticky) does not travel.
+/// Who may read, write and execute a file: the nine permission bits of Unix, and no others. The bits that run a program
+/// with another user's rights (set-user-id, set-group-id), or that keep files from being removed (sticky), are not
+/// transferred.
 ///
 /// ```
 /// use bowline_core::transfer::UnixMode;
@@ -73,7 +75,7 @@ impl fmt::Display for Batch {
 pub struct UnixMode(u16);
 
 impl UnixMode {
-    /// The permission bits of these; others are dropped.
+    /// The permission bits among these; others are dropped.
     pub const fn from_bits(bits: u32) -> Self {
         Self((bits & 0o777) as u16)
     }

@@ -1,13 +1,14 @@
-//! A bound on bytes, or frames, per second.
+//! A limit on bytes, or frames, per second.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// Lets bytes, or whatever is counted, pass at a given rate. A pass may overdraw once; the next waits until the debt is paid.
+/// Lets bytes, or anything that is counted, pass at a given rate. Each pass may overdraw; the next waits until the debt
+/// is paid.
 #[derive(Clone, Debug)]
 pub(super) struct Limiter {
     bytes_per_second: u64,
-    /// From this instant on there is no debt.
+    /// When the debt is paid.
     free_at: Instant,
     /// How many bytes have passed.
     passed: u64,
@@ -23,7 +24,7 @@ impl Limiter {
         self.free_at
     }
 
-    /// Somebody else's debt has to be paid first.
+    /// Another's debt must be paid first.
     pub(super) fn hold(&mut self, until: Instant) {
         self.free_at = self.free_at.max(until);
     }
@@ -38,7 +39,7 @@ impl Limiter {
         self.free_at = self.free_at.max(now) + self.time_for(bytes);
     }
 
-    /// When the debt is paid that there was when so many bytes had passed, and all that others have had before it.
+    /// When the debt incurred by the first `passed` bytes, and everything others used before, is paid.
     pub(super) fn paid_at(&self, passed: u64) -> Instant {
         self.free_at.saturating_sub(self.time_for(self.passed.saturating_sub(passed)))
     }

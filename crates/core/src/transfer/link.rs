@@ -11,25 +11,25 @@ use crate::{Instant, Role};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::time::Duration;
 
-/// In how much time a limit on the rate lets pass what comes unasked.
+/// The time within which a rate limit must have let unsolicited bytes pass.
 const DEBT: Duration = Duration::from_secs(30);
-/// Who answers within this time is near: 3 MiB of credit in 5 ms are 5 Gbit/s.
+/// A peer that answers within this time is near: 3 MiB of credit in 5 ms are 5 Gbit/s.
 const NEAR: Duration = Duration::from_millis(5);
 
-/// Which of our maps a handle leads to.
+/// What a handle refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
     /// We send this transfer.
     Outgoing(TransferId),
     /// We receive this transfer.
     Incoming(TransferId),
-    /// We asked for this transfer and wait for its offer.
+    /// We requested this transfer, and wait for its offer.
     Wanted(TransferId),
-    /// The peer asked us for this transfer, and we have not offered it yet.
+    /// The peer requested this transfer, and we have not offered it yet.
     Asked(TransferId),
 }
 
-/// How many of the open handles each side of a transfer holds.
+/// How many open handles there are of each kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Open {
     pub(super) outgoing: usize,
@@ -39,7 +39,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Whether there is any.
+    /// Whether there are any.
     pub(super) fn any(self) -> bool {
         self.outgoing + self.incoming + self.wanted + self.asked > 0
     }
@@ -61,41 +61,41 @@ pub(super) struct Link {
     last_peer_handle: Handle,
     routes: BTreeMap<Handle, Route>,
     open: Open,
-    /// Our offers and requests of which nothing has moved.
+    /// Our offers and requests that are not settled.
     pub(super) ahead: Ahead,
-    /// Those whose transfer is paused, and how many of each side they are.
+    /// The handles of paused transfers, and how many there are of each kind.
     resting: BTreeSet<Handle>,
     at_rest: Open,
     control: VecDeque<Parts>,
-    /// At which transfers we are at work, and that is to be said. Once for each, however long the peer takes nothing: it is
-    /// said again and again, and a heap of old ones would look like a flood.
+    /// Which transfers we are at work on and have to report. Only the latest report for each, however long the peer
+    /// accepts nothing: reports are repeated, and a heap of old ones would look like a flood.
     working: BTreeMap<Handle, Phase>,
-    /// What we asked for on this link and then did not want: an offer of it may be on its way.
+    /// What we requested on this link and no longer want: an offer of it may be on its way.
     pub(super) withdrawn: BTreeSet<TransferId>,
     pub(super) peer: Option<Hello>,
     max_transfers: u32,
     pub(super) flow: Flow,
     pub(super) guard: Guard,
-    /// The peer, or we ourselves, want no new offers on this link.
+    /// The peer, or this end, wants no new offers on this link.
     pub(super) closing: bool,
-    /// Something came damaged, here or there.
+    /// A frame arrived damaged, here or there.
     pub(super) damaged: bool,
-    /// The link broke the protocol: nothing from it counts any more.
+    /// The link violated the protocol: nothing that arrives on it counts any more.
     pub(super) broken: bool,
-    /// How many bytes of files this link has carried, as far as the receiver has said so.
+    /// How many bytes of files this link has carried, as far as the receiver has confirmed.
     pub(super) moved: u64,
-    /// How many of them came in.
+    /// How many of them we received.
     pub(super) received: u64,
-    /// How many bytes the last chunk had that came.
+    /// The size of the last chunk received.
     pub(super) last_received: Option<u32>,
     /// How many bytes our credit promises to hold, for all transfers together.
     pub(super) promised: u64,
-    /// The least time from an ACCEPT of ours to a chunk that cannot have left before it: a round trip or two, and what the
+    /// The shortest time from an ACCEPT of ours to a chunk that answers it: a round trip or two, plus the time that the
     /// sender's disk took.
     answered: Option<Duration>,
     pub(super) limit_out: Option<Limiter>,
     pub(super) limit_in: Option<Limiter>,
-    /// Somebody waits for `limit_in`.
+    /// Whether a sender waits for `limit_in`.
     pub(super) hungry: bool,
 }
 
@@ -155,7 +155,7 @@ impl Link {
         self.control.push_back(frame.encode());
     }
 
-    /// Says that we are at work on a transfer, as soon as something can be said.
+    /// Reports that we are at work on a transfer, as soon as something can be sent.
     pub(super) fn tell_working(&mut self, handle: Handle, phase: Phase) {
         self.working.insert(handle, phase);
     }
@@ -165,12 +165,12 @@ impl Link {
     }
 
     fn poll_working(&mut self) -> Option<Frame> {
-        // Nothing follows an ERROR.
+        // Nothing may follow an ERROR.
         let (handle, phase) = if self.broken { None } else { self.working.pop_first() }?;
         Some(Frame::Finishing(handle, phase))
     }
 
-    /// How many frames wait to be taken.
+    /// How many frames are queued.
     pub(super) fn unsent(&self) -> usize {
         self.control.len()
     }
@@ -184,7 +184,7 @@ impl Link {
         handle
     }
 
-    /// Enters a handle that the peer chose; false if it may not choose this one.
+    /// Registers a handle that the peer chose; returns false if the peer may not choose it.
     pub(super) fn open_by_peer(&mut self, handle: Handle, route: Route) -> bool {
         let parity = u32::from(self.role == Role::Server);
         if handle % 2 != parity || handle <= self.last_peer_handle {
@@ -213,7 +213,7 @@ impl Link {
         self.routes.get(&handle).copied()
     }
 
-    /// Whether this handle was in use once: what still arrives for it is late, not wrong.
+    /// Whether this handle was once in use: what still arrives for it is late, not wrong.
     pub(super) fn was_open(&self, handle: Handle) -> bool {
         let ours = u32::from(self.role == Role::Client);
         handle != 0
@@ -225,7 +225,7 @@ impl Link {
         self.open
     }
 
-    /// The same, without those whose transfer is paused: they take no share.
+    /// The same, without the handles of paused transfers, which take no share.
     pub(super) fn busy(&self) -> Open {
         let (open, at_rest) = (self.open, self.at_rest);
         Open {
@@ -235,7 +235,7 @@ impl Link {
         }
     }
 
-    /// Notes whether the transfer of an open handle is paused.
+    /// Records whether the transfer of an open handle is paused.
     pub(super) fn rest(&mut self, handle: Handle, rests: bool) {
         let Some(route) = self.route(handle) else { return };
         if rests && self.resting.insert(handle) {
@@ -246,25 +246,27 @@ impl Link {
         }
     }
 
-    /// A sender has answered an ACCEPT with a chunk, after so long.
+    /// A sender has answered an ACCEPT with a chunk after this long.
     pub(super) fn handle_answer(&mut self, after: Duration) {
         self.answered = Some(self.answered.map_or(after, |least| least.min(after)));
     }
 
-    /// Whether credit takes long to be used. Not before that is known: the first chunks use little of it.
+    /// Whether credit takes long to be used. False until that is known: the first chunks use little of it.
     pub(super) fn is_far(&self) -> bool {
         self.answered.is_some_and(|after| after > NEAR)
     }
 
-    /// How many transfers may be open at once, each way: what both sides take. Before the peer has said so, a few.
+    /// How many transfers may be open at once in each direction: as many as both sides accept, or a few before the peer
+    /// has said how many.
     pub(super) fn max_transfers(&self) -> usize {
         let theirs = self.peer.as_ref().map_or(16, |peer| peer.max_transfers.max(1));
         theirs.min(self.max_transfers) as usize
     }
 }
 
-/// How many transfers the peer is invited to open at once. Each may bring its first bytes unasked, so where the rate is
-/// low there are fewer: all of that is paid for while the peer waits, and while others who share the rate have their turns.
+/// How many transfers the peer is invited to open at once. Each may send its first bytes unsolicited, so there are
+/// fewer if the rate limit is low: those bytes are paid for while the peer waits, and while others that share the rate
+/// have their turns.
 fn invited(config: &Config) -> u32 {
     let paid = config.limit_rate.map(|rate| rate.saturating_mul(DEBT.as_secs()) / wire::INITIAL_CREDIT);
     let paid = paid.map_or(u32::MAX, |paid| paid.try_into().unwrap_or(u32::MAX));

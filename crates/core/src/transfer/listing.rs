@@ -1,4 +1,4 @@
-//! What a folder holds, as text: a line for each entry, and nothing in it that a receiver has to believe.
+//! The contents of a folder as text: a line for each entry, and nothing that a receiver has to take on trust.
 //!
 //! ```text
 //! bowline listing 1 755 1767225602000
@@ -8,14 +8,14 @@
 //! end 3 1 0
 //! ```
 //!
-//! The first line has the mode and the time of the folder itself. Any other is the kind (`d` a folder, `f` a file), the
-//! mode in octal digits or `-`, the time in milliseconds since 1970 or 0, the length, and the name up to the end of the
-//! line, relative to the folder that is listed. The last line counts: the entries, what was left out because it is
-//! neither file nor folder, and what was left out because it could not be read or named.
+//! The first line has the mode and the time of the folder itself. Every other line has the kind (`d` for a folder, `f`
+//! for a file), the mode in octal or `-`, the time in milliseconds since 1970 or 0, the length, and the name up to the
+//! end of the line, relative to the listed folder. The last line has counts: the entries, those left out because they
+//! are neither file nor folder, and those left out because they could not be read or named.
 //!
-//! The order is strict: a folder comes before what it holds, all of it comes before the next entry beside the folder,
-//! and entries of one folder stand in the ascending order of the bytes of their names. So a reader finds what stands
-//! twice, what stands in no folder, and a file with something in it, by remembering the folders above and nothing else.
+//! The order is strict: a folder precedes its contents, all of its contents precede its next sibling, and the entries
+//! of one folder are in ascending order of the bytes of their names. So a reader detects duplicates, entries without a
+//! folder, and files with contents, while remembering nothing but the enclosing folders.
 
 use super::{Kind, SafeName, UnixMode};
 use alloc::string::{String, ToString};
@@ -24,42 +24,42 @@ use bytes::Bytes;
 use core::fmt::Write as _;
 use core::str;
 
-/// What every listing of this form begins with.
+/// The beginning of every listing in this format.
 const HEAD: &str = "bowline listing 1 ";
 
 /// One file or folder of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name, relative to the folder that is listed.
+    /// Its name, relative to the listed folder.
     pub name: SafeName,
     /// [`Kind::File`] or [`Kind::Folder`].
     pub kind: Kind,
     /// How many bytes it had when the listing was made; 0 for a folder.
     pub length: u64,
-    /// When it was changed last, in milliseconds since 1970; 0 if unknown.
+    /// When it was last changed, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
-    /// Who may use it, if that is known.
+    /// Its permissions, if known.
     pub unix_mode: Option<UnixMode>,
 }
 
-/// What a folder held when the listing was made. Whoever has one knows that every name in it is safe, that none stands
-/// twice, and that each stands in a folder that comes before it.
+/// The contents of a folder when the listing was made. Every name in a `Listing` is safe and unique, and comes after
+/// the folder that contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Without the first line.
+    /// The lines after the first.
     lines: Bytes,
     mtime_ms: i64,
     unix_mode: Option<UnixMode>,
     totals: Totals,
 }
 
-/// The sums of a listing.
+/// The totals of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
     /// How many files there are.
     pub files: u64,
-    /// How many folders, the listed one not counted.
+    /// How many folders, without the listed one.
     pub folders: u64,
     /// How many bytes the files have together.
     pub bytes: u64,
@@ -69,7 +69,7 @@ pub struct Totals {
     pub unnamed: u64,
 }
 
-/// Why bytes are no listing.
+/// Why bytes are not a listing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the listing: {why}")]
 #[non_exhaustive]
@@ -84,24 +84,24 @@ pub struct ListingError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Wrong {
-    /// It is not in the form of its place.
+    /// It does not have the form required at its position.
     #[error("it does not have the right form")]
     Form,
     /// The name is not safe.
     #[error("{0}")]
     Name(super::NameError),
-    /// The name does not come after the one before.
+    /// The name does not come after the previous one.
     #[error("\"{0}\" appears twice, or out of order")]
     Order(SafeName),
-    /// The name is in no folder of the listing.
+    /// The name is not in any folder of the listing.
     #[error("\"{0}\" is in no folder that comes before it")]
     NoFolder(SafeName),
-    /// The last line counts other entries.
+    /// The counts in the last line do not match the entries.
     #[error("it counts {counted} entries, but has {found}")]
     Count {
-        /// What it says.
+        /// The count in the last line.
         counted: u64,
-        /// How many there are.
+        /// How many entries there are.
         found: u64,
     },
 }
@@ -119,12 +119,12 @@ impl Listing {
         Ok(Self { lines, mtime_ms, unix_mode, totals })
     }
 
-    /// When the folder itself was changed last, in milliseconds since 1970; 0 if unknown.
+    /// When the folder itself was last changed, in milliseconds since 1970; 0 if unknown.
     pub fn mtime_ms(&self) -> i64 {
         self.mtime_ms
     }
 
-    /// Who may use the folder itself, if that is known.
+    /// The permissions of the folder itself, if known.
     pub fn unix_mode(&self) -> Option<UnixMode> {
         self.unix_mode
     }
@@ -134,10 +134,10 @@ impl Listing {
         self.totals
     }
 
-    /// Its entries, a folder before what it holds.
+    /// Its entries, each folder before its contents.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + use<> {
         let mut rest = self.lines.clone();
-        // Each line has been checked; the one that is no entry is the last.
+        // Every line was checked; the only one that is not an entry is the last.
         core::iter::from_fn(move || {
             let (line, after) = split_line(&rest)?;
             let entry = read_entry(line).ok();
@@ -147,7 +147,7 @@ impl Listing {
     }
 }
 
-/// The first line, and what follows it.
+/// The first line, and the rest.
 fn split_line(text: &[u8]) -> Option<(&str, &[u8])> {
     let end = text.iter().position(|byte| *byte == b'\n')?;
     Some((str::from_utf8(&text[..end]).ok()?, &text[end + 1..]))
@@ -214,7 +214,7 @@ fn read_entry(line: &str) -> Result<Entry, Wrong> {
     Ok(Entry { name, kind, length, mtime_ms, unix_mode })
 }
 
-/// Three octal digits, or none known.
+/// Three octal digits, or `-` for none.
 fn read_mode(text: &str) -> Result<Option<UnixMode>, Wrong> {
     match text {
         "-" => Ok(None),
@@ -226,17 +226,17 @@ fn read_mode(text: &str) -> Result<Option<UnixMode>, Wrong> {
     }
 }
 
-/// A number in the one way to write it.
+/// A number in its only valid form.
 fn read_number<N: str::FromStr + ToString>(text: &str) -> Option<N> {
     text.parse().ok().filter(|number: &N| number.to_string() == text)
 }
 
-/// Where the next entry may stand.
+/// Where the next entry may be.
 #[derive(Debug, Default)]
 struct Order {
-    /// The folders above, and the last name in each of them, the listed folder first.
+    /// The enclosing folders, the listed one first, each with the last name in it.
     above: Vec<(String, String)>,
-    /// The last name in the innermost of them.
+    /// The last name in the innermost folder.
     last: String,
 }
 
@@ -244,7 +244,7 @@ impl Order {
     fn note(&mut self, entry: &Entry) -> Result<(), Wrong> {
         let (parent, own) = entry.name.as_str().rsplit_once('/').unwrap_or(("", entry.name.as_str()));
         while self.folder() != parent {
-            // What was left once is over.
+            // A folder that was left once is complete.
             let (_, last) = self.above.pop().ok_or_else(|| Wrong::NoFolder(entry.name.clone()))?;
             self.last = last;
         }
@@ -264,7 +264,7 @@ impl Order {
     }
 }
 
-/// Writes a listing. Push entries in the order that a listing has.
+/// Writes a listing. Push entries in the order of a listing.
 #[derive(Debug)]
 pub struct ListingWriter {
     text: String,
@@ -272,7 +272,7 @@ pub struct ListingWriter {
 }
 
 impl ListingWriter {
-    /// The listing of a folder with this time and mode, and nothing in it so far.
+    /// The listing of a folder with this time and mode, without entries so far.
     pub fn new(mtime_ms: i64, unix_mode: Option<UnixMode>) -> Self {
         let mut text = String::from(HEAD);
         // Writing to a string does not fail.
@@ -299,7 +299,7 @@ impl ListingWriter {
         self.text.len()
     }
 
-    /// The whole text. See [`Totals`] for what the two numbers count.
+    /// The complete text. See [`Totals`] for the meaning of the two numbers.
     pub fn finish(mut self, skipped: u64, unnamed: u64) -> Bytes {
         let _ = writeln!(self.text, "end {} {skipped} {unnamed}", self.entries);
         self.text.into()

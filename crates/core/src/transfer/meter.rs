@@ -1,6 +1,6 @@
 //! How fast bytes move, and how long the rest will take.
 //!
-//! What counts is what has moved while something could: what was there before does not, and neither does the time in
+//! Only bytes that moved while something could move count; bytes that were there before do not, nor does the time in
 //! which nothing was under way.
 //!
 //! ```text
@@ -15,17 +15,17 @@ use crate::Instant;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-/// What is looked back upon: long enough to be calm, short enough to follow.
+/// The time over which the rate is measured: long enough to be calm, short enough to follow changes.
 const WINDOW: Duration = Duration::from_secs(5);
-/// How long is looked before anything is said: the rate of a moment says nothing.
+/// How long to measure before a rate is reported: the rate of a moment means nothing.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
-/// How far apart looks are that are remembered: there are never more than some fifty, however often somebody looks.
+/// The distance between remembered looks: there are never more than about fifty, however often somebody looks.
 const APART: Duration = Duration::from_millis(100);
 
 /// Measures how fast bytes move, over the last five seconds.
 ///
-/// It follows one transfer, from one [`Progress`] to the next ([`handle_progress`](Self::handle_progress)), or
-/// whatever else moves ([`handle_moved`](Self::handle_moved)).
+/// It follows one transfer by its [`Progress`] ([`handle_progress`](Self::handle_progress)), or anything else that
+/// moves ([`handle_moved`](Self::handle_moved)).
 ///
 /// ```
 /// use bowline_core::transfer::Meter;
@@ -45,9 +45,9 @@ const APART: Duration = Duration::from_millis(100);
 pub struct Meter {
     /// Oldest first; empty while nothing is under way.
     looks: VecDeque<Look>,
-    /// How many bytes have moved in all.
+    /// How many bytes have moved in total.
     moved: u64,
-    /// How far the transfer was that is followed, while it moves.
+    /// The position of the transfer that is followed, while it moves.
     position: Option<u64>,
 }
 
@@ -59,50 +59,50 @@ struct Look {
 }
 
 impl Meter {
-    /// Somebody has looked at the transfer. Bytes count that have come since the last look at which it moved as well;
-    /// those that it began with, or that an earlier link had brought, do not.
+    /// Reports a look at the transfer. Bytes count if they arrived since an earlier look at which the transfer was
+    /// moving too; bytes that were there before, or that an earlier link brought, do not.
     pub fn handle_progress(&mut self, now: Instant, progress: &Progress) {
         if progress.stage != Stage::Moving {
             return self.stop();
         }
-        // Who has lost something goes back; what comes again moves again.
+        // A transfer that lost something goes back; bytes that arrive again count again.
         let before = self.position.replace(progress.received).unwrap_or(progress.received);
         self.handle_moved(now, progress.received.saturating_sub(before));
     }
 
-    /// So many bytes more have moved. The first call begins: what it counts came before.
+    /// This many more bytes have moved. The first call starts the measurement: its bytes came before.
     pub fn handle_moved(&mut self, now: Instant, bytes: u64) {
         self.moved = self.moved.saturating_add(bytes);
         if self.looks.back().is_none_or(|last| now - last.at >= APART) {
             self.looks.push_back(Look { at: now, moved: self.moved });
         }
-        // One at the edge of the window or before it stays, so that the window is always full.
+        // One look at or before the edge of the window is kept, so that the window is always full.
         while self.looks.get(1).is_some_and(|look| now - look.at >= WINDOW) {
             self.looks.pop_front();
         }
     }
 
-    /// Nothing is under way: the link is gone, or everything has moved, or it is paused. The next look begins anew.
+    /// Nothing is under way: the link is gone, everything has moved, or it is paused. The next look starts again.
     pub fn stop(&mut self) {
         self.looks.clear();
         self.position = None;
     }
 
-    /// Bytes a second; `None` while nothing moves by design, and for the first half second.
+    /// Bytes per second; `None` while nothing can move, and for the first half second.
     pub fn rate(&self, now: Instant) -> Option<u64> {
         let (moved, time) = self.window(now)?;
         let rate = u128::from(moved) * 1_000_000_000 / time.as_nanos();
         Some(u64::try_from(rate).unwrap_or(u64::MAX))
     }
 
-    /// How long so many bytes will take; `None` while there is no rate, or none at which they would ever come.
+    /// How long this many bytes will take; `None` while there is no rate, or if they would never arrive at that rate.
     pub fn time_for(&self, now: Instant, bytes: u64) -> Option<Duration> {
         let (moved, time) = self.window(now)?;
         let nanos = (u128::from(bytes) * time.as_nanos()).checked_div(moved.into())?;
         u64::try_from(nanos).ok().map(Duration::from_nanos)
     }
 
-    /// What has moved in the window that ends now, and how long that is.
+    /// What has moved in the window that ends now, and the length of the window.
     fn window(&self, now: Instant) -> Option<(u64, Duration)> {
         let in_window = self.looks.iter().rev().find(|look| now - look.at >= WINDOW);
         let from = in_window.or_else(|| self.looks.front())?;
@@ -176,7 +176,7 @@ mod tests {
             assert_eq!(meter.rate(at(10_000 + stalled)), Some(0));
             assert_eq!(meter.time_for(at(10_000 + stalled), 1), None);
         }
-        // Whether somebody looks meanwhile makes no difference.
+        // Looking in between makes no difference.
         (100..150).for_each(|tick| meter.handle_moved(at(100 * tick), 0));
         assert_eq!(meter.rate(at(15_000)), Some(0));
         steady(&mut meter, 15_000, 21_000);

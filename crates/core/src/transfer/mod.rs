@@ -1,7 +1,7 @@
-//! Files over messages: offer, cut, acknowledge, resume.
+//! Files over messages: offered, cut into chunks, acknowledged, resumed.
 //!
-//! [`Transfers`] speaks the subprotocol `bowline.v1` over any channel of binary messages. It never touches a file: what
-//! it wants read, hashed, written or made durable comes out as an [`Event`], and the answer goes in as a call.
+//! [`Transfers`] speaks the subprotocol `bowline.v1` over any channel of binary messages. It never touches a file:
+//! whatever must be read, hashed, written or made durable comes out as an [`Event`], and the answer goes in as a call.
 //!
 //! ```text
 //!  sender                                                                receiver
@@ -15,8 +15,8 @@
 //! ```
 //!
 //! A link may end at any moment. The sender keeps its transfers and offers them again on the next link under the same
-//! id. The receiver says how much it has made durable, and sending resumes from there. What a receiver has to keep for
-//! that, and a store in memory, are in the [manual](crate::manual::session).
+//! ids. The receiver says how much it has made durable, and sending resumes from there. The
+//! [manual](crate::manual::session) shows what a receiver must store for that, and a store in memory.
 
 mod agenda;
 mod ahead;
@@ -94,14 +94,14 @@ pub use traffic::Traffic;
 pub use validator::{Validator, ValidatorError};
 pub use wire::SUBPROTOCOL;
 
-/// A transfer that was offered or asked for twice.
+/// A transfer was offered or requested twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("transfer {0} is already under way")]
 pub struct AlreadyKnown(pub TransferId);
 
 /// Many files over one channel of messages, link after link.
 ///
-/// Tell it when a link begins and ends, pass it every message that comes ([`handle_message`](Self::handle_message)),
+/// Report when a link begins and ends, pass in every message that arrives ([`handle_message`](Self::handle_message)),
 /// and send what it produces ([`poll_message`](Self::poll_message)). Carry out its [`Event`]s and answer them.
 ///
 /// ```
@@ -125,37 +125,37 @@ pub struct AlreadyKnown(pub TransferId);
 pub struct Transfers {
     role: Role,
     config: Config,
-    /// What our HELLO says of optional features.
+    /// The optional features announced in our HELLO.
     features: u64,
     now: Instant,
     link: Option<Link>,
-    /// How many bytes of files the links before this one have carried.
+    /// How many bytes of files the previous links have carried.
     carried: u64,
-    /// How many offers and requests may be out on the next link.
+    /// How many offers and requests may be outstanding on the next link.
     ahead: Ahead,
     outgoing: BTreeMap<TransferId, Outgoing>,
     incoming: BTreeMap<TransferId, Incoming>,
     wanted: BTreeMap<TransferId, Wanted>,
-    /// What the peer asked for and we have not offered yet.
+    /// What the peer requested and we have not offered yet.
     asked: BTreeMap<TransferId, Asked>,
-    /// What it asked for, has no handle open, and is not over: its OFFER waits to leave, which it may never do, or its digest is
-    /// made here.
+    /// What the peer requested that has no open handle and is not over: its OFFER waits to leave, and may never leave,
+    /// or its digest is being computed here.
     owed: BTreeSet<TransferId>,
-    /// What this end has paused, also while there is no link.
+    /// What this end has paused, even while there is no link.
     paused: BTreeSet<TransferId>,
-    /// What was cancelled, and whose part the peer is to throw away when there is a link.
+    /// Cancelled transfers whose parts the peer must discard once there is a link.
     discards: Discards,
     turns: Turns,
-    /// Which outgoing transfers have sent everything, and their FIN is next.
+    /// Outgoing transfers that have sent everything and send FIN next.
     fins: VecDeque<TransferId>,
-    /// Which incoming transfers have something to acknowledge.
+    /// Incoming transfers with something to acknowledge.
     acks: VecDeque<TransferId>,
-    /// Who is given credit next where a limit on the rate makes it scarce.
+    /// Whose turn it is to get credit, where a rate limit makes it scarce.
     shares: Turns,
-    /// Which wanted ones are asked for next.
+    /// Which wanted transfers are requested next.
     asking: VecDeque<TransferId>,
     agenda: Agenda,
-    /// Which ones wait for a place at an end that is busy, and until when.
+    /// Transfers that wait for a place at a busy peer, and until when.
     put_off: Agenda,
     events: VecDeque<Event>,
     unseen: Unseen,
@@ -176,7 +176,7 @@ macro_rules! context {
 use context;
 
 impl Transfers {
-    /// No transfers yet, and no link. The role only decides which end uses odd numbers for handles.
+    /// Starts without transfers and without a link. The role only decides which end uses odd handles.
     pub fn new(role: Role, config: Config, now: Instant) -> Self {
         Self {
             role,
@@ -215,9 +215,9 @@ impl Transfers {
         self.link = Some(Link::new(self.now, self.role, &self.config, self.features, ahead, rtt));
     }
 
-    /// The link is gone. What was being received is made durable as far as it came ([`Event::Detach`]), and forgotten
-    /// here unless this end asked for it. What was being sent waits for the next link, except what the peer had asked
-    /// for: that ends by an [`Event::Failed`], and the peer asks again.
+    /// The link is gone. Incoming transfers are made durable as far as they arrived ([`Event::Detach`]) and forgotten
+    /// here unless this end requested them. Outgoing transfers wait for the next link, except those that the peer
+    /// requested: they end by an [`Event::Failed`], and the peer requests them again.
     pub fn handle_link_down(&mut self, now: Instant) {
         self.advance(now);
         let Some(link) = self.link.take() else { return };
@@ -279,8 +279,8 @@ impl Transfers {
 
     // ----- outputs -----
 
-    /// The next thing to do or to know. If a host never asks, the link ends once the peer has caused some 65,000 of
-    /// these.
+    /// The next thing to do or to know. If a host never calls this, the link ends once the peer has caused some 65,000
+    /// events.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         self.unseen.handle_look(self.events.len());
@@ -293,24 +293,24 @@ impl Transfers {
         earliest(self.agenda.first(), earliest(limits, self.guard_deadline()))
     }
 
-    /// Says these features in the HELLO of each link to come.
+    /// Announces these features in the HELLO of each later link.
     pub(crate) fn announce(&mut self, features: u64) {
         self.features = features;
     }
 
-    /// Whether this link broke the protocol, so that nothing on it counts any more.
+    /// Whether this link violated the protocol, so that nothing on it counts any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.broken)
     }
 
     // ----- inside -----
 
-    /// Time that steps back is time that stands still.
+    /// If time steps back, it stands still.
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
-    /// An id names one transfer, and a transfer goes one way.
+    /// An id identifies one transfer, and a transfer has one direction.
     fn sends(&self, id: TransferId) -> bool {
         self.outgoing.contains_key(&id) || self.asked.contains_key(&id)
     }
@@ -334,8 +334,7 @@ impl Transfers {
         true
     }
 
-    /// Something has happened to this transfer: when it has something to do, and whether it has something to say, may
-    /// have changed.
+    /// Something has happened to this transfer: its deadline, and whether it has something to send, may have changed.
     fn note(&mut self, id: TransferId) {
         let mut outgoing = self.outgoing.get_mut(&id);
         if outgoing.as_mut().is_some_and(|outgoing| outgoing.queue_fin()) {
@@ -370,7 +369,7 @@ impl Transfers {
         }
     }
 
-    /// The link cannot go on.
+    /// Reports that the link cannot continue.
     pub(crate) fn break_link(&mut self, code: Code, text: impl Into<String>) {
         let text = text.into();
         if let Some(link) = self.link.as_mut().filter(|link| !link.broken) {

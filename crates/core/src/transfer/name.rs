@@ -10,10 +10,10 @@ const MAX_COMPONENT: usize = 255;
 /// The most components that a name may have.
 const MAX_DEPTH: usize = 64;
 
-/// A relative, `/`-separated file name that no system reads as anything else.
+/// A relative, `/`-separated file name that no system interprets as anything else.
 ///
-/// A name from a peer becomes a `SafeName` before anything looks at a disk. What it refuses is listed at
-/// [`NameError`]; anything else is kept as it came, Chinese characters, emoji and inner spaces included.
+/// A name from a peer becomes a `SafeName` before anything looks at a disk. [`NameError`] lists what is refused;
+/// anything else is kept as received, including Chinese characters, emoji and inner spaces.
 ///
 /// ```
 /// use bowline_core::transfer::{NameError, SafeName};
@@ -47,13 +47,13 @@ pub enum NameError {
     /// A character that some system treats specially: a control character, `\`, `:`, `*`, `?`, `"`, `<`, `>`, `|`.
     #[error("the name holds the character {0:?}")]
     Character(char),
-    /// A component ends in a dot or in a space, which Windows drops.
+    /// A component ends with a dot or a space, which Windows drops.
     #[error("a part of the name ends in a dot or a space")]
     Ending,
     /// A component is a device on Windows, such as `NUL` or `COM1.txt`.
     #[error("a part of the name is a device name on Windows")]
     Device,
-    /// The bytes are no UTF-8.
+    /// The bytes are not UTF-8.
     #[error("the name is not UTF-8")]
     NotUtf8,
 }
@@ -62,7 +62,7 @@ impl SafeName {
     /// Checks a name.
     ///
     /// # Errors
-    /// The first rule that the name breaks.
+    /// The first rule that the name violates.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
@@ -78,20 +78,20 @@ impl SafeName {
         Ok(Self(name.into()))
     }
 
-    /// What the listing of all that there is goes by.
+    /// The name used for the listing of everything.
     pub(super) fn of_everything() -> Self {
         Self("listing".into())
     }
 
-    /// The name of something in the folder of this name.
+    /// The name of an entry in the folder with this name.
     ///
     /// # Errors
-    /// The first rule that `part` breaks, or the whole of it.
+    /// The first rule that `part`, or the whole name, violates.
     pub fn child(&self, part: &str) -> Result<Self, NameError> {
         Self::parse(&alloc::format!("{self}/{part}"))
     }
 
-    /// The name as it came.
+    /// The name as received.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -130,7 +130,7 @@ fn check_component(part: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Windows finds its devices in any folder, in any case, and whatever follows the first dot.
+/// Windows finds its devices in any folder, regardless of case and of anything after the first dot.
 fn is_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default().trim_end_matches(' ');
     if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]

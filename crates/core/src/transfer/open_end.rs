@@ -1,4 +1,4 @@
-//! Files whose length nobody knows before their end: what comes through a pipe.
+//! Files whose length is unknown before their end: what comes through a pipe.
 //!
 //! | what | with a known length | without |
 //! |---|---|---|
@@ -18,16 +18,16 @@ use alloc::format;
 use alloc::vec::Vec;
 
 impl Transfers {
-    /// The source of a transfer of unknown length ends here. A read that is out, and not answered, is asked for again
-    /// as far as there is something.
+    /// The source of a transfer of unknown length ends here. An unanswered read is requested again if there is
+    /// something left to read.
     ///
-    /// An end before what was provided, or another one than before, says that the source is not one file: the transfer
-    /// fails with [`Code::SourceChanged`].
+    /// An end before what was provided, or different from an earlier end, says that the source is not one file: the
+    /// transfer fails with [`Code::SourceChanged`].
     pub fn end(&mut self, now: Instant, id: TransferId, length: u64) {
         self.outgoing_step(now, id, |outgoing, cx| outgoing.end_at(cx, length));
     }
 
-    /// Why this peer, once its HELLO is in, cannot be offered a file of this length.
+    /// Why this peer, once its HELLO has arrived, cannot be offered a file of this length.
     pub(super) fn unoffered(&self, length: Option<u64>) -> Option<Failure> {
         let peer = self.peer().filter(|peer| length.is_none() && !takes_unknown(peer))?;
         let text = format!(
@@ -37,7 +37,7 @@ impl Transfers {
         Some(Failure::local(Code::Unsupported, text))
     }
 
-    /// The peer's HELLO is in: what has waited for it is offered, or has failed.
+    /// The peer's HELLO has arrived: what waited for it is offered, or fails.
     pub(super) fn offer_unknown(&mut self) {
         let now = self.now;
         let waiting: Vec<_> = self.outgoing.values().filter(|outgoing| outgoing.is_open_ended()).collect();
@@ -53,7 +53,7 @@ impl Transfers {
 }
 
 impl Link {
-    /// Whether the peer has said that it takes files of unknown length.
+    /// Whether the peer has announced that it accepts files of unknown length.
     pub(super) fn takes_unknown(&self) -> bool {
         self.peer.as_ref().is_some_and(takes_unknown)
     }
@@ -64,7 +64,7 @@ fn takes_unknown(peer: &Hello) -> bool {
 }
 
 impl Outgoing {
-    /// Whether it was offered, or is to be, without a length.
+    /// Whether it was or will be offered without a length.
     pub(super) fn is_open_ended(&self) -> bool {
         self.offer().length.is_none()
     }
@@ -81,7 +81,7 @@ impl Outgoing {
         Fate::Lives
     }
 
-    /// Tells a source that cannot be read again what it may forget.
+    /// Tells a source that cannot be read again how much it may forget.
     pub(super) fn release(&self, cx: &mut Context<'_>) {
         if self.is_open_ended() && self.durable() > 0 {
             cx.events.push_back(Event::Release { id: self.id(), upto: self.durable() });

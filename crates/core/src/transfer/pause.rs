@@ -1,11 +1,12 @@
 //! Pause and resume: either end stops the bytes of one transfer for a while, and the others get its share.
 //!
-//! A pause belongs to the end that said it. It outlives links: whoever begins transfers does not begin one that it has
-//! paused, and whoever answers pauses it again on the next link. Bytes move when neither end has paused.
+//! A pause belongs to the end that asked for it, and outlives links: an end does not start a transfer that it has
+//! paused, and an end that answers one pauses it again on the next link. Bytes move when neither end has paused.
 //!
-//! The credit of a paused transfer is void, so that the receiver can promise its memory to others. The sender says
-//! PAUSE as its last word before it stops, be it its own or the answer to its receiver's, and counts them; a RESUME of
-//! the receiver says how many it has heard. So both know which acknowledgements are older than the pause.
+//! The credit of a paused transfer is void, so that the receiver can promise its memory to others. PAUSE is the last
+//! thing that a sender says before it stops, whether it pauses itself or answers its receiver, and it counts its
+//! PAUSEs. A receiver's RESUME says how many of them it has heard. So both know which acknowledgements are older than
+//! the pause.
 
 use super::receive::Incoming;
 use super::send::Outgoing;
@@ -17,9 +18,9 @@ use crate::Instant;
 pub(super) struct Halt {
     /// This end.
     pub(super) here: bool,
-    /// Our PAUSE is out on this link, and no RESUME after it.
+    /// Whether our PAUSE left on this link, with no RESUME after it.
     pub(super) said: bool,
-    /// The other end, since when.
+    /// The other end, and since when.
     pub(super) there: Option<Instant>,
 }
 
@@ -29,17 +30,18 @@ impl Halt {
         self.here || self.there.is_some()
     }
 
-    /// A new link: what the other end had said is said again, or over.
+    /// A new link: the other end repeats its pause, or it is over.
     pub(super) fn begin_link(&mut self) {
         *self = Self { here: self.here, ..Self::default() };
     }
 }
 
 impl Transfers {
-    /// Stops the bytes of a transfer until [`resume`](Self::resume), on this link and on all that follow. What is on
-    /// its way arrives; what has arrived whole is finished. False if there is no such transfer.
+    /// Stops the bytes of a transfer until [`resume`](Self::resume), on this link and all later ones. Bytes that are
+    /// under way still arrive, and a file that has completely arrived is finished. Returns false if there is no such
+    /// transfer.
     ///
-    /// A pause of ours has no deadline. One of the peer is borne for
+    /// A pause of ours has no deadline. A pause of the peer is accepted for
     /// [`pause_timeout`](super::Config::pause_timeout).
     pub fn pause(&mut self, now: Instant, id: TransferId) -> bool {
         self.advance(now);
@@ -53,8 +55,8 @@ impl Transfers {
         true
     }
 
-    /// Takes our [`pause`](Self::pause) back. False if we had not paused it. Bytes move again if the peer has not paused
-    /// it too.
+    /// Ends our [`pause`](Self::pause). Returns false if we had not paused it. Bytes move again unless the peer has
+    /// paused it too.
     pub fn resume(&mut self, now: Instant, id: TransferId) -> bool {
         self.advance(now);
         if !self.paused.remove(&id) {

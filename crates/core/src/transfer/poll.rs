@@ -1,4 +1,4 @@
-//! Messages out: control first, then chunks, cut when the transport has room for them.
+//! Outgoing messages: control frames first, then chunks, cut when the transport has room for them.
 
 use super::link::Route;
 use super::wire::{Frame, Request};
@@ -10,7 +10,7 @@ impl Transfers {
     /// The next message to send, if there is one and `room` is not 0.
     ///
     /// Chunks are cut here, as late as possible and never more than the window and the peer's credit allow; so call
-    /// this only when the transport can take more. A message may be larger than `room`, by one chunk at most.
+    /// this only when the transport can accept more. A message may exceed `room`, by at most one chunk.
     pub fn poll_message(&mut self, now: Instant, room: usize) -> Option<Parts> {
         if room == 0 {
             return None;
@@ -18,7 +18,7 @@ impl Transfers {
         self.poll_control(now).or_else(|| self.poll_file())
     }
 
-    /// The next message that is not of the bulk: nothing else goes before it.
+    /// The next control message: nothing else goes before it.
     pub(crate) fn poll_control(&mut self, now: Instant) -> Option<Parts> {
         self.advance(now);
         self.tell_discard();
@@ -32,7 +32,7 @@ impl Transfers {
         self.poll_ack().or_else(|| self.poll_request()).map(Frame::encode)
     }
 
-    /// The next offer or chunk, once there is no [control](Self::poll_control).
+    /// The next offer or chunk, if there is no [control message](Self::poll_control).
     pub(crate) fn poll_file(&mut self) -> Option<Parts> {
         if self.is_broken() {
             return None;
@@ -76,12 +76,12 @@ impl Transfers {
         None
     }
 
-    /// The side of the link that this end takes.
+    /// Which end of the link this is.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The transfers under way that send, in the order of their ids.
+    /// The outgoing transfers under way, in the order of their ids.
     pub fn sending(&self) -> impl Iterator<Item = TransferId> {
         self.outgoing.values().map(super::send::Outgoing::id)
     }

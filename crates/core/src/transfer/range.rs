@@ -1,12 +1,12 @@
-//! Which part of a file is asked for.
+//! Parts of files that can be requested.
 
 use core::fmt;
 use core::ops;
 use core::str::FromStr;
 
-/// Which bytes of a file: those from one offset on, up to another or up to the end. By default all of them.
+/// A range of bytes of a file: from one offset up to another or to the end. By default all of them.
 ///
-/// As text it is what HTTP makes of it: the first byte and the last, both counted.
+/// As text it has the form of HTTP: the first and the last byte, both inclusive.
 ///
 /// ```
 /// use bowline_core::transfer::ByteRange;
@@ -20,23 +20,23 @@ use core::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ByteRange {
     from: u64,
-    /// The first byte that does not belong to it; [`END`](Self::END) stands for the end of the file.
+    /// The first byte after it; [`END`](Self::END) stands for the end of the file.
     to: u64,
 }
 
-/// A range that no file has.
+/// An invalid range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RangeError {
-    /// There is nothing between its ends.
+    /// It contains no bytes.
     #[error("the range from byte {from} up to byte {to} is empty")]
     Empty {
         /// Where it begins.
         from: u64,
-        /// The first byte behind it.
+        /// The first byte after it.
         to: u64,
     },
-    /// Its ends are exchanged.
+    /// Its ends are swapped.
     #[error("the first byte, {first}, comes after the last, {last}")]
     Reversed {
         /// The first byte.
@@ -44,7 +44,7 @@ pub enum RangeError {
         /// The last byte.
         last: u64,
     },
-    /// This file ends before it begins.
+    /// The file ends before the range begins.
     #[error("the range begins at byte {from}, and the file has {length} bytes")]
     Beyond {
         /// Where it begins.
@@ -52,19 +52,19 @@ pub enum RangeError {
         /// How many bytes the file has.
         length: u64,
     },
-    /// The text does not stand for a range.
+    /// The text is not a range.
     #[error("a range is written FIRST-LAST or FIRST-, in bytes")]
     Syntax,
 }
 
 impl ByteRange {
-    /// Everything, also of a file that is empty.
+    /// Everything, even of an empty file.
     pub const WHOLE: Self = Self { from: 0, to: Self::END };
 
     /// What stands for the end of a file, whatever its length.
     pub const END: u64 = u64::MAX;
 
-    /// The bytes from `from` on, up to and without `to`; [`END`](Self::END) leaves that open.
+    /// The bytes from `from` up to but excluding `to`; [`END`](Self::END) means up to the end.
     ///
     /// # Errors
     /// `Empty` unless `from` is below `to`.
@@ -77,7 +77,7 @@ impl ByteRange {
         self.from
     }
 
-    /// The offset behind the last byte, or [`END`](Self::END).
+    /// The offset after the last byte, or [`END`](Self::END).
     pub const fn to(self) -> u64 {
         self.to
     }
@@ -87,10 +87,10 @@ impl ByteRange {
         self == Self::WHOLE
     }
 
-    /// Where it lies in a file of this length. What it has beyond the end is cut off.
+    /// The range within a file of this length. Anything beyond the end is cut off.
     ///
     /// # Errors
-    /// `Beyond` if nothing of it is left. The whole of an empty file is there.
+    /// `Beyond` if nothing of it is left. The whole of an empty file is valid.
     pub fn within(self, length: u64) -> Result<ops::Range<u64>, RangeError> {
         if self.from >= length && !self.is_whole() {
             return Err(RangeError::Beyond { from: self.from, length });
@@ -98,7 +98,7 @@ impl ByteRange {
         Ok(self.from..self.to.min(length))
     }
 
-    /// Whether so many bytes may be what there is of it in some file.
+    /// Whether this many bytes may be the result of the range in some file.
     pub fn admits(self, length: u64) -> bool {
         self.is_whole() || (1..=self.to - self.from).contains(&length)
     }
@@ -130,7 +130,7 @@ impl FromStr for ByteRange {
         if last < first {
             return Err(RangeError::Reversed { first, last });
         }
-        // No file is so long that it could have a byte behind the last.
+        // No file is long enough to have a byte after the last offset.
         Self::new(first, last.saturating_add(1))
     }
 }

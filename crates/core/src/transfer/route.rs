@@ -1,4 +1,4 @@
-//! Messages in: each frame finds the transfer that it is for.
+//! Incoming messages: each frame is passed to its transfer.
 
 use super::cancel::cancel;
 use super::event::{Event, Failure};
@@ -13,14 +13,14 @@ use alloc::format;
 use bytes::Bytes;
 use core::time::Duration;
 
-/// What a peer is told to wait that has too many open transfers, or this very one.
+/// How long a peer must wait that has too many open transfers, or has this one open already.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
-/// How many answers may wait for a peer who does not read, beside those of its open transfers.
+/// How many answers may be queued for a peer that does not read, besides those of its open transfers.
 const MOST_UNSENT: usize = 1024;
 
 impl Transfers {
-    /// A binary message came. It is handed back if there is no link that it could belong to, or if its type is one
-    /// of those that are not ours (0x50 to 0x5f).
+    /// A binary message arrived. It is returned if there is no link that it could belong to, or if its type is one of
+    /// those that are not ours (0x50 to 0x5f).
     pub fn handle_message(&mut self, now: Instant, message: Bytes) -> Option<Bytes> {
         self.advance(now);
         let told = self.events.len();
@@ -40,7 +40,7 @@ impl Transfers {
         if link.broken {
             return None;
         }
-        // Honest peers leave a few answers for each open transfer, however slowly they read.
+        // Honest peers cause a few answers for each open transfer, however slowly they read.
         if link.unsent() > MOST_UNSENT.saturating_add(self.config.max_transfers.saturating_mul(8) as usize) {
             self.break_link(Code::Protocol, "requests come faster than their answers are read");
             return None;
@@ -63,7 +63,7 @@ impl Transfers {
             self.count_damaged(kind, place);
         }
         match (damaged, kind, route) {
-            // A damaged chunk is sent again; damage in anything else leaves too much unsaid.
+            // A damaged chunk is sent again; damage in any other frame leaves too much unknown.
             (true, wire::kind::DATA, Some(Route::Incoming(id))) => {
                 self.incoming_step(self.now, id, |incoming, cx| incoming.handle_damaged(cx, place));
             }
@@ -71,7 +71,7 @@ impl Transfers {
             (false, kind, _) if first && kind != wire::kind::HELLO => {
                 self.break_link(Code::Protocol, "the first frame is not a HELLO");
             }
-            // An offer that cannot be taken concerns nobody else.
+            // An invalid offer affects nothing else.
             (false, wire::kind::OFFER | wire::kind::REQUEST, None) => {
                 self.refuse(handle, &Failure::local(error.fault.code(), format!("{error}")));
             }
@@ -79,7 +79,7 @@ impl Transfers {
         }
     }
 
-    /// Answers a REQUEST or an OFFER that is not even looked at; its handle is used up.
+    /// Answers a REQUEST or an OFFER that was not even parsed; its handle is used up.
     fn refuse(&mut self, handle: Handle, failure: &Failure) {
         if let Some(link) = &mut self.link {
             if !link.open_by_peer(handle, Route::Asked(TransferId::from_bytes([0; 16]))) {
@@ -206,7 +206,7 @@ impl Transfers {
         self.note(id);
     }
 
-    /// Whether an offer or a request comes in time. If it does not, it has been answered.
+    /// Whether an offer or a request is within the rate limit. If not, it has been answered.
     fn admit(&mut self, handle: Handle) -> bool {
         let now = self.now;
         let refused = self.link.as_mut().and_then(|link| link.guard.handle_offer(now));
@@ -216,7 +216,7 @@ impl Transfers {
         refused.is_none()
     }
 
-    /// A second try, mostly, of whoever has waited for too long: the first one may still come to its end.
+    /// Usually the second attempt of a peer that has waited too long; the first may still end.
     fn refuse_known(&mut self, handle: Handle) {
         let text = "the transfer is already open on this connection";
         self.refuse(handle, &Failure { retry_after: BUSY_WAIT, ..Failure::local(Code::Busy, text) });
@@ -273,7 +273,7 @@ impl Transfers {
         let Some(link) = &self.link else { return };
         let route = link.route(handle);
         if route.is_none() && link.was_open(handle) {
-            // What crossed the end of its transfer is late, not wrong.
+            // A frame that crossed the end of its transfer is late, not wrong.
             return self.count_late(&frame);
         }
         self.count_idle(&frame);
@@ -317,7 +317,7 @@ impl Transfers {
             (Some(Route::Wanted(id)), Frame::Cancel(_, cancel)) => {
                 link.close(handle);
                 if cancel.discard {
-                    // What earlier links have brought.
+                    // The part that earlier links have brought.
                     self.events.push_back(Event::Discard { id });
                 }
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
@@ -329,7 +329,7 @@ impl Transfers {
                 self.paused.remove(&id);
                 self.events.push_back(Event::Failed { id, failure: Failure::by_peer(cancel) });
             }
-            // A newer peer may have more to say of a REQUEST than is known here.
+            // A newer peer may answer a REQUEST with frames unknown here.
             (Some(Route::Wanted(id) | Route::Asked(id)), frame @ Frame::Unsupported(..)) => {
                 self.fail(now, id, misplaced(&frame));
             }

@@ -1,4 +1,4 @@
-//! The transfers that send: offered in the order of their coming, and served in the order of their shares.
+//! Outgoing transfers: offered in the order in which they came, and served according to their shares.
 
 use super::limiter::Limiter;
 use super::send::{Chunk, Context, Fate, Outgoing};
@@ -9,7 +9,7 @@ use crate::message::Parts;
 use core::iter;
 
 impl Transfers {
-    /// Lets something happen to a transfer that sends; false if there is no such transfer.
+    /// Runs a step of an outgoing transfer; returns false if there is no such transfer.
     pub(super) fn outgoing_step(
         &mut self,
         now: Instant,
@@ -29,7 +29,7 @@ impl Transfers {
         true
     }
 
-    /// Lets the transfer that waits longest offer itself.
+    /// Offers the transfer that has waited longest.
     pub(super) fn poll_offer(&mut self) -> Option<Parts> {
         let now = self.now;
         let mut cx = context!(self);
@@ -44,7 +44,7 @@ impl Transfers {
                 continue;
             };
             if outgoing.is_open_ended() && !link.takes_unknown() {
-                // The peer's HELLO brings it back, or ends it.
+                // The peer's HELLO will bring it back, or end it.
                 continue;
             }
             self.turns.join(id, outgoing.priority());
@@ -59,7 +59,7 @@ impl Transfers {
         None
     }
 
-    /// A FIN, or the chunk of the transfer whose turn it is.
+    /// A FIN, or a chunk of the transfer whose turn it is.
     pub(super) fn poll_bulk(&mut self) -> Option<Parts> {
         let now = self.now;
         let fin = iter::from_fn(|| self.fins.pop_front())
@@ -80,7 +80,7 @@ impl Transfers {
                 self.outgoing.get_mut(&id).map(|outgoing| outgoing.poll_data(now, &mut link.flow, most));
             match polled {
                 None | Some(Chunk::Nothing) => idle += 1,
-                // The window is everybody's: nobody else may use up what this one waits for.
+                // All share the window: others must not use up what this one waits for.
                 Some(Chunk::Full) => break,
                 Some(Chunk::Sent(handle, data)) => {
                     chunk = Some((id, handle, data));
@@ -102,7 +102,7 @@ impl Transfers {
         Some(Frame::Data(handle, data).encode())
     }
 
-    /// The time of this transfer has come, if it is one that sends.
+    /// A deadline of this transfer was reached; does nothing if it is not outgoing.
     pub(super) fn sending_timeout(&mut self, id: TransferId) {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return };
         if outgoing.handle_timeout(&mut context!(self)) == Fate::Ended {
@@ -112,7 +112,7 @@ impl Transfers {
         }
     }
 
-    /// A transfer that sends has ended, well or badly, and an event of it says how.
+    /// An outgoing transfer has ended, and one of its events says how.
     fn forget_outgoing(&mut self, id: TransferId) {
         self.outgoing.remove(&id);
         self.owed.remove(&id);
@@ -121,7 +121,7 @@ impl Transfers {
         self.try_sooner();
     }
 
-    /// When a limit on the rate lets the next chunk pass.
+    /// When a rate limit allows the next chunk.
     pub(super) fn sending_deadline(&self) -> Option<Instant> {
         let limiter = self.link.as_ref()?.limit_out.as_ref().filter(|_| !self.outgoing.is_empty())?;
         Some(Limiter::free_at(limiter)).filter(|free_at| *free_at > self.now)

@@ -1,39 +1,39 @@
-//! How often a transfer has come to nothing, and when it is worth another try.
+//! How often a transfer has failed, and when to try again.
 
 use super::event::Failure;
 use super::{Code, Config};
 use crate::Instant;
 use core::time::Duration;
 
-/// The longest wait for a peer who is busy, unless it asks for a longer one itself.
+/// The longest wait for a busy peer, unless the peer asks for a longer one.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The same of [whoever asks for all](super::places) of a link: soon enough that a place which becomes free is not left so
-/// for long, and one question of a link in that time is no burden.
+/// The same for the one that [asks for all](super::places) on a link: short enough that a free place is not unused for
+/// long, and one question per link in that time burdens nobody.
 pub(super) const SOON: Duration = Duration::from_secs(5);
 
-/// What a transfer has come to since it last got any further.
+/// The failures of a transfer since its last progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
     failed: u32,
     busy: u32,
-    /// Whether it was put off last because somebody was busy.
+    /// Whether it was last put off because the peer was busy.
     is_busy: bool,
-    /// When it was put off first because somebody was busy.
+    /// When it was first put off because the peer was busy.
     busy_since: Option<Instant>,
-    /// When it was put off first because a disk was full.
+    /// When it was first put off because a disk was full.
     full_since: Option<Instant>,
     /// The most that has ever arrived.
     most: u64,
 }
 
 impl Tries {
-    /// Whether nothing has come to nothing yet.
+    /// Whether nothing has failed yet.
     pub(super) fn is_first(&self) -> bool {
         (self.failed, self.busy) == (0, 0) && self.full_since.is_none()
     }
 
-    /// So much has arrived. Only what had never arrived before is progress: a disk may let each try begin, and take
-    /// nothing of any.
+    /// This much has arrived. Only bytes that had never arrived before are progress: a disk may let each attempt begin,
+    /// and accept nothing from any.
     pub(super) fn handle_received(&mut self, received: u64) {
         if received > self.most {
             *self = Self { most: received, ..Self::default() };
@@ -45,11 +45,11 @@ impl Tries {
         self.is_busy
     }
 
-    /// It has come to nothing once more: after how long it is to be tried again, if it is.
+    /// It has failed once more. Returns how long to wait before another attempt, if there should be one.
     ///
-    /// Who is busy says nothing about the transfer, so that is not counted. It is borne for as long as a pause, at longer
-    /// and longer distances, unless it asks for others who wait as well. A full disk says nothing about it either, and has a
-    /// time of its own.
+    /// A busy peer says nothing about the transfer, so that is not counted. It is tolerated for as long as a pause, at
+    /// increasing intervals, or at short ones if this transfer asks for all that wait. A full disk says nothing about
+    /// the transfer either, and has a time limit of its own.
     pub(super) fn again(
         &mut self,
         now: Instant,
@@ -90,7 +90,7 @@ mod tests {
         Failure { retry_after: Duration::from_secs(retry_after), ..Failure::local(code, "") }
     }
 
-    /// How long each of so many tries waits, made one after the other.
+    /// How long each of `count` attempts waits, made one after the other.
     fn waits(failure: &Failure, config: &Config, count: usize) -> Vec<Option<u64>> {
         let (mut now, mut tries) = (Instant::ZERO, Tries::default());
         let mut wait = || {

@@ -1,29 +1,30 @@
-//! Who is offered next, and whose chunk is next.
+//! Which transfer is offered next, and whose chunk is next.
 //!
-//! Transfers are offered in the order in which they came, as many at once as the peer takes. Those that are open share
-//! the link by weighted fair queueing: what a transfer has sent, divided by its weight, is its *due*, and the least due
-//! comes next. So small files do not wait behind large ones, and the order of chunks does not depend on their sizes.
+//! Transfers are offered in the order in which they came, as many at once as the peer accepts. Open transfers share the
+//! link by weighted fair queueing: what a transfer has sent, divided by its weight, is its *due*, and the transfer with
+//! the least due is next. So small files do not wait behind large ones, and the order of chunks does not depend on
+//! their sizes.
 
 use super::TransferId;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
 
-/// A byte counts for so much, divided by the weight.
+/// The due of one byte, before it is divided by the weight.
 const UNIT: u64 = 1 << 16;
 
-/// The transfers that send, by what they wait for.
+/// Outgoing transfers, by what they wait for.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// To be offered.
+    /// Waiting to be offered.
     waiting: VecDeque<TransferId>,
-    /// Under way; the least due first.
+    /// Under way, the least due first.
     shares: Vec<Share>,
-    /// Those of which nothing is to be sent before something happens to them: a great many may wait for an answer.
+    /// Those with nothing to send until something happens to them: very many may wait for an answer.
     asleep: BTreeMap<TransferId, Share>,
-    /// The due of whoever was served last.
+    /// The due of the transfer served last.
     clock: u64,
-    /// Whoever wakes up now owes at least this.
+    /// The least due of a transfer that wakes up now.
     floor: u64,
 }
 
@@ -35,13 +36,13 @@ struct Share {
 }
 
 impl Turns {
-    /// A new transfer, or one that is to be offered again.
+    /// A new transfer, or one that must be offered again.
     pub(super) fn wait(&mut self, id: TransferId) {
         self.drop_share(id);
         self.waiting.push_back(id);
     }
 
-    /// The link is gone: what was under way is offered first on the next one, in the order of now.
+    /// The link is gone: transfers under way are offered first on the next one, in their present order.
     pub(super) fn wait_all(&mut self, waits: impl Fn(TransferId) -> bool) {
         self.wake_all();
         for share in self.shares.iter().rev().filter(|share| waits(share.id)) {
@@ -55,12 +56,12 @@ impl Turns {
         self.waiting.front().copied()
     }
 
-    /// The transfer that waits longest does so no more.
+    /// Removes the transfer that has waited longest.
     pub(super) fn drop_first(&mut self) {
         self.waiting.pop_front();
     }
 
-    /// This transfer is open. Each step of priority is another share of the link.
+    /// This transfer is open. Each step of priority is one more share of the link.
     pub(super) fn join(&mut self, id: TransferId, priority: u16) {
         self.drop_share(id);
         self.insert(Share { id, weight: u64::from(priority) + 1, due: self.clock });
@@ -73,21 +74,21 @@ impl Turns {
         }
     }
 
-    /// Something has happened to this transfer, which may have something to send.
+    /// Something has happened to this transfer, so it may have something to send.
     pub(super) fn wake(&mut self, id: TransferId) {
         if let Some(share) = self.asleep.remove(&id) {
             self.rouse(share);
         }
     }
 
-    /// Something has happened to all of them.
+    /// The same for all of them.
     pub(super) fn wake_all(&mut self) {
         for share in mem::take(&mut self.asleep).into_values() {
             self.rouse(share);
         }
     }
 
-    /// The transfers under way that may have something to send, the one whose turn it is first.
+    /// The transfers under way that may have something to send, the next one first.
     pub(super) fn ids(&self) -> impl Iterator<Item = TransferId> {
         self.shares.iter().map(|share| share.id)
     }
@@ -98,7 +99,7 @@ impl Turns {
         self.asleep.extend(self.shares.drain(..count).map(|share| (share.id, share)));
     }
 
-    /// The first of [`ids`](Self::ids) has sent so many bytes.
+    /// The first of [`ids`](Self::ids) has sent this many bytes.
     pub(super) fn serve(&mut self, len: u64) {
         if self.shares.is_empty() {
             return;
@@ -106,13 +107,13 @@ impl Turns {
         let mut served = self.shares.remove(0);
         self.clock = self.clock.max(served.due);
         let cost = len.saturating_mul(UNIT);
-        // Who has nothing to send may catch up on two such chunks, but does not save its turns for ever.
+        // A transfer with nothing to send may catch up by two such chunks, but does not save up its turns for ever.
         self.floor = self.clock.saturating_sub(cost.saturating_mul(2));
         served.due = served.due.saturating_add(cost / served.weight);
         self.insert(served);
     }
 
-    /// Forgets the share of this transfer; says whether it had one.
+    /// Removes the share of this transfer; returns whether it had one.
     fn drop_share(&mut self, id: TransferId) -> bool {
         if self.asleep.remove(&id).is_some() {
             return true;
@@ -147,7 +148,7 @@ mod tests {
         TransferId::from_bytes([n; 16])
     }
 
-    /// How many of the next `chunks` each transfer sends, if those in `dry` have none; then these have.
+    /// How many of the next `chunks` each transfer sends, while those in `dry` have none; afterwards these have some.
     fn served(turns: &mut Turns, chunks: usize, len: u64, dry: &[u8]) -> BTreeMap<TransferId, usize> {
         let mut counts = BTreeMap::new();
         for _ in 0..chunks {

@@ -1,25 +1,25 @@
-//! What a peer has had told, and the host has not looked at.
+//! Events that a peer has caused, and the host has not polled.
 
 use alloc::format;
 use alloc::string::String;
 
-/// So many events may wait that were caused by what came; each holds what one frame has brought, at the most. One read brings
-/// fewer than that, even of frames that are made for it.
+/// How many events caused by input may be queued; each holds at most what one frame has brought. One read brings fewer
+/// than that, even if its frames are made for it.
 const MOST: usize = 64 << 10;
 
-/// How many of the events that wait were caused by what came.
+/// How many of the queued events were caused by input.
 #[derive(Debug, Default)]
 pub(crate) struct Unseen(usize);
 
 impl Unseen {
-    /// A message came, before which so many events waited, and so many behind it. What is wrong with a host that never looks
-    /// at them: nothing else bounds what is kept for it.
+    /// A message arrived; `before` and `behind` are how many events were queued before and after it. Returns the fault
+    /// of a host that never polls: nothing else limits what is kept for it.
     pub(crate) fn handle_message(&mut self, before: usize, behind: usize) -> Option<String> {
         self.0 += behind.saturating_sub(before);
         (self.0 > MOST).then(|| format!("{} events are waiting, and the host does not read them", self.0))
     }
 
-    /// The host has looked, and so many are left.
+    /// The host has polled, and this many events are left.
     pub(crate) fn handle_look(&mut self, left: usize) {
         self.0 = self.0.min(left);
     }

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// What tells one version of a source file from another without reading it: at most 64 bytes that only the sender
-/// understands, such as a hash of device, inode, size and times.
+/// Distinguishes versions of a source file without reading it: at most 64 bytes that only the sender understands, such
+/// as a hash of device, inode, size and times.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Validator {
     bytes: [u8; Self::MAX],
@@ -22,7 +22,7 @@ impl Validator {
     /// The validator made of these bytes.
     ///
     /// # Errors
-    /// There are more than [`Validator::MAX`].
+    /// If there are more than [`Validator::MAX`].
     pub fn from_bytes(from: &[u8]) -> Result<Self, ValidatorError> {
         let mut bytes = [0; Self::MAX];
         bytes.get_mut(..from.len()).ok_or(ValidatorError(from.len()))?.copy_from_slice(from);

@@ -1,4 +1,4 @@
-//! Files that we asked for: from REQUEST to the offer, and back if the offer comes to nothing.
+//! Requested files: from REQUEST to the offer, and back if the offer fails.
 
 use super::event::{Event, Failure, Progress, Stage};
 use super::pace::longest_work;
@@ -12,18 +12,18 @@ use crate::Instant;
 use alloc::format;
 use core::time::Duration;
 
-/// When a file is asked for again of which nothing is here any more.
+/// After how long a file is requested again of which nothing is left here.
 const ANEW: Duration = Duration::from_secs(1);
 
-/// A file that we asked for.
+/// A file that we requested.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) what: What,
-    /// Of a listing it is the whole.
+    /// For a listing this is the whole.
     pub(super) range: ByteRange,
-    /// What it has come to since something of it came last.
+    /// Its failures since something of it last arrived.
     tries: Tries,
-    /// Whether it has ever been offered, also to an earlier process: something of it may be here.
+    /// Whether it was ever offered, even to an earlier process: a part of it may be here.
     pub(super) was_offered: bool,
     pub(super) state: Asking,
     pub(super) earlier: Earlier,
@@ -31,21 +31,21 @@ pub(super) struct Wanted {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asking {
-    /// For a link, or for the time of another try.
+    /// For a link, or for the time of another attempt.
     Waiting { until: Option<Instant> },
-    /// REQUEST is out `since` then. When the peer was `heard` of last about it, if it was.
+    /// REQUEST left at `since`. `heard` is when the peer was last heard about it, if it was.
     Asked { handle: Handle, since: Instant, heard: Instant },
-    /// The offer has come.
+    /// The offer has arrived.
     Offered,
 }
 
-/// What the peer asked us for, and we have not offered yet.
+/// What the peer requested, and we have not offered yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) handle: Handle,
-    /// It was offered on an earlier link.
+    /// Whether it was offered on an earlier link.
     pub(super) again: bool,
-    /// When the peer was told last that we are at work on it.
+    /// When we last told the peer that we are at work on it.
     pub(super) told: Instant,
 }
 
@@ -61,8 +61,8 @@ impl Wanted {
         Self { what, range, tries: Tries::default(), was_offered, state, earlier: Earlier::default() }
     }
 
-    /// What is wrong with an offer that comes for it: a listing is one, and a part is a file, and not longer than what was
-    /// asked for.
+    /// The failure if an offer does not match: a listing must be a listing, and a part must be a file no longer than
+    /// what was requested.
     pub(super) fn mismatch(&self, offer: &Offer) -> Option<Failure> {
         let range = self.range;
         if matches!(self.what, What::Listing(_)) && offer.kind != Kind::Listing {
@@ -82,7 +82,7 @@ impl Wanted {
         Some(Failure::local(Code::LengthMismatch, text))
     }
 
-    /// How far it is before it is offered.
+    /// Its progress before it is offered.
     pub(super) fn progress(&self, is_paused: bool) -> Progress {
         let stage = match self.state {
             _ if is_paused => Stage::Paused { here: true, there: false },
@@ -92,18 +92,18 @@ impl Wanted {
         Progress { stage, length: None, received: 0, durable: 0, resent: 0 }
     }
 
-    /// Since when the peer is waited for, and was not heard of.
+    /// Since when we wait for the peer without hearing from it.
     pub(super) fn awaits_since(&self) -> Option<Instant> {
         if let Asking::Asked { heard, .. } = self.state { Some(heard) } else { None }
     }
 
-    /// Whether it may be asked for at once.
+    /// Whether it may be requested at once.
     pub(super) fn waits(&self) -> bool {
         matches!(self.state, Asking::Waiting { until: None })
     }
 
-    /// Our side has resumed it: the time of another try may have passed meanwhile. Says whether it may be asked for at
-    /// once.
+    /// Our side has resumed it: the time of another attempt may have passed meanwhile. Returns whether it may be
+    /// requested at once.
     pub(super) fn wake(&mut self, now: Instant) -> bool {
         if let Asking::Waiting { until } = &mut self.state {
             *until = until.filter(|until| *until > now);
@@ -111,32 +111,32 @@ impl Wanted {
         self.waits()
     }
 
-    /// Whether it waits for a place at an end that is busy.
+    /// Whether it waits for a place at a busy peer.
     pub(super) fn wants_place(&self) -> bool {
         matches!(self.state, Asking::Waiting { .. }) && self.tries.wants_place()
     }
 
-    /// It may be asked for at once.
+    /// Lets it be requested at once.
     pub(super) fn hurry(&mut self) {
         if let Asking::Waiting { until } = &mut self.state {
             *until = None;
         }
     }
 
-    /// A link has brought so much of it.
+    /// A link has brought this much of it.
     pub(super) fn learn(&mut self, earlier: Earlier) {
         self.tries.handle_received(earlier.received);
         self.earlier = earlier;
     }
 }
 
-/// Whether the sender says that what is here is of no use any more.
+/// Whether the sender says that the part here is no longer of use.
 fn is_discarded(failure: &Failure) -> bool {
     let is_gone = failure.leftover == Some(Leftover::Discard);
     failure.by_peer && failure.code == Code::SourceChanged && is_gone
 }
 
-/// What was asked for was not offered in `silent`. `at_work`: the peer has said that it is.
+/// The failure if nothing was offered for `silent`. `at_work` says whether the peer reported that it is.
 fn unanswered(what: &What, silent: Duration, at_work: bool) -> Failure {
     let silent = silent.as_secs();
     let text = match what {
@@ -152,8 +152,7 @@ fn unanswered(what: &What, silent: Duration, at_work: bool) -> Failure {
 }
 
 impl Transfers {
-    /// An incoming transfer has ended, well or badly, and an event of it says how; a file that we asked for may be
-    /// asked for again.
+    /// An incoming transfer has ended, and one of its events says how; a file that we requested may be requested again.
     pub(super) fn forget_incoming(&mut self, id: TransferId) {
         self.ask_again_or_forget(id);
         self.note(id);
@@ -177,7 +176,7 @@ impl Transfers {
         if let Some(incoming) = incoming {
             wanted.learn(incoming.earlier());
         }
-        // Others may have ended since: several do in the same moment.
+        // Others may have ended since: several may end at the same moment.
         let is_end = |event: &&mut Event| match event {
             Event::Done { id: ended, .. } | Event::Failed { id: ended, .. } => *ended == id,
             _ => false,
@@ -186,7 +185,8 @@ impl Transfers {
         let Event::Failed { failure, .. } = &*end else { return };
         let asks_for_all = asks_for_all(self.now, &self.put_off);
         let again = if went_on && is_discarded(failure) && self.config.attempts > 0 {
-            // What was here is not the beginning of what is there: it was damaged, or that has changed. All of it is new.
+            // The part here is not the beginning of what is there: it was damaged, or the file has changed. Everything
+            // is new.
             wanted.earlier = Earlier::default();
             Some(ANEW)
         } else {
@@ -210,12 +210,13 @@ impl Transfers {
         }
     }
 
-    /// The time of this transfer has come, be it [ours](Self::wanted_deadline) or not, if it is one that we asked for.
+    /// A deadline of this transfer was reached, [ours](Self::wanted_deadline) or not; does nothing if we did not
+    /// request it.
     pub(super) fn wanted_timeout(&mut self, id: TransferId) {
         let now = self.now;
         let Some(wanted) = self.wanted.get_mut(&id) else { return };
         match &mut wanted.state {
-            // If not, it has just been put off.
+            // Otherwise it has just been put off.
             Asking::Waiting { until } if until.is_some_and(|until| until <= now) => {
                 *until = None;
                 self.asking.push_back(id);
@@ -223,7 +224,7 @@ impl Transfers {
             Asking::Asked { handle, since, heard } => {
                 let (handle, failure) = (*handle, unanswered(&wanted.what, now - *since, heard > since));
                 if matches!(wanted.what, What::Listing(_)) {
-                    // Whoever makes one says so, and does not get further by being asked again.
+                    // A peer that makes a listing says so; asking again would not help.
                     self.wanted.remove(&id);
                 }
                 self.refuse_open(handle, &failure);
@@ -234,7 +235,7 @@ impl Transfers {
         }
     }
 
-    /// The peer is at work on what we asked for: a large folder takes a while to be listed.
+    /// The peer is at work on our request: listing a large folder takes a while.
     pub(super) fn handle_looking(&mut self, id: TransferId) {
         let now = self.now;
         let Some(Wanted { state: Asking::Asked { since, heard, .. }, .. }) = self.wanted.get_mut(&id) else {
@@ -246,14 +247,14 @@ impl Transfers {
         self.note(id);
     }
 
-    /// What the peer asked for is answered.
+    /// What the peer requested is answered.
     pub(super) fn take_asked(&mut self, id: TransferId) -> Option<Asked> {
         let asked = self.asked.remove(&id)?;
         self.note(id);
         Some(asked)
     }
 
-    /// Tells the peer that we are at work on what it asked for, if it is time.
+    /// Tells the peer that we are at work on its request, if it is time.
     pub(super) fn asked_timeout(&mut self, id: TransferId) {
         let now = self.now;
         let Some(asked) = self.asked.get_mut(&id).filter(|asked| asked.deadline() <= now) else { return };
@@ -263,7 +264,7 @@ impl Transfers {
         }
     }
 
-    /// The link is gone: what was asked for is asked for first on the next one.
+    /// The link is gone: what was requested is requested first on the next one.
     pub(super) fn ask_all_again(&mut self) {
         for (id, wanted) in self.wanted.iter_mut().rev().filter(|(_, wanted)| !wanted.waits()) {
             wanted.state = Asking::Waiting { until: None };

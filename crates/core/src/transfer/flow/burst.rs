@@ -1,25 +1,25 @@
-//! How close acknowledgements follow each other.
+//! How closely acknowledgements follow each other.
 
 use super::Rate;
 use crate::Instant;
 
-/// A receiver acknowledges every second chunk, and more at once if they came together.
+/// A receiver acknowledges every second chunk, and more at once if they arrived together.
 const USUAL: u32 = 2;
 
 /// The acknowledgements of a round, from the first to the last.
 ///
-/// What is sent in one go comes out of the narrowest place of the path at the pace of that place, and so do the
-/// answers. The pause before the next burst belongs to no round.
+/// What is sent at once leaves the bottleneck of the path at the rate of the bottleneck, and so do the answers. The
+/// pause before the next burst belongs to no round.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Burst {
     first: Option<Instant>,
     last: Instant,
-    /// How many bytes they were for, and those after the first.
+    /// How many bytes were acknowledged, and how many of them after the first acknowledgement.
     bytes: u64,
     paced: u64,
-    /// How many chunks, and bytes of them, were acknowledged together with the last one.
+    /// How many chunks and bytes were acknowledged at the same time as the last one.
     together: (u32, u64),
-    /// The most bytes of more chunks at once than is usual.
+    /// The most bytes acknowledged at once by more chunks than usual.
     bunch: u64,
 }
 
@@ -45,12 +45,12 @@ impl Burst {
         self.bytes
     }
 
-    /// Whether as many bytes as these came at once: behind something that had to be repaired.
+    /// Whether more than this many bytes were acknowledged at once: they had waited behind a loss that was repaired.
     pub(super) fn is_bunched(self, bytes: u64) -> bool {
         self.bunch > bytes
     }
 
-    /// The bytes after the first acknowledgement, over the time that they took; none if there was only one.
+    /// The bytes after the first acknowledgement per time that they took; `None` if there was only one.
     pub(super) fn pace(self) -> Option<Rate> {
         let first = self.first?;
         (self.paced > 0).then(|| Rate::of(self.paced, self.last - first))

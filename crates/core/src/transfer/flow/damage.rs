@@ -1,41 +1,42 @@
-//! How large chunks may be on a path that damages them, and how many: the smaller, the more of them come through.
+//! How large and how many chunks may be on a path that damages them: smaller ones are more likely to arrive intact.
 
-/// The least. 1 KiB, the first frame of a link: a receiver has memory for as many chunks as it has given KiB of credit.
+/// The minimum. 1 KiB, the first frame of a link: a receiver has memory for as many chunks as it has given KiB of
+/// credit.
 const LEAST: u32 = 1024;
-/// By how much chunks shrink with each one that comes damaged. 4: from 512 KiB to 8 KiB it takes three.
+/// The factor by which chunks shrink with each damaged one. 4: from 512 KiB to 8 KiB takes three.
 const SHRINK: u32 = 4;
-/// So many of the largest that are allowed come through before there are larger ones. 16: over a path that damages a byte every
-/// 200 KB a file is sent less than twice, with 8 it is two and a half times.
+/// Chunks grow again after this many times the largest allowed chunk has arrived intact. 16: over a path that damages a
+/// byte every 200 KB, a file is sent less than twice; with 8, two and a half times.
 const GROW_AFTER: u64 = 16;
-/// How many of them may be on their way. 16: nearly the distance of two damaged bytes, for what is under way behind one of
-/// them is sent again.
+/// How many of the largest chunks may be under way. 16: nearly the distance between two damaged bytes, because
+/// everything behind a damaged chunk is sent again.
 const UNDER_WAY: u64 = 16;
 
-/// A bound on chunks; none as long as nothing is damaged.
+/// A limit on chunks; none as long as nothing is damaged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Damage {
     most: Option<u32>,
-    /// How many bytes have come through since it changed.
+    /// How many bytes have arrived intact since it changed.
     whole: u64,
 }
 
 impl Damage {
-    /// How large a chunk may be that would be so large.
+    /// The size for a chunk that would have this size without damage.
     pub(super) fn bound(&self, chunk: u32) -> u32 {
         self.most.map_or(chunk, |most| most.min(chunk))
     }
 
-    /// How many bytes may be on their way.
+    /// How many bytes may be under way.
     pub(super) fn reach(&self) -> u64 {
         self.most.map_or(u64::MAX, |most| u64::from(most) * UNDER_WAY)
     }
 
-    /// A chunk came damaged, and those to come would be so large.
+    /// A chunk arrived damaged; the next ones would have this size.
     pub(super) fn handle_damaged(&mut self, chunk: u32) {
         *self = Self { most: Some((chunk / SHRINK).max(LEAST)), whole: 0 };
     }
 
-    /// So many bytes came through; no chunk is ever larger than `max_chunk`.
+    /// This many bytes arrived intact; no chunk is ever larger than `max_chunk`.
     pub(super) fn handle_whole(&mut self, len: u64, max_chunk: u32) {
         let Some(most) = self.most else { return };
         self.whole += len;

@@ -1,30 +1,30 @@
-//! The least round trip: the path without its queues.
+//! The minimum round-trip time: the path without its queues.
 
 use crate::Instant;
 use core::time::Duration;
 
-/// The longest round trip that is believed: what took longer was no round trip, but a sleep.
+/// The longest round trip that is trusted: a longer one includes a sleep.
 const MAX_RTT: Duration = Duration::from_secs(600);
-/// How long the least round trip is believed before it is measured again.
+/// How long the minimum is trusted before it is measured again.
 const LIFE: Duration = Duration::from_secs(30);
-/// How long it is believed at least: a path that has just been measured has not become longer.
+/// How long it is trusted at least: a path that has just been measured has not become longer.
 const DOUBTLESS: Duration = Duration::from_secs(5);
 
-/// How much longer than the shortest one ever seen it may become. Others who share the path may not drain it with us, and
-/// leave their queue in what we see: whoever took all of it for the way would add to a queue that others then take for theirs.
+/// How much longer than the shortest round trip ever seen the minimum may become. Other senders on the path may not
+/// drain it with us, so their queue is part of what we measure. If we took all of it for the path, we would add to a
+/// queue that others then take for theirs.
 const MAX_LONGER: Duration = Duration::from_secs(1);
 
-/// The least round trip, and the search for a new one.
+/// The minimum round-trip time, and the search for a new one.
 ///
-/// A longer round trip is believed only if it was taken while nothing queued. So the sender drains the path when the
-/// least one is old: it keeps less on its way than the path holds, and the next chunk that is sent then shows the
-/// round trip as it is.
+/// A longer round trip is trusted only if it was measured while nothing queued. So when the minimum is old, the sender
+/// drains the path: it keeps less under way than the path holds, and the next chunk then measures the bare round trip.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Least {
     known: Option<Duration>,
-    /// The shortest one ever seen.
+    /// The shortest ever seen.
     shortest: Duration,
-    /// When it was seen last.
+    /// When a round trip as short as the minimum was last seen.
     seen: Instant,
     smoothed: Duration,
     state: State,
@@ -33,9 +33,9 @@ pub(super) struct Least {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Believed,
-    /// Too much is on its way.
+    /// Too much is under way.
     Draining,
-    /// Since then the path has had no queue.
+    /// The path has had no queue since then.
     Drained(Instant),
 }
 
@@ -46,12 +46,12 @@ impl Least {
         Self { known, shortest, seen: now, smoothed: known.unwrap_or_default(), state: State::Believed }
     }
 
-    /// The least round trip, or nothing before the first one.
+    /// The minimum round-trip time, or zero before the first.
     pub(super) fn rtt(&self) -> Duration {
         self.known.unwrap_or_default()
     }
 
-    /// The usual round trip, with its queues.
+    /// The usual round-trip time, including queues.
     pub(super) fn smoothed(&self) -> Duration {
         self.smoothed
     }
@@ -61,7 +61,7 @@ impl Least {
         !matches!(self.state, State::Believed)
     }
 
-    /// Whether the path has been drained, and the next chunk that comes back will show it.
+    /// Whether the path has been drained, so that the next chunk to return will measure it.
     pub(super) fn is_drained(&self) -> bool {
         matches!(self.state, State::Drained(_))
     }
@@ -73,7 +73,7 @@ impl Least {
         }
     }
 
-    /// A round trip, whatever queued on its way.
+    /// A round trip, including any queues.
     pub(super) fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
         let rtt = rtt.min(MAX_RTT);
         self.smoothed = if self.smoothed.is_zero() { rtt } else { (self.smoothed * 7 + rtt) / 8 };
@@ -85,8 +85,8 @@ impl Least {
         }
     }
 
-    /// The round trip of a chunk, which took the time `own` by itself. `is_drained` says that no more is on its way
-    /// than the path holds.
+    /// The round trip of a chunk whose own transmission takes `own`. `is_drained` says that no more is under way than
+    /// the path holds.
     pub(super) fn handle_acked(
         &mut self,
         now: Instant,

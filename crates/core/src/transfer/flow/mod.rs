@@ -1,22 +1,22 @@
-//! How large a chunk is, and how many bytes may be on their way.
+//! How large a chunk is, and how many bytes may be under way.
 //!
-//! Bytes that nobody has acknowledged pile up where no ping can pass them: in kernels, proxies and routers. So the
-//! window follows what the path carries in a round trip and as much time again (at least 50 ms, at most 250 ms or a
-//! quarter of the round trip), and a chunk is what it carries in 50 ms. One `Flow` serves all transfers of a link; it is
-//! told of chunks sent and acknowledged, and keeps no clock.
+//! Unacknowledged bytes pile up where no ping can pass them: in kernels, proxies and routers. So the window follows
+//! what the path carries in a round trip plus a queueing allowance (at least 50 ms, and up to 250 ms or a quarter of
+//! the round trip), and a chunk is what the path carries in 50 ms. One `Flow` serves all transfers of a link; it is
+//! told which chunks are sent and acknowledged, and has no clock.
 //!
 //! ```text
-//!  window = the lesser of min(rate x gain, pace) x (least round trip + allowance) + chunk, and reach; at its start up to
-//!           max(rate, pace) x ahead; 16 chunks at most while some come damaged
+//!  window = min(min(rate x gain, pace) x (minimum round trip + allowance) + chunk, reach); at the start up to
+//!           max(rate, pace) x ahead; at most 16 chunks while some arrive damaged
 //!
 //!  rate   what was delivered while a chunk was under way, the best of nine rounds
-//!  pace   how close acknowledgements follow each other within a round: what the path takes while it is busy. It
-//!         shows in the first burst, long before a window has filled the path, and no window goes beyond it for long
-//!  ahead  some round trips, as long as each round shows more than the one before it, or something is lost: what is below
-//!         us begins slowly
+//!  pace   how closely acknowledgements follow each other within a round: what the path delivers while it is busy. It
+//!         shows in the first burst, long before a window has filled the path, and no window exceeds it for long
+//!  ahead  some round trips, as long as each round shows more than the one before it, or something is lost: the
+//!         transport below us starts slowly
 //!  gain   4 after a round that used the window and met no queue, 1 otherwise
-//!  reach  the first window and what was delivered, four times that far away: the first answers alone are no measure,
-//!         for a shaper lets some bytes pass at once before it holds the path to its rate
+//!  reach  the first window plus what was delivered (times four on a far path): the first answers alone are no
+//!         measure, because a shaper lets some bytes pass at once before it holds the path to its rate
 //!
 //!             a stretch of acknowledgements well below the rate, behind a long queue
 //!    ┌───────────────────────────────────────────────────────────────────────────────┐
@@ -47,41 +47,41 @@ use start::Start;
 
 /// The time that one chunk may take.
 const CHUNK_TIME: Duration = Duration::from_millis(50);
-/// The queueing delay that is allowed at least, on top of the least round trip.
+/// The least queueing delay that is allowed on top of the minimum round-trip time.
 const QUEUE: Duration = Duration::from_millis(50);
-/// The most that is allowed for the repair of what is lost, beyond a quarter of the least round trip.
+/// The most that is allowed for repairing losses, beyond a quarter of the minimum round-trip time.
 const REPAIR: Duration = Duration::from_millis(250);
-/// The smallest chunk, and the first: a burst of small ones shows the pace of the path.
+/// The size of the smallest and of the first chunk: a burst of small ones shows the pace of the path.
 pub(super) const MIN_CHUNK: u32 = 16 * 1024;
-/// The first frame of a link. Each of the next is as long as all before it together, until `MIN_CHUNK` bytes have left: of
-/// what a link carries before it breaks some half counts, however little that is.
+/// The size of a link's first frame. Each following frame is as long as all before it together, until `MIN_CHUNK` bytes
+/// have left: of what a link carries before it breaks, about half counts, however little that is.
 const FIRST_FRAME: u64 = 1024;
-/// Chunk sizes are multiples of this, and of `MIN_CHUNK` below it.
+/// Chunk sizes are multiples of this, or of `MIN_CHUNK` below it.
 const STEP: u32 = 64 * 1024;
-/// Up to this round-trip time the first window is `NEAR_WINDOW`; beyond, or if it is unknown, the path may be slow,
-/// and it is `FAR_WINDOW`.
+/// Up to this round-trip time the first window is `NEAR_WINDOW`; beyond it, or if it is unknown, the path may be slow,
+/// and the window is `FAR_WINDOW`.
 const NEAR: Duration = Duration::from_millis(200);
 const NEAR_WINDOW: u64 = 64 * 1024;
 const FAR_WINDOW: u64 = 32 * 1024;
-/// Below this round-trip time a round costs little, and the window grows by what was delivered, not by four times that, and
-/// does not go ahead of what was seen.
+/// Below this round-trip time a round costs little, so the window grows by what was delivered rather than by four times
+/// that, and does not go ahead of what was seen.
 const CLOSE: Duration = Duration::from_millis(20);
-/// By how much the window outgrows the rate while the path is not full.
+/// The factor by which the window exceeds the rate while the path is not full.
 const GAIN: u64 = 4;
 
-/// The controller of one link.
+/// The flow controller of one link.
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
     max_chunk: u32,
     chunk: u32,
     damage: Damage,
-    /// How many acknowledgements in a row asked for a larger chunk.
+    /// How many acknowledgements in a row called for a larger chunk.
     wishes: u32,
     first_window: u64,
     in_flight: u64,
     /// How many bytes have left.
     begun: u64,
-    /// How many bytes the last chunk had.
+    /// The size of the last chunk in bytes.
     last_sent: Option<u32>,
     delivered: u64,
     last_ack: Option<Instant>,
@@ -94,19 +94,19 @@ pub(super) struct Flow {
     start: Start,
 }
 
-/// The time in which as much is acknowledged as was on its way at its beginning.
+/// The time in which as much is acknowledged as was under way at its beginning.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
-    /// It ends with the first chunk that was sent when so much had been delivered.
+    /// It ends with the first chunk that was sent when this much had been delivered.
     end: u64,
-    /// Whether the window kept anything from being sent.
+    /// Whether the window held anything back.
     was_full: bool,
     /// The least queueing delay of a chunk.
     queueing: Option<Duration>,
     burst: Burst,
 }
 
-/// What the controller wants back with the acknowledgement of a chunk.
+/// What the controller needs back with the acknowledgement of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     sent: Instant,
@@ -122,7 +122,7 @@ impl Stamp {
 }
 
 impl Flow {
-    /// A controller for a new link whose round-trip time may be known from the handshake.
+    /// A controller for a new link, whose round-trip time may be known from the handshake.
     pub(super) fn new(now: Instant, max_chunk: u32, rtt: Option<Duration>) -> Self {
         let near = rtt.is_some_and(|rtt| rtt <= NEAR);
         Self {
@@ -140,19 +140,19 @@ impl Flow {
             rate: RateFilter::default(),
             pace: RateFilter::default(),
             slump: Slump::default(),
-            // What left before anything came back is the first round.
+            // Whatever left before anything came back is the first round.
             round: Round { end: 1, ..Round::default() },
             gain: GAIN,
             start: Start::default(),
         }
     }
 
-    /// The round-trip time as somebody else measured it, by a ping for example.
+    /// The round-trip time as measured elsewhere, by a ping for example.
     pub(super) fn handle_rtt(&mut self, now: Instant, rtt: Duration) {
         self.least.handle_rtt(now, rtt);
     }
 
-    /// Takes the peer's limit on a chunk.
+    /// Applies the peer's limit on chunks.
     pub(super) fn limit_chunk(&mut self, max_chunk: u32) {
         self.max_chunk = self.max_chunk.min(max_chunk);
         self.chunk = self.chunk.min(self.max_chunk);
@@ -163,17 +163,17 @@ impl Flow {
         self.damage.bound(self.chunk)
     }
 
-    /// How many bytes the last chunk had; `None` before the first.
+    /// The size of the last chunk; `None` before the first.
     pub(super) fn last_sent(&self) -> Option<u32> {
         self.last_sent
     }
 
-    /// The usual round trip, with its queues; `None` before the first.
+    /// The usual round-trip time, including queues; `None` before the first.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         Some(self.least.smoothed()).filter(|rtt| !rtt.is_zero())
     }
 
-    /// How much longer than the least round trip the usual one is.
+    /// How much longer the usual round-trip time is than the minimum.
     pub(super) fn control_delay(&self) -> Option<Duration> {
         self.round_trip().map(|rtt| rtt.saturating_sub(self.least.rtt()))
     }
@@ -188,7 +188,7 @@ impl Flow {
         self.whole_window().min(self.damage.reach())
     }
 
-    /// The same, if nothing is damaged.
+    /// The same, if no chunks are damaged.
     fn whole_window(&self) -> u64 {
         let chunk = u64::from(self.chunk());
         let rate = self.rate.max();
@@ -206,7 +206,7 @@ impl Flow {
         path.saturating_add(chunk).min(self.reach()).max(chunk + u64::from(MIN_CHUNK))
     }
 
-    /// How far the window may have grown, whatever the rate seems to be.
+    /// The limit on the window's growth, whatever the rate seems to be.
     fn reach(&self) -> u64 {
         let growth = if self.least.rtt() < CLOSE { 1 } else { GAIN };
         self.delivered.saturating_mul(growth).saturating_add(self.first_window)
@@ -222,13 +222,13 @@ impl Flow {
         self.begun == 0
     }
 
-    /// How much of a chunk goes into the next frame.
+    /// How many bytes of a chunk go into the next frame.
     pub(super) fn cut(&self, chunk: u64) -> u64 {
         if self.begun < MIN_CHUNK.into() { chunk.min(self.begun.max(FIRST_FRAME)) } else { chunk }
     }
 
-    /// A chunk left, or a part of it. Keep the stamp until it is acknowledged or lost; parts that leave together are one
-    /// chunk to it, and the first stamp counts.
+    /// A chunk, or a part of it, left. Keep the stamp until it is acknowledged or lost; parts that leave together are
+    /// one chunk here, and the first stamp counts.
     pub(super) fn handle_sent(&mut self, now: Instant, len: u64) -> Stamp {
         // After a pause the time since the last acknowledgement says nothing about the path.
         let delivered_at = if self.in_flight == 0 { now } else { self.last_ack.unwrap_or(now) };
@@ -239,12 +239,12 @@ impl Flow {
         Stamp { sent: now, delivered: self.delivered, delivered_at }
     }
 
-    /// A chunk is given up: the transfer rewinds or ends.
+    /// A chunk is given up, because the transfer rewinds or ends.
     pub(super) fn handle_lost(&mut self, len: u64) {
         self.in_flight = self.in_flight.saturating_sub(len);
     }
 
-    /// A chunk came damaged.
+    /// A chunk arrived damaged.
     pub(super) fn handle_damaged(&mut self) {
         self.damage.handle_damaged(self.chunk());
     }
@@ -263,7 +263,7 @@ impl Flow {
         self.round.burst.handle_acked(now, len);
         self.round.queueing = Some(self.round.queueing.map_or(queueing, |least| least.min(queueing)));
         if self.least.is_drained() {
-            // What comes back of a path that we left empty says nothing about its rate.
+            // What returns from a path that we left empty says nothing about its rate.
             self.slump = Slump::default();
         } else {
             self.slump.handle_acked(now, len, self.last_ack, self.least.smoothed());
@@ -275,7 +275,7 @@ impl Flow {
         self.last_ack = Some(now);
     }
 
-    /// No window goes beyond what was seen of the path while it was busy.
+    /// The window never exceeds what a busy path has shown.
     fn ceiling(&self) -> Rate {
         match self.pace.max() {
             Rate::ZERO => self.round.burst.pace().unwrap_or(Rate::MAX),
@@ -283,12 +283,12 @@ impl Flow {
         }
     }
 
-    /// What a round trip was longer than the least one, beside the time the chunk itself took.
+    /// By how much a round trip exceeded the minimum, without the time that the chunk itself took.
     fn queueing(&self, rtt: Duration, len: u64) -> Duration {
         rtt.saturating_sub(self.least.rtt()).saturating_sub(self.own_time(len))
     }
 
-    /// How long the path is busy with a chunk, whatever else there is; nothing while that is not known.
+    /// How long the path needs for a chunk alone; zero while that is unknown.
     fn own_time(&self, len: u64) -> Duration {
         self.pace.max().max(self.rate.max()).time_of(len)
     }
@@ -298,7 +298,7 @@ impl Flow {
         let Round { was_full, queueing, burst, .. } = self.round;
         if let Some(pace) = burst.pace() {
             if self.pace.max() == Rate::ZERO {
-                // What was taken for the rate before is no measure.
+                // Whatever was taken for the rate before is no measure.
                 self.rate.fall_to(pace);
             }
             self.pace.sample(pace);
@@ -312,17 +312,17 @@ impl Flow {
         self.round = Round { end: self.delivered, ..Round::default() };
     }
 
-    /// Follows a path that has slowed down: a long queue, and less than the rate comes out of it.
+    /// Reacts to a path that has slowed down: it has a long queue and delivers less than the rate.
     fn fall(&mut self, now: Instant, queueing: Duration) {
         let Some(short) = self.slump.rate() else { return };
         let rtt = self.least.rtt();
         let has_slowed = short.bytes_per_second() < self.rate.max().bytes_per_second() / 10 * 6;
-        // What is sent for the second time may be lost again, and takes as long once more.
+        // A retransmission may be lost as well, and then takes as long again.
         let repair = if self.start.is_bunched() { rtt.min(REPAIR) * 2 } else { rtt / 2 };
         if has_slowed && queueing > allowance(rtt) + QUEUE * 2 + repair {
             self.rate.fall_to(short);
             self.pace.fall_to(short);
-            // Or the way has become longer, and there is no queue.
+            // Or the path has become longer, and there is no queue.
             self.least.doubt(now);
         }
     }
@@ -348,9 +348,9 @@ impl Flow {
     }
 }
 
-/// The queueing delay that is allowed on a path with this least round trip. What is lost comes a round trip later, and all behind
-/// it waits that long in the system of the receiver: no queue, but it looks like one, and who makes no room for it comes to a
-/// fraction of what such a path carries.
+/// The queueing delay allowed on a path with this minimum round-trip time. A lost packet arrives a round trip later,
+/// and everything behind it waits that long in the receiver's system. This is no queue but looks like one, and a sender
+/// that makes no room for it reaches only a fraction of what the path carries.
 fn allowance(rtt_min: Duration) -> Duration {
     rtt_min.clamp(QUEUE, REPAIR).max(rtt_min / 4)
 }

@@ -1,4 +1,4 @@
-//! Rates, and the best one of the last rounds.
+//! Rates, and the best rate of recent rounds.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ impl Rate {
     pub(super) const ZERO: Self = Self(0);
     pub(super) const MAX: Self = Self(u64::MAX);
 
-    /// So many bytes in so much time; a time of nothing counts as a microsecond.
+    /// This many bytes in this time; a time of zero counts as a microsecond.
     pub(super) fn of(bytes: u64, time: Duration) -> Self {
         let nanos = time.as_nanos().max(1_000);
         Self((u128::from(bytes) * 1_000_000_000 / nanos).try_into().unwrap_or(u64::MAX))
@@ -33,17 +33,17 @@ impl Rate {
         (u128::from(self.0) * time.as_nanos() / 1_000_000_000).try_into().unwrap_or(u64::MAX)
     }
 
-    /// How long this many bytes take; no time at all while no rate is known.
+    /// How long this many bytes take; zero while no rate is known.
     pub(super) fn time_of(self, bytes: u64) -> Duration {
         let nanos = (u128::from(bytes) * 1_000_000_000).checked_div(u128::from(self.0)).unwrap_or(0);
         Duration::from_nanos(nanos.try_into().unwrap_or(u64::MAX))
     }
 }
 
-/// How many rounds a sample is remembered.
+/// For how many rounds a sample is remembered.
 const ROUNDS: usize = 9;
 
-/// The best rate of the last rounds: a lull in sending does not lower it at once.
+/// The best rate of recent rounds: a lull in sending does not lower it at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RateFilter {
     best: [Rate; ROUNDS],

@@ -4,10 +4,10 @@ use super::Rate;
 use crate::Instant;
 use core::time::Duration;
 
-/// The least stretch that a rate is taken over.
+/// The shortest stretch over which a rate is computed.
 const STRETCH: Duration = Duration::from_millis(100);
 
-/// The rate of the last stretch. One pause in it is a stall of the path; two in a row are its rate.
+/// The rate of the last stretch. One pause in it is a stall of the path; two in a row belong to its rate.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slump {
     since: Option<Instant>,
@@ -21,7 +21,7 @@ impl Slump {
         self.rate
     }
 
-    /// An acknowledgement came, after one at `last`, where a round trip takes `rtt`.
+    /// An acknowledgement arrived; the one before it at `last`. A round trip takes `rtt`.
     pub(super) fn handle_acked(&mut self, now: Instant, len: u64, last: Option<Instant>, rtt: Duration) {
         let stretch = STRETCH.max(rtt / 4);
         let pause = last.is_some_and(|last| now - last > stretch);
@@ -29,7 +29,7 @@ impl Slump {
             *self = Self { since: Some(now), bytes: 0, paused: true, rate: self.rate };
             return;
         }
-        // The rest of a cumulative acknowledgement says nothing about pauses.
+        // Later parts of a cumulative acknowledgement say nothing about pauses.
         if last.is_none_or(|last| now > last) {
             self.paused = pause;
         }
@@ -49,7 +49,7 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(40);
 
-    /// The rate after acknowledgements of 1000 bytes at these milliseconds.
+    /// The rate after acknowledgements of 1000 bytes each at these milliseconds.
     fn after(acks: &[u64]) -> Option<u64> {
         let mut slump = Slump::default();
         let mut last = None;

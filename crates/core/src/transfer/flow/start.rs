@@ -1,8 +1,9 @@
-//! How far the window goes ahead of what a path has shown, while it shows more with each round.
+//! How far the window goes ahead of what a path has shown, while it shows more in each round.
 //!
-//! A transport below us begins slowly and doubles what it sends with each round trip. If it is not given that much, it believes
-//! that there is no more to send, and learns nothing of the path. Where it loses something, what comes behind is held back for
-//! another round trip or two and then comes in a bunch, so what we have heard of is a small part of what it would take.
+//! A transport below us starts slowly and doubles what it sends in each round trip. If we give it less than that, it
+//! assumes that there is no more to send, and learns nothing about the path. When it loses something, later bytes are
+//! held back for a round trip or two and then arrive in a bunch, so that what we have seen acknowledged is a small part
+//! of what it would accept.
 //!
 //! ```text
 //!           half as much again     no more, or for the third time in bunches
@@ -12,13 +13,13 @@
 use super::Rate;
 use core::time::Duration;
 
-/// A round with fewer bytes shows too little to be compared with.
+/// A round with fewer bytes shows too little for a comparison.
 const LEAST: u64 = 64 * 1024;
-/// So many rounds in bunches may show no more before that is believed.
+/// How many bunched rounds in a row may show no increase before that is accepted.
 const STILL: u8 = 3;
-/// How many rounds a bunch is remembered.
+/// For how many rounds a bunch is remembered.
 const MEMORY: u8 = 4;
-/// How many round trips the window goes ahead of what came in bunches, and of what came smoothly.
+/// How many round trips the window goes ahead of bunched, and of smooth, acknowledgements.
 const BUNCHED: u32 = 8;
 const SMOOTH: u32 = 4;
 
@@ -27,9 +28,9 @@ const SMOOTH: u32 = 4;
 pub(super) struct Start {
     best: Rate,
     state: State,
-    /// For so many rounds it counts that one came in bunches.
+    /// For how many more rounds a bunched round counts.
     bunched: u8,
-    /// How many rounds in a row have shown no more.
+    /// How many rounds in a row have shown no increase.
     still: u8,
 }
 
@@ -42,7 +43,7 @@ enum State {
 }
 
 impl Start {
-    /// A round with so many bytes is over, and this is the best rate that was ever seen.
+    /// A round with this many bytes is over; `best` is the highest rate ever seen.
     pub(super) fn handle_round(&mut self, bytes: u64, best: Rate, bunched: bool) {
         self.bunched = if bunched { MEMORY } else { self.bunched.saturating_sub(1) };
         if self.state == State::Over || bytes < LEAST && !bunched {
@@ -61,19 +62,19 @@ impl Start {
         }
     }
 
-    /// The time whose bytes may be on their way, at the rate that was seen.
+    /// How much time's worth of bytes may be under way, at the rate that was seen.
     pub(super) fn ahead(&self, rtt: Duration) -> Duration {
         match self.state {
             State::Over => Duration::ZERO,
             _ if self.is_bunched() => rtt * BUNCHED,
             State::Grows => rtt * SMOOTH,
-            // Until there is something to be compared with.
+            // Until there is something to compare with.
             State::Unknown if self.best == Rate::ZERO => rtt * SMOOTH,
             State::Unknown => Duration::ZERO,
         }
     }
 
-    /// Whether something that was lost has held back what came behind it, not long ago.
+    /// Whether a recent loss has held back the bytes behind it.
     pub(super) fn is_bunched(&self) -> bool {
         self.bunched > 0
     }
@@ -85,7 +86,7 @@ mod tests {
 
     const RTT: Duration = Duration::from_millis(100);
 
-    /// How many round trips the window goes ahead after rounds that showed these rates, if they came in bunches.
+    /// How many round trips the window goes ahead after rounds that showed these rates, and whether they were bunched.
     fn ahead<const N: usize>(rounds: [(u64, bool); N]) -> [u128; N] {
         let mut start = Start::default();
         rounds.map(|(rate, bunched)| {

@@ -1,4 +1,4 @@
-//! When a receiver acknowledges, and how much credit it gives.
+//! When a receiver acknowledges, and how much credit it grants.
 
 use super::{Incoming, State};
 use crate::Instant;
@@ -9,31 +9,31 @@ use crate::transfer::send::Context;
 use crate::transfer::wire::{Ack, Frame, INITIAL_CREDIT, Rewind};
 use core::time::Duration;
 
-/// The most credit for a sender that is near: what is beyond would only wait in memory for our disk.
+/// The most credit for a near sender: any more would only wait in memory for our disk.
 const NEAR_CREDIT: u64 = 3 * 1024 * 1024;
 
 /// When to acknowledge.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Acks {
-    /// It is time.
+    /// Whether one is due.
     pub(super) ready: bool,
-    /// It stands in the queue of those for whom it is time.
+    /// Whether the transfer is in the queue of those with one due.
     pub(super) queued: bool,
     pub(super) due: Option<Instant>,
-    /// When the oldest chunk that is not acknowledged came.
+    /// When the oldest unacknowledged chunk arrived.
     pub(super) since: Option<Instant>,
     pub(super) chunks: u32,
     pub(super) last_sent: Option<Instant>,
     pub(super) last_seq: u32,
-    /// What was said last: received, durable, credit.
+    /// What was last reported: received, durable, credit.
     pub(super) told: (u64, u64, u64),
     pub(super) rewind: Option<Rewind>,
-    /// What was said last is to be said again.
+    /// Whether to repeat the last report.
     pub(super) again: bool,
 }
 
 impl Incoming {
-    /// Whether this transfer is to be put into the queue of those that have something to acknowledge.
+    /// Whether to add this transfer to the queue of those with something to acknowledge.
     pub(in crate::transfer) fn queue_ack(&mut self) -> bool {
         let queue = self.wants_ack() && !self.ack.queued;
         self.ack.queued |= queue;
@@ -44,7 +44,7 @@ impl Incoming {
         self.ack.ready && matches!(self.state, State::Receiving | State::Finishing { .. })
     }
 
-    /// The acknowledgement, if one is due: this transfer was taken out of the queue.
+    /// The acknowledgement, if one is due; the transfer has just been taken from the queue.
     pub(in crate::transfer) fn poll_ack(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
         self.ack.queued = false;
         if !self.wants_ack() {
@@ -53,7 +53,7 @@ impl Incoming {
         self.extend_credit(cx);
         let told = (self.received, self.durable, self.credit);
         if told == self.ack.told && self.ack.chunks == 0 && self.ack.rewind.is_none() && !self.ack.again {
-            // There is nothing new to say.
+            // There is nothing new to report.
             self.ack.ready = false;
             return None;
         }
@@ -71,10 +71,10 @@ impl Incoming {
         Some(Frame::Ack(self.handle, ack))
     }
 
-    /// What a sender may send before it has an answer may be on its way: it is taken whatever a limit on the rate says.
-    /// Later credit, and the end of the file, wait until that is paid for.
+    /// What a sender may send before it has an answer may already be under way, so it is accepted in spite of a rate
+    /// limit. Later credit, and the end of the file, wait until that is paid for.
     pub(super) fn promise_early(&mut self, cx: &mut Context<'_>, resume: u64) {
-        // Nothing follows that is not here if it has paused.
+        // If it has paused, nothing follows except what is already here.
         let early = if self.pauses.is_void { self.early_len } else { INITIAL_CREDIT };
         self.credit = resume.max(early.min(self.bound()));
         self.promise(cx);
@@ -84,18 +84,18 @@ impl Incoming {
         }
     }
 
-    /// Gives the sender as much credit as memory, and a limit on the rate, allow.
+    /// Grants the sender as much credit as memory and the rate limit allow.
     pub(super) fn extend_credit(&mut self, cx: &mut Context<'_>) {
         let Some(link) = cx.link.as_mut().filter(|_| self.pauses.gives_credit()) else { return };
         let open = link.busy().incoming.max(1) as u64;
         let most = if link.is_far() { u64::MAX } else { NEAR_CREDIT };
         self.ahead = cx.config.credit.min(most).min(cx.config.link_credit / open).max(INITIAL_CREDIT);
-        // What others were promised when there were fewer of them stays promised.
+        // What others were promised when there were fewer of them remains promised.
         let others = link.promised.saturating_sub(self.promised);
         let free = cx.config.link_credit.saturating_sub(others).max(INITIAL_CREDIT);
         let mut credit = self.written.saturating_add(self.ahead.min(free)).min(self.bound());
         if let Some(limiter) = &mut link.limit_in {
-            // Who waits for the limit is not overtaken by who does not.
+            // A transfer that waits for the limit is not overtaken by one that does not.
             let free = !link.hungry && limiter.free_at() <= cx.now;
             let burst = if free { limiter.burst() } else { 0 };
             let allowed = credit.min(self.credit.saturating_add(burst));
@@ -108,7 +108,7 @@ impl Incoming {
         self.promise(cx);
     }
 
-    /// Tells the link how much of its memory is ours.
+    /// Tells the link how much of its memory this transfer uses.
     pub(super) fn promise(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let others = link.promised.saturating_sub(self.promised);
@@ -116,12 +116,12 @@ impl Incoming {
         link.promised = others + self.promised;
     }
 
-    /// Whether the sender can send nothing before a limit on the rate gives it more credit.
+    /// Whether the sender can send nothing until the rate limit allows more credit.
     pub(in crate::transfer) fn is_hungry(&self) -> bool {
         self.hungry && self.pauses.gives_credit() && matches!(self.state, State::Receiving)
     }
 
-    /// Gives credit to a sender whose turn it is. Returns how much.
+    /// Grants credit to a sender whose turn it is. Returns how much.
     pub(in crate::transfer) fn feed(&mut self, cx: &mut Context<'_>) -> u64 {
         let before = self.credit;
         self.extend_credit(cx);
@@ -129,13 +129,13 @@ impl Incoming {
         self.credit - before
     }
 
-    /// Gives the memory of a transfer that has ended back to its link.
+    /// Returns the memory of a transfer that has ended to its link.
     pub(in crate::transfer) fn release(&self, link: &mut Link) {
         link.promised = link.promised.saturating_sub(self.promised);
     }
 
-    /// A chunk came: acknowledge at once if chunks are rare, every second one if they are not, and within the delay
-    /// in any case.
+    /// A chunk arrived: acknowledge it at once if chunks are rare, every second one otherwise, and within the delay in
+    /// any case.
     pub(super) fn note_chunk(&mut self, now: Instant, config: &Config) {
         self.ack.since.get_or_insert(now);
         self.ack.chunks += 1;

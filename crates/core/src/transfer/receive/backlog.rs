@@ -8,15 +8,15 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use core::time::Duration;
 
-/// Whoever comes so late for a deadline did not run, and the disk could not tell what it had done.
+/// If a deadline is noticed this late, this process did not run, and the disk could not report what it had done.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The chunks that are given to the disk, and that it has not written.
+/// The chunks that were given to the disk and are not written.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// Where they end.
+    /// Their end offsets.
     ends: VecDeque<u64>,
-    /// Since when the disk has taken none of them, if there are any.
+    /// Since when the disk has written none of them, if there are any.
     since: Option<Instant>,
 }
 
@@ -26,13 +26,13 @@ impl Backlog {
         self.ends.len()
     }
 
-    /// The disk is to write a chunk that ends here.
+    /// The disk must write a chunk that ends here.
     pub(super) fn push(&mut self, now: Instant, end: u64) {
         self.since.get_or_insert(now);
         self.ends.push_back(end);
     }
 
-    /// The disk has written something, up to here.
+    /// The disk has written everything up to here.
     pub(super) fn handle_written(&mut self, now: Instant, upto: u64) {
         while self.ends.front().is_some_and(|end| *end <= upto) {
             self.ends.pop_front();
@@ -40,12 +40,12 @@ impl Backlog {
         self.since = (!self.ends.is_empty()).then_some(now);
     }
 
-    /// When the disk has been waited for long enough.
+    /// When the disk has had enough time.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.since.map(|since| since + pace::WORK)
     }
 
-    /// For how long the disk has taken nothing, if that is too long.
+    /// How long the disk has written nothing, if that is too long.
     fn judge(&mut self, now: Instant) -> Option<Duration> {
         let (since, deadline) = (self.since?, self.deadline()?);
         if now > deadline + GRACE {
@@ -57,13 +57,13 @@ impl Backlog {
 }
 
 impl Incoming {
-    /// Whether the sender can do nothing before our disk has taken something.
+    /// Whether the sender can do nothing before our disk has written something.
     pub(super) fn is_backed_up(&self) -> bool {
         let may_send = self.received < self.credit && self.fin.is_none();
         self.backlog.len() > 0 && !may_send && !self.pauses.halt.is_on()
     }
 
-    /// What is wrong with a disk that has taken nothing for too long.
+    /// The failure of a disk that has written nothing for too long.
     pub(super) fn judge_disk(&mut self, now: Instant) -> Option<Failure> {
         let State::Receiving = self.state else { return None };
         let waited = self.backlog.judge(now)?.as_secs();

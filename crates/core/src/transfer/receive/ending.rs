@@ -1,4 +1,4 @@
-//! The end of a file: its FIN, its place, and DONE.
+//! The end of a file: its FIN, moving it into place, and DONE.
 
 use super::{FINISHING_EVERY, Incoming, State};
 use crate::transfer::Code;
@@ -23,7 +23,7 @@ impl Incoming {
             return self.fail(cx, Failure::local(Code::LengthMismatch, text));
         }
         self.end = Some(whole.length);
-        // What was promised beyond it is free for others, and nobody waits for it.
+        // Credit promised beyond the end is free for others, and nobody waits for it.
         self.credit = self.credit.min(whole.length);
         self.promise(cx);
         self.fin = Some(whole);
@@ -49,7 +49,7 @@ impl Incoming {
                 cx.events.push_back(Event::Finish { id, length, digest });
             }
             State::Receiving if self.received < whole.length => {
-                // It is sent again with what is missing, which may have been asked for already.
+                // FIN is sent again together with what is missing, which may have been requested already.
                 self.fin = None;
                 if self.losses.beyond.is_none() {
                     self.rewind(Rewind::Gap, whole.length);
@@ -64,7 +64,8 @@ impl Incoming {
         Fate::Lives
     }
 
-    /// Whether a limit on the rate has let pass what came unasked. If it is shared, others may have had their turns since.
+    /// Whether the rate limit has paid for the unsolicited bytes. If the limit is shared, others may have had their
+    /// turns since.
     fn look_at_debt(&mut self, cx: &Context<'_>) -> bool {
         let limiter = cx.link.as_ref().and_then(|link| link.limit_in.as_ref());
         let Some(((mark, due), limiter)) = self.owes.zip(limiter) else { return true };
@@ -89,7 +90,7 @@ impl Incoming {
             link.close(self.handle);
         }
         let Whole { length, digest, deduplicated } = whole;
-        // What earlier links brought was not there already.
+        // Bytes from earlier links were not there already.
         let deduplicated = deduplicated && self.earlier.received == 0;
         let (id, kind, resent) = (self.offer.id, self.offer.kind, self.duplicate);
         let resumed = self.earlier.resumed.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What the sender says.
+//! The sender's frames.
 
 use super::{Incoming, State};
 use crate::Instant;
@@ -9,8 +9,8 @@ use crate::transfer::wire::{Cancel, Data, INITIAL_CREDIT};
 use crate::transfer::{Code, Config};
 use alloc::format;
 
-/// How many chunks may wait, beside one for each KiB of credit: whoever sends smaller ones takes memory that no credit
-/// speaks of.
+/// How many chunks may be queued, besides one for each KiB of credit: smaller chunks take memory that credit does not
+/// account for.
 const SPARE_CHUNKS: u64 = 64;
 const LEAST_MEAN: u64 = 1024;
 
@@ -63,7 +63,7 @@ impl Incoming {
             return self.fail(cx, Failure::local(Code::Protocol, text));
         }
         if data.offset > self.early_len {
-            // One before it was damaged. It is asked for when the offer is answered.
+            // A chunk before it was damaged. It is requested when the offer is answered.
             self.handle_gap(data.offset, end);
             return Fate::Lives;
         }
@@ -75,13 +75,13 @@ impl Incoming {
         Fate::Lives
     }
 
-    /// What is wrong with a chunk that ends there, if the file ends before.
+    /// The failure for a chunk that ends there, if the file ends before.
     fn beyond_end(&self, end: u64) -> Option<Failure> {
         let text = || format!("a chunk ends at {end}, the file at {}", self.bound());
         (end > self.bound()).then(|| Failure::local(Code::LengthMismatch, text()))
     }
 
-    /// The first chunk that cannot have left before our ACCEPT shows how long that was on its way.
+    /// The first chunk that answers our ACCEPT shows how long that took.
     fn note_answer(&mut self, cx: &mut Context<'_>, end: u64) {
         if let (Some(accepted), Some(link), true) = (self.accepted, &mut cx.link, end > INITIAL_CREDIT) {
             self.accepted = None;
@@ -108,7 +108,7 @@ impl Incoming {
         cx.events.push_back(Event::Write { id: self.offer.id, offset, data });
     }
 
-    /// The sender is at work on a digest, or its source has nothing to give, and nothing comes until that is over.
+    /// The sender is computing a digest, or its source has nothing to give: nothing arrives until that is over.
     pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant, config: &Config) {
         let since = *self.working.get_or_insert(now);
         if now - since <= self.end.map_or(config.pause_timeout, longest_work) {
@@ -118,7 +118,7 @@ impl Incoming {
 
     pub(in crate::transfer) fn handle_cancel(&mut self, cx: &mut Context<'_>, cancel: Cancel) -> Fate {
         if self.is_finishing() && cancel.code == Code::Cancelled {
-            // Too late: what is there is whole, and on its way to its place.
+            // Too late: the file is complete and is being moved into place.
             return Fate::Lives;
         }
         if let Some(link) = &mut cx.link {
@@ -131,7 +131,7 @@ impl Incoming {
     }
 }
 
-/// What is wrong with so many chunks that wait for the disk.
+/// The failure for too many chunks that wait for the disk.
 fn too_many(chunks: usize, credit: u64) -> Option<Failure> {
     let most = credit / LEAST_MEAN + SPARE_CHUNKS;
     let text = || format!("{chunks} small chunks are waiting to be written; at most {most} may");

@@ -1,7 +1,7 @@
-//! What did not arrive as it was sent: damaged chunks, and gaps. The sender is asked to go back, once for each.
+//! Chunks that arrived damaged, and gaps. The sender is asked to go back, once for each.
 //!
-//! Of what was under way behind a lost chunk nothing counts: it is sent again. It follows without a gap, and so is told
-//! from what the sender sends once it has gone back.
+//! Whatever was under way behind a lost chunk is ignored, because it is sent again. Those chunks are contiguous, which
+//! distinguishes them from what the sender sends after it has gone back.
 
 use super::{Incoming, State};
 use crate::transfer::Code;
@@ -10,23 +10,23 @@ use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::{Place, Rewind};
 use alloc::format;
 
-/// After so many damaged chunks that no good one came between the path is given up. 8: a sender makes its chunks smaller with
-/// each, from 512 KiB to 1 KiB with five.
+/// The path is given up after this many damaged chunks with no good one in between. 8: a sender makes its chunks
+/// smaller with each, from 512 KiB to 1 KiB with five.
 const MOST_DAMAGED: u8 = 8;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Losses {
-    /// How many chunks came, and how many of them damaged.
+    /// How many chunks arrived, and how many of them were damaged.
     pub(super) chunks: u64,
     damaged: u64,
-    /// How many of those since the last one that brought something.
+    /// How many were damaged since the last one that brought something.
     pub(super) row: u8,
-    /// The sender has been told to go back, and has not done so yet: how far what came since then reaches.
+    /// While the sender has been asked to go back and has not done so: the end of what has arrived since then.
     pub(super) beyond: Option<u64>,
 }
 
 impl Incoming {
-    /// A chunk came damaged, which says of itself that it has this place.
+    /// A damaged chunk arrived that claims to have this place.
     pub(in crate::transfer) fn handle_damaged(&mut self, cx: &mut Context<'_>, place: Place) -> Fate {
         if !matches!(self.state, State::Opening | State::Receiving) {
             // Everything is here.
@@ -35,7 +35,7 @@ impl Incoming {
         self.heard = cx.now;
         self.losses.chunks += 1;
         self.losses.damaged += 1;
-        // It may be wrong about that, but hardly so that it fits.
+        // The claim may be wrong, but hardly so that it fits.
         if self.losses.beyond == Some(place.offset) {
             self.losses.beyond = Some(place.end());
             return Fate::Lives;
@@ -53,16 +53,16 @@ impl Incoming {
         Fate::Lives
     }
 
-    /// A chunk came, and not what is before it.
+    /// A chunk arrived, but not the bytes before it.
     pub(super) fn handle_gap(&mut self, offset: u64, end: u64) {
         match self.losses.beyond {
             Some(beyond) if offset >= beyond => self.losses.beyond = Some(end),
-            // It has not been asked, or it has gone back, and what it sent then was lost, too.
+            // The sender was not asked to go back; or it has gone back, and what it sent then was lost as well.
             _ => self.rewind(Rewind::Gap, end),
         }
     }
 
-    /// Asks the sender to go back. What has come reaches so far.
+    /// Asks the sender to go back. What has arrived ends at `end`.
     pub(super) fn rewind(&mut self, why: Rewind, end: u64) {
         self.losses.beyond = Some(end);
         self.ack.rewind = Some(why);

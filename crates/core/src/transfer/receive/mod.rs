@@ -1,4 +1,4 @@
-//! One file on its way in.
+//! One incoming file.
 //!
 //! ```text
 //!            answer(Take)              FIN, all written              finish
@@ -7,8 +7,8 @@
 //!     └───────────────────▶ Present ── FIN, the same digest ──┘
 //! ```
 //!
-//! Bytes pass three marks: `received` (in memory, acknowledged so that the window moves), `written` (given to the
-//! disk, which frees memory and gives credit), `durable` (safe, acknowledged as such).
+//! Bytes pass three marks: `received` (in memory; acknowledged so that the window moves), `written` (given to the disk,
+//! which frees memory and credit), `durable` (safe, and acknowledged as such).
 
 mod acks;
 mod backlog;
@@ -37,8 +37,8 @@ use pause::Pauses;
 /// How often the peer is told that the disk is still at work.
 const FINISHING_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a sender hears the same again that waits for a limit on the rate, or for our disk. 20 s: two of them may be late
-/// before its 60 s are over, and it has 30 s in any case.
+/// How often the last report is repeated to a sender that waits for a rate limit, or for our disk. 20 s: two of them
+/// may be late within its 60 s, and it waits at least 30 s in any case.
 const REMIND_EVERY: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +46,11 @@ enum State {
     /// The application has not answered yet. Early chunks wait.
     Opening,
     Receiving,
-    /// The file is there, from elsewhere; a FIN decides whether it is the same.
+    /// A file from another source is there; a FIN decides whether it is the same.
     Present {
         digest: Digest,
     },
-    /// The application verifies, and moves the file to its place.
+    /// The application verifies the file and moves it into place.
     Finishing {
         whole: Whole,
     },
@@ -60,12 +60,12 @@ enum State {
 pub(super) struct Incoming {
     handle: Handle,
     offer: Offer,
-    /// How many bytes there are, once the offer or FIN has said so.
+    /// The length of the file, once the offer or FIN has said it.
     end: Option<u64>,
     state: State,
     early: VecDeque<Data>,
     early_len: u64,
-    /// When the part is thrown away.
+    /// When the part is discarded.
     expires: Option<u64>,
     backlog: Backlog,
     fin: Option<Whole>,
@@ -76,30 +76,30 @@ pub(super) struct Incoming {
     written: u64,
     durable: u64,
     credit: u64,
-    /// How much of the link's memory is ours.
+    /// How much of the link's memory this transfer uses.
     promised: u64,
     /// How far beyond `written` the credit may reach.
     ahead: u64,
-    /// When the offer was accepted, until a chunk comes that answers that.
+    /// When the offer was accepted, until a chunk answers that.
     accepted: Option<Instant>,
-    /// All credit is used up, and only a limit on the rate keeps us from giving more.
+    /// Whether all credit is used up, and only a rate limit prevents more.
     hungry: bool,
-    /// What a limit on the rate had let pass when it let pass what came before the offer was answered, and when that is
-    /// paid for at the earliest.
+    /// The rate limit's count after the bytes that came before the offer was answered, and the earliest time at which
+    /// they are paid for.
     owes: Option<(u64, Instant)>,
     duplicate: u64,
-    /// How far earlier links had come: what they lost comes again.
+    /// How far earlier links had come; what they lost arrives again.
     earlier: Earlier,
     losses: Losses,
 
     syncing: bool,
-    /// What the sync under way, or the last one, covers.
+    /// What the current or last sync covers.
     synced: u64,
     dirty_since: Option<Instant>,
 
     heard: Instant,
     pace: Pace,
-    /// Since when the sender says that it is at work, and does nothing else.
+    /// Since when the sender only says that it is at work.
     working: Option<Instant>,
     tell_finishing: Instant,
     ack: Acks,
@@ -116,7 +116,7 @@ pub(super) struct Earlier {
 }
 
 impl Incoming {
-    /// Somebody offers a file. We asked for it if there is something to say of earlier links.
+    /// A file is offered. We requested it if `earlier` says anything about earlier links.
     pub(super) fn new(
         now: Instant,
         handle: Handle,
@@ -177,7 +177,7 @@ impl Incoming {
     }
 
     pub(super) fn handle_link_down(&mut self, cx: &mut Context<'_>) {
-        // A file that is being moved to its place is moved to its place.
+        // A file that is being moved into place is not interrupted.
         if !matches!(self.state, State::Finishing { .. }) {
             cx.events.push_back(Event::Detach { id: self.offer.id });
         }
@@ -223,7 +223,7 @@ impl Incoming {
         self.step(cx)
     }
 
-    /// Nothing is left to be sent.
+    /// Nothing is left to send.
     fn complete(&mut self, cx: &mut Context<'_>, length: u64, digest: Digest, deduplicated: bool) -> Fate {
         let whole = Whole { length, digest, deduplicated };
         self.accept(cx, Have::Complete, length, digest, 0);
@@ -269,10 +269,10 @@ impl Incoming {
         self.step(cx)
     }
 
-    /// Gives up, tells the sender, and tells the application.
+    /// Gives up, and tells the sender and the application.
     pub(super) fn fail(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
         if self.offer.length.is_none() && failure.is_final() {
-            // What came through a pipe cannot be read again: nobody goes on with it.
+            // What came through a pipe cannot be read again: nobody can continue it.
             failure.leftover.get_or_insert(Leftover::Discard);
         }
         self.cancel(cx, &failure);
@@ -285,7 +285,7 @@ impl Incoming {
         Fate::Ended
     }
 
-    /// The same, when the application has already let go of its file.
+    /// The same, when the application has already released its file.
     pub(super) fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
         if let Some(link) = &mut cx.link {
             link.close(self.handle);
@@ -313,12 +313,12 @@ impl Incoming {
         Progress { stage, length: self.end, received, durable, resent: self.duplicate }
     }
 
-    /// How many bytes there are, once that is known.
+    /// The length of the file, once known.
     pub(super) fn end(&self) -> Option<u64> {
         self.end
     }
 
-    /// The end of the file, as far as anybody can tell: nothing is beyond it.
+    /// The end of the file, as far as anybody knows: nothing is beyond it.
     fn bound(&self) -> u64 {
         self.end.unwrap_or(MAX_LENGTH)
     }
@@ -327,17 +327,17 @@ impl Incoming {
         self.offer.priority
     }
 
-    /// Whether the file is being put in its place.
+    /// Whether the file is being verified and moved into place.
     pub(super) fn is_finishing(&self) -> bool {
         matches!(self.state, State::Finishing { .. })
     }
 
-    /// Whether this link went on with what was here.
+    /// Whether this link continued what was here.
     pub(super) fn went_on(&self) -> bool {
         self.began > 0
     }
 
-    /// What the next link is to know of this one.
+    /// What the next link must know about this one.
     pub(super) fn earlier(&self) -> Earlier {
         Earlier {
             received: self.received.max(self.earlier.received),
@@ -348,7 +348,7 @@ impl Incoming {
 
     // ----- inside -----
 
-    /// Finishes and syncs when it is time; in this order, since a FIN that is taken back makes a sync due.
+    /// Finishes and syncs when due; in this order, since a FIN that is taken back makes a sync due.
     fn step(&mut self, cx: &mut Context<'_>) -> Fate {
         let fate = self.look_at_fin(cx);
         if self.tell_finishing <= cx.now && self.payday().is_some() {

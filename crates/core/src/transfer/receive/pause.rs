@@ -8,13 +8,13 @@ use crate::transfer::send::{Context, Fate};
 use crate::transfer::wire::{Frame, INITIAL_CREDIT, Pause, Resume, Rewind};
 use alloc::format;
 
-/// The pauses of a transfer that is received.
+/// The pauses of an incoming transfer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pauses {
     pub(super) halt: Halt,
-    /// How many PAUSEs have come.
+    /// How many PAUSEs have arrived.
     heard: u32,
-    /// No credit has been given since the last of them.
+    /// Whether no credit has been given since the last of them.
     pub(super) is_void: bool,
 }
 
@@ -83,7 +83,7 @@ impl Incoming {
         Fate::Lives
     }
 
-    /// Gives credit again, if nobody wants a pause.
+    /// Grants credit again, if neither end has paused.
     fn go_on(&mut self, cx: &mut Context<'_>) {
         if !self.pauses.halt.is_on() && self.pauses.is_void {
             self.say_resume(cx);
@@ -95,25 +95,25 @@ impl Incoming {
         self.pauses.is_void = false;
         let resume = Resume { offset: self.received, pauses: self.pauses.heard };
         cx.control(Frame::Resume(self.handle, resume));
-        // What was said of credit before is forgotten over there.
+        // The sender has forgotten all earlier credit.
         self.ack.told = (0, 0, 0);
         self.ack.ready = true;
     }
 
-    /// Nothing more comes: the memory that was promised for it is free for others.
+    /// Nothing more arrives: memory promised for it is free for others.
     fn take_back_credit(&mut self, cx: &mut Context<'_>) {
         self.credit = self.received;
         self.promise(cx);
     }
 
-    /// Tells the link whether this transfer takes a share of what is bounded.
+    /// Tells the link whether this transfer takes a share of limited resources.
     fn rest(&self, cx: &mut Context<'_>) {
         if let Some(link) = &mut cx.link {
             link.rest(self.handle, self.pauses.halt.is_on());
         }
     }
 
-    /// What is wrong with a sender that claims to have come so far.
+    /// The failure of a sender that claims to be this far.
     fn beyond(&self, offset: u64) -> Option<Failure> {
         let most = self.credit.max(INITIAL_CREDIT);
         let text = || format!("a pause at {offset}, and credit up to {most}");

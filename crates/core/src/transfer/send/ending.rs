@@ -1,4 +1,4 @@
-//! How it ends: well, for good, or until another try.
+//! How an outgoing transfer ends: completed, given up, or put off.
 
 use super::{Context, Fate, Outgoing, State};
 use crate::transfer::cancel::cancel;
@@ -8,10 +8,10 @@ use crate::transfer::wire::Frame;
 use crate::transfer::{Code, Leftover};
 
 impl Outgoing {
-    /// Gives up, tells the peer, and tells the application.
+    /// Gives up, and tells the peer and the application.
     pub(in crate::transfer) fn give_up(&mut self, cx: &mut Context<'_>, mut failure: Failure) -> Fate {
         if self.is_open_ended() {
-            // What came through a pipe cannot be read again: nobody goes on with it.
+            // What came through a pipe cannot be read again: nobody can continue it.
             failure.leftover.get_or_insert(Leftover::Discard);
         }
         self.cancel(cx, &failure);
@@ -19,7 +19,7 @@ impl Outgoing {
         Fate::Ended
     }
 
-    /// Once both ends have their digests: whether the file is the same.
+    /// Checks whether the file is the same, once both ends have their digests.
     pub(super) fn verify(&mut self, cx: &mut Context<'_>) -> Fate {
         let (State::Verifying { whole }, Some(digest), Some(length)) = (self.state, self.digest, self.end)
         else {
@@ -43,7 +43,7 @@ impl Outgoing {
         Fate::Ended
     }
 
-    /// The peer failed, or nobody was heard: tries again after a while, if that may help.
+    /// The peer failed, or was not heard: tries again after a while, if that may help.
     pub(super) fn retry_or_end(&mut self, cx: &mut Context<'_>, failure: Failure) -> Fate {
         let id = self.offer.id;
         let asks_for_all = asks_for_all(cx.now, cx.put_off);
@@ -58,11 +58,11 @@ impl Outgoing {
         Fate::Lives
     }
 
-    /// Tells the peer, if it knows of the transfer: by its offer, or because it has asked and waits for one.
+    /// Tells the peer, if it knows of the transfer: by its offer, or because it has requested it and waits for one.
     pub(super) fn cancel(&mut self, cx: &mut Context<'_>, failure: &Failure) {
         if let Some(handle) = self.close_handle(cx).or(self.request.take()) {
             let mut cancel = cancel(failure, 0);
-            // What is there of a file that has changed is of no use to anybody.
+            // The received part of a file that has changed is of no use.
             cancel.discard |= failure.code == Code::SourceChanged;
             cx.control(Frame::Cancel(handle, cancel));
         }

@@ -1,4 +1,4 @@
-//! What the receiver says.
+//! The receiver's frames.
 
 use super::{Context, Fate, Outgoing, State};
 use crate::Instant;
@@ -9,8 +9,8 @@ use crate::transfer::wire::{Accept, Ack, Cancel, Have, Mode, Rewind, Whole};
 use alloc::format;
 use core::time::Duration;
 
-/// How often a receiver may ask to go back without having come any further. It gives up a path itself after a few damaged
-/// chunks, but may ask for the same place once for each of them that was under way.
+/// How often a receiver may ask to go back without progress. It gives up a path itself after a few damaged chunks, but
+/// may ask for the same place once for each of them that was under way.
 const MOST_REWINDS: u8 = 64;
 
 impl Outgoing {
@@ -29,15 +29,15 @@ impl Outgoing {
             return self.give_up(cx, Failure::local(Code::Protocol, text));
         }
         self.offer.epoch_seen = accept.epoch;
-        // It has begun anew, if it was to do so.
+        // A restart, if it was one, has happened.
         self.offer.mode = Mode::AttachOrCreate;
         self.max_chunk = accept.max_chunk;
         self.extend_credit(accept.credit);
-        // What this process had sent on links that broke before they were answered is nobody else's.
+        // Bytes that this process sent on links that broke before an answer do not come from an earlier process.
         let earlier = if accept.resume > self.brought { accept.resume } else { 0 };
         self.resumed.get_or_insert(earlier);
         if let Some(link) = &mut cx.link {
-            // What came before the last link broke, and was not acknowledged any more.
+            // Bytes that arrived before the last link broke, and were not acknowledged.
             link.moved += accept.resume.min(self.brought).saturating_sub(self.received);
         }
         self.received = accept.resume;
@@ -45,7 +45,7 @@ impl Outgoing {
         self.found = accept.have == Have::Present;
         self.release(cx);
         if let Some(link) = cx.link.as_mut().filter(|_| accept.resume == self.sent) {
-            // The receiver has all of that from before, and acknowledges nothing of it.
+            // The receiver had all of that before, and acknowledges nothing of it.
             self.give_up_flights(link);
         }
         if fin || accept.have == Have::Complete {
@@ -60,7 +60,7 @@ impl Outgoing {
     }
 
     fn start_at(&mut self, accept: Accept, cx: &mut Context<'_>) {
-        // What has followed the offer is on its way, and is of use only to whom it brings something.
+        // The bytes that followed the offer are under way, and useful only if the receiver lacks them.
         let is_wanted = accept.have == Have::Part && accept.resume <= self.sent;
         if let Some(link) = cx.link.as_mut().filter(|_| !is_wanted) {
             self.rewind(accept.resume, link);
@@ -114,7 +114,7 @@ impl Outgoing {
             link.flow.handle_damaged();
             link.damaged = true;
         }
-        // One damaged chunk after another asks twice to go back; the second time may be once too often.
+        // Of two damaged chunks in a row, each causes a request to go back; the second may be unnecessary.
         if ack.rewind.is_some() || ack.received > self.sent {
             self.rewind(ack.received, link);
             if let State::Finishing { handle } = self.state {
@@ -128,7 +128,7 @@ impl Outgoing {
         Fate::Lives
     }
 
-    /// Whoever asks to go back to one place again and again makes us send the same bytes for ever.
+    /// A receiver that asks for one place again and again would make us send the same bytes for ever.
     fn count_rewind(&mut self, ack: &Ack) -> Result<(), Failure> {
         if ack.received > self.received {
             self.rewinds = 0;
@@ -141,14 +141,14 @@ impl Outgoing {
         Ok(())
     }
 
-    /// What was given before our last PAUSE is given no more.
+    /// Credit granted before our last PAUSE does not count.
     fn extend_credit(&mut self, credit: u64) {
         if !self.pauses.is_void {
             self.credit = self.credit.max(credit).min(self.bound());
         }
     }
 
-    /// The receiver is at work, and has nothing else to say until that is done.
+    /// The receiver is at work, and says nothing else until that is done.
     pub(in crate::transfer) fn handle_finishing(&mut self, now: Instant) {
         let since = *self.working.get_or_insert(now);
         if now - since <= longest_work(self.end.unwrap_or(self.reached)) {
@@ -159,7 +159,7 @@ impl Outgoing {
     pub(in crate::transfer) fn handle_done(&mut self, cx: &mut Context<'_>, whole: Whole) -> Fate {
         let handle = match self.state {
             State::Finishing { handle } => handle,
-            // We were told to go back after FIN; then it was not necessary.
+            // We were asked to go back after FIN, which was then not necessary.
             State::Sending { handle, .. } if self.said_fin => handle,
             _ => {
                 let missing =

@@ -1,4 +1,4 @@
-//! One file on its way out.
+//! One outgoing file.
 //!
 //! ```text
 //!                 OFFER               ACCEPT              FIN                 DONE
@@ -32,7 +32,7 @@ use bytes::Bytes;
 use core::time::Duration;
 use pause::Pauses;
 
-/// What a step needs beside the transfer itself.
+/// What a step needs besides the transfer itself.
 pub(super) struct Context<'a> {
     pub(super) now: Instant,
     pub(super) config: &'a Config,
@@ -55,14 +55,15 @@ impl Context<'_> {
     }
 }
 
-/// How often the peer is told that a digest, or the look for what it asked for, takes its time: often enough for its patience.
+/// How often to tell the peer that a digest, or the search for what it requested, takes time: often enough for its
+/// patience.
 pub(super) const WORKING_EVERY: Duration = Duration::from_secs(10);
 
-/// How often it is told that others have their turn, or that a disk is slow. 30 s: three of these may be late before its 120 s are
-/// over, and of many transfers at once they take little of a slow path.
+/// How often to tell the peer that others have their turn, or that a disk is slow. 30 s: three of these may be late
+/// within its 120 s, and for many transfers at once they take little of a slow path.
 const TURN_EVERY: Duration = Duration::from_secs(30);
 
-/// Whether a transfer goes on after a step.
+/// Whether a transfer continues after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Fate {
@@ -72,19 +73,20 @@ pub(super) enum Fate {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// For a link, for its turn, or for the time of another try.
+    /// For a link, for its turn, or for the time of another attempt.
     Waiting { until: Option<Instant> },
-    /// OFFER is out. A small file follows it without waiting, up to its FIN, and so does the beginning of a link's first file.
+    /// OFFER has left. A small file follows it at once, up to its FIN, and so does the beginning of a link's first
+    /// file.
     Offered { handle: Handle, early: bool, fin: bool },
-    /// Chunks go out.
+    /// Chunks are being sent.
     Sending { handle: Handle, have: Have },
-    /// FIN is out.
+    /// FIN has left.
     Finishing { handle: Handle },
-    /// DONE is in; our own digest is still to come.
+    /// DONE has arrived; our own digest is still missing.
     Verifying { whole: Whole },
 }
 
-/// A chunk that nobody has acknowledged yet.
+/// A chunk that was not acknowledged yet.
 #[derive(Debug)]
 struct Flight {
     end: u64,
@@ -95,25 +97,25 @@ struct Flight {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     offer: Offer,
-    /// How many bytes there are, once that is known.
+    /// The length, once known.
     end: Option<u64>,
-    /// The peer asked for this file and will ask again: it ends with its link.
+    /// Whether the peer requested this file and will request it again: it ends with its link.
     requested: bool,
     /// The handle of its REQUEST, until the offer that answers it.
     request: Option<Handle>,
-    /// It was offered on an earlier link, to whom asks for it anew.
+    /// Whether it was offered before on an earlier link, and is requested again.
     again: bool,
     state: State,
     tries: Tries,
-    /// When the peer was heard of last about this transfer, or since when it is waited for.
+    /// When the peer was last heard about this transfer, or since when we wait for it.
     heard: Instant,
-    /// Since when it says that it is at work, and does nothing else.
+    /// Since when the peer only says that it is at work.
     working: Option<Instant>,
-    /// When it was told last that we are.
+    /// When we last told it that we are.
     told: Instant,
 
-    /// The next offset to send, the end of the chunk that it is in, of everything sent on this link, of everything ever
-    /// sent, and of everything sent on the links before.
+    /// Five offsets: the next to send, the end of its chunk, the end of everything sent on this link, of everything
+    /// ever sent, and of everything sent on previous links.
     sent: u64,
     chunk_end: u64,
     reached: u64,
@@ -128,25 +130,25 @@ pub(super) struct Outgoing {
     durable: u64,
     /// How often in a row the receiver has asked to go back to the same place.
     rewinds: u8,
-    /// FIN has been out on this link.
+    /// Whether FIN has left on this link.
     said_fin: bool,
-    /// Whether the FIN that can be sent waits to be.
+    /// Whether a FIN that can be sent is queued.
     fin_queued: bool,
-    /// The receiver has acknowledged bytes that we sent: it had not got the file from elsewhere.
+    /// Whether the receiver has acknowledged bytes that we sent, so that it did not have the file from elsewhere.
     carried: bool,
-    /// It has a file of that name from elsewhere, and nobody knows yet whether it is this one.
+    /// Whether the receiver has a file of that name from elsewhere that may or may not be this one.
     found: bool,
     credit: u64,
     max_chunk: u32,
 
-    /// What was read and not sent: it begins at `sent`. Reads are asked for up to `read_to`.
+    /// What was read and not sent: it begins at `sent`. Reads have been requested up to `read_to`.
     ready: VecDeque<Bytes>,
     ready_len: u64,
     read_to: u64,
-    /// How many reads are not answered yet.
+    /// How many reads are unanswered.
     reads: u32,
 
-    /// What the receiver says about the beginning that it has; to be compared with our own digest.
+    /// The receiver's digest of the beginning that it has, to be compared with our own.
     prefix: Option<(u64, Digest)>,
     digest: Option<Digest>,
     asked_digest: bool,
@@ -158,7 +160,7 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(now: Instant, offer: Offer, asked: Option<Asked>) -> Self {
-        // There is nothing to be read, hashed or looked at in a folder.
+        // A folder has nothing to read, hash or check.
         let digest = (offer.kind == Kind::Folder).then(|| Digest::of(&[]));
         Self {
             pauses: Pauses::default(),
@@ -210,21 +212,22 @@ impl Outgoing {
         is_due && !self.rests()
     }
 
-    /// Whether it waits for a place at a receiver that is busy.
+    /// Whether it waits for a place at a busy receiver.
     pub(super) fn wants_place(&self) -> bool {
         self.is_waiting() && self.tries.wants_place()
     }
 
-    /// It may be offered at once.
+    /// Lets it be offered at once.
     pub(super) fn hurry(&mut self) {
         if let State::Waiting { until } = &mut self.state {
             *until = None;
         }
     }
 
-    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit, and so does
-    /// the beginning of a larger one if it is the first of its link: of many, each may be there already. Once only: a
-    /// receiver that loses the link before it has opened its file has nothing of that.
+    /// Sends the OFFER. A small file of which nothing was sent before follows at once, within the initial credit, and
+    /// so does the beginning of a larger one if it is the first of its link; with many files, any of them may already
+    /// be there. This is done only once: if the receiver loses the link before it has opened its file, the bytes are
+    /// lost.
     pub(super) fn send_offer(&mut self, cx: &mut Context<'_>) {
         let Some(link) = &mut cx.link else { return };
         let handle = link.open(Route::Outgoing(self.offer.id));
@@ -251,7 +254,7 @@ impl Outgoing {
         self.step(cx);
     }
 
-    /// The link is gone. Chunks that are out may or may not have arrived.
+    /// The link is gone. Chunks that have left may or may not have arrived.
     pub(super) fn handle_link_down(&mut self, cx: &mut Context<'_>) -> Fate {
         self.flights.clear();
         self.pauses.begin_link();
@@ -284,7 +287,7 @@ impl Outgoing {
         Progress { stage, length: self.end, received, durable, resent }
     }
 
-    /// What it offers.
+    /// Its offer.
     pub(super) fn offer(&self) -> &Offer {
         &self.offer
     }
@@ -294,7 +297,7 @@ impl Outgoing {
         matches!(self.state, State::Waiting { .. })
     }
 
-    /// Whether the receiver has asked for it, and will again.
+    /// Whether the receiver has requested it, and will again.
     pub(super) fn is_requested(&self) -> bool {
         self.requested
     }
@@ -304,7 +307,7 @@ impl Outgoing {
         matches!(self.state, State::Verifying { .. })
     }
 
-    /// Its handle, once others may be offered: all that can be sent of a small file has been, or a large one has begun.
+    /// Its handle, once others may be offered: all that can be sent of a small file has left, or a large one has begun.
     pub(super) fn settled(&self) -> Option<Handle> {
         let is_small = self.end.is_some_and(|end| end <= wire::INITIAL_CREDIT);
         let has_begun = self.reads == 0 || !self.ready.is_empty() || !self.flights.is_empty();
@@ -321,7 +324,7 @@ impl Outgoing {
         self.offer.id
     }
 
-    /// How much the receiver has called durable.
+    /// How much the receiver has reported as durable.
     pub(super) fn durable(&self) -> u64 {
         self.durable
     }

@@ -1,4 +1,4 @@
-//! What a sender has to say next: its FIN, or a chunk.
+//! What an outgoing transfer sends next: its FIN, or a chunk.
 
 use super::{Flight, Outgoing, State};
 use crate::Instant;
@@ -6,18 +6,18 @@ use crate::transfer::flow::Flow;
 use crate::transfer::link::Link;
 use crate::transfer::wire::{Data, Frame, Handle, Have, Whole};
 
-/// What a transfer has for its turn.
+/// What a transfer has to send when it is its turn.
 pub(in crate::transfer) enum Chunk {
-    /// Nothing that is read, and that the receiver takes.
+    /// Nothing: no bytes have been read that the receiver accepts.
     Nothing,
     /// A chunk, but the window does not admit it.
     Full,
-    /// This one, or a part of it.
+    /// This chunk, or a part of it.
     Sent(Handle, Data),
 }
 
 impl Outgoing {
-    /// The FIN, if it is time for it.
+    /// The FIN, if it is due.
     pub(in crate::transfer) fn poll_fin(&mut self, now: Instant) -> Option<Frame> {
         self.fin_queued = false;
         let (handle, next) = self.next_fin()?;
@@ -28,14 +28,14 @@ impl Outgoing {
         Some(Frame::Fin(handle, Whole { length, digest, deduplicated: false }))
     }
 
-    /// Whether there is a FIN to be sent that has not been queued.
+    /// Whether a FIN can be sent and was not queued.
     pub(in crate::transfer) fn queue_fin(&mut self) -> bool {
         let was_queued = self.fin_queued;
         self.fin_queued = was_queued || self.digest.is_some() && self.next_fin().is_some();
         self.fin_queued && !was_queued
     }
 
-    /// Where a FIN goes that can be sent now, and what comes then.
+    /// Where a FIN can be sent now, and the state after it.
     fn next_fin(&self) -> Option<(Handle, State)> {
         let sent_all = self.end == Some(self.sent) && self.checked && self.prefix.is_none();
         let next = match self.state {
@@ -69,7 +69,7 @@ impl Outgoing {
         };
         let chunk = chunk.min(front.len() as u64);
         let whole = chunk.min(self.credit.saturating_sub(self.sent));
-        // A sliver of credit waits for more, unless nothing is left that could bring it.
+        // A small remainder of credit waits for more, unless nothing is under way that could bring it.
         if whole == 0 || (whole < chunk && !self.flights.is_empty()) {
             return Chunk::Nothing;
         }
@@ -88,11 +88,11 @@ impl Outgoing {
         self.reached = self.reached.max(self.sent);
         self.highest = self.highest.max(self.sent);
         if self.flights.is_empty() {
-            // Until here nobody waited for the peer, however long that was.
+            // Until now we were not waiting for the peer, however long that was.
             self.heard = now;
         }
         let stamp = flow.handle_sent(now, len);
-        // A limit on the rate may have held this part back: what has left before it has a time of its own.
+        // If a rate limit delayed this part, the part that left before it has a time of its own.
         match self.flights.back_mut().filter(|flight| is_begun && flight.stamp.is_of(now)) {
             Some(flight) => (flight.end, flight.len) = (self.sent, flight.len + len),
             None => self.flights.push_back(Flight { end: self.sent, len, stamp }),
@@ -105,7 +105,7 @@ impl Outgoing {
         Chunk::Sent(handle, Data { offset, seq, payload })
     }
 
-    /// Sending goes on at `offset`; what is out beyond it is given up.
+    /// Sending continues at `offset`; what is under way beyond it is given up.
     pub(super) fn rewind(&mut self, offset: u64, link: &mut Link) {
         self.give_up_flights(link);
         self.sent = offset;
@@ -118,14 +118,14 @@ impl Outgoing {
         self.ready_len = 0;
         self.read_to = offset;
         if self.is_open_ended() {
-            // Whoever waits for its source does not wait for two places of it.
+            // A pipe has at most one outstanding read.
             self.reads = 0;
         }
         self.checked = false;
         self.asked_check = false;
     }
 
-    /// No answer is expected to what is out.
+    /// Stops waiting for acknowledgements of what is under way.
     pub(super) fn give_up_flights(&mut self, link: &mut Link) {
         for flight in self.flights.drain(..) {
             link.flow.handle_lost(flight.len);

@@ -7,13 +7,14 @@ use crate::transfer::pause::Halt;
 use crate::transfer::wire::{Frame, Handle, Pause, Resume};
 use alloc::format;
 
-/// The pauses of a transfer that sends.
+/// The pauses of an outgoing transfer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pauses {
     pub(super) halt: Halt,
-    /// How many PAUSEs have gone out on this link.
+    /// How many PAUSEs have left on this link.
     count: u32,
-    /// The credit from before the last of them counts no more, and there is none after it yet: it ends where we are.
+    /// Whether credit from before the last PAUSE is void, and none has come after it: credit ends at the current
+    /// offset.
     pub(super) is_void: bool,
 }
 
@@ -35,14 +36,14 @@ impl Outgoing {
         self.pauses.halt.here = false;
         self.heard = cx.now;
         if let State::Waiting { until } = &mut self.state {
-            // The time of another try may have passed meanwhile.
+            // The time of another attempt may have passed meanwhile.
             *until = until.filter(|until| *until > cx.now);
         }
         self.step(cx);
         Fate::Lives
     }
 
-    /// Says what this end has decided, if the receiver has not heard it on this link.
+    /// Tells the receiver about a pause of this end, if it has not been told on this link.
     pub(super) fn tell_pause(&mut self, cx: &mut Context<'_>) {
         let Pauses { halt: Halt { here, said, .. }, .. } = self.pauses;
         if let (true, false, Some(handle)) = (here, said, self.sending_handle()) {
@@ -64,7 +65,7 @@ impl Outgoing {
             self.pauses.halt.there = Some(cx.now);
             cx.events.push_back(Event::Paused { id: self.offer.id });
         }
-        // Who has said that nothing follows need not say it twice.
+        // A sender that has said that nothing follows need not repeat it.
         if let (false, Some(handle)) = (self.pauses.is_void, self.sending_handle()) {
             self.say_pause(cx, handle, true);
         }
@@ -87,7 +88,7 @@ impl Outgoing {
         Fate::Lives
     }
 
-    /// The last word before the bytes stop.
+    /// Sends the PAUSE, the last frame before the bytes stop.
     fn say_pause(&mut self, cx: &mut Context<'_>, handle: Handle, answer: bool) {
         self.pauses.count = self.pauses.count.wrapping_add(1);
         self.pauses.is_void = true;
@@ -95,14 +96,14 @@ impl Outgoing {
         cx.control(Frame::Pause(handle, Pause { offset: self.sent, answer }));
     }
 
-    /// Tells the link whether this transfer takes a share of what is bounded.
+    /// Tells the link whether this transfer takes a share of limited resources.
     fn rest(&self, cx: &mut Context<'_>) {
         if let (Some(link), Some(handle)) = (&mut cx.link, self.handle()) {
             link.rest(handle, self.pauses.halt.is_on());
         }
     }
 
-    /// What is wrong with a receiver that claims to have come so far.
+    /// The failure of a receiver that claims to be this far.
     fn beyond(&self, offset: u64) -> Option<Failure> {
         let reached = self.reached.max(self.received);
         let text = || format!("a pause at {offset}, and {reached} bytes sent");

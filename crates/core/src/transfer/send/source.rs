@@ -1,4 +1,4 @@
-//! What a sender wants of its source, and what that gives: pieces, an end, digests, a last look.
+//! A sender's source: what is requested from it, and what it provides: pieces, an end, digests, a last check.
 
 use super::{Context, Fate, Outgoing, State};
 use crate::transfer::event::{Event, Failure};
@@ -10,12 +10,12 @@ use bytes::Bytes;
 /// The least that is read at a time, however many transfers share the memory.
 const LEAST_READ: u64 = 64 * 1024;
 
-/// The most reads at a time. Two or three are of use; the others answer for offsets that a rewind has left behind,
-/// and a receiver that rewinds without end must not pile them up.
+/// The most reads at a time. Two or three are useful; the others belong to offsets that a rewind has left behind, and a
+/// receiver that rewinds without end must not pile them up.
 const MOST_READS: u32 = 8;
 
 impl Outgoing {
-    /// Asks for what will be needed next.
+    /// Requests what will be needed next.
     pub(in crate::transfer) fn step(&mut self, cx: &mut Context<'_>) {
         self.tell_pause(cx);
         if self.pauses.halt.is_on() {
@@ -44,13 +44,13 @@ impl Outgoing {
         let open = link.busy().outgoing.max(1) as u64;
         let share = (cx.config.read_ahead / open).max(LEAST_READ);
         let chunk = u64::from(link.flow.chunk().min(self.max_chunk)).max(1);
-        // Whole chunks, so that no cut leaves a crumb.
+        // Whole chunks, so that no small remainder is left.
         let chunk = (chunk * (LEAST_READ / chunk).max(1)).min(share);
         let ahead = share.min(chunk * 2);
-        // What the receiver has of it is not known yet.
+        // It is not known yet what the receiver has.
         let is_early = matches!(self.state, State::Offered { .. });
         let end = if is_early { self.credit } else { self.bound() };
-        // Nobody knows how much an answer of a pipe will bring.
+        // A pipe may return any number of bytes for a read.
         let most = if self.is_open_ended() { 1 } else { MOST_READS };
         while self.reads < most && self.read_to < end && self.read_to - self.sent < ahead {
             self.reads += 1;
@@ -71,7 +71,7 @@ impl Outgoing {
         }
     }
 
-    /// Takes a piece of the source, and asks for what comes next. What is not wanted (any more) is dropped.
+    /// Accepts a piece of the source, and requests what comes next. A piece that is not wanted is dropped.
     pub(in crate::transfer) fn provide(&mut self, cx: &mut Context<'_>, offset: u64, data: Bytes) -> Fate {
         let next = self.given();
         let is_over = data.is_empty() && offset == next && self.read_to > next;
@@ -87,7 +87,7 @@ impl Outgoing {
     fn take(&mut self, offset: u64, mut data: Bytes) {
         let next = self.given();
         if self.is_open_ended() && offset != next {
-            // The answer to a read that a rewind has taken back; the one that counts is still out.
+            // This answers a read that a rewind has cancelled; the one that counts is still outstanding.
             return;
         }
         self.reads = self.reads.saturating_sub(1);
@@ -100,17 +100,17 @@ impl Outgoing {
             self.ready.push_back(data);
         }
         if self.is_open_ended() || self.reads == 0 {
-            // What the answers did not bring is asked for again.
+            // What the answers did not bring is requested again.
             self.read_to = self.given();
         }
     }
 
-    /// The end of what the source has given.
+    /// The end of what the source has provided.
     pub(in crate::transfer) fn given(&self) -> u64 {
         self.sent + self.ready_len
     }
 
-    /// The end of what the source has ever given, but for what was never sent.
+    /// The end of what the source has ever provided, except for bytes that were never sent.
     pub(in crate::transfer) fn known(&self) -> u64 {
         self.given().max(self.highest)
     }
@@ -119,7 +119,7 @@ impl Outgoing {
         self.end
     }
 
-    /// The source ends here, whatever of it was asked for.
+    /// The source ends here, whatever was requested from it.
     pub(in crate::transfer) fn set_end(&mut self, end: u64) {
         if self.end.is_none() {
             self.end = Some(end);
@@ -158,7 +158,7 @@ impl Outgoing {
         self.checked = self.asked_check;
     }
 
-    /// The end of the file, as far as anybody can tell: nothing is beyond it.
+    /// The end of the file, as far as anybody knows: nothing is beyond it.
     pub(super) fn bound(&self) -> u64 {
         self.end.unwrap_or(MAX_LENGTH)
     }

@@ -1,4 +1,4 @@
-//! Bytes to frames. Nothing a peer sends is trusted before it has been checked here.
+//! Bytes to frames. Nothing from a peer is trusted before it has been checked here.
 
 use super::{AGAIN, DATA_OVERHEAD, MAX_LENGTH, kind};
 use super::{
@@ -12,10 +12,10 @@ use crate::transfer::{
 use bytes::{Buf, Bytes};
 use core::time::Duration;
 
-/// Reads one message as a frame. The payload of DATA is a slice of the message, not a copy.
+/// Decodes one message as a frame. The payload of DATA is a slice of the message, not a copy.
 ///
 /// # Errors
-/// What is wrong with it; the checksum is looked at first.
+/// What is wrong with it; the checksum is checked first.
 pub fn decode(message: Bytes) -> Result<Frame, DecodeError> {
     let (kind, handle) = peek(&message);
     parse(message).map_err(|fault| DecodeError { kind, handle, fault })
@@ -31,7 +31,7 @@ fn parse(message: Bytes) -> Result<Frame, Fault> {
             Frame::Unsupported(handle, kind)
         });
     };
-    // The only flag that must be known, on DATA, is a hint that may be ignored.
+    // The only flag defined for DATA is a hint that may be ignored.
     let is_data = kind == kind::DATA;
     let Content { mut fixed, ext, payload } = envelope.split(fixed, u8::from(is_data), is_data)?;
     read_body((kind, flags), handle, &mut fixed, &ext, payload)
@@ -50,13 +50,13 @@ impl Place {
     }
 }
 
-/// Where the payload belongs, if this is a chunk: all that is left of one whose checksum does not fit.
+/// Where the payload belongs, if this is a chunk: the only usable part of one with a wrong checksum.
 pub(in crate::transfer) fn peek_place(message: &[u8]) -> Place {
     let offset = message.get(8..16).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
     Place { offset, len: message.len().saturating_sub(DATA_OVERHEAD) as u64 }
 }
 
-/// How many bytes stand between the common header and the fields.
+/// How many bytes there are between the common header and the fields.
 fn fixed_len(kind: u8) -> Option<usize> {
     Some(match kind {
         kind::HELLO => 48,
@@ -185,7 +185,7 @@ fn read_offer(body: &mut Bytes, ext: &[u8]) -> Result<Offer, Fault> {
     };
     let length = match length {
         u64::MAX => None,
-        // Lengths that no file system knows.
+        // Lengths that no file system supports.
         length if length > MAX_LENGTH => return Err(Fault::Value { name: "length", value: length }),
         length => Some(length),
     };
@@ -295,7 +295,7 @@ fn read_id(body: &mut Bytes) -> TransferId {
     TransferId::from_bytes(id)
 }
 
-/// A digest of zeros stands for none.
+/// A digest of zeros means none.
 fn read_digest(body: &mut Bytes) -> Option<Digest> {
     let mut digest = [0; 32];
     body.copy_to_slice(&mut digest);

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use core::time::Duration;
 
 impl Frame {
-    /// The frame as the parts of one binary message; a payload is taken along, not copied.
+    /// The frame as the parts of one binary message; a payload is moved, not copied.
     pub fn encode(self) -> Parts {
         match self {
             Self::Data(handle, data) => encode_data(handle, data),
@@ -74,7 +74,7 @@ fn encode_control(frame: &Frame) -> Bytes {
         Frame::Cancel(handle, cancel) => encode_cancel(*handle, cancel),
         Frame::Ignored(kind) => header(*kind, 0),
         Frame::Unsupported(handle, kind) => header(*kind, *handle),
-        Frame::Data(..) => BytesMut::new(), // has an encoder of its own
+        Frame::Data(..) => BytesMut::new(), // encoded separately
     };
     envelope::seal(out)
 }
@@ -131,7 +131,7 @@ fn encode_offer(handle: Handle, offer: &Offer) -> BytesMut {
 
 fn put_kind(out: &mut BytesMut, kind: Kind) {
     match kind {
-        // Absent, so that those who know only files know all that they need.
+        // Absent, so that peers that know only files understand everything.
         Kind::File => {}
         Kind::Folder => tlv::put(out, tlv::KIND, &[1]),
         Kind::Listing => tlv::put(out, tlv::KIND, &[2]),
@@ -232,7 +232,7 @@ fn millis(duration: Duration) -> u32 {
     duration.as_millis().try_into().unwrap_or(u32::MAX)
 }
 
-/// The beginning of a text, at most `max` bytes, cut between characters.
+/// The beginning of a text, at most `max` bytes, cut at a character boundary.
 fn cut(text: &str, max: usize) -> &str {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! The frames of `bowline.v1`: one WebSocket binary message is exactly one of them.
+//! The frames of `bowline.v1`: each WebSocket binary message is exactly one of them.
 //!
 //! ```text
 //! 0      1       2         4              8
@@ -7,8 +7,9 @@
 //! +------+-------+---------+--------------+----------------------+------+---------+---------------+
 //! ```
 //!
-//! Integers are big-endian and of fixed width. `ext_len` counts the bytes of the TLVs; only DATA has a payload. The
-//! checksum covers everything before it, so a damaged, misrouted or misplaced frame is found whatever carried it.
+//! Integers are big-endian and of fixed width. `ext_len` is the length of the TLVs in bytes; only DATA has a payload.
+//! The checksum covers everything before it, so a damaged, misrouted or misplaced frame is detected, whatever carried
+//! it.
 
 mod decode;
 mod encode;
@@ -30,18 +31,18 @@ pub(super) use decode::{Place, peek_place};
 pub const VERSION: u8 = 1;
 /// The name of the subprotocol, negotiated in the opening handshake.
 pub const SUBPROTOCOL: &str = "bowline.v1";
-/// How many bytes a sender may send before the receiver said anything: part of the version.
+/// How many bytes a sender may send before the receiver has answered; fixed by the version.
 pub const INITIAL_CREDIT: u64 = 64 * 1024;
-/// The bytes of a DATA frame beside its payload.
+/// The bytes of a DATA frame besides its payload.
 pub const DATA_OVERHEAD: usize = 24;
-/// The bit in the features of a HELLO that says: this side takes offers of unknown length.
+/// The feature bit in a HELLO that says that this side accepts offers of unknown length.
 pub const UNKNOWN_LENGTH: u64 = 1 << 6;
 /// The greatest length that a file can have.
 pub const MAX_LENGTH: u64 = i64::MAX as u64;
 /// The least and the most that `max_chunk` of a HELLO or an ACCEPT may allow as the payload of one DATA frame.
 pub const CHUNK_LIMITS: core::ops::RangeInclusive<u32> = 16 * 1024..=16 * 1024 * 1024;
 
-/// The flag of a REQUEST for what was offered on an earlier link. Who does not know it may ignore it.
+/// The flag of a REQUEST for what was offered on an earlier link. A peer that does not know it may ignore it.
 const AGAIN: u8 = 0x10;
 
 pub(super) mod kind {
@@ -61,7 +62,7 @@ pub(super) mod kind {
     pub(crate) const PAUSE: u8 = 0x40;
     pub(crate) const RESUME: u8 = 0x41;
     pub(crate) const CANCEL: u8 = 0x42;
-    /// Types from here on may be ignored by those who do not know them.
+    /// Types from here on may be ignored by peers that do not know them.
     pub(crate) const OPTIONAL: u8 = 0x80;
 }
 
@@ -78,22 +79,22 @@ pub enum Frame {
         /// When to come back.
         retry_after: Duration,
     },
-    /// The connection cannot go on; a Close follows.
+    /// The connection cannot continue; a Close follows.
     Error {
         /// Why.
         code: Code,
         /// Why, in words.
         text: String,
     },
-    /// Asks for a [`Frame::ProbeAck`] with the same number: a ping for those who cannot send one.
+    /// Requests a [`Frame::ProbeAck`] with the same number: a ping for code that cannot send one.
     Probe(u64),
     /// The answer to a [`Frame::Probe`].
     ProbeAck(u64),
     /// A sender offers a file.
     Offer(Handle, Offer),
-    /// A receiver asks for a file.
+    /// A receiver requests a file.
     Request(Handle, Request),
-    /// The receiver takes an offer.
+    /// The receiver accepts an offer.
     Accept(Handle, Accept),
     /// A chunk.
     Data(Handle, Data),
@@ -101,13 +102,13 @@ pub enum Frame {
     Fin(Handle, Whole),
     /// How far the receiver has come.
     Ack(Handle, Ack),
-    /// The receiver has the whole file, verified and in place.
+    /// The receiver has the complete file, verified and in place.
     Done(Handle, Whole),
-    /// The one who says it is still at work, or waits for what is not the peer's business.
+    /// The sender of this frame is still at work, or waits for something that does not concern the peer.
     Finishing(Handle, Phase),
-    /// Either side wants no bytes to move for a while.
+    /// Either side asks for a pause: no bytes move.
     Pause(Handle, Pause),
-    /// Either side takes its PAUSE back. From a receiver it is also what credit begins anew with.
+    /// Either side ends its PAUSE. From a receiver, it also starts credit anew.
     Resume(Handle, Resume),
     /// Either side gives up.
     Cancel(Handle, Cancel),
@@ -117,22 +118,22 @@ pub enum Frame {
     Unsupported(Handle, u8),
 }
 
-/// What each side says first: limits and who it is.
+/// The first frame of each side: its limits and identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
     /// The lowest version spoken.
     pub min_version: u8,
     /// The highest version spoken.
     pub max_version: u8,
-    /// The largest payload of a DATA frame that this side takes.
+    /// The largest payload of a DATA frame that this side accepts.
     pub max_chunk: u32,
-    /// How many transfers this side takes at once.
+    /// How many transfers this side accepts at once.
     pub max_transfers: u32,
-    /// How many offers a second this side takes.
+    /// How many offers per second this side accepts.
     pub max_offers_per_second: u32,
     /// How many bytes this side holds for all transfers together.
     pub credit: u64,
-    /// Optional features, a bit each.
+    /// Optional features, one bit each.
     pub features: u64,
     /// Random bytes that name this process.
     pub instance: [u8; 16],
@@ -143,13 +144,13 @@ pub struct Hello {
 /// How an offer treats what the receiver already has under its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Go on where it stopped, or begin.
+    /// Continue where it stopped, or begin.
     AttachOrCreate,
     /// Begin; fail if there is something.
     Create,
-    /// Go on; fail if there is nothing.
+    /// Continue; fail if there is nothing.
     Attach,
-    /// Throw away what is there, and begin.
+    /// Discard what is there, and begin.
     Restart,
 }
 
@@ -162,13 +163,13 @@ pub struct Offer {
     pub name: SafeName,
     /// What it is.
     pub kind: Kind,
-    /// How many bytes; a folder has none. `None` if FIN says it.
+    /// How many bytes; a folder has none. `None` if FIN will say it.
     pub length: Option<u64>,
-    /// When the file was changed last, in milliseconds since 1970; 0 if unknown.
+    /// When the file was last changed, in milliseconds since 1970; 0 if unknown.
     pub mtime_ms: i64,
-    /// Who is to use it, if the sender cares.
+    /// The permissions for it, if the sender specified them.
     pub unix_mode: Option<UnixMode>,
-    /// What tells this version of the file from another.
+    /// A text that distinguishes this version of the file from others.
     pub validator: Option<Validator>,
     /// Which other transfers it belongs to.
     pub batch: Option<Batch>,
@@ -182,41 +183,41 @@ pub struct Offer {
     pub digest: Option<Digest>,
 }
 
-/// A file, or a listing, asked for.
+/// A requested file or listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The transfer, named by the one who asks.
+    /// The transfer; the requester chooses its id.
     pub id: TransferId,
-    /// Which file, or what is to be listed.
+    /// Which file, or what to list.
     pub what: What,
     /// From which offset on.
     pub from: u64,
-    /// Up to which offset, which is not asked for itself; the greatest number stands for the end.
+    /// Up to but excluding this offset; the greatest number means the end.
     pub to: u64,
     /// Only if the file still has this digest.
     pub if_digest: Option<Digest>,
-    /// It was offered on an earlier link: nothing before ACCEPT, which says what came of it.
+    /// Whether it was offered on an earlier link: then nothing is sent before ACCEPT, which says what arrived of it.
     pub again: bool,
 }
 
-/// How the receiver takes an offer.
+/// The receiver's answer to an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accept {
-    /// Everything below is durable here; go on from there.
+    /// Everything below is durable here; continue from there.
     pub resume: u64,
     /// Nothing at or above this offset may be sent yet.
     pub credit: u64,
     /// The largest payload of a DATA frame.
     pub max_chunk: u32,
-    /// The number of this attachment: a later one fences this off.
+    /// The number of this attachment: a later one supersedes it.
     pub epoch: u32,
-    /// When the part is thrown away, in seconds since 1970; 0 if never.
+    /// When the part is discarded, in seconds since 1970; 0 if never.
     pub expires: u64,
     /// The longest time that an acknowledgement is held back, in milliseconds.
     pub ack_ms: u32,
     /// What the receiver has.
     pub have: Have,
-    /// The digest of everything below `resume`; zero if that is nothing.
+    /// The digest of everything below `resume`; zeros if that is nothing.
     pub prefix: Option<Digest>,
 }
 
@@ -225,9 +226,9 @@ pub struct Accept {
 pub enum Have {
     /// The beginning, up to `resume`.
     Part,
-    /// This transfer, whole: a DONE follows.
+    /// This transfer, complete: a DONE follows.
     Complete,
-    /// A file of that name and length from elsewhere: the digest of a FIN decides whether it is the same.
+    /// A file with that name and length from elsewhere: the digest in a FIN decides whether it is the same.
     Present,
 }
 
@@ -242,18 +243,18 @@ pub struct Data {
     pub payload: Bytes,
 }
 
-/// The whole file, named by length and digest.
+/// The whole file, identified by length and digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
     /// How many bytes.
     pub length: u64,
     /// Their digest.
     pub digest: Digest,
-    /// In DONE: the file was there already.
+    /// In DONE: whether the file was already there.
     pub deduplicated: bool,
 }
 
-/// An acknowledgement. It is cumulative: a later one says all that an earlier one did.
+/// An acknowledgement. It is cumulative: a later one includes everything that an earlier one said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack {
     /// Everything below has arrived.
@@ -273,9 +274,9 @@ pub struct Ack {
 /// Why a sender has to go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rewind {
-    /// A chunk is missing before the one that came.
+    /// Bytes are missing before the chunk that arrived.
     Gap,
-    /// A chunk came damaged.
+    /// A chunk arrived damaged.
     Corrupt,
 }
 
@@ -287,9 +288,9 @@ pub enum Phase {
     Verify,
     /// Waiting for the disk.
     Sync,
-    /// Moving the file to its place.
+    /// Moving the file into place.
     Commit,
-    /// A sender whose source has nothing to give for a while, or that waits for the turns of others.
+    /// A sender whose source has nothing to give for a while, or that waits while others have their turns.
     Source,
     /// Something else.
     Other(u32),
@@ -298,31 +299,31 @@ pub enum Phase {
 /// No bytes move until a RESUME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
-    /// How far the one who says it has come: what it has sent, or received.
+    /// How far this side has come: how much it has sent, or received.
     pub offset: u64,
-    /// A sender confirms the PAUSE of its receiver, and pauses nothing itself.
+    /// Whether a sender only confirms the PAUSE of its receiver, and pauses nothing itself.
     pub answer: bool,
 }
 
 /// The end of a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// How far the one who says it has come: what it has sent, or received.
+    /// How far this side has come: how much it has sent, or received.
     pub offset: u64,
     /// How many PAUSEs the receiver has heard on this handle; 0 from a sender.
     pub pauses: u32,
 }
 
-/// The end of a transfer before its time.
+/// The early end of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancel {
     /// Why.
     pub code: Code,
     /// When to try again; zero if no time is known.
     pub retry_after: Duration,
-    /// How much stays durable, said by a receiver.
+    /// How much remains durable; set by a receiver.
     pub durable: u64,
-    /// Throw the part away.
+    /// Whether to discard the part.
     pub discard: bool,
     /// Why, in words.
     pub text: String,

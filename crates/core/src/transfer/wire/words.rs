@@ -1,11 +1,12 @@
-//! A frame in words: what it is, whose, and how far it says that somebody has come.
+//! A frame in words: what it is, whose, and the progress that it reports.
 
 use super::{Frame, Handle};
 use alloc::format;
 use alloc::string::String;
 
 impl Frame {
-    /// For whoever is told that it stands in the wrong place. Frames that belong to no transfer have a place anywhere.
+    /// For a message about a frame that came at the wrong time. Frames that belong to no transfer are allowed at any
+    /// time.
     pub(in crate::transfer) fn words(&self) -> String {
         let of =
             |name: &str, handle: &Handle, bytes: u64| format!("{name} for handle {handle}, {bytes} bytes");
